@@ -1,0 +1,76 @@
+# The daily verbs. Each sets up what it needs in .venv first, from the lock files; the second time that is quick.
+#   PYTHON=...  the interpreter of a new .venv (default: the newest that is found, 3.11 at least)
+#   ARGS=...    handed on to the verb's command
+
+.DEFAULT_GOAL := help
+.PHONY: help set-up set-up-tests run test faults check bench schema lock clean
+
+PYTHON ?=
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+OURS := protocol agent server clients
+TESTS := -n 2 --dist loadscope
+
+help:
+	@echo 'make run      set up and serve                    make run ARGS="--port 8000"'
+	@echo 'make test     set up, check, run every test       make test ARGS="tests/agent -k undo"'
+	@echo 'make faults   kill, cut and starve it for long    HOLDFAST_FAULTS_SEED=N repeats a run'
+	@echo 'make check    lint, format and types'
+	@echo 'make bench    measure speed and memory            make bench ARGS="--help"'
+	@echo 'make schema   write what is generated from the code'
+	@echo 'make lock     pin the dependencies anew           make lock ARGS=--upgrade'
+	@echo 'make clean    remove the environment and caches'
+
+run: set-up
+	@$(BIN)/python -m compileall -q $(OURS)
+	@exec $(BIN)/holdfast serve $(ARGS)
+
+test: check set-up-tests
+	@$(BIN)/python -m compileall -q $(OURS)
+	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),$(TESTS))
+
+faults: set-up-tests
+	@$(BIN)/python -m compileall -q $(OURS)
+	HOLDFAST_FAULTS=long $(BIN)/python -m pytest $(if $(ARGS),$(ARGS),tests/faults $(TESTS))
+
+check: set-up
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m mypy
+
+bench: set-up
+	@$(BIN)/python -m compileall -q $(OURS) benchmarks
+	$(BIN)/python -m benchmarks $(ARGS)
+
+schema: set-up
+	$(BIN)/holdfast schema --write
+
+# The environment's own Python sets it up again, so that one that is there is kept; PYTHON comes before it.
+SET_UP = for python in $(or $(PYTHON),$(BIN)/python python3.13 python3.12 python3.11 python3 python); do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			exec "$$python" -I scripts/set_up.py $(1); \
+		fi; \
+	done; \
+	echo 'Holdfast needs Python 3.11 or newer, and $(or $(PYTHON),the PATH) has none. Install one, or name one:' \
+		'make $(or $(firstword $(MAKECMDGOALS)),run) PYTHON=/path/to/python' >&2; \
+	exit 1
+
+set-up:
+	@$(call SET_UP)
+
+set-up-tests: set-up
+	@$(call SET_UP,--wscat)
+
+# Locks name versions and hashes, no registry: any mirror serves them.
+LOCKING := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command 'make lock'
+
+lock:
+	@command -v uv >/dev/null || { echo 'make lock needs uv: https://docs.astral.sh/uv/' >&2; exit 1; }
+	$(LOCKING) $(ARGS) --group dev pyproject.toml -o requirements.lock
+	$(LOCKING) $(ARGS) tests/wscat/node.in -o tests/wscat/node.lock
+	cd tests/wscat && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
+
+clean:
+	rm -rf $(VENV) tests/wscat/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

