@@ -1,0 +1,582 @@
+// The wire of Holdfast, version 1. Written from the server's own types: change those, not this file.
+// What the server sends always has every field that is not marked optional here.
+
+export type Subprotocol = "holdfast.v1.json" | "holdfast.v1.msgpack";
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** The ack of a submission. All clients see what was asked. */
+export interface Accepted {
+  type: "accepted";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  submission_id: string;
+  submission: Submission;
+}
+
+/** The answer to one waiting call. `arguments`, if given, replace the model's; `feedback` reaches the model. */
+export interface Approval {
+  tool_call_id: string;
+  approved: boolean;
+  /** code points; default "" */
+  feedback?: string;
+  /** the tool's arguments, a JSON object */
+  arguments?: { [key: string]: Json };
+}
+
+/** The turn waits until each of these calls has an answer. */
+export interface ApprovalRequired {
+  type: "approval_required";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  tools: PendingTool[];
+  count: number;
+}
+
+/** A piece of the open message: set message[offset:] = text, so applying it twice is harmless. */
+export interface AssistantChunk {
+  type: "assistant_chunk";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  message_id: string;
+  /** in Unicode code points, within its kind */
+  offset: number;
+  text: string;
+  kind: "reasoning" | "text";
+}
+
+/** A finished message of the model. `sealed`: it was cut short (interrupt, error, restart). */
+export interface AssistantMessage {
+  role: "assistant";
+  message_id: string;
+  text: string;
+  reasoning: string;
+  tool_calls: ToolCall[];
+  finish_reason: string;
+  sealed: boolean;
+}
+
+/** The whole message; it replaces what its chunks built. `sealed`: it was cut short (interrupt, error, restart). */
+export interface AssistantMessageEvent {
+  type: "assistant_message";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  message_id: string;
+  text: string;
+  reasoning: string;
+  tool_calls: ToolCall[];
+  finish_reason: string;
+  sealed: boolean;
+}
+
+/** Replace the older part of the model's context by a summary. */
+export interface Compact {
+  type: "compact";
+  /** 1-64 characters of the client's making */
+  id?: string;
+}
+
+/** The model's context up to message `kept_from` was replaced by `summary`. The visible history stays as it is. */
+export interface Compacted {
+  type: "compacted";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  old_tokens: number;
+  new_tokens: number;
+  summary: string;
+  kept_from: number;
+  /** the `compact` it answers; null if the turn did it by itself */
+  operation_id: string | null;
+}
+
+/** The turn (`turn_id`) or operation failed and is over; the session goes on. */
+export interface ErrorEvent {
+  type: "error";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  code: string;
+  message: string;
+  retryable: boolean;
+  turn_id: string | null;
+}
+
+/** Answers to waiting calls; all of a submission or nothing. */
+export interface ExecApproval {
+  type: "exec_approval";
+  /** 1-64 characters of the client's making */
+  id?: string;
+  approvals: Approval[];
+}
+
+/** Said in silence; `seq` is the socket's position. */
+export interface Heartbeat {
+  type: "heartbeat";
+  /** a position; 0 is before the first event */
+  seq: number;
+}
+
+/** A user_input entered the running turn. */
+export interface InputJoined {
+  type: "input_joined";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  turn_id: string;
+  submission_id: string;
+}
+
+/** Stop the running turn now. It overtakes what waits. */
+export interface Interrupt {
+  type: "interrupt";
+  /** 1-64 characters of the client's making */
+  id?: string;
+}
+
+/** A turn, or a compaction (its submission's id), was stopped. */
+export interface Interrupted {
+  type: "interrupted";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  turn_id: string;
+  reason: "restart" | "shutdown" | "user";
+}
+
+/** What this server accepts and sends. Names carry their units. */
+export interface Limits {
+  /** largest websocket message a client may send; more: 1009 */
+  inbound_message_bytes: number;
+  /** largest frame the server sends; set a client's maximum to it */
+  outbound_frame_bytes: number;
+  /** frames a second a client may send in the long run; more: 4429 */
+  frames_per_s: number;
+  /** frames a client may send at once */
+  frames_burst: number;
+  /** frames refused as malformed before the socket is closed: 4429 */
+  bad_frames_per_minute: number;
+  /** user inputs that may wait for their turn; more: refused `queue_full` */
+  queued_inputs: number;
+  /** seconds of silence after which a heartbeat is sent */
+  heartbeat_s: number;
+  /** seconds a client may take nothing before it is cut off: 4408 */
+  send_timeout_s: number;
+}
+
+/** From the next model call on, this model answers. */
+export interface ModelChanged {
+  type: "model_changed";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  model: string;
+}
+
+/** A call without a result yet. `state` is `requested` until a `tool_state_change` says more; `log` is its live output. */
+export interface OpenCall {
+  tool_call_id: string;
+  tool: string;
+  /** the tool's arguments, a JSON object */
+  arguments: { [key: string]: Json };
+  state: "approved" | "awaiting_approval" | "requested" | "running";
+  log: string;
+  edited: boolean;
+}
+
+/** The message that is being streamed, as far as it has come. */
+export interface OpenMessage {
+  message_id: string;
+  text: string;
+  reasoning: string;
+}
+
+/** A call that waits for an answer, with the reason why it must be asked for. */
+export interface PendingTool {
+  tool_call_id: string;
+  tool: string;
+  /** the tool's arguments, a JSON object */
+  arguments: { [key: string]: Json };
+  reason: string;
+}
+
+/** One line of the agent's plan. */
+export interface PlanItem {
+  text: string;
+  status: "completed" | "in_progress" | "pending";
+}
+
+/** The agent's plan, whole. */
+export interface PlanUpdate {
+  type: "plan_update";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  items: PlanItem[];
+}
+
+/** A turn begins; its user_input enters the history here. */
+export interface Processing {
+  type: "processing";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  turn_id: string;
+  submission_id: string;
+}
+
+/** An accepted `user_input` that has not entered the history yet. */
+export interface QueuedInput {
+  submission_id: string;
+  text: string;
+  when: "queue" | "steer";
+}
+
+/** The first frame. `recovered`: every event after the asked position follows; else a `snapshot` does. `seq` is the session's head. */
+export interface Ready {
+  type: "ready";
+  session_id: string;
+  epoch: string;
+  /** a position; 0 is before the first event */
+  seq: number;
+  recovered: boolean;
+  state: "awaiting_approval" | "closed" | "idle" | "running";
+  model: string;
+  /** true: the built-in demo model answers, no real one */
+  demo: boolean;
+  limits: Limits;
+  server: string;
+}
+
+/** This submission or frame did nothing. `id` is the submission's, where it could be read. */
+export interface Refused {
+  type: "refused";
+  id?: string;
+  code: string;
+  message: string;
+  retryable: boolean;
+}
+
+/** Use another model from the next model call on. */
+export interface SetModel {
+  type: "set_model";
+  /** 1-64 characters of the client's making */
+  id?: string;
+  model: string;
+}
+
+/** End the session's work for good; its history stays readable. */
+export interface Shutdown {
+  type: "shutdown";
+  /** 1-64 characters of the client's making */
+  id?: string;
+}
+
+/** The session's last event. */
+export interface ShutdownEvent {
+  type: "shutdown";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  reason: string;
+}
+
+/** The whole view at `seq`; it replaces what the client had. */
+export interface Snapshot {
+  type: "snapshot";
+  /** a position; 0 is before the first event */
+  seq: number;
+  messages: Message[];
+  pending_approval: PendingTool[];
+  open_message: OpenMessage | null;
+  plan: PlanItem[];
+  usage: Usage;
+  state: "awaiting_approval" | "closed" | "idle" | "running";
+  model: string;
+  title: string;
+  turn_id: string | null;
+  open_calls: OpenCall[];
+  queued: QueuedInput[];
+  /** oldest messages left out because the frame would pass its bound */
+  omitted_messages: number;
+}
+
+/** Replay or snapshot is complete: commit position (epoch, seq) now. What follows is live. */
+export interface Synced {
+  type: "synced";
+  /** a position; 0 is before the first event */
+  seq: number;
+}
+
+/** The session has a title. */
+export interface TitleChanged {
+  type: "title_changed";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  title: string;
+}
+
+/** One call the model asked for. `malformed` is what it wrote where that was not a JSON object; `arguments` is then `{}`. */
+export interface ToolCall {
+  tool_call_id: string;
+  tool: string;
+  /** the tool's arguments, a JSON object */
+  arguments: { [key: string]: Json };
+  malformed?: string;
+}
+
+/** The model asks for a call. */
+export interface ToolCallEvent {
+  type: "tool_call";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  tool_call_id: string;
+  tool: string;
+  /** the tool's arguments, a JSON object */
+  arguments: { [key: string]: Json };
+}
+
+/** Live output of a running call: set log[offset:] = text. */
+export interface ToolLog {
+  type: "tool_log";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  tool_call_id: string;
+  /** in Unicode code points, within its kind */
+  offset: number;
+  text: string;
+}
+
+/** The result of one call; `state` says how it ended. `arguments` is there if a user edited them before approving. */
+export interface ToolMessage {
+  role: "tool";
+  tool_call_id: string;
+  tool: string;
+  output: string;
+  success: boolean;
+  truncated: boolean;
+  duration_ms: number;
+  state: "abandoned" | "cancelled" | "completed" | "outcome_unknown" | "rejected";
+  /** the tool's arguments, a JSON object */
+  arguments?: { [key: string]: Json };
+}
+
+/** The result of a call. */
+export interface ToolOutput {
+  type: "tool_output";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  tool_call_id: string;
+  tool: string;
+  output: string;
+  success: boolean;
+  truncated: boolean;
+  duration_ms: number;
+}
+
+/** A call moved on. After `rejected`, `abandoned`, `cancelled` and `outcome_unknown` no `tool_output` follows. */
+export interface ToolStateChange {
+  type: "tool_state_change";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  tool_call_id: string;
+  tool: string;
+  state: "abandoned" | "approved" | "cancelled" | "outcome_unknown" | "rejected" | "running";
+  /** who or what decided it */
+  by: "policy" | "restart" | "shutdown" | "user";
+  feedback?: string;
+  /** on `approved`: the user's edit, which is what runs */
+  arguments?: { [key: string]: Json };
+}
+
+/** A turn ended well. `history_size` counts the messages of the history. */
+export interface TurnComplete {
+  type: "turn_complete";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  turn_id: string;
+  history_size: number;
+  final_response: string;
+}
+
+/** Take the last turn out of the history. What its tools did stays done. */
+export interface Undo {
+  type: "undo";
+  /** 1-64 characters of the client's making */
+  id?: string;
+}
+
+/** The last `removed_messages` messages left the history. `kept` names what was not undone (files, jobs). */
+export interface UndoComplete {
+  type: "undo_complete";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  removed_messages: number;
+  kept: string[];
+}
+
+/** Tokens and cost. In a snapshot the first four are totals of the session, the last two those of the newest model call. */
+export interface Usage {
+  input_tokens: number;
+  output_tokens: number;
+  cached_tokens: number;
+  /** US dollars; null if the price of any part is unknown */
+  cost_usd: number | null;
+  /** tokens the conversation takes in the model's context */
+  context_tokens: number;
+  /** tokens the model's context holds; 0 before the first call */
+  context_limit: number;
+}
+
+/** What one model call took. `cost_usd` is null if unknown. */
+export interface UsageEvent {
+  type: "usage";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  input_tokens: number;
+  output_tokens: number;
+  cached_tokens: number;
+  cost_usd: number | null;
+  context_tokens: number;
+  context_limit: number;
+}
+
+/** Something the user says. `when` matters while a turn runs: `queue` waits its turn, `steer` joins before the next model call. */
+export interface UserInput {
+  type: "user_input";
+  /** 1-64 characters of the client's making */
+  id?: string;
+  /** what the user says */
+  text: string;
+  /** default "queue" */
+  when?: "queue" | "steer";
+}
+
+/** What a user said, at the place where it entered the history. */
+export interface UserMessage {
+  role: "user";
+  text: string;
+  submission_id: string;
+  turn_id: string;
+}
+
+/** What a client sends: one of these, told apart by `type`. */
+export type Submission =
+  | UserInput
+  | ExecApproval
+  | Interrupt
+  | Undo
+  | Compact
+  | Shutdown
+  | SetModel;
+
+/** A fact of the session: journaled, numbered, the same for every client. */
+export type Event =
+  | Accepted
+  | Processing
+  | InputJoined
+  | AssistantChunk
+  | AssistantMessageEvent
+  | ToolCallEvent
+  | ApprovalRequired
+  | ToolStateChange
+  | ToolLog
+  | ToolOutput
+  | PlanUpdate
+  | UsageEvent
+  | TurnComplete
+  | Interrupted
+  | Compacted
+  | UndoComplete
+  | ModelChanged
+  | TitleChanged
+  | ErrorEvent
+  | ShutdownEvent;
+
+/** A frame about one socket, without a position of its own in the log. */
+export type SocketFrame =
+  | Ready
+  | Snapshot
+  | Synced
+  | Refused
+  | Heartbeat;
+
+/** A message of the history, told apart by `role`. */
+export type Message =
+  | UserMessage
+  | AssistantMessage
+  | ToolMessage;
+
+/** What the server sends: one of these, told apart by `type`. A client ignores types and fields it does not know. */
+export type Frame = SocketFrame | Event;

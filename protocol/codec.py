@@ -1,0 +1,228 @@
+"""The one codec: frames to bytes and back, in JSON (text, one frame a line) and MessagePack (binary, one after another)."""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from protocol import codes
+from protocol.events import Event
+from protocol.frames import Frame
+from protocol.submissions import Submission, UserInput
+
+MAX_DEPTH: Final = 64
+MAX_FRAMES_A_MESSAGE: Final = 1024
+"""Frames a client may put into one message; the server's own messages are bounded by their bytes."""
+INT_MIN: Final = -(2**63)
+INT_MAX: Final = 2**64 - 1
+
+DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError)
+"""What hostile bytes can make msgspec raise."""
+
+_json = msgspec.json.Encoder()
+_msgpack = msgspec.msgpack.Encoder()
+_event_json: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_frame_json: msgspec.json.Decoder[Frame] = msgspec.json.Decoder(Frame)
+_frame_msgpack: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
+_submission_json: msgspec.json.Decoder[Submission] = msgspec.json.Decoder(Submission)
+_submission_msgpack: msgspec.msgpack.Decoder[Submission] = msgspec.msgpack.Decoder(Submission)
+
+
+class FrameError(Exception):
+    """A frame that is refused: `code` is one of `codes.REFUSALS`; `id` is the submission's where it could be read."""
+
+    def __init__(self, code: str, message: str, id: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.id = id
+
+
+class _Envelope(msgspec.Struct):
+    type: str = ""
+    id: str = ""
+
+
+def encode(frame: Frame | Submission) -> bytes:
+    """One frame as JSON."""
+    return _json.encode(frame)
+
+
+def encode_msgpack(frame: Frame | Submission) -> bytes:
+    """One frame as MessagePack."""
+    return _msgpack.encode(frame)
+
+
+def to_msgpack(data: bytes) -> bytes:
+    """One frame's JSON as MessagePack."""
+    return _msgpack.encode(msgspec.json.decode(data))
+
+
+def decode_event(data: bytes) -> Event:
+    """One journaled event. Raises `msgspec.ValidationError` on one this version does not know."""
+    return _event_json.decode(data)
+
+
+def decode_frame(data: bytes | str) -> Frame:
+    """One frame of the server, from JSON. Raises `msgspec.ValidationError` on one this version does not know."""
+    return _frame_json.decode(data)
+
+
+def decode_frame_msgpack(data: bytes) -> Frame:
+    """One frame of the server, from MessagePack."""
+    return _frame_msgpack.decode(data)
+
+
+def split_msgpack(data: bytes, most: int | None = None) -> Iterator[bytes]:
+    """The MessagePack objects that follow each other in `data`. Raises `FrameError` where one is malformed, or more than `most`."""
+    view = memoryview(data)
+    start = count = 0
+    while start < len(view):
+        count += 1
+        if most is not None and count > most:
+            raise FrameError(codes.BAD_FRAME, f"more than {most} frames in one message")
+        end = _msgpack_end(view, start)
+        yield bytes(view[start:end])
+        start = end
+
+
+def split_json(text: str, most: int | None = None) -> Iterator[str]:
+    """The non-empty lines of a text message. Raises `FrameError` where there are more than `most`."""
+    count = 0
+    for line in text.split("\n"):
+        if not line or line.isspace():
+            continue
+        count += 1
+        if most is not None and count > most:
+            raise FrameError(codes.BAD_FRAME, f"more than {most} frames in one message")
+        yield line
+
+
+def decode_submission(data: bytes | str, *, binary: bool = False) -> Submission:
+    """One submission. Raises `FrameError` with a sentence that says what was wrong and where."""
+    decoder: Any = _submission_msgpack if binary else _submission_json
+    try:
+        submission: Submission = decoder.decode(data)
+        check_plain(submission)
+    except msgspec.ValidationError as error:
+        envelope = _envelope(data, binary)
+        known = envelope.type in SUBMISSION_TYPES
+        code = codes.INVALID if known or not envelope.type else codes.UNKNOWN_TYPE
+        raise FrameError(code, _first_line(error), envelope.id[:64]) from error
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError) as error:
+        raise FrameError(codes.BAD_FRAME, f"not a frame: {_first_line(error)}") from error
+    except ValueError as error:
+        raise FrameError(codes.INVALID, str(error), _envelope(data, binary).id[:64]) from error
+    return submission
+
+
+def by_hand(text: str) -> Submission | None:
+    """What a person typed: a user_input, or nothing if the line is empty (a frame begins with `{` and does not come here)."""
+    return UserInput(text=text) if text else None
+
+
+def join_json(frames: Iterable[bytes]) -> str:
+    """Many frames as one text message."""
+    return b"\n".join(frames).decode()
+
+
+def check_plain(value: Any, depth: int = 0) -> None:
+    """Whether `value` can be stored and sent again in both encodings. Raises `ValueError` naming what cannot."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, bool) or value is None or value is msgspec.UNSET:
+        pass
+    elif isinstance(value, int):
+        if not INT_MIN <= value <= INT_MAX:
+            raise ValueError("a number does not fit 64 bits")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("a number is not finite")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if type(key) is not str:
+                raise ValueError(f"a map has a key of type {type(key).__name__}, not a text")
+            _check_text(key)
+            check_plain(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            check_plain(item, depth + 1)
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            check_plain(getattr(value, name), depth + 1)
+    else:
+        raise ValueError(f"a {type(value).__name__} has no place in a frame")
+
+
+def _check_text(value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("a text holds a lone surrogate, which is not Unicode") from None
+
+
+def _envelope(data: bytes | str, binary: bool) -> _Envelope:
+    try:
+        if binary:
+            return msgspec.msgpack.decode(data if isinstance(data, bytes) else data.encode(), type=_Envelope)
+        return msgspec.json.decode(data, type=_Envelope)
+    except DECODE_ERRORS:
+        return _Envelope()
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+_FIXED: Final = {0xC0: 0, 0xC2: 0, 0xC3: 0, 0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8,
+                0xD4: 2, 0xD5: 3, 0xD6: 5, 0xD7: 9, 0xD8: 17}  # fmt: skip
+_SIZED: Final = {
+    0xC4: (1, 0),
+    0xC5: (2, 0),
+    0xC6: (4, 0),
+    0xC7: (1, 1),
+    0xC8: (2, 1),
+    0xC9: (4, 1),
+    0xD9: (1, 0),
+    0xDA: (2, 0),
+    0xDB: (4, 0),
+}
+_COUNTED: Final = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}
+
+
+def _msgpack_end(view: memoryview, start: int) -> int:
+    """Where the object that begins at `start` ends (MessagePack specification, "Formats")."""
+    position, open_items = start, 1
+    while open_items:
+        if position >= len(view):
+            raise FrameError(codes.BAD_FRAME, "not a frame: the MessagePack object is cut short")
+        byte = view[position]
+        position += 1
+        open_items -= 1
+        if byte < 0x80 or byte >= 0xE0:
+            continue
+        if byte < 0x90:
+            open_items += 2 * (byte & 0x0F)
+        elif byte < 0xA0:
+            open_items += byte & 0x0F
+        elif byte < 0xC0:
+            position += byte & 0x1F
+        elif byte in _FIXED:
+            position += _FIXED[byte]
+        elif byte in _SIZED:
+            width, extra = _SIZED[byte]
+            position += width + extra + int.from_bytes(view[position : position + width], "big")
+        elif byte in _COUNTED:
+            width, factor = _COUNTED[byte]
+            open_items += factor * int.from_bytes(view[position : position + width], "big")
+            position += width
+        else:
+            raise FrameError(codes.BAD_FRAME, "not a frame: 0xc1 is never used in MessagePack")
+    if position > len(view):
+        raise FrameError(codes.BAD_FRAME, "not a frame: the MessagePack object is cut short")
+    return position
+
+
+SUBMISSION_TYPES: Final = frozenset(str(cls.__struct_config__.tag) for cls in Submission.__args__)

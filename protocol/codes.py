@@ -1,0 +1,129 @@
+"""The words for what went wrong: refusal, error and close codes, each with what it means and what the client then does."""
+
+from typing import Final, NamedTuple
+
+
+class Code(NamedTuple):
+    """A code of the wire."""
+
+    meaning: str
+    retryable: bool
+
+
+BAD_FRAME: Final = "bad_frame"
+UNKNOWN_TYPE: Final = "unknown_type"
+INVALID: Final = "invalid"
+INBOX_FULL: Final = "inbox_full"
+QUEUE_FULL: Final = "queue_full"
+BUSY: Final = "busy"
+ID_CONFLICT: Final = "id_conflict"
+APPROVAL_UNKNOWN: Final = "approval_unknown"
+APPROVAL_STALE: Final = "approval_stale"
+INVALID_ARGUMENTS: Final = "invalid_arguments"
+NOTHING_TO_INTERRUPT: Final = "nothing_to_interrupt"
+NOTHING_TO_UNDO: Final = "nothing_to_undo"
+NOTHING_TO_COMPACT: Final = "nothing_to_compact"
+UNKNOWN_MODEL: Final = "unknown_model"
+HISTORY_FULL: Final = "history_full"
+SESSION_CLOSED: Final = "session_closed"
+JOURNAL_UNAVAILABLE: Final = "journal_unavailable"
+GOING_AWAY: Final = "going_away"
+INTERNAL: Final = "internal"
+
+REFUSALS: Final = {
+    BAD_FRAME: Code(
+        "not a frame: malformed JSON or MessagePack, bad UTF-8, nested too deep, or of the wrong encoding", False
+    ),
+    UNKNOWN_TYPE: Code("no submission has this `type`", False),
+    INVALID: Code("a field is missing, unknown, of the wrong type or out of bounds; the message says which", False),
+    INBOX_FULL: Code("the session has too many submissions waiting", True),
+    QUEUE_FULL: Code("too many user inputs wait for their turn", True),
+    BUSY: Code("not while a turn runs", True),
+    ID_CONFLICT: Code("this id was used for another submission", False),
+    APPROVAL_UNKNOWN: Code("no call has this tool_call_id", False),
+    APPROVAL_STALE: Code("this call does not wait for an answer any more", False),
+    INVALID_ARGUMENTS: Code("the edited arguments do not fit the tool", False),
+    NOTHING_TO_INTERRUPT: Code("nothing is running", False),
+    NOTHING_TO_UNDO: Code("the history holds no turn that can be undone", False),
+    NOTHING_TO_COMPACT: Code("the conversation is too short to compact", False),
+    UNKNOWN_MODEL: Code("this server does not offer that model", False),
+    HISTORY_FULL: Code("the session's history has reached its limit: begin a new session", False),
+    SESSION_CLOSED: Code("the session was shut down; its history can still be read", False),
+    JOURNAL_UNAVAILABLE: Code("the server could not store it (disk full, locked); nothing was done", True),
+    GOING_AWAY: Code("the server is stopping; reconnect and send it again", True),
+    INTERNAL: Code("a fault of the server; it was logged", True),
+}
+
+MAX_ITERATIONS: Final = "max_iterations"
+CONTEXT_OVERFLOW: Final = "context_overflow"
+COMPACTION_FAILED: Final = "compaction_failed"
+
+ERRORS: Final = {
+    "model_auth": Code("the model provider refused the credentials", False),
+    "model_payment": Code("the model provider wants payment", False),
+    "model_rate_limited": Code("the model provider's rate limit was reached, after retries", True),
+    "model_unavailable": Code("the model provider failed or could not be reached, after retries", True),
+    "model_timeout": Code("the model said nothing for too long", True),
+    "model_stream_cut": Code("the model's answer ended in the middle", True),
+    "model_bad_response": Code("the model provider's answer could not be understood", True),
+    "model_bad_request": Code("the model provider refused the request", False),
+    "model_context_exceeded": Code("the conversation is too long for the model", False),
+    "model_output_too_large": Code("the model's message passed the size limit", False),
+    MAX_ITERATIONS: Code("the turn used up its model calls", True),
+    CONTEXT_OVERFLOW: Code("the conversation does not fit the model's context even after compaction", False),
+    COMPACTION_FAILED: Code("the summary could not be made; the context is unchanged", True),
+    HISTORY_FULL: Code("the session's history has reached its limit", False),
+    JOURNAL_UNAVAILABLE: Code("the server could not store what came next; the turn was stopped", True),
+    INTERNAL: Code("a fault of the server; it was logged", True),
+}
+
+
+class Close(NamedTuple):
+    """A websocket close code of ours: what it means and what the client then does."""
+
+    meaning: str
+    client: str
+
+
+CLOSE_GOODBYE: Final = 1000
+CLOSE_GOING_AWAY: Final = 1001
+CLOSE_TOO_LARGE: Final = 1009
+CLOSE_FAULT: Final = 1011
+CLOSE_RESTART: Final = 1012
+CLOSE_CREDENTIALS: Final = 4401
+CLOSE_DELETED: Final = 4404
+CLOSE_TOO_SLOW: Final = 4408
+CLOSE_TOO_MANY: Final = 4429
+
+COME_BACK: Final = "comes back with its position, backing off with jitter"
+CLOSES: Final = {
+    CLOSE_GOODBYE: Close("it said goodbye; also after the session's `shutdown`", "stays away"),
+    CLOSE_GOING_AWAY: Close("going away", COME_BACK),
+    CLOSE_TOO_LARGE: Close("a message larger than `limits.inbound_message_bytes`", "stays away"),
+    CLOSE_FAULT: Close("a fault, or no pong", COME_BACK),
+    CLOSE_RESTART: Close("the server restarts or drains", COME_BACK),
+    CLOSE_CREDENTIALS: Close("the credentials ran out", "logs in, comes back"),
+    CLOSE_DELETED: Close("the session was deleted", "forgets it"),
+    CLOSE_TOO_SLOW: Close("it read too slowly", "comes back with its position"),
+    CLOSE_TOO_MANY: Close("too many bad frames, or too fast", "stays away"),
+}
+
+
+class Denial(NamedTuple):
+    """An HTTP refusal: before the upgrade, or of a route."""
+
+    status: int
+    meaning: str
+
+
+DENIALS: Final = {
+    "bad_request": Denial(400, "a query parameter or the subprotocols offered make no sense; the message says which"),
+    "unauthorized": Denial(401, "no or bad credentials"),
+    "forbidden": Denial(403, "the Origin or Host is not allowed"),
+    "not_found": Denial(404, "no such session, or not yours; or no such route"),
+    "capacity": Denial(
+        429, "your sessions are used up (`error_type` `per_user`); 503 where the server's are (`global`)"
+    ),
+    "too_many_sockets": Denial(429, "this session has as many sockets as it may"),
+    "unavailable": Denial(503, "the server is stopping, or cannot read its journal"),
+}

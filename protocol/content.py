@@ -1,0 +1,114 @@
+"""The words, what frames are made of: messages, tool calls, plan items, usage. Shared by events, snapshots and the view."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+ChunkKind = Literal["text", "reasoning"]
+SessionStatus = Literal["idle", "running", "awaiting_approval", "closed"]
+ToolState = Literal["approved", "rejected", "running", "abandoned", "cancelled", "outcome_unknown"]
+When = Literal["queue", "steer"]
+
+SubmissionId = Annotated[str, Meta(min_length=1, max_length=64, description="1-64 characters of the client's making")]
+Seq = Annotated[int, Meta(ge=1, description="position in the session's log, from 1, without holes")]
+Offset = Annotated[int, Meta(ge=0, description="in Unicode code points, within its kind")]
+Arguments = Annotated[dict[str, Any], Meta(description="the tool's arguments, a JSON object")]
+
+
+class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One call the model asked for. `malformed` is what it wrote where that was not a JSON object; `arguments` is then `{}`."""
+
+    tool_call_id: str
+    tool: str
+    arguments: Arguments
+    malformed: str | UnsetType = UNSET
+
+
+class PendingTool(msgspec.Struct, frozen=True):
+    """A call that waits for an answer, with the reason why it must be asked for."""
+
+    tool_call_id: str
+    tool: str
+    arguments: Arguments
+    reason: str
+
+
+class PlanItem(msgspec.Struct, frozen=True):
+    """One line of the agent's plan."""
+
+    text: str
+    status: Literal["pending", "in_progress", "completed"]
+
+
+class Usage(msgspec.Struct):
+    """Tokens and cost. In a snapshot the first four are totals of the session, the last two those of the newest model call."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cost_usd: Annotated[float | None, Meta(description="US dollars; null if the price of any part is unknown")] = 0.0
+    context_tokens: Annotated[int, Meta(description="tokens the conversation takes in the model's context")] = 0
+    context_limit: Annotated[int, Meta(description="tokens the model's context holds; 0 before the first call")] = 0
+
+
+class UserMessage(msgspec.Struct, tag_field="role", tag="user"):
+    """What a user said, at the place where it entered the history."""
+
+    text: str
+    submission_id: str
+    turn_id: str
+
+
+class AssistantMessage(msgspec.Struct, tag_field="role", tag="assistant"):
+    """A finished message of the model. `sealed`: it was cut short (interrupt, error, restart)."""
+
+    message_id: str
+    text: str
+    reasoning: str
+    tool_calls: list[ToolCall]
+    finish_reason: str
+    sealed: bool
+
+
+class ToolMessage(msgspec.Struct, tag_field="role", tag="tool"):
+    """The result of one call; `state` says how it ended. `arguments` is there if a user edited them before approving."""
+
+    tool_call_id: str
+    tool: str
+    output: str
+    success: bool
+    truncated: bool
+    duration_ms: int
+    state: Literal["completed", "rejected", "abandoned", "cancelled", "outcome_unknown"]
+    arguments: Arguments | UnsetType = UNSET
+
+
+Message = UserMessage | AssistantMessage | ToolMessage
+
+
+class OpenMessage(msgspec.Struct):
+    """The message that is being streamed, as far as it has come."""
+
+    message_id: str
+    text: str = ""
+    reasoning: str = ""
+
+
+class OpenCall(msgspec.Struct):
+    """A call without a result yet. `state` is `requested` until a `tool_state_change` says more; `log` is its live output."""
+
+    tool_call_id: str
+    tool: str
+    arguments: Arguments
+    state: Literal["requested", "awaiting_approval", "approved", "running"] = "requested"
+    log: str = ""
+    edited: bool = False
+
+
+class QueuedInput(msgspec.Struct, frozen=True):
+    """An accepted `user_input` that has not entered the history yet."""
+
+    submission_id: str
+    text: str
+    when: When

@@ -1,0 +1,212 @@
+"""The words the session says to everyone: events, facts. Journaled, numbered, the same for every client."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from protocol.content import Arguments, ChunkKind, Offset, PendingTool, PlanItem, Seq, ToolCall, ToolState
+from protocol.submissions import Submission
+
+
+class EventBase(msgspec.Struct, kw_only=True):
+    """`seq` orders the session's events; `first_seq` is there on a merged event, which stands for first_seq..seq."""
+
+    seq: Seq
+    first_seq: Annotated[Seq | UnsetType, Meta(description="only on a merged event: it stands for first_seq..seq")] = (
+        UNSET
+    )
+    at: Annotated[str, Meta(description="when it happened, UTC, RFC 3339")]
+
+
+class Accepted(EventBase, kw_only=True, tag_field="type", tag="accepted"):
+    """The ack of a submission. All clients see what was asked."""
+
+    submission_id: str
+    submission: Submission
+
+
+class Processing(EventBase, kw_only=True, tag_field="type", tag="processing"):
+    """A turn begins; its user_input enters the history here."""
+
+    turn_id: str
+    submission_id: str
+
+
+class InputJoined(EventBase, kw_only=True, tag_field="type", tag="input_joined"):
+    """A user_input entered the running turn."""
+
+    turn_id: str
+    submission_id: str
+
+
+class AssistantChunk(EventBase, kw_only=True, tag_field="type", tag="assistant_chunk"):
+    """A piece of the open message: set message[offset:] = text, so applying it twice is harmless."""
+
+    message_id: str
+    offset: Offset
+    text: str
+    kind: ChunkKind = "text"
+
+
+class AssistantMessageEvent(EventBase, kw_only=True, tag_field="type", tag="assistant_message"):
+    """The whole message; it replaces what its chunks built. `sealed`: it was cut short (interrupt, error, restart)."""
+
+    message_id: str
+    text: str
+    reasoning: str
+    tool_calls: list[ToolCall]
+    finish_reason: str
+    sealed: bool
+
+
+class ToolCallEvent(EventBase, kw_only=True, tag_field="type", tag="tool_call"):
+    """The model asks for a call."""
+
+    tool_call_id: str
+    tool: str
+    arguments: Arguments
+
+
+class ApprovalRequired(EventBase, kw_only=True, tag_field="type", tag="approval_required"):
+    """The turn waits until each of these calls has an answer."""
+
+    tools: list[PendingTool]
+    count: int
+
+
+class ToolStateChange(EventBase, kw_only=True, tag_field="type", tag="tool_state_change"):
+    """A call moved on. After `rejected`, `abandoned`, `cancelled` and `outcome_unknown` no `tool_output` follows."""
+
+    tool_call_id: str
+    tool: str
+    state: ToolState
+    by: Annotated[Literal["user", "policy", "restart", "shutdown"], Meta(description="who or what decided it")]
+    feedback: str | UnsetType = UNSET
+    arguments: Annotated[
+        Arguments | UnsetType, Meta(description="on `approved`: the user's edit, which is what runs")
+    ] = UNSET
+
+
+class ToolLog(EventBase, kw_only=True, tag_field="type", tag="tool_log"):
+    """Live output of a running call: set log[offset:] = text."""
+
+    tool_call_id: str
+    offset: Offset
+    text: str
+
+
+class ToolOutput(EventBase, kw_only=True, tag_field="type", tag="tool_output"):
+    """The result of a call."""
+
+    tool_call_id: str
+    tool: str
+    output: str
+    success: bool
+    truncated: bool
+    duration_ms: int
+
+
+class PlanUpdate(EventBase, kw_only=True, tag_field="type", tag="plan_update"):
+    """The agent's plan, whole."""
+
+    items: list[PlanItem]
+
+
+class UsageEvent(EventBase, kw_only=True, tag_field="type", tag="usage"):
+    """What one model call took. `cost_usd` is null if unknown."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    cost_usd: float | None
+    context_tokens: int
+    context_limit: int
+
+
+class TurnComplete(EventBase, kw_only=True, tag_field="type", tag="turn_complete"):
+    """A turn ended well. `history_size` counts the messages of the history."""
+
+    turn_id: str
+    history_size: int
+    final_response: str
+
+
+class Interrupted(EventBase, kw_only=True, tag_field="type", tag="interrupted"):
+    """A turn, or a compaction (its submission's id), was stopped."""
+
+    turn_id: str
+    reason: Literal["user", "restart", "shutdown"]
+
+
+class Compacted(EventBase, kw_only=True, tag_field="type", tag="compacted"):
+    """The model's context up to message `kept_from` was replaced by `summary`. The visible history stays as it is."""
+
+    old_tokens: int
+    new_tokens: int
+    summary: str
+    kept_from: int
+    operation_id: Annotated[str | None, Meta(description="the `compact` it answers; null if the turn did it by itself")]
+
+
+class UndoComplete(EventBase, kw_only=True, tag_field="type", tag="undo_complete"):
+    """The last `removed_messages` messages left the history. `kept` names what was not undone (files, jobs)."""
+
+    removed_messages: int
+    kept: list[str]
+
+
+class ModelChanged(EventBase, kw_only=True, tag_field="type", tag="model_changed"):
+    """From the next model call on, this model answers."""
+
+    model: str
+
+
+class TitleChanged(EventBase, kw_only=True, tag_field="type", tag="title_changed"):
+    """The session has a title."""
+
+    title: str
+
+
+class ErrorEvent(EventBase, kw_only=True, tag_field="type", tag="error"):
+    """The turn (`turn_id`) or operation failed and is over; the session goes on."""
+
+    code: str
+    message: str
+    retryable: bool
+    turn_id: str | None
+
+
+class ShutdownEvent(EventBase, kw_only=True, tag_field="type", tag="shutdown"):
+    """The session's last event."""
+
+    reason: str
+
+
+Event = (
+    Accepted
+    | Processing
+    | InputJoined
+    | AssistantChunk
+    | AssistantMessageEvent
+    | ToolCallEvent
+    | ApprovalRequired
+    | ToolStateChange
+    | ToolLog
+    | ToolOutput
+    | PlanUpdate
+    | UsageEvent
+    | TurnComplete
+    | Interrupted
+    | Compacted
+    | UndoComplete
+    | ModelChanged
+    | TitleChanged
+    | ErrorEvent
+    | ShutdownEvent
+)
+
+
+def first_seq(event: Event) -> int:
+    """The first position the event stands for."""
+    return event.seq if event.first_seq is UNSET else event.first_seq

@@ -1,0 +1,71 @@
+"""The words about one socket: frames without a seq. `Frame` is everything the server can send."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from protocol.content import Message, OpenCall, OpenMessage, PendingTool, PlanItem, QueuedInput, SessionStatus, Usage
+from protocol.events import Event
+from protocol.limits import Limits
+
+Head = Annotated[int, Meta(ge=0, description="a position; 0 is before the first event")]
+
+
+class Ready(msgspec.Struct, kw_only=True, tag_field="type", tag="ready"):
+    """The first frame. `recovered`: every event after the asked position follows; else a `snapshot` does. `seq` is the session's head."""
+
+    session_id: str
+    epoch: str
+    seq: Head
+    recovered: bool
+    state: SessionStatus
+    model: str
+    demo: Annotated[bool, Meta(description="true: the built-in demo model answers, no real one")]
+    limits: Limits
+    server: str
+
+
+class Snapshot(msgspec.Struct, kw_only=True, tag_field="type", tag="snapshot"):
+    """The whole view at `seq`; it replaces what the client had."""
+
+    seq: Head
+    messages: list[Message]
+    pending_approval: list[PendingTool]
+    open_message: OpenMessage | None
+    plan: list[PlanItem]
+    usage: Usage
+    state: SessionStatus
+    model: str
+    title: str
+    turn_id: str | None
+    open_calls: list[OpenCall]
+    queued: list[QueuedInput]
+    omitted_messages: Annotated[
+        int, Meta(description="oldest messages left out because the frame would pass its bound")
+    ] = 0
+
+
+class Synced(msgspec.Struct, kw_only=True, tag_field="type", tag="synced"):
+    """Replay or snapshot is complete: commit position (epoch, seq) now. What follows is live."""
+
+    seq: Head
+
+
+class Refused(msgspec.Struct, kw_only=True, tag_field="type", tag="refused"):
+    """This submission or frame did nothing. `id` is the submission's, where it could be read."""
+
+    id: str | UnsetType = UNSET
+    code: str
+    message: str
+    retryable: bool
+
+
+class Heartbeat(msgspec.Struct, kw_only=True, tag_field="type", tag="heartbeat"):
+    """Said in silence; `seq` is the socket's position."""
+
+    seq: Head
+
+
+SocketFrame = Ready | Snapshot | Synced | Refused | Heartbeat
+Frame = SocketFrame | Event

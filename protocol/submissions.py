@@ -1,0 +1,71 @@
+"""The words a client says: submissions, verbs. `Submission` is the tagged union; `submission_body` is what makes two of them the same."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from protocol.content import Arguments, SubmissionId, When
+
+
+class SubmissionBase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`id` is optional on the wire; the server makes one where it is missing."""
+
+    id: SubmissionId | UnsetType = UNSET
+
+
+class UserInput(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="user_input"):
+    """Something the user says. `when` matters while a turn runs: `queue` waits its turn, `steer` joins before the next model call."""
+
+    text: Annotated[str, Meta(min_length=1, description="what the user says")]
+    when: When = "queue"
+
+
+class Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The answer to one waiting call. `arguments`, if given, replace the model's; `feedback` reaches the model."""
+
+    tool_call_id: Annotated[str, Meta(min_length=1, max_length=512)]
+    approved: bool
+    feedback: Annotated[str, Meta(max_length=20_000, description="code points")] = ""
+    arguments: Arguments | UnsetType = UNSET
+
+
+class ExecApproval(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="exec_approval"):
+    """Answers to waiting calls; all of a submission or nothing."""
+
+    approvals: Annotated[list[Approval], Meta(min_length=1, max_length=256)]
+
+
+class Interrupt(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="interrupt"):
+    """Stop the running turn now. It overtakes what waits."""
+
+
+class Undo(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="undo"):
+    """Take the last turn out of the history. What its tools did stays done."""
+
+
+class Compact(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="compact"):
+    """Replace the older part of the model's context by a summary."""
+
+
+class Shutdown(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="shutdown"):
+    """End the session's work for good; its history stays readable."""
+
+
+class SetModel(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="set_model"):
+    """Use another model from the next model call on."""
+
+    model: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+Submission = UserInput | ExecApproval | Interrupt | Undo | Compact | Shutdown | SetModel
+
+
+def submission_id(submission: Submission) -> str:
+    """The submission's id; empty where neither client nor server has given one yet."""
+    return "" if submission.id is UNSET else submission.id
+
+
+def submission_body(submission: Submission) -> bytes:
+    """The submission without its id, as canonical JSON: two with equal bodies ask for the same."""
+    return msgspec.json.encode(msgspec.structs.replace(submission, id=UNSET), order="sorted")

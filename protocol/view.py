@@ -1,0 +1,237 @@
+"""The words' meaning: the view a client has of a session, and `apply`, the one fold of events into it. No I/O, no clock."""
+
+import msgspec
+
+from protocol import events as ev
+from protocol.content import (
+    AssistantMessage,
+    Message,
+    OpenCall,
+    OpenMessage,
+    PendingTool,
+    PlanItem,
+    QueuedInput,
+    SessionStatus,
+    ToolMessage,
+    Usage,
+    UserMessage,
+)
+from protocol.frames import Snapshot
+from protocol.submissions import Compact, UserInput
+
+ENDED_WITHOUT_OUTPUT = {
+    "rejected": "The user rejected this call. It was not run.",
+    "abandoned": "The user went on without answering whether this call may run. It was not run.",
+    "cancelled": "This call was cancelled before it finished.",
+    "outcome_unknown": "The server stopped while this call was running. Its outcome is unknown; it was not run again.",
+}
+
+
+class View(msgspec.Struct, kw_only=True):
+    """What a client shows: the fold of all events up to `seq`. Made from nothing, from a snapshot, or by `apply`."""
+
+    seq: int = 0
+    state: SessionStatus = "idle"
+    model: str = ""
+    title: str = ""
+    turn_id: str | None = None
+    messages: list[Message] = []
+    open_message: OpenMessage | None = None
+    open_calls: list[OpenCall] = []
+    pending_approval: list[PendingTool] = []
+    queued: list[QueuedInput] = []
+    plan: list[PlanItem] = []
+    usage: Usage = msgspec.field(default_factory=Usage)
+
+
+SNAPSHOT_FIELDS = View.__struct_fields__
+
+
+def to_snapshot(view: View, omit: int = 0) -> Snapshot:
+    """The view as a frame, without its `omit` oldest messages. It shares its lists: encode it before the view moves on."""
+    snapshot = Snapshot(**{name: getattr(view, name) for name in SNAPSHOT_FIELDS})
+    if omit:
+        snapshot.messages, snapshot.omitted_messages = view.messages[omit:], omit
+    return snapshot
+
+
+def from_snapshot(snapshot: Snapshot) -> View:
+    """The view a snapshot stands for."""
+    return View(**{name: getattr(snapshot, name) for name in SNAPSHOT_FIELDS})
+
+
+def apply(view: View, event: ev.Event) -> None:
+    """Fold one event into the view. An event the view has already seen changes nothing."""
+    if event.seq <= view.seq:
+        return
+    view.seq = event.seq
+    match event:
+        case ev.AssistantChunk():
+            _apply_chunk(view, event)
+        case ev.ToolLog():
+            call = open_call(view, event.tool_call_id)
+            if call is not None:
+                call.log = call.log[: event.offset] + event.text
+        case ev.Accepted() | ev.Processing() | ev.InputJoined():
+            _apply_input(view, event)
+        case ev.AssistantMessageEvent():
+            _apply_message(view, event)
+        case ev.ToolCallEvent() | ev.ApprovalRequired() | ev.ToolStateChange() | ev.ToolOutput():
+            _apply_tool(view, event)
+        case ev.TurnComplete() | ev.Interrupted() | ev.ErrorEvent() | ev.Compacted() | ev.ShutdownEvent():
+            _apply_ending(view, event)
+        case ev.PlanUpdate():
+            view.plan = event.items
+        case ev.UsageEvent():
+            _add_usage(view.usage, event)
+        case ev.UndoComplete():
+            if event.removed_messages:
+                del view.messages[-event.removed_messages :]
+        case ev.ModelChanged():
+            view.model = event.model
+        case ev.TitleChanged():
+            view.title = event.title
+
+
+def open_call(view: View, tool_call_id: str) -> OpenCall | None:
+    """The call with this id that has no result yet."""
+    return next((call for call in view.open_calls if call.tool_call_id == tool_call_id), None)
+
+
+def _apply_chunk(view: View, event: ev.AssistantChunk) -> None:
+    message = view.open_message
+    if message is None or message.message_id != event.message_id:
+        message = view.open_message = OpenMessage(message_id=event.message_id)
+    if event.kind == "text":
+        message.text = message.text[: event.offset] + event.text
+    else:
+        message.reasoning = message.reasoning[: event.offset] + event.text
+
+
+def _apply_input(view: View, event: ev.Accepted | ev.Processing | ev.InputJoined) -> None:
+    if isinstance(event, ev.Accepted):
+        asked = event.submission
+        if isinstance(asked, UserInput):
+            when = "steer" if view.state == "awaiting_approval" else asked.when
+            view.queued.append(QueuedInput(submission_id=event.submission_id, text=asked.text, when=when))
+        elif isinstance(asked, Compact):
+            view.state, view.turn_id = "running", event.submission_id
+        return
+    view.state = "running"
+    view.turn_id = event.turn_id
+    for place, waiting in enumerate(view.queued):
+        if waiting.submission_id == event.submission_id:
+            del view.queued[place]
+            view.messages.append(
+                UserMessage(text=waiting.text, submission_id=event.submission_id, turn_id=event.turn_id)
+            )
+            return
+
+
+def _apply_message(view: View, event: ev.AssistantMessageEvent) -> None:
+    view.open_message = None
+    view.messages.append(
+        AssistantMessage(
+            message_id=event.message_id,
+            text=event.text,
+            reasoning=event.reasoning,
+            tool_calls=event.tool_calls,
+            finish_reason=event.finish_reason,
+            sealed=event.sealed,
+        )
+    )
+
+
+def _apply_tool(view: View, event: ev.ToolCallEvent | ev.ApprovalRequired | ev.ToolStateChange | ev.ToolOutput) -> None:
+    if isinstance(event, ev.ToolCallEvent):
+        view.open_calls.append(OpenCall(tool_call_id=event.tool_call_id, tool=event.tool, arguments=event.arguments))
+        return
+    if isinstance(event, ev.ApprovalRequired):
+        view.pending_approval = list(event.tools)
+        view.state = "awaiting_approval"
+        for pending in event.tools:
+            waiting = open_call(view, pending.tool_call_id)
+            if waiting is not None:
+                waiting.state = "awaiting_approval"
+        return
+    _no_longer_pending(view, event.tool_call_id)
+    call = open_call(view, event.tool_call_id)
+    if call is None:
+        return
+    if isinstance(event, ev.ToolOutput):
+        _finish_call(view, call, "completed", event.output, event.success, event.truncated, event.duration_ms)
+    elif event.state == "running":
+        call.state = "running"
+    elif event.state == "approved":
+        call.state = "approved"
+        if not isinstance(event.arguments, msgspec.UnsetType):
+            call.arguments, call.edited = event.arguments, True
+    else:
+        said = ENDED_WITHOUT_OUTPUT[event.state]
+        if event.feedback:
+            said = f"{said}\nThe user said: {event.feedback}"
+        _finish_call(view, call, event.state, said, False, False, 0)
+
+
+def _no_longer_pending(view: View, tool_call_id: str) -> None:
+    if not view.pending_approval:
+        return
+    view.pending_approval = [p for p in view.pending_approval if p.tool_call_id != tool_call_id]
+    if not view.pending_approval:
+        view.state = "running"
+
+
+def _finish_call(view: View, call: OpenCall, state: str, output: str, success: bool, truncated: bool, ms: int) -> None:
+    """Replace the open call by its result, in the order in which the message asked for the calls."""
+    view.open_calls.remove(call)
+    result = ToolMessage(
+        tool_call_id=call.tool_call_id,
+        tool=call.tool,
+        output=output,
+        success=success,
+        truncated=truncated,
+        duration_ms=ms,
+        state=state,  # type: ignore[arg-type]  # a ToolState that ends a call, or "completed"
+        arguments=call.arguments if call.edited else msgspec.UNSET,
+    )
+    view.messages.insert(_result_place(view.messages, call.tool_call_id), result)
+
+
+def _result_place(messages: list[Message], tool_call_id: str) -> int:
+    for place in range(len(messages) - 1, -1, -1):
+        message = messages[place]
+        if isinstance(message, AssistantMessage):
+            order = {asked.tool_call_id: number for number, asked in enumerate(message.tool_calls)}
+            mine = order.get(tool_call_id, len(order))
+            place += 1
+            while place < len(messages):
+                other = messages[place]
+                if not isinstance(other, ToolMessage) or order.get(other.tool_call_id, -1) > mine:
+                    break
+                place += 1
+            return place
+    return len(messages)
+
+
+def _apply_ending(
+    view: View, event: ev.TurnComplete | ev.Interrupted | ev.ErrorEvent | ev.Compacted | ev.ShutdownEvent
+) -> None:
+    if isinstance(event, ev.ShutdownEvent):
+        view.state, view.turn_id = "closed", None
+        view.queued = []
+    elif isinstance(event, ev.Compacted):
+        view.usage.context_tokens = event.new_tokens
+        if view.turn_id == event.operation_id:
+            view.state, view.turn_id = "idle", None
+    elif event.turn_id is not None and event.turn_id == view.turn_id:
+        view.state, view.turn_id = "idle", None
+
+
+def _add_usage(total: Usage, event: ev.UsageEvent) -> None:
+    total.input_tokens += event.input_tokens
+    total.output_tokens += event.output_tokens
+    total.cached_tokens += event.cached_tokens
+    known = total.cost_usd is not None and event.cost_usd is not None
+    total.cost_usd = total.cost_usd + event.cost_usd if known else None  # type: ignore[operator]  # `known` says so
+    total.context_tokens = event.context_tokens
+    total.context_limit = event.context_limit

@@ -1,0 +1,182 @@
+"""Random lives of a session: streams of events as a server could say them, for properties of the fold and of merging."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from protocol import events as ev
+from protocol import submissions as sub
+from protocol.content import PendingTool, PlanItem, ToolCall
+
+AT = "2026-01-02T03:04:05.678Z"
+TEXTS = st.text("abc é\n🦉\u0301\u200d", min_size=1, max_size=5)
+ENDS = ("rejected", "abandoned", "cancelled", "outcome_unknown")
+
+
+class Life:
+    """Says one session's events; `draw` is hypothesis's."""
+
+    def __init__(self, draw: Any) -> None:
+        self.draw = draw
+        self.events: list[ev.Event] = []
+
+    def say(self, event: Any, /, **fields: Any) -> None:
+        """The next event."""
+        self.events.append(event(seq=len(self.events) + 1, at=AT, **fields))
+
+    def maybe(self, chance: int = 3) -> bool:
+        """True about once in `chance`."""
+        return bool(self.draw(st.integers(1, chance)) == 1)
+
+    def pick(self, options: Any) -> Any:
+        """One of these."""
+        return self.draw(st.sampled_from(options))
+
+    def accept(self, submission: sub.Submission) -> str:
+        """A submission is accepted; its id."""
+        submission_id = f"id-{len(self.events)}"
+        self.say(ev.Accepted, submission_id=submission_id, submission=submission)
+        return submission_id
+
+    def aside(self) -> None:
+        """What can happen at any time."""
+        if self.maybe(6):
+            self.accept(sub.UserInput(text=self.draw(TEXTS), when=self.pick(["queue", "steer"])))
+        if self.maybe(12):
+            self.say(ev.PlanUpdate, items=[PlanItem(self.draw(TEXTS), "pending")])
+        if self.maybe(20):
+            self.accept(sub.SetModel(model="other"))
+            self.say(ev.ModelChanged, model="other")
+
+    def message(self, calls: list[ToolCall]) -> None:
+        """A message: chunks of both kinds, some said again from further back, and its end, perhaps sealed."""
+        message_id = f"msg-{len(self.events)}"
+        said = {"text": "", "reasoning": ""}
+        for _ in range(self.draw(st.integers(0, 6))):
+            kind = self.pick(["text", "text", "reasoning"])
+            offset = self.draw(st.integers(0, len(said[kind]))) if self.maybe(8) else len(said[kind])
+            text = self.draw(TEXTS)
+            said[kind] = said[kind][:offset] + text
+            self.say(ev.AssistantChunk, message_id=message_id, offset=offset, text=text, kind=kind)
+            self.aside()
+        self.say(
+            ev.AssistantMessageEvent,
+            message_id=message_id,
+            text=said["text"],
+            reasoning=said["reasoning"],
+            tool_calls=calls,
+            finish_reason="tool_calls" if calls else "stop",
+            sealed=not calls and self.maybe(4),
+        )
+        if self.maybe(2):
+            cost = self.pick([0.25, None])
+            counts = {
+                "input_tokens": 9,
+                "output_tokens": 2,
+                "cached_tokens": 4,
+                "context_tokens": 11,
+                "context_limit": 100,
+            }
+            self.say(ev.UsageEvent, cost_usd=cost, **counts)
+
+    def calls(self) -> list[ToolCall]:
+        """Some calls for a message."""
+        count = self.draw(st.integers(0, 3))
+        return [ToolCall(f"call-{len(self.events)}-{n}", "tool", {"n": n}) for n in range(count)]
+
+    def run_calls(self, calls: list[ToolCall]) -> None:
+        """The calls live at once: asked for or not, running, logging, ending in any order."""
+        for call in calls:
+            self.say(ev.ToolCallEvent, tool_call_id=call.tool_call_id, tool=call.tool, arguments=call.arguments)
+        asked = [call for call in calls if self.maybe(2)]
+        running = [call for call in calls if call not in asked]
+        for call in running:
+            self.change(call, "running", "policy")
+        if asked:
+            pending = [PendingTool(call.tool_call_id, call.tool, call.arguments, "why") for call in asked]
+            self.say(ev.ApprovalRequired, tools=pending, count=len(pending))
+        approved: list[ToolCall] = []
+        logged = {call.tool_call_id: 0 for call in calls}
+        while asked or approved or running:
+            if approved and not asked:
+                running += [self.change(call, "running", "user") for call in approved]
+                approved = []
+            elif asked and self.maybe(2):
+                call = asked.pop(self.draw(st.integers(0, len(asked) - 1)))
+                if self.maybe(3):
+                    self.change(call, self.pick(ENDS), "user", feedback="why so")
+                else:
+                    approved.append(self.change(call, "approved", "user", **self.pick([{}, {"arguments": {"n": 9}}])))
+            elif running:
+                call = self.pick(running)
+                if self.maybe(2):
+                    text = self.draw(TEXTS)
+                    self.say(ev.ToolLog, tool_call_id=call.tool_call_id, offset=logged[call.tool_call_id], text=text)
+                    logged[call.tool_call_id] += len(text)
+                else:
+                    running.remove(call)
+                    self.end_call(call)
+            self.aside()
+
+    def change(self, call: ToolCall, state: str, by: str, **more: Any) -> ToolCall:
+        """A call moves on."""
+        self.say(ev.ToolStateChange, tool_call_id=call.tool_call_id, tool=call.tool, state=state, by=by, **more)
+        return call
+
+    def end_call(self, call: ToolCall) -> None:
+        """A running call ends, well or not."""
+        if self.maybe(4):
+            self.change(call, self.pick(["cancelled", "outcome_unknown"]), "restart")
+            return
+        result = {"output": self.draw(TEXTS), "success": True, "truncated": False, "duration_ms": 5}
+        self.say(ev.ToolOutput, tool_call_id=call.tool_call_id, tool=call.tool, **result)
+
+    def turn(self) -> None:
+        """One turn, from its input to its end."""
+        submission_id = self.accept(sub.UserInput(text=self.draw(TEXTS)))
+        turn_id = f"turn-{len(self.events)}"
+        self.say(ev.Processing, turn_id=turn_id, submission_id=submission_id)
+        for _ in range(self.draw(st.integers(1, 3))):
+            calls = self.calls()
+            self.message(calls)
+            self.run_calls(calls)
+        joined = [e for e in self.events if isinstance(e, ev.Accepted) and isinstance(e.submission, sub.UserInput)]
+        if self.maybe(3):
+            self.say(ev.InputJoined, turn_id=turn_id, submission_id=joined[-1].submission_id)
+        end = self.pick(["complete", "complete", "interrupted", "error"])
+        if end == "complete":
+            self.say(ev.TurnComplete, turn_id=turn_id, history_size=1, final_response="")
+        elif end == "interrupted":
+            self.say(ev.Interrupted, turn_id=turn_id, reason="user")
+        else:
+            self.say(ev.ErrorEvent, code="internal", message="", retryable=True, turn_id=turn_id)
+
+    def between(self) -> None:
+        """What happens while nothing runs."""
+        what = self.pick(["", "", "undo", "compact", "compact_failed", "title", "error"])
+        if what == "undo":
+            self.accept(sub.Undo())
+            self.say(ev.UndoComplete, removed_messages=self.draw(st.integers(0, 3)), kept=["a file"])
+        elif what == "compact":
+            operation_id = self.accept(sub.Compact())
+            counts = {"old_tokens": 90, "new_tokens": 9, "kept_from": 1}
+            self.say(ev.Compacted, summary="so far", operation_id=operation_id, **counts)
+        elif what == "compact_failed":
+            self.say(ev.Interrupted, turn_id=self.accept(sub.Compact()), reason="user")
+        elif what == "title":
+            self.say(ev.TitleChanged, title=self.draw(TEXTS))
+        elif what == "error":
+            self.say(ev.ErrorEvent, code="internal", message="", retryable=True, turn_id=None)
+
+
+@st.composite
+def lives(draw: Any) -> list[ev.Event]:
+    """The events of a session from its first on."""
+    life = Life(draw)
+    for _ in range(draw(st.integers(1, 3))):
+        life.turn()
+        life.between()
+    if life.maybe(4):
+        life.accept(sub.Shutdown())
+        life.say(ev.ShutdownEvent, reason="user")
+    return life.events
