@@ -1,0 +1,51 @@
+"""The mind's front door: one input in, one decision out, synchronously. No clock, no I/O."""
+
+from agent import recovery, submit, turn
+from agent.inputs import (
+    Decision,
+    Delta,
+    Fail,
+    Input,
+    ModelDone,
+    ModelFailed,
+    Recover,
+    Refusal,
+    Stop,
+    Submit,
+    SummaryDone,
+    SummaryFailed,
+    ToolDone,
+    ToolLogged,
+)
+from agent.session import Session
+from protocol.events import Accepted
+
+
+def decide(session: Session, message: Input, now: str) -> Decision:
+    """What follows from `message` at `now` (RFC 3339, UTC). Changes the session's state by the events it decides."""
+    session.begin(now)
+    answer: Accepted | Refusal | None = None
+    match message:
+        case Delta():
+            turn.on_delta(session, message)
+        case Submit():
+            answer = submit.on_submission(session, message.submission)
+        case ModelDone():
+            turn.on_model_done(session, message)
+        case ModelFailed():
+            turn.on_model_failed(session, message)
+        case SummaryDone():
+            turn.on_summary_done(session, message)
+        case SummaryFailed():
+            turn.on_summary_failed(session, message)
+        case ToolLogged():
+            turn.on_tool_log(session, message)
+        case ToolDone():
+            turn.on_tool_done(session, message)
+        case Recover():
+            recovery.recover(session)
+        case Stop():
+            recovery.stop(session)
+        case Fail():
+            recovery.fail(session, message)
+    return session.decision(answer)

@@ -1,0 +1,158 @@
+"""The mind's two doors: what a session is told (inputs) and what it answers (a decision: events, effects, an answer)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from agent.models import DeltaKind, ModelReply
+from agent.tools import ToolResult
+from protocol.events import Accepted, Event
+from protocol.submissions import Submission
+
+
+class Submit(msgspec.Struct, frozen=True):
+    """A client's submission; it has an id."""
+
+    submission: Submission
+
+
+class Delta(msgspec.Struct, frozen=True):
+    """Text of the model, as much as came since the last one."""
+
+    message_id: str
+    kind: DeltaKind
+    text: str
+
+
+class ModelDone(msgspec.Struct, frozen=True):
+    """The model's message is whole. All its text was given as deltas before."""
+
+    message_id: str
+    reply: ModelReply
+
+
+class ModelFailed(msgspec.Struct, frozen=True):
+    """The model call failed. `code` is one of `protocol.codes.ERRORS`."""
+
+    message_id: str
+    code: str
+    message: str
+    retryable: bool
+
+
+class SummaryDone(msgspec.Struct, frozen=True):
+    """The summary for a compaction is there."""
+
+    summary_id: str
+    text: str
+    reply: ModelReply
+
+
+class SummaryFailed(msgspec.Struct, frozen=True):
+    """The summary could not be made."""
+
+    summary_id: str
+    code: str
+    message: str
+    retryable: bool
+
+
+class ToolLogged(msgspec.Struct, frozen=True):
+    """Live output of a running call."""
+
+    tool_call_id: str
+    text: str
+
+
+class ToolDone(msgspec.Struct, frozen=True):
+    """A call has its result."""
+
+    tool_call_id: str
+    result: ToolResult
+    duration_ms: int
+
+
+class Recover(msgspec.Struct, frozen=True):
+    """The session was loaded: whatever was under way when it was last awake is not any more."""
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """The server stops: end what runs, keep the session."""
+
+
+class Fail(msgspec.Struct, frozen=True):
+    """The server failed under the session: end what runs with an error.
+
+    `keeps_waiting`: a turn that only waits for approvals has lost nothing and goes on waiting.
+    """
+
+    code: str
+    message: str
+    retryable: bool
+    keeps_waiting: bool = False
+
+
+Input = (
+    Submit
+    | Delta
+    | ModelDone
+    | ModelFailed
+    | SummaryDone
+    | SummaryFailed
+    | ToolLogged
+    | ToolDone
+    | Recover
+    | Stop
+    | Fail
+)
+
+
+class CallModel(msgspec.Struct, frozen=True):
+    """Ask the model for the message `message_id`."""
+
+    message_id: str
+    model: str
+    messages: list[dict[str, object]]
+
+
+class Summarize(msgspec.Struct, frozen=True):
+    """Ask the model for a summary."""
+
+    summary_id: str
+    model: str
+    messages: list[dict[str, object]]
+
+
+class RunTool(msgspec.Struct, frozen=True):
+    """Run an approved, or freely allowed, call."""
+
+    tool_call_id: str
+    tool: str
+    arguments: Mapping[str, Any]
+
+
+class CancelWork(msgspec.Struct, frozen=True):
+    """Stop the model call and all running tools now."""
+
+
+class EndSession(msgspec.Struct, frozen=True):
+    """The session takes no more submissions."""
+
+
+Effect = CallModel | Summarize | RunTool | CancelWork | EndSession
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A submission that did nothing. `code` is one of `protocol.codes.REFUSALS`."""
+
+    code: str
+    message: str
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What follows from one input. The effects begin once the events are stored; `answer` is there for a submission."""
+
+    events: tuple[Event, ...]
+    effects: tuple[Effect, ...]
+    answer: Accepted | Refusal | None = None

@@ -1,0 +1,22 @@
+"""Models: one call streams an answer in; retries, time limits and honest errors. The one importer of LiteLLM."""
+
+from agent.models.choose import Choice, choose_model
+from agent.models.errors import ModelError
+from agent.models.models import Models
+from agent.models.settings import ModelSettings
+from agent.models.types import DeltaKind, ModelInfo, ModelReply, ModelRequest, ModelUsage, RawToolCall, Sink
+
+__all__ = [
+    "Choice",
+    "DeltaKind",
+    "ModelError",
+    "ModelInfo",
+    "ModelReply",
+    "ModelRequest",
+    "ModelSettings",
+    "ModelUsage",
+    "Models",
+    "RawToolCall",
+    "Sink",
+    "choose_model",
+]

@@ -1,0 +1,128 @@
+"""OpenAI's stream chunks decoded, as strictly as the field's servers allow. Pure."""
+
+import json
+
+import msgspec
+
+from agent.models.types import Fragment, Piece, TokenCounts
+
+
+class _Part(msgspec.Struct):
+    text: str = ""
+
+
+class _Function(msgspec.Struct):
+    name: str | None = None
+    arguments: str | dict[str, object] | None = None
+
+
+class _Call(msgspec.Struct):
+    index: int | None = None
+    id: str | None = None
+    function: _Function | None = None
+
+
+class _Delta(msgspec.Struct):
+    content: str | list[_Part] | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[_Call] | None = None
+
+
+class _Choice(msgspec.Struct):
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    prompt_cache_hit_tokens: int | None = None
+
+
+class _Error(msgspec.Struct):
+    message: str | None = None
+    code: int | str | None = None
+    type: str | None = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+    error: _Error | str | None = None
+    object: str | None = None
+    message: str | None = None
+    code: int | str | None = None
+
+
+class ErrorChunk(Exception):
+    """The provider says in its stream that it failed."""
+
+    def __init__(self, code: int | str | None, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+_decoder = msgspec.json.Decoder(_Chunk)
+
+
+def decode(data: bytes) -> Piece:
+    """One chunk. Raises ErrorChunk, and ValueError for what is no chunk."""
+    try:
+        chunk = _decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        chunk = _lenient(data)
+    if chunk.error is not None or chunk.object == "error":
+        raise _failure(chunk)
+    piece = Piece()
+    if chunk.choices:
+        choice = chunk.choices[0]
+        piece.finish_reason = choice.finish_reason or ""
+        delta = choice.delta
+        if delta is not None:
+            content = delta.content
+            if content:
+                piece.text = content if isinstance(content, str) else "".join(part.text for part in content)
+            piece.reasoning = delta.reasoning_content or delta.reasoning or ""
+            if delta.tool_calls:
+                piece.fragments = tuple(map(_fragment, delta.tool_calls))
+    if chunk.usage is not None:
+        piece.tokens = _tokens(chunk.usage)
+    return piece
+
+
+def _lenient(data: bytes) -> _Chunk:
+    """For what msgspec refuses and others accept: lone surrogates, bytes that are no UTF-8, numbers as text."""
+    try:
+        return msgspec.convert(json.loads(data.decode("utf-8", "replace")), _Chunk, strict=False)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _failure(chunk: _Chunk) -> ErrorChunk:
+    error = chunk.error
+    if isinstance(error, _Error):
+        return ErrorChunk(error.code if error.code is not None else error.type, error.message or error.type or "")
+    return ErrorChunk(chunk.code, error or chunk.message or "")
+
+
+def _fragment(call: _Call) -> Fragment:
+    function = call.function
+    if function is None:
+        return Fragment(call.index, call.id)
+    arguments = function.arguments
+    return Fragment(
+        call.index, call.id, function.name, json.dumps(arguments) if isinstance(arguments, dict) else arguments
+    )
+
+
+def _tokens(usage: _Usage) -> TokenCounts:
+    details = usage.prompt_tokens_details
+    cached = (details.cached_tokens if details is not None else None) or usage.prompt_cache_hit_tokens or 0
+    return TokenCounts(usage.prompt_tokens or 0, usage.completion_tokens or 0, cached)

@@ -1,0 +1,198 @@
+"""The demo model's mind: what it says to a conversation, by plain words in it. Pure; no key, no network, no LiteLLM."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+Message = Mapping[str, object]
+
+NOT_A_MODEL = "I am Holdfast's demo model: no key, no network, and not much of a mind."
+MENU = (
+    "Say one of these words to see what it does: **plan** (a plan that I keep), **write** (a tool call that asks for your "
+    "approval), **read** or **list** (tools that don't ask), **both** (two calls in one message), **think** (reasoning "
+    "first), **long** (about 2,000 words), **slow** (time enough to interrupt me, or to cut the connection), **error** (a "
+    "failure of the model)."
+)
+BROKEN = "This is the failure you asked for"
+_FILE = "holdfast-demo.txt"
+_QUOTED_CHARS = 400
+
+
+@dataclass(frozen=True)
+class DemoReply:
+    """What to say. `pace`: times the usual gap between words; `fails`: break off after the text."""
+
+    text: str = ""
+    reasoning: str = ""
+    calls: tuple[tuple[str, dict[str, object]], ...] = ()
+    pace: float = 1.0
+    fails: bool = False
+
+
+def reply_to(messages: Sequence[Message], tools: Sequence[Mapping[str, object]]) -> DemoReply:
+    """The answer to these chat messages; calls only tools that are offered."""
+    offered = _offered(tools)
+    first, last = messages[0], messages[-1]
+    if first.get("role") == "system" and re.search(r"\bsummari[sz]e", _text(first)[:60]):
+        return _summary(messages)
+    if last.get("role") == "tool":
+        return _after_results(messages)
+    asked = _text(last).rpartition("\n\n")[2]
+    if re.search(r"\bsummar", asked, re.IGNORECASE):
+        return _summary(messages)
+    for pattern, answer in _ANSWERS:
+        if re.search(pattern, asked, re.IGNORECASE):
+            return answer(asked, offered)
+    return DemoReply(f"Hello! {NOT_A_MODEL} But all around me is real: the stream, the tools, the approvals.\n\n{MENU}")
+
+
+def count_tokens(messages: Sequence[Message]) -> int:
+    """About how many tokens these messages are, four bytes to one."""
+    return sum(4 + len(json.dumps(message)) // 4 for message in messages)
+
+
+def _offered(tools: Sequence[Mapping[str, object]]) -> dict[str, set[str]]:
+    """Names of the tools, with the names of their parameters."""
+    found: dict[str, set[str]] = {}
+    for tool in tools:
+        function = tool.get("function")
+        if isinstance(function, Mapping):
+            parameters = function.get("parameters")
+            properties = parameters.get("properties", {}) if isinstance(parameters, Mapping) else {}
+            found[str(function.get("name"))] = set(properties)
+    return found
+
+
+def _text(message: Message) -> str:
+    content = message.get("content")
+    if isinstance(content, list):
+        return "\n".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
+    return content if isinstance(content, str) else ""
+
+
+def _file(asked: str) -> str:
+    named = re.search(r"[\w./-]*\w\.\w{1,8}\b", asked)
+    return named[0] if named else _FILE
+
+
+def _call(name: str, asked: str) -> tuple[str, dict[str, object]]:
+    quoted = re.search(r'["“](.+?)["”]', asked, re.DOTALL)
+    content = quoted[1] if quoted else "Written by Holdfast's demo model, after somebody approved it.\n"
+    arguments: dict[str, dict[str, object]] = {
+        "write_file": {"path": _file(asked), "content": content},
+        "read_file": {"path": _file(asked)},
+        "list_files": {"path": "."},
+        "plan": {
+            "items": [
+                {"text": "Find out what is wanted", "status": "completed"},
+                {"text": "Show a plan", "status": "in_progress"},
+                {"text": "Say goodbye politely", "status": "pending"},
+            ]
+        },
+    }
+    return name, arguments[name]
+
+
+def _use(names: tuple[str, ...], said: str, asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    there = [name for name in names if name in offered]
+    if not there:
+        return DemoReply(f"I would call {' or '.join(names)} now, but this session offers me no such tool.")
+    calls = []
+    for name in there:
+        _, arguments = _call(name, asked)
+        calls.append((name, {key: value for key, value in arguments.items() if key in offered[name]}))
+    return DemoReply(said, calls=tuple(calls))
+
+
+def _plan(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    return _use(("plan",), "I make a plan and keep it where you can see it.", asked, offered)
+
+
+def _write(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    return _use(("write_file",), "I would like to write a file. You decide whether I may.", asked, offered)
+
+
+def _read(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    return _use(("read_file",), "I read a file of the workspace.", asked, offered)
+
+
+def _list(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    return _use(("list_files",), "I look into the workspace.", asked, offered)
+
+
+def _both(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    two = [name for name in ("list_files", "write_file", "plan", "read_file") if name in offered][:2]
+    return _use(tuple(two) or ("list_files", "write_file"), "Two calls at once.", asked, offered)
+
+
+def _think(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    reasoning = (
+        "I was asked to think. What does a demo model think about? That a socket may go at any time, that whoever comes "
+        "back should find every word in its place, and that this thought, too, is an event with a number."
+    )
+    return DemoReply("I have thought about it: everything that you see was stored before you saw it.", reasoning)
+
+
+def _long(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    knots = ("anchor", "bowline", "capstan", "davit", "fairlead", "gangway", "halyard", "jib", "keel", "lanyard")
+    lines = [
+        f"{number}. The {knots[number % 10]} holds when the {knots[number * 7 % 10]} is made fast and the "
+        f"{knots[number * 3 % 10]} is kept dry through the night."
+        for number in range(1, 101)
+    ]
+    return DemoReply("A long answer, for those who want to leave and come back in its middle.\n\n" + "\n".join(lines))
+
+
+def _slow(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    return DemoReply(
+        " ".join(f"{number}... waiting for you to interrupt me," for number in range(1, 61)) + " done.", pace=10
+    )
+
+
+def _error(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    return DemoReply("Here it comes:", fails=True)
+
+
+def _summary(messages: Sequence[Message]) -> DemoReply:
+    said = [_text(message) for message in messages if message.get("role") == "user" and _text(message)]
+    length = sum(len(text.split()) for text in said)
+    begin = " ".join(said[-1].split())[:_QUOTED_CHARS] if said else ""
+    return DemoReply(f"Summary by the demo model, of {length} words of conversation. It begins: {begin}")
+
+
+def _after_results(messages: Sequence[Message]) -> DemoReply:
+    place = max(index for index, message in enumerate(messages) if message.get("role") == "assistant")
+    calls = messages[place].get("tool_calls")
+    names = {call["id"]: call["function"]["name"] for call in calls} if isinstance(calls, list) else {}
+    lines = [
+        _about(str(names.get(message.get("tool_call_id"), "a tool")), _text(message))
+        for message in messages[place + 1 :]
+        if message.get("role") == "tool"
+    ]
+    return DemoReply(
+        "\n\n".join([*lines, "That was the whole way of a tool call: asked, decided, run, told to the model."])
+    )
+
+
+def _about(tool: str, result: str) -> str:
+    said = result.strip()
+    cut = said if len(said) <= _QUOTED_CHARS else said[:_QUOTED_CHARS] + " …"
+    if re.match(r"the user (rejected|declined|went on)\b|(rejected|denied|not approved)\b", said, re.IGNORECASE):
+        return f"You didn't want `{tool}` to run, so it didn't. What I was told: {cut}"
+    if re.match(r"error\b", said, re.IGNORECASE):
+        return f"`{tool}` failed: {cut}"
+    return f"`{tool}` is done. It says:\n\n```\n{cut or '(nothing)'}\n```"
+
+
+_ANSWERS = (
+    (r"\berror\b", _error),
+    (r"\b(both|two)\b", _both),
+    (r"\bplan", _plan),
+    (r"\bwrit", _write),
+    (r"\bread\b", _read),
+    (r"\blist\b", _list),
+    (r"\bthink", _think),
+    (r"\blong\b", _long),
+    (r"\bslow", _slow),
+)

@@ -1,0 +1,80 @@
+"""What a model can hold and what it costs, read from LiteLLM's table as plain data. Pure: no network, no lookup by name elsewhere."""
+
+import re
+from collections.abc import Mapping
+
+from agent.models.types import TokenCounts
+
+Table = Mapping[str, Mapping[str, object]]
+
+_ABOVE = re.compile(r"input_cost_per_token_above_(\d+)k_tokens")
+
+
+def entry(table: Table, model: str) -> Mapping[str, object] | None:
+    """The model's row: under its name, or under its name without the provider's prefixes."""
+    name = model
+    while True:
+        found = table.get(name)
+        if found is not None:
+            return found
+        _, slash, name = name.partition("/")
+        if not slash:
+            return None
+
+
+def context_limit(table: Table, model: str) -> int | None:
+    """Tokens that go into the model, or None."""
+    row = entry(table, model) or {}
+    return _positive(row.get("max_input_tokens")) or _positive(row.get("max_tokens"))
+
+
+def max_output_tokens(table: Table, model: str) -> int | None:
+    row = entry(table, model) or {}
+    return _positive(row.get("max_output_tokens"))
+
+
+def cost_usd(table: Table, model: str, tokens: TokenCounts) -> float | None:
+    """The price of a call in US dollars, or None when it is not known for sure.
+
+    A row found without the provider's prefix counts only if it is of that provider: a model of the same name served
+    by somebody else has another price.
+    """
+    row = table.get(model)
+    if row is None:
+        provider, _, bare = model.partition("/")
+        row = table.get(bare)
+        if row is None or row.get("litellm_provider") != provider:
+            return None
+    step = _step(row, tokens.input)
+    price_in = _price(row, "input_cost_per_token", step)
+    price_out = _price(row, "output_cost_per_token", step)
+    if price_in is None or price_out is None:
+        return None
+    read, write = min(tokens.cache_read, tokens.input), min(tokens.cache_write, tokens.input)
+    price_read = _price(row, "cache_read_input_token_cost", step)
+    price_write = _price(row, "cache_creation_input_token_cost", step)
+    return (
+        max(0, tokens.input - read - write) * price_in
+        + read * (price_in if price_read is None else price_read)
+        + write * (price_in if price_write is None else price_write)
+        + tokens.output * price_out
+    )
+
+
+def _step(row: Mapping[str, object], input_tokens: int) -> str:
+    """The suffix of the highest long-context price that this many input tokens reach."""
+    steps = [int(found[1]) for key in row if (found := _ABOVE.fullmatch(key))]
+    reached = [step for step in steps if input_tokens > step * 1000]
+    return f"_above_{max(reached)}k_tokens" if reached else ""
+
+
+def _price(row: Mapping[str, object], name: str, step: str) -> float | None:
+    for key in (name + step, name):
+        value = row.get(key)
+        if isinstance(value, (int, float)):
+            return float(value)
+    return None
+
+
+def _positive(value: object) -> int | None:
+    return int(value) if isinstance(value, (int, float)) and value > 0 else None

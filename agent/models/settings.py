@@ -1,0 +1,70 @@
+"""Every setting and limit of model calls, with its unit and default."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+_RESERVED = frozenset(
+    {"model", "messages", "tools", "stream", "stream_options", "max_retries", "num_retries", "fallbacks", "timeout"}
+)
+
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How models are called. Raises ValueError for an `extra` that would change what the caller promises."""
+
+    first_token_timeout_s: Annotated[
+        Seconds, Meta(description="Seconds a model may stay silent before its first token; then the call is retried.")
+    ] = 120.0
+    stall_timeout_s: Annotated[
+        Seconds, Meta(description="Seconds a model may stay silent in the middle of an answer; then the call fails.")
+    ] = 60.0
+    max_retries: Annotated[
+        int, Meta(ge=0, le=20, description="How often a call is made again when it failed before its first token.")
+    ] = 3
+    backoff_initial_s: Annotated[
+        float, Meta(ge=0, description="Seconds before the first retry; doubles with each, with jitter.")
+    ] = 0.5
+    backoff_max_s: Annotated[float, Meta(ge=0, description="Seconds between two retries at most.")] = 20.0
+    retry_after_max_s: Annotated[
+        float,
+        Meta(ge=0, description="Seconds of a provider's Retry-After that are waited out; a longer one fails the call."),
+    ] = 60.0
+    max_output_chars: Annotated[
+        int, Meta(gt=0, description="Code points of text, reasoning and tool calls in one answer; then the call fails.")
+    ] = 1_000_000
+    default_context_limit: Annotated[
+        int, Meta(gt=0, description="Tokens of context of a model whose own limit is not known.")
+    ] = 128_000
+    api_base: Annotated[
+        str, Meta(description="Base URL of the model's API; empty: the provider's own. Not used by the demo model.")
+    ] = ""
+    api_key: Annotated[
+        str, Meta(description="API key; empty: the provider's own environment name, such as ANTHROPIC_API_KEY.")
+    ] = ""
+    direct_streams: Annotated[
+        bool, Meta(description="Read OpenAI-shaped streams without LiteLLM's wrapper, at a tenth of its cost.")
+    ] = True
+    demo_token_ms: Annotated[float, Meta(ge=0, description="Milliseconds between two words of the demo model.")] = 20.0
+    defaults: Annotated[
+        dict[str, str],
+        Meta(
+            description="Environment name of a credential to the model chosen when it is set; adds to the built-in table."
+        ),
+    ] = msgspec.field(default_factory=dict)
+    extra: Annotated[
+        dict[str, dict[str, object]],
+        Meta(description='Parameters by model name ("*": all models) that are passed on, such as temperature.'),
+    ] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for model, parameters in self.extra.items():
+            taken = sorted(_RESERVED & parameters.keys())
+            if taken:
+                raise ValueError(f"extra[{model!r}] may not set {', '.join(taken)}: the session decides that")
+
+    def parameters(self, model: str) -> dict[str, object]:
+        """The `extra` parameters of this model, its own over those of all."""
+        return {**self.extra.get("*", {}), **self.extra.get(model, {})}

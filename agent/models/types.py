@@ -1,0 +1,83 @@
+"""What goes into a model call and what comes out of it, the same for every provider."""
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import msgspec
+
+DeltaKind = Literal["text", "reasoning"]
+Sink = Callable[[DeltaKind, str], Awaitable[None]]
+
+DEMO_MODEL = "demo"
+
+
+class RawToolCall(msgspec.Struct, frozen=True):
+    """A tool call as the model wrote it: the id may be empty or used twice, the arguments may be no JSON."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class ModelUsage(msgspec.Struct, frozen=True):
+    """Tokens of one call as the provider counted them. `cached_tokens` are a part of `input_tokens`; a cost in US
+    dollars, None when the price is unknown."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    cost_usd: float | None
+
+
+class ModelReply(msgspec.Struct, frozen=True):
+    """What is left to say when the text has gone through the sink. `usage` is None if the provider told none."""
+
+    tool_calls: tuple[RawToolCall, ...]
+    finish_reason: str
+    usage: ModelUsage | None
+
+
+class ModelRequest(msgspec.Struct, frozen=True):
+    """One call. Messages and tools in the shapes of OpenAI's chat completions."""
+
+    model: str
+    messages: list[dict[str, object]]
+    tools: list[dict[str, object]]
+    max_output_tokens: int | None = None
+
+
+class ModelInfo(msgspec.Struct, frozen=True):
+    """What is known of a model. `context_limit` in tokens; `max_output_tokens` is None when unknown."""
+
+    model: str
+    demo: bool
+    context_limit: int
+    max_output_tokens: int | None
+
+
+class Fragment(msgspec.Struct):
+    """A piece of a tool call in a stream. `index` is its place among the calls; None where a provider tells none."""
+
+    index: int | None = None
+    id: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+
+
+class TokenCounts(msgspec.Struct):
+    """Tokens of one call, before a price is put on them. Cached and written ones are a part of the input."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+
+class Piece(msgspec.Struct):
+    """One chunk of a provider's stream, in one shape for all providers. A piece of nothing is a sign of life."""
+
+    text: str = ""
+    reasoning: str = ""
+    fragments: tuple[Fragment, ...] = ()
+    finish_reason: str = ""
+    tokens: TokenCounts | None = None

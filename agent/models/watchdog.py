@@ -1,0 +1,77 @@
+"""A time limit on waiting for somebody else, which the time we take ourselves does not count against."""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+
+class Watchdog:
+    """Ends the block with TimeoutError when one wait in it lasts longer than the limit.
+
+    Cheaper than a timeout around every read: a read costs one look at the clock, and the timer looks at what has been
+    noted. `waiting()` notes that a wait begins, `busy()` that it is over. Nested cancellation works as in
+    asyncio.timeout. Used once, by one task.
+    """
+
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+        self._loop = asyncio.get_running_loop()
+        self._since: float | None = None
+        self._began = 0.0
+        self._expired = False
+        self._task: asyncio.Task[object] | None = None
+        self._cancelling = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def waiting(self) -> None:
+        self._began = self._since = self._loop.time()
+
+    def busy(self) -> None:
+        self._since = None
+
+    def still_waiting(self) -> None:
+        """What came was not what is waited for: the wait goes on, from its beginning."""
+        self._since = self._began
+
+    @property
+    def expired(self) -> bool:
+        return self._expired
+
+    def limit(self, seconds: float) -> None:
+        """From now on a wait may last this long."""
+        self._limit = seconds
+        self._look_in(seconds)
+
+    def __enter__(self) -> Self:
+        self._task = asyncio.current_task()
+        assert self._task is not None
+        self._cancelling = self._task.cancelling()
+        self.waiting()
+        self._look_in(self._limit)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._task is not None
+        assert self._timer is not None
+        self._timer.cancel()
+        if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise TimeoutError from error
+
+    def _look_in(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        assert self._task is not None
+        if self._since is None:
+            self._look_in(self._limit / 8)
+            return
+        left = self._since + self._limit - self._loop.time()
+        if left > 0:
+            self._look_in(left)
+        else:
+            self._expired = True
+            self._task.cancel()

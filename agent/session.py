@@ -1,0 +1,117 @@
+"""The mind's core: one session under decision: its state, the rules it decides by, and what it has said and asked for."""
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from agent import state as states
+from agent.inputs import CancelWork, Decision, Effect, Refusal
+from agent.state import SessionState
+from protocol import events as ev
+from protocol.content import ToolState
+
+
+class ToolRules(Protocol):
+    """What the session asks of the tools before it runs one; the ToolRouter answers."""
+
+    def check(self, name: str, arguments: dict[str, Any]) -> str | None:
+        """A complaint for the model: unknown tool, or arguments that do not fit."""
+
+    def approval_reason(self, name: str, arguments: dict[str, Any]) -> str | None:
+        """Why a call must be asked for; None if it runs freely."""
+
+    def side_effects(self, name: str) -> str | None:
+        """What undo cannot take back."""
+
+
+class Rules(msgspec.Struct, kw_only=True):
+    """The settings and outside answers a session decides by; plain data and pure functions."""
+
+    tools: ToolRules
+    context_limit: Callable[[str], int]
+    refuse_model: Callable[[str], str | None]
+    system_prompt: str = ""
+    overhead_tokens: int = 2_000
+    max_iterations: int = 50
+    max_tool_calls: int = 32
+    queued_inputs_max: int = 32
+    history_chars_max: int = 8_000_000
+    compact_at: float = 0.75
+    keep_fraction: float = 0.3
+    chunk_max_chars: int = 65_536
+
+
+EventT = TypeVar("EventT", bound=ev.EventBase)
+
+
+class Session:
+    """A session's state and what is under way for it.
+
+    `emit` folds each event at once, so what follows in the same decision sees it. Whoever calls `handle` stores the
+    events before anybody sees them or an effect begins; if they cannot be stored the Session is dropped and loaded anew.
+    """
+
+    def __init__(self, state: SessionState, rules: Rules) -> None:
+        self.state = state
+        self.rules = rules
+        self.calling: str | None = None
+        self.summarizing: str | None = None
+        self.summary_cut = 0
+        self._now = ""
+        self._events: list[ev.Event] = []
+        self._effects: list[Effect] = []
+
+    def begin(self, now: str) -> None:
+        """A new decision, at `now` (RFC 3339, UTC)."""
+        self._now, self._events, self._effects = now, [], []
+
+    def decision(self, answer: ev.Accepted | Refusal | None) -> Decision:
+        """What was decided since `begin`."""
+        return Decision(tuple(self._events), tuple(self._effects), answer)
+
+    def emit(self, what: type[EventT], /, **fields: Any) -> EventT:
+        """Say that something happened: the next event of the session."""
+        event = what(seq=self.state.view.seq + 1, at=self._now, **fields)
+        states.apply(self.state, event)  # type: ignore[arg-type]  # EventT is one of the union's members
+        self._events.append(event)  # type: ignore[arg-type]
+        return event
+
+    def do(self, effect: Effect) -> None:
+        """Ask for something to be done in the world, once the events are stored."""
+        self._effects.append(effect)
+
+    @property
+    def working(self) -> bool:
+        """Whether a turn or a compaction is under way, waiting for approval included."""
+        return self.state.view.turn_id is not None
+
+    def stop_work(self, state: ToolState, by: str, finish_reason: str) -> None:
+        """Every ending of unfinished work: seal the open message, end every open call as `state`, stop what runs."""
+        view = self.state.view
+        self.calling = self.summarizing = None
+        self.do(CancelWork())
+        seal(self, finish_reason)
+        for call in list(view.open_calls):
+            ended: ToolState = state
+            if call.state == "awaiting_approval":
+                ended = "abandoned"
+            elif call.state != "running" and state == "outcome_unknown":
+                ended = "cancelled"
+            self.emit(ev.ToolStateChange, tool_call_id=call.tool_call_id, tool=call.tool, state=ended, by=by)
+
+
+def seal(session: Session, finish_reason: str) -> None:
+    """Keep what came of the open message as a message cut short."""
+    message = session.state.view.open_message
+    if message is None:
+        return
+    session.emit(
+        ev.AssistantMessageEvent,
+        message_id=message.message_id,
+        text=message.text,
+        reasoning=message.reasoning,
+        tool_calls=[],
+        finish_reason=finish_reason,
+        sealed=True,
+    )

@@ -1,0 +1,175 @@
+"""The mind's answers to clients: for each submission, what happens or why not. A transition table in functions."""
+
+import msgspec
+
+from agent import compaction, turn
+from agent.inputs import EndSession, Refusal
+from agent.session import Session
+from agent.state import last_turn
+from protocol import codes
+from protocol import events as ev
+from protocol import submissions as sub
+from protocol.content import ToolMessage
+from protocol.view import open_call
+
+Answer = ev.Accepted | Refusal
+
+
+def on_submission(session: Session, submission: sub.Submission) -> Answer:
+    """Accept or refuse, and let happen what follows."""
+    if session.state.view.state == "closed":
+        return Refusal(codes.SESSION_CLOSED, "the session was shut down; begin a new one to go on")
+    match submission:
+        case sub.UserInput():
+            return _user_input(session, submission)
+        case sub.ExecApproval():
+            return _exec_approval(session, submission)
+        case sub.Interrupt():
+            return _interrupt(session, submission)
+        case sub.Undo():
+            return _undo(session, submission)
+        case sub.Compact():
+            return _compact(session, submission)
+        case sub.Shutdown():
+            return _shutdown(session, submission)
+        case sub.SetModel():
+            return _set_model(session, submission)
+
+
+def _accept(session: Session, submission: sub.Submission) -> ev.Accepted:
+    return session.emit(ev.Accepted, submission_id=sub.submission_id(submission), submission=submission)
+
+
+def _user_input(session: Session, submission: sub.UserInput) -> Answer:
+    view, rules = session.state.view, session.rules
+    if len(view.queued) >= rules.queued_inputs_max:
+        return Refusal(codes.QUEUE_FULL, f"{len(view.queued)} inputs wait for their turn already; send it again later")
+    if session.state.history_chars + len(submission.text) > rules.history_chars_max:
+        return Refusal(codes.HISTORY_FULL, "the session's history is full; undo, or begin a new session")
+    waits_for_approval = view.state == "awaiting_approval"
+    accepted = _accept(session, submission)
+    if waits_for_approval:
+        for pending in list(view.pending_approval):
+            _change(session, pending.tool_call_id, pending.tool, "abandoned")
+        turn.go_on(session)
+    else:
+        turn.next_turn(session)
+    return accepted
+
+
+def _exec_approval(session: Session, submission: sub.ExecApproval) -> Answer:
+    pending = {p.tool_call_id: p for p in session.state.view.pending_approval}
+    answered: set[str] = set()
+    for approval in submission.approvals:
+        call_id = approval.tool_call_id
+        if call_id in answered:
+            return Refusal(codes.INVALID, f"tool_call_id {call_id!r} is answered twice in this submission")
+        if call_id not in pending:
+            return _not_pending(session, call_id)
+        answered.add(call_id)
+        if approval.approved and not isinstance(approval.arguments, msgspec.UnsetType):
+            complaint = session.rules.tools.check(pending[call_id].tool, approval.arguments)
+            if complaint is not None:
+                return Refusal(codes.INVALID_ARGUMENTS, f"{call_id}: {complaint}")
+    accepted = _accept(session, submission)
+    for approval in submission.approvals:
+        call = pending[approval.tool_call_id]
+        state = "approved" if approval.approved else "rejected"
+        edited = approval.arguments if approval.approved else msgspec.UNSET
+        if edited == call.arguments:
+            edited = msgspec.UNSET
+        _change(session, call.tool_call_id, call.tool, state, approval.feedback, edited)
+    turn.go_on(session)
+    return accepted
+
+
+def _not_pending(session: Session, call_id: str) -> Refusal:
+    view = session.state.view
+    known = open_call(view, call_id) is not None or any(
+        isinstance(m, ToolMessage) and m.tool_call_id == call_id for m in view.messages
+    )
+    if known:
+        return Refusal(codes.APPROVAL_STALE, f"call {call_id!r} does not wait for an answer any more")
+    return Refusal(codes.APPROVAL_UNKNOWN, f"no call {call_id!r} waits for an answer")
+
+
+def _change(
+    session: Session,
+    call_id: str,
+    tool: str,
+    state: str,
+    feedback: str = "",
+    arguments: dict[str, object] | msgspec.UnsetType = msgspec.UNSET,
+) -> None:
+    session.emit(
+        ev.ToolStateChange,
+        tool_call_id=call_id,
+        tool=tool,
+        state=state,
+        by="user",
+        feedback=feedback or msgspec.UNSET,
+        arguments=arguments,
+    )
+
+
+def _interrupt(session: Session, submission: sub.Interrupt) -> Answer:
+    if not session.working:
+        return Refusal(codes.NOTHING_TO_INTERRUPT, "nothing is running")
+    accepted = _accept(session, submission)
+    turn_id = session.state.view.turn_id
+    session.stop_work("cancelled", "user", "interrupted")
+    session.emit(ev.Interrupted, turn_id=turn_id, reason="user")
+    turn.next_turn(session)
+    return accepted
+
+
+def _undo(session: Session, submission: sub.Undo) -> Answer:
+    if session.working:
+        return Refusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
+    view = session.state.view
+    begins = last_turn(session.state)
+    if begins == len(view.messages):
+        return Refusal(codes.NOTHING_TO_UNDO, "there is no turn to undo")
+    if begins < session.state.context_from:
+        return Refusal(codes.NOTHING_TO_UNDO, "the last turn is part of a summary already and cannot be undone")
+    accepted = _accept(session, submission)
+    removed = view.messages[begins:]
+    kept: dict[str, None] = {}
+    for message in removed:
+        if isinstance(message, ToolMessage) and message.state in ("completed", "cancelled", "outcome_unknown"):
+            effects = session.rules.tools.side_effects(message.tool)
+            if effects is not None:
+                kept[f"{message.tool}: {effects}"] = None
+    session.emit(ev.UndoComplete, removed_messages=len(removed), kept=list(kept))
+    return accepted
+
+
+def _compact(session: Session, submission: sub.Compact) -> Answer:
+    if session.working:
+        return Refusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
+    if compaction.cut(session) is None:
+        return Refusal(codes.NOTHING_TO_COMPACT, "the conversation is too short to compact")
+    accepted = _accept(session, submission)
+    compaction.begin(session)
+    return accepted
+
+
+def _shutdown(session: Session, submission: sub.Shutdown) -> Answer:
+    accepted = _accept(session, submission)
+    if session.working:
+        turn_id = session.state.view.turn_id
+        session.stop_work("cancelled", "shutdown", "shutdown")
+        session.emit(ev.Interrupted, turn_id=turn_id, reason="shutdown")
+    session.emit(ev.ShutdownEvent, reason="user")
+    session.do(EndSession())
+    return accepted
+
+
+def _set_model(session: Session, submission: sub.SetModel) -> Answer:
+    complaint = session.rules.refuse_model(submission.model)
+    if complaint is not None:
+        return Refusal(codes.UNKNOWN_MODEL, complaint)
+    accepted = _accept(session, submission)
+    if submission.model != session.state.view.model:
+        session.emit(ev.ModelChanged, model=submission.model)
+    return accepted

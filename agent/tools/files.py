@@ -1,0 +1,159 @@
+"""The tools for files in the session's workspace: read_file, list_files and write_file."""
+
+from collections.abc import Callable
+from typing import Annotated, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from agent.tools.disk import DiskWork
+from agent.tools.paths import WorkspaceError, file_parts, folder_parts, shown
+from agent.tools.text_view import View, view
+from agent.tools.tool import StructTool, ToolLog, ToolResult
+from agent.tools.workspace import Entry, Workspace
+
+FilePath = Annotated[str, Meta(min_length=1, description="Path relative to the workspace, such as notes/today.md.")]
+
+
+class ReadFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The arguments of `read_file`."""
+
+    path: FilePath
+    offset: Annotated[int, Meta(ge=1, le=1_000_000_000, description="First line to show, counted from 1.")] = 1
+    limit: Annotated[int, Meta(ge=0, le=1_000_000_000, description="Lines to show at most; 0: as many as fit.")] = 0
+
+
+class ListFiles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The arguments of `list_files`."""
+
+    path: Annotated[str, Meta(description="Folder relative to the workspace; `.` is the workspace itself.")] = "."
+    recursive: Annotated[bool, Meta(description="Whether to list what is in the folders below too.")] = False
+
+
+class WriteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The arguments of `write_file`."""
+
+    path: FilePath
+    content: Annotated[str, Meta(description="The whole new content of the file, as text.")]
+
+
+A = TypeVar("A", bound=msgspec.Struct)
+
+
+class _WorkspaceTool(StructTool[A], Generic[A]):
+    """A tool that works in the workspace, off the event loop."""
+
+    def __init__(self, workspace: Workspace, disk: DiskWork) -> None:
+        self._workspace = workspace
+        self._disk = disk
+
+    async def call(self, arguments: A, log: ToolLog) -> ToolResult:
+        try:
+            return await self.work(arguments)
+        except WorkspaceError as error:
+            return ToolResult(output=str(error), success=False)
+
+    async def work(self, arguments: A) -> ToolResult:
+        """Do it. May raise WorkspaceError."""
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        """Wait until the disk is left alone."""
+        await self._disk.aclose()
+
+
+class ReadFileTool(_WorkspaceTool[ReadFile]):
+    """Shows a text file, or some of its lines."""
+
+    name = "read_file"
+    description = (
+        "Read a text file in the session's workspace. A long file is shown in pieces: the last line in brackets then "
+        "says with which offset to go on."
+    )
+    arguments = ReadFile
+
+    def fault(self, arguments: ReadFile) -> str | None:
+        return _fault(lambda: file_parts(arguments.path, self._workspace.limits))
+
+    async def work(self, arguments: ReadFile) -> ToolResult:
+        def look() -> View:
+            file = self._workspace.read(arguments.path)
+            most = self._workspace.limits.view_chars_max
+            return view(arguments.path, file, arguments.offset, arguments.limit or None, most)
+
+        seen = await self._disk.run(lambda _: look())
+        return ToolResult(output=seen.text, success=True, truncated=seen.cut)
+
+
+class ListFilesTool(_WorkspaceTool[ListFiles]):
+    """Shows what is in a folder."""
+
+    name = "list_files"
+    description = "List the files and folders in the session's workspace, sorted by name, with the files' sizes."
+    arguments = ListFiles
+
+    def fault(self, arguments: ListFiles) -> str | None:
+        return _fault(lambda: folder_parts(arguments.path, self._workspace.limits))
+
+    async def work(self, arguments: ListFiles) -> ToolResult:
+        entries, cut = await self._disk.run(lambda _: self._workspace.listing(arguments.path, arguments.recursive))
+        if not entries:
+            return ToolResult(output="[the folder is empty]", success=True)
+        lines: list[str] = []
+        left = self._workspace.limits.view_chars_max
+        for entry in entries:
+            line = _line(entry)
+            left -= len(line) + 1
+            if left < 0:
+                cut = True
+                break
+            lines.append(line)
+        if cut:
+            lines.append(f"[the first {len(lines)} are shown, there are more: list a folder of them by its path]")
+        return ToolResult(output="\n".join(lines), success=True, truncated=cut)
+
+
+class WriteFileTool(_WorkspaceTool[WriteFile]):
+    """Writes a text file; asks first."""
+
+    name = "write_file"
+    arguments = WriteFile
+    side_effects: str | None = "files written"
+
+    def __init__(self, workspace: Workspace, disk: DiskWork) -> None:
+        super().__init__(workspace, disk)
+        self.description = (
+            "Write a text file in the session's workspace, in place of one that is there; missing folders are made. "
+            f"At most {workspace.limits.write_bytes_max} bytes. The user is asked for approval."
+        )
+
+    def fault(self, arguments: WriteFile) -> str | None:
+        size, most = len(arguments.content.encode()), self._workspace.limits.write_bytes_max
+        if size > most:
+            return f"Expected at most {most} bytes as UTF-8, got {size} - at `$.content`"
+        return _fault(lambda: file_parts(arguments.path, self._workspace.limits))
+
+    def reason(self, arguments: WriteFile) -> str | None:
+        size = len(arguments.content.encode())
+        return f"writes {shown(arguments.path)} ({size} bytes) in the session's workspace"
+
+    async def work(self, arguments: WriteFile) -> ToolResult:
+        data = arguments.content.encode()
+        replaced = await self._disk.run(lambda stop: self._workspace.write(arguments.path, data, stop))
+        done = "replaced" if replaced else "wrote"
+        return ToolResult(output=f"{done} {shown(arguments.path)} ({len(data)} bytes)", success=True)
+
+
+def _fault(parse: Callable[[], object]) -> str | None:
+    try:
+        parse()
+    except WorkspaceError as error:
+        return f"{error} - at `$.path`"
+    return None
+
+
+def _line(entry: Entry) -> str:
+    path = entry.path if entry.path.isprintable() else ascii(entry.path)[1:-1]
+    if entry.kind == "folder":
+        return f"{path}/"
+    return f"{path} ({entry.size} bytes)" if entry.kind == "file" else f"{path} ({entry.kind})"

@@ -1,0 +1,53 @@
+"""The plan tool: the model says what it is about to do and how far it is; every client sees it."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from agent.tools.settings import WorkspaceLimits
+from agent.tools.tool import StructTool, ToolLog, ToolResult
+from protocol.content import PlanItem
+
+
+class PlanStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One item as the model writes it."""
+
+    text: Annotated[str, Meta(min_length=1, description="What is to be done, in a few words.")]
+    status: Annotated[Literal["pending", "in_progress", "completed"], Meta(description="How far it is.")]
+
+
+class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The arguments of `plan`."""
+
+    items: Annotated[list[PlanStep], Meta(description="The whole plan in order; it replaces the former one.")]
+
+
+class PlanTool(StructTool[Plan]):
+    """Replaces the session's plan."""
+
+    name = "plan"
+    arguments = Plan
+
+    def __init__(self, limits: WorkspaceLimits) -> None:
+        self._limits = limits
+        self.description = (
+            "Show the user your plan for a task of several steps, and keep it up to date: call it again, with the "
+            f"whole plan, whenever a step begins or ends. At most {limits.plan_items_max} items of "
+            f"{limits.plan_text_chars_max} characters; an empty list clears the plan."
+        )
+
+    def fault(self, arguments: Plan) -> str | None:
+        if len(arguments.items) > self._limits.plan_items_max:
+            return f"Expected at most {self._limits.plan_items_max} items, got {len(arguments.items)} - at `$.items`"
+        most = self._limits.plan_text_chars_max
+        for index, item in enumerate(arguments.items):
+            if len(item.text) > most:
+                return f"Expected at most {most} characters, got {len(item.text)} - at `$.items[{index}].text`"
+        return None
+
+    async def call(self, arguments: Plan, log: ToolLog) -> ToolResult:
+        plan = tuple(PlanItem(item.text, item.status) for item in arguments.items)
+        done = sum(item.status == "completed" for item in plan)
+        output = f"The plan is shown: {done} of {len(plan)} items completed." if plan else "The plan is cleared."
+        return ToolResult(output=output, success=True, plan=plan)

@@ -1,0 +1,179 @@
+"""Between a session and its tools: finds the tool, checks the call, runs it in bounds, and answers whatever happens."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from agent.models.text import mend
+from agent.tools.tool import Tool, ToolLog, ToolResult
+
+log = logging.getLogger("holdfast.tools")
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_NAMES_TOLD = 50
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A tool that holds something open."""
+
+    async def aclose(self) -> None:
+        """Let go of it."""
+
+
+class ToolRouter:
+    """The tools of one session.
+
+    `max_output_chars`: longest output of a call, in code points; of a longer one the middle is left out.
+    `timeout_s`: how long a call may take. `close_timeout_s`: how long the tools may take to close.
+    Raises ValueError for names that providers refuse and for two tools of one name.
+    """
+
+    def __init__(
+        self,
+        tools: Sequence[Tool],
+        *,
+        max_output_chars: int = 50_000,
+        timeout_s: float = 600.0,
+        close_timeout_s: float = 5.0,
+    ) -> None:
+        self._tools: dict[str, Tool] = {}
+        for tool in sorted(tools, key=lambda tool: tool.name):
+            if _NAME.fullmatch(tool.name) is None:
+                raise ValueError(f"tool name {tool.name!r}: 1-64 letters, digits, _ and - are what providers take")
+            if tool.name in self._tools:
+                raise ValueError(f"two tools are named {tool.name!r}")
+            self._tools[tool.name] = tool
+        self._specs = msgspec.json.encode([_spec(tool) for tool in self._tools.values()])
+        self._max_output_chars = max_output_chars
+        self._timeout_s = timeout_s
+        self._close_timeout_s = close_timeout_s
+
+    def specs(self) -> list[dict[str, object]]:
+        """The tools as OpenAI function specs, by name. Each caller gets a copy: providers' adapters edit it."""
+        return msgspec.json.decode(self._specs, type=list[dict[str, object]])
+
+    def check(self, name: str, arguments: dict[str, object]) -> str | None:
+        """A complaint for the model: no such tool, or arguments that do not fit, saying what and where. Without I/O."""
+        tool = self._tools.get(name)
+        if tool is None:
+            return self._unknown(name)
+        try:
+            complaint = _unencodable(arguments, "$") or tool.check(arguments)
+        except RecursionError:
+            complaint = "they are nested too deeply"
+        except Exception as error:  # a tool's fault must not end the decision that asks it
+            log.exception("tool %s failed to check its arguments", name)
+            complaint = f"they could not be checked: {_told(error)}"
+        return None if complaint is None else f"the arguments do not fit {name}: {mend(complaint)}"
+
+    def approval_reason(self, name: str, arguments: dict[str, object]) -> str | None:
+        """Why a call must be asked for; None if it runs freely. What cannot be decided must be asked for."""
+        tool = self._tools.get(name)
+        if tool is None:
+            return self._unknown(name)
+        try:
+            return tool.approval_reason(arguments)
+        except Exception:  # as above
+            log.exception("tool %s failed to say whether it needs approval", name)
+            return f"whether {name} may run freely could not be decided"
+
+    def side_effects(self, name: str) -> str | None:
+        """What undo cannot take back of the tool's calls; None if nothing, or if there is no such tool."""
+        tool = self._tools.get(name)
+        return None if tool is None else tool.side_effects
+
+    async def run(self, name: str, arguments: dict[str, object], log: ToolLog) -> ToolResult:
+        """Run a call; whatever fails comes back as a result with `success=False`. CancelledError passes."""
+        complaint = self.check(name, arguments)
+        if complaint is not None:
+            return self._clean(ToolResult(output=complaint, success=False))
+
+        async def clean_log(text: str) -> None:
+            await log(mend(text))
+
+        return self._clean(await self._run(self._tools[name], arguments, clean_log))
+
+    async def aclose(self) -> None:
+        """Close the tools that hold something open; a second call does nothing more than they do."""
+        await asyncio.gather(*(self._close(tool) for tool in self._tools.values()))
+
+    async def _run(self, tool: Tool, arguments: dict[str, object], tool_log: ToolLog) -> ToolResult:
+        clock = asyncio.timeout(self._timeout_s)
+        try:
+            async with clock:
+                return await tool.run(arguments, tool_log)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            log.warning("tool %s was cancelled from within", tool.name)
+            return ToolResult(output="CancelledError: the call was cancelled from within the tool", success=False)
+        except Exception as error:  # every call has its result, or the model's history is invalid
+            if clock.expired() and isinstance(error, TimeoutError):
+                log.warning("tool %s did not end within %g s", tool.name, self._timeout_s)
+                output = f"stopped: not done within {self._timeout_s:g} s; what it had begun may have had effects"
+                return ToolResult(output=output, success=False)
+            log.warning("tool %s failed", tool.name, exc_info=error)
+            return ToolResult(output=_told(error), success=False)
+
+    async def _close(self, tool: Tool) -> None:
+        if not isinstance(tool, Closing):
+            return
+        try:
+            async with asyncio.timeout(self._close_timeout_s):
+                await tool.aclose()
+        except Exception as error:  # one tool's fault must not keep the others open
+            log.warning("tool %s did not close", tool.name, exc_info=error)
+
+    def _unknown(self, name: str) -> str:
+        names = list(self._tools)
+        told = ", ".join(names[:_NAMES_TOLD]) or "none"
+        more = f" and {len(names) - _NAMES_TOLD} more" if len(names) > _NAMES_TOLD else ""
+        return f"there is no tool {name[:64]!a}; the tools are: {told}{more}"
+
+    def _clean(self, result: ToolResult) -> ToolResult:
+        output = mend(result.output)
+        cut = shorten(output, self._max_output_chars)
+        return msgspec.structs.replace(result, output=cut, truncated=result.truncated or cut != output)
+
+
+def shorten(text: str, most: int) -> str:
+    """The text in at most `most` code points: if longer its head and tail, and between them how much was left out."""
+    if len(text) <= most:
+        return text
+    note = f"\n[... {len(text)} characters in all, the middle is left out ...]\n"
+    keep = most - len(note)
+    if keep < 2:
+        return text[:most]
+    left_out = len(text) - keep
+    note = f"\n[... {left_out} characters left out ...]\n"
+    tail = keep // 2
+    return text[: keep - tail] + note + text[len(text) - tail :]
+
+
+def _spec(tool: Tool) -> dict[str, object]:
+    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return {"type": "function", "function": function}
+
+
+def _told(error: Exception) -> str:
+    message = str(error)
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def _unencodable(value: object, where: str) -> str | None:
+    """Where text cannot be written as UTF-8, as it holds half of a surrogate pair."""
+    if isinstance(value, str):
+        return None if mend(value) is value else f"text that is not valid Unicode - at `{ascii(where)[1:-1]}`"
+    if isinstance(value, dict):
+        parts = [(key, f"{where}.{key}") for key in value] + [(value[key], f"{where}.{key}") for key in value]
+    elif isinstance(value, list):
+        parts = [(item, f"{where}[{index}]") for index, item in enumerate(value)]
+    else:
+        return None
+    return next((found for part, at in parts if (found := _unencodable(part, at))), None)

@@ -1,0 +1,242 @@
+"""The mind's turn: model -> tool calls -> results -> model, until there is no call, a bound, an interrupt or an error."""
+
+from typing import Any
+
+from agent import compaction, context
+from agent.inputs import (
+    CallModel,
+    Delta,
+    ModelDone,
+    ModelFailed,
+    RunTool,
+    SummaryDone,
+    SummaryFailed,
+    ToolDone,
+    ToolLogged,
+)
+from agent.session import Session
+from agent.state import last_answer
+from agent.tool_calls import read_calls
+from protocol import codes
+from protocol import events as ev
+from protocol.content import PendingTool, QueuedInput, ToolCall
+from protocol.view import open_call
+
+
+def next_turn(session: Session) -> None:
+    """Where nothing is under way, the input that waits longest gets its turn."""
+    if not session.working and session.state.view.queued:
+        _begin_turn(session, session.state.view.queued[0])
+
+
+def _begin_turn(session: Session, waiting: QueuedInput) -> None:
+    turn_id = f"turn-{session.state.view.seq + 1}"
+    session.emit(ev.Processing, turn_id=turn_id, submission_id=waiting.submission_id)
+    if not session.state.view.title:
+        session.emit(ev.TitleChanged, title=title_of(waiting.text))
+    call_model(session)
+
+
+def call_model(session: Session) -> None:
+    """Ask the model for the next message, unless a bound is reached or the context must be made shorter first."""
+    state, rules = session.state, session.rules
+    if state.iterations >= rules.max_iterations:
+        message = f'the turn used its {rules.max_iterations} model calls; say "go on" to continue'
+        fail_turn(session, codes.MAX_ITERATIONS, message, True)
+    elif state.history_chars > rules.history_chars_max:
+        fail_turn(session, codes.HISTORY_FULL, "the session's history is full; undo, or begin a new session", False)
+    elif compaction.due(session):
+        compaction.begin(session)
+    elif (tokens := compaction.tokens(session)) > (limit := compaction.limit(session)):
+        message = f"the conversation takes about {tokens} tokens and {state.view.model} holds {limit}; undo, or begin a new session"
+        fail_turn(session, codes.CONTEXT_OVERFLOW, message, False)
+    else:
+        session.calling = f"msg-{state.view.seq + 1}"
+        messages = context.build(state, rules.system_prompt)
+        session.do(CallModel(message_id=session.calling, model=state.view.model, messages=messages))
+
+
+def go_on(session: Session) -> None:
+    """Once no call waits for an answer, run what was approved; once every call has its result, ask the model again."""
+    view = session.state.view
+    if view.pending_approval:
+        return
+    for call in list(view.open_calls):
+        if call.state == "approved":
+            _run(session, call.tool_call_id, call.tool, call.arguments, "user")
+    if view.open_calls or session.calling is not None or session.summarizing is not None:
+        return
+    _join_steering(session)
+    call_model(session)
+
+
+def fail_turn(session: Session, code: str, message: str, retryable: bool) -> None:
+    """The turn or compaction under way ends with an error; the session goes on."""
+    turn_id = session.state.view.turn_id
+    session.stop_work("cancelled", "policy", "error")
+    session.emit(ev.ErrorEvent, code=code, message=message, retryable=retryable, turn_id=turn_id)
+    next_turn(session)
+
+
+def on_delta(session: Session, delta: Delta) -> None:
+    """Text of the model becomes chunks, each within the bound of one."""
+    if delta.message_id != session.calling:
+        return
+    bound = session.rules.chunk_max_chars
+    for start in range(0, len(delta.text), bound):
+        message = session.state.view.open_message
+        offset = 0
+        if message is not None:
+            offset = len(message.text if delta.kind == "text" else message.reasoning)
+        piece = delta.text[start : start + bound]
+        session.emit(ev.AssistantChunk, message_id=delta.message_id, offset=offset, text=piece, kind=delta.kind)
+
+
+def on_model_done(session: Session, done: ModelDone) -> None:
+    """The message is whole: end the turn, or see to its calls."""
+    if done.message_id != session.calling:
+        return
+    session.calling = None
+    view, reply = session.state.view, done.reply
+    calls = read_calls(reply, session.state, session.rules.max_tool_calls)
+    message = view.open_message
+    session.emit(
+        ev.AssistantMessageEvent,
+        message_id=done.message_id,
+        text=message.text if message else "",
+        reasoning=message.reasoning if message else "",
+        tool_calls=[call for call, _ in calls],
+        finish_reason=reply.finish_reason,
+        sealed=False,
+    )
+    if reply.usage is not None:
+        usage = reply.usage
+        session.emit(
+            ev.UsageEvent,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cached_tokens=usage.cached_tokens,
+            cost_usd=usage.cost_usd,
+            context_tokens=usage.input_tokens + usage.output_tokens,
+            context_limit=compaction.limit(session),
+        )
+    if calls:
+        _begin_calls(session, calls)
+    elif any(waiting.when == "steer" for waiting in view.queued):
+        _join_steering(session)
+        call_model(session)
+    else:
+        _complete(session)
+
+
+def _complete(session: Session) -> None:
+    view = session.state.view
+    session.emit(
+        ev.TurnComplete,
+        turn_id=view.turn_id,
+        history_size=len(view.messages),
+        final_response=last_answer(session.state),
+    )
+    next_turn(session)
+
+
+def on_model_failed(session: Session, failed: ModelFailed) -> None:
+    """The model call ended in an error: keep the partial text, say so, go on with the session."""
+    if failed.message_id == session.calling:
+        fail_turn(session, failed.code, failed.message, failed.retryable)
+
+
+def on_summary_done(session: Session, done: SummaryDone) -> None:
+    """The context is shorter: back to the turn that needed it, or to rest."""
+    if done.summary_id != session.summarizing:
+        return
+    session.summarizing = None
+    if not done.text.strip():
+        fail_turn(session, codes.COMPACTION_FAILED, "the model gave an empty summary; the context is unchanged", True)
+        return
+    if session.state.in_turn:
+        compaction.finish(session, done, None)
+        call_model(session)
+    else:
+        compaction.finish(session, done, session.state.view.turn_id)
+        next_turn(session)
+
+
+def on_summary_failed(session: Session, failed: SummaryFailed) -> None:
+    """No summary: the context stays as it is and the turn, or the operation, ends with an error."""
+    if failed.summary_id == session.summarizing:
+        message = f"the context could not be compacted: {failed.message}"
+        fail_turn(session, codes.COMPACTION_FAILED, message, failed.retryable)
+
+
+def on_tool_log(session: Session, logged: ToolLogged) -> None:
+    """Live output of a running call."""
+    call = open_call(session.state.view, logged.tool_call_id)
+    if call is None or call.state != "running":
+        return
+    bound = session.rules.chunk_max_chars
+    for start in range(0, len(logged.text), bound):
+        piece = logged.text[start : start + bound]
+        session.emit(ev.ToolLog, tool_call_id=call.tool_call_id, offset=len(call.log), text=piece)
+
+
+def on_tool_done(session: Session, done: ToolDone) -> None:
+    """A running call has its result."""
+    call = open_call(session.state.view, done.tool_call_id)
+    if call is None or call.state != "running":
+        return
+    result = done.result
+    if result.plan is not None:
+        session.emit(ev.PlanUpdate, items=list(result.plan))
+    _output(session, call.tool_call_id, call.tool, result.output, result.success, result.truncated, done.duration_ms)
+    go_on(session)
+
+
+def _begin_calls(session: Session, calls: list[tuple[ToolCall, str | None]]) -> None:
+    """Announce the calls; those that are wrong get their complaint, those that run freely begin, the rest is asked for."""
+    for call, _ in calls:
+        session.emit(ev.ToolCallEvent, tool_call_id=call.tool_call_id, tool=call.tool, arguments=call.arguments)
+    asked: list[PendingTool] = []
+    tools = session.rules.tools
+    for call, fault in calls:
+        complaint = fault or tools.check(call.tool, call.arguments)
+        if complaint is not None:
+            _output(session, call.tool_call_id, call.tool, complaint, False, False, 0)
+            continue
+        reason = tools.approval_reason(call.tool, call.arguments)
+        if reason is None:
+            _run(session, call.tool_call_id, call.tool, call.arguments, "policy")
+        else:
+            asked.append(PendingTool(call.tool_call_id, call.tool, call.arguments, reason))
+    if asked:
+        session.emit(ev.ApprovalRequired, tools=asked, count=len(asked))
+    go_on(session)
+
+
+def _run(session: Session, call_id: str, tool: str, arguments: dict[str, Any], by: str) -> None:
+    session.emit(ev.ToolStateChange, tool_call_id=call_id, tool=tool, state="running", by=by)
+    session.do(RunTool(tool_call_id=call_id, tool=tool, arguments=arguments))
+
+
+def _output(session: Session, call_id: str, tool: str, output: str, success: bool, truncated: bool, ms: int) -> None:
+    session.emit(
+        ev.ToolOutput,
+        tool_call_id=call_id,
+        tool=tool,
+        output=output,
+        success=success,
+        truncated=truncated,
+        duration_ms=ms,
+    )
+
+
+def _join_steering(session: Session) -> None:
+    view = session.state.view
+    for waiting in [waiting for waiting in view.queued if waiting.when == "steer"]:
+        session.emit(ev.InputJoined, turn_id=view.turn_id, submission_id=waiting.submission_id)
+
+
+def title_of(text: str) -> str:
+    """A title made of the first line that says something."""
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= 80 else f"{line[:79]}…"

@@ -1,0 +1,128 @@
+"""The mind's hands: carries out effects as tasks it owns, and reports what came of them. The only I/O of a turn."""
+
+import logging
+import time
+from typing import Protocol
+
+from agent.inputs import (
+    CallModel,
+    CancelWork,
+    Effect,
+    EndSession,
+    Input,
+    ModelDone,
+    ModelFailed,
+    RunTool,
+    Summarize,
+    SummaryDone,
+    SummaryFailed,
+    ToolDone,
+)
+from agent.models import DeltaKind, ModelError, ModelReply, ModelRequest, Sink
+from agent.tasks import TaskOwner
+from agent.tools import ToolResult, ToolRouter
+from protocol import codes
+
+log = logging.getLogger("holdfast.worker")
+
+
+class ModelCalls(Protocol):
+    """Who calls models; `agent.models.Models` does."""
+
+    async def call(self, request: ModelRequest, sink: Sink) -> ModelReply:
+        """Stream one message into the sink. Raises `ModelError`."""
+
+
+class Reports(Protocol):
+    """Where results go: the session's inbox."""
+
+    async def delta(self, message_id: str, kind: DeltaKind, text: str) -> None:
+        """Text of the model; waits while too much of it waits."""
+
+    async def tool_log(self, tool_call_id: str, text: str) -> None:
+        """Output of a tool; waits while too much of it waits."""
+
+    def result(self, message: Input) -> None:
+        """An outcome."""
+
+
+class Worker:
+    """Runs a session's effects. At most one model call and the calls of one message run at a time, as the session decides."""
+
+    def __init__(self, session_id: str, models: ModelCalls, tools: ToolRouter, reports: Reports) -> None:
+        self._models = models
+        self._tools = tools
+        self._reports = reports
+        self._tasks = TaskOwner(f"session/{session_id}")
+
+    def do(self, effect: Effect) -> None:
+        """Begin an effect, or cancel what runs; never waits."""
+        match effect:
+            case CallModel():
+                self._tasks.start(self._call_model(effect), effect.message_id)
+            case Summarize():
+                self._tasks.start(self._summarize(effect), effect.summary_id)
+            case RunTool():
+                self._tasks.start(self._run_tool(effect), f"tool/{effect.tool}")
+            case CancelWork() | EndSession():
+                self.cancel()
+
+    def cancel(self) -> None:
+        """Stop what runs, without waiting for its end."""
+        self._tasks.cancel()
+
+    @property
+    def running(self) -> int:
+        """How many tasks have not ended yet."""
+        return len(self._tasks)
+
+    async def aclose(self) -> None:
+        """Cancel what runs, wait for it to end, and let the tools go."""
+        await self._tasks.aclose()
+        await self._tools.aclose()
+
+    async def _call_model(self, effect: CallModel) -> None:
+        async def sink(kind: DeltaKind, text: str) -> None:
+            await self._reports.delta(effect.message_id, kind, text)
+
+        request = ModelRequest(model=effect.model, messages=effect.messages, tools=self._tools.specs())
+        try:
+            reply = await self._models.call(request, sink)
+        except Exception as error:  # noqa: BLE001  # whatever fails here must end the turn, not leave it waiting
+            self._reports.result(ModelFailed(effect.message_id, *_fault(error)))
+        else:
+            self._reports.result(ModelDone(effect.message_id, reply))
+
+    async def _summarize(self, effect: Summarize) -> None:
+        parts: list[str] = []
+
+        async def sink(kind: DeltaKind, text: str) -> None:
+            if kind == "text":
+                parts.append(text)
+
+        request = ModelRequest(model=effect.model, messages=effect.messages, tools=[])
+        try:
+            reply = await self._models.call(request, sink)
+        except Exception as error:  # noqa: BLE001  # as above
+            self._reports.result(SummaryFailed(effect.summary_id, *_fault(error)))
+        else:
+            self._reports.result(SummaryDone(effect.summary_id, "".join(parts), reply))
+
+    async def _run_tool(self, effect: RunTool) -> None:
+        async def tool_log(text: str) -> None:
+            await self._reports.tool_log(effect.tool_call_id, text)
+
+        began = time.monotonic()
+        try:
+            result = await self._tools.run(effect.tool, dict(effect.arguments), tool_log)
+        except Exception as error:  # as above
+            log.exception("tool %s failed outside its router", effect.tool)
+            result = ToolResult(output=f"{type(error).__name__}: the tool failed", success=False)
+        self._reports.result(ToolDone(effect.tool_call_id, result, int((time.monotonic() - began) * 1000)))
+
+
+def _fault(error: Exception) -> tuple[str, str, bool]:
+    if isinstance(error, ModelError):
+        return error.code, error.message, error.retryable
+    log.error("a model call failed for a reason that is not the model's", exc_info=error)
+    return codes.INTERNAL, "the server failed while it called the model; the fault was logged", True

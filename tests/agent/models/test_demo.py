@@ -1,0 +1,119 @@
+"""The demo model shows what the session can do, by plain words, and calls no tool that it was not offered."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from agent.models.demo import DemoReply, count_tokens, reply_to
+
+
+def tool(name: str, *properties: str) -> dict[str, object]:
+    parameters = {"type": "object", "properties": {one: {} for one in properties}}
+    return {"type": "function", "function": {"name": name, "parameters": parameters}}
+
+
+TOOLS = [tool("plan", "items"), tool("read_file", "path"), tool("list_files"), tool("write_file", "path", "content")]
+
+
+def ask(text: str, tools: list[dict[str, object]] | None = None) -> DemoReply:
+    return reply_to([{"role": "user", "content": text}], TOOLS if tools is None else tools)
+
+
+def after(name: str, result: str) -> str:
+    call = {"id": "c1", "type": "function", "function": {"name": name, "arguments": "{}"}}
+    messages: list[Mapping[str, object]] = [
+        {"role": "user", "content": "go"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": result},
+    ]
+    reply = reply_to(messages, TOOLS)
+    assert reply.calls == ()
+    return reply.text
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ("Please make a plan", ["plan"]),
+        ("write something", ["write_file"]),
+        ("read it", ["read_file"]),
+        ("list the files", ["list_files"]),
+        ("do both", ["list_files", "write_file"]),
+        ("two calls please", ["list_files", "write_file"]),
+    ],
+)
+def test_a_word_calls_its_tool(said: str, names: list[str]) -> None:
+    reply = ask(said)
+    assert [name for name, _ in reply.calls] == names
+    assert reply.text
+
+
+@pytest.mark.parametrize("said", ["plan", "write", "read", "list", "both"])
+def test_no_tool_is_called_that_was_not_offered(said: str) -> None:
+    reply = ask(said, [])
+    assert reply.calls == ()
+    assert "no such tool" in reply.text
+    assert all(name == "plan" for name, _ in ask(said, [tool("plan", "items")]).calls)
+
+
+def test_arguments_fit_what_the_tool_takes() -> None:
+    ((_, listed),) = ask("list").calls
+    assert listed == {}
+    ((_, planned),) = ask("plan").calls
+    items = planned["items"]
+    assert isinstance(items, list)
+    assert {item["status"] for item in items} == {"completed", "in_progress", "pending"}
+
+
+def test_a_file_and_words_in_quotes_are_taken_up() -> None:
+    ((_, arguments),) = ask('write "hello there" to notes/today.md').calls
+    assert arguments == {"path": "notes/today.md", "content": "hello there"}
+
+
+def test_thinking_comes_before_the_text() -> None:
+    reply = ask("think about it")
+    assert reply.reasoning
+    assert reply.text
+
+
+def test_a_long_answer_is_about_2000_words() -> None:
+    assert 1500 < len(ask("a long one").text.split()) < 2600
+
+
+def test_slow_is_slower_and_error_fails() -> None:
+    assert ask("slow").pace > 5
+    assert ask("error").fails
+
+
+def test_a_greeting_says_how_to_see_each_feature() -> None:
+    said = ask("hi").text
+    for word in ("plan", "write", "read", "list", "both", "think", "long", "slow", "error"):
+        assert f"**{word}**" in said
+
+
+def test_results_rejections_and_failures_are_answered_in_text() -> None:
+    assert "wrote 12 bytes" in after("write_file", "wrote 12 bytes")
+    assert "better not" in after("write_file", "The user rejected this call. Feedback: better not")
+    assert "didn't want" in after("write_file", "The user rejected this call. Feedback: better not")
+    assert "failed" in after("read_file", "Error: no such file")
+
+
+def test_a_compaction_gets_a_summary_whatever_the_conversation_says() -> None:
+    messages: list[Mapping[str, object]] = [
+        {"role": "system", "content": "You summarise a conversation between a user and an assistant."},
+        {"role": "user", "content": "User: write a file\n\nAssistant: error"},
+    ]
+    reply = reply_to(messages, [])
+    assert "Summary" in reply.text
+    assert not reply.fails
+
+
+def test_only_the_last_thing_said_counts() -> None:
+    assert ask("an error, long ago\n\nplan").calls[0][0] == "plan"
+
+
+def test_tokens_grow_with_what_is_said() -> None:
+    short, long = [{"role": "user", "content": "hi"}], [{"role": "user", "content": "hi " * 400}]
+    assert 0 < count_tokens(short) < 50 < count_tokens(long)
+    assert json.dumps(short)

@@ -1,0 +1,34 @@
+"""What the tests of tools share."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from agent.tasks import TaskOwner
+from agent.tools.settings import WorkspaceLimits
+from agent.tools.workspace import Workspace
+from tests.agent.tools.workspaces import GO, SECRET
+
+
+@pytest.fixture
+async def tasks() -> AsyncIterator[TaskOwner]:
+    """An owner for what a test runs beside itself."""
+    owner = TaskOwner("test")
+    yield owner
+    await owner.aclose()
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "secret.txt").write_bytes(SECRET)
+    return folder
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    made = Workspace(tmp_path / "sessions" / "one", WorkspaceLimits())
+    made.write("mine.txt", b"mine", GO)
+    return made
