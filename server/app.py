@@ -1,0 +1,196 @@
+"""The composition root: puts journal, models, tools, manager, socket and routes together, and owns their lives."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import WebSocketRoute
+
+from agent.models import Choice, Models, choose_model
+from agent.session import Rules
+from agent.tasks import TaskOwner
+from agent.tools import ToolRouter, workspace_tools
+from server import __version__, actor, connection
+from server.awake import Bounds, Equipment
+from server.endpoint import NoSuchRoute, SocketEndpoint
+from server.guard import Guard
+from server.journal.base import Journal
+from server.journal.sqlite import open_journal
+from server.manager import SessionManager
+from server.metrics import Metrics
+from server.routes import ERRORS, Routes
+from server.settings import Settings
+
+log = logging.getLogger("holdfast.app")
+
+
+def build_app(settings: Settings, environ: Mapping[str, str] = os.environ) -> Starlette:
+    """The server as an ASGI app. Its lifespan opens the journal and ends everything it began.
+
+    `app.state.choice` says which model answers and why; `app.state.drain(reason)` gives the sockets the first word when
+    the process is told to stop; `app.state.manager` is there while the lifespan runs.
+    """
+    choice = choose_model(settings.model.model, environ, settings.model.calls.defaults)
+    house = House(settings, choice)
+    app = Starlette(
+        lifespan=house.lifespan, middleware=[Middleware(Guard, settings=settings)], exception_handlers=ERRORS
+    )
+    app.state.choice = choice
+    app.state.drain = house.drain
+    app.state.house = house
+    return app
+
+
+class House:
+    """Everything of one server that lives as long as its app."""
+
+    def __init__(self, settings: Settings, choice: Choice) -> None:
+        self.settings = settings
+        self.choice = choice
+        self.models = Models(settings.model.calls)
+        self.metrics = Metrics()
+        self.manager: SessionManager | None = None
+        self._data = settings.journal.folder
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        """Open the journal, take up work; at the end finish everything, then close the journal."""
+        stored = self.settings.journal
+        journal = await open_journal(
+            self._data, durability=stored.durability, readers=stored.readers, limits=stored.limits()
+        )
+        tasks = TaskOwner("app")
+        try:
+            self.manager = app.state.manager = self._manager(journal)
+            self.metrics.watch(lambda: self.manager.active_session_count if self.manager else 0)
+            self._route(app, self.manager)
+            if self.settings.server.preload_model:
+                tasks.start(self.models.load(), "load models")
+            self.manager.awake.start()
+            yield
+        finally:
+            if self.manager is not None:
+                await self.manager.awake.aclose()
+            await tasks.aclose()
+            await self.models.aclose()
+            await journal.aclose()
+
+    async def drain(self, reason: str) -> None:
+        """The process will stop: let every session end and every socket say so."""
+        if self.manager is not None:
+            await self.manager.awake.drain(reason)
+
+    def is_demo(self, model: str) -> bool:
+        """Whether the built-in demo answers under this name."""
+        return self.models.info(model).demo
+
+    def offered(self) -> list[str]:
+        """The models a client may choose from, the server's own first."""
+        return list(dict.fromkeys([self.choice.model, *self.settings.model.models]))
+
+    def config(self) -> dict[str, object]:
+        """What `GET /api/config` says."""
+        settings = self.settings
+        return {
+            "name": "holdfast",
+            "version": __version__,
+            "model": self.choice.model,
+            "demo": self.choice.demo,
+            "model_reason": self.choice.reason,
+            "models": [
+                {"model": name, "demo": info.demo, "context_limit": info.context_limit}
+                for name in self.offered()
+                for info in [self.models.info(name)]
+            ],
+            "allow_other_models": settings.model.allow_other_models,
+            "auth": {"mode": settings.auth.mode},
+            "limits": settings.limits(),
+            "sessions": {
+                "awake_max": settings.sessions.awake_max,
+                "awake_max_per_user": settings.sessions.awake_max_per_user,
+            },
+        }
+
+    def _manager(self, journal: Journal) -> SessionManager:
+        given = Equipment(self.models, self._tools, self._rules, lambda: self.choice.model, self.metrics.observe)
+        sessions = self.settings.sessions
+        bounds = Bounds(
+            awake_max=sessions.awake_max,
+            awake_max_per_user=sessions.awake_max_per_user,
+            idle_sleep_s=sessions.idle_sleep_s,
+            shutdown_wait_s=sessions.shutdown_wait_s,
+            actor=actor.Settings(
+                inbox_max=sessions.inbox_max,
+                text_max_chars=self.settings.turn.delta_buffer_chars,
+                tail_bytes=sessions.tail_bytes,
+                snapshot_every_events=sessions.snapshot_every_events,
+                retry_s=self.settings.journal.retry_s,
+                recovery_s=self.settings.journal.recovery_s,
+            ),
+        )
+        return SessionManager(journal, given, bounds, self._forget_workspace)
+
+    def _route(self, app: Starlette, sessions: SessionManager) -> None:
+        socket = self.settings.socket
+        endpoint = SocketEndpoint(
+            sessions,
+            connection.Settings(
+                limits=self.settings.limits(),
+                batch_bytes=socket.outbound_batch_bytes,
+                close_grace_s=socket.close_grace_s,
+                server=f"holdfast/{__version__}",
+            ),
+            socket.sockets_per_session_max,
+            self.is_demo,
+            self.metrics,
+        )
+        routes = Routes(sessions, self.config, self.metrics.text if self.settings.metrics.enabled else None)
+        app.router.routes = [
+            WebSocketRoute("/ws", endpoint),
+            WebSocketRoute("/ws/{session_id}", endpoint),
+            WebSocketRoute("/{path:path}", NoSuchRoute()),
+            *routes.routes(),
+        ]
+
+    def _workspace(self, session_id: str) -> Path:
+        return self._data / "workspaces" / session_id
+
+    def _tools(self, session_id: str, hf_token: str | None) -> ToolRouter:
+        turn = self.settings.turn
+        return ToolRouter(
+            workspace_tools(self._workspace(session_id), self.settings.workspace),
+            max_output_chars=turn.tool_output_max_chars,
+            timeout_s=turn.tool_timeout_s,
+        )
+
+    async def _forget_workspace(self, session_id: str) -> None:
+        await asyncio.to_thread(shutil.rmtree, self._workspace(session_id), ignore_errors=True)
+
+    def _rules(self, tools: ToolRouter) -> Rules:
+        turn, model = self.settings.turn, self.settings.model
+        return Rules(
+            tools=tools,
+            context_limit=lambda name: self.models.info(name).context_limit,
+            refuse_model=self._refuse_model,
+            system_prompt=model.system_prompt,
+            overhead_tokens=turn.overhead_tokens,
+            max_iterations=turn.max_iterations,
+            max_tool_calls=turn.max_tool_calls_per_message,
+            queued_inputs_max=self.settings.sessions.queued_inputs_max,
+            history_chars_max=self.settings.sessions.history_chars_max,
+            compact_at=turn.compact_at,
+            keep_fraction=turn.keep_fraction,
+            chunk_max_chars=turn.chunk_max_chars,
+        )
+
+    def _refuse_model(self, name: str) -> str | None:
+        if self.settings.model.allow_other_models or name in self.offered():
+            return None
+        return f"this server does not offer {msgspec.json.encode(name).decode()}; choose one of: {', '.join(self.offered())}"

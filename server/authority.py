@@ -1,0 +1,76 @@
+"""Names on the wire: the Host and Origin of a request taken apart, in one spelling each. Pure."""
+
+import ipaddress
+import re
+
+import msgspec
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+MAX_AUTHORITY_CHARS = 300
+
+_AUTHORITY = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?)(?::(?P<port>[0-9]{1,5}))?")
+
+
+class Authority(msgspec.Struct, frozen=True):
+    """A host and, where it was said, a port. `host` is in lower case, without a trailing dot; IPv6 without brackets."""
+
+    host: str
+    port: int | None
+
+    @property
+    def loopback(self) -> bool:
+        """Whether it names this machine: `localhost`, 127.0.0.0/8 or ::1."""
+        return self.host == "localhost" or is_loopback(self.host)
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a page comes from; the port is always said."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == DEFAULT_PORTS.get(self.scheme) else f":{self.port}"
+        return f"{self.scheme}://{host}{port}"
+
+
+def is_loopback(address: str) -> bool:
+    """Whether `address` is an IP address of this machine alone. A name is not."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return (mapped or ip).is_loopback
+
+
+def parse_authority(text: str) -> Authority | None:
+    """`name`, `name:port`, `1.2.3.4:port` or `[::1]:port`; None for anything else."""
+    if len(text) > MAX_AUTHORITY_CHARS:
+        return None
+    found = _AUTHORITY.fullmatch(text.lower())
+    if found is None:
+        return None
+    name, port = found["name"], found["port"]
+    if port is not None and not 0 < int(port) <= 65_535:
+        return None
+    if name.startswith("["):
+        try:
+            host = ipaddress.IPv6Address(name[1:-1]).compressed
+        except ValueError:
+            return None
+    else:
+        host = name.removesuffix(".")
+    return Authority(host, int(port) if port is not None else None)
+
+
+def parse_origin(text: str) -> Origin | None:
+    """`http://authority` or `https://authority`; None for anything else, `null` too."""
+    scheme, separator, rest = text.partition("://")
+    scheme = scheme.lower()
+    authority = parse_authority(rest)
+    if not separator or scheme not in DEFAULT_PORTS or authority is None:
+        return None
+    return Origin(scheme, authority.host, authority.port or DEFAULT_PORTS[scheme])

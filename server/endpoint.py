@@ -1,0 +1,92 @@
+"""The websocket endpoints `/ws` and `/ws/{session_id}`: from the upgrade request to a running connection, or a refusal."""
+
+import logging
+from collections.abc import Callable
+
+from starlette.types import Receive, Scope, Send
+
+from server import connection
+from server.auth import Principal
+from server.awake import GoingAway, SessionNotFound
+from server.capacity import SessionCapacityError
+from server.connection import Connection
+from server.handshake import Denied, choose_encoding, deny, read_position
+from server.journal.base import Deleted, JournalError, NotFound
+from server.manager import SessionManager
+from server.metrics import Metrics
+from server.transport import transport_of
+
+log = logging.getLogger("holdfast.socket")
+
+
+class SocketEndpoint:
+    """An ASGI app for the websocket scope; the guard has let the caller in already."""
+
+    def __init__(
+        self,
+        manager: SessionManager,
+        settings: connection.Settings,
+        sockets_per_session_max: int,
+        is_demo: Callable[[str], bool],
+        metrics: Metrics,
+    ) -> None:
+        self._manager = manager
+        self._settings = settings
+        self._sockets_max = sockets_per_session_max
+        self._is_demo = is_demo
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket."""
+        await receive()
+        try:
+            await self._serve(scope, receive, send)
+        except Denied as denied:
+            await deny(send, denied)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        principal: Principal = scope["state"]["principal"]
+        session_id = scope.get("path_params", {}).get("session_id")
+        encoding = choose_encoding(list(scope.get("subprotocols", [])))
+        position = read_position(scope.get("query_string", b""))
+        running = False
+        try:
+            async with self._manager.attach(session_id, principal.user_id) as actor:
+                if actor.sockets > self._sockets_max:
+                    raise Denied("too_many_sockets", f"this session has {self._sockets_max} sockets already; close one")
+                running = True
+                socket = Connection(
+                    actor,
+                    self._manager.journal,
+                    encoding,
+                    self._settings,
+                    self._is_demo,
+                    self._metrics,
+                    receive,
+                    send,
+                    transport_of(scope, send),
+                )
+                with self._metrics.sockets.track_inprogress():
+                    await socket.run(position)
+        except (SessionNotFound, SessionCapacityError, GoingAway, JournalError) as error:
+            if running:
+                raise
+            raise _denied(error) from error
+
+
+class NoSuchRoute:
+    """The websocket scope's answer to a path that is none."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse the upgrade."""
+        await receive()
+        await deny(send, Denied("not_found", "sockets are at /ws and /ws/{session_id}"))
+
+
+def _denied(error: Exception) -> Denied:
+    if isinstance(error, SessionCapacityError):
+        status = 503 if error.error_type == "global" else 429
+        return Denied("capacity", str(error), status=status, error_type=error.error_type)
+    if isinstance(error, (SessionNotFound, NotFound, Deleted)):
+        return Denied("not_found", "there is no such session")
+    return Denied("unavailable", str(error))

@@ -1,0 +1,99 @@
+"""The way between the event loop and the journal's threads: calls wait in line, results come back a group at a time."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
+
+from server.journal.base import Unavailable
+
+log = logging.getLogger("holdfast.journal")
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+class Call(Generic[S]):
+    """One thing to be done by a thread to its `S`, and what came of it."""
+
+    __slots__ = ("error", "operation", "result", "waiter")
+
+    def __init__(self, operation: "Callable[[S], Any]", waiter: "asyncio.Future[Any]") -> None:
+        self.operation = operation
+        self.waiter = waiter
+        self.result: Any = None
+        self.error: Exception | None = None
+
+
+class Line(Generic[S]):
+    """Where calls wait for a thread. `put` and `close` are the loop's, `take`, `idle` and `report` the threads'."""
+
+    def __init__(self, path: Path, waiting_max: int) -> None:
+        self.path = path
+        self._loop = asyncio.get_running_loop()
+        self._waiting_max = waiting_max
+        self._waiting = 0
+        self._closed = False
+        # None is the end; it stays in the queue, so that every thread finds it. `_waiting` bounds the rest.
+        self._queue: SimpleQueue[Call[S] | None] = SimpleQueue()
+
+    def put(self, operation: Callable[[S], T]) -> "asyncio.Future[T]":
+        """Get in line. Raises `Unavailable` if the line is too long or closed.
+
+        If the future is cancelled the call is made all the same.
+        """
+        if self._closed:
+            raise Unavailable(f"{self.path}: the journal is closed: the server is stopping", self.path)
+        if self._waiting >= self._waiting_max:
+            raise Unavailable(
+                f"{self.path}: {self._waiting} calls wait already: the disk is too slow for this load", self.path
+            )
+        self._waiting += 1
+        waiter: asyncio.Future[T] = self._loop.create_future()
+        self._queue.put(Call(operation, waiter))
+        return waiter
+
+    def close(self) -> None:
+        """Nothing more gets in line; what waits is still done."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+
+    def idle(self) -> bool:
+        """Whether nobody waits."""
+        return self._queue.empty()
+
+    def take(self, most: int) -> list[Call[S]]:
+        """Wait for calls and take all that wait, up to `most`; none at the end."""
+        group: list[Call[S]] = []
+        call = self._queue.get()
+        while call is not None:
+            group.append(call)
+            if len(group) == most or self._queue.empty():
+                return group
+            call = self._queue.get()
+        self._queue.put(None)
+        return group
+
+    def report(self, calls: list[Call[S]]) -> None:
+        """Tell the callers, all at once."""
+        self.on_loop(lambda: self._deliver(calls))
+
+    def on_loop(self, callback: Callable[[], None]) -> None:
+        """Have the loop do something."""
+        try:
+            self._loop.call_soon_threadsafe(callback)
+        except RuntimeError:
+            log.warning("%s: the event loop ended before the journal was closed", self.path)
+
+    def _deliver(self, calls: list[Call[S]]) -> None:
+        self._waiting -= len(calls)
+        for call in calls:
+            if call.waiter.done():
+                continue
+            if call.error is None:
+                call.waiter.set_result(call.result)
+            else:
+                call.waiter.set_exception(call.error)

@@ -1,0 +1,131 @@
+"""What readers ask of the database. Each question is one statement, so each answer is of one moment."""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from msgspec import structs
+
+from server.journal.base import Deleted, NotFound, Record, SessionRow, Settled
+from server.journal.statements import HEAD, ROW_COLUMNS
+
+_SESSION = "(SELECT key FROM sessions WHERE session_id = ? AND deleted = 0)"
+
+_READ = f"SELECT seq, span, data FROM events WHERE session = {_SESSION} AND seq > ? ORDER BY seq LIMIT ?"
+_STAT = f"SELECT {HEAD}, term, {ROW_COLUMNS} FROM sessions WHERE session_id = ? AND deleted = 0"
+_ANSWER = f"SELECT digest, answer FROM submissions WHERE session = {_SESSION} AND submission_id = ?"
+_SNAPSHOT = f"SELECT seq, data FROM snapshots WHERE session = {_SESSION}"
+_LIST = f"SELECT {ROW_COLUMNS} FROM sessions WHERE deleted = 0 ORDER BY last_active_at DESC, session_id"
+_LIST_OF_USER = (
+    f"SELECT {ROW_COLUMNS} FROM sessions WHERE deleted = 0 AND user_id = ? ORDER BY last_active_at DESC, session_id"
+)
+_UNFINISHED = "SELECT session_id FROM sessions WHERE unfinished = 1 AND deleted = 0 ORDER BY last_active_at, session_id"
+_POSITION = f"""
+    SELECT {HEAD}, asked.ordinal, next.ordinal,
+        (SELECT first_seq FROM epoch_starts WHERE session = key AND ordinal = next.ordinal)
+    FROM sessions
+    LEFT JOIN epochs AS asked ON asked.epoch = ?
+    LEFT JOIN epochs AS next ON next.ordinal = asked.ordinal + 1
+    WHERE session_id = ? AND deleted = 0
+"""
+
+
+class Bounds(NamedTuple):
+    """What a read is to give; see `Journal.read`."""
+
+    after: int
+    through: int | None
+    max_records: int
+    max_bytes: int
+
+
+def read(db: sqlite3.Connection, session_id: str, bounds: Bounds) -> list[Record]:
+    """See `Journal.read`."""
+    after, through, max_records, max_bytes = bounds
+    records: list[Record] = []
+    size = 0
+    cursor = db.execute(_READ, (session_id, after, max(1, max_records)))
+    try:
+        for seq, span, data in cursor:
+            size += len(data)
+            if (through is not None and seq - span > through) or (records and size > max_bytes):
+                break
+            records.append(Record(seq, seq - span, data))
+        else:
+            if not records:
+                check_there(db, session_id)
+    finally:
+        # An unfinished statement would hold on to its moment, and the write-ahead log would grow.
+        cursor.close()
+    return records
+
+
+def stat(db: sqlite3.Connection, session_id: str) -> tuple[int, int, SessionRow]:
+    """The head, the term and the row."""
+    found = db.execute(_STAT, (session_id,)).fetchone()
+    if found is None:
+        raise missing(db, session_id)
+    head, term, *columns = found
+    return head, term, _row(columns)
+
+
+def answer(db: sqlite3.Connection, session_id: str, submission_id: str) -> Settled | None:
+    """See `Journal.answer`."""
+    found = db.execute(_ANSWER, (session_id, submission_id)).fetchone()
+    if found is None:
+        check_there(db, session_id)
+        return None
+    return Settled(submission_id, *found)
+
+
+def snapshot(db: sqlite3.Connection, session_id: str) -> tuple[int, bytes] | None:
+    """See `Journal.snapshot`."""
+    found: tuple[int, bytes] | None = db.execute(_SNAPSHOT, (session_id,)).fetchone()
+    if found is None:
+        check_there(db, session_id)
+    return found
+
+
+def list_rows(db: sqlite3.Connection, user_id: str | None) -> list[SessionRow]:
+    """See `Journal.list`."""
+    found = db.execute(_LIST) if user_id is None else db.execute(_LIST_OF_USER, (user_id,))
+    return [_row(columns) for columns in found]
+
+
+def unfinished(db: sqlite3.Connection) -> list[str]:
+    """See `Journal.unfinished`."""
+    return [session_id for (session_id,) in db.execute(_UNFINISHED)]
+
+
+def good_position(db: sqlite3.Connection, session_id: str, epoch: str, seq: int) -> bool:
+    """See `Journal.good_position`; `seq` is above 0."""
+    found = db.execute(_POSITION, (epoch, session_id)).fetchone()
+    if found is None:
+        raise missing(db, session_id)
+    head, asked, following, first_seq = found
+    if asked is None or seq > head:
+        return False
+    if following is None:
+        return True
+    # A session without a start in the epoch that followed was made in it or later: it had no position before.
+    return first_seq is not None and seq < first_seq
+
+
+def check_there(db: sqlite3.Connection, session_id: str) -> None:
+    """Raise `Deleted` or `NotFound` unless there is such a session."""
+    found = db.execute("SELECT deleted FROM sessions WHERE session_id = ?", (session_id,)).fetchone()
+    if found is None or found[0]:
+        raise missing(db, session_id)
+
+
+def missing(db: sqlite3.Connection, session_id: str) -> Deleted | NotFound:
+    """Why there is no such session."""
+    found = db.execute("SELECT 1 FROM sessions WHERE session_id = ?", (session_id,)).fetchone()
+    if found is None:
+        return NotFound(f"there is no session {session_id}")
+    return Deleted(f"session {session_id} was deleted")
+
+
+def _row(columns: Iterable[Any]) -> SessionRow:
+    row = SessionRow(*columns)
+    return structs.replace(row, unfinished=bool(row.unfinished))

@@ -1,0 +1,178 @@
+"""The journal on SQLite: for one server, inside its process. One thread writes, a few read."""
+
+import asyncio
+import builtins
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from server.journal import epochs, queries
+from server.journal.base import (
+    READ_BYTES_MAX,
+    READ_RECORDS_MAX,
+    AppendItem,
+    Lease,
+    Record,
+    SessionRow,
+    Settled,
+    Stat,
+)
+from server.journal.calls import Line
+from server.journal.checkpointer import Checkpointer
+from server.journal.faults import Corrupt, FolderInUse, SchemaTooNew
+from server.journal.limits import Limits
+from server.journal.opening import Opened, open_folder
+from server.journal.reader import Readers, Reads
+from server.journal.schema import Durability
+from server.journal.tables import Tables
+from server.journal.writer import Writer
+
+__all__ = ["Corrupt", "Durability", "FolderInUse", "Limits", "SchemaTooNew", "SqliteJournal", "open_journal"]
+
+
+async def open_journal(
+    path: Path,
+    *,
+    durability: Durability = "process",
+    readers: int = 2,
+    boot_id: Callable[[], str] = epochs.read_boot_id,
+    limits: Limits | None = None,
+) -> "SqliteJournal":
+    """Open the journal in the folder `path`, making both if need be. It belongs to the running loop.
+
+    `durability`: what a stored event outlives, the process or a power cut too. `readers`: reading threads.
+    Raises `FolderInUse`, `SchemaTooNew`, `Corrupt`, `Unavailable`, each naming the file and the remedy.
+    """
+    limits = limits or Limits()
+    opening = asyncio.get_running_loop().run_in_executor(None, open_folder, path, durability, limits, boot_id)
+    try:
+        opened = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_unwanted)
+        raise
+    return SqliteJournal(opened, readers, limits)
+
+
+def _close_unwanted(opening: "asyncio.Future[Opened]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+
+
+class SqliteJournal:
+    """A `Journal`: see there for what each call does and refuses."""
+
+    def __init__(self, opened: Opened, readers: int, limits: Limits) -> None:
+        self._opened = opened
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._write_line: Line[Tables] = Line(opened.path, limits.waiting_max)
+        self._read_line: Line[Reads] = Line(opened.path, limits.waiting_max)
+        self._readers = Readers(self._read_line, max(1, readers), limits.busy_timeout_s)
+        self._checkpointer = Checkpointer(opened.path, limits)
+        tables = Tables(opened.db, opened.mark, limits.cached_sessions_max)
+        self._writer = Writer(tables, self._write_line, self._checkpointer, limits, at_end=self._end)
+        self._readers.start()
+        self._checkpointer.start()
+        self._writer.thread.start()
+
+    @property
+    def epoch(self) -> str:
+        """The epoch that new events belong to."""
+        return self._opened.epoch
+
+    @property
+    def commits(self) -> int:
+        """Transactions committed since it was opened, for telemetry."""
+        return self._writer.commits
+
+    async def append(self, item: AppendItem) -> None:
+        """Store an item; it is durable on return."""
+        await self._write_line.put(partial(Tables.append, item=item))
+
+    async def read(
+        self,
+        session_id: str,
+        after: int,
+        *,
+        through: int | None = None,
+        max_records: int = READ_RECORDS_MAX,
+        max_bytes: int = READ_BYTES_MAX,
+    ) -> builtins.list[Record]:
+        """The records after a position."""
+        bounds = queries.Bounds(after, through, max_records, max_bytes)
+        return await self._read_line.put(lambda db: queries.read(db, session_id, bounds))
+
+    async def stat(self, session_id: str) -> Stat:
+        """Where the session stands."""
+        head, term, row = await self._read_line.put(lambda db: queries.stat(db, session_id))
+        return Stat(head, self.epoch, row, term)
+
+    async def answer(self, session_id: str, submission_id: str) -> Settled | None:
+        """The first answer to a submission."""
+        return await self._read_line.put(lambda db: queries.answer(db, session_id, submission_id))
+
+    async def snapshot(self, session_id: str) -> tuple[int, bytes] | None:
+        """The last snapshot."""
+        return await self._read_line.put(lambda db: queries.snapshot(db, session_id))
+
+    async def put_snapshot(self, lease: Lease, seq: int, data: bytes) -> None:
+        """Keep a snapshot."""
+        await self._write_line.put(lambda tables: tables.put_snapshot(lease, seq, data))
+
+    async def create(self, row: SessionRow) -> Lease:
+        """Make a session."""
+        return await self._write_line.put(lambda tables: tables.create(row))
+
+    async def acquire(self, session_id: str) -> Lease:
+        """Become a session's owner."""
+        return await self._write_line.put(lambda tables: tables.acquire(session_id))
+
+    async def merge(self, lease: Lease, lo: int, hi: int, records: tuple[Record, ...]) -> None:
+        """Replace records by others that stand for the same."""
+        await self._write_line.put(lambda tables: tables.merge(lease, lo, hi, records))
+
+    async def delete(self, session_id: str) -> None:
+        """Delete a session."""
+
+        def delete(tables: Tables) -> None:
+            tables.delete(session_id)
+            self._writer.purge_soon()
+
+        await self._write_line.put(delete)
+
+    async def list(self, user_id: str | None = None) -> builtins.list[SessionRow]:
+        """The sessions' rows."""
+        return await self._read_line.put(lambda db: queries.list_rows(db, user_id))
+
+    async def unfinished(self) -> builtins.list[str]:
+        """The sessions in which work was under way."""
+        return await self._read_line.put(queries.unfinished)
+
+    async def good_position(self, session_id: str, epoch: str, seq: int) -> bool:
+        """Whether a client's position still holds."""
+        if seq <= 0 or not epoch:
+            return seq == 0
+        return await self._read_line.put(lambda db: queries.good_position(db, session_id, epoch, seq))
+
+    async def aclose(self) -> None:
+        """Stop cleanly. It goes on to the end even if the caller is cancelled."""
+        self._read_line.close()
+        self._write_line.close()
+        await asyncio.shield(self._ended)
+        self._writer.thread.join()
+
+    def _end(self) -> None:
+        """The last thing the writer's thread does."""
+        error: Exception | None = None
+        try:
+            self._readers.join()
+            self._checkpointer.stop()
+            self._opened.close()
+        except Exception as fault:  # noqa: BLE001  # `aclose` raises it
+            error = fault
+        self._write_line.on_loop(lambda: self._set_ended(error))
+
+    def _set_ended(self, error: Exception | None) -> None:
+        if error is None:
+            self._ended.set_result(None)
+        else:
+            self._ended.set_exception(error)

@@ -1,0 +1,79 @@
+"""The SQL that changes sessions and events, kept apart from the decisions that use it."""
+
+from collections.abc import Iterator
+
+from server.journal.base import SessionRow
+
+ROW_COLUMNS = (
+    "session_id, user_id, title, model, created_at, last_active_at, "
+    "message_count, state, pending_approval, unfinished, options"
+)
+"""The columns of a `SessionRow`, in the order of its fields."""
+
+HEAD = "coalesce((SELECT max(seq) FROM events WHERE session = key), 0)"
+
+LOAD_SESSION = f"SELECT key, term, term_head, deleted, {HEAD} FROM sessions WHERE session_id = ?"
+CREATE_SESSION = f"INSERT INTO sessions ({ROW_COLUMNS}, term, term_head, deleted) VALUES (?,?,?,?,?,?,?,?,?,?,?,1,0,0)"
+UPDATE_ROW = """
+    UPDATE sessions SET user_id = ?, title = ?, model = ?, created_at = ?, last_active_at = ?, message_count = ?,
+        state = ?, pending_approval = ?, unfinished = ?, options = ?
+    WHERE key = ?
+"""
+ACQUIRE = "UPDATE sessions SET term = ?, term_head = ? WHERE key = ?"
+TOMBSTONE = """
+    UPDATE sessions SET deleted = 1, user_id = '', title = '', model = '', message_count = 0, state = 'closed',
+        pending_approval = x'', unfinished = 0, options = x''
+    WHERE key = ?
+"""
+LOAD_EVENTS = "SELECT seq, span, data FROM events WHERE session = ? AND seq BETWEEN ? AND ? ORDER BY seq"
+BORDERS = "SELECT min(seq - span), max(seq) FROM events WHERE session = ? AND seq BETWEEN ? AND ?"
+DELETE_EVENTS = "DELETE FROM events WHERE session = ? AND seq BETWEEN ? AND ?"
+PURGE_EVENTS = """
+    DELETE FROM events WHERE session = ? AND seq IN (SELECT seq FROM events WHERE session = ? ORDER BY seq LIMIT ?)
+"""
+PURGE_REST = (
+    "DELETE FROM submissions WHERE session = ?",
+    "DELETE FROM snapshots WHERE session = ?",
+    "DELETE FROM epoch_starts WHERE session = ?",
+    "DELETE FROM purges WHERE session = ?",
+)
+PUT_SNAPSHOT = "INSERT OR REPLACE INTO snapshots (session, seq, data) VALUES (?, ?, ?)"
+LOAD_SETTLED = "SELECT digest, answer FROM submissions WHERE session = ? AND submission_id = ?"
+SETTLE = "INSERT OR IGNORE INTO submissions (session, submission_id, digest, answer) VALUES (?, ?, ?, ?)"
+
+EVENT_COLUMNS = 4
+_SIZES = (64, 32, 16, 8, 4, 2, 1)
+_INSERT_EVENTS = {
+    size: f"INSERT INTO events (session, seq, span, data) VALUES {', '.join(['(?,?,?,?)'] * size)}" for size in _SIZES
+}
+INSERT_EVENT = _INSERT_EVENTS[1]
+
+
+def event_inserts(values: list[int | bytes]) -> Iterator[tuple[str, list[int | bytes]]]:
+    """Statements that insert events, given as session, seq, span, data, session, ... one after another.
+
+    Few large statements: each step of one gives up the interpreter lock, and a busy event loop may keep it for 5 ms.
+    """
+    at = 0
+    for size in _SIZES:
+        width = size * EVENT_COLUMNS
+        while len(values) - at >= width:
+            yield _INSERT_EVENTS[size], values[at : at + width] if len(values) > width else values
+            at += width
+
+
+def row_values(row: SessionRow) -> tuple[str | int | bytes, ...]:
+    """The values of `ROW_COLUMNS`."""
+    return (
+        row.session_id,
+        row.user_id,
+        row.title,
+        row.model,
+        row.created_at,
+        row.last_active_at,
+        row.message_count,
+        row.state,
+        row.pending_approval,
+        row.unfinished,
+        row.options,
+    )

@@ -1,0 +1,265 @@
+"""What may be done to the stored sessions, and what is refused: the writer's decisions, inside its transaction.
+
+An operation refuses (raises a `JournalError`) before it changes anything, so a refusal leaves the others of its group
+alone. Any other exception means that the transaction is to be rolled back: `roll_back`.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Sequence
+
+from server.journal import statements as sql
+from server.journal.base import (
+    AlreadySettled,
+    AppendItem,
+    Conflict,
+    Deleted,
+    Fenced,
+    Lease,
+    NotFound,
+    Record,
+    SessionRow,
+    Settled,
+)
+from server.journal.mark import MarkFile
+
+log = logging.getLogger("holdfast.journal")
+
+
+class Known:
+    """What the writer remembers of a session, so that an append need not ask the database."""
+
+    __slots__ = ("deleted", "head", "key", "term", "term_head")
+
+    def __init__(self, key: int, term: int, term_head: int, deleted: int, head: int) -> None:
+        self.key = key
+        self.term = term
+        self.term_head = term_head
+        self.deleted = deleted
+        self.head = head
+
+
+class Tables:
+    """The writer's hand on the database. One thread uses it, one transaction at a time."""
+
+    def __init__(self, db: sqlite3.Connection, mark: MarkFile, cached_sessions_max: int) -> None:
+        self._db = db
+        self._cursor = db.cursor()
+        self._mark = mark
+        self._cached_max = cached_sessions_max
+        self._known: dict[str, Known] = {}
+        self._events: list[int | bytes] = []
+        self._last = (0, 0)
+        self._changed = False
+        self._changes: int = db.execute("SELECT changes FROM meta").fetchone()[0]
+
+    def begin(self) -> None:
+        """Begin a transaction. The database hears of it with the first change: `_change`."""
+        if len(self._known) > self._cached_max:
+            self._known.clear()
+        self._last = (0, 0)
+        self._changed = False
+
+    def commit(self) -> None:
+        """Make it durable, and let the mark know."""
+        if self._changed:
+            changes = self._changes + 1
+            self._flush()
+            self._change("UPDATE meta SET changes = ?", (changes,))
+            self._cursor.execute("COMMIT")
+            self._changes = changes
+            self._mark.changed(changes)
+        elif self._last[0]:
+            if len(self._events) == sql.EVENT_COLUMNS and not self._db.in_transaction:
+                # By far the most common: one event for one session. Its statement is a transaction by itself.
+                self._cursor.execute(sql.INSERT_EVENT, self._events)
+                self._events = []
+            else:
+                self._flush()
+                self._cursor.execute("COMMIT")
+            self._mark.appended(*self._last)
+
+    def roll_back(self) -> None:
+        """Nothing of the transaction happened; what was remembered is forgotten."""
+        self._known.clear()
+        self._events = []
+        try:
+            if self._db.in_transaction:
+                self._cursor.execute("ROLLBACK")
+        except sqlite3.Error:
+            # Then the next transaction cannot begin, and its callers hear why.
+            log.exception("a transaction of the journal could not be rolled back")
+
+    def checkpoint(self) -> None:
+        """Move what the write-ahead log holds into the database; if the disk does not let us, it goes on growing."""
+        try:
+            self._cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except sqlite3.Error as error:
+            log.warning("the journal's write-ahead log stays as it is: %s", error)
+
+    def append(self, item: AppendItem) -> None:
+        """See `Journal.append`."""
+        known = self._leased(item.lease)
+        head = known.head
+        if item.expected_head != head:
+            if self._is_stored(known, item):
+                return
+            raise Conflict(
+                f"session {item.lease.session_id} stands at {head}, not at {item.expected_head} as its owner expected"
+            )
+        new_head = _follow(item.records, head)
+        if item.settled:
+            self._check_unsettled(known, item)
+        if item.row is not None and item.row.session_id != item.lease.session_id:
+            raise Conflict(f"the row of session {item.row.session_id} does not belong to {item.lease.session_id}")
+        key = known.key
+        for record in item.records:
+            self._events += (key, record.seq, record.seq - record.first_seq, record.data)
+        known.head = new_head
+        for settled in item.settled:
+            self._change(sql.SETTLE, (key, settled.submission_id, settled.digest, settled.answer))
+        if item.row is not None:
+            self._change(sql.UPDATE_ROW, (*sql.row_values(item.row)[1:], key))
+        if item.records:
+            self._last = (key, new_head)
+        else:
+            self._changed = True
+
+    def create(self, row: SessionRow) -> Lease:
+        """See `Journal.create`."""
+        known = self._find(row.session_id)
+        if known is not None:
+            _check_there(known, row.session_id)
+            raise Conflict(f"there is a session {row.session_id} already")
+        key = self._change(sql.CREATE_SESSION, sql.row_values(row)).lastrowid
+        assert key is not None
+        self._known[row.session_id] = Known(key, term=1, term_head=0, deleted=0, head=0)
+        self._changed = True
+        return Lease(row.session_id, 1)
+
+    def acquire(self, session_id: str) -> Lease:
+        """See `Journal.acquire`. Earlier appends are decided: they stood in line before."""
+        known = self._there(session_id)
+        self._change(sql.ACQUIRE, (known.term + 1, known.head, known.key))
+        known.term += 1
+        known.term_head = known.head
+        self._changed = True
+        return Lease(session_id, known.term)
+
+    def merge(self, lease: Lease, lo: int, hi: int, records: Sequence[Record]) -> None:
+        """See `Journal.merge`."""
+        known = self._leased(lease)
+        self._flush()
+        if not records or _follow(records, lo - 1) != hi:
+            raise Conflict(f"the records do not stand for exactly {lo}..{hi}")
+        borders = self._cursor.execute(sql.BORDERS, (known.key, lo, hi)).fetchone()
+        if borders != (lo, hi):
+            raise Conflict(f"session {lease.session_id} has no records that make up exactly {lo}..{hi}")
+        self._change(sql.DELETE_EVENTS, (known.key, lo, hi))
+        for record in records:
+            self._events += (known.key, record.seq, record.seq - record.first_seq, record.data)
+        self._changed = True
+
+    def put_snapshot(self, lease: Lease, seq: int, data: bytes) -> None:
+        """See `Journal.put_snapshot`."""
+        known = self._leased(lease)
+        if not 0 <= seq <= known.head:
+            raise Conflict(f"session {lease.session_id} stands at {known.head}: there can be no snapshot of {seq}")
+        self._change(sql.PUT_SNAPSHOT, (known.key, seq, data))
+        self._changed = True
+
+    def delete(self, session_id: str) -> None:
+        """See `Journal.delete`. The tombstone is there at once; what the session held goes bit by bit: `purge`."""
+        known = self._find(session_id)
+        if known is None:
+            raise NotFound(f"there is no session {session_id}")
+        if known.deleted:
+            return
+        self._change(sql.TOMBSTONE, (known.key,))
+        self._change("INSERT INTO purges (session) VALUES (?)", (known.key,))
+        known.deleted = 1
+        self._changed = True
+
+    def purge(self, most: int) -> bool:
+        """Remove up to `most` events of deleted sessions; whether there is more to do."""
+        row = self._cursor.execute("SELECT session FROM purges LIMIT 1").fetchone()
+        if row is None:
+            return False
+        if self._change(sql.PURGE_EVENTS, (*row, *row, most)).rowcount < most:
+            for statement in sql.PURGE_REST:
+                self._change(statement, row)
+        self._changed = True
+        return True
+
+    def _find(self, session_id: str) -> Known | None:
+        known = self._known.get(session_id)
+        if known is None:
+            row = self._cursor.execute(sql.LOAD_SESSION, (session_id,)).fetchone()
+            if row is None:
+                return None
+            known = self._known[session_id] = Known(*row)
+        return known
+
+    def _there(self, session_id: str) -> Known:
+        known = self._find(session_id)
+        if known is None:
+            raise NotFound(f"there is no session {session_id}")
+        _check_there(known, session_id)
+        return known
+
+    def _leased(self, lease: Lease) -> Known:
+        known = self._there(lease.session_id)
+        if lease.term != known.term:
+            raise Fenced(f"session {lease.session_id} is held under term {known.term}; {lease.term} is over")
+        return known
+
+    def _is_stored(self, known: Known, item: AppendItem) -> bool:
+        """Whether the item is a retry of one that was stored under this term."""
+        if not item.records or not known.term_head <= item.expected_head <= item.records[-1].seq <= known.head:
+            return False
+        self._flush()
+        bounds = (known.key, item.expected_head + 1, item.records[-1].seq)
+        rows = self._cursor.execute(sql.LOAD_EVENTS, bounds).fetchall()
+        given = [(record.seq, record.seq - record.first_seq, record.data) for record in item.records]
+        return rows == given and all(self._settled(known, settled) == settled for settled in item.settled)
+
+    def _check_unsettled(self, known: Known, item: AppendItem) -> None:
+        """Refuse ids that have an answer. An item without records may be a retry: the same answer again is none."""
+        if len({settled.submission_id for settled in item.settled}) < len(item.settled):
+            raise Conflict("one submission id is settled twice in one item")
+        for settled in item.settled:
+            earlier = self._settled(known, settled)
+            if earlier is not None and (item.records or earlier != settled):
+                what = f"submission {settled.submission_id!r} of session {item.lease.session_id}"
+                raise AlreadySettled(f"{what} has its answer already", earlier)
+
+    def _settled(self, known: Known, settled: Settled) -> Settled | None:
+        row = self._cursor.execute(sql.LOAD_SETTLED, (known.key, settled.submission_id)).fetchone()
+        return Settled(settled.submission_id, *row) if row else None
+
+    def _flush(self) -> None:
+        """Write the events that wait to be written together."""
+        if self._events:
+            for statement, values in sql.event_inserts(self._events):
+                self._change(statement, values)
+            self._events = []
+
+    def _change(self, statement: str, values: Sequence[object]) -> sqlite3.Cursor:
+        """Execute a statement that writes, inside the transaction; no other process can write until that ends."""
+        if not self._db.in_transaction:
+            self._cursor.execute("BEGIN IMMEDIATE")
+        return self._cursor.execute(statement, values)
+
+
+def _check_there(known: Known, session_id: str) -> None:
+    if known.deleted:
+        raise Deleted(f"session {session_id} was deleted")
+
+
+def _follow(records: Sequence[Record], head: int) -> int:
+    """The seq of the last of `records`, which must follow `head` and one another without a hole. Raises `Conflict`."""
+    for record in records:
+        if record.first_seq != head + 1 or record.seq < record.first_seq:
+            raise Conflict(f"the record {record.first_seq}..{record.seq} does not follow {head}")
+        head = record.seq
+    return head

@@ -1,0 +1,203 @@
+"""The HTTP routes beside the socket: thin over the session manager. All answers are JSON but for the index page and metrics."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from protocol import asyncapi, schema
+from protocol.codes import DENIALS
+from server.auth import Principal
+from server.awake import GoingAway, SessionNotFound
+from server.journal.base import Deleted, Journal, NotFound, Unavailable
+from server.manager import SessionManager
+from server.page import index_page
+from server.replay import merged
+
+EVENTS_LIMIT_MAX = 1_000
+EVENTS_MAX_BYTES = 4_194_304
+MAX_SEQ = 2**63 - 1
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Routes:
+    """What the routes need: the manager, its journal, and what `GET /api/config` says."""
+
+    def __init__(
+        self, manager: SessionManager, config: Callable[[], dict[str, object]], metrics: Callable[[], bytes] | None
+    ) -> None:
+        self._manager = manager
+        self._journal: Journal = manager.journal
+        self._config = config
+        self._metrics = metrics
+
+    def routes(self) -> list[BaseRoute]:
+        """The routing table."""
+        return [
+            Route("/", self.index),
+            Route("/livez", self.livez),
+            Route("/readyz", self.readyz),
+            Route("/metrics", self.metrics),
+            Route("/schema.json", self.schema),
+            Route("/asyncapi.json", self.asyncapi),
+            Route("/api/config", self.config),
+            Route("/api/me", self.me),
+            Route("/api/sessions", self.sessions),
+            Route("/api/sessions/{session_id}", self.session, methods=["GET"]),
+            Route("/api/sessions/{session_id}", self.delete, methods=["DELETE"]),
+            Route("/api/sessions/{session_id}/events", self.events),
+            Route("/auth/{step:path}", self.no_login, methods=["GET", "POST"]),
+        ]
+
+    async def index(self, request: Request) -> Response:
+        """For a person who opens the address in a browser."""
+        return HTMLResponse(index_page(self._config(), request.headers.get("host", "localhost")))
+
+    async def livez(self, request: Request) -> Response:
+        """The process answers."""
+        return answer({"status": "ok"})
+
+    async def readyz(self, request: Request) -> Response:
+        """It takes work; 503 while it drains."""
+        if self._manager.awake.draining:
+            return refusal("unavailable", "the server is stopping")
+        return answer({"status": "ready"})
+
+    async def metrics(self, request: Request) -> Response:
+        """Prometheus text format."""
+        if self._metrics is None:
+            return refusal("not_found", "metrics are switched off (metrics.enabled)")
+        return Response(self._metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def schema(self, request: Request) -> Response:
+        """The wire as JSON Schema."""
+        return answer(schema.json_schema())
+
+    async def asyncapi(self, request: Request) -> Response:
+        """The wire as AsyncAPI 3."""
+        return answer(asyncapi.asyncapi())
+
+    async def config(self, request: Request) -> Response:
+        """What this server offers: model, limits, version."""
+        return answer(self._config())
+
+    async def me(self, request: Request) -> Response:
+        """Who the caller is."""
+        principal = caller(request)
+        return answer({"user_id": principal.user_id, "rights": sorted(principal.rights)})
+
+    async def sessions(self, request: Request) -> Response:
+        """The caller's sessions, the newest first."""
+        return answer({"sessions": await self._manager.list_sessions(caller(request).user_id)})
+
+    async def session(self, request: Request) -> Response:
+        """One session's info."""
+        session_id = await self._own(request)
+        return answer(await self._manager.get_session_info(session_id))
+
+    async def delete(self, request: Request) -> Response:
+        """Delete a session for good."""
+        await self._manager.delete_session(await self._own(request))
+        return Response(status_code=204)
+
+    async def events(self, request: Request) -> Response:
+        """The journaled events after `after`, at most `limit` stored records of them, adjacent text merged."""
+        session_id = await self._own(request)
+        after = number(request, "after", 0, 0, MAX_SEQ)
+        limit = number(request, "limit", 200, 1, EVENTS_LIMIT_MAX)
+        head = (await self._manager.get_session_info(session_id)).seq
+        records = []
+        if after < head:
+            records = await self._journal.read(
+                session_id, after, through=head, max_records=limit, max_bytes=EVENTS_MAX_BYTES
+            )
+        position = records[-1].seq if records else after
+        events = [msgspec.Raw(record.data) for record in merged(records, after)]
+        return answer(
+            {
+                "epoch": self._journal.epoch,
+                "seq": head,
+                "next_after": position,
+                "more": position < head,
+                "events": events,
+            }
+        )
+
+    async def no_login(self, request: Request) -> Response:
+        """This version knows the local mode alone, which has no login."""
+        return refusal("not_found", "this server runs in local mode: there is no login and none is needed")
+
+    async def _own(self, request: Request) -> str:
+        session_id = str(request.path_params["session_id"])
+        if not await self._manager.verify_session_access(session_id, caller(request).user_id):
+            raise SessionNotFound(session_id)
+        return session_id
+
+
+class BadParameter(Exception):
+    """A query parameter that makes no sense; the message says which and why."""
+
+
+def caller(request: Request) -> Principal:
+    """Who the guard let in."""
+    principal: Principal = request.scope["state"]["principal"]
+    return principal
+
+
+def number(request: Request, name: str, default: int, least: int, most: int) -> int:
+    """A whole number of the query string. Raises `BadParameter`."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or not least <= int(text) <= most:
+        raise BadParameter(f"`{name}` must be a whole number from {least} to {most}")
+    return int(text)
+
+
+def answer(body: object, status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(
+        msgspec.json.encode(body), status, media_type="application/json", headers={"cache-control": "no-store"}
+    )
+
+
+def refusal(code: str, message: str, status: int | None = None) -> Response:
+    """A refusal: `{"code", "message"}`."""
+    return answer({"code": code, "message": message}, DENIALS[code].status if status is None else status)
+
+
+async def on_not_found(request: Request, error: Exception) -> Response:
+    """No such session, or not the caller's."""
+    return refusal("not_found", "there is no such session")
+
+
+async def on_bad_parameter(request: Request, error: Exception) -> Response:
+    """A bad query."""
+    return refusal("bad_request", str(error))
+
+
+async def on_unavailable(request: Request, error: Exception) -> Response:
+    """The server stops, or its journal does not answer."""
+    return refusal("unavailable", str(error))
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """No such route, or not with this method."""
+    status = getattr(error, "status_code", 500)
+    detail = str(getattr(error, "detail", "error"))
+    return answer({"code": "not_found" if status == 404 else "bad_request", "message": detail}, status)
+
+
+ERRORS: dict[type[Exception] | int, Callable[[Request, Exception], Awaitable[Response]]] = {
+    SessionNotFound: on_not_found,
+    Deleted: on_not_found,
+    NotFound: on_not_found,
+    BadParameter: on_bad_parameter,
+    GoingAway: on_unavailable,
+    Unavailable: on_unavailable,
+    404: on_http_error,
+    405: on_http_error,
+}

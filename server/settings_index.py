@@ -1,0 +1,149 @@
+"""The body's knobs, listed: each setting's dotted key, type, unit, range, default and meaning, from the structs."""
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from server.settings import Settings
+
+UNITS = {
+    "s": "seconds",
+    "ms": "milliseconds",
+    "bytes": "bytes",
+    "chars": "code points",
+    "tokens": "tokens",
+    "events": "events",
+    "fraction": "fraction",
+    "sessions": "sessions",
+}
+"""Unit by a word of a setting's name; the last such word counts."""
+UNITS_BY_KEY = {
+    "server.port": "TCP port",
+    "sessions.awake_max": "sessions",
+    "sessions.awake_max_per_user": "sessions",
+    "sessions.inbox_max": "submissions",
+    "sessions.queued_inputs_max": "inputs",
+    "socket.frames_per_s": "frames a second",
+    "socket.frames_burst": "frames",
+    "socket.bad_frames_per_minute": "frames a minute",
+    "socket.sockets_per_session_max": "sockets",
+    "journal.readers": "threads",
+    "journal.group_max": "changes",
+    "journal.waiting_max": "calls",
+    "journal.checkpoint_commits": "commits",
+    "journal.log_pages_max": "pages of 4 KiB",
+    "journal.purge_records": "events",
+    "workspace.files_max": "files and folders",
+    "workspace.depth_max": "names",
+    "workspace.listed_max": "files and folders",
+    "workspace.plan_items_max": "items",
+    "turn.max_iterations": "model calls",
+    "turn.max_tool_calls_per_message": "tool calls",
+    "turn.compact_at": "fraction",
+    "model.calls.max_retries": "retries",
+    "model.calls.default_context_limit": "tokens",
+}
+NAMES: dict[type[inspect.Type], str] = {
+    inspect.StrType: "string",
+    inspect.IntType: "integer",
+    inspect.FloatType: "number",
+    inspect.BoolType: "boolean",
+}
+SECRET_WORDS = ("key", "token", "secret", "password")
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting as a reader meets it. `default` is JSON; `unit` and `range` are empty where there is none."""
+
+    key: str
+    type: str
+    unit: str
+    range: str
+    default: str
+    meaning: str
+    choices: tuple[str, ...]
+
+
+def settings() -> list[Setting]:
+    """All settings, in the order of the structs."""
+    return _walk(Settings, "")
+
+
+def secret(key: str) -> bool:
+    """Whether a setting's value must not be shown."""
+    return bool(set(re.split(r"[._]", key.lower())) & set(SECRET_WORDS))
+
+
+def groups() -> dict[str, str]:
+    """The dotted name of each group of settings and what it is about, in order."""
+    found: dict[str, str] = {}
+
+    def visit(group: type[msgspec.Struct], before: str) -> None:
+        for f in msgspec.structs.fields(group):
+            if isinstance(f.type, type) and issubclass(f.type, msgspec.Struct):
+                found[before + f.name] = (f.type.__doc__ or "").split(" Raises ")[0].strip()
+                visit(f.type, f"{before}{f.name}.")
+
+    visit(Settings, "")
+    return found
+
+
+def _walk(group: type[msgspec.Struct], before: str) -> list[Setting]:
+    found: list[Setting] = []
+    for f in msgspec.structs.fields(group):
+        key = before + f.name
+        if isinstance(f.type, type) and issubclass(f.type, msgspec.Struct):
+            found += _walk(f.type, key + ".")
+            continue
+        kind, meta = _unwrap(inspect.type_info(f.type))
+        default = f.default_factory() if f.default_factory is not msgspec.NODEFAULT else f.default
+        choices = tuple(str(value) for value in kind.values) if isinstance(kind, inspect.LiteralType) else ()
+        found.append(
+            Setting(
+                key=key,
+                type=_type_name(kind),
+                unit=_unit(key, kind),
+                range=_range(kind),
+                default=msgspec.json.encode(default).decode(),
+                meaning=str(meta.get("description", "")),
+                choices=choices,
+            )
+        )
+    return found
+
+
+def _unwrap(kind: inspect.Type) -> tuple[inspect.Type, dict[str, Any]]:
+    meta: dict[str, Any] = {}
+    while isinstance(kind, inspect.Metadata):
+        meta = {**(kind.extra_json_schema or {}), **meta}
+        kind = kind.type
+    return kind, meta
+
+
+def _type_name(kind: inspect.Type) -> str:
+    kind, _ = _unwrap(kind)
+    if isinstance(kind, inspect.LiteralType):
+        return "one of " + ", ".join(f"`{value}`" for value in kind.values)
+    if isinstance(kind, inspect.ListType):
+        return f"list of {_type_name(kind.item_type)}"
+    if isinstance(kind, inspect.DictType):
+        return "object"
+    return NAMES.get(type(kind), type(kind).__name__.removesuffix("Type").lower())
+
+
+def _unit(key: str, kind: inspect.Type) -> str:
+    if key in UNITS_BY_KEY:
+        return UNITS_BY_KEY[key]
+    if not isinstance(kind, inspect.IntType | inspect.FloatType):
+        return ""
+    words = key.rpartition(".")[2].split("_")
+    return next((UNITS[word] for word in reversed(words) if word in UNITS), "")
+
+
+def _range(kind: inspect.Type) -> str:
+    if not isinstance(kind, inspect.IntType | inspect.FloatType):
+        return ""
+    bounds = (("≥", kind.ge), (">", kind.gt), ("≤", kind.le), ("<", kind.lt))
+    return ", ".join(f"{sign} {bound}" for sign, bound in bounds if bound is not None)

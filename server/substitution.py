@@ -1,0 +1,77 @@
+"""The body's blanks: `${VAR}` and `${VAR:-default}` in a setting, filled in from the environment. Pure."""
+
+import re
+from collections.abc import Callable, Mapping
+
+MAX_DEPTH = 64
+"""How deep a config file and its nested defaults may go."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class SubstitutionError(ValueError):
+    """A blank that cannot be filled in; the message says which and why."""
+
+
+def fill(text: str, environ: Mapping[str, str], used: Callable[[str], None] = lambda name: None) -> str:
+    """`text` with its variables filled in.
+
+    `${VAR}` must be set, `${VAR:-default}` is the default if VAR is unset or empty; a default may hold variables in
+    turn; `$${` is a plain `${`. A variable's value is taken as it is. `used` hears the name of each variable that gave
+    its value. Raises `SubstitutionError`.
+    """
+    return _Filler(text, environ, used).run()
+
+
+class _Filler:
+    def __init__(self, text: str, environ: Mapping[str, str], used: Callable[[str], None]) -> None:
+        self._text = text
+        self._environ = environ
+        self._used = used
+        self._at = 0
+
+    def run(self) -> str:
+        return self._until_end(depth=0, wanted=True)
+
+    def _until_end(self, depth: int, wanted: bool) -> str:
+        """Read up to the end, or inside a default up to its `}`. Not `wanted`: a default that is passed over."""
+        parts: list[str] = []
+        while self._at < len(self._text):
+            if self._text.startswith("$${", self._at):
+                parts.append("${")
+                self._at += 3
+            elif self._text.startswith("${", self._at):
+                parts.append(self._variable(depth + 1, wanted))
+            elif depth and self._text[self._at] == "}":
+                return "".join(parts)
+            else:
+                parts.append(self._text[self._at])
+                self._at += 1
+        if depth:
+            raise SubstitutionError("a `${` has no closing `}`; write `$${` for a plain `${`")
+        return "".join(parts)
+
+    def _variable(self, depth: int, wanted: bool) -> str:
+        if depth > MAX_DEPTH:
+            raise SubstitutionError(f"variables are nested deeper than {MAX_DEPTH}")
+        found = _NAME.match(self._text, self._at + 2)
+        if found is None:
+            raise SubstitutionError("after `${` comes a variable's name; write `$${` for a plain `${`")
+        name, self._at = found[0], found.end()
+        value = self._environ.get(name)
+        default = None
+        if self._text.startswith(":-", self._at):
+            self._at += 2
+            default = self._until_end(depth, wanted=wanted and not value)
+        if not self._text.startswith("}", self._at):
+            raise SubstitutionError(f"`${{{name}` must go on with `}}` or `:-default}}`")
+        self._at += 1
+        if value or (value is not None and default is None):
+            if wanted:
+                self._used(name)
+            return value
+        if default is not None:
+            return default
+        if not wanted:
+            return ""
+        raise SubstitutionError(f"the environment variable {name} is not set; set it, or write ${{{name}:-default}}")

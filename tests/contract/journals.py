@@ -1,0 +1,16 @@
+"""The journals there are: each runs the same bodies of tests. A backend is added here."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from server.journal.base import Journal
+from server.journal.sqlite import open_journal
+
+Reopen = Callable[[], Awaitable[Journal]]
+
+
+async def open_sqlite(folder: Path) -> Journal:
+    return await open_journal(folder)
+
+
+BACKENDS = {"sqlite": open_sqlite}

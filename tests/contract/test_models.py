@@ -1,0 +1,219 @@
+"""What every way to a model promises, held against each: providers over a scripted server, read both ways, and the demo."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from agent.models import ModelError, Models, ModelSettings
+from agent.tasks import TaskOwner
+from tests.support.backends import SCRIPTED, Backend, Heard, scripted
+from tests.support.scripted_model import (
+    Answer,
+    Call,
+    ErrorChunk,
+    Finish,
+    Hang,
+    Reason,
+    Request,
+    Say,
+    Usage,
+    calls,
+    stream,
+    text,
+)
+
+BACKENDS = (*SCRIPTED, "demo")
+
+
+def tool(name: str, *properties: str) -> dict[str, object]:
+    schema = {"type": "object", "properties": {one: {} for one in properties}}
+    return {"type": "function", "function": {"name": name, "description": name, "parameters": schema}}
+
+
+TOOLS = [
+    tool("write_file", "path", "content"),
+    tool("list_files", "path"),
+    tool("plan", "items"),
+    tool("read_file", "path"),
+]
+
+
+def script(request: Request) -> Answer:
+    """The demo model's words, in a script."""
+    if request.messages[-1]["role"] == "tool":
+        return text("It says: ", str(request.messages[-1]["content"]))
+    match request.last_user_text:
+        case "write":
+            return calls(Call("write_file", {"path": "a.txt", "content": "x"}), before="I write.")
+        case "both":
+            return calls(Call("list_files", {"path": "."}, id="a"), Call("write_file", {"path": "b"}, id="b"))
+        case "think":
+            return stream(Reason("Hm, "), Reason("well. "), Say("Thought"), Say(" so."), Finish(), Usage())
+        case "error":
+            return stream(Say("Here it comes:"), ErrorChunk())
+        case "slow":
+            return stream(Say("One "), Hang())
+        case _:
+            return text("Hello ", "there, ", "friend.")
+
+
+@asynccontextmanager
+async def opened(name: str) -> AsyncIterator[Backend]:
+    if name != "demo":
+        async with scripted(name, script) as backend:
+            yield backend
+        return
+    models = Models(ModelSettings(demo_token_ms=1))
+    try:
+        yield Backend(models, "demo", None)
+    finally:
+        await models.aclose()
+
+
+@pytest.fixture(params=BACKENDS)
+async def backend(request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
+    async with opened(request.param) as one:
+        yield one
+
+
+@pytest.fixture
+async def tasks() -> AsyncIterator[TaskOwner]:
+    owner = TaskOwner("test")
+    yield owner
+    await owner.aclose()
+
+
+async def test_text_reaches_the_sink_in_order_and_the_reply_says_how_it_ended(backend: Backend) -> None:
+    reply = await backend.call("hello", tools=TOOLS)
+    heard = backend.heard
+    assert heard.all().startswith("Hello")
+    assert {kind for kind, _ in heard.deltas} == {"text"}
+    assert reply.finish_reason == "stop"
+    assert reply.tool_calls == ()
+
+
+async def test_usage_is_told(backend: Backend) -> None:
+    reply = await backend.call("hello", tools=TOOLS)
+    assert reply.usage is not None
+    assert reply.usage.input_tokens > 0
+    assert reply.usage.output_tokens > 0
+    assert reply.usage.cost_usd == (0.0 if backend.model == "demo" else None)
+
+
+async def test_reasoning_and_text_come_under_their_own_kinds(backend: Backend) -> None:
+    await backend.call("think", tools=TOOLS)
+    heard = backend.heard
+    kinds = [kind for kind, _ in heard.deltas]
+    assert kinds == sorted(kinds), "reasoning comes first"
+    assert heard.all("reasoning")
+    assert "hought" in heard.all()
+
+
+async def test_a_tool_call_comes_whole_with_arguments_of_json(backend: Backend) -> None:
+    reply = await backend.call("write", tools=TOOLS)
+    heard = backend.heard
+    assert heard.all()
+    assert reply.finish_reason == "tool_calls"
+    (call,) = reply.tool_calls
+    assert call.id
+    assert call.name == "write_file"
+    assert set(json.loads(call.arguments)) == {"path", "content"}
+
+
+async def test_two_tool_calls_of_one_message_come_in_order_with_ids_of_their_own(backend: Backend) -> None:
+    reply = await backend.call("both", tools=TOOLS)
+    assert [call.name for call in reply.tool_calls] == ["list_files", "write_file"]
+    assert len({call.id for call in reply.tool_calls}) == 2
+
+
+async def test_the_result_of_a_tool_reaches_the_model(backend: Backend) -> None:
+    reply = await backend.call("write", tools=TOOLS)
+    (call,) = reply.tool_calls
+    function = {"name": call.name, "arguments": call.arguments}
+    asked: dict[str, object] = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": call.id, "type": "function", "function": function}],
+    }
+    answered = {"role": "tool", "tool_call_id": call.id, "content": "wrote 1 line"}
+    reply = await backend.call("write", asked, answered, tools=TOOLS)
+    heard = backend.heard
+    assert "wrote 1 line" in heard.all()
+    assert reply.finish_reason == "stop"
+
+
+async def test_a_failure_of_the_model_names_it_and_keeps_what_was_said(backend: Backend) -> None:
+    heard = Heard()
+    with pytest.raises(ModelError) as raised:
+        await backend.models.call(backend.ask("error"), heard)
+    assert raised.value.code == "model_bad_response"
+    assert backend.model in raised.value.message
+    assert raised.value.retryable
+    assert heard.all() == "Here it comes:"
+
+
+async def test_a_cancelled_call_ends_and_closes_its_stream(backend: Backend, tasks: TaskOwner) -> None:
+    heard = Heard()
+    call = tasks.start(backend.models.call(backend.ask("slow"), heard), "call")
+    async with asyncio.timeout(30):
+        await heard.first.wait()
+    call.cancel()
+    async with asyncio.timeout(30):
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        if backend.scripted is not None:
+            await backend.server.requests[0].left.wait()
+
+
+async def test_what_the_sink_raises_goes_through_and_closes_the_stream(backend: Backend) -> None:
+    async def full(kind: str, piece: str) -> None:
+        raise LookupError("no room")
+
+    with pytest.raises(LookupError, match="no room"):
+        await backend.models.call(backend.ask("slow"), full)
+    if backend.scripted is not None:
+        async with asyncio.timeout(30):
+            await backend.server.requests[0].left.wait()
+
+
+async def test_a_sink_that_waits_holds_the_stream_back(backend: Backend, tasks: TaskOwner) -> None:
+    open_, told = asyncio.Event(), []
+
+    async def slow(kind: str, piece: str) -> None:
+        told.append(piece)
+        await open_.wait()
+
+    call = tasks.start(backend.models.call(backend.ask("think"), slow), "call")
+    async with asyncio.timeout(30):
+        while not told:
+            await asyncio.sleep(0)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(told) == 1
+        open_.set()
+        await call
+    assert len(told) > 1
+
+
+async def test_calls_run_side_by_side(backend: Backend) -> None:
+    sinks = [Heard() for _ in range(10)]
+    await asyncio.gather(*(backend.models.call(backend.ask("hello"), sink) for sink in sinks))
+    assert len({sink.all() for sink in sinks}) == 1
+
+
+async def test_the_request_is_left_as_it_was(backend: Backend) -> None:
+    request = backend.ask({"role": "system", "content": "Be kind."}, "write", tools=TOOLS)
+    before = json.dumps([request.messages, request.tools])
+    await backend.models.call(request, backend.heard)
+    assert json.dumps([request.messages, request.tools]) == before
+
+
+async def test_what_is_known_of_a_model_is_there_before_and_after_loading(backend: Backend) -> None:
+    before = backend.models.info(backend.model)
+    await backend.models.load()
+    after = backend.models.info(backend.model)
+    assert before.demo == after.demo == (backend.model == "demo")
+    assert before.context_limit == after.context_limit == ModelSettings().default_context_limit

@@ -1,0 +1,145 @@
+"""Any run of submissions, model scripts and crashes: the history stays valid, the fold is the state, every resume is whole."""
+
+import copy
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.inputs import Fail, Recover, Stop, SummaryFailed, ToolLogged
+from protocol import codec
+from protocol import view as views
+from protocol.merge import Merger, after
+from protocol.submissions import Approval, Compact, ExecApproval, Interrupt, SetModel, Undo
+from protocol.view import View
+from tests.agent.script import Script, call
+
+TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+CALL = st.builds(
+    call,
+    st.sampled_from(["", "a", "b", "c"]),
+    st.sampled_from(["read", "write", "write", "no such tool", ""]),
+    st.sampled_from(["{}", '{"path":"x"}', '{"path":1}', "{broken", "[]", ""]),
+)
+STEP = st.one_of(
+    st.tuples(st.just("say"), TEXT, st.sampled_from(["queue", "steer"])),
+    st.tuples(st.just("stream"), TEXT, st.sampled_from(["text", "reasoning"])),
+    st.tuples(st.just("finish"), st.lists(CALL, max_size=3), st.sampled_from(["stop", "length"])),
+    st.tuples(st.just("tool"), st.integers(0, 3), TEXT),
+    st.tuples(st.just("log"), st.integers(0, 3), TEXT),
+    st.tuples(st.just("answer"), st.lists(st.booleans(), min_size=1, max_size=3), TEXT),
+    st.tuples(st.sampled_from(["fail", "interrupt", "undo", "compact", "summary", "no summary", "model"])),
+    st.tuples(st.sampled_from(["restart", "stop", "fault"])),
+)
+
+
+def play(script: Script, step: tuple[object, ...]) -> None:
+    """Do a step if it makes sense now; what makes none is refused or ignored, which is a step too."""
+    view = script.view
+    match step:
+        case ("say", str(text), when):
+            script.say(text, when=when)
+        case ("stream", str(text), kind):
+            script.stream(text, kind)
+        case ("finish", list(calls), str(reason)):
+            if script.session.calling:
+                script.finish(*calls, reason=reason)
+        case ("tool", int(number), str(text)):
+            if number < len(view.open_calls):
+                script.tool_done(view.open_calls[number].tool_call_id, text)
+        case ("log", int(number), str(text)):
+            if number < len(view.open_calls):
+                script.tell(ToolLogged(view.open_calls[number].tool_call_id, text))
+        case ("answer", list(answers), str(text)):
+            pairs = list(zip(view.pending_approval, answers, strict=False))
+            if pairs:
+                script.submit(ExecApproval(approvals=[Approval(p.tool_call_id, yes, text) for p, yes in pairs]))
+        case ("fail",):
+            script.model_fails()
+        case ("interrupt",):
+            script.submit(Interrupt())
+        case ("undo",):
+            script.submit(Undo())
+        case ("compact",):
+            script.submit(Compact())
+        case ("summary",):
+            script.summarised()
+        case ("no summary",):
+            script.tell(SummaryFailed(script.session.summarizing or "", "model_timeout", "silent", True))
+        case ("model",):
+            script.submit(SetModel(model=f"m{len(script.events)}"))
+        case ("restart",):
+            script.restart()
+            script.tell(Recover())
+        case ("stop",):
+            script.tell(Stop())
+            script.restart()
+            script.tell(Recover())
+        case ("fault",):
+            script.tell(Fail("internal", "a fault", True))
+
+
+def views_along(script: Script) -> list[View]:
+    """The view after each event, the empty one first."""
+    view = View(model="test/model")
+    along = [copy.deepcopy(view)]
+    for event in script.events:
+        views.apply(view, codec.decode_event(codec.encode(event)))
+        along.append(copy.deepcopy(view))
+    return along
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=st.lists(STEP, max_size=40), small=st.booleans())
+def test_a_client_that_resumes_at_any_seq_ends_in_the_view_of_one_that_never_left(
+    steps: list[tuple[object, ...]], small: bool
+) -> None:
+    limit = 200 if small else 100_000
+    script = Script(context_limit=lambda model: limit, overhead_tokens=5)
+    for step in steps:
+        play(script, step)
+    along = views_along(script)
+    for position in range(len(along)):
+        raw = views.from_snapshot(views.to_snapshot(along[position]))
+        raw = copy.deepcopy(raw)
+        replayed = copy.deepcopy(raw)
+        merger = Merger()
+        told = [ready for event in script.events[position:] for ready in merger.push(event)] + merger.flush()
+        for event in script.events[position:]:
+            views.apply(raw, event)
+        for event in told:
+            views.apply(replayed, codec.decode_event(codec.encode(event)))
+        assert raw == along[-1]
+        assert replayed == along[-1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=st.lists(STEP, max_size=40))
+def test_a_record_merged_across_a_clients_position_changes_nothing_it_has(steps: list[tuple[object, ...]]) -> None:
+    script = Script()
+    for step in steps:
+        play(script, step)
+    along = views_along(script)
+    merger = Merger()
+    stored = [ready for event in script.events for ready in merger.push(event)] + merger.flush()
+    for position in range(len(along)):
+        view = copy.deepcopy(along[position])
+        for event in stored:
+            if event.seq > position:
+                views.apply(view, after(event, position))
+        assert view == along[-1]
+
+
+@settings(max_examples=100, deadline=None)
+@given(steps=st.lists(STEP, max_size=30))
+def test_whatever_happened_the_next_input_is_taken(steps: list[tuple[object, ...]]) -> None:
+    script = Script(queued_inputs_max=1_000)
+    for step in steps:
+        play(script, step)
+    script.restart()
+    script.tell(Recover())
+    assert script.say("are you there?")[0] == "accepted"
+    for _ in range(len(script.view.queued) + 2):
+        if script.session.calling:
+            script.stream("yes")
+            script.finish()
+    assert script.view.state == "idle"

@@ -1,0 +1,86 @@
+"""Models over a scripted server, in each way they can be reached and read."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from agent.models import ModelError, ModelReply, ModelRequest, Models, ModelSettings
+from tests.support.scripted_model import Request, Script, ScriptedModel
+
+API_KEY = "sk-test-0123456789"
+SCRIPTED = ("openai, direct", "openai, wrapped", "hosted_vllm, direct", "hosted_vllm, wrapped")
+
+
+@dataclass
+class Heard:
+    """A sink that keeps what it hears and says when it hears the first."""
+
+    deltas: list[tuple[str, str]] = field(default_factory=list)
+    first: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, kind: str, piece: str) -> None:
+        self.deltas.append((kind, piece))
+        self.first.set()
+
+    def all(self, kind: str = "text") -> str:
+        return "".join(piece for one, piece in self.deltas if one == kind)
+
+
+@dataclass
+class Backend:
+    """Models and a model's name, with the server behind it; the demo has none."""
+
+    models: Models
+    model: str
+    scripted: ScriptedModel | None
+    heard: Heard = field(default_factory=Heard)
+
+    @property
+    def server(self) -> ScriptedModel:
+        assert self.scripted is not None
+        return self.scripted
+
+    @property
+    def requests(self) -> list[Request]:
+        return self.server.requests
+
+    def ask(self, *messages: str | Mapping[str, object], tools: list[dict[str, object]] | None = None) -> ModelRequest:
+        said: list[dict[str, object]] = [
+            {"role": "user", "content": one} if isinstance(one, str) else dict(one) for one in messages
+        ]
+        return ModelRequest(self.model, said, tools or [])
+
+    async def call(
+        self, *messages: str | Mapping[str, object], tools: list[dict[str, object]] | None = None
+    ) -> ModelReply:
+        """One call; what it says is in a new `heard`."""
+        self.heard = Heard()
+        return await self.models.call(self.ask(*(messages or ("hello",)), tools=tools), self.heard)
+
+    async def fails(self) -> ModelError:
+        """One call that must fail: its error."""
+        try:
+            reply = await self.call()
+        except ModelError as error:
+            return error
+        raise AssertionError(f"the call succeeded: {reply}")
+
+
+@asynccontextmanager
+async def scripted(way: str, script: Script, **settings: object) -> AsyncIterator[Backend]:
+    """Models over a server with this script. `way`: one of SCRIPTED; `settings`: of ModelSettings."""
+    provider, _, reading = way.partition(", ")
+    async with ScriptedModel(script) as server:
+        given: dict[str, object] = {
+            "api_base": server.api_base,
+            "api_key": API_KEY,
+            "direct_streams": reading == "direct",
+            "backoff_initial_s": 0.001,
+            **settings,
+        }
+        models = Models(ModelSettings(**given))  # type: ignore[arg-type]  # names and types are the caller's
+        try:
+            yield Backend(models, f"{provider}/scripted", server)
+        finally:
+            await models.aclose()

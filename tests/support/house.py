@@ -1,0 +1,74 @@
+"""A whole server in the test's own loop: real journal, real LiteLLM, a scripted model server in the place of the network."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+
+from agent.models import ModelSettings
+from protocol import codec
+from protocol import events as ev
+from server.actor import SessionActor
+from server.app import build_app
+from server.manager import SessionManager
+from server.settings import (
+    JournalSettings,
+    ModelChoice,
+    ServerSettings,
+    SessionSettings,
+    Settings,
+    SocketSettings,
+    TurnSettings,
+)
+from tests.support.scripted_model import ScriptedModel
+
+
+def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) -> Settings:
+    """Settings for tests; `groups` are fields of `sessions`, `socket` and `turn` by those names, as dicts."""
+    calls = ModelSettings(demo_token_ms=0.0, max_retries=0)
+    name = "demo"
+    if model is not None:
+        calls = msgspec.structs.replace(calls, api_base=model.api_base, api_key="secret-key", backoff_initial_s=0.0)
+        name = "openai/scripted"
+    return Settings(
+        server=ServerSettings(port=0, preload_model=False, graceful_shutdown_s=5.0),
+        journal=JournalSettings(data=str(data)),
+        sessions=SessionSettings(**groups.get("sessions", {})),
+        socket=SocketSettings(**groups.get("socket", {})),
+        turn=TurnSettings(**groups.get("turn", {})),
+        model=ModelChoice(model=name, calls=calls),
+    )
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[SessionManager]:
+    """The app's lifespan; its session manager."""
+    app: Starlette = build_app(settings, environ={})
+    async with app.router.lifespan_context(app):
+        yield app.state.manager
+
+
+class Listener:
+    """Follows a session as a socket does, and keeps what it heard."""
+
+    def __init__(self, actor: SessionActor, after: int = 0) -> None:
+        self.events: list[ev.Event] = []
+        self._cursor = actor.broadcaster.follow(after)
+
+    async def until(self, done: Callable[[ev.Event], bool]) -> ev.Event:
+        """Listen until an event is the one; that event."""
+        while True:
+            for tailed in await self._cursor.next(1_000_000):
+                event = codec.decode_event(tailed.data)
+                self.events.append(event)
+                if done(event):
+                    return event
+            if self._cursor.position >= self._cursor._broadcaster.head:
+                await self._cursor.wait()
+
+    async def until_type(self, *kinds: type[ev.EventBase]) -> Any:
+        """Listen until an event of one of these types comes."""
+        return await self.until(lambda event: isinstance(event, kinds))
