@@ -1,0 +1,93 @@
+"""The terminal client's ear: what a typed line means, beside a question and without one. Pure."""
+
+import msgspec
+
+from protocol.content import PendingTool
+from protocol.submissions import Approval, Compact, Interrupt, SetModel, Submission, Undo, UserInput
+
+HELP = """\
+/interrupt    stop the running turn (Ctrl-C does it too; twice leaves)
+/steer TEXT   say something to the running turn, before its next step
+/undo         take the last turn out of the conversation
+/compact      summarise the older part of the conversation for the model
+/model NAME   let another model answer
+/help         this list
+/quit         leave; the session stays (Ctrl-D too)
+//...         say a line that begins with a slash
+"""
+
+QUESTION = "[y]es, [n]o, [e]dit the arguments, or say why not: "
+EDIT = "new arguments as a JSON object (empty: as they were): "
+
+
+class Quit(msgspec.Struct, frozen=True):
+    """Leave."""
+
+
+class Help(msgspec.Struct, frozen=True):
+    """Show the list of commands."""
+
+
+class Wrong(msgspec.Struct, frozen=True):
+    """The line made no sense; `why` says how it would."""
+
+    why: str
+
+
+class AskEdit(msgspec.Struct, frozen=True):
+    """The next line is the call's arguments."""
+
+
+Meaning = Submission | Quit | Help | Wrong | None
+
+
+def read_line(line: str) -> Meaning:
+    """What the line asks for; None for an empty one."""
+    line = line.strip()
+    if not line.startswith("/") or line.startswith("//"):
+        text = line.removeprefix("/") if line.startswith("//") else line
+        return UserInput(text=text) if text else None
+    name, _, rest = line[1:].partition(" ")
+    rest = rest.strip()
+    match name:
+        case "steer":
+            return UserInput(text=rest, when="steer") if rest else Wrong("/steer what? Write the text after it.")
+        case "model":
+            return SetModel(model=rest) if rest else Wrong("/model which? Write its name after it.")
+        case "interrupt":
+            return Interrupt()
+        case "undo":
+            return Undo()
+        case "compact":
+            return Compact()
+        case "help":
+            return Help()
+        case "quit":
+            return Quit()
+    return Wrong(f"there is no command /{name}; /help lists what there is")
+
+
+def read_answer(line: str, asked: PendingTool) -> Approval | AskEdit | None:
+    """What the line answers to the question whether this call may run; None for an empty one."""
+    line = line.strip()
+    match line.lower():
+        case "":
+            return None
+        case "y" | "yes":
+            return Approval(tool_call_id=asked.tool_call_id, approved=True)
+        case "n" | "no":
+            return Approval(tool_call_id=asked.tool_call_id, approved=False)
+        case "e" | "edit":
+            return AskEdit()
+    return Approval(tool_call_id=asked.tool_call_id, approved=False, feedback=line)
+
+
+def read_edit(line: str, asked: PendingTool) -> Approval | Wrong | None:
+    """The approval with these arguments; None for an empty line: ask again."""
+    if not line.strip():
+        return None
+    try:
+        arguments = msgspec.json.decode(line, type=dict[str, object])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        return Wrong(f"that is no JSON object: {error}")
+    return Approval(tool_call_id=asked.tool_call_id, approved=True, arguments=arguments)

@@ -1,0 +1,23 @@
+"""Outside, questions to a view: whether it is at rest, and how it stands now. Pure."""
+
+import msgspec
+
+from protocol.view import View
+
+
+def as_it_stands(view: View) -> View:
+    """A view that `apply` to the given one does not change: messages are final, the lists and what is open are not."""
+    opened = view.open_message
+    return msgspec.structs.replace(
+        view,
+        messages=list(view.messages),
+        open_message=None if opened is None else msgspec.structs.replace(opened),
+        open_calls=[msgspec.structs.replace(call) for call in view.open_calls],
+        queued=list(view.queued),
+        usage=msgspec.structs.replace(view.usage),
+    )
+
+
+def at_rest(view: View) -> bool:
+    """Whether nothing will happen until somebody says something: no turn runs, no input waits for one."""
+    return view.state != "running" and not (view.queued and view.state == "idle")
