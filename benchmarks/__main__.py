@@ -1,0 +1,61 @@
+"""Benchmarks, the command line: `python -m benchmarks [NAME ...] [--write]`; the exit status is 1 if a bound is passed."""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from benchmarks import machine
+from benchmarks.figures import FIGURES
+from benchmarks.table import Row, keep, markdown
+
+KEPT = Path(__file__).parent / "README.md"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print, keep."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="What the server costs, beside its floors."
+    )
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help=f"figures to measure (default: all): {', '.join(FIGURES)}"
+    )
+    parser.add_argument("--write", action="store_true", help="keep the table of a whole run in benchmarks/README.md")
+    parser.add_argument(
+        "--ahead", action="store_true", help="at real-time priority, on a machine that is busy; needs root"
+    )
+    args = parser.parse_args(argv)
+    unknown = [name for name in args.names if name not in FIGURES]
+    if unknown:
+        parser.error(f"no such figure: {', '.join(unknown)}; there are: {', '.join(FIGURES)}")
+    if args.write and args.names:
+        parser.error("--write keeps whole runs only: leave the names out")
+    if args.ahead:
+        machine.go_ahead()
+    described = machine.describe()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        rows = runner.run(measure(args.names or list(FIGURES)))
+    table = markdown(rows)
+    print(table)
+    if args.write:
+        keep(KEPT, f"{described}\n\n{table}")
+    return 0 if all(row.within is not False for row in rows) else 1
+
+
+async def measure(names: Sequence[str]) -> list[Row]:
+    """These figures, one after another; says on standard error what is under way."""
+    rows: list[Row] = []
+    for name in names:
+        began = time.monotonic()
+        print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
+        rows += await FIGURES[name]()
+        print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""Benchmarks, the client: a socket that hears with as little effort as Python can, and writes down when."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from protocol import SUBPROTOCOL_JSON
+
+TURN_S = 120.0
+_ENDS = frozenset({"turn_complete", "interrupted", "error"})
+
+
+class Frame(msgspec.Struct):
+    """The parts of any frame that are looked at; `size`: its bytes, put in by the client."""
+
+    type: str
+    seq: int = 0
+    session_id: str = ""
+    offset: int = 0
+    text: str = ""
+    kind: str = "text"
+    code: str = ""
+    message: object = None
+    size: int = 0
+
+
+class Heard(msgspec.Struct):
+    """A turn as one client heard it. `arrivals`: monotonic ns and the text that came then; `text`: the chunks put together."""
+
+    arrivals: list[tuple[int, str]] = []
+    text: str = ""
+    whole: str | None = None
+    frames: int = 0
+    messages: int = 0
+    ended_by: str = ""
+
+
+class Failed(Exception):
+    """The server refused something or a turn failed."""
+
+
+_decoder = msgspec.json.Decoder(Frame)
+
+
+class Client:
+    """One socket. `ready` has been heard."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self.session_id = ""
+        self.past: list[Frame] = []
+        """What came between `ready` and `synced`: the replay, or the snapshot."""
+
+    async def message(self) -> list[Frame]:
+        """The frames of the next websocket message."""
+        data = await self._socket.recv(decode=False)
+        frames = []
+        for line in data.split(b"\n"):
+            frame = _decoder.decode(line)
+            frame.size = len(line)
+            frames.append(frame)
+        return frames
+
+    async def greet(self) -> None:
+        """Hear everything up to `synced`."""
+        while True:
+            for frame in await self.message():
+                if frame.type == "ready":
+                    self.session_id = frame.session_id
+                elif frame.type == "synced":
+                    return
+                else:
+                    self.past.append(frame)
+
+    async def ask(self, text: str) -> None:
+        """Submit a user input."""
+        await self._say({"type": "user_input", "text": text})
+
+    async def interrupt(self) -> None:
+        """Submit an interrupt."""
+        await self._say({"type": "interrupt"})
+
+    async def turn(self, text: str) -> Heard:
+        """Ask and hear the answer to its end. Raises `Failed`."""
+        await self.ask(text)
+        return await self.hear()
+
+    async def hear(self, until_chars: int | None = None) -> Heard:
+        """Hear a turn to its end, or until its text is this long. Raises `Failed`."""
+        heard = Heard()
+        async with asyncio.timeout(TURN_S):
+            while not heard.ended_by and (until_chars is None or len(heard.text) < until_chars):
+                frames = await self.message()
+                now = time.monotonic_ns()
+                heard.messages += 1
+                for frame in frames:
+                    take(heard, frame, now)
+        return heard
+
+    async def _say(self, frame: dict[str, str]) -> None:
+        await self._socket.send(msgspec.json.encode(frame), text=True)
+
+
+def take(heard: Heard, frame: Frame, now: int) -> None:
+    """Add one frame to what was heard. Raises `Failed`."""
+    heard.frames += 1
+    if frame.type == "assistant_chunk":
+        if frame.kind == "text":
+            fresh = frame.text[max(0, len(heard.text) - frame.offset) :]
+            heard.arrivals.append((now, fresh))
+            heard.text = heard.text[: frame.offset] + frame.text
+    elif frame.type == "assistant_message":
+        heard.whole = frame.text
+    elif frame.type in ("refused", "error"):
+        raise Failed(f"{frame.type}: {frame.code}: {frame.message}")
+    elif frame.type in _ENDS:
+        heard.ended_by = frame.type
+
+
+@contextlib.asynccontextmanager
+async def client(url: str) -> AsyncIterator[Client]:
+    """A socket at `url`, up to date."""
+    async with connect(
+        url,
+        subprotocols=[Subprotocol(SUBPROTOCOL_JSON)],
+        compression=None,
+        proxy=None,
+        max_size=2**26,
+        max_queue=None,
+        ping_interval=None,
+        open_timeout=60,
+        close_timeout=5,
+    ) as socket:
+        opened = Client(socket)
+        async with asyncio.timeout(TURN_S):
+            await opened.greet()
+        yield opened

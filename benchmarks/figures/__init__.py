@@ -1,0 +1,15 @@
+"""Benchmarks, the figures by name, in the order of the table."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from benchmarks.figures import ages, cpu, interrupt, memory, replay, startup
+from benchmarks.table import Row
+
+FIGURES: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
+    "cpu": cpu.measure,
+    "ages": ages.measure,
+    "replay": replay.measure,
+    "startup": startup.measure,
+    "memory": memory.measure,
+    "interrupt": interrupt.measure,
+}

@@ -1,0 +1,118 @@
+"""Benchmarks: the server's CPU for a streamed token, one session, a stream without gaps; beside LiteLLM alone reading it."""
+
+from statistics import median
+
+import msgspec
+
+from benchmarks.client import Client, Failed, client
+from benchmarks.processes import Reader, Reading, Server, reader, scripted_model, server
+from benchmarks.table import Row
+
+TOKEN = " word"
+RATIO_MAX = 1.25
+
+
+class Size(msgspec.Struct, frozen=True):
+    """How much is measured: tokens of an answer, and paired runs after the one that warms up."""
+
+    tokens: int = 2_000
+    pairs: int = 5
+
+
+class Way(msgspec.Struct, frozen=True):
+    """One way in which the server reads a model."""
+
+    title: str
+    model: str
+    direct: bool
+
+
+WAYS = (
+    Way("read directly, `openai/`", "openai/scripted", True),
+    Way("read directly, `hosted_vllm/`", "hosted_vllm/scripted", True),
+    Way("by LiteLLM's wrapper, `hosted_vllm/`", "hosted_vllm/scripted", False),
+)
+
+
+WHOLE = Size()
+
+
+async def measure(size: Size = WHOLE) -> list[Row]:
+    """Two rows for each way."""
+    rows: list[Row] = []
+    async with scripted_model() as api_base:
+        for way in WAYS:
+            rows += await measure_way(way, api_base, size)
+    return rows
+
+
+async def measure_way(way: Way, api_base: str, size: Size) -> list[Row]:
+    """Ours beside LiteLLM alone, and beside a reader by hand."""
+    ours: list[float] = []
+    lite: list[float] = []
+    hand: list[float] = []
+    direct = {"model": {"calls": {"direct_streams": way.direct}}}
+    async with (
+        server(api_base, way.model, direct) as house,
+        reader("litellm", api_base, way.model) as litellm,
+        reader("aiohttp", api_base, way.model) as aiohttp,
+    ):
+        for number in range(size.pairs + 1):
+            costs = (
+                await turn_us(house, size.tokens),
+                await reading_us(litellm, size.tokens),
+                await reading_us(aiohttp, size.tokens),
+            )
+            if number:  # the first one warms up
+                for into, cost in zip((ours, lite, hand), costs, strict=True):
+                    into.append(cost)
+    ratio = median(mine / other for mine, other in zip(ours, lite, strict=True))
+    return [
+        Row(
+            figure=f"CPU a token, {size.tokens:,} without gaps, {way.title}",
+            ours=median(ours),
+            unit="µs",
+            floor=median(lite),
+            floor_is="LiteLLM alone",
+            ratio=ratio,
+            bound=f"ratio ≤ {RATIO_MAX}",
+            within=ratio <= RATIO_MAX,
+        ),
+        Row(
+            figure="- the same",
+            ours=median(ours),
+            unit="µs",
+            floor=median(hand),
+            floor_is="aiohttp + msgspec",
+            ratio=median(mine / other for mine, other in zip(ours, hand, strict=True)),
+        ),
+    ]
+
+
+async def turn_us(house: Server, tokens: int) -> float:
+    """The server's CPU µs for a token of one turn in a fresh session, all that the turn brings with it included."""
+    async with client(house.socket_url) as heard:
+        before = await house.cpu_at_rest_s()
+        await _turn(heard, tokens)
+        return (await house.cpu_at_rest_s() - before) / tokens * 1e6
+
+
+async def reading_us(bare: Reader, tokens: int) -> float:
+    """A bare reader's CPU µs for a token of the same stream."""
+    before = await bare.cpu_at_rest_s()
+    done = await bare.read(Reading(1, f"tokens={tokens}"))
+    spent = await bare.cpu_at_rest_s() - before
+    _check("".join(text for _, text in done.arrivals[0]), tokens)
+    return spent / tokens * 1e6
+
+
+async def _turn(heard: Client, tokens: int) -> None:
+    turn = await heard.turn(f"tokens={tokens}")
+    _check(turn.text, tokens)
+    if turn.text != turn.whole:
+        raise Failed("the chunks are not the message")
+
+
+def _check(text: str, tokens: int) -> None:
+    if text != TOKEN * tokens:
+        raise Failed(f"{len(text)} characters came, not the {tokens} tokens that were sent")

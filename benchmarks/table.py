@@ -1,0 +1,71 @@
+"""Benchmarks, the table: what was measured beside its floor and its bound, as markdown. Pure but for `keep`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+BEGINS, ENDS = "<!-- the last run begins -->", "<!-- the last run ends -->"
+_HEAD = ("figure", "ours", "floor", "ratio", "bound", "")
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One figure. `ours` and `floor` in `unit`; `floor_is` says whose the floor is, `ratio` is ours to it.
+
+    `bound` says in words what `within` tells: whether the bound is held; both are empty for a figure without one.
+    """
+
+    figure: str
+    ours: float
+    unit: str
+    floor: float | None = None
+    floor_is: str = ""
+    ratio: float | None = None
+    bound: str = ""
+    within: bool | None = None
+
+    @property
+    def verdict(self) -> str:
+        """`ok`, `OVER`, or nothing where there is no bound."""
+        return "" if self.within is None else "ok" if self.within else "OVER"
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The rows as a table whose columns line up."""
+    cells = [_HEAD, *map(_cells, rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEAD))]
+    rule = tuple("-" * width for width in widths)
+    return "\n".join(_line(line, widths) for line in (cells[0], rule, *cells[1:]))
+
+
+def keep(path: Path, text: str) -> None:
+    """Replace what lies between the marks of a file. Raises ValueError if they are not there."""
+    before, begins, rest = path.read_text("utf-8").partition(BEGINS)
+    _, ends, after = rest.partition(ENDS)
+    if not begins or not ends:
+        raise ValueError(f"{path}: the marks {BEGINS} and {ENDS} are missing")
+    path.write_text(f"{before}{BEGINS}\n\n{text.strip()}\n\n{ENDS}{after}", "utf-8")
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        row.figure,
+        f"{number(row.ours)} {row.unit}".strip(),
+        ""
+        if row.floor is None
+        else f"{number(row.floor)} {row.unit}".strip() + f" ({row.floor_is})" * bool(row.floor_is),
+        "" if row.ratio is None else f"{row.ratio:.2f}",
+        row.bound,
+        row.verdict,
+    )
+
+
+def number(value: float) -> str:
+    """Three figures that count, never in powers of ten."""
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

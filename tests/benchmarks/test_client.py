@@ -1,0 +1,31 @@
+"""The benchmarks' client, without a socket: how it puts a turn together."""
+
+import pytest
+
+from benchmarks.client import Failed, Frame, Heard, take
+
+
+def heard(*frames: Frame) -> Heard:
+    turn = Heard()
+    for at, frame in enumerate(frames):
+        take(turn, frame, at)
+    return turn
+
+
+def test_text_that_is_told_again_is_not_counted_again() -> None:
+    turn = heard(
+        Frame("assistant_chunk", text="abc"),
+        Frame("assistant_chunk", offset=1, text="bcde"),
+        Frame("assistant_chunk", offset=5, text="f", kind="reasoning"),
+        Frame("assistant_message", text="abcde"),
+        Frame("turn_complete"),
+    )
+    assert turn.text == turn.whole == "abcde"
+    assert turn.arrivals == [(0, "abc"), (1, "de")]
+    assert turn.ended_by == "turn_complete"
+
+
+@pytest.mark.parametrize("kind", ["refused", "error"])
+def test_what_goes_wrong_ends_the_measuring(kind: str) -> None:
+    with pytest.raises(Failed, match="inbox_full"):
+        heard(Frame(kind, code="inbox_full"))
