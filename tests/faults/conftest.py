@@ -1,0 +1,44 @@
+"""What all fault tests share: one zygote a worker, from which the servers come, and the count of what was done to them."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.faults.process import Zygote
+
+TALLY = "faults"
+_total: Counter[str] = Counter()
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    """The process that forks servers."""
+    if sys.platform != "linux":
+        pytest.skip("needs Linux: processes that die with their parent, sockets of whole packets")
+    one = Zygote()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def tally(record_property: Any) -> Iterator[Counter[str]]:
+    """What a test counts here (`tally["kills"] += 1`) is summed over all tests and workers and told at the end."""
+    counts: Counter[str] = Counter()
+    yield counts
+    record_property(TALLY, dict(counts))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "teardown":
+        for name, value in report.user_properties:
+            if name == TALLY and isinstance(value, dict):
+                _total.update(value)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _total:
+        counted = ", ".join(f"{number} {name}" for name, number in sorted(_total.items()))
+        terminalreporter.write_line(f"faults counted: {counted}")

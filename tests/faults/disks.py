@@ -1,0 +1,150 @@
+"""Disks that fail for a while: full, limited or locked by another program, without a hook in the server."""
+
+import contextlib
+import ctypes
+import resource
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+SMALL_DISK = "8m"
+BLOCK = bytes(65_536)
+
+
+class Outage(Protocol):
+    """A journal in `folder` that cannot be written between `begin` and `end`. `words`: what a person is told."""
+
+    folder: Path
+    words: str
+
+    def begin(self) -> None:
+        """From now on nothing can be stored."""
+
+    def end(self) -> None:
+        """It can again; nothing happens if it could."""
+
+
+class FullDisk:
+    """A small file system, full of something else."""
+
+    words = "the disk is full: free some space"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "data"
+        self._ballast = folder / "ballast"
+
+    def begin(self) -> None:
+        with contextlib.suppress(OSError), self._ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(BLOCK)
+        with contextlib.suppress(OSError), self._ballast.open("ab", buffering=0) as file:
+            while True:
+                file.write(b"x")
+
+    def end(self) -> None:
+        self._ballast.unlink(missing_ok=True)
+
+
+class LimitedFile:
+    """No file of this process may be larger than the journal's log is now: what a quota does, and needs no rights."""
+
+    words = "check the disk, its space and its quota"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "data"
+        self._before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def begin(self) -> None:
+        size = (self.folder / "journal.db-wal").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, self._before[1]))
+
+    def end(self) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, self._before)
+
+
+class Lock:
+    """Another program that has the database locked."""
+
+    words = "it is locked: close the other program that has it open"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "data"
+        self._holder: sqlite3.Connection | None = None
+
+    def begin(self) -> None:
+        self._holder = sqlite3.connect(self.folder / "journal.db", isolation_level=None, timeout=10)
+        self._holder.execute("BEGIN IMMEDIATE")
+
+    def end(self) -> None:
+        if self._holder is not None:
+            self._holder.close()
+            self._holder = None
+
+
+KINDS = ["full", "limited", "locked"]
+
+
+@contextlib.contextmanager
+def outage_of(kind: str, folder: Path) -> Iterator[Outage]:
+    """An outage of this kind. Where nothing may be mounted, a full disk is stood in for by a limit."""
+    folder = folder / "disk"
+    folder.mkdir()
+    if kind == "full":
+        with small_disk(folder) as mounted:
+            disk: Outage = FullDisk(folder) if mounted else LimitedFile(folder)
+            with _over(disk):
+                yield disk
+    else:
+        with _over(Lock(folder) if kind == "locked" else LimitedFile(folder)) as other:
+            yield other
+
+
+@contextlib.contextmanager
+def _over(outage: Outage) -> Iterator[Outage]:
+    try:
+        yield outage
+    finally:
+        outage.end()
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[bool]:
+    """A file system of 8 MiB in this folder; whether it could be mounted."""
+    command = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(folder)]
+    mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+# ------------------------------------------------------------------------------------------ hooks of a server process
+class _CapHeader(ctypes.Structure):
+    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
+
+
+class _CapData(ctypes.Structure):
+    _fields_ = [("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32)]
+
+
+CAPABILITY_VERSION_3 = 0x20080522
+DAC_OVERRIDE, DAC_READ_SEARCH = 1 << 1, 1 << 2
+
+
+def obey_file_modes() -> None:
+    """For root too a file that is not writable is not writable: see capabilities(7). Others obey already."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header, data = _CapHeader(CAPABILITY_VERSION_3, 0), (_CapData * 2)()
+    if libc.capget(ctypes.byref(header), data) == 0:
+        data[0].effective &= ~(DAC_OVERRIDE | DAC_READ_SEARCH)
+        data[0].permitted &= ~(DAC_OVERRIDE | DAC_READ_SEARCH)
+        if libc.capset(ctypes.byref(header), data) != 0:
+            raise OSError(ctypes.get_errno(), "capset")
+
+
+def limit_files(size: int) -> None:
+    """No file may grow past `size` bytes."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))

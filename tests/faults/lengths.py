@@ -1,0 +1,18 @@
+"""How long the fault tests run: a short form in `make test`, a long one in `make faults`."""
+
+import os
+import random
+
+LONG = os.environ.get("HOLDFAST_FAULTS") == "long"
+"""Whether this is the long form."""
+
+
+def length(short: int, long: int) -> int:
+    """One number for the short form, one for the long."""
+    return long if LONG else short
+
+
+def fresh_seed() -> int:
+    """The seed of this run: `HOLDFAST_FAULTS_SEED`, to see a failure again, or a new one."""
+    given = os.environ.get("HOLDFAST_FAULTS_SEED")
+    return int(given) if given else random.SystemRandom().randrange(2**32)

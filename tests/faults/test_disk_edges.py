@@ -1,0 +1,204 @@
+"""The journal fails at awkward moments: while a session wakes, recovers or stops, or after it has stored what it refuses."""
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from protocol import codes
+from protocol import events as ev
+from protocol.frames import Refused
+from protocol.submissions import UserInput
+from server.journal.base import AppendItem, Unavailable
+from server.journal.sqlite import SqliteJournal
+from tests.faults.disks import KINDS, Outage, outage_of
+from tests.faults.process import ServerProcess, Zygote
+from tests.faults.test_disk import SOON_S, agree, served, told
+from tests.support.live import DONE, Address, client, listening, same_view
+from tests.support.scripted_model import Answer, Gate, Hang, Request, Say, ScriptedModel, stream, text
+
+
+@pytest.fixture(params=KINDS)
+def outage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outage]:
+    with outage_of(request.param, tmp_path) as one:
+        yield one
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Iterator[Outage]:
+    with outage_of("locked", tmp_path) as one:
+        yield one
+
+
+async def test_a_session_that_cannot_be_woken_is_refused_with_the_reason_and_wakes_when_it_can(
+    outage: Outage,
+) -> None:
+    async with ScriptedModel([text("Hello."), text("Here.")]) as model:
+        settings = served(outage.folder, model)
+        async with listening(settings) as live, client(live) as talker:
+            await talker.send(UserInput(text="hello " * 5_000))
+            await talker.until_type(ev.TurnComplete)
+            session_id, seen = talker.ready.session_id, talker.view
+        async with listening(settings) as live:
+            async with client(live):  # so that there is a log to be full
+                outage.begin()
+            with pytest.raises(InvalidStatus) as denied:
+                async with client(live, session_id):
+                    pass
+            assert denied.value.response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+            why = json.loads(denied.value.response.body or b"")
+            assert why["code"] == "unavailable"
+            assert str(outage.folder / "journal.db") in why["message"] and outage.words in why["message"]
+            outage.end()
+            async with client(live, session_id) as again:
+                assert same_view((await again.synced()).view, seen)
+                await again.send(UserInput(text="and now?"))
+                assert isinstance(await again.until_type(*DONE), ev.TurnComplete)
+                await agree(live, again)
+
+
+async def test_a_stop_during_an_outage_ends_in_time_and_the_next_start_goes_on(outage: Outage) -> None:
+    gate = Gate()
+    script = [stream(Say("One "), gate, Say("two " * 5_000), Hang()), text("Still here.")]
+    async with ScriptedModel(script) as model:
+        settings = served(outage.folder, model)
+        async with listening(settings) as live, client(live) as talker:
+            await talker.send(UserInput(text="hello"))
+            await talker.until_type(ev.AssistantChunk)
+            await gate.reached.wait()
+            outage.begin()
+            gate.open()
+            told(await talker.refusal(), outage)
+            position, view = talker.position, talker.view
+            live.server.should_exit = True
+            async with asyncio.timeout(SOON_S):
+                assert (await talker.closed())[0] == codes.CLOSE_RESTART
+        outage.end()
+        async with listening(settings) as live, client(live, talker.ready.session_id, view=view, **position) as back:
+            assert (await back.synced()).ready.recovered
+            if back.view.state != "idle":
+                assert isinstance(await back.until_type(*DONE), ev.Interrupted)
+            await back.send(UserInput(text="and now?"))
+            assert isinstance(await back.until_type(*DONE), ev.TurnComplete)
+            await agree(live, back)
+
+
+async def test_a_session_that_cannot_be_recovered_at_the_start_is_recovered_when_it_can(
+    zygote: Zygote, tmp_path: Path, lock: Outage, caplog: pytest.LogCaptureFixture
+) -> None:
+    def script(request: Request) -> Answer:
+        return stream(Say("One "), Hang()) if request.last_user_text == "hello" else text("Here.")
+
+    async with ScriptedModel(script) as model:
+        settings = served(lock.folder, model)
+        async with ServerProcess(zygote, tmp_path / "server", settings) as server:
+            await server.start()
+            async with client(Address(server.port)) as talker:
+                await talker.send(UserInput(text="hello"))
+                await talker.until_type(ev.AssistantChunk)
+                await talker.send(UserInput(text="and then", id="waits"))
+                await talker.until(lambda f: isinstance(f, ev.Accepted) and f.submission_id == "waits")
+                await server.kill()
+        lock.begin()
+        async with listening(settings) as live:
+            async with asyncio.timeout(SOON_S):
+                while "tried again" not in caplog.text:
+                    await asyncio.sleep(0.01)
+            assert len(model.requests) == 1
+            lock.end()
+            assert (await model.request(1)).last_user_text == "and then", "nobody had to come back for it"
+            async with client(live, talker.ready.session_id, view=talker.view, **talker.position) as back:
+                await back.until_type(ev.TurnComplete)
+                assert [type(e) for e in back.events if isinstance(e, DONE)] == [ev.Interrupted, ev.TurnComplete]
+                await agree(live, back)
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["retried", "given-up"])
+async def test_an_append_that_was_stored_and_said_to_be_unavailable_is_neither_lost_nor_doubled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heard: bool
+) -> None:
+    failures = 1 if heard else 3
+    append = SqliteJournal.append
+
+    async def unlucky(journal: SqliteJournal, item: AppendItem) -> None:
+        nonlocal failures
+        await append(journal, item)
+        if b'"again"' in b"".join(record.data for record in item.records) and failures:
+            failures -= 1
+            raise Unavailable("the answer was lost on its way")
+
+    monkeypatch.setattr(SqliteJournal, "append", unlucky)
+    async with ScriptedModel([text("Hello."), text("Here."), text("Here.")]) as model:
+        async with listening(served(tmp_path, model)) as live, client(live) as talker:
+            await talker.send(UserInput(text="hello"))
+            await talker.until_type(ev.TurnComplete)
+            await talker.send(UserInput(text="again", id="again"))
+            ended = await talker.until_type(*DONE)
+            if heard:
+                assert isinstance(ended, ev.TurnComplete)
+            else:
+                assert isinstance(ended, ev.ErrorEvent) and ended.code == codes.JOURNAL_UNAVAILABLE
+                assert "again" in [f.id for f in talker.frames if isinstance(f, Refused)]
+            await talker.send(UserInput(text="again", id="again"))
+            repeated = await talker.until_type(ev.Accepted)
+            assert repeated.seq < talker.view.seq, "the first answer, and no other turn"
+            assert talker.view.state == "idle"
+            await agree(live, talker)
+            assert len(model.requests) == (2 if heard else 1)
+
+
+async def test_damage_to_one_session_is_told_to_its_clients_and_does_not_touch_the_others(tmp_path: Path) -> None:
+    async with ScriptedModel(lambda request: text("Hello.")) as model:
+        settings = served(tmp_path, model)
+        views = {}
+        async with listening(settings) as live:
+            for words in ("spoilt" * 8_000, "healthy"):
+                async with client(live) as talker:
+                    await talker.send(UserInput(text=words))
+                    await talker.until_type(ev.TurnComplete)
+                    views[words] = (talker.ready.session_id, talker.view)
+        path = tmp_path / "journal.db"
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("DELETE FROM snapshots")
+            db.execute("VACUUM")
+        data = bytearray(path.read_bytes())
+        middle = data.index(b"spoilt" * 300) // 4_096 + 4  # an overflow page of its text
+        data[middle * 4_096 : (middle + 1) * 4_096] = b"\xa5" * 4_096
+        path.write_bytes(data)
+        async with listening(settings) as live:
+            spoilt, healthy = views["spoilt" * 8_000], views["healthy"]
+            with pytest.raises((InvalidStatus, ConnectionClosed)) as refused:
+                async with client(live, spoilt[0], after=0) as talker:
+                    await talker.synced()
+            assert isinstance(refused.value, InvalidStatus)
+            assert refused.value.response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+            why = json.loads(refused.value.response.body or b"")["message"]
+            assert str(path) in why and "is damaged" in why and "restore a backup" in why
+            async with client(live, healthy[0]) as talker:
+                assert same_view((await talker.synced()).view, healthy[1])
+                await talker.send(UserInput(text="and now?"))
+                await talker.until_type(ev.TurnComplete)
+                await agree(live, talker)
+
+
+async def test_a_reason_of_many_bytes_is_cut_where_a_close_frame_ends(tmp_path: Path) -> None:
+    """The folder's name makes the message long, in bytes even more than in characters."""
+    folder = tmp_path / ("\u8a9e" * 60)
+    async with ScriptedModel(lambda request: text("Hello.")) as model:
+        async with listening(served(folder, model)) as live, client(live) as talker:
+            await talker.send(UserInput(text="words " * 2_000))
+            await talker.until_type(ev.TurnComplete)
+            session_id = talker.ready.session_id
+            with contextlib.closing(sqlite3.connect(folder / "journal.db", isolation_level=None)) as db:
+                db.execute("ALTER TABLE events RENAME TO elsewhere")
+                async with client(live, session_id, after=0) as reader:
+                    code, reason = await reader.closed()
+                db.execute("ALTER TABLE elsewhere RENAME TO events")
+            assert code == codes.CLOSE_FAULT
+            assert reason.startswith("the journal cannot be read: ") and len(reason.encode()) <= 123

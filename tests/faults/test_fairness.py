@@ -1,0 +1,136 @@
+"""One session fed without a pause beside many that are fed at reading speed: whose tokens wait, and for how long."""
+
+import asyncio
+import contextlib
+import re
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from agent.tasks import TaskOwner
+from protocol.submissions import UserInput
+from server.settings import Settings
+from tests.faults.lengths import LONG, length
+from tests.faults.listeners import Audience, Listener, percentile
+from tests.faults.process import ROOT, ServerProcess, Zygote
+from tests.support.house import settings_for
+from tests.support.live import Address, client
+from tests.support.scripted_model import ScriptedModel
+
+SLOW, EVERY_MS = 20, 20
+SLOW_TOKENS = length(50, 500)
+FAST_TOKENS = length(40_000, 500_000)
+"""Of the session that is fed without a pause: as fast as the server takes them, up to some 100,000 a second."""
+TRIES = length(1, 3)
+ADDED_MS = length(1_000, 50)
+LIVEZ_MS = length(2_000, 100)
+
+
+@contextlib.asynccontextmanager
+async def model_process() -> AsyncIterator[str]:
+    """A model in a process of its own, as busy as it likes; its address."""
+    arguments = (sys.executable, "-m", "tests.support.scripted_model", "--port", "0")
+    model = await asyncio.create_subprocess_exec(*arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    try:
+        assert model.stdout is not None
+        found = re.search(r"http\S+", (await model.stdout.readline()).decode())
+        assert found is not None
+        yield found[0]
+    finally:
+        model.kill()
+        await model.communicate()
+
+
+def settings_of(folder: Path, api_base: str) -> Settings:
+    many = {"awake_max": 100, "awake_max_per_user": 100}
+    settings = settings_for(folder / "data", ScriptedModel(), sessions=many)
+    calls = msgspec.structs.replace(settings.model.calls, api_base=api_base, max_output_chars=2**25)
+    return msgspec.structs.replace(settings, model=msgspec.structs.replace(settings.model, calls=calls))
+
+
+class Prober:
+    """Asks `/livez` all the time; `worst_ms` is the longest it waited."""
+
+    def __init__(self, here: Address) -> None:
+        self._port = here.port
+        self.worst_ms = 0.0
+
+    async def run(self) -> None:
+        while True:
+            began = time.monotonic()
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+            writer.write(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.1 200")
+            writer.close()
+            self.worst_ms = max(self.worst_ms, (time.monotonic() - began) * 1_000)
+            await asyncio.sleep(0.02)
+
+
+async def new_session(here: Address) -> str:
+    async with client(here) as one:
+        return (await one.synced()).ready.session_id
+
+
+async def ask(here: Address, session_id: str, words: str) -> None:
+    async with client(here, session_id) as one:
+        await one.synced()
+        await one.send(UserInput(text=words))
+        await one.until(lambda _: one.view.state == "running")
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """Ages of the slow sessions' tokens, the longest wait for `/livez`, and how fast the fast session was read."""
+
+    p50_ms: float
+    p99_ms: float
+    livez_ms: float
+    fast_tokens_per_s: float
+
+
+async def measure(here: Address, *, with_fast: bool) -> Measured:
+    tasks = TaskOwner("fairness")
+    slow = [Listener(await new_session(here), stamped=True) for _ in range(SLOW)]
+    fast = Listener(await new_session(here))
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(tasks.aclose)
+        await stack.enter_async_context(Audience(here, [*slow, fast]))
+        prober = Prober(here)
+        tasks.start(prober.run(), "livez")
+        words = f"tokens={SLOW_TOKENS} every_ms={EVERY_MS} stamped=1"
+        await asyncio.gather(*(ask(here, one.session_id, words) for one in slow))
+        began = time.monotonic()
+        if with_fast:
+            await ask(here, fast.session_id, f"tokens={FAST_TOKENS} every_ms=0 stamped=0")
+            await fast.until_turns(1)
+        took = time.monotonic() - began
+        await asyncio.gather(*(one.until_turns(1) for one in slow))
+    assert [len(one.ages_ms) for one in slow] == [SLOW_TOKENS] * SLOW, "every token came"
+    assert fast.chars == (len(" word") * FAST_TOKENS if with_fast else 0)
+    ages = [age for one in slow for age in one.ages_ms]
+    return Measured(percentile(ages, 0.5), percentile(ages, 0.99), prober.worst_ms, FAST_TOKENS / took)
+
+
+@pytest.mark.timeout(length(60, 600))
+async def test_a_session_fed_without_a_pause_does_not_starve_the_others(zygote: Zygote, tmp_path: Path) -> None:
+    async with model_process() as api_base:
+        async with ServerProcess(zygote, tmp_path, settings_of(tmp_path, api_base)) as server:
+            await server.start()
+            here = Address(server.port)
+            tries = []
+            for _ in range(TRIES):
+                alone = await measure(here, with_fast=False)
+                beside = await measure(here, with_fast=True)
+                tries.append((beside.p99_ms - alone.p99_ms, alone, beside))
+            added_ms, alone, beside = min(tries, key=lambda one: one[0])
+            print(
+                f"token age of {SLOW} sessions at {1_000 // EVERY_MS} tokens/s, p50 / p99: alone {alone.p50_ms:.1f} / "
+                f"{alone.p99_ms:.1f} ms, beside one read at {beside.fast_tokens_per_s:,.0f} tokens/s {beside.p50_ms:.1f} / "
+                f"{beside.p99_ms:.1f} ms; /livez at worst {beside.livez_ms:.1f} ms (alone {alone.livez_ms:.1f} ms)"
+            )
+            assert added_ms < ADDED_MS
+            assert min(beside.livez_ms for _, _, beside in tries) < LIVEZ_MS
+            assert not LONG or beside.fast_tokens_per_s > 1_000

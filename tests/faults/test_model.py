@@ -1,0 +1,209 @@
+"""The model fails in every way it can: each turn ends in a clear error or goes on well, and the next one works.
+
+Through the whole server over a socket; the model server refuses every request whose history is not strictly valid.
+"""
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from protocol import codes
+from protocol import events as ev
+from protocol.content import AssistantMessage, ToolMessage
+from tests.faults.talk import answers_again, ask, served
+from tests.support.live import client, listening, same_view
+from tests.support.scripted_model import (
+    Answer,
+    Call,
+    Cut,
+    ErrorChunk,
+    Finish,
+    Hang,
+    Raw,
+    Refusal,
+    Reply,
+    Say,
+    ScriptedModel,
+    Silence,
+    Step,
+    stream,
+    text,
+)
+
+PROVIDERS = ["openai", "hosted_vllm"]
+TEN_MB = 10_000_000
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The turn ends with this error; `kept` is what the model said before, and stays as a sealed message."""
+
+    name: str
+    answers: tuple[Answer, ...]
+    code: str
+    retryable: bool
+    words: str
+    kept: str = ""
+
+
+@dataclass(frozen=True)
+class GoesOn:
+    """The turn goes on and completes, saying `said`; `told` are words of the one result that the model was given."""
+
+    name: str
+    answers: tuple[Answer, ...]
+    said: str
+    told: str = ""
+
+
+def half(*steps: Step, done: bool = True) -> tuple[Answer, ...]:
+    """An answer that fails after its first word."""
+    return (Reply((Say("Half"), *steps), done=done),)
+
+
+def once(*wanted: Call, finish: str = "tool_calls") -> tuple[Answer, ...]:
+    """A message with these calls, then an answer in words."""
+    return (stream(Say("I call."), *wanted, Finish(finish)), text("I see."))
+
+
+ENDS = [
+    Ends("a bad request", (Refusal(400, "no such thing"),), "model_bad_request", False, "no such thing"),
+    Ends("no credentials", (Refusal(401, "bad key"),), "model_auth", False, "Check the API key|OPENAI_API_KEY"),
+    Ends("no money", (Refusal(402, "pay first"),), "model_payment", False, "balance"),
+    Ends("not for you", (Refusal(403, "go away"),), "model_auth", False, "HTTP 403"),
+    Ends("too many calls", (Refusal(429, "slow", retry_after=3_600),), "model_rate_limited", True, "Wait a little"),
+    Ends("a fault of its own", (Refusal(500, "oops"), Refusal(500, "oops")), "model_unavailable", True, "HTTP 500"),
+    Ends("too long for it", (Refusal(400, "prompt is too long"),), "model_context_exceeded", False, "larger context"),
+    Ends("a page, no stream", (Refusal(200, body=b"<html>"),), "model_bad_response", False, "api_base"),
+    Ends("silence", (Silence(), Silence()), "model_timeout", True, "silent for 0.6 s"),
+    Ends("silence after the head", (stream(Hang()), stream(Hang())), "model_timeout", True, "silent for 0.6 s"),
+    Ends("a stall", half(Hang()), "model_timeout", True, "silent for 0.6 s", "Half"),
+    Ends("a cut", half(Cut(), done=False), "model_stream_cut", True, "is kept", "Half"),
+    Ends("a reset", half(Cut(reset=True), done=False), "model_stream_cut", True, "is kept", "Half"),
+    Ends("no finish reason", half(), "model_stream_cut", True, "without a reason to finish", "Half"),
+    Ends("no finish and no end", half(done=False), "model_stream_cut", True, "without a reason to finish", "Half"),
+    Ends("malformed data", half(Raw(b"data: {bad\n\n"), Finish()), "model_bad_response", True, "malformed", "Half"),
+    Ends("bytes of no sense", half(Raw(b"data: \xff\xfe\x00\n\n")), "model_bad_response", True, "malformed", "Half"),
+    Ends("an error chunk", half(ErrorChunk("engine died")), "model_bad_response", True, "engine died", "Half"),
+    Ends("ten megabytes", half(Say("x" * TEN_MB), Finish()), "model_output_too_large", False, "1,000,000", "Half"),
+    Ends("half a call", half(Call("plan", '{"items": []}', cut=5), Cut()), "model_stream_cut", True, "kept", "Half"),
+]
+GOES_ON = [
+    GoesOn("a fault, then an answer", (Refusal(500), text("Here.")), "Here."),
+    GoesOn("a cut before the first token", (Reply((), done=False), text("Here.")), "Here."),
+    GoesOn("a lone surrogate", (stream(Say("a\ud83d"), Say("b"), Finish()),), "a\ufffdb"),
+    GoesOn("a pair of surrogates in two pieces", (stream(Say("\ud83d"), Say("\ude00"), Finish()),), "\U0001f600"),
+    GoesOn("broken arguments", once(Call("plan", '{"items": [')), "I see.", "not a JSON object"),
+    GoesOn("arguments that are no object", once(Call("plan", '"x"')), "I see.", "not a JSON object"),
+    GoesOn("a lone surrogate in arguments", once(Call("read_file", '{"path": "\\ud800"}')), "I see.", "not run"),
+    GoesOn("an unknown tool", once(Call("fly", {})), "I see.", "fly"),
+    GoesOn("a tool of no name", once(Call("", {})), "I see.", "unnamed"),
+    GoesOn("a name that no provider takes", once(Call("rm -rf /", {})), "I see.", "rm_-rf__"),
+    GoesOn("a call without an id", once(Call("list_files", {}, id="")), "I see."),
+    GoesOn(
+        "half a call at the output limit",
+        once(Call("plan", {"items": []}, cut=6), finish="length"),
+        "I see.",
+        "cut by the output limit",
+    ),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm() -> None:
+    """LiteLLM does half of its importing in the first call, which would look like a silent model."""
+    from tests.faults.zygote import warm_up
+
+    asyncio.run(warm_up())
+
+
+def names(value: object) -> str:
+    return value.name.replace(" ", "-") if isinstance(value, (Ends, GoesOn)) else ""
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("fault", ENDS, ids=names)
+async def test_a_failure_ends_the_turn_with_its_error_and_the_next_turn_works(
+    tmp_path: Path, fault: Ends, provider: str
+) -> None:
+    async with ScriptedModel([*fault.answers, text("Still here.")]) as model:
+        async with listening(served(tmp_path, model, provider)) as live, client(live) as talker:
+            ended = await ask(talker, "hello")
+            assert isinstance(ended, ev.ErrorEvent), ended
+            assert (ended.code, ended.retryable) == (fault.code, fault.retryable)
+            assert ended.message.startswith(f"The model {provider}/scripted ")
+            assert any(words in ended.message for words in fault.words.split("|")), ended.message
+            assert "secret-key" not in ended.message
+            assert codes.ERRORS[ended.code]
+            said = [m for m in talker.view.messages if isinstance(m, AssistantMessage)]
+            assert [(m.text, m.sealed, m.tool_calls) for m in said] == ([(fault.kept, True, [])] if fault.kept else [])
+            assert len(model.requests) == len(fault.answers), "every try is scripted"
+            await answers_again(talker)
+            async with client(live, talker.ready.session_id) as fresh:
+                await fresh.synced()
+                assert same_view(fresh.view, talker.view)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("fault", GOES_ON, ids=names)
+async def test_a_flaw_does_not_end_the_turn_and_the_history_stays_valid(
+    tmp_path: Path, fault: GoesOn, provider: str
+) -> None:
+    async with ScriptedModel([*fault.answers, text("Still here.")]) as model:
+        async with listening(served(tmp_path, model, provider)) as live, client(live) as talker:
+            ended = await ask(talker, "hello")
+            assert isinstance(ended, ev.TurnComplete), ended
+            assert ended.final_response == fault.said
+            results = [m for m in talker.view.messages if isinstance(m, ToolMessage)]
+            if fault.told:
+                assert [m.success for m in results] == [False]
+                assert fault.told in results[0].output or fault.told in results[0].tool
+            await answers_again(talker)
+            async with client(live, talker.ready.session_id, encoding="msgpack") as fresh:
+                await fresh.synced()
+                assert same_view(fresh.view, talker.view)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_two_calls_with_one_id_each_get_a_result_of_their_own(tmp_path: Path, provider: str) -> None:
+    twice = (Call("list_files", {}, id="c"), Call("read_file", {"path": "none"}, id="c"))
+    async with ScriptedModel([*once(*twice), *once(*twice), text("Still here.")]) as model:
+        async with listening(served(tmp_path, model, provider)) as live, client(live) as talker:
+            for _ in range(2):
+                ended = await ask(talker, "look")
+                assert isinstance(ended, ev.TurnComplete), ended
+            results = [m for m in talker.view.messages if isinstance(m, ToolMessage)]
+            assert [m.tool for m in results] == ["list_files", "read_file"] * 2
+            assert [m.success for m in results] == [True, False] * 2
+            assert len({m.tool_call_id for m in results}) == 4
+            await answers_again(talker)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_a_provider_that_is_not_there_is_told_and_used_again_when_it_is(tmp_path: Path, provider: str) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+    model = ScriptedModel([text("Still here.")], port=port)
+    async with listening(served(tmp_path, model, provider)) as live, client(live) as talker:
+        ended = await ask(talker, "hello")
+        assert isinstance(ended, ev.ErrorEvent), ended
+        assert (ended.code, ended.retryable) == ("model_unavailable", True)
+        assert f"The model {provider}/scripted can't be reached" in ended.message
+        async with model:
+            await answers_again(talker)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_a_retry_after_is_waited_out_before_the_call_is_made_again(tmp_path: Path, provider: str) -> None:
+    async with ScriptedModel([Refusal(429, retry_after=0.4), text("Still here.")]) as model:
+        async with listening(served(tmp_path, model, provider)) as live, client(live) as talker:
+            await answers_again(talker)
+            first, second = model.requests
+            assert second.at - first.at >= 0.4
+
+
+# ----------------------------------------------------------------------------------------- too large for the context

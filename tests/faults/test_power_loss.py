@@ -1,0 +1,271 @@
+"""Stored events are lost: an older database comes back. Who is ahead of it is told so, who is not goes on, all see the same."""
+
+import contextlib
+import copy
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from protocol import codec
+from protocol import events as ev
+from protocol.submissions import UserInput
+from tests.faults import machine
+from tests.faults.conversation import steps
+from tests.faults.driver import driving
+from tests.faults.follower import Cut, Follower
+from tests.faults.lengths import fresh_seed, length
+from tests.faults.process import ServerProcess, Zygote
+from tests.faults.verify import check_seen_is_stored, verify
+from tests.support.house import settings_for
+from tests.support.live import same_view
+from tests.support.scripted_model import ScriptedModel, text
+
+Ways = tuple[Callable[[Path, Path], None], Callable[[Path, Path], None]]
+"""How a copy is taken, and how it is put back."""
+DATABASE: Ways = (machine.copy_database, machine.put_database_back)
+BACKUP: Ways = (machine.copy_folder, machine.replace_folder)
+OVERWRITTEN: Ways = (machine.copy_folder, machine.overwrite_folder)
+
+
+class House:
+    """A server on one data folder, and clients of one session."""
+
+    def __init__(self, server: ServerProcess, folder: Path) -> None:
+        self.server = server
+        self.folder = folder
+        self.data = folder / "data"
+        self.talker = Follower("talker")
+        self._said = 0
+
+    async def stop(self, how: str) -> None:
+        """The talker leaves, and the server is stopped or killed."""
+        await self.talker.go()
+        assert await (self.server.kill() if how == "killed" else self.server.terminate()) in (0, -9)
+
+    async def turns(self, count: int) -> None:
+        """The talker has this many turns."""
+        for _ in range(count):
+            self._said += 1
+            before = self.talker.view.seq
+            await self.talker.send(UserInput(text=f"number {self._said}"))
+            await self.talker.until(lambda seq=before: self.talker.view.seq > seq and self.talker.view.state == "idle")  # type: ignore[misc]  # a default that binds the value
+
+    async def come(self, follower: Follower) -> bool:
+        """A client comes back; whether it was recovered. It then sees what one sees who was never here."""
+        newcomer = Follower("newcomer")
+        newcomer.session_id = follower.session_id
+        await newcomer.come(self.server.ws)
+        await newcomer.go()
+        await follower.come(self.server.ws)
+        await follower.go()
+        assert same_view(follower.view, newcomer.view)
+        assert follower.epoch == newcomer.epoch
+        expected = ["ready", "synced"] if follower.recovered[-1] else ["ready", "snapshot", "synced"]
+        assert [kind for kind in follower.told if kind in ("ready", "snapshot", "synced")] == expected
+        return follower.recovered[-1]
+
+    async def stored(self) -> list[ev.Event]:
+        """All events of the talker's session."""
+        whole = Follower("whole journal")
+        whole.session_id, whole.position = self.talker.session_id, ("", 0)
+        await whole.come(self.server.ws)
+        await whole.go()
+        return [codec.decode_event(data) for data in whole.seen]
+
+
+@contextlib.asynccontextmanager
+async def house(zygote: Zygote, folder: Path) -> AsyncIterator[House]:
+    """A running server, with a talker that has just come to a new session."""
+    async with ScriptedModel(lambda _: text("Well, ", "yes, ", "of course.")) as model:
+        settings = settings_for(folder / "data", model)
+        async with ServerProcess(zygote, folder, settings) as server:
+            await server.start()
+            one = House(server, folder)
+            await one.talker.come(server.ws)
+            try:
+                yield one
+            finally:
+                await one.talker.go()
+
+
+def twin(follower: Follower, name: str) -> Follower:
+    """Another client at the same position, with the same view."""
+    other = Follower(name)
+    other.session_id, other.epoch, other.position = follower.session_id, follower.epoch, follower.position
+    other.view, other.seen = copy.deepcopy(follower.view), list(follower.seen)
+    return other
+
+
+@pytest.mark.parametrize("ends", ["stopped", "killed"])
+@pytest.mark.parametrize("copied", ["stopped", "killed"])
+@pytest.mark.parametrize("ways", [DATABASE, BACKUP, OVERWRITTEN], ids=["database", "backup", "overwritten"])
+async def test_an_older_database_put_back(
+    zygote: Zygote, tmp_path: Path, tally: Counter[str], ways: Ways, copied: str, ends: str
+) -> None:
+    take, put_back = ways
+    async with house(zygote, tmp_path) as one:
+        talker, server = one.talker, one.server
+        await one.turns(1)
+        early = twin(talker, "early")
+        await one.turns(1)
+        at_the_copy = twin(talker, "at the copy")
+        epoch = talker.epoch
+        await one.stop(copied)
+        take(one.data, tmp_path / "copy")
+        await server.start()
+        await talker.come(server.ws)
+        assert talker.epoch == epoch, "a stop or a kill begins no new epoch"
+        await one.turns(1)
+        between = twin(talker, "between")
+        await one.turns(1)
+        ahead, still_ahead = twin(talker, "ahead"), twin(talker, "still ahead")
+        stranger = Follower("of a session that will be gone")
+        await stranger.come(server.ws)
+        await stranger.go()
+        await one.stop(ends)
+        put_back(tmp_path / "copy", one.data)
+        tally["databases put back"] += 1
+
+        await server.start()
+        assert await one.come(early)
+        assert await one.come(at_the_copy)
+        assert not await one.come(ahead)
+        assert not await one.come(between)
+        assert early.epoch == ahead.epoch != epoch
+        with pytest.raises(Cut):
+            await stranger.come(server.ws)
+        await talker.come(server.ws)
+        assert talker.recovered[-1] is False
+        await one.turns(4)
+        assert talker.view.seq > still_ahead.view.seq
+        assert not await one.come(still_ahead), "its seq is there again, and stands for something else"
+        assert await one.come(early)
+        check_seen_is_stored(await one.stored(), early.seen)
+
+
+@pytest.mark.parametrize("left", [0.0, 0.3, 0.6, 0.9, 1.0])
+@pytest.mark.parametrize("mark", ["of the last start", "newer than the database"])
+async def test_the_machine_loses_power_and_with_it_the_end_of_the_log(
+    zygote: Zygote, tmp_path: Path, tally: Counter[str], left: float, mark: str
+) -> None:
+    async with house(zygote, tmp_path) as one:
+        talker, server = one.talker, one.server
+        await one.stop("stopped")
+        server.hooks = (machine.boot(one.data, "the first run"),)
+        await server.start()
+        old_mark = (one.data / machine.MARK).read_bytes()
+        await talker.come(server.ws)
+        positions = [twin(talker, "0")]
+        for number in range(1, 5):
+            await one.turns(1)
+            positions.append(twin(talker, str(number)))
+        epoch = talker.epoch
+        await one.stop("killed")
+        machine.lose_log(one.data, left)
+        if mark == "of the last start":
+            with (one.data / machine.MARK).open("r+b") as file:
+                file.write(old_mark)
+        machine.boot(one.data, "the second run")
+        tally["power cuts"] += 1
+
+        await server.start()
+        stored = await one.stored()
+        head = stored[-1].seq if stored else 0
+        assert (head == talker.view.seq) == (left == 1.0)
+        for position in positions:
+            assert await one.come(twin(position, position.name)) == (position.view.seq <= head)
+        await talker.come(server.ws)
+        assert talker.epoch != epoch
+        await one.turns(5)
+        for position in positions:
+            was_before = position.view.seq <= head
+            assert await one.come(position) == was_before
+            check_seen_is_stored(await one.stored(), position.seen)
+
+
+@pytest.mark.parametrize("name", [step.name for step in steps()])
+async def test_an_older_database_from_the_middle_of_a_conversation(
+    zygote: Zygote, tmp_path: Path, tally: Counter[str], name: str
+) -> None:
+    """The copy is of a turn under way: what ran in it has an unknown outcome, and the session goes on."""
+    data = tmp_path / "data"
+    ran: Counter[str] = Counter()
+    async with driving(zygote, tmp_path) as driver:
+        await driver.server.start()
+        await driver.all_come()
+        for step in steps():
+            await driver.its_moment(step)
+            if step.name == name:
+                await driver.server.kill()
+                await driver.leave()
+                machine.copy_database(data, tmp_path / "copy")
+                ran = driver.bench.runs()
+                await driver.server.start()
+                await driver.all_come()
+                await driver.its_moment(step)
+            await driver.take(step)
+        await driver.finish()
+        epoch, ahead = driver.talker.epoch, driver.talker.view.seq
+        await driver.server.kill()
+        await driver.leave()
+        machine.put_database_back(tmp_path / "copy", data)
+        tally["databases put back"] += 1
+        driver.bench.forget_runs_but(ran)
+        driver.model.requests.clear()
+        await driver.server.start()
+        await driver.all_come()
+        assert driver.talker.recovered[-1] is False
+        assert driver.talker.epoch == driver.other.epoch != epoch
+        driver.talker.answers.clear()
+        await driver.finish()
+        assert driver.talker.view.seq != ahead
+        await driver.other.until(lambda: driver.other.view.seq >= driver.talker.view.seq)
+        driver.talker.recovered.clear()
+        driver.other.recovered.clear()
+        await verify(driver)
+
+
+@pytest.mark.timeout(600)
+async def test_losses_at_random_with_clients_of_every_age(zygote: Zygote, tmp_path: Path, tally: Counter[str]) -> None:
+    """Recovered only if all that the client ever saw is still there; and always then, if the database knows its epoch."""
+    seed = fresh_seed()
+    print(f"HOLDFAST_FAULTS_SEED={seed}")
+    rng = random.Random(seed)
+    async with house(zygote, tmp_path) as one:
+        await one.turns(1)
+        epochs = {one.talker.epoch}
+        copies: list[tuple[Path, set[str]]] = []
+        clients = [twin(one.talker, "0")]
+        for number in range(length(10, 150)):
+            await one.stop(rng.choice(("stopped", "killed")))
+            if copies and rng.random() < 0.5:
+                kept, known = rng.choice(copies)
+                machine.put_database_back(kept, one.data)
+                epochs = set(known)
+                tally["databases put back"] += 1
+            if not copies or rng.random() < 0.3:
+                copies.append((tmp_path / f"copy-{number}", set(epochs)))
+                machine.copy_database(one.data, copies[-1][0])
+            await one.server.start()
+            await one.talker.come(one.server.ws)
+            epochs.add(one.talker.epoch)
+            await one.turns(rng.randrange(3))
+            clients.append(twin(one.talker, str(number)))
+            stored = await one.stored()
+            for client in rng.sample(clients, min(len(clients), 6)):
+                still_there, known_epoch = _still_there(stored, client.seen), client.epoch in epochs
+                recovered = await one.come(client)
+                assert recovered == (still_there and known_epoch), f"{client.name} in round {number}"
+                client.seen[:] = [codec.encode(event) for event in stored]
+                tally["clients that came back"] += 1
+
+
+def _still_there(stored: list[ev.Event], seen: list[bytes]) -> bool:
+    try:
+        check_seen_is_stored(stored, seen)
+    except (AssertionError, KeyError):
+        return False
+    return True

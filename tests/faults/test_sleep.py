@@ -1,0 +1,326 @@
+"""Sleeping and waking: what is wanted stays awake, what wakes costs little, and who arrives at a bad moment loses nothing."""
+
+import asyncio
+import contextlib
+import json
+import random
+import sqlite3
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from agent.tasks import TaskOwner
+from protocol import codes
+from protocol import events as ev
+from protocol.submissions import Approval, ExecApproval, UserInput
+from protocol.view import View
+from server.awake import ASLEEP
+from server.broadcaster import Ending
+from server.journal.base import Record
+from server.journal.sqlite import SqliteJournal
+from server.manager import SessionManager
+from tests.clients.recorded import encoded
+from tests.faults.lengths import fresh_seed, length
+from tests.faults.memory import resident_kib
+from tests.faults.process import ServerProcess, Zygote
+from tests.support.house import running, settings_for
+from tests.support.live import DONE, PATIENCE_S, Address, Client, client, listening, same_view
+from tests.support.scripted_model import Call, Finish, Gate, Say, ScriptedModel, calls, stream, text
+
+
+async def turn(talker: Client, words: str = "hello") -> None:
+    await talker.send(UserInput(text=words))
+    assert isinstance(await talker.until_type(*DONE), ev.TurnComplete)
+
+
+async def denied(url: str) -> tuple[int, dict[str, Any]]:
+    """The status and body with which the upgrade is refused."""
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(url, compression=None):
+            pass
+    response = refused.value.response
+    assert int(response.headers["Retry-After"]) > 0
+    return response.status_code, json.loads(response.body)
+
+
+async def admitted(stack: contextlib.AsyncExitStack, live: Address, *args: Any, **kwargs: Any) -> Client:
+    """A client, as soon as there is room: the server may not have heard yet that another one has left."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                return await stack.enter_async_context(client(live, *args, **kwargs))
+            except InvalidStatus as refused:
+                if refused.response.status_code != 429:
+                    raise
+                await asyncio.sleep(0.002)
+
+
+@pytest.mark.timeout(length(60, 3_600))
+async def test_many_more_sessions_than_may_be_awake_work_one_after_the_other(
+    zygote: Zygote, tmp_path: Path, tally: Counter[str]
+) -> None:
+    count = length(300, 10_000)
+    async with ScriptedModel(lambda _: text("Hel", "lo.")) as model:
+        async with ServerProcess(zygote, tmp_path, settings_for(tmp_path / "data", model)) as server:
+            await server.start()
+            here, left = Address(server.port), []
+            after_some = 0
+            for number in range(count):
+                async with client(here) as talker:
+                    await turn(talker)
+                    left.append((talker.ready.session_id, talker.position, talker.view))
+                if number == count // 10:
+                    after_some = resident_kib(server.pid)
+            grown = resident_kib(server.pid) - after_some
+            assert grown < 8 * 1024 + count * 2, f"{grown} KiB more after {count} sessions, 10 of them awake"
+            for session_id, position, view in random.Random(1).sample(left, 20):
+                async with client(here, session_id, view=view, **position) as back:
+                    await back.synced()
+                    assert back.ready.recovered
+                    await turn(back, "again")
+                    assert len(back.view.messages) == 4
+            tally["sessions put to sleep"] += count - 10
+
+
+@pytest.fixture
+def read_records(monkeypatch: pytest.MonkeyPatch) -> list[Record]:
+    """Every record that any journal of this process is asked for, from now on."""
+    told: list[Record] = []
+    read = SqliteJournal.read
+
+    async def counted(self: SqliteJournal, *args: Any, **kwargs: Any) -> list[Record]:
+        records = await read(self, *args, **kwargs)
+        told.extend(records)
+        return records
+
+    monkeypatch.setattr(SqliteJournal, "read", counted)
+    return told
+
+
+async def test_waking_reads_the_snapshot_and_what_came_after_it_not_the_whole_conversation(
+    tmp_path: Path, read_records: list[Record]
+) -> None:
+    turns, every = length(40, 250), length(50, 500)
+    settings = settings_for(tmp_path, sessions={"snapshot_every_events": every})
+    async with ScriptedModel(lambda _: text("Hel", "lo", ".")) as model:
+        settings = settings_for(tmp_path, model, sessions={"snapshot_every_events": every})
+        async with listening(settings) as live, client(live) as talker:
+            for number in range(turns):
+                await turn(talker, f"number {number}")
+            session_id, view = talker.ready.session_id, talker.view
+            a_turn = max(e.seq - b.seq for b, e in _turns(talker.events))
+            # As after kill -9: nobody put the session away.
+            read_records.clear()
+            async with running(settings_for(_copy(tmp_path, tmp_path / "copy"), model)) as manager:
+                async with manager.attach(session_id, "local") as actor:
+                    assert encoded(actor.state.view) == encoded(view)
+                assert len(read_records) <= every + a_turn
+        # And as it slept: nothing is read but the snapshot.
+        async with running(settings) as manager:
+            read_records.clear()
+            began = time.process_time()
+            async with manager.attach(session_id, "local") as actor:
+                assert encoded(actor.state.view) == encoded(view)
+            cpu_ms = (time.process_time() - began) * 1_000
+            assert read_records == []
+            print(f"waking {len(view.messages)} messages took {cpu_ms:.1f} ms of CPU")
+            assert cpu_ms < length(500, 50)
+
+
+def _turns(events: list[ev.Event]) -> list[tuple[ev.Event, ev.Event]]:
+    begins = [event for event in events if isinstance(event, ev.Accepted)]
+    return list(zip(begins, [event for event in events if isinstance(event, ev.TurnComplete)], strict=True))
+
+
+def _copy(source: Path, target: Path) -> Path:
+    """The journal as it is in this moment, as a kill would leave it."""
+    target.mkdir()
+    with sqlite3.connect(source / "journal.db") as old, sqlite3.connect(target / "journal.db") as new:
+        old.backup(new)
+    old.close()
+    new.close()
+    return target
+
+
+async def test_what_works_waits_for_an_approval_or_has_a_socket_is_not_put_to_sleep_and_refusals_come_at_once(
+    tmp_path: Path,
+) -> None:
+    gate = Gate()
+    script = [
+        calls(Call("write_file", {"path": "a.txt", "content": "x"}, id="c1")),
+        stream(Say("Wor"), gate, Say("king."), Finish()),
+        text("Written."),
+    ]
+    bounds = {"awake_max": 3, "awake_max_per_user": 3, "idle_sleep_s": 0.0}
+    async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model, sessions=bounds)) as live:
+        async with client(live) as asked:
+            await asked.send(UserInput(text="write"))
+            await asked.until_type(ev.ApprovalRequired)
+        async with client(live) as works:
+            await works.send(UserInput(text="work"))
+            await works.until_type(ev.AssistantChunk)
+        async with client(live) as held:
+            await held.synced()
+            actors = live.manager.awake.all()
+            for _ in range(3):
+                status, body = await denied(live.ws)
+                assert (status, body["code"], body["error_type"]) == (429, "capacity", "per_user")
+            await asyncio.sleep(0.2)  # the reaper looks every 0.05 s
+            assert live.manager.awake.all() == actors
+            assert not any(actor.stopping for actor in actors)
+            gate.open()
+            async with client(live, works.ready.session_id, view=works.view, **works.position) as back:
+                assert (await back.until_type(*DONE)).final_response == "Working."
+            async with contextlib.AsyncExitStack() as stack:
+                await (await admitted(stack, live)).synced()
+            async with client(live, asked.ready.session_id) as back:
+                await back.synced()
+                await back.send(ExecApproval(approvals=[Approval("c1", True)]))
+                assert (await back.until_type(*DONE)).final_response == "Written."
+            await held.socket.ping()
+
+
+async def test_when_all_of_the_server_is_busy_another_user_hears_503_at_once(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, sessions={"awake_max": 2, "awake_max_per_user": 2})
+    async with listening(settings) as live:
+        async with live.manager.attach(None, "ann"), live.manager.attach(None, "ben"):
+            status, body = await denied(live.ws)
+            assert (status, body["error_type"]) == (503, "global")
+        async with client(live) as talker:
+            await talker.synced()
+
+
+async def test_two_hundred_sockets_at_once_never_pass_the_limit(tmp_path: Path) -> None:
+    async with listening(settings_for(tmp_path)) as live, contextlib.AsyncExitStack() as stack:
+        most = _watch(live.manager, stack)
+        statuses: Counter[int] = Counter()
+
+        async def come() -> None:
+            try:
+                await (await stack.enter_async_context(client(live))).synced()
+                statuses[101] += 1
+            except InvalidStatus as refused:
+                statuses[refused.response.status_code] += 1
+
+        await asyncio.gather(*(come() for _ in range(200)))
+        assert statuses == {101: 10, 429: 190}
+        assert max(most) == 10
+
+
+async def test_two_hundred_creates_at_once_put_each_other_to_sleep_and_never_pass_the_limit(tmp_path: Path) -> None:
+    async with running(settings_for(tmp_path)) as manager, contextlib.AsyncExitStack() as stack:
+        most = _watch(manager, stack)
+        made = await asyncio.gather(*(manager.create_session("ann") for _ in range(200)), return_exceptions=True)
+        kept = [session_id for session_id in made if isinstance(session_id, str)]
+        assert len(kept) + sum(type(one).__name__ == "SessionCapacityError" for one in made) == 200
+        assert max(most) <= 10
+        assert {info.session_id for info in await manager.list_sessions("ann")} == set(kept)
+
+
+def _watch(manager: SessionManager, stack: contextlib.AsyncExitStack) -> list[int]:
+    """The number of awake sessions at every turn of the loop."""
+    seen: list[int] = []
+
+    async def watch() -> None:
+        while True:
+            seen.append(manager.active_session_count)
+            await asyncio.sleep(0)
+
+    tasks = TaskOwner("watch")
+    stack.push_async_callback(tasks.aclose)
+    tasks.start(watch(), "awake")
+    return seen
+
+
+@pytest.mark.timeout(length(60, 600))
+async def test_a_socket_that_comes_while_its_session_falls_asleep_loses_nothing(
+    tmp_path: Path, tally: Counter[str]
+) -> None:
+    """Two sessions in one place: each visit puts the other to sleep, while it may be coming back."""
+    seed = fresh_seed()
+    print(f"HOLDFAST_FAULTS_SEED={seed}")
+    rng = random.Random(seed)
+    bounds = {"awake_max": 1, "awake_max_per_user": 1, "idle_sleep_s": 0.0}
+    async with ScriptedModel(lambda _: text("Hel", "lo.")) as model:
+        async with listening(settings_for(tmp_path, model, sessions=bounds)) as live:
+
+            async def visits(session_id: str, view: View, epoch: str, count: int) -> View:
+                for _ in range(count):
+                    async with contextlib.AsyncExitStack() as stack:
+                        back = await admitted(stack, live, session_id, view=view, after=view.seq, epoch=epoch)
+                        await back.synced()
+                        assert back.ready.recovered
+                        if rng.random() < 0.7:
+                            await turn(back)
+                    await asyncio.sleep(rng.uniform(0, 0.005))
+                return view
+
+            for _ in range(length(1, 40)):
+                left = []
+                for _ in range(2):
+                    async with contextlib.AsyncExitStack() as stack:
+                        talker = await admitted(stack, live)
+                        await turn(talker)
+                        left.append((talker.ready.session_id, talker.view, talker.ready.epoch))
+                await asyncio.gather(*(visits(*one, 60) for one in left))
+                for session_id, view, _ in left:
+                    async with contextlib.AsyncExitStack() as stack:
+                        assert same_view((await (await admitted(stack, live, session_id)).synced()).view, view)
+                tally["visits to a session falling asleep"] += 2 * 60
+
+
+async def test_at_whatever_step_a_session_falls_asleep_who_attaches_gets_one_that_lives(
+    tmp_path: Path, tally: Counter[str]
+) -> None:
+    """As the reaper does it, at every turn of the loop while a socket attaches, and while a submission comes in."""
+    async with running(settings_for(tmp_path)) as manager:
+        session_id = await manager.create_session("ann")
+
+        async def attach() -> None:
+            async with manager.attach(session_id, "ann") as actor:
+                cursor = actor.broadcaster.follow(actor.broadcaster.head)
+                await asyncio.sleep(0)
+                assert not actor.stopping
+                with contextlib.suppress(Ending):
+                    await cursor.next(1)
+                cursor.detach()
+
+        async def submit() -> None:
+            assert (await manager.undo(session_id)).code == codes.NOTHING_TO_UNDO  # type: ignore[union-attr]  # a refusal
+
+        for comes in (attach, submit):
+            for steps in range(length(40, 400)):
+                tasks = TaskOwner("arrival")
+                arriving = tasks.start(comes(), "arrive")
+                for _ in range(steps % 40):
+                    await asyncio.sleep(0)
+                for actor in manager.awake.all():
+                    if actor.may_sleep:
+                        actor.stop(codes.CLOSE_RESTART, ASLEEP)
+                async with asyncio.timeout(PATIENCE_S):
+                    await arriving
+                tally["arrivals while falling asleep"] += 1
+
+
+async def test_a_socket_that_waits_for_a_session_which_ends_is_told_to_come_back(tmp_path: Path) -> None:
+    """The journal is held up, so the state is ahead of what is stored when the session ends."""
+    async with listening(settings_for(tmp_path)) as live, client(live) as talker:
+        await talker.synced()
+        (actor,) = live.manager.awake.all()
+        with sqlite3.connect(tmp_path / "journal.db", isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await talker.send(UserInput(text="hello"))
+            async with asyncio.timeout(PATIENCE_S):
+                while actor.durable:
+                    await asyncio.sleep(0)
+            async with client(live, actor.session_id) as waiting:
+                actor.cancel()
+                assert (await waiting.closed())[0] == 1012
+                assert waiting.frames == []
+            other.execute("ROLLBACK")
+        other.close()

@@ -1,0 +1,230 @@
+"""Readers that stall, crawl or vanish: each is told or cut in its time, comes back by its position, and hurts nobody."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.tasks import TaskOwner
+from clients.comeback import Backoff
+from clients.outcomes import Reconnecting
+from clients.session_client import SessionClient
+from clients.views import at_rest
+from protocol import events as ev
+from protocol.submissions import UserInput
+from server.actor import SessionActor
+from tests.clients.recorded import encoded
+from tests.faults.clients import Persistent
+from tests.faults.lengths import length
+from tests.faults.listeners import Audience, Listener
+from tests.faults.memory import resident_kib
+from tests.faults.process import ServerProcess, Zygote
+from tests.support.house import settings_for
+from tests.support.live import DONE, PATIENCE_S, Address, client, listening, same_view
+from tests.support.scripted_model import Finish, Gate, Reply, Say, ScriptedModel, Tokens, stream, text
+from tests.support.tcp_proxy import TcpProxy
+
+QUICK = Backoff(base_s=0.01, cap_s=0.1)
+BUFFER_BYTES = 32_768
+WORD = "a longer word of text "
+
+
+def much(tokens: int = 20_000, *after: Any) -> Reply:
+    """An answer far larger than all buffers on the way."""
+    return stream(Tokens(tokens, text=WORD), *after, Finish())
+
+
+async def until_sockets(actor: SessionActor, count: int) -> None:
+    """Wait until the session has so many sockets."""
+    async with asyncio.timeout(PATIENCE_S):
+        while actor.sockets != count:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_reader_that_stalls_is_let_go_in_time_and_learns_4408_if_it_reads_again_soon(tmp_path: Path) -> None:
+    bounds = {"send_timeout_s": 0.4, "close_grace_s": 10.0, "send_buffer_bytes": BUFFER_BYTES}
+    async with (
+        ScriptedModel([much()]) as model,
+        listening(settings_for(tmp_path, model, socket=bounds)) as live,
+        TcpProxy("127.0.0.1", live.port, buffer_bytes=BUFFER_BYTES) as proxy,
+        client(live) as stayed,
+    ):
+        await stayed.synced()
+        session_id = stayed.ready.session_id
+        (actor,) = live.manager.awake.all()
+        async with client(Address(proxy.port), session_id) as slow:
+            await slow.synced()
+            proxy.blackhole()
+            await stayed.send(UserInput(text="much"))
+            assert isinstance(await stayed.until_type(*DONE), ev.TurnComplete)
+            await until_sockets(actor, 1)
+            proxy.flow()
+            code, reason = await slow.closed()
+            assert code == 4408
+            assert "reconnect" in reason
+            assert 0 < slow.view.seq < stayed.view.seq
+        async with client(live, session_id, view=slow.view, **slow.position) as back:
+            await back.synced()
+            assert back.ready.recovered
+            assert same_view(back.view, stayed.view)
+
+
+async def test_a_reader_that_never_reads_again_is_cut_after_the_grace(tmp_path: Path) -> None:
+    bounds = {"send_timeout_s": 0.3, "close_grace_s": 0.2, "send_buffer_bytes": BUFFER_BYTES}
+    async with (
+        ScriptedModel([much()]) as model,
+        listening(settings_for(tmp_path, model, socket=bounds)) as live,
+        TcpProxy("127.0.0.1", live.port, buffer_bytes=BUFFER_BYTES) as proxy,
+        client(live) as stayed,
+    ):
+        await stayed.synced()
+        async with client(Address(proxy.port), stayed.ready.session_id) as dead:
+            await dead.synced()
+            proxy.blackhole()
+            await stayed.send(UserInput(text="much"))
+            assert isinstance(await stayed.until_type(*DONE), ev.TurnComplete)
+            async with asyncio.timeout(PATIENCE_S):
+                while len(live.server.server_state.connections) > 1:
+                    await asyncio.sleep(0.01)
+            await proxy.cut()
+
+
+async def test_a_slow_reader_that_takes_what_it_is_sent_is_not_cut(tmp_path: Path) -> None:
+    bounds = {
+        "send_timeout_s": 0.5,
+        "ping_interval_s": 1.0,
+        "ping_timeout_s": 1.0,
+        "send_buffer_bytes": BUFFER_BYTES,
+        "close_grace_s": 0.2,
+    }
+    async with (
+        ScriptedModel(lambda _: text("Read.")) as model,
+        listening(settings_for(tmp_path, model, socket=bounds)) as live,
+        TcpProxy("127.0.0.1", live.port, buffer_bytes=BUFFER_BYTES) as proxy,
+        client(live) as stayed,
+    ):
+        for number in range(2):
+            await stayed.send(UserInput(text=f"{number}" * 400_000))
+            await stayed.until_type(*DONE)
+        proxy.limit_rate(400_000, "down")
+        async with client(Address(proxy.port), stayed.ready.session_id) as slow:
+            await slow.synced()
+            assert same_view(slow.view, stayed.view)
+            proxy.limit_rate(None)
+
+
+async def test_a_client_that_stops_answering_pings_is_freed(tmp_path: Path) -> None:
+    bounds = {"ping_interval_s": 1.0, "ping_timeout_s": 1.0}
+    async with (
+        listening(settings_for(tmp_path, socket=bounds)) as live,
+        TcpProxy("127.0.0.1", live.port) as proxy,
+        client(Address(proxy.port)) as gone,
+    ):
+        await gone.synced()
+        (actor,) = live.manager.awake.all()
+        proxy.blackhole()
+        await until_sockets(actor, 0)
+        proxy.flow()
+        assert (await gone.closed())[0] == 1011
+
+
+async def test_the_session_client_comes_back_by_itself_from_a_stall(tmp_path: Path) -> None:
+    bounds = {"send_timeout_s": 0.4, "close_grace_s": 10.0, "send_buffer_bytes": BUFFER_BYTES}
+    async with (
+        ScriptedModel([much()]) as model,
+        listening(settings_for(tmp_path, model, socket=bounds)) as live,
+        TcpProxy("127.0.0.1", live.port, buffer_bytes=BUFFER_BYTES) as proxy,
+        SessionClient(f"http://127.0.0.1:{proxy.port}", backoff=QUICK) as slow,
+        SessionClient(live.http, slow.session_id, feed_max=0) as stayed,
+    ):
+        (actor,) = live.manager.awake.all()
+        await stayed.say("much")
+        proxy.blackhole()
+        async with asyncio.timeout(PATIENCE_S):
+            await stayed.wait_until(at_rest)
+        await until_sockets(actor, 1)
+        proxy.flow()
+        why = ""
+        async with asyncio.timeout(PATIENCE_S):
+            async for heard in slow:
+                why = heard.why if isinstance(heard, Reconnecting) else why
+                if isinstance(heard, ev.TurnComplete):
+                    break
+        assert "4408" in why
+        assert encoded(slow.view) == encoded(stayed.view)
+
+
+async def watch(pid: int, held: list[int]) -> None:
+    """The memory of a process, a few times a second."""
+    while True:
+        held.append(resident_kib(pid))
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.timeout(length(60, 600))
+async def test_one_that_reads_nothing_costs_little_memory_and_fifty_others_hear_everything(
+    zygote: Zygote, tmp_path: Path
+) -> None:
+    """The same turn twice, first without it. It is not even cut off before the others have heard it all."""
+    tokens, allowed_kib = length(20_000, 200_000), 16 * 1024
+    bounds = {"send_timeout_s": 5.0, "close_grace_s": 0.2, "sockets_per_session_max": 100}
+    async with ScriptedModel(lambda _: stream(Tokens(tokens), Finish())) as model:
+        settings = settings_for(tmp_path / "data", model, socket=bounds)
+        async with ServerProcess(zygote, tmp_path, settings) as server, TcpProxy("127.0.0.1", server.port) as proxy:
+            await server.start()
+            fresh = resident_kib(server.pid)
+            most: list[int] = []
+            for with_stuck in (False, True):
+                async with client(Address(server.port)) as talker, contextlib.AsyncExitStack() as stack:
+                    session_id = (await talker.synced()).ready.session_id
+                    audience = [Listener(session_id) for _ in range(50)]
+                    await stack.enter_async_context(Audience(Address(server.port), audience))
+                    tasks = TaskOwner("stuck")
+                    stack.push_async_callback(tasks.aclose)
+                    held: list[int] = []
+                    tasks.start(watch(server.pid, held), "memory")
+                    stuck = Persistent(Address(proxy.port), session_id)
+                    if with_stuck:
+                        tasks.start(stuck.run(), "stuck")
+                        await stuck.until_live()
+                        proxy.blackhole()
+                    await talker.send(UserInput(text="much"))
+                    await asyncio.gather(*(one.until_turns(1) for one in audience))
+                    assert {one.chars for one in audience} == {len(" word") * tokens}
+                    await talker.until_type(*DONE)
+                    if with_stuck:
+                        proxy.flow()
+                        await stuck.until(lambda one, seq=talker.view.seq: one.view.seq == seq)  # type: ignore[misc]
+                        assert encoded(stuck.view) == encoded(talker.view)
+                    most.append(max(*held, resident_kib(server.pid)))
+            print(
+                f"50 clients hear {tokens} tokens: {most[0] - fresh} KiB; once more, beside one that reads nothing: {most[1] - most[0]} KiB more"
+            )
+            assert most[1] - most[0] < allowed_kib
+
+
+async def test_a_stop_with_a_stuck_client_is_over_soon_and_the_others_are_told_why(tmp_path: Path) -> None:
+    bounds = {"send_timeout_s": 600.0, "close_grace_s": 0.5, "send_buffer_bytes": BUFFER_BYTES}
+    loop = asyncio.get_running_loop()
+    async with ScriptedModel([much(20_000, Gate(), Say("."))]) as model:
+        settings = settings_for(tmp_path, model, socket=bounds)
+        async with listening(settings) as live, TcpProxy("127.0.0.1", live.port, buffer_bytes=BUFFER_BYTES) as proxy:
+            async with client(live) as stayed, client(Address(proxy.port)) as other:
+                await stayed.synced()
+                await other.synced()
+                async with client(Address(proxy.port), stayed.ready.session_id) as stuck:
+                    await stuck.synced()
+                    proxy.blackhole()
+                    await stayed.send(UserInput(text="much"))
+                    await stayed.until(lambda f: isinstance(f, ev.AssistantChunk) and f.offset > 300_000)
+                    began = loop.time()
+                    live.server.should_exit = True
+                    code, reason = await stayed.closed()
+                    assert (code, bool(reason)) == (1012, True)
+                    async with asyncio.timeout(settings.server.graceful_shutdown_s):
+                        while live.server.server_state.connections:
+                            await asyncio.sleep(0.01)
+                    assert loop.time() - began < settings.server.graceful_shutdown_s
+                    await proxy.cut()
