@@ -22,6 +22,7 @@ from protocol.view import View, apply
 from server.journal.base import Journal
 from server.settings import Settings
 from tests.faults.disks import KINDS, Outage, outage_of
+from tests.support.bare_http import request, status
 from tests.support.house import settings_for
 from tests.support.live import DONE, Client, Live, client, listening, same_view
 from tests.support.scripted_model import Call, Gate, Hang, Say, ScriptedModel, calls, stream, text
@@ -91,16 +92,6 @@ async def refusal_of(talker: Client, id: str) -> Refused:
     return frame
 
 
-async def get(live: Live, path: str) -> int:
-    """The status of a GET."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-    head = await asyncio.wait_for(reader.readline(), SOON_S)
-    await reader.read()
-    writer.close()
-    return int(head.split()[1])
-
-
 async def test_a_running_turn_stops_loudly_and_the_session_goes_on_by_itself_when_there_is_room(
     outage: Outage,
 ) -> None:
@@ -135,7 +126,7 @@ async def test_a_running_turn_stops_loudly_and_the_session_goes_on_by_itself_whe
                 why = json.loads(denied.value.response.body or b"")
                 assert why["code"] == "unavailable" and outage.words in why["message"]
                 for path in ("/livez", f"/api/sessions/{session_id}", f"/api/sessions/{session_id}/events"):
-                    assert await get(live, path) == HTTPStatus.OK
+                    assert status(await request(live.port, path)) == HTTPStatus.OK
 
                 outage.end()
                 ended = await talker.until_type(*DONE)

@@ -22,6 +22,7 @@ from tests.clients.recorded import encoded
 from tests.faults.clients import PATIENCE_S, Persistent
 from tests.faults.lengths import fresh_seed, length
 from tests.faults.process import ServerProcess, Zygote, free_port
+from tests.support.bare_http import request
 from tests.support.house import settings_for
 from tests.support.live import Address, client
 from tests.support.scripted_model import Answer, Call, Finish, Reason, Request, ScriptedModel, Tokens, calls, stream
@@ -151,17 +152,12 @@ class Knocker:
 
     async def _knock(self) -> str:
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            answer = await request(self.port, "/livez")
         except ConnectionRefusedError:
             return "refused"
-        try:
-            writer.write(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-            answer = await reader.read()
-            return "served" if answer.startswith(b"HTTP/1.1 200") else "cut short"
         except ConnectionError:
             return "cut short"
-        finally:
-            writer.close()
+        return "served" if answer.startswith(b"HTTP/1.1 200") else "cut short"
 
 
 @pytest.mark.timeout(length(60, 900))

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from server.settings import Settings
 from tests.faults.lengths import LONG, length
 from tests.faults.listeners import Audience, Listener, percentile
 from tests.faults.process import ROOT, ServerProcess, Zygote
+from tests.support.bare_http import request, status
 from tests.support.house import settings_for
 from tests.support.live import Address, client
 from tests.support.scripted_model import ScriptedModel
@@ -62,10 +64,7 @@ class Prober:
     async def run(self) -> None:
         while True:
             began = time.monotonic()
-            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-            writer.write(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-            assert (await reader.read()).startswith(b"HTTP/1.1 200")
-            writer.close()
+            assert status(await request(self._port, "/livez")) == HTTPStatus.OK
             self.worst_ms = max(self.worst_ms, (time.monotonic() - began) * 1_000)
             await asyncio.sleep(0.02)
 

@@ -26,6 +26,7 @@ from tests.faults.lengths import LONG, fresh_seed
 from tests.faults.memory import Held, held_by
 from tests.faults.process import ServerProcess, Zygote
 from tests.faults.test_cuts import Cutter, talkative, waiting_calls
+from tests.support.bare_http import request
 from tests.support.house import settings_for
 from tests.support.live import Address
 from tests.support.scripted_model import Answer, Finish, Request, ScriptedModel, Tokens, stream
@@ -137,8 +138,10 @@ class Load:
 
     async def _stall(self, here: Address) -> None:
         """Ask for much and read nothing of it."""
-        with contextlib.suppress(OSError, WebSocketException, TimeoutError):
+        async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(contextlib.suppress(OSError, WebSocketException, TimeoutError))
             reader, writer = await asyncio.open_connection("127.0.0.1", here.port, limit=1_024)
+            stack.callback(writer.transport.abort)
             writer.write(
                 b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -149,7 +152,6 @@ class Load:
             writer.write(bytes((0x81, 0x80 | len(payload), 0, 0, 0, 0)) + payload)
             await asyncio.sleep(self._rng.uniform(0, 3))
             self._tally["stalls"] += 1
-            writer.transport.abort()
 
     async def _ask(self, here: Address) -> None:
         """Over HTTP."""
@@ -161,10 +163,7 @@ class Load:
         await asyncio.sleep(0.02)
 
     async def _http(self, method: str, path: str) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._here.port)
-        writer.write(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-        answer = await reader.read()
-        writer.close()
+        answer = await request(self._here.port, path, method=method)
         assert re.match(rb"HTTP/1.1 (20|404|429|503)", answer), answer[:200]
         self._tally["requests"] += 1
 
@@ -184,14 +183,8 @@ async def at_rest_again(server: ServerProcess) -> None:
     """Until every session sleeps and every socket is gone."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-            writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            told = dict(
-                re.findall(
-                    r"^holdfast_(sockets|sessions_awake) ([\d.]+)$", (await reader.read()).decode(), re.MULTILINE
-                )
-            )
-            writer.close()
+            metrics = (await request(server.port, "/metrics")).decode()
+            told = dict(re.findall(r"^holdfast_(sockets|sessions_awake) ([\d.]+)$", metrics, re.MULTILINE))
             if told == {"sockets": "0.0", "sessions_awake": "0.0"}:
                 return
             await asyncio.sleep(0.1)
