@@ -16,6 +16,7 @@ os.environ.setdefault("REPEATED_STREAMING_CHUNK_LIMIT", "1000000000")
 import litellm
 from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 
+from agent.models import plain_messages
 from agent.models.demo_provider import DEMO_PROVIDER, GAP, DemoProvider
 from agent.models.direct_stream import DirectStream, response_of
 from agent.models.failures import Failures
@@ -57,6 +58,7 @@ def _hush() -> None:
 
 
 _quiet()
+plain_messages.install()
 _hush()
 # LiteLLM's million objects stay for good: without this each full collection walks them and stops the loop for 0.2 s.
 gc.freeze()
