@@ -26,7 +26,8 @@ from tests.support.scripted_model import ScriptedModel
 SLOW, EVERY_MS = 20, 20
 SLOW_TOKENS = length(50, 500)
 FAST_TOKENS = length(40_000, 500_000)
-"""Of the session that is fed without a pause: as fast as the server takes them, up to some 100,000 a second."""
+FAST_PER_S = 100_000
+"""Of the session that is fed without a pause."""
 TRIES = length(1, 3)
 ADDED_MS = length(1_000, 50)
 LIVEZ_MS = length(2_000, 100)
@@ -103,7 +104,7 @@ async def measure(here: Address, *, with_fast: bool) -> Measured:
         await asyncio.gather(*(ask(here, one.session_id, words) for one in slow))
         began = time.monotonic()
         if with_fast:
-            await ask(here, fast.session_id, f"tokens={FAST_TOKENS} every_ms=0 stamped=0")
+            await ask(here, fast.session_id, f"tokens={FAST_TOKENS} every_ms={1_000 / FAST_PER_S:g} stamped=0")
             await fast.until_turns(1)
         took = time.monotonic() - began
         await asyncio.gather(*(one.until_turns(1) for one in slow))
@@ -132,4 +133,4 @@ async def test_a_session_fed_without_a_pause_does_not_starve_the_others(zygote: 
             )
             assert added_ms < ADDED_MS
             assert min(beside.livez_ms for _, _, beside in tries) < LIVEZ_MS
-            assert not LONG or beside.fast_tokens_per_s > 1_000
+            assert not LONG or beside.fast_tokens_per_s > FAST_PER_S / 2
