@@ -45,7 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """An actor's bounds; the server's settings fill them in."""
 
     inbox_max: int = 256
-    text_max_chars: int = 262_144
+    text_max_chars: int = 65_536
     tail_bytes: int = 262_144
     snapshot_every_events: int = 500
     retry_s: float = 1.25

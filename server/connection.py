@@ -39,7 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A socket's bounds; the server's settings fill them in. `limits` is what the client is told."""
 
     limits: Limits = Limits()
-    batch_bytes: int = 262_144
+    batch_bytes: int = 65_536
     close_grace_s: float = 2.0
     server: str = "holdfast"
 

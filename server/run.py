@@ -23,6 +23,7 @@ from websockets.frames import Opcode
 from websockets.http11 import Request
 
 from server.listen import BACKLOG, listen_error
+from server.memory import return_freed_memory
 from server.settings import Settings
 from server.transport import EXTENSION
 
@@ -220,6 +221,7 @@ class Server(uvicorn.Server):
 
 def run(app: Starlette, settings: Settings, sockets: list[socket.socket], announce: Callable[[], None]) -> NoReturn:
     """Serve until a signal, then end the process, exit code 0. Raises what the lifespan raises, and `ListenError`."""
+    return_freed_memory()
     server = Server(app, settings, announce)
 
     async def main() -> None:

@@ -103,7 +103,7 @@ class SocketSettings(Group, frozen=True, kw_only=True):
     ] = 1_048_576
     outbound_batch_bytes: Annotated[
         int, Meta(ge=1_024, le=2**26, description="Frames are sent together in one message up to this size.")
-    ] = 262_144
+    ] = 65_536
     outbound_frame_bytes: Annotated[
         int, Meta(ge=4_096, le=2**30, description="Largest single frame the server sends.")
     ] = 16_777_216
@@ -247,7 +247,7 @@ class TurnSettings(Group, frozen=True, kw_only=True):
     ] = 600.0
     delta_buffer_chars: Annotated[
         int, Meta(ge=1, le=2**26, description="Streamed text that may wait to be stored; then the stream is held back.")
-    ] = 262_144
+    ] = 65_536
     chunk_max_chars: Annotated[
         int, Meta(ge=1, le=2**20, description="Longest text of one `assistant_chunk` or `tool_log`.")
     ] = 65_536

@@ -16,6 +16,9 @@ Durability = Literal["process", "power"]
 APPLICATION_ID = 0x48464A4C
 """`HFJL`: marks the file as ours."""
 
+CACHE_KIB = 512
+"""Pages that a connection keeps in memory; the system's page cache is behind it."""
+
 _SYNCHRONOUS: dict[Durability, str] = {"process": "NORMAL", "power": "FULL"}
 
 STEPS = (
@@ -104,13 +107,15 @@ def connect(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
     if not os.access(path, os.W_OK):
         # SQLite would open it for reading without a word.
         raise explain_os(PermissionError(errno.EACCES, os.strerror(errno.EACCES)), path)
-    return sqlite3.connect(
+    db = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw",
         uri=True,
         timeout=busy_timeout_s,
         isolation_level=None,
         check_same_thread=False,
     )
+    db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    return db
 
 
 def configure(db: sqlite3.Connection, path: Path, log_pages_max: int) -> None:

@@ -22,6 +22,14 @@ def resident_kib(pid: int) -> int:
     return int(found["Private_Clean"]) + int(found["Private_Dirty"]) + int(found["Swap"])
 
 
+def mapped_kib(pid: int) -> int:
+    """All memory in use, in KiB, what it shares with its parent too: for growth, which un-sharing must not be taken for."""
+    status = Path(f"/proc/{pid}/status").read_text("ascii")
+    found = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
+    assert found is not None
+    return int(found[1])
+
+
 def held_by(pid: int) -> Held:
     """What the process holds now."""
     return Held(resident_kib(pid), descriptors(pid))
