@@ -11,6 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OURS := protocol agent server clients
 TESTS := -n 2 --dist loadscope
+FAULTS := tests/faults tests/properties tests/protocol tests/clients
 
 help:
 	@echo 'make run      set up and serve                    make run ARGS="--port 8000"'
@@ -32,7 +33,7 @@ test: check set-up-tests
 
 faults: set-up-tests
 	@$(BIN)/python -m compileall -q $(OURS)
-	HOLDFAST_FAULTS=long $(BIN)/python -m pytest $(if $(ARGS),$(ARGS),tests/faults $(TESTS))
+	HOLDFAST_FAULTS=long $(BIN)/python -m pytest $(if $(ARGS),$(ARGS),$(FAULTS) $(TESTS))
 
 check: set-up
 	$(BIN)/python -m ruff check

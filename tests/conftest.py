@@ -24,8 +24,15 @@ for name in [name for name in os.environ if MODEL_SETTINGS.search(name)]:
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 os.environ["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"
 
-# Two workers share the machine: an example may take long without being wrong.
-settings.register_profile("holdfast", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+# Two workers share the machine: an example may take long without being wrong. A change is judged by the same examples
+# each time; new ones are looked for in the long form.
+settings.register_profile(
+    "holdfast",
+    deadline=None,
+    derandomize=os.environ.get("HOLDFAST_FAULTS") != "long",
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("holdfast")
 
 
