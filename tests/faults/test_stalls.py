@@ -18,7 +18,7 @@ from server.actor import SessionActor
 from tests.clients.recorded import encoded
 from tests.faults.clients import Persistent
 from tests.faults.lengths import length
-from tests.faults.listeners import Audience, Listener
+from tests.faults.listeners import Audience, Listener, percentile
 from tests.faults.memory import mapped_kib
 from tests.faults.process import ServerProcess, Zygote
 from tests.support.house import settings_for
@@ -198,6 +198,37 @@ async def test_one_that_reads_nothing_costs_little_memory_and_fifty_others_hear_
                 grown = max(*held, mapped_kib(server.pid)) - held[0]
             print(f"50 clients hear {tokens} tokens beside one that reads nothing: {grown} KiB more at most")
             assert grown < allowed_kib
+
+
+@pytest.mark.timeout(length(60, 300))
+async def test_beside_one_that_reads_nothing_the_others_hear_each_token_as_soon(zygote: Zygote, tmp_path: Path) -> None:
+    tokens = length(500, 3_000)
+    bounds = {"send_timeout_s": 600.0, "send_buffer_bytes": BUFFER_BYTES, "sockets_per_session_max": 100}
+    paced = stream(Tokens(tokens, 0.005, stamped=True), Finish())
+    async with ScriptedModel([paced, paced]) as model:
+        settings = settings_for(tmp_path / "data", model, socket=bounds)
+        async with (
+            ServerProcess(zygote, tmp_path, settings) as server,
+            TcpProxy("127.0.0.1", server.port, buffer_bytes=BUFFER_BYTES) as proxy,
+        ):
+            await server.start()
+            async with client(Address(server.port)) as talker, contextlib.AsyncExitStack() as stack:
+                session_id = (await talker.synced()).ready.session_id
+                audience = [Listener(session_id, stamped=True) for _ in range(50)]
+                await stack.enter_async_context(Audience(Address(server.port), audience))
+                p99 = []
+                for turn in (1, 2):
+                    if turn == 2:
+                        stuck = await stack.enter_async_context(client(Address(proxy.port), session_id))
+                        await stuck.synced()
+                        proxy.blackhole()
+                    await talker.send(UserInput(text="count"))
+                    await asyncio.gather(*(one.until_turns(turn) for one in audience))
+                    p99.append(percentile([age for one in audience for age in one.ages_ms[-tokens:]], 0.99))
+                assert {len(one.ages_ms) for one in audience} == {2 * tokens}
+                await proxy.cut()
+    print(f"token age p99 of 50 clients: {p99[0]:.1f} ms, beside one that reads nothing {p99[1]:.1f} ms")
+    assert p99[1] < p99[0] + length(1_000, 50)
 
 
 async def test_a_stop_with_a_stuck_client_is_over_soon_and_the_others_are_told_why(tmp_path: Path) -> None:
