@@ -36,6 +36,7 @@ class Rules(msgspec.Struct, kw_only=True):
     max_iterations: int = 50
     max_tool_calls: int = 32
     queued_inputs_max: int = 32
+    shares_max: int = 32
     history_chars_max: int = 8_000_000
     compact_at: float = 0.75
     keep_fraction: float = 0.3

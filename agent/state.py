@@ -99,11 +99,17 @@ def context_tokens(state: SessionState, overhead: int) -> int:
 def last_turn(state: SessionState) -> int:
     """Where the last turn's messages begin; the number of messages if there is none."""
     messages = state.view.messages
-    turn_id = next((m.turn_id for m in reversed(messages) if isinstance(m, UserMessage)), None)
-    for place, message in enumerate(messages):
+    turn_id = next((m.turn_id for m in reversed(messages) if isinstance(m, UserMessage)), "")
+    begins = turn_begins(state, turn_id)
+    return len(messages) if begins is None else begins
+
+
+def turn_begins(state: SessionState, turn_id: str) -> int | None:
+    """Where this turn's messages begin."""
+    for place, message in enumerate(state.view.messages):
         if isinstance(message, UserMessage) and message.turn_id == turn_id:
             return place
-    return len(messages)
+    return None
 
 
 def last_answer(state: SessionState) -> str:

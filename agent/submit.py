@@ -1,11 +1,13 @@
 """The mind's answers to clients: for each submission, what happens or why not. A transition table in functions."""
 
+import hashlib
+
 import msgspec
 
 from agent import compaction, turn
 from agent.inputs import EndSession, Refusal
 from agent.session import Session
-from agent.state import last_turn
+from agent.state import last_turn, size, turn_begins
 from protocol import codes
 from protocol import events as ev
 from protocol import submissions as sub
@@ -28,12 +30,20 @@ def on_submission(session: Session, submission: sub.Submission) -> Answer:
             return _interrupt(session, submission)
         case sub.Undo():
             return _undo(session, submission)
+        case sub.Edit():
+            return _edit(session, submission)
         case sub.Compact():
             return _compact(session, submission)
         case sub.Shutdown():
             return _shutdown(session, submission)
         case sub.SetModel():
             return _set_model(session, submission)
+        case sub.SetTitle():
+            return _set_title(session, submission)
+        case sub.Share():
+            return _share(session, submission)
+        case sub.Unshare():
+            return _unshare(session, submission)
 
 
 def _accept(session: Session, submission: sub.Submission) -> ev.Accepted:
@@ -133,7 +143,29 @@ def _undo(session: Session, submission: sub.Undo) -> Answer:
     if begins < session.state.context_from:
         return Refusal(codes.NOTHING_TO_UNDO, "the last turn is part of a summary already and cannot be undone")
     accepted = _accept(session, submission)
-    removed = view.messages[begins:]
+    _take_back(session, begins)
+    return accepted
+
+
+def _edit(session: Session, submission: sub.Edit) -> Answer:
+    if session.working:
+        return Refusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
+    begins = turn_begins(session.state, submission.turn_id)
+    if begins is None:
+        return Refusal(codes.TURN_UNKNOWN, f"no user message in the history has the turn_id {submission.turn_id!r}")
+    if begins < session.state.context_from:
+        return Refusal(codes.TURN_UNKNOWN, "that turn is part of a summary already and cannot be edited")
+    kept = sum(map(size, session.state.view.messages[:begins]))
+    if kept + len(submission.text) > session.rules.history_chars_max:
+        return Refusal(codes.HISTORY_FULL, "the session's history would be full; say less, or begin a new session")
+    accepted = _accept(session, submission)
+    _take_back(session, begins)
+    turn.next_turn(session)
+    return accepted
+
+
+def _take_back(session: Session, begins: int) -> None:
+    removed = session.state.view.messages[begins:]
     kept: dict[str, None] = {}
     for message in removed:
         if isinstance(message, ToolMessage) and message.state in ("completed", "cancelled", "outcome_unknown"):
@@ -141,7 +173,6 @@ def _undo(session: Session, submission: sub.Undo) -> Answer:
             if effects is not None:
                 kept[f"{message.tool}: {effects}"] = None
     session.emit(ev.UndoComplete, removed_messages=len(removed), kept=list(kept))
-    return accepted
 
 
 def _compact(session: Session, submission: sub.Compact) -> Answer:
@@ -160,6 +191,8 @@ def _shutdown(session: Session, submission: sub.Shutdown) -> Answer:
         turn_id = session.state.view.turn_id
         session.stop_work("cancelled", "shutdown", "shutdown")
         session.emit(ev.Interrupted, turn_id=turn_id, reason="shutdown")
+    for share in session.state.view.shares:
+        session.emit(ev.Unshared, share_id=share.share_id)
     session.emit(ev.ShutdownEvent, reason="user")
     session.do(EndSession())
     return accepted
@@ -172,4 +205,28 @@ def _set_model(session: Session, submission: sub.SetModel) -> Answer:
     accepted = _accept(session, submission)
     if submission.model != session.state.view.model:
         session.emit(ev.ModelChanged, model=submission.model)
+    return accepted
+
+
+def _set_title(session: Session, submission: sub.SetTitle) -> Answer:
+    accepted = _accept(session, submission)
+    if submission.title != session.state.view.title:
+        session.emit(ev.TitleChanged, title=submission.title)
+    return accepted
+
+
+def _share(session: Session, submission: sub.Share) -> Answer:
+    if len(session.state.view.shares) >= session.rules.shares_max:
+        return Refusal(codes.TOO_MANY_SHARES, f"the session has {session.rules.shares_max} links; take one back")
+    accepted = _accept(session, submission)
+    name = hashlib.blake2b(accepted.submission_id.encode(), digest_size=12).hexdigest()
+    session.emit(ev.Shared, share_id=name, access=submission.access)
+    return accepted
+
+
+def _unshare(session: Session, submission: sub.Unshare) -> Answer:
+    if all(share.share_id != submission.share_id for share in session.state.view.shares):
+        return Refusal(codes.SHARE_UNKNOWN, f"the session has no link {submission.share_id!r}")
+    accepted = _accept(session, submission)
+    session.emit(ev.Unshared, share_id=submission.share_id)
     return accepted

@@ -108,6 +108,17 @@ export interface Compacted {
   operation_id: string | null;
 }
 
+/** Say something else in the place of an earlier input: its turn and all after it leave the history, and `text` begins a turn. */
+export interface Edit {
+  type: "edit";
+  /** 1-64 characters of the client's making */
+  id?: string;
+  /** of the user message that is replaced */
+  turn_id: string;
+  /** what the user says instead */
+  text: string;
+}
+
 /** The turn (`turn_id`) or operation failed and is over; the session goes on. */
 export interface ErrorEvent {
   type: "error";
@@ -261,7 +272,7 @@ export interface Processing {
   submission_id: string;
 }
 
-/** An accepted `user_input` that has not entered the history yet. */
+/** An accepted `user_input` or `edit` that has not entered the history yet. */
 export interface QueuedInput {
   submission_id: string;
   text: string;
@@ -301,6 +312,42 @@ export interface SetModel {
   model: string;
 }
 
+/** Give the session another title. */
+export interface SetTitle {
+  type: "set_title";
+  /** 1-64 characters of the client's making */
+  id?: string;
+  /** code points; empty takes the title away */
+  title: string;
+}
+
+/** Let whoever holds a link in. The link itself is told to the owner by `GET /api/sessions/{id}/shares`, not in an event. */
+export interface Share {
+  type: "share";
+  /** 1-64 characters of the client's making */
+  id?: string;
+  access: "drive" | "read";
+}
+
+/** A link that lets others in: to `read`, or to `drive` (to say, approve, interrupt, undo, compact and edit as well). */
+export interface ShareLink {
+  share_id: string;
+  access: "drive" | "read";
+}
+
+/** A link was given that lets others in. The event holds no secret. */
+export interface Shared {
+  type: "shared";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  share_id: string;
+  access: "drive" | "read";
+}
+
 /** End the session's work for good; its history stays readable. */
 export interface Shutdown {
   type: "shutdown";
@@ -336,6 +383,7 @@ export interface Snapshot {
   turn_id: string | null;
   open_calls: OpenCall[];
   queued: QueuedInput[];
+  shares: ShareLink[];
   /** oldest messages left out because the frame would pass its bound */
   omitted_messages: number;
 }
@@ -482,6 +530,26 @@ export interface UndoComplete {
   kept: string[];
 }
 
+/** Take a link back; sockets that came by it are closed. */
+export interface Unshare {
+  type: "unshare";
+  /** 1-64 characters of the client's making */
+  id?: string;
+  share_id: string;
+}
+
+/** A link does not let anyone in any more. */
+export interface Unshared {
+  type: "unshared";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  share_id: string;
+}
+
 /** Tokens and cost. In a snapshot the first four are totals of the session, the last two those of the newest model call. */
 export interface Usage {
   input_tokens: number;
@@ -537,9 +605,13 @@ export type Submission =
   | ExecApproval
   | Interrupt
   | Undo
+  | Edit
   | Compact
   | Shutdown
-  | SetModel;
+  | SetModel
+  | SetTitle
+  | Share
+  | Unshare;
 
 /** A fact of the session: journaled, numbered, the same for every client. */
 export type Event =
@@ -561,6 +633,8 @@ export type Event =
   | UndoComplete
   | ModelChanged
   | TitleChanged
+  | Shared
+  | Unshared
   | ErrorEvent
   | ShutdownEvent;
 

@@ -26,6 +26,10 @@ NOTHING_TO_COMPACT: Final = "nothing_to_compact"
 UNKNOWN_MODEL: Final = "unknown_model"
 HISTORY_FULL: Final = "history_full"
 SESSION_CLOSED: Final = "session_closed"
+FORBIDDEN: Final = "forbidden"
+TURN_UNKNOWN: Final = "turn_unknown"
+SHARE_UNKNOWN: Final = "share_unknown"
+TOO_MANY_SHARES: Final = "too_many_shares"
 JOURNAL_UNAVAILABLE: Final = "journal_unavailable"
 GOING_AWAY: Final = "going_away"
 INTERNAL: Final = "internal"
@@ -48,6 +52,10 @@ REFUSALS: Final = {
     NOTHING_TO_COMPACT: Code("the conversation is too short to compact", False),
     UNKNOWN_MODEL: Code("this server does not offer that model", False),
     HISTORY_FULL: Code("the session's history has reached its limit: begin a new session", False),
+    FORBIDDEN: Code("you may read this session, or drive it, but not do this", False),
+    TURN_UNKNOWN: Code("no user message in the history has this turn_id, or only a summary holds it", False),
+    SHARE_UNKNOWN: Code("the session has no such link", False),
+    TOO_MANY_SHARES: Code("the session has as many links as it may; take one back", False),
     SESSION_CLOSED: Code("the session was shut down; its history can still be read", False),
     JOURNAL_UNAVAILABLE: Code("the server could not store it (disk full, locked); nothing was done", True),
     GOING_AWAY: Code("the server is stopping; reconnect and send it again", True),

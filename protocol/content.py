@@ -9,6 +9,7 @@ ChunkKind = Literal["text", "reasoning"]
 SessionStatus = Literal["idle", "running", "awaiting_approval", "closed"]
 ToolState = Literal["approved", "rejected", "running", "abandoned", "cancelled", "outcome_unknown"]
 When = Literal["queue", "steer"]
+Access = Literal["read", "drive"]
 
 SubmissionId = Annotated[str, Meta(min_length=1, max_length=64, description="1-64 characters of the client's making")]
 Seq = Annotated[int, Meta(ge=1, description="position in the session's log, from 1, without holes")]
@@ -106,8 +107,15 @@ class OpenCall(msgspec.Struct):
     edited: bool = False
 
 
+class ShareLink(msgspec.Struct, frozen=True):
+    """A link that lets others in: to `read`, or to `drive` (to say, approve, interrupt, undo, compact and edit as well)."""
+
+    share_id: str
+    access: Access
+
+
 class QueuedInput(msgspec.Struct, frozen=True):
-    """An accepted `user_input` that has not entered the history yet."""
+    """An accepted `user_input` or `edit` that has not entered the history yet."""
 
     submission_id: str
     text: str

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from protocol.content import Arguments, ChunkKind, Offset, PendingTool, PlanItem, Seq, ToolCall, ToolState
+from protocol.content import Access, Arguments, ChunkKind, Offset, PendingTool, PlanItem, Seq, ToolCall, ToolState
 from protocol.submissions import Submission
 
 
@@ -168,6 +168,19 @@ class TitleChanged(EventBase, kw_only=True, tag_field="type", tag="title_changed
     title: str
 
 
+class Shared(EventBase, kw_only=True, tag_field="type", tag="shared"):
+    """A link was given that lets others in. The event holds no secret."""
+
+    share_id: str
+    access: Access
+
+
+class Unshared(EventBase, kw_only=True, tag_field="type", tag="unshared"):
+    """A link does not let anyone in any more."""
+
+    share_id: str
+
+
 class ErrorEvent(EventBase, kw_only=True, tag_field="type", tag="error"):
     """The turn (`turn_id`) or operation failed and is over; the session goes on."""
 
@@ -202,6 +215,8 @@ Event = (
     | UndoComplete
     | ModelChanged
     | TitleChanged
+    | Shared
+    | Unshared
     | ErrorEvent
     | ShutdownEvent
 )

@@ -5,7 +5,17 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from protocol.content import Message, OpenCall, OpenMessage, PendingTool, PlanItem, QueuedInput, SessionStatus, Usage
+from protocol.content import (
+    Message,
+    OpenCall,
+    OpenMessage,
+    PendingTool,
+    PlanItem,
+    QueuedInput,
+    SessionStatus,
+    ShareLink,
+    Usage,
+)
 from protocol.events import Event
 from protocol.limits import Limits
 
@@ -41,6 +51,7 @@ class Snapshot(msgspec.Struct, kw_only=True, tag_field="type", tag="snapshot"):
     turn_id: str | None
     open_calls: list[OpenCall]
     queued: list[QueuedInput]
+    shares: list[ShareLink] = []
     omitted_messages: Annotated[
         int, Meta(description="oldest messages left out because the frame would pass its bound")
     ] = 0

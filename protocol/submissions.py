@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from protocol.content import Arguments, SubmissionId, When
+from protocol.content import Access, Arguments, SubmissionId, When
 
 
 class SubmissionBase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -44,6 +44,13 @@ class Undo(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="und
     """Take the last turn out of the history. What its tools did stays done."""
 
 
+class Edit(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="edit"):
+    """Say something else in the place of an earlier input: its turn and all after it leave the history, and `text` begins a turn."""
+
+    turn_id: Annotated[str, Meta(min_length=1, max_length=512, description="of the user message that is replaced")]
+    text: Annotated[str, Meta(min_length=1, description="what the user says instead")]
+
+
 class Compact(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="compact"):
     """Replace the older part of the model's context by a summary."""
 
@@ -58,7 +65,27 @@ class SetModel(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag=
     model: Annotated[str, Meta(min_length=1, max_length=200)]
 
 
-Submission = UserInput | ExecApproval | Interrupt | Undo | Compact | Shutdown | SetModel
+class SetTitle(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="set_title"):
+    """Give the session another title."""
+
+    title: Annotated[str, Meta(max_length=200, description="code points; empty takes the title away")]
+
+
+class Share(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="share"):
+    """Let whoever holds a link in. The link itself is told to the owner by `GET /api/sessions/{id}/shares`, not in an event."""
+
+    access: Access
+
+
+class Unshare(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="unshare"):
+    """Take a link back; sockets that came by it are closed."""
+
+    share_id: Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+Submission = (
+    UserInput | ExecApproval | Interrupt | Undo | Edit | Compact | Shutdown | SetModel | SetTitle | Share | Unshare
+)
 
 
 def submission_id(submission: Submission) -> str:

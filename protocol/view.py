@@ -12,12 +12,13 @@ from protocol.content import (
     PlanItem,
     QueuedInput,
     SessionStatus,
+    ShareLink,
     ToolMessage,
     Usage,
     UserMessage,
 )
 from protocol.frames import Snapshot
-from protocol.submissions import Compact, UserInput
+from protocol.submissions import Compact, Edit, UserInput
 
 ENDED_WITHOUT_OUTPUT = {
     "rejected": "The user rejected this call. It was not run.",
@@ -42,6 +43,7 @@ class View(msgspec.Struct, kw_only=True):
     queued: list[QueuedInput] = []
     plan: list[PlanItem] = []
     usage: Usage = msgspec.field(default_factory=Usage)
+    shares: list[ShareLink] = []
 
 
 SNAPSHOT_FIELDS = View.__struct_fields__
@@ -91,6 +93,10 @@ def apply(view: View, event: ev.Event) -> None:
             view.model = event.model
         case ev.TitleChanged():
             view.title = event.title
+        case ev.Shared():
+            view.shares.append(ShareLink(event.share_id, event.access))
+        case ev.Unshared():
+            view.shares = [share for share in view.shares if share.share_id != event.share_id]
 
 
 def open_call(view: View, tool_call_id: str) -> OpenCall | None:
@@ -114,6 +120,8 @@ def _apply_input(view: View, event: ev.Accepted | ev.Processing | ev.InputJoined
         if isinstance(asked, UserInput):
             when = "steer" if view.state == "awaiting_approval" else asked.when
             view.queued.append(QueuedInput(submission_id=event.submission_id, text=asked.text, when=when))
+        elif isinstance(asked, Edit):
+            view.queued.append(QueuedInput(submission_id=event.submission_id, text=asked.text, when="queue"))
         elif isinstance(asked, Compact):
             view.state, view.turn_id = "running", event.submission_id
         return

@@ -4,7 +4,19 @@ import pytest
 
 from agent.inputs import EndSession, Refusal, SummaryFailed
 from protocol import events as ev
-from protocol.submissions import Compact, Interrupt, SetModel, Shutdown, Submission, Undo
+from protocol.content import UserMessage
+from protocol.submissions import (
+    Compact,
+    Edit,
+    Interrupt,
+    SetModel,
+    SetTitle,
+    Share,
+    Shutdown,
+    Submission,
+    Undo,
+    Unshare,
+)
 from tests.agent.script import Script, call
 
 
@@ -173,6 +185,69 @@ def test_a_model_that_is_not_offered_is_refused() -> None:
     script = Script()
     assert script.submit(SetModel(model="nope")) == []
     assert refusal(script) == "unknown_model"
+
+
+def test_an_edit_goes_on_from_an_earlier_message_as_if_the_rest_had_not_been() -> None:
+    script = answered("one", "two", "three")
+    second = [m for m in script.view.messages if isinstance(m, UserMessage)][1]
+    assert script.submit(Edit(turn_id=second.turn_id, text="zwei")) == ["accepted", "undo_complete", "processing"]
+    assert script.last(ev.UndoComplete).removed_messages == 4
+    assert [m["content"] for m in script.called().messages if m["role"] == "user"] == ["one", "zwei"]
+    assert [m.text for m in script.view.messages if isinstance(m, UserMessage)] == ["one", "zwei"]
+
+
+def test_an_edit_of_a_turn_that_is_not_there_or_while_one_runs_is_refused() -> None:
+    script = answered("one")
+    assert script.submit(Edit(turn_id="nope", text="x")) == []
+    assert refusal(script) == "turn_unknown"
+    first = script.view.messages[0]
+    assert isinstance(first, UserMessage)
+    script.say("two")
+    assert script.submit(Edit(turn_id=first.turn_id, text="x")) == []
+    assert refusal(script) == "busy"
+
+
+def test_an_edit_that_would_fill_the_history_is_refused_and_nothing_is_taken_back() -> None:
+    script = answered("one", history_chars_max=1_000)
+    first = script.view.messages[0]
+    assert isinstance(first, UserMessage)
+    assert script.submit(Edit(turn_id=first.turn_id, text="x" * 1_001)) == []
+    assert refusal(script) == "history_full"
+    assert script.view.messages[0] == first
+
+
+def test_a_session_is_given_a_title_of_its_users_choice() -> None:
+    script = Script()
+    assert script.submit(SetTitle(title="Owls")) == ["accepted", "title_changed"]
+    assert script.view.title == "Owls"
+    assert script.submit(SetTitle(title="Owls")) == ["accepted"]
+
+
+def test_links_are_given_and_taken_back_and_everyone_hears_of_it() -> None:
+    script = Script()
+    assert script.submit(Share(access="read")) == ["accepted", "shared"]
+    assert script.submit(Share(access="drive")) == ["accepted", "shared"]
+    first, second = script.view.shares
+    assert (first.access, second.access) == ("read", "drive")
+    assert first.share_id != second.share_id
+    assert script.submit(Unshare(share_id=first.share_id)) == ["accepted", "unshared"]
+    assert script.view.shares == [second]
+    assert script.submit(Unshare(share_id=first.share_id)) == []
+    assert refusal(script) == "share_unknown"
+
+
+def test_a_session_has_so_many_links_and_no_more() -> None:
+    script = Script(shares_max=1)
+    script.submit(Share(access="read"))
+    assert script.submit(Share(access="read")) == []
+    assert refusal(script) == "too_many_shares"
+
+
+def test_a_session_that_is_shut_down_lets_nobody_in_by_a_link_any_more() -> None:
+    script = Script()
+    script.submit(Share(access="read"))
+    assert script.submit(Shutdown()) == ["accepted", "unshared", "shutdown"]
+    assert script.view.shares == []
 
 
 def test_shutdown_ends_what_runs_and_takes_no_more() -> None:

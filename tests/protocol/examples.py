@@ -18,6 +18,7 @@ from protocol.content import (
     PendingTool,
     PlanItem,
     QueuedInput,
+    ShareLink,
     ToolCall,
     ToolMessage,
     Usage,
@@ -52,6 +53,10 @@ SUBMISSIONS: list[sub.Submission] = [
     sub.Compact(id="c1-5"),
     sub.Shutdown(id="c1-6"),
     sub.SetModel(id="c1-7", model="openai/gpt-oss-120b"),
+    sub.Edit(id="c1-8", turn_id="turn-2", text="Rather owls 🦉"),
+    sub.SetTitle(id="c1-9", title="Owls"),
+    sub.Share(id="c1-10", access="read"),
+    sub.Unshare(id="c1-11", share_id="5f0c"),
 ]
 
 FRAMES: list[Frame] = [
@@ -123,6 +128,7 @@ FRAMES: list[Frame] = [
         ],
         queued=[QueuedInput(submission_id="c1-9", text="and then a limerick", when="queue")],
         omitted_messages=2,
+        shares=[ShareLink("5f0c", "read")],
     ),
     Synced(seq=19),
     Refused(id="c1-4", code="busy", message="a turn is running; interrupt it first, or wait", retryable=True),
@@ -190,6 +196,8 @@ FRAMES: list[Frame] = [
         seq=26, at=AT, code="model_timeout", message="the model said nothing for 60 s", retryable=True, turn_id="turn-2"
     ),
     ev.ShutdownEvent(seq=27, at=AT, reason="user"),
+    ev.Shared(seq=28, at=AT, share_id="5f0c", access="read"),
+    ev.Unshared(seq=29, at=AT, share_id="5f0c"),
 ]
 
 

@@ -153,7 +153,7 @@ class Life:
 
     def between(self) -> None:
         """What happens while nothing runs."""
-        what = self.pick(["", "", "undo", "compact", "compact_failed", "title", "error"])
+        what = self.pick(["", "", "undo", "compact", "compact_failed", "title", "error", "edit", "share", "unshare"])
         if what == "undo":
             self.accept(sub.Undo())
             self.say(ev.UndoComplete, removed_messages=self.draw(st.integers(0, 3)), kept=["a file"])
@@ -163,6 +163,13 @@ class Life:
             self.say(ev.Compacted, summary="so far", operation_id=operation_id, **counts)
         elif what == "compact_failed":
             self.say(ev.Interrupted, turn_id=self.accept(sub.Compact()), reason="user")
+        elif what == "edit":
+            self.accept(sub.Edit(turn_id="turn", text=self.draw(TEXTS) or "x"))
+            self.say(ev.UndoComplete, removed_messages=self.draw(st.integers(0, 3)), kept=[])
+        elif what == "share":
+            self.say(ev.Shared, share_id=self.pick(["a", "b"]), access=self.pick(["read", "drive"]))
+        elif what == "unshare":
+            self.say(ev.Unshared, share_id=self.pick(["a", "b"]))
         elif what == "title":
             self.say(ev.TitleChanged, title=self.draw(TEXTS))
         elif what == "error":
