@@ -153,6 +153,7 @@ def configuration(
     """A config file's content: room for the benchmark's sessions, and `groups` over that."""
     chosen: dict[str, dict[str, object]] = {
         "server": {"port": 0, "log_level": "warning"},
+        "auth": {"local_token": False},
         "sessions": {"awake_max": 10_000, "awake_max_per_user": 10_000, "idle_sleep_s": 3_600},
         "model": {"model": model},
     }

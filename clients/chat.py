@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 
+from clients import credentials
 from clients.address import base_address
 from clients.chat_input import LineReader
 from clients.chat_render import Renderer
@@ -18,7 +19,6 @@ from clients.errors import CannotConnect, Denied, SessionEnded
 from clients.session_client import SessionClient
 
 DEFAULT_URL = "http://127.0.0.1:7860"
-TOKEN_VARIABLE = "HOLDFAST_TOKEN"
 USAGE = 2
 
 
@@ -29,31 +29,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "one before was answered, and after the last the client leaves. Leaving ends nothing: the session stays."
     )
     parser.epilog = (
-        f"In the conversation, /help lists the commands. Credentials, if need be, are read from {TOKEN_VARIABLE}."
+        "In the conversation, /help lists the commands. The token of a server on this machine is found in its data "
+        f"folder; any other is read from ${credentials.TOKEN_VARIABLE} or --token-file."
     )
     parser.add_argument("--url", default=DEFAULT_URL, metavar="URL", help="the server (default: %(default)s)")
     parser.add_argument("--session", default=None, metavar="ID", help="come back to this session (default: a new one)")
+    credentials.add_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Run `holdfast chat`; the exit code: 0 well, 1 failed, 2 wrong usage, 130 interrupted."""
     try:
         base_address(args.url)
-    except ValueError as error:
+        token = credentials.find_token(args.url, args.token_file, args.data, os.environ)
+    except (ValueError, credentials.NoToken) as error:
         return _fail(str(error), USAGE)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     try:
-        return _run(args.url, args.session)
+        return _run(args.url, args.session, token)
     except* BrokenPipeError:
         # Nobody reads what we print. The interpreter must not find that out again when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return FAILED
 
 
-def _run(url: str, session_id: str | None) -> int:
+def _run(url: str, session_id: str | None, token: str | None) -> int:
     try:
-        return asyncio.run(_converse(url, session_id))
+        return asyncio.run(_converse(url, session_id, token))
     except KeyboardInterrupt:
         return INTERRUPTED
     except CannotConnect as error:
@@ -64,8 +67,8 @@ def _run(url: str, session_id: str | None) -> int:
         return _fail(f"the connection ended: {ended.message}", FAILED)
 
 
-async def _converse(url: str, session_id: str | None) -> int:
-    async with SessionClient(url, session_id, token=os.environ.get(TOKEN_VARIABLE) or None) as client:
+async def _converse(url: str, session_id: str | None, token: str | None) -> int:
+    async with SessionClient(url, session_id, token=token) as client:
         colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         painter = Painter(colours)
         model = clean(client.core.model) + (": built in, not a real model" if client.core.demo else "")

@@ -127,11 +127,14 @@ class Denial(NamedTuple):
 DENIALS: Final = {
     "bad_request": Denial(400, "a query parameter or the subprotocols offered make no sense; the message says which"),
     "unauthorized": Denial(401, "no or bad credentials"),
-    "forbidden": Denial(403, "the Origin or Host is not allowed"),
+    "forbidden": Denial(403, "the Origin or Host is not allowed, or the credentials lack the right that is needed"),
     "not_found": Denial(404, "no such session, or not yours; or no such route"),
     "capacity": Denial(
         429, "your sessions are used up (`error_type` `per_user`); 503 where the server's are (`global`)"
     ),
     "too_many_sockets": Denial(429, "this session has as many sockets as it may"),
+    "too_many_attempts": Denial(
+        429, "too many wrong credentials from this address; `Retry-After` says when to try again"
+    ),
     "unavailable": Denial(503, "the server is stopping, or cannot read its journal"),
 }

@@ -12,12 +12,18 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
+from starlette.types import Scope
 
 from agent.models import Choice, Models, choose_model
 from agent.session import Rules
 from agent.tasks import TaskOwner
 from agent.tools import ToolRouter, workspace_tools
 from server import __version__, actor, connection
+from server.auth.login_routes import AuthRoutes
+from server.auth.making import open_ways
+from server.auth.principal import Principal, Refusal, refuse
+from server.auth.watch import CredentialWatch
+from server.auth.ways import Ways
 from server.awake import Bounds, Equipment
 from server.endpoint import NoSuchRoute, SocketEndpoint
 from server.guard import Guard
@@ -27,6 +33,7 @@ from server.manager import SessionManager
 from server.metrics import Metrics
 from server.routes import ERRORS, Routes
 from server.settings import Settings
+from server.sockets import OpenSockets
 
 log = logging.getLogger("holdfast.app")
 
@@ -40,7 +47,9 @@ def build_app(settings: Settings, environ: Mapping[str, str] = os.environ) -> St
     choice = choose_model(settings.model.model, environ, settings.model.calls.defaults)
     house = House(settings, choice)
     app = Starlette(
-        lifespan=house.lifespan, middleware=[Middleware(Guard, settings=settings)], exception_handlers=ERRORS
+        lifespan=house.lifespan,
+        middleware=[Middleware(Guard, settings=settings, authenticate=house.authenticate)],
+        exception_handlers=ERRORS,
     )
     app.state.choice = choice
     app.state.drain = house.drain
@@ -57,6 +66,8 @@ class House:
         self.models = Models(settings.model.calls)
         self.metrics = Metrics()
         self.manager: SessionManager | None = None
+        self.ways: Ways | None = None
+        self.sockets = OpenSockets()
         self._data = settings.journal.folder
 
     @contextlib.asynccontextmanager
@@ -67,20 +78,34 @@ class House:
             self._data, durability=stored.durability, readers=stored.readers, limits=stored.limits()
         )
         tasks = TaskOwner("app")
+        watch: CredentialWatch | None = None
         try:
+            self.ways = await open_ways(self.settings)
+            watch = CredentialWatch(self.ways, self.sockets, self.settings.auth.recheck_s)
             self.manager = app.state.manager = self._manager(journal)
             self.metrics.watch(lambda: self.manager.active_session_count if self.manager else 0)
-            self._route(app, self.manager)
+            self._route(app, self.manager, self.ways)
             if self.settings.server.preload_model:
                 tasks.start(self.models.load(), "load models")
             self.manager.awake.start()
+            watch.start()
             yield
         finally:
+            if watch is not None:
+                await watch.aclose()
             if self.manager is not None:
                 await self.manager.awake.aclose()
             await tasks.aclose()
             await self.models.aclose()
+            if self.ways is not None:
+                await self.ways.aclose()
             await journal.aclose()
+
+    async def authenticate(self, scope: Scope) -> Principal | Refusal:
+        """Who the request comes from."""
+        if self.ways is None:
+            return refuse("unavailable", "the server is not ready")
+        return await self.ways.authenticate(scope)
 
     async def drain(self, reason: str) -> None:
         """The process will stop: let every session end and every socket say so."""
@@ -95,12 +120,20 @@ class House:
         """The models a client may choose from, the server's own first."""
         return list(dict.fromkeys([self.choice.model, *self.settings.model.models]))
 
+    def public_config(self) -> dict[str, object]:
+        """What `GET /api/config` says to somebody who has yet to log in."""
+        auth = self.settings.auth
+        return {
+            "name": "holdfast",
+            "version": __version__,
+            "auth": {"mode": auth.mode, "token": auth.mode != "local" or auth.local_token},
+        }
+
     def config(self) -> dict[str, object]:
         """What `GET /api/config` says."""
         settings = self.settings
         return {
-            "name": "holdfast",
-            "version": __version__,
+            **self.public_config(),
             "model": self.choice.model,
             "demo": self.choice.demo,
             "model_reason": self.choice.reason,
@@ -110,7 +143,6 @@ class House:
                 for info in [self.models.info(name)]
             ],
             "allow_other_models": settings.model.allow_other_models,
-            "auth": {"mode": settings.auth.mode},
             "limits": settings.limits(),
             "sessions": {
                 "awake_max": settings.sessions.awake_max,
@@ -137,7 +169,7 @@ class House:
         )
         return SessionManager(journal, given, bounds, self._forget_workspace)
 
-    def _route(self, app: Starlette, sessions: SessionManager) -> None:
+    def _route(self, app: Starlette, sessions: SessionManager, ways: Ways) -> None:
         socket = self.settings.socket
         endpoint = SocketEndpoint(
             sessions,
@@ -150,13 +182,21 @@ class House:
             socket.sockets_per_session_max,
             self.is_demo,
             self.metrics,
+            self.sockets,
         )
-        routes = Routes(sessions, self.config, self.metrics.text if self.settings.metrics.enabled else None)
+        routes = Routes(
+            sessions,
+            self.config,
+            self.public_config,
+            self.metrics.text if self.settings.metrics.enabled else None,
+            self.settings.auth.frame_ancestors,
+        )
         app.router.routes = [
             WebSocketRoute("/ws", endpoint),
             WebSocketRoute("/ws/{session_id}", endpoint),
             WebSocketRoute("/{path:path}", NoSuchRoute()),
             *routes.routes(),
+            *AuthRoutes(ways, self.settings).routes(),
         ]
 
     def _workspace(self, session_id: str) -> Path:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from socket import socket
 
     from agent.models import Choice
+    from server.auth.way import Way
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -79,6 +81,9 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", metavar="NAME", help="model, as LiteLLM names it, or `demo` (default: by credentials)"
     )
+    parser.add_argument(
+        "--no-token", action="store_true", help="let every program of this machine in (only on loopback, local mode)"
+    )
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (default: info)")
     parser.set_defaults(command=_serve)
 
@@ -113,6 +118,7 @@ def _serve(args: argparse.Namespace) -> int:
         "server.log_level": args.log_level,
         "journal.data": args.data,
         "model.model": args.model,
+        "auth.local_token": False if args.no_token else None,
     }
     given = {key: value for key, value in options.items() if value is not None}
     try:
@@ -126,32 +132,51 @@ def _serve(args: argparse.Namespace) -> int:
         return _fail(str(error), FAILURE)
 
     from server.app import build_app
+    from server.auth.files import FileFault
     from server.journal.base import JournalError
     from server.run import run
 
     app = build_app(settings)
 
     def announce() -> None:
-        print(announcement(sockets, settings.model.model, app.state.choice), flush=True)
+        said = announcement(sockets, settings.model.model, app.state.choice)
+        print("\n".join([said, *invitation(listen.local_port(sockets), app.state.house.ways.way)]), flush=True)
 
     try:
         run(app, settings, sockets, announce)
-    except (JournalError, listen.ListenError) as error:
+    except (FileFault, JournalError, SettingsError, listen.ListenError) as error:
         return _fail(str(error), FAILURE)
 
 
 def announcement(sockets: "list[socket]", asked: str, choice: "Choice") -> str:
-    """What is said when the server listens: where, which model (`asked` for, or chosen), and how to try it."""
+    """What is said when the server listens: where, and which model (`asked` for, or chosen)."""
     from server import listen
 
     model = choice.model
     if choice.demo and not asked.strip():
         model += " - no model credentials found; set OPENAI_API_KEY, ANTHROPIC_API_KEY, HF_TOKEN ... or use --model"
-    lines = [f"Holdfast {__version__} listening on {listen.urls(sockets)[0]} (model: {model})"]
-    port = listen.local_port(sockets)
-    if port is not None:
-        lines.append(f"Try it: wscat -c ws://localhost:{port}/ws")
-    return "\n".join(lines)
+    return f"Holdfast {__version__} listening on {listen.urls(sockets)[0]} (model: {model})"
+
+
+def invitation(port: int | None, way: "Way") -> list[str]:
+    """How to try it from this machine. The local token is shown once, by the start that made it."""
+    from server.auth.local import LocalWay, OpenWay
+
+    if port is None:
+        return []
+    wscat = f"Try it: wscat -c ws://localhost:{port}/ws"
+    if isinstance(way, OpenWay):
+        return [wscat]
+    if not isinstance(way, LocalWay):
+        return [f'{wscat} -H "Authorization: Bearer TOKEN"']
+    if not way.made:
+        file = shlex.quote(str(way.path))
+        return [f'{wscat} -H "Authorization: Bearer $(cat {file})"']
+    return [
+        f"Open: http://localhost:{port}/#token={way.token}",
+        f'{wscat} -H "Authorization: Bearer {way.token}"',
+        f"The token is kept in {way.path} and not shown again.",
+    ]
 
 
 def _schema(args: argparse.Namespace) -> int:

@@ -80,7 +80,7 @@ class Connection:
         self._said_at = self._taken_at = self._loop.time()
         self._sending = False
         self._sent_bytes = self._taken_bytes = 0
-        self._stalled: asyncio.Future[Ending | None] = self._loop.create_future()
+        self._told_to_end: asyncio.Future[Ending | None] = self._loop.create_future()
         self._timer = self._loop.call_later(self._tick_s, self._tick)
 
     async def run(self, position: Position | None) -> None:
@@ -90,7 +90,7 @@ class Connection:
         try:
             await self._raw_send({"type": "websocket.accept", "subprotocol": self._encoding.subprotocol})
             both = [tasks.start(self._write(position), "write"), tasks.start(self._read(), "read")]
-            done, _ = await asyncio.wait([*both, self._stalled], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([*both, self._told_to_end], return_when=asyncio.FIRST_COMPLETED)
             first = next(iter(done))
             if not first.cancelled() and first.exception() is None:
                 ending = first.result()
@@ -102,12 +102,17 @@ class Connection:
             await tasks.aclose()
             await self._close(ending)
 
+    def end(self, ending: Ending) -> None:
+        """End it from outside, whatever it is doing; the peer is told why behind what it was sent already."""
+        if not self._told_to_end.done():
+            self._told_to_end.set_result(ending)
+
     async def _close(self, ending: Ending | None) -> None:
         """Every ending of a socket: say why, if the client is still there, and never wait for one that does not read."""
         if ending is None:
             return
         reason = str(ending).encode()[:REASON_BYTES_MAX].decode(errors="ignore")
-        if self._stalled.done():
+        if self._told_to_end.done():
             self._transport.close(ending.code, reason)
             return
         try:
@@ -281,9 +286,7 @@ class Connection:
         """A few times in every bound: free a client that takes nothing, say something to one that hears nothing."""
         limits, now = self._settings.limits, self._loop.time()
         if not self._is_taking(now) and now - self._taken_at >= limits.send_timeout_s:
-            if not self._stalled.done():
-                why = "nothing was read for too long; reconnect with the last position"
-                self._stalled.set_result(Ending(codes.CLOSE_TOO_SLOW, why))
+            self.end(Ending(codes.CLOSE_TOO_SLOW, "nothing was read for too long; reconnect with the last position"))
             return
         if not self._sending and now - self._said_at >= limits.heartbeat_s - self._tick_s:
             self._say(codec.encode(Heartbeat(seq=self._cursor.position)))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from starlette.types import Receive, Scope, Send
 
 from server import connection
-from server.auth import Principal
+from server.auth.principal import Principal
 from server.awake import GoingAway, SessionNotFound
 from server.capacity import SessionCapacityError
 from server.connection import Connection
@@ -14,6 +14,7 @@ from server.handshake import Denied, choose_encoding, deny, read_position
 from server.journal.base import Deleted, JournalError, NotFound
 from server.manager import SessionManager
 from server.metrics import Metrics
+from server.sockets import OpenSockets
 from server.transport import transport_of
 
 log = logging.getLogger("holdfast.socket")
@@ -29,12 +30,14 @@ class SocketEndpoint:
         sockets_per_session_max: int,
         is_demo: Callable[[str], bool],
         metrics: Metrics,
+        sockets: OpenSockets,
     ) -> None:
         self._manager = manager
         self._settings = settings
         self._sockets_max = sockets_per_session_max
         self._is_demo = is_demo
         self._metrics = metrics
+        self._open = sockets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
@@ -66,7 +69,7 @@ class SocketEndpoint:
                     send,
                     transport_of(scope, send),
                 )
-                with self._metrics.sockets.track_inprogress():
+                with self._metrics.sockets.track_inprogress(), self._open.held(principal, socket.end):
                     await socket.run(position)
         except (SessionNotFound, SessionCapacityError, GoingAway, JournalError) as error:
             if running:

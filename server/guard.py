@@ -1,18 +1,26 @@
-"""The body's door, second half: Host, Origin and credentials of each request and socket, before anything else."""
+"""The body's door: Host, Origin and credentials of each request and socket, before anything else."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.auth import Principal, Refusal, authenticate, refuse
+from server import lobby
+from server.auth.access import lacks, rule_for
+from server.auth.principal import Principal, Refusal, refuse
 from server.authority import DEFAULT_PORTS, Authority, Origin, parse_authority, parse_origin
-from server.settings import AuthSettings, Settings
+from server.forwarded import BadForwarding, as_sent
+from server.headers import with_headers
+from server.settings import Settings
 
 Headers = Iterable[tuple[bytes, bytes]]
+Authenticate = Callable[[Scope], Awaitable[Principal | Refusal]]
 
 HTTP_SCHEMES = {"ws": "http", "wss": "https"}
+HARMLESS = {"GET", "HEAD", "OPTIONS"}
+"""Methods that change nothing."""
 
 
 def check_host(headers: Headers, allowed: Sequence[str]) -> Authority | Refusal:
@@ -32,7 +40,7 @@ def check_host(headers: Headers, allowed: Sequence[str]) -> Authority | Refusal:
 
 
 def check_origin(headers: Headers, scheme: str, host: Authority, allowed: Sequence[str]) -> Refusal | None:
-    """Refuse a page of another site. `scheme` is the connection's own; what a proxy may say of it is not believed.
+    """Refuse a page of another site. `scheme` is how the browser came.
 
     Only browsers send an Origin, and always for a socket; without one there is no page to be afraid of.
     """
@@ -52,34 +60,72 @@ def check_origin(headers: Headers, scheme: str, host: Authority, allowed: Sequen
     return refuse("forbidden", f"pages of {origin} may not use this server; allow them in auth.allowed_origins")
 
 
-def admit(scope: Scope, auth: AuthSettings) -> Principal | Refusal:
-    """The whole decision about one request or socket."""
-    headers: list[tuple[bytes, bytes]] = list(scope["headers"])
-    host = check_host(headers, auth.allowed_hosts)
-    if isinstance(host, Refusal):
-        return host
-    refused = check_origin(headers, scope.get("scheme", "http"), host, auth.allowed_origins)
-    return refused or authenticate(scope, auth)
-
-
 class Guard:
-    """ASGI middleware over both scopes. Who is let in stands in `scope["state"]["principal"]`."""
+    """ASGI middleware over both scopes. Who is let in stands in `scope["state"]["principal"]`.
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    It is not there where a route needs nothing (`server/auth/access.py`), or nobody, and no good credentials came.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings, authenticate: Authenticate) -> None:
         self._app = app
-        self._auth = settings.auth
+        self._settings = settings
+        self._authenticate = authenticate
+        self._proxies = settings.server.networks
+        self._public = settings.server.public_origin
+        origin = parse_origin(self._public) if self._public else None
+        self._hosts = [*settings.auth.allowed_hosts, *([origin.authority] if origin else [])]
+        self._origins = [*settings.auth.allowed_origins, *([self._public] if origin else [])]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let in or refuse."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        decision = admit(scope, self._auth)
+        try:
+            scope = as_sent(scope, self._proxies, self._public)
+        except BadForwarding as bad:
+            await send_refusal(scope, send, refuse("bad_request", str(bad)))
+            return
+        send = with_headers(send, scope, self._settings.auth.frame_ancestors)
+        decision = await self.admit(scope)
         if isinstance(decision, Refusal):
             await send_refusal(scope, send, decision)
             return
-        scope.setdefault("state", {})["principal"] = decision
+        state = scope["state"] = {**scope.get("state", {})}
+        if decision is not None:
+            state["principal"] = decision
+            lobby.leave(scope)
         await self._app(scope, receive, send)
+
+    async def admit(self, scope: Scope) -> Principal | Refusal | None:
+        """The whole decision about one request or socket; None: nobody, and nobody is needed."""
+        headers: list[tuple[bytes, bytes]] = list(scope["headers"])
+        host = check_host(headers, self._hosts)
+        if isinstance(host, Refusal):
+            return host
+        refused = check_origin(headers, scope.get("scheme", "http"), host, self._origins)
+        if refused is not None:
+            return refused
+        path = scope["path"]
+        if not path.isprintable():
+            return refuse("bad_request", "the path holds characters that cannot be printed")
+        need = rule_for(path, websocket=scope["type"] == "websocket").need
+        if need == "nothing":
+            return None
+        found = await self._authenticate(scope)
+        if isinstance(found, Refusal):
+            return None if need == "optional" and found.status == 401 else found
+        return lacks(found, need) or check_page(scope, found) or found
+
+
+def check_page(scope: Scope, principal: Principal) -> Refusal | None:
+    """Refuse what another site's page may have made a browser send with its cookie."""
+    if not principal.by_cookie or scope.get("method", "GET") in HARMLESS:
+        return None
+    headers: list[tuple[bytes, bytes]] = list(scope["headers"])
+    if _values(headers, b"origin") or _values(headers, b"sec-fetch-site") == ["same-origin"]:
+        return None
+    return refuse("forbidden", "with a login cookie this needs the browser's Origin header")
 
 
 async def send_refusal(scope: Scope, send: Send, refusal: Refusal) -> None:
@@ -93,10 +139,13 @@ async def send_refusal(scope: Scope, send: Send, refusal: Refusal) -> None:
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
     ]
+    if not websocket:
+        headers.append((b"connection", b"close"))
     if refusal.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
+    if refusal.retry_after_s is not None:
+        headers.append((b"retry-after", str(math.ceil(refusal.retry_after_s)).encode()))
     kind = "websocket.http.response" if websocket else "http.response"
     start: dict[str, Any] = {"type": f"{kind}.start", "status": refusal.status, "headers": headers}
     await send(start)

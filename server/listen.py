@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import Mapping
 
-from server.auth import refuse_binding
+from server.auth.binding import refuse_binding
 from server.authority import is_loopback
 from server.settings import Settings, SocketSettings
 from server.settings_file import SettingsError

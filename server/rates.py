@@ -12,10 +12,14 @@ class TokenBucket:
 
     def take(self, now: float) -> bool:
         """Take a token at `now` (seconds, monotonic); False if there is none."""
-        if self._last is not None:
-            self._tokens = min(self._burst, self._tokens + (now - self._last) * self._rate)
-        self._last = now
-        if self._tokens < 1:
+        if self.empty(now):
             return False
         self._tokens -= 1
         return True
+
+    def empty(self, now: float) -> bool:
+        """Whether there is none to take at `now`."""
+        if self._last is not None:
+            self._tokens = min(self._burst, self._tokens + (now - self._last) * self._rate)
+        self._last = now
+        return self._tokens < 1

@@ -1,6 +1,6 @@
 """The HTTP routes beside the socket: thin over the session manager. All answers are JSON but for the index page and metrics."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 from starlette.requests import Request
@@ -8,12 +8,13 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from protocol import asyncapi, schema
-from protocol.codes import DENIALS
-from server.auth import Principal
+from server.answering import answer, refusal
+from server.auth.principal import Principal
 from server.awake import GoingAway, SessionNotFound
+from server.headers import content_security_policy
 from server.journal.base import Deleted, Journal, NotFound, Unavailable
 from server.manager import SessionManager
-from server.page import index_page
+from server.page import SCRIPT_HASH, index_page
 from server.replay import merged
 
 EVENTS_LIMIT_MAX = 1_000
@@ -27,12 +28,19 @@ class Routes:
     """What the routes need: the manager, its journal, and what `GET /api/config` says."""
 
     def __init__(
-        self, manager: SessionManager, config: Callable[[], dict[str, object]], metrics: Callable[[], bytes] | None
+        self,
+        manager: SessionManager,
+        config: Callable[[], dict[str, object]],
+        public_config: Callable[[], dict[str, object]],
+        metrics: Callable[[], bytes] | None,
+        frame_ancestors: Sequence[str],
     ) -> None:
         self._manager = manager
         self._journal: Journal = manager.journal
         self._config = config
+        self._public_config = public_config
         self._metrics = metrics
+        self._frame_ancestors = frame_ancestors
 
     def routes(self) -> list[BaseRoute]:
         """The routing table."""
@@ -49,12 +57,13 @@ class Routes:
             Route("/api/sessions/{session_id}", self.session, methods=["GET"]),
             Route("/api/sessions/{session_id}", self.delete, methods=["DELETE"]),
             Route("/api/sessions/{session_id}/events", self.events),
-            Route("/auth/{step:path}", self.no_login, methods=["GET", "POST"]),
         ]
 
     async def index(self, request: Request) -> Response:
         """For a person who opens the address in a browser."""
-        return HTMLResponse(index_page(self._config(), request.headers.get("host", "localhost")))
+        policy = content_security_policy(self._frame_ancestors, page=True, hashes=[SCRIPT_HASH])
+        page = index_page(request.headers.get("host", "localhost"))
+        return HTMLResponse(page, headers={"content-security-policy": policy, "cache-control": "no-store"})
 
     async def livez(self, request: Request) -> Response:
         """The process answers."""
@@ -81,13 +90,21 @@ class Routes:
         return answer(asyncapi.asyncapi())
 
     async def config(self, request: Request) -> Response:
-        """What this server offers: model, limits, version."""
-        return answer(self._config())
+        """What this server offers: model, limits, version; to somebody not let in, how to get in."""
+        known = "principal" in request.scope["state"]
+        return answer(self._config() if known else self._public_config())
 
     async def me(self, request: Request) -> Response:
         """Who the caller is."""
         principal = caller(request)
-        return answer({"user_id": principal.user_id, "rights": sorted(principal.rights)})
+        return answer(
+            {
+                "user_id": principal.user_id,
+                "name": principal.name,
+                "rights": sorted(principal.rights),
+                "expires_at": principal.expires_at,
+            }
+        )
 
     async def sessions(self, request: Request) -> Response:
         """The caller's sessions, the newest first."""
@@ -126,10 +143,6 @@ class Routes:
             }
         )
 
-    async def no_login(self, request: Request) -> Response:
-        """This version knows the local mode alone, which has no login."""
-        return refusal("not_found", "this server runs in local mode: there is no login and none is needed")
-
     async def _own(self, request: Request) -> str:
         session_id = str(request.path_params["session_id"])
         if not await self._manager.verify_session_access(session_id, caller(request).user_id):
@@ -155,18 +168,6 @@ def number(request: Request, name: str, default: int, least: int, most: int) -> 
     if not (text.isascii() and text.isdigit()) or len(text) > 19 or not least <= int(text) <= most:
         raise BadParameter(f"`{name}` must be a whole number from {least} to {most}")
     return int(text)
-
-
-def answer(body: object, status: int = 200) -> Response:
-    """A JSON answer."""
-    return Response(
-        msgspec.json.encode(body), status, media_type="application/json", headers={"cache-control": "no-store"}
-    )
-
-
-def refusal(code: str, message: str, status: int | None = None) -> Response:
-    """A refusal: `{"code", "message"}`."""
-    return answer({"code": code, "message": message}, DENIALS[code].status if status is None else status)
 
 
 async def on_not_found(request: Request, error: Exception) -> Response:

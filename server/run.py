@@ -22,7 +22,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Opcode
 from websockets.http11 import Request
 
+from server.http_protocol import HttpProtocol
 from server.listen import BACKLOG, listen_error
+from server.lobby import EXTENSION as LOBBY
+from server.lobby import Lobby, Seat
 from server.memory import return_freed_memory
 from server.settings import Settings
 from server.transport import EXTENSION
@@ -45,6 +48,13 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     send_buffer_bytes = 65_536
     close_grace_s = 2.0
+    seat: Seat | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone, from the lobby too."""
+        super().connection_lost(exc)
+        if self.seat is not None:
+            self.seat.leave()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound what is kept in the process for a peer that reads slowly."""
@@ -57,6 +67,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.response.status_code == 101:
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EXTENSION] = self
+            extensions[LOBBY] = self.seat
 
     def unsent(self) -> int:
         """Bytes that wait in the process for the peer to take them."""
@@ -255,16 +266,22 @@ def frame_header(opcode: Opcode, size: int) -> bytes:
 
 
 def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
-    bounds = settings.socket
+    bounds, server = settings.socket, settings.server
 
     class BoundedSocket(SocketProtocol):
         send_buffer_bytes = bounds.send_buffer_bytes
         close_grace_s = bounds.close_grace_s
 
+    class BoundedHttp(HttpProtocol):
+        lobby = Lobby(server.waiting_max, server.waiting_per_address_max)
+        proxies = server.networks
+        head_timeout_s = server.head_timeout_s
+
     return uvicorn.Config(
         app,
         interface="asgi3",
-        http="h11",
+        http=BoundedHttp,
+        h11_max_incomplete_event_size=server.head_bytes,
         ws=BoundedSocket,
         ws_max_size=bounds.inbound_message_bytes,
         ws_ping_interval=bounds.ping_interval_s,

@@ -3,20 +3,17 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, field
 
 from agent.models.settings import ModelSettings
 from agent.tools.settings import WorkspaceLimits
 from protocol.limits import Limits
-from server.authority import parse_authority, parse_origin
+from server.authority import Network, parse_network, parse_origin
 from server.journal import limits as journal
+from server.settings_auth import AuthSettings
+from server.settings_group import Group
 
 LogLevel = Literal["debug", "info", "warning", "error"]
-
-
-class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Settings that belong together."""
 
 
 class ServerSettings(Group, frozen=True, kw_only=True):
@@ -35,33 +32,47 @@ class ServerSettings(Group, frozen=True, kw_only=True):
     preload_model: Annotated[
         bool, Meta(description="Load the model library in the background at start-up, not at the first turn.")
     ] = True
-
-
-class AuthSettings(Group, frozen=True, kw_only=True):
-    """Who gets in, and from where. Raises ValueError for an entry that could never match."""
-
-    mode: Annotated[
-        Literal["local"],
-        Meta(description="`local`: no login, one user called `local`, reachable from this machine alone."),
-    ] = "local"
-    allowed_hosts: Annotated[
+    public_url: Annotated[
+        str,
+        Meta(description="Where browsers reach the server through a proxy, such as `https://box.example`; else empty."),
+    ] = ""
+    space_host: Annotated[
+        str, Meta(description="Name of the Hugging Face Space that this is; then `public_url` is `https://` and this.")
+    ] = ""
+    trusted_proxies: Annotated[
         list[str],
-        Meta(description="Names a request's Host may say besides loopback ones, such as `box.lan` or `box.lan:8080`."),
+        Meta(description="Addresses and networks of proxies whose `X-Forwarded-For|Proto|Host` are believed."),
     ] = field(default_factory=list)
-    allowed_origins: Annotated[
-        list[str],
-        Meta(description="Origins whose pages may connect besides the server's own, such as `https://box.lan`."),
-    ] = field(default_factory=list)
+    head_timeout_s: Annotated[
+        float, Meta(gt=0, le=600, description="How long a connection may last without credentials; then it is closed.")
+    ] = 10.0
+    head_bytes: Annotated[
+        int, Meta(ge=1_024, le=2**20, description="Largest head of a request, its cookies and headers; more: HTTP 400.")
+    ] = 32_768
+    waiting_max: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="Connections without credentials at once; more: HTTP 503.")
+    ] = 2_048
+    waiting_per_address_max: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="The same from one address that is no trusted proxy; more: HTTP 503.")
+    ] = 1_024
+
+    @property
+    def public_origin(self) -> str:
+        """Where browsers reach the server through a proxy, or empty."""
+        return self.public_url or (f"https://{self.space_host}" if self.space_host else "")
+
+    @property
+    def networks(self) -> list[Network]:
+        """The trusted proxies, as networks."""
+        return [network for text in self.trusted_proxies if (network := parse_network(text)) is not None]
 
     def __post_init__(self) -> None:
-        for host in self.allowed_hosts:
-            if parse_authority(host) is None:
-                raise ValueError(f"allowed_hosts: {host!r} is no host name; write `name` or `name:port`")
-        for origin in self.allowed_origins:
-            if parse_origin(origin) is None:
-                raise ValueError(
-                    f"allowed_origins: {origin!r} is no origin; write `https://name` or `https://name:port`"
-                )
+        if self.public_origin and parse_origin(self.public_origin) is None:
+            key = "public_url" if self.public_url else "space_host"
+            raise ValueError(f"{key}: {self.public_origin!r} is no origin; write `https://name`, without a path")
+        for text in self.trusted_proxies:
+            if parse_network(text) is None:
+                raise ValueError(f"trusted_proxies: {text!r} is neither an address nor a network such as 10.0.0.0/8")
 
 
 class SessionSettings(Group, frozen=True, kw_only=True):

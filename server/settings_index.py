@@ -21,6 +21,16 @@ UNITS = {
 """Unit by a word of a setting's name; the last such word counts."""
 UNITS_BY_KEY = {
     "server.port": "TCP port",
+    "server.waiting_max": "connections",
+    "server.waiting_per_address_max": "connections",
+    "auth.logins_max": "logins",
+    "auth.logins_per_user_max": "logins",
+    "auth.failures_per_minute": "failures a minute",
+    "auth.failures_watched_max": "addresses",
+    "auth.oauth.logins_waiting_max": "logins",
+    "auth.bearer.cached_max": "tokens",
+    "auth.bearer.asked_at_once_max": "requests",
+    "auth.bearer.waiting_max": "requests",
     "sessions.awake_max": "sessions",
     "sessions.awake_max_per_user": "sessions",
     "sessions.inbox_max": "submissions",

@@ -1,6 +1,7 @@
 """The README does what it says: its commands are there, its links lead somewhere, its transcript happens."""
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -18,6 +19,12 @@ TRANSCRIPTS = [block.splitlines() for block in re.findall(r"```console\n(.*?)```
 def types(transcript: list[str]) -> list[str]:
     """The types of the frames a transcript shows."""
     return [found.group(1) for line in transcript if (found := re.match(r'< \{"type":"(\w+)"', line))]
+
+
+def options(line: str, data: Path) -> list[str]:
+    """What a transcript's command gives wscat after the address, as a shell in front of this data folder would."""
+    words = shlex.split(line.removeprefix("$ "))
+    return [word.replace("$(cat data/token)", (data / "token").read_text().strip()) for word in words[3:]]
 
 
 @pytest.mark.parametrize("command", sorted(set(re.findall(r"^ {4}(make \w+)", README, re.MULTILINE))))
@@ -38,14 +45,16 @@ def test_the_links_of_a_document_lead_somewhere(document: str) -> None:
 
 async def test_the_transcript_of_a_cut_and_a_return_is_what_happens(tmp_path: Path) -> None:
     first, second = TRANSCRIPTS
-    async with listening(unhurried(tmp_path)) as live:
-        async with wscat(live.ws) as person:
+    async with listening(unhurried(tmp_path, local_token=True)) as live:
+        option, header = options(first[0], tmp_path)
+        async with wscat(live.ws, option, header) as person:
             await person.until("synced")
             await person.type(next(line[2:] for line in first if line.startswith("> ")))
             last = await person.until("assistant_chunk", at_least=3)
         assert person.told() == types(first)
         ready = person.heard[0]
-        async with wscat(f"{live.ws}/{ready['session_id']}?after={last['seq']}&epoch={ready['epoch']}") as back:
+        position = f"{ready['session_id']}?after={last['seq']}&epoch={ready['epoch']}"
+        async with wscat(f"{live.ws}/{position}", *options(second[0], tmp_path)) as back:
             asked = await back.until("approval_required")
             answer = next(line[2:] for line in second if line.startswith("> "))
             await back.type(answer.replace('"call_5754f87e68e4"', '"' + asked["tools"][0]["tool_call_id"] + '"'))

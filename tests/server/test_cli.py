@@ -60,7 +60,7 @@ async def server(
     data: Path, *args: str, command: list[str] = MODULE, pass_fds: tuple[int, ...] = (), **environ: str
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, int, str]]:
     """A server that listens: its process, its port and the line it said."""
-    process = await start(command, "--data", str(data), *args, pass_fds=pass_fds, **environ)
+    process = await start(command, "--data", str(data), "--no-token", *args, pass_fds=pass_fds, **environ)
     try:
         said = await line(process)
         if not said:
@@ -102,7 +102,7 @@ async def test_wrong_settings_end_with_code_2_and_one_line(tmp_path: Path) -> No
         (["--config", str(tmp_path / "none")], {}, "none: cannot be read: No such file or directory"),
         (["--port", "70000"], {}, "command line: server.port: expected int <= 65535, but it is 70000"),
         ([], {"PORT": "eighty"}, 'server.port: expected int, but it is "eighty" (from the environment variable PORT)'),
-        (["--host", "0.0.0.0"], {}, "server.host: refusing to listen on 0.0.0.0: in local mode there is no login"),
+        (["--host", "0.0.0.0"], {}, "server.host: refusing to listen on 0.0.0.0: in local mode there is one user"),
         ([], {"WEB_CONCURRENCY": "4"}, "WEB_CONCURRENCY is 4"),
     ]
     for args, environ, words in cases:
@@ -137,6 +137,36 @@ async def test_a_server_says_where_it_listens_and_that_the_demo_answers(tmp_path
         async with websockets.connect(f"ws://localhost:{port}/ws") as client:
             ready = json.loads(str(await asyncio.wait_for(client.recv(), WAIT_S)).splitlines()[0])
             assert (ready["type"], ready["model"], ready["demo"]) == ("ready", "demo", True)
+
+
+async def test_the_token_is_shown_by_the_start_that_makes_it_and_by_no_other(tmp_path: Path) -> None:
+    for start_number in (1, 2):
+        process = await start(MODULE, "--data", str(tmp_path), "--port", "0")
+        try:
+            port = (await line(process)).partition(" listening on http://127.0.0.1:")[2].partition(" ")[0]
+            token = (tmp_path / "token").read_text().strip()
+            if start_number == 1:
+                assert await line(process) == f"Open: http://localhost:{port}/#token={token}"
+                shown = token
+            else:
+                shown = f"$(cat {tmp_path / 'token'})"
+            said = await line(process)
+            assert said == f'Try it: wscat -c ws://localhost:{port}/ws -H "Authorization: Bearer {shown}"'
+            headers = {"Authorization": f"Bearer {token}"}
+            async with websockets.connect(f"ws://localhost:{port}/ws", additional_headers=headers) as client:
+                assert '"type":"ready"' in str(await asyncio.wait_for(client.recv(), WAIT_S))
+        finally:
+            process.terminate()
+            out, err = await asyncio.wait_for(process.communicate(), WAIT_S)
+        assert token.encode() not in out + err
+
+
+async def test_a_token_that_is_no_secret_ends_the_start_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("x" * 43)
+    (tmp_path / "token").chmod(0o640)
+    code, out, err = await run(MODULE, "--data", str(tmp_path), "--port", "0")
+    assert (code, out) == (1, "")
+    assert err.startswith("holdfast: error: ") and "chmod 600" in err and err.count("\n") == 1
 
 
 async def test_the_port_comes_from_the_environment_and_the_option_goes_over_it(tmp_path: Path) -> None:

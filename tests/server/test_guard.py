@@ -11,11 +11,12 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.typing import Origin as OriginHeader
 
-from server.auth import LOCAL, Principal, Refusal, refuse_binding
+from server.auth.binding import refuse_binding
+from server.auth.principal import Refusal
 from server.authority import Authority, Origin, parse_authority, parse_origin
-from server.guard import Guard, admit, check_host, check_origin
-from server.settings import AuthSettings
-from tests.server.serving import app_of, serving, settings_for
+from server.guard import Guard, check_host, check_origin
+from server.settings_auth import AuthSettings
+from tests.server.serving import app_of, everybody, serving, settings_for
 
 HERE = Authority("localhost", 7860)
 
@@ -156,26 +157,6 @@ def test_a_listed_origin_is_let_in_exactly() -> None:
         assert refused(check_origin(headers(("origin", origin)), "ws", HERE, allowed)), origin
 
 
-def test_forwarding_headers_are_not_believed() -> None:
-    forwarded = headers(
-        ("host", "localhost:7860"),
-        ("origin", "https://evil.example"),
-        ("x-forwarded-host", "evil.example"),
-        ("x-forwarded-proto", "https"),
-        ("forwarded", "host=evil.example;proto=https"),
-    )
-    assert refused(admit({"type": "http", "scheme": "http", "headers": forwarded}, AuthSettings()))
-    hidden = headers(("host", "evil.example"), ("x-forwarded-host", "localhost"))
-    assert refused(admit({"type": "http", "scheme": "http", "headers": hidden}, AuthSettings()))
-
-
-def test_in_local_mode_credentials_are_not_looked_at_and_everyone_is_the_local_user() -> None:
-    for more in ([], [("authorization", "Bearer x")], [("authorization", "nonsense")], [("cookie", "session=y")]):
-        scope = {"type": "websocket", "scheme": "ws", "headers": headers(("host", "localhost"), *more)}
-        assert admit(scope, AuthSettings()) == LOCAL
-    assert Principal("local", frozenset({"sessions", "metrics"})) == LOCAL
-
-
 def test_local_mode_may_only_be_bound_to_this_machine() -> None:
     for address in ("127.0.0.1", "127.3.2.1", "::1", "::ffff:127.0.0.1"):
         assert refuse_binding(address, [address], AuthSettings()) is None
@@ -210,7 +191,7 @@ async def socket(websocket: WebSocket) -> None:
     await websocket.close()
 
 
-ROUTES = [Route("/", who), WebSocketRoute("/ws", socket)]
+ROUTES = [Route("/api/me", who), WebSocketRoute("/ws", socket)]
 
 
 async def raw(port: int, *lines: str) -> str:
@@ -230,7 +211,7 @@ async def test_http_and_sockets_are_guarded_alike_over_the_wire(caplog: pytest.L
             port = running.port
             good, bad = OriginHeader(f"http://localhost:{port}"), OriginHeader("http://evil.example")
             assert '{"user_id":"local"}' in await raw(
-                port, "GET / HTTP/1.1", f"Host: localhost:{port}", f"Origin: {good}"
+                port, "GET /api/me HTTP/1.1", f"Host: localhost:{port}", f"Origin: {good}"
             )
             for lines in (["Host: evil.example"], [f"Host: localhost:{port}", f"Origin: {bad}"]):
                 answer = await raw(port, "GET / HTTP/1.1", *lines)
@@ -256,6 +237,6 @@ async def test_a_server_without_denial_responses_is_told_to_close() -> None:
     async def send(message: dict[str, object]) -> None:
         sent.append(message)
 
-    guard = Guard(app_of(ROUTES, settings_for()), settings_for())
-    await guard({"type": "websocket", "scheme": "ws", "headers": []}, None, send)  # type: ignore[arg-type]  # never read
+    guard = Guard(app_of(ROUTES, settings_for()), settings_for(), everybody)
+    await guard({"type": "websocket", "scheme": "ws", "path": "/ws", "headers": []}, None, send)  # type: ignore[arg-type]  # never read
     assert sent == [{"type": "websocket.close", "code": 1008, "reason": "forbidden"}]

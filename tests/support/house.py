@@ -23,11 +23,15 @@ from server.settings import (
     SocketSettings,
     TurnSettings,
 )
+from server.settings_auth import AuthSettings
 from tests.support.scripted_model import ScriptedModel
 
 
 def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) -> Settings:
-    """Settings for tests; `groups` are fields of `sessions`, `socket` and `turn` by those names, as dicts."""
+    """Settings for tests; `groups` are fields of `auth`, `sessions`, `socket` and `turn` by those names, as dicts.
+
+    Who is asking is another test's subject: without `auth` everyone on this machine is the local user.
+    """
     calls = ModelSettings(demo_token_ms=0.0, max_retries=0)
     name = "demo"
     if model is not None:
@@ -35,6 +39,7 @@ def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) 
         name = "openai/scripted"
     return Settings(
         server=ServerSettings(port=0, preload_model=False, graceful_shutdown_s=5.0),
+        auth=AuthSettings(**{"local_token": False, **groups.get("auth", {})}),
         journal=JournalSettings(data=str(data)),
         sessions=SessionSettings(**groups.get("sessions", {})),
         socket=SocketSettings(**groups.get("socket", {})),

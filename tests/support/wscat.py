@@ -59,12 +59,13 @@ def command() -> list[str]:
 
 
 @contextlib.asynccontextmanager
-async def wscat(url: str) -> AsyncIterator[Wscat]:
-    """A wscat connected to `url`; at the end it is killed, which cuts its socket without a goodbye."""
+async def wscat(url: str, *options: str) -> AsyncIterator[Wscat]:
+    """A wscat connected to `url`, with these options; at the end it is killed, which cuts its socket without a goodbye."""
     process = await asyncio.create_subprocess_exec(
         *command(),
         "-c",
         url,
+        *options,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=2**25,

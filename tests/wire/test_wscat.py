@@ -10,9 +10,9 @@ from tests.support.live import listening
 from tests.support.wscat import wscat
 
 
-def unhurried(data: Path) -> Settings:
+def unhurried(data: Path, **auth: bool) -> Settings:
     """The demo model at a pace that leaves time to cut it."""
-    settings = settings_for(data)
+    settings = settings_for(data, auth=auth)
     calls = msgspec.structs.replace(settings.model.calls, demo_token_ms=100.0)
     return msgspec.structs.replace(settings, model=msgspec.structs.replace(settings.model, calls=calls))
 

@@ -1,0 +1,74 @@
+"""The body's door: files that only the server's own user may read. Written whole or not at all."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+PRIVATE: Final = 0o600
+OTHERS: Final = 0o077
+
+Stamp = tuple[int, int, int]
+
+
+class FileFault(Exception):
+    """A file cannot be used; the message says which, why and what to do."""
+
+
+def stamp(path: Path) -> Stamp | None:
+    """What changes when the file does: time, size, inode. None: there is no file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def read_private(path: Path, most_bytes: int) -> bytes:
+    """The file, if nobody else can read it. Raises `FileFault`."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(fd, "rb") as file:
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode):
+                raise FileFault(f"{path}: is no plain file")
+            if found.st_mode & OTHERS:
+                raise FileFault(
+                    f"{path}: others can read or change it (mode {stat.S_IMODE(found.st_mode):04o}), so it is no secret. "
+                    "Delete it to get a new one; or, if nobody else was on this machine, `chmod 600` it"
+                )
+            data = file.read(most_bytes + 1)
+    except OSError as error:
+        raise FileFault(f"{path}: cannot be read: {error.strerror}") from error
+    if len(data) > most_bytes:
+        raise FileFault(f"{path}: larger than {most_bytes} bytes; is it the right file?")
+    return data
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Put `data` in the place of the file, for its owner alone. Raises `FileFault`."""
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new.unlink(missing_ok=True)
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(fd)
+            new.replace(path)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
+        _sync(path.parent)
+    except OSError as error:
+        raise FileFault(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _sync(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,74 @@
+"""The body's door: logins on disk, in a small SQLite file of their own beside the journal's."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from server.auth.files import PRIVATE, FileFault
+from server.auth.logins import Login
+
+FILE = "logins.db"
+VERSION = 1
+BUSY_TIMEOUT_S = 5.0
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS logins (
+    login_id TEXT PRIMARY KEY, cookie_hash BLOB NOT NULL, credential TEXT NOT NULL, user_id TEXT NOT NULL,
+    name TEXT NOT NULL, created_at REAL NOT NULL, expires_at REAL NOT NULL, sealed BLOB NOT NULL
+) WITHOUT ROWID
+"""
+FIELDS = [field.name for field in msgspec.structs.fields(Login)]
+
+
+class SqliteLogins:
+    """A `LoginStore` in the file `logins.db`, readable by its owner alone. The journal's lock keeps others out."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises `FileFault`."""
+        self._path = folder / FILE
+        try:
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE))
+            self._path.chmod(PRIVATE)
+            self._db = sqlite3.connect(
+                self._path, timeout=BUSY_TIMEOUT_S, check_same_thread=False, isolation_level=None
+            )
+        except OSError as error:
+            raise FileFault(f"{self._path}: cannot be opened: {error.strerror}") from error
+        try:
+            self._set_up()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def load(self) -> list[Login]:
+        """All of them, the oldest first."""
+        with closing(self._db.execute(f"SELECT {', '.join(FIELDS)} FROM logins ORDER BY created_at")) as rows:
+            return [Login(**dict(zip(FIELDS, row, strict=True))) for row in rows]
+
+    def put(self, login: Login) -> None:
+        """Keep this one, in the place of its earlier state."""
+        blanks = ", ".join("?" * len(FIELDS))
+        self._db.execute(f"INSERT OR REPLACE INTO logins VALUES ({blanks})", msgspec.structs.astuple(login))
+
+    def drop(self, login_ids: list[str]) -> None:
+        """Forget these."""
+        self._db.executemany("DELETE FROM logins WHERE login_id = ?", [(login_id,) for login_id in login_ids])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _set_up(self) -> None:
+        try:
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version > VERSION:
+                raise FileFault(f"{self._path}: written by a newer version; move it away, and everyone logs in anew")
+            # What is dropped is a login's secret: it must not stay behind in free pages.
+            self._db.execute("PRAGMA secure_delete = ON")
+            self._db.execute(SCHEMA)
+            self._db.execute(f"PRAGMA user_version = {VERSION}")
+        except sqlite3.DatabaseError as error:
+            raise FileFault(f"{self._path}: {error}; move it away, and everyone logs in anew") from error

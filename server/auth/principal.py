@@ -1,0 +1,48 @@
+"""The body's door: who was let in and what they may, and what is said to who was not. Plain data."""
+
+from typing import Final, Literal, get_args
+
+import msgspec
+
+from protocol.codes import DENIALS
+
+Right = Literal["sessions", "metrics", "admin"]
+
+RIGHTS: Final[tuple[Right, ...]] = get_args(Right)
+LOCAL_USER: Final = "local"
+LOCAL_RIGHTS: Final[frozenset[Right]] = frozenset({"sessions", "metrics", "admin"})
+NO_CREDENTIAL: Final = "none"
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """Who was let in. `sessions`: may make and drive sessions of their own; `metrics`: may read the server's counts;
+    `admin`: may list and stop other users' sessions.
+
+    `credential` is a name for what let them in, no secret: `local:ID`, `token:ID`, `login:ID`, `bearer:ID` or `none`;
+    it is the same each time. `expires_at` is in seconds since 1970. `by_cookie`: a browser sends it along unasked.
+    """
+
+    user_id: str
+    rights: frozenset[Right]
+    credential: str
+    name: str = ""
+    expires_at: float | None = None
+    by_cookie: bool = False
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Nobody was let in: an HTTP status and what its JSON body says. `retry_after_s`: when to ask again."""
+
+    status: int
+    code: str
+    message: str
+    retry_after_s: float | None = None
+
+
+LOCAL: Final = Principal(user_id=LOCAL_USER, rights=LOCAL_RIGHTS, credential=NO_CREDENTIAL)
+"""Everybody who reaches a server that asks for no token."""
+
+
+def refuse(code: str, message: str, retry_after_s: float | None = None) -> Refusal:
+    """A refusal with the status that belongs to its code."""
+    return Refusal(DENIALS[code].status, code, message, retry_after_s)

@@ -1,0 +1,68 @@
+"""The body's door: what a way in is. Each mode has one; `ways.py` puts what they share around it."""
+
+from typing import Protocol
+
+from server.auth.logins import Login
+from server.auth.principal import Principal, Refusal
+
+
+class Way(Protocol):
+    """One way in. Times are in seconds since 1970."""
+
+    async def open(self) -> None:
+        """Make ready. Raises `FileFault`, `SettingsError`."""
+
+    async def aclose(self) -> None:
+        """Let go of what is open."""
+
+    def know(self, token: str, now: float) -> Principal | None:
+        """Who presents this token, if that is known without asking anybody."""
+
+    async def ask(self, token: str, now: float) -> Principal | Refusal | None:
+        """Who presents this token, where somebody else must be asked; None: nobody that is known."""
+
+    async def recall(self, credential: str, now: float) -> Principal | None:
+        """Who this credential lets in now; None if it ran out."""
+
+    async def recall_login(self, login: Login, now: float) -> Principal | None:
+        """Who this browser's login lets in now; None if what it came from ran out."""
+
+    def keep(self, principal: Principal, token: str) -> bytes:
+        """What a login made from this token must keep of it, sealed."""
+
+    async def hub_token(self, user_id: str, now: float) -> str | None:
+        """The Hugging Face token of this user, for their tools; None where there is none."""
+
+
+class SimpleWay:
+    """What a way is that asks nobody and keeps nothing."""
+
+    async def open(self) -> None:
+        """Nothing to make ready."""
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+    def know(self, token: str, now: float) -> Principal | None:
+        """Nobody."""
+        return None
+
+    async def ask(self, token: str, now: float) -> Principal | Refusal | None:
+        """Nobody else is asked."""
+        return None
+
+    async def recall(self, credential: str, now: float) -> Principal | None:
+        """Nobody."""
+        return None
+
+    async def recall_login(self, login: Login, now: float) -> Principal | None:
+        """As what it came from."""
+        return await self.recall(login.credential, now)
+
+    def keep(self, principal: Principal, token: str) -> bytes:
+        """Nothing."""
+        return b""
+
+    async def hub_token(self, user_id: str, now: float) -> str | None:
+        """None is known."""
+        return None

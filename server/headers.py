@@ -1,0 +1,62 @@
+"""The body's door: what every HTTP answer tells a browser about what it may do with it. Pure but for the wrapping."""
+
+from collections.abc import Sequence
+
+from starlette.types import Message, Scope, Send
+
+NO_PAGE = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
+PAGE = (
+    "default-src 'none'; script-src 'self'{hashes}; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}; "
+    "require-trusted-types-for 'script'"
+)
+POWERS = (
+    b"accelerometer",
+    b"autoplay",
+    b"camera",
+    b"display-capture",
+    b"geolocation",
+    b"gyroscope",
+    b"magnetometer",
+    b"microphone",
+    b"midi",
+    b"payment",
+    b"usb",
+)
+ALWAYS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (
+        b"permissions-policy",
+        b", ".join(b"%s=()" % feature for feature in POWERS),
+    ),
+]
+STARTS = ("http.response.start", "websocket.http.response.start")
+HSTS = (b"strict-transport-security", b"max-age=31536000")
+
+
+def content_security_policy(ancestors: Sequence[str], *, page: bool, hashes: Sequence[str] = ()) -> str:
+    """The policy of a page, or of anything else. `hashes`: of its inline scripts, such as `sha256-...`."""
+    allowed = " ".join(ancestors) or "'none'"
+    spelled = "".join(f" '{value}'" for value in hashes)
+    return PAGE.format(hashes=spelled, ancestors=allowed) if page else NO_PAGE.format(ancestors=allowed)
+
+
+def with_headers(send: Send, scope: Scope, ancestors: Sequence[str]) -> Send:
+    """`send`, which adds them to the answer. What a route has set itself stays."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] in STARTS:
+            headers = list(message.get("headers", []))
+            names = {name.lower(): value for name, value in headers}
+            page = names.get(b"content-type", b"").startswith(b"text/html")
+            policy = content_security_policy(ancestors, page=page)
+            more = [*ALWAYS, (b"content-security-policy", policy.encode())]
+            if scope.get("scheme") in ("https", "wss"):
+                more.append(HSTS)
+            message["headers"] = [*headers, *((name, value) for name, value in more if name not in names)]
+        await send(message)
+
+    return sending

@@ -1,0 +1,1 @@
+"""Tests of the door: who gets in, by which way, for how long."""
