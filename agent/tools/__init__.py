@@ -29,14 +29,18 @@ from agent.tools.plan import PlanTool
 from agent.tools.router import ToolRouter
 from agent.tools.settings import WorkspaceLimits
 from agent.tools.tool import StructTool, Tool, ToolLog, ToolResult
-from agent.tools.workspace import Workspace
+from agent.tools.paths import WorkspaceError
+from agent.tools.workspace import Entry, Workspace
 
 __all__ = [
+    "Entry",
     "StructTool",
     "Tool",
     "ToolLog",
     "ToolResult",
     "ToolRouter",
+    "Workspace",
+    "WorkspaceError",
     "WorkspaceLimits",
     "workspace_tools",
 ]

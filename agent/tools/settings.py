@@ -12,6 +12,9 @@ class WorkspaceLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     write_bytes_max: Annotated[
         int, Meta(ge=1, le=2**30, description="Largest file `write_file` writes; more: the call is refused.")
     ] = 1_048_576
+    upload_bytes_max: Annotated[
+        int, Meta(ge=1, le=2**30, description="Largest file a client uploads; more: HTTP 413.")
+    ] = 33_554_432
     total_bytes_max: Annotated[
         int, Meta(ge=1, le=2**40, description="All files of one workspace together; a write beyond it is refused.")
     ] = 268_435_456

@@ -6,6 +6,7 @@ import stat
 import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -63,13 +64,29 @@ class Workspace:
                 data += part
             return FileStart(bytes(data), max(len(data), found.st_size))
 
-    def write(self, path: str, data: bytes, stop: threading.Event) -> bool:
+    def open(self, path: str) -> BinaryIO:
+        """The file, to be read from its beginning to its end and closed by the caller. Raises WorkspaceError."""
+        *above, name = file_parts(path, self.limits)
+        with told(path), ExitStack() as stack:
+            root = stack.enter_context(closing(self._open_root()))
+            folder = _descend(stack, root, above, path)
+            file = os.fdopen(open_below(folder, name, READ, path), "rb")
+            try:
+                refuse_kind(os.fstat(file.fileno()).st_mode, name, path, want_folder=False)
+            except BaseException:
+                file.close()
+                raise
+            return file
+
+    def write(self, path: str, data: bytes, stop: threading.Event, *, most: int | None = None) -> bool:
         """Put `data` there, wholly or not at all, with the folders on the way. True if it took the place of a file.
 
-        If `stop` is set before the last step, nothing of it is left. One write at a time. Raises WorkspaceError.
+        At most `most` bytes (`write_bytes_max` unless told otherwise). If `stop` is set before the last step, nothing of
+        it is left. One write at a time. Raises WorkspaceError.
         """
-        if len(data) > self.limits.write_bytes_max:
-            raise WorkspaceError(f"{len(data)} bytes are too many: at most {self.limits.write_bytes_max} in one write")
+        most = self.limits.write_bytes_max if most is None else most
+        if len(data) > most:
+            raise WorkspaceError(f"{len(data)} bytes are too many: at most {most} in one write")
         *above, name = file_parts(path, self.limits)
         _heed(stop)
         with told(path), ExitStack() as stack:
