@@ -219,9 +219,13 @@ def _share(session: Session, submission: sub.Share) -> Answer:
     if len(session.state.view.shares) >= session.rules.shares_max:
         return Refusal(codes.TOO_MANY_SHARES, f"the session has {session.rules.shares_max} links; take one back")
     accepted = _accept(session, submission)
-    name = hashlib.blake2b(accepted.submission_id.encode(), digest_size=12).hexdigest()
-    session.emit(ev.Shared, share_id=name, access=submission.access)
+    session.emit(ev.Shared, share_id=share_id_of(accepted.submission_id), access=submission.access)
     return accepted
+
+
+def share_id_of(submission_id: str) -> str:
+    """The name of the link that this `share` makes: as unique in its session as the submission's id, and plain."""
+    return hashlib.blake2b(submission_id.encode(), digest_size=12).hexdigest()
 
 
 def _unshare(session: Session, submission: sub.Unshare) -> Answer:

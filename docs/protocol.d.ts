@@ -293,6 +293,8 @@ export interface Ready {
   demo: boolean;
   limits: Limits;
   server: string;
+  /** what this socket may do; not `owner`: it came by a link */
+  access: "drive" | "owner" | "read";
 }
 
 /** This submission or frame did nothing. `id` is the submission's, where it could be read. */

@@ -10,6 +10,7 @@ SessionStatus = Literal["idle", "running", "awaiting_approval", "closed"]
 ToolState = Literal["approved", "rejected", "running", "abandoned", "cancelled", "outcome_unknown"]
 When = Literal["queue", "steer"]
 Access = Literal["read", "drive"]
+Standing = Literal["owner", "drive", "read"]
 
 SubmissionId = Annotated[str, Meta(min_length=1, max_length=64, description="1-64 characters of the client's making")]
 Seq = Annotated[int, Meta(ge=1, description="position in the session's log, from 1, without holes")]

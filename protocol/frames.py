@@ -14,6 +14,7 @@ from protocol.content import (
     QueuedInput,
     SessionStatus,
     ShareLink,
+    Standing,
     Usage,
 )
 from protocol.events import Event
@@ -34,6 +35,7 @@ class Ready(msgspec.Struct, kw_only=True, tag_field="type", tag="ready"):
     demo: Annotated[bool, Meta(description="true: the built-in demo model answers, no real one")]
     limits: Limits
     server: str
+    access: Annotated[Standing, Meta(description="what this socket may do; not `owner`: it came by a link")] = "owner"
 
 
 class Snapshot(msgspec.Struct, kw_only=True, tag_field="type", tag="snapshot"):

@@ -17,8 +17,10 @@ from starlette.types import Scope
 from agent.models import Choice, Models, choose_model
 from agent.session import Rules
 from agent.tasks import TaskOwner
-from agent.tools import ToolRouter, workspace_tools
+from agent.tools import ToolRouter, Workspace, workspace_tools
+from protocol.content import ShareLink
 from server import __version__, actor, connection
+from server.admin_routes import AdminRoutes
 from server.auth.login_routes import AuthRoutes
 from server.auth.making import open_ways
 from server.auth.principal import Principal, Refusal, refuse
@@ -26,6 +28,7 @@ from server.auth.watch import CredentialWatch
 from server.auth.ways import Ways
 from server.awake import Bounds, Equipment
 from server.endpoint import NoSuchRoute, SocketEndpoint
+from server.file_routes import FileRoutes
 from server.guard import Guard
 from server.journal.base import Journal
 from server.journal.sqlite import open_journal
@@ -33,6 +36,7 @@ from server.manager import SessionManager
 from server.metrics import Metrics
 from server.routes import ERRORS, Routes
 from server.settings import Settings
+from server.share_routes import ShareRoutes
 from server.sockets import OpenSockets
 
 log = logging.getLogger("holdfast.app")
@@ -80,7 +84,7 @@ class House:
         tasks = TaskOwner("app")
         watch: CredentialWatch | None = None
         try:
-            self.ways = await open_ways(self.settings)
+            self.ways = await open_ways(self.settings, self._links)
             watch = CredentialWatch(self.ways, self.sockets, self.settings.auth.recheck_s)
             self.manager = app.state.manager = self._manager(journal)
             self.metrics.watch(lambda: self.manager.active_session_count if self.manager else 0)
@@ -100,6 +104,9 @@ class House:
             if self.ways is not None:
                 await self.ways.aclose()
             await journal.aclose()
+
+    async def _links(self, session_id: str) -> list[ShareLink]:
+        return [] if self.manager is None else await self.manager.links(session_id)
 
     async def authenticate(self, scope: Scope) -> Principal | Refusal:
         """Who the request comes from."""
@@ -196,6 +203,11 @@ class House:
             WebSocketRoute("/ws/{session_id}", endpoint),
             WebSocketRoute("/{path:path}", NoSuchRoute()),
             *routes.routes(),
+            *FileRoutes(
+                lambda session_id: Workspace(self._workspace(session_id), self.settings.workspace), routes.allowed
+            ).routes(),
+            *ShareRoutes(sessions, ways.shares, routes.allowed).routes(),
+            *AdminRoutes(sessions, self.sockets).routes(),
             *AuthRoutes(ways, self.settings).routes(),
         ]
 

@@ -11,12 +11,14 @@ from starlette.types import Message, Receive, Send
 from agent.inputs import Refusal
 from agent.tasks import TaskOwner
 from protocol import codec, codes
+from protocol.content import Standing
 from protocol.frames import Frame, Heartbeat, Ready, Synced
 from protocol.limits import Limits
 from protocol.submissions import Submission
 from protocol.view import to_snapshot
 from server.actor import SessionActor
 from server.answers import refused_frame
+from server.auth.access import refuse_submission
 from server.broadcaster import Ending
 from server.handshake import Encoding, Position
 from server.inbox import Answer, Repeated
@@ -50,6 +52,7 @@ class Connection:
     def __init__(
         self,
         actor: SessionActor,
+        standing: Standing,
         journal: Journal,
         encoding: Encoding,
         settings: Settings,
@@ -60,6 +63,7 @@ class Connection:
         transport: SocketTransport,
     ) -> None:
         self._actor = actor
+        self._standing = standing
         self._journal = journal
         self._encoding = encoding
         self._binary = encoding.kind == "msgpack"
@@ -167,6 +171,7 @@ class Connection:
             demo=self._is_demo(actor.row.model),
             limits=self._settings.limits,
             server=self._settings.server,
+            access=self._standing,
         )
         if recovered:
             await self._send([self._encode(ready)])
@@ -236,7 +241,8 @@ class Connection:
 
     async def _submit(self, submission: Submission) -> None:
         asked_id = "" if submission.id is msgspec.UNSET else submission.id
-        answer = self._actor.submit(submission)
+        forbidden = refuse_submission(self._standing, submission)
+        answer = self._actor.submit(submission) if forbidden is None else Refusal(codes.FORBIDDEN, forbidden)
         if isinstance(answer, Refusal):
             self._refuse(answer, asked_id)
             return

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from starlette.types import Receive, Scope, Send
 
+from protocol.content import Standing
 from server import connection
 from server.auth.principal import Principal
 from server.awake import GoingAway, SessionNotFound
@@ -15,6 +16,7 @@ from server.journal.base import Deleted, JournalError, NotFound
 from server.manager import SessionManager
 from server.metrics import Metrics
 from server.sockets import OpenSockets
+from server.standing import admission
 from server.transport import transport_of
 
 log = logging.getLogger("holdfast.socket")
@@ -54,12 +56,18 @@ class SocketEndpoint:
         position = read_position(scope.get("query_string", b""))
         running = False
         try:
-            async with self._manager.attach(session_id, principal.user_id) as actor:
+            user_id: str = principal.user_id
+            standing: Standing = "owner"
+            if session_id is not None:
+                admitted = await admission(self._manager, principal, session_id)
+                user_id, standing, principal = admitted.owner, admitted.standing, admitted.principal
+            async with self._manager.attach(session_id, user_id) as actor:
                 if actor.sockets > self._sockets_max:
                     raise Denied("too_many_sockets", f"this session has {self._sockets_max} sockets already; close one")
                 running = True
                 socket = Connection(
                     actor,
+                    standing,
                     self._manager.journal,
                     encoding,
                     self._settings,

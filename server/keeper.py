@@ -22,6 +22,7 @@ from server.journal.base import (
     Unavailable,
 )
 from server.loading import READ_BYTES
+from server.options import Options, dump_options
 from server.replay import record_of, replay
 
 log = logging.getLogger("holdfast.keeper")
@@ -131,4 +132,5 @@ def _row(row: SessionRow, state: SessionState) -> SessionRow:
         state=view.state,
         pending_approval=msgspec.json.encode(view.pending_approval),
         unfinished=runs or bool(view.queued),
+        options=dump_options(Options(shares=view.shares)),
     )

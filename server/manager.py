@@ -11,12 +11,13 @@ import msgspec
 from agent.inputs import Refusal
 from protocol import codes
 from protocol import submissions as sub
-from protocol.content import PendingTool
+from protocol.content import PendingTool, ShareLink
 from server.actor import SessionActor
 from server.awake import AwakeSessions, Bounds, Equipment, SessionNotFound
 from server.clock import utc_now
 from server.inbox import Answer
 from server.journal.base import Journal, SessionRow
+from server.options import load_options
 
 SESSION_ID_BYTES = 16
 
@@ -132,6 +133,15 @@ class SessionManager:
         actor = self.awake.get(session_id)
         return actor.user_id if actor is not None else (await self.awake.stat(session_id)).row.user_id
 
+    async def links(self, session_id: str) -> list[ShareLink]:
+        """The links that let others into the session now; none where there is no such session."""
+        actor = self.awake.get(session_id)
+        try:
+            row = actor.row if actor is not None else (await self.awake.stat(session_id)).row
+        except SessionNotFound:
+            return []
+        return load_options(row.options).shares
+
     async def verify_session_access(self, session_id: str, user_id: str) -> bool:
         """Whether there is such a session and it is this user's."""
         try:
@@ -147,8 +157,8 @@ class SessionManager:
         stat = await self.awake.stat(session_id)
         return self._info(stat.row, stat.head)
 
-    async def list_sessions(self, user_id: str) -> list[SessionInfo]:
-        """The user's sessions, the newest first."""
+    async def list_sessions(self, user_id: str | None) -> list[SessionInfo]:
+        """The user's sessions, or everybody's, the newest first."""
         return [await self.get_session_info(row.session_id) for row in await self.journal.list(user_id)]
 
     @property

@@ -1,6 +1,7 @@
 """The HTTP routes beside the socket: thin over the session manager. All answers are JSON but for the index page and metrics."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 import msgspec
 from starlette.requests import Request
@@ -8,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from protocol import asyncapi, schema
+from protocol.content import Standing
 from server.answering import answer, refusal
 from server.auth.principal import Principal
 from server.awake import GoingAway, SessionNotFound
@@ -16,10 +18,12 @@ from server.journal.base import Deleted, Journal, NotFound, Unavailable
 from server.manager import SessionManager
 from server.page import SCRIPT_HASH, index_page
 from server.replay import merged
+from server.standing import admission
 
 EVENTS_LIMIT_MAX = 1_000
 EVENTS_MAX_BYTES = 4_194_304
 MAX_SEQ = 2**63 - 1
+STANDINGS: Final[tuple[Standing, ...]] = ("read", "drive", "owner")
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -112,17 +116,17 @@ class Routes:
 
     async def session(self, request: Request) -> Response:
         """One session's info."""
-        session_id = await self._own(request)
+        session_id = await self.allowed(request, "read")
         return answer(await self._manager.get_session_info(session_id))
 
     async def delete(self, request: Request) -> Response:
         """Delete a session for good."""
-        await self._manager.delete_session(await self._own(request))
+        await self._manager.delete_session(await self.allowed(request, "owner"))
         return Response(status_code=204)
 
     async def events(self, request: Request) -> Response:
         """The journaled events after `after`, at most `limit` stored records of them, adjacent text merged."""
-        session_id = await self._own(request)
+        session_id = await self.allowed(request, "read")
         after = number(request, "after", 0, 0, MAX_SEQ)
         limit = number(request, "limit", 200, 1, EVENTS_LIMIT_MAX)
         head = (await self._manager.get_session_info(session_id)).seq
@@ -143,11 +147,20 @@ class Routes:
             }
         )
 
-    async def _own(self, request: Request) -> str:
+    async def allowed(self, request: Request, least: Standing) -> str:
+        """The id of the session in the path, if the caller's standing there is `least` or more.
+
+        Raises `SessionNotFound`, `Forbidden`.
+        """
         session_id = str(request.path_params["session_id"])
-        if not await self._manager.verify_session_access(session_id, caller(request).user_id):
-            raise SessionNotFound(session_id)
+        admitted = await admission(self._manager, caller(request), session_id)
+        if STANDINGS.index(admitted.standing) < STANDINGS.index(least):
+            raise Forbidden("your link does not allow this; the session's owner may do it")
         return session_id
+
+
+class Forbidden(Exception):
+    """The caller sees the session, but may not do this."""
 
 
 class BadParameter(Exception):
@@ -175,6 +188,11 @@ async def on_not_found(request: Request, error: Exception) -> Response:
     return refusal("not_found", "there is no such session")
 
 
+async def on_forbidden(request: Request, error: Exception) -> Response:
+    """Not with this standing."""
+    return refusal("forbidden", str(error))
+
+
 async def on_bad_parameter(request: Request, error: Exception) -> Response:
     """A bad query."""
     return refusal("bad_request", str(error))
@@ -196,6 +214,7 @@ ERRORS: dict[type[Exception] | int, Callable[[Request, Exception], Awaitable[Res
     SessionNotFound: on_not_found,
     Deleted: on_not_found,
     NotFound: on_not_found,
+    Forbidden: on_forbidden,
     BadParameter: on_bad_parameter,
     GoingAway: on_unavailable,
     Unavailable: on_unavailable,

@@ -25,11 +25,11 @@ from pathlib import Path
 
 from agent.tools.disk import DiskWork
 from agent.tools.files import ListFilesTool, ReadFileTool, WriteFileTool
+from agent.tools.paths import WorkspaceError
 from agent.tools.plan import PlanTool
 from agent.tools.router import ToolRouter
 from agent.tools.settings import WorkspaceLimits
 from agent.tools.tool import StructTool, Tool, ToolLog, ToolResult
-from agent.tools.paths import WorkspaceError
 from agent.tools.workspace import Entry, Workspace
 
 __all__ = [

@@ -5,10 +5,13 @@ from typing import Final, Literal
 
 import msgspec
 
+from protocol.content import Standing
+from protocol.submissions import Share, Shutdown, Submission, Unshare
 from server.auth.principal import Principal, Refusal, Right, refuse
 
-Need = Literal["nothing", "optional", "anyone"] | Right
-"""`nothing`: credentials are not looked at; `optional`: good ones show more, bad ones are as none; `anyone` who is let in."""
+Need = Literal["nothing", "optional", "anyone", "session"] | Right
+"""`nothing`: credentials are not looked at; `optional`: good ones show more, bad ones are as none; `anyone` who is let in;
+`session`: who may have sessions, or came by a link to one; whether to this one, the route looks up."""
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -18,7 +21,7 @@ class Rule(msgspec.Struct, frozen=True):
     need: Need
 
 
-SOCKETS: Final = (Rule("/ws", "sessions"), Rule("/ws/{session_id}", "sessions"))
+SOCKETS: Final = (Rule("/ws", "sessions"), Rule("/ws/{session_id}", "session"))
 ROUTES: Final = (
     Rule("/", "nothing"),
     Rule("/static/{path:path}", "nothing"),
@@ -28,17 +31,26 @@ ROUTES: Final = (
     Rule("/asyncapi.json", "nothing"),
     Rule("/auth/local", "nothing"),
     Rule("/auth/token", "nothing"),
+    Rule("/auth/share", "nothing"),
     Rule("/auth/login", "nothing"),
     Rule("/auth/callback", "nothing"),
     Rule("/auth/logout", "optional"),
     Rule("/api/config", "optional"),
     Rule("/api/me", "anyone"),
     Rule("/api/sessions", "sessions"),
-    Rule("/api/sessions/{session_id}", "sessions"),
-    Rule("/api/sessions/{session_id}/events", "sessions"),
+    Rule("/api/sessions/{session_id}", "session"),
+    Rule("/api/sessions/{session_id}/events", "session"),
+    Rule("/api/sessions/{session_id}/files", "session"),
+    Rule("/api/sessions/{session_id}/files/{path:path}", "session"),
+    Rule("/api/sessions/{session_id}/shares", "sessions"),
+    Rule("/api/sessions/{session_id}/shares/{share_id}", "sessions"),
+    Rule("/api/admin/sessions", "admin"),
+    Rule("/api/admin/sessions/{session_id}/stop", "admin"),
     Rule("/metrics", "metrics"),
 )
 UNKNOWN: Final = Rule("", "anyone")
+OWNERS_ALONE: Final = (Share, Unshare, Shutdown)
+"""Submissions that a link never allows."""
 
 
 def rule_for(path: str, *, websocket: bool) -> Rule:
@@ -50,7 +62,26 @@ def lacks(principal: Principal, need: Need) -> Refusal | None:
     """Why this principal may not, or None if it may."""
     if need in ("nothing", "optional", "anyone") or need in principal.rights:
         return None
+    if need == "session" and ("sessions" in principal.rights or principal.grant is not None):
+        return None
+    if principal.grant is not None and not principal.rights:
+        return refuse("forbidden", "your link lets you into one session, and nothing else")
     return refuse("forbidden", f"this needs the right `{need}`, which your credentials do not give")
+
+
+def standing(principal: Principal, session_id: str, owner: str) -> Standing | None:
+    """What this principal is to that session; None: nothing, so that for them it is not there."""
+    if principal.user_id == owner and "sessions" in principal.rights:
+        return "owner"
+    grant = principal.grant
+    return grant.access if grant is not None and grant.session_id == session_id else None
+
+
+def refuse_submission(standing: Standing, submission: Submission) -> str | None:
+    """Why somebody of this standing may not submit that, or None if they may."""
+    if standing == "owner" or (standing == "drive" and not isinstance(submission, OWNERS_ALONE)):
+        return None
+    return "your link lets you read this session" if standing == "read" else "only the session's owner may do that"
 
 
 def _compiled(rule: Rule) -> re.Pattern[str]:

@@ -7,6 +7,8 @@ from server.authority import Authority, parse_authority
 from server.settings import Settings
 
 NAME = "holdfast"
+GUEST = "holdfast-guest"
+"""Holds a link's secret, beside a login: who has both is both."""
 
 
 class Style(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 `POST /auth/local` (local mode) and `POST /auth/token` (modes `tokens` and `bearer`) take `{"token": "..."}` as
 `application/json` and answer 200 `{"user_id", "name", "expires_at"}` with the login cookie, or 401, 429.
+`POST /auth/share` takes a link's secret in the same shape and answers 200 `{"session_id", "access"}` with a cookie, or 401.
 `POST /auth/logout` answers 204, takes the cookie away and ends the login and its sockets, with or without a cookie.
 The page gets the token of its link in the URL's fragment (`/#token=...`), which browsers send to nobody.
 """
@@ -47,6 +48,7 @@ class AuthRoutes:
         return [
             Route("/auth/local", self.local, methods=["POST"]),
             Route("/auth/token", self.token, methods=["POST"]),
+            Route("/auth/share", self.share, methods=["POST"]),
             Route("/auth/logout", self.logout, methods=["POST"]),
         ]
 
@@ -62,13 +64,28 @@ class AuthRoutes:
             return refusal("not_found", "in local mode the token goes to /auth/local")
         return await self._exchange(request)
 
+    async def share(self, request: Request) -> Response:
+        """A link's secret becomes a cookie of its own, beside the login's: 200 `{"session_id", "access"}`."""
+        try:
+            given = await _read(request)
+        except BadBody as bad:
+            return refusal("bad_request", str(bad))
+        found = await self._ways.shares.know(given.token, by_cookie=True)
+        if found is None or found.grant is None:
+            return refusal("unauthorized", "this link lets nobody in: it was taken back, or is not whole")
+        said = answer({"session_id": found.grant.session_id, "access": found.grant.access})
+        style = cookies.style(request.scope, self._settings, cookies.GUEST)
+        said.headers["set-cookie"] = style.set(given.token, self._settings.auth.login_s)
+        return said
+
     async def logout(self, request: Request) -> Response:
         """The login is over."""
         principal: Principal | None = request.scope["state"].get("principal")
         if principal is not None:
             await self._ways.log_out(principal)
         gone = Response(status_code=204)
-        gone.headers["set-cookie"] = cookies.style(request.scope, self._settings).clear()
+        for name in (cookies.NAME, cookies.GUEST):
+            gone.headers.append("set-cookie", cookies.style(request.scope, self._settings, name).clear())
         return gone
 
     async def _exchange(self, request: Request) -> Response:

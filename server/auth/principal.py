@@ -5,6 +5,7 @@ from typing import Final, Literal, get_args
 import msgspec
 
 from protocol.codes import DENIALS
+from protocol.content import Access
 
 Right = Literal["sessions", "metrics", "admin"]
 
@@ -14,12 +15,21 @@ LOCAL_RIGHTS: Final[frozenset[Right]] = frozenset({"sessions", "metrics", "admin
 NO_CREDENTIAL: Final = "none"
 
 
+class Grant(msgspec.Struct, frozen=True):
+    """What a link gives: access to one session."""
+
+    session_id: str
+    share_id: str
+    access: Access
+
+
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Who was let in. `sessions`: may make and drive sessions of their own; `metrics`: may read the server's counts;
     `admin`: may list and stop other users' sessions.
 
     `credential` is a name for what let them in, no secret: `local:ID`, `token:ID`, `login:ID`, `bearer:ID` or `none`;
-    it is the same each time. `expires_at` is in seconds since 1970. `by_cookie`: a browser sends it along unasked.
+    it is the same each time; a link's is `share:SESSION:SHARE`. `expires_at` is in seconds since 1970. `by_cookie`: a browser sends it along unasked. `grant`: a link lets them
+    into somebody else's session.
     """
 
     user_id: str
@@ -28,6 +38,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     expires_at: float | None = None
     by_cookie: bool = False
+    grant: Grant | None = None
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -46,3 +57,14 @@ LOCAL: Final = Principal(user_id=LOCAL_USER, rights=LOCAL_RIGHTS, credential=NO_
 def refuse(code: str, message: str, retry_after_s: float | None = None) -> Refusal:
     """A refusal with the status that belongs to its code."""
     return Refusal(DENIALS[code].status, code, message, retry_after_s)
+
+
+def guest(grant: Grant, *, by_cookie: bool) -> Principal:
+    """Who came by a link, and may nothing else."""
+    return Principal(
+        user_id=f"guest:{grant.share_id}",
+        rights=frozenset(),
+        credential=f"share:{grant.session_id}:{grant.share_id}",
+        by_cookie=by_cookie,
+        grant=grant,
+    )

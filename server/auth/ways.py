@@ -13,6 +13,7 @@ from server.auth.local import OpenWay
 from server.auth.logins import Login, Logins
 from server.auth.presented import Presented, read_credentials
 from server.auth.principal import LOCAL, Principal, Refusal, refuse
+from server.auth.shares import CREDENTIAL, Shares
 from server.auth.way import Way
 from server.settings import Settings
 
@@ -30,12 +31,18 @@ class Ways:
     """The way in that the settings choose, and the logins of browsers."""
 
     def __init__(
-        self, settings: Settings, way: Way, logins: Logins | None, clock: Callable[[], float] = time.time
+        self,
+        settings: Settings,
+        way: Way,
+        logins: Logins | None,
+        shares: Shares,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """`logins`: None where no login is needed."""
         auth = settings.auth
         self.way = way
         self.logins = logins
+        self.shares = shares
         self._settings = settings
         self._clock = clock
         self._failures = Failures(auth.failures_per_minute, auth.failures_watched_max)
@@ -57,11 +64,14 @@ class Ways:
         if isinstance(self.way, OpenWay):
             return LOCAL
         presented = read_credentials(scope["headers"], cookies.style(scope, self._settings).name)
-        if presented == Presented():
-            return self._unauthorized("credentials are needed")
+        invited = await self._invited(scope, presented)
         found = await self._known(presented)
         if found is not None:
-            return found
+            return found if invited is None else msgspec.structs.replace(found, grant=invited.grant)
+        if invited is not None and presented.fault is None:
+            return invited
+        if presented == Presented():
+            return self._unauthorized("credentials are needed")
         address, now = address_of(scope), asyncio.get_running_loop().time()
         if presented.token is not None and not self._failures.tired(address, now):
             asked = await self.way.ask(presented.token, self._clock())
@@ -74,6 +84,8 @@ class Ways:
         now = self._clock()
         if principal.expires_at is not None and principal.expires_at <= now:
             return False
+        if principal.credential.startswith(CREDENTIAL):
+            return await self.shares.recall(principal) == principal
         if principal.credential.startswith(LOGIN):
             login = self.logins.get(principal.credential.removeprefix(LOGIN), now) if self.logins else None
             fresh = None if login is None else await self._of_login(login, now)
@@ -109,6 +121,13 @@ class Ways:
     async def hub_token(self, user_id: str) -> str | None:
         """The Hugging Face token of this user, for their tools; None where there is none."""
         return await self.way.hub_token(user_id, self._clock())
+
+    async def _invited(self, scope: Scope, presented: Presented) -> Principal | None:
+        """Who came by a link: its secret as the token, or in the cookie beside the login's."""
+        if presented.token is not None:
+            return await self.shares.know(presented.token)
+        cookie = read_credentials(scope["headers"], cookies.style(scope, self._settings, cookies.GUEST).name).cookie
+        return None if cookie is None else await self.shares.know(cookie, by_cookie=True)
 
     async def _known(self, presented: Presented) -> Principal | None:
         now = self._clock()

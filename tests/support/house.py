@@ -9,6 +9,7 @@ import msgspec
 from starlette.applications import Starlette
 
 from agent.models import ModelSettings
+from agent.tools import WorkspaceLimits
 from protocol import codec
 from protocol import events as ev
 from server.actor import SessionActor
@@ -28,7 +29,7 @@ from tests.support.scripted_model import ScriptedModel
 
 
 def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) -> Settings:
-    """Settings for tests; `groups` are fields of `auth`, `sessions`, `socket` and `turn` by those names, as dicts.
+    """Settings for tests; `groups` are fields of `auth`, `sessions`, `socket`, `turn` and `workspace` by those names, as dicts.
 
     Who is asking is another test's subject: without `auth` everyone on this machine is the local user.
     """
@@ -44,6 +45,7 @@ def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) 
         sessions=SessionSettings(**groups.get("sessions", {})),
         socket=SocketSettings(**groups.get("socket", {})),
         turn=TurnSettings(**groups.get("turn", {})),
+        workspace=WorkspaceLimits(**groups.get("workspace", {})),
         model=ModelChoice(model=name, calls=calls),
     )
 

@@ -1,0 +1,87 @@
+"""Files over HTTP: into a session's workspace and out of it, by the workspace's own rules."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.house import settings_for
+from tests.support.live import Live, client, listening
+
+
+@pytest.fixture
+async def live(tmp_path: Path) -> AsyncIterator[Live]:
+    async with listening(settings_for(tmp_path, workspace={"upload_bytes_max": 2_000_000})) as server:
+        yield server
+
+
+@pytest.fixture
+async def files(live: Live) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client at a session's files."""
+    async with client(live) as one:
+        session_id = (await one.synced()).ready.session_id
+        base = f"{live.http}/api/sessions/{session_id}/files/"
+        async with httpx.AsyncClient(base_url=base, trust_env=False) as http:
+            yield http
+
+
+async def test_a_file_that_was_put_there_comes_out_again_byte_by_byte(files: httpx.AsyncClient) -> None:
+    data = bytes(range(256)) * 5_000
+    made = await files.put("data/owls%20%F0%9F%A6%89.bin", content=data)
+    assert (made.status_code, made.json()) == (201, {"path": "data/owls 🦉.bin", "size": len(data), "replaced": False})
+    again = await files.put("data/owls%20%F0%9F%A6%89.bin", content=data[1:])
+    assert (again.status_code, again.json()["replaced"]) == (200, True)
+    got = await files.get("data/owls%20%F0%9F%A6%89.bin")
+    assert got.content == data[1:]
+
+
+async def test_what_is_there_is_listed(files: httpx.AsyncClient) -> None:
+    base = str(files.base_url).rstrip("/")
+    assert (await files.get(base)).json() == {"files": [], "more": False}
+    await files.put("a/b.txt", content=b"hello")
+    listed = (await files.get(base)).json()["files"]
+    assert [(one["path"], one["kind"], one["size"]) for one in listed] == [("a", "folder", 0), ("a/b.txt", "file", 5)]
+
+
+async def test_a_browser_is_given_a_file_and_never_a_page(files: httpx.AsyncClient) -> None:
+    await files.put("evil.html", content=b"<script>alert(1)</script>")
+    got = await files.get("evil.html")
+    assert got.headers["content-type"] == "application/octet-stream"
+    assert got.headers["content-disposition"] == "attachment; filename*=UTF-8''evil.html"
+    assert got.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in got.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ["..%2F..%2Fjournal.db", "%2Fetc%2Fpasswd", "a%2F..%2F..%2Fb", "a%00b", "folder%2F"])
+async def test_a_path_that_leads_out_is_refused(files: httpx.AsyncClient, path: str) -> None:
+    put, got = await files.put(path, content=b"x"), await files.get(path)
+    assert put.status_code in (400, 404)
+    assert got.status_code in (400, 404)
+
+
+async def test_a_link_in_the_workspace_is_not_followed(files: httpx.AsyncClient, tmp_path: Path) -> None:
+    await files.put("a.txt", content=b"x")
+    (folder,) = (tmp_path / "workspaces").iterdir()
+    (tmp_path / "outside.txt").write_text("secret")
+    (folder / "link").symlink_to(tmp_path / "outside.txt")
+    got = await files.get("link")
+    assert got.status_code == 404
+    assert "links are not followed" in got.json()["message"]
+
+
+async def test_a_file_that_is_too_large_is_refused_also_when_its_length_is_not_told(files: httpx.AsyncClient) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield bytes(100_000)
+
+    for content in (bytes(2_000_001), endless()):
+        refused = await files.put("big", content=content)
+        assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
+        assert "workspace.upload_bytes_max" in refused.json()["message"]
+
+
+async def test_a_file_that_is_not_there_is_said_so(files: httpx.AsyncClient) -> None:
+    got = await files.get("nothing.txt")
+    assert (got.status_code, got.json()["code"]) == (404, "not_found")
+    assert "nothing.txt" in got.json()["message"]

@@ -1,0 +1,73 @@
+"""Users of a server in the mode `tokens`: each with an API token, over HTTP and over sockets."""
+
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import connect
+
+from protocol import SUBPROTOCOL_JSON
+from server.auth.principal import Right
+from server.auth.tokens import ApiToken, new_token, read_tokens, tokens_path, write_tokens
+from server.settings import Settings
+from tests.support.house import settings_for
+from tests.support.live import Client, Live, listening
+from tests.support.scripted_model import ScriptedModel
+
+RIGHTS: dict[str, list[Right]] = {"alice": ["sessions"], "bob": ["sessions"], "root": ["sessions", "metrics", "admin"]}
+
+
+class Users:
+    """A listening server and its users, by name."""
+
+    def __init__(self, live: Live, settings: Settings, secrets: dict[str, str]) -> None:
+        self.live = live
+        self.settings = settings
+        self._secrets = secrets
+
+    def headers(self, who: str) -> dict[str, str]:
+        """`who`: a user, or the secret of a link."""
+        return {"Authorization": f"Bearer {self._secrets.get(who, who)}"}
+
+    @contextlib.asynccontextmanager
+    async def http(self, who: str) -> AsyncIterator[httpx.AsyncClient]:
+        """An HTTP client that is this user."""
+        async with httpx.AsyncClient(base_url=self.live.http, headers=self.headers(who), trust_env=False) as http:
+            yield http
+
+    @contextlib.asynccontextmanager
+    async def socket(self, who: str, session_id: str = "", **changes: Any) -> AsyncIterator[Client]:
+        """A socket that is this user's."""
+        path = f"/{session_id}" if session_id else ""
+        async with connect(
+            f"{self.live.ws}{path}",
+            subprotocols=[SUBPROTOCOL_JSON],  # type: ignore[list-item]  # a NewType of str
+            additional_headers=self.headers(who),
+            compression=None,
+            **changes,
+        ) as socket:
+            yield await Client(socket).synced()
+
+    def revoke(self, who: str) -> None:
+        """As `holdfast token revoke` does."""
+        path = tokens_path(self.settings)
+        write_tokens(path, [token for token in read_tokens(path) if token.user != who])
+
+
+@contextlib.asynccontextmanager
+async def users(data: Path, model: ScriptedModel | None = None, **groups: Any) -> AsyncIterator[Users]:
+    """A server with the users of `RIGHTS`."""
+    auth = {"mode": "tokens", "recheck_s": 0.05, **groups.pop("auth", {})}
+    settings = settings_for(data, model, auth=auth, **groups)
+    secrets: dict[str, str] = {}
+    tokens: list[ApiToken] = []
+    for user, rights in RIGHTS.items():
+        token, secrets[user] = new_token(user, rights, now=time.time())
+        tokens.append(token)
+    data.mkdir(parents=True, exist_ok=True)
+    write_tokens(tokens_path(settings), tokens)
+    async with listening(settings) as live:
+        yield Users(live, settings, secrets)
