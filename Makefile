@@ -61,7 +61,7 @@ set-up:
 	@$(call SET_UP)
 
 set-up-tests: set-up
-	@$(call SET_UP,--wscat)
+	@$(call SET_UP,--tests)
 
 # Locks name versions and hashes, no registry: any mirror serves them.
 LOCKING := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -71,7 +71,8 @@ lock:
 	@command -v uv >/dev/null || { echo 'make lock needs uv: https://docs.astral.sh/uv/' >&2; exit 1; }
 	$(LOCKING) $(ARGS) --group dev pyproject.toml -o requirements.lock
 	$(LOCKING) $(ARGS) tests/wscat/node.in -o tests/wscat/node.lock
-	cd tests/wscat && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
+	for folder in tests/*/package.json; do (cd "$$(dirname $$folder)" && \
+		npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund) || exit 1; done
 
 clean:
-	rm -rf $(VENV) tests/wscat/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf $(VENV) tests/*/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

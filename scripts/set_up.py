@@ -21,10 +21,12 @@ PYTHON = VENV / "bin" / "python"
 LOCK = ROOT / "requirements.lock"
 PROJECT = ROOT / "pyproject.toml"
 STAMP = VENV / ".holdfast-ready"
-WSCAT = ROOT / "tests" / "wscat"
-WSCAT_LOCK = WSCAT / "package-lock.json"
-WSCAT_STAMP = WSCAT / "node_modules" / ".holdfast-ready"
-NODE_LOCK = WSCAT / "node.lock"  # Node from the Python registry, for machines that have none
+NODE_LOCK = ROOT / "tests" / "wscat" / "node.lock"  # Node from the Python registry, for machines that have none
+NODE_LOCKS = sorted(ROOT.glob("tests/*/package-lock.json"))  # what the tests talk through, or check with
+
+# Programs that tests run, by their Debian packages. Where one is missing and cannot be installed, its tests are skipped.
+PROGRAMS_STAMP = VENV / ".holdfast-programs"
+PROGRAMS = {"bwrap": "bubblewrap", "chromium": "chromium", "nginx": "nginx-light"}
 
 
 class SetUpError(Exception):
@@ -34,14 +36,15 @@ class SetUpError(Exception):
 def main() -> int:
     """Set up what is not; the exit code: 0 well, 1 with the fault and its remedy on stderr."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--wscat", action="store_true", help="install the wscat of the tests too")
-    wscat = parser.parse_args().wscat
+    parser.add_argument("--tests", action="store_true", help="install what the tests run too")
+    tests = parser.parse_args().tests
     try:
-        if not environment_is_ready() or (wscat and not wscat_is_ready()):
+        if not environment_is_ready() or (tests and not tests_are_ready()):
             with alone():
                 set_up_environment()
-                if wscat:
-                    set_up_wscat()
+                if tests:
+                    set_up_node()
+                    set_up_programs()
     except SetUpError as error:
         print(f"set-up: error: {error}", file=sys.stderr)
         return 1
@@ -136,25 +139,62 @@ def installer(uv: str | None) -> list[str]:
     return [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 
 
-def wscat_is_ready() -> bool:
-    """Whether the wscat of the lock is installed."""
-    return stamped(WSCAT_STAMP, key_of(WSCAT_LOCK, NODE_LOCK))
+def tests_are_ready() -> bool:
+    """Whether the packages of the tests' locks are installed, and the programs they run."""
+    return all(map(node_is_ready, NODE_LOCKS)) and not missing_programs()
 
 
-def set_up_wscat() -> None:
-    """Install the wscat that the tests talk through, and Node if this machine has none."""
-    if wscat_is_ready():
+def node_stamp(lock: Path) -> Path:
+    """Says what is installed beside this lock."""
+    return lock.parent / "node_modules" / ".holdfast-ready"
+
+
+def node_is_ready(lock: Path) -> bool:
+    """Whether the packages of the lock are installed."""
+    return stamped(node_stamp(lock), key_of(lock, NODE_LOCK))
+
+
+def set_up_node() -> None:
+    """Install the Node packages that the tests talk through, and Node if this machine has none."""
+    for lock in NODE_LOCKS:
+        if node_is_ready(lock):
+            continue
+        say(f"installing the Node packages of {lock.parent.relative_to(ROOT)}")
+        npm, path = find_npm()
+        run(
+            [*npm, "ci", "--engine-strict", "--no-audit", "--no-fund", "--loglevel=error"],
+            f"npm could not install {lock.parent.relative_to(ROOT)}, which the tests need. It wants Node.js 18 or newer "
+            "(https://nodejs.org; Debian, Ubuntu: apt install nodejs npm) and the npm registry",
+            folder=lock.parent,
+            path=path,
+        )
+        node_stamp(lock).write_text(key_of(lock, NODE_LOCK))
+
+
+def missing_programs() -> list[str]:
+    """The Debian packages of programs that are not here, if they could be installed: by root, where there is apt."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None or stamped(PROGRAMS_STAMP, repr(PROGRAMS)):
+        return []
+    return sorted(package for program, package in PROGRAMS.items() if shutil.which(program) is None)
+
+
+def set_up_programs() -> None:
+    """Install what is missing; without it the tests that need it say why they were skipped."""
+    missing = missing_programs()
+    if not missing:
         return
-    say("installing the wscat of the tests")
-    npm, path = find_npm()
-    run(
-        [*npm, "ci", "--engine-strict", "--no-audit", "--no-fund", "--loglevel=error"],
-        "npm could not install wscat, which the tests need. It wants Node.js 18 or newer "
-        "(https://nodejs.org; Debian, Ubuntu: apt install nodejs npm) and the npm registry",
-        folder=WSCAT,
-        path=path,
-    )
-    WSCAT_STAMP.write_text(key_of(WSCAT_LOCK, NODE_LOCK))
+    say(f"installing {', '.join(missing)} for the tests")
+    PROGRAMS_STAMP.write_text(repr(PROGRAMS))  # tried once: where it fails it would fail each time, and slowly
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    apt = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
+    for arguments in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
+        done = subprocess.run([*apt, *arguments], env=quiet, stdout=subprocess.DEVNULL, check=False)
+        if done.returncode:
+            print(
+                f"set-up: apt-get {arguments[0]} failed; tests are skipped without {', '.join(missing)}",
+                file=sys.stderr,
+            )
+            return
 
 
 def find_npm() -> tuple[list[str], str]:
