@@ -5,7 +5,6 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Callable
 
 import msgspec
 
@@ -35,6 +34,7 @@ from server.journal.base import (
 )
 from server.keeper import Keeper
 from server.loading import load_state
+from server.observer import Observer
 
 log = logging.getLogger("holdfast.actor")
 
@@ -71,7 +71,7 @@ class SessionActor:
         models: ModelCalls,
         tools: ToolRouter,
         settings: Settings,
-        observe: Callable[[list[ev.Event]], None],
+        observer: Observer,
     ) -> None:
         row = msgspec.structs.replace(loaded.row, model=loaded.state.view.model)
         head = loaded.state.view.seq
@@ -83,8 +83,16 @@ class SessionActor:
         self.ended = asyncio.Event()
         self.idle_since = time.monotonic()
         self._inbox = Inbox(settings.inbox_max, settings.text_max_chars)
-        self._keeper = Keeper(journal, loaded.lease, row, head, settings.snapshot_every_events, settings.retry_s)
-        self._observe = observe
+        self._keeper = Keeper(
+            journal,
+            loaded.lease,
+            row,
+            head,
+            settings.snapshot_every_events,
+            settings.retry_s,
+            observer.appended,
+        )
+        self._observer = observer
         self._journal = journal
         self._rules = rules
         self._session = Session(loaded.state, rules)
@@ -147,6 +155,8 @@ class SessionActor:
     async def run(self) -> None:
         """The actor's life."""
         self._task = asyncio.current_task()
+        state = self._session.state
+        self._observer.begin(state.view.model, state.view.turn_id if state.in_turn else None)
         try:
             if self._session.working or self._session.state.view.queued:
                 await self._step([Recover()])
@@ -235,7 +245,7 @@ class SessionActor:
                 await self._lose(error)
                 return False
             self.broadcaster.publish(records)
-            self._observe(events)
+            self._observer.saw(events)
         for decision in decisions:
             for effect in decision.effects:
                 self._worker.do(effect)

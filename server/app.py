@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import secrets
 import shutil
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ from agent.session import Rules
 from agent.tasks import TaskOwner
 from agent.tools import ToolRouter, Workspace, workspace_tools
 from protocol.content import ShareLink
-from server import __version__, actor, connection
+from server import __version__, actor, connection, log_context
 from server.admin_routes import AdminRoutes
 from server.auth.login_routes import AuthRoutes
 from server.auth.making import open_ways
@@ -30,10 +31,12 @@ from server.awake import Bounds, Equipment
 from server.endpoint import NoSuchRoute, SocketEndpoint
 from server.file_routes import FileRoutes
 from server.guard import Guard
-from server.journal.base import Journal
+from server.journal.base import Journal, SessionRow
 from server.journal.sqlite import open_journal
+from server.log_context import LogContext, UserHashes
 from server.manager import SessionManager
 from server.metrics import Metrics
+from server.observer import Observer
 from server.routes import ERRORS, Routes
 from server.settings import Settings
 from server.share_routes import ShareRoutes
@@ -52,7 +55,7 @@ def build_app(settings: Settings, environ: Mapping[str, str] = os.environ) -> St
     house = House(settings, choice)
     app = Starlette(
         lifespan=house.lifespan,
-        middleware=[Middleware(Guard, settings=settings, authenticate=house.authenticate)],
+        middleware=[Middleware(Guard, settings=settings, authenticate=house.authenticate, refused=house.refused)],
         exception_handlers=ERRORS,
     )
     app.state.choice = choice
@@ -68,7 +71,9 @@ class House:
         self.settings = settings
         self.choice = choice
         self.models = Models(settings.model.calls)
-        self.metrics = Metrics()
+        tools = [tool.name for tool in workspace_tools(Path(), settings.workspace)]
+        self.metrics = Metrics(self.offered(), tools)
+        self.users = UserHashes(secrets.token_bytes(log_context.SALT_BYTES))
         self.manager: SessionManager | None = None
         self.ways: Ways | None = None
         self.sockets = OpenSockets()
@@ -84,16 +89,21 @@ class House:
         tasks = TaskOwner("app")
         watch: CredentialWatch | None = None
         try:
+            self.users = log_context.user_hashes(self._data, secrets.token_bytes(log_context.SALT_BYTES))
             self.ways = await open_ways(self.settings, self._links)
             watch = CredentialWatch(self.ways, self.sockets, self.settings.auth.recheck_s)
             self.manager = app.state.manager = self._manager(journal)
-            self.metrics.watch(lambda: self.manager.active_session_count if self.manager else 0)
+            self._watch(self.manager)
             self._route(app, self.manager, self.ways)
             if self.settings.server.preload_model:
                 tasks.start(self.models.load(), "load models")
             self.manager.awake.start()
             watch.start()
-            yield
+            log.info("started: Holdfast %s, model %s, data in %s", __version__, self.choice.model, self._data)
+            try:
+                yield
+            finally:
+                log.info("stopping")
         finally:
             if watch is not None:
                 await watch.aclose()
@@ -104,6 +114,7 @@ class House:
             if self.ways is not None:
                 await self.ways.aclose()
             await journal.aclose()
+            log.debug("the journal is closed")
 
     async def _links(self, session_id: str) -> list[ShareLink]:
         return [] if self.manager is None else await self.manager.links(session_id)
@@ -112,11 +123,19 @@ class House:
         """Who the request comes from."""
         if self.ways is None:
             return refuse("unavailable", "the server is not ready")
-        return await self.ways.authenticate(scope)
+        found = await self.ways.authenticate(scope)
+        if isinstance(found, Principal):
+            log_context.bind(user=self.users.of(found.user_id))
+        return found
+
+    def refused(self, code: str) -> None:
+        """A request or socket was refused at the door."""
+        self.metrics.denials.of(code).inc()
 
     async def drain(self, reason: str) -> None:
         """The process will stop: let every session end and every socket say so."""
         if self.manager is not None:
+            log.info("draining: %d sessions awake, %d sockets", self.manager.active_session_count, len(self.sockets))
             await self.manager.awake.drain(reason)
 
     def is_demo(self, model: str) -> bool:
@@ -158,7 +177,7 @@ class House:
         }
 
     def _manager(self, journal: Journal) -> SessionManager:
-        given = Equipment(self.models, self._tools, self._rules, lambda: self.choice.model, self.metrics.observe)
+        given = Equipment(self.models, self._tools, self._rules, lambda: self.choice.model, self._observer)
         sessions = self.settings.sessions
         bounds = Bounds(
             awake_max=sessions.awake_max,
@@ -175,6 +194,14 @@ class House:
             ),
         )
         return SessionManager(journal, given, bounds, self._forget_workspace)
+
+    def _observer(self, row: SessionRow) -> Observer:
+        return Observer(self.metrics, LogContext(session=row.session_id, user=self.users.of(row.user_id)))
+
+    def _watch(self, sessions: SessionManager) -> None:
+        self.metrics.watch(
+            lambda: sessions.active_session_count, lambda: [actor.row.state for actor in sessions.awake.all()]
+        )
 
     def _route(self, app: Starlette, sessions: SessionManager, ways: Ways) -> None:
         socket = self.settings.socket

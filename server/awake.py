@@ -14,12 +14,12 @@ from agent.tasks import TaskOwner
 from agent.tools import ToolRouter
 from agent.worker import ModelCalls
 from protocol import codes
-from protocol.events import Event
 from server import actor as actors
 from server.actor import Loaded, SessionActor
 from server.capacity import SessionCapacityError, Slots
 from server.journal.base import Deleted, Journal, NotFound, SessionRow, Stat, Unavailable
 from server.loading import load_state
+from server.observer import Observer
 
 log = logging.getLogger("holdfast.awake")
 
@@ -50,13 +50,13 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Equipment(msgspec.Struct, frozen=True):
-    """What a session is given when it wakes: models, tools by session id and Hugging Face token, rules, an observer."""
+    """What a session is given when it wakes: models, tools by session id and Hugging Face token, rules, an observer of its own."""
 
     models: ModelCalls
     tools_for: Callable[[str, str | None], ToolRouter]
     rules_for: Callable[[ToolRouter], Rules]
     default_model: Callable[[], str]
-    observe: Callable[[list[Event]], None]
+    observer_for: Callable[[SessionRow], Observer]
 
 
 class AwakeSessions:
@@ -110,6 +110,7 @@ class AwakeSessions:
             if hf_token:
                 self._tokens[row.session_id] = hf_token
             state = await load_state(self._journal, row.session_id, 0, row.model)
+            log.info("session %s: made", row.session_id)
             return self._begin(Loaded(lease, row, state))
         except BaseException:
             self._slots.release(row.user_id)
@@ -167,6 +168,7 @@ class AwakeSessions:
             lease = await self._journal.acquire(session_id)
             stat = await self.stat(session_id)
             state = await load_state(self._journal, session_id, stat.head, self._equipment.default_model())
+            log.info("session %s: woken at %d", session_id, stat.head)
             return self._begin(Loaded(lease, stat.row, state))
         except BaseException:
             self._slots.release(user_id)
@@ -179,7 +181,8 @@ class AwakeSessions:
         session_id = loaded.row.session_id
         tools = given.tools_for(session_id, self._tokens.get(session_id))
         rules = given.rules_for(tools)
-        actor = SessionActor(loaded, rules, self._journal, given.models, tools, self._bounds.actor, given.observe)
+        observer = given.observer_for(loaded.row)
+        actor = SessionActor(loaded, rules, self._journal, given.models, tools, self._bounds.actor, observer)
         self._actors[session_id] = actor
         self._tasks.start(self._live(actor), session_id)
         return actor
@@ -188,6 +191,7 @@ class AwakeSessions:
         try:
             await actor.run()
         finally:
+            log.info("session %s: asleep at %d", actor.session_id, actor.broadcaster.head)
             del self._actors[actor.session_id]
             self._slots.release(actor.user_id)
             actor.ended.set()

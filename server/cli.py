@@ -23,7 +23,7 @@ Serves agent sessions on websockets (/ws), with an HTTP API beside it.
 
 Settings come from the config file, whose ${VARIABLES} are filled in from the environment; options go over both.
 The shipped config file knows these variables:
-  PORT, HOLDFAST_HOST, HOLDFAST_LOG_LEVEL, HOLDFAST_DATA, HOLDFAST_MODEL, HOLDFAST_API_BASE, HOLDFAST_API_KEY ...
+  PORT, HOLDFAST_HOST, HOLDFAST_LOG_LEVEL, HOLDFAST_LOG_FORMAT, HOLDFAST_DATA, HOLDFAST_MODEL ...
 A model is chosen by the credentials that are set (ANTHROPIC_API_KEY, OPENAI_API_KEY, HF_TOKEN ...); without any, a
 built-in demo answers. All settings: docs/configuration.md
 """

@@ -33,6 +33,9 @@ log = logging.getLogger("holdfast.connection")
 IN_FLIGHT_MAX = 16
 """Submissions of one socket that may wait for their answer; then it is not read until one has it."""
 
+CLOSE_UNSAID = 1006
+"""What is reported of a socket that ended without a close frame (RFC 6455, 7.4.1); it is never sent."""
+
 REASON_BYTES_MAX = 123
 """What a close frame has room for (RFC 6455, 5.5)."""
 
@@ -84,6 +87,8 @@ class Connection:
         self._said_at = self._taken_at = self._loop.time()
         self._sending = False
         self._sent_bytes = self._taken_bytes = 0
+        self.frames_in = self.frames_out = 0
+        self.closed_with = CLOSE_UNSAID
         self._told_to_end: asyncio.Future[Ending | None] = self._loop.create_future()
         self._timer = self._loop.call_later(self._tick_s, self._tick)
 
@@ -115,6 +120,7 @@ class Connection:
         """Every ending of a socket: say why, if the client is still there, and never wait for one that does not read."""
         if ending is None:
             return
+        self.closed_with = ending.code
         reason = str(ending).encode()[:REASON_BYTES_MAX].decode(errors="ignore")
         if self._told_to_end.done():
             self._transport.close(ending.code, reason)
@@ -159,8 +165,9 @@ class Connection:
             while not actor.durable:
                 self._cursor.check()
                 await self._cursor.wait()
+        self._metrics.connects.of("replay" if recovered else "snapshot" if position is None else "gap").inc()
         mark = broadcaster.head
-        self._cursor.position = position.seq if recovered and position is not None else mark
+        missed_after = self._cursor.position = position.seq if recovered and position is not None else mark
         ready = Ready(
             session_id=actor.session_id,
             epoch=self._journal.epoch,
@@ -179,6 +186,7 @@ class Connection:
             async for batch in past:
                 await self._send([codec.to_msgpack(r.data) for r in batch] if self._binary else [r.data for r in batch])
                 self._cursor.position = batch[-1].seq
+            self._metrics.replays.observe(mark - missed_after)
         else:
             snapshot = self._snapshot()  # of this moment: the state moves on while `ready` is sent
             await self._send([self._encode(ready)])
@@ -198,6 +206,7 @@ class Connection:
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
+                self.closed_with = message.get("code") or CLOSE_UNSAID
                 return None
             try:
                 frames = self._split(message)
@@ -205,6 +214,7 @@ class Connection:
                 if not self._bad(error):
                     return Ending(codes.CLOSE_TOO_MANY, "too many bad frames")
                 continue
+            self.frames_in += len(frames)
             for frame in frames:
                 if not self._frames.take(self._loop.time()):
                     return Ending(codes.CLOSE_TOO_MANY, "too many frames; send fewer")
@@ -264,7 +274,7 @@ class Connection:
             self._say(answer.answer)
 
     def _refuse(self, refusal: Refusal, asked_id: str) -> None:
-        self._metrics.refusals.labels(refusal.code).inc()
+        self._metrics.refusals.of(refusal.code).inc()
         self._say(refused_frame(refusal, asked_id))
 
     def _say(self, frame: bytes) -> None:
@@ -279,10 +289,13 @@ class Connection:
         """All of these in one message. A single one is not copied: what many sockets wait to send is there once."""
         data = frames[0] if len(frames) == 1 else (b"" if self._binary else b"\n").join(frames)
         self._sending = True
+        began = self._loop.time()
         await self._transport.write(data, text=not self._binary)
         self._sending = False
         self._sent_bytes += len(data)
+        self.frames_out += len(frames)
         self._said_at = self._loop.time()
+        self._metrics.send_s.observe(self._said_at - began)
 
     @property
     def _tick_s(self) -> float:

@@ -1,17 +1,19 @@
 """The websocket endpoints `/ws` and `/ws/{session_id}`: from the upgrade request to a running connection, or a refusal."""
 
 import logging
+import secrets
+import time
 from collections.abc import Callable
 
 from starlette.types import Receive, Scope, Send
 
 from protocol.content import Standing
-from server import connection
+from server import connection, log_context
 from server.auth.principal import Principal
 from server.awake import GoingAway, SessionNotFound
 from server.capacity import SessionCapacityError
 from server.connection import Connection
-from server.handshake import Denied, choose_encoding, deny, read_position
+from server.handshake import Denied, Encoding, Position, choose_encoding, deny, read_position
 from server.journal.base import Deleted, JournalError, NotFound
 from server.manager import SessionManager
 from server.metrics import Metrics
@@ -20,6 +22,8 @@ from server.standing import admission
 from server.transport import transport_of
 
 log = logging.getLogger("holdfast.socket")
+
+CONN_BYTES = 4
 
 
 class SocketEndpoint:
@@ -47,6 +51,7 @@ class SocketEndpoint:
         try:
             await self._serve(scope, receive, send)
         except Denied as denied:
+            self._metrics.denials.of(str(denied.body["code"])).inc()
             await deny(send, denied)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,12 +82,28 @@ class SocketEndpoint:
                     send,
                     transport_of(scope, send),
                 )
+                log_context.bind(session=actor.session_id, conn=secrets.token_hex(CONN_BYTES))
                 with self._metrics.sockets.track_inprogress(), self._open.held(principal, socket.end):
-                    await socket.run(position)
+                    await self._run(socket, position, encoding)
         except (SessionNotFound, SessionCapacityError, GoingAway, JournalError) as error:
             if running:
                 raise
             raise _denied(error) from error
+
+    async def _run(self, socket: Connection, position: Position | None, encoding: Encoding) -> None:
+        began = time.monotonic()
+        log.info("opened: %s, %s", encoding.kind, "a snapshot" if position is None else f"after {position.seq}")
+        try:
+            await socket.run(position)
+        finally:
+            self._metrics.closes.of(str(socket.closed_with)).inc()
+            log.info(
+                "closed: %d after %.3f s, %d frames in, %d out",
+                socket.closed_with,
+                time.monotonic() - began,
+                socket.frames_in,
+                socket.frames_out,
+            )
 
 
 class NoSuchRoute:

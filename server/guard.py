@@ -66,8 +66,16 @@ class Guard:
     It is not there where a route needs nothing (`server/auth/access.py`), or nobody, and no good credentials came.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, authenticate: Authenticate) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        authenticate: Authenticate,
+        refused: Callable[[str], None] = lambda code: None,
+    ) -> None:
+        """`refused` hears the code of each refusal."""
         self._app = app
+        self._refused = refused
         self._settings = settings
         self._authenticate = authenticate
         self._proxies = settings.server.networks
@@ -84,11 +92,13 @@ class Guard:
         try:
             scope = as_sent(scope, self._proxies, self._public)
         except BadForwarding as bad:
+            self._refused("bad_request")
             await send_refusal(scope, send, refuse("bad_request", str(bad)))
             return
         send = with_headers(send, scope, self._settings.auth.frame_ancestors)
         decision = await self.admit(scope)
         if isinstance(decision, Refusal):
+            self._refused(decision.code)
             await send_refusal(scope, send, decision)
             return
         state = scope["state"] = {**scope.get("state", {})}

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 
 import msgspec
 
@@ -35,14 +37,23 @@ class Keeper:
     """What one actor stores. `row` is the info row as it was last stored, `head` the last seq."""
 
     def __init__(
-        self, journal: Journal, lease: Lease, row: SessionRow, head: int, snapshot_every_events: int, retry_s: float
+        self,
+        journal: Journal,
+        lease: Lease,
+        row: SessionRow,
+        head: int,
+        snapshot_every_events: int,
+        retry_s: float,
+        appended: Callable[[float], None],
     ) -> None:
+        """`appended` hears how many seconds each append took, its retries included."""
         self.row = row
         self.head = head
         self._journal = journal
         self._lease = lease
         self._snapshot_every = snapshot_every_events
         self._retry_s = retry_s
+        self._appended = appended
         self._snapshot_seq = self._tidied = head
 
     async def append(
@@ -56,6 +67,7 @@ class Keeper:
         quiet = not settled and all(isinstance(event, (ev.AssistantChunk, ev.ToolLog)) for event in events)
         row = self.row if quiet else _row(self.row, state)
         item = AppendItem(self._lease, self.head, records, settled, None if quiet else row)
+        began = time.perf_counter()
         for pause in (*pauses(self._retry_s), None):
             try:
                 await self._journal.append(item)
@@ -65,6 +77,7 @@ class Keeper:
                     raise
                 log.warning("session %s: tried again in %g s: %s", self._lease.session_id, pause, error)
                 await asyncio.sleep(pause)
+        self._appended(time.perf_counter() - began)
         self.row, self.head = row, records[-1].seq
         return records
 

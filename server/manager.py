@@ -1,6 +1,7 @@
 """The session manager: the Python interface to all sessions. The socket and the HTTP routes are thin over it."""
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,6 +19,8 @@ from server.clock import utc_now
 from server.inbox import Answer
 from server.journal.base import Journal, SessionRow
 from server.options import load_options
+
+log = logging.getLogger("holdfast.manager")
 
 SESSION_ID_BYTES = 16
 
@@ -127,6 +130,7 @@ class SessionManager:
             await self.journal.delete(session_id)
             self.awake.forget(session_id)
             await self._forget_workspace(session_id)
+            log.info("session %s: deleted", session_id)
 
     async def get_session_owner(self, session_id: str) -> str:
         """The user it belongs to. Raises `SessionNotFound`."""

@@ -14,6 +14,7 @@ from server.settings_auth import AuthSettings
 from server.settings_group import Group
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["text", "json"]
 
 
 class ServerSettings(Group, frozen=True, kw_only=True):
@@ -25,6 +26,9 @@ class ServerSettings(Group, frozen=True, kw_only=True):
     ] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535, description="TCP port; 0: any free one.")] = 7860
     log_level: Annotated[LogLevel, Meta(description="What is worth a line of log on standard error.")] = "info"
+    log_format: Annotated[
+        LogFormat, Meta(description="`text`: a line for a person; `json`: an object a line, for a log collector.")
+    ] = "text"
     access_log: Annotated[bool, Meta(description="Log a line for each HTTP request and each socket.")] = False
     graceful_shutdown_s: Annotated[
         float, Meta(ge=0, le=3_600, description="How long a stop waits for sockets and requests; then they are cut.")
