@@ -114,6 +114,7 @@ class CallModel(msgspec.Struct, frozen=True):
     message_id: str
     model: str
     messages: list[dict[str, object]]
+    reasoning_effort: str = ""
 
 
 class Summarize(msgspec.Struct, frozen=True):

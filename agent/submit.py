@@ -203,8 +203,9 @@ def _set_model(session: Session, submission: sub.SetModel) -> Answer:
     if complaint is not None:
         return Refusal(codes.UNKNOWN_MODEL, complaint)
     accepted = _accept(session, submission)
-    if submission.model != session.state.view.model:
-        session.emit(ev.ModelChanged, model=submission.model)
+    view, effort = session.state.view, submission.reasoning_effort
+    if (submission.model, effort) != (view.model, view.reasoning_effort):
+        session.emit(ev.ModelChanged, model=submission.model, reasoning_effort=effort)
     return accepted
 
 

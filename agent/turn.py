@@ -53,7 +53,8 @@ def call_model(session: Session) -> None:
     else:
         session.calling = f"msg-{state.view.seq + 1}"
         messages = context.build(state, rules.system_prompt)
-        session.do(CallModel(message_id=session.calling, model=state.view.model, messages=messages))
+        effort = state.view.reasoning_effort
+        session.do(CallModel(session.calling, state.view.model, messages, effort))
 
 
 def go_on(session: Session) -> None:

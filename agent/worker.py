@@ -85,7 +85,12 @@ class Worker:
         async def sink(kind: DeltaKind, text: str) -> None:
             await self._reports.delta(effect.message_id, kind, text)
 
-        request = ModelRequest(model=effect.model, messages=effect.messages, tools=self._tools.specs())
+        request = ModelRequest(
+            model=effect.model,
+            messages=effect.messages,
+            tools=self._tools.specs(),
+            reasoning_effort=effect.reasoning_effort,
+        )
         try:
             reply = await self._models.call(request, sink)
         except Exception as error:  # noqa: BLE001  # whatever fails here must end the turn, not leave it waiting

@@ -202,7 +202,7 @@ export interface Limits {
   send_timeout_s: number;
 }
 
-/** From the next model call on, this model answers. */
+/** From the next model call on, this model answers, and thinks so long before it does. */
 export interface ModelChanged {
   type: "model_changed";
   /** position in the session's log, from 1, without holes */
@@ -212,6 +212,7 @@ export interface ModelChanged {
   /** when it happened, UTC, RFC 3339 */
   at: string;
   model: string;
+  reasoning_effort: "" | "high" | "low" | "medium" | "minimal" | "none";
 }
 
 /** A call without a result yet. `state` is `requested` until a `tool_state_change` says more; `log` is its live output. */
@@ -312,6 +313,8 @@ export interface SetModel {
   /** 1-64 characters of the client's making */
   id?: string;
   model: string;
+  /** how long it thinks; empty: as the server or it likes; default "" */
+  reasoning_effort?: "" | "high" | "low" | "medium" | "minimal" | "none";
 }
 
 /** Give the session another title. */
@@ -386,6 +389,7 @@ export interface Snapshot {
   open_calls: OpenCall[];
   queued: QueuedInput[];
   shares: ShareLink[];
+  reasoning_effort: "" | "high" | "low" | "medium" | "minimal" | "none";
   /** oldest messages left out because the frame would pass its bound */
   omitted_messages: number;
 }

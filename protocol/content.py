@@ -9,6 +9,7 @@ ChunkKind = Literal["text", "reasoning"]
 SessionStatus = Literal["idle", "running", "awaiting_approval", "closed"]
 ToolState = Literal["approved", "rejected", "running", "abandoned", "cancelled", "outcome_unknown"]
 When = Literal["queue", "steer"]
+Effort = Literal["", "none", "minimal", "low", "medium", "high"]
 Access = Literal["read", "drive"]
 Standing = Literal["owner", "drive", "read"]
 

@@ -5,7 +5,18 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from protocol.content import Access, Arguments, ChunkKind, Offset, PendingTool, PlanItem, Seq, ToolCall, ToolState
+from protocol.content import (
+    Access,
+    Arguments,
+    ChunkKind,
+    Effort,
+    Offset,
+    PendingTool,
+    PlanItem,
+    Seq,
+    ToolCall,
+    ToolState,
+)
 from protocol.submissions import Submission
 
 
@@ -157,9 +168,10 @@ class UndoComplete(EventBase, kw_only=True, tag_field="type", tag="undo_complete
 
 
 class ModelChanged(EventBase, kw_only=True, tag_field="type", tag="model_changed"):
-    """From the next model call on, this model answers."""
+    """From the next model call on, this model answers, and thinks so long before it does."""
 
     model: str
+    reasoning_effort: Effort = ""
 
 
 class TitleChanged(EventBase, kw_only=True, tag_field="type", tag="title_changed"):

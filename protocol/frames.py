@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from protocol.content import (
+    Effort,
     Message,
     OpenCall,
     OpenMessage,
@@ -54,6 +55,7 @@ class Snapshot(msgspec.Struct, kw_only=True, tag_field="type", tag="snapshot"):
     open_calls: list[OpenCall]
     queued: list[QueuedInput]
     shares: list[ShareLink] = []
+    reasoning_effort: Effort = ""
     omitted_messages: Annotated[
         int, Meta(description="oldest messages left out because the frame would pass its bound")
     ] = 0

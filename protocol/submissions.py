@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from protocol.content import Access, Arguments, SubmissionId, When
+from protocol.content import Access, Arguments, Effort, SubmissionId, When
 
 
 class SubmissionBase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -63,6 +63,7 @@ class SetModel(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag=
     """Use another model from the next model call on."""
 
     model: Annotated[str, Meta(min_length=1, max_length=200)]
+    reasoning_effort: Annotated[Effort, Meta(description="how long it thinks; empty: as the server or it likes")] = ""
 
 
 class SetTitle(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="set_title"):

@@ -5,6 +5,7 @@ import msgspec
 from protocol import events as ev
 from protocol.content import (
     AssistantMessage,
+    Effort,
     Message,
     OpenCall,
     OpenMessage,
@@ -34,6 +35,7 @@ class View(msgspec.Struct, kw_only=True):
     seq: int = 0
     state: SessionStatus = "idle"
     model: str = ""
+    reasoning_effort: Effort = ""
     title: str = ""
     turn_id: str | None = None
     messages: list[Message] = []
@@ -90,7 +92,7 @@ def apply(view: View, event: ev.Event) -> None:
             if event.removed_messages:
                 del view.messages[-event.removed_messages :]
         case ev.ModelChanged():
-            view.model = event.model
+            view.model, view.reasoning_effort = event.model, event.reasoning_effort
         case ev.TitleChanged():
             view.title = event.title
         case ev.Shared():

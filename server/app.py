@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 from starlette.types import Scope
 
-from agent.models import Choice, Models, choose_model
+from agent.models import Catalog, Choice, ModelInfo, Models, OwnersModels, choose_model
 from agent.session import Rules
 from agent.tasks import TaskOwner
 from agent.tools import ToolRouter, Workspace, workspace_tools
@@ -70,7 +70,7 @@ class House:
     def __init__(self, settings: Settings, choice: Choice) -> None:
         self.settings = settings
         self.choice = choice
-        self.models = Models(settings.model.calls)
+        self.models = Models(settings.model.calls, Catalog(settings.model.models))
         tools = [tool.name for tool in workspace_tools(Path(), settings.workspace)]
         self.metrics = Metrics(self.offered(), tools)
         self.users = UserHashes(secrets.token_bytes(log_context.SALT_BYTES))
@@ -144,7 +144,7 @@ class House:
 
     def offered(self) -> list[str]:
         """The models a client may choose from, the server's own first."""
-        return list(dict.fromkeys([self.choice.model, *self.settings.model.models]))
+        return list(dict.fromkeys([self.choice.model, *self.models.catalog.names]))
 
     def public_config(self) -> dict[str, object]:
         """What `GET /api/config` says to somebody who has yet to log in."""
@@ -163,11 +163,7 @@ class House:
             "model": self.choice.model,
             "demo": self.choice.demo,
             "model_reason": self.choice.reason,
-            "models": [
-                {"model": name, "demo": info.demo, "context_limit": info.context_limit}
-                for name in self.offered()
-                for info in [self.models.info(name)]
-            ],
+            "models": [_told(self.models.info(name)) for name in self.offered()],
             "allow_other_models": settings.model.allow_other_models,
             "limits": settings.limits(),
             "sessions": {
@@ -177,7 +173,13 @@ class House:
         }
 
     def _manager(self, journal: Journal) -> SessionManager:
-        given = Equipment(self.models, self._tools, self._rules, lambda: self.choice.model, self._observer)
+        given = Equipment(
+            lambda token: OwnersModels(self.models, token),
+            self._tools,
+            self._rules,
+            lambda: self.choice.model,
+            self._observer,
+        )
         sessions = self.settings.sessions
         bounds = Bounds(
             awake_max=sessions.awake_max,
@@ -273,3 +275,8 @@ class House:
         if self.settings.model.allow_other_models or name in self.offered():
             return None
         return f"this server does not offer {msgspec.json.encode(name).decode()}; choose one of: {', '.join(self.offered())}"
+
+
+def _told(info: ModelInfo) -> dict[str, object]:
+    """A model, as `GET /api/config` tells it; prices in US dollars for a million tokens, null where they are not known."""
+    return msgspec.structs.asdict(info)

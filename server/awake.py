@@ -50,9 +50,10 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Equipment(msgspec.Struct, frozen=True):
-    """What a session is given when it wakes: models, tools by session id and Hugging Face token, rules, an observer of its own."""
+    """What a session is given when it wakes: models by Hugging Face token, tools by session id and that, rules, an observer
+    of its own."""
 
-    models: ModelCalls
+    models_for: Callable[[str | None], ModelCalls]
     tools_for: Callable[[str, str | None], ToolRouter]
     rules_for: Callable[[ToolRouter], Rules]
     default_model: Callable[[], str]
@@ -179,10 +180,12 @@ class AwakeSessions:
             raise GoingAway
         given = self._equipment
         session_id = loaded.row.session_id
-        tools = given.tools_for(session_id, self._tokens.get(session_id))
+        hub_token = self._tokens.get(session_id)
+        tools = given.tools_for(session_id, hub_token)
         rules = given.rules_for(tools)
         observer = given.observer_for(loaded.row)
-        actor = SessionActor(loaded, rules, self._journal, given.models, tools, self._bounds.actor, observer)
+        models = given.models_for(hub_token)
+        actor = SessionActor(loaded, rules, self._journal, models, tools, self._bounds.actor, observer)
         self._actors[session_id] = actor
         self._tasks.start(self._live(actor), session_id)
         return actor

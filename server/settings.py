@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from agent.models.catalog import ModelEntry
 from agent.models.settings import ModelSettings
 from agent.tools.settings import WorkspaceLimits
 from protocol.limits import Limits
@@ -223,9 +224,10 @@ class ModelChoice(Group, frozen=True, kw_only=True):
     model: Annotated[
         str, Meta(description="Model as LiteLLM names it, or `demo`; empty: by the credentials found, else the demo.")
     ] = ""
-    models: Annotated[list[str], Meta(description="Models offered to clients besides the one above.")] = field(
-        default_factory=list
-    )
+    models: Annotated[
+        list[str | ModelEntry],
+        Meta(description="Models offered to clients besides the one above: names, or objects that say more."),
+    ] = field(default_factory=list)
     allow_other_models: Annotated[bool, Meta(description="Whether a client may set a model that is not offered.")] = (
         True
     )

@@ -138,7 +138,9 @@ def _type_name(kind: inspect.Type) -> str:
         return "one of " + ", ".join(f"`{value}`" for value in kind.values)
     if isinstance(kind, inspect.ListType):
         return f"list of {_type_name(kind.item_type)}"
-    if isinstance(kind, inspect.DictType):
+    if isinstance(kind, inspect.UnionType):
+        return " or ".join(map(_type_name, kind.types))
+    if isinstance(kind, inspect.DictType | inspect.StructType):
         return "object"
     return NAMES.get(type(kind), type(kind).__name__.removesuffix("Type").lower())
 

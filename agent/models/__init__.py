@@ -1,14 +1,17 @@
 """Models: one call streams an answer in; retries, time limits and honest errors. The one importer of LiteLLM."""
 
+from agent.models.catalog import Catalog, ModelEntry
 from agent.models.choose import Choice, choose_model
 from agent.models.errors import ModelError
-from agent.models.models import Models
+from agent.models.models import Models, OwnersModels
 from agent.models.settings import ModelSettings
 from agent.models.types import DeltaKind, ModelInfo, ModelReply, ModelRequest, ModelUsage, RawToolCall, Sink
 
 __all__ = [
+    "Catalog",
     "Choice",
     "DeltaKind",
+    "ModelEntry",
     "ModelError",
     "ModelInfo",
     "ModelReply",
@@ -16,6 +19,7 @@ __all__ = [
     "ModelSettings",
     "ModelUsage",
     "Models",
+    "OwnersModels",
     "RawToolCall",
     "Sink",
     "choose_model",

@@ -9,8 +9,11 @@ import time
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from agent.models import prices
 from agent.models.assembly import Assembly
+from agent.models.catalog import Catalog
 from agent.models.errors import ModelError, model_error
 from agent.models.settings import ModelSettings
 from agent.models.types import DEMO_MODEL, ModelInfo, ModelReply, ModelRequest, ModelUsage, Sink
@@ -32,8 +35,9 @@ _WAITED_S = 0.005
 class Models:
     """All models of a process. `call` may be used by any number of tasks at a time; each call stands for itself."""
 
-    def __init__(self, settings: ModelSettings) -> None:
+    def __init__(self, settings: ModelSettings, catalog: Catalog | None = None) -> None:
         self._settings = settings
+        self.catalog = catalog or Catalog([])
         self._tasks = TaskOwner("models")
         self._loading: asyncio.Task[Provider] | None = None
         self._provider: Provider | None = None
@@ -65,8 +69,19 @@ class Models:
     def info(self, model: str) -> ModelInfo:
         """What is known of the model now; the limits are refined once LiteLLM is loaded. Never blocks."""
         table = self._provider.table if self._provider is not None else {}
-        limit = prices.context_limit(table, model) or self._settings.default_context_limit
-        return ModelInfo(model, model == DEMO_MODEL, limit, prices.max_output_tokens(table, model))
+        entry = self.catalog.entry(model)
+        limit = entry.context_limit or prices.context_limit(table, model) or self._settings.default_context_limit
+        input_usd, output_usd = prices.per_million(table, model)
+        return ModelInfo(
+            model,
+            model == DEMO_MODEL,
+            limit,
+            prices.max_output_tokens(table, model),
+            entry.label or model,
+            input_usd if entry.input_usd is None else entry.input_usd,
+            output_usd if entry.output_usd is None else entry.output_usd,
+            entry.reasoning_effort,
+        )
 
     async def aclose(self) -> None:
         """Close what is kept open between calls. End the calls first."""
@@ -89,7 +104,7 @@ class Models:
             self._loading = None
             message = f"The models can't be used: LiteLLM could not be loaded ({error}). Install the server's dependencies again."
             raise ModelError("model_unavailable", message, retryable=False) from error
-        provider: Provider = module.Provider(self._settings)
+        provider: Provider = module.Provider(self._settings, self.catalog)
         self._provider = provider
         return provider
 
@@ -146,8 +161,22 @@ class Models:
         tokens = assembly.tokens
         if tokens is None:
             return None
-        cost = 0.0 if model == DEMO_MODEL else prices.cost_usd(provider.table, model, tokens)
+        cost = 0.0 if model == DEMO_MODEL else self.catalog.cost_usd(model, tokens.input, tokens.output)
+        if cost is None:
+            cost = prices.cost_usd(provider.table, model, tokens)
         return ModelUsage(tokens.input, tokens.output, tokens.cache_read, cost)
+
+
+class OwnersModels:
+    """The models as one owner's sessions call them: with the owner's Hugging Face token, where its router is called."""
+
+    def __init__(self, models: Models, hub_token: str | None) -> None:
+        self._models = models
+        self._hub_token = hub_token or ""
+
+    async def call(self, request: ModelRequest, sink: Sink) -> ModelReply:
+        """As `Models.call`."""
+        return await self._models.call(msgspec.structs.replace(request, hub_token=self._hub_token), sink)
 
 
 def _import_provider() -> ModuleType:

@@ -34,17 +34,10 @@ def max_output_tokens(table: Table, model: str) -> int | None:
 
 
 def cost_usd(table: Table, model: str, tokens: TokenCounts) -> float | None:
-    """The price of a call in US dollars, or None when it is not known for sure.
-
-    A row found without the provider's prefix counts only if it is of that provider: a model of the same name served
-    by somebody else has another price.
-    """
-    row = table.get(model)
+    """The price of a call in US dollars, or None when it is not known for sure."""
+    row = _priced(table, model)
     if row is None:
-        provider, _, bare = model.partition("/")
-        row = table.get(bare)
-        if row is None or row.get("litellm_provider") != provider:
-            return None
+        return None
     step = _step(row, tokens.input)
     price_in = _price(row, "input_cost_per_token", step)
     price_out = _price(row, "output_cost_per_token", step)
@@ -59,6 +52,28 @@ def cost_usd(table: Table, model: str, tokens: TokenCounts) -> float | None:
         + write * (price_in if price_write is None else price_write)
         + tokens.output * price_out
     )
+
+
+def per_million(table: Table, model: str) -> tuple[float | None, float | None]:
+    """US dollars for a million tokens in and out, at the lowest step; None where the price is not known for sure."""
+    row = _priced(table, model) or {}
+    both = (_price(row, "input_cost_per_token", ""), _price(row, "output_cost_per_token", ""))
+    known_in, known_out = (None if price is None else round(price * 1_000_000, 6) for price in both)
+    return known_in, known_out
+
+
+def _priced(table: Table, model: str) -> Mapping[str, object] | None:
+    """The row whose prices are this model's.
+
+    One found without the provider's prefix counts only if it is of that provider: a model of the same name served by
+    somebody else has another price.
+    """
+    row = table.get(model)
+    if row is not None:
+        return row
+    provider, _, bare = model.partition("/")
+    row = table.get(bare)
+    return row if row is not None and row.get("litellm_provider") == provider else None
 
 
 def _step(row: Mapping[str, object], input_tokens: int) -> str:

@@ -17,6 +17,8 @@ import litellm
 from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 
 from agent.models import plain_messages
+from agent.models.caching import marked, takes_marks
+from agent.models.catalog import HUB_ROUTER, Catalog
 from agent.models.demo_provider import DEMO_PROVIDER, GAP, DemoProvider
 from agent.models.direct_stream import DirectStream, response_of
 from agent.models.failures import Failures
@@ -70,8 +72,9 @@ class Provider:
     users: ClassVar[int] = 0
     """Providers that are not closed: LiteLLM keeps its HTTP clients for all of them."""
 
-    def __init__(self, settings: ModelSettings) -> None:
+    def __init__(self, settings: ModelSettings, catalog: Catalog) -> None:
         self._settings = settings
+        self._catalog = catalog
         DemoProvider.install()
         Provider.users += 1
 
@@ -82,7 +85,7 @@ class Provider:
 
     async def open(self, request: ModelRequest) -> Upstream:
         """Send the request; returns when the provider has begun to answer. Raises ModelError."""
-        failures = Failures(request.model, self._secrets(request.model))
+        failures = Failures(request.model, self._secrets(request))
         try:
             wrapper = await lite.acompletion(**self._parameters(request))
         except Exception as error:
@@ -103,11 +106,17 @@ class Provider:
         lite.in_memory_llm_clients_cache.flush_cache()
 
     def _parameters(self, request: ModelRequest) -> dict[str, object]:
-        settings = self._settings
+        settings, route = self._settings, self._catalog.route(request.model)
+        effort = request.reasoning_effort or self._catalog.entry(request.model).reasoning_effort
+        owners = request.hub_token if route.model.startswith(HUB_ROUTER) else ""
+        own = {
+            "api_base": route.api_base or settings.api_base,
+            "api_key": route.api_key or owners or settings.api_key,
+            "reasoning_effort": effort,
+        }
         parameters: dict[str, object] = {
             "drop_params": True,
-            **({"api_base": settings.api_base} if settings.api_base else {}),
-            **({"api_key": settings.api_key} if settings.api_key else {}),
+            **{name: value for name, value in own.items() if value},
             **settings.parameters(request.model),
         }
         if request.model == DEMO_MODEL:
@@ -117,9 +126,9 @@ class Provider:
         if request.tools:
             parameters["tools"] = copy.deepcopy(request.tools)
         return parameters | {
-            "model": f"{DEMO_PROVIDER}/{DEMO_MODEL}" if request.model == DEMO_MODEL else request.model,
+            "model": f"{DEMO_PROVIDER}/{DEMO_MODEL}" if request.model == DEMO_MODEL else route.model,
             # A copy: LiteLLM changes messages in place for some providers.
-            "messages": copy.deepcopy(request.messages),
+            "messages": copy.deepcopy(marked(request.messages) if takes_marks(route.model) else request.messages),
             "stream": True,
             "stream_options": {"include_usage": True},
             "max_retries": 0,
@@ -129,7 +138,8 @@ class Provider:
             "timeout": settings.first_token_timeout_s + settings.stall_timeout_s,
         }
 
-    def _secrets(self, model: str) -> tuple[str, ...]:
-        named = {**os.environ, **{key: str(value) for key, value in self._settings.parameters(model).items()}}
+    def _secrets(self, request: ModelRequest) -> tuple[str, ...]:
+        parameters = self._settings.parameters(request.model)
+        named = {**os.environ, **{key: str(value) for key, value in parameters.items()}}
         found = (value for name, value in named.items() if any(word in name.upper() for word in _SECRET_NAMES))
-        return (self._settings.api_key, *found)
+        return (self._settings.api_key, self._catalog.entry(request.model).api_key, request.hub_token, *found)

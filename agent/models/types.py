@@ -38,21 +38,31 @@ class ModelReply(msgspec.Struct, frozen=True):
 
 
 class ModelRequest(msgspec.Struct, frozen=True):
-    """One call. Messages and tools in the shapes of OpenAI's chat completions."""
+    """One call. Messages and tools in the shapes of OpenAI's chat completions.
+
+    `hub_token`: the session owner's Hugging Face token, for models that its router serves.
+    """
 
     model: str
     messages: list[dict[str, object]]
     tools: list[dict[str, object]]
     max_output_tokens: int | None = None
+    reasoning_effort: str = ""
+    hub_token: str = ""
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
-    """What is known of a model. `context_limit` in tokens; `max_output_tokens` is None when unknown."""
+    """What is known of a model. `context_limit` in tokens; `max_output_tokens` is None when unknown, as are the prices, in
+    US dollars for a million tokens."""
 
     model: str
     demo: bool
     context_limit: int
     max_output_tokens: int | None
+    label: str = ""
+    input_usd: float | None = None
+    output_usd: float | None = None
+    reasoning_effort: str = ""
 
 
 class Fragment(msgspec.Struct):

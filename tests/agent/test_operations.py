@@ -181,6 +181,15 @@ def test_another_model_answers_from_the_next_call_on() -> None:
     assert script.called().model == "other/model"
 
 
+def test_a_model_is_asked_to_think_as_long_as_its_user_says() -> None:
+    script = Script()
+    effort = SetModel(model="test/model", reasoning_effort="high")
+    assert script.submit(effort) == ["accepted", "model_changed"]
+    assert script.submit(effort) == ["accepted"]
+    script.say("hi")
+    assert (script.called().model, script.called().reasoning_effort) == ("test/model", "high")
+
+
 def test_a_model_that_is_not_offered_is_refused() -> None:
     script = Script()
     assert script.submit(SetModel(model="nope")) == []

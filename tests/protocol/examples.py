@@ -52,7 +52,7 @@ SUBMISSIONS: list[sub.Submission] = [
     sub.Undo(id="c1-4"),
     sub.Compact(id="c1-5"),
     sub.Shutdown(id="c1-6"),
-    sub.SetModel(id="c1-7", model="openai/gpt-oss-120b"),
+    sub.SetModel(id="c1-7", model="openai/gpt-oss-120b", reasoning_effort="high"),
     sub.Edit(id="c1-8", turn_id="turn-2", text="Rather owls 🦉"),
     sub.SetTitle(id="c1-9", title="Owls"),
     sub.Share(id="c1-10", access="read"),
@@ -190,7 +190,7 @@ FRAMES: list[Frame] = [
         seq=22, at=AT, old_tokens=9_000, new_tokens=900, summary="They want owls.", kept_from=12, operation_id="c1-5"
     ),
     ev.UndoComplete(seq=23, at=AT, removed_messages=4, kept=["write_file: files written"]),
-    ev.ModelChanged(seq=24, at=AT, model="openai/gpt-oss-120b"),
+    ev.ModelChanged(seq=24, at=AT, model="openai/gpt-oss-120b", reasoning_effort="high"),
     ev.TitleChanged(seq=25, at=AT, title="Owls"),
     ev.ErrorEvent(
         seq=26, at=AT, code="model_timeout", message="the model said nothing for 60 s", retryable=True, turn_id="turn-2"

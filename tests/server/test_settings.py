@@ -155,7 +155,7 @@ def test_the_command_line_goes_over_the_file(config: Path) -> None:
         ),
         ('{"auth": {"mode": "none"}}', "auth.mode: expected one of local, tokens, "),
         ('{"auth": {"allowed_hosts": ["http://x"]}}', "auth: allowed_hosts: 'http://x' is no host name"),
-        ('{"model": {"models": ["a", 3]}}', "model.models.1: expected str, but it is 3"),
+        ('{"model": {"models": ["a", 3]}}', "model.models.1: expected str | object, but it is 3"),
         ('{"socket": {"heartbeat_s": 21}}', "socket.heartbeat_s: expected float <= 20.0, but it is 21"),
         ('{"socket": {"heartbeat_s": "nan"}}', "socket.heartbeat_s: expected float"),
         ('{"socket": {"inbound_message_bytes": 16000000}}', "socket: inbound_message_bytes may be half of"),

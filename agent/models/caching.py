@@ -1,0 +1,34 @@
+"""Marks for prompt caching, for the providers that cache only what is marked. Pure.
+
+Anthropic's rule (https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching): everything up to a marked block
+is kept. So the end of the system prompt is marked, with the tools before it, and the end of the conversation so far.
+"""
+
+from collections.abc import Sequence
+
+Wire = dict[str, object]
+
+_MARK = {"type": "ephemeral"}
+_TAKES_MARKS = ("anthropic/", "claude-", "bedrock/anthropic.", "vertex_ai/claude", "openrouter/anthropic/")
+
+
+def takes_marks(model: str) -> bool:
+    """Whether the model's provider wants to be told what to keep."""
+    return model.startswith(_TAKES_MARKS)
+
+
+def marked(messages: Sequence[Wire]) -> list[Wire]:
+    """The messages with the system prompt and the last text marked; the given ones stay as they are."""
+    found = list(messages)
+    places = [place for place, message in enumerate(found) if message.get("role") == "system"][:1]
+    places += [place for place in range(len(found) - 1, -1, -1) if _text(found[place])][:1]
+    for place in set(places):
+        text = _text(found[place])
+        if text:
+            found[place] = {**found[place], "content": [{"type": "text", "text": text, "cache_control": _MARK}]}
+    return found
+
+
+def _text(message: Wire) -> str:
+    content = message.get("content")
+    return content if isinstance(content, str) and message.get("role") in ("system", "user", "tool") else ""
