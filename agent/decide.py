@@ -1,6 +1,7 @@
 """The mind's front door: one input in, one decision out, synchronously. No clock, no I/O."""
 
 from agent import recovery, submit, turn
+from agent.guarded import without_secrets
 from agent.inputs import (
     Decision,
     Delta,
@@ -25,11 +26,17 @@ def decide(session: Session, message: Input, now: str) -> Decision:
     """What follows from `message` at `now` (RFC 3339, UTC). Changes the session's state by the events it decides."""
     session.begin(now)
     answer: Accepted | Refusal | None = None
+    for heard in without_secrets(session, message):
+        answer = _hear(session, heard) or answer
+    return session.decision(answer)
+
+
+def _hear(session: Session, message: Input) -> Accepted | Refusal | None:
     match message:
         case Delta():
             turn.on_delta(session, message)
         case Submit():
-            answer = submit.on_submission(session, message.submission)
+            return submit.on_submission(session, message.submission)
         case ModelDone():
             turn.on_model_done(session, message)
         case ModelFailed():
@@ -48,4 +55,4 @@ def decide(session: Session, message: Input, now: str) -> Decision:
             recovery.stop(session)
         case Fail():
             recovery.fail(session, message)
-    return session.decision(answer)
+    return None

@@ -1,15 +1,21 @@
 """The mind's core: one session under decision: its state, the rules it decides by, and what it has said and asked for."""
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
 from agent import state as states
 from agent.inputs import CancelWork, Decision, Effect, Refusal
+from agent.redaction import PATTERNS, Redactor, Stream
 from agent.state import SessionState
 from protocol import events as ev
 from protocol.content import ToolState
+
+LOG: Literal["log"] = "log"
+"""The kind of text that a running tool says; the others are those of a model's message."""
+
+TextKind = Literal["text", "reasoning", "log"]
 
 
 class ToolRules(Protocol):
@@ -31,6 +37,7 @@ class Rules(msgspec.Struct, kw_only=True):
     tools: ToolRules
     context_limit: Callable[[str], int]
     refuse_model: Callable[[str], str | None]
+    redactor: Redactor = Redactor(patterns=PATTERNS)
     system_prompt: str = ""
     overhead_tokens: int = 2_000
     max_iterations: int = 50
@@ -59,6 +66,7 @@ class Session:
         self.calling: str | None = None
         self.summarizing: str | None = None
         self.summary_cut = 0
+        self._heard: dict[tuple[str, TextKind], Stream] = {}
         self._now = ""
         self._events: list[ev.Event] = []
         self._effects: list[Effect] = []
@@ -81,6 +89,24 @@ class Session:
     def do(self, effect: Effect) -> None:
         """Ask for something to be done in the world, once the events are stored."""
         self._effects.append(effect)
+
+    def hearing(self, key: str, kind: TextKind) -> Stream:
+        """The stream that redacts a text while it comes: of the message, or the tool call, with this id."""
+        stream = self._heard.get((key, kind))
+        if stream is None:
+            stream = self._heard[key, kind] = self.rules.redactor.stream()
+        return stream
+
+    def heard(self, key: str, kind: TextKind) -> str:
+        """The text is whole: what was held back of it."""
+        stream = self._heard.pop((key, kind), None)
+        return "" if stream is None else stream.flush()
+
+    def cut_off(self) -> list[tuple[str, TextKind, str]]:
+        """No text goes on: what may be told of what was held back, by id and kind."""
+        rests = [(key, kind, stream.cut()) for (key, kind), stream in self._heard.items()]
+        self._heard.clear()
+        return rests
 
     @property
     def working(self) -> bool:

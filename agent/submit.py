@@ -19,6 +19,8 @@ Answer = ev.Accepted | Refusal
 
 def on_submission(session: Session, submission: sub.Submission) -> Answer:
     """Accept or refuse, and let happen what follows."""
+    if session.rules.redactor.redact(sub.submission_id(submission)) != sub.submission_id(submission):
+        return Refusal(codes.INVALID, "`id` looks like a secret, and ids are stored; make another one")
     if session.state.view.state == "closed":
         return Refusal(codes.SESSION_CLOSED, "the session was shut down; begin a new one to go on")
     match submission:

@@ -99,7 +99,7 @@ def on_model_done(session: Session, done: ModelDone) -> None:
         return
     session.calling = None
     view, reply = session.state.view, done.reply
-    calls = read_calls(reply, session.state, session.rules.max_tool_calls)
+    calls = read_calls(reply, session.state, session.rules.max_tool_calls, session.rules.redactor)
     message = view.open_message
     session.emit(
         ev.AssistantMessageEvent,

@@ -4,6 +4,7 @@ import logging
 import time
 from typing import Protocol
 
+from agent.faults import log_fault
 from agent.inputs import (
     CallModel,
     CancelWork,
@@ -120,14 +121,13 @@ class Worker:
         began = time.monotonic()
         try:
             result = await self._tools.run(effect.tool, dict(effect.arguments), tool_log)
-        except Exception as error:  # as above
-            log.exception("tool %s failed outside its router", effect.tool)
-            result = ToolResult(output=f"{type(error).__name__}: the tool failed", success=False)
+        except Exception as error:  # noqa: BLE001  # as above
+            said = log_fault(log, error, "tool %s failed outside its router", effect.tool)
+            result = ToolResult(output=f"{type(error).__name__}: {said}", success=False)
         self._reports.result(ToolDone(effect.tool_call_id, result, int((time.monotonic() - began) * 1000)))
 
 
 def _fault(error: Exception) -> tuple[str, str, bool]:
     if isinstance(error, ModelError):
         return error.code, error.message, error.retryable
-    log.error("a model call failed for a reason that is not the model's", exc_info=error)
-    return codes.INTERNAL, "the server failed while it called the model; the fault was logged", True
+    return codes.INTERNAL, log_fault(log, error, "a model call failed for a reason that is not the model's"), True

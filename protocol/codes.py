@@ -59,7 +59,7 @@ REFUSALS: Final = {
     SESSION_CLOSED: Code("the session was shut down; its history can still be read", False),
     JOURNAL_UNAVAILABLE: Code("the server could not store it (disk full, locked); nothing was done", True),
     GOING_AWAY: Code("the server is stopping; reconnect and send it again", True),
-    INTERNAL: Code("a fault of the server; it was logged", True),
+    INTERNAL: Code("a fault of the server; the message has the id under which it was logged", True),
 }
 
 MAX_ITERATIONS: Final = "max_iterations"
@@ -82,7 +82,7 @@ ERRORS: Final = {
     COMPACTION_FAILED: Code("the summary could not be made; the context is unchanged", True),
     HISTORY_FULL: Code("the session's history has reached its limit", False),
     JOURNAL_UNAVAILABLE: Code("the server could not store what came next; the turn was stopped", True),
-    INTERNAL: Code("a fault of the server; it was logged", True),
+    INTERNAL: Code("a fault of the server; the message has the id under which it was logged", True),
 }
 
 
@@ -137,5 +137,6 @@ DENIALS: Final = {
     "too_many_attempts": Denial(
         429, "too many wrong credentials from this address; `Retry-After` says when to try again"
     ),
+    "internal": Denial(500, "a fault of the server; `id` is the name under which it was logged"),
     "unavailable": Denial(503, "the server is stopping, or cannot read its journal"),
 }

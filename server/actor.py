@@ -9,6 +9,7 @@ import time
 import msgspec
 
 from agent.decide import decide
+from agent.faults import log_fault
 from agent.inputs import Decision, EndSession, Fail, Input, Recover, Refusal, Stop
 from agent.session import Rules, Session
 from agent.state import SessionState
@@ -166,9 +167,9 @@ class SessionActor:
             log.warning("session %s: %s", self.session_id, error)
         except (Deleted, NotFound):
             self._close = (codes.CLOSE_DELETED, "the session was deleted")
-        except Exception:
-            log.exception("session %s: its actor failed", self.session_id)
-            self._close = (codes.CLOSE_FAULT, "a fault of the server; reconnect")
+        except Exception as error:  # noqa: BLE001  # every ending is one of these
+            said = log_fault(log, error, "session %s: its actor failed", self.session_id)
+            self._close = (codes.CLOSE_FAULT, said)
         finally:
             await self._end()
 
@@ -210,9 +211,8 @@ class SessionActor:
                 answers.append((item, decision.answer))
                 if isinstance(decision.answer, ev.Accepted):
                     settled[decision.answer.submission_id] = settle(item.submission, decision.answer)
-        except Exception:
-            log.exception("session %s: a decision failed", self.session_id)
-            fault = Refusal(codes.INTERNAL, "a fault of the server; it was logged")
+        except Exception as error:  # noqa: BLE001  # nobody may be left without an answer
+            fault = Refusal(codes.INTERNAL, log_fault(log, error, "session %s: a decision failed", self.session_id))
             refuse([item for item in taken if isinstance(item, Waiting)], fault)
             await self._start_over(Fail(codes.INTERNAL, fault.message, True))
             return

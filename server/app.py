@@ -22,6 +22,7 @@ from agent.tools import ToolRouter, Workspace, workspace_tools
 from protocol.content import ShareLink
 from server import __version__, actor, connection, log_context
 from server.admin_routes import AdminRoutes
+from server.auth.local import LocalWay
 from server.auth.login_routes import AuthRoutes
 from server.auth.making import open_ways
 from server.auth.principal import Principal, Refusal, refuse
@@ -33,6 +34,7 @@ from server.file_routes import FileRoutes
 from server.guard import Guard
 from server.journal.base import Journal, SessionRow
 from server.journal.sqlite import open_journal
+from server.known_secrets import KnownSecrets
 from server.log_context import LogContext, UserHashes
 from server.manager import SessionManager
 from server.metrics import Metrics
@@ -45,14 +47,16 @@ from server.sockets import OpenSockets
 log = logging.getLogger("holdfast.app")
 
 
-def build_app(settings: Settings, environ: Mapping[str, str] = os.environ) -> Starlette:
+def build_app(
+    settings: Settings, environ: Mapping[str, str] = os.environ, known: KnownSecrets | None = None
+) -> Starlette:
     """The server as an ASGI app. Its lifespan opens the journal and ends everything it began.
 
     `app.state.choice` says which model answers and why; `app.state.drain(reason)` gives the sockets the first word when
     the process is told to stop; `app.state.manager` is there while the lifespan runs.
     """
     choice = choose_model(settings.model.model, environ, settings.model.calls.defaults)
-    house = House(settings, choice)
+    house = House(settings, choice, known or KnownSecrets(settings, environ))
     app = Starlette(
         lifespan=house.lifespan,
         middleware=[Middleware(Guard, settings=settings, authenticate=house.authenticate, refused=house.refused)],
@@ -67,8 +71,9 @@ def build_app(settings: Settings, environ: Mapping[str, str] = os.environ) -> St
 class House:
     """Everything of one server that lives as long as its app."""
 
-    def __init__(self, settings: Settings, choice: Choice) -> None:
+    def __init__(self, settings: Settings, choice: Choice, known: KnownSecrets) -> None:
         self.settings = settings
+        self.known_secrets = known
         self.choice = choice
         self.models = Models(settings.model.calls, Catalog(settings.model.models))
         tools = [tool.name for tool in workspace_tools(Path(), settings.workspace)]
@@ -91,6 +96,8 @@ class House:
         try:
             self.users = log_context.user_hashes(self._data, secrets.token_bytes(log_context.SALT_BYTES))
             self.ways = await open_ways(self.settings, self._links)
+            if isinstance(self.ways.way, LocalWay):
+                self.known_secrets.learn("local token", self.ways.way.token)
             watch = CredentialWatch(self.ways, self.sockets, self.settings.auth.recheck_s)
             self.manager = app.state.manager = self._manager(journal)
             self._watch(self.manager)
@@ -245,10 +252,13 @@ class House:
 
     def _tools(self, session_id: str, hf_token: str | None) -> ToolRouter:
         turn = self.settings.turn
+        if hf_token:
+            self.known_secrets.learn("Hugging Face token", hf_token)
         return ToolRouter(
             workspace_tools(self._workspace(session_id), self.settings.workspace),
             max_output_chars=turn.tool_output_max_chars,
             timeout_s=turn.tool_timeout_s,
+            redact=self.known_secrets.for_sessions.redact,
         )
 
     async def _forget_workspace(self, session_id: str) -> None:
@@ -260,6 +270,7 @@ class House:
             tools=tools,
             context_limit=lambda name: self.models.info(name).context_limit,
             refuse_model=self._refuse_model,
+            redactor=self.known_secrets.for_sessions,
             system_prompt=model.system_prompt,
             overhead_tokens=turn.overhead_tokens,
             max_iterations=turn.max_iterations,

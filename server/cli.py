@@ -109,7 +109,8 @@ def _add_chat(parser: argparse.ArgumentParser, *, asked: bool) -> None:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from server import listen, logs
+    from server import listen, logs, redacted_logs
+    from server.known_secrets import KnownSecrets
     from server.settings_file import SettingsError, load_settings, shipped_config
 
     options = {
@@ -125,6 +126,8 @@ def _serve(args: argparse.Namespace) -> int:
         listen.refuse_workers(os.environ)
         settings = load_settings(args.config or shipped_config(), os.environ, given)
         logs.set_up(settings.server)
+        secrets = KnownSecrets(settings, os.environ)
+        redacted_logs.install(secrets)
         sockets = listen.open_sockets(settings) if args.fd is None else [listen.adopt_socket(args.fd, settings)]
     except SettingsError as error:
         return _fail(str(error), USAGE)
@@ -136,7 +139,7 @@ def _serve(args: argparse.Namespace) -> int:
     from server.journal.base import JournalError
     from server.run import run
 
-    app = build_app(settings)
+    app = build_app(settings, known=secrets)
 
     def announce() -> None:
         said = announcement(sockets, settings.model.model, app.state.choice)

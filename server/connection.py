@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 from starlette.types import Message, Receive, Send
 
+from agent.faults import log_fault
 from agent.inputs import Refusal
 from agent.tasks import TaskOwner
 from protocol import codec, codes
@@ -101,7 +102,11 @@ class Connection:
             both = [tasks.start(self._write(position), "write"), tasks.start(self._read(), "read")]
             done, _ = await asyncio.wait([*both, self._told_to_end], return_when=asyncio.FIRST_COMPLETED)
             first = next(iter(done))
-            if not first.cancelled() and first.exception() is None:
+            error = None if first.cancelled() else first.exception()
+            if error is not None:
+                said = log_fault(log, error, "session %s: its socket failed", self._actor.session_id)
+                ending = Ending(codes.CLOSE_FAULT, said)
+            elif not first.cancelled():
                 ending = first.result()
         except OSError:
             ending = None  # the client left before it was let in

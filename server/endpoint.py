@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from starlette.types import Receive, Scope, Send
 
+from agent.faults import fault_id, told
 from protocol.content import Standing
 from server import connection, log_context
 from server.auth.principal import Principal
@@ -89,6 +90,14 @@ class SocketEndpoint:
             if running:
                 raise
             raise _denied(error) from error
+        except Denied:
+            raise
+        except Exception as error:
+            if running:
+                raise
+            found = fault_id()
+            log.error("fault %s: a socket could not be bound to a session", found, exc_info=error)
+            raise Denied("internal", told(found), id=found) from error
 
     async def _run(self, socket: Connection, position: Position | None, encoding: Encoding) -> None:
         began = time.monotonic()

@@ -1,5 +1,6 @@
 """The HTTP routes beside the socket: thin over the session manager. All answers are JSON but for the index page and metrics."""
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -8,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from agent.faults import fault_id, told
 from protocol import asyncapi, schema
 from protocol.content import Standing
 from server.answering import answer, refusal
@@ -19,6 +21,8 @@ from server.manager import SessionManager
 from server.page import SCRIPT_HASH, index_page
 from server.replay import merged
 from server.standing import admission
+
+log = logging.getLogger("holdfast.routes")
 
 EVENTS_LIMIT_MAX = 1_000
 EVENTS_MAX_BYTES = 4_194_304
@@ -210,6 +214,13 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     return answer({"code": "not_found" if status == 404 else "bad_request", "message": detail}, status)
 
 
+async def on_fault(request: Request, error: Exception) -> Response:
+    """A fault of ours: the log has it under an id, which is all that is said."""
+    found = fault_id()
+    log.error("fault %s: %s %s failed", found, request.method, request.url.path, exc_info=error)
+    return answer({"code": "internal", "message": told(found), "id": found}, 500)
+
+
 ERRORS: dict[type[Exception] | int, Callable[[Request, Exception], Awaitable[Response]]] = {
     SessionNotFound: on_not_found,
     Deleted: on_not_found,
@@ -218,6 +229,7 @@ ERRORS: dict[type[Exception] | int, Callable[[Request, Exception], Awaitable[Res
     BadParameter: on_bad_parameter,
     GoingAway: on_unavailable,
     Unavailable: on_unavailable,
+    Exception: on_fault,
     404: on_http_error,
     405: on_http_error,
 }

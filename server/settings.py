@@ -7,6 +7,7 @@ from msgspec import Meta, field
 
 from agent.models.catalog import ModelEntry
 from agent.models.settings import ModelSettings
+from agent.redaction import parse_pattern
 from agent.tools.settings import WorkspaceLimits
 from protocol.limits import Limits
 from server.authority import Network, parse_network, parse_origin
@@ -274,6 +275,22 @@ class TurnSettings(Group, frozen=True, kw_only=True):
             raise ValueError("keep_fraction must be below compact_at: else compaction would make no room")
 
 
+class RedactionSettings(Group, frozen=True, kw_only=True):
+    """What is kept out of events. Logs are always redacted. Raises ValueError for a pattern of another form."""
+
+    enabled: Annotated[
+        bool, Meta(description="Replace secrets by a marker before anything is stored, shown or sent to a model.")
+    ] = True
+    extra_patterns: Annotated[
+        dict[str, str],
+        Meta(description="Formats of your own secrets: name to `prefix[A-Za-z0-9]{20,}`, a prefix and one class."),
+    ] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, text in self.extra_patterns.items():
+            parse_pattern(name, text)
+
+
 class MetricsSettings(Group, frozen=True, kw_only=True):
     """What is counted."""
 
@@ -291,6 +308,7 @@ class Settings(Group, frozen=True, kw_only=True):
     model: ModelChoice = field(default_factory=ModelChoice)
     turn: TurnSettings = field(default_factory=TurnSettings)
     workspace: WorkspaceLimits = field(default_factory=WorkspaceLimits)
+    redaction: RedactionSettings = field(default_factory=RedactionSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
     def limits(self) -> Limits:

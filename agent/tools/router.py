@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -30,6 +30,7 @@ class ToolRouter:
 
     `max_output_chars`: longest output of a call, in code points; of a longer one the middle is left out.
     `timeout_s`: how long a call may take. `close_timeout_s`: how long the tools may take to close.
+    `redact`: takes secrets out of an output, before it is cut.
     Raises ValueError for names that providers refuse and for two tools of one name.
     """
 
@@ -40,6 +41,7 @@ class ToolRouter:
         max_output_chars: int = 50_000,
         timeout_s: float = 600.0,
         close_timeout_s: float = 5.0,
+        redact: Callable[[str], str] = str,
     ) -> None:
         self._tools: dict[str, Tool] = {}
         for tool in sorted(tools, key=lambda tool: tool.name):
@@ -52,6 +54,7 @@ class ToolRouter:
         self._max_output_chars = max_output_chars
         self._timeout_s = timeout_s
         self._close_timeout_s = close_timeout_s
+        self._redact = redact
 
     def specs(self) -> list[dict[str, object]]:
         """The tools as OpenAI function specs, by name. Each caller gets a copy: providers' adapters edit it."""
@@ -137,7 +140,7 @@ class ToolRouter:
         return f"there is no tool {name[:64]!a}; the tools are: {told}{more}"
 
     def _clean(self, result: ToolResult) -> ToolResult:
-        output = mend(result.output)
+        output = self._redact(mend(result.output))  # before the cut, which may go through the middle of a secret
         cut = shorten(output, self._max_output_chars)
         return msgspec.structs.replace(result, output=cut, truncated=result.truncated or cut != output)
 

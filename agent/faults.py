@@ -1,0 +1,23 @@
+"""The mind's word for a fault of its own: the log has all of it, who asked is given an id that is found there."""
+
+import logging
+import secrets
+
+FAULT_ID_BYTES = 4
+
+
+def fault_id() -> str:
+    """A name for one fault, random: it says nothing and is found in the log."""
+    return secrets.token_hex(FAULT_ID_BYTES)
+
+
+def log_fault(log: logging.Logger, error: BaseException, what: str, *args: object) -> str:
+    """Log an unexpected error with its traceback and an id; what a client is told of it, with the same id."""
+    found = fault_id()
+    log.error("fault %s: " + what, found, *args, exc_info=error)  # noqa: G003  # `what` is a format of ours
+    return told(found)
+
+
+def told(found: str) -> str:
+    """What a client is told of the fault with this id."""
+    return f"a fault of the server; tell its operator the id {found}"

@@ -1,0 +1,79 @@
+"""Secrets that are known by their value: which of a process's names hold one, and in which spellings it may appear."""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote, quote_plus
+
+SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL")
+PLACE_NAMES = ("_FILE", "_PATH", "_DIR")
+"""Endings of names that say where a secret is, not what it is."""
+
+VALUE_CHARS_MIN = 8
+VALUE_CHARS_MAX = 8_192
+NAME_CHARS_MAX = 40
+
+COMMON = frozenset(
+    {
+        "changeme",
+        "password",
+        "passw0rd",
+        "password1",
+        "username",
+        "disabled",
+        "required",
+        "optional",
+        "redacted",
+        "localhost",
+        "undefined",
+        "anonymous",
+        "development",
+        "production",
+        "staging",
+        "testing",
+        "12345678",
+        "123456789",
+        "1234567890",
+        "keychain",
+        "keyring",
+        "tokenize",
+        "tokenizer",
+    }
+)
+"""Values that hide nothing and would black out ordinary words."""
+
+
+def environment_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """The secrets in an environment: value -> name of the variable. By the name, as `OPENAI_API_KEY` or `DB_PASSWORD`."""
+    return named_secrets(
+        (name, value)
+        for name, value in environ.items()
+        if any(word in name.upper() for word in SECRET_NAMES) and not name.upper().endswith(PLACE_NAMES)
+    )
+
+
+def named_secrets(found: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Those of these (name, value) that are worth hiding: value -> name. Too short or too common ones are left out."""
+    stripped = ((name[:NAME_CHARS_MAX], value.strip()) for name, value in found)
+    return {value: name for name, value in stripped if is_telling(value)}
+
+
+def is_telling(value: str) -> bool:
+    """Whether to know the value is to know a secret."""
+    return VALUE_CHARS_MIN <= len(value) <= VALUE_CHARS_MAX and value.lower() not in COMMON and len(set(value)) > 2
+
+
+def spellings(value: str) -> list[str]:
+    """The value, and how it looks in JSON, in Python, in a URL and in base64 (at each of three alignments, what surrounds it left out)."""
+    data = value.encode(errors="surrogatepass")
+    found = [value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]]
+    found += [quote(data, safe=""), quote(data), quote_plus(data)]
+    for shift in range(3):
+        encoded = base64.b64encode(bytes(shift) + data).decode()
+        groups, rest = divmod(shift + len(data), 3)
+        stable = encoded[(0, 2, 3)[shift] : groups * 4 + rest]
+        found += [stable, stable.translate(_URLSAFE)]
+    return list(dict.fromkeys(found))
+
+
+_URLSAFE = str.maketrans("+/", "-_")
