@@ -26,7 +26,7 @@ from server.journal.sqlite import SqliteJournal
 from server.manager import SessionManager
 from tests.clients.recorded import encoded
 from tests.faults.lengths import fresh_seed, length
-from tests.faults.memory import resident_kib
+from tests.faults.memory import mapped_kib
 from tests.faults.process import ServerProcess, Zygote
 from tests.support.house import running, settings_for
 from tests.support.live import DONE, PATIENCE_S, Address, Client, client, listening, same_view
@@ -75,8 +75,8 @@ async def test_many_more_sessions_than_may_be_awake_work_one_after_the_other(
                     await turn(talker)
                     left.append((talker.ready.session_id, talker.position, talker.view))
                 if number == count // 10:
-                    after_some = resident_kib(server.pid)
-            grown = resident_kib(server.pid) - after_some
+                    after_some = mapped_kib(server.pid)
+            grown = mapped_kib(server.pid) - after_some
             assert grown < 8 * 1024 + count * 2, f"{grown} KiB more after {count} sessions, 10 of them awake"
             for session_id, position, view in random.Random(1).sample(left, 20):
                 async with client(here, session_id, view=view, **position) as back:
