@@ -11,6 +11,7 @@ from agent.models.choose import DEFAULT_MODELS
 from protocol import reference as protocol
 from protocol.reference import fill
 from server import settings_index
+from server.openapi import openapi
 from server.settings_file import shipped_config
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,6 +43,7 @@ def artifacts() -> list[Artifact]:
     """All generated files."""
     return [
         *(Artifact(path, text=text) for path, text in protocol.artifacts().items()),
+        Artifact("docs/openapi.json", text=http_routes),
         Artifact("docs/protocol.md", tables=protocol.protocol_tables),
         Artifact("docs/configuration.md", tables=tables),
     ]
@@ -68,6 +70,11 @@ def json_schema() -> str:
 def asyncapi() -> str:
     """The protocol's AsyncAPI document."""
     return protocol.artifacts()["docs/asyncapi.json"]()
+
+
+def http_routes() -> str:
+    """The HTTP routes' OpenAPI document."""
+    return json.dumps(openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
 def tables() -> dict[str, str]:

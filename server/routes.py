@@ -59,6 +59,7 @@ class Routes:
             Route("/metrics", self.metrics),
             Route("/schema.json", self.schema),
             Route("/asyncapi.json", self.asyncapi),
+            Route("/openapi.json", self.openapi),
             Route("/api/config", self.config),
             Route("/api/me", self.me),
             Route("/api/sessions", self.sessions),
@@ -96,6 +97,12 @@ class Routes:
     async def asyncapi(self, request: Request) -> Response:
         """The wire as AsyncAPI 3."""
         return answer(asyncapi.asyncapi())
+
+    async def openapi(self, request: Request) -> Response:
+        """The HTTP routes as OpenAPI 3.1."""
+        from server.openapi import openapi  # it knows all routes, these too
+
+        return answer(openapi())
 
     async def config(self, request: Request) -> Response:
         """What this server offers: model, limits, version; to somebody not let in, how to get in."""
@@ -211,7 +218,17 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     """No such route, or not with this method."""
     status = getattr(error, "status_code", 500)
     detail = str(getattr(error, "detail", "error"))
-    return answer({"code": "not_found" if status == 404 else "bad_request", "message": detail}, status)
+    said = answer({"code": "not_found" if status == 404 else "bad_request", "message": detail}, status)
+    if status == 405:
+        said.headers["allow"] = ", ".join(sorted(_methods(request)))
+    return said
+
+
+def _methods(request: Request) -> set[str]:
+    """The methods of the path, whichever of its routes they are of."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    path = request.scope["path"]
+    return {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
 
 
 async def on_fault(request: Request, error: Exception) -> Response:

@@ -29,6 +29,7 @@ ROUTES: Final = (
     Rule("/readyz", "nothing"),
     Rule("/schema.json", "nothing"),
     Rule("/asyncapi.json", "nothing"),
+    Rule("/openapi.json", "nothing"),
     Rule("/auth/local", "nothing"),
     Rule("/auth/token", "nothing"),
     Rule("/auth/share", "nothing"),
