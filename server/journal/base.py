@@ -17,7 +17,7 @@ The rules:
 import builtins
 import math
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -76,6 +76,29 @@ class Lease(msgspec.Struct, frozen=True):
     """Seconds of the local monotonic clock; without an end where one node is all there is."""
 
 
+class Spent(msgspec.Struct, frozen=True):
+    """What model calls took. `day`: UTC, `2026-01-31`. Money in millionths of a US dollar, so that sums are exact."""
+
+    user_id: str
+    day: str
+    tokens: int
+    microdollars: int
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """What a user's sessions take: how many there are, and the bytes of their events."""
+
+    sessions: int
+    bytes: int
+
+
+class StorageBounds(msgspec.Struct, frozen=True):
+    """What a user may store."""
+
+    sessions_max: int
+    bytes_max: int
+
+
 class AppendItem(msgspec.Struct, frozen=True):
     """What one owner stores in one step."""
 
@@ -87,6 +110,8 @@ class AppendItem(msgspec.Struct, frozen=True):
     settled: tuple[Settled, ...] = ()
     row: SessionRow | None = None
     """Replaces the session's row."""
+    spent: Spent | None = None
+    """Added to what the user has spent that day. Only with records: a retry of the item does not add it again."""
 
 
 class Stat(msgspec.Struct, frozen=True):
@@ -123,6 +148,16 @@ class AlreadySettled(Conflict):
         super().__init__(message)
         self.settled = settled
         """The first answer."""
+
+
+class StorageFull(JournalError):
+    """The user stores as much as they may: `what` is `sessions` or `bytes`, `most` the bound."""
+
+    def __init__(self, what: Literal["sessions", "bytes"], most: int) -> None:
+        unit = "sessions" if what == "sessions" else "bytes of sessions"
+        super().__init__(f"you store {most} {unit} already, which is the limit; delete some to make room")
+        self.what: Literal["sessions", "bytes"] = what
+        self.most = most
 
 
 class Unavailable(JournalError):
@@ -185,8 +220,11 @@ class Journal(Protocol):
         """Keep a snapshot in place of the last. Raises `Fenced`, `Conflict` past the head, `Deleted`, `NotFound`."""
         ...
 
-    async def create(self, row: SessionRow) -> Lease:
-        """Make a session with no events. Raises `Conflict` if there is one of that id, `Deleted` if there was one."""
+    async def create(self, row: SessionRow, bounds: StorageBounds | None = None) -> Lease:
+        """Make a session with no events, if its user stores less than `bounds`, looked at in the same step.
+
+        Raises `Conflict` if there is one of that id, `Deleted` if there was one, `StorageFull`.
+        """
         ...
 
     async def acquire(self, session_id: str) -> Lease:
@@ -210,6 +248,14 @@ class Journal(Protocol):
 
     async def list(self, user_id: str | None = None) -> builtins.list[SessionRow]:
         """The rows of all sessions, or of one user's, the newest `last_active_at` first."""
+        ...
+
+    async def stored(self, user_id: str) -> Stored:
+        """What the user's sessions take. The bytes of a turn under way may be counted when it ends."""
+        ...
+
+    async def spent(self, user_id: str, day: str) -> Spent:
+        """What the user's model calls took that day, sessions deleted since included."""
         ...
 
     async def unfinished(self) -> builtins.list[str]:

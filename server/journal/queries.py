@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from msgspec import structs
 
-from server.journal.base import Deleted, NotFound, Record, SessionRow, Settled
-from server.journal.statements import HEAD, ROW_COLUMNS
+from server.journal.base import Deleted, NotFound, Record, SessionRow, Settled, Spent, Stored
+from server.journal.statements import HEAD, ROW_COLUMNS, SPENT, STORED
 
 _SESSION = "(SELECT key FROM sessions WHERE session_id = ? AND deleted = 0)"
 
@@ -90,6 +90,16 @@ def list_rows(db: sqlite3.Connection, user_id: str | None) -> list[SessionRow]:
     """See `Journal.list`."""
     found = db.execute(_LIST) if user_id is None else db.execute(_LIST_OF_USER, (user_id,))
     return [_row(columns) for columns in found]
+
+
+def stored(db: sqlite3.Connection, user_id: str) -> Stored:
+    """See `Journal.stored`."""
+    return Stored(*db.execute(STORED, (user_id,)).fetchone())
+
+
+def spent(db: sqlite3.Connection, user_id: str, day: str) -> Spent:
+    """See `Journal.spent`."""
+    return Spent(user_id, day, *(db.execute(SPENT, (user_id, day)).fetchone() or (0, 0)))
 
 
 def unfinished(db: sqlite3.Connection) -> list[str]:

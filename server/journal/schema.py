@@ -66,6 +66,17 @@ STEPS = (
         PRIMARY KEY (session, ordinal)
     ) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE sessions ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;      -- of its events, as of its row
+    UPDATE sessions SET bytes = (SELECT coalesce(sum(length(data)), 0) FROM events WHERE session = key);
+    CREATE TABLE spending (
+        user_id TEXT NOT NULL,
+        day TEXT NOT NULL,
+        tokens INTEGER NOT NULL,
+        microdollars INTEGER NOT NULL,
+        PRIMARY KEY (user_id, day)
+    ) WITHOUT ROWID;
+    """,
 )
 """Step i takes a file of version i to version i + 1."""
 

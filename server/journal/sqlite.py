@@ -15,7 +15,10 @@ from server.journal.base import (
     Record,
     SessionRow,
     Settled,
+    Spent,
     Stat,
+    StorageBounds,
+    Stored,
 )
 from server.journal.calls import Line
 from server.journal.checkpointer import Checkpointer
@@ -118,9 +121,9 @@ class SqliteJournal:
         """Keep a snapshot."""
         await self._write_line.put(lambda tables: tables.put_snapshot(lease, seq, data))
 
-    async def create(self, row: SessionRow) -> Lease:
+    async def create(self, row: SessionRow, bounds: StorageBounds | None = None) -> Lease:
         """Make a session."""
-        return await self._write_line.put(lambda tables: tables.create(row))
+        return await self._write_line.put(lambda tables: tables.create(row, bounds))
 
     async def acquire(self, session_id: str) -> Lease:
         """Become a session's owner."""
@@ -142,6 +145,14 @@ class SqliteJournal:
     async def list(self, user_id: str | None = None) -> builtins.list[SessionRow]:
         """The sessions' rows."""
         return await self._read_line.put(lambda db: queries.list_rows(db, user_id))
+
+    async def stored(self, user_id: str) -> Stored:
+        """What a user's sessions take."""
+        return await self._read_line.put(lambda db: queries.stored(db, user_id))
+
+    async def spent(self, user_id: str, day: str) -> Spent:
+        """What a user's model calls took on a day."""
+        return await self._read_line.put(lambda db: queries.spent(db, user_id, day))
 
     async def unfinished(self) -> builtins.list[str]:
         """The sessions in which work was under way."""

@@ -12,21 +12,34 @@ ROW_COLUMNS = (
 
 HEAD = "coalesce((SELECT max(seq) FROM events WHERE session = key), 0)"
 
-LOAD_SESSION = f"SELECT key, term, term_head, deleted, {HEAD} FROM sessions WHERE session_id = ?"
+LOAD_SESSION = f"SELECT key, term, term_head, deleted, {HEAD}, bytes FROM sessions WHERE session_id = ?"
 CREATE_SESSION = f"INSERT INTO sessions ({ROW_COLUMNS}, term, term_head, deleted) VALUES (?,?,?,?,?,?,?,?,?,?,?,1,0,0)"
 UPDATE_ROW = """
     UPDATE sessions SET user_id = ?, title = ?, model = ?, created_at = ?, last_active_at = ?, message_count = ?,
-        state = ?, pending_approval = ?, unfinished = ?, options = ?
+        state = ?, pending_approval = ?, unfinished = ?, options = ?, bytes = ?
     WHERE key = ?
 """
 ACQUIRE = "UPDATE sessions SET term = ?, term_head = ? WHERE key = ?"
+COUNT_BYTES = """
+    SELECT CASE unfinished WHEN 0 THEN bytes
+        ELSE (SELECT coalesce(sum(length(data)), 0) FROM events WHERE session = key) END
+    FROM sessions WHERE key = ?
+"""
+"""What was stored since the row was written last is counted anew where a turn was cut short."""
+KEEP_BYTES = "UPDATE sessions SET bytes = ? WHERE key = ?"
+STORED = "SELECT count(*), coalesce(sum(bytes), 0) FROM sessions WHERE deleted = 0 AND user_id = ?"
+SPEND = """
+    INSERT INTO spending (user_id, day, tokens, microdollars) VALUES (?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET tokens = tokens + excluded.tokens, microdollars = microdollars + excluded.microdollars
+"""
+SPENT = "SELECT tokens, microdollars FROM spending WHERE user_id = ? AND day = ?"
 TOMBSTONE = """
-    UPDATE sessions SET deleted = 1, user_id = '', title = '', model = '', message_count = 0, state = 'closed',
+    UPDATE sessions SET deleted = 1, bytes = 0, user_id = '', title = '', model = '', message_count = 0, state = 'closed',
         pending_approval = x'', unfinished = 0, options = x''
     WHERE key = ?
 """
 LOAD_EVENTS = "SELECT seq, span, data FROM events WHERE session = ? AND seq BETWEEN ? AND ? ORDER BY seq"
-BORDERS = "SELECT min(seq - span), max(seq) FROM events WHERE session = ? AND seq BETWEEN ? AND ?"
+BORDERS = "SELECT min(seq - span), max(seq), coalesce(sum(length(data)), 0) FROM events WHERE session = ? AND seq BETWEEN ? AND ?"
 DELETE_EVENTS = "DELETE FROM events WHERE session = ? AND seq BETWEEN ? AND ?"
 PURGE_EVENTS = """
     DELETE FROM events WHERE session = ? AND seq IN (SELECT seq FROM events WHERE session = ? ORDER BY seq LIMIT ?)

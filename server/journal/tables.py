@@ -8,6 +8,8 @@ import logging
 import sqlite3
 from collections.abc import Sequence
 
+import msgspec
+
 from server.journal import statements as sql
 from server.journal.base import (
     AlreadySettled,
@@ -20,6 +22,9 @@ from server.journal.base import (
     Record,
     SessionRow,
     Settled,
+    StorageBounds,
+    StorageFull,
+    Stored,
 )
 from server.journal.mark import MarkFile
 
@@ -29,14 +34,15 @@ log = logging.getLogger("holdfast.journal")
 class Known:
     """What the writer remembers of a session, so that an append need not ask the database."""
 
-    __slots__ = ("deleted", "head", "key", "term", "term_head")
+    __slots__ = ("bytes", "deleted", "head", "key", "term", "term_head")
 
-    def __init__(self, key: int, term: int, term_head: int, deleted: int, head: int) -> None:
+    def __init__(self, key: int, term: int, term_head: int, deleted: int, head: int, size: int) -> None:
         self.key = key
         self.term = term
         self.term_head = term_head
         self.deleted = deleted
         self.head = head
+        self.bytes = size
 
 
 class Tables:
@@ -115,25 +121,30 @@ class Tables:
         key = known.key
         for record in item.records:
             self._events += (key, record.seq, record.seq - record.first_seq, record.data)
+            known.bytes += len(record.data)
         known.head = new_head
         for settled in item.settled:
             self._change(sql.SETTLE, (key, settled.submission_id, settled.digest, settled.answer))
         if item.row is not None:
-            self._change(sql.UPDATE_ROW, (*sql.row_values(item.row)[1:], key))
+            self._change(sql.UPDATE_ROW, (*sql.row_values(item.row)[1:], known.bytes, key))
+        if item.spent is not None and item.records:
+            self._change(sql.SPEND, msgspec.structs.astuple(item.spent))
         if item.records:
             self._last = (key, new_head)
         else:
             self._changed = True
 
-    def create(self, row: SessionRow) -> Lease:
+    def create(self, row: SessionRow, bounds: StorageBounds | None) -> Lease:
         """See `Journal.create`."""
         known = self._find(row.session_id)
         if known is not None:
             _check_there(known, row.session_id)
             raise Conflict(f"there is a session {row.session_id} already")
+        if bounds is not None:
+            self._check_room(row.user_id, bounds)
         key = self._change(sql.CREATE_SESSION, sql.row_values(row)).lastrowid
         assert key is not None
-        self._known[row.session_id] = Known(key, term=1, term_head=0, deleted=0, head=0)
+        self._known[row.session_id] = Known(key, term=1, term_head=0, deleted=0, head=0, size=0)
         self._changed = True
         return Lease(row.session_id, 1)
 
@@ -143,6 +154,9 @@ class Tables:
         self._change(sql.ACQUIRE, (known.term + 1, known.head, known.key))
         known.term += 1
         known.term_head = known.head
+        self._flush()
+        (known.bytes,) = self._cursor.execute(sql.COUNT_BYTES, (known.key,)).fetchone()
+        self._change(sql.KEEP_BYTES, (known.bytes, known.key))
         self._changed = True
         return Lease(session_id, known.term)
 
@@ -153,11 +167,13 @@ class Tables:
         if not records or _follow(records, lo - 1) != hi:
             raise Conflict(f"the records do not stand for exactly {lo}..{hi}")
         borders = self._cursor.execute(sql.BORDERS, (known.key, lo, hi)).fetchone()
-        if borders != (lo, hi):
+        if borders[:2] != (lo, hi):
             raise Conflict(f"session {lease.session_id} has no records that make up exactly {lo}..{hi}")
         self._change(sql.DELETE_EVENTS, (known.key, lo, hi))
         for record in records:
             self._events += (known.key, record.seq, record.seq - record.first_seq, record.data)
+        known.bytes += sum(len(record.data) for record in records) - borders[2]
+        self._change(sql.KEEP_BYTES, (known.bytes, known.key))
         self._changed = True
 
     def put_snapshot(self, lease: Lease, seq: int, data: bytes) -> None:
@@ -190,6 +206,13 @@ class Tables:
                 self._change(statement, row)
         self._changed = True
         return True
+
+    def _check_room(self, user_id: str, bounds: StorageBounds) -> None:
+        stored = Stored(*self._cursor.execute(sql.STORED, (user_id,)).fetchone())
+        if stored.sessions >= bounds.sessions_max:
+            raise StorageFull("sessions", bounds.sessions_max)
+        if stored.bytes >= bounds.bytes_max:
+            raise StorageFull("bytes", bounds.bytes_max)
 
     def _find(self, session_id: str) -> Known | None:
         known = self._known.get(session_id)

@@ -9,16 +9,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from agent.tasks import TaskOwner
-from server.journal.base import JournalError, Unavailable
-from server.journal.schema import VERSION
+from server.journal.base import JournalError, Stored, Unavailable
+from server.journal.schema import APPLICATION_ID, STEPS, VERSION
 from server.journal.sqlite import Corrupt, FolderInUse, SchemaTooNew, open_journal
 from tests.server.journal.elsewhere import ROOT, Elsewhere
-from tests.server.journal.making import begin, row, texts
+from tests.server.journal.making import NOON, begin, row, texts
 
 
 async def filled(folder: Path, *found: str) -> Path:
@@ -295,3 +296,20 @@ async def test_a_journal_of_ten_thousand_sessions_opens_quickly(tmp_path: Path) 
         assert (await journal.stat("s9999")).row == row("s9999")
         await journal.aclose()
         assert took < 2.0
+
+
+async def test_a_database_of_the_first_version_is_taken_up_and_what_it_holds_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(f"{STEPS[0]} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;")
+        db.execute("INSERT INTO meta VALUES ('id', 0)")
+        values = (1, "s", 1, 0, 0, "ann", "t", "demo", NOON, NOON, 1, "idle", b"[]", 0, b"{}")
+        db.execute(f"INSERT INTO sessions VALUES ({', '.join(['?'] * len(values))})", values)
+        db.executemany("INSERT INTO events VALUES (1, ?, 0, ?)", [(1, b"12345"), (2, b"678")])
+        db.commit()
+    journal = await open_journal(tmp_path)
+    try:
+        assert await journal.stored("ann") == Stored(1, 8)
+        assert [record.data for record in await journal.read("s", 0)] == [b"12345", b"678"]
+    finally:
+        await journal.aclose()
