@@ -38,6 +38,7 @@ class Rules(msgspec.Struct, kw_only=True):
     context_limit: Callable[[str], int]
     refuse_model: Callable[[str], str | None]
     redactor: Redactor = Redactor(patterns=PATTERNS)
+    refuse_work: Callable[[], Refusal | None] = lambda: None
     system_prompt: str = ""
     overhead_tokens: int = 2_000
     max_iterations: int = 50

@@ -54,6 +54,9 @@ def _accept(session: Session, submission: sub.Submission) -> ev.Accepted:
 
 def _user_input(session: Session, submission: sub.UserInput) -> Answer:
     view, rules = session.state.view, session.rules
+    refused = rules.refuse_work()
+    if refused is not None:
+        return refused
     if len(view.queued) >= rules.queued_inputs_max:
         return Refusal(codes.QUEUE_FULL, f"{len(view.queued)} inputs wait for their turn already; send it again later")
     if session.state.history_chars + len(submission.text) > rules.history_chars_max:
@@ -152,6 +155,9 @@ def _undo(session: Session, submission: sub.Undo) -> Answer:
 def _edit(session: Session, submission: sub.Edit) -> Answer:
     if session.working:
         return Refusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
+    refused = session.rules.refuse_work()
+    if refused is not None:
+        return refused
     begins = turn_begins(session.state, submission.turn_id)
     if begins is None:
         return Refusal(codes.TURN_UNKNOWN, f"no user message in the history has the turn_id {submission.turn_id!r}")
@@ -180,6 +186,9 @@ def _take_back(session: Session, begins: int) -> None:
 def _compact(session: Session, submission: sub.Compact) -> Answer:
     if session.working:
         return Refusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
+    refused = session.rules.refuse_work()
+    if refused is not None:
+        return refused
     if compaction.cut(session) is None:
         return Refusal(codes.NOTHING_TO_COMPACT, "the conversation is too short to compact")
     accepted = _accept(session, submission)

@@ -43,6 +43,8 @@ def call_model(session: Session) -> None:
     if state.iterations >= rules.max_iterations:
         message = f'the turn used its {rules.max_iterations} model calls; say "go on" to continue'
         fail_turn(session, codes.MAX_ITERATIONS, message, True)
+    elif (refused := rules.refuse_work()) is not None and refused.code == codes.BUDGET_EXHAUSTED:
+        fail_turn(session, refused.code, refused.message, True)
     elif state.history_chars > rules.history_chars_max:
         fail_turn(session, codes.HISTORY_FULL, "the session's history is full; undo, or begin a new session", False)
     elif compaction.due(session):

@@ -198,6 +198,28 @@ export interface Limits {
   queued_inputs: number;
   /** seconds of silence after which a heartbeat is sent */
   heartbeat_s: number;
+  /** sockets bound to one session at once; more: HTTP 429 */
+  sockets_per_session: number;
+  /** sockets a user has open at once; more: HTTP 429 */
+  sockets_per_user: number;
+  /** submissions a user makes, over all sockets; more: refused `too_many_submissions` */
+  submissions_per_minute: number;
+  /** sessions awake on this server at once; more: HTTP 503 */
+  sessions_awake: number;
+  /** sessions a user has awake at once; more: HTTP 429 */
+  sessions_awake_per_user: number;
+  /** sessions a user keeps; more: HTTP 429 */
+  stored_sessions_per_user: number;
+  /** bytes of all of a user's sessions; more: HTTP 429, refused `storage_full` */
+  stored_bytes_per_user: number;
+  /** code points of one session's history; more: refused `history_full` */
+  history_chars: number;
+  /** largest file a client puts into a workspace; more: HTTP 413 */
+  upload_bytes: number;
+  /** tokens a user spends in a UTC day; more: `budget_exhausted`; 0: no bound */
+  tokens_per_day: number;
+  /** US dollars a user spends in a UTC day; more: `budget_exhausted`; 0: no bound */
+  cost_usd_per_day: number;
   /** seconds a client may take nothing before it is cut off: 4408 */
   send_timeout_s: number;
 }

@@ -27,6 +27,9 @@ UNKNOWN_MODEL: Final = "unknown_model"
 HISTORY_FULL: Final = "history_full"
 SESSION_CLOSED: Final = "session_closed"
 FORBIDDEN: Final = "forbidden"
+TOO_MANY_SUBMISSIONS: Final = "too_many_submissions"
+BUDGET_EXHAUSTED: Final = "budget_exhausted"
+STORAGE_FULL: Final = "storage_full"
 TURN_UNKNOWN: Final = "turn_unknown"
 SHARE_UNKNOWN: Final = "share_unknown"
 TOO_MANY_SHARES: Final = "too_many_shares"
@@ -52,6 +55,11 @@ REFUSALS: Final = {
     NOTHING_TO_COMPACT: Code("the conversation is too short to compact", False),
     UNKNOWN_MODEL: Code("this server does not offer that model", False),
     HISTORY_FULL: Code("the session's history has reached its limit: begin a new session", False),
+    TOO_MANY_SUBMISSIONS: Code("you submit too fast, over all your sockets; send it again in a moment", True),
+    BUDGET_EXHAUSTED: Code(
+        "the tokens or the money you may spend in a day are spent; the message says until when", True
+    ),
+    STORAGE_FULL: Code("your sessions hold as much as you may store; delete some", False),
     FORBIDDEN: Code("you may read this session, or drive it, but not do this", False),
     TURN_UNKNOWN: Code("no user message in the history has this turn_id, or only a summary holds it", False),
     SHARE_UNKNOWN: Code("the session has no such link", False),
@@ -77,6 +85,7 @@ ERRORS: Final = {
     "model_bad_request": Code("the model provider refused the request", False),
     "model_context_exceeded": Code("the conversation is too long for the model", False),
     "model_output_too_large": Code("the model's message passed the size limit", False),
+    BUDGET_EXHAUSTED: Code("the tokens or the money you may spend in a day are spent; the turn was stopped", True),
     MAX_ITERATIONS: Code("the turn used up its model calls", True),
     CONTEXT_OVERFLOW: Code("the conversation does not fit the model's context even after compaction", False),
     COMPACTION_FAILED: Code("the summary could not be made; the context is unchanged", True),
@@ -133,7 +142,8 @@ DENIALS: Final = {
     "capacity": Denial(
         429, "your sessions are used up (`error_type` `per_user`); 503 where the server's are (`global`)"
     ),
-    "too_many_sockets": Denial(429, "this session has as many sockets as it may"),
+    "storage": Denial(429, "you store as many sessions, or bytes of them, as you may (`what` says which); delete some"),
+    "too_many_sockets": Denial(429, "this session has as many sockets as it may, or you have"),
     "too_many_attempts": Denial(
         429, "too many wrong credentials from this address; `Retry-After` says when to try again"
     ),

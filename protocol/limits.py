@@ -24,6 +24,29 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(description="user inputs that may wait for their turn; more: refused `queue_full`")
     ] = 32
     heartbeat_s: Annotated[float, Meta(description="seconds of silence after which a heartbeat is sent")] = 15.0
+    sockets_per_session: Annotated[int, Meta(description="sockets bound to one session at once; more: HTTP 429")] = 32
+    sockets_per_user: Annotated[int, Meta(description="sockets a user has open at once; more: HTTP 429")] = 100
+    submissions_per_minute: Annotated[
+        int, Meta(description="submissions a user makes, over all sockets; more: refused `too_many_submissions`")
+    ] = 120
+    sessions_awake: Annotated[int, Meta(description="sessions awake on this server at once; more: HTTP 503")] = 50
+    sessions_awake_per_user: Annotated[int, Meta(description="sessions a user has awake at once; more: HTTP 429")] = 10
+    stored_sessions_per_user: Annotated[int, Meta(description="sessions a user keeps; more: HTTP 429")] = 1_000
+    stored_bytes_per_user: Annotated[
+        int, Meta(description="bytes of all of a user's sessions; more: HTTP 429, refused `storage_full`")
+    ] = 2**30
+    history_chars: Annotated[
+        int, Meta(description="code points of one session's history; more: refused `history_full`")
+    ] = 8_000_000
+    upload_bytes: Annotated[int, Meta(description="largest file a client puts into a workspace; more: HTTP 413")] = (
+        33_554_432
+    )
+    tokens_per_day: Annotated[
+        int, Meta(description="tokens a user spends in a UTC day; more: `budget_exhausted`; 0: no bound")
+    ] = 0
+    cost_usd_per_day: Annotated[
+        float, Meta(description="US dollars a user spends in a UTC day; more: `budget_exhausted`; 0: no bound")
+    ] = 0.0
     send_timeout_s: Annotated[
         float, Meta(description="seconds a client may take nothing before it is cut off: 4408")
     ] = 20.0

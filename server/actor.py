@@ -18,6 +18,7 @@ from agent.worker import ModelCalls, Worker
 from protocol import codes
 from protocol import events as ev
 from protocol.submissions import Submission, submission_id
+from server.accounts import Accounts
 from server.answers import again, refuse, refused_frame, settle
 from server.broadcaster import EventBroadcaster
 from server.clock import utc_now
@@ -72,6 +73,7 @@ class SessionActor:
         models: ModelCalls,
         tools: ToolRouter,
         settings: Settings,
+        accounts: Accounts,
         observer: Observer,
     ) -> None:
         row = msgspec.structs.replace(loaded.row, model=loaded.state.view.model)
@@ -91,6 +93,7 @@ class SessionActor:
             head,
             settings.snapshot_every_events,
             settings.retry_s,
+            accounts,
             observer.appended,
         )
         self._observer = observer

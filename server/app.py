@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -15,12 +15,14 @@ from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 from starlette.types import Scope
 
+from agent import inputs
 from agent.models import Catalog, Choice, ModelInfo, Models, OwnersModels, choose_model
 from agent.session import Rules
 from agent.tasks import TaskOwner
 from agent.tools import ToolRouter, Workspace, workspace_tools
 from protocol.content import ShareLink
 from server import __version__, actor, connection, log_context
+from server.accounts import Accounts
 from server.admin_routes import AdminRoutes
 from server.auth.local import LocalWay
 from server.auth.login_routes import AuthRoutes
@@ -39,6 +41,7 @@ from server.log_context import LogContext, UserHashes
 from server.manager import SessionManager
 from server.metrics import Metrics
 from server.observer import Observer
+from server.rates import UserRates
 from server.routes import ERRORS, Routes
 from server.settings import Settings
 from server.share_routes import ShareRoutes
@@ -82,6 +85,8 @@ class House:
         self.manager: SessionManager | None = None
         self.ways: Ways | None = None
         self.sockets = OpenSockets()
+        pace, watched = settings.users.submissions_per_minute, settings.users.watched_max
+        self._pace = UserRates(pace / 60, pace, watched)
         self._data = settings.journal.folder
 
     @contextlib.asynccontextmanager
@@ -173,17 +178,15 @@ class House:
             "models": [_told(self.models.info(name)) for name in self.offered()],
             "allow_other_models": settings.model.allow_other_models,
             "limits": settings.limits(),
-            "sessions": {
-                "awake_max": settings.sessions.awake_max,
-                "awake_max_per_user": settings.sessions.awake_max_per_user,
-            },
         }
 
     def _manager(self, journal: Journal) -> SessionManager:
+        accounts = Accounts(journal, self.settings.users)
         given = Equipment(
             lambda token: OwnersModels(self.models, token),
             self._tools,
-            self._rules,
+            lambda tools, user_id: self._rules(tools, lambda: accounts.refuse(user_id)),
+            accounts,
             lambda: self.choice.model,
             self._observer,
         )
@@ -226,6 +229,7 @@ class House:
             self.is_demo,
             self.metrics,
             self.sockets,
+            self._pace,
         )
         routes = Routes(
             sessions,
@@ -264,12 +268,13 @@ class House:
     async def _forget_workspace(self, session_id: str) -> None:
         await asyncio.to_thread(shutil.rmtree, self._workspace(session_id), ignore_errors=True)
 
-    def _rules(self, tools: ToolRouter) -> Rules:
+    def _rules(self, tools: ToolRouter, refuse_work: Callable[[], inputs.Refusal | None]) -> Rules:
         turn, model = self.settings.turn, self.settings.model
         return Rules(
             tools=tools,
             context_limit=lambda name: self.models.info(name).context_limit,
             refuse_model=self._refuse_model,
+            refuse_work=refuse_work,
             redactor=self.known_secrets.for_sessions,
             system_prompt=model.system_prompt,
             overhead_tokens=turn.overhead_tokens,

@@ -15,6 +15,7 @@ from agent.tools import ToolRouter
 from agent.worker import ModelCalls
 from protocol import codes
 from server import actor as actors
+from server.accounts import Accounts
 from server.actor import Loaded, SessionActor
 from server.capacity import SessionCapacityError, Slots
 from server.journal.base import Deleted, Journal, NotFound, SessionRow, Stat, Unavailable
@@ -55,7 +56,8 @@ class Equipment(msgspec.Struct, frozen=True):
 
     models_for: Callable[[str | None], ModelCalls]
     tools_for: Callable[[str, str | None], ToolRouter]
-    rules_for: Callable[[ToolRouter], Rules]
+    rules_for: Callable[[ToolRouter, str], Rules]
+    accounts: Accounts
     default_model: Callable[[], str]
     observer_for: Callable[[SessionRow], Observer]
 
@@ -107,7 +109,8 @@ class AwakeSessions:
         """A new session, awake. Raises `SessionCapacityError`, `GoingAway`, `JournalError`."""
         await self._make_room(row.user_id)
         try:
-            lease = await self._journal.create(row)
+            lease = await self._journal.create(row, self._equipment.accounts.limits.storage())
+            await self._equipment.accounts.open(row.user_id)
             if hf_token:
                 self._tokens[row.session_id] = hf_token
             state = await load_state(self._journal, row.session_id, 0, row.model)
@@ -167,6 +170,7 @@ class AwakeSessions:
         await self._make_room(user_id)
         try:
             lease = await self._journal.acquire(session_id)
+            await self._equipment.accounts.open(user_id)
             stat = await self.stat(session_id)
             state = await load_state(self._journal, session_id, stat.head, self._equipment.default_model())
             log.info("session %s: woken at %d", session_id, stat.head)
@@ -182,10 +186,10 @@ class AwakeSessions:
         session_id = loaded.row.session_id
         hub_token = self._tokens.get(session_id)
         tools = given.tools_for(session_id, hub_token)
-        rules = given.rules_for(tools)
+        rules = given.rules_for(tools, loaded.row.user_id)
         observer = given.observer_for(loaded.row)
         models = given.models_for(hub_token)
-        actor = SessionActor(loaded, rules, self._journal, models, tools, self._bounds.actor, observer)
+        actor = SessionActor(loaded, rules, self._journal, models, tools, self._bounds.actor, given.accounts, observer)
         self._actors[session_id] = actor
         self._tasks.start(self._live(actor), session_id)
         return actor

@@ -19,7 +19,6 @@ from protocol.submissions import Submission
 from protocol.view import to_snapshot
 from server.actor import SessionActor
 from server.answers import refused_frame
-from server.auth.access import refuse_submission
 from server.broadcaster import Ending
 from server.handshake import Encoding, Position
 from server.inbox import Answer, Repeated
@@ -57,6 +56,7 @@ class Connection:
         self,
         actor: SessionActor,
         standing: Standing,
+        refuses: Callable[[Submission], Refusal | None],
         journal: Journal,
         encoding: Encoding,
         settings: Settings,
@@ -68,6 +68,7 @@ class Connection:
     ) -> None:
         self._actor = actor
         self._standing = standing
+        self._refuses = refuses
         self._journal = journal
         self._encoding = encoding
         self._binary = encoding.kind == "msgpack"
@@ -256,8 +257,7 @@ class Connection:
 
     async def _submit(self, submission: Submission) -> None:
         asked_id = "" if submission.id is msgspec.UNSET else submission.id
-        forbidden = refuse_submission(self._standing, submission)
-        answer = self._actor.submit(submission) if forbidden is None else Refusal(codes.FORBIDDEN, forbidden)
+        answer = self._refuses(submission) or self._actor.submit(submission)
         if isinstance(answer, Refusal):
             self._refuse(answer, asked_id)
             return

@@ -8,16 +8,21 @@ from collections.abc import Callable
 from starlette.types import Receive, Scope, Send
 
 from agent.faults import fault_id, told
+from agent.inputs import Refusal
+from protocol import codes
 from protocol.content import Standing
+from protocol.submissions import Interrupt, Submission
 from server import connection, log_context
+from server.auth.access import refuse_submission
 from server.auth.principal import Principal
 from server.awake import GoingAway, SessionNotFound
 from server.capacity import SessionCapacityError
 from server.connection import Connection
 from server.handshake import Denied, Encoding, Position, choose_encoding, deny, read_position
-from server.journal.base import Deleted, JournalError, NotFound
+from server.journal.base import Deleted, JournalError, NotFound, StorageFull
 from server.manager import SessionManager
 from server.metrics import Metrics
+from server.rates import UserRates
 from server.sockets import OpenSockets
 from server.standing import admission
 from server.transport import transport_of
@@ -38,6 +43,7 @@ class SocketEndpoint:
         is_demo: Callable[[str], bool],
         metrics: Metrics,
         sockets: OpenSockets,
+        pace: UserRates,
     ) -> None:
         self._manager = manager
         self._settings = settings
@@ -45,6 +51,7 @@ class SocketEndpoint:
         self._is_demo = is_demo
         self._metrics = metrics
         self._open = sockets
+        self._pace = pace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
@@ -67,13 +74,16 @@ class SocketEndpoint:
             if session_id is not None:
                 admitted = await admission(self._manager, principal, session_id)
                 user_id, standing, principal = admitted.owner, admitted.standing, admitted.principal
+            self._check_sockets(principal)
             async with self._manager.attach(session_id, user_id) as actor:
+                self._check_sockets(principal)
                 if actor.sockets > self._sockets_max:
                     raise Denied("too_many_sockets", f"this session has {self._sockets_max} sockets already; close one")
                 running = True
                 socket = Connection(
                     actor,
                     standing,
+                    lambda submission: self._refuse(submission, standing, principal),
                     self._manager.journal,
                     encoding,
                     self._settings,
@@ -98,6 +108,21 @@ class SocketEndpoint:
             found = fault_id()
             log.error("fault %s: a socket could not be bound to a session", found, exc_info=error)
             raise Denied("internal", told(found), id=found) from error
+
+    def _check_sockets(self, principal: Principal) -> None:
+        most = self._settings.limits.sockets_per_user
+        if self._open.of_user(principal.user_id) >= most:
+            raise Denied("too_many_sockets", f"you have {most} sockets open already; close one")
+
+    def _refuse(self, submission: Submission, standing: Standing, principal: Principal) -> Refusal | None:
+        """Why this may not be submitted here and now, or None. An interrupt is never too fast."""
+        forbidden = refuse_submission(standing, submission)
+        if forbidden is not None:
+            return Refusal(codes.FORBIDDEN, forbidden)
+        if isinstance(submission, Interrupt) or self._pace.take(principal.user_id, time.monotonic()):
+            return None
+        most = self._settings.limits.submissions_per_minute
+        return Refusal(codes.TOO_MANY_SUBMISSIONS, f"you submit more than {most} times a minute; wait a moment")
 
     async def _run(self, socket: Connection, position: Position | None, encoding: Encoding) -> None:
         began = time.monotonic()
@@ -125,6 +150,8 @@ class NoSuchRoute:
 
 
 def _denied(error: Exception) -> Denied:
+    if isinstance(error, StorageFull):
+        return Denied("storage", str(error), error_type="per_user", what=error.what)
     if isinstance(error, SessionCapacityError):
         status = 503 if error.error_type == "global" else 429
         return Denied("capacity", str(error), status=status, error_type=error.error_type)

@@ -77,7 +77,7 @@ async def deny(send: Send, denied: Denied) -> None:
         (b"cache-control", b"no-store"),
     ]
     if denied.status in (429, 503):
-        headers.append((b"retry-after", b"5"))
+        headers.append((b"retry-after", b"60" if denied.body["code"] == "storage" else b"5"))
     start: dict[str, Any] = {"type": "websocket.http.response.start", "status": denied.status, "headers": headers}
     await send(start)
     await send({"type": "websocket.http.response.body", "body": body})

@@ -10,6 +10,7 @@ import msgspec
 from agent import state as states
 from agent.state import SessionState
 from protocol import events as ev
+from server.accounts import Accounts
 from server.clock import utc_now
 from server.journal.base import (
     AppendItem,
@@ -44,6 +45,7 @@ class Keeper:
         head: int,
         snapshot_every_events: int,
         retry_s: float,
+        accounts: Accounts,
         appended: Callable[[float], None],
     ) -> None:
         """`appended` hears how many seconds each append took, its retries included."""
@@ -53,6 +55,7 @@ class Keeper:
         self._lease = lease
         self._snapshot_every = snapshot_every_events
         self._retry_s = retry_s
+        self._accounts = accounts
         self._appended = appended
         self._snapshot_seq = self._tidied = head
 
@@ -66,7 +69,8 @@ class Keeper:
         records = tuple(map(record_of, events))
         quiet = not settled and all(isinstance(event, (ev.AssistantChunk, ev.ToolLog)) for event in events)
         row = self.row if quiet else _row(self.row, state)
-        item = AppendItem(self._lease, self.head, records, settled, None if quiet else row)
+        spent = None if quiet else self._accounts.spent_by(row.user_id, events)
+        item = AppendItem(self._lease, self.head, records, settled, None if quiet else row, spent)
         began = time.perf_counter()
         for pause in (*pauses(self._retry_s), None):
             try:
@@ -79,6 +83,8 @@ class Keeper:
                 await asyncio.sleep(pause)
         self._appended(time.perf_counter() - began)
         self.row, self.head = row, records[-1].seq
+        if spent is not None:
+            self._accounts.spend(spent)
         return records
 
     async def answer(self, submission_id: str) -> Settled | None:
@@ -100,6 +106,7 @@ class Keeper:
                         await self._journal.merge(self._lease, record.first_seq, record.seq, (record,))
             if self.head - self._snapshot_seq >= self._snapshot_every:
                 await self._put_snapshot(state)
+            await self._accounts.refresh(self.row.user_id)
         except (Fenced, Deleted):
             raise
         except JournalError as error:

@@ -14,6 +14,7 @@ from server.authority import Network, parse_network, parse_origin
 from server.journal import limits as journal
 from server.settings_auth import AuthSettings
 from server.settings_group import Group
+from server.settings_users import UserLimits
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
@@ -302,6 +303,7 @@ class Settings(Group, frozen=True, kw_only=True):
 
     server: ServerSettings = field(default_factory=ServerSettings)
     auth: AuthSettings = field(default_factory=AuthSettings)
+    users: UserLimits = field(default_factory=UserLimits)
     sessions: SessionSettings = field(default_factory=SessionSettings)
     socket: SocketSettings = field(default_factory=SocketSettings)
     journal: JournalSettings = field(default_factory=JournalSettings)
@@ -323,4 +325,15 @@ class Settings(Group, frozen=True, kw_only=True):
             queued_inputs=self.sessions.queued_inputs_max,
             heartbeat_s=socket.heartbeat_s,
             send_timeout_s=socket.send_timeout_s,
+            sockets_per_session=socket.sockets_per_session_max,
+            sockets_per_user=self.users.sockets_max,
+            submissions_per_minute=self.users.submissions_per_minute,
+            sessions_awake=self.sessions.awake_max,
+            sessions_awake_per_user=self.sessions.awake_max_per_user,
+            stored_sessions_per_user=self.users.stored_sessions_max,
+            stored_bytes_per_user=self.users.stored_bytes_max,
+            history_chars=self.sessions.history_chars_max,
+            upload_bytes=self.workspace.upload_bytes_max,
+            tokens_per_day=self.users.tokens_per_day,
+            cost_usd_per_day=self.users.cost_usd_per_day,
         )

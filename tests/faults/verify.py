@@ -11,7 +11,7 @@ from protocol.content import AssistantMessage, ToolMessage
 from protocol.submissions import UserInput
 from protocol.view import View
 from tests.faults.driver import Driver
-from tests.faults.follower import Follower
+from tests.faults.follower import Cut, Follower
 from tests.support.live import same_view
 
 ENDED = ("rejected", "abandoned", "cancelled", "outcome_unknown")
@@ -49,9 +49,12 @@ async def verify(driver: Driver) -> None:
 
 
 async def check_info(driver: Driver, view: View) -> None:
-    """HTTP says of the session what its sockets say."""
-    async with httpx.AsyncClient(base_url=driver.server.http, trust_env=False, verify=False) as http:
-        info = (await http.get(f"/api/sessions/{driver.talker.session_id}")).json()
+    """HTTP says of the session what its sockets say. Raises `Cut` if the server dies over it."""
+    try:
+        async with httpx.AsyncClient(base_url=driver.server.http, trust_env=False, verify=False) as http:
+            info = (await http.get(f"/api/sessions/{driver.talker.session_id}")).json()
+    except httpx.TransportError as error:
+        raise Cut from error
     told = {name: info[name] for name in ("state", "seq", "model", "title", "message_count", "pending_approval")}
     assert told == {
         "state": view.state,

@@ -25,11 +25,12 @@ from server.settings import (
     TurnSettings,
 )
 from server.settings_auth import AuthSettings
+from server.settings_users import UserLimits
 from tests.support.scripted_model import ScriptedModel
 
 
 def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) -> Settings:
-    """Settings for tests; `groups` are fields of `auth`, `sessions`, `socket`, `turn` and `workspace` by those names, as dicts.
+    """Settings for tests; `groups` are fields of `auth`, `sessions`, `socket`, `turn`, `users` and `workspace` by those names, as dicts.
 
     Who is asking is another test's subject: without `auth` everyone on this machine is the local user.
     """
@@ -43,6 +44,7 @@ def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) 
         auth=AuthSettings(**{"local_token": False, **groups.get("auth", {})}),
         journal=JournalSettings(data=str(data)),
         sessions=SessionSettings(**groups.get("sessions", {})),
+        users=UserLimits(**{"submissions_per_minute": 1_000_000, "sockets_max": 1_000_000, **groups.get("users", {})}),
         socket=SocketSettings(**groups.get("socket", {})),
         turn=TurnSettings(**groups.get("turn", {})),
         workspace=WorkspaceLimits(**groups.get("workspace", {})),
