@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_serve(commands.add_parser("serve", help="run the server", description=SERVE_HELP, formatter_class=_Plain))
     _add_schema(commands.add_parser("schema", help="print or write what is generated from the code"))
+    _add_doctor(commands.add_parser("doctor", help="look whether all that a server needs is there, and say what to do"))
     _add_chat(commands.add_parser("chat", help="talk to a server from the terminal"), asked="chat" in argv[:1])
     return _run(parser, argv)
 
@@ -86,6 +87,18 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (default: info)")
     parser.set_defaults(command=_serve)
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Looks at the config, the data folder, the address, bubblewrap, the model's credential and the MCP servers, and "
+        "says what to do. Changes nothing. Exit code 1 if a check failed."
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="config file (default: the shipped one)")
+    parser.add_argument("--data", metavar="FOLDER", help="data folder, as for `holdfast serve`")
+    parser.add_argument("--json", action="store_true", help="say it as JSON")
+    parser.add_argument("--online", action="store_true", help="also call the model for a few tokens, and ask MCP URLs")
+    parser.set_defaults(command=_doctor)
 
 
 def _add_schema(parser: argparse.ArgumentParser) -> None:
@@ -195,6 +208,16 @@ def _schema(args: argparse.Namespace) -> int:
         return FAILURE if stale and args.check else 0
     print(reference.asyncapi() if args.asyncapi else reference.json_schema(), end="")
     return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from server.doctor.command import examine
+    from server.doctor.finding import as_json, as_text
+
+    given = {} if args.data is None else {"journal.data": args.data}
+    findings = examine(args.config, os.environ, given, online=args.online)
+    print(as_json(findings) if args.json else as_text(findings))
+    return FAILURE if any(finding.level == "fail" for finding in findings) else 0
 
 
 def _chat(args: argparse.Namespace) -> int:

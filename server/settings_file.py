@@ -42,6 +42,20 @@ def load_settings(path: Path, environ: Mapping[str, str], overrides: Mapping[str
         _complain(error, tree, path, sources)
 
 
+def read_section(path: Path, name: str, environ: Mapping[str, str]) -> Tree:
+    """One top-level object of the file as it stands there, its variables filled in; empty if there is none.
+
+    Raises `SettingsError`.
+    """
+    section = _read(path).get(name)
+    if section is None:
+        return {}
+    if not isinstance(section, dict):
+        raise SettingsError(f"{path}: {name}: must be a JSON object")
+    _fill_tree(section, (name,), path, environ, {})
+    return section
+
+
 def shipped_config() -> Path:
     """Where the project's own config file is."""
     return Path(__file__).resolve().parent.parent / "configs" / "main_agent_config.json"
