@@ -22,6 +22,7 @@ from agent.inputs import (
 from agent.models import DeltaKind, ModelError, ModelReply, ModelRequest, Sink
 from agent.tasks import TaskOwner
 from agent.tools import ToolResult, ToolRouter
+from agent.tracing import NO_TRACER, Attributes, Span, Tracer
 from protocol import codes
 
 log = logging.getLogger("holdfast.worker")
@@ -50,10 +51,14 @@ class Reports(Protocol):
 class Worker:
     """Runs a session's effects. At most one model call and the calls of one message run at a time, as the session decides."""
 
-    def __init__(self, session_id: str, models: ModelCalls, tools: ToolRouter, reports: Reports) -> None:
+    def __init__(
+        self, session_id: str, models: ModelCalls, tools: ToolRouter, reports: Reports, tracer: Tracer = NO_TRACER
+    ) -> None:
         self._models = models
         self._tools = tools
         self._reports = reports
+        self._tracer = tracer
+        self._about: Attributes = {"gen_ai.conversation.id": session_id}
         self._tasks = TaskOwner(f"session/{session_id}")
 
     def do(self, effect: Effect) -> None:
@@ -93,7 +98,7 @@ class Worker:
             reasoning_effort=effect.reasoning_effort,
         )
         try:
-            reply = await self._models.call(request, sink)
+            reply = await self._ask(request, sink)
         except Exception as error:  # noqa: BLE001  # whatever fails here must end the turn, not leave it waiting
             self._reports.result(ModelFailed(effect.message_id, *_fault(error)))
         else:
@@ -108,11 +113,21 @@ class Worker:
 
         request = ModelRequest(model=effect.model, messages=effect.messages, tools=[])
         try:
-            reply = await self._models.call(request, sink)
+            reply = await self._ask(request, sink)
         except Exception as error:  # noqa: BLE001  # as above
             self._reports.result(SummaryFailed(effect.summary_id, *_fault(error)))
         else:
             self._reports.result(SummaryDone(effect.summary_id, "".join(parts), reply))
+
+    async def _ask(self, request: ModelRequest, sink: Sink) -> ModelReply:
+        with self._tracer.span("chat", request.model, self._about) as span:
+            try:
+                reply = await self._models.call(request, sink)
+            except ModelError as error:
+                span.fail(error.code)
+                raise
+            _note_reply(span, reply)
+            return reply
 
     async def _run_tool(self, effect: RunTool) -> None:
         async def tool_log(text: str) -> None:
@@ -120,11 +135,22 @@ class Worker:
 
         began = time.monotonic()
         try:
-            result = await self._tools.run(effect.tool, dict(effect.arguments), tool_log)
+            about = {**self._about, "gen_ai.tool.call.id": effect.tool_call_id}
+            with self._tracer.span("execute_tool", effect.tool, about) as span:
+                result = await self._tools.run(effect.tool, dict(effect.arguments), tool_log)
+                if not result.success:
+                    span.fail("tool_failed")
         except Exception as error:  # noqa: BLE001  # as above
             said = log_fault(log, error, "tool %s failed outside its router", effect.tool)
             result = ToolResult(output=f"{type(error).__name__}: {said}", success=False)
         self._reports.result(ToolDone(effect.tool_call_id, result, int((time.monotonic() - began) * 1000)))
+
+
+def _note_reply(span: Span, reply: ModelReply) -> None:
+    span.note({"gen_ai.response.finish_reasons": (reply.finish_reason,)})
+    if reply.usage is not None:
+        tokens = {"input": reply.usage.input_tokens, "output": reply.usage.output_tokens}
+        span.note({f"gen_ai.usage.{kind}_tokens": count for kind, count in tokens.items()})
 
 
 def _fault(error: Exception) -> tuple[str, str, bool]:

@@ -100,7 +100,7 @@ class SessionActor:
         self._journal = journal
         self._rules = rules
         self._session = Session(loaded.state, rules)
-        self._worker = Worker(row.session_id, models, tools, self._inbox)
+        self._worker = Worker(row.session_id, models, tools, self._inbox, observer.tracer)
         self._task: asyncio.Task[None] | None = None
         self._stepping = False
         self._recovery_s = settings.recovery_s
@@ -313,6 +313,7 @@ class SessionActor:
         left = [item for item in self._inbox.drain() if isinstance(item, Waiting)]
         refuse(left, Refusal(codes.GOING_AWAY, "the session is going to sleep; reconnect and send it again"))
         self.broadcaster.end(*self._close)
+        self._observer.close()
         if self._lost is None:
             await self._keeper.put_away(self._session.state)
 

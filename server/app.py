@@ -20,6 +20,7 @@ from agent.models import Catalog, Choice, ModelInfo, Models, OwnersModels, choos
 from agent.session import Rules
 from agent.tasks import TaskOwner
 from agent.tools import ToolRouter, Workspace, workspace_tools
+from agent.tracing import NO_TRACER
 from protocol.content import ShareLink
 from server import __version__, actor, connection, log_context
 from server.accounts import Accounts
@@ -46,6 +47,7 @@ from server.routes import ERRORS, Routes
 from server.settings import Settings
 from server.share_routes import ShareRoutes
 from server.sockets import OpenSockets
+from server.tracing import Tracing, open_tracing
 
 log = logging.getLogger("holdfast.app")
 
@@ -83,6 +85,7 @@ class House:
         self.metrics = Metrics(self.offered(), tools)
         self.users = UserHashes(secrets.token_bytes(log_context.SALT_BYTES))
         self.manager: SessionManager | None = None
+        self.tracing = Tracing(NO_TRACER)
         self.ways: Ways | None = None
         self.sockets = OpenSockets()
         pace, watched = settings.users.submissions_per_minute, settings.users.watched_max
@@ -99,6 +102,7 @@ class House:
         tasks = TaskOwner("app")
         watch: CredentialWatch | None = None
         try:
+            self.tracing = open_tracing(self.settings.tracing)
             self.users = log_context.user_hashes(self._data, secrets.token_bytes(log_context.SALT_BYTES))
             self.ways = await open_ways(self.settings, self._links)
             if isinstance(self.ways.way, LocalWay):
@@ -123,6 +127,7 @@ class House:
                 await self.manager.awake.aclose()
             await tasks.aclose()
             await self.models.aclose()
+            await self.tracing.aclose()
             if self.ways is not None:
                 await self.ways.aclose()
             await journal.aclose()
@@ -208,7 +213,8 @@ class House:
         return SessionManager(journal, given, bounds, self._forget_workspace)
 
     def _observer(self, row: SessionRow) -> Observer:
-        return Observer(self.metrics, LogContext(session=row.session_id, user=self.users.of(row.user_id)))
+        about = LogContext(session=row.session_id, user=self.users.of(row.user_id))
+        return Observer(self.metrics, about, self.tracing.tracer)
 
     def _watch(self, sessions: SessionManager) -> None:
         self.metrics.watch(

@@ -3,9 +3,11 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 import msgspec
 
+from agent.tracing import NO_TRACER, Span, Tracer
 from protocol import events as ev
 from server import log_context
 from server.log_context import LogContext
@@ -28,12 +30,21 @@ class Tally(msgspec.Struct):
 class Observer:
     """Lives in its actor's task: what is bound to the log's context here is there for the actor and its worker."""
 
-    def __init__(self, metrics: Metrics, context: LogContext, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        context: LogContext,
+        tracer: Tracer = NO_TRACER,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._metrics = metrics
         self._context = context
         self._model = ""
         self._clock = clock
         self._turn: Tally | None = None
+        self.tracer = tracer
+        self._spans = ExitStack()
+        self._span: Span | None = None
 
     def begin(self, model: str, turn_id: str | None) -> None:
         """The actor's task runs. `turn_id`: of a turn that was under way when the session fell asleep."""
@@ -41,6 +52,11 @@ class Observer:
         log_context.enter(self._context)
         if turn_id is not None:
             self._begin_turn(turn_id)
+
+    def close(self) -> None:
+        """The actor's task ends: so does the span of a turn that waits on."""
+        self._span = None
+        self._spans.close()
 
     def appended(self, seconds: float) -> None:
         """An append was durable after this time."""
@@ -72,10 +88,15 @@ class Observer:
             case ev.ErrorEvent():
                 self._metrics.errors.of(event.code).inc()
                 log.warning("failed: %s", event.code)
+                if self._span is not None:
+                    self._span.fail(event.code)
                 self._end_turn(event.turn_id, "error")
 
     def _begin_turn(self, turn_id: str) -> None:
+        self.close()
         self._turn = Tally(turn_id, self._clock())
+        about = {"gen_ai.conversation.id": self._context.session, "holdfast.turn.id": turn_id}
+        self._span = self._spans.enter_context(self.tracer.span("invoke_agent", "holdfast", about))
         log_context.bind(turn=turn_id)
 
     def _used(self, usage: ev.UsageEvent) -> None:
@@ -106,5 +127,17 @@ class Observer:
             turn.input_tokens,
             turn.output_tokens,
         )
+        self._note(turn, outcome)
         self._turn = None
+        self.close()
         log_context.bind(turn="")
+
+    def _note(self, turn: Tally, outcome: str) -> None:
+        if self._span is not None:
+            self._span.note(
+                {
+                    "holdfast.outcome": outcome,
+                    "gen_ai.usage.input_tokens": turn.input_tokens,
+                    "gen_ai.usage.output_tokens": turn.output_tokens,
+                }
+            )

@@ -14,6 +14,7 @@ from server.authority import Network, parse_network, parse_origin
 from server.journal import limits as journal
 from server.settings_auth import AuthSettings
 from server.settings_group import Group
+from server.settings_telemetry import MetricsSettings, TracingSettings
 from server.settings_users import UserLimits
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -292,12 +293,6 @@ class RedactionSettings(Group, frozen=True, kw_only=True):
             parse_pattern(name, text)
 
 
-class MetricsSettings(Group, frozen=True, kw_only=True):
-    """What is counted."""
-
-    enabled: Annotated[bool, Meta(description="Serve `GET /metrics`.")] = True
-
-
 class Settings(Group, frozen=True, kw_only=True):
     """All settings of a server."""
 
@@ -312,6 +307,7 @@ class Settings(Group, frozen=True, kw_only=True):
     workspace: WorkspaceLimits = field(default_factory=WorkspaceLimits)
     redaction: RedactionSettings = field(default_factory=RedactionSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    tracing: TracingSettings = field(default_factory=TracingSettings)
 
     def limits(self) -> Limits:
         """What a client is told of the bounds, in `ready`."""

@@ -56,6 +56,7 @@ UNITS_BY_KEY = {
     "workspace.listed_max": "files and folders",
     "workspace.plan_items_max": "items",
     "turn.max_iterations": "model calls",
+    "tracing.queue_max": "spans",
     "turn.max_tool_calls_per_message": "tool calls",
     "turn.compact_at": "fraction",
     "model.calls.max_retries": "retries",

@@ -38,6 +38,7 @@ ONE_DOOR: dict[str, str | tuple[str, ...]] = {
     "authlib": "server/auth/",
     "joserfc": "server/auth/",
     "cryptography": "server/auth/seal.py",
+    "opentelemetry": "server/tracing.py",
     "prometheus_client": "server/",
     "starlette": "server/",
     "uvicorn": "server/",
