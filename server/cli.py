@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_schema(commands.add_parser("schema", help="print or write what is generated from the code"))
     _add_doctor(commands.add_parser("doctor", help="look whether all that a server needs is there, and say what to do"))
     _add_chat(commands.add_parser("chat", help="talk to a server from the terminal"), asked="chat" in argv[:1])
+    _add_token(commands.add_parser("token", help="make, list and revoke API tokens"), asked="token" in argv[:1])
     return _run(parser, argv)
 
 
@@ -119,6 +120,14 @@ def _add_chat(parser: argparse.ArgumentParser, *, asked: bool) -> None:
 
         chat.add_arguments(parser)
     parser.set_defaults(command=_chat)
+
+
+def _add_token(parser: argparse.ArgumentParser, *, asked: bool) -> None:
+    if asked:
+        from server import token_command
+
+        token_command.add_arguments(parser)
+    parser.set_defaults(command=_token)
 
 
 def _serve(args: argparse.Namespace) -> int:
@@ -224,6 +233,12 @@ def _chat(args: argparse.Namespace) -> int:
     from clients import chat
 
     return chat.main(args)
+
+
+def _token(args: argparse.Namespace) -> int:
+    from server import token_command
+
+    return token_command.main(args)
 
 
 def _fail(message: str, code: int) -> int:

@@ -1,7 +1,10 @@
 """The body's door: files that only the server's own user may read. Written whole or not at all."""
 
+import fcntl
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -64,6 +67,22 @@ def write_private(path: Path, data: bytes) -> None:
         _sync(path.parent)
     except OSError as error:
         raise FileFault(f"{path}: cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Alone among those who ask for the same file, also in other processes. Raises `FileFault`."""
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
+    except OSError as error:
+        raise FileFault(f"{lock}: cannot be written: {error.strerror}") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 def _sync(folder: Path) -> None:
