@@ -43,6 +43,7 @@ from server.manager import SessionManager
 from server.metrics import Metrics
 from server.observer import Observer
 from server.rates import UserRates
+from server.retention import Retention
 from server.routes import ERRORS, Routes
 from server.settings import Settings
 from server.share_routes import ShareRoutes
@@ -101,6 +102,7 @@ class House:
         )
         tasks = TaskOwner("app")
         watch: CredentialWatch | None = None
+        retention: Retention | None = None
         try:
             self.tracing = open_tracing(self.settings.tracing)
             self.users = log_context.user_hashes(self._data, secrets.token_bytes(log_context.SALT_BYTES))
@@ -114,6 +116,11 @@ class House:
             if self.settings.server.preload_model:
                 tasks.start(self.models.load(), "load models")
             self.manager.awake.start()
+            kept = self.settings.sessions
+            retention = Retention(
+                self.manager, after_days=kept.delete_after_days, empty_after_s=kept.delete_empty_after_s
+            )
+            retention.start()
             watch.start()
             log.info("started: Holdfast %s, model %s, data in %s", __version__, self.choice.model, self._data)
             try:
@@ -123,6 +130,8 @@ class House:
         finally:
             if watch is not None:
                 await watch.aclose()
+            if retention is not None:
+                await retention.aclose()
             if self.manager is not None:
                 await self.manager.awake.aclose()
             await tasks.aclose()

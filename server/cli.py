@@ -44,6 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_doctor(commands.add_parser("doctor", help="look whether all that a server needs is there, and say what to do"))
     _add_chat(commands.add_parser("chat", help="talk to a server from the terminal"), asked="chat" in argv[:1])
     _add_token(commands.add_parser("token", help="make, list and revoke API tokens"), asked="token" in argv[:1])
+    _add_sessions(
+        commands.add_parser("sessions", help="list, show, export, delete sessions"), asked="sessions" in argv[:1]
+    )
+    _add_backup(
+        commands.add_parser("backup", help="copy the data folder, while the server runs"), asked="backup" in argv[:1]
+    )
     return _run(parser, argv)
 
 
@@ -128,6 +134,22 @@ def _add_token(parser: argparse.ArgumentParser, *, asked: bool) -> None:
 
         token_command.add_arguments(parser)
     parser.set_defaults(command=_token)
+
+
+def _add_sessions(parser: argparse.ArgumentParser, *, asked: bool) -> None:
+    if asked:
+        from server import session_command
+
+        session_command.add_arguments(parser)
+        parser.set_defaults(command=session_command.main)
+
+
+def _add_backup(parser: argparse.ArgumentParser, *, asked: bool) -> None:
+    if asked:
+        from server import backup_command
+
+        backup_command.add_arguments(parser)
+        parser.set_defaults(command=backup_command.main)
 
 
 def _serve(args: argparse.Namespace) -> int:

@@ -88,6 +88,13 @@ OPERATIONS: Final = (
         refusals=(404, 503),
     ),
     Operation(
+        method="GET",
+        path=f"{SESSION}/export",
+        handler=Routes.export,
+        answers={200: Plain("application/jsonl", {"type": "string"})},
+        refusals=(404, 503),
+    ),
+    Operation(
         method="GET", path=f"{SESSION}/files", handler=FileRoutes.list, answers={200: bodies.Files}, refusals=(404, 503)
     ),
     Operation(

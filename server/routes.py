@@ -1,12 +1,12 @@
 """The HTTP routes beside the socket: thin over the session manager. All answers are JSON but for the index page and metrics."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from agent.faults import fault_id, told
@@ -15,11 +15,12 @@ from protocol.content import Standing
 from server.answering import answer, refusal
 from server.auth.principal import Principal
 from server.awake import GoingAway, SessionNotFound
+from server.export import MEDIA_TYPE, file_name, head_line
 from server.headers import content_security_policy
-from server.journal.base import Deleted, Journal, NotFound, Unavailable
+from server.journal.base import Deleted, Journal, NotFound, Stat, Unavailable
 from server.manager import SessionManager
 from server.page import SCRIPT_HASH, index_page
-from server.replay import merged
+from server.replay import merged, replay
 from server.standing import admission
 
 log = logging.getLogger("holdfast.routes")
@@ -66,6 +67,7 @@ class Routes:
             Route("/api/sessions/{session_id}", self.session, methods=["GET"]),
             Route("/api/sessions/{session_id}", self.delete, methods=["DELETE"]),
             Route("/api/sessions/{session_id}/events", self.events),
+            Route("/api/sessions/{session_id}/export", self.export),
         ]
 
     async def index(self, request: Request) -> Response:
@@ -157,6 +159,21 @@ class Routes:
                 "events": events,
             }
         )
+
+    async def export(self, request: Request) -> Response:
+        """The whole session as JSON Lines, as `holdfast sessions export` writes it; for its owner."""
+        session_id = await self.allowed(request, "owner")
+        stat = await self._journal.stat(session_id)
+        headers = {
+            "cache-control": "no-store",
+            "content-disposition": f'attachment; filename="{file_name(session_id)}"',
+        }
+        return StreamingResponse(self._lines(session_id, stat), media_type=MEDIA_TYPE, headers=headers)
+
+    async def _lines(self, session_id: str, stat: Stat) -> AsyncIterator[bytes]:
+        yield head_line(stat.row, stat.epoch, stat.head)
+        async for batch in replay(self._journal, session_id, 0, stat.head, EVENTS_MAX_BYTES):
+            yield b"".join(record.data + b"\n" for record in batch)
 
     async def allowed(self, request: Request, least: Standing) -> str:
         """The id of the session in the path, if the caller's standing there is `least` or more.

@@ -93,6 +93,12 @@ class SessionSettings(Group, frozen=True, kw_only=True):
     idle_sleep_s: Annotated[
         float, Meta(ge=0, le=86_400, description="How long a session without sockets and work stays awake.")
     ] = 60.0
+    delete_after_days: Annotated[
+        float, Meta(ge=0, le=36_500, description="Sessions not used for so long are deleted; 0: none is.")
+    ] = 0.0
+    delete_empty_after_s: Annotated[
+        float, Meta(ge=0, le=31_536_000, description="Sessions in which nothing was ever said are deleted; 0: none is.")
+    ] = 86_400.0
     inbox_max: Annotated[
         int, Meta(ge=1, le=100_000, description="Submissions that may wait for one session; more: `inbox_full`.")
     ] = 256

@@ -39,6 +39,7 @@ UNITS_BY_KEY = {
     "users.watched_max": "users",
     "sessions.awake_max": "sessions",
     "sessions.awake_max_per_user": "sessions",
+    "sessions.delete_after_days": "days",
     "sessions.inbox_max": "submissions",
     "sessions.queued_inputs_max": "inputs",
     "socket.frames_per_s": "frames a second",

@@ -41,6 +41,7 @@ ROUTES: Final = (
     Rule("/api/sessions", "sessions"),
     Rule("/api/sessions/{session_id}", "session"),
     Rule("/api/sessions/{session_id}/events", "session"),
+    Rule("/api/sessions/{session_id}/export", "session"),
     Rule("/api/sessions/{session_id}/files", "session"),
     Rule("/api/sessions/{session_id}/files/{path:path}", "session"),
     Rule("/api/sessions/{session_id}/shares", "sessions"),

@@ -262,6 +262,13 @@ class Journal(Protocol):
         """The ids of the sessions in which work was under way."""
         ...
 
+    async def stale(self, before: str, empty_before: str, most: int) -> builtins.list[str]:
+        """Sessions last active before `before`, or without messages before `empty_before`, the oldest first.
+
+        None in which work is under way or waits.
+        """
+        ...
+
     async def good_position(self, session_id: str, epoch: str, seq: int) -> bool:
         """Whether every event up to `seq`, as it was in `epoch`, is still here.
 

@@ -20,6 +20,12 @@ _LIST_OF_USER = (
     f"SELECT {ROW_COLUMNS} FROM sessions WHERE deleted = 0 AND user_id = ? ORDER BY last_active_at DESC, session_id"
 )
 _UNFINISHED = "SELECT session_id FROM sessions WHERE unfinished = 1 AND deleted = 0 ORDER BY last_active_at, session_id"
+_STALE = """
+    SELECT session_id FROM sessions
+    WHERE deleted = 0 AND unfinished = 0 AND state IN ('idle', 'closed')
+        AND (last_active_at < ? OR (message_count = 0 AND last_active_at < ?))
+    ORDER BY last_active_at, session_id LIMIT ?
+"""
 _POSITION = f"""
     SELECT {HEAD}, asked.ordinal, next.ordinal,
         (SELECT first_seq FROM epoch_starts WHERE session = key AND ordinal = next.ordinal)
@@ -105,6 +111,11 @@ def spent(db: sqlite3.Connection, user_id: str, day: str) -> Spent:
 def unfinished(db: sqlite3.Connection) -> list[str]:
     """See `Journal.unfinished`."""
     return [session_id for (session_id,) in db.execute(_UNFINISHED)]
+
+
+def stale(db: sqlite3.Connection, before: str, empty_before: str, most: int) -> list[str]:
+    """See `Journal.stale`."""
+    return [session_id for (session_id,) in db.execute(_STALE, (before, empty_before, most))]
 
 
 def good_position(db: sqlite3.Connection, session_id: str, epoch: str, seq: int) -> bool:

@@ -158,6 +158,10 @@ class SqliteJournal:
         """The sessions in which work was under way."""
         return await self._read_line.put(queries.unfinished)
 
+    async def stale(self, before: str, empty_before: str, most: int) -> builtins.list[str]:
+        """Sessions that nobody has used for long."""
+        return await self._read_line.put(lambda db: queries.stale(db, before, empty_before, most))
+
     async def good_position(self, session_id: str, epoch: str, seq: int) -> bool:
         """Whether a client's position still holds."""
         if seq <= 0 or not epoch:

@@ -159,7 +159,7 @@ async def test_the_command_makes_lists_and_revokes(tmp_path: Path) -> None:
     assert code == 0 and secret.startswith("hft_") and len(secret.strip()) >= 47
     assert "of ada (admin, sessions; until " in told
     code, listed, _ = await run(HOLDFAST, "token", "list", *data)
-    assert code == 0 and "her laptop" in listed and "sessions,admin" in listed and secret.strip() not in listed
+    assert code == 0 and "her laptop" in listed and "admin,sessions" in listed and secret.strip() not in listed
     token_id = listed.splitlines()[1].split()[0]
     assert (await run(HOLDFAST, "token", "revoke", token_id, *data))[0] == 0
     code, out, err = await run(HOLDFAST, "token", "revoke", token_id, *data)
