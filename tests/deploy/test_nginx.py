@@ -1,0 +1,186 @@
+"""The nginx example, run: TLS, a conversation, a resume over its reload and restart, and whose headers are believed."""
+
+import asyncio
+import contextlib
+import shutil
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
+
+from protocol import SUBPROTOCOL_JSON
+from protocol import events as ev
+from protocol.submissions import UserInput
+from server.reference import ROOT
+from tests.faults.process import free_port
+from tests.support.house import settings_for
+from tests.support.live import DONE, Client, Live, listening
+
+NAME = "holdfast.example"
+WAIT_S = 15.0
+pytestmark = pytest.mark.skipif(
+    shutil.which("nginx") is None or shutil.which("openssl") is None, reason="nginx or openssl is not installed"
+)
+WHOLE = """daemon off;
+pid {folder}/nginx.pid;
+error_log stderr notice;
+worker_processes 1;
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    include {folder}/holdfast.conf;
+}}
+"""
+
+
+async def done(*command: str | Path) -> None:
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    _, said = await asyncio.wait_for(process.communicate(), WAIT_S)
+    assert process.returncode == 0, said.decode()
+
+
+class Nginx:
+    """The example with ports and a certificate of the test's own."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.port = port
+        self.origin = f"https://{NAME}:{port}"
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def make(self, upstream: int) -> None:
+        key, cert = self._folder / "key.pem", self._folder / "cert.pem"
+        subject = ("-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}")
+        await done(
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *("-days", "2", "-keyout", key, "-out", cert, *subject),
+        )
+        text = (ROOT / "deploy" / "nginx" / "holdfast.conf").read_text()
+        for found, put in {
+            "listen 443 ssl": f"listen 127.0.0.1:{self.port} ssl",
+            "server 127.0.0.1:7860": f"server 127.0.0.1:{upstream}",
+            "/etc/ssl/holdfast.example.pem": str(cert),
+            "/etc/ssl/holdfast.example.key": str(key),
+        }.items():
+            assert text.count(found) == 1
+            text = text.replace(found, put)
+        (self._folder / "holdfast.conf").write_text(text)
+        (self._folder / "nginx.conf").write_text(WHOLE.format(folder=self._folder))
+        self.trust = ssl.create_default_context(cafile=cert)
+
+    async def start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(*self._command(), stderr=asyncio.subprocess.PIPE)
+        await self._said(b"start worker process ")
+
+    async def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            await asyncio.wait_for(process.communicate(), WAIT_S)
+
+    async def reload(self) -> None:
+        await done(*self._command(), "-s", "reload")
+        await self._said(b"start worker process ")
+
+    def _command(self) -> list[str]:
+        return ["nginx", "-p", str(self._folder), "-c", str(self._folder / "nginx.conf")]
+
+    async def _said(self, words: bytes) -> None:
+        assert self._process is not None and self._process.stderr is not None
+        while words not in (line := await asyncio.wait_for(self._process.stderr.readline(), WAIT_S)):
+            assert line, "nginx ended"
+
+    @contextlib.asynccontextmanager
+    async def client(self, path: str = "/ws", **more: Any) -> AsyncIterator[Client]:
+        given: dict[str, Any] = {"origin": self.origin, "ssl": self.trust, "compression": None, **more}
+        url = f"wss://{NAME}:{self.port}{path}"
+        async with connect(
+            url, host="127.0.0.1", port=self.port, subprotocols=[Subprotocol(SUBPROTOCOL_JSON)], proxy=None, **given
+        ) as socket:
+            yield Client(socket)
+
+    def http(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=f"https://127.0.0.1:{self.port}", verify=False, trust_env=False)
+
+
+@contextlib.asynccontextmanager
+async def behind(tmp_path: Path, **server: Any) -> AsyncIterator[tuple[Live, Nginx]]:
+    folder = tmp_path / "nginx"
+    folder.mkdir()
+    nginx = Nginx(folder, free_port())
+    settings = settings_for(tmp_path / "data")
+    told = {"public_url": nginx.origin, "trusted_proxies": ["127.0.0.1"], **server}
+    settings = msgspec.structs.replace(settings, server=msgspec.structs.replace(settings.server, **told))
+    async with listening(settings) as live:
+        await nginx.make(live.port)
+        await nginx.start()
+        try:
+            yield live, nginx
+        finally:
+            await nginx.stop()
+
+
+async def test_a_conversation_goes_through_it_and_is_taken_up_after_a_reload_and_a_restart(tmp_path: Path) -> None:
+    async with behind(tmp_path) as (_, nginx):
+        async with nginx.client() as talker:
+            await talker.send(UserInput(text="hello"))
+            await talker.until_type(*DONE)
+            await nginx.reload()
+            await talker.send(UserInput(text="still there?"))
+            await talker.until_type(*DONE)
+            await nginx.stop()
+            await talker.closed()
+        await nginx.start()
+        session_id, epoch = talker.ready.session_id, talker.ready.epoch
+        async with nginx.client(f"/ws/{session_id}?after=0&epoch={epoch}") as back:
+            await back.synced()
+            assert back.ready.recovered and back.view.messages == talker.view.messages
+            await back.send(UserInput(text="again"))
+            assert isinstance(await back.until_type(*DONE), ev.TurnComplete)
+
+
+async def test_frames_come_out_as_they_go_in_and_not_in_a_buffers_time(tmp_path: Path) -> None:
+    async with behind(tmp_path) as (_, nginx), nginx.client() as talker:
+        await talker.send(UserInput(text="hello"))
+        await talker.until_type(*DONE)
+        assert len(talker.messages) > 5
+
+
+async def test_foreign_origins_and_hosts_are_refused_behind_it_too(tmp_path: Path) -> None:
+    async with behind(tmp_path) as (_, nginx):
+        with pytest.raises(InvalidStatus) as refused:
+            async with nginx.client(origin="https://evil.example"):
+                pass
+        assert refused.value.response.status_code == 403
+        async with nginx.http() as http:
+            evil = await http.get("/api/sessions", headers={"host": "evil.example"})
+            ours = await http.get("/api/sessions", headers={"host": f"{NAME}:{nginx.port}"})
+        assert (evil.status_code, ours.status_code) == (403, 200)
+
+
+async def test_what_a_client_says_of_its_own_address_scheme_and_host_is_replaced(tmp_path: Path) -> None:
+    async with behind(tmp_path) as (_, nginx), nginx.http() as http:
+        forged = {
+            "host": f"{NAME}:{nginx.port}",
+            "x-forwarded-host": "evil.example",
+            "x-forwarded-proto": "gopher",
+            "x-forwarded-for": "no address",
+        }
+        answer = await http.get("/api/sessions", headers=forged)
+    assert answer.status_code == 200
+    assert "strict-transport-security" in answer.headers, "the server knows that the client came by TLS"
+
+
+async def test_a_proxy_that_is_not_trusted_is_not_believed(tmp_path: Path) -> None:
+    async with behind(tmp_path, public_url="", trusted_proxies=[]) as (_, nginx), nginx.http() as http:
+        answer = await http.get("/livez", headers={"host": "localhost"})
+    assert answer.status_code == 200 and "strict-transport-security" not in answer.headers

@@ -1,0 +1,72 @@
+"""The systemd units: systemd takes them, and a server on a socket held by another process serves on it over a restart."""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+import websockets
+
+from server.reference import ROOT
+from server.settings import ServerSettings
+from tests.faults.process import free_port
+from tests.server.test_cli import HOLDFAST, WAIT_S, environment
+
+UNITS = ROOT / "deploy" / "systemd"
+needs = pytest.mark.skipif
+
+
+@needs(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
+    for unit in UNITS.iterdir():
+        # It wants to see the program, which is not at its place here.
+        text = re.sub(r"/opt/holdfast/\.venv/bin/holdfast", "/bin/true", unit.read_text())
+        (tmp_path / unit.name).write_text(text)
+    found = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *map(str, sorted(tmp_path.iterdir()))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = [line for line in found.stderr.splitlines() if "holdfast" in line]
+    assert (found.returncode, said) == (0, []), found.stderr
+
+
+def test_the_service_waits_longer_for_its_end_than_the_server_takes() -> None:
+    text = (UNITS / "holdfast.service").read_text()
+    (seconds,) = re.findall(r"^TimeoutStopSec=(\d+)$", text, re.MULTILINE)
+    assert int(seconds) > ServerSettings().graceful_shutdown_s and "--fd 3" in text and "KillMode=mixed" in text
+
+
+@needs(shutil.which("systemd-socket-activate") is None, reason="systemd-socket-activate is not installed")
+async def test_a_server_serves_on_the_socket_that_systemd_holds(tmp_path: Path) -> None:
+    port = free_port()
+    variables = [f"-E{name}={value}" for name, value in environment(HOLDFAST_DATA=str(tmp_path)).items()]
+    process = await asyncio.create_subprocess_exec(
+        "systemd-socket-activate",
+        f"--listen=127.0.0.1:{port}",
+        *variables,
+        *(*HOLDFAST, "serve", "--fd", "3", "--no-token"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment(HOLDFAST_DATA=str(tmp_path)),
+    )
+    try:
+        assert process.stderr is not None
+        while b"Listening" not in (said := await asyncio.wait_for(process.stderr.readline(), WAIT_S)):
+            assert said, "systemd-socket-activate ended"
+        # It starts the server with the first connection, which waits until the server takes it.
+        async with websockets.connect(f"ws://127.0.0.1:{port}/ws", open_timeout=WAIT_S) as client:
+            assert '"type":"ready"' in str(await asyncio.wait_for(client.recv(), WAIT_S))
+            os.kill(process.pid, signal.SIGTERM)  # it has become the server
+            await asyncio.wait_for(client.wait_closed(), WAIT_S)
+            assert client.close_code == 1012
+        assert await asyncio.wait_for(process.wait(), WAIT_S) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
