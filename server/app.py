@@ -110,7 +110,7 @@ class House:
             if isinstance(self.ways.way, LocalWay):
                 self.known_secrets.learn("local token", self.ways.way.token)
             watch = CredentialWatch(self.ways, self.sockets, self.settings.auth.recheck_s)
-            self.manager = app.state.manager = self._manager(journal)
+            self.manager = app.state.manager = self._manager(journal, self.ways)
             self._watch(self.manager)
             self._route(app, self.manager, self.ways)
             if self.settings.server.preload_model:
@@ -194,7 +194,7 @@ class House:
             "limits": settings.limits(),
         }
 
-    def _manager(self, journal: Journal) -> SessionManager:
+    def _manager(self, journal: Journal, ways: Ways) -> SessionManager:
         accounts = Accounts(journal, self.settings.users)
         given = Equipment(
             lambda token: OwnersModels(self.models, token),
@@ -203,6 +203,7 @@ class House:
             accounts,
             lambda: self.choice.model,
             self._observer,
+            ways.hub_token,
         )
         sessions = self.settings.sessions
         bounds = Bounds(

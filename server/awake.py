@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
@@ -60,6 +60,8 @@ class Equipment(msgspec.Struct, frozen=True):
     accounts: Accounts
     default_model: Callable[[], str]
     observer_for: Callable[[SessionRow], Observer]
+    owner_token: Callable[[str], Awaitable[str | None]]
+    """The Hugging Face token of a user's login, where one is known; asked when a session wakes."""
 
 
 class AwakeSessions:
@@ -115,7 +117,7 @@ class AwakeSessions:
                 self._tokens[row.session_id] = hf_token
             state = await load_state(self._journal, row.session_id, 0, row.model)
             log.info("session %s: made", row.session_id)
-            return self._begin(Loaded(lease, row, state))
+            return await self._begin(Loaded(lease, row, state))
         except BaseException:
             self._slots.release(row.user_id)
             raise
@@ -174,17 +176,17 @@ class AwakeSessions:
             stat = await self.stat(session_id)
             state = await load_state(self._journal, session_id, stat.head, self._equipment.default_model())
             log.info("session %s: woken at %d", session_id, stat.head)
-            return self._begin(Loaded(lease, stat.row, state))
+            return await self._begin(Loaded(lease, stat.row, state))
         except BaseException:
             self._slots.release(user_id)
             raise
 
-    def _begin(self, loaded: Loaded) -> SessionActor:
-        if self.draining:
-            raise GoingAway
+    async def _begin(self, loaded: Loaded) -> SessionActor:
         given = self._equipment
         session_id = loaded.row.session_id
-        hub_token = self._tokens.get(session_id)
+        hub_token = self._tokens.get(session_id) or await given.owner_token(loaded.row.user_id)
+        if self.draining:
+            raise GoingAway
         tools = given.tools_for(session_id, hub_token)
         rules = given.rules_for(tools, loaded.row.user_id)
         observer = given.observer_for(loaded.row)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from server.authority import parse_authority, parse_origin
+from server.authority import Authority, parse_authority, parse_origin
 from server.settings_group import Group
 
 
@@ -21,14 +21,28 @@ class OauthSettings(Group, frozen=True, kw_only=True):
     )
     timeout_s: Annotated[float, Meta(gt=0, le=120, description="How long the provider may take to answer.")] = 10.0
     login_wait_s: Annotated[
-        float, Meta(gt=0, le=3_600, description="How long a person may take to log in at the provider.")
-    ] = 600.0
-    logins_waiting_max: Annotated[
-        int, Meta(ge=1, le=1_000_000, description="Logins that are under way at once; the oldest make room.")
-    ] = 1_000
+        int, Meta(ge=1, le=3_600, description="How long a person may take to log in at the provider.")
+    ] = 600
+    asked_at_once_max: Annotated[
+        int, Meta(ge=1, le=1_000, description="Requests to the provider at once; more wait, at most `timeout_s`.")
+    ] = 16
+    keys_again_s: Annotated[
+        float,
+        Meta(ge=0, le=3_600, description="How soon the provider's keys are read again for a signature by a new one."),
+    ] = 10.0
     refresh_before_s: Annotated[
         float, Meta(ge=0, le=86_400, description="An access token is renewed so long before it ends.")
     ] = 300.0
+
+    def __post_init__(self) -> None:
+        origin = parse_origin(self.provider_url.rstrip("/").partition("://")[0] + "://" + self.host)
+        if origin is None or (origin.scheme != "https" and not Authority(origin.host, None).loopback):
+            raise ValueError(f"provider_url: {self.provider_url!r} must be an https address")
+
+    @property
+    def host(self) -> str:
+        """The provider's host, and its port where one is said."""
+        return self.provider_url.partition("://")[2].partition("/")[0]
 
 
 class BearerSettings(Group, frozen=True, kw_only=True):
@@ -37,12 +51,13 @@ class BearerSettings(Group, frozen=True, kw_only=True):
     endpoint: Annotated[
         str, Meta(description="The Hub that knows the tokens; empty: `HF_ENDPOINT`, or the real one.")
     ] = ""
+    timeout_s: Annotated[float, Meta(gt=0, le=120, description="How long the Hub may take to answer.")] = 10.0
     cached_s: Annotated[float, Meta(ge=0, le=3_600, description="How long the Hub's yes holds.")] = 180.0
     refused_s: Annotated[float, Meta(ge=0, le=3_600, description="How long the Hub's no holds.")] = 30.0
     unreachable_s: Annotated[
         float, Meta(ge=0, le=86_400, description="How long a yes holds on while the Hub cannot be asked again.")
     ] = 1_800.0
-    cached_max: Annotated[int, Meta(ge=1, le=1_000_000, description="Tokens whose answer is kept.")] = 1_000
+    cached_max: Annotated[int, Meta(ge=1, le=1_000_000, description="Tokens whose answer is kept.")] = 10_000
     asked_at_once_max: Annotated[int, Meta(ge=1, le=100, description="Tokens the Hub is asked about at once.")] = 8
     waiting_max: Annotated[
         int, Meta(ge=0, le=100_000, description="Requests that may wait for that; more: HTTP 503.")
@@ -53,10 +68,10 @@ class AuthSettings(Group, frozen=True, kw_only=True):
     """Who gets in, and from where. Raises ValueError for an entry that could never match."""
 
     mode: Annotated[
-        Literal["local", "tokens"],
+        Literal["local", "tokens", "oauth", "bearer"],
         Meta(
-            description="`local`: one user on this machine, by a token made at first start; `tokens`: API tokens of "
-            "several users, kept as hashes in a file."
+            description="`local`: one user on this machine, by a token made at first start; `tokens`: API tokens "
+            "(`holdfast token add`); `oauth`: login at an OpenID provider, and API tokens; `bearer`: Hugging Face tokens."
         ),
     ] = "local"
     local_token: Annotated[
@@ -108,6 +123,8 @@ class AuthSettings(Group, frozen=True, kw_only=True):
     bearer: BearerSettings = field(default_factory=BearerSettings)
 
     def __post_init__(self) -> None:
+        if self.mode == "oauth" and not self.oauth.client_id:
+            raise ValueError("oauth.client_id is needed in mode `oauth` (OAUTH_CLIENT_ID): register at the provider")
         for host in self.allowed_hosts:
             if parse_authority(host) is None:
                 raise ValueError(f"allowed_hosts: {host!r} is no host name; write `name` or `name:port`")

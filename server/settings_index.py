@@ -27,7 +27,7 @@ UNITS_BY_KEY = {
     "auth.logins_per_user_max": "logins",
     "auth.failures_per_minute": "failures a minute",
     "auth.failures_watched_max": "addresses",
-    "auth.oauth.logins_waiting_max": "logins",
+    "auth.oauth.asked_at_once_max": "requests",
     "auth.bearer.cached_max": "tokens",
     "auth.bearer.asked_at_once_max": "requests",
     "auth.bearer.waiting_max": "requests",

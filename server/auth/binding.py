@@ -13,5 +13,5 @@ def refuse_binding(host: str, addresses: list[str], auth: AuthSettings) -> str |
     return (
         f"refusing to listen on {host}{means}: in local mode there is one user, who is on this machine. "
         "Listen on 127.0.0.1 (--host, server.host) and come from elsewhere through `ssh -L 7860:localhost:7860 HOST`; "
-        "or choose a way in for several users: auth.mode `tokens` (HOLDFAST_AUTH)"
+        "or choose a way in for several users: auth.mode `tokens`, `oauth` or `bearer` (HOLDFAST_AUTH)"
     )

@@ -33,8 +33,8 @@ def style(scope: Scope, settings: Settings, name: str = NAME) -> Style:
     same_site = settings.auth.same_site
     if same_site == "auto":
         same_site = "none" if settings.server.space_host else "lax"
-    if same_site == "none" and not secure:
-        same_site = "lax"
+    if (same_site == "none" and not secure) or (same_site == "strict" and settings.auth.mode == "oauth"):
+        same_site = "lax"  # a strict one would not come along on the way back from the provider
     attributes = f"Path=/; HttpOnly; SameSite={same_site.capitalize()}"
     if secure:
         partitioned = "; Partitioned" if same_site == "none" else ""

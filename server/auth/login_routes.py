@@ -45,12 +45,17 @@ class AuthRoutes:
 
     def routes(self) -> list[BaseRoute]:
         """The routing table."""
-        return [
+        routes: list[BaseRoute] = [
             Route("/auth/local", self.local, methods=["POST"]),
             Route("/auth/token", self.token, methods=["POST"]),
             Route("/auth/share", self.share, methods=["POST"]),
             Route("/auth/logout", self.logout, methods=["POST"]),
         ]
+        if self._mode == "oauth":
+            from server.auth.oauth_routes import OauthRoutes
+
+            routes += OauthRoutes(self._ways, self._settings).routes()
+        return routes
 
     async def local(self, request: Request) -> Response:
         """The local token becomes a login."""

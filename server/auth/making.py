@@ -1,5 +1,8 @@
 """The body's door, put together: the way in that the settings choose."""
 
+import time
+from collections.abc import Callable
+
 from server.auth.local import LocalWay, OpenWay
 from server.auth.login_store import SqliteLogins
 from server.auth.logins import Logins
@@ -10,16 +13,19 @@ from server.auth.ways import Ways
 from server.settings import Settings
 
 
-async def open_ways(settings: Settings, links_of: LinksOf) -> Ways:
-    """The way in, ready. The data folder must be there and ours. `links_of`: a session's links. Raises `FileFault`, `SettingsError`."""
+async def open_ways(settings: Settings, links_of: LinksOf, clock: Callable[[], float] = time.time) -> Ways:
+    """The way in, ready. The data folder must be there and ours. `links_of`: a session's links. Raises `FileFault`."""
     auth, folder = settings.auth, settings.journal.folder
     shares = Shares(load_key(folder), links_of)
     if auth.mode == "local" and not auth.local_token:
-        ways = Ways(settings, OpenWay(), None, shares)
+        ways = Ways(settings, OpenWay(), None, shares, clock)
     else:
-        ways = Ways(
-            settings, _way(settings), Logins(SqliteLogins(folder), auth.logins_max, auth.logins_per_user_max), shares
-        )
+        logins = Logins(SqliteLogins(folder), auth.logins_max, auth.logins_per_user_max)
+        try:
+            ways = Ways(settings, _way(settings, logins), logins, shares, clock)
+        except BaseException:
+            await logins.aclose()
+            raise
     try:
         await ways.open()
     except BaseException:
@@ -28,9 +34,21 @@ async def open_ways(settings: Settings, links_of: LinksOf) -> Ways:
     return ways
 
 
-def _way(settings: Settings) -> Way:
-    match settings.auth.mode:
+def _way(settings: Settings, logins: Logins) -> Way:
+    auth, folder = settings.auth, settings.journal.folder
+    match auth.mode:
         case "local":
-            return LocalWay(settings.journal.folder)
+            return LocalWay(folder)
         case "tokens":
             return TokensWay(tokens_path(settings))
+        case "oauth":
+            # What these two need takes a quarter of a second to import.
+            from server.auth.oauth import OauthWay
+            from server.auth.seal import make_seal
+
+            return OauthWay(auth, tokens_path(settings), logins, make_seal(auth.secret, folder))
+        case "bearer":
+            from server.auth.bearer import BearerWay
+            from server.auth.seal import make_seal
+
+            return BearerWay(auth, logins, make_seal(auth.secret, folder))

@@ -23,12 +23,9 @@ class Presented(msgspec.Struct, frozen=True):
 
 def read_credentials(headers: Headers, cookie_name: str) -> Presented:
     """What the request brings. A token comes before a cookie: a wrong token is not saved by a good cookie."""
-    authorization, cookies = [], []
-    for name, value in headers:
-        if name == b"authorization":
-            authorization.append(value.decode("latin-1").strip())
-        elif name == b"cookie":
-            cookies += _cookies(value.decode("latin-1"), cookie_name)
+    headers = list(headers)
+    authorization = [value.decode("latin-1").strip() for name, value in headers if name == b"authorization"]
+    cookies = read_cookies(headers, cookie_name)
     if len(authorization) > 1:
         return Presented(fault="more than one Authorization header")
     if authorization:
@@ -43,6 +40,8 @@ def read_credentials(headers: Headers, cookie_name: str) -> Presented:
     return Presented(fault="the login cookie is not one of this server's" if cookies else None)
 
 
-def _cookies(header: str, wanted: str) -> list[str]:
-    pairs = (part.strip().partition("=") for part in header.split(";"))
+def read_cookies(headers: Headers, wanted: str) -> list[str]:
+    """The values of the cookies of this name."""
+    parts = [part for name, value in headers if name == b"cookie" for part in value.decode("latin-1").split(";")]
+    pairs = (part.strip().partition("=") for part in parts)
     return [value for name, _, value in pairs if name == wanted]

@@ -98,8 +98,9 @@ def hash_of(token: str) -> str:
 class TokensWay(SimpleWay):
     """The way in of the mode `tokens`. The file is read again when it changed: a revoked token is known at once."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, needed: bool = True) -> None:
         self._path = path
+        self._needed = needed
         self._stamp: Stamp | None = None
         self._by_hash: dict[str, ApiToken] = {}
         self._by_id: dict[str, ApiToken] = {}
@@ -107,7 +108,7 @@ class TokensWay(SimpleWay):
     async def open(self) -> None:
         """Read the file. Raises `FileFault`."""
         self._read()
-        if not self._by_id:
+        if self._needed and not self._by_id:
             log.warning("no token is in %s yet, so nobody gets in; make one with `holdfast token add USER`", self._path)
 
     def know(self, token: str, now: float) -> Principal | None:

@@ -45,7 +45,7 @@ class Ways:
         self.shares = shares
         self._settings = settings
         self._clock = clock
-        self._failures = Failures(auth.failures_per_minute, auth.failures_watched_max)
+        self.failures = Failures(auth.failures_per_minute, auth.failures_watched_max)
 
     async def open(self) -> None:
         """Make ready. Raises `FileFault`, `SettingsError`."""
@@ -73,7 +73,7 @@ class Ways:
         if presented == Presented():
             return self._unauthorized("credentials are needed")
         address, now = address_of(scope), asyncio.get_running_loop().time()
-        if presented.token is not None and not self._failures.tired(address, now):
+        if presented.token is not None and not self.failures.tired(address, now):
             asked = await self.way.ask(presented.token, self._clock())
             if isinstance(asked, Principal) or (asked is not None and asked.status != 401):
                 return asked
@@ -146,11 +146,11 @@ class Ways:
         )
 
     def _wrong(self, presented: Presented, address: str, now: float) -> Refusal:
-        if not self._failures.note(address, now):
+        if not self.failures.note(address, now):
             return refuse(
                 "too_many_attempts",
                 "too many wrong credentials came from your address; try again later",
-                retry_after_s=self._failures.pause_s,
+                retry_after_s=self.failures.pause_s,
             )
         if presented.fault:
             return self._unauthorized(presented.fault)

@@ -153,7 +153,7 @@ def test_the_command_line_goes_over_the_file(config: Path) -> None:
             '{"server": {"log_level": "loud"}}',
             'server.log_level: expected one of debug, error, info, warning, but it is "loud"',
         ),
-        ('{"auth": {"mode": "none"}}', "auth.mode: expected one of local, tokens, "),
+        ('{"auth": {"mode": "none"}}', "auth.mode: expected one of bearer, local, oauth, tokens, "),
         ('{"auth": {"allowed_hosts": ["http://x"]}}', "auth: allowed_hosts: 'http://x' is no host name"),
         ('{"model": {"models": ["a", 3]}}', "model.models.1: expected str | object, but it is 3"),
         ('{"socket": {"heartbeat_s": 21}}', "socket.heartbeat_s: expected float <= 20.0, but it is 21"),

@@ -41,7 +41,7 @@ def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) 
         name = "openai/scripted"
     return Settings(
         server=ServerSettings(port=0, preload_model=False, graceful_shutdown_s=5.0),
-        auth=AuthSettings(**{"local_token": False, **groups.get("auth", {})}),
+        auth=msgspec.convert({"local_token": False, **groups.get("auth", {})}, AuthSettings),
         journal=JournalSettings(data=str(data)),
         sessions=SessionSettings(**groups.get("sessions", {})),
         users=UserLimits(**{"submissions_per_minute": 1_000_000, "sockets_max": 1_000_000, **groups.get("users", {})}),

@@ -1,0 +1,148 @@
+"""An OpenID provider on loopback, in the place of the network: discovery, keys, codes with PKCE, signed id tokens, refresh."""
+
+import contextlib
+import secrets
+import time
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from typing import Any
+from urllib.parse import parse_qsl
+
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet, RSAKey
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from tests.server.serving import serving, settings_for
+
+CLIENT_ID, CLIENT_SECRET = "holdfast-client", "holdfast-client-secret"
+
+
+class OpenIdProvider:
+    """What it does can be changed while it runs. It is strict: a wrong client, verifier or redirect is refused."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.subject, self.name = "user-1", "ada"
+        self.algorithm = "RS256"
+        self.access_lasts_s: int | None = 3_600
+        self.refreshes = True
+        self.down = False
+        self.claims: dict[str, Any] = {}
+        """Go over those of the id token; None takes one away."""
+        self.signed_by: Any = None
+        self.asked: list[str] = []
+        self.issued: list[str] = []
+        self.revoked: set[str] = set()
+        self._codes: dict[str, dict[str, str]] = {}
+        self._refresh: set[str] = set()
+        self.new_keys()
+
+    def new_keys(self) -> None:
+        """Sign with other keys from now on."""
+        kid = secrets.token_hex(4)
+        self._rsa = RSAKey.generate_key(2048, {"kid": f"rsa-{kid}", "use": "sig"})
+        self._ec = ECKey.generate_key("P-256", {"kid": f"ec-{kid}", "use": "sig"})
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/.well-known/openid-configuration", self.describe),
+            Route("/jwks", self.jwks),
+            Route("/authorize", self.authorize),
+            Route("/token", self.token, methods=["POST"]),
+        ]
+
+    async def describe(self, request: Request) -> Response:
+        self.asked.append("describe")
+        if self.down:
+            return Response(status_code=503)
+        return JSONResponse(
+            {
+                "issuer": self.url,
+                "authorization_endpoint": f"{self.url}/authorize",
+                "token_endpoint": f"{self.url}/token",
+                "jwks_uri": f"{self.url}/jwks",
+            }
+        )
+
+    async def jwks(self, request: Request) -> Response:
+        self.asked.append("jwks")
+        return JSONResponse(KeySet([self._rsa, self._ec]).as_dict(private=False))
+
+    async def authorize(self, request: Request) -> Response:
+        """The person agrees at once."""
+        asked = dict(request.query_params)
+        assert asked["client_id"] == CLIENT_ID and asked["response_type"] == "code"
+        assert asked["code_challenge_method"] == "S256" and asked["nonce"] and asked["state"]
+        assert "openid" in asked["scope"].split()
+        code = secrets.token_urlsafe(16)
+        self._codes[code] = asked
+        return RedirectResponse(f"{asked['redirect_uri']}?code={code}&state={asked['state']}", 302)
+
+    async def token(self, request: Request) -> Response:
+        form = dict(parse_qsl((await request.body()).decode()))
+        self.asked.append(form["grant_type"])
+        if self.down:
+            return Response(status_code=503)
+        expected = "Basic " + _basic(f"{CLIENT_ID}:{CLIENT_SECRET}")
+        if request.headers.get("authorization") != expected:
+            return JSONResponse({"error": "invalid_client"}, 401)
+        if form["grant_type"] == "refresh_token":
+            given = form.get("refresh_token", "")
+            if given not in self._refresh:
+                return JSONResponse({"error": "invalid_grant"}, 400)
+            self._refresh.discard(given)
+            return JSONResponse(self._tokens())
+        asked = self._codes.pop(form.get("code", ""), None)
+        challenge = urlsafe_b64encode(sha256(form.get("code_verifier", "").encode()).digest()).decode().rstrip("=")
+        if asked is None or asked["code_challenge"] != challenge or asked["redirect_uri"] != form.get("redirect_uri"):
+            return JSONResponse({"error": "invalid_grant", "error_description": "no such code"}, 400)
+        return JSONResponse({**self._tokens(), "id_token": self.id_token(asked["nonce"])})
+
+    def end_logins(self) -> None:
+        """What the person does who takes their consent back."""
+        self._refresh.clear()
+
+    def id_token(self, nonce: str) -> str:
+        now = int(time.time())
+        claims: dict[str, Any] = {
+            "iss": self.url,
+            "sub": self.subject,
+            "aud": CLIENT_ID,
+            "exp": now + 300,
+            "iat": now,
+            "nonce": nonce,
+            "preferred_username": self.name,
+            **self.claims,
+        }
+        key = self.signed_by or (self._ec if self.algorithm.startswith("ES") else self._rsa)
+        header = {"alg": self.algorithm, **({"kid": key.kid} if key.kid else {})}
+        kept = {name: value for name, value in claims.items() if value is not None}
+        return jwt.encode(header, kept, key, algorithms=[self.algorithm])
+
+    def _tokens(self) -> dict[str, Any]:
+        access = f"access-{secrets.token_urlsafe(16)}"
+        self.issued.append(access)
+        said: dict[str, Any] = {"access_token": access, "token_type": "bearer"}
+        if self.access_lasts_s is not None:
+            said["expires_in"] = self.access_lasts_s
+        if self.refreshes:
+            said["refresh_token"] = f"refresh-{secrets.token_urlsafe(16)}"
+            self._refresh.add(said["refresh_token"])
+        return said
+
+
+@contextlib.asynccontextmanager
+async def openid_provider() -> AsyncIterator[OpenIdProvider]:
+    """The provider, listening."""
+    provider = OpenIdProvider()
+    async with serving(Starlette(routes=provider.routes()), settings_for()) as running:
+        provider.url = f"http://127.0.0.1:{running.port}"
+        yield provider
+
+
+def _basic(text: str) -> str:
+    return b64encode(text.encode()).decode()
