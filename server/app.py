@@ -42,12 +42,14 @@ from server.log_context import LogContext, UserHashes
 from server.manager import SessionManager
 from server.metrics import Metrics
 from server.observer import Observer
+from server.page import PageRoutes
 from server.rates import UserRates
 from server.retention import Retention
 from server.routes import ERRORS, Routes
 from server.settings import Settings
 from server.share_routes import ShareRoutes
 from server.sockets import OpenSockets
+from server.static import StaticRoutes
 from server.tracing import Tracing, open_tracing
 
 log = logging.getLogger("holdfast.app")
@@ -191,6 +193,7 @@ class House:
             "model_reason": self.choice.reason,
             "models": [_told(self.models.info(name)) for name in self.offered()],
             "allow_other_models": settings.model.allow_other_models,
+            "page": {"image_sources": settings.page.image_sources},
             "limits": settings.limits(),
         }
 
@@ -252,12 +255,14 @@ class House:
             self.config,
             self.public_config,
             self.metrics.text if self.settings.metrics.enabled else None,
-            self.settings.auth.frame_ancestors,
         )
+        page = PageRoutes(self.settings.auth.frame_ancestors, self.settings.page.image_sources)
         app.router.routes = [
             WebSocketRoute("/ws", endpoint),
             WebSocketRoute("/ws/{session_id}", endpoint),
             WebSocketRoute("/{path:path}", NoSuchRoute()),
+            *page.routes(),
+            *StaticRoutes().routes(),
             *routes.routes(),
             *FileRoutes(
                 lambda session_id: Workspace(self._workspace(session_id), self.settings.workspace), routes.allowed

@@ -6,9 +6,9 @@ from starlette.types import Message, Scope, Send
 
 NO_PAGE = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
 PAGE = (
-    "default-src 'none'; script-src 'self'{hashes}; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "default-src 'none'; script-src 'self'{hashes}; style-src 'self'; img-src 'self' data:{images}; font-src 'self'; "
     "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}; "
-    "require-trusted-types-for 'script'"
+    "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 POWERS = (
     b"accelerometer",
@@ -37,11 +37,16 @@ STARTS = ("http.response.start", "websocket.http.response.start")
 HSTS = (b"strict-transport-security", b"max-age=31536000")
 
 
-def content_security_policy(ancestors: Sequence[str], *, page: bool, hashes: Sequence[str] = ()) -> str:
+def content_security_policy(
+    ancestors: Sequence[str], *, page: bool, hashes: Sequence[str] = (), image_sources: Sequence[str] = ()
+) -> str:
     """The policy of a page, or of anything else. `hashes`: of its inline scripts, such as `sha256-...`."""
     allowed = " ".join(ancestors) or "'none'"
     spelled = "".join(f" '{value}'" for value in hashes)
-    return PAGE.format(hashes=spelled, ancestors=allowed) if page else NO_PAGE.format(ancestors=allowed)
+    if not page:
+        return NO_PAGE.format(ancestors=allowed)
+    images = "".join(f" {source}" for source in image_sources)
+    return PAGE.format(hashes=spelled, images=images, ancestors=allowed)
 
 
 def with_headers(send: Send, scope: Scope, ancestors: Sequence[str]) -> Send:

@@ -10,6 +10,7 @@ from server.admin_routes import AdminRoutes
 from server.auth.login_routes import AuthRoutes, TokenGiven
 from server.file_routes import FileRoutes
 from server.manager import SessionInfo
+from server.page import PageRoutes
 from server.routes import EVENTS_LIMIT_MAX, MAX_SEQ, Routes
 from server.share_routes import Link, ShareRoutes, Wanted
 
@@ -54,9 +55,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 SESSION: Final = "/api/sessions/{session_id}"
 OBJECT: Final = Plain(JSON, {"type": "object"})
 FILE: Final = Plain(BYTES)
+PAGE: Final = Plain("text/html", {"type": "string"})
 
 OPERATIONS: Final = (
-    Operation(method="GET", path="/", handler=Routes.index, answers={200: Plain("text/html", {"type": "string"})}),
+    Operation(method="GET", path="/", handler=PageRoutes.index, answers={200: PAGE}),
+    Operation(method="GET", path="/s/{session_id}", handler=PageRoutes.session, answers={200: PAGE}, refusals=(404,)),
     Operation(method="GET", path="/livez", handler=Routes.livez, answers={200: bodies.Status}),
     Operation(method="GET", path="/readyz", handler=Routes.readyz, answers={200: bodies.Status}, refusals=(503,)),
     Operation(

@@ -1,47 +1,60 @@
-"""The page at `/`: says what this server is and how to talk to it by hand; logs a browser in by the link it was given."""
+"""The page at `/` and `/s/{session_id}`: the one HTML file of clients/web/, and the policy a browser holds it to."""
 
 import base64
+import re
+from collections.abc import Sequence
+from functools import cache
 from hashlib import sha256
-from html import escape
 
-SCRIPT = """
-const say = (text) => { document.getElementById("who").textContent = text; };
-const token = new URLSearchParams(location.hash.slice(1)).get("token");
-const who = async () => {
-  const me = await fetch("/api/me");
-  if (me.ok) say("You are logged in as " + (await me.json()).user_id + ".");
-  else say("You are not logged in. Open the link that the server printed at its first start.");
-};
-if (token) {
-  history.replaceState(null, "", location.pathname);
-  const config = await (await fetch("/api/config")).json();
-  const path = config.auth.mode === "local" ? "/auth/local" : "/auth/token";
-  const headers = {"content-type": "application/json"};
-  const login = await fetch(path, {method: "POST", headers, body: JSON.stringify({token})});
-  if (login.ok) await who();
-  else say((await login.json()).message);
-} else await who();
-"""
-SCRIPT_HASH = "sha256-" + base64.b64encode(sha256(SCRIPT.encode()).digest()).decode()
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
 
-PAGE = """<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>Holdfast</title><meta name="viewport" content="width=device-width"></head>
-<body>
-<h1>Holdfast</h1>
-<p>A websocket server for agent sessions. It is running.</p>
-<p id="who"></p>
-<p>Talk to it from a terminal:</p>
-<pre>npx wscat -c ws://{host}/ws -H "Authorization: Bearer TOKEN"
-holdfast chat --url http://{host}</pre>
-<p>For those who write a client: <a href="/asyncapi.json">asyncapi.json</a>, <a href="/schema.json">schema.json</a>,
-<a href="/api/config">this server's limits</a>, <a href="/api/sessions">your sessions</a>.</p>
-<script type="module">{script}</script>
-</body>
-</html>
-"""
+from server.answering import refusal
+from server.headers import content_security_policy
+from server.static import WEB
+
+SESSION_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
+INLINE = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
-def index_page(host: str) -> str:
-    """The page's HTML. Its one script is named in the policy by `SCRIPT_HASH`."""
-    return PAGE.format(host=escape(host), script=SCRIPT)
+@cache
+def index_html() -> str:
+    """The page, the same for everyone and every session: it finds out the rest by itself."""
+    return (WEB / "index.html").read_text(encoding="utf-8")
+
+
+def inline_hashes(html: str) -> list[str]:
+    """The policy's names of the inline scripts of a page: the import map, which must be inline, and nothing else."""
+    return ["sha256-" + base64.b64encode(sha256(script.encode()).digest()).decode() for script in INLINE.findall(html)]
+
+
+def page_policy(frame_ancestors: Sequence[str], image_sources: Sequence[str]) -> str:
+    """The content security policy of the page."""
+    return content_security_policy(
+        frame_ancestors, page=True, hashes=inline_hashes(index_html()), image_sources=image_sources
+    )
+
+
+class PageRoutes:
+    """The page, whichever session its address names."""
+
+    def __init__(self, frame_ancestors: Sequence[str], image_sources: Sequence[str]) -> None:
+        self._headers = {
+            "content-security-policy": page_policy(frame_ancestors, image_sources),
+            "cache-control": "no-cache",
+        }
+
+    def routes(self) -> list[BaseRoute]:
+        """The routing table."""
+        return [Route("/", self.index), Route("/s/{session_id}", self.session)]
+
+    async def index(self, request: Request) -> Response:
+        """For a person who opens the address in a browser."""
+        return HTMLResponse(index_html(), headers=self._headers)
+
+    async def session(self, request: Request) -> Response:
+        """The same page, which shows the session that its address names; who may see it, the page asks as its user."""
+        if SESSION_ID.fullmatch(str(request.path_params["session_id"])) is None:
+            return refusal("not_found", "this is no address of a session")
+        return await self.index(request)

@@ -1,12 +1,12 @@
-"""The HTTP routes beside the socket: thin over the session manager. All answers are JSON but for the index page and metrics."""
+"""The HTTP routes beside the socket: thin over the session manager. All answers are JSON but for metrics."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from agent.faults import fault_id, told
@@ -16,10 +16,8 @@ from server.answering import answer, refusal
 from server.auth.principal import Principal
 from server.awake import GoingAway, SessionNotFound
 from server.export import MEDIA_TYPE, file_name, head_line
-from server.headers import content_security_policy
 from server.journal.base import Deleted, Journal, NotFound, Stat, Unavailable
 from server.manager import SessionManager
-from server.page import SCRIPT_HASH, index_page
 from server.replay import merged, replay
 from server.standing import admission
 
@@ -42,19 +40,16 @@ class Routes:
         config: Callable[[], dict[str, object]],
         public_config: Callable[[], dict[str, object]],
         metrics: Callable[[], bytes] | None,
-        frame_ancestors: Sequence[str],
     ) -> None:
         self._manager = manager
         self._journal: Journal = manager.journal
         self._config = config
         self._public_config = public_config
         self._metrics = metrics
-        self._frame_ancestors = frame_ancestors
 
     def routes(self) -> list[BaseRoute]:
         """The routing table."""
         return [
-            Route("/", self.index),
             Route("/livez", self.livez),
             Route("/readyz", self.readyz),
             Route("/metrics", self.metrics),
@@ -69,12 +64,6 @@ class Routes:
             Route("/api/sessions/{session_id}/events", self.events),
             Route("/api/sessions/{session_id}/export", self.export),
         ]
-
-    async def index(self, request: Request) -> Response:
-        """For a person who opens the address in a browser."""
-        policy = content_security_policy(self._frame_ancestors, page=True, hashes=[SCRIPT_HASH])
-        page = index_page(request.headers.get("host", "localhost"))
-        return HTMLResponse(page, headers={"content-security-policy": policy, "cache-control": "no-store"})
 
     async def livez(self, request: Request) -> Response:
         """The process answers."""

@@ -14,6 +14,7 @@ from server.authority import Network, parse_network, parse_origin
 from server.journal import limits as journal
 from server.settings_auth import AuthSettings
 from server.settings_group import Group
+from server.settings_page import PageSettings
 from server.settings_telemetry import MetricsSettings, TracingSettings
 from server.settings_users import UserLimits
 
@@ -314,6 +315,7 @@ class Settings(Group, frozen=True, kw_only=True):
     redaction: RedactionSettings = field(default_factory=RedactionSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     tracing: TracingSettings = field(default_factory=TracingSettings)
+    page: PageSettings = field(default_factory=PageSettings)
 
     def limits(self) -> Limits:
         """What a client is told of the bounds, in `ready`."""

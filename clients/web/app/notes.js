@@ -1,0 +1,84 @@
+// The page: what happened that is no message (a failure, an interruption, a summary), in words for people. Pure.
+
+/** @import * as Wire from "../../../docs/protocol.d.ts" */
+
+/**
+ * `after`: the key of the row it stands behind; null: before all.
+ * @typedef {{ seq: number, after: string | null, tone: "info" | "bad", text: string, advice: string, more: string, retry: boolean }} Note
+ */
+
+/** What to do, by the code of an error. @type {Record<string, string>} */
+const ADVICE = {
+  model_auth: "Check the key of the model's provider where the server was started.",
+  model_payment: "Check your account at the model's provider, or choose another model.",
+  model_rate_limited: "Wait a little, then try again.",
+  model_unavailable: "Try again; if it stays so, choose another model.",
+  model_timeout: "Try again; if it stays so, choose another model.",
+  model_stream_cut: "Try again: what came before is kept.",
+  model_bad_response: "Try again, or choose another model.",
+  model_bad_request: "Choose another model, or take the last turn back.",
+  model_context_exceeded: "Compact the conversation, or begin a new session.",
+  model_output_too_large: "Ask for a shorter answer.",
+  max_iterations: "Say “go on” to let it continue.",
+  context_overflow: "Take the last turn back, or begin a new session.",
+  compaction_failed: "Nothing was changed. Try again.",
+  history_full: "Begin a new session.",
+  journal_unavailable: "The server could not store what came next (is its disk full?). Try again.",
+  internal: "Try again; the server has logged the fault.",
+};
+
+const STOPPED = {
+  user: "Stopped by you.",
+  restart: "The server restarted in the middle of this turn. What was said so far is kept; nothing was run twice.",
+  shutdown: "Stopped: the session was ended.",
+};
+
+/**
+ * The note of an event, or null where it needs none.
+ * @param {Wire.Event} event @param {string | null} after
+ * @returns {Note | null}
+ */
+export function noteOf(event, after) {
+  const note = (/** @type {string} */ text, /** @type {Partial<Note>} */ more = {}) => {
+    return { seq: event.seq, after, tone: /** @type {const} */ ("info"), text, advice: "", more: "", retry: false, ...more };
+  };
+  switch (event.type) {
+    case "interrupted":
+      return note(STOPPED[event.reason] ?? "Stopped.", { retry: event.reason === "restart" });
+    case "error":
+      return note(event.message || "Something failed.", {
+        tone: "bad",
+        advice: ADVICE[event.code] ?? (event.retryable ? "Try again." : ""),
+        more: event.code,
+        retry: event.turn_id !== null && event.code !== "history_full",
+      });
+    case "compacted": {
+      const { old_tokens, new_tokens, summary } = event;
+      return note(`The older part was summarised for the model: ${old_tokens} → ${new_tokens} tokens.`, { more: summary });
+    }
+    case "undo_complete":
+      return event.kept.length ? note("Taken back. What was done in the world stays done.", { more: event.kept.join("\n") }) : null;
+    case "model_changed":
+      return note(`From here on ${event.model} answers.`);
+    case "shutdown":
+      return note("This session was ended. It can be read, and nothing more can be said.");
+    default:
+      return null;
+  }
+}
+
+/** A word for each refusal that people cause. @type {Record<string, string>} */
+const REFUSED = {
+  busy: "A turn is running: stop it first, or wait.",
+  nothing_to_interrupt: "There is nothing to stop any more.",
+  nothing_to_undo: "There is no turn that can be taken back.",
+  nothing_to_compact: "The conversation is too short to compact.",
+  approval_stale: "This call was answered elsewhere already.",
+  approval_unknown: "This call is not there any more.",
+  session_closed: "This session was ended: nothing more can be said.",
+};
+
+/** @param {{ code: string, message: string }} refusal */
+export function refusalText({ code, message }) {
+  return REFUSED[code] ?? message;
+}

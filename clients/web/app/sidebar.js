@@ -1,0 +1,124 @@
+// The page: the sessions: their titles, what they do and what waits; search, rename, delete with undo, export.
+
+/** @import { SessionInfo } from "./http.js" */
+import { useEffect, useRef, useState } from "preact/hooks";
+import { connect } from "../holdfast.js";
+import { exportSession } from "./export.js";
+import { html, Icon } from "./html.js";
+import { complain, config, current, go, going, logOut, me, refreshSessions, remove, sessions, sidebarOpen } from "./store.js";
+
+const REFRESH_MS = 5_000;
+
+export function Sidebar() {
+  const [sought, setSought] = useState("");
+  const search = useRef(/** @type {HTMLInputElement | null} */ (null));
+  useEffect(() => {
+    const look = () => document.visibilityState === "visible" && void refreshSessions().catch(() => {});
+    look();
+    const timer = setInterval(look, REFRESH_MS);
+    const keys = (/** @type {KeyboardEvent} */ event) => {
+      if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      sidebarOpen.value = true;
+      requestAnimationFrame(() => search.current?.focus());
+    };
+    addEventListener("keydown", keys);
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      clearInterval(timer);
+      removeEventListener("keydown", keys);
+      document.removeEventListener("visibilitychange", look);
+    };
+  }, []);
+  const words = sought.toLowerCase().split(/\s+/).filter(Boolean);
+  const shown = sessions.value.filter((one) => !going.value.has(one.session_id) && words.every((word) => (one.title || "untitled").toLowerCase().includes(word)));
+  const escape = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Escape" || !sidebarOpen.value) return;
+    event.stopPropagation();
+    sidebarOpen.value = false;
+  };
+  return html`<nav class="sidebar" aria-label="Sessions" data-open=${sidebarOpen.value} onKeyDown=${escape}>
+    <div class="sidebar-head">
+      <span class="brand">Holdfast</span>
+      <button type="button" class="quiet close-button" aria-label="Close the list of sessions" onClick=${() => (sidebarOpen.value = false)}><${Icon} name="close" /></button>
+    </div>
+    <button type="button" class="new" onClick=${() => go(null)}><${Icon} name="plus" /> New session</button>
+    <input ref=${search} class="search" type="search" placeholder="Search (Ctrl+K)" aria-label="Search sessions" value=${sought} onInput=${(/** @type {any} */ event) => setSought(event.target.value)} />
+    <ul class="sessions">
+      ${shown.map((session) => html`<${SessionEntry} key=${session.session_id} session=${session} />`)}
+    </ul>
+    ${!shown.length && html`<p class="faint nothing">${words.length ? "No session has such a title." : "No sessions yet."}</p>`}
+    <div class="sidebar-foot">
+      <span class="faint" title=${config.value?.model_reason ?? ""}>${me.value?.name || me.value?.user_id}${config.value?.demo ? " · demo model" : ""}</span>
+      ${config.value?.auth.token !== false && html`<button type="button" class="link" onClick=${() => logOut().catch(complain)}>Log out</button>`}
+    </div>
+  </nav>`;
+}
+
+/** @param {SessionInfo} session */
+function stateOf(session) {
+  const waits = session.pending_approval?.length ?? 0;
+  if (waits) return { name: "awaiting_approval", says: `${waits} waiting for you` };
+  if (session.is_processing) return { name: "running", says: "working" };
+  return session.state === "closed" ? { name: "closed", says: "ended" } : { name: "idle", says: "" };
+}
+
+/** @param {{ session: SessionInfo }} props */
+function SessionEntry({ session }) {
+  const [naming, setNaming] = useState(false);
+  const title = session.title || "Untitled";
+  const state = stateOf(session);
+  const here = current.value === session.session_id;
+  const open = (/** @type {MouseEvent} */ event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    go(session.session_id);
+  };
+  if (naming) return html`<li><${NameForm} session=${session} done=${() => setNaming(false)} /></li>`;
+  return html`<li class="session" data-state=${state.name} aria-current=${here ? "true" : undefined}>
+    <a href=${`/s/${encodeURIComponent(session.session_id)}`} aria-current=${here ? "page" : undefined} onClick=${open}>
+      <span class="session-title">${title}</span>
+      <span class="session-state">${state.says || when(session.last_active_at)}</span>
+    </a>
+    <span class="session-actions">
+      <button type="button" class="quiet" aria-label=${`Rename “${title}”`} title="Rename" onClick=${() => setNaming(true)}><${Icon} name="edit" /></button>
+      <button type="button" class="quiet" aria-label=${`Export “${title}”`} title="Export" onClick=${() => exportSession(session.session_id, "md").catch(complain)}><${Icon} name="download" /></button>
+      <button type="button" class="quiet" aria-label=${`Delete “${title}”`} title="Delete" onClick=${() => remove(session)}><${Icon} name="trash" /></button>
+    </span>
+  </li>`;
+}
+
+/** @param {{ session: SessionInfo, done: () => void }} props */
+function NameForm({ session, done }) {
+  const field = useRef(/** @type {HTMLInputElement | null} */ (null));
+  useEffect(() => field.current?.select(), []);
+  const save = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const title = field.current?.value.trim() ?? "";
+    done();
+    if (title !== session.title) await rename(session.session_id, title).catch(complain);
+  };
+  return html`<form class="naming" onSubmit=${save} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (event.stopPropagation(), done())}>
+    <input ref=${field} aria-label="Title" maxlength="200" defaultValue=${session.title} />
+    <button type="submit">Save</button>
+  </form>`;
+}
+
+/** Over a socket of its own, open as long as it takes. @param {string} id @param {string} title */
+async function rename(id, title) {
+  const session = connect({ server: location.origin, sessionId: id });
+  try {
+    await session.submit({ type: "set_title", title });
+    await refreshSessions();
+  } finally {
+    session.close();
+  }
+}
+
+/** @param {string} at */
+function when(at) {
+  const then = new Date(at);
+  if (Number.isNaN(then.getTime())) return "";
+  const today = new Date().toDateString() === then.toDateString();
+  return today ? then.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }) : then.toLocaleDateString([], { day: "numeric", month: "short" });
+}

@@ -1,0 +1,134 @@
+// The page: what all of it shares: who is here, what the server offers, the sessions, what is said in passing.
+
+/** @import { Config, Me, SessionInfo } from "./http.js" */
+import { signal } from "@preact/signals";
+import { http, HttpError, post, sessionPath } from "./http.js";
+
+/** @typedef {{ id: number, text: string, tone: "info" | "bad", action?: { label: string, run: () => void } }} Notice */
+
+/** @type {import("@preact/signals").Signal<Config | null>} */
+export const config = signal(/** @type {Config | null} */ (null));
+/** @type {import("@preact/signals").Signal<Me | null>} */
+export const me = signal(/** @type {Me | null} */ (null));
+/** Why a login is needed; null: it is not. @type {import("@preact/signals").Signal<string | null>} */
+export const loginNeeded = signal(/** @type {string | null} */ (null));
+/** @type {import("@preact/signals").Signal<SessionInfo[]>} */
+export const sessions = signal(/** @type {SessionInfo[]} */ ([]));
+/** Sessions that are not shown, because they are about to be deleted. @type {import("@preact/signals").Signal<Set<string>>} */
+export const going = signal(/** @type {Set<string>} */ (new Set()));
+/** @type {import("@preact/signals").Signal<Notice[]>} */
+export const notices = signal(/** @type {Notice[]} */ ([]));
+/** What a screen reader is told. */
+export const announced = signal("");
+export const sidebarOpen = signal(false);
+/** The session that the address names; null: one that is yet to begin. */
+export const current = signal(idOf(location.pathname));
+
+/** How long a deletion can be taken back. */
+const UNDO_MS = 8_000;
+const NOTICE_MS = 8_000;
+let noticeCount = 0;
+
+/** @param {string} path */
+function idOf(path) {
+  const found = /^\/s\/([^/]+)$/.exec(path);
+  return found ? decodeURIComponent(found[1]) : null;
+}
+
+/** Show a session, or with null the beginning of a new one. @param {string | null} id */
+export function go(id, { replace = false } = {}) {
+  const path = id === null ? "/" : `/s/${encodeURIComponent(id)}`;
+  if (path !== location.pathname) history[replace ? "replaceState" : "pushState"](null, "", path);
+  current.value = id;
+  sidebarOpen.value = false;
+}
+
+addEventListener("popstate", () => (current.value = idOf(location.pathname)));
+
+/**
+ * Say something in passing.
+ * @param {string} text @param {Partial<Notice>} [more] @param {number} [ms]
+ */
+export function notify(text, more = {}, ms = NOTICE_MS) {
+  const notice = { id: ++noticeCount, text, tone: /** @type {const} */ ("info"), ...more };
+  notices.value = [...notices.value.slice(-3), notice];
+  setTimeout(() => unnotify(notice.id), ms);
+  return notice.id;
+}
+
+/** @param {number} id */
+export function unnotify(id) {
+  notices.value = notices.value.filter((notice) => notice.id !== id);
+}
+
+/** Tell of a fault, unless it is one that the page shows elsewhere. @param {unknown} error */
+export function complain(error) {
+  if (error instanceof HttpError && error.status === 401) loginNeeded.value = error.message;
+  else notify(error instanceof Error ? error.message : String(error), { tone: "bad" });
+}
+
+/** Find out who is here and what the server offers. The token of a link is used and taken out of the address. */
+export async function enter() {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const token = fragment.get("token") ?? fragment.get("share");
+  if (token) history.replaceState(null, "", location.pathname);
+  try {
+    config.value = await http("/api/config");
+    if (token) await logIn(token);
+    else await recognised();
+  } catch (error) {
+    if (error instanceof HttpError && error.status === 401) loginNeeded.value = token ? error.message : "";
+    else throw error;
+  }
+}
+
+/** @param {string} token */
+export async function logIn(token) {
+  const path = config.value?.auth.mode === "local" && !token.startsWith("hfl_") ? "/auth/local" : "/auth/token";
+  await post(path, { token });
+  await recognised();
+}
+
+export async function logOut() {
+  await http("/auth/logout", { method: "POST" });
+  location.assign("/");
+}
+
+async function recognised() {
+  me.value = await http("/api/me");
+  config.value = await http("/api/config");
+  loginNeeded.value = null;
+}
+
+/** Ask for the list of sessions. */
+export async function refreshSessions() {
+  if (loginNeeded.value !== null || me.value === null) return;
+  const { sessions: list } = await http("/api/sessions");
+  sessions.value = list;
+}
+
+/** Delete a session, after a while in which it can be taken back. @param {SessionInfo} session */
+export function remove(session) {
+  const id = session.session_id;
+  going.value = new Set([...going.value, id]);
+  if (current.value === id) go(null);
+  const stay = () => (going.value = new Set([...going.value].filter((one) => one !== id)));
+  const timer = setTimeout(() => deleteNow(id).catch(complain).finally(stay), UNDO_MS);
+  const keep = () => {
+    clearTimeout(timer);
+    stay();
+    unnotify(said);
+  };
+  const said = notify(`“${session.title || "Untitled"}” will be deleted.`, { action: { label: "Undo", run: keep } }, UNDO_MS);
+}
+
+/** @param {string} id */
+async function deleteNow(id) {
+  await http(sessionPath(id), { method: "DELETE" });
+  sessions.value = sessions.value.filter((session) => session.session_id !== id);
+}
+
+// Who leaves the page has seen the session go: it is not kept for want of a few seconds.
+addEventListener("pagehide", () => {
+  for (const id of going.value) void fetch(sessionPath(id), { method: "DELETE", keepalive: true });
+});

@@ -1,0 +1,209 @@
+// The page: a long list of which only what is seen is in the document. The reader's position is theirs: what changes above
+// it moves nothing, and only who stands at the end is taken along with what is added.
+
+import { Component, createRef } from "preact";
+import { html } from "./html.js";
+
+/** Rows beyond the edges that are kept ready, in pixels. */
+const OVERSCAN_PX = 900;
+/** So near to the end counts as at the end. */
+const END_PX = 40;
+
+/** Where the rows stand: measured heights, and estimates for the rest. Pure. */
+export class Heights {
+  /** @type {Map<string, number>} */
+  #measured = new Map();
+  offsets = new Float64Array(1);
+
+  /** @param {{ key: string }[]} rows @param {(row: any) => number} estimate */
+  place(rows, estimate) {
+    const offsets = rows.length + 1 === this.offsets.length ? this.offsets : new Float64Array(rows.length + 1);
+    for (let number = 0; number < rows.length; number += 1) {
+      offsets[number + 1] = offsets[number] + (this.#measured.get(rows[number].key) ?? estimate(rows[number]));
+    }
+    this.offsets = offsets;
+  }
+
+  get total() {
+    return this.offsets[this.offsets.length - 1];
+  }
+
+  /** @param {string} key @param {number} height */
+  measure(key, height) {
+    this.#measured.set(key, height);
+  }
+
+  /** @param {string} key */
+  of(key) {
+    return this.#measured.get(key);
+  }
+
+  /** The first and one past the last row between two places. @param {number} top @param {number} bottom */
+  between(top, bottom) {
+    const count = this.offsets.length - 1;
+    const start = Math.max(0, Math.min(this.#rowAt(top), count - 1));
+    return { start, end: Math.min(count, this.#rowAt(bottom) + 1) };
+  }
+
+  /** The row that covers a place. @param {number} place */
+  #rowAt(place) {
+    let low = 0;
+    let high = this.offsets.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.offsets[middle + 1] <= place) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/** What does not change is not looked at. @extends {Component<{ row: any, render: (row: any) => any, at: number, of: number, watch: (element: Element | null, key: string) => void }>} */
+class RowFrame extends Component {
+  element = createRef();
+
+  /** @param {any} next */
+  shouldComponentUpdate(next) {
+    const { row, render, at, of } = this.props;
+    return next.row !== row || next.at !== at || next.render !== render || (next.of !== of && next.at === next.of);
+  }
+
+  componentDidMount() {
+    this.props.watch(this.element.current, this.props.row.key);
+  }
+
+  componentWillUnmount() {
+    this.props.watch(null, this.props.row.key);
+  }
+
+  render() {
+    const { row, render, at, of } = this.props;
+    return html`<div class="row" role="article" ref=${this.element} data-key=${row.key} data-kind=${row.kind} aria-posinset=${at} aria-setsize=${of}>
+      ${render(row)}
+    </div>`;
+  }
+}
+
+/**
+ * @typedef {object} ListProps
+ * @property {{ key: string, kind: string }[]} rows
+ * @property {(row: any) => any} render
+ * @property {(row: any) => number} estimate in pixels
+ * @property {string} label
+ * @property {boolean} busy
+ */
+/** @extends {Component<ListProps, { away: boolean }>} */
+export class VirtualList extends Component {
+  scroller = createRef();
+  heights = new Heights();
+  state = { away: false };
+  /** Whether the reader stands at the end. */
+  #pinned = true;
+  #top = 0;
+  #seen = 600;
+  #range = "";
+  /** @type {Map<string, Element>} */
+  #elements = new Map();
+  #hadFocus = false;
+  #observer = new ResizeObserver((entries) => this.#resized(entries));
+
+  /** @param {Element | null} element @param {string} key */
+  #watch = (element, key) => {
+    const before = this.#elements.get(key);
+    if (before) this.#observer.unobserve(before);
+    this.#elements.delete(key);
+    if (!element) return;
+    this.#elements.set(key, element);
+    this.#observer.observe(element);
+  };
+
+  componentDidMount() {
+    this.#observer.observe(this.scroller.current);
+    this.#settle();
+  }
+
+  componentDidUpdate() {
+    this.#settle();
+    if (this.#hadFocus && document.activeElement === document.body) this.scroller.current.focus({ preventScroll: true });
+  }
+
+  componentWillUnmount() {
+    this.#observer.disconnect();
+  }
+
+  /** Who stands at the end stays there. */
+  #settle() {
+    const list = this.scroller.current;
+    if (this.#pinned) list.scrollTop = list.scrollHeight;
+    this.#top = list.scrollTop;
+  }
+
+  /** @param {ResizeObserverEntry[]} entries */
+  #resized(entries) {
+    const list = this.scroller.current;
+    if (!list) return;
+    let shift = 0;
+    let changed = list.clientHeight !== this.#seen;
+    this.#seen = list.clientHeight;
+    for (const { target, borderBoxSize } of entries) {
+      const key = /** @type {HTMLElement} */ (target).dataset.key;
+      if (key === undefined) continue;
+      const height = borderBoxSize[0].blockSize;
+      const number = this.props.rows.findLastIndex((row) => row.key === key);
+      if (number < 0 || this.heights.of(key) === height) continue;
+      const { offsets } = this.heights;
+      const before = offsets[number + 1] - offsets[number];
+      if (offsets[number + 1] <= this.#top + 1) shift += height - before;
+      this.heights.measure(key, height);
+      changed = true;
+    }
+    if (!changed) return;
+    if (this.#pinned) list.scrollTop = list.scrollHeight;
+    else if (shift) list.scrollTop += shift;
+    this.#top = list.scrollTop;
+    this.forceUpdate();
+  }
+
+  #scrolled = () => {
+    const list = this.scroller.current;
+    const end = list.scrollHeight - list.clientHeight - list.scrollTop < END_PX;
+    // What is added below moves nobody: only going up leaves the end.
+    if (end) this.#pinned = true;
+    else if (list.scrollTop < this.#top - 1) this.#pinned = false;
+    this.#top = list.scrollTop;
+    if (this.state.away === this.#pinned) this.setState({ away: !this.#pinned });
+    else if (this.#range !== this.#rangeNow().name) this.forceUpdate();
+  };
+
+  #rangeNow() {
+    const top = this.#pinned ? Math.max(0, this.heights.total - this.#seen) : this.#top;
+    const { start, end } = this.heights.between(top - OVERSCAN_PX, top + this.#seen + OVERSCAN_PX);
+    return { start, end, name: `${start}-${end}` };
+  }
+
+  toEnd = () => {
+    this.#pinned = true;
+    this.setState({ away: false });
+  };
+
+  /** @param {ListProps} props @param {{ away: boolean }} state */
+  render({ rows, render, estimate, label, busy }, { away }) {
+    this.#hadFocus = !!this.scroller.current?.contains(document.activeElement);
+    this.heights.place(rows, estimate);
+    const { start, end, name } = this.#rangeNow();
+    this.#range = name;
+    const { offsets, total } = this.heights;
+    return html`<div class="list">
+      <div class="scroller" ref=${this.scroller} onScroll=${this.#scrolled} tabindex="0" role="feed" aria-label=${label} aria-busy=${busy}>
+        <div class="rows">
+          <div key="above" class="space" style=${{ height: `${offsets[start]}px` }}></div>
+          ${rows.slice(start, end).map((row, number) => {
+            return html`<${RowFrame} key=${row.key} row=${row} render=${render} at=${start + number + 1} of=${rows.length} watch=${this.#watch} />`;
+          })}
+          <div key="below" class="space" style=${{ height: `${total - offsets[end]}px` }}></div>
+        </div>
+      </div>
+      ${away && html`<button type="button" class="to-end" onClick=${this.toEnd}>Latest ↓</button>`}
+    </div>`;
+  }
+}

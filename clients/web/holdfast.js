@@ -1,0 +1,291 @@
+// Holdfast, the client library for browsers: one session over as many sockets as it takes. It has no dependencies.
+//
+//   import { connect } from "/static/holdfast.js";
+//   const session = connect({ server: location.origin });             // or sessionId: "..."
+//   const accepted = await session.submit({ type: "user_input", text: "hello" });   // resolves over reconnects
+//   for await (const heard of session) if (heard.kind === "event") console.log(heard.event, session.view);
+//
+// The position is committed at `synced` only; what is submitted is sent again by its id until the server has answered.
+
+/** @import * as Wire from "../../docs/protocol.d.ts" */
+/** @import { Action, Backoff } from "./lib/comeback.js" */
+/** @import { Outcome, Position, Verdict } from "./lib/core.js" */
+/** @import { World } from "./lib/world.js" */
+/** @import { View } from "./view.js" */
+import { SessionCore, SUBPROTOCOL } from "./lib/core.js";
+import { whyDenied } from "./lib/denial.js";
+import { Feed } from "./lib/feed.js";
+import { SubmissionRefused } from "./lib/outbox.js";
+import { browserWorld } from "./lib/world.js";
+
+export { apply, emptyView, fromSnapshot } from "./view.js";
+export { newId } from "./lib/core.js";
+export { SubmissionRefused };
+
+/** How long a socket may take to open. */
+const CONNECT_MS = 10_000;
+const GOODBYE = 1000;
+
+/**
+ * What the connection is. `waiting`: it comes back at `retry_at` (as `Date.now()` counts); `ended`: it does not by itself,
+ * and `action` says what would help. `caught_up` tells how the last gap was closed.
+ * @typedef {object} Status
+ * @property {"idle" | "connecting" | "catching_up" | "live" | "waiting" | "ended"} phase
+ * @property {string} why
+ * @property {number} retry_at
+ * @property {boolean} offline the browser says that there is no network
+ * @property {Action | null} action
+ * @property {{ replayed: number, recovered: boolean } | null} caught_up
+ */
+/** @typedef {Outcome | { kind: "status", status: Status }} Heard */
+
+/** The session's end; nothing that waits will be answered. */
+export class SessionEnded extends Error {
+  /** @param {Action} action @param {string} why */
+  constructor(action, why) {
+    super(why);
+    this.name = "SessionEnded";
+    this.action = action;
+  }
+}
+
+/**
+ * @typedef {object} Options
+ * @property {string} server its origin, such as `https://example.org`
+ * @property {string | null} [sessionId] null makes a new session
+ * @property {Position | null} [position] where `view` stands; `{epoch: "", seq: 0}` asks for the whole journal
+ * @property {View} [view]
+ * @property {Wire.Submission[]} [unsettled] submissions of an earlier life of this client, with their ids
+ * @property {Backoff} [backoff]
+ * @property {() => number} [random]
+ * @property {World} [world]
+ */
+
+/** Open a session and keep it open. @param {Options} options */
+export function connect(options) {
+  const session = new Session(options);
+  session.open();
+  return session;
+}
+
+export class Session {
+  #server;
+  #world;
+  /** @type {WebSocket | null} */
+  #socket = null;
+  #connectBy = Infinity;
+  /** @type {any} */
+  #timer = null;
+  /** @type {any} */
+  #retry = null;
+  /** @type {Set<(heard: Heard[]) => void>} */
+  #listeners = new Set();
+  /** @type {Map<string, { resolve: (accepted: Wire.Accepted) => void, reject: (error: Error) => void }>} */
+  #answers = new Map();
+
+  /** @param {Options} options */
+  constructor({ server, world = browserWorld(), unsettled = [], ...given }) {
+    this.#server = server.replace(/\/$/, "");
+    this.#world = world;
+    this.core = new SessionCore(given);
+    /** @type {Status} */
+    this.status = { phase: "idle", why: "", retry_at: 0, offline: false, action: null, caught_up: null };
+    for (const submission of unsettled) this.core.submit(submission);
+    for (const name of ["online", "offline", "pageshow", "visibilitychange"]) {
+      world.events.addEventListener(name, () => this.#circumstances(name));
+    }
+  }
+
+  /** The fold of all that was heard. It changes in place; look at it when a listener is called. */
+  get view() {
+    return this.core.view;
+  }
+
+  get sessionId() {
+    return this.core.sessionId;
+  }
+
+  /** Submissions that have no final answer yet, the oldest first. */
+  get unsettled() {
+    return this.core.outbox.submissions;
+  }
+
+  /**
+   * Be told what came, once for each message, after all of it is in the view. Gives a function that ends it.
+   * @param {(heard: Heard[]) => void} listener
+   */
+  listen(listener) {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** What comes from now on, one by one; ends with the session. Throws if the reader falls 10,000 behind. */
+  async *[Symbol.asyncIterator]() {
+    const feed = new Feed(10_000);
+    const silence = this.listen((heard) => heard.forEach((one) => feed.put(one)));
+    try {
+      for await (const heard of feed) {
+        yield /** @type {Heard} */ (heard);
+        if (heard.kind === "status" && heard.status.phase === "ended") return;
+      }
+    } finally {
+      silence();
+    }
+  }
+
+  /**
+   * Submit without waiting; gives the submission's id. Throws `SubmissionRefused`.
+   * @param {Wire.Submission} submission
+   */
+  send(submission) {
+    const id = this.core.submit(submission);
+    this.#flush();
+    this.#tell([]);
+    return id;
+  }
+
+  /**
+   * Submit and wait for the answer, over reconnects. Rejects with `SubmissionRefused` or `SessionEnded`.
+   * @param {Wire.Submission} submission
+   * @returns {Promise<Wire.Accepted>}
+   */
+  async submit(submission) {
+    const id = this.send(submission);
+    return new Promise((resolve, reject) => this.#answers.set(id, { resolve, reject }));
+  }
+
+  /** Open a socket now, whatever was being waited for. After an end it begins again. */
+  open() {
+    if (this.#socket) return;
+    this.#world.clearTimeout(this.#retry);
+    this.#retry = null;
+    this.#change({ phase: "connecting" });
+    const { WebSocket, now } = this.#world;
+    const socket = new WebSocket(this.#server.replace(/^http/, "ws") + this.core.path, [SUBPROTOCOL]);
+    this.#socket = socket;
+    this.#connectBy = now() + CONNECT_MS;
+    let opened = false;
+    const mine = (/** @type {(event: any) => void} */ act) => (/** @type {any} */ event) => this.#socket === socket && act(event);
+    socket.onopen = mine(() => {
+      opened = true;
+      this.#connectBy = Infinity;
+      this.core.opened(now());
+      this.#change({ phase: "catching_up" });
+    });
+    socket.onmessage = mine((event) => this.#receive(String(event.data)));
+    socket.onclose = mine(({ code, reason }) => {
+      this.#socket = null;
+      if (opened) this.#after(this.core.lost(code === 1005 || code === 1006 ? null : code, reason));
+      else void this.#askWhy();
+    });
+    this.#wake();
+  }
+
+  /** Say goodbye. Nothing that runs in the session ends by it. */
+  close() {
+    this.#leave(GOODBYE);
+    this.#after({ action: "stay_away", delay_ms: 0, why: "closed by this client", code: GOODBYE });
+  }
+
+  /** Give up the socket, now: one that is dead would never say that it is closed. @param {number} [code] */
+  #leave(code) {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#world.clearTimeout(this.#timer);
+    socket?.close(code);
+  }
+
+  /** @param {string} why */
+  #drop(why) {
+    this.#leave();
+    this.#after(this.core.lost(null, why));
+  }
+
+  /** @param {string} data */
+  #receive(data) {
+    const outcomes = this.core.receive(data, this.#world.now());
+    const fault = outcomes.find((outcome) => outcome.kind === "fault");
+    const caught = outcomes.find((outcome) => outcome.kind === "caught_up");
+    for (const outcome of outcomes) this.#answer(outcome);
+    if (caught?.kind === "caught_up") {
+      const { replayed, recovered, again } = caught;
+      this.status = { ...this.status, phase: "live", why: "", caught_up: again ? { replayed, recovered } : null };
+      outcomes.push(/** @type {any} */ ({ kind: "status", status: this.status }));
+    }
+    this.#flush();
+    this.#tell(outcomes);
+    if (fault?.kind === "fault") this.#drop(fault.message);
+  }
+
+  /** @param {Outcome} outcome */
+  #answer(outcome) {
+    if (outcome.kind !== "acked" && outcome.kind !== "rejected") return;
+    const waiting = this.#answers.get(outcome.id);
+    this.#answers.delete(outcome.id);
+    if (outcome.kind === "acked") waiting?.resolve(outcome.accepted);
+    else waiting?.reject(new SubmissionRefused(outcome.id, outcome.code, outcome.message, outcome.retryable));
+  }
+
+  #flush() {
+    if (!this.#socket) return;
+    for (const data of this.core.dataToSend(this.#world.now())) this.#socket.send(data);
+    this.#wake();
+  }
+
+  /** The one timer of an open socket: the watchdog, and what is to be sent later. */
+  #wake() {
+    const { now, clearTimeout, setTimeout } = this.#world;
+    clearTimeout(this.#timer);
+    const due = Math.min(this.#deadline(), this.core.nextSend());
+    this.#timer = setTimeout(() => {
+      if (!this.#socket) return;
+      if (now() < this.#deadline()) this.#flush();
+      else this.#drop(this.#connectBy < Infinity ? "the server did not answer" : "nothing was heard for too long");
+    }, Math.max(10, due - now()));
+  }
+
+  #deadline() {
+    return this.#connectBy < Infinity ? this.#connectBy : this.core.deadline;
+  }
+
+  /** @param {string} name */
+  #circumstances(name) {
+    const { online, visible } = this.#world.condition();
+    if (name === "offline" && this.#socket) return this.#drop("the browser is offline");
+    if (name === "offline") return this.#change({ offline: true });
+    if (!online || !visible) return;
+    if (this.status.phase === "waiting") this.open();
+    else if (this.#socket) this.#flush(); // which winds the watchdog: timers stand still while a machine sleeps
+  }
+
+  /** A browser does not say why an upgrade failed; HTTP does. */
+  async #askWhy() {
+    const found = await whyDenied(this.#server, this.core.sessionId, this.#world);
+    if (this.#socket || this.status.phase === "ended") return;
+    this.#after("status" in found ? this.core.denied(found.status, found.message, found.retryAfter_ms) : this.core.unreachable(found.why));
+  }
+
+  /** @param {Verdict} verdict */
+  #after({ action, delay_ms, why }) {
+    this.#world.clearTimeout(this.#timer);
+    this.#world.clearTimeout(this.#retry);
+    if (action === "come_back") {
+      this.#retry = this.#world.setTimeout(() => this.open(), delay_ms);
+      return this.#change({ phase: "waiting", why, retry_at: Date.now() + delay_ms });
+    }
+    for (const waiting of this.#answers.values()) waiting.reject(new SessionEnded(action, why));
+    this.#answers.clear();
+    this.#change({ phase: "ended", why, action });
+  }
+
+  /** @param {Partial<Status>} change */
+  #change(change) {
+    this.status = { ...this.status, action: null, ...change, offline: !this.#world.condition().online };
+    this.#tell([{ kind: "status", status: this.status }]);
+  }
+
+  /** @param {Heard[]} heard */
+  #tell(heard) {
+    for (const listener of this.#listeners) listener(heard);
+  }
+}

@@ -1,0 +1,31 @@
+// Outside, the line to a consumer: bounded; a consumer that falls behind is told so instead of missing something.
+
+/** @template T */
+export class Feed {
+  /** @type {T[]} */
+  #items = [];
+  #most;
+  /** @type {(() => void) | null} */
+  #arrived = null;
+
+  /** @param {number} most items that may wait */
+  constructor(most) {
+    this.#most = most;
+  }
+
+  /** @param {T} item */
+  put(item) {
+    if (this.#items.length <= this.#most) this.#items.push(item);
+    this.#arrived?.();
+  }
+
+  /** Throws if more than `most` items came unread. */
+  async *[Symbol.asyncIterator]() {
+    for (;;) {
+      if (this.#items.length > this.#most) throw new Error(`more than ${this.#most} items wait: read faster, or look at the view`);
+      const item = this.#items.shift();
+      if (item !== undefined) yield item;
+      else await new Promise((resolve) => (this.#arrived = () => resolve(undefined)));
+    }
+  }
+}

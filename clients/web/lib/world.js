@@ -1,0 +1,29 @@
+// Outside, what a client needs of the browser it runs in: sockets, HTTP, a clock, and whether there is a network.
+
+/**
+ * What the world outside is made of; tests bring their own.
+ * @typedef {object} World
+ * @property {typeof WebSocket} WebSocket
+ * @property {typeof fetch} fetch
+ * @property {() => number} now monotonic, in milliseconds
+ * @property {(run: () => void, ms: number) => any} setTimeout
+ * @property {(timer: any) => void} clearTimeout
+ * @property {EventTarget} events where `online`, `offline`, `pageshow` and `visibilitychange` are heard
+ * @property {() => { online: boolean, visible: boolean }} condition
+ */
+
+/** @returns {World} */
+export function browserWorld() {
+  const events = new EventTarget();
+  for (const name of ["online", "offline", "pageshow"]) globalThis.addEventListener?.(name, () => events.dispatchEvent(new Event(name)));
+  globalThis.document?.addEventListener("visibilitychange", () => events.dispatchEvent(new Event("visibilitychange")));
+  return {
+    WebSocket: globalThis.WebSocket,
+    fetch: globalThis.fetch.bind(globalThis),
+    now: () => performance.now(),
+    setTimeout: (run, ms) => globalThis.setTimeout(run, ms),
+    clearTimeout: (timer) => globalThis.clearTimeout(timer),
+    events,
+    condition: () => ({ online: globalThis.navigator?.onLine ?? true, visible: globalThis.document?.visibilityState !== "hidden" }),
+  };
+}
