@@ -7,8 +7,10 @@ import msgspec
 
 from agent import state as states
 from agent.inputs import CancelWork, Decision, Effect, Refusal
+from agent.policy import Policy
 from agent.redaction import PATTERNS, Redactor, Stream
 from agent.state import SessionState
+from agent.tools.effects import Effects
 from protocol import events as ev
 from protocol.content import ToolState
 
@@ -24,8 +26,8 @@ class ToolRules(Protocol):
     def check(self, name: str, arguments: dict[str, Any]) -> str | None:
         """A complaint for the model: unknown tool, or arguments that do not fit."""
 
-    def approval_reason(self, name: str, arguments: dict[str, Any]) -> str | None:
-        """Why a call must be asked for; None if it runs freely."""
+    def effects(self, name: str, arguments: dict[str, Any]) -> Effects:
+        """What a call would do in the world."""
 
     def side_effects(self, name: str) -> str | None:
         """What undo cannot take back."""
@@ -37,6 +39,7 @@ class Rules(msgspec.Struct, kw_only=True):
     tools: ToolRules
     context_limit: Callable[[str], int]
     refuse_model: Callable[[str], str | None]
+    policy: Policy = Policy()
     redactor: Redactor = Redactor(patterns=PATTERNS)
     refuse_work: Callable[[], Refusal | None] = lambda: None
     system_prompt: str = ""

@@ -14,6 +14,7 @@ from agent.inputs import (
     ToolDone,
     ToolLogged,
 )
+from agent.policy import judge
 from agent.session import Session
 from agent.state import last_answer
 from agent.tool_calls import read_calls
@@ -206,11 +207,15 @@ def _begin_calls(session: Session, calls: list[tuple[ToolCall, str | None]]) -> 
         if complaint is not None:
             _output(session, call.tool_call_id, call.tool, complaint, False, False, 0)
             continue
-        reason = tools.approval_reason(call.tool, call.arguments)
-        if reason is None:
+        effects = tools.effects(call.tool, call.arguments)
+        verdict = judge(session.rules.policy, call.tool, call.arguments, effects)
+        if verdict.action == "allow":
             _run(session, call.tool_call_id, call.tool, call.arguments, "policy")
+        elif verdict.action == "ask":
+            asked.append(PendingTool(call.tool_call_id, call.tool, call.arguments, verdict.reason))
         else:
-            asked.append(PendingTool(call.tool_call_id, call.tool, call.arguments, reason))
+            refused = f"not run: this server's policy refuses it ({verdict.reason})"
+            _output(session, call.tool_call_id, call.tool, refused, False, False, 0)
     if asked:
         session.emit(ev.ApprovalRequired, tools=asked, count=len(asked))
     go_on(session)

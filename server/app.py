@@ -1,13 +1,10 @@
 """The composition root: puts journal, models, tools, manager, socket and routes together, and owns their lives."""
 
-import asyncio
 import contextlib
 import logging
 import os
 import secrets
-import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
-from pathlib import Path
 
 import msgspec
 from starlette.applications import Starlette
@@ -19,7 +16,7 @@ from agent import inputs
 from agent.models import Catalog, Choice, ModelInfo, Models, OwnersModels, choose_model
 from agent.session import Rules
 from agent.tasks import TaskOwner
-from agent.tools import ToolRouter, Workspace, workspace_tools
+from agent.tools import ToolRouter
 from agent.tracing import NO_TRACER
 from protocol.content import ShareLink
 from server import __version__, actor, connection, log_context
@@ -50,6 +47,7 @@ from server.settings import Settings
 from server.share_routes import ShareRoutes
 from server.sockets import OpenSockets
 from server.static import StaticRoutes
+from server.toolbox import Toolbox
 from server.tracing import Tracing, open_tracing
 
 log = logging.getLogger("holdfast.app")
@@ -84,8 +82,8 @@ class House:
         self.known_secrets = known
         self.choice = choice
         self.models = Models(settings.model.calls, Catalog(settings.model.models))
-        tools = [tool.name for tool in workspace_tools(Path(), settings.workspace)]
-        self.metrics = Metrics(self.offered(), tools)
+        self.toolbox = Toolbox(settings, known)
+        self.metrics = Metrics(self.offered(), self.toolbox.names())
         self.users = UserHashes(secrets.token_bytes(log_context.SALT_BYTES))
         self.manager: SessionManager | None = None
         self.tracing = Tracing(NO_TRACER)
@@ -201,7 +199,7 @@ class House:
         accounts = Accounts(journal, self.settings.users)
         given = Equipment(
             lambda token: OwnersModels(self.models, token),
-            self._tools,
+            self.toolbox.tools_for,
             lambda tools, user_id: self._rules(tools, lambda: accounts.refuse(user_id)),
             accounts,
             lambda: self.choice.model,
@@ -223,7 +221,7 @@ class House:
                 recovery_s=self.settings.journal.recovery_s,
             ),
         )
-        return SessionManager(journal, given, bounds, self._forget_workspace)
+        return SessionManager(journal, given, bounds, self.toolbox.forget)
 
     def _observer(self, row: SessionRow) -> Observer:
         about = LogContext(session=row.session_id, user=self.users.of(row.user_id))
@@ -264,30 +262,11 @@ class House:
             *page.routes(),
             *StaticRoutes().routes(),
             *routes.routes(),
-            *FileRoutes(
-                lambda session_id: Workspace(self._workspace(session_id), self.settings.workspace), routes.allowed
-            ).routes(),
+            *FileRoutes(self.toolbox.workspace, routes.allowed).routes(),
             *ShareRoutes(sessions, ways.shares, routes.allowed).routes(),
             *AdminRoutes(sessions, self.sockets).routes(),
             *AuthRoutes(ways, self.settings).routes(),
         ]
-
-    def _workspace(self, session_id: str) -> Path:
-        return self._data / "workspaces" / session_id
-
-    def _tools(self, session_id: str, hf_token: str | None) -> ToolRouter:
-        turn = self.settings.turn
-        if hf_token:
-            self.known_secrets.learn("Hugging Face token", hf_token)
-        return ToolRouter(
-            workspace_tools(self._workspace(session_id), self.settings.workspace),
-            max_output_chars=turn.tool_output_max_chars,
-            timeout_s=turn.tool_timeout_s,
-            redact=self.known_secrets.for_sessions.redact,
-        )
-
-    async def _forget_workspace(self, session_id: str) -> None:
-        await asyncio.to_thread(shutil.rmtree, self._workspace(session_id), ignore_errors=True)
 
     def _rules(self, tools: ToolRouter, refuse_work: Callable[[], inputs.Refusal | None]) -> Rules:
         turn, model = self.settings.turn, self.settings.model
@@ -297,6 +276,7 @@ class House:
             refuse_model=self._refuse_model,
             refuse_work=refuse_work,
             redactor=self.known_secrets.for_sessions,
+            policy=self.settings.policy.policy(),
             system_prompt=model.system_prompt,
             overhead_tokens=turn.overhead_tokens,
             max_iterations=turn.max_iterations,

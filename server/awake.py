@@ -51,11 +51,11 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Equipment(msgspec.Struct, frozen=True):
-    """What a session is given when it wakes: models by Hugging Face token, tools by session id and that, rules, an observer
+    """What a session is given when it wakes: models by Hugging Face token, tools by info row and that, rules, an observer
     of its own."""
 
     models_for: Callable[[str | None], ModelCalls]
-    tools_for: Callable[[str, str | None], ToolRouter]
+    tools_for: Callable[[SessionRow, str | None], ToolRouter]
     rules_for: Callable[[ToolRouter, str], Rules]
     accounts: Accounts
     default_model: Callable[[], str]
@@ -187,7 +187,7 @@ class AwakeSessions:
         hub_token = self._tokens.get(session_id) or await given.owner_token(loaded.row.user_id)
         if self.draining:
             raise GoingAway
-        tools = given.tools_for(session_id, hub_token)
+        tools = given.tools_for(loaded.row, hub_token)
         rules = given.rules_for(tools, loaded.row.user_id)
         observer = given.observer_for(loaded.row)
         models = given.models_for(hub_token)

@@ -15,7 +15,9 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
 
 OTHERS = {
     "httpx": logging.WARNING,
+    "httpx2": logging.WARNING,
     "httpcore": logging.WARNING,
+    "httpcore2": logging.WARNING,
     "asyncio": logging.WARNING,
     "opentelemetry": logging.WARNING,
 }

@@ -15,6 +15,7 @@ from server.journal import limits as journal
 from server.settings_auth import AuthSettings
 from server.settings_group import Group
 from server.settings_page import PageSettings
+from server.settings_policy import PolicySettings
 from server.settings_telemetry import MetricsSettings, TracingSettings
 from server.settings_users import UserLimits
 
@@ -312,6 +313,7 @@ class Settings(Group, frozen=True, kw_only=True):
     model: ModelChoice = field(default_factory=ModelChoice)
     turn: TurnSettings = field(default_factory=TurnSettings)
     workspace: WorkspaceLimits = field(default_factory=WorkspaceLimits)
+    policy: PolicySettings = field(default_factory=PolicySettings)
     redaction: RedactionSettings = field(default_factory=RedactionSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     tracing: TracingSettings = field(default_factory=TracingSettings)

@@ -80,9 +80,9 @@ def _call(name: str, asked: str) -> tuple[str, dict[str, object]]:
     quoted = re.search(r'["“](.+?)["”]', asked, re.DOTALL)
     content = quoted[1] if quoted else "Written by Holdfast's demo model, after somebody approved it.\n"
     arguments: dict[str, dict[str, object]] = {
-        "write_file": {"path": _file(asked), "content": content},
-        "read_file": {"path": _file(asked)},
-        "list_files": {"path": "."},
+        "write": {"path": _file(asked), "content": content},
+        "read": {"path": _file(asked)},
+        "list": {"path": "."},
         "plan": {
             "items": [
                 {"text": "Find out what is wanted", "status": "completed"},
@@ -110,20 +110,20 @@ def _plan(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
 
 
 def _write(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
-    return _use(("write_file",), "I would like to write a file. You decide whether I may.", asked, offered)
+    return _use(("write",), "I would like to write a file. You decide whether I may.", asked, offered)
 
 
 def _read(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
-    return _use(("read_file",), "I read a file of the workspace.", asked, offered)
+    return _use(("read",), "I read a file of the workspace.", asked, offered)
 
 
 def _list(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
-    return _use(("list_files",), "I look into the workspace.", asked, offered)
+    return _use(("list",), "I look into the workspace.", asked, offered)
 
 
 def _both(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
-    two = [name for name in ("list_files", "write_file", "plan", "read_file") if name in offered][:2]
-    return _use(tuple(two) or ("list_files", "write_file"), "Two calls at once.", asked, offered)
+    two = [name for name in ("list", "write", "plan", "read") if name in offered][:2]
+    return _use(tuple(two) or ("list", "write"), "Two calls at once.", asked, offered)
 
 
 def _think(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:

@@ -1,4 +1,4 @@
-"""The tools for files in the session's workspace: read_file, list_files and write_file."""
+"""The tools for files in the session's workspace: read, list and write."""
 
 from collections.abc import Callable
 from typing import Annotated, Generic, TypeVar
@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from agent.tools.disk import DiskWork
+from agent.tools.effects import Effects
 from agent.tools.paths import WorkspaceError, file_parts, folder_parts, shown
 from agent.tools.text_view import View, view
 from agent.tools.tool import StructTool, ToolLog, ToolResult
@@ -16,7 +17,7 @@ FilePath = Annotated[str, Meta(min_length=1, description="Path relative to the w
 
 
 class ReadFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The arguments of `read_file`."""
+    """The arguments of `read`."""
 
     path: FilePath
     offset: Annotated[int, Meta(ge=1, le=1_000_000_000, description="First line to show, counted from 1.")] = 1
@@ -24,14 +25,14 @@ class ReadFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ListFiles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The arguments of `list_files`."""
+    """The arguments of `list`."""
 
     path: Annotated[str, Meta(description="Folder relative to the workspace; `.` is the workspace itself.")] = "."
     recursive: Annotated[bool, Meta(description="Whether to list what is in the folders below too.")] = False
 
 
 class WriteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The arguments of `write_file`."""
+    """The arguments of `write`."""
 
     path: FilePath
     content: Annotated[str, Meta(description="The whole new content of the file, as text.")]
@@ -65,7 +66,7 @@ class _WorkspaceTool(StructTool[A], Generic[A]):
 class ReadFileTool(_WorkspaceTool[ReadFile]):
     """Shows a text file, or some of its lines."""
 
-    name = "read_file"
+    name = "read"
     description = (
         "Read a text file in the session's workspace. A long file is shown in pieces: the last line in brackets then "
         "says with which offset to go on."
@@ -88,7 +89,7 @@ class ReadFileTool(_WorkspaceTool[ReadFile]):
 class ListFilesTool(_WorkspaceTool[ListFiles]):
     """Shows what is in a folder."""
 
-    name = "list_files"
+    name = "list"
     description = "List the files and folders in the session's workspace, sorted by name, with the files' sizes."
     arguments = ListFiles
 
@@ -114,9 +115,9 @@ class ListFilesTool(_WorkspaceTool[ListFiles]):
 
 
 class WriteFileTool(_WorkspaceTool[WriteFile]):
-    """Writes a text file; asks first."""
+    """Writes a text file."""
 
-    name = "write_file"
+    name = "write"
     arguments = WriteFile
     side_effects: str | None = "files written"
 
@@ -124,7 +125,7 @@ class WriteFileTool(_WorkspaceTool[WriteFile]):
         super().__init__(workspace, disk)
         self.description = (
             "Write a text file in the session's workspace, in place of one that is there; missing folders are made. "
-            f"At most {workspace.limits.write_bytes_max} bytes. The user is asked for approval."
+            f"At most {workspace.limits.write_bytes_max} bytes."
         )
 
     def fault(self, arguments: WriteFile) -> str | None:
@@ -133,9 +134,9 @@ class WriteFileTool(_WorkspaceTool[WriteFile]):
             return f"Expected at most {most} bytes as UTF-8, got {size} - at `$.content`"
         return _fault(lambda: file_parts(arguments.path, self._workspace.limits))
 
-    def reason(self, arguments: WriteFile) -> str | None:
+    def does(self, arguments: WriteFile) -> Effects:
         size = len(arguments.content.encode())
-        return f"writes {shown(arguments.path)} ({size} bytes) in the session's workspace"
+        return Effects(f"writes {shown(arguments.path)} ({size} bytes) in the session's workspace")
 
     async def work(self, arguments: WriteFile) -> ToolResult:
         data = arguments.content.encode()

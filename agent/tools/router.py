@@ -9,12 +9,14 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from agent.models.text import mend
+from agent.tools.effects import EffectKind, Effects
 from agent.tools.tool import Tool, ToolLog, ToolResult
 
 log = logging.getLogger("holdfast.tools")
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _NAMES_TOLD = 50
+UNTOLD: frozenset[EffectKind] = frozenset({"external"})
 
 
 @runtime_checkable
@@ -74,16 +76,16 @@ class ToolRouter:
             complaint = f"they could not be checked: {_told(error)}"
         return None if complaint is None else f"the arguments do not fit {name}: {mend(complaint)}"
 
-    def approval_reason(self, name: str, arguments: dict[str, object]) -> str | None:
-        """Why a call must be asked for; None if it runs freely. What cannot be decided must be asked for."""
+    def effects(self, name: str, arguments: dict[str, object]) -> Effects:
+        """What a call would do. What cannot be told is `external`, and so must be asked for."""
         tool = self._tools.get(name)
         if tool is None:
-            return self._unknown(name)
+            return Effects(self._unknown(name), UNTOLD)
         try:
-            return tool.approval_reason(arguments)
+            return tool.effects(arguments)
         except Exception:  # as above
-            log.exception("tool %s failed to say whether it needs approval", name)
-            return f"whether {name} may run freely could not be decided"
+            log.exception("tool %s failed to say what a call would do", name)
+            return Effects(f"what {name} would do could not be told", UNTOLD)
 
     def side_effects(self, name: str) -> str | None:
         """What undo cannot take back of the tool's calls; None if nothing, or if there is no such tool."""

@@ -10,7 +10,7 @@ class WorkspaceLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """What a session may keep in its workspace and in its plan, and how much of it a tool shows at once."""
 
     write_bytes_max: Annotated[
-        int, Meta(ge=1, le=2**30, description="Largest file `write_file` writes; more: the call is refused.")
+        int, Meta(ge=1, le=2**30, description="Largest file `write` writes; more: the call is refused.")
     ] = 1_048_576
     upload_bytes_max: Annotated[
         int, Meta(ge=1, le=2**30, description="Largest file a client uploads; more: HTTP 413.")
@@ -25,13 +25,13 @@ class WorkspaceLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         int, Meta(ge=1, le=128, description="Names in one path; a longer one is refused and a listing stops there.")
     ] = 32
     read_bytes_max: Annotated[
-        int, Meta(ge=1, le=2**30, description="How much of a file `read_file` looks at, from its beginning.")
+        int, Meta(ge=1, le=2**30, description="How much of a file `read` looks at, from its beginning.")
     ] = 8_388_608
     view_chars_max: Annotated[
         int, Meta(ge=1_000, le=10_000_000, description="Longest piece of a file or listing shown by one call.")
     ] = 40_000
-    listed_max: Annotated[
-        int, Meta(ge=1, le=100_000, description="Most files and folders shown by one `list_files`.")
-    ] = 1_000
+    listed_max: Annotated[int, Meta(ge=1, le=100_000, description="Most files and folders shown by one `list`.")] = (
+        1_000
+    )
     plan_items_max: Annotated[int, Meta(ge=1, le=1_000, description="Most items of a plan.")] = 50
     plan_text_chars_max: Annotated[int, Meta(ge=1, le=100_000, description="Longest text of one plan item.")] = 500

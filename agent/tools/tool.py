@@ -5,6 +5,7 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from agent.tools.effects import Effects
 from protocol.content import PlanItem
 
 ToolLog = Callable[[str], Awaitable[None]]
@@ -22,7 +23,7 @@ class ToolResult(msgspec.Struct, frozen=True):
 class Tool(Protocol):
     """Something a model can call.
 
-    `check`, `approval_reason` and `side_effects` are asked while a session decides: they answer at once, without I/O.
+    `check`, `effects` and `side_effects` are asked while a session decides: they answer at once, without I/O.
     """
 
     name: str
@@ -35,8 +36,8 @@ class Tool(Protocol):
     def check(self, arguments: dict[str, object]) -> str | None:
         """What is wrong with the arguments, and where; None if they fit."""
 
-    def approval_reason(self, arguments: dict[str, object]) -> str | None:
-        """Why a person must be asked first; None if it runs freely."""
+    def effects(self, arguments: dict[str, object]) -> Effects:
+        """What the call would do; the policy judges by it whether it runs freely."""
 
     async def run(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
         """Do it. May raise; cancelled, it stops."""
@@ -70,9 +71,9 @@ class StructTool(Generic[A]):
         """What is wrong beyond the types, and where (`... - at `$.path``); None if nothing is."""
         return None
 
-    def reason(self, arguments: A) -> str | None:
-        """Why a person must be asked first; None if it runs freely."""
-        return None
+    def does(self, arguments: A) -> Effects:
+        """What the call would do; nothing outside of the workspace, unless it says so."""
+        return Effects()
 
     def check(self, arguments: dict[str, object]) -> str | None:
         try:
@@ -80,8 +81,8 @@ class StructTool(Generic[A]):
         except msgspec.ValidationError as error:
             return str(error)
 
-    def approval_reason(self, arguments: dict[str, object]) -> str | None:
-        return self.reason(self._typed(arguments))
+    def effects(self, arguments: dict[str, object]) -> Effects:
+        return self.does(self._typed(arguments))
 
     async def run(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
         return await self.call(self._typed(arguments), log)

@@ -2,19 +2,12 @@
 
 import asyncio
 import time
-import warnings
 from typing import Any
 
-import httpx
+import httpx2
 import msgspec
-
-# Authlib would rather have httpx2, which nothing else here needs yet. Its own module asks for the warning to be seen.
-with warnings.catch_warnings():
-    import authlib.deprecate  # type: ignore[import-untyped]
-
-    warnings.simplefilter("ignore", authlib.deprecate.AuthlibDeprecationWarning)
-    from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped]
-    from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[import-untyped]
+from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped]
+from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[import-untyped]
 from authlib.oidc.core import CodeIDToken  # type: ignore[import-untyped]
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -66,7 +59,7 @@ class Provider:
 
     def __init__(self, settings: OauthSettings) -> None:
         self._settings = settings
-        self._client = httpx.AsyncClient(timeout=settings.timeout_s)
+        self._client = httpx2.AsyncClient(timeout=settings.timeout_s)
         self._at_once = asyncio.Semaphore(settings.asked_at_once_max)
         self._reading = asyncio.Lock()
         self._document: Document | None = None
@@ -134,7 +127,7 @@ class Provider:
                 return dict(await oauth.fetch_token(document.token_endpoint, grant_type=grant_type, **fields))
         except OAuthError as error:
             raise LoginRefused(f"the provider refused: {str(error.error)[:100]}") from None
-        except (httpx.HTTPError, TimeoutError, ValueError) as error:
+        except (httpx2.HTTPError, TimeoutError, ValueError) as error:
             raise ProviderFault(f"the provider's token endpoint failed: {type(error).__name__}") from None
 
     async def _verify(self, document: Document, id_token: str, nonce: str, access_token: str) -> dict[str, Any]:
@@ -201,7 +194,7 @@ class Provider:
         try:
             answer = await self._client.get(url, headers={"accept": "application/json"})
             answer.raise_for_status()
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise ProviderFault(f"the provider cannot be asked: {type(error).__name__}") from None
         return answer.content
 

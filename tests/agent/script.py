@@ -27,6 +27,7 @@ from agent.models import ModelReply, ModelUsage, RawToolCall
 from agent.session import Rules, Session
 from agent.state import SessionState
 from agent.tools import ToolResult
+from agent.tools.effects import Effects
 from protocol import codec
 from protocol import events as ev
 from protocol import submissions as sub
@@ -45,8 +46,8 @@ class PlainTools:
             return f"there is no tool {name!r}"
         return "`path` must be a string" if not isinstance(arguments.get("path", ""), str) else None
 
-    def approval_reason(self, name: str, arguments: dict[str, Any]) -> str | None:
-        return "writes a file" if name == "write" else None
+    def effects(self, name: str, arguments: dict[str, Any]) -> Effects:
+        return Effects("writes a file", frozenset({"write_outside"})) if name == "write" else Effects()
 
     def side_effects(self, name: str) -> str | None:
         return "files written" if name == "write" else None

@@ -54,7 +54,7 @@ def told(heard: list[Heard], view: View) -> View:
 
 @pytest.mark.parametrize("encoding", ["json", "msgpack"])
 async def test_a_conversation_with_an_edited_approval(tmp_path: Path, encoding: Any) -> None:
-    script = [calls(Call("write_file", {"path": "a.txt", "content": "x"}, id="c1")), text("Written.")]
+    script = [calls(Call("write", {"path": "a.txt", "content": "x"}, id="c1")), text("Written.")]
     async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model)) as live:
         async with client_of(live.http, encoding=encoding) as client, asyncio.timeout(PATIENCE_S):
             await client.say("write")

@@ -15,7 +15,7 @@ from tests.support.live import listening
 from tests.support.scripted_model import Call, Finish, Gate, Say, ScriptedModel, calls, stream, text
 from tests.support.tcp_proxy import TcpProxy
 
-WRITE = calls(Call("write_file", {"path": "a.txt", "content": "hello"}, id="c1"), before="I write.")
+WRITE = calls(Call("write", {"path": "a.txt", "content": "hello"}, id="c1"), before="I write.")
 
 
 async def test_lines_from_a_pipe_are_answered_one_after_the_other(tmp_path: Path) -> None:
@@ -36,9 +36,9 @@ async def test_a_pipe_answers_questions_and_its_end_waits_for_the_turn(tmp_path:
         async with chat("--url", live.http) as terminal:
             terminal.type("write", "y")
             terminal.hang_up()
-            await terminal.sees("? write_file: writes a.txt")
+            await terminal.sees("? write: writes a.txt")
             await terminal.sees("    content: hello")
-            await terminal.sees("✓ write_file")
+            await terminal.sees("✓ write")
             await terminal.sees("Written.")
             assert await terminal.ends() == 0
 
@@ -55,9 +55,9 @@ async def test_a_question_that_nobody_answers_is_left_to_who_comes_back(tmp_path
         async with chat("--url", live.http, "--session", session_id) as terminal:
             await terminal.sees("> write")
             await terminal.sees("I write.")
-            await terminal.sees("? write_file")
+            await terminal.sees("? write")
             terminal.type("not there, please")
-            await terminal.sees("· write_file rejected by user  not there, please")
+            await terminal.sees("· write rejected by user  not there, please")
             await terminal.sees("Then not.")
             terminal.hang_up()
             assert await terminal.ends() == 0
@@ -85,7 +85,7 @@ async def test_a_terminal_asks_edits_and_prompts(tmp_path: Path) -> None:
                 assert result.arguments == {"path": "b.txt", "content": "other"}
                 terminal.type("/undo")
                 await terminal.sees("[the last 4 messages were taken back]")
-                await terminal.sees("not undone: write_file: ")
+                await terminal.sees("not undone: write: ")
             terminal.type("/help")
             await terminal.sees("/compact")
             terminal.type("/quit")
@@ -101,7 +101,7 @@ async def test_an_answer_that_another_client_gave_ends_the_question(tmp_path: Pa
             await terminal.sees("or say why not: ")
             async with SessionClient(live.http, session_id) as other:
                 await other.approve("c1")
-            await terminal.sees("· write_file approved by user")
+            await terminal.sees("· write approved by user")
             await terminal.sees("Written.")
             await terminal.sees("> ")
             terminal.type("/quit")
@@ -127,7 +127,7 @@ async def test_ctrl_c_interrupts_and_the_second_leaves(tmp_path: Path) -> None:
 
 async def test_steering_reaches_the_running_turn(tmp_path: Path) -> None:
     gate = Gate()
-    script = [stream(Say("Looking"), Call("list_files", {}, id="c1"), gate, Finish("tool_calls")), text("As you say.")]
+    script = [stream(Say("Looking"), Call("list", {}, id="c1"), gate, Finish("tool_calls")), text("As you say.")]
     async with (
         ScriptedModel(script) as model,
         listening(settings_for(tmp_path, model)) as live,

@@ -34,10 +34,10 @@ def tool(name: str, *properties: str) -> dict[str, object]:
 
 
 TOOLS = [
-    tool("write_file", "path", "content"),
-    tool("list_files", "path"),
+    tool("write", "path", "content"),
+    tool("list", "path"),
     tool("plan", "items"),
-    tool("read_file", "path"),
+    tool("read", "path"),
 ]
 
 
@@ -47,9 +47,9 @@ def script(request: Request) -> Answer:
         return text("It says: ", str(request.messages[-1]["content"]))
     match request.last_user_text:
         case "write":
-            return calls(Call("write_file", {"path": "a.txt", "content": "x"}), before="I write.")
+            return calls(Call("write", {"path": "a.txt", "content": "x"}), before="I write.")
         case "both":
-            return calls(Call("list_files", {"path": "."}, id="a"), Call("write_file", {"path": "b"}, id="b"))
+            return calls(Call("list", {"path": "."}, id="a"), Call("write", {"path": "b"}, id="b"))
         case "think":
             return stream(Reason("Hm, "), Reason("well. "), Say("Thought"), Say(" so."), Finish(), Usage())
         case "error":
@@ -119,13 +119,13 @@ async def test_a_tool_call_comes_whole_with_arguments_of_json(backend: Backend) 
     assert reply.finish_reason == "tool_calls"
     (call,) = reply.tool_calls
     assert call.id
-    assert call.name == "write_file"
+    assert call.name == "write"
     assert set(json.loads(call.arguments)) == {"path", "content"}
 
 
 async def test_two_tool_calls_of_one_message_come_in_order_with_ids_of_their_own(backend: Backend) -> None:
     reply = await backend.call("both", tools=TOOLS)
-    assert [call.name for call in reply.tool_calls] == ["list_files", "write_file"]
+    assert [call.name for call in reply.tool_calls] == ["list", "write"]
     assert len({call.id for call in reply.tool_calls}) == 2
 
 

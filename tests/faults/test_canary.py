@@ -53,10 +53,10 @@ def pieces() -> list[str]:
 
 def script() -> list[Answer]:
     """What the model says: the canary in text, reasoning, arguments, and in both kinds of error."""
-    write = Call("write_file", {"path": "note.txt", "content": CANARY}, id="c1")
+    write = Call("write", {"path": "note.txt", "content": CANARY}, id="c1")
     return [
         stream(*map(Reason, pieces()), *map(Say, pieces()), write, Finish("tool_calls")),
-        calls(Call("read_file", {"path": FILE}, id="c2"), Call(TOKEN, '{"path": "' + CANARY, id=TOKEN)),
+        calls(Call("read", {"path": FILE}, id="c2"), Call(TOKEN, '{"path": "' + CANARY, id=TOKEN)),
         stream(*map(Say, pieces()), Finish()),
         Refusal(400, f"bad request of {CANARY}"),
         stream(Say(f"It is {CANARY[:20]}"), ErrorChunk(f"the engine died of {CANARY}")),

@@ -101,7 +101,7 @@ async def test_after_a_message_too_large_the_next_turn_works_at_the_cost_of_one_
 async def test_a_tools_output_too_large_to_compact_ends_the_turn_and_can_be_taken_back(tmp_path: Path) -> None:
     def script(request: Request) -> Answer:
         reads = request.messages[-1] == {"role": "user", "content": "read it"}
-        return calls(Call("read_file", {"path": "big.txt"})) if reads else model_of(LIMIT)(request)
+        return calls(Call("read", {"path": "big.txt"})) if reads else model_of(LIMIT)(request)
 
     async with ScriptedModel(script) as model:
         async with listening(served(tmp_path, model, "openai", SMALL, turn=TURN)) as live, client(live) as talker:

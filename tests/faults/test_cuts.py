@@ -74,10 +74,10 @@ def talkative(rng: random.Random) -> Callable[[Request], Answer]:
             case 0:
                 return stream(Reason("Let me "), Reason("see. ", 0.002), Tokens(rng.randrange(60), 0.001), Finish())
             case 1:
-                return calls(Call("list_files", {}, id=f"l{number}"), before="I look ")
+                return calls(Call("list", {}, id=f"l{number}"), before="I look ")
             case 2:
-                write = Call("write_file", {"path": "a.txt", "content": "x" * rng.randrange(3_000)}, id=f"w{number}")
-                return calls(write, Call("list_files", {}, id=f"l{number}"), before="I ask ")
+                write = Call("write", {"path": "a.txt", "content": "x" * rng.randrange(3_000)}, id=f"w{number}")
+                return calls(write, Call("list", {}, id=f"l{number}"), before="I ask ")
             case 3:
                 return stream(Tokens(rng.randrange(2_000)), Finish())
             case _:

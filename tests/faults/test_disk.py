@@ -11,6 +11,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from agent.tools import ToolResult
+from agent.tools.effects import Effects
 from agent.tools.tool import StructTool, ToolLog
 from protocol import codes
 from protocol import events as ev
@@ -163,7 +164,7 @@ async def test_a_submission_that_is_not_stored_is_not_acknowledged_and_the_next_
 
 
 async def test_a_waiting_approval_still_waits_and_what_is_answered_then_runs_once(outage: Outage) -> None:
-    wanted = Call("write_file", {"path": "a.txt", "content": "x"}, id="c1")
+    wanted = Call("write", {"path": "a.txt", "content": "x"}, id="c1")
     async with ScriptedModel([calls(wanted, before="I write."), text("Done.")]) as model:
         async with listening(served(outage.folder, model)) as live, client(live) as talker:
             await talker.send(UserInput(text="write"))
@@ -212,7 +213,7 @@ async def test_a_tool_whose_result_cannot_be_stored_has_an_unknown_outcome_and_i
     outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held()
-    monkeypatch.setattr("server.app.workspace_tools", lambda *_: [held])
+    monkeypatch.setattr("server.toolbox.workspace_tools", lambda *_: [held])
     async with ScriptedModel([calls(Call("hold", {}, id="c1")), text("I see.")]) as model:
         async with listening(served(outage.folder, model)) as live, client(live) as talker:
             await talker.send(UserInput(text="hold"))
@@ -237,7 +238,7 @@ async def test_a_free_call_beside_a_waiting_one_is_told_and_the_approval_still_w
     outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held, asked = Held(), Asked()
-    monkeypatch.setattr("server.app.workspace_tools", lambda *_: [held, asked])
+    monkeypatch.setattr("server.toolbox.workspace_tools", lambda *_: [held, asked])
     both = calls(Call("hold", {}, id="c1"), Call("ask", {}, id="c2"))
     async with ScriptedModel([both, text("I see.")]) as model:
         async with listening(served(outage.folder, model)) as live, client(live) as talker:
@@ -264,8 +265,8 @@ class Asked(Held):
 
     name = "ask"
 
-    def reason(self, arguments: Nothing) -> str | None:
-        return "because"
+    def does(self, arguments: Nothing) -> Effects:
+        return Effects("because", frozenset({"write_outside"}))
 
     async def call(self, arguments: Nothing, log: ToolLog) -> ToolResult:
         self.runs += 1

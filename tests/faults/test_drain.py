@@ -38,7 +38,7 @@ def busy(request: Request) -> Answer:
     if request.messages[-1]["role"] == "tool":
         return stream(Tokens(20, 0.002), Finish())
     if len(request.messages) % 3 == 0:
-        return calls(Call("list_files", {}, id=f"l{len(request.messages)}"), before="I look ")
+        return calls(Call("list", {}, id=f"l{len(request.messages)}"), before="I look ")
     return stream(Reason("Let me "), Reason("see. ", 0.002), Tokens(60, 0.002), Finish())
 
 

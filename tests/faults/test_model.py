@@ -98,11 +98,11 @@ GOES_ON = [
     GoesOn("a pair of surrogates in two pieces", (stream(Say("\ud83d"), Say("\ude00"), Finish()),), "\U0001f600"),
     GoesOn("broken arguments", once(Call("plan", '{"items": [')), "I see.", "not a JSON object"),
     GoesOn("arguments that are no object", once(Call("plan", '"x"')), "I see.", "not a JSON object"),
-    GoesOn("a lone surrogate in arguments", once(Call("read_file", '{"path": "\\ud800"}')), "I see.", "not run"),
+    GoesOn("a lone surrogate in arguments", once(Call("read", '{"path": "\\ud800"}')), "I see.", "not run"),
     GoesOn("an unknown tool", once(Call("fly", {})), "I see.", "fly"),
     GoesOn("a tool of no name", once(Call("", {})), "I see.", "unnamed"),
     GoesOn("a name that no provider takes", once(Call("rm -rf /", {})), "I see.", "rm_-rf__"),
-    GoesOn("a call without an id", once(Call("list_files", {}, id="")), "I see."),
+    GoesOn("a call without an id", once(Call("list", {}, id="")), "I see."),
     GoesOn(
         "half a call at the output limit",
         once(Call("plan", {"items": []}, cut=6), finish="length"),
@@ -169,14 +169,14 @@ async def test_a_flaw_does_not_end_the_turn_and_the_history_stays_valid(
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 async def test_two_calls_with_one_id_each_get_a_result_of_their_own(tmp_path: Path, provider: str) -> None:
-    twice = (Call("list_files", {}, id="c"), Call("read_file", {"path": "none"}, id="c"))
+    twice = (Call("list", {}, id="c"), Call("read", {"path": "none"}, id="c"))
     async with ScriptedModel([*once(*twice), *once(*twice), text("Still here.")]) as model:
         async with listening(served(tmp_path, model, provider)) as live, client(live) as talker:
             for _ in range(2):
                 ended = await ask(talker, "look")
                 assert isinstance(ended, ev.TurnComplete), ended
             results = [m for m in talker.view.messages if isinstance(m, ToolMessage)]
-            assert [m.tool for m in results] == ["list_files", "read_file"] * 2
+            assert [m.tool for m in results] == ["list", "read"] * 2
             assert [m.success for m in results] == [True, False] * 2
             assert len({m.tool_call_id for m in results}) == 4
             await answers_again(talker)

@@ -152,7 +152,7 @@ async def test_what_works_waits_for_an_approval_or_has_a_socket_is_not_put_to_sl
 ) -> None:
     gate = Gate()
     script = [
-        calls(Call("write_file", {"path": "a.txt", "content": "x"}, id="c1")),
+        calls(Call("write", {"path": "a.txt", "content": "x"}, id="c1")),
         stream(Say("Wor"), gate, Say("king."), Finish()),
         text("Written."),
     ]

@@ -11,8 +11,10 @@ import msgspec
 from msgspec import Meta
 
 from agent.tools import ToolResult, ToolRouter
+from agent.tools.effects import Effects
 from agent.tools.tool import StructTool, ToolLog
-from server.app import House
+from server.journal.base import SessionRow
+from server.toolbox import Toolbox
 
 HOOK = "tests.faults.tools:install"
 LONG_OUTPUT = "a line of what was found\n" * 40
@@ -71,8 +73,8 @@ class ChangeTool(StructTool[Change]):
     def __init__(self, told: _Told) -> None:
         self._told = told
 
-    def reason(self, arguments: Change) -> str | None:
-        return "it changes something"
+    def does(self, arguments: Change) -> Effects:
+        return Effects("it changes something", frozenset({"write_outside"}))
 
     async def call(self, arguments: Change, log: ToolLog) -> ToolResult:
         self._told(arguments.key)
@@ -118,11 +120,11 @@ def install(port: int, runs: str) -> None:
     """Give every session these tools in the place of the usual ones. `runs`: the file of runs."""
     told = _Told(runs)
 
-    def tools_for(self: House, session_id: str, hf_token: str | None) -> ToolRouter:
+    def tools_for(self: Toolbox, row: SessionRow, hf_token: str | None) -> ToolRouter:
         return ToolRouter(
             [NoteTool(told), ChangeTool(told), HoldTool(told, port)],
-            max_output_chars=self.settings.turn.tool_output_max_chars,
-            timeout_s=self.settings.turn.tool_timeout_s,
+            max_output_chars=self._settings.turn.tool_output_max_chars,
+            timeout_s=self._settings.turn.tool_timeout_s,
         )
 
-    House._tools = tools_for  # type: ignore[method-assign]  # what a hook is for
+    Toolbox.tools_for = tools_for  # type: ignore[method-assign]  # what a hook is for

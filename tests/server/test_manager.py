@@ -64,14 +64,14 @@ async def test_the_same_submission_twice_at_once_is_one_turn(tmp_path: Path) -> 
 
 
 async def test_an_approval_runs_what_was_approved(tmp_path: Path) -> None:
-    script = [calls(Call("write_file", {"path": "a.txt", "content": "x"}, id="c1")), text("Done.")]
+    script = [calls(Call("write", {"path": "a.txt", "content": "x"}, id="c1")), text("Done.")]
     async with ScriptedModel(script) as model, running(settings_for(tmp_path, model)) as manager:
         session_id = await manager.create_session("ann")
         await manager.submit_user_input(session_id, "write")
         listener = await listen(manager, session_id)
         asked = await listener.until_type(ev.ApprovalRequired)
         info = await manager.get_session_info(session_id)
-        assert [pending.tool for pending in info.pending_approval] == ["write_file"]
+        assert [pending.tool for pending in info.pending_approval] == ["write"]
         edited = {"path": "b.txt", "content": "y"}
         await manager.submit_approval(session_id, [Approval(asked.tools[0].tool_call_id, True, "", edited)])
         await listener.until_type(*DONE)
@@ -198,7 +198,7 @@ async def test_shutdown_answers_at_once_and_not_after_its_time_limit(tmp_path: P
 
 async def test_delete_ends_a_running_turn_and_its_followers_and_leaves_nothing(tmp_path: Path) -> None:
     gate = Gate()
-    script = [calls(Call("write_file", {"path": "a.txt", "content": "x"}, id="c1")), stream(gate, Say("x"))]
+    script = [calls(Call("write", {"path": "a.txt", "content": "x"}, id="c1")), stream(gate, Say("x"))]
     async with ScriptedModel(script) as model, running(settings_for(tmp_path, model)) as manager:
         session_id = await manager.create_session("ann")
         await manager.submit_user_input(session_id, "write")

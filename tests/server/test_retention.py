@@ -57,7 +57,7 @@ async def test_a_session_in_which_nothing_was_said_goes_earlier_unless_somebody_
 
 
 async def test_one_that_waits_for_an_approval_waits_for_ever(tmp_path: Path) -> None:
-    asks = calls(Call("write_file", {"path": "a.txt", "content": "x"}))
+    asks = calls(Call("write", {"path": "a.txt", "content": "x"}))
     async with ScriptedModel([asks]) as model, running(settings_for(tmp_path, model)) as manager:
         session_id = await manager.create_session("ann")
         async with manager.attach(session_id, "ann") as actor:

@@ -38,14 +38,14 @@ async def test_a_sessions_info_is_listed_and_shown(live: Live, http: httpx.Async
 
 
 async def test_a_waiting_approval_is_part_of_the_info(tmp_path: Path) -> None:
-    script = [calls(Call("write_file", {"path": "a", "content": "x"}, id="c1"))]
+    script = [calls(Call("write", {"path": "a", "content": "x"}, id="c1"))]
     async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model)) as live, client(live) as talker:
         await talker.send(UserInput(text="write"))
         await talker.until_type(ev.ApprovalRequired)
         async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
             info = (await http.get(f"/api/sessions/{talker.ready.session_id}")).json()
         (pending,) = info["pending_approval"]
-        assert (pending["tool"], pending["tool_call_id"], pending["arguments"]["path"]) == ("write_file", "c1", "a")
+        assert (pending["tool"], pending["tool_call_id"], pending["arguments"]["path"]) == ("write", "c1", "a")
         assert info["state"] == "awaiting_approval"
 
 

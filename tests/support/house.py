@@ -25,12 +25,16 @@ from server.settings import (
     TurnSettings,
 )
 from server.settings_auth import AuthSettings
+from server.settings_policy import PolicySettings
 from server.settings_users import UserLimits
 from tests.support.scripted_model import ScriptedModel
 
+ASKS_TO_WRITE = {"rules": [{"tool": "write", "action": "ask"}]}
+"""Most tests of approvals have `write` ask, which runs freely by default."""
+
 
 def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) -> Settings:
-    """Settings for tests; `groups` are fields of `auth`, `sessions`, `socket`, `turn`, `users` and `workspace` by those names, as dicts.
+    """Settings for tests; `groups` are fields of `auth`, `policy`, `sessions`, `socket`, `turn`, `users` and `workspace` by those names, as dicts.
 
     Who is asking is another test's subject: without `auth` everyone on this machine is the local user.
     """
@@ -48,6 +52,7 @@ def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) 
         socket=SocketSettings(**groups.get("socket", {})),
         turn=TurnSettings(**groups.get("turn", {})),
         workspace=WorkspaceLimits(**groups.get("workspace", {})),
+        policy=msgspec.convert(groups.get("policy", ASKS_TO_WRITE), PolicySettings),
         model=ModelChoice(model=name, calls=calls),
     )
 

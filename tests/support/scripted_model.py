@@ -4,7 +4,7 @@ In a test, on its loop and on loopback:
 
     from tests.support.scripted_model import Call, Gate, ScriptedModel, calls, stream, text
 
-    async with ScriptedModel([calls(Call("write_file", {"path": "a.txt", "content": "x"})), text("Do", "ne.")]) as model:
+    async with ScriptedModel([calls(Call("write", {"path": "a.txt", "content": "x"})), text("Do", "ne.")]) as model:
         ...  # point the code under test at model.api_base, any api_key, model name "openai/scripted" or "hosted_vllm/scripted"
         assert model.requests[1].messages[-1]["role"] == "tool"
 

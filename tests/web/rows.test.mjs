@@ -83,9 +83,9 @@ test("rows of JSON become a table, and other JSON does not", () => {
 
 test("a call is told in few words, with its command or its file", () => {
   assert.equal(gist("bash", { command: "ls\npwd" }), "ls");
-  assert.equal(commandOf("read_file", { command: "x" }), null);
-  assert.equal(writtenFile("write_file", { path: "a/b.txt" }), "a/b.txt");
-  assert.equal(writtenFile("read_file", { path: "a/b.txt" }), null);
+  assert.equal(commandOf("read", { command: "x" }), null);
+  assert.equal(writtenFile("write", { path: "a/b.txt" }), "a/b.txt");
+  assert.equal(writtenFile("read", { path: "a/b.txt" }), null);
 });
 
 test("in an export no output ends its own block", () => {

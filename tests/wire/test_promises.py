@@ -39,8 +39,8 @@ def script() -> list[Answer]:
             Reason("see."),
             Say("I look "),
             Say("and write."),
-            Call("list_files", {}, id="c1"),
-            Call("write_file", {"path": "a.txt", "content": "x"}, id="c2"),
+            Call("list", {}, id="c1"),
+            Call("write", {"path": "a.txt", "content": "x"}, id="c2"),
             Finish("tool_calls"),
         ),
         text("It ", "is ", "done. ", "Really."),
@@ -176,7 +176,7 @@ async def test_a_socket_never_owns_a_session_the_turn_goes_on_without_any(tmp_pa
 
 
 async def test_approvals_bind_the_first_answer_wins_and_every_client_hears_of_it(tmp_path: Path) -> None:
-    script = [calls(Call("write_file", {"path": "a.txt", "content": "x"}, id="c1")), text("Done.")]
+    script = [calls(Call("write", {"path": "a.txt", "content": "x"}, id="c1")), text("Done.")]
     async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model)) as live:
         async with client(live) as one, client_of(live, one) as two:
             await one.send(UserInput(text="write"))
@@ -192,7 +192,7 @@ async def test_approvals_bind_the_first_answer_wins_and_every_client_hears_of_it
 
 
 async def test_approvals_bind_over_a_restart(tmp_path: Path) -> None:
-    script = [calls(Call("write_file", {"path": "a.txt", "content": "x"}, id="c1")), text("Done.")]
+    script = [calls(Call("write", {"path": "a.txt", "content": "x"}, id="c1")), text("Done.")]
     async with ScriptedModel(script) as model:
         settings = settings_for(tmp_path, model)
         async with listening(settings) as live, client(live) as before:

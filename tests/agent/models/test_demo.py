@@ -13,7 +13,7 @@ def tool(name: str, *properties: str) -> dict[str, object]:
     return {"type": "function", "function": {"name": name, "parameters": parameters}}
 
 
-TOOLS = [tool("plan", "items"), tool("read_file", "path"), tool("list_files"), tool("write_file", "path", "content")]
+TOOLS = [tool("plan", "items"), tool("read", "path"), tool("list"), tool("write", "path", "content")]
 
 
 def ask(text: str, tools: list[dict[str, object]] | None = None) -> DemoReply:
@@ -36,11 +36,11 @@ def after(name: str, result: str) -> str:
     ("said", "names"),
     [
         ("Please make a plan", ["plan"]),
-        ("write something", ["write_file"]),
-        ("read it", ["read_file"]),
-        ("list the files", ["list_files"]),
-        ("do both", ["list_files", "write_file"]),
-        ("two calls please", ["list_files", "write_file"]),
+        ("write something", ["write"]),
+        ("read it", ["read"]),
+        ("list the files", ["list"]),
+        ("do both", ["list", "write"]),
+        ("two calls please", ["list", "write"]),
     ],
 )
 def test_a_word_calls_its_tool(said: str, names: list[str]) -> None:
@@ -93,10 +93,10 @@ def test_a_greeting_says_how_to_see_each_feature() -> None:
 
 
 def test_results_rejections_and_failures_are_answered_in_text() -> None:
-    assert "wrote 12 bytes" in after("write_file", "wrote 12 bytes")
-    assert "better not" in after("write_file", "The user rejected this call. Feedback: better not")
-    assert "didn't want" in after("write_file", "The user rejected this call. Feedback: better not")
-    assert "failed" in after("read_file", "Error: no such file")
+    assert "wrote 12 bytes" in after("write", "wrote 12 bytes")
+    assert "better not" in after("write", "The user rejected this call. Feedback: better not")
+    assert "didn't want" in after("write", "The user rejected this call. Feedback: better not")
+    assert "failed" in after("read", "Error: no such file")
 
 
 def test_a_compaction_gets_a_summary_whatever_the_conversation_says() -> None:

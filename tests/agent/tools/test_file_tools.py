@@ -1,4 +1,4 @@
-"""read_file, list_files, write_file as a model meets them: through the router, in a real folder."""
+"""read, list, write as a model meets them: through the router, in a real folder."""
 
 import asyncio
 import os
@@ -10,6 +10,7 @@ import pytest
 from agent.tasks import TaskOwner
 from agent.tools import ToolResult, ToolRouter, WorkspaceLimits, workspace_tools
 from agent.tools.disk import DiskWork
+from agent.tools.effects import Effects
 from agent.tools.files import WriteFileTool
 from agent.tools.workspace import Workspace
 
@@ -33,44 +34,44 @@ async def run(router: ToolRouter, name: str, **arguments: object) -> ToolResult:
 
 
 async def test_what_is_written_is_listed_and_read(router: ToolRouter, root: Path) -> None:
-    assert await run(router, "write_file", path="notes/a.txt", content="grüße\n") == ToolResult(
+    assert await run(router, "write", path="notes/a.txt", content="grüße\n") == ToolResult(
         "wrote notes/a.txt (8 bytes)", True
     )
-    assert await run(router, "write_file", path="notes/a.txt", content="x\n") == ToolResult(
+    assert await run(router, "write", path="notes/a.txt", content="x\n") == ToolResult(
         "replaced notes/a.txt (2 bytes)", True
     )
-    assert await run(router, "list_files") == ToolResult("notes/", True)
-    assert await run(router, "list_files", recursive=True) == ToolResult("notes/\nnotes/a.txt (2 bytes)", True)
-    assert await run(router, "read_file", path="notes/a.txt") == ToolResult("x\n", True)
+    assert await run(router, "list") == ToolResult("notes/", True)
+    assert await run(router, "list", recursive=True) == ToolResult("notes/\nnotes/a.txt (2 bytes)", True)
+    assert await run(router, "read", path="notes/a.txt") == ToolResult("x\n", True)
     assert (root / "notes" / "a.txt").read_text() == "x\n"
 
 
 async def test_a_new_workspace_is_empty(router: ToolRouter, root: Path) -> None:
-    assert await run(router, "list_files") == ToolResult("[the folder is empty]", True)
-    assert await run(router, "read_file", path="a.txt") == ToolResult("there is no a.txt in the workspace", False)
+    assert await run(router, "list") == ToolResult("[the folder is empty]", True)
+    assert await run(router, "read", path="a.txt") == ToolResult("there is no a.txt in the workspace", False)
     assert not root.exists()
 
 
 async def test_a_long_file_is_read_in_pieces(router: ToolRouter, root: Path) -> None:
     root.mkdir()
     (root / "long.txt").write_text("".join(f"{line}\n" for line in range(1, 101)))
-    result = await run(router, "read_file", path="long.txt", offset=10, limit=2)
+    result = await run(router, "read", path="long.txt", offset=10, limit=2)
     assert result == ToolResult("10\n11\n[lines 10-11 of 100; go on with offset=12]", True, truncated=True)
-    past = await run(router, "read_file", path="long.txt", offset=101)
+    past = await run(router, "read", path="long.txt", offset=101)
     assert past == ToolResult("long.txt has 100 lines; there is no line 101", False)
 
 
 async def test_numbers_written_as_text_or_as_floats_are_numbers(router: ToolRouter, root: Path) -> None:
     root.mkdir()
     (root / "a.txt").write_text("1\n2\n3\n")
-    assert (await run(router, "read_file", path="a.txt", offset="2", limit=1.0)).output.startswith("2\n[lines 2-2")
+    assert (await run(router, "read", path="a.txt", offset="2", limit=1.0)).output.startswith("2\n[lines 2-2")
 
 
 async def test_a_long_listing_says_that_there_is_more(root: Path) -> None:
     router = ToolRouter(workspace_tools(root, WorkspaceLimits(listed_max=2)))
     for name in "abc":
-        await run(router, "write_file", path=name, content="")
-    result = await run(router, "list_files")
+        await run(router, "write", path=name, content="")
+    result = await run(router, "list")
     assert result.truncated
     assert result.output.splitlines()[:2] == ["a (0 bytes)", "b (0 bytes)"]
     assert "the first 2 are shown" in result.output
@@ -81,7 +82,7 @@ async def test_a_listing_keeps_within_its_length(root: Path) -> None:
     root.mkdir()
     for index in range(20):
         (root / f"{index:02}{'x' * 100}").touch()
-    result = await run(router, "list_files")
+    result = await run(router, "list")
     assert result.truncated
     assert "the first 8 are shown" in result.output
 
@@ -91,13 +92,13 @@ async def test_a_name_cannot_forge_a_line_of_a_listing(router: ToolRouter, root:
     (root / "a\nsecrets/").parent.mkdir(exist_ok=True)
     (root / "a\nb.txt (5 bytes)").touch()
     (root / os.fsdecode(b"caf\xe9")).touch()
-    lines = (await run(router, "list_files")).output.splitlines()
+    lines = (await run(router, "list")).output.splitlines()
     assert lines == ["a\\nb.txt (5 bytes) (0 bytes)", "caf\\udce9 (0 bytes)"]
 
 
 async def test_a_way_out_is_refused_before_anybody_is_asked(router: ToolRouter) -> None:
     for path in ("../a", "/etc/passwd", "a/../../b", "a\0b", "x" * 300):
-        for name, more in (("write_file", {"content": ""}), ("read_file", {}), ("list_files", {})):
+        for name, more in (("write", {"content": ""}), ("read", {}), ("list", {})):
             complaint = router.check(name, {"path": path, **more})
             assert complaint is not None
             assert complaint.endswith("at `$.path`"), complaint
@@ -107,35 +108,35 @@ async def test_a_way_out_is_refused_before_anybody_is_asked(router: ToolRouter) 
 async def test_a_link_is_refused_in_words(router: ToolRouter, root: Path, tmp_path: Path) -> None:
     root.mkdir()
     (root / "link").symlink_to(tmp_path)
-    result = await run(router, "write_file", path="link/a.txt", content="x")
+    result = await run(router, "write", path="link/a.txt", content="x")
     assert result == ToolResult("link/a.txt leads through a link, at link; links are not followed", False)
     assert sorted(os.listdir(tmp_path)) == ["one"]
 
 
 async def test_only_writing_needs_approval_and_cannot_be_undone(router: ToolRouter) -> None:
     write: dict[str, object] = {"path": "notes/ä.txt", "content": "grüße"}
-    assert router.approval_reason("write_file", write) == "writes notes/ä.txt (7 bytes) in the session's workspace"
-    assert router.side_effects("write_file") == "files written"
+    assert router.effects("write", write) == Effects("writes notes/ä.txt (7 bytes) in the session's workspace")
+    assert router.side_effects("write") == "files written"
     free: list[tuple[str, dict[str, object]]] = [
-        ("read_file", {"path": "a"}),
-        ("list_files", {}),
+        ("read", {"path": "a"}),
+        ("list", {}),
         ("plan", {"items": []}),
     ]
     for name, arguments in free:
-        assert router.approval_reason(name, arguments) is None
+        assert router.effects(name, arguments) == Effects()
         assert router.side_effects(name) is None
 
 
 async def test_a_path_cannot_disguise_itself_to_who_approves(router: ToolRouter) -> None:
-    reason = router.approval_reason("write_file", {"path": "a' (0 bytes) \u202etxt", "content": "x"})
+    reason = router.effects("write", {"path": "a' (0 bytes) \u202etxt", "content": "x"}).says
     assert reason == "writes 'a\\' (0 bytes) \\u202etxt' (1 bytes) in the session's workspace"
 
 
 async def test_too_much_to_write_is_refused_before_anybody_is_asked(root: Path) -> None:
     router = ToolRouter(workspace_tools(root, WorkspaceLimits(write_bytes_max=5)))
-    assert router.check("write_file", {"path": "a", "content": "12345"}) is None
-    complaint = router.check("write_file", {"path": "a", "content": "gr\u00fc\u00df"})
-    assert complaint == "the arguments do not fit write_file: Expected at most 5 bytes as UTF-8, got 6 - at `$.content`"
+    assert router.check("write", {"path": "a", "content": "12345"}) is None
+    complaint = router.check("write", {"path": "a", "content": "gr\u00fc\u00df"})
+    assert complaint == "the arguments do not fit write: Expected at most 5 bytes as UTF-8, got 6 - at `$.content`"
 
 
 @pytest.mark.parametrize(
@@ -154,15 +155,15 @@ async def test_too_much_to_write_is_refused_before_anybody_is_asked(root: Path) 
 async def test_arguments_that_do_not_fit_are_told_what_and_where(
     router: ToolRouter, arguments: dict[str, object], complaint: str
 ) -> None:
-    told = router.check("write_file", arguments)
+    told = router.check("write", arguments)
     assert told is not None
-    assert told.startswith("the arguments do not fit write_file: ")
+    assert told.startswith("the arguments do not fit write: ")
     assert complaint in told
 
 
 @pytest.mark.parametrize("offset", [0, -1, 1.5, "two", True, None, 10**30, float("nan")])
 async def test_a_line_number_that_is_none_is_refused(router: ToolRouter, offset: object) -> None:
-    told = router.check("read_file", {"path": "a", "offset": offset})
+    told = router.check("read", {"path": "a", "offset": offset})
     assert told is not None
     assert told.endswith("at `$.offset`")
 
@@ -180,7 +181,7 @@ async def test_a_write_cancelled_on_its_way_has_not_happened(root: Path, tasks: 
 
     workspace = Slow(root, WorkspaceLimits())
     router = ToolRouter([WriteFileTool(workspace, disk)])
-    write = tasks.start(run(router, "write_file", path="a/b.txt", content="x"), "write")
+    write = tasks.start(run(router, "write", path="a/b.txt", content="x"), "write")
     await asyncio.to_thread(begun.wait, 10)
     write.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -192,7 +193,7 @@ async def test_a_write_cancelled_on_its_way_has_not_happened(root: Path, tasks: 
 
 async def test_many_writes_at_once_are_all_whole(router: ToolRouter, root: Path) -> None:
     results = await asyncio.gather(
-        *(run(router, "write_file", path=f"d/{index % 5}.txt", content=f"{index}" * 1000) for index in range(40))
+        *(run(router, "write", path=f"d/{index % 5}.txt", content=f"{index}" * 1000) for index in range(40))
     )
     assert all(result.success for result in results)
     assert sorted(os.listdir(root / "d")) == [f"{index}.txt" for index in range(5)]

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from agent.tasks import TaskOwner
 from agent.tools import StructTool, ToolLog, ToolResult, ToolRouter, workspace_tools
+from agent.tools.effects import Effects
 from agent.tools.router import shorten
 from agent.tools.tool import parameters_of
 
@@ -77,8 +78,8 @@ class BySchema:
         )
         return None if fault is None else f"{fault.message} - at `{fault.json_path}`"
 
-    def approval_reason(self, arguments: dict[str, object]) -> str | None:
-        return f"reaches {arguments['host']}"
+    def effects(self, arguments: dict[str, object]) -> Effects:
+        return Effects(f"reaches {arguments['host']}", frozenset({"network"}))
 
     async def run(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
         await log("one \ud83d\ude00 \ud800")
@@ -158,7 +159,7 @@ async def test_an_unknown_tool_is_answered_with_those_there_are() -> None:
     complaint = "there is no tool 'c\\ud800'; the tools are: a, b"
     assert router.check("c\ud800", {}) == complaint
     assert await router.run("c\ud800", {}, no_log) == ToolResult(complaint, False)
-    assert router.approval_reason("c", {}) is not None
+    assert router.effects("c", {}).kinds == {"external"}
     assert router.side_effects("c") is None
     assert ToolRouter([]).check("a", {}) == "there is no tool 'a'; the tools are: none"
 
@@ -214,8 +215,12 @@ def test_a_check_that_fails_is_a_complaint(caplog: pytest.LogCaptureFixture) -> 
 
 def test_what_cannot_be_decided_is_asked_for(caplog: pytest.LogCaptureFixture) -> None:
     router = ToolRouter([BySchema()])
-    assert router.approval_reason("by_schema", {"host": "example.org"}) == "reaches example.org"
-    assert router.approval_reason("by_schema", {}) == "whether by_schema may run freely could not be decided"
+    assert router.effects("by_schema", {"host": "example.org"}) == Effects(
+        "reaches example.org", frozenset({"network"})
+    )
+    assert router.effects("by_schema", {}) == Effects(
+        "what by_schema would do could not be told", frozenset({"external"})
+    )
     assert "KeyError" in caplog.text
 
 

@@ -17,7 +17,7 @@ def row(
         last_active_at=last_active_at,
         message_count=3,
         state="idle",
-        pending_approval=b'[{"tool":"write_file"}]',
+        pending_approval=b'[{"tool":"write"}]',
         unfinished=unfinished,
         options=b'{"colour":"blue"}',
     )
