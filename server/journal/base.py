@@ -114,6 +114,21 @@ class AppendItem(msgspec.Struct, frozen=True):
     """Added to what the user has spent that day. Only with records: a retry of the item does not add it again."""
 
 
+class HeldClaim(msgspec.Struct, frozen=True):
+    """What a session holds outside of the server and must give back: see `agent.tools.claims.Claim`."""
+
+    claim_id: str
+    """Of the caller's making, one for each thing, whatever session it is of."""
+    session_id: str
+    user_id: str
+    """Kept here, because it outlives the session's row: who can give it back."""
+    kind: str
+    detail: str
+    """By what it is found; never a secret."""
+    claimed_at: str
+    """UTC, RFC 3339: when it was named first."""
+
+
 class Stat(msgspec.Struct, frozen=True):
     """Where a session stands."""
 
@@ -274,6 +289,22 @@ class Journal(Protocol):
 
         Position 0 is good in any epoch, and no other without one. Raises `Deleted`, `NotFound` for other positions.
         """
+        ...
+
+    async def claim(self, claim: HeldClaim) -> None:
+        """Keep a claim until it is released, the session's deletion notwithstanding.
+
+        It takes the place of one with the same id, whose `claimed_at` stays; that may be done for a deleted session too.
+        Raises `Conflict` if the id is another session's, and for a new one `Deleted`, `NotFound`.
+        """
+        ...
+
+    async def release_claim(self, claim_id: str) -> None:
+        """Forget a claim; nothing happens if there is none."""
+        ...
+
+    async def claims(self, session_id: str | None = None) -> builtins.list[HeldClaim]:
+        """All claims, or those of one session, deleted or not, the oldest first."""
         ...
 
     async def aclose(self) -> None:

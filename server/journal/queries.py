@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from msgspec import structs
 
-from server.journal.base import Deleted, NotFound, Record, SessionRow, Settled, Spent, Stored
-from server.journal.statements import HEAD, ROW_COLUMNS, SPENT, STORED
+from server.journal.base import Deleted, HeldClaim, NotFound, Record, SessionRow, Settled, Spent, Stored
+from server.journal.statements import CLAIM_COLUMNS, HEAD, ROW_COLUMNS, SPENT, STORED
 
 _SESSION = "(SELECT key FROM sessions WHERE session_id = ? AND deleted = 0)"
 
@@ -26,6 +26,8 @@ _STALE = """
         AND (last_active_at < ? OR (message_count = 0 AND last_active_at < ?))
     ORDER BY last_active_at, session_id LIMIT ?
 """
+_CLAIMS = f"SELECT {CLAIM_COLUMNS} FROM claims ORDER BY claimed_at, claim_id"
+_CLAIMS_OF_SESSION = f"SELECT {CLAIM_COLUMNS} FROM claims WHERE session_id = ? ORDER BY claimed_at, claim_id"
 _POSITION = f"""
     SELECT {HEAD}, asked.ordinal, next.ordinal,
         (SELECT first_seq FROM epoch_starts WHERE session = key AND ordinal = next.ordinal)
@@ -116,6 +118,12 @@ def unfinished(db: sqlite3.Connection) -> list[str]:
 def stale(db: sqlite3.Connection, before: str, empty_before: str, most: int) -> list[str]:
     """See `Journal.stale`."""
     return [session_id for (session_id,) in db.execute(_STALE, (before, empty_before, most))]
+
+
+def claims(db: sqlite3.Connection, session_id: str | None) -> list[HeldClaim]:
+    """See `Journal.claims`."""
+    found = db.execute(_CLAIMS) if session_id is None else db.execute(_CLAIMS_OF_SESSION, (session_id,))
+    return [HeldClaim(*columns) for columns in found]
 
 
 def good_position(db: sqlite3.Connection, session_id: str, epoch: str, seq: int) -> bool:

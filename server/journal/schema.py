@@ -77,6 +77,17 @@ STEPS = (
         PRIMARY KEY (user_id, day)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE claims (                   -- by the session's name: they outlive it
+        claim_id TEXT PRIMARY KEY,
+        session_id TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        claimed_at TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX claims_by_session ON claims (session_id);
+    """,
 )
 """Step i takes a file of version i to version i + 1."""
 

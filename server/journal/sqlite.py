@@ -11,6 +11,7 @@ from server.journal.base import (
     READ_BYTES_MAX,
     READ_RECORDS_MAX,
     AppendItem,
+    HeldClaim,
     Lease,
     Record,
     SessionRow,
@@ -167,6 +168,18 @@ class SqliteJournal:
         if seq <= 0 or not epoch:
             return seq == 0
         return await self._read_line.put(lambda db: queries.good_position(db, session_id, epoch, seq))
+
+    async def claim(self, claim: HeldClaim) -> None:
+        """Keep a claim until it is released."""
+        await self._write_line.put(lambda tables: tables.claim(claim))
+
+    async def release_claim(self, claim_id: str) -> None:
+        """Forget a claim."""
+        await self._write_line.put(lambda tables: tables.release_claim(claim_id))
+
+    async def claims(self, session_id: str | None = None) -> builtins.list[HeldClaim]:
+        """All claims, or one session's."""
+        return await self._read_line.put(lambda db: queries.claims(db, session_id))
 
     async def aclose(self) -> None:
         """Stop cleanly. It goes on to the end even if the caller is cancelled."""

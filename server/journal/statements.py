@@ -33,6 +33,14 @@ SPEND = """
     ON CONFLICT DO UPDATE SET tokens = tokens + excluded.tokens, microdollars = microdollars + excluded.microdollars
 """
 SPENT = "SELECT tokens, microdollars FROM spending WHERE user_id = ? AND day = ?"
+CLAIM_COLUMNS = "claim_id, session_id, user_id, kind, detail, claimed_at"
+"""The columns of a `HeldClaim`, in the order of its fields."""
+CLAIM_OF = "SELECT session_id FROM claims WHERE claim_id = ?"
+CLAIM = f"""
+    INSERT INTO claims ({CLAIM_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET user_id = excluded.user_id, kind = excluded.kind, detail = excluded.detail
+"""
+RELEASE_CLAIM = "DELETE FROM claims WHERE claim_id = ?"
 TOMBSTONE = """
     UPDATE sessions SET deleted = 1, bytes = 0, user_id = '', title = '', model = '', message_count = 0, state = 'closed',
         pending_approval = x'', unfinished = 0, options = x''

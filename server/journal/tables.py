@@ -17,6 +17,7 @@ from server.journal.base import (
     Conflict,
     Deleted,
     Fenced,
+    HeldClaim,
     Lease,
     NotFound,
     Record,
@@ -194,6 +195,21 @@ class Tables:
         self._change(sql.TOMBSTONE, (known.key,))
         self._change("INSERT INTO purges (session) VALUES (?)", (known.key,))
         known.deleted = 1
+        self._changed = True
+
+    def claim(self, claim: HeldClaim) -> None:
+        """See `Journal.claim`."""
+        row = self._cursor.execute(sql.CLAIM_OF, (claim.claim_id,)).fetchone()
+        if row is None:
+            self._there(claim.session_id)
+        elif row[0] != claim.session_id:
+            raise Conflict(f"claim {claim.claim_id} is of session {row[0]}, not of {claim.session_id}")
+        self._change(sql.CLAIM, msgspec.structs.astuple(claim))
+        self._changed = True
+
+    def release_claim(self, claim_id: str) -> None:
+        """See `Journal.release_claim`."""
+        self._change(sql.RELEASE_CLAIM, (claim_id,))
         self._changed = True
 
     def purge(self, most: int) -> bool:

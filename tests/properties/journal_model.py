@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from server.journal.base import (
     AlreadySettled,
     AppendItem,
     Conflict,
     Deleted,
     Fenced,
+    HeldClaim,
     Lease,
     NotFound,
     Record,
@@ -27,6 +30,7 @@ class ModelSession:
     settled: dict[str, Settled] = field(default_factory=dict)
     snapshot: tuple[int, bytes] | None = None
     deleted: bool = False
+    claims: dict[str, HeldClaim] = field(default_factory=dict)
 
     @property
     def head(self) -> int:
@@ -88,3 +92,14 @@ def merge(model: Model, lease: Lease, lo: int, hi: int, records: tuple[Record, .
         raise Conflict("no borders")
     at = session.records.index(inside[0])
     session.records[at : at + len(inside)] = records
+
+
+def claim(model: Model, made: HeldClaim) -> None:
+    held = {name: one for session in model.values() for name, one in session.claims.items()}
+    earlier = held.get(made.claim_id)
+    if earlier is None:
+        there(model, made.session_id).claims[made.claim_id] = made
+    elif earlier.session_id != made.session_id:
+        raise Conflict("another session's")
+    else:
+        model[made.session_id].claims[made.claim_id] = msgspec.structs.replace(made, claimed_at=earlier.claimed_at)

@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from server.journal.base import AppendItem, Conflict, JournalError, Lease, NotFound, Record, Settled
+from server.journal.base import AppendItem, Conflict, HeldClaim, JournalError, Lease, NotFound, Record, Settled
 from server.journal.sqlite import Limits, SqliteJournal, open_journal
-from tests.properties.journal_model import Model, ModelSession, append, leased, merge, there
+from tests.properties.journal_model import Model, ModelSession, append, claim, leased, merge, there
 from tests.server.journal.making import row
 
 T = TypeVar("T")
@@ -60,6 +60,7 @@ class JournalMachine(RuleBasedStateMachine):
         """Session, epoch, seq: what clients may hold, and nothing up to there was lost."""
         self.lost: set[tuple[str, str, int]] = set()
         self.seq_in_all = 0
+        self.claimed = 0
         self.journal: SqliteJournal = self.runner.run(self.opened())
 
     async def opened(self) -> SqliteJournal:
@@ -210,6 +211,18 @@ class JournalMachine(RuleBasedStateMachine):
         if sure:
             self.both(self.journal.delete(session_id), expected)
 
+    @rule(session_id=SESSIONS, claim_id=st.sampled_from(["c0", "c1"]), detail=st.sampled_from("xyz"))
+    def claim(self, session_id: str, claim_id: str, detail: str) -> None:
+        self.claimed += 1
+        made = HeldClaim(claim_id, session_id, "ann", "space", detail, f"{self.claimed:09}")
+        self.both(self.journal.claim(made), lambda: claim(self.model, made))
+
+    @rule(claim_id=st.sampled_from(["c0", "c1"]))
+    def release_claim(self, claim_id: str) -> None:
+        self.runner.run(self.journal.release_claim(claim_id))
+        for session in self.model.values():
+            session.claims.pop(claim_id, None)
+
     @rule(
         session_id=SESSIONS,
         after=st.integers(0, 8),
@@ -267,7 +280,11 @@ class JournalMachine(RuleBasedStateMachine):
         self.runner.run(self.check())
 
     async def check(self) -> None:
+        held = [one for session in self.model.values() for one in session.claims.values()]
+        assert await self.journal.claims() == sorted(held, key=lambda one: one.claimed_at)
         for session_id, session in self.model.items():
+            of_session = sorted(session.claims.values(), key=lambda one: one.claimed_at)
+            assert await self.journal.claims(session_id) == of_session
             if session.deleted:
                 continue
             stat = await self.journal.stat(session_id)

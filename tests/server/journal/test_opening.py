@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from agent.tasks import TaskOwner
-from server.journal.base import JournalError, Stored, Unavailable
+from server.journal.base import HeldClaim, JournalError, Stored, Unavailable
 from server.journal.schema import APPLICATION_ID, STEPS, VERSION
 from server.journal.sqlite import Corrupt, FolderInUse, SchemaTooNew, open_journal
 from tests.server.journal.elsewhere import ROOT, Elsewhere
@@ -313,3 +313,20 @@ async def test_a_database_of_the_first_version_is_taken_up_and_what_it_holds_is_
         assert [record.data for record in await journal.read("s", 0)] == [b"12345", b"678"]
     finally:
         await journal.aclose()
+
+
+async def test_a_database_from_before_claims_is_taken_up_and_keeps_them_from_then_on(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
+        db.executescript(f"{STEPS[0]} {STEPS[1]} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 2;")
+        db.execute("INSERT INTO meta VALUES ('id', 0)")
+        db.commit()
+    claim = HeldClaim("c1", "s", "ann", "space", "ann/one", NOON)
+    for held in ([], [claim]):
+        journal = await open_journal(tmp_path)
+        try:
+            assert await journal.claims() == held
+            if not held:
+                await journal.create(row("s"))
+                await journal.claim(claim)
+        finally:
+            await journal.aclose()

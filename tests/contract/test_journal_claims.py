@@ -1,0 +1,81 @@
+"""What a session holds outside of the server, in every journal: kept until it is released, whatever becomes of the session."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from server.journal.base import Conflict, Deleted, HeldClaim, Journal, NotFound
+from tests.contract.journals import Reopen
+from tests.server.journal.making import NOON, begin
+
+LATER = "2026-11-21T12:00:01.000Z"
+CLAIM = HeldClaim("c1", "s", "ann", "space", "", NOON)
+FOUND = msgspec.structs.replace(CLAIM, detail="ann/holdfast-c1")
+
+
+async def test_a_claim_is_there_again_after_a_restart_and_its_detail_is_the_last_one_given(reopen: Reopen) -> None:
+    journal = await reopen()
+    await begin(journal)
+    await journal.claim(CLAIM)
+    await journal.claim(msgspec.structs.replace(FOUND, claimed_at=LATER))
+    journal = await reopen()
+    assert await journal.claims("s") == await journal.claims() == [FOUND]
+
+
+async def test_claims_come_the_oldest_first_for_all_and_for_one_session(journal: Journal) -> None:
+    await begin(journal, "s")
+    await begin(journal, "other")
+    old = msgspec.structs.replace(CLAIM, claim_id="z")
+    new = msgspec.structs.replace(CLAIM, claim_id="a", claimed_at=LATER)
+    theirs = HeldClaim("m", "other", "bob", "hub", "job", "2026-11-21T12:00:00.500Z")
+    for claim in (new, theirs, old):
+        await journal.claim(claim)
+    assert await journal.claims() == [old, theirs, new]
+    assert await journal.claims("s") == [old, new]
+    assert await journal.claims("nobody") == []
+
+
+async def test_a_claim_outlives_its_session_until_it_is_released(reopen: Reopen) -> None:
+    journal = await reopen()
+    await begin(journal, "s", "one")
+    await journal.claim(CLAIM)
+    await journal.delete("s")
+    journal = await reopen()
+    assert await journal.claims() == [CLAIM]
+    await journal.claim(FOUND)
+    assert await journal.claims("s") == [FOUND]
+    await journal.release_claim("c1")
+    await journal.release_claim("c1")
+    journal = await reopen()
+    assert await journal.claims() == []
+
+
+async def test_nothing_new_is_claimed_for_a_session_that_is_not_there(journal: Journal) -> None:
+    with pytest.raises(NotFound):
+        await journal.claim(CLAIM)
+    await begin(journal)
+    await journal.delete("s")
+    with pytest.raises(Deleted):
+        await journal.claim(CLAIM)
+    assert await journal.claims() == []
+
+
+async def test_one_sessions_claim_is_not_anothers_to_replace(journal: Journal) -> None:
+    await begin(journal, "s")
+    await begin(journal, "other")
+    await journal.claim(CLAIM)
+    with pytest.raises(Conflict, match="c1 is of session s"):
+        await journal.claim(msgspec.structs.replace(CLAIM, session_id="other"))
+    assert await journal.claims() == [CLAIM]
+
+
+async def test_of_a_claim_and_a_deletion_that_come_together_no_claim_is_left_unknown(journal: Journal) -> None:
+    await begin(journal)
+    await asyncio.gather(
+        *(journal.claim(msgspec.structs.replace(CLAIM, claim_id=f"c{number}")) for number in range(20)),
+        journal.delete("s"),
+        journal.claim(msgspec.structs.replace(CLAIM, claim_id="late")),
+        return_exceptions=True,
+    )
+    assert {claim.claim_id for claim in await journal.claims()} == {f"c{number}" for number in range(20)}
