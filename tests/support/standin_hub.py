@@ -1,20 +1,26 @@
-"""The Hugging Face Hub on loopback, in the place of the network: whose token is this."""
+"""The Hugging Face Hub on loopback, in the place of the network: whose token is this, and the repositories. One app."""
 
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from tests.server.serving import serving, settings_for
+from tests.support.hub_faults import HubFaults
+from tests.support.standin_repos import StandinRepos
 
 
 class StandinHub:
-    """`users`: by token, its user's name; the id follows from the name. `status`: an answer for everybody instead."""
+    """`users`: by token, its user's name; the id follows from the name. `status`: an answer of whoami for everybody.
+
+    `repos`: its repositories. `faults`: what goes wrong on any route, and all that was asked.
+    """
 
     def __init__(self) -> None:
         self.url = ""
@@ -27,6 +33,8 @@ class StandinHub:
         self.busy = asyncio.Event()
         self.at_once = 0
         self.most_at_once = 0
+        self.faults = HubFaults()
+        self.repos = StandinRepos(self.users.get, lambda: self.url)
 
     async def whoami(self, request: Request) -> Response:
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
@@ -47,10 +55,17 @@ class StandinHub:
 
 
 @contextlib.asynccontextmanager
-async def standin_hub() -> AsyncIterator[StandinHub]:
-    """The Hub, listening."""
+async def standin_hub(*parts: Callable[[StandinHub], list[BaseRoute]]) -> AsyncIterator[StandinHub]:
+    """The Hub, listening. `parts` give the routes of what it can do beside identities and repositories."""
     hub = StandinHub()
-    app = Starlette(routes=[Route("/api/whoami-v2", hub.whoami)])
+    joined = [route for part in parts for route in part(hub)]
+    app = Starlette(
+        routes=[Route("/api/whoami-v2", hub.whoami), *joined, *hub.repos.routes()],
+        middleware=[Middleware(hub.faults.around)],
+    )
     async with serving(app, settings_for()) as running:
         hub.url = f"http://127.0.0.1:{running.port}"
-        yield hub
+        try:
+            yield hub
+        finally:
+            hub.faults.heal()
