@@ -1,0 +1,36 @@
+"""What the journal of a session says, read over HTTP as anybody reads it."""
+
+import httpx
+import msgspec
+
+from protocol import codec
+from protocol import events as ev
+from protocol.view import View, apply
+
+
+async def events_of(server: str, session_id: str) -> list[ev.Event]:
+    """All events of a session, in order."""
+    found: list[ev.Event] = []
+    async with httpx.AsyncClient(base_url=server, trust_env=False) as http:
+        more, after = True, 0
+        while more:
+            answer = await http.get(f"/api/sessions/{session_id}/events?after={after}&limit=1000")
+            answer.raise_for_status()
+            page = answer.json()
+            found += [codec.decode_event(msgspec.json.encode(event)) for event in page["events"]]
+            more, after = page["more"], page["next_after"]
+    return found
+
+
+async def view_of(server: str, session_id: str) -> View:
+    """The fold of all of them."""
+    view = View()
+    for event in await events_of(server, session_id):
+        apply(view, event)
+    return view
+
+
+async def submissions_of(server: str, session_id: str) -> list[str]:
+    """What was submitted and taken, as texts or types, in order."""
+    taken = [event.submission for event in await events_of(server, session_id) if isinstance(event, ev.Accepted)]
+    return [getattr(one, "text", str(type(one).__struct_config__.tag)) for one in taken]
