@@ -47,13 +47,18 @@ class Tabs:
         """What was asked of any host but this machine."""
         return [url for url in self.requests if not is_here(url)]
 
-    async def open(self, url: str, *, beside: Chat | None = None, **options: Any) -> Chat:
-        """A new tab at this address, as a new visitor or beside another tab. `options`: of Playwright's `new_context`."""
+    async def open(self, url: str, *, beside: Chat | None = None, script: str = "", **options: Any) -> Chat:
+        """A new tab at this address, as a new visitor or beside another tab.
+
+        `script` runs before those of the page; `options` are those of Playwright's `new_context`.
+        """
         context = beside.page.context if beside is not None else await self.context(**options)
         page = await context.new_page()
         page.on("console", self._console)
         page.on("pageerror", self._error)
         page.on("request", self._request)
+        if script:
+            await page.add_init_script(script)
         await page.goto(url)
         return Chat(page)
 

@@ -38,12 +38,14 @@ class Scene:
 
 
 @contextlib.asynccontextmanager
-async def scene(tabs: Tabs, folder: Path, *script: Answer) -> AsyncIterator[Scene]:
+async def scene(tabs: Tabs, folder: Path, *script: Answer, patience: float | None = None) -> AsyncIterator[Scene]:
+    """`patience`: what the page's dice say, by which it waits before it tries again; else they are fair."""
     tabs.expects(NETWORK)
     async with ScriptedModel(script) as model:
         settings = settings_for(folder, model, socket={"heartbeat_s": HEARTBEAT_S})
         async with listening(settings) as live, TcpProxy("127.0.0.1", live.port) as proxy:
-            chat = await tabs.open(Address(proxy.port).http)
+            dice = "" if patience is None else f"Math.random = () => {patience}"
+            chat = await tabs.open(Address(proxy.port).http, script=dice)
             yield Scene(chat, proxy, live)
 
 
@@ -190,7 +192,7 @@ async def test_what_is_said_offline_is_kept_over_a_reload_and_said_once(tabs: Ta
 
 
 async def test_the_line_counts_down_to_the_next_try_and_can_be_told_to_try_now(tabs: Tabs, tmp_path: Path) -> None:
-    async with scene(tabs, tmp_path, text("First.")) as at:
+    async with scene(tabs, tmp_path, text("First."), patience=60) as at:
         await at.chat.say("one")
         await at.chat.idle()
         await at.chat.live()
@@ -198,7 +200,8 @@ async def test_the_line_counts_down_to_the_next_try_and_can_be_told_to_try_now(t
         await at.proxy.refuse()
         await at.proxy.cut()
         await expect(at.chat.line.get_by_role("status")).to_contain_text("Reconnecting")
-        await expect(at.chat.line).to_contain_text("Next try in ")
+        await expect(at.chat.line).to_contain_text("Next try in 30 s.")
+        await expect(at.chat.line).to_contain_text("Next try in 29 s.")
         await at.proxy.accept()
         await at.chat.button("Try now").click()
         await at.chat.live()
