@@ -12,8 +12,8 @@ from protocol.view import View
 class SessionState(msgspec.Struct, kw_only=True):
     """All that decides what a session does next. Everything here follows from the session's events.
 
-    `view` is what clients see too. The rest is the model's side: its context is `summary` and the messages from
-    `context_from` on; `counted_tokens` is what the provider counted for the first `counted_messages` messages.
+    `view` is what clients see too. `spent_usd` is the sum of all costs that are known, `cost_unknown` whether one is not.
+    The rest is the model's side: its context is `summary` and the messages from `context_from` on; `counted_tokens` is what the provider counted for the first `counted_messages` messages.
     """
 
     view: View = msgspec.field(default_factory=View)
@@ -26,6 +26,8 @@ class SessionState(msgspec.Struct, kw_only=True):
     counted_tokens: int = 0
     counted_messages: int = 0
     history_chars: int = 0
+    spent_usd: float = 0.0
+    cost_unknown: bool = False
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -49,7 +51,7 @@ def apply(state: SessionState, event: ev.Event) -> None:
     if isinstance(event, ev.AssistantChunk):
         return
     if isinstance(event, ev.ToolOutput):
-        state.history_chars += len(event.output)
+        state.history_chars += len(event.output) + _size_of_steps(state, event.tool_call_id)
     else:
         state.history_chars += sum(map(size, state.view.messages[before:]))
     match event:
@@ -62,9 +64,10 @@ def apply(state: SessionState, event: ev.Event) -> None:
             state.iterations += 1
         case ev.ModelChanged():
             state.model_chosen = True
+        case ev.ToolOutput(cost_usd=float(cost)):
+            state.spent_usd += cost
         case ev.UsageEvent():
-            state.counted_tokens = event.context_tokens
-            state.counted_messages = len(state.view.messages)
+            _count(state, event)
         case ev.Compacted():
             state.summary = event.summary
             state.context_from = event.kept_from
@@ -81,8 +84,27 @@ def size(message: Message) -> int:
     if isinstance(message, UserMessage):
         return len(message.text)
     if isinstance(message, ToolMessage):
-        return len(message.output)
+        steps = [] if isinstance(message.steps, msgspec.UnsetType) else message.steps
+        return len(message.output) + sum(len(step.output) for step in steps if isinstance(step.output, str))
     return len(message.text) + len(message.reasoning)
+
+
+def _size_of_steps(state: SessionState, tool_call_id: str) -> int:
+    for message in reversed(state.view.messages):
+        if isinstance(message, ToolMessage) and message.tool_call_id == tool_call_id:
+            return size(message) - len(message.output)
+    return 0
+
+
+def _count(state: SessionState, event: ev.UsageEvent) -> None:
+    """What a model call cost; and, unless it was a sub-agent's, how many tokens the provider found in the context."""
+    if event.cost_usd is None:
+        state.cost_unknown = True
+    else:
+        state.spent_usd += event.cost_usd
+    if event.tool_call_id is msgspec.UNSET:
+        state.counted_tokens = event.context_tokens
+        state.counted_messages = len(state.view.messages)
 
 
 def context_tokens(state: SessionState, overhead: int) -> int:

@@ -82,6 +82,8 @@ def _exec_approval(session: Session, submission: sub.ExecApproval) -> Answer:
         if call_id not in pending:
             return _not_pending(session, call_id)
         answered.add(call_id)
+        if approval.scope == "session" and (not approval.approved or pending[call_id].grant is msgspec.UNSET):
+            return Refusal(codes.INVALID, f"call {call_id!r} cannot be answered for the session: it has no `grant`")
         if approval.approved and not isinstance(approval.arguments, msgspec.UnsetType):
             complaint = session.rules.tools.check(pending[call_id].tool, approval.arguments)
             if complaint is not None:
@@ -93,7 +95,8 @@ def _exec_approval(session: Session, submission: sub.ExecApproval) -> Answer:
         edited = approval.arguments if approval.approved else msgspec.UNSET
         if edited == call.arguments:
             edited = msgspec.UNSET
-        _change(session, call.tool_call_id, call.tool, state, approval.feedback, edited)
+        grant = call.grant if approval.scope == "session" else msgspec.UNSET
+        _change(session, call.tool_call_id, call.tool, state, approval.feedback, edited, grant)
     turn.go_on(session)
     return accepted
 
@@ -115,6 +118,7 @@ def _change(
     state: str,
     feedback: str = "",
     arguments: dict[str, object] | msgspec.UnsetType = msgspec.UNSET,
+    grant: str | msgspec.UnsetType = msgspec.UNSET,
 ) -> None:
     session.emit(
         ev.ToolStateChange,
@@ -124,6 +128,7 @@ def _change(
         by="user",
         feedback=feedback or msgspec.UNSET,
         arguments=arguments,
+        grant=grant,
     )
 
 

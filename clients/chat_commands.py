@@ -16,7 +16,6 @@ HELP = """\
 //...         say a line that begins with a slash
 """
 
-QUESTION = "[y]es, [n]o, [e]dit the arguments, or say why not: "
 EDIT = "new arguments as a JSON object (empty: as they were): "
 
 
@@ -67,6 +66,12 @@ def read_line(line: str) -> Meaning:
     return Wrong(f"there is no command /{name}; /help lists what there is")
 
 
+def question(asked: PendingTool) -> str:
+    """The answers that a waiting call takes."""
+    session = "" if isinstance(asked.grant, msgspec.UnsetType) else "yes for this [s]ession, "
+    return f"[y]es, {session}[n]o, [e]dit the arguments, or say why not: "
+
+
 def read_answer(line: str, asked: PendingTool) -> Approval | AskEdit | None:
     """What the line answers to the question whether this call may run; None for an empty one."""
     line = line.strip()
@@ -75,6 +80,8 @@ def read_answer(line: str, asked: PendingTool) -> Approval | AskEdit | None:
             return None
         case "y" | "yes":
             return Approval(tool_call_id=asked.tool_call_id, approved=True)
+        case "s" | "session" if not isinstance(asked.grant, msgspec.UnsetType):
+            return Approval(tool_call_id=asked.tool_call_id, approved=True, scope="session")
         case "n" | "no":
             return Approval(tool_call_id=asked.tool_call_id, approved=False)
         case "e" | "edit":

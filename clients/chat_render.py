@@ -14,7 +14,7 @@ from clients.outcomes import (
     ViewReset,
 )
 from protocol import events as ev
-from protocol.content import AssistantMessage, ChunkKind, Message, PendingTool, ToolMessage, UserMessage
+from protocol.content import AssistantMessage, ChunkKind, Message, PendingTool, Step, ToolMessage, UserMessage
 from protocol.submissions import UserInput
 from protocol.view import View
 
@@ -92,6 +92,8 @@ class Renderer:
             self.line(f"? {clean(pending.tool)}{which}: {clean(pending.reason)}", "ask"),
             *(self.line(f"    {reveal(name)}: {_argument(value)}") for name, value in pending.arguments.items()),
         ]
+        if isinstance(pending.grant, str):
+            lines.append(self.line(f"    for this session: {clean(pending.grant)}", "dim"))
         return "".join(lines)
 
     def _event(self, event: ev.Event) -> str:
@@ -102,7 +104,7 @@ class Renderer:
                 return self._message(event.message_id, event.text, event.reasoning, event.sealed)
             case ev.Accepted():
                 return self._accepted(event)
-            case ev.ToolCallEvent() | ev.ToolStateChange() | ev.ToolOutput() | ev.ToolLog():
+            case ev.ToolCallEvent() | ev.ToolStateChange() | ev.ToolOutput() | ev.ToolLog() | ev.ToolStep():
                 return self._tool(event)
             case ev.PlanUpdate():
                 items = "".join(self.line(f"  {_PLAN_MARKS[item.status]} {clean(item.text)}") for item in event.items)
@@ -140,7 +142,7 @@ class Renderer:
             return self.line(f"> {clean(event.submission.text)}", "bold")
         return ""
 
-    def _tool(self, event: ev.ToolCallEvent | ev.ToolStateChange | ev.ToolOutput | ev.ToolLog) -> str:
+    def _tool(self, event: ev.ToolCallEvent | ev.ToolStateChange | ev.ToolOutput | ev.ToolLog | ev.ToolStep) -> str:
         match event:
             case ev.ToolCallEvent():
                 return self._tool_line("→", event.tool, compact_json(event.arguments), "dim")
@@ -150,10 +152,20 @@ class Renderer:
                 return self._tool_line(mark, event.tool, f"{event.duration_ms} ms{cut}  {event.output}", style)
             case ev.ToolLog():
                 return self.line(one_line(f"    {event.text}", self._width), "dim")
+            case ev.ToolStep(step=step):
+                return self._step(step)
             case ev.ToolStateChange(state="running"):
                 return ""
         more = f"  {event.feedback}" if isinstance(event.feedback, str) else ""
+        if isinstance(event.grant, str):
+            more += f"  for this session: {event.grant}"
         return self._tool_line("·", event.tool, f"{event.state.replace('_', ' ')} by {event.by}{more}", "dim")
+
+    def _step(self, step: Step) -> str:
+        if not isinstance(step.output, str):
+            return self._tool_line("    →", step.tool, compact_json(step.arguments), "dim")
+        mark, style = _RESULT[step.success is True]
+        return self._tool_line(f"    {mark}", step.tool, step.output, style)
 
     def _tool_line(self, mark: str, tool: str, rest: str, style: Style) -> str:
         return self.line(one_line(f"{mark} {tool} {rest}", self._width), style)

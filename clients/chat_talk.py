@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from clients.chat_commands import EDIT, HELP, QUESTION, AskEdit, Help, Quit, Wrong, read_answer, read_edit, read_line
+from clients.chat_commands import EDIT, HELP, AskEdit, Help, Quit, Wrong, question, read_answer, read_edit, read_line
 from clients.chat_input import LineReader
 from clients.chat_render import Renderer
 from clients.comeback import Action
@@ -156,7 +156,7 @@ class Conversation:
             self._asked = open_questions[0]
             number = len(pending) - len(open_questions) + 1
             self._write(self._renderer.question(self._asked, number, len(pending)))
-            self._prompt(QUESTION)
+            self._prompt(question(self._asked))
         elif at_rest(view) and not self._client.core.unsettled:
             self._answers.clear()
             self._prompt("> ")

@@ -17,7 +17,9 @@ export interface Accepted {
   submission: Submission;
 }
 
-/** The answer to one waiting call. `arguments`, if given, replace the model's; `feedback` reaches the model. */
+/** The answer to one waiting call. `arguments`, if given, replace the model's; `feedback` reaches the model.
+
+    `scope` `session`: what the call's `grant` names runs without asking from now on, in this session. */
 export interface Approval {
   tool_call_id: string;
   approved: boolean;
@@ -25,6 +27,8 @@ export interface Approval {
   feedback?: string;
   /** the tool's arguments, a JSON object */
   arguments?: { [key: string]: Json };
+  /** default "once" */
+  scope?: "once" | "session";
 }
 
 /** The turn waits until each of these calls has an answer. */
@@ -246,6 +250,7 @@ export interface OpenCall {
   state: "approved" | "awaiting_approval" | "requested" | "running";
   log: string;
   edited: boolean;
+  steps?: Step[];
 }
 
 /** The message that is being streamed, as far as it has come. */
@@ -262,6 +267,8 @@ export interface PendingTool {
   /** the tool's arguments, a JSON object */
   arguments: { [key: string]: Json };
   reason: string;
+  /** what an approval with scope `session` would allow; absent where that is not offered */
+  grant?: string;
 }
 
 /** One line of the agent's plan. */
@@ -412,8 +419,22 @@ export interface Snapshot {
   queued: QueuedInput[];
   shares: ShareLink[];
   reasoning_effort: "" | "high" | "low" | "medium" | "minimal" | "none";
+  /** what runs without asking in this session; absent if nothing does */
+  grants?: string[];
   /** oldest messages left out because the frame would pass its bound */
   omitted_messages: number;
+}
+
+/** A tool call that a sub-agent made inside of a call. It is under way as long as it has no `output`. */
+export interface Step {
+  step_id: string;
+  tool: string;
+  /** the tool's arguments, a JSON object */
+  arguments: { [key: string]: Json };
+  /** what it came to, perhaps cut */
+  output?: string;
+  success?: boolean;
+  duration_ms?: number;
 }
 
 /** Replay or snapshot is complete: commit position (epoch, seq) now. What follows is live. */
@@ -474,7 +495,8 @@ export interface ToolLog {
   text: string;
 }
 
-/** The result of one call; `state` says how it ended. `arguments` is there if a user edited them before approving. */
+/** The result of one call; `state` says how it ended. `arguments` is there if a user edited them before approving,
+    `steps` if a sub-agent made calls of its own. */
 export interface ToolMessage {
   role: "tool";
   tool_call_id: string;
@@ -486,6 +508,7 @@ export interface ToolMessage {
   state: "abandoned" | "cancelled" | "completed" | "outcome_unknown" | "rejected";
   /** the tool's arguments, a JSON object */
   arguments?: { [key: string]: Json };
+  steps?: Step[];
 }
 
 /** The result of a call. */
@@ -503,6 +526,8 @@ export interface ToolOutput {
   success: boolean;
   truncated: boolean;
   duration_ms: number;
+  /** what the call cost, or is estimated to; it adds to the session's cost */
+  cost_usd?: number;
 }
 
 /** A call moved on. After `rejected`, `abandoned`, `cancelled` and `outcome_unknown` no `tool_output` follows. */
@@ -522,6 +547,21 @@ export interface ToolStateChange {
   feedback?: string;
   /** on `approved`: the user's edit, which is what runs */
   arguments?: { [key: string]: Json };
+  /** on `approved`: what runs without asking from now on, in this session */
+  grant?: string;
+}
+
+/** A sub-agent's own call, inside of a running call: begun, or with its result. It replaces the step of the same id. */
+export interface ToolStep {
+  type: "tool_step";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  tool_call_id: string;
+  step: Step;
 }
 
 /** A turn ended well. `history_size` counts the messages of the history. */
@@ -591,7 +631,9 @@ export interface Usage {
   context_limit: number;
 }
 
-/** What one model call took. `cost_usd` is null if unknown. */
+/** What one model call took. `cost_usd` is null if unknown.
+
+    With `tool_call_id` it was a sub-agent's: it adds to the totals, and says nothing of the session's own context. */
 export interface UsageEvent {
   type: "usage";
   /** position in the session's log, from 1, without holes */
@@ -606,6 +648,8 @@ export interface UsageEvent {
   cost_usd: number | null;
   context_tokens: number;
   context_limit: number;
+  /** of the call that spent it */
+  tool_call_id?: string;
 }
 
 /** Something the user says. `when` matters while a turn runs: `queue` waits its turn, `steer` joins before the next model call. */
@@ -652,6 +696,7 @@ export type Event =
   | ApprovalRequired
   | ToolStateChange
   | ToolLog
+  | ToolStep
   | ToolOutput
   | PlanUpdate
   | UsageEvent

@@ -9,6 +9,7 @@ ChunkKind = Literal["text", "reasoning"]
 SessionStatus = Literal["idle", "running", "awaiting_approval", "closed"]
 ToolState = Literal["approved", "rejected", "running", "abandoned", "cancelled", "outcome_unknown"]
 When = Literal["queue", "steer"]
+Scope = Literal["once", "session"]
 Effort = Literal["", "none", "minimal", "low", "medium", "high"]
 Access = Literal["read", "drive"]
 Standing = Literal["owner", "drive", "read"]
@@ -35,6 +36,21 @@ class PendingTool(msgspec.Struct, frozen=True):
     tool: str
     arguments: Arguments
     reason: str
+    grant: Annotated[
+        str | UnsetType,
+        Meta(description="what an approval with scope `session` would allow; absent where that is not offered"),
+    ] = UNSET
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A tool call that a sub-agent made inside of a call. It is under way as long as it has no `output`."""
+
+    step_id: str
+    tool: str
+    arguments: Arguments
+    output: Annotated[str | UnsetType, Meta(description="what it came to, perhaps cut")] = UNSET
+    success: bool | UnsetType = UNSET
+    duration_ms: int | UnsetType = UNSET
 
 
 class PlanItem(msgspec.Struct, frozen=True):
@@ -75,7 +91,8 @@ class AssistantMessage(msgspec.Struct, tag_field="role", tag="assistant"):
 
 
 class ToolMessage(msgspec.Struct, tag_field="role", tag="tool"):
-    """The result of one call; `state` says how it ended. `arguments` is there if a user edited them before approving."""
+    """The result of one call; `state` says how it ended. `arguments` is there if a user edited them before approving,
+    `steps` if a sub-agent made calls of its own."""
 
     tool_call_id: str
     tool: str
@@ -85,6 +102,7 @@ class ToolMessage(msgspec.Struct, tag_field="role", tag="tool"):
     duration_ms: int
     state: Literal["completed", "rejected", "abandoned", "cancelled", "outcome_unknown"]
     arguments: Arguments | UnsetType = UNSET
+    steps: list[Step] | UnsetType = UNSET
 
 
 Message = UserMessage | AssistantMessage | ToolMessage
@@ -107,6 +125,7 @@ class OpenCall(msgspec.Struct):
     state: Literal["requested", "awaiting_approval", "approved", "running"] = "requested"
     log: str = ""
     edited: bool = False
+    steps: list[Step] | UnsetType = UNSET
 
 
 class ShareLink(msgspec.Struct, frozen=True):

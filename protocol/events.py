@@ -14,6 +14,7 @@ from protocol.content import (
     PendingTool,
     PlanItem,
     Seq,
+    Step,
     ToolCall,
     ToolState,
 )
@@ -97,6 +98,9 @@ class ToolStateChange(EventBase, kw_only=True, tag_field="type", tag="tool_state
     arguments: Annotated[
         Arguments | UnsetType, Meta(description="on `approved`: the user's edit, which is what runs")
     ] = UNSET
+    grant: Annotated[
+        str | UnsetType, Meta(description="on `approved`: what runs without asking from now on, in this session")
+    ] = UNSET
 
 
 class ToolLog(EventBase, kw_only=True, tag_field="type", tag="tool_log"):
@@ -105,6 +109,13 @@ class ToolLog(EventBase, kw_only=True, tag_field="type", tag="tool_log"):
     tool_call_id: str
     offset: Offset
     text: str
+
+
+class ToolStep(EventBase, kw_only=True, tag_field="type", tag="tool_step"):
+    """A sub-agent's own call, inside of a running call: begun, or with its result. It replaces the step of the same id."""
+
+    tool_call_id: str
+    step: Step
 
 
 class ToolOutput(EventBase, kw_only=True, tag_field="type", tag="tool_output"):
@@ -116,6 +127,9 @@ class ToolOutput(EventBase, kw_only=True, tag_field="type", tag="tool_output"):
     success: bool
     truncated: bool
     duration_ms: int
+    cost_usd: Annotated[
+        float | UnsetType, Meta(description="what the call cost, or is estimated to; it adds to the session's cost")
+    ] = UNSET
 
 
 class PlanUpdate(EventBase, kw_only=True, tag_field="type", tag="plan_update"):
@@ -125,7 +139,10 @@ class PlanUpdate(EventBase, kw_only=True, tag_field="type", tag="plan_update"):
 
 
 class UsageEvent(EventBase, kw_only=True, tag_field="type", tag="usage"):
-    """What one model call took. `cost_usd` is null if unknown."""
+    """What one model call took. `cost_usd` is null if unknown.
+
+    With `tool_call_id` it was a sub-agent's: it adds to the totals, and says nothing of the session's own context.
+    """
 
     input_tokens: int
     output_tokens: int
@@ -133,6 +150,7 @@ class UsageEvent(EventBase, kw_only=True, tag_field="type", tag="usage"):
     cost_usd: float | None
     context_tokens: int
     context_limit: int
+    tool_call_id: Annotated[str | UnsetType, Meta(description="of the call that spent it")] = UNSET
 
 
 class TurnComplete(EventBase, kw_only=True, tag_field="type", tag="turn_complete"):
@@ -218,6 +236,7 @@ Event = (
     | ApprovalRequired
     | ToolStateChange
     | ToolLog
+    | ToolStep
     | ToolOutput
     | PlanUpdate
     | UsageEvent

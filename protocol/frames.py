@@ -56,6 +56,9 @@ class Snapshot(msgspec.Struct, kw_only=True, tag_field="type", tag="snapshot"):
     queued: list[QueuedInput]
     shares: list[ShareLink] = []
     reasoning_effort: Effort = ""
+    grants: Annotated[
+        list[str] | UnsetType, Meta(description="what runs without asking in this session; absent if nothing does")
+    ] = UNSET
     omitted_messages: Annotated[
         int, Meta(description="oldest messages left out because the frame would pass its bound")
     ] = 0

@@ -9,7 +9,7 @@ from msgspec import inspect
 
 from protocol.asyncapi import asyncapi
 from protocol.codes import CLOSES, DENIALS, ERRORS, REFUSALS, Code
-from protocol.content import Message, OpenCall, OpenMessage, PendingTool, PlanItem, QueuedInput, ToolCall, Usage
+from protocol.content import Message, OpenCall, OpenMessage, PendingTool, PlanItem, QueuedInput, Step, ToolCall, Usage
 from protocol.events import Event, EventBase
 from protocol.frames import SocketFrame
 from protocol.limits import Limits
@@ -17,7 +17,7 @@ from protocol.schema import json_schema
 from protocol.submissions import Approval, Submission
 from protocol.typescript import JSON_OBJECT, FieldShape, description, fields, type_text, typescript
 
-PARTS: Final = (ToolCall, OpenMessage, OpenCall, PendingTool, QueuedInput, PlanItem, Usage, Approval)
+PARTS: Final = (ToolCall, OpenMessage, OpenCall, Step, PendingTool, QueuedInput, PlanItem, Usage, Approval)
 """What frames are made of besides messages and limits."""
 
 _BLOCK: Final = re.compile(r"(<!-- generated: (?P<name>[a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)

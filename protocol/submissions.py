@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from protocol.content import Access, Arguments, Effort, SubmissionId, When
+from protocol.content import Access, Arguments, Effort, Scope, SubmissionId, When
 
 
 class SubmissionBase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -22,12 +22,16 @@ class UserInput(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag
 
 
 class Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The answer to one waiting call. `arguments`, if given, replace the model's; `feedback` reaches the model."""
+    """The answer to one waiting call. `arguments`, if given, replace the model's; `feedback` reaches the model.
+
+    `scope` `session`: what the call's `grant` names runs without asking from now on, in this session.
+    """
 
     tool_call_id: Annotated[str, Meta(min_length=1, max_length=512)]
     approved: bool
     feedback: Annotated[str, Meta(max_length=20_000, description="code points")] = ""
     arguments: Arguments | UnsetType = UNSET
+    scope: Scope = "once"
 
 
 class ExecApproval(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="exec_approval"):

@@ -46,6 +46,7 @@ class View(msgspec.Struct, kw_only=True):
     plan: list[PlanItem] = []
     usage: Usage = msgspec.field(default_factory=Usage)
     shares: list[ShareLink] = []
+    grants: list[str] = []
 
 
 SNAPSHOT_FIELDS = View.__struct_fields__
@@ -54,6 +55,8 @@ SNAPSHOT_FIELDS = View.__struct_fields__
 def to_snapshot(view: View, omit: int = 0) -> Snapshot:
     """The view as a frame, without its `omit` oldest messages. It shares its lists: encode it before the view moves on."""
     snapshot = Snapshot(**{name: getattr(view, name) for name in SNAPSHOT_FIELDS})
+    if not view.grants:
+        snapshot.grants = msgspec.UNSET
     if omit:
         snapshot.messages, snapshot.omitted_messages = view.messages[omit:], omit
     return snapshot
@@ -61,7 +64,8 @@ def to_snapshot(view: View, omit: int = 0) -> Snapshot:
 
 def from_snapshot(snapshot: Snapshot) -> View:
     """The view a snapshot stands for."""
-    return View(**{name: getattr(snapshot, name) for name in SNAPSHOT_FIELDS})
+    fields = {name: getattr(snapshot, name) for name in SNAPSHOT_FIELDS}
+    return View(**{name: value for name, value in fields.items() if value is not msgspec.UNSET})
 
 
 def apply(view: View, event: ev.Event) -> None:
@@ -76,6 +80,8 @@ def apply(view: View, event: ev.Event) -> None:
             call = open_call(view, event.tool_call_id)
             if call is not None:
                 call.log = call.log[: event.offset] + event.text
+        case ev.ToolStep():
+            _apply_step(view, event)
         case ev.Accepted() | ev.Processing() | ev.InputJoined():
             _apply_input(view, event)
         case ev.AssistantMessageEvent():
@@ -138,6 +144,15 @@ def _apply_input(view: View, event: ev.Accepted | ev.Processing | ev.InputJoined
             return
 
 
+def _apply_step(view: View, event: ev.ToolStep) -> None:
+    call = open_call(view, event.tool_call_id)
+    if call is None:
+        return
+    steps = [] if isinstance(call.steps, msgspec.UnsetType) else call.steps
+    place = next((n for n, step in enumerate(steps) if step.step_id == event.step.step_id), len(steps))
+    call.steps = [*steps[:place], event.step, *steps[place + 1 :]]
+
+
 def _apply_message(view: View, event: ev.AssistantMessageEvent) -> None:
     view.open_message = None
     view.messages.append(
@@ -165,6 +180,10 @@ def _apply_tool(view: View, event: ev.ToolCallEvent | ev.ApprovalRequired | ev.T
                 waiting.state = "awaiting_approval"
         return
     _no_longer_pending(view, event.tool_call_id)
+    if isinstance(event, ev.ToolOutput):
+        _add_cost(view.usage, event.cost_usd)
+    elif isinstance(event.grant, str) and event.grant not in view.grants:
+        view.grants.append(event.grant)
     call = open_call(view, event.tool_call_id)
     if call is None:
         return
@@ -203,6 +222,7 @@ def _finish_call(view: View, call: OpenCall, state: str, output: str, success: b
         duration_ms=ms,
         state=state,  # type: ignore[arg-type]  # a ToolState that ends a call, or "completed"
         arguments=call.arguments if call.edited else msgspec.UNSET,
+        steps=call.steps,
     )
     view.messages.insert(_result_place(view.messages, call.tool_call_id), result)
 
@@ -228,7 +248,7 @@ def _apply_ending(
 ) -> None:
     if isinstance(event, ev.ShutdownEvent):
         view.state, view.turn_id = "closed", None
-        view.queued = []
+        view.queued, view.grants = [], []
     elif isinstance(event, ev.Compacted):
         view.usage.context_tokens = event.new_tokens
         if view.turn_id == event.operation_id:
@@ -241,7 +261,14 @@ def _add_usage(total: Usage, event: ev.UsageEvent) -> None:
     total.input_tokens += event.input_tokens
     total.output_tokens += event.output_tokens
     total.cached_tokens += event.cached_tokens
-    known = total.cost_usd is not None and event.cost_usd is not None
-    total.cost_usd = total.cost_usd + event.cost_usd if known else None  # type: ignore[operator]  # `known` says so
+    _add_cost(total, event.cost_usd)
+    if event.tool_call_id is not msgspec.UNSET:
+        return
     total.context_tokens = event.context_tokens
     total.context_limit = event.context_limit
+
+
+def _add_cost(total: Usage, cost_usd: float | msgspec.UnsetType | None) -> None:
+    """`None`: it is not known; unset: there is none."""
+    if not isinstance(cost_usd, msgspec.UnsetType):
+        total.cost_usd = None if total.cost_usd is None or cost_usd is None else total.cost_usd + cost_usd

@@ -12,12 +12,16 @@ ToolLog = Callable[[str], Awaitable[None]]
 
 
 class ToolResult(msgspec.Struct, frozen=True):
-    """What a call came to. `truncated`: `output` is not all there was. `plan`: the session's plan from now on."""
+    """What a call came to. `truncated`: `output` is not all there was. `plan`: the session's plan from now on.
+
+    `cost_usd`: what the call cost; None: the tool does not know better than it estimated before.
+    """
 
     output: str
     success: bool
     truncated: bool = False
     plan: tuple[PlanItem, ...] | None = None
+    cost_usd: float | None = None
 
 
 class Tool(Protocol):

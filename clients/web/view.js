@@ -2,6 +2,7 @@
 // The mirror of protocol/view.py; the same recorded streams are folded by both in tests/web/.
 
 /** @import * as Wire from "../../docs/protocol.d.ts" */
+import { setFrom } from "./lib/points.js";
 
 /**
  * The fold of all events up to `seq`.
@@ -20,6 +21,7 @@
  * @property {Wire.PlanItem[]} plan
  * @property {Wire.Usage} usage
  * @property {Wire.ShareLink[]} shares
+ * @property {string[]} grants
  */
 
 /** @type {Record<Wire.ToolMessage["state"], string>} */
@@ -48,6 +50,7 @@ export function emptyView() {
     plan: [],
     usage: { input_tokens: 0, output_tokens: 0, cached_tokens: 0, cost_usd: 0, context_tokens: 0, context_limit: 0 },
     shares: [],
+    grants: [],
   };
 }
 
@@ -76,6 +79,7 @@ export function apply(view, event) {
   switch (event.type) {
     case "assistant_chunk": return applyChunk(view, event);
     case "tool_log": return applyLog(view, event);
+    case "tool_step": return applyStep(view, event);
     case "accepted": return applyAccepted(view, event);
     case "processing":
     case "input_joined": return applyInput(view, event);
@@ -101,6 +105,7 @@ export function apply(view, event) {
       view.state = "closed";
       view.turn_id = null;
       view.queued = [];
+      view.grants = [];
       return;
     case "plan_update": view.plan = event.items; return;
     case "usage": return addUsage(view.usage, event);
@@ -128,35 +133,6 @@ function rest(view) {
   view.turn_id = null;
 }
 
-/** How many code points a growing text has, kept beside it: offsets count these, strings here count UTF-16 units. */
-/** @type {WeakMap<object, Map<string, { text: string, points: number }>>} */
-const counted = new WeakMap();
-
-/**
- * `owner[field]` becomes what it was up to `offset` code points, then `text`.
- * @template {string} F
- * @param {Record<F, string>} owner @param {F} field @param {number} offset @param {string} text
- */
-function setFrom(owner, field, offset, text) {
-  let fields = counted.get(owner);
-  if (!fields) counted.set(owner, (fields = new Map()));
-  let count = fields.get(field);
-  if (!count || count.text !== owner[field]) count = { text: owner[field], points: pointsOf(owner[field]) };
-  if (offset < count.points) {
-    owner[field] = [...owner[field]].slice(0, offset).join("");
-    count.points = offset;
-  }
-  owner[field] += text;
-  fields.set(field, { text: owner[field], points: count.points + pointsOf(text) });
-}
-
-/** @param {string} text */
-function pointsOf(text) {
-  let points = 0;
-  for (const _ of text) points += 1;
-  return points;
-}
-
 /** @param {View} view @param {Wire.AssistantChunk} event */
 function applyChunk(view, event) {
   if (view.open_message?.message_id !== event.message_id) {
@@ -170,6 +146,15 @@ function applyChunk(view, event) {
 function applyLog(view, event) {
   const call = openCall(view, event.tool_call_id);
   if (call) setFrom(call, "log", event.offset, event.text);
+}
+
+/** @param {View} view @param {Wire.ToolStep} event */
+function applyStep(view, event) {
+  const call = openCall(view, event.tool_call_id);
+  if (!call) return;
+  const steps = call.steps ?? [];
+  const place = steps.findIndex((step) => step.step_id === event.step.step_id);
+  call.steps = place < 0 ? [...steps, event.step] : steps.with(place, event.step);
 }
 
 /** @param {View} view @param {Wire.Accepted} event */
@@ -216,6 +201,7 @@ function applyAsked(view, event) {
 /** @param {View} view @param {Wire.ToolStateChange} event */
 function applyState(view, event) {
   noLongerPending(view, event.tool_call_id);
+  if (event.grant !== undefined && !view.grants.includes(event.grant)) view.grants.push(event.grant);
   const call = openCall(view, event.tool_call_id);
   if (!call) return;
   if (event.state === "running" || event.state === "approved") {
@@ -234,6 +220,7 @@ function applyState(view, event) {
 /** @param {View} view @param {Wire.ToolOutput} event */
 function applyOutput(view, event) {
   noLongerPending(view, event.tool_call_id);
+  if (event.cost_usd !== undefined) addCost(view.usage, event.cost_usd);
   const call = openCall(view, event.tool_call_id);
   const { output, success, truncated, duration_ms } = event;
   if (call) finishCall(view, call, { output, success, truncated, duration_ms, state: "completed" });
@@ -256,6 +243,7 @@ function finishCall(view, call, end) {
   /** @type {Wire.ToolMessage} */
   const result = { role: "tool", tool_call_id: call.tool_call_id, tool: call.tool, ...end };
   if (call.edited) result.arguments = call.arguments;
+  if (call.steps) result.steps = call.steps;
   view.messages.splice(resultPlace(view.messages, call.tool_call_id), 0, result);
 }
 
@@ -280,7 +268,13 @@ function addUsage(total, event) {
   total.input_tokens += event.input_tokens;
   total.output_tokens += event.output_tokens;
   total.cached_tokens += event.cached_tokens;
-  total.cost_usd = total.cost_usd === null || event.cost_usd === null ? null : total.cost_usd + event.cost_usd;
+  addCost(total, event.cost_usd);
+  if (event.tool_call_id !== undefined) return;
   total.context_tokens = event.context_tokens;
   total.context_limit = event.context_limit;
+}
+
+/** @param {Wire.Usage} total @param {number | null} cost */
+function addCost(total, cost) {
+  total.cost_usd = total.cost_usd === null || cost === null ? null : total.cost_usd + cost;
 }

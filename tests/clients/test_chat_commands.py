@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients.chat_commands import AskEdit, Help, Quit, Wrong, read_answer, read_edit, read_line
+from clients.chat_commands import AskEdit, Help, Quit, Wrong, question, read_answer, read_edit, read_line
 from protocol.content import PendingTool
 from protocol.submissions import Approval, Compact, Interrupt, SetModel, Undo, UserInput
 
@@ -46,6 +46,19 @@ def test_a_line_means_what_the_help_says(line: str, meaning: object) -> None:
 )
 def test_a_line_answers_a_question(line: str, answer: object) -> None:
     assert read_answer(line, ASKED) == answer
+
+
+def test_a_call_that_may_be_allowed_for_the_session_can_be_answered_so() -> None:
+    granted = PendingTool(tool_call_id="c1", tool="write", arguments={}, reason="writes a file", grant="write")
+    for_session = Approval(tool_call_id="c1", approved=True, scope="session")
+    assert [read_answer(line, granted) for line in ("s", "Session ")] == [for_session, for_session]
+    assert "[s]ession" in question(granted)
+
+
+def test_a_call_without_a_grant_cannot_be_allowed_for_the_session() -> None:
+    answer = read_answer("s", ASKED)
+    assert answer == Approval(tool_call_id="c1", approved=False, feedback="s")
+    assert "[s]ession" not in question(ASKED)
 
 
 def test_only_a_clear_yes_approves() -> None:

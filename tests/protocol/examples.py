@@ -19,6 +19,7 @@ from protocol.content import (
     PlanItem,
     QueuedInput,
     ShareLink,
+    Step,
     ToolCall,
     ToolMessage,
     Usage,
@@ -198,6 +199,12 @@ FRAMES: list[Frame] = [
     ev.ShutdownEvent(seq=27, at=AT, reason="user"),
     ev.Shared(seq=28, at=AT, share_id="5f0c", access="read"),
     ev.Unshared(seq=29, at=AT, share_id="5f0c"),
+    ev.ToolStep(
+        seq=30,
+        at=AT,
+        tool_call_id="call-4",
+        step=Step("step-1", "read", {"path": "owl.txt"}, output="Night 🦉\n", success=True, duration_ms=3),
+    ),
 ]
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from protocol import events as ev
 from protocol import submissions as sub
-from protocol.content import PendingTool, PlanItem, ToolCall
+from protocol.content import PendingTool, PlanItem, Step, ToolCall
 
 AT = "2026-01-02T03:04:05.678Z"
 TEXTS = st.text("abc é\n🦉\u0301\u200d", min_size=1, max_size=5)
@@ -79,6 +79,16 @@ class Life:
             }
             self.say(ev.UsageEvent, cost_usd=cost, **counts)
 
+    def delegate(self, call: ToolCall) -> None:
+        """A sub-agent works inside of the call: a step begins or ends, or a model call of its own is paid."""
+        step = Step(self.pick(["step-1", "step-2"]), "read", {"n": 1})
+        if self.maybe(2):
+            step = Step(step.step_id, step.tool, step.arguments, self.draw(TEXTS), self.maybe(2), 7)
+        self.say(ev.ToolStep, tool_call_id=call.tool_call_id, step=step)
+        if self.maybe(2):
+            counts = {"input_tokens": 3, "output_tokens": 1, "cached_tokens": 0, "cost_usd": 0.5}
+            self.say(ev.UsageEvent, tool_call_id=call.tool_call_id, context_tokens=5, context_limit=6, **counts)
+
     def calls(self) -> list[ToolCall]:
         """Some calls for a message."""
         count = self.draw(st.integers(0, 3))
@@ -93,7 +103,8 @@ class Life:
         for call in running:
             self.change(call, "running", "policy")
         if asked:
-            pending = [PendingTool(call.tool_call_id, call.tool, call.arguments, "why") for call in asked]
+            grants: dict[str, Any] = self.pick([{}, {"grant": "tool"}])
+            pending = [PendingTool(c.tool_call_id, c.tool, c.arguments, "why", **grants) for c in asked]
             self.say(ev.ApprovalRequired, tools=pending, count=len(pending))
         approved: list[ToolCall] = []
         logged = {call.tool_call_id: 0 for call in calls}
@@ -106,10 +117,13 @@ class Life:
                 if self.maybe(3):
                     self.change(call, self.pick(ENDS), "user", feedback="why so")
                 else:
-                    approved.append(self.change(call, "approved", "user", **self.pick([{}, {"arguments": {"n": 9}}])))
+                    more = self.pick([{}, {"arguments": {"n": 9}}, {"grant": self.pick(["tool", "other:run"])}])
+                    approved.append(self.change(call, "approved", "user", **more))
             elif running:
                 call = self.pick(running)
-                if self.maybe(2):
+                if self.maybe(4):
+                    self.delegate(call)
+                elif self.maybe(2):
                     text = self.draw(TEXTS)
                     self.say(ev.ToolLog, tool_call_id=call.tool_call_id, offset=logged[call.tool_call_id], text=text)
                     logged[call.tool_call_id] += len(text)
@@ -129,6 +143,7 @@ class Life:
             self.change(call, self.pick(["cancelled", "outcome_unknown"]), "restart")
             return
         result = {"output": self.draw(TEXTS), "success": True, "truncated": False, "duration_ms": 5}
+        result |= self.pick([{}, {"cost_usd": 0.125}])
         self.say(ev.ToolOutput, tool_call_id=call.tool_call_id, tool=call.tool, **result)
 
     def turn(self) -> None:

@@ -13,13 +13,14 @@ from protocol.content import (
     PendingTool,
     PlanItem,
     QueuedInput,
+    Step,
     ToolCall,
     ToolMessage,
     Usage,
     UserMessage,
 )
 from protocol.frames import Snapshot
-from protocol.view import SNAPSHOT_FIELDS, View, apply, to_snapshot
+from protocol.view import SNAPSHOT_FIELDS, View, apply, from_snapshot, to_snapshot
 from tests.protocol.streams import AT
 
 FREE, ASKED, LAST = (ToolCall(name, "tool", {"n": 1}) for name in ("free", "asked", "last"))
@@ -57,8 +58,8 @@ class Told:
             ev.ToolStateChange, tool_call_id=call.tool_call_id, tool=call.tool, state=state, by="user", **more
         )
 
-    def output(self, call: ToolCall, output: str = "done") -> View:
-        result = {"output": output, "success": True, "truncated": False, "duration_ms": 7}
+    def output(self, call: ToolCall, output: str = "done", **more: Any) -> View:
+        result = {"output": output, "success": True, "truncated": False, "duration_ms": 7, **more}
         return self.say(ev.ToolOutput, tool_call_id=call.tool_call_id, tool=call.tool, **result)
 
 
@@ -263,6 +264,37 @@ def test_usage_adds_up_and_its_cost_is_unknown_once_any_part_is(turn: Told) -> N
     )
     turn.say(ev.UsageEvent, cost_usd=None, context_tokens=24, **counts)
     assert turn.say(ev.UsageEvent, cost_usd=0.5, context_tokens=24, **counts).usage.cost_usd is None
+
+
+def test_what_is_allowed_for_the_session_stays_until_it_ends(called: Told) -> None:
+    called.change(ASKED, "approved", grant="tool")
+    called.change(LAST, "approved", grant="tool")
+    called.say(ev.UndoComplete, removed_messages=2, kept=[])
+    assert called.view.grants == ["tool"]
+    assert from_snapshot(to_snapshot(called.view)).grants == ["tool"]
+    called.say(ev.ShutdownEvent, reason="user")
+    assert called.view.grants == []
+    assert to_snapshot(called.view).grants is msgspec.UNSET
+
+
+def test_a_sub_agents_calls_are_nested_in_its_own_and_stay_with_the_result(called: Told) -> None:
+    begun, other = Step("1", "read", {"path": "a"}), Step("2", "list", {})
+    done = Step("1", "read", {"path": "a"}, output="text", success=True, duration_ms=3)
+    for step in (begun, other, done):
+        called.say(ev.ToolStep, tool_call_id="free", step=step)
+    called.say(ev.ToolStep, tool_call_id="nobody", step=begun)
+    assert called.view.open_calls[0].steps == [done, other]
+    view = called.output(FREE)
+    result = next(m for m in view.messages if isinstance(m, ToolMessage))
+    assert result.steps == [done, other]
+
+
+def test_what_a_sub_agent_or_a_tool_spends_adds_to_the_cost_and_leaves_the_context_alone(called: Told) -> None:
+    counts = {"input_tokens": 5, "output_tokens": 1, "cached_tokens": 2, "cost_usd": 0.5}
+    called.say(ev.UsageEvent, context_tokens=6, context_limit=100, **counts)
+    called.say(ev.UsageEvent, context_tokens=9, context_limit=9, tool_call_id="free", **counts)
+    view = called.output(FREE, cost_usd=0.25)
+    assert view.usage == Usage(10, 2, 4, 1.25, 6, 100)
 
 
 def test_plan_title_and_model_are_the_newest(turn: Told) -> None:
