@@ -134,6 +134,7 @@ class House:
                 await retention.aclose()
             if self.manager is not None:
                 await self.manager.awake.aclose()
+            await self.toolbox.aclose()
             await tasks.aclose()
             await self.models.aclose()
             await self.tracing.aclose()

@@ -8,6 +8,7 @@ from msgspec import Meta, field
 from agent.models.catalog import ModelEntry
 from agent.models.settings import ModelSettings
 from agent.redaction import parse_pattern
+from agent.tools.hub.settings import HubSettings
 from agent.tools.settings import WorkspaceLimits
 from protocol.limits import Limits
 from server.authority import Network, parse_network, parse_origin
@@ -313,6 +314,7 @@ class Settings(Group, frozen=True, kw_only=True):
     model: ModelChoice = field(default_factory=ModelChoice)
     turn: TurnSettings = field(default_factory=TurnSettings)
     workspace: WorkspaceLimits = field(default_factory=WorkspaceLimits)
+    hub: HubSettings = field(default_factory=HubSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     redaction: RedactionSettings = field(default_factory=RedactionSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)

@@ -23,6 +23,9 @@ def whoami(token: str, endpoint: str, timeout_s: float) -> HubIdentity:
 
     As `HfApi.whoami` asks, but not for ever: that one has no timeout.
     """
+    from agent.tools.hub.library import prepare
+
+    prepare()  # before anybody uses the library's client, which this replaces
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.utils import (  # type: ignore[attr-defined]  # it exports them without saying so

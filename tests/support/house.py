@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from agent.models import ModelSettings
 from agent.tools import WorkspaceLimits
+from agent.tools.hub import HubSettings
 from protocol import codec
 from protocol import events as ev
 from server.actor import SessionActor
@@ -34,7 +35,7 @@ ASKS_TO_WRITE = {"rules": [{"tool": "write", "action": "ask"}]}
 
 
 def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) -> Settings:
-    """Settings for tests; `groups` are fields of `auth`, `policy`, `sessions`, `socket`, `turn`, `users` and `workspace` by those names, as dicts.
+    """Settings for tests; `groups` are fields of `auth`, `hub`, `policy`, `sessions`, `socket`, `turn`, `users` and `workspace` by those names, as dicts.
 
     Who is asking is another test's subject: without `auth` everyone on this machine is the local user.
     """
@@ -52,6 +53,7 @@ def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) 
         socket=SocketSettings(**groups.get("socket", {})),
         turn=TurnSettings(**groups.get("turn", {})),
         workspace=WorkspaceLimits(**groups.get("workspace", {})),
+        hub=msgspec.convert(groups.get("hub", {}), HubSettings),
         policy=msgspec.convert(groups.get("policy", ASKS_TO_WRITE), PolicySettings),
         model=ModelChoice(model=name, calls=calls),
     )

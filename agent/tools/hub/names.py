@@ -1,0 +1,26 @@
+"""Names on the Hub as a call may give them: repositories, revisions, paths. Pure."""
+
+import re
+
+REPO_ID = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,95})?$"
+"""`owner/name`, or a name alone for the oldest repositories, as huggingface_hub checks it (`validate_repo_id`)."""
+REVISION = r"^[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}$"
+
+_BAD = re.compile(r"--|\.\.|\.git$|[-.]$")
+
+
+def repo_fault(repo_id: str, argument: str) -> str | None:
+    """What the pattern does not say of a repository's name: no `--`, no `..`, no `.git`, no `-` or `.` at an end."""
+    if not repo_id.isprintable() or any(_BAD.search(part) for part in repo_id.split("/")):
+        return f"{repo_id!r} is no name of a repository; write `owner/name` - at `$.{argument}`"
+    return None
+
+
+def path_fault(path: str, argument: str, *, folder: bool = False) -> str | None:
+    """What is wrong with a path in a repository; None if nothing is. A folder may be empty: all of it."""
+    if folder and not path:
+        return None
+    names = path.removesuffix("/").split("/") if folder else path.split("/")
+    if path.startswith("/") or any(name in ("", ".", "..", ".git") for name in names) or not path.isprintable():
+        return f"{path!r} is no path in a repository; write it relative, such as `data/train.csv` - at `$.{argument}`"
+    return None

@@ -1,0 +1,31 @@
+"""What a job costs: list prices by hardware flavor, and an estimate from them. Pure, but for one file read once."""
+
+import functools
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+FLAVORS = Path(__file__).with_name("flavors.json")
+"""US dollars an hour by flavor, as https://huggingface.co/docs/hub/jobs-pricing lists them."""
+
+
+@functools.cache
+def listed() -> Mapping[str, float]:
+    """The prices that ship with Holdfast."""
+    return msgspec.json.decode(FLAVORS.read_bytes(), type=dict[str, float])
+
+
+def estimate(flavor: str, seconds: float, own: Mapping[str, float]) -> float | None:
+    """US dollars for so long on that hardware, billed by the begun minute; None if its price is not known.
+
+    `own`: prices that take the place of the listed ones.
+    """
+    price = own.get(flavor, listed().get(flavor))
+    return None if price is None else price * math.ceil(seconds / 60) / 60
+
+
+def hardware(flavor: str) -> str:
+    """`cpu` or `gpu`; a flavor that nobody knows may be any hardware, so it counts as the dear one."""
+    return "cpu" if flavor.startswith("cpu-") else "gpu"
