@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from agent.tools.workspace import Entry
 from protocol.content import Access
@@ -69,10 +69,11 @@ class Me(msgspec.Struct):
     expires_at: float | None
 
 
-class Sessions(msgspec.Struct):
-    """The caller's sessions, the newest first."""
+class Sessions(msgspec.Struct, omit_defaults=True):
+    """The caller's sessions, the newest first. `next`: there are more; ask again with it as `before`."""
 
     sessions: list[SessionInfo]
+    next: str | UnsetType = UNSET
 
 
 class Events(msgspec.Struct):

@@ -18,8 +18,9 @@ from server.auth.principal import Principal
 from server.awake import GoingAway, SessionNotFound
 from server.capacity import SessionCapacityError
 from server.connection import Connection
+from server.denials import denied
 from server.handshake import Denied, Encoding, Position, choose_encoding, deny, read_position
-from server.journal.base import Deleted, JournalError, NotFound, StorageFull
+from server.journal.base import JournalError
 from server.manager import SessionManager
 from server.metrics import Metrics
 from server.rates import UserRates
@@ -58,9 +59,9 @@ class SocketEndpoint:
         await receive()
         try:
             await self._serve(scope, receive, send)
-        except Denied as denied:
-            self._metrics.denials.of(str(denied.body["code"])).inc()
-            await deny(send, denied)
+        except Denied as refused:
+            self._metrics.denials.of(str(refused.body["code"])).inc()
+            await deny(send, refused)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         principal: Principal = scope["state"]["principal"]
@@ -99,7 +100,7 @@ class SocketEndpoint:
         except (SessionNotFound, SessionCapacityError, GoingAway, JournalError) as error:
             if running:
                 raise
-            raise _denied(error) from error
+            raise denied(error) from error
         except Denied:
             raise
         except Exception as error:
@@ -147,14 +148,3 @@ class NoSuchRoute:
         """Refuse the upgrade."""
         await receive()
         await deny(send, Denied("not_found", "sockets are at /ws and /ws/{session_id}"))
-
-
-def _denied(error: Exception) -> Denied:
-    if isinstance(error, StorageFull):
-        return Denied("storage", str(error), error_type="per_user", what=error.what)
-    if isinstance(error, SessionCapacityError):
-        status = 503 if error.error_type == "global" else 429
-        return Denied("capacity", str(error), status=status, error_type=error.error_type)
-    if isinstance(error, (SessionNotFound, NotFound, Deleted)):
-        return Denied("not_found", "there is no such session")
-    return Denied("unavailable", str(error))

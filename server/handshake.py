@@ -11,15 +11,23 @@ from protocol.codes import DENIALS
 
 MAX_SEQ = 2**63 - 1
 MAX_EPOCH_CHARS = 128
+RETRY_S, RETRY_STORAGE_S = 5, 60
 
 
 class Denied(Exception):
-    """The upgrade is refused: `status` and a JSON body with `code` and `message`."""
+    """The upgrade, or a route's request, is refused: `status` and a JSON body with `code` and `message`."""
 
     def __init__(self, code: str, message: str, *, status: int | None = None, **more: str) -> None:
         super().__init__(message)
         self.status = status if status is not None else DENIALS[code].status
         self.body = {"code": code, "message": message, **more}
+
+    @property
+    def retry_after_s(self) -> int | None:
+        """What `Retry-After` says: places come free by themselves, storage does not. None: trying again is no remedy."""
+        if self.status not in (429, 503):
+            return None
+        return RETRY_STORAGE_S if self.body["code"] == "storage" else RETRY_S
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -76,8 +84,8 @@ async def deny(send: Send, denied: Denied) -> None:
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
     ]
-    if denied.status in (429, 503):
-        headers.append((b"retry-after", b"60" if denied.body["code"] == "storage" else b"5"))
+    if denied.retry_after_s is not None:
+        headers.append((b"retry-after", str(denied.retry_after_s).encode()))
     start: dict[str, Any] = {"type": "websocket.http.response.start", "status": denied.status, "headers": headers}
     await send(start)
     await send({"type": "websocket.http.response.body", "body": body})

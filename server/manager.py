@@ -17,7 +17,7 @@ from server.actor import SessionActor
 from server.awake import AwakeSessions, Bounds, Equipment, SessionNotFound
 from server.clock import utc_now
 from server.inbox import Answer
-from server.journal.base import Journal, SessionRow
+from server.journal.base import Journal, Place, SessionRow, Stat
 from server.options import load_options
 
 log = logging.getLogger("holdfast.manager")
@@ -163,7 +163,16 @@ class SessionManager:
 
     async def list_sessions(self, user_id: str | None) -> list[SessionInfo]:
         """The user's sessions, or everybody's, the newest first."""
-        return [await self.get_session_info(row.session_id) for row in await self.journal.list(user_id)]
+        return [self._listed(stat) for stat in await self.journal.list(user_id)]
+
+    async def page_sessions(
+        self, user_id: str, most: int, *, before: Place | None = None, search: str = ""
+    ) -> tuple[list[SessionInfo], Place | None]:
+        """Some of the user's sessions, as `Journal.list` takes them; and where to go on, if there are more."""
+        stats = await self.journal.list(user_id, before=before, search=search, most=most + 1)
+        last = stats[most - 1].row if len(stats) > most else None
+        infos = [self._listed(stat) for stat in stats[:most]]
+        return infos, None if last is None else Place(last.last_active_at, last.session_id)
 
     @property
     def active_session_count(self) -> int:
@@ -186,6 +195,11 @@ class SessionManager:
             options=b"{}",
         )
         return await self.awake.create(row, hf_token)
+
+    def _listed(self, stat: Stat) -> SessionInfo:
+        """What is awake may know more than the journal did a moment ago."""
+        actor = self.awake.get(stat.row.session_id)
+        return self._info(stat.row, stat.head) if actor is None else self._info(actor.row, actor.broadcaster.head)
 
     def _info(self, row: SessionRow, head: int) -> SessionInfo:
         awake = self.awake.get(row.session_id) is not None

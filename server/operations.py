@@ -11,13 +11,21 @@ from server.auth.login_routes import AuthRoutes, TokenGiven
 from server.file_routes import FileRoutes
 from server.manager import SessionInfo
 from server.page import PageRoutes
-from server.routes import EVENTS_LIMIT_MAX, MAX_SEQ, Routes
+from server.routes import EVENTS_LIMIT_MAX, MAX_SEQ, PLACE, SEARCH_CHARS_MAX, SESSIONS_LIMIT_MAX, Routes
 from server.share_routes import Link, ShareRoutes, Wanted
 
 JSON: Final = "application/json"
 BYTES: Final = "application/octet-stream"
 
 SEQ: Final = {"type": "integer", "minimum": 0, "maximum": MAX_SEQ}
+SESSIONS_LIMIT: Final = {
+    "type": "integer",
+    "minimum": 1,
+    "maximum": SESSIONS_LIMIT_MAX,
+    "default": SESSIONS_LIMIT_MAX,
+}
+PLACE_TEXT: Final = {"type": "string", "pattern": f"^{PLACE}$"}
+SEARCH: Final = {"type": "string", "maxLength": SEARCH_CHARS_MAX}
 LIMIT: Final = {"type": "integer", "minimum": 1, "maximum": EVENTS_LIMIT_MAX, "default": 200}
 
 
@@ -75,7 +83,23 @@ OPERATIONS: Final = (
     Operation(method="GET", path="/api/config", handler=Routes.config, answers={200: bodies.Config}),
     Operation(method="GET", path="/api/me", handler=Routes.me, answers={200: bodies.Me}),
     Operation(
-        method="GET", path="/api/sessions", handler=Routes.sessions, answers={200: bodies.Sessions}, refusals=(503,)
+        method="GET",
+        path="/api/sessions",
+        handler=Routes.sessions,
+        query=(
+            Query("limit", "sessions that are answered at most", SESSIONS_LIMIT),
+            Query("before", "the `next` of an earlier answer: the sessions behind it are answered", PLACE_TEXT),
+            Query("search", "only sessions whose title has this in it, in any case", SEARCH),
+        ),
+        answers={200: bodies.Sessions},
+        refusals=(503,),
+    ),
+    Operation(
+        method="POST",
+        path="/api/sessions",
+        handler=Routes.create,
+        answers={201: SessionInfo},
+        refusals=(429, 503),
     ),
     Operation(method="GET", path=SESSION, handler=Routes.session, answers={200: SessionInfo}, refusals=(404, 503)),
     Operation(method="DELETE", path=SESSION, handler=Routes.delete, answers={204: None}, refusals=(404, 503)),

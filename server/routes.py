@@ -1,6 +1,7 @@
 """The HTTP routes beside the socket: thin over the session manager. All answers are JSON but for metrics."""
 
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
@@ -15,8 +16,10 @@ from protocol.content import Standing
 from server.answering import answer, refusal
 from server.auth.principal import Principal
 from server.awake import GoingAway, SessionNotFound
+from server.capacity import SessionCapacityError
+from server.denials import denied
 from server.export import MEDIA_TYPE, file_name, head_line
-from server.journal.base import Deleted, Journal, NotFound, Stat, Unavailable
+from server.journal.base import Deleted, Journal, NotFound, Place, Stat, StorageFull, Unavailable
 from server.manager import SessionManager
 from server.replay import merged, replay
 from server.standing import admission
@@ -25,6 +28,9 @@ log = logging.getLogger("holdfast.routes")
 
 EVENTS_LIMIT_MAX = 1_000
 EVENTS_MAX_BYTES = 4_194_304
+SESSIONS_LIMIT_MAX = 1_000
+SEARCH_CHARS_MAX = 200
+PLACE = r"[0-9TZ:.-]{20,30}~[0-9A-Za-z_-]{1,64}"
 MAX_SEQ = 2**63 - 1
 STANDINGS: Final[tuple[Standing, ...]] = ("read", "drive", "owner")
 
@@ -58,7 +64,8 @@ class Routes:
             Route("/openapi.json", self.openapi),
             Route("/api/config", self.config),
             Route("/api/me", self.me),
-            Route("/api/sessions", self.sessions),
+            Route("/api/sessions", self.sessions, methods=["GET"]),
+            Route("/api/sessions", self.create, methods=["POST"]),
             Route("/api/sessions/{session_id}", self.session, methods=["GET"]),
             Route("/api/sessions/{session_id}", self.delete, methods=["DELETE"]),
             Route("/api/sessions/{session_id}/events", self.events),
@@ -113,8 +120,23 @@ class Routes:
         )
 
     async def sessions(self, request: Request) -> Response:
-        """The caller's sessions, the newest first."""
-        return answer({"sessions": await self._manager.list_sessions(caller(request).user_id)})
+        """The caller's sessions, the newest first; `next` is there if there are more."""
+        most = number(request, "limit", SESSIONS_LIMIT_MAX, 1, SESSIONS_LIMIT_MAX)
+        search = request.query_params.get("search", "")
+        if len(search) > SEARCH_CHARS_MAX:
+            raise BadParameter(f"`search` may have {SEARCH_CHARS_MAX} characters at most")
+        before = request.query_params.get("before")
+        infos, place = await self._manager.page_sessions(
+            caller(request).user_id, most, before=None if before is None else read_place(before), search=search
+        )
+        return answer({"sessions": infos, **({} if place is None else {"next": write_place(place)})})
+
+    async def create(self, request: Request) -> Response:
+        """Make a session; or say why none can be made, as the upgrade does, which a browser cannot read."""
+        session_id = await self._manager.create_session(caller(request).user_id)
+        made = answer(await self._manager.get_session_info(session_id), 201)
+        made.headers["location"] = f"/api/sessions/{session_id}"
+        return made
 
     async def session(self, request: Request) -> Response:
         """One session's info."""
@@ -200,6 +222,19 @@ def number(request: Request, name: str, default: int, least: int, most: int) -> 
     return int(text)
 
 
+def write_place(place: Place) -> str:
+    """A place in the listing of sessions, for `before`."""
+    return f"{place.last_active_at}~{place.session_id}"
+
+
+def read_place(text: str) -> Place:
+    """The place that was written so. Raises `BadParameter`."""
+    if re.fullmatch(PLACE, text) is None:
+        raise BadParameter("`before` must be the `next` of an earlier answer")
+    at, _, session_id = text.partition("~")
+    return Place(at, session_id)
+
+
 async def on_not_found(request: Request, error: Exception) -> Response:
     """No such session, or not the caller's."""
     return refusal("not_found", "there is no such session")
@@ -215,9 +250,13 @@ async def on_bad_parameter(request: Request, error: Exception) -> Response:
     return refusal("bad_request", str(error))
 
 
-async def on_unavailable(request: Request, error: Exception) -> Response:
-    """The server stops, or its journal does not answer."""
-    return refusal("unavailable", str(error))
+async def on_denied(request: Request, error: Exception) -> Response:
+    """No room for a session, the server stops, or its journal does not answer."""
+    refused = denied(error)
+    said = answer(refused.body, refused.status)
+    if refused.retry_after_s is not None:
+        said.headers["retry-after"] = str(refused.retry_after_s)
+    return said
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
@@ -250,8 +289,10 @@ ERRORS: dict[type[Exception] | int, Callable[[Request, Exception], Awaitable[Res
     NotFound: on_not_found,
     Forbidden: on_forbidden,
     BadParameter: on_bad_parameter,
-    GoingAway: on_unavailable,
-    Unavailable: on_unavailable,
+    GoingAway: on_denied,
+    SessionCapacityError: on_denied,
+    StorageFull: on_denied,
+    Unavailable: on_denied,
     Exception: on_fault,
     404: on_http_error,
     405: on_http_error,

@@ -139,6 +139,13 @@ class Stat(msgspec.Struct, frozen=True):
     term: int
 
 
+class Place(msgspec.Struct, frozen=True):
+    """A session's place in the listing, which is by `last_active_at`, the newest first, then by `session_id`."""
+
+    last_active_at: str
+    session_id: str
+
+
 class JournalError(Exception):
     """What the journal could not or would not do, in a sentence for people."""
 
@@ -261,8 +268,14 @@ class Journal(Protocol):
         """Delete the session and keep a tombstone; deleting it again does nothing. Raises `NotFound`."""
         ...
 
-    async def list(self, user_id: str | None = None) -> builtins.list[SessionRow]:
-        """The rows of all sessions, or of one user's, the newest `last_active_at` first."""
+    async def list(
+        self, user_id: str | None = None, *, before: Place | None = None, search: str = "", most: int | None = None
+    ) -> builtins.list[Stat]:
+        """All sessions, or one user's, as of one moment, the newest `last_active_at` first.
+
+        `before`: only those behind this place. `search`: only those whose title has this in it, in any case. `most`: of
+        these, so many.
+        """
         ...
 
     async def stored(self, user_id: str) -> Stored:

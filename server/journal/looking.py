@@ -32,7 +32,7 @@ class Look:
 
     def rows(self, user_id: str | None) -> list[SessionRow]:
         """The sessions, the newest first."""
-        return queries.list_rows(self._db, user_id)
+        return [row for _, _, row in queries.list_sessions(self._db, queries.Listing(user_id))]
 
     def stat(self, session_id: str) -> tuple[int, SessionRow]:
         """A session's head and row. Raises `NotFound`, `Deleted`."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from msgspec import structs
 
-from server.journal.base import Deleted, HeldClaim, NotFound, Record, SessionRow, Settled, Spent, Stored
+from server.journal.base import Deleted, HeldClaim, NotFound, Place, Record, SessionRow, Settled, Spent, Stored
 from server.journal.statements import CLAIM_COLUMNS, HEAD, ROW_COLUMNS, SPENT, STORED
 
 _SESSION = "(SELECT key FROM sessions WHERE session_id = ? AND deleted = 0)"
@@ -15,10 +15,12 @@ _READ = f"SELECT seq, span, data FROM events WHERE session = {_SESSION} AND seq 
 _STAT = f"SELECT {HEAD}, term, {ROW_COLUMNS} FROM sessions WHERE session_id = ? AND deleted = 0"
 _ANSWER = f"SELECT digest, answer FROM submissions WHERE session = {_SESSION} AND submission_id = ?"
 _SNAPSHOT = f"SELECT seq, data FROM snapshots WHERE session = {_SESSION}"
-_LIST = f"SELECT {ROW_COLUMNS} FROM sessions WHERE deleted = 0 ORDER BY last_active_at DESC, session_id"
-_LIST_OF_USER = (
-    f"SELECT {ROW_COLUMNS} FROM sessions WHERE deleted = 0 AND user_id = ? ORDER BY last_active_at DESC, session_id"
-)
+_LIST = """
+    SELECT {head}, term, {columns} FROM sessions
+    WHERE deleted = 0 {whose} {behind} ORDER BY last_active_at DESC, session_id
+"""
+_WHOSE = "AND user_id = ?"
+_BEHIND = "AND (last_active_at < ? OR (last_active_at = ? AND session_id > ?))"
 _UNFINISHED = "SELECT session_id FROM sessions WHERE unfinished = 1 AND deleted = 0 ORDER BY last_active_at, session_id"
 _STALE = """
     SELECT session_id FROM sessions
@@ -94,10 +96,36 @@ def snapshot(db: sqlite3.Connection, session_id: str) -> tuple[int, bytes] | Non
     return found
 
 
-def list_rows(db: sqlite3.Connection, user_id: str | None) -> list[SessionRow]:
-    """See `Journal.list`."""
-    found = db.execute(_LIST) if user_id is None else db.execute(_LIST_OF_USER, (user_id,))
-    return [_row(columns) for columns in found]
+class Listing(NamedTuple):
+    """Which sessions are to be listed; see `Journal.list`."""
+
+    user_id: str | None = None
+    before: Place | None = None
+    search: str = ""
+    most: int | None = None
+
+
+def list_sessions(db: sqlite3.Connection, listing: Listing) -> list[tuple[int, int, SessionRow]]:
+    """Head, term and row of each; see `Journal.list`."""
+    user_id, before, search, most = listing
+    values: list[str] = [] if user_id is None else [user_id]
+    if before is not None:
+        values += [before.last_active_at, before.last_active_at, before.session_id]
+    whose, behind = "" if user_id is None else _WHOSE, "" if before is None else _BEHIND
+    cursor = db.execute(_LIST.format(head=HEAD, columns=ROW_COLUMNS, whose=whose, behind=behind), values)
+    wanted = search.casefold()
+    found: list[tuple[int, int, SessionRow]] = []
+    try:
+        for head, term, *columns in cursor:
+            if most is not None and len(found) >= most:
+                break
+            row = _row(columns)
+            # SQLite itself knows upper and lower case of ASCII alone.
+            if wanted in row.title.casefold():
+                found.append((head, term, row))
+    finally:
+        cursor.close()
+    return found
 
 
 def stored(db: sqlite3.Connection, user_id: str) -> Stored:

@@ -13,6 +13,7 @@ from server.journal.base import (
     AppendItem,
     HeldClaim,
     Lease,
+    Place,
     Record,
     SessionRow,
     Settled,
@@ -143,9 +144,13 @@ class SqliteJournal:
 
         await self._write_line.put(delete)
 
-    async def list(self, user_id: str | None = None) -> builtins.list[SessionRow]:
-        """The sessions' rows."""
-        return await self._read_line.put(lambda db: queries.list_rows(db, user_id))
+    async def list(
+        self, user_id: str | None = None, *, before: Place | None = None, search: str = "", most: int | None = None
+    ) -> builtins.list[Stat]:
+        """The sessions, the newest first."""
+        listing = queries.Listing(user_id, before, search, most)
+        found = await self._read_line.put(lambda db: queries.list_sessions(db, listing))
+        return [Stat(head, self.epoch, row, term) for head, term, row in found]
 
     async def stored(self, user_id: str) -> Stored:
         """What a user's sessions take."""

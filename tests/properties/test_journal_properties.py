@@ -295,7 +295,7 @@ class JournalMachine(RuleBasedStateMachine):
                 assert await self.journal.answer(session_id, submission_id) == session.settled.get(submission_id)
             self.kept.add((session_id, self.journal.epoch, session.head))
         alive = {session_id: session.row for session_id, session in self.model.items() if not session.deleted}
-        assert {found.session_id: found for found in await self.journal.list()} == alive
+        assert {found.row.session_id: found.row for found in await self.journal.list()} == alive
         assert set(await self.journal.unfinished()) == {name for name, found in alive.items() if found.unfinished}
 
     @rule()

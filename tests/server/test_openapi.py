@@ -23,6 +23,14 @@ from tests.support.live import Live, listening
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 TOKEN = "t" * 43
+# Requests reach sessions that others of them made. Which names of files are good is the workspace's own subject.
+FILES = """
+[[operations]]
+include-path-regex = "/files"
+[operations.checks]
+positive_data_acceptance.enabled = false
+negative_data_rejection.enabled = false
+"""
 RUN_S = 50
 
 
@@ -107,7 +115,7 @@ async def schemathesis(live: Live, folder: Path, config: str = "", *options: str
 @pytest.mark.timeout(120)
 async def test_no_request_gets_an_answer_that_the_document_does_not_tell_of(tmp_path: Path) -> None:
     async with guarded(tmp_path) as (live, folder):
-        code, said = await schemathesis(live, folder)
+        code, said = await schemathesis(live, folder, FILES)
         assert code == 0, said
         # It leaves out the route that it has the document from.
         assert re.search(rf"Tested: {len(OPERATIONS) - 1}\b", said), said

@@ -1,13 +1,18 @@
 """The HTTP routes, over a real socket."""
 
+import contextlib
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from protocol import events as ev
 from protocol.submissions import UserInput
+from server.settings import Settings
 from tests.support.house import settings_for
 from tests.support.live import DONE, Live, client, listening
 from tests.support.scripted_model import Call, ScriptedModel, calls
@@ -135,3 +140,78 @@ async def test_a_foreign_origin_or_host_is_refused_on_every_route(http: httpx.As
         for headers in ({"origin": "https://evil.example"}, {"host": "evil.example"}):
             answer = await http.get(path, headers=headers)
             assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+async def test_a_session_is_made_and_is_there_for_a_socket(live: Live, http: httpx.AsyncClient) -> None:
+    made = await http.post("/api/sessions")
+    assert made.status_code == 201
+    info = made.json()
+    assert made.headers["location"] == f"/api/sessions/{info['session_id']}"
+    assert (info["user_id"], info["state"], info["message_count"], info["seq"]) == ("local", "idle", 0, 0)
+    async with client(live, info["session_id"]) as talker:
+        assert (await talker.synced()).ready.session_id == info["session_id"]
+
+
+async def refusals_of(settings: Settings, held: int) -> list[tuple[int, dict[str, object], str | None]]:
+    """How a session is refused by the route and by the upgrade, while so many have sockets."""
+    async with listening(settings) as live, contextlib.AsyncExitStack() as stack:
+        for _ in range(held):
+            await (await stack.enter_async_context(client(live))).synced()
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=live.http, trust_env=False))
+        said = await http.post("/api/sessions")
+        with pytest.raises(InvalidStatus) as denied:
+            async with client(live):
+                pytest.fail("the upgrade went through")
+        upgrade = denied.value.response
+        return [
+            (said.status_code, said.json(), said.headers.get("retry-after")),
+            (upgrade.status_code, json.loads(upgrade.body or b""), upgrade.headers.get("retry-after")),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("groups", "held", "status", "code", "kind"),
+    [
+        ({"sessions": {"awake_max_per_user": 2}}, 2, 429, "capacity", "per_user"),
+        ({"sessions": {"awake_max": 2}}, 2, 503, "capacity", "global"),
+        ({"users": {"stored_sessions_max": 1}}, 1, 429, "storage", "per_user"),
+    ],
+)
+async def test_a_session_that_cannot_be_made_is_refused_as_the_upgrade_refuses_it(
+    tmp_path: Path, groups: dict[str, Any], held: int, status: int, code: str, kind: str
+) -> None:
+    route, upgrade = await refusals_of(settings_for(tmp_path, **groups), held)
+    assert route == upgrade
+    assert (route[0], route[1]["code"], route[1]["error_type"]) == (status, code, kind)
+    assert route[2] is not None
+
+
+async def test_a_server_that_stops_makes_no_session(live: Live, http: httpx.AsyncClient) -> None:
+    await live.manager.awake.drain("stopping")
+    said = await http.post("/api/sessions")
+    assert (said.status_code, said.json()["code"]) == (503, "unavailable")
+
+
+async def test_sessions_are_listed_page_by_page_and_searched(live: Live, http: httpx.AsyncClient) -> None:
+    for title in ("one cat", "a dog", "three Cats"):
+        async with client(live) as talker:
+            await talker.send(UserInput(text=title))
+            await talker.until_type(*DONE)
+    titles: list[str] = []
+    query: dict[str, Any] = {"limit": 2}
+    while True:
+        page = (await http.get("/api/sessions", params=query)).json()
+        titles += [info["title"] for info in page["sessions"]]
+        if "next" not in page:
+            break
+        query["before"] = page["next"]
+    assert titles == ["three Cats", "a dog", "one cat"]
+    found = (await http.get("/api/sessions", params={"search": "CAT"})).json()
+    assert [info["title"] for info in found["sessions"]] == ["three Cats", "one cat"]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "before=yesterday", "search=" + "x" * 201])
+async def test_a_bad_way_to_list_is_named(http: httpx.AsyncClient, query: str) -> None:
+    answer = await http.get(f"/api/sessions?{query}")
+    assert answer.status_code == 400
+    assert query.split("=")[0] in answer.json()["message"]

@@ -1,0 +1,55 @@
+"""What every journal promises of its list: the newest first, by user, page by page, by title."""
+
+import msgspec
+
+from server.journal.base import Journal, Place
+from tests.server.journal.making import begin, row
+
+
+async def test_sessions_are_listed_newest_first_and_by_user(journal: Journal) -> None:
+    await journal.create(row("old", last_active_at="2026-01-01T00:00:00.000Z"))
+    await journal.create(row("new", last_active_at="2026-03-01T00:00:00.000Z"))
+    await journal.create(row("bobs", user_id="bob", last_active_at="2026-02-01T00:00:00.000Z"))
+    assert [found.row.session_id for found in await journal.list()] == ["new", "bobs", "old"]
+    assert [found.row.session_id for found in await journal.list("ann")] == ["new", "old"]
+    assert [found.row for found in await journal.list("bob")] == [
+        row("bobs", user_id="bob", last_active_at="2026-02-01T00:00:00.000Z")
+    ]
+    assert await journal.list("nobody") == []
+
+
+async def test_the_list_says_of_each_session_what_stat_says(journal: Journal) -> None:
+    await begin(journal, "a", "one", "two")
+    await begin(journal, "b")
+    await journal.acquire("b")
+    assert await journal.list() == [await journal.stat("a"), await journal.stat("b")]
+
+
+async def test_the_list_goes_on_behind_a_place_and_leaves_none_out(journal: Journal) -> None:
+    days = [1, 2, 2, 2, 3]
+    for number, day in enumerate(days):
+        await journal.create(row(f"s{number}", last_active_at=f"2026-01-0{day}T00:00:00.000Z"))
+    whole = [found.row.session_id for found in await journal.list("ann")]
+    assert whole == ["s4", "s1", "s2", "s3", "s0"]
+    for size in (1, 2, 3):
+        paged: list[str] = []
+        place = None
+        while page := await journal.list("ann", before=place, most=size):
+            assert len(page) <= size
+            paged += [found.row.session_id for found in page]
+            place = Place(page[-1].row.last_active_at, page[-1].row.session_id)
+        assert paged == whole
+
+
+async def test_the_list_is_searched_by_title_in_any_case_and_letter_by_letter(journal: Journal) -> None:
+    for name, title in [("a", "Zürich 100%"), ("b", "zürich_plan"), ("c", "Bern")]:
+        await journal.create(msgspec.structs.replace(row(name), title=title))
+
+    async def named(search: str, most: int | None = None) -> list[str]:
+        return [found.row.session_id for found in await journal.list("ann", search=search, most=most)]
+
+    assert await named("ZÜRICH") == ["a", "b"]
+    assert await named("ZÜRICH", most=1) == ["a"]
+    assert await named("%") == ["a"]
+    assert await named("_") == ["b"]
+    assert await named("") == ["a", "b", "c"]
