@@ -82,7 +82,7 @@ class Chat:
 
     async def more(self, name: str) -> None:
         """Choose from the menu of the conversation."""
-        await self.page.get_by_role("banner").locator("summary").click()
+        await self.page.get_by_label("More", exact=True).click()
         await self.button(name).click()
 
     async def live(self) -> None:

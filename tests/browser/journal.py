@@ -6,6 +6,7 @@ import msgspec
 from protocol import codec
 from protocol import events as ev
 from protocol.view import View, apply
+from tests.support.live import Address, client
 
 
 async def events_of(server: str, session_id: str) -> list[ev.Event]:
@@ -34,3 +35,9 @@ async def submissions_of(server: str, session_id: str) -> list[str]:
     """What was submitted and taken, as texts or types, in order."""
     taken = [event.submission for event in await events_of(server, session_id) if isinstance(event, ev.Accepted)]
     return [getattr(one, "text", str(type(one).__struct_config__.tag)) for one in taken]
+
+
+async def happened(live: Address, session_id: str, kind: type[ev.EventBase]) -> int:
+    """The number of the session's first event of this type, as soon as it is there."""
+    async with client(live, session_id, after=0) as heard:
+        return int((await heard.until_type(kind)).seq)

@@ -73,13 +73,14 @@ class Tabs:
 
     async def close(self) -> None:
         """Close all of them."""
-        for context in self._contexts:
-            await context.close()
+        while self._contexts:
+            await self._contexts.pop().close()
 
     def check(self) -> None:
         """Fails if anything went wrong in a tab, or was asked of another machine."""
-        assert self.faults == []
-        assert self.outside == []
+        seen = [*self.faults, *(f"asked of another machine: {url}" for url in self.outside)]
+        if seen:
+            raise AssertionError("in the browser: " + "\n".join(seen))
 
     def _told(self, fault: str) -> None:
         self._seen.append(fault)

@@ -12,10 +12,10 @@ from playwright.async_api import expect
 from protocol import events as ev
 from protocol.content import ToolMessage
 from tests.browser.chat import Chat
-from tests.browser.journal import events_of, submissions_of
+from tests.browser.journal import events_of, happened, submissions_of
 from tests.browser.tabs import NETWORK, Tabs
 from tests.support.house import settings_for
-from tests.support.live import Address, Live, client, listening
+from tests.support.live import Address, Live, listening
 from tests.support.scripted_model import Answer, Call, Finish, Gate, Say, ScriptedModel, Usage, calls, stream, text
 from tests.support.tcp_link import Direction
 from tests.support.tcp_proxy import TcpProxy
@@ -126,7 +126,7 @@ async def test_what_was_said_while_nobody_heard_is_there_afterwards(tabs: Tabs, 
         await expect(at.chat.answers).to_have_text("One, two,")
         async with fault(at):
             gate.open()
-            await told(at.live, at.chat.session_id, ev.TurnComplete)
+            await happened(at.live, at.chat.session_id, ev.TurnComplete)
         await at.chat.idle()
         await at.chat.live()
         await at.chat.shows_the_journal(at.live.http)
@@ -217,12 +217,6 @@ async def test_the_line_says_how_many_missed_events_were_replayed(tabs: Tabs, tm
         await at.proxy.refuse()
         await at.proxy.cut()
         gate.open()
-        done = await told(at.live, at.chat.session_id, ev.TurnComplete)
+        done = await happened(at.live, at.chat.session_id, ev.TurnComplete)
         await at.proxy.accept()
         await expect(at.chat.line).to_contain_text(f"Back with {done - before} missed events replayed.")
-
-
-async def told(live: Live, session_id: str, kind: type[ev.EventBase]) -> int:
-    """The number of the first event of this type, as soon as it is there."""
-    async with client(live, session_id, after=0) as heard:
-        return int((await heard.until_type(kind)).seq)

@@ -137,6 +137,6 @@ export function NoteRow({ row: { note }, conversation }) {
   return html`<div class="note" data-tone=${note.tone}>
     <p>${note.text} ${note.advice && html`<span class="advice">${note.advice}</span>`}</p>
     ${note.more && html`<${Folded} title="Details"><pre tabindex="0">${note.more}</pre><//>`}
-    ${note.retry && (last || note.tone === "bad") && !conversation.running && html`<button type="button" onClick=${() => conversation.retry()}><${Icon} name="retry" /> Try again</button>`}
+    ${note.retry && (last || note.tone === "bad") && conversation.view.state === "idle" && html`<button type="button" onClick=${() => conversation.retry()}><${Icon} name="retry" /> Try again</button>`}
   </div>`;
 }

@@ -30,7 +30,7 @@ const ADVICE = {
 const STOPPED = {
   user: "Stopped by you.",
   restart: "The server restarted in the middle of this turn. What was said so far is kept; nothing was run twice.",
-  shutdown: "Stopped: the session was ended.",
+  shutdown: "Stopped by a shutdown. What was said so far is kept.",
 };
 
 /**
@@ -44,7 +44,7 @@ export function noteOf(event, after) {
   };
   switch (event.type) {
     case "interrupted":
-      return note(STOPPED[event.reason] ?? "Stopped.", { retry: event.reason === "restart" });
+      return note(STOPPED[event.reason] ?? "Stopped.", { retry: event.reason !== "user" });
     case "error":
       return note(event.message || "Something failed.", {
         tone: "bad",
