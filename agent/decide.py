@@ -1,6 +1,6 @@
 """The mind's front door: one input in, one decision out, synchronously. No clock, no I/O."""
 
-from agent import recovery, submit, turn
+from agent import calls, recovery, submit, turn
 from agent.guarded import without_secrets
 from agent.inputs import (
     Decision,
@@ -17,6 +17,8 @@ from agent.inputs import (
     SummaryFailed,
     ToolDone,
     ToolLogged,
+    ToolSpent,
+    ToolStepped,
 )
 from agent.session import Session
 from protocol.events import Accepted
@@ -46,7 +48,11 @@ def _hear(session: Session, message: Input) -> Accepted | Refusal | None:
         case SummaryFailed():
             turn.on_summary_failed(session, message)
         case ToolLogged():
-            turn.on_tool_log(session, message)
+            calls.log(session, message)
+        case ToolStepped():
+            calls.step(session, message)
+        case ToolSpent():
+            turn.on_tool_spent(session, message)
         case ToolDone():
             turn.on_tool_done(session, message)
         case Recover():

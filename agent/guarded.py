@@ -23,6 +23,7 @@ from agent.inputs import (
     SummaryFailed,
     ToolDone,
     ToolLogged,
+    ToolStepped,
 )
 from agent.models import DeltaKind, ModelReply, RawToolCall
 from agent.redaction import Redactor
@@ -56,6 +57,8 @@ def without_secrets(session: Session, message: Input) -> Iterator[Input]:
         case ToolDone():
             yield from _log(message.tool_call_id, session.heard(message.tool_call_id, LOG))
             yield msgspec.structs.replace(message, result=_result(redactor, message.result))
+        case ToolStepped():
+            yield ToolStepped(message.tool_call_id, _struct(redactor, message.step))
         case SummaryDone():
             yield msgspec.structs.replace(message, text=redactor.redact(message.text))
         case SummaryFailed():

@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
-from agent.models import DeltaKind, ModelReply
+from agent.models import DeltaKind, ModelReply, ModelUsage
 from agent.tools import ToolResult
+from protocol.content import Step
 from protocol.events import Accepted, Event
 from protocol.submissions import Submission
 
@@ -65,6 +66,20 @@ class ToolLogged(msgspec.Struct, frozen=True):
     text: str
 
 
+class ToolStepped(msgspec.Struct, frozen=True):
+    """A sub-agent's own call, inside of a running one: begun, or done."""
+
+    tool_call_id: str
+    step: Step
+
+
+class ToolSpent(msgspec.Struct, frozen=True):
+    """A running call made a model call of its own."""
+
+    tool_call_id: str
+    usage: ModelUsage
+
+
 class ToolDone(msgspec.Struct, frozen=True):
     """A call has its result."""
 
@@ -101,6 +116,8 @@ Input = (
     | SummaryDone
     | SummaryFailed
     | ToolLogged
+    | ToolStepped
+    | ToolSpent
     | ToolDone
     | Recover
     | Stop
@@ -126,11 +143,13 @@ class Summarize(msgspec.Struct, frozen=True):
 
 
 class RunTool(msgspec.Struct, frozen=True):
-    """Run an approved, or freely allowed, call."""
+    """Run an approved, or freely allowed, call. `model`, `grants`: the session's, for a tool that is a sub-agent."""
 
     tool_call_id: str
     tool: str
     arguments: Mapping[str, Any]
+    model: str = ""
+    grants: tuple[str, ...] = ()
 
 
 class CancelWork(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from agent.state import SessionState
 from agent.tools.effects import Effects
 from protocol import events as ev
 from protocol.content import ToolState
+from protocol.submissions import Submission, submission_id
 
 LOG: Literal["log"] = "log"
 """The kind of text that a running tool says; the others are those of a model's message."""
@@ -46,6 +47,8 @@ class Rules(msgspec.Struct, kw_only=True):
     overhead_tokens: int = 2_000
     max_iterations: int = 50
     max_tool_calls: int = 32
+    repeated_calls_noted: int = 3
+    repeated_calls_max: int = 5
     queued_inputs_max: int = 32
     shares_max: int = 32
     history_chars_max: int = 8_000_000
@@ -89,6 +92,10 @@ class Session:
         states.apply(self.state, event)  # type: ignore[arg-type]  # EventT is one of the union's members
         self._events.append(event)  # type: ignore[arg-type]
         return event
+
+    def accept(self, submission: Submission) -> ev.Accepted:
+        """Say that the submission is taken."""
+        return self.emit(ev.Accepted, submission_id=submission_id(submission), submission=submission)
 
     def do(self, effect: Effect) -> None:
         """Ask for something to be done in the world, once the events are stored."""

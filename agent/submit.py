@@ -2,9 +2,7 @@
 
 import hashlib
 
-import msgspec
-
-from agent import compaction, turn
+from agent import approvals, compaction, turn
 from agent.inputs import EndSession, Refusal
 from agent.session import Session
 from agent.state import last_turn, size, turn_begins
@@ -12,7 +10,6 @@ from protocol import codes
 from protocol import events as ev
 from protocol import submissions as sub
 from protocol.content import ToolMessage
-from protocol.view import open_call
 
 Answer = ev.Accepted | Refusal
 
@@ -27,7 +24,7 @@ def on_submission(session: Session, submission: sub.Submission) -> Answer:
         case sub.UserInput():
             return _user_input(session, submission)
         case sub.ExecApproval():
-            return _exec_approval(session, submission)
+            return approvals.answer(session, submission)
         case sub.Interrupt():
             return _interrupt(session, submission)
         case sub.Undo():
@@ -48,10 +45,6 @@ def on_submission(session: Session, submission: sub.Submission) -> Answer:
             return _unshare(session, submission)
 
 
-def _accept(session: Session, submission: sub.Submission) -> ev.Accepted:
-    return session.emit(ev.Accepted, submission_id=sub.submission_id(submission), submission=submission)
-
-
 def _user_input(session: Session, submission: sub.UserInput) -> Answer:
     view, rules = session.state.view, session.rules
     refused = rules.refuse_work()
@@ -62,80 +55,19 @@ def _user_input(session: Session, submission: sub.UserInput) -> Answer:
     if session.state.history_chars + len(submission.text) > rules.history_chars_max:
         return Refusal(codes.HISTORY_FULL, "the session's history is full; undo, or begin a new session")
     waits_for_approval = view.state == "awaiting_approval"
-    accepted = _accept(session, submission)
+    accepted = session.accept(submission)
     if waits_for_approval:
-        for pending in list(view.pending_approval):
-            _change(session, pending.tool_call_id, pending.tool, "abandoned")
+        approvals.abandon(session)
         turn.go_on(session)
     else:
         turn.next_turn(session)
     return accepted
 
 
-def _exec_approval(session: Session, submission: sub.ExecApproval) -> Answer:
-    pending = {p.tool_call_id: p for p in session.state.view.pending_approval}
-    answered: set[str] = set()
-    for approval in submission.approvals:
-        call_id = approval.tool_call_id
-        if call_id in answered:
-            return Refusal(codes.INVALID, f"tool_call_id {call_id!r} is answered twice in this submission")
-        if call_id not in pending:
-            return _not_pending(session, call_id)
-        answered.add(call_id)
-        if approval.scope == "session" and (not approval.approved or pending[call_id].grant is msgspec.UNSET):
-            return Refusal(codes.INVALID, f"call {call_id!r} cannot be answered for the session: it has no `grant`")
-        if approval.approved and not isinstance(approval.arguments, msgspec.UnsetType):
-            complaint = session.rules.tools.check(pending[call_id].tool, approval.arguments)
-            if complaint is not None:
-                return Refusal(codes.INVALID_ARGUMENTS, f"{call_id}: {complaint}")
-    accepted = _accept(session, submission)
-    for approval in submission.approvals:
-        call = pending[approval.tool_call_id]
-        state = "approved" if approval.approved else "rejected"
-        edited = approval.arguments if approval.approved else msgspec.UNSET
-        if edited == call.arguments:
-            edited = msgspec.UNSET
-        grant = call.grant if approval.scope == "session" else msgspec.UNSET
-        _change(session, call.tool_call_id, call.tool, state, approval.feedback, edited, grant)
-    turn.go_on(session)
-    return accepted
-
-
-def _not_pending(session: Session, call_id: str) -> Refusal:
-    view = session.state.view
-    known = open_call(view, call_id) is not None or any(
-        isinstance(m, ToolMessage) and m.tool_call_id == call_id for m in view.messages
-    )
-    if known:
-        return Refusal(codes.APPROVAL_STALE, f"call {call_id!r} does not wait for an answer any more")
-    return Refusal(codes.APPROVAL_UNKNOWN, f"no call {call_id!r} waits for an answer")
-
-
-def _change(
-    session: Session,
-    call_id: str,
-    tool: str,
-    state: str,
-    feedback: str = "",
-    arguments: dict[str, object] | msgspec.UnsetType = msgspec.UNSET,
-    grant: str | msgspec.UnsetType = msgspec.UNSET,
-) -> None:
-    session.emit(
-        ev.ToolStateChange,
-        tool_call_id=call_id,
-        tool=tool,
-        state=state,
-        by="user",
-        feedback=feedback or msgspec.UNSET,
-        arguments=arguments,
-        grant=grant,
-    )
-
-
 def _interrupt(session: Session, submission: sub.Interrupt) -> Answer:
     if not session.working:
         return Refusal(codes.NOTHING_TO_INTERRUPT, "nothing is running")
-    accepted = _accept(session, submission)
+    accepted = session.accept(submission)
     turn_id = session.state.view.turn_id
     session.stop_work("cancelled", "user", "interrupted")
     session.emit(ev.Interrupted, turn_id=turn_id, reason="user")
@@ -152,7 +84,7 @@ def _undo(session: Session, submission: sub.Undo) -> Answer:
         return Refusal(codes.NOTHING_TO_UNDO, "there is no turn to undo")
     if begins < session.state.context_from:
         return Refusal(codes.NOTHING_TO_UNDO, "the last turn is part of a summary already and cannot be undone")
-    accepted = _accept(session, submission)
+    accepted = session.accept(submission)
     _take_back(session, begins)
     return accepted
 
@@ -171,7 +103,7 @@ def _edit(session: Session, submission: sub.Edit) -> Answer:
     kept = sum(map(size, session.state.view.messages[:begins]))
     if kept + len(submission.text) > session.rules.history_chars_max:
         return Refusal(codes.HISTORY_FULL, "the session's history would be full; say less, or begin a new session")
-    accepted = _accept(session, submission)
+    accepted = session.accept(submission)
     _take_back(session, begins)
     turn.next_turn(session)
     return accepted
@@ -196,13 +128,13 @@ def _compact(session: Session, submission: sub.Compact) -> Answer:
         return refused
     if compaction.cut(session) is None:
         return Refusal(codes.NOTHING_TO_COMPACT, "the conversation is too short to compact")
-    accepted = _accept(session, submission)
+    accepted = session.accept(submission)
     compaction.begin(session)
     return accepted
 
 
 def _shutdown(session: Session, submission: sub.Shutdown) -> Answer:
-    accepted = _accept(session, submission)
+    accepted = session.accept(submission)
     if session.working:
         turn_id = session.state.view.turn_id
         session.stop_work("cancelled", "shutdown", "shutdown")
@@ -218,7 +150,7 @@ def _set_model(session: Session, submission: sub.SetModel) -> Answer:
     complaint = session.rules.refuse_model(submission.model)
     if complaint is not None:
         return Refusal(codes.UNKNOWN_MODEL, complaint)
-    accepted = _accept(session, submission)
+    accepted = session.accept(submission)
     view, effort = session.state.view, submission.reasoning_effort
     if (submission.model, effort) != (view.model, view.reasoning_effort):
         session.emit(ev.ModelChanged, model=submission.model, reasoning_effort=effort)
@@ -226,7 +158,7 @@ def _set_model(session: Session, submission: sub.SetModel) -> Answer:
 
 
 def _set_title(session: Session, submission: sub.SetTitle) -> Answer:
-    accepted = _accept(session, submission)
+    accepted = session.accept(submission)
     if submission.title != session.state.view.title:
         session.emit(ev.TitleChanged, title=submission.title)
     return accepted
@@ -235,7 +167,7 @@ def _set_title(session: Session, submission: sub.SetTitle) -> Answer:
 def _share(session: Session, submission: sub.Share) -> Answer:
     if len(session.state.view.shares) >= session.rules.shares_max:
         return Refusal(codes.TOO_MANY_SHARES, f"the session has {session.rules.shares_max} links; take one back")
-    accepted = _accept(session, submission)
+    accepted = session.accept(submission)
     session.emit(ev.Shared, share_id=share_id_of(accepted.submission_id), access=submission.access)
     return accepted
 
@@ -248,6 +180,6 @@ def share_id_of(submission_id: str) -> str:
 def _unshare(session: Session, submission: sub.Unshare) -> Answer:
     if all(share.share_id != submission.share_id for share in session.state.view.shares):
         return Refusal(codes.SHARE_UNKNOWN, f"the session has no link {submission.share_id!r}")
-    accepted = _accept(session, submission)
+    accepted = session.accept(submission)
     session.emit(ev.Unshared, share_id=submission.share_id)
     return accepted

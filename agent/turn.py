@@ -1,27 +1,22 @@
 """The mind's turn: model -> tool calls -> results -> model, until there is no call, a bound, an interrupt or an error."""
 
-from typing import Any
-
-from agent import compaction, context
+from agent import calls, compaction, context, repeats
 from agent.inputs import (
     CallModel,
     Delta,
     ModelDone,
     ModelFailed,
-    RunTool,
     SummaryDone,
     SummaryFailed,
     ToolDone,
-    ToolLogged,
+    ToolSpent,
 )
-from agent.policy import judge
 from agent.session import Session
 from agent.state import last_answer
 from agent.tool_calls import read_calls
 from protocol import codes
 from protocol import events as ev
-from protocol.content import PendingTool, QueuedInput, ToolCall
-from protocol.view import open_call
+from protocol.content import QueuedInput
 
 
 def next_turn(session: Session) -> None:
@@ -67,8 +62,12 @@ def go_on(session: Session) -> None:
         return
     for call in list(view.open_calls):
         if call.state == "approved":
-            _run(session, call.tool_call_id, call.tool, call.arguments, "user")
+            calls.run(session, call.tool_call_id, call.tool, call.arguments, "user")
     if view.open_calls or session.calling is not None or session.summarizing is not None:
+        return
+    stuck = repeats.stuck(session)
+    if stuck is not None:
+        fail_turn(session, codes.REPEATED_CALLS, stuck, True)
         return
     _join_steering(session)
     call_model(session)
@@ -102,14 +101,14 @@ def on_model_done(session: Session, done: ModelDone) -> None:
         return
     session.calling = None
     view, reply = session.state.view, done.reply
-    calls = read_calls(reply, session.state, session.rules.max_tool_calls, session.rules.redactor)
+    asked = read_calls(reply, session.state, session.rules.max_tool_calls, session.rules.redactor)
     message = view.open_message
     session.emit(
         ev.AssistantMessageEvent,
         message_id=done.message_id,
         text=message.text if message else "",
         reasoning=message.reasoning if message else "",
-        tool_calls=[call for call, _ in calls],
+        tool_calls=[call for call, _ in asked],
         finish_reason=reply.finish_reason,
         sealed=False,
     )
@@ -124,8 +123,9 @@ def on_model_done(session: Session, done: ModelDone) -> None:
             context_tokens=usage.input_tokens + usage.output_tokens,
             context_limit=compaction.limit(session),
         )
-    if calls:
-        _begin_calls(session, calls)
+    if asked:
+        calls.begin(session, asked)
+        go_on(session)
     elif any(waiting.when == "steer" for waiting in view.queued):
         _join_steering(session)
         call_model(session)
@@ -173,69 +173,19 @@ def on_summary_failed(session: Session, failed: SummaryFailed) -> None:
         fail_turn(session, codes.COMPACTION_FAILED, message, failed.retryable)
 
 
-def on_tool_log(session: Session, logged: ToolLogged) -> None:
-    """Live output of a running call."""
-    call = open_call(session.state.view, logged.tool_call_id)
-    if call is None or call.state != "running":
-        return
-    bound = session.rules.chunk_max_chars
-    for start in range(0, len(logged.text), bound):
-        piece = logged.text[start : start + bound]
-        session.emit(ev.ToolLog, tool_call_id=call.tool_call_id, offset=len(call.log), text=piece)
-
-
 def on_tool_done(session: Session, done: ToolDone) -> None:
     """A running call has its result."""
-    call = open_call(session.state.view, done.tool_call_id)
-    if call is None or call.state != "running":
+    if calls.finish(session, done):
+        go_on(session)
+
+
+def on_tool_spent(session: Session, spent: ToolSpent) -> None:
+    """A sub-agent's model call was paid; where nothing is left to spend, the turn ends before its next one."""
+    if not calls.spend(session, spent):
         return
-    result = done.result
-    if result.plan is not None:
-        session.emit(ev.PlanUpdate, items=list(result.plan))
-    _output(session, call.tool_call_id, call.tool, result.output, result.success, result.truncated, done.duration_ms)
-    go_on(session)
-
-
-def _begin_calls(session: Session, calls: list[tuple[ToolCall, str | None]]) -> None:
-    """Announce the calls; those that are wrong get their complaint, those that run freely begin, the rest is asked for."""
-    for call, _ in calls:
-        session.emit(ev.ToolCallEvent, tool_call_id=call.tool_call_id, tool=call.tool, arguments=call.arguments)
-    asked: list[PendingTool] = []
-    tools = session.rules.tools
-    for call, fault in calls:
-        complaint = fault or tools.check(call.tool, call.arguments)
-        if complaint is not None:
-            _output(session, call.tool_call_id, call.tool, complaint, False, False, 0)
-            continue
-        effects = tools.effects(call.tool, call.arguments)
-        verdict = judge(session.rules.policy, call.tool, call.arguments, effects)
-        if verdict.action == "allow":
-            _run(session, call.tool_call_id, call.tool, call.arguments, "policy")
-        elif verdict.action == "ask":
-            asked.append(PendingTool(call.tool_call_id, call.tool, call.arguments, verdict.reason))
-        else:
-            refused = f"not run: this server's policy refuses it ({verdict.reason})"
-            _output(session, call.tool_call_id, call.tool, refused, False, False, 0)
-    if asked:
-        session.emit(ev.ApprovalRequired, tools=asked, count=len(asked))
-    go_on(session)
-
-
-def _run(session: Session, call_id: str, tool: str, arguments: dict[str, Any], by: str) -> None:
-    session.emit(ev.ToolStateChange, tool_call_id=call_id, tool=tool, state="running", by=by)
-    session.do(RunTool(tool_call_id=call_id, tool=tool, arguments=arguments))
-
-
-def _output(session: Session, call_id: str, tool: str, output: str, success: bool, truncated: bool, ms: int) -> None:
-    session.emit(
-        ev.ToolOutput,
-        tool_call_id=call_id,
-        tool=tool,
-        output=output,
-        success=success,
-        truncated=truncated,
-        duration_ms=ms,
-    )
+    refused = session.rules.refuse_work()
+    if refused is not None and refused.code == codes.BUDGET_EXHAUSTED:
+        fail_turn(session, refused.code, refused.message, True)
 
 
 def _join_steering(session: Session) -> None:

@@ -71,6 +71,7 @@ REFUSALS: Final = {
 }
 
 MAX_ITERATIONS: Final = "max_iterations"
+REPEATED_CALLS: Final = "repeated_calls"
 CONTEXT_OVERFLOW: Final = "context_overflow"
 COMPACTION_FAILED: Final = "compaction_failed"
 
@@ -87,6 +88,7 @@ ERRORS: Final = {
     "model_output_too_large": Code("the model's message passed the size limit", False),
     BUDGET_EXHAUSTED: Code("the tokens or the money you may spend in a day are spent; the turn was stopped", True),
     MAX_ITERATIONS: Code("the turn used up its model calls", True),
+    REPEATED_CALLS: Code("the model made the same call with the same result over and over, and was told so", True),
     CONTEXT_OVERFLOW: Code("the conversation does not fit the model's context even after compaction", False),
     COMPACTION_FAILED: Code("the summary could not be made; the context is unchanged", True),
     HISTORY_FULL: Code("the session's history has reached its limit", False),

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 
 import msgspec
 from starlette.applications import Starlette
@@ -12,11 +12,8 @@ from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 from starlette.types import Scope
 
-from agent import inputs
 from agent.models import Catalog, Choice, ModelInfo, Models, OwnersModels, choose_model
-from agent.session import Rules
 from agent.tasks import TaskOwner
-from agent.tools import ToolRouter
 from agent.tracing import NO_TRACER
 from protocol.content import ShareLink
 from server import __version__, actor, connection, log_context
@@ -43,6 +40,7 @@ from server.page import PageRoutes
 from server.rates import UserRates
 from server.retention import Retention
 from server.routes import ERRORS, Routes
+from server.rules import make_rules
 from server.settings import Settings
 from server.share_routes import ShareRoutes
 from server.sockets import OpenSockets
@@ -201,7 +199,9 @@ class House:
         given = Equipment(
             lambda token: OwnersModels(self.models, token),
             self.toolbox.tools_for,
-            lambda tools, user_id: self._rules(tools, lambda: accounts.refuse(user_id)),
+            lambda tools, user_id: make_rules(
+                self.settings, self.models, self.known_secrets, tools, lambda: accounts.refuse(user_id), self.offered()
+            ),
             accounts,
             lambda: self.choice.model,
             self._observer,
@@ -268,31 +268,6 @@ class House:
             *AdminRoutes(sessions, self.sockets).routes(),
             *AuthRoutes(ways, self.settings).routes(),
         ]
-
-    def _rules(self, tools: ToolRouter, refuse_work: Callable[[], inputs.Refusal | None]) -> Rules:
-        turn, model = self.settings.turn, self.settings.model
-        return Rules(
-            tools=tools,
-            context_limit=lambda name: self.models.info(name).context_limit,
-            refuse_model=self._refuse_model,
-            refuse_work=refuse_work,
-            redactor=self.known_secrets.for_sessions,
-            policy=self.settings.policy.policy(),
-            system_prompt=model.system_prompt,
-            overhead_tokens=turn.overhead_tokens,
-            max_iterations=turn.max_iterations,
-            max_tool_calls=turn.max_tool_calls_per_message,
-            queued_inputs_max=self.settings.sessions.queued_inputs_max,
-            history_chars_max=self.settings.sessions.history_chars_max,
-            compact_at=turn.compact_at,
-            keep_fraction=turn.keep_fraction,
-            chunk_max_chars=turn.chunk_max_chars,
-        )
-
-    def _refuse_model(self, name: str) -> str | None:
-        if self.settings.model.allow_other_models or name in self.offered():
-            return None
-        return f"this server does not offer {msgspec.json.encode(name).decode()}; choose one of: {', '.join(self.offered())}"
 
 
 def _told(info: ModelInfo) -> dict[str, object]:

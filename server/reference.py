@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from agent.models.choose import DEFAULT_MODELS
+from agent.policy import DELETING_COMMANDS
 from protocol import reference as protocol
 from protocol.reference import fill
 from server import settings_index
@@ -46,6 +47,7 @@ def artifacts() -> list[Artifact]:
         Artifact("docs/openapi.json", text=http_routes),
         Artifact("docs/protocol.md", tables=protocol.protocol_tables),
         Artifact("docs/configuration.md", tables=tables),
+        Artifact("docs/tools.md", tables=tool_tables),
     ]
 
 
@@ -60,6 +62,12 @@ def write(root: Path = ROOT) -> list[str]:
     for artifact in changed:
         (root / artifact.path).write_text(artifact.wanted(root), encoding="utf-8")
     return [artifact.path for artifact in changed]
+
+
+def tool_tables() -> dict[str, str]:
+    """The tables of docs/tools.md, by the names of its blocks."""
+    rows = (f"| `{pattern.replace('|', chr(92) + '|')}` | {reason} |" for pattern, reason in DELETING_COMMANDS.items())
+    return {"deleting_commands": "\n".join(["| a `command` with | asks, because |", "| --- | --- |", *rows]) + "\n"}
 
 
 def json_schema() -> str:

@@ -18,6 +18,7 @@ from server.settings_group import Group
 from server.settings_page import PageSettings
 from server.settings_policy import PolicySettings
 from server.settings_telemetry import MetricsSettings, TracingSettings
+from server.settings_turn import TurnSettings
 from server.settings_users import UserLimits
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -248,42 +249,6 @@ class ModelChoice(Group, frozen=True, kw_only=True):
         "and answer in short, clear sentences."
     )
     calls: ModelSettings = field(default_factory=ModelSettings)
-
-
-class TurnSettings(Group, frozen=True, kw_only=True):
-    """How far one turn may go. Raises ValueError if a compacted context would have to be compacted again."""
-
-    max_iterations: Annotated[
-        int, Meta(ge=1, le=10_000, description="Model calls in one turn; more: error `max_iterations`.")
-    ] = 50
-    max_tool_calls_per_message: Annotated[
-        int, Meta(ge=1, le=1_000, description="Tool calls in one message of the model; the rest are not run.")
-    ] = 32
-    compact_at: Annotated[
-        float, Meta(gt=0, le=1, description="The context is compacted when it fills this part of the model's limit.")
-    ] = 0.75
-    keep_fraction: Annotated[
-        float, Meta(gt=0, lt=1, description="The newest messages that compaction leaves alone, as a part of the limit.")
-    ] = 0.3
-    overhead_tokens: Annotated[
-        int, Meta(ge=0, le=1_000_000, description="Context reckoned for the system prompt and the tools' descriptions.")
-    ] = 2_000
-    tool_output_max_chars: Annotated[
-        int, Meta(ge=100, le=10_000_000, description="Longest output of a tool; its middle is cut out.")
-    ] = 50_000
-    tool_timeout_s: Annotated[
-        float, Meta(gt=0, le=86_400, description="How long a tool may run; then it is cancelled.")
-    ] = 600.0
-    delta_buffer_chars: Annotated[
-        int, Meta(ge=1, le=2**26, description="Streamed text that may wait to be stored; then the stream is held back.")
-    ] = 65_536
-    chunk_max_chars: Annotated[
-        int, Meta(ge=1, le=2**20, description="Longest text of one `assistant_chunk` or `tool_log`.")
-    ] = 65_536
-
-    def __post_init__(self) -> None:
-        if self.keep_fraction >= self.compact_at:
-            raise ValueError("keep_fraction must be below compact_at: else compaction would make no room")
 
 
 class RedactionSettings(Group, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from server import settings_index
+from server import settings_aliases, settings_index
 from server.settings import Settings
 from server.substitution import MAX_DEPTH, SubstitutionError, fill
 
@@ -29,6 +29,9 @@ def load_settings(path: Path, environ: Mapping[str, str], overrides: Mapping[str
     `overrides` (dotted key to value, from the command line) go over the file. Raises `SettingsError`.
     """
     tree = _read(path)
+    complaint = settings_aliases.put_in_place(tree)
+    if complaint is not None:
+        raise SettingsError(f"{path}: {complaint}")
     from_environment: dict[str, list[str]] = {}
     _fill_tree(tree, (), path, environ, from_environment)
     _check_keys(tree, Settings, (), path)

@@ -38,16 +38,27 @@ NOW = "2026-01-01T00:00:00.000Z"
 USAGE = ModelUsage(input_tokens=100, output_tokens=10, cached_tokens=0, cost_usd=0.01)
 
 
+EFFECTS: dict[str, Effects] = {
+    "read": Effects(),
+    "plan": Effects(),
+    "write": Effects("writes a file", frozenset({"write_outside"})),
+    "job": Effects("runs a job", frozenset({"spend"}), "run", 2.0),
+    "riddle": Effects("runs a job on hardware of no known price", frozenset({"spend"}), "run", None),
+    "wipe": Effects("deletes a repository", frozenset({"delete"})),
+}
+"""The tools of the scripts and what each call of them would do: what has no kinds runs freely."""
+
+
 class PlainTools:
-    """Tool rules as data: `read` and `plan` run freely, `write` asks, anything else is unknown."""
+    """Tool rules as data; anything else is unknown."""
 
     def check(self, name: str, arguments: dict[str, Any]) -> str | None:
-        if name not in ("read", "write", "plan"):
+        if name not in EFFECTS:
             return f"there is no tool {name!r}"
         return "`path` must be a string" if not isinstance(arguments.get("path", ""), str) else None
 
     def effects(self, name: str, arguments: dict[str, Any]) -> Effects:
-        return Effects("writes a file", frozenset({"write_outside"})) if name == "write" else Effects()
+        return EFFECTS[name]
 
     def side_effects(self, name: str) -> str | None:
         return "files written" if name == "write" else None
@@ -102,6 +113,9 @@ class Script:
         return self.submit(
             sub.ExecApproval(approvals=[sub.Approval(tool_call_id=i, approved=True, **fields) for i in call_ids])
         )
+
+    def approve_for_session(self, *call_ids: str) -> list[str]:
+        return self.approve(*call_ids, scope="session")
 
     def reject(self, *call_ids: str, feedback: str = "") -> list[str]:
         return self.submit(

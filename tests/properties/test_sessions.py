@@ -5,19 +5,21 @@ import copy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.inputs import Fail, Recover, Stop, SummaryFailed, ToolLogged
+from agent.inputs import Fail, Recover, Stop, SummaryFailed, ToolLogged, ToolSpent, ToolStepped
+from agent.policy import Policy
 from protocol import codec
 from protocol import view as views
+from protocol.content import Step
 from protocol.merge import Merger, after
 from protocol.submissions import Approval, Compact, ExecApproval, Interrupt, SetModel, Undo
 from protocol.view import View
-from tests.agent.script import Script, call
+from tests.agent.script import USAGE, Script, call
 
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 CALL = st.builds(
     call,
     st.sampled_from(["", "a", "b", "c"]),
-    st.sampled_from(["read", "write", "write", "no such tool", ""]),
+    st.sampled_from(["read", "write", "write", "job", "no such tool", ""]),
     st.sampled_from(["{}", '{"path":"x"}', '{"path":1}', "{broken", "[]", ""]),
 )
 STEP = st.one_of(
@@ -26,7 +28,10 @@ STEP = st.one_of(
     st.tuples(st.just("finish"), st.lists(CALL, max_size=3), st.sampled_from(["stop", "length"])),
     st.tuples(st.just("tool"), st.integers(0, 3), TEXT),
     st.tuples(st.just("log"), st.integers(0, 3), TEXT),
+    st.tuples(st.just("step"), st.integers(0, 3), st.sampled_from(["s1", "s2"]), st.none() | TEXT),
+    st.tuples(st.just("spend"), st.integers(0, 3)),
     st.tuples(st.just("answer"), st.lists(st.booleans(), min_size=1, max_size=3), TEXT),
+    st.tuples(st.just("answer for the session")),
     st.tuples(st.sampled_from(["fail", "interrupt", "undo", "compact", "summary", "no summary", "model"])),
     st.tuples(st.sampled_from(["restart", "stop", "fault"])),
 )
@@ -49,6 +54,19 @@ def play(script: Script, step: tuple[object, ...]) -> None:
         case ("log", int(number), str(text)):
             if number < len(view.open_calls):
                 script.tell(ToolLogged(view.open_calls[number].tool_call_id, text))
+        case ("step", int(number), str(step_id), text):
+            if number < len(view.open_calls):
+                inner = Step(step_id, "read", {"path": step_id})
+                if isinstance(text, str):
+                    inner = Step(step_id, "read", {"path": step_id}, text, True, 3)
+                script.tell(ToolStepped(view.open_calls[number].tool_call_id, inner))
+        case ("spend", int(number)):
+            if number < len(view.open_calls):
+                script.tell(ToolSpent(view.open_calls[number].tool_call_id, USAGE))
+        case ("answer for the session",):
+            granted = [pending for pending in view.pending_approval if isinstance(pending.grant, str)]
+            if granted:
+                script.approve_for_session(granted[0].tool_call_id)
         case ("answer", list(answers), str(text)):
             pairs = list(zip(view.pending_approval, answers, strict=False))
             if pairs:
@@ -94,7 +112,8 @@ def test_a_client_that_resumes_at_any_seq_ends_in_the_view_of_one_that_never_lef
     steps: list[tuple[object, ...]], small: bool
 ) -> None:
     limit = 200 if small else 100_000
-    script = Script(context_limit=lambda model: limit, overhead_tokens=5)
+    policy = Policy(spending_limit_usd=5.0, yolo_mode=small)
+    script = Script(context_limit=lambda model: limit, overhead_tokens=5, policy=policy)
     for step in steps:
         play(script, step)
     along = views_along(script)

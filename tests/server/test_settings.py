@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.policy import judge
+from agent.tools.effects import Effects
 from protocol.limits import Limits
 from server import settings_index
 from server.journal.limits import Limits as JournalLimits
@@ -223,3 +225,28 @@ def test_a_home_folder_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
     assert JournalSettings(data="~/sessions").folder == Path("/home/somebody/sessions")
     assert JournalSettings(data="./data").folder == Path("data")
+
+
+def test_older_keys_at_the_top_level_mean_what_they_always_did(config: Path) -> None:
+    told = load(config, '{"yolo_mode": "${Y}", "confirm_cpu_jobs": false, "auto_file_upload": true}', Y="true").policy
+    assert (told.yolo_mode, told.confirm_cpu_jobs, told.auto_file_upload) == (True, False, True)
+    job, upload = Effects("", frozenset({"spend"}), "run", 0.1), Effects("", frozenset({"upload"}), "upload")
+    cautious = load(config, "{}").policy.policy()
+    for policy, others in ((msgspec.structs.replace(told, yolo_mode=False).policy(), "allow"), (cautious, "ask")):
+        assert judge(policy, "hf_jobs", {"flavor": "cpu-upgrade"}, job).action == others
+        assert judge(policy, "hf_jobs", {}, job).action == others
+        assert judge(policy, "hf_jobs", {"flavor": "a10g-small"}, job).action == "ask"
+        assert judge(policy, "hf_repo", {}, upload).action == others
+        assert judge(policy, "hf_repo", {}, Effects("", frozenset({"upload", "delete"}))).action == "ask"
+
+
+def test_a_setting_under_both_of_its_names_is_refused(config: Path) -> None:
+    said = complaint(config, '{"yolo_mode": true, "policy": {"yolo_mode": false}}')
+    assert said == "yolo_mode: the same as policy.yolo_mode, which is there too; leave one of them out"
+    assert complaint(config, '{"yolo_mode": "perhaps"}').startswith("policy.yolo_mode: expected bool")
+    assert complaint(config, '{"policy": 1, "yolo_mode": true}').startswith("policy")
+
+
+def test_the_model_is_told_of_repeated_calls_before_its_turn_ends(config: Path) -> None:
+    said = complaint(config, '{"turn": {"repeated_calls_noted": 5, "repeated_calls_max": 5}}')
+    assert "repeated_calls_noted must be below repeated_calls_max" in said

@@ -23,10 +23,10 @@ from server.settings import (
     SessionSettings,
     Settings,
     SocketSettings,
-    TurnSettings,
 )
 from server.settings_auth import AuthSettings
 from server.settings_policy import PolicySettings
+from server.settings_turn import TurnSettings
 from server.settings_users import UserLimits
 from tests.support.scripted_model import ScriptedModel
 
