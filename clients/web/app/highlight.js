@@ -19,48 +19,83 @@ let core = null;
 /** @type {Map<string, Promise<void>>} */
 const loaded = new Map();
 
-/** Takes the highlighter's tokens in the place of its HTML renderer. */
-class Elements {
+/** @typedef {{ scope: string, children: (Scope | string)[] }} Scope */
+
+/** Takes the highlighter's tokens in the place of its HTML renderer: a tree of scopes. */
+export class ScopeTree {
   constructor() {
-    this.root = document.createDocumentFragment();
-    /** @type {Node[]} */
+    /** @type {Scope} */
+    this.root = { scope: "", children: [] };
     this.open = [this.root];
+  }
+
+  get #top() {
+    return this.open[this.open.length - 1];
   }
 
   /** @param {string} text */
   addText(text) {
-    if (text) this.open[this.open.length - 1].appendChild(document.createTextNode(text));
+    if (text) this.#top.children.push(text);
   }
 
   /** @param {string} scope */
   startScope(scope) {
-    const span = document.createElement("span");
-    span.className = scope.startsWith("language:") ? "" : `hl-${scope.split(".")[0]}`;
-    this.open.push(this.open[this.open.length - 1].appendChild(span));
+    const made = { scope, children: [] };
+    this.#top.children.push(made);
+    this.open.push(made);
   }
 
   endScope() {
-    this.open.pop();
+    if (this.open.length > 1) this.open.pop();
   }
 
-  /** @param {Elements} other @param {string} name */
-  __addSublanguage(other, name) {
-    this.startScope(`language:${name}`);
-    this.open[this.open.length - 1].appendChild(other.root);
+  // The core calls these names too, in other places than the two above.
+  /** @param {string} scope */
+  openNode(scope) {
+    this.startScope(scope);
+  }
+
+  closeNode() {
     this.endScope();
   }
 
-  finalize() {}
+  /** @param {ScopeTree} other @param {string} name */
+  __addSublanguage(other, name) {
+    this.#top.children.push({ scope: name ? `language:${name}` : "", children: other.root.children });
+  }
+
+  finalize() {
+    this.open.length = 1;
+  }
 
   toHTML() {
     return "";
   }
 }
 
+/** All text of a tree, in order. @param {Scope} scope @returns {string} */
+export function textOf(scope) {
+  return scope.children.map((child) => (typeof child === "string" ? child : textOf(child))).join("");
+}
+
+/** @param {Scope} scope @param {Node} into */
+function build(scope, into) {
+  for (const child of scope.children) {
+    if (typeof child === "string") {
+      into.appendChild(document.createTextNode(child));
+    } else {
+      const span = document.createElement("span");
+      if (child.scope && !child.scope.startsWith("language:")) span.className = `hl-${child.scope.split(".")[0]}`;
+      build(child, into.appendChild(span));
+    }
+  }
+  return into;
+}
+
 /** @param {string} name */
 async function language(name) {
   core ??= import("highlight").then(({ default: hljs }) => {
-    hljs.configure({ __emitter: Elements });
+    hljs.configure({ __emitter: ScopeTree });
     return hljs;
   });
   const hljs = await core;
@@ -82,7 +117,9 @@ export async function highlight(code, name) {
   try {
     const hljs = await language(known);
     if (code.textContent !== text) return;
-    code.replaceChildren(hljs.highlight(text, { language: known, ignoreIllegals: true })._emitter.root);
+    const { root } = hljs.highlight(text, { language: known, ignoreIllegals: true })._emitter;
+    // Where the highlighter fails it gives up in the middle: the words matter more than their colours.
+    if (textOf(root) === text) code.replaceChildren(build(root, document.createDocumentFragment()));
   } catch (error) {
     console.warn("the code stays without colours:", error);
     loaded.delete(known);
