@@ -8,46 +8,28 @@
 // The position is committed at `synced` only; what is submitted is sent again by its id until the server has answered.
 
 /** @import * as Wire from "../../docs/protocol.d.ts" */
-/** @import { Action, Backoff } from "./lib/comeback.js" */
+/** @import { Backoff } from "./lib/comeback.js" */
 /** @import { Outcome, Position, Verdict } from "./lib/core.js" */
+/** @import { Denial } from "./lib/denial.js" */
+/** @import { Status } from "./lib/status.js" */
 /** @import { World } from "./lib/world.js" */
 /** @import { View } from "./view.js" */
 import { SessionCore, SUBPROTOCOL } from "./lib/core.js";
-import { whyDenied } from "./lib/denial.js";
+import { makeSession, whyDenied } from "./lib/denial.js";
 import { Feed } from "./lib/feed.js";
 import { SubmissionRefused } from "./lib/outbox.js";
+import { SessionEnded } from "./lib/status.js";
 import { browserWorld } from "./lib/world.js";
 
 export { apply, emptyView, fromSnapshot } from "./view.js";
 export { newId } from "./lib/core.js";
-export { SubmissionRefused };
+export { SessionEnded, SubmissionRefused };
 
 /** How long a socket may take to open. */
 const CONNECT_MS = 10_000;
 const GOODBYE = 1000;
 
-/**
- * What the connection is. `waiting`: it comes back at `retry_at` (as `Date.now()` counts); `ended`: it does not by itself,
- * and `action` says what would help. `caught_up` tells how the last gap was closed.
- * @typedef {object} Status
- * @property {"idle" | "connecting" | "catching_up" | "live" | "waiting" | "ended"} phase
- * @property {string} why
- * @property {number} retry_at
- * @property {boolean} offline the browser says that there is no network
- * @property {Action | null} action
- * @property {{ replayed: number, recovered: boolean } | null} caught_up
- */
 /** @typedef {Outcome | { kind: "status", status: Status }} Heard */
-
-/** The session's end; nothing that waits will be answered. */
-export class SessionEnded extends Error {
-  /** @param {Action} action @param {string} why */
-  constructor(action, why) {
-    super(why);
-    this.name = "SessionEnded";
-    this.action = action;
-  }
-}
 
 /**
  * @typedef {object} Options
@@ -74,6 +56,7 @@ export class Session {
   /** @type {WebSocket | null} */
   #socket = null;
   #connectBy = Infinity;
+  #making = false;
   /** @type {any} */
   #timer = null;
   /** @type {any} */
@@ -154,12 +137,27 @@ export class Session {
     return new Promise((resolve, reject) => this.#answers.set(id, { resolve, reject }));
   }
 
-  /** Open a socket now, whatever was being waited for. After an end it begins again. */
+  /** Open a socket now, whatever was being waited for; a session that is not there yet is made. After an end it begins again. */
   open() {
-    if (this.#socket) return;
+    if (this.#socket || this.#making) return;
     this.#world.clearTimeout(this.#retry);
     this.#retry = null;
     this.#change({ phase: "connecting" });
+    if (this.core.sessionId === null) void this.#make();
+    else this.#dial();
+  }
+
+  async #make() {
+    this.#making = true;
+    const made = await makeSession(this.#server, this.#world);
+    this.#making = false;
+    if (this.status.phase !== "connecting") return;
+    if (!("sessionId" in made)) return this.#denied(made);
+    this.core.sessionId = made.sessionId;
+    this.#dial();
+  }
+
+  #dial() {
     const { WebSocket, now } = this.#world;
     const socket = new WebSocket(this.#server.replace(/^http/, "ws") + this.core.path, [SUBPROTOCOL]);
     this.#socket = socket;
@@ -260,8 +258,12 @@ export class Session {
 
   /** A browser does not say why an upgrade failed; HTTP does. */
   async #askWhy() {
-    const found = await whyDenied(this.#server, this.core.sessionId, this.#world);
-    if (this.#socket || this.status.phase === "ended") return;
+    const found = await whyDenied(this.#server, String(this.core.sessionId), this.#world);
+    if (!this.#socket && this.status.phase !== "ended") this.#denied(found);
+  }
+
+  /** @param {Denial} found */
+  #denied(found) {
     this.#after("status" in found ? this.core.denied(found.status, found.message, found.retryAfter_ms) : this.core.unreachable(found.why));
   }
 

@@ -163,6 +163,36 @@ test("why an upgrade was refused is asked for over HTTP", async () => {
   }
 });
 
+test("a session is made over HTTP, which says why where none can be made, and when to ask again", async () => {
+  const { outside, session } = begun({ sessionId: null });
+  await settled();
+  assert.equal(session.status.why, "the server cannot be reached");
+  outside.answers.push({ status: 429, body: { code: "too_many_sessions", message: "your 10 sessions are all in use" }, headers: { "retry-after": "7" } });
+  outside.pass(250);
+  await settled();
+  assert.equal(outside.sockets.length, 0);
+  assert.deepEqual([session.status.phase, session.status.why], ["waiting", "your 10 sessions are all in use"]);
+  session.send({ type: "user_input", text: "kept" });
+  outside.answers.push({ status: 201, body: { session_id: "s1" } });
+  outside.pass(7_500);
+  await settled();
+  assert.equal(outside.asked, "http://box:7860/api/sessions");
+  assert.equal(outside.socket.url, "ws://box:7860/ws/s1");
+  outside.open();
+  assert.deepEqual(outside.socket.sent.map((frame) => frame.text), ["kept"]);
+});
+
+test("one that said goodbye while its session was being made stays away", async () => {
+  const { outside, session } = begun({ sessionId: null });
+  await settled();
+  outside.answers.push({ status: 201, body: { session_id: "s1" } });
+  outside.pass(250);
+  assert.equal(session.status.phase, "connecting");
+  session.close();
+  await settled();
+  assert.deepEqual([outside.sockets.length, session.status.phase], [0, "ended"]);
+});
+
 test("a server that cannot be reached is tried again", async () => {
   const { outside, session } = begun();
   outside.end(1006);

@@ -1,25 +1,48 @@
-// Outside, why an upgrade was refused: a browser's WebSocket does not say, so the same is asked for over HTTP.
+// Outside, what a browser's WebSocket does not say: a session is made, and why an upgrade was refused is asked for, over HTTP.
 
-const ASK_MS = 5_000;
+/** @typedef {Pick<import("./world.js").World, "fetch" | "setTimeout" | "clearTimeout">} Http */
+/** @typedef {{ status: number, message: string, retryAfter_ms: number } | { why: string }} Denial */
+
+const ASK_MS = 10_000;
+const UNREACHABLE = "the server cannot be reached";
 
 /**
- * @param {string} server @param {string | null} sessionId
- * @param {Pick<import("./world.js").World, "fetch" | "setTimeout" | "clearTimeout">} world
- * @returns {Promise<{ status: number, message: string, retryAfter_ms: number } | { why: string }>}
+ * @param {string} url @param {RequestInit} init @param {Http} world
+ * @returns {Promise<{ body: any } | Denial>}
  */
-export async function whyDenied(server, sessionId, world) {
-  const path = sessionId === null ? "/api/me" : `/api/sessions/${encodeURIComponent(sessionId)}`;
+async function ask(url, init, { fetch, setTimeout, clearTimeout }) {
   const given = new AbortController();
-  const timer = world.setTimeout(() => given.abort(), ASK_MS);
+  const timer = setTimeout(() => given.abort(), ASK_MS);
   try {
-    const answer = await world.fetch(server + path, { signal: given.signal, cache: "no-store" });
-    if (answer.ok) return { why: sessionId === null ? "the server did not take a new session" : "the server did not take the connection" };
+    const answer = await fetch(url, { ...init, signal: given.signal, cache: "no-store" });
     const body = await answer.json().catch(() => ({}));
+    if (answer.ok) return { body };
     const retryAfter_ms = 1000 * (Number(answer.headers.get("retry-after")) || 0);
     return { status: answer.status, message: String(body.message ?? answer.statusText), retryAfter_ms };
   } catch {
-    return { why: "the server cannot be reached" };
+    return { why: UNREACHABLE };
   } finally {
-    world.clearTimeout(timer);
+    clearTimeout(timer);
   }
+}
+
+/**
+ * Make a session; its id, or why there is none.
+ * @param {string} server @param {Http} world
+ * @returns {Promise<{ sessionId: string } | Denial>}
+ */
+export async function makeSession(server, world) {
+  const answer = await ask(`${server}/api/sessions`, { method: "POST" }, world);
+  if (!("body" in answer)) return answer;
+  const sessionId = answer.body?.session_id;
+  return typeof sessionId === "string" ? { sessionId } : { why: "the server did not name the session it made" };
+}
+
+/**
+ * @param {string} server @param {string} sessionId @param {Http} world
+ * @returns {Promise<Denial>}
+ */
+export async function whyDenied(server, sessionId, world) {
+  const answer = await ask(`${server}/api/sessions/${encodeURIComponent(sessionId)}`, {}, world);
+  return "body" in answer ? { why: "the server did not take the connection" } : answer;
 }
