@@ -3,9 +3,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { lastKey, Rows } from "../../clients/web/app/items.js";
-import { noteOf } from "../../clients/web/app/notes.js";
+import { noteOf, settledElsewhere } from "../../clients/web/app/notes.js";
 import { asMarkdown } from "../../clients/web/app/export.js";
-import { changeOf, commandOf, diff, gist, isPatch, tableOf, terminalText, writtenFile } from "../../clients/web/app/shapes.js";
 import { emptyView } from "../../clients/web/view.js";
 
 const user = (id) => ({ role: "user", text: id, submission_id: id, turn_id: `turn-${id}` });
@@ -46,11 +45,37 @@ test("the open message becomes the finished one under the same key", () => {
   assert.deepEqual(keys(rows.make(view, [], [], [])), ["said-u", "m"]);
 });
 
+test("between being asked and the first word something is shown to be under way", () => {
+  const view = { ...emptyView(), state: "running", messages: [user("u")] };
+  const rows = new Rows();
+  assert.deepEqual(keys(rows.make(view, [], [], [])), ["said-u", "working"]);
+  view.open_message = { message_id: "m", text: "", reasoning: "" };
+  assert.deepEqual(keys(rows.make(view, [], [], [])), ["said-u", "m"]);
+});
+
+test("a sub-agent's steps stay with their call when it ends", () => {
+  const steps = [{ step_id: "1", tool: "read", arguments: {}, output: "x", success: true }];
+  const view = { ...emptyView(), messages: [assistant("m", "a")], open_calls: [{ ...open("a"), steps }] };
+  const rows = new Rows();
+  assert.equal(rows.make(view, [], [], [])[1].steps, steps);
+  view.open_calls = [];
+  view.messages.push({ ...result("a"), steps });
+  assert.equal(rows.make(view, [], [], [])[1].steps, steps);
+});
+
 test("what was said and not accepted is shown once, whichever list it is in", () => {
   const view = { ...emptyView(), queued: [{ submission_id: "q", text: "q", when: "queue" }] };
   const unsent = [{ type: "user_input", id: "q", text: "q" }, { type: "user_input", id: "n", text: "n" }, { type: "undo", id: "x" }];
   const rows = new Rows().make(view, [], unsent, [{ id: "f", text: "f", why: "no" }]);
   assert.deepEqual(keys(rows), ["said-q", "said-n", "failed-f"]);
+});
+
+test("a call that somebody else answered is told, and one answered here is not", () => {
+  const event = { type: "tool_state_change", seq: 1, tool_call_id: "a", tool: "bash", state: "approved", by: "user" };
+  assert.equal(settledElsewhere(event, new Set()), "bash was approved elsewhere.");
+  assert.equal(settledElsewhere(event, new Set(["a"])), null);
+  assert.equal(settledElsewhere({ ...event, by: "policy" }, new Set()), null);
+  assert.equal(settledElsewhere({ ...event, state: "running" }, new Set()), null);
 });
 
 test("a note stands behind its row, and leaves with it", () => {
@@ -61,31 +86,6 @@ test("a note stands behind its row, and leaves with it", () => {
   assert.ok(note.advice && note.retry && note.tone === "bad");
   view.messages.pop();
   assert.deepEqual(keys(rows.make(view, [note], [], [])), ["said-u"]);
-});
-
-test("a diff says what went and what came", () => {
-  assert.deepEqual(diff("a\nb\nc", "a\nx\nc").map(({ kind, text }) => kind[0] + text), ["sa", "ob", "nx", "sc"]);
-  assert.deepEqual(changeOf({ path: "p", old_string: "a", new_string: "b" })?.map((line) => line.kind), ["old", "new"]);
-  assert.equal(changeOf({ path: "p" }), null);
-  assert.ok(isPatch("--- a\n+++ b\n@@ -1 +1 @@\n-x\n+y"));
-  assert.ok(!isPatch("-- no"));
-});
-
-test("terminal output loses its escapes and keeps its last words", () => {
-  assert.equal(terminalText("\u001b[31mred\u001b[0m 10%\r 50%\r100%\r\ndone\u001b]0;title\u0007"), "100%\ndone");
-});
-
-test("rows of JSON become a table, and other JSON does not", () => {
-  assert.deepEqual(tableOf('[{"a":1,"b":null},{"a":{"c":2}}]'), { columns: ["a", "b"], rows: [["1", ""], ['{"c":2}', ""]], more: 0 });
-  assert.equal(tableOf('{"rows":[{"x":1}]}')?.columns[0], "x");
-  for (const text of ["[1,2]", "{}", "[", "text", "[[1]]", "null", '{"rows":null}']) assert.equal(tableOf(text), null, text);
-});
-
-test("a call is told in few words, with its command or its file", () => {
-  assert.equal(gist("bash", { command: "ls\npwd" }), "ls");
-  assert.equal(commandOf("read", { command: "x" }), null);
-  assert.equal(writtenFile("write", { path: "a/b.txt" }), "a/b.txt");
-  assert.equal(writtenFile("read", { path: "a/b.txt" }), null);
 });
 
 test("in an export no output ends its own block", () => {

@@ -2,9 +2,10 @@
 
 /** @import { Conversation } from "./conversation.js" */
 /** @import { Approval, PendingTool } from "../../../docs/protocol.d.ts" */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { html, plural } from "./html.js";
-import { Asked } from "./tools.js";
+import { Asked } from "./asked.js";
+import { visible } from "./shapes.js";
 
 /** @param {{ conversation: Conversation }} props */
 export function Approvals({ conversation }) {
@@ -13,6 +14,8 @@ export function Approvals({ conversation }) {
   const waiting = view.pending_approval;
   const free = waiting.filter((one) => !conversation.answered.has(one.tool_call_id));
   const all = (/** @type {boolean} */ approved) => conversation.answer(free.map(({ tool_call_id }) => ({ tool_call_id, approved })));
+  const section = useRef(/** @type {HTMLElement | null} */ (null));
+  useFocusKept(section, waiting.length);
   useEffect(() => {
     const keys = (/** @type {KeyboardEvent} */ event) => {
       if (!event.altKey || event.ctrlKey || event.metaKey || access === "read" || !free.length) return;
@@ -26,13 +29,13 @@ export function Approvals({ conversation }) {
     return () => removeEventListener("keydown", keys);
   });
   if (!waiting.length) return null;
-  return html`<section class="approvals" aria-label="Waiting for your approval">
+  return html`<section class="approvals" id="approvals" aria-label="Waiting for your approval" ref=${section} tabindex="-1">
     <div class="approvals-head">
       <h2>${plural(waiting.length, "call")} ${waiting.length === 1 ? "waits" : "wait"} for you</h2>
-      <span class="faint keys"><kbd>Alt</kbd>+<kbd>Y</kbd> approve, <kbd>Alt</kbd>+<kbd>N</kbd> reject, with <kbd>Shift</kbd> all</span>
+      ${access === "read" ? html`<span class="faint">You may read this session, and not answer.</span>` : html`<span class="faint keys"><kbd>Alt</kbd>+<kbd>Y</kbd> approve, <kbd>Alt</kbd>+<kbd>N</kbd> reject, with <kbd>Shift</kbd> all</span>`}
     </div>
     <div class="approvals-list">
-      ${waiting.map((pending) => html`<${Waiting} key=${pending.tool_call_id} pending=${pending} conversation=${conversation} />`)}
+      ${waiting.map((pending) => html`<${Waiting} key=${pending.tool_call_id} pending=${pending} next=${free.length > 1 && pending === free[0]} conversation=${conversation} />`)}
     </div>
     ${free.length > 1 &&
     access !== "read" &&
@@ -43,20 +46,37 @@ export function Approvals({ conversation }) {
   </section>`;
 }
 
-/** @param {{ pending: PendingTool, conversation: Conversation }} props */
-function Waiting({ pending, conversation }) {
+/**
+ * Who answers by the keyboard stands at the next call that waits, and after the last one at the message field.
+ * @param {{ current: HTMLElement | null }} section @param {number} count
+ */
+function useFocusKept(section, count) {
+  const inside = useRef(false);
+  useEffect(() => {
+    const look = () => (inside.current = !!section.current?.contains(document.activeElement));
+    document.addEventListener("focusin", look);
+    return () => document.removeEventListener("focusin", look);
+  }, []);
+  useEffect(() => {
+    if (!inside.current || document.activeElement !== document.body) return;
+    const next = /** @type {HTMLElement | null | undefined} */ (section.current?.querySelector(".pending button.primary"));
+    (next ?? document.getElementById("message"))?.focus();
+    inside.current = !!next;
+  });
+  void count;
+}
+
+/** @param {{ pending: PendingTool, next: boolean, conversation: Conversation }} props */
+function Waiting({ pending, next, conversation }) {
   void conversation.version.value;
   const [mode, setMode] = useState(/** @type {"look" | "edit" | "reject"} */ ("look"));
-  const sent = conversation.answered.has(pending.tool_call_id);
-  const answer = (/** @type {Omit<Approval, "tool_call_id">} */ said) => conversation.answer([{ tool_call_id: pending.tool_call_id, ...said }]);
-  const always = () => {
-    conversation.allowed.add(pending.tool);
-    answer({ approved: true });
-  };
+  const { tool_call_id, tool, reason, grant } = pending;
+  const sent = conversation.answered.has(tool_call_id);
+  const answer = (/** @type {Omit<Approval, "tool_call_id">} */ said) => conversation.answer([{ tool_call_id, ...said }]);
   const back = () => setMode("look");
-  return html`<article class="pending" aria-label=${pending.tool}>
-    <h3><span class="tool-name">${pending.tool}</span> <span class="faint">${pending.reason}</span></h3>
-    ${mode === "edit" ? html`<${EditArguments} pending=${pending} answer=${answer} back=${back} />` : html`<${Asked} tool=${pending.tool} given=${pending.arguments} />`}
+  return html`<article class="pending" aria-label=${visible(tool)} data-next=${next}>
+    <h3><span class="tool-name">${visible(tool)}</span> <span class="faint"><bdi>${visible(reason)}</bdi></span></h3>
+    ${mode === "edit" ? html`<${EditArguments} pending=${pending} answer=${answer} back=${back} />` : html`<${Asked} tool=${tool} given=${pending.arguments} />`}
     ${mode === "reject" && html`<${Reject} answer=${answer} back=${back} />`}
     ${sent
       ? html`<p class="faint" role="status">Your answer is on its way.</p>`
@@ -64,11 +84,9 @@ function Waiting({ pending, conversation }) {
         conversation.access !== "read" &&
         html`<div class="buttons">
           <button type="button" class="primary" onClick=${() => answer({ approved: true })}>Approve</button>
+          ${grant !== undefined && html`<button type="button" onClick=${() => answer({ approved: true, scope: "session" })} title="Runs now, and what this names runs without asking for as long as this session lives">Approve for this session: <code>${visible(grant)}</code></button>`}
           <button type="button" onClick=${() => setMode("reject")}>Reject…</button>
           <button type="button" onClick=${() => setMode("edit")}>Edit…</button>
-          <button type="button" class="quiet" onClick=${always} title="Calls of this tool in this session are approved without asking, as long as this page is open">
-            Always allow ${pending.tool} here
-          </button>
         </div>`}
   </article>`;
 }

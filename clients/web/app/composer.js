@@ -2,8 +2,10 @@
 
 /** @import { Conversation } from "./conversation.js" */
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { FileField, Uploading } from "./files.js";
 import { html, Icon } from "./html.js";
 import { loadDraft, saveDraft } from "./keep.js";
+import { filesOf } from "./uploads.js";
 
 /** @param {{ conversation: Conversation }} props */
 export function Composer({ conversation }) {
@@ -19,7 +21,17 @@ export function Composer({ conversation }) {
     field.style.height = "auto";
     field.style.height = `${Math.min(field.scrollHeight + 2, innerHeight * 0.4)}px`;
   }, [text]);
-  useEffect(() => area.current?.focus(), []);
+  useEffect(() => {
+    // On a touch screen the focus would bring up the keyboard, unasked.
+    if (matchMedia("(pointer: fine)").matches) area.current?.focus();
+  }, []);
+  const { suggested } = conversation;
+  useEffect(() => {
+    if (!suggested.value) return;
+    write(suggested.value.text);
+    suggested.value = null;
+    area.current?.focus();
+  }, [suggested.value]);
   const write = (/** @type {string} */ now) => {
     setText(now);
     saveDraft(session.sessionId, now);
@@ -29,6 +41,7 @@ export function Composer({ conversation }) {
     saveDraft(session.sessionId, "");
     conversation.say(text, when);
     setText("");
+    conversation.sent.value += 1;
   };
   const keys = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
@@ -40,12 +53,20 @@ export function Composer({ conversation }) {
     }
   };
   if (closed) return html`<p class="composer closed">${access === "read" ? "You may read this session." : "This session was ended. It can be read."}</p>`;
+  const pasted = (/** @type {ClipboardEvent} */ event) => {
+    const given = filesOf(event.clipboardData, new Date());
+    // What is text too, such as cells of a spreadsheet, is pasted as text.
+    if (!given.length || event.clipboardData?.types.includes("text/plain")) return;
+    event.preventDefault();
+    void conversation.upload(given);
+  };
   const hint = view.state === "awaiting_approval" ? "Say something else instead of answering…" : running ? "Say what comes next, or steer it…" : "Say something…";
   return html`<form class="composer" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), send("queue"))}>
-    <textarea ref=${area} class="composer-text" rows="1" placeholder=${hint} aria-label="Message" value=${text} onInput=${(/** @type {any} */ event) => write(event.target.value)} onKeyDown=${keys}></textarea>
+    <${Uploading} conversation=${conversation} />
+    <textarea ref=${area} id="message" class="composer-text" dir="auto" rows="1" placeholder=${hint} aria-label="Message" value=${text} onInput=${(/** @type {any} */ event) => write(event.target.value)} onKeyDown=${keys} onPaste=${pasted}></textarea>
     <div class="composer-buttons">
-      <input type="file" class="hidden" ref=${files} multiple tabindex="-1" aria-hidden="true" onChange=${(/** @type {any} */ event) => void conversation.upload([...event.target.files])} />
-      <button type="button" class="quiet" aria-label="Add files" title="Add files to the workspace (or drop them here)" onClick=${() => files.current?.click()}><${Icon} name="clip" /></button>
+      <${FileField} field=${files} conversation=${conversation} />
+      <button type="button" class="quiet" aria-label="Add files" title="Add files to the workspace (or drop or paste them)" onClick=${() => files.current?.click()}><${Icon} name="clip" /></button>
       <span class="spacer"></span>
       ${running &&
       html`<button type="button" class="quiet" disabled=${!text.trim()} onClick=${() => send("steer")} title="Joins the running turn before its next model call (Ctrl+Enter)">Steer</button>

@@ -2,7 +2,9 @@
 
 /** @import { Conversation } from "./conversation.js" */
 import { useEffect, useState } from "preact/hooks";
-import { html, plural } from "./html.js";
+import { html, Icon, plural } from "./html.js";
+import { visible } from "./shapes.js";
+import { go } from "./store.js";
 
 /** How long the line says how a gap was closed. */
 const TOLD_MS = 6_000;
@@ -42,5 +44,16 @@ export function ConnectionLine({ conversation }) {
     <span class="lamp" aria-hidden="true"></span><span role="status">${text}</span>
     ${countdown && html`<span aria-hidden="true">${countdown}</span>`}
     ${(phase === "waiting" || (phase === "ended" && action === "stay_away")) && again}
+    ${phase === "ended" && action === "forget" && html`<button type="button" class="link" onClick=${() => go(null)}>Begin a new one</button>`}
+    <span class="spacer"></span>
+    <${Grants} conversation=${conversation} />
   </p>`;
+}
+
+/** What a person allowed for the whole session. @param {{ conversation: Conversation }} props */
+function Grants({ conversation }) {
+  void conversation.version.value;
+  const { grants } = conversation.view;
+  if (!grants.length) return null;
+  return html`<span class="grants" title="Approved for this session: these calls run without asking"><${Icon} name="key" /> Runs without asking: ${grants.map((grant, at) => html`${at > 0 && ", "}<code>${visible(grant)}</code>`)}</span>`;
 }

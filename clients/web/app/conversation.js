@@ -1,15 +1,17 @@
 // The page: one session as it is shown: the library's session, and beside it what the view does not hold.
 
-/** @import { Heard, Status } from "../holdfast.js" */
+/** @import { Heard } from "../holdfast.js" */
+/** @import { Status } from "../lib/status.js" */
 /** @import * as Wire from "../../../docs/protocol.d.ts" */
 /** @import { Note } from "./notes.js" */
 import { signal } from "@preact/signals";
 import { Session, SubmissionRefused } from "../holdfast.js";
-import { filePath, journal, upload } from "./http.js";
+import { filePath, journal } from "./http.js";
 import { Rows, lastKey } from "./items.js";
 import { loadDraft, saveDraft, Unsettled } from "./keep.js";
-import { noteOf, refusalText } from "./notes.js";
-import { announced, complain, go, loginNeeded, notify, refreshSessions } from "./store.js";
+import { noteOf, refusalText, settledElsewhere } from "./notes.js";
+import { announced, complain, config, go, loginNeeded, notify, refreshSessions } from "./store.js";
+import { mentioning, Uploads } from "./uploads.js";
 
 /** Notes of the past are read from so many of the newest events. */
 const NOTED_EVENTS = 1_000;
@@ -24,12 +26,14 @@ export class Conversation {
   #rows = new Rows();
   /** @type {{ id: string, text: string, why: string }[]} */
   #failed = [];
-  /** Calls that this page answers by itself, by the tool's name. @type {Set<string>} */
-  allowed = new Set();
   /** Answers on their way: what is answered is not asked again. @type {Set<string>} */
   answered = new Set();
-  /** @type {Map<string, string>} */
+  /** When each submission was taken, by its id. @type {Map<string, string>} */
   times = new Map();
+  /** What calls cost, in US dollars, by their ids. @type {Map<string, number>} */
+  costs = new Map();
+  /** When calls began, as far as this page saw it, as `Date.now()` counts. @type {Map<string, number>} */
+  started = new Map();
   /** @type {Note[]} */
   notes = [];
   /** Changes when the view has; at most once a frame. */
@@ -38,14 +42,22 @@ export class Conversation {
   status;
   /** The message whose text is being changed, by its row's key. */
   editing = signal(/** @type {string | null} */ (null));
-  /** @type {import("@preact/signals").Signal<string[]>} */
-  files = signal(/** @type {string[]} */ ([]));
+  uploads = new Uploads();
+  /** Counts what may have changed the workspace's files. */
+  filesChanged = signal(0);
+  /** Counts what was said here: who says something wants to see what comes of it. */
+  sent = signal(0);
+  /** Words that the message field is to hold. */
+  suggested = signal(/** @type {{ text: string } | null} */ (null));
+  /** What a session that is yet to begin begins with; null: as the server has it. */
+  chosen = signal(/** @type {{ model: string, reasoning_effort: Wire.SetModel["reasoning_effort"] } | null} */ (null));
 
   /** @param {string | null} sessionId */
   constructor(sessionId) {
     this.#fresh = sessionId === null;
     const unsettled = this.#unsettled.load(sessionId);
     this.session = new Session({ server: location.origin, sessionId, unsettled });
+    for (const one of unsettled) if (one.type === "exec_approval") for (const { tool_call_id } of one.approvals) this.answered.add(tool_call_id);
     this.status = signal(this.session.status);
     this.session.listen((heard) => this.#hear(heard));
     if (sessionId !== null || unsettled.length) this.session.open();
@@ -65,14 +77,32 @@ export class Conversation {
     return ready?.access ?? "owner";
   }
 
+  /** Whether this one may say and do something here. */
+  get drives() {
+    return this.access !== "read" && this.view.state !== "closed";
+  }
+
   rows() {
     return this.#rows.make(this.view, this.notes, this.session.unsettled, this.#failed);
   }
 
-  /** Say something. It is kept until the server has it. @param {string} text @param {"queue" | "steer"} when */
+  /** Say something, with the files that were added. It is kept until the server has it. @param {string} text @param {"queue" | "steer"} when */
   say(text, when) {
-    if (this.session.status.phase === "idle") this.session.open();
-    this.#send({ type: "user_input", text, ...(when === "steer" ? { when } : {}) }, text);
+    const said = mentioning(text, this.uploads.take());
+    this.#begin();
+    this.#send({ type: "user_input", text: said, ...(when === "steer" ? { when } : {}) }, said);
+  }
+
+  /** Another model, or another effort, from the next answer on. @param {string} model @param {Wire.SetModel["reasoning_effort"]} reasoning_effort */
+  use(model, reasoning_effort) {
+    if (this.session.status.phase === "idle") this.chosen.value = { model, reasoning_effort };
+    else this.now({ type: "set_model", model, reasoning_effort });
+  }
+
+  #begin() {
+    if (this.session.status.phase !== "idle") return;
+    this.session.open();
+    if (this.chosen.value) this.#send({ type: "set_model", ...this.chosen.value });
   }
 
   /** @param {string} turn_id @param {string} text */
@@ -111,19 +141,13 @@ export class Conversation {
     this.#look();
   }
 
-  /** Put files into the workspace. A session that is yet to begin begins. @param {Iterable<File>} files */
+  /** Put files into the workspace. A session that is yet to begin begins. @param {File[]} files */
   async upload(files) {
-    if (this.session.status.phase === "idle") this.session.open();
-    const id = this.session.sessionId ?? (await this.#named());
-    for (const file of files) {
-      try {
-        await upload(id, file);
-        this.files.value = [...this.files.value.filter((name) => name !== file.name), file.name];
-        announced.value = `${file.name} is in the workspace`;
-      } catch (error) {
-        notify(`${file.name} was not taken: ${error instanceof Error ? error.message : error}`, { tone: "bad" });
-      }
-    }
+    await this.uploads.add(files, config.value?.limits?.upload_bytes ?? 0, async () => {
+      this.#begin();
+      return this.session.sessionId ?? (await this.#named());
+    });
+    this.filesChanged.value += 1;
   }
 
   /** @param {string} path */
@@ -167,7 +191,6 @@ export class Conversation {
       else if (one.kind === "caught_up" && !one.recovered) void this.#readNotes();
     }
     if (!this.#unsettled.save(this.session.sessionId, this.session.unsettled)) notify("The browser has no room to keep what you say over a reload.", { tone: "bad" });
-    this.#answerByItself();
     this.#look();
   }
 
@@ -192,8 +215,14 @@ export class Conversation {
   #event(event) {
     const note = noteOf(event, lastKey(this.view));
     if (note) this.notes.push(note);
-    if (event.type === "accepted") this.times.set(event.submission_id, event.at);
-    if (event.type === "approval_required") announced.value = `${event.count} tool calls wait for your approval`;
+    this.#remember(event);
+    if (event.type === "tool_state_change" && event.state === "running") this.started.set(event.tool_call_id, Date.now());
+    if (event.type === "tool_output") this.filesChanged.value += 1;
+    if (event.type === "tool_state_change" && this.session.core.live) {
+      const settled = settledElsewhere(event, this.answered);
+      if (settled) notify(settled);
+    }
+    if (event.type === "approval_required") announced.value = approvalWords(event.tools);
     if (event.type === "turn_complete") announced.value = `The answer is complete: ${event.final_response.slice(0, 200)}`;
     if (event.type === "error") announced.value = `Error: ${event.message}`;
     if (["turn_complete", "interrupted", "error", "title_changed", "approval_required", "processing"].includes(event.type)) void refreshSessions().catch(() => {});
@@ -211,7 +240,7 @@ export class Conversation {
     try {
       for await (const event of journal(id, Math.max(0, view.seq - NOTED_EVENTS))) {
         if (event.seq > view.seq) break;
-        if (event.type === "accepted") this.times.set(event.submission_id, event.at);
+        this.#remember(event);
         if (event.type === "assistant_message") after = event.message_id;
         if (event.type === "processing" || event.type === "input_joined") after = `said-${event.submission_id}`;
         const note = noteOf(event, after);
@@ -225,10 +254,10 @@ export class Conversation {
     this.#look();
   }
 
-  /** Approve what the person has allowed for as long as this page is open. */
-  #answerByItself() {
-    const due = this.view.pending_approval.filter((one) => this.allowed.has(one.tool) && !this.answered.has(one.tool_call_id));
-    if (due.length && this.session.core.live) this.answer(due.map(({ tool_call_id }) => ({ tool_call_id, approved: true })));
+  /** What the view does not hold, and events tell. @param {Wire.Event} event */
+  #remember(event) {
+    if (event.type === "accepted") this.times.set(event.submission_id, event.at);
+    if (event.type === "tool_output" && event.cost_usd !== undefined) this.costs.set(event.tool_call_id, event.cost_usd);
   }
 
   #look() {
@@ -241,4 +270,10 @@ export class Conversation {
     if (document.hidden) setTimeout(look, HIDDEN_MS);
     else requestAnimationFrame(look);
   }
+}
+
+/** @param {Wire.PendingTool[]} tools */
+function approvalWords(tools) {
+  const names = [...new Set(tools.map(({ tool }) => tool))].join(", ");
+  return `${tools.length === 1 ? "A call waits" : `${tools.length} calls wait`} for your approval: ${names}. Alt+Y approves, Alt+N rejects.`;
 }

@@ -3,6 +3,8 @@
 import htm from "htm";
 import { h } from "preact";
 
+export { duration, money, plural, short, size, words } from "./words.js";
+
 /** @typedef {import("preact").ComponentChildren} Children */
 
 /** @type {(strings: TemplateStringsArray, ...values: any[]) => import("preact").VNode<any>} */
@@ -27,32 +29,19 @@ const PATHS = {
   more: "M6 12h.01M12 12h.01M18 12h.01",
   share: "M12 15V4M8 8l4-4 4 4M5 13v6h14v-6",
   fold: "M9 6l6 6-6 6",
+  wait: "M12 7v5l3 2M12 4a8 8 0 1 0 0 16a8 8 0 1 0 0-16",
+  run: "M8 6l10 6-10 6z",
+  no: "M6.500 6.500l11 11M12 4a8 8 0 1 0 0 16a8 8 0 1 0 0-16",
+  ask: "M9 9a3 3 0 1 1 4 3c-1 .5-1 1-1 2M12 17.500h.01",
+  file: "M7 4h7l4 4v12H7zM14 4v4h4",
+  folder: "M4 6h6l2 2h8v11H4z",
+  key: "M4 8h16v9H4zM7 11h.01M11 11h.01M15 11h.01M8 14h8",
+  info: "M12 11v6M12 7.500h.01M12 4a8 8 0 1 0 0 16a8 8 0 1 0 0-16",
 };
 
-/** A line drawing; the words beside it, or the label of its button, say what it means. @param {{ name: keyof typeof PATHS }} props */
+/** @typedef {keyof typeof PATHS} IconName */
+
+/** A line drawing; the words beside it, or the label of its button, say what it means. @param {{ name: IconName }} props */
 export function Icon({ name }) {
   return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
-}
-
-/** @param {unknown} error */
-export function words(error) {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** @param {number} count */
-export function short(count) {
-  if (count < 1000) return String(count);
-  return count < 1_000_000 ? `${(count / 1000).toFixed(count < 10_000 ? 1 : 0)}k` : `${(count / 1_000_000).toFixed(1)}M`;
-}
-
-/** @param {number} ms */
-export function duration(ms) {
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  const s = ms / 1000;
-  return s < 60 ? `${s.toFixed(1)} s` : `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`;
-}
-
-/** @param {number} count @param {string} one @param {string} [many] */
-export function plural(count, one, many = `${one}s`) {
-  return `${count} ${count === 1 ? one : many}`;
 }

@@ -7,10 +7,19 @@
  * @property {string} [model]
  * @property {boolean} [demo]
  * @property {string} [model_reason]
- * @property {{ model: string, demo: boolean, context_limit: number }[]} [models]
+ * @property {ModelOffered[]} [models]
  * @property {boolean} [allow_other_models]
  * @property {{ image_sources: string[] }} [page]
+ * @property {import("../../../docs/protocol.d.ts").Limits} [limits]
+ * @property {Sandbox} [sandbox] where commands run, and if they do not, why
+ * @property {McpServer[]} [mcp]
  */
+/**
+ * Prices in US dollars for a million tokens; null where they are not known.
+ * @typedef {{ model: string, demo: boolean, context_limit: number, label?: string, input_usd?: number | null, output_usd?: number | null }} ModelOffered
+ */
+/** @typedef {{ kind?: string, shell?: boolean, reason?: string }} Sandbox */
+/** @typedef {{ name: string, state?: string, tools?: number | string[], reason?: string, error?: string }} McpServer */
 /** @typedef {{ user_id: string, name?: string }} Me */
 /**
  * @typedef {object} SessionInfo
@@ -66,13 +75,40 @@ export const sessionPath = (id) => `/api/sessions/${encodeURIComponent(id)}`;
 export const filePath = (id, path) => `${sessionPath(id)}/files/${path.split("/").map(encodeURIComponent).join("/")}`;
 
 /**
- * Put a file into the session's workspace.
- * @param {string} id @param {File} file
+ * Put a file into the session's workspace. `fetch` does not tell how far a body has got; this does.
+ * @param {string} id @param {string} name @param {Blob} file @param {(part: number) => void} progress @param {AbortSignal} signal
+ * @returns {Promise<void>} throws `HttpError`
  */
-export async function upload(id, file) {
-  const signal = AbortSignal.timeout(600_000);
-  return http(filePath(id, file.name), { method: "PUT", headers: { "content-type": "application/octet-stream" }, body: file, signal });
+export function put(id, name, file, progress, signal) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const fail = (/** @type {string} */ code, /** @type {string} */ said, status = 0) => reject(new HttpError(status, code, said));
+    request.open("PUT", filePath(id, name));
+    request.setRequestHeader("content-type", "application/octet-stream");
+    request.upload.onprogress = ({ loaded, total }) => progress(total ? loaded / total : 0);
+    request.onerror = () => fail("unreachable", "the connection was lost: add it again");
+    request.onabort = () => fail("cancelled", "it was stopped");
+    request.onload = () => {
+      if (request.status < 300) return resolve();
+      const body = said(request.responseText);
+      fail(body?.code ?? "", body?.message ?? `the server answered ${request.status}`, request.status);
+    };
+    signal.addEventListener("abort", () => request.abort());
+    request.send(file);
+  });
 }
+
+/** @param {string} text @returns {any} null if it is no JSON */
+function said(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** What is in a session's workspace. @param {string} id @returns {Promise<{ files: FileEntry[], more: boolean }>} */
+export const filesIn = (id) => http(`${sessionPath(id)}/files`);
 
 /**
  * All events of a session, in order.

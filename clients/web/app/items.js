@@ -10,9 +10,10 @@
  *   | { key: string, kind: "assistant", text: string, reasoning: string, sealed: boolean, streaming: boolean }
  *   | { key: string, kind: "tool", tool: string, arguments: Wire.ToolCall["arguments"], malformed?: string, edited: boolean,
  *       state: Wire.OpenCall["state"] | Wire.ToolMessage["state"], output: string, open: boolean, success: boolean,
- *       truncated: boolean, duration_ms: number, tool_call_id: string }
+ *       truncated: boolean, duration_ms: number, tool_call_id: string, steps: Wire.Step[] }
  *   | { key: string, kind: "waiting", text: string, when: "queue" | "steer" | "unsent", id: string }
  *   | { key: string, kind: "failed", text: string, why: string, id: string }
+ *   | { key: string, kind: "working" }
  *   | { key: string, kind: "note", note: Note }} Row
  */
 /** @typedef {Extract<Row, { kind: "tool" }>} ToolRow */
@@ -40,6 +41,8 @@ export class Rows {
       const { message_id, text, reasoning } = open;
       rows.push({ key: message_id, kind: "assistant", text, reasoning, sealed: false, streaming: true });
     }
+    // Between being asked and the first word, and between a result and the next word, something is under way all the same.
+    if (view.state === "running" && !open && !view.open_calls.length) rows.push({ key: "working", kind: "working" });
     for (const { submission_id, text, when } of view.queued) rows.push({ key: `said-${submission_id}`, kind: "waiting", text, when, id: submission_id });
     for (const one of unsent) {
       const id = String(one.id);
@@ -127,13 +130,14 @@ function rowOf(message, asking) {
     success,
     truncated,
     duration_ms,
+    steps: message.steps ?? [],
   };
 }
 
 /** @param {Wire.OpenCall} call @param {Wire.AssistantMessage | null} asking @returns {ToolRow} */
 function openRow(call, asking) {
   const { tool_call_id, tool, state, edited, log } = call;
-  const ended = { success: true, truncated: false, duration_ms: 0 };
+  const ended = { success: true, truncated: false, duration_ms: 0, steps: call.steps ?? [] };
   return { key: callKey(asking, tool_call_id), kind: "tool", tool_call_id, tool, arguments: call.arguments, edited, state, output: log, open: true, ...ended };
 }
 

@@ -70,7 +70,24 @@ export class Unsettled {
   }
 }
 
-/** @param {string | null} sessionId */
-export const loadDraft = (sessionId) => String(load(sessionStorage, draftKey(sessionId), ""));
+/** The beginning of a new session is this tab's; of others, what any tab wrote last. @param {string | null} sessionId */
+const draftsOf = (sessionId) => (sessionId === null ? [sessionStorage] : [sessionStorage, localStorage]);
+
+/** @param {string | null} sessionId @returns {string} */
+export function loadDraft(sessionId) {
+  const found = draftsOf(sessionId).map((storage) => load(storage, draftKey(sessionId), ""));
+  return String(found.find(Boolean) ?? "");
+}
+
 /** @param {string | null} sessionId @param {string} text */
-export const saveDraft = (sessionId, text) => store(sessionStorage, draftKey(sessionId), text || null);
+export function saveDraft(sessionId, text) {
+  for (const storage of draftsOf(sessionId)) store(storage, draftKey(sessionId), text || null);
+}
+
+/** Nothing is kept of a session that is gone. @param {string} sessionId */
+export function forget(sessionId) {
+  for (const storage of [sessionStorage, localStorage]) {
+    store(storage, draftKey(sessionId), null);
+    store(storage, unsettledKey(sessionId), null);
+  }
+}

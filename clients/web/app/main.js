@@ -1,75 +1,59 @@
 // The page: where it begins. Finds out who is here, then shows the session that the address names.
 
 import { render } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { About } from "./about.js";
 import { Approvals } from "./approvals.js";
+import { listenToKeys } from "./commands.js";
 import { Composer } from "./composer.js";
 import { ConnectionLine } from "./connection.js";
 import { Conversation } from "./conversation.js";
+import { FilesPanel } from "./files.js";
 import { Header } from "./header.js";
 import { html, words } from "./html.js";
+import { Keys } from "./keys.js";
 import { Login } from "./login.js";
-import { AssistantMessage, copyCode, NoteRow, UserMessage, WaitingMessage } from "./message.js";
-import { Files, Plan } from "./plan.js";
+import { copyCode } from "./message.js";
+import { Messages } from "./messages.js";
+import { Plan } from "./plan.js";
 import { Sidebar } from "./sidebar.js";
-import { announced, current, enter, go, loginNeeded, notices, sidebarOpen, unnotify } from "./store.js";
-import { ToolCard } from "./tools.js";
-import { VirtualList } from "./virtual.js";
-
-const CHARS_A_LINE = 90;
-const LINE_PX = 24;
-
-/** @param {import("./items.js").Row} row */
-function estimate(row) {
-  if (row.kind === "tool") return 44;
-  if (row.kind === "note") return 48;
-  const lines = row.text.length / CHARS_A_LINE + (row.text.match(/\n/g)?.length ?? 0);
-  return 64 + LINE_PX * Math.ceil(lines);
-}
-
-const KINDS = { user: UserMessage, assistant: AssistantMessage, tool: ToolCard, waiting: WaitingMessage, failed: WaitingMessage, note: NoteRow };
-
-/** @param {{ conversation: Conversation }} props */
-function Messages({ conversation }) {
-  void conversation.version.value;
-  const draw = useMemo(() => (/** @type {import("./items.js").Row} */ row) => html`<${KINDS[row.kind]} row=${row} conversation=${conversation} />`, [conversation]);
-  const rows = conversation.rows();
-  if (!rows.length) {
-    return html`<div class="empty"><p>Say what you want to be done.</p><p class="faint">The session lives on the server: close this page, lose the network, come back; it goes on.</p></div>`;
-  }
-  const omitted = conversation.session.core.omitted_messages;
-  return html`${omitted > 0 && html`<p class="omitted faint">${omitted} older messages are not loaded; the export has them.</p>`}
-    <${VirtualList} rows=${rows} render=${draw} estimate=${estimate} label="Conversation" busy=${conversation.running} />`;
-}
+import { announced, current, enter, loginNeeded, notices, panel, sidebarOpen, unnotify } from "./store.js";
+import { filesOf } from "./uploads.js";
 
 /** @param {{ conversation: Conversation }} props */
 function Main({ conversation }) {
   const [over, setOver] = useState(false);
+  const list = useRef(/** @type {import("./virtual.js").VirtualList | null} */ (null));
+  const dragged = (/** @type {DragEvent} */ event) => {
+    if (!event.dataTransfer?.types.includes("Files") || !conversation.drives) return;
+    event.preventDefault();
+    setOver(true);
+  };
+  const left = (/** @type {DragEvent} */ event) => {
+    const inside = /** @type {HTMLElement} */ (event.currentTarget).contains(/** @type {Node | null} */ (event.relatedTarget));
+    if (!inside) setOver(false);
+  };
   const dropped = (/** @type {DragEvent} */ event) => {
+    if (!over) return;
     event.preventDefault();
     setOver(false);
-    const files = event.dataTransfer?.files;
-    if (files?.length) void conversation.upload([...files]);
+    const files = filesOf(event.dataTransfer, new Date());
+    if (files.length) void conversation.upload(files);
   };
-  useEffect(() => {
-    const keys = (/** @type {KeyboardEvent} */ event) => {
-      if (event.key !== "Escape" || event.defaultPrevented || !conversation.running) return;
-      conversation.now({ type: "interrupt" });
-    };
-    addEventListener("keydown", keys);
-    return () => removeEventListener("keydown", keys);
-  }, [conversation]);
-  return html`<main class="main" data-over=${over} onDragOver=${(/** @type {DragEvent} */ event) => (event.preventDefault(), setOver(true))}
-    onDragLeave=${() => setOver(false)} onDrop=${dropped} onClick=${copyCode}>
+  useEffect(() => listenToKeys(conversation, (step) => list.current?.move(step)), [conversation]);
+  return html`<main class="main" data-over=${over} onDragEnter=${dragged} onDragOver=${dragged} onDragLeave=${left} onDrop=${dropped} onClick=${copyCode}>
     <${Header} conversation=${conversation} />
-    <${Messages} conversation=${conversation} />
+    <${Messages} conversation=${conversation} list=${list} />
     <div class="dock">
       <${Plan} conversation=${conversation} />
       <${Approvals} conversation=${conversation} />
-      <${Files} conversation=${conversation} />
       <${Composer} conversation=${conversation} />
       <${ConnectionLine} conversation=${conversation} />
     </div>
+    ${over && html`<p class="drop-here" aria-hidden="true">Drop files here: they go into the workspace.</p>`}
+    ${panel.value === "keys" && html`<${Keys} />`}
+    ${panel.value === "about" && html`<${About} />`}
+    ${panel.value === "files" && html`<${FilesPanel} conversation=${conversation} />`}
   </main>`;
 }
 
@@ -104,7 +88,9 @@ function App() {
     return html`<${Login} entered=${() => again((count) => count + 1)} />`;
   }
   const conversation = conversationOf(current.value);
-  return html`<a class="skip" href="#message" onClick=${(/** @type {Event} */ event) => (event.preventDefault(), document.querySelector("textarea")?.focus())}>Skip to the message field</a>
+  return html`<${Skip} to="#message">Skip to the message field<//>
+    <${Skip} to=".scroller">Skip to the conversation<//>
+    <${SkipToApprovals} conversation=${conversation} />
     <div class="page" data-sidebar=${sidebarOpen.value}>
       <${Sidebar} />
       ${sidebarOpen.value && html`<div class="veil" onClick=${() => (sidebarOpen.value = false)}></div>`}
@@ -114,12 +100,20 @@ function App() {
     <p class="hidden" role="status" aria-live="polite">${announced.value}</p>`;
 }
 
-addEventListener("keydown", (event) => {
-  if (event.key.toLowerCase() === "o" && event.shiftKey && (event.ctrlKey || event.metaKey)) {
+/** @param {{ conversation: Conversation }} props */
+function SkipToApprovals({ conversation }) {
+  void conversation.version.value;
+  return conversation.view.pending_approval.length > 0 && html`<${Skip} to="#approvals">Skip to what waits for your approval<//>`;
+}
+
+/** Takes the focus past what is on every page, to what is there. @param {{ to: string, children?: any }} props */
+function Skip({ to, children }) {
+  const skip = (/** @type {Event} */ event) => {
     event.preventDefault();
-    go(null);
-  }
-});
+    /** @type {HTMLElement | null} */ (document.querySelector(to) ?? document.getElementById("message"))?.focus();
+  };
+  return html`<a class="skip" href=${to.startsWith("#") ? to : "#"} onClick=${skip}>${children}</a>`;
+}
 
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 try {

@@ -39,6 +39,9 @@ const TAGS = {
   [Token.Equation_Inline]: "code",
 };
 
+/** Each of these runs in the direction of its own words. */
+const WRITTEN = new Set(["p", "h3", "h4", "h5", "h6", "li", "td", "th"]);
+
 /**
  * The address, if it may be a link.
  * @param {string} text
@@ -60,6 +63,7 @@ export function safeImage(text, sources) {
 /** @param {string} tag @param {string} [name] */
 function element(tag, name = "") {
   const made = document.createElement(tag);
+  if (WRITTEN.has(tag)) made.dir = "auto";
   if (name) made.className = name;
   return made;
 }

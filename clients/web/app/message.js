@@ -5,6 +5,7 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html, Icon } from "./html.js";
 import { MarkdownWriter } from "./markdown.js";
+import { visible } from "./shapes.js";
 import { announced, config, notify } from "./store.js";
 
 /** Markdown, growing or whole. @param {{ text: string, done: boolean }} props */
@@ -38,7 +39,7 @@ export function copyCode(event) {
 }
 
 /** @param {{ row: Extract<Row, { kind: "assistant" }>, conversation: Conversation }} props */
-export function AssistantMessage({ row }) {
+export function AssistantMessage({ row, conversation }) {
   const { text, reasoning, streaming, sealed } = row;
   return html`<div class="said assistant" data-streaming=${streaming}>
     <h2 class="hidden">Assistant</h2>
@@ -47,10 +48,21 @@ export function AssistantMessage({ row }) {
       <div class="reasoning-text">${reasoning}</div>
     <//>`}
     ${text && html`<${Markdown} text=${text} done=${!streaming} />`}
-    ${streaming && !text && !reasoning && html`<p class="faint">…</p>`}
+    ${streaming && !text && !reasoning && html`<p class="working"><span class="dots" aria-hidden="true"><i></i><i></i><i></i></span></p>`}
     ${sealed && html`<p class="sealed">Cut short here: the rest was never said.</p>`}
-    ${!streaming && text && html`<div class="actions"><button type="button" class="quiet" onClick=${() => copy(text)}><${Icon} name="copy" /> Copy</button></div>`}
+    ${!streaming && text && html`<div class="actions">
+      <button type="button" class="quiet" onClick=${() => copy(text)}><${Icon} name="copy" /> Copy</button>
+      <${Again} row=${row} conversation=${conversation} />
+    </div>`}
   </div>`;
+}
+
+/** The last answer can be asked for again. @param {{ row: Row, conversation: Conversation }} props */
+function Again({ row, conversation }) {
+  void conversation.version.value;
+  const last = conversation.view.messages.at(-1);
+  if (conversation.running || !conversation.drives || last?.role !== "assistant" || last.message_id !== row.key) return null;
+  return html`<button type="button" class="quiet" onClick=${() => conversation.retry()}><${Icon} name="retry" /> Retry</button>`;
 }
 
 /** Something that opens. Its content is made when it is first opened. @param {{ title: any, class?: string, open?: boolean, onToggle?: (open: boolean) => void, children?: any }} props */
@@ -74,13 +86,21 @@ export function UserMessage({ row, conversation }) {
     <h2 class="hidden">You</h2>
     ${editing
       ? html`<${EditForm} row=${row} conversation=${conversation} />`
-      : html`<div class="bubble">${row.text}</div>
+      : html`<div class="bubble" dir="auto">${row.text}</div>
           <div class="actions">
-            ${conversation.access !== "read" &&
+            <${SaidAt} at=${conversation.times.get(row.key.slice("said-".length))} />
+            ${conversation.drives &&
             html`<button type="button" class="quiet" onClick=${() => (conversation.editing.value = row.key)}><${Icon} name="edit" /> Edit</button>`}
             <button type="button" class="quiet" onClick=${() => copy(row.text)}><${Icon} name="copy" /> Copy</button>
           </div>`}
   </div>`;
+}
+
+/** @param {{ at: string | undefined }} props */
+function SaidAt({ at }) {
+  if (at === undefined) return null;
+  const then = new Date(at);
+  return html`<time class="faint" datetime=${at} title=${then.toLocaleString()}>${then.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}</time>`;
 }
 
 /** @param {{ row: Extract<Row, { kind: "user" }>, conversation: Conversation }} props */
@@ -88,7 +108,10 @@ function EditForm({ row, conversation }) {
   const [text, setText] = useState(row.text);
   const area = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
   useLayoutEffect(() => area.current?.focus(), []);
-  const close = () => (conversation.editing.value = null);
+  const close = () => {
+    conversation.editing.value = null;
+    document.getElementById("message")?.focus();
+  };
   const save = (/** @type {Event} */ event) => {
     event.preventDefault();
     if (!text.trim() || conversation.running) return;
@@ -119,7 +142,7 @@ const WAITING = { queue: "waits for its turn", steer: "joins the running turn", 
 export function WaitingMessage({ row, conversation }) {
   return html`<div class="said user waiting" data-state=${row.kind === "failed" ? "failed" : row.when}>
     <h2 class="hidden">You</h2>
-    <div class="bubble">${row.text}</div>
+    <div class="bubble" dir="auto">${row.text}</div>
     ${row.kind === "waiting"
       ? html`<p class="faint">${WAITING[row.when]}</p>`
       : html`<p class="bad">Not taken: ${row.why}</p>
@@ -133,10 +156,15 @@ export function WaitingMessage({ row, conversation }) {
 /** @param {{ row: Extract<Row, { kind: "note" }>, conversation: Conversation }} props */
 export function NoteRow({ row: { note }, conversation }) {
   void conversation.version.value;
-  const last = conversation.notes.at(-1) === note && !conversation.running && conversation.view.messages.at(-1)?.role !== "user";
+  // What failed is said again in its own place: only where nothing was said after it.
+  const said = conversation.view.messages.findLast((message) => message.role === "user");
+  const last = conversation.notes.at(-1) === note && note.turn_id !== null && said?.role === "user" && said.turn_id === note.turn_id;
   return html`<div class="note" data-tone=${note.tone}>
-    <p>${note.text} ${note.advice && html`<span class="advice">${note.advice}</span>`}</p>
-    ${note.more && html`<${Folded} title="Details"><pre tabindex="0">${note.more}</pre><//>`}
-    ${note.retry && (last || note.tone === "bad") && conversation.view.state === "idle" && html`<button type="button" onClick=${() => conversation.retry()}><${Icon} name="retry" /> Try again</button>`}
+    <p>${visible(note.text)} ${note.advice && html`<span class="advice">${note.advice}</span>`}</p>
+    ${note.more && html`<${Folded} title="Details"><pre tabindex="0">${visible(note.more)}</pre><//>`}
+    ${last && conversation.view.state === "idle" && conversation.drives && html`<p class="buttons">
+      ${note.goOn && html`<button type="button" onClick=${() => conversation.say("Go on.", "queue")}>Go on</button>`}
+      ${note.retry && html`<button type="button" onClick=${() => conversation.retry()}><${Icon} name="retry" /> Try again</button>`}
+    </p>`}
   </div>`;
 }

@@ -3,8 +3,9 @@
 /** @import * as Wire from "../../../docs/protocol.d.ts" */
 
 /**
- * `after`: the key of the row it stands behind; null: before all.
- * @typedef {{ seq: number, after: string | null, tone: "info" | "bad", text: string, advice: string, more: string, retry: boolean }} Note
+ * `after`: the key of the row it stands behind; null: before all. `retry`, `goOn`: what may help is to say the last thing
+ * again, or to let it continue.
+ * @typedef {{ seq: number, after: string | null, tone: "info" | "bad", text: string, advice: string, more: string, turn_id: string | null, retry: boolean, goOn: boolean }} Note
  */
 
 /** What to do, by the code of an error. @type {Record<string, string>} */
@@ -22,6 +23,8 @@ const ADVICE = {
   max_iterations: "Say “go on” to let it continue.",
   context_overflow: "Take the last turn back, or begin a new session.",
   compaction_failed: "Nothing was changed. Try again.",
+  budget_exhausted: "Wait until then, or ask who runs this server for more.",
+  spending_limit: "Raise the limit where the server is set up, or begin a new session.",
   history_full: "Begin a new session.",
   journal_unavailable: "The server could not store what came next (is its disk full?). Try again.",
   internal: "Try again; the server has logged the fault.",
@@ -40,17 +43,19 @@ const STOPPED = {
  */
 export function noteOf(event, after) {
   const note = (/** @type {string} */ text, /** @type {Partial<Note>} */ more = {}) => {
-    return { seq: event.seq, after, tone: /** @type {const} */ ("info"), text, advice: "", more: "", retry: false, ...more };
+    return { seq: event.seq, after, tone: /** @type {const} */ ("info"), text, advice: "", more: "", turn_id: null, retry: false, goOn: false, ...more };
   };
   switch (event.type) {
     case "interrupted":
-      return note(STOPPED[event.reason] ?? "Stopped.", { retry: event.reason !== "user" });
+      return note(STOPPED[event.reason] ?? "Stopped.", { turn_id: event.turn_id, retry: true, goOn: true });
     case "error":
       return note(event.message || "Something failed.", {
         tone: "bad",
         advice: ADVICE[event.code] ?? (event.retryable ? "Try again." : ""),
         more: event.code,
-        retry: event.turn_id !== null && event.code !== "history_full",
+        turn_id: event.turn_id,
+        retry: event.turn_id !== null && event.code !== "history_full" && event.code !== "max_iterations",
+        goOn: event.turn_id !== null && (event.code === "max_iterations" || event.code === "model_stream_cut"),
       });
     case "compacted": {
       const { old_tokens, new_tokens, summary } = event;
@@ -81,4 +86,16 @@ const REFUSED = {
 /** @param {{ code: string, message: string }} refusal */
 export function refusalText({ code, message }) {
   return REFUSED[code] ?? message;
+}
+
+const SETTLED = /** @type {Record<string, string>} */ ({ approved: "approved", rejected: "rejected" });
+
+/**
+ * What to say of a call that somebody else answered while it waited here; null if nobody did.
+ * @param {Wire.ToolStateChange} event @param {Set<string>} answered the calls that this page answered
+ */
+export function settledElsewhere(event, answered) {
+  const how = SETTLED[event.state];
+  if (!how || answered.has(event.tool_call_id) || event.by !== "user") return null;
+  return `${event.tool} was ${how} elsewhere.`;
 }

@@ -5,7 +5,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { connect } from "../holdfast.js";
 import { exportSession } from "./export.js";
 import { html, Icon } from "./html.js";
-import { complain, config, current, go, going, logOut, me, refreshSessions, remove, sessions, sidebarOpen } from "./store.js";
+import { oneLine } from "./shapes.js";
+import { complain, config, current, go, going, logOut, me, panel, refreshSessions, remove, sessions, sidebarOpen } from "./store.js";
 
 const REFRESH_MS = 5_000;
 
@@ -46,10 +47,13 @@ export function Sidebar() {
     <input ref=${search} class="search" type="search" placeholder="Search (Ctrl+K)" aria-label="Search sessions" value=${sought} onInput=${(/** @type {any} */ event) => setSought(event.target.value)} />
     <ul class="sessions">
       ${shown.map((session) => html`<${SessionEntry} key=${session.session_id} session=${session} />`)}
+      ${!shown.length && html`<li class="faint nothing">${words.length ? "No session has such a title." : "No sessions yet."}</li>`}
     </ul>
-    ${!shown.length && html`<p class="faint nothing">${words.length ? "No session has such a title." : "No sessions yet."}</p>`}
+    <p class="hidden" role="status">${words.length ? `${shown.length} found` : ""}</p>
     <div class="sidebar-foot">
-      <span class="faint" title=${config.value?.model_reason ?? ""}>${me.value?.name || me.value?.user_id}${config.value?.demo ? " · demo model" : ""}</span>
+      <span class="faint who"><bdi>${me.value?.name || me.value?.user_id}</bdi>${config.value?.demo ? " · demo model" : ""}</span>
+      <button type="button" class="quiet" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick=${() => (panel.value = "keys")}><span class="key-mark" aria-hidden="true">?</span></button>
+      <button type="button" class="quiet" aria-label="About this server" title="About this server" onClick=${() => (panel.value = "about")}><${Icon} name="info" /></button>
       ${config.value?.auth.token !== false && html`<button type="button" class="link" onClick=${() => logOut().catch(complain)}>Log out</button>`}
     </div>
   </nav>`;
@@ -66,7 +70,7 @@ function stateOf(session) {
 /** @param {{ session: SessionInfo }} props */
 function SessionEntry({ session }) {
   const [naming, setNaming] = useState(false);
-  const title = session.title || "Untitled";
+  const title = oneLine(session.title) || "Untitled";
   const state = stateOf(session);
   const here = current.value === session.session_id;
   const open = (/** @type {MouseEvent} */ event) => {
@@ -74,16 +78,27 @@ function SessionEntry({ session }) {
     event.preventDefault();
     go(session.session_id);
   };
-  if (naming) return html`<li><${NameForm} session=${session} done=${() => setNaming(false)} /></li>`;
-  return html`<li class="session" data-state=${state.name} aria-current=${here ? "true" : undefined}>
+  const root = useRef(/** @type {HTMLLIElement | null} */ (null));
+  const named = () => {
+    setNaming(false);
+    requestAnimationFrame(() => root.current?.querySelector("a")?.focus());
+  };
+  const gone = () => {
+    // The focus goes to a neighbour, not to nowhere.
+    const near = /** @type {HTMLElement | null} */ (root.current?.nextElementSibling ?? root.current?.previousElementSibling ?? null);
+    remove(session);
+    (near?.querySelector("a") ?? /** @type {HTMLElement | null} */ (document.querySelector(".new")))?.focus();
+  };
+  if (naming) return html`<li ref=${root}><${NameForm} session=${session} done=${named} /></li>`;
+  return html`<li class="session" ref=${root} data-state=${state.name} aria-current=${here ? "true" : undefined}>
     <a href=${`/s/${encodeURIComponent(session.session_id)}`} aria-current=${here ? "page" : undefined} onClick=${open}>
-      <span class="session-title">${title}</span>
+      <span class="session-title"><bdi>${title}</bdi></span>
       <span class="session-state">${state.says || when(session.last_active_at)}</span>
     </a>
     <span class="session-actions">
       <button type="button" class="quiet" aria-label=${`Rename “${title}”`} title="Rename" onClick=${() => setNaming(true)}><${Icon} name="edit" /></button>
       <button type="button" class="quiet" aria-label=${`Export “${title}”`} title="Export" onClick=${() => exportSession(session.session_id, "md").catch(complain)}><${Icon} name="download" /></button>
-      <button type="button" class="quiet" aria-label=${`Delete “${title}”`} title="Delete" onClick=${() => remove(session)}><${Icon} name="trash" /></button>
+      <button type="button" class="quiet" aria-label=${`Delete “${title}”`} title="Delete" onClick=${gone}><${Icon} name="trash" /></button>
     </span>
   </li>`;
 }

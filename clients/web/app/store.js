@@ -2,6 +2,7 @@
 
 /** @import { Config, Me, SessionInfo } from "./http.js" */
 import { signal } from "@preact/signals";
+import { forget } from "./keep.js";
 import { http, HttpError, post, sessionPath } from "./http.js";
 
 /** @typedef {{ id: number, text: string, tone: "info" | "bad", action?: { label: string, run: () => void } }} Notice */
@@ -21,6 +22,8 @@ export const notices = signal(/** @type {Notice[]} */ ([]));
 /** What a screen reader is told. */
 export const announced = signal("");
 export const sidebarOpen = signal(false);
+/** What is shown above the page, if anything. */
+export const panel = signal(/** @type {"" | "keys" | "about" | "files"} */ (""));
 /** The session that the address names; null: one that is yet to begin. */
 export const current = signal(idOf(location.pathname));
 
@@ -126,6 +129,7 @@ export function remove(session) {
 async function deleteNow(id) {
   await http(sessionPath(id), { method: "DELETE" });
   sessions.value = sessions.value.filter((session) => session.session_id !== id);
+  forget(id);
 }
 
 // Who leaves the page has seen the session go: it is not kept for want of a few seconds.

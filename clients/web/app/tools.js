@@ -1,116 +1,122 @@
 // The page: tool calls as cards: what was asked, how it goes, what came of it.
 
+/** @import { Step } from "../../../docs/protocol.d.ts" */
 /** @import { Conversation } from "./conversation.js" */
-/** @import { Json } from "../../../docs/protocol.d.ts" */
 /** @import { ToolRow } from "./items.js" */
-/** @import { DiffLine } from "./shapes.js" */
-import { useLayoutEffect, useRef } from "preact/hooks";
-import { duration, html, Icon } from "./html.js";
+import { useEffect, useState } from "preact/hooks";
+import { Asked } from "./asked.js";
+import { counts, isPatch, patchIn } from "./diff.js";
+import { duration, html, Icon, money, plural } from "./html.js";
 import { Folded } from "./message.js";
-import { changeOf, commandOf, gist, isPatch, patchLines, tableOf, terminalText, writtenFile } from "./shapes.js";
+import { Output } from "./outputs.js";
+import { changeOf, commandOf, exitCode, gist, visible, writtenFile } from "./shapes.js";
+import { tableOf } from "./tables.js";
 
-/** Output beyond this is cut for display; the whole is in the export. */
-const SHOWN_CHARS = 60_000;
+/** A change of so few lines is open from the start. */
+const SMALL_CHANGE = 40;
 
+/** @type {Record<string, { says: string, icon: import("./html.js").IconName }>} */
 const STATES = {
-  requested: "asked for",
-  awaiting_approval: "waits for you",
-  approved: "approved",
-  running: "running",
-  completed: "done",
-  rejected: "rejected",
-  abandoned: "not answered",
-  cancelled: "cancelled",
-  outcome_unknown: "outcome unknown",
+  requested: { says: "asked for", icon: "dot" },
+  awaiting_approval: { says: "waits for you", icon: "wait" },
+  approved: { says: "approved", icon: "dot" },
+  running: { says: "running", icon: "run" },
+  completed: { says: "done", icon: "check" },
+  failed: { says: "failed", icon: "close" },
+  rejected: { says: "rejected, not run", icon: "no" },
+  abandoned: { says: "not answered, not run", icon: "no" },
+  cancelled: { says: "cancelled", icon: "stop" },
+  outcome_unknown: { says: "outcome unknown", icon: "ask" },
 };
 
-/** What was opened or closed by hand, by the row's key. @type {WeakMap<Conversation, Map<string, boolean>>} */
+/** What was opened or closed by hand, or opened because it ran, by the row's key. @type {WeakMap<Conversation, Map<string, boolean>>} */
 const opened = new WeakMap();
 
 /** @param {{ row: ToolRow, conversation: Conversation }} props */
 export function ToolCard({ row, conversation }) {
-  const { tool, state, output, duration_ms, success, key, open: going } = row;
-  const failed = !going && (!success || state !== "completed");
-  let byHand = opened.get(conversation);
-  if (!byHand) opened.set(conversation, (byHand = new Map()));
-  const open = byHand.get(key) ?? (state === "running" || (failed && state === "completed"));
-  const label = failed && state === "completed" ? "failed" : STATES[state];
-  const title = html`<span class="tool-name">${tool}</span> <span class="tool-gist">${gist(tool, row.arguments)}</span>
-    <span class="tool-state" data-state=${failed && state === "completed" ? "failed" : state}>${label}${duration_ms > 0 && ` · ${duration(duration_ms)}`}</span>`;
+  const { tool, output, key, open: going, success } = row;
+  const state = row.state === "completed" && !success ? "failed" : row.state;
+  let known = opened.get(conversation);
+  if (!known) opened.set(conversation, (known = new Map()));
+  // What ran before one's eyes stays open when it ends: nothing that is read folds itself away.
+  if (state === "running" && (output || row.steps.length) && !known.has(key)) known.set(key, true);
+  const open = known.get(key) ?? (state === "failed" || isSmallChange(row));
   const file = !going && success ? writtenFile(tool, row.arguments) : null;
   const link = file && conversation.fileLink(file);
-  return html`<div class="tool" data-state=${state}>
-    <${Folded} title=${title} open=${open} onToggle=${(/** @type {boolean} */ now) => byHand.set(key, now)} key=${`${key}-${open}`}>
-      <${Asked} tool=${tool} given=${row.arguments} edited=${row.edited} />
-      ${row.malformed !== undefined && html`<p class="bad">The model wrote arguments that are no JSON object:</p><pre tabindex="0">${row.malformed}</pre>`}
+  return html`<div class="tool" data-state=${state} data-tool=${tool}>
+    <${Folded} title=${html`<${Title} row=${row} state=${state} conversation=${conversation} />`} open=${open} onToggle=${(/** @type {boolean} */ now) => known.set(key, now)} key=${`${key}-${open}`}>
+      <${Asked} tool=${tool} given=${row.arguments} edited=${row.edited} withChange=${going || !isPatch(output)} />
+      ${row.malformed !== undefined && html`<p class="bad">The model wrote arguments that are no JSON object:</p><pre tabindex="0">${visible(row.malformed)}</pre>`}
+      ${row.steps.length > 0 && html`<${Steps} steps=${row.steps} />`}
       ${(output || going) && html`<${Output} tool=${tool} given=${row.arguments} output=${output} live=${going} />`}
-      ${row.truncated && html`<p class="faint">The middle of this output was cut out by the server.</p>`}
+      ${row.truncated && html`<p class="faint">This output is not whole: the server cut it.</p>`}
     <//>
-    ${link && html`<p class="tool-file"><a href=${link} download>${file}</a></p>`}
+    ${link && html`<p class="tool-file"><${Icon} name="file" /><a href=${link} download><bdi>${visible(file)}</bdi></a></p>`}
   </div>`;
 }
 
-/** What a call is asked to do. @param {{ tool: string, given: { [key: string]: Json }, edited?: boolean }} props */
-export function Asked({ tool, given, edited = false }) {
+/** @param {{ row: ToolRow, state: string, conversation: Conversation }} props */
+function Title({ row, state, conversation }) {
+  const { tool, duration_ms, tool_call_id } = row;
+  const { says, icon } = STATES[state] ?? STATES.requested;
+  const cost = conversation.costs.get(tool_call_id);
+  return html`<span class="tool-name">${visible(tool)}</span> <span class="tool-gist"><bdi>${gist(tool, row.arguments)}</bdi></span>
+    <${Brief} row=${row} />
+    <span class="tool-state" data-state=${state}><${Icon} name=${icon} /> ${says}${duration_ms > 0 && ` · ${duration(duration_ms)}`}${cost ? ` · ${money(cost)}` : ""}${state === "running" && html`<${Since} at=${conversation.started.get(tool_call_id)} />`}</span>`;
+}
+
+/** What came of it, in a word. @param {{ row: ToolRow }} props */
+function Brief({ row: { tool, arguments: given, output, open, steps } }) {
+  if (steps.length) return html`<span class="tool-brief">${plural(steps.length, "step")}</span>`;
+  if (open) return null;
+  if (commandOf(tool, given) !== null) {
+    const code = exitCode(output);
+    return code ? html`<span class="tool-brief bad">exit code ${code}</span>` : null;
+  }
+  const lines = changeLines(given, output);
+  if (lines) {
+    const { added, removed } = counts(lines);
+    return html`<span class="tool-brief"><span class="added">+${added}</span> <span class="removed">−${removed}</span><span class="hidden"> lines</span></span>`;
+  }
+  const table = tool.startsWith("hf_") ? tableOf(output) : null;
+  return table && html`<span class="tool-brief">${plural(table.rows.length + table.more, "row")}</span>`;
+}
+
+/** @param {import("./shapes.js").Arguments} given @param {string} output */
+function changeLines(given, output) {
   const change = changeOf(given);
-  const command = commandOf(tool, given);
-  const shown = new Set(command !== null ? ["command", "cmd", "script"] : []);
-  if (change) for (const name of ["old_string", "new_string", "old_str", "new_str", "old_text", "new_text", "old", "new", "search", "replace", "before", "after", "patch", "diff"]) shown.add(name);
-  const rest = Object.entries(given).filter(([name]) => !shown.has(name));
-  return html`<div class="asked">
-    ${edited && html`<p class="faint">Changed by you before it ran.</p>`}
-    ${rest.length > 0 && html`<dl>${rest.map(([name, value]) => html`<${Argument} name=${name} value=${value} />`)}</dl>`}
-    ${command !== null && html`<pre class="terminal" tabindex="0"><span class="prompt" aria-hidden="true">$ </span>${command}</pre>`}
-    ${change && html`<${Diff} lines=${change} />`}
-  </div>`;
+  return change && (patchIn(output)?.lines ?? change.lines);
 }
 
-/** @param {{ name: string, value: Json }} props */
-function Argument({ name, value }) {
-  const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
-  const long = text.length > 80 || text.includes("\n");
-  return html`<div class=${long ? "argument long" : "argument"}><dt>${name}</dt><dd>${long ? html`<pre tabindex="0">${clip(text)}</pre>` : html`<code>${text}</code>`}</dd></div>`;
+/** @param {ToolRow} row */
+function isSmallChange(row) {
+  const lines = row.open || !row.success ? null : changeLines(row.arguments, row.output);
+  return lines !== null && lines.length <= SMALL_CHANGE;
 }
 
-/** @param {{ lines: DiffLine[] }} props */
-function Diff({ lines }) {
-  const marks = { same: " ", old: "−", new: "+" };
-  return html`<pre class="diff" tabindex="0" aria-label="Change">${lines.slice(0, 2000).map(({ kind, text }) => {
-    return html`<span class=${`line ${kind}`}><span class="mark">${marks[kind]}</span>${text}${"\n"}</span>`;
-  })}</pre>`;
+/** How long it has been running. @param {{ at: number | undefined }} props */
+function Since({ at }) {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  const ms = at === undefined ? 0 : now - at;
+  return ms < 1000 ? null : html`<span aria-hidden="true"> · ${duration(1000 * Math.floor(ms / 1000))}</span>`;
 }
 
-/** @param {{ tool: string, given: { [key: string]: Json }, output: string, live: boolean }} props */
-function Output({ tool, given, output, live }) {
-  if (commandOf(tool, given) !== null || live) return html`<${Terminal} text=${output} live=${live} />`;
-  const table = tableOf(output);
-  if (table) return html`<${Table} table=${table} />`;
-  if (isPatch(output)) return html`<${Diff} lines=${patchLines(clip(output))} />`;
-  return html`<pre class="output" tabindex="0" aria-label="Result">${clip(terminalText(output))}</pre>`;
-}
-
-/** Live output stays at its end. @param {{ text: string, live: boolean }} props */
-function Terminal({ text, live }) {
-  const root = useRef(/** @type {HTMLPreElement | null} */ (null));
-  useLayoutEffect(() => {
-    if (live && root.current) root.current.scrollTop = root.current.scrollHeight;
-  }, [text]);
-  return html`<pre class="terminal" ref=${root} tabindex="0" aria-label="Output">${clip(terminalText(text))}${live && html`<span class="cursor" aria-hidden="true"></span>`}</pre>`;
-}
-
-/** @param {{ table: NonNullable<ReturnType<typeof tableOf>> }} props */
-function Table({ table: { columns, rows, more } }) {
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Result">
-    <table>
-      <thead><tr>${columns.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
-      <tbody>${rows.map((row) => html`<tr>${row.map((text) => html`<td>${text}</td>`)}</tr>`)}</tbody>
-    </table>
-    ${more > 0 && html`<p class="faint">and ${more} more rows</p>`}
-  </div>`;
-}
-
-/** @param {string} text */
-function clip(text) {
-  if (text.length <= SHOWN_CHARS) return text;
-  return `${text.slice(0, SHOWN_CHARS / 2)}\n… ${text.length - SHOWN_CHARS} characters are not shown here …\n${text.slice(-SHOWN_CHARS / 2)}`;
+/** What a sub-agent does inside of a call. @param {{ steps: Step[] }} props */
+function Steps({ steps }) {
+  return html`<ol class="steps" aria-label="Steps">
+    ${steps.map((step) => {
+      const state = step.output === undefined ? "running" : step.success === false ? "failed" : "completed";
+      const { says, icon } = STATES[state];
+      const title = html`<span class="tool-name">${visible(step.tool)}</span> <span class="tool-gist"><bdi>${gist(step.tool, step.arguments)}</bdi></span>
+        <span class="tool-state" data-state=${state}><${Icon} name=${icon} /> ${says}${step.duration_ms ? ` · ${duration(step.duration_ms)}` : ""}</span>`;
+      return html`<li key=${step.step_id}><${Folded} title=${title}>
+        <${Asked} tool=${step.tool} given=${step.arguments} />
+        ${step.output && html`<${Output} tool=${step.tool} given=${step.arguments} output=${step.output} live=${false} />`}
+      <//></li>`;
+    })}
+  </ol>`;
 }

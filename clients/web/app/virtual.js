@@ -2,7 +2,7 @@
 // it moves nothing, and only who stands at the end is taken along with what is added.
 
 import { Component, createRef } from "preact";
-import { html } from "./html.js";
+import { html, Icon } from "./html.js";
 
 /** Rows beyond the edges that are kept ready, in pixels. */
 const OVERSCAN_PX = 900;
@@ -13,15 +13,24 @@ const END_PX = 40;
 export class Heights {
   /** @type {Map<string, number>} */
   #measured = new Map();
+  /** @type {WeakMap<object, number>} */
+  #estimated = new WeakMap();
   offsets = new Float64Array(1);
 
   /** @param {{ key: string }[]} rows @param {(row: any) => number} estimate */
   place(rows, estimate) {
     const offsets = rows.length + 1 === this.offsets.length ? this.offsets : new Float64Array(rows.length + 1);
     for (let number = 0; number < rows.length; number += 1) {
-      offsets[number + 1] = offsets[number] + (this.#measured.get(rows[number].key) ?? estimate(rows[number]));
+      offsets[number + 1] = offsets[number] + (this.#measured.get(rows[number].key) ?? this.#estimate(rows[number], estimate));
     }
     this.offsets = offsets;
+  }
+
+  /** @param {{ key: string }} row @param {(row: any) => number} estimate */
+  #estimate(row, estimate) {
+    let height = this.#estimated.get(row);
+    if (height === undefined) this.#estimated.set(row, (height = estimate(row)));
+    return height;
   }
 
   get total() {
@@ -58,7 +67,7 @@ export class Heights {
   }
 }
 
-/** What does not change is not looked at. @extends {Component<{ row: any, render: (row: any) => any, at: number, of: number, watch: (element: Element | null, key: string) => void }>} */
+/** What does not change is not looked at. @extends {Component<{ row: any, render: (row: any) => any, name: (row: any) => string, at: number, of: number, watch: (element: Element | null, key: string) => void }>} */
 class RowFrame extends Component {
   element = createRef();
 
@@ -77,8 +86,8 @@ class RowFrame extends Component {
   }
 
   render() {
-    const { row, render, at, of } = this.props;
-    return html`<div class="row" role="article" ref=${this.element} data-key=${row.key} data-kind=${row.kind} aria-posinset=${at} aria-setsize=${of}>
+    const { row, render, name, at, of } = this.props;
+    return html`<div class="row" role="article" tabindex="-1" aria-label=${name(row)} ref=${this.element} data-key=${row.key} data-kind=${row.kind} aria-posinset=${at} aria-setsize=${of}>
       ${render(row)}
     </div>`;
   }
@@ -89,8 +98,10 @@ class RowFrame extends Component {
  * @property {{ key: string, kind: string }[]} rows
  * @property {(row: any) => any} render
  * @property {(row: any) => number} estimate in pixels
+ * @property {(row: any) => string} name of a row, for those who do not see it
  * @property {string} label
  * @property {boolean} busy
+ * @property {number} toEnd changes when the reader wants to be at the end
  */
 /** @extends {Component<ListProps, { away: boolean }>} */
 export class VirtualList extends Component {
@@ -105,6 +116,8 @@ export class VirtualList extends Component {
   /** @type {Map<string, Element>} */
   #elements = new Map();
   #hadFocus = false;
+  /** The last row when the reader left the end. */
+  #lastSeen = "";
   #observer = new ResizeObserver((entries) => this.#resized(entries));
 
   /** @param {Element | null} element @param {string} key */
@@ -122,7 +135,9 @@ export class VirtualList extends Component {
     this.#settle();
   }
 
-  componentDidUpdate() {
+  /** @param {ListProps} before */
+  componentDidUpdate(before) {
+    if (before.toEnd !== this.props.toEnd) this.toEnd();
     this.#settle();
     if (this.#hadFocus && document.activeElement === document.body) this.scroller.current.focus({ preventScroll: true });
   }
@@ -169,7 +184,10 @@ export class VirtualList extends Component {
     const end = list.scrollHeight - list.clientHeight - list.scrollTop < END_PX;
     // What is added below moves nobody: only going up leaves the end.
     if (end) this.#pinned = true;
-    else if (list.scrollTop < this.#top - 1) this.#pinned = false;
+    else if (list.scrollTop < this.#top - 1) {
+      if (this.#pinned) this.#lastSeen = this.props.rows.at(-1)?.key ?? "";
+      this.#pinned = false;
+    }
     this.#top = list.scrollTop;
     if (this.state.away === this.#pinned) this.setState({ away: !this.#pinned });
     else if (this.#range !== this.#rangeNow().name) this.forceUpdate();
@@ -182,12 +200,40 @@ export class VirtualList extends Component {
   }
 
   toEnd = () => {
+    const focused = document.activeElement?.classList.contains("to-end");
     this.#pinned = true;
     this.setState({ away: false });
+    if (focused) this.scroller.current.focus({ preventScroll: true });
   };
 
+  /** Rows that came since the reader left the end. */
+  get #below() {
+    const { rows } = this.props;
+    const seen = rows.findLastIndex((row) => row.key === this.#lastSeen);
+    return seen < 0 ? 0 : rows.length - 1 - seen;
+  }
+
+  /** Move the focus to the row before or after the one that has it, or to the newest. @param {-1 | 1} step */
+  move(step) {
+    const { rows } = this.props;
+    const focused = /** @type {HTMLElement | null | undefined} */ (document.activeElement?.closest(".row"));
+    const at = rows.findIndex((row) => row.key === focused?.dataset.key);
+    const next = at < 0 ? rows.length - 1 : Math.min(rows.length - 1, Math.max(0, at + step));
+    if (!rows.length) return;
+    const list = this.scroller.current;
+    if (!this.#elements.has(rows[next].key)) {
+      list.scrollTop = this.heights.offsets[next];
+      this.#scrolled();
+    }
+    requestAnimationFrame(() => {
+      const element = /** @type {HTMLElement | undefined} */ (this.#elements.get(rows[next].key));
+      element?.focus({ preventScroll: true });
+      element?.scrollIntoView({ block: "nearest" });
+    });
+  }
+
   /** @param {ListProps} props @param {{ away: boolean }} state */
-  render({ rows, render, estimate, label, busy }, { away }) {
+  render({ rows, render, estimate, name: naming, label, busy }, { away }) {
     this.#hadFocus = !!this.scroller.current?.contains(document.activeElement);
     this.heights.place(rows, estimate);
     const { start, end, name } = this.#rangeNow();
@@ -198,12 +244,12 @@ export class VirtualList extends Component {
         <div class="rows">
           <div key="above" class="space" style=${{ height: `${offsets[start]}px` }}></div>
           ${rows.slice(start, end).map((row, number) => {
-            return html`<${RowFrame} key=${row.key} row=${row} render=${render} at=${start + number + 1} of=${rows.length} watch=${this.#watch} />`;
+            return html`<${RowFrame} key=${row.key} row=${row} render=${render} name=${naming} at=${start + number + 1} of=${rows.length} watch=${this.#watch} />`;
           })}
           <div key="below" class="space" style=${{ height: `${total - offsets[end]}px` }}></div>
         </div>
       </div>
-      ${away && html`<button type="button" class="to-end" onClick=${this.toEnd}>Latest ↓</button>`}
+      ${away && html`<button type="button" class="to-end" onClick=${this.toEnd}><${Icon} name="down" /> ${this.#below ? `${this.#below} new below` : "Latest"}</button>`}
     </div>`;
   }
 }

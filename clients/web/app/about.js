@@ -1,0 +1,39 @@
+// The page: what this server is and what its agent can do here, and where something is off, why.
+
+import { Dialog } from "./dialog.js";
+import { html, size } from "./html.js";
+import { visible } from "./shapes.js";
+import { config, me } from "./store.js";
+
+export function About() {
+  const { version = "", model = "", model_reason = "", demo, sandbox, mcp = [], limits, auth } = config.value ?? {};
+  return html`<${Dialog} title="About this server">
+    <dl class="facts">
+      <${Fact} name="Holdfast" says=${version} />
+      <${Fact} name="You are" says=${me.value?.name || me.value?.user_id || ""} more=${auth ? `way in: ${auth.mode}` : ""} />
+      <${Fact} name="Model" says=${demo ? "the built-in demo model" : model} more=${demo ? "No key of a model provider was found where the server was started: set one and start it again to talk to a real model." : model_reason && `chosen because ${model_reason}`} />
+      ${sandbox && html`<${Fact} name="Shell" says=${shellSays(sandbox)} more=${sandbox.reason ?? ""} bad=${sandbox.shell === false} />`}
+      ${mcp.map((server) => html`<${Fact} name=${`MCP: ${server.name}`} says=${mcpSays(server)} more=${server.reason ?? server.error ?? ""} bad=${server.state !== undefined && server.state !== "ready"} />`)}
+      ${limits && html`<${Fact} name="Files" says=${`up to ${size(limits.upload_bytes)} each`} />`}
+      ${limits && html`<${Fact} name="Sessions" says=${`${limits.sessions_awake_per_user} at work at once, ${limits.stored_sessions_per_user} kept`} />`}
+    </dl>
+    <p class="faint">The wire that this page speaks is open: <a href="/asyncapi.json">AsyncAPI</a>, <a href="/openapi.json">OpenAPI</a>.</p>
+  <//>`;
+}
+
+/** @param {{ name: string, says: string, more?: string, bad?: boolean }} props */
+function Fact({ name, says, more = "", bad = false }) {
+  return html`<div><dt>${visible(name)}</dt><dd><span class=${bad ? "bad" : ""}>${visible(says)}</span>${more && html`<p class="faint">${visible(more)}</p>`}</dd></div>`;
+}
+
+/** @param {import("./http.js").Sandbox} sandbox */
+function shellSays({ kind = "", shell }) {
+  if (shell === false) return "off";
+  return kind ? `on (${kind})` : "on";
+}
+
+/** @param {import("./http.js").McpServer} server */
+function mcpSays({ state = "", tools }) {
+  const count = Array.isArray(tools) ? tools.length : tools;
+  return [state, count !== undefined && `${count} tools`].filter(Boolean).join(", ");
+}
