@@ -105,6 +105,7 @@ class House:
             self.tracing = open_tracing(self.settings.tracing)
             self.users = log_context.user_hashes(self._data, secrets.token_bytes(log_context.SALT_BYTES))
             self.ways = await open_ways(self.settings, self._links)
+            await self.toolbox.open()
             if isinstance(self.ways.way, LocalWay):
                 self.known_secrets.learn("local token", self.ways.way.token)
             watch = CredentialWatch(self.ways, self.sockets, self.settings.auth.recheck_s)
@@ -190,6 +191,7 @@ class House:
             "model_reason": self.choice.reason,
             "models": [_told(self.models.info(name)) for name in self.offered()],
             "allow_other_models": settings.model.allow_other_models,
+            "sandbox": self.toolbox.offer,
             "page": {"image_sources": settings.page.image_sources},
             "limits": settings.limits(),
         }

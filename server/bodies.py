@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from agent.tools.workspace import Entry
+from agent.tools import Entry
 from protocol.content import Access
 from protocol.events import Event
 from protocol.limits import Limits

@@ -8,6 +8,7 @@ from msgspec import Meta, field
 from agent.models.catalog import ModelEntry
 from agent.models.settings import ModelSettings
 from agent.redaction import parse_pattern
+from agent.sandbox.settings import SandboxSettings
 from agent.tools.hub.settings import HubSettings
 from agent.tools.settings import WorkspaceLimits
 from protocol.limits import Limits
@@ -280,6 +281,7 @@ class Settings(Group, frozen=True, kw_only=True):
     turn: TurnSettings = field(default_factory=TurnSettings)
     workspace: WorkspaceLimits = field(default_factory=WorkspaceLimits)
     hub: HubSettings = field(default_factory=HubSettings)
+    sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     redaction: RedactionSettings = field(default_factory=RedactionSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)

@@ -1,14 +1,24 @@
 """The body's tools: puts together what one session may use, from the settings and its owner's rights."""
 
 import asyncio
-import shutil
+import logging
 from pathlib import Path
 
-from agent.tools import Tool, ToolRouter, Workspace, workspace_tools
+from agent.sandbox.clearing import clear
+from agent.sandbox.kinds import ForSession, Offer, SandboxKind, sandbox_kind
+from agent.sandbox.session import SessionSandbox
+from agent.tools import BUILT_IN, BashTool, Tool, ToolRouter, Workspace, file_tools
+from agent.tools.effects import EffectKind
 from agent.tools.hub import HubThreads, hub_tools
 from server.journal.base import SessionRow
 from server.known_secrets import KnownSecrets
 from server.settings import Settings
+
+log = logging.getLogger("holdfast.toolbox")
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+ON_THE_HOST: frozenset[EffectKind] = frozenset({"write_outside", "network"})
+ON_THE_NETWORK: frozenset[EffectKind] = frozenset({"network"})
 
 
 class Toolbox:
@@ -18,10 +28,28 @@ class Toolbox:
         self._settings = settings
         self._known_secrets = known_secrets
         self._hub_threads = HubThreads(settings.hub)
+        self._kind: SandboxKind | None = None
 
     def names(self) -> list[str]:
-        """The tools that every session has."""
-        return [tool.name for tool in self._tools(Path(), None)]
+        """The tools that every session may have."""
+        return [*BUILT_IN, *(tool.name for tool in self._of_the_hub(Path(), None))]
+
+    async def open(self) -> None:
+        """Look what sandbox this machine has, and say so in the log. Before sessions get their tools."""
+        hidden = (self._settings.journal.folder, *([CHECKOUT] if (CHECKOUT / "pyproject.toml").exists() else []))
+        self._kind = await asyncio.to_thread(sandbox_kind, self._settings.sandbox, hidden)
+        offer = self._kind.offer
+        if offer.kind == "host":
+            log.warning("sandbox.kind is `host`: the agent's commands run unprotected, in %s", offer.says)
+        elif offer.shell:
+            log.info("commands run in %s", offer.says)
+        else:
+            log.warning("no commands run, there is no tool `bash`: %s", offer.reason)
+
+    @property
+    def offer(self) -> Offer:
+        """What sandbox sessions have. Raises RuntimeError before `open`."""
+        return self._sandbox_kind.offer
 
     def tools_for(self, row: SessionRow, hf_token: str | None) -> ToolRouter:
         """The session's tools, with its owner's Hugging Face token where one is known."""
@@ -29,11 +57,34 @@ class Toolbox:
         if hf_token:
             self._known_secrets.learn("Hugging Face token", hf_token)
         return ToolRouter(
-            self._tools(self._folder(row.session_id), hf_token),
+            [*self._in_sandbox(row, hf_token), *self._of_the_hub(self._folder(row.session_id), hf_token)],
             max_output_chars=turn.tool_output_max_chars,
             timeout_s=turn.tool_timeout_s,
             redact=self._known_secrets.for_sessions.redact,
         )
+
+    def _in_sandbox(self, row: SessionRow, hf_token: str | None) -> list[Tool]:
+        """The tools that work in the session's sandbox, which is made when the first of them is used."""
+        kind, offer = self._sandbox_kind, self.offer
+        session = ForSession(session_id=row.session_id, workspace=self.workspace(row.session_id), hf_token=hf_token)
+        sandbox = SessionSandbox(lambda: kind.make(session), offer.says, network=offer.network)
+        tools = file_tools(sandbox, self._settings.workspace)
+        if offer.shell:
+            effects = ON_THE_HOST if offer.kind == "host" else ON_THE_NETWORK if offer.network else frozenset()
+            tools.append(BashTool(sandbox, self._settings.sandbox, effects))
+        return tools
+
+    def _of_the_hub(self, folder: Path, hf_token: str | None) -> list[Tool]:
+        settings = self._settings
+        if not settings.hub.tools:
+            return []
+        return hub_tools(settings.hub, self._hub_threads, hf_token, Workspace(folder, settings.workspace))
+
+    @property
+    def _sandbox_kind(self) -> SandboxKind:
+        if self._kind is None:
+            raise RuntimeError("the toolbox is not open yet")
+        return self._kind
 
     def workspace(self, session_id: str) -> Workspace:
         """The session's files on this machine."""
@@ -41,18 +92,11 @@ class Toolbox:
 
     async def forget(self, session_id: str) -> None:
         """The session was deleted: so are its files."""
-        await asyncio.to_thread(shutil.rmtree, self._folder(session_id), ignore_errors=True)
+        await asyncio.to_thread(clear, self._folder(session_id))
 
     async def aclose(self) -> None:
         """No session is awake any more: end what their tools shared."""
         await self._hub_threads.aclose()
-
-    def _tools(self, folder: Path, hf_token: str | None) -> list[Tool]:
-        settings = self._settings
-        tools = workspace_tools(folder, settings.workspace)
-        if settings.hub.tools:
-            tools += hub_tools(settings.hub, self._hub_threads, hf_token, Workspace(folder, settings.workspace))
-        return tools
 
     def _folder(self, session_id: str) -> Path:
         return self._settings.journal.folder / "workspaces" / session_id

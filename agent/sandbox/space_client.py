@@ -11,9 +11,8 @@ from typing import Any, NoReturn
 import httpx
 import msgspec
 
-from agent.sandbox.base import Exit, Output, SandboxError
+from agent.sandbox.base import Entry, Exit, FileStart, Output, SandboxError
 from agent.sandbox.in_space import EXIT, FRAME_BYTES_MAX, FRAME_HEAD, OUTPUT, PING_S, SECRET_HEADER, VERSION
-from agent.tools.workspace import Entry, FileStart
 
 CONNECT_S = 15.0
 TRANSFER_S = 120.0

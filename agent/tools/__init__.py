@@ -14,25 +14,28 @@ validation come, and what it does with them.
         async def call(self, arguments: CountWords, log: ToolLog) -> ToolResult:
             return ToolResult(output=str(len(arguments.text.split())), success=True)
 
-    router = ToolRouter([*workspace_tools(folder), CountWordsTool()])
+    router = ToolRouter([*file_tools(files, limits), CountWordsTool()])
 
 A tool that needs approval says why in `reason`; one whose effects undo cannot take back names them in `side_effects`;
 one that holds something open has an `aclose`. A tool whose schema comes from elsewhere implements the `Tool` protocol
 itself: `parameters` is that schema, and `check` validates against it.
 """
 
-from pathlib import Path
-
-from agent.tools.disk import DiskWork
+from agent.sandbox.base import Entry, Files
+from agent.tools.bash import BashTool
+from agent.tools.edit import EditTool
 from agent.tools.files import ListFilesTool, ReadFileTool, WriteFileTool
+from agent.tools.grep import GrepTool
 from agent.tools.paths import WorkspaceError
 from agent.tools.plan import PlanTool
 from agent.tools.router import ToolRouter
 from agent.tools.settings import WorkspaceLimits
 from agent.tools.tool import StructTool, Tool, ToolLog, ToolResult
-from agent.tools.workspace import Entry, Workspace
+from agent.tools.workspace import Workspace
 
 __all__ = [
+    "BUILT_IN",
+    "BashTool",
     "Entry",
     "StructTool",
     "Tool",
@@ -42,17 +45,15 @@ __all__ = [
     "Workspace",
     "WorkspaceError",
     "WorkspaceLimits",
-    "workspace_tools",
+    "file_tools",
 ]
 
 
-def workspace_tools(root: Path, limits: WorkspaceLimits | None = None) -> list[Tool]:
-    """The tools every session has: the plan, and the files of its own folder `root`, which the first write makes."""
-    limits = limits or WorkspaceLimits()
-    workspace, disk = Workspace(root, limits), DiskWork()
-    return [
-        PlanTool(limits),
-        ListFilesTool(workspace, disk),
-        ReadFileTool(workspace, disk),
-        WriteFileTool(workspace, disk),
-    ]
+_WITH_FILES = (ListFilesTool, ReadFileTool, WriteFileTool, EditTool, GrepTool)
+BUILT_IN = (PlanTool.name, *(tool.name for tool in _WITH_FILES), BashTool.name)
+"""The names of the tools a session has on every server, `bash` as far as commands run there."""
+
+
+def file_tools(files: Files, limits: WorkspaceLimits) -> list[Tool]:
+    """The tools every session has: the plan, and its files, wherever they are."""
+    return [PlanTool(limits), *(tool(files, limits) for tool in _WITH_FILES)]

@@ -1,17 +1,18 @@
 """The tools for files in the session's workspace: read, list and write."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
 from msgspec import Meta
 
-from agent.tools.disk import DiskWork
+from agent.sandbox.base import Entry, Files, SandboxError
 from agent.tools.effects import Effects
 from agent.tools.paths import WorkspaceError, file_parts, folder_parts, shown
-from agent.tools.text_view import View, view
+from agent.tools.settings import WorkspaceLimits
+from agent.tools.text_view import view
 from agent.tools.tool import StructTool, ToolLog, ToolResult
-from agent.tools.workspace import Entry, Workspace
 
 FilePath = Annotated[str, Meta(min_length=1, description="Path relative to the workspace, such as notes/today.md.")]
 
@@ -41,29 +42,29 @@ class WriteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 A = TypeVar("A", bound=msgspec.Struct)
 
 
-class _WorkspaceTool(StructTool[A], Generic[A]):
-    """A tool that works in the workspace, off the event loop."""
+class FilesTool(StructTool[A], Generic[A]):
+    """A tool that works on the session's files, wherever they are."""
 
-    def __init__(self, workspace: Workspace, disk: DiskWork) -> None:
-        self._workspace = workspace
-        self._disk = disk
+    def __init__(self, files: Files, limits: WorkspaceLimits) -> None:
+        self.files = files
+        self.limits = limits
 
     async def call(self, arguments: A, log: ToolLog) -> ToolResult:
         try:
             return await self.work(arguments)
-        except WorkspaceError as error:
+        except SandboxError as error:
             return ToolResult(output=str(error), success=False)
 
     async def work(self, arguments: A) -> ToolResult:
-        """Do it. May raise WorkspaceError."""
+        """Do it. May raise SandboxError."""
         raise NotImplementedError
 
     async def aclose(self) -> None:
-        """Wait until the disk is left alone."""
-        await self._disk.aclose()
+        """Let go of the files; those who share them may have done so before."""
+        await self.files.close()
 
 
-class ReadFileTool(_WorkspaceTool[ReadFile]):
+class ReadFileTool(FilesTool[ReadFile]):
     """Shows a text file, or some of its lines."""
 
     name = "read"
@@ -74,19 +75,16 @@ class ReadFileTool(_WorkspaceTool[ReadFile]):
     arguments = ReadFile
 
     def fault(self, arguments: ReadFile) -> str | None:
-        return _fault(lambda: file_parts(arguments.path, self._workspace.limits))
+        return path_fault(lambda: file_parts(arguments.path, self.limits))
 
     async def work(self, arguments: ReadFile) -> ToolResult:
-        def look() -> View:
-            file = self._workspace.read(arguments.path)
-            most = self._workspace.limits.view_chars_max
-            return view(arguments.path, file, arguments.offset, arguments.limit or None, most)
-
-        seen = await self._disk.run(lambda _: look())
+        file = await self.files.read(arguments.path)
+        most = self.limits.view_chars_max
+        seen = await asyncio.to_thread(view, arguments.path, file, arguments.offset, arguments.limit or None, most)
         return ToolResult(output=seen.text, success=True, truncated=seen.cut)
 
 
-class ListFilesTool(_WorkspaceTool[ListFiles]):
+class ListFilesTool(FilesTool[ListFiles]):
     """Shows what is in a folder."""
 
     name = "list"
@@ -94,14 +92,14 @@ class ListFilesTool(_WorkspaceTool[ListFiles]):
     arguments = ListFiles
 
     def fault(self, arguments: ListFiles) -> str | None:
-        return _fault(lambda: folder_parts(arguments.path, self._workspace.limits))
+        return path_fault(lambda: folder_parts(arguments.path, self.limits))
 
     async def work(self, arguments: ListFiles) -> ToolResult:
-        entries, cut = await self._disk.run(lambda _: self._workspace.listing(arguments.path, arguments.recursive))
+        entries, cut = await self.files.list(arguments.path, arguments.recursive)
         if not entries:
             return ToolResult(output="[the folder is empty]", success=True)
         lines: list[str] = []
-        left = self._workspace.limits.view_chars_max
+        left = self.limits.view_chars_max
         for entry in entries:
             line = _line(entry)
             left -= len(line) + 1
@@ -114,25 +112,25 @@ class ListFilesTool(_WorkspaceTool[ListFiles]):
         return ToolResult(output="\n".join(lines), success=True, truncated=cut)
 
 
-class WriteFileTool(_WorkspaceTool[WriteFile]):
+class WriteFileTool(FilesTool[WriteFile]):
     """Writes a text file."""
 
     name = "write"
     arguments = WriteFile
     side_effects: str | None = "files written"
 
-    def __init__(self, workspace: Workspace, disk: DiskWork) -> None:
-        super().__init__(workspace, disk)
+    def __init__(self, files: Files, limits: WorkspaceLimits) -> None:
+        super().__init__(files, limits)
         self.description = (
             "Write a text file in the session's workspace, in place of one that is there; missing folders are made. "
-            f"At most {workspace.limits.write_bytes_max} bytes."
+            f"At most {limits.write_bytes_max} bytes."
         )
 
     def fault(self, arguments: WriteFile) -> str | None:
-        size, most = len(arguments.content.encode()), self._workspace.limits.write_bytes_max
+        size, most = len(arguments.content.encode()), self.limits.write_bytes_max
         if size > most:
             return f"Expected at most {most} bytes as UTF-8, got {size} - at `$.content`"
-        return _fault(lambda: file_parts(arguments.path, self._workspace.limits))
+        return path_fault(lambda: file_parts(arguments.path, self.limits))
 
     def does(self, arguments: WriteFile) -> Effects:
         size = len(arguments.content.encode())
@@ -140,12 +138,13 @@ class WriteFileTool(_WorkspaceTool[WriteFile]):
 
     async def work(self, arguments: WriteFile) -> ToolResult:
         data = arguments.content.encode()
-        replaced = await self._disk.run(lambda stop: self._workspace.write(arguments.path, data, stop))
+        replaced = await self.files.write(arguments.path, data)
         done = "replaced" if replaced else "wrote"
         return ToolResult(output=f"{done} {shown(arguments.path)} ({len(data)} bytes)", success=True)
 
 
-def _fault(parse: Callable[[], object]) -> str | None:
+def path_fault(parse: Callable[[], object]) -> str | None:
+    """What is wrong with the argument `path`, by a function that raises WorkspaceError for it."""
     try:
         parse()
     except WorkspaceError as error:
@@ -153,8 +152,13 @@ def _fault(parse: Callable[[], object]) -> str | None:
     return None
 
 
+def printable(path: str) -> str:
+    """The path as it may stand on a line of its own: it cannot forge another."""
+    return path if path.isprintable() else ascii(path)[1:-1]
+
+
 def _line(entry: Entry) -> str:
-    path = entry.path if entry.path.isprintable() else ascii(entry.path)[1:-1]
+    path = printable(entry.path)
     if entry.kind == "folder":
         return f"{path}/"
     return f"{path} ({entry.size} bytes)" if entry.kind == "file" else f"{path} ({entry.kind})"

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+from agent.sandbox.base import SandboxError
 from agent.tools.settings import WorkspaceLimits
 
 NAME_BYTES_MAX = 255
@@ -11,7 +12,7 @@ _PLAIN = re.compile(r"[\w./+@=-]+")
 _UNFINISHED = re.compile(r"\.holdfast-[0-9a-f]{16}\.part")
 
 
-class WorkspaceError(Exception):
+class WorkspaceError(SandboxError):
     """Why something cannot be done in the workspace, in words for the model; names no path outside of it."""
 
 

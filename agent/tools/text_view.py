@@ -4,8 +4,8 @@ import codecs
 
 import msgspec
 
+from agent.sandbox.base import FileStart
 from agent.tools.paths import WorkspaceError, shown
-from agent.tools.workspace import FileStart
 
 _BINARY_PROBE_BYTES = 8192
 

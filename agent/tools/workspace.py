@@ -8,8 +8,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
-
+from agent.sandbox.base import Entry, FileStart
 from agent.tools.folders import (
     FOLDER,
     NO_FOLDER,
@@ -28,21 +27,6 @@ from agent.tools.paths import WorkspaceError, file_parts, folder_parts, unfinish
 from agent.tools.settings import WorkspaceLimits
 
 
-class FileStart(msgspec.Struct, frozen=True):
-    """A file's bytes from its beginning, and its whole size in bytes."""
-
-    data: bytes
-    size: int
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One name in the workspace. `size`: bytes, of a file; 0 of anything else."""
-
-    path: str
-    kind: str
-    size: int
-
-
 class Workspace:
     """The folder `root` of one session, made by its first write, for this user alone (0700). Its parent is trusted."""
 
@@ -54,7 +38,7 @@ class Workspace:
         """The file's first `read_bytes_max` bytes. Raises WorkspaceError."""
         *above, name = file_parts(path, self.limits)
         with told(path), ExitStack() as stack:
-            root = stack.enter_context(closing(self._open_root()))
+            root = stack.enter_context(closing(self.open_root()))
             folder = _descend(stack, root, above, path)
             fd = stack.enter_context(closing(open_below(folder, name, READ, path)))
             found = os.fstat(fd)
@@ -68,7 +52,7 @@ class Workspace:
         """The file, to be read from its beginning to its end and closed by the caller. Raises WorkspaceError."""
         *above, name = file_parts(path, self.limits)
         with told(path), ExitStack() as stack:
-            root = stack.enter_context(closing(self._open_root()))
+            root = stack.enter_context(closing(self.open_root()))
             folder = _descend(stack, root, above, path)
             file = os.fdopen(open_below(folder, name, READ, path), "rb")
             try:
@@ -91,7 +75,7 @@ class Workspace:
         _heed(stop)
         with told(path), ExitStack() as stack:
             made = MadeFolders(stack)
-            root = stack.enter_context(closing(self._make_root()))
+            root = stack.enter_context(closing(self.make_root()))
             names, total = self._usage(root)
             folder = _descend(stack, root, above, path, made)
             former = _former(folder, name, path)
@@ -110,7 +94,7 @@ class Workspace:
         cut = False
         with told(path), ExitStack() as stack:
             try:
-                root = stack.enter_context(closing(self._open_root()))
+                root = stack.enter_context(closing(self.open_root()))
             except FileNotFoundError:
                 if parts:
                     raise
@@ -127,13 +111,15 @@ class Workspace:
                     entries.append(Entry("/".join(names), kind(state.st_mode), size))
         return entries, cut
 
-    def _make_root(self) -> int:
+    def make_root(self) -> int:
+        """Open the root, made if it is missing; the caller closes it. Raises WorkspaceError, OSError."""
         os.makedirs(self.root.parent, mode=0o700, exist_ok=True)
         with suppress(FileExistsError):
             os.mkdir(self.root, 0o700)
-        return self._open_root()
+        return self.open_root()
 
-    def _open_root(self) -> int:
+    def open_root(self) -> int:
+        """Open the root; the caller closes it. Raises WorkspaceError if it is no folder, OSError if there is none."""
         try:
             return os.open(self.root, FOLDER)
         except OSError as error:

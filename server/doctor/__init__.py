@@ -1,7 +1,7 @@
 """`holdfast doctor`: looks at all that a server needs, before it is started or beside it, and says what to do.
 
 finding.py   what a check says
-machine.py   Python, descriptors, worker processes, bubblewrap
+machine.py   Python, descriptors, worker processes, the sandbox
 folder.py    the data folder and the journal in it
 network.py   address, way in, port
 model.py     which model answers, and with `--online` whether it does

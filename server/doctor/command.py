@@ -54,7 +54,7 @@ def _of(settings: Settings, path: Path, environ: Mapping[str, str], *, online: b
     found = [
         *folder.data_folder(settings.journal.folder),
         network.address(settings),
-        machine.bubblewrap(environ.get("PATH", "")),
+        machine.sandbox(settings.sandbox, environ.get("PATH", "")),
         model.chosen(settings, environ),
     ]
     if online:

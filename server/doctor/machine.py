@@ -1,9 +1,9 @@
-"""The doctor looks at the machine: Python, descriptors, worker processes, bubblewrap."""
+"""The doctor looks at the machine: Python, descriptors, worker processes, the sandbox."""
 
-import shutil
-import subprocess
 from collections.abc import Mapping
 
+from agent.sandbox.probe import probe
+from agent.sandbox.settings import SandboxSettings
 from server.doctor.finding import Finding, fail, ok, warn
 from server.listen import refuse_workers
 from server.settings_file import SettingsError
@@ -11,8 +11,6 @@ from server.settings_file import SettingsError
 LEAST_PYTHON = (3, 11)
 DESCRIPTORS = 4_096
 """A socket takes one; below this many a few hundred clients with their files and model calls may use them up."""
-BWRAP_S = 10.0
-BWRAP_TRY = ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-all", "--die-with-parent", "true")
 
 
 def python(version: tuple[int, int, int]) -> Finding:
@@ -43,27 +41,15 @@ def workers(environ: Mapping[str, str]) -> Finding:
     return ok("workers", "one process serves all sessions")
 
 
-def bubblewrap(path: str) -> Finding:
-    """Whether tools that run commands can be kept in a sandbox. `path`: where programs are looked for, as in PATH."""
-    program = shutil.which("bwrap", path=path)
-    if program is None:
-        advice = "install it (Debian, Ubuntu: apt install bubblewrap; Fedora: dnf install bubblewrap)"
-        return warn("bubblewrap", "bwrap is not on the PATH: no commands can be run in a sandbox", advice)
-    try:
-        said = _run([program, "--version"])
-        tried = _run([program, *BWRAP_TRY])
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return warn("bubblewrap", f"{program} does not run: {error}", "install it again")
-    version = said.stdout.strip() or "of unknown version"
-    if tried.returncode:
-        advice = (
-            "allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, on Ubuntu also "
-            "kernel.apparmor_restrict_unprivileged_userns=0); in a container run it with the privileges for them"
-        )
-        why = (tried.stderr.strip().splitlines() or ["it says nothing"])[-1]
-        return warn("bubblewrap", f"{version} at {program}, but no sandbox starts: {why}", advice)
-    return ok("bubblewrap", f"{version} at {program}, a sandbox starts")
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=BWRAP_S, check=False)
+def sandbox(settings: SandboxSettings, path: str) -> Finding:
+    """Whether the agent's commands run, and in what. `path`: where programs are looked for, as in PATH."""
+    match settings.kind:
+        case "host":
+            advice = "set sandbox.kind to `local`, unless this machine is nobody else's and may be lost"
+            return warn("sandbox", "host: the agent's commands run unprotected, as the server's own user", advice)
+        case "off":
+            return ok("sandbox", "off: the agent runs no commands")
+    found = probe(path)
+    if found.why:
+        return warn("sandbox", f"local: no commands run, there is no tool `bash`: {found.why}", found.advice)
+    return ok("sandbox", f"local: {found.version} at {found.program}, a sandbox starts")

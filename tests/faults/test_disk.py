@@ -213,7 +213,7 @@ async def test_a_tool_whose_result_cannot_be_stored_has_an_unknown_outcome_and_i
     outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held()
-    monkeypatch.setattr("server.toolbox.workspace_tools", lambda *_: [held])
+    monkeypatch.setattr("server.toolbox.file_tools", lambda *_: [held])
     async with ScriptedModel([calls(Call("hold", {}, id="c1")), text("I see.")]) as model:
         async with listening(served(outage.folder, model)) as live, client(live) as talker:
             await talker.send(UserInput(text="hold"))
@@ -238,7 +238,7 @@ async def test_a_free_call_beside_a_waiting_one_is_told_and_the_approval_still_w
     outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held, asked = Held(), Asked()
-    monkeypatch.setattr("server.toolbox.workspace_tools", lambda *_: [held, asked])
+    monkeypatch.setattr("server.toolbox.file_tools", lambda *_: [held, asked])
     both = calls(Call("hold", {}, id="c1"), Call("ask", {}, id="c2"))
     async with ScriptedModel([both, text("I see.")]) as model:
         async with listening(served(outage.folder, model)) as live, client(live) as talker:

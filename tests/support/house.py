@@ -9,6 +9,7 @@ import msgspec
 from starlette.applications import Starlette
 
 from agent.models import ModelSettings
+from agent.sandbox.settings import SandboxSettings
 from agent.tools import WorkspaceLimits
 from agent.tools.hub import HubSettings
 from protocol import codec
@@ -35,7 +36,7 @@ ASKS_TO_WRITE = {"rules": [{"tool": "write", "action": "ask"}]}
 
 
 def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) -> Settings:
-    """Settings for tests; `groups` are fields of `auth`, `hub`, `policy`, `sessions`, `socket`, `turn`, `users` and `workspace` by those names, as dicts.
+    """Settings for tests; `groups` are fields of `auth`, `hub`, `policy`, `sandbox`, `sessions`, `socket`, `turn`, `users` and `workspace` by those names, as dicts.
 
     Who is asking is another test's subject: without `auth` everyone on this machine is the local user.
     """
@@ -54,6 +55,7 @@ def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) 
         turn=TurnSettings(**groups.get("turn", {})),
         workspace=WorkspaceLimits(**groups.get("workspace", {})),
         hub=msgspec.convert(groups.get("hub", {}), HubSettings),
+        sandbox=msgspec.convert(groups.get("sandbox", {}), SandboxSettings),
         policy=msgspec.convert(groups.get("policy", ASKS_TO_WRITE), PolicySettings),
         model=ModelChoice(model=name, calls=calls),
     )

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.sandbox.files import LocalFiles
+from agent.sandbox.settings import SandboxSettings
 from agent.tasks import TaskOwner
-from agent.tools import ToolResult, ToolRouter, WorkspaceLimits, workspace_tools
-from agent.tools.disk import DiskWork
+from agent.tools import ToolResult, ToolRouter, WorkspaceLimits, file_tools
 from agent.tools.effects import Effects
 from agent.tools.files import WriteFileTool
 from agent.tools.workspace import Workspace
@@ -24,9 +25,15 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "one"
 
 
+def router_for(root: Path, limits: WorkspaceLimits | None = None) -> ToolRouter:
+    """The tools on this folder."""
+    limits = limits or WorkspaceLimits()
+    return ToolRouter(file_tools(LocalFiles(Workspace(root, limits), SandboxSettings()), limits))
+
+
 @pytest.fixture
 def router(root: Path) -> ToolRouter:
-    return ToolRouter(workspace_tools(root))
+    return router_for(root)
 
 
 async def run(router: ToolRouter, name: str, **arguments: object) -> ToolResult:
@@ -68,7 +75,7 @@ async def test_numbers_written_as_text_or_as_floats_are_numbers(router: ToolRout
 
 
 async def test_a_long_listing_says_that_there_is_more(root: Path) -> None:
-    router = ToolRouter(workspace_tools(root, WorkspaceLimits(listed_max=2)))
+    router = router_for(root, WorkspaceLimits(listed_max=2))
     for name in "abc":
         await run(router, "write", path=name, content="")
     result = await run(router, "list")
@@ -78,7 +85,7 @@ async def test_a_long_listing_says_that_there_is_more(root: Path) -> None:
 
 
 async def test_a_listing_keeps_within_its_length(root: Path) -> None:
-    router = ToolRouter(workspace_tools(root, WorkspaceLimits(view_chars_max=1000)))
+    router = router_for(root, WorkspaceLimits(view_chars_max=1000))
     root.mkdir()
     for index in range(20):
         (root / f"{index:02}{'x' * 100}").touch()
@@ -133,7 +140,7 @@ async def test_a_path_cannot_disguise_itself_to_who_approves(router: ToolRouter)
 
 
 async def test_too_much_to_write_is_refused_before_anybody_is_asked(root: Path) -> None:
-    router = ToolRouter(workspace_tools(root, WorkspaceLimits(write_bytes_max=5)))
+    router = router_for(root, WorkspaceLimits(write_bytes_max=5))
     assert router.check("write", {"path": "a", "content": "12345"}) is None
     complaint = router.check("write", {"path": "a", "content": "gr\u00fc\u00df"})
     assert complaint == "the arguments do not fit write: Expected at most 5 bytes as UTF-8, got 6 - at `$.content`"
@@ -169,7 +176,7 @@ async def test_a_line_number_that_is_none_is_refused(router: ToolRouter, offset:
 
 
 async def test_a_write_cancelled_on_its_way_has_not_happened(root: Path, tasks: TaskOwner) -> None:
-    disk, begun, release = DiskWork(), threading.Event(), threading.Event()
+    begun, release = threading.Event(), threading.Event()
 
     class Slow(Workspace):
         """A disk that is slow before it writes."""
@@ -179,8 +186,8 @@ async def test_a_write_cancelled_on_its_way_has_not_happened(root: Path, tasks: 
             release.wait(10)
             return super().write(path, data, stop)
 
-    workspace = Slow(root, WorkspaceLimits())
-    router = ToolRouter([WriteFileTool(workspace, disk)])
+    limits = WorkspaceLimits()
+    router = ToolRouter([WriteFileTool(LocalFiles(Slow(root, limits), SandboxSettings()), limits)])
     write = tasks.start(run(router, "write", path="a/b.txt", content="x"), "write")
     await asyncio.to_thread(begun.wait, 10)
     write.cancel()

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.sandbox.base import FileStart
 from agent.tools.paths import WorkspaceError
 from agent.tools.text_view import View, view
-from agent.tools.workspace import FileStart
 
 
 def seen(data: bytes, first: int = 1, most: int | None = None, chars: int = 1000, size: int | None = None) -> View:

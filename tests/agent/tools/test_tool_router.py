@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import jsonschema
@@ -12,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
 
+from agent.sandbox.files import LocalFiles
+from agent.sandbox.local import LocalSandbox
+from agent.sandbox.settings import SandboxSettings
 from agent.tasks import TaskOwner
-from agent.tools import StructTool, ToolLog, ToolResult, ToolRouter, workspace_tools
+from agent.tools import BashTool, StructTool, ToolLog, ToolResult, ToolRouter, Workspace, WorkspaceLimits, file_tools
 from agent.tools.effects import Effects
 from agent.tools.router import shorten
 from agent.tools.tool import parameters_of
@@ -127,8 +131,11 @@ async def test_specs_are_sorted_and_each_caller_has_its_own(tmp_path: "pytest.Te
     assert names(router.specs()) == ["a", "b", "c"]
 
 
-def test_the_built_in_schemas_are_json_schema_without_references(tmp_path_factory: pytest.TempPathFactory) -> None:
-    for tool in workspace_tools(tmp_path_factory.mktemp("one")):
+def test_the_built_in_schemas_are_json_schema_without_references(tmp_path: Path) -> None:
+    limits, settings = WorkspaceLimits(), SandboxSettings()
+    files = LocalFiles(Workspace(tmp_path, limits), settings)
+    shell = BashTool(LocalSandbox(Workspace(tmp_path, limits), settings, "a test", "bwrap", ()), settings, frozenset())
+    for tool in [*file_tools(files, limits), shell]:
         jsonschema.Draft202012Validator.check_schema(tool.parameters)
         assert b"$ref" not in msgspec.json.encode(tool.parameters)
         assert b"$defs" not in msgspec.json.encode(tool.parameters)

@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from agent.models import ModelSettings
+from agent.sandbox.settings import SandboxSettings
 from server.doctor import machine, mcp, model, network
 from server.doctor.command import examine, variables
 from server.doctor.finding import Finding, as_json, as_text, fail, ok, warn
@@ -108,24 +109,29 @@ def test_a_full_disk_fails_and_a_fuller_one_warns() -> None:
 
 
 def test_bubblewrap_is_looked_for_on_the_path_and_tried(tmp_path: Path) -> None:
-    missing = machine.bubblewrap(str(tmp_path))
+    missing = machine.sandbox(SandboxSettings(), str(tmp_path))
     assert missing.level == "warn" and "apt install bubblewrap" in missing.advice
     program = tmp_path / "bwrap"
     program.write_text(
         '#!/bin/sh\n[ "$1" = --version ] && echo "bubblewrap 9.9" && exit 0\necho "no user namespaces" >&2\nexit 1\n'
     )
     program.chmod(0o700)
-    broken = machine.bubblewrap(f"{tmp_path}:/bin")
+    broken = machine.sandbox(SandboxSettings(), f"{tmp_path}:/bin")
     assert broken.level == "warn" and "9.9" in broken.found and "no user namespaces" in broken.found
     program.write_text("\x7fELF nothing")
-    assert "does not run" in machine.bubblewrap(str(tmp_path)).found
+    assert "does not run" in machine.sandbox(SandboxSettings(), str(tmp_path)).found
 
 
 def test_the_real_bubblewrap_starts_a_sandbox() -> None:
-    found = machine.bubblewrap(os.environ["PATH"])
-    if "not on the PATH" in found.found or "no sandbox starts" in found.found:
+    found = machine.sandbox(SandboxSettings(), os.environ["PATH"])
+    if "not on the PATH" in found.found or "starts no sandbox" in found.found:
         pytest.skip(found.found)
     assert found.level == "ok" and "bubblewrap 0." in found.found
+
+
+def test_commands_that_run_unprotected_are_warned_of_and_none_at_all_are_not() -> None:
+    assert machine.sandbox(SandboxSettings(kind="host"), "/nowhere").level == "warn"
+    assert machine.sandbox(SandboxSettings(kind="off"), "/nowhere").level == "ok"
 
 
 def test_an_old_python_few_descriptors_and_many_workers_are_told() -> None:

@@ -1,0 +1,134 @@
+"""A search through files, as a program of its own: a pathological pattern can then be killed. Standard library alone.
+
+Runs as `python3 search_program.py REQUEST`, or by `python3 -c` in a sandbox elsewhere, in the workspace or with `root`,
+the number of an open descriptor of it. Writes a JSON array `[path, line, text]` for each match, and last `[why]`, why
+that is not all, or empty.
+"""
+
+import errno
+import fnmatch
+import json
+import os
+import re
+import signal
+import stat
+import sys
+from typing import Any
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+PROBE_BYTES = 8192
+LINE_BYTES = 1 << 20
+PASSED_OVER = re.compile(r"\.git|\.holdfast-[0-9a-f]{16}\.part")
+DATA_BYTES = 1 << 30
+
+
+class Enough(Exception):
+    """Why the search ends before its end."""
+
+
+class Searching:
+    """One search; `asked` as `agent.sandbox.searching` writes it."""
+
+    def __init__(self, asked: "dict[str, Any]") -> None:
+        pattern = re.escape(asked["pattern"]) if asked["fixed"] else asked["pattern"]
+        self.found = re.compile(pattern, re.IGNORECASE if asked["ignore_case"] else 0).search
+        self.glob = asked["glob"]
+        self.left = asked["bytes_max"]
+        self.matches = asked["matches_max"]
+        self.chars = asked["chars_max"]
+        self.depth = asked["depth_max"]
+
+    def at(self, root: int, parts: "list[str]") -> None:
+        """Search what the names lead to, from the open folder `root`."""
+        folder = root
+        for name in parts[:-1]:
+            folder = os.open(name, FOLDER, dir_fd=folder)
+        if not parts:
+            self.folder(root, "", 0)
+            return
+        state = os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
+        if stat.S_ISDIR(state.st_mode):
+            self.folder(os.open(parts[-1], FOLDER, dir_fd=folder), "/".join(parts) + "/", len(parts))
+        else:
+            self.file(folder, parts[-1], "/".join(parts))
+
+    def folder(self, fd: int, above: str, depth: int) -> None:
+        """Search the files below an open folder, names in order."""
+        with os.scandir(fd) as found:
+            names = sorted(entry.name for entry in found)
+        for name in names:
+            if PASSED_OVER.fullmatch(name):
+                continue
+            try:
+                state = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                if stat.S_ISREG(state.st_mode):
+                    path = above + name
+                    if not self.glob or fnmatch.fnmatch(path, self.glob) or fnmatch.fnmatch(name, self.glob):
+                        self.file(fd, name, path)
+                elif stat.S_ISDIR(state.st_mode) and depth < self.depth:
+                    inner = os.open(name, FOLDER, dir_fd=fd)
+                    try:
+                        self.folder(inner, above + name + "/", depth + 1)
+                    finally:
+                        os.close(inner)
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EIO, errno.EPIPE):
+                    raise
+
+    def file(self, folder: int, name: str, path: str) -> None:
+        """Search one file, if it is one, and text."""
+        fd = os.open(name, FILE, dir_fd=folder)
+        with os.fdopen(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode) or b"\0" in file.peek(PROBE_BYTES)[:PROBE_BYTES]:
+                return
+            number, begins = 0, True
+            while line := file.readline(LINE_BYTES):
+                number += begins
+                begins = line.endswith(b"\n")
+                self.left -= len(line)
+                if self.left < 0:
+                    raise Enough("more text than one search looks at")
+                text = line.decode("utf-8", "replace").rstrip("\r\n")
+                if self.found(text):
+                    self.tell(path, number, text)
+
+    def tell(self, path: str, line: int, text: str) -> None:
+        """Write a match down."""
+        if self.matches <= 0:
+            raise Enough("more matches than one search tells")
+        self.matches -= 1
+        shown = text if len(text) <= self.chars else text[: self.chars] + "..."
+        write([path.encode("utf-8", "backslashreplace").decode(), line, shown])
+
+
+def write(value: object) -> None:
+    """One line of the answer, at once: what was found is told even if the search is killed."""
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Search as the first argument asks."""
+    asked = json.loads(sys.argv[1])
+    # No handler: a pattern that runs for ever runs in C, and would never let one have its turn.
+    signal.alarm(asked["seconds"])
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (DATA_BYTES, DATA_BYTES))
+    except (ImportError, ValueError, OSError):
+        pass  # the place has a narrower bound of its own
+    try:
+        root = asked["root"] if asked["root"] is not None else os.open(".", FOLDER)
+        Searching(asked).at(root, asked["parts"])
+    except Enough as why:
+        write([str(why)])
+    except MemoryError:
+        write(["no memory left"])
+    else:
+        write([""])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""The editing tool: replaces a piece of a file by another, exactly, wholly or not at all."""
+
+import asyncio
+import difflib
+from collections.abc import Iterator
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from agent.sandbox.base import Files, FileStart
+from agent.tools.effects import Effects
+from agent.tools.files import FilePath, FilesTool, path_fault
+from agent.tools.paths import WorkspaceError, file_parts, shown
+from agent.tools.settings import WorkspaceLimits
+from agent.tools.text_view import is_binary
+from agent.tools.tool import ToolResult
+
+PLACES_TOLD = 10
+DIFF_LINES_MAX = 60
+DIFF_LINE_CHARS = 300
+
+
+class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The arguments of `edit`."""
+
+    path: FilePath
+    old_string: Annotated[
+        str, Meta(min_length=1, description="What is there, exactly, with enough around it that it is there once.")
+    ]
+    new_string: Annotated[str, Meta(description="What takes its place.")]
+    replace_all: Annotated[bool, Meta(description="Replace it wherever it is, however often.")] = False
+
+
+class EditTool(FilesTool[Edit]):
+    """Edits a text file in the session's workspace."""
+
+    name = "edit"
+    description = (
+        "Replace text in a file of the session's workspace: old_string, exactly as it is in the file, by new_string. "
+        "It must be there once, or replace_all be true. Line endings are kept. Shows what was changed as a diff."
+    )
+    arguments = Edit
+    side_effects: str | None = "files edited"
+
+    def __init__(self, files: Files, limits: WorkspaceLimits) -> None:
+        super().__init__(files, limits)
+        self._one_by_one = asyncio.Lock()
+
+    def fault(self, arguments: Edit) -> str | None:
+        if arguments.old_string == arguments.new_string:
+            return "Expected something else than `old_string` - at `$.new_string`"
+        return path_fault(lambda: file_parts(arguments.path, self.limits))
+
+    def does(self, arguments: Edit) -> Effects:
+        return Effects(f"edits {shown(arguments.path)} in the session's workspace")
+
+    async def work(self, arguments: Edit) -> ToolResult:
+        # Several edits of one file in one message are usual: each sees what the one before it has made.
+        async with self._one_by_one:
+            return await self._edit(arguments)
+
+    async def _edit(self, arguments: Edit) -> ToolResult:
+        before = text_of(arguments.path, await self.files.read(arguments.path))
+        after, count = replaced(before, arguments)
+        data = after.encode()
+        if len(data) > self.limits.write_bytes_max:
+            raise WorkspaceError(f"{len(data)} bytes are too many: at most {self.limits.write_bytes_max} in one write")
+        await self.files.write(arguments.path, data)
+        places = "1 place" if count == 1 else f"{count} places"
+        return ToolResult(
+            output=f"edited {shown(arguments.path)} in {places}\n{diff(arguments.path, before, after)}", success=True
+        )
+
+
+def text_of(path: str, file: FileStart) -> str:
+    """The file's whole text. Raises WorkspaceError for what is no text or cannot be had as a whole."""
+    if is_binary(file.data):
+        raise WorkspaceError(f"{shown(path)} is a binary file; only text can be edited")
+    if file.size > len(file.data):
+        raise WorkspaceError(f"{shown(path)} is too large to be edited: {file.size} bytes")
+    try:
+        return file.data.decode()
+    except UnicodeDecodeError as error:
+        raise WorkspaceError(f"{shown(path)} is not UTF-8 at byte {error.start}; it is left alone") from None
+
+
+def replaced(text: str, wanted: Edit) -> tuple[str, int]:
+    """The text after the edit, and in how many places. Raises WorkspaceError, naming lines."""
+    old, new = wanted.old_string, wanted.new_string
+    count = text.count(old)
+    if not count and "\r\n" in text and "\n" in old and "\r" not in old:
+        # A model sees no carriage returns; the file keeps its own.
+        old, new = old.replace("\n", "\r\n"), new.replace("\r\n", "\n").replace("\n", "\r\n")
+        count = text.count(old)
+    elif count and "\r\n" in text and "\r" not in new and "\n" in new and text.count("\n") == text.count("\r\n"):
+        new = new.replace("\n", "\r\n")
+    if not count:
+        raise WorkspaceError(f"old_string is not in {shown(wanted.path)}{_hint(text, old)}")
+    if count > 1 and not wanted.replace_all:
+        lines = [text.count("\n", 0, at) + 1 for at in _places(text, old)]
+        told = ", ".join(map(str, lines[:PLACES_TOLD])) + (" and more" if count > PLACES_TOLD else "")
+        raise WorkspaceError(
+            f"old_string is in {shown(wanted.path)} {count} times, at lines {told}: add what is around the one that is "
+            "meant, or set replace_all"
+        )
+    return text.replace(old, new), count
+
+
+def diff(path: str, before: str, after: str) -> str:
+    """What was changed, as a unified diff of bounded length."""
+    made = difflib.unified_diff(before.splitlines(), after.splitlines(), path, path, n=2, lineterm="")
+    lines = [line if len(line) <= DIFF_LINE_CHARS else f"{line[:DIFF_LINE_CHARS]}..." for line in made]
+    if len(lines) > DIFF_LINES_MAX:
+        lines = [*lines[:DIFF_LINES_MAX], f"[{len(lines) - DIFF_LINES_MAX} more lines of the diff]"]
+    return "\n".join(lines)
+
+
+def _places(text: str, old: str) -> Iterator[int]:
+    at = text.find(old)
+    for _ in range(PLACES_TOLD):
+        if at < 0:
+            return
+        yield at
+        at = text.find(old, at + len(old))
+
+
+def _hint(text: str, old: str) -> str:
+    """Where it nearly is: its first line with other blanks around it."""
+    first = next((line.strip() for line in old.splitlines() if line.strip()), "")
+    if not first:
+        return ""
+    lines = [number for number, line in enumerate(text.splitlines(), 1) if first in line]
+    if not lines:
+        return "; read the file again, it may have been changed"
+    told = ", ".join(map(str, lines[:PLACES_TOLD]))
+    return f"; its first line is at line {told}, with other blanks or with other lines after it"

@@ -1,0 +1,46 @@
+"""The sandboxes there are: each runs the same bodies of tests. A backend is added here."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from agent.sandbox.base import Sandbox
+from agent.sandbox.host import HostSandbox
+from agent.sandbox.local import LocalSandbox
+from agent.sandbox.probe import probe
+from agent.sandbox.settings import SandboxSettings
+from agent.tools.settings import WorkspaceLimits
+from agent.tools.workspace import Workspace
+
+Opening = Callable[[Path, SandboxSettings], AbstractAsyncContextManager[Sandbox]]
+FOUND = probe()
+
+
+def bubblewrap() -> str:
+    """The program, or the test is skipped."""
+    if FOUND.why:
+        pytest.skip(f"no sandbox on this machine: {FOUND.why}")
+    return FOUND.program
+
+
+@contextlib.asynccontextmanager
+async def local(folder: Path, settings: SandboxSettings) -> AsyncIterator[Sandbox]:
+    """Bubblewrap on this machine."""
+    workspace = Workspace(folder / "workspace", WorkspaceLimits())
+    sandbox = LocalSandbox(workspace, settings, "a test", bubblewrap(), ())
+    yield sandbox
+    await sandbox.close()
+
+
+@contextlib.asynccontextmanager
+async def host(folder: Path, settings: SandboxSettings) -> AsyncIterator[Sandbox]:
+    """The bare machine."""
+    sandbox = HostSandbox(Workspace(folder / "workspace", WorkspaceLimits()), settings, "a test")
+    yield sandbox
+    await sandbox.close()
+
+
+BACKENDS: dict[str, Opening] = {"local": local, "host": host}

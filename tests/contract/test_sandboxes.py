@@ -1,0 +1,246 @@
+"""What every sandbox promises of commands and files, wherever it is."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from agent.sandbox.base import Entry, Exit, FileStart, Match, Sandbox, SandboxError, Search
+from agent.sandbox.settings import SandboxSettings
+from agent.tasks import TaskOwner
+from tests.contract.sandboxes import BACKENDS
+
+LONG_S = 60.0
+
+
+class Heard:
+    """The output of a command, and whether something of it has come."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.changed = asyncio.Event()
+
+    async def __call__(self, piece: bytes) -> None:
+        self.data += piece
+        self.changed.set()
+
+    async def until(self, text: bytes) -> None:
+        """Until the output holds this."""
+        async with asyncio.timeout(20):
+            while text not in self.data:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+@pytest.fixture(params=sorted(BACKENDS))
+async def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Sandbox]:
+    async with BACKENDS[request.param](tmp_path, SandboxSettings(search_timeout_s=5.0)) as opened:
+        yield opened
+
+
+async def run(sandbox: Sandbox, command: str, timeout_s: float = LONG_S) -> tuple[Exit, str]:
+    """Run a command to its end; its output, as text."""
+    heard = Heard()
+    ended = await sandbox.exec(command, heard, timeout_s)
+    return ended, heard.data.decode()
+
+
+# ----------------------------------------------------------------------------------------------------------- commands
+
+
+async def test_a_command_has_its_exit_code_and_its_output_in_order(sandbox: Sandbox) -> None:
+    assert await run(sandbox, "echo one; echo two >&2; echo three; exit 7") == (Exit(7), "one\ntwo\nthree\n")
+
+
+async def test_a_command_is_bash_and_has_no_input(sandbox: Sandbox) -> None:
+    assert await run(sandbox, "words=(a b); echo ${words[1]}; cat; echo $?") == (Exit(0), "b\n0\n")
+
+
+async def test_what_a_signal_ended_is_told_as_a_shell_does(sandbox: Sandbox) -> None:
+    assert (await run(sandbox, "kill -TERM $$"))[0] == Exit(143)
+
+
+async def test_output_comes_while_the_command_runs(sandbox: Sandbox, tasks: TaskOwner) -> None:
+    heard = Heard()
+    running = tasks.start(sandbox.exec("echo begun; sleep 60", heard, LONG_S), "command")
+    await heard.until(b"begun\n")
+    assert not running.done()
+
+
+async def test_a_command_works_in_the_workspace_where_its_files_stay(sandbox: Sandbox) -> None:
+    await sandbox.write("notes/a.txt", b"one\n")
+    assert await run(sandbox, "cat notes/a.txt; echo two > b.txt") == (Exit(0), "one\n")
+    assert await sandbox.read("b.txt") == FileStart(b"two\n", 4)
+    assert await run(sandbox, "cat b.txt") == (Exit(0), "two\n")
+
+
+async def test_a_command_out_of_time_is_killed_even_if_it_will_not_go(sandbox: Sandbox) -> None:
+    ended, said = await run(sandbox, "trap '' TERM INT HUP; echo begun; while :; do sleep 1; done", 1.0)
+    assert (ended.stopped, said) == ("not done within 1 s", "begun\n")
+    assert ended.code != 0
+
+
+BEAT = "while :; do date +%s%N > {0}; sleep 0.02; done"
+FAMILIES = {
+    "child": BEAT,
+    "group": f"setsid sh -c '{BEAT}'",
+    "orphan": f"(setsid sh -c '({BEAT}) &' &)",
+    "ignores": f"(trap '' TERM INT HUP; {BEAT})",
+}
+ALL = (
+    " & ".join(family.format(name) for name, family in FAMILIES.items())
+    + " & until test -s child -a -s group -a -s orphan -a -s ignores; do sleep 0.05; done"
+)
+
+
+async def beats(sandbox: Sandbox, name: str) -> bool:
+    """Whether something still writes to the file."""
+    before = await sandbox.read(name)
+    await asyncio.sleep(0.3)
+    return await sandbox.read(name) != before
+
+
+async def test_a_command_out_of_time_takes_its_whole_family_along(sandbox: Sandbox) -> None:
+    ended, _ = await run(sandbox, f"{FAMILIES['orphan'].format('beat')}; sleep 60", 1.5)
+    assert ended.stopped
+    assert not await beats(sandbox, "beat")
+
+
+async def test_a_cancelled_command_takes_its_whole_family_along(sandbox: Sandbox, tasks: TaskOwner) -> None:
+    heard = Heard()
+    running = tasks.start(sandbox.exec(f"{ALL}; echo begun; sleep 60", heard, LONG_S), "command")
+    await heard.until(b"begun")
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert [name for name in FAMILIES if await beats(sandbox, name)] == []
+
+
+async def test_what_a_command_leaves_in_the_background_ends_with_it(sandbox: Sandbox) -> None:
+    assert (await run(sandbox, ALL))[0] == Exit(0)
+    assert [name for name in FAMILIES if await beats(sandbox, name)] == []
+
+
+async def test_output_that_nobody_takes_holds_the_command_back(sandbox: Sandbox, tasks: TaskOwner) -> None:
+    hold, taken = asyncio.Event(), 0
+
+    async def slowly(piece: bytes) -> None:
+        nonlocal taken
+        taken += len(piece)
+        await hold.wait()
+
+    running = tasks.start(sandbox.exec("head -c 30000000 /dev/zero; echo > ready", slowly, LONG_S), "command")
+    while not taken:
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.3)
+    assert taken < 10_000_000
+    assert (await sandbox.list(".", False))[0] == []
+    hold.set()
+    assert await running == Exit(0)
+    assert taken == 30_000_000
+
+
+async def test_commands_run_beside_each_other(sandbox: Sandbox) -> None:
+    both = ("touch a; until test -e b; do sleep 0.02; done", "touch b; until test -e a; do sleep 0.02; done")
+    assert await asyncio.gather(*(run(sandbox, command) for command in both)) == [(Exit(0), "")] * 2
+
+
+async def test_no_variable_of_the_server_is_in_a_commands_environment(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-server")
+    ended, said = await run(sandbox, "env")
+    assert ended == Exit(0)
+    assert "sk-of-the-server" not in said and "HOME=" in said
+
+
+async def test_a_command_that_no_shell_can_be_given_is_refused(sandbox: Sandbox) -> None:
+    with pytest.raises(SandboxError, match="NUL"):
+        await run(sandbox, "echo \0")
+
+
+# -------------------------------------------------------------------------------------------------------------- files
+
+
+async def test_a_write_says_whether_it_took_the_place_of_a_file(sandbox: Sandbox) -> None:
+    assert not await sandbox.write("a/b.bin", b"\0\xff")
+    assert await sandbox.write("a/b.bin", b"new")
+    assert await sandbox.read("a/b.bin") == FileStart(b"new", 3)
+
+
+async def test_a_folder_is_listed_with_what_is_below_it(sandbox: Sandbox) -> None:
+    assert await sandbox.list(".", True) == ([], False)
+    await sandbox.write("b/c.txt", b"12")
+    await sandbox.write("a.txt", b"1")
+    assert await sandbox.list(".", False) == ([Entry("a.txt", "file", 1), Entry("b", "folder", 0)], False)
+    below = Entry("b/c.txt", "file", 2)
+    assert await sandbox.list(".", True) == ([Entry("a.txt", "file", 1), Entry("b", "folder", 0), below], False)
+    assert await sandbox.list("b", False) == ([below], False)
+
+
+async def test_no_path_leads_out_of_the_workspace(sandbox: Sandbox) -> None:
+    for path in ("../x", "/etc/passwd", "a/../../x"):
+        with pytest.raises(SandboxError):
+            await sandbox.read(path)
+        with pytest.raises(SandboxError):
+            await sandbox.write(path, b"x")
+        with pytest.raises(SandboxError):
+            await sandbox.list(path, False)
+
+
+async def test_what_is_not_there_is_said_to_be_missing(sandbox: Sandbox) -> None:
+    with pytest.raises(SandboxError, match=r"a\.txt"):
+        await sandbox.read("a.txt")
+
+
+async def test_links_that_a_command_plants_are_not_followed(sandbox: Sandbox) -> None:
+    await run(sandbox, "ln -s /etc/passwd file; ln -s /etc folder; ln -s .. up")
+    for path in ("file", "folder/passwd", "up/x"):
+        with pytest.raises(SandboxError):
+            await sandbox.read(path)
+        with pytest.raises(SandboxError):
+            await sandbox.write(path, b"x")
+    assert (await sandbox.search(Search(pattern="root"))).matches == ()
+
+
+async def test_a_search_finds_lines_by_expression_text_and_name(sandbox: Sandbox) -> None:
+    await sandbox.write("src/a.py", b"import os\n# a.b\n")
+    await sandbox.write("src/b.txt", "Import\naxb grüße\n".encode())
+    await sandbox.write("c.bin", b"import\0")
+    assert (await sandbox.search(Search(pattern=r"^im\w+"))).matches == (Match("src/a.py", 1, "import os"),)
+    assert [found.path for found in (await sandbox.search(Search(pattern="import", ignore_case=True))).matches] == [
+        "src/a.py",
+        "src/b.txt",
+    ]
+    assert [found.text for found in (await sandbox.search(Search(pattern="a.b"))).matches] == ["# a.b", "axb grüße"]
+    fixed = await sandbox.search(Search(pattern="a.b", fixed=True))
+    assert (fixed.matches, fixed.more) == ((Match("src/a.py", 2, "# a.b"),), "")
+    assert (await sandbox.search(Search(pattern="i", path="src", glob="*.txt", ignore_case=True))).matches == (
+        Match("src/b.txt", 1, "Import"),
+    )
+    assert (await sandbox.search(Search(pattern="a.b", path="src/b.txt"))).matches == (
+        Match("src/b.txt", 2, "axb grüße"),
+    )
+    with pytest.raises(SandboxError):
+        await sandbox.search(Search(pattern="x", path="nowhere"))
+
+
+async def test_a_pattern_that_would_run_for_ever_is_ended(tmp_path: Path) -> None:
+    for opening in BACKENDS.values():
+        async with opening(tmp_path, SandboxSettings(search_timeout_s=1.0)) as sandbox:
+            await sandbox.write("a.txt", b"found\n")
+            await sandbox.write("b.txt", b"a" * 60 + b"!\n")
+            found = await sandbox.search(Search(pattern="(a+)+$|found"))
+            assert found.matches == (Match("a.txt", 1, "found"),)
+            assert "not done in time" in found.more
+
+
+# ---------------------------------------------------------------------------------------------------------------- end
+
+
+async def test_a_closed_sandbox_closes_again_and_runs_nothing(sandbox: Sandbox) -> None:
+    await sandbox.close()
+    await sandbox.close()
+    with pytest.raises(SandboxError, match="closed"):
+        await run(sandbox, "echo")
