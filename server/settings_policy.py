@@ -7,10 +7,8 @@ from msgspec import Meta, field
 from agent.policy import Policy, Rule
 from server.settings_group import Group
 
-CPU_JOBS = Rule(
-    action="allow", tool="hf_jobs", operation="run", arguments={"flavor": r"^(cpu-[a-z0-9-]+)?$"}, reason="a job on CPU"
-)
-"""Jobs on hardware without a GPU; a job that names none gets `cpu-basic`."""
+CPU_JOBS = Rule(action="allow", tool="hf_jobs", operation="*:cpu*", reason="a job on CPU")
+"""Jobs on hardware without a GPU, run once or on a schedule; the tool tells the hardware apart."""
 
 UPLOADS = (
     Rule(action="ask", tool="hf_repo", effect="delete"),

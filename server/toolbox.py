@@ -9,7 +9,7 @@ from agent.sandbox.kinds import ForSession, Offer, SandboxKind, sandbox_kind
 from agent.sandbox.session import SessionSandbox
 from agent.tools import BUILT_IN, BashTool, Tool, ToolRouter, Workspace, file_tools
 from agent.tools.effects import EffectKind
-from agent.tools.hub import HubThreads, hub_tools
+from agent.tools.hub import OF_THE_HUB, HubThreads, hub_tools
 from server.journal.base import SessionRow
 from server.known_secrets import KnownSecrets
 from server.settings import Settings
@@ -32,7 +32,7 @@ class Toolbox:
 
     def names(self) -> list[str]:
         """The tools that every session may have."""
-        return [*BUILT_IN, *(tool.name for tool in self._of_the_hub(Path(), None))]
+        return [*BUILT_IN, *(OF_THE_HUB if self._settings.hub.tools else ())]
 
     async def open(self) -> None:
         """Look what sandbox this machine has, and say so in the log. Before sessions get their tools."""
@@ -56,29 +56,33 @@ class Toolbox:
         turn = self._settings.turn
         if hf_token:
             self._known_secrets.learn("Hugging Face token", hf_token)
+        sandbox = self._sandbox(row, hf_token)
         return ToolRouter(
-            [*self._in_sandbox(row, hf_token), *self._of_the_hub(self._folder(row.session_id), hf_token)],
+            [*self._in_sandbox(sandbox), *self._of_the_hub(sandbox, hf_token)],
             max_output_chars=turn.tool_output_max_chars,
             timeout_s=turn.tool_timeout_s,
             redact=self._known_secrets.for_sessions.redact,
         )
 
-    def _in_sandbox(self, row: SessionRow, hf_token: str | None) -> list[Tool]:
-        """The tools that work in the session's sandbox, which is made when the first of them is used."""
+    def _sandbox(self, row: SessionRow, hf_token: str | None) -> SessionSandbox:
+        """The session's sandbox, which is made when it is first used."""
         kind, offer = self._sandbox_kind, self.offer
         session = ForSession(session_id=row.session_id, workspace=self.workspace(row.session_id), hf_token=hf_token)
-        sandbox = SessionSandbox(lambda: kind.make(session), offer.says, network=offer.network)
+        return SessionSandbox(lambda: kind.make(session), offer.says, network=offer.network)
+
+    def _in_sandbox(self, sandbox: SessionSandbox) -> list[Tool]:
+        offer = self.offer
         tools = file_tools(sandbox, self._settings.workspace)
         if offer.shell:
             effects = ON_THE_HOST if offer.kind == "host" else ON_THE_NETWORK if offer.network else frozenset()
             tools.append(BashTool(sandbox, self._settings.sandbox, effects))
         return tools
 
-    def _of_the_hub(self, folder: Path, hf_token: str | None) -> list[Tool]:
+    def _of_the_hub(self, sandbox: SessionSandbox, hf_token: str | None) -> list[Tool]:
         settings = self._settings
         if not settings.hub.tools:
             return []
-        return hub_tools(settings.hub, self._hub_threads, hf_token, Workspace(folder, settings.workspace))
+        return hub_tools(settings.hub, self._hub_threads, hf_token, sandbox, settings.turn.tool_timeout_s)
 
     @property
     def _sandbox_kind(self) -> SandboxKind:

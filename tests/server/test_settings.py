@@ -230,12 +230,17 @@ def test_a_home_folder_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_older_keys_at_the_top_level_mean_what_they_always_did(config: Path) -> None:
     told = load(config, '{"yolo_mode": "${Y}", "confirm_cpu_jobs": false, "auto_file_upload": true}', Y="true").policy
     assert (told.yolo_mode, told.confirm_cpu_jobs, told.auto_file_upload) == (True, False, True)
-    job, upload = Effects("", frozenset({"spend"}), "run", 0.1), Effects("", frozenset({"upload"}), "upload")
+    upload = Effects("", frozenset({"upload"}), "upload")
     cautious = load(config, "{}").policy.policy()
     for policy, others in ((msgspec.structs.replace(told, yolo_mode=False).policy(), "allow"), (cautious, "ask")):
-        assert judge(policy, "hf_jobs", {"flavor": "cpu-upgrade"}, job).action == others
-        assert judge(policy, "hf_jobs", {}, job).action == others
-        assert judge(policy, "hf_jobs", {"flavor": "a10g-small"}, job).action == "ask"
+        for operation, expected in (
+            ("run:cpu", others),
+            ("run:cpu:token", others),
+            ("run:gpu", "ask"),
+            ("cancel", "ask"),
+        ):
+            job = Effects("", frozenset({"spend"}), operation, 0.1)
+            assert judge(policy, "hf_jobs", {}, job).action == expected, operation
         assert judge(policy, "hf_repo", {}, upload).action == others
         assert judge(policy, "hf_repo", {}, Effects("", frozenset({"upload", "delete"}))).action == "ask"
 

@@ -1,17 +1,30 @@
 """The tools for the Hugging Face Hub, with the token of a session's owner and no other."""
 
+from agent.sandbox.base import Files
 from agent.tools.hub.dataset import DatasetTool
 from agent.tools.hub.hub import Hub
+from agent.tools.hub.jobs import JobsTool
 from agent.tools.hub.search import SearchTool
 from agent.tools.hub.settings import HubSettings
 from agent.tools.hub.threads import HubThreads
 from agent.tools.tool import Tool
-from agent.tools.workspace import Workspace
 
-__all__ = ["HubSettings", "HubThreads", "hub_tools"]
+_FOLLOW_PART = 0.8
+"""How much of a call's time may be spent on following a job: the rest is for asking what came of it."""
+
+OF_THE_HUB = ("hf_search", "hf_dataset", "hf_jobs")
+"""The names of all of them."""
+
+__all__ = ["OF_THE_HUB", "HubSettings", "HubThreads", "hub_tools"]
 
 
-def hub_tools(settings: HubSettings, threads: HubThreads, token: str | None, workspace: Workspace) -> list[Tool]:
-    """A session's Hugging Face tools. `token`: its owner's, or None."""
+def hub_tools(
+    settings: HubSettings, threads: HubThreads, token: str | None, files: Files, timeout_s: float
+) -> list[Tool]:
+    """A session's Hugging Face tools.
+
+    `token`: its owner's, or None. `files`: the session's. `timeout_s`: after which a call is cancelled.
+    """
     hub = Hub(settings, threads, token)
-    return [SearchTool(hub), DatasetTool(hub)]
+    follow_max_s = min(settings.follow_s, timeout_s * _FOLLOW_PART)
+    return [SearchTool(hub), DatasetTool(hub), JobsTool(hub, follow_max_s)]

@@ -27,6 +27,8 @@ class Call:
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
+        self.broken = 0
+        """Answers that broke off so far: of a followed log the library tells a break from an end to nobody."""
 
     def do(self, work: Callable[[], T]) -> T:
         """Run `work` in this thread as this call. Raises what it raises, `Stopped` and `TooMuch`."""
@@ -61,6 +63,11 @@ class Call:
         if self.stopped or self.left_s <= 0:
             raise Stopped
 
+    def pause(self, seconds: float) -> None:
+        """Wait so long, or until it must not go on. Raises Stopped."""
+        self._stopped.wait(max(0.0, min(seconds, self.left_s)))
+        self.check()
+
     def bounded(self, wanted: dict[str, Any]) -> dict[str, float]:
         """The timeouts of a request (connect, read, write, pool; seconds) within those of the call. Raises Stopped."""
         self.check()
@@ -81,13 +88,24 @@ class Call:
     def pieces(self, answer: Any) -> Iterator[bytes]:
         """The answer's bytes as they come. Raises Stopped and TooMuch."""
         taken = 0
-        for piece in answer:
-            self.check()
-            taken += len(piece)
-            if taken > self._bytes_max:
-                raise TooMuch
-            yield piece
+        try:
+            for piece in answer:
+                self.check()
+                taken += len(piece)
+                if taken > self._bytes_max:
+                    raise TooMuch
+                yield piece
+        except Exception:
+            self.broken += 1
+            raise
 
 
 CURRENT: ContextVar[Call | None] = ContextVar("hub call", default=None)
 """The call that this thread is about; none in threads that are not ours."""
+
+
+def current() -> Call:
+    """The call that this thread is about; only such threads may ask."""
+    call = CURRENT.get()
+    assert call is not None, "this thread is about no call"
+    return call

@@ -13,6 +13,10 @@ class HubFault(Exception):
     """Why it could not be done, in words for the model."""
 
 
+class HubRefusal(HubFault):
+    """The same, and it is known that nothing was done."""
+
+
 class Stopped(Exception):
     """The call is no longer wanted, or its time is over."""
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from agent.tools.hub.calls import Call
-from agent.tools.hub.faults import LOG_IN, HubFault, Stopped, TooMuch
+from agent.tools.hub.faults import LOG_IN, HubRefusal, Stopped, TooMuch
 from agent.tools.hub.library import ask
 from agent.tools.hub.pipe import Pipe
 from agent.tools.hub.settings import HubSettings
@@ -35,7 +35,7 @@ class Hub:
     def require_token(self) -> str:
         """The owner's token. Raises HubFault that says how there could be one."""
         if self._token is None:
-            raise HubFault(LOG_IN)
+            raise HubRefusal(LOG_IN)
         return self._token
 
     async def ask(self, work: "Callable[[HfApi, Token], T]", timeout_s: float | None = None) -> T:
@@ -52,9 +52,9 @@ class Hub:
             try:
                 return whoami(token, api.endpoint, self.settings.timeout_s).name
             except HubRefused:
-                raise HubFault("the Hub does not take the owner's token: the owner has to log in again") from None
+                raise HubRefusal("the Hub does not take the owner's token: the owner has to log in again") from None
             except HubUnreachable as error:
-                raise HubFault(str(error)) from None
+                raise HubRefusal(str(error)) from None
 
         if not self._owner:
             self._owner = await self.ask(who)
@@ -75,7 +75,11 @@ class Hub:
 
         def read(api: "HfApi", token: Token) -> FollowEnd:
             try:
+                taken = 0
                 for line in lines(api, token):
+                    taken += len(line) + 1
+                    if taken > self.settings.log_bytes_max:
+                        return "size"
                     pipe.put(f"{line}\n")
             except Stopped:
                 return "time"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent.tools.hub.calls import CURRENT, Call
-from agent.tools.hub.faults import HubFault, Stopped, TooMuch, told
+from agent.tools.hub.faults import HubFault, HubRefusal, Stopped, TooMuch, told
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -137,7 +137,8 @@ def refused(error: Any, *, known: bool) -> HubFault:
     )
     response = error.response
     wait_s = response.headers.get("retry-after", "") if response.status_code == 429 else ""
-    return HubFault(
+    kind = HubRefusal if response.status_code < 500 else HubFault
+    return kind(
         told(
             response.status_code,
             error.server_message,

@@ -56,6 +56,9 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     follow_s: Annotated[
         float, Meta(ge=0, le=86_400, description="How long a job's logs are followed; then the job runs on alone.")
     ] = 480.0
+    poll_s: Annotated[
+        float, Meta(gt=0, le=600, description="How often a followed job that has not ended is looked at again.")
+    ] = 3.0
     log_bytes_max: Annotated[
         int, Meta(ge=1_024, le=2**30, description="Logs of one job that one call streams; then it stops following.")
     ] = 4_194_304

@@ -1,5 +1,6 @@
 """Text from the Hub is data: without control characters, in bounded lines and tables. Pure."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -9,10 +10,13 @@ from agent.models.text import mend
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Marks that turn the direction of what follows: with them a line can be made to read as another."""
 
+_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+"""Control sequences of terminals (ECMA-48), such as colours."""
+
 
 def clean(text: str) -> str:
-    """The text without control characters, line feeds and tabs excepted, and without marks of direction."""
-    text = mend(text).replace("\r\n", "\n").replace("\r", "\n")
+    """The text without terminals' control sequences, control characters but line feeds and tabs, marks of direction."""
+    text = _ANSI.sub("", mend(text)).replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(c for c in text if c in "\n\t" or (unicodedata.category(c) not in ("Cc", "Cs") and c not in _BIDI))
@@ -40,14 +44,10 @@ def count(number: int | None) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table (GitHub's); cells are one line each, what would end a cell in them is escaped."""
+    """A Markdown table (GitHub's); cells are one line each, `|` in them is `\\|`."""
 
     def line(cells: Sequence[str]) -> str:
-        return (
-            "| "
-            + " | ".join(cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ") for cell in cells)
-            + " |"
-        )
+        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
     return "\n".join([line(columns), "|" + "---|" * len(columns), *map(line, rows)])
 

@@ -4,9 +4,9 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from agent.sandbox.base import SandboxError
 from agent.tools.hub.faults import HubFault
 from agent.tools.hub.hub import Hub
-from agent.tools.paths import WorkspaceError
 from agent.tools.tool import StructTool, ToolLog, ToolResult
 
 A = TypeVar("A", bound=msgspec.Struct)
@@ -21,11 +21,11 @@ class HubTool(StructTool[A], Generic[A]):
     async def call(self, arguments: A, log: ToolLog) -> ToolResult:
         try:
             return await self.work(arguments, log)
-        except (HubFault, WorkspaceError) as error:
+        except (HubFault, SandboxError) as error:
             return ToolResult(output=str(error), success=False)
 
     async def work(self, arguments: A, log: ToolLog) -> ToolResult:
-        """Do it. May raise HubFault and WorkspaceError."""
+        """Do it. May raise HubFault and SandboxError."""
         raise NotImplementedError
 
 

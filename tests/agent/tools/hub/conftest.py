@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from huggingface_hub import get_token
 
+from agent.sandbox.files import LocalFiles
+from agent.sandbox.settings import SandboxSettings
 from agent.tools import ToolRouter, Workspace, WorkspaceLimits
 from agent.tools.hub import HubSettings, HubThreads, hub_tools
 from tests.agent.tools.hub.sessions import POISON, Parts, Session
@@ -55,11 +57,12 @@ async def session(hub: StandinHub, tmp_path: Path) -> AsyncIterator[Callable[...
 
     def make(user: str = "alice", **bounds: object) -> Session:
         settings = HubSettings(
-            **{"endpoint": hub.url, "datasets_server": f"{hub.url}/viewer", "timeout_s": 10.0, **bounds}  # type: ignore[arg-type]
+            **{"endpoint": hub.url, "datasets_server": f"{hub.url}/viewer", "timeout_s": 10.0, "poll_s": 0.01, **bounds}  # type: ignore[arg-type]
         )
         threads = HubThreads(settings)
         workspace = Workspace(tmp_path / f"session{len(made)}", WorkspaceLimits())
-        tools = hub_tools(settings, threads, f"hf_{user}" if user else None, workspace)
+        files = LocalFiles(workspace, SandboxSettings())
+        tools = hub_tools(settings, threads, f"hf_{user}" if user else None, files, timeout_s=20.0)
         made.append(Session(ToolRouter(tools), threads, workspace))
         return made[-1]
 

@@ -10,6 +10,7 @@ from agent.tools.effects import Effects
 from agent.tools.hub import HubThreads
 from tests.support.standin_datasets import StandinDatasets
 from tests.support.standin_hub import StandinHub
+from tests.support.standin_jobs import StandinJobs
 from tests.support.standin_search import StandinSearch
 
 POISON = "hf_serversownlogin0123456789"
@@ -21,9 +22,10 @@ class Parts:
 
     search: StandinSearch = field(default_factory=StandinSearch)
     datasets: StandinDatasets = field(default_factory=StandinDatasets)
+    jobs: StandinJobs = field(default_factory=StandinJobs)
 
     def routes(self) -> list[Callable[[StandinHub], list[BaseRoute]]]:
-        return [self.search.routes, self.datasets.routes]
+        return [self.search.routes, self.datasets.routes, self.jobs.routes]
 
 
 @dataclass

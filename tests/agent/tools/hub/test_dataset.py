@@ -93,7 +93,7 @@ async def test_what_is_in_a_cell_cannot_leave_it(session: Make, parts: Parts) ->
     assert said.split("\n")[2:] == [
         "| row | t\\|xt |",
         "|---|---|",
-        "| 0 | a \\| b \\\\ c \\| d \\|[2J |",
+        "| 0 | a \\| b \\ c \\| d \\| |",
         '| 1 | {"deep":["x",null]} |',
     ]
 
