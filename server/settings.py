@@ -11,6 +11,7 @@ from agent.redaction import parse_pattern
 from agent.sandbox.settings import SandboxSettings
 from agent.tools.hub.settings import HubSettings
 from agent.tools.settings import WorkspaceLimits
+from agent.tools.web.settings import WebSettings
 from protocol.limits import Limits
 from server.authority import Network, parse_network, parse_origin
 from server.journal import limits as journal
@@ -280,6 +281,7 @@ class Settings(Group, frozen=True, kw_only=True):
     model: ModelChoice = field(default_factory=ModelChoice)
     turn: TurnSettings = field(default_factory=TurnSettings)
     workspace: WorkspaceLimits = field(default_factory=WorkspaceLimits)
+    web: WebSettings = field(default_factory=WebSettings)
     hub: HubSettings = field(default_factory=HubSettings)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)

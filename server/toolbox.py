@@ -10,6 +10,7 @@ from agent.sandbox.session import SessionSandbox
 from agent.tools import BUILT_IN, BashTool, Tool, ToolRouter, Workspace, file_tools
 from agent.tools.effects import EffectKind
 from agent.tools.hub import OF_THE_HUB, HubThreads, hub_tools
+from agent.tools.web import Web, WebFetchTool
 from server.journal.base import SessionRow
 from server.known_secrets import KnownSecrets
 from server.settings import Settings
@@ -28,11 +29,13 @@ class Toolbox:
         self._settings = settings
         self._known_secrets = known_secrets
         self._hub_threads = HubThreads(settings.hub)
+        self._web = Web(settings.web)
         self._kind: SandboxKind | None = None
 
     def names(self) -> list[str]:
         """The tools that every session may have."""
-        return [*BUILT_IN, *(OF_THE_HUB if self._settings.hub.tools else ())]
+        of_the_web = (WebFetchTool.name,) if self._settings.web.tools else ()
+        return [*BUILT_IN, *of_the_web, *(OF_THE_HUB if self._settings.hub.tools else ())]
 
     async def open(self) -> None:
         """Look what sandbox this machine has, and say so in the log. Before sessions get their tools."""
@@ -58,7 +61,7 @@ class Toolbox:
             self._known_secrets.learn("Hugging Face token", hf_token)
         sandbox = self._sandbox(row, hf_token)
         return ToolRouter(
-            [*self._in_sandbox(sandbox), *self._of_the_hub(sandbox, hf_token)],
+            [*self._in_sandbox(sandbox), *self._of_the_web(sandbox), *self._of_the_hub(sandbox, hf_token)],
             max_output_chars=turn.tool_output_max_chars,
             timeout_s=turn.tool_timeout_s,
             redact=self._known_secrets.for_sessions.redact,
@@ -77,6 +80,9 @@ class Toolbox:
             effects = ON_THE_HOST if offer.kind == "host" else ON_THE_NETWORK if offer.network else frozenset()
             tools.append(BashTool(sandbox, self._settings.sandbox, effects))
         return tools
+
+    def _of_the_web(self, sandbox: SessionSandbox) -> list[Tool]:
+        return [WebFetchTool(self._web, sandbox, self._settings.workspace)] if self._settings.web.tools else []
 
     def _of_the_hub(self, sandbox: SessionSandbox, hf_token: str | None) -> list[Tool]:
         settings = self._settings

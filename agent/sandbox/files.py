@@ -22,7 +22,9 @@ class LocalFiles:
         return await self._disk.run(lambda _: self._workspace.read(path))
 
     async def write(self, path: str, data: bytes) -> bool:
-        return await self._disk.run(lambda stop: self._workspace.write(path, data, stop))
+        # What one call of `write` may write is that tool's bound; others put larger files here, as clients do.
+        most = self._workspace.limits.upload_bytes_max
+        return await self._disk.run(lambda stop: self._workspace.write(path, data, stop, most=most))
 
     async def list(self, path: str, recursive: bool) -> tuple[list[Entry], bool]:
         return await self._disk.run(lambda _: self._workspace.listing(path, recursive))

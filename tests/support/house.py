@@ -12,6 +12,7 @@ from agent.models import ModelSettings
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import WorkspaceLimits
 from agent.tools.hub import HubSettings
+from agent.tools.web import WebSettings
 from protocol import codec
 from protocol import events as ev
 from server.actor import SessionActor
@@ -36,7 +37,7 @@ ASKS_TO_WRITE = {"rules": [{"tool": "write", "action": "ask"}]}
 
 
 def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) -> Settings:
-    """Settings for tests; `groups` are fields of `auth`, `hub`, `policy`, `sandbox`, `sessions`, `socket`, `turn`, `users` and `workspace` by those names, as dicts.
+    """Settings for tests; `groups` are fields of `auth`, `hub`, `policy`, `sandbox`, `sessions`, `socket`, `turn`, `users`, `web` and `workspace` by those names, as dicts.
 
     Who is asking is another test's subject: without `auth` everyone on this machine is the local user.
     """
@@ -54,6 +55,7 @@ def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) 
         socket=SocketSettings(**groups.get("socket", {})),
         turn=TurnSettings(**groups.get("turn", {})),
         workspace=WorkspaceLimits(**groups.get("workspace", {})),
+        web=msgspec.convert(groups.get("web", {}), WebSettings),
         hub=msgspec.convert(groups.get("hub", {}), HubSettings),
         sandbox=msgspec.convert(groups.get("sandbox", {}), SandboxSettings),
         policy=msgspec.convert(groups.get("policy", ASKS_TO_WRITE), PolicySettings),

@@ -1,0 +1,85 @@
+"""The edge to the network: a name is looked up once, all of its addresses are judged, and one of them is connected to.
+
+The connection's TLS is for the name, its TCP for the address: nothing is looked up a second time, so that a name which
+answers differently the next time (DNS rebinding) gains nothing. See https://www.encode.io/httpcore/network-backends/.
+"""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import httpcore
+
+from agent.tools.web.addresses import refuse_address
+from agent.tools.web.urls import WebRefused
+
+TRIED_MAX = 4
+"""Addresses of one name that are tried, one after another."""
+
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+"""The addresses of a host, IPv6 with its zone if it has one. Raises OSError."""
+Dial = Callable[[str, int, float | None], Awaitable[httpcore.AsyncNetworkStream]]
+"""A TCP connection to an address and a port, within seconds. Raises httpcore's `ConnectError`, `ConnectTimeout`."""
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """By the system's resolver."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
+async def dial(address: str, port: int, timeout_s: float | None) -> httpcore.AsyncNetworkStream:
+    """As httpcore does; of an address nothing is looked up."""
+    return await httpcore.AnyIOBackend().connect_tcp(address, port, timeout=timeout_s)
+
+
+@dataclass(frozen=True)
+class Edges:
+    """How the network is reached. `tls`: makes the context that certificates are checked by; it blocks."""
+
+    resolve: Resolve = resolve
+    dial: Dial = dial
+    tls: Callable[[], ssl.SSLContext] = httpcore.default_ssl_context
+
+
+class PinnedBackend(httpcore.AsyncNetworkBackend):
+    """Connects to hosts whose every address may be reached. Raises `WebRefused` for the others."""
+
+    def __init__(self, edges: Edges, *, allow_private: bool) -> None:
+        self._edges = edges
+        self._allow_private = allow_private
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Look up, judge, connect."""
+        fault: Exception | None = None
+        for address in (await self._addresses(host, port, timeout))[:TRIED_MAX]:
+            try:
+                return await self._edges.dial(address, port, timeout)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                fault = error
+        raise fault or httpcore.ConnectError(f"{host} has no address")
+
+    async def _addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
+        try:
+            async with asyncio.timeout(timeout):
+                found = await self._edges.resolve(host.strip("[]"), port)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(f"looking up {host} took too long") from error
+        except (OSError, UnicodeError) as error:
+            raise WebRefused(f"{host} cannot be looked up: there is no such host, or no answer") from error
+        for text in found:
+            refused = refuse_address(ipaddress.ip_address(text), allow_private=self._allow_private)
+            if refused is not None:
+                raise WebRefused(f"{host} leads to {refused}; it cannot be fetched from")
+        return list(dict.fromkeys(found))

@@ -1,0 +1,124 @@
+"""One fetch: from hop to hop, each judged anew, within a time and a number of bytes. No cookies, no credentials, no proxy."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from http import HTTPStatus
+
+import httpcore
+import msgspec
+
+from agent.tools.web.body import ACCEPTED, Body, read_body
+from agent.tools.web.dial import Edges, PinnedBackend
+from agent.tools.web.settings import WebSettings
+from agent.tools.web.urls import Target, WebRefused, parse_url
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+HEADERS: list[tuple[bytes | str, bytes | str]] = [
+    ("User-Agent", "holdfast (web_fetch)"),
+    ("Accept", "text/html, application/xhtml+xml, application/json;q=0.9, text/*;q=0.9, */*;q=0.5"),
+    ("Accept-Encoding", ACCEPTED),
+]
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """An answer. `url`: where it came from, after redirects. `size`: of the whole body, if it is known; `cut`: not all is here.
+
+    `leads_to`: where it redirects, if that was not followed.
+    """
+
+    url: str
+    status: int
+    content_type: str
+    body: bytes = b""
+    cut: bool = False
+    size: int | None = None
+    leads_to: str = ""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How much of an answer is read. `wants`: whether one of this type is read at all."""
+
+    bytes_max: int
+    wants: Callable[[str], bool]
+
+
+async def fetch(target: Target, plan: Plan, settings: WebSettings, edges: Edges, tls: ssl.SSLContext) -> Fetched:
+    """Fetch it. Raises `WebRefused` for whatever goes wrong; cancelled, it closes its connection and leaves."""
+    clock = asyncio.timeout(settings.timeout_s)
+    try:
+        async with clock:
+            for _ in range(settings.redirects_max + 1):
+                hop = await _hop(target, plan, settings, edges, tls)
+                if isinstance(hop, Fetched):
+                    return hop
+                target = hop
+    except TimeoutError:
+        raise WebRefused(f"{target.host} did not answer in full within {settings.timeout_s:g} s") from None
+    raise WebRefused(f"there were more than {settings.redirects_max} redirects")
+
+
+async def _hop(
+    target: Target, plan: Plan, settings: WebSettings, edges: Edges, tls: ssl.SSLContext
+) -> Fetched | Target:
+    """Ask for one URL: its answer, or where to go on."""
+    backend = PinnedBackend(edges, allow_private=settings.allow_private_networks)
+    silence = settings.read_timeout_s
+    times = {"connect": silence, "read": silence, "write": silence, "pool": silence}
+    try:
+        async with httpcore.AsyncConnectionPool(
+            ssl_context=tls, max_connections=1, max_keepalive_connections=0, network_backend=backend
+        ) as pool:
+            async with pool.stream("GET", target.url, headers=HEADERS, extensions={"timeout": times}) as response:
+                headers = {name.lower(): value.decode("latin-1") for name, value in response.headers}
+                if response.status in REDIRECTS and b"location" in headers:
+                    return _follow(target, response.status, headers[b"location"], settings)
+                return await _read(target, response, headers, plan)
+    except httpcore.TimeoutException:
+        raise WebRefused(f"{target.host} was silent for {silence:g} s") from None
+    except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError) as error:
+        raise WebRefused(_told(target.host, error)) from None
+
+
+def _follow(target: Target, status: int, location: str, settings: WebSettings) -> Fetched | Target:
+    # Headers are Latin-1 to HTTP, UTF-8 to those who write more than ASCII there.
+    location = location.encode("latin-1").decode("utf-8", "replace")
+    try:
+        further = parse_url(location, settings, base=target.url)
+    except WebRefused as refused:
+        raise WebRefused(f"{target.host} redirects to where it may not be followed: {refused}") from None
+    if further.host == target.host or settings.follow_to_other_hosts:
+        return further
+    return Fetched(target.url, status, "", leads_to=further.url)
+
+
+async def _read(target: Target, response: httpcore.Response, headers: dict[bytes, str], plan: Plan) -> Fetched:
+    kind = headers.get(b"content-type", "")
+    length = headers.get(b"content-length", "")
+    encoded = headers.get(b"content-encoding", "")
+    size = int(length) if length.isascii() and length.isdigit() and len(length) < 20 and not encoded else None
+    if not plan.wants(kind):
+        return Fetched(target.url, response.status, kind, size=size, cut=True)
+    body: Body = await read_body(response.aiter_stream(), encoded, plan.bytes_max)
+    return Fetched(target.url, response.status, kind, body.data, body.cut, size=size if body.cut else len(body.data))
+
+
+def _told(host: str, error: Exception) -> str:
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"{host} could not prove that it is {host}: {cause.verify_message}"
+    if cause is not None:
+        return f"{host} does not speak TLS as it should"
+    if isinstance(error, httpcore.ConnectError):
+        return f"{host} cannot be connected to"
+    return f"{host} broke off in the middle ({type(error).__name__})"
+
+
+def phrase(status: int) -> str:
+    """`404 Not Found`."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
