@@ -8,16 +8,20 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import httpcore
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from agent.tools.web import dial
+from agent.tools.web import Web, WebSettings, dial
+from agent.tools.web.urls import WebRefused, parse_url
 
 PUBLIC = "93.184.216.34"
+HOST = "site.example"
 Answer = bytes | Callable[["Visit"], Awaitable[None]]
 
 
@@ -182,3 +186,13 @@ def _general(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name)
+
+
+async def get(internet: Internet, url: str, *, save: bool = False, **settings: Any) -> Any:
+    bounds = WebSettings(**settings)
+    return await Web(bounds, internet.edges).fetch(parse_url(url, bounds), save=save)
+
+
+async def refused(internet: Internet, url: str, why: str, **settings: Any) -> None:
+    with pytest.raises(WebRefused, match=why):
+        await get(internet, url, **settings)

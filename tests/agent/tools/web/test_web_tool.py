@@ -1,7 +1,6 @@
 """`web_fetch` as a model calls it: what it shows, what it saves, what it refuses, and what a person is asked."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from agent.tools.tool import ToolResult
 from agent.tools.web import Web, WebFetchTool, WebSettings
 from agent.tools.web.tool import UNTRUSTED
 from agent.tools.workspace import Workspace
-from tests.agent.tools.web.internet import PUBLIC, Internet, Site, ok, redirect, site
+from tests.agent.tools.web.internet import PUBLIC, Internet, Site, ok, redirect
 
 URL = "http://site.example"
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -36,19 +35,6 @@ class Model:
             raise AssertionError(f"it logs nothing, but said {text}")
 
         return await self.router.run("web_fetch", arguments, log)
-
-
-@pytest.fixture
-def internet() -> Internet:
-    made = Internet()
-    made.name("site.example", [PUBLIC])
-    return made
-
-
-@pytest.fixture
-async def there(internet: Internet) -> AsyncIterator[Site]:
-    async with site(internet) as server:
-        yield server
 
 
 @pytest.fixture
