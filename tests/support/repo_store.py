@@ -31,14 +31,16 @@ class Commit:
     parent: "Commit | None" = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class PullRequest:
-    """A proposed change; its commits are at `refs/pr/{num}`."""
+    """A proposed change, whose commits are at `refs/pr/{num}`; or, without them, a discussion."""
 
     num: int
     title: str
     description: str
     author: str
+    status: str = "open"
+    events: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import Any, get_args
 from urllib.parse import unquote
 
+import yaml  # type: ignore[import-untyped]
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from tests.support import standin_discussions as discussions
 from tests.support.repo_store import (
     WHEN,
     Commit,
@@ -92,6 +94,11 @@ class StandinRepos:
         return JSONResponse({})
 
     async def _validate(self, request: Request) -> Response:
+        _, _, rest = (await request.json())["content"].partition("---\n")
+        try:
+            yaml.safe_load(rest.partition("\n---")[0])
+        except yaml.YAMLError as error:
+            return JSONResponse({"errors": [{"message": str(error)}], "warnings": []}, 400)
         return JSONResponse({"errors": [], "warnings": []})
 
     async def _api(self, request: Request) -> Response:
@@ -111,6 +118,7 @@ class StandinRepos:
             "POST tag": self._add_tag,
             "DELETE tag": self._drop_tag,
             "GET discussions": self._discussions,
+            "POST discussions": self._discuss,
         }
         try:
             repo = self._seen(request, KINDS[kinds], f"{unquote(owner)}/{unquote(name)}")
@@ -246,30 +254,20 @@ class StandinRepos:
         return {}
 
     async def _discussions(self, request: Request, repo: Repo, num: str = "") -> object:
+        return discussions.details(repo, self._pull(repo, num)) if num else discussions.listed(request, repo)
+
+    async def _discuss(self, request: Request, repo: Repo, num: str = "", verb: str = "") -> object:
+        user = self._writer(request)
+        asked = await request.json() if await request.body() else {}
         if not num:
-            told = [self._pull(repo, pull) for pull in repo.pulls.values()]
-            return {"discussions": told, "count": len(told), "start": 0}
+            return discussions.create(repo, user, asked)
+        return discussions.change(repo, self._pull(repo, num), user, verb, asked)
+
+    def _pull(self, repo: Repo, num: str) -> PullRequest:
         found = repo.pulls.get(int(num))
         if found is None:
             raise RepoFault(404, "Discussion not found")
-        return {
-            **self._pull(repo, found),
-            "events": [],
-            "filesWithConflicts": [],
-            "changes": {"base": "refs/heads/main"},
-            "diff": "",
-        }
-
-    def _pull(self, repo: Repo, pull: PullRequest) -> dict[str, object]:
-        return {
-            "num": pull.num,
-            "title": pull.title,
-            "author": {"name": pull.author},
-            "status": "open",
-            "isPullRequest": True,
-            "createdAt": WHEN,
-            "repo": {"name": repo.repo_id, "type": repo.kind},
-        }
+        return found
 
     async def _resolve(self, request: Request) -> Response:
         parts = raw_parts(request)

@@ -4,6 +4,7 @@ from agent.sandbox.base import Files
 from agent.tools.hub.dataset import DatasetTool
 from agent.tools.hub.hub import Hub
 from agent.tools.hub.jobs import JobsTool
+from agent.tools.hub.repo import RepoTool
 from agent.tools.hub.search import SearchTool
 from agent.tools.hub.settings import HubSettings
 from agent.tools.hub.threads import HubThreads
@@ -12,7 +13,7 @@ from agent.tools.tool import Tool
 _FOLLOW_PART = 0.8
 """How much of a call's time may be spent on following a job: the rest is for asking what came of it."""
 
-OF_THE_HUB = ("hf_search", "hf_dataset", "hf_jobs")
+OF_THE_HUB = ("hf_search", "hf_repo", "hf_dataset", "hf_jobs")
 """The names of all of them."""
 
 __all__ = ["OF_THE_HUB", "HubSettings", "HubThreads", "hub_tools"]
@@ -27,4 +28,4 @@ def hub_tools(
     """
     hub = Hub(settings, threads, token)
     follow_max_s = min(settings.follow_s, timeout_s * _FOLLOW_PART)
-    return [SearchTool(hub), DatasetTool(hub), JobsTool(hub, follow_max_s)]
+    return [SearchTool(hub), RepoTool(hub, files), DatasetTool(hub), JobsTool(hub, follow_max_s)]

@@ -33,8 +33,13 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         int, Meta(ge=1_024, le=2**30, description="How much of a file `hf_repo` reads, from its beginning.")
     ] = 2_097_152
     upload_bytes_max: Annotated[
-        int, Meta(ge=1, le=2**30, description="Largest file that `hf_repo` uploads; more: the call is refused.")
-    ] = 33_554_432
+        int,
+        Meta(
+            ge=1,
+            le=2**30,
+            description="Largest file `hf_repo` uploads, none above `workspace.read_bytes_max`; more: refused.",
+        ),
+    ] = 8_388_608
     view_chars_max: Annotated[
         int, Meta(ge=1_000, le=10_000_000, description="Longest piece of a file or listing shown by one call.")
     ] = 40_000

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from agent.tasks import TaskOwner
+from agent.tools.hub.faults import told
 from tests.agent.tools.hub.sessions import Parts, Session
 from tests.support.standin_datasets import Split
 from tests.support.standin_hub import StandinHub
@@ -43,6 +44,17 @@ async def test_each_refusal_says_what_to_do(session: Make, hub: StandinHub, stat
 async def test_a_token_that_is_no_longer_good_is_said_so(session: Make, hub: StandinHub) -> None:
     hub.users.clear()
     assert "log in with Hugging Face again" in await session().refused("hf_search", kind="models")
+
+
+def test_what_is_gated_missing_or_may_be_either_is_told_apart() -> None:
+    def words(status: int, *, missing: bool = False, gated: bool = False, wait_s: str = "", known: bool = True) -> str:
+        return told(status, "No.\n\x07", missing=missing, gated=gated, wait_s=wait_s, known=known)
+
+    assert "access has to be asked for" in words(403, gated=True, missing=True)
+    assert "the owner's token is no longer good" in words(401, missing=True)
+    assert "nobody is logged in" in words(401, missing=True, known=False)
+    assert "the server's own is never used" in words(401, known=False)
+    assert "wait 30 s" in words(429, wait_s="30") and words(429, wait_s="30").endswith("it says: 'No.'")
 
 
 async def test_silence_ends_in_time(session: Make, hub: StandinHub) -> None:

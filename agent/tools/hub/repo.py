@@ -1,0 +1,95 @@
+"""The tool `hf_repo`: a repository of the Hub, its files, branches, tags and pull requests."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from agent.sandbox.base import Files
+from agent.tools.effects import Effects
+from agent.tools.hub import repo_arguments, repo_files, repo_refs
+from agent.tools.hub.faults import HubFault
+from agent.tools.hub.hub import Hub, Token
+from agent.tools.hub.repo_arguments import Operation, Repo
+from agent.tools.hub.tool import HubTool
+from agent.tools.paths import shown
+from agent.tools.tool import ToolLog, ToolResult
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+_ANYBODY: frozenset[Operation] = frozenset({"list", "read", "branches", "tags", "prs", "pr"})
+
+
+class RepoTool(HubTool[Repo]):
+    """`files`: the session's, from which `upload` takes."""
+
+    name = "hf_repo"
+    description = (
+        "Work with a repository of the Hugging Face Hub, a model, dataset or Space, with the user's own account: its files, "
+        "branches, tags, pull requests and discussions. Everybody's public repositories can be read, and changes to them "
+        "proposed with `as_pr`. A new repository is private unless `public` is set."
+    )
+    arguments = Repo
+    side_effects: str | None = "changes on the Hub"
+
+    def __init__(self, hub: Hub, files: Files) -> None:
+        super().__init__(hub)
+        self._files = files
+
+    def fault(self, arguments: Repo) -> str | None:
+        most = self._hub.settings.upload_bytes_max
+        if len(arguments.text.encode()) > most:
+            return f"Expected at most {most} bytes as UTF-8 - at `$.text`"
+        return repo_arguments.fault(arguments)
+
+    def does(self, arguments: Repo) -> Effects:
+        return repo_arguments.effects(arguments)
+
+    async def work(self, arguments: Repo, log: ToolLog) -> ToolResult:
+        settings = self._hub.settings
+        if arguments.operation not in _ANYBODY:
+            self._hub.require_token()
+        if arguments.operation == "read":
+            file = await self._hub.ask(lambda api, token: repo_files.reading(api, token, arguments, settings))
+            return repo_files.shown(arguments, file, settings)
+        if arguments.operation == "upload":
+            data = await self._data(arguments)
+            return await self._hub.ask(
+                lambda api, token: repo_files.upload(api, token, arguments, data), settings.upload_timeout_s
+            )
+        act = self._act(arguments)
+        return await self._hub.ask(lambda api, token: act(api, token, arguments))
+
+    def _act(self, arguments: Repo) -> "Callable[[HfApi, Token, Repo], ToolResult]":
+        settings = self._hub.settings
+        match arguments.operation:
+            case "list":
+                return partial(repo_files.listing, settings=settings)
+            case "delete":
+                return repo_files.delete
+            case "create":
+                return repo_files.create
+            case "branches" | "tags":
+                return partial(repo_refs.refs, settings=settings)
+            case "prs":
+                return partial(repo_refs.talks, settings=settings)
+            case "pr":
+                return partial(repo_refs.talk, settings=settings)
+            case "create_branch" | "delete_branch" | "create_tag" | "delete_tag":
+                return repo_refs.change_ref
+            case _:
+                return repo_refs.change_talk
+
+    async def _data(self, arguments: Repo) -> bytes:
+        """What is to be uploaded, all of it. Raises HubFault, and SandboxError if there is no such file."""
+        if arguments.text:
+            return arguments.text.encode()
+        file = await self._files.read(arguments.file)
+        most = self._hub.settings.upload_bytes_max
+        if file.size > min(most, len(file.data)):
+            held = min(most, max(len(file.data), 1))
+            raise HubFault(
+                f"{shown(arguments.file)} has {file.size} bytes, and this tool uploads {held} at most: "
+                "split it, or upload it by a program that has the user's token"
+            )
+        return file.data

@@ -1,0 +1,130 @@
+"""Branches, tags, pull requests and discussions of a repository of the Hub. Blocking, in a thread of a call."""
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from agent.tools.hub.hub import Token
+from agent.tools.hub.repo_arguments import Repo
+from agent.tools.hub.settings import HubSettings
+from agent.tools.hub.text import clean, day, fitting, one_line, table
+from agent.tools.tool import ToolResult
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+_COMMENT_CHARS = 4_000
+
+
+def refs(api: "HfApi", token: Token, asked: Repo, settings: HubSettings) -> ToolResult:
+    """Branches or tags, with the commits they name."""
+    found = api.list_repo_refs(asked.repo, repo_type=asked.repo_type, token=token)
+    named = found.branches if asked.operation == "branches" else found.tags
+    rows = [(one_line(one.name), one_line(one.target_commit, 60)) for one in named]
+    return _table(asked.operation, ("name", "commit"), rows, settings)
+
+
+def change_ref(api: "HfApi", token: Token, asked: Repo) -> ToolResult:
+    """Make or take away a branch or a tag."""
+    of: dict[str, Any] = {"repo_id": asked.repo, "repo_type": asked.repo_type, "token": token}
+    start = asked.revision or None
+    match asked.operation:
+        case "create_branch":
+            api.create_branch(branch=asked.name, revision=start, **of)
+        case "delete_branch":
+            api.delete_branch(branch=asked.name, **of)
+        case "create_tag":
+            api.create_tag(tag=asked.name, revision=start, tag_message=asked.message or None, **of)
+        case _:
+            api.delete_tag(tag=asked.name, **of)
+    verb, _, kind = asked.operation.partition("_")
+    return ToolResult(output=f"{verb}d the {kind} {one_line(asked.name)}", success=True)
+
+
+def talks(api: "HfApi", token: Token, asked: Repo, settings: HubSettings) -> ToolResult:
+    """Pull requests and discussions, as the Hub orders them."""
+    status: Literal["open", "closed"] | None = None if asked.status == "all" else asked.status
+    found = api.get_repo_discussions(asked.repo, discussion_status=status, repo_type=asked.repo_type, token=token)
+    rows = [
+        (
+            str(one.num),
+            "pull request" if one.is_pull_request else "discussion",
+            one_line(one.status, 40),
+            one_line(one.title),
+            one_line(one.author, 100),
+            day(one.created_at),
+        )
+        for one in itertools.islice(found, settings.listed_max + 1)
+    ]
+    return _table("pull requests", ("number", "kind", "status", "title", "author", "made"), rows, settings)
+
+
+def talk(api: "HfApi", token: Token, asked: Repo, settings: HubSettings) -> ToolResult:
+    """One of them: what was said, in order, and of a pull request the difference that it makes."""
+    one = api.get_discussion_details(asked.repo, asked.number, repo_type=asked.repo_type, token=token)
+    kind = "pull request" if one.is_pull_request else "discussion"
+    lines = [
+        f"{kind} {one.num}: {one_line(one.title, 300)}",
+        f"{one_line(one.status, 40)}, by {one_line(one.author, 100)}",
+    ]
+    if one.is_pull_request:
+        lines.append(f"{one.git_reference} into {one_line(one.target_branch)}")
+    if one.conflicting_files:
+        named = one.conflicting_files if isinstance(one.conflicting_files, list) else ["some files"]
+        lines.append(f"conflicts: {one_line(', '.join(map(str, named)), 500)}")
+    for event in one.events:
+        lines += _event(event)
+    if one.diff:
+        lines += ["", "```diff", *clean(one.diff).split("\n"), "```"]
+    lines, cut = fitting(lines, settings.view_chars_max)
+    return ToolResult(
+        output="\n".join([*lines, *(["[cut here: it is longer]"] if cut else [])]), success=True, truncated=cut
+    )
+
+
+def change_talk(api: "HfApi", token: Token, asked: Repo) -> ToolResult:
+    """Open a pull request, comment, merge, close, reopen."""
+    of: dict[str, Any] = {"repo_id": asked.repo, "repo_type": asked.repo_type, "token": token}
+    match asked.operation:
+        case "create_pr":
+            made = api.create_pull_request(title=asked.title, description=asked.message, **of)
+            said = f"opened pull request {made.num}, a draft: upload to its revision {made.git_reference}\n{made.url}"
+            return ToolResult(output=clean(said), success=True)
+        case "comment":
+            api.comment_discussion(discussion_num=asked.number, comment=asked.message, **of)
+            done = "commented on"
+        case "merge":
+            api.merge_pull_request(discussion_num=asked.number, comment=asked.message or None, **of)
+            done = "merged"
+        case operation:
+            status: Literal["open", "closed"] = "closed" if operation == "close_pr" else "open"
+            api.change_discussion_status(
+                discussion_num=asked.number, new_status=status, comment=asked.message or None, **of
+            )
+            done = "closed" if operation == "close_pr" else "reopened"
+    return ToolResult(output=f"{done} {asked.number}", success=True)
+
+
+def _event(event: Any) -> list[str]:
+    about = {
+        "comment": lambda: clean(event.content)[:_COMMENT_CHARS].split("\n") if not event.hidden else ["(hidden)"],
+        "status-change": lambda: [f"made it {one_line(event.new_status, 40)}"],
+        "commit": lambda: [f"commit {one_line(event.oid, 60)}: {one_line(event.summary)}"],
+        "title-change": lambda: [f"called it {one_line(event.new_title)}"],
+    }.get(event.type)
+    return [
+        "",
+        f"{one_line(event.author, 100)}, {day(event.created_at)}:",
+        *(about() if about else [one_line(event.type)]),
+    ]
+
+
+def _table(what: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], settings: HubSettings) -> ToolResult:
+    if not rows:
+        return ToolResult(output=f"[no {what}]", success=True)
+    most = settings.listed_max
+    lines, over = fitting(table(columns, rows[:most]).split("\n"), settings.view_chars_max)
+    cut = over or len(rows) > most
+    if cut:
+        lines.append(f"\n[the first {len(lines) - 2} are shown, there are more]")
+    return ToolResult(output="\n".join(lines), success=True, truncated=cut)
