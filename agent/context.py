@@ -3,12 +3,15 @@
 import msgspec
 
 from agent.state import SessionState
+from agent.tokens import estimate_text
 from protocol.content import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
 
 Wire = dict[str, object]
 
 SUMMARY_INTRO = "This conversation goes on from an earlier part, which was summarised as follows:\n\n"
 NO_RESULT = "This call has no result: its outcome is unknown."
+NOTES_INTRO = "The user's notes on this project, from the file AGENTS.md in the workspace:\n\n"
+NOTES_CUT = "\n[AGENTS.md is longer: the rest is left out]"
 CUT_SHORT = "[this message was cut short]"
 
 
@@ -35,6 +38,21 @@ def build(state: SessionState, system_prompt: str) -> list[Wire]:
                 place += 1
             _append_assistant(wire, message, results)
     return wire
+
+
+def with_notes(wire: list[Wire], notes: str, most_tokens: int) -> list[Wire]:
+    """The messages with the project's notes before what the first user message says, cut to about `most_tokens`.
+
+    They are a user's words and not the server's, so they are no part of the system message; which stays as it is, and
+    in the provider's cache, when they change.
+    """
+    place = next((place for place, message in enumerate(wire) if message["role"] == "user"), None)
+    if not notes or place is None:
+        return wire
+    if (long := estimate_text(notes)) > most_tokens:
+        notes = notes[: len(notes) * most_tokens // long] + NOTES_CUT
+    said = {**wire[place], "content": f"{NOTES_INTRO}{notes}\n\n{wire[place]['content']}"}
+    return [*wire[:place], said, *wire[place + 1 :]]
 
 
 def _user(text: str) -> Wire:

@@ -1,6 +1,6 @@
 """The mind's front door: one input in, one decision out, synchronously. No clock, no I/O."""
 
-from agent import calls, recovery, submit, turn
+from agent import calls, recovery, submit, titles, turn
 from agent.guarded import without_secrets
 from agent.inputs import (
     Decision,
@@ -15,6 +15,7 @@ from agent.inputs import (
     Submit,
     SummaryDone,
     SummaryFailed,
+    TitleDone,
     ToolDone,
     ToolLogged,
     ToolSpent,
@@ -47,6 +48,8 @@ def _hear(session: Session, message: Input) -> Accepted | Refusal | None:
             turn.on_summary_done(session, message)
         case SummaryFailed():
             turn.on_summary_failed(session, message)
+        case TitleDone():
+            titles.done(session, message)
         case ToolLogged():
             calls.log(session, message)
         case ToolStepped():

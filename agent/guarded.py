@@ -21,6 +21,7 @@ from agent.inputs import (
     Submit,
     SummaryDone,
     SummaryFailed,
+    TitleDone,
     ToolDone,
     ToolLogged,
     ToolStepped,
@@ -60,6 +61,8 @@ def without_secrets(session: Session, message: Input) -> Iterator[Input]:
         case ToolStepped():
             yield ToolStepped(message.tool_call_id, _struct(redactor, message.step))
         case SummaryDone():
+            yield msgspec.structs.replace(message, text=redactor.redact(message.text))
+        case TitleDone():
             yield msgspec.structs.replace(message, text=redactor.redact(message.text))
         case SummaryFailed():
             yield msgspec.structs.replace(message, message=redactor.redact(message.message))

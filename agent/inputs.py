@@ -59,6 +59,14 @@ class SummaryFailed(msgspec.Struct, frozen=True):
     retryable: bool
 
 
+class TitleDone(msgspec.Struct, frozen=True):
+    """The model made a title, or none: then `text` is empty."""
+
+    title_id: str
+    text: str = ""
+    usage: ModelUsage | None = None
+
+
 class ToolLogged(msgspec.Struct, frozen=True):
     """Live output of a running call."""
 
@@ -115,6 +123,7 @@ Input = (
     | ModelFailed
     | SummaryDone
     | SummaryFailed
+    | TitleDone
     | ToolLogged
     | ToolStepped
     | ToolSpent
@@ -126,12 +135,13 @@ Input = (
 
 
 class CallModel(msgspec.Struct, frozen=True):
-    """Ask the model for the message `message_id`."""
+    """Ask the model for the message `message_id`. `notes_max_tokens`: how much of the project's notes it is told."""
 
     message_id: str
     model: str
     messages: list[dict[str, object]]
     reasoning_effort: str = ""
+    notes_max_tokens: int = 0
 
 
 class Summarize(msgspec.Struct, frozen=True):
@@ -140,6 +150,16 @@ class Summarize(msgspec.Struct, frozen=True):
     summary_id: str
     model: str
     messages: list[dict[str, object]]
+
+
+class MakeTitle(msgspec.Struct, frozen=True):
+    """Ask the model for a title, within these bounds."""
+
+    title_id: str
+    model: str
+    messages: list[dict[str, object]]
+    max_tokens: int
+    timeout_s: float
 
 
 class RunTool(msgspec.Struct, frozen=True):
@@ -160,7 +180,7 @@ class EndSession(msgspec.Struct, frozen=True):
     """The session takes no more submissions."""
 
 
-Effect = CallModel | Summarize | RunTool | CancelWork | EndSession
+Effect = CallModel | Summarize | MakeTitle | RunTool | CancelWork | EndSession
 
 
 class Refusal(msgspec.Struct, frozen=True):

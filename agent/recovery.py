@@ -9,7 +9,7 @@ from protocol.content import ToolState
 
 def recover(session: Session) -> None:
     """Nothing runs any more. A turn that only waits for approvals still waits; any other ends here."""
-    session.calling = session.summarizing = None
+    session.calling = session.summarizing = session.titling = None
     if session.state.view.pending_approval:
         _end_running(session, "outcome_unknown", "restart")
         return
@@ -23,6 +23,7 @@ def recover(session: Session) -> None:
 def stop(session: Session) -> None:
     """The server stops. What waits for approval still waits; queued inputs have their turn when it is back."""
     if session.state.view.pending_approval:
+        session.titling = None
         session.do(CancelWork())
         _end_running(session, "cancelled", "shutdown")
     elif session.working:

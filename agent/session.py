@@ -52,6 +52,9 @@ class Rules(msgspec.Struct, kw_only=True):
     queued_inputs_max: int = 32
     shares_max: int = 32
     history_chars_max: int = 8_000_000
+    makes_titles: Callable[[str], bool] = lambda model: False
+    title_max_tokens: int = 1_000
+    title_timeout_s: float = 20.0
     compact_at: float = 0.75
     keep_fraction: float = 0.3
     chunk_max_chars: int = 65_536
@@ -72,6 +75,7 @@ class Session:
         self.rules = rules
         self.calling: str | None = None
         self.summarizing: str | None = None
+        self.titling: str | None = None
         self.summary_cut = 0
         self._heard: dict[tuple[str, TextKind], Stream] = {}
         self._now = ""
@@ -127,7 +131,7 @@ class Session:
     def stop_work(self, state: ToolState, by: str, finish_reason: str) -> None:
         """Every ending of unfinished work: seal the open message, end every open call as `state`, stop what runs."""
         view = self.state.view
-        self.calling = self.summarizing = None
+        self.calling = self.summarizing = self.titling = None
         self.do(CancelWork())
         seal(self, finish_reason)
         for call in list(view.open_calls):

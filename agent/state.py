@@ -6,6 +6,7 @@ from agent.tokens import estimate, estimate_text
 from protocol import events as ev
 from protocol import view as views
 from protocol.content import AssistantMessage, Message, ToolMessage, UserMessage
+from protocol.submissions import SetTitle
 from protocol.view import View
 
 
@@ -20,6 +21,8 @@ class SessionState(msgspec.Struct, kw_only=True):
     summary: str = ""
     context_from: int = 0
     model_chosen: bool = False
+    title_chosen: bool = False
+    turns_done: int = 0
     in_turn: bool = False
     iterations: int = 0
     compacted_tokens: int = 0
@@ -60,10 +63,13 @@ def apply(state: SessionState, event: ev.Event) -> None:
             state.iterations = 0
         case ev.TurnComplete() | ev.Interrupted() | ev.ErrorEvent() | ev.ShutdownEvent():
             state.in_turn = state.in_turn and state.view.turn_id is not None
+            state.turns_done += isinstance(event, ev.TurnComplete)
         case ev.AssistantMessageEvent():
             state.iterations += 1
         case ev.ModelChanged():
             state.model_chosen = True
+        case ev.Accepted(submission=SetTitle(title=title)):
+            state.title_chosen = bool(title)
         case ev.ToolOutput(cost_usd=float(cost)):
             state.spent_usd += cost
         case ev.UsageEvent():

@@ -1,6 +1,6 @@
 """The mind's turn: model -> tool calls -> results -> model, until there is no call, a bound, an interrupt or an error."""
 
-from agent import calls, compaction, context, repeats
+from agent import calls, compaction, context, repeats, titles
 from agent.inputs import (
     CallModel,
     Delta,
@@ -18,6 +18,9 @@ from protocol import codes
 from protocol import events as ev
 from protocol.content import QueuedInput
 
+NOTES_FRACTION = 0.125
+"""The part of the model's limit that the project's notes may take."""
+
 
 def next_turn(session: Session) -> None:
     """Where nothing is under way, the input that waits longest gets its turn."""
@@ -29,7 +32,7 @@ def _begin_turn(session: Session, waiting: QueuedInput) -> None:
     turn_id = f"turn-{session.state.view.seq + 1}"
     session.emit(ev.Processing, turn_id=turn_id, submission_id=waiting.submission_id)
     if not session.state.view.title:
-        session.emit(ev.TitleChanged, title=title_of(waiting.text))
+        session.emit(ev.TitleChanged, title=titles.first_line(waiting.text))
     call_model(session)
 
 
@@ -52,7 +55,8 @@ def call_model(session: Session) -> None:
         session.calling = f"msg-{state.view.seq + 1}"
         messages = context.build(state, rules.system_prompt)
         effort = state.view.reasoning_effort
-        session.do(CallModel(session.calling, state.view.model, messages, effort))
+        notes = int(NOTES_FRACTION * limit)
+        session.do(CallModel(session.calling, state.view.model, messages, effort, notes))
 
 
 def go_on(session: Session) -> None:
@@ -141,6 +145,7 @@ def _complete(session: Session) -> None:
         history_size=len(view.messages),
         final_response=last_answer(session.state),
     )
+    titles.begin(session)
     next_turn(session)
 
 
@@ -192,9 +197,3 @@ def _join_steering(session: Session) -> None:
     view = session.state.view
     for waiting in [waiting for waiting in view.queued if waiting.when == "steer"]:
         session.emit(ev.InputJoined, turn_id=view.turn_id, submission_id=waiting.submission_id)
-
-
-def title_of(text: str) -> str:
-    """A title made of the first line that says something."""
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return line if len(line) <= 80 else f"{line[:79]}…"

@@ -1,9 +1,11 @@
 """The mind's hands: carries out effects as tasks it owns, and reports what came of them. The only I/O of a turn."""
 
+import asyncio
 import logging
 import time
 from typing import Protocol
 
+from agent import context
 from agent.faults import log_fault
 from agent.inputs import (
     CallModel,
@@ -11,12 +13,14 @@ from agent.inputs import (
     Effect,
     EndSession,
     Input,
+    MakeTitle,
     ModelDone,
     ModelFailed,
     RunTool,
     Summarize,
     SummaryDone,
     SummaryFailed,
+    TitleDone,
     ToolDone,
 )
 from agent.models import DeltaKind, ModelError, ModelReply, ModelRequest, Sink
@@ -68,6 +72,8 @@ class Worker:
                 self._tasks.start(self._call_model(effect), effect.message_id)
             case Summarize():
                 self._tasks.start(self._summarize(effect), effect.summary_id)
+            case MakeTitle():
+                self._tasks.start(self._make_title(effect), effect.title_id)
             case RunTool():
                 self._tasks.start(self._run_tool(effect), f"tool/{effect.tool}")
             case CancelWork() | EndSession():
@@ -91,13 +97,14 @@ class Worker:
         async def sink(kind: DeltaKind, text: str) -> None:
             await self._reports.delta(effect.message_id, kind, text)
 
-        request = ModelRequest(
-            model=effect.model,
-            messages=effect.messages,
-            tools=self._tools.specs(),
-            reasoning_effort=effect.reasoning_effort,
-        )
         try:
+            notes = await self._tools.notes()
+            request = ModelRequest(
+                model=effect.model,
+                messages=context.with_notes(effect.messages, notes, effect.notes_max_tokens),
+                tools=self._tools.specs(),
+                reasoning_effort=effect.reasoning_effort,
+            )
             reply = await self._ask(request, sink)
         except Exception as error:  # noqa: BLE001  # whatever fails here must end the turn, not leave it waiting
             self._reports.result(ModelFailed(effect.message_id, *_fault(error)))
@@ -118,6 +125,26 @@ class Worker:
             self._reports.result(SummaryFailed(effect.summary_id, *_fault(error)))
         else:
             self._reports.result(SummaryDone(effect.summary_id, "".join(parts), reply))
+
+    async def _make_title(self, effect: MakeTitle) -> None:
+        """Whatever fails, the session has a title already."""
+        parts: list[str] = []
+
+        async def sink(kind: DeltaKind, text: str) -> None:
+            if kind == "text":
+                parts.append(text)
+
+        request = ModelRequest(effect.model, effect.messages, [], effect.max_tokens)
+        made = TitleDone(effect.title_id)
+        try:
+            async with asyncio.timeout(effect.timeout_s):
+                reply = await self._ask(request, sink)
+            made = TitleDone(effect.title_id, "".join(parts), reply.usage)
+        except (ModelError, TimeoutError) as error:
+            log.info("no title was made: %s", error)
+        except Exception as error:  # noqa: BLE001  # as above
+            log_fault(log, error, "a title could not be made")
+        self._reports.result(made)
 
     async def _ask(self, request: ModelRequest, sink: Sink) -> ModelReply:
         with self._tracer.span("chat", request.model, self._about) as span:

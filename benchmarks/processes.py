@@ -156,6 +156,7 @@ def configuration(
         "auth": {"local_token": False},
         "sessions": {"awake_max": 10_000, "awake_max_per_user": 10_000, "idle_sleep_s": 3_600},
         "model": {"model": model},
+        "turn": {"title_by_model": False},
     }
     for name, values in groups.items():
         chosen[name] = {**chosen.get(name, {}), **values}

@@ -34,9 +34,22 @@ class TurnSettings(Group, frozen=True, kw_only=True):
     overhead_tokens: Annotated[
         int, Meta(ge=0, le=1_000_000, description="Context reckoned for the system prompt and the tools' descriptions.")
     ] = 2_000
-    tool_output_max_chars: Annotated[
-        int, Meta(ge=100, le=10_000_000, description="Longest output of a tool; its middle is cut out.")
-    ] = 50_000
+    tool_output_max_tokens: Annotated[
+        int, Meta(ge=100, le=2_500_000, description="Longest output of a tool, by estimate; its middle is cut out.")
+    ] = 12_500
+    agents_md_max_bytes: Annotated[
+        int,
+        Meta(ge=0, le=1_048_576, description="How much of the workspace's `AGENTS.md` the model is told; 0: nothing."),
+    ] = 16_384
+    title_by_model: Annotated[
+        bool, Meta(description="After its first turn a session gets a title from its model; the demo model gives none.")
+    ] = True
+    title_max_tokens: Annotated[
+        int, Meta(ge=16, le=100_000, description="Tokens the model may use for a title; more: the first line stays it.")
+    ] = 1_000
+    title_timeout_s: Annotated[
+        float, Meta(gt=0, le=600, description="How long making a title may take; longer: the first line stays it.")
+    ] = 20.0
     tool_timeout_s: Annotated[
         float, Meta(gt=0, le=86_400, description="How long a tool may run; then it is cancelled.")
     ] = 600.0

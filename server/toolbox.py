@@ -10,6 +10,7 @@ from agent.sandbox.session import SessionSandbox
 from agent.tools import BUILT_IN, BashTool, Tool, ToolRouter, Workspace, file_tools
 from agent.tools.effects import EffectKind
 from agent.tools.hub import OF_THE_HUB, HubThreads, hub_tools
+from agent.tools.notes import ProjectNotes
 from agent.tools.web import Web, WebFetchTool
 from server.journal.base import SessionRow
 from server.known_secrets import KnownSecrets
@@ -59,12 +60,14 @@ class Toolbox:
         turn = self._settings.turn
         if hf_token:
             self._known_secrets.learn("Hugging Face token", hf_token)
+        redact = self._known_secrets.for_sessions.redact
         sandbox = self._sandbox(row, hf_token)
         return ToolRouter(
             [*self._in_sandbox(sandbox), *self._of_the_web(sandbox), *self._of_the_hub(sandbox, hf_token)],
-            max_output_chars=turn.tool_output_max_chars,
+            max_output_tokens=turn.tool_output_max_tokens,
             timeout_s=turn.tool_timeout_s,
-            redact=self._known_secrets.for_sessions.redact,
+            redact=redact,
+            notes=ProjectNotes(self.workspace(row.session_id), turn.agents_md_max_bytes, redact),
         )
 
     def _sandbox(self, row: SessionRow, hf_token: str | None) -> SessionSandbox:

@@ -9,7 +9,9 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from agent.models.text import mend
+from agent.tokens import estimate_text
 from agent.tools.effects import EffectKind, Effects
+from agent.tools.notes import ProjectNotes
 from agent.tools.tool import Tool, ToolLog, ToolResult
 
 log = logging.getLogger("holdfast.tools")
@@ -30,9 +32,9 @@ class Closing(Protocol):
 class ToolRouter:
     """The tools of one session.
 
-    `max_output_chars`: longest output of a call, in code points; of a longer one the middle is left out.
+    `max_output_tokens`: longest output of a call, as `agent.tokens` estimates it; of a longer one the middle is left out.
     `timeout_s`: how long a call may take. `close_timeout_s`: how long the tools may take to close.
-    `redact`: takes secrets out of an output, before it is cut.
+    `redact`: takes secrets out of an output, before it is cut. `notes`: what the project says to every agent.
     Raises ValueError for names that providers refuse and for two tools of one name.
     """
 
@@ -40,10 +42,11 @@ class ToolRouter:
         self,
         tools: Sequence[Tool],
         *,
-        max_output_chars: int = 50_000,
+        max_output_tokens: int = 12_500,
         timeout_s: float = 600.0,
         close_timeout_s: float = 5.0,
         redact: Callable[[str], str] = str,
+        notes: ProjectNotes | None = None,
     ) -> None:
         self._tools: dict[str, Tool] = {}
         for tool in sorted(tools, key=lambda tool: tool.name):
@@ -53,10 +56,11 @@ class ToolRouter:
                 raise ValueError(f"two tools are named {tool.name!r}")
             self._tools[tool.name] = tool
         self._specs = msgspec.json.encode([_spec(tool) for tool in self._tools.values()])
-        self._max_output_chars = max_output_chars
+        self._max_output_tokens = max_output_tokens
         self._timeout_s = timeout_s
         self._close_timeout_s = close_timeout_s
         self._redact = redact
+        self._notes = notes
 
     def specs(self) -> list[dict[str, object]]:
         """The tools as OpenAI function specs, by name. Each caller gets a copy: providers' adapters edit it."""
@@ -91,6 +95,16 @@ class ToolRouter:
         """What undo cannot take back of the tool's calls; None if nothing, or if there is no such tool."""
         tool = self._tools.get(name)
         return None if tool is None else tool.side_effects
+
+    async def notes(self) -> str:
+        """What the workspace's AGENTS.md says now; empty if there is none. Never raises."""
+        if self._notes is None:
+            return ""
+        try:
+            return await self._notes.read()
+        except Exception:  # notes that cannot be read must not end a turn
+            log.exception("the project's notes could not be read")
+            return ""
 
     async def run(self, name: str, arguments: dict[str, object], log: ToolLog) -> ToolResult:
         """Run a call; whatever fails comes back as a result with `success=False`. CancelledError passes."""
@@ -143,8 +157,17 @@ class ToolRouter:
 
     def _clean(self, result: ToolResult) -> ToolResult:
         output = self._redact(mend(result.output))  # before the cut, which may go through the middle of a secret
-        cut = shorten(output, self._max_output_chars)
+        cut = within(output, self._max_output_tokens)
         return msgspec.structs.replace(result, output=cut, truncated=result.truncated or cut != output)
+
+
+def within(text: str, tokens: int) -> str:
+    """The text in at most about so many tokens: if longer its head and tail, and between them how much was left out."""
+    cut, most = text, len(text)
+    while (long := estimate_text(cut)) > tokens:
+        most = min(most - 1, most * tokens // long)
+        cut = shorten(text, most)
+    return cut
 
 
 def shorten(text: str, most: int) -> str:

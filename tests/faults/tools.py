@@ -123,7 +123,7 @@ def install(port: int, runs: str) -> None:
     def tools_for(self: Toolbox, row: SessionRow, hf_token: str | None) -> ToolRouter:
         return ToolRouter(
             [NoteTool(told), ChangeTool(told), HoldTool(told, port)],
-            max_output_chars=self._settings.turn.tool_output_max_chars,
+            max_output_tokens=self._settings.turn.tool_output_max_tokens,
             timeout_s=self._settings.turn.tool_timeout_s,
         )
 

@@ -39,6 +39,7 @@ ASKS_TO_WRITE = {"rules": [{"tool": "write", "action": "ask"}]}
 def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) -> Settings:
     """Settings for tests; `groups` are fields of `auth`, `hub`, `policy`, `sandbox`, `sessions`, `socket`, `turn`, `users`, `web` and `workspace` by those names, as dicts.
 
+    No scripted model is asked for a title, unless `turn` says so.
     Who is asking is another test's subject: without `auth` everyone on this machine is the local user.
     """
     calls = ModelSettings(demo_token_ms=0.0, max_retries=0)
@@ -53,7 +54,7 @@ def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) 
         sessions=SessionSettings(**groups.get("sessions", {})),
         users=UserLimits(**{"submissions_per_minute": 1_000_000, "sockets_max": 1_000_000, **groups.get("users", {})}),
         socket=SocketSettings(**groups.get("socket", {})),
-        turn=TurnSettings(**groups.get("turn", {})),
+        turn=TurnSettings(**{"title_by_model": False, **groups.get("turn", {})}),
         workspace=WorkspaceLimits(**groups.get("workspace", {})),
         web=msgspec.convert(groups.get("web", {}), WebSettings),
         hub=msgspec.convert(groups.get("hub", {}), HubSettings),

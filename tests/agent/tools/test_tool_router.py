@@ -17,9 +17,10 @@ from agent.sandbox.files import LocalFiles
 from agent.sandbox.local import LocalSandbox
 from agent.sandbox.settings import SandboxSettings
 from agent.tasks import TaskOwner
+from agent.tokens import estimate_text
 from agent.tools import BashTool, StructTool, ToolLog, ToolResult, ToolRouter, Workspace, WorkspaceLimits, file_tools
 from agent.tools.effects import Effects
-from agent.tools.router import shorten
+from agent.tools.router import shorten, within
 from agent.tools.tool import parameters_of
 
 
@@ -272,14 +273,21 @@ async def test_a_cancellation_that_nobody_asked_for_is_a_failed_result() -> None
 
 async def test_a_long_output_keeps_its_head_and_its_tail() -> None:
     output = "head" + "x" * 10_000 + "tail"
-    result = await ToolRouter([Acts(ToolResult(output, True))], max_output_chars=200).run("act", {}, no_log)
+    result = await ToolRouter([Acts(ToolResult(output, True))], max_output_tokens=50).run("act", {}, no_log)
     assert result.truncated
-    assert len(result.output) <= 200
+    assert 150 <= len(result.output) <= 203
     assert result.output.startswith("headx")
     assert result.output.endswith("xtail")
     left_out = int(result.output.split("[... ")[1].split(" ")[0])
     kept = result.output.replace(f"\n[... {left_out} characters left out ...]\n", "")
     assert len(kept) + left_out == len(output)
+
+
+@given(st.text(max_size=300), st.integers(1, 100))
+def test_an_output_is_never_of_more_tokens_than_allowed(text: str, tokens: int) -> None:
+    short = within(text, tokens)
+    assert estimate_text(short) <= tokens
+    assert (short == text) == (estimate_text(text) <= tokens)
 
 
 @given(st.text(max_size=300), st.integers(1, 300))
