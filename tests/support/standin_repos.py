@@ -29,6 +29,7 @@ from tests.support.repo_store import (
     refs,
     tree,
 )
+from tests.support.standin_lfs import StandinLfs
 
 KINDS = {f"{kind}s": kind for kind in get_args(Kind)}
 METHODS = ["GET", "HEAD", "POST", "DELETE"]
@@ -41,6 +42,7 @@ class StandinRepos:
         self.store = RepoStore()
         self._user_of = user_of
         self._url = url
+        self.lfs = StandinLfs(url)
 
     def repo(self, kind: Kind, repo_id: str) -> Repo:
         """A repository that is there."""
@@ -61,6 +63,7 @@ class StandinRepos:
             Route("/api/repos/create", self._create, methods=["POST"]),
             Route("/api/repos/delete", self._delete, methods=["DELETE"]),
             Route("/api/validate-yaml", self._validate, methods=["POST"]),
+            *self.lfs.routes(),
             *repos,
             *files,
         ]
@@ -170,7 +173,7 @@ class StandinRepos:
             "files": [
                 {
                     "path": file["path"],
-                    "uploadMode": "regular",
+                    "uploadMode": self.lfs.mode(file["path"]),
                     "shouldIgnore": False,
                     "oid": blob_id(there[file["path"]]) if file["path"] in there else None,
                 }
@@ -186,7 +189,7 @@ class StandinRepos:
         expected = header["value"].get("parentCommit")
         if expected is not None and expected != base.oid:
             raise RepoFault(412, "A commit has happened since. Please refresh and try again.")
-        files = changed(base.files, operations)
+        files = changed(base.files, [self.lfs.whole(operation) for operation in operations])
         if request.query_params.get("create_pr"):
             num = len(repo.pulls) + 1
             repo.pulls[num] = PullRequest(num, title, text, user)

@@ -17,10 +17,11 @@ class Call:
     """What a thread does for one caller; `stop` is for the caller, all else for the thread.
 
     `timeout_s`: how long the whole may take, from now on. `silence_s`: how long the Hub may say nothing in it.
-    `bytes_max`: how much one answer may hold.
+    `bytes_max`: how much one answer may hold. `token`: the only one that may be sent, or None.
     """
 
-    def __init__(self, timeout_s: float, silence_s: float, bytes_max: int) -> None:
+    def __init__(self, timeout_s: float, silence_s: float, bytes_max: int, token: str | None = None) -> None:
+        self.token = token
         self._deadline = time.monotonic() + timeout_s
         self._silence_s = silence_s
         self._bytes_max = bytes_max
@@ -73,6 +74,11 @@ class Call:
         self.check()
         most = max(0.001, min(self._silence_s, self.left_s))
         return {kind: min(wanted.get(kind) or most, most) for kind in ("connect", "read", "write", "pool")}
+
+    def admit(self, authorization: str | None) -> None:
+        """Raises RuntimeError if a request would carry a token that is not the owner's: better no answer than that."""
+        if authorization is not None and (self.token is None or authorization != f"Bearer {self.token}"):
+            raise RuntimeError("a request to the Hub would have carried a token that is not the owner's")
 
     def hold(self, connection: Any) -> None:
         """An answer is being read from this connection (httpcore's `network_stream`), until `release`."""

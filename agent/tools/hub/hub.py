@@ -41,7 +41,7 @@ class Hub:
     async def ask(self, work: "Callable[[HfApi, Token], T]", timeout_s: float | None = None) -> T:
         """What `work(api, token)` gives, in a thread. `timeout_s`: `settings.timeout_s` unless told. Raises HubFault."""
         most = timeout_s or self.settings.timeout_s
-        call = Call(most, most, self.settings.answer_bytes_max)
+        call = Call(most, most, self.settings.answer_bytes_max, self._token)
         return await self._threads.ask.run(call, lambda: self._ask(call, work), most)
 
     async def owner(self) -> str:
@@ -70,7 +70,7 @@ class Hub:
 
         Cancelled, it leaves at once and the thread that reads is ended. Raises HubFault.
         """
-        call = Call(follow_s, follow_s, self.settings.log_bytes_max)
+        call = Call(follow_s, follow_s, self.settings.log_bytes_max, self._token)
         pipe = Pipe()
 
         def read(api: "HfApi", token: Token) -> FollowEnd:
@@ -109,4 +109,4 @@ class Hub:
             call.stop()
 
     def _ask(self, call: Call, work: "Callable[[HfApi, Token], T]") -> T:
-        return ask(call, self.settings.endpoint, self._token, lambda api: work(api, self._token or False))
+        return ask(call, self.settings.endpoint, lambda api: work(api, self._token or False))

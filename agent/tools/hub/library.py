@@ -24,6 +24,8 @@ RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
 log = logging.getLogger("holdfast.tools")
 
+_LATE = "the Hub did not answer in time; what was asked for may have been done"
+
 _lock = threading.Lock()
 
 
@@ -38,8 +40,10 @@ def _prepare() -> None:
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]  # exported without saying so
     from huggingface_hub.utils._http import default_client_factory
+    from huggingface_hub.utils.logging import set_verbosity_error
 
     disable_progress_bars()
+    set_verbosity_error()  # type: ignore[no-untyped-call]  # what it warns of is told in results; it would write past our log
     stream_class = _stream_class()
 
     def client() -> Any:
@@ -80,10 +84,14 @@ def _stream_class() -> type:
 
 
 def before(request: Any) -> None:
-    """A request is about to be sent: it gets the call's timeouts, and no compression, which would hide a size."""
+    """A request is about to be sent: with the owner's token or none, the call's timeouts, and no compression, which hides sizes.
+
+    Raises RuntimeError if it has another token.
+    """
     call = CURRENT.get()
     if call is not None:
         wanted = request.extensions.get("timeout") or {}
+        call.admit(request.headers.get("authorization"))
         request.extensions = {**request.extensions, "timeout": call.bounded(wanted)}
         request.headers["accept-encoding"] = "identity"
 
@@ -102,30 +110,45 @@ def after(stream_class: type, response: Any) -> None:
         hf_raise_for_status(response)
 
 
-def ask(call: Call, endpoint: str, token: str | None, work: "Callable[[HfApi], T]") -> T:
-    """Do `work` with an API that knows this token and no other, as `call`, in this thread. Raises HubFault.
+def ask(call: Call, endpoint: str, work: "Callable[[HfApi], T]") -> T:
+    """Do `work` with an API that knows the call's token and no other, in this thread. Raises HubFault.
 
     `endpoint`: empty for the library's own. Without a token the Hub is asked anonymously.
     """
     prepare()
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        return call.do(lambda: work(HfApi(endpoint=endpoint or None, token=token or False)))
-    except HfHubHTTPError as error:
-        raise refused(error, known=token is not None) from None
-    except Stopped:
-        raise HubFault("the Hub did not answer in time; what was asked for may have been done") from None
-    except TooMuch:
-        raise HubFault("the Hub's answer is too large to be taken: ask for less") from None
-    except _http().HTTPError as error:
-        if call.stopped or call.left_s <= 0:
-            raise HubFault("the Hub did not answer in time; what was asked for may have been done") from None
-        raise HubFault(f"the Hub cannot be reached, or broke off ({type(error).__name__}): try again") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:  # what its parsers raise at a strange answer
-        log.warning("an answer of the Hub cannot be understood", exc_info=error)
-        raise HubFault(f"the Hub's answer cannot be understood ({type(error).__name__})") from None
+        return call.do(lambda: work(HfApi(endpoint=endpoint or None, token=call.token or False)))
+    except Exception as error:
+        fault = explained(call, error)
+        if fault is None:
+            raise
+        raise fault from None
+
+
+def explained(call: Call, error: BaseException) -> HubFault | None:
+    """What went wrong in a call, in words; None for what is neither the Hub's fault nor the network's."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    match error:
+        case HfHubHTTPError():
+            return refused(error, known=call.token is not None)
+        case Stopped():
+            return HubFault(_LATE)
+        case TooMuch():
+            return HubFault("the Hub's answer is too large to be taken: ask for less")
+        case RuntimeError() if error.__cause__ is not None:  # the library wraps what befalls the upload of a large file
+            return explained(call, error.__cause__)
+        case ValueError() | KeyError() | TypeError() | AttributeError():  # what its parsers raise at a strange answer
+            log.warning("an answer of the Hub cannot be understood", exc_info=error)
+            return HubFault(f"the Hub's answer cannot be understood ({type(error).__name__})")
+    if isinstance(error, _http().HTTPError):
+        late = call.stopped or call.left_s <= 0
+        return HubFault(
+            _LATE if late else f"the Hub cannot be reached, or broke off ({type(error).__name__}): try again"
+        )
+    return None
 
 
 def refused(error: Any, *, known: bool) -> HubFault:

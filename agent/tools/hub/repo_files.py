@@ -1,5 +1,6 @@
 """Files in a repository of the Hub: list, read, upload, delete; and the repository itself. Blocking, in a thread of a call."""
 
+import io
 import itertools
 from typing import TYPE_CHECKING
 
@@ -69,10 +70,13 @@ def shown(asked: Repo, file: FileStart, settings: HubSettings) -> ToolResult:
 
 
 def upload(api: "HfApi", token: Token, asked: Repo, data: bytes) -> ToolResult:
-    """Put one file there, in one commit."""
+    """Put one file there, in one commit.
+
+    As a buffer, since bytes would go by hf_xet where that is installed: a client of its own, in no bounds of ours.
+    """
     from huggingface_hub import CommitOperationAdd
 
-    add = CommitOperationAdd(path_in_repo=asked.path, path_or_fileobj=data)
+    add = CommitOperationAdd(path_in_repo=asked.path, path_or_fileobj=io.BytesIO(data))
     made = _commit(api, token, asked, [add], f"Upload {asked.path}")
     return ToolResult(output=f"{one_line(asked.path)} ({len(data)} bytes) is there\n{made}", success=True)
 

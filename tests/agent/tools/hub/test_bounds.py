@@ -6,8 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from agent.tasks import TaskOwner
+from agent.tools.hub import HubSettings, HubThreads
 from agent.tools.hub.faults import told
-from tests.agent.tools.hub.sessions import Parts, Session
+from agent.tools.hub.hub import Hub
+from tests.agent.tools.hub.sessions import POISON, Parts, Session
 from tests.support.standin_datasets import Split
 from tests.support.standin_hub import StandinHub
 
@@ -122,3 +124,13 @@ async def test_two_owners_at_once_are_each_asked_for_as_themselves(
     *found, none = await asyncio.gather(*asked)
     assert found[0::2] == ["1. alice/mine · private"] * 20 and found[1::2] == ["1. bob/mine · private"] * 20
     assert none == "[no models found]"
+
+
+async def test_a_token_that_is_not_the_owners_is_never_sent(session: Make, hub: StandinHub) -> None:
+    settings = HubSettings(endpoint=hub.url)
+    threads = HubThreads(settings)
+    for owner in ("hf_alice", None):
+        with pytest.raises(RuntimeError, match="not the owner's"):
+            await Hub(settings, threads, owner).ask(lambda api, token: list(api.list_models(token=POISON)))
+    await threads.aclose()
+    await session().said("hf_search", kind="models")

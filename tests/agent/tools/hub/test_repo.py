@@ -10,6 +10,8 @@ from tests.agent.tools.hub.sessions import Session
 from tests.support.standin_hub import StandinHub
 
 Make = Callable[..., Session]
+OF_THE_LIBRARY = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning")
+"""How huggingface_hub calls httpx when it sends a large file is not ours to mend."""
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +67,29 @@ async def test_a_file_of_the_workspace_goes_up_and_comes_down(session: Make, hub
     repo = hub.repos.repo("model", "alice/m")
     assert repo.files["results/1.bin"] == b"\x00\xff" and repo.branches["main"].title == "Results"
     assert f"{hub.url}/alice/m/commit/{repo.branches['main'].oid}" in said
+
+
+@OF_THE_LIBRARY
+async def test_a_large_file_goes_to_the_object_store_without_a_token(session: Make, hub: StandinHub) -> None:
+    hub.repos.lfs.enabled = True
+    one = session()
+    one.workspace.write("weights.bin", b"\x00" * 100_000, threading.Event())
+    await one.said("hf_repo", operation="upload", repo="alice/m", path="weights.bin", file="weights.bin")
+    assert hub.repos.repo("model", "alice/m").files["weights.bin"] == b"\x00" * 100_000
+    (stored,) = hub.faults.requests("/object-store/")
+    assert stored.token == ""
+
+
+@OF_THE_LIBRARY
+@pytest.mark.parametrize("status", [403, 500])
+async def test_an_object_store_that_refuses_is_told(session: Make, hub: StandinHub, status: int) -> None:
+    hub.repos.lfs.enabled = True
+    hub.faults.fail(status, path="/object-store/")
+    one = session()
+    one.workspace.write("weights.bin", b"\x00", threading.Event())
+    said = await one.refused("hf_repo", operation="upload", repo="alice/m", path="weights.bin", file="weights.bin")
+    assert f"({status})" in said and not hub.faults.requests("/commit/")
+    assert len(hub.faults.requests("/object-store/")) == 1
 
 
 async def test_text_goes_up_to_a_branch(session: Make, hub: StandinHub) -> None:
