@@ -1,0 +1,158 @@
+"""The list of sessions: titles, states, what waits; search, rename, delete with undo, export; addresses; and the way in."""
+
+import json
+from pathlib import Path
+
+import httpx
+from playwright.async_api import expect
+
+from tests.browser.scene import Scene, scene
+from tests.browser.tabs import PHONE, Tabs
+from tests.support.house import settings_for
+from tests.support.live import listening
+from tests.support.scripted_model import Call, Finish, Gate, Say, Usage, calls, stream, text
+
+WRITE = Call("write", {"path": "note.txt", "content": "a note"})
+
+
+async def begin(at: Scene, said: str, answer: str) -> str:
+    """Another session, with one turn; its id."""
+    await at.chat.button("New session").click()
+    await expect(at.chat.line).to_contain_text("A session begins with your first message")
+    await at.chat.say(said)
+    await expect(at.chat.answers).to_have_text(answer)
+    await at.chat.idle()
+    return at.chat.session_id
+
+
+async def test_sessions_are_listed_by_their_titles_and_the_address_follows(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [text("First."), text("Second.")]) as at:
+        one = await begin(at, "tell me of anchors", "First.")
+        other = await begin(at, "tell me of buoys", "Second.")
+        assert one != other
+        await expect(at.chat.sessions).to_have_count(2)
+        await at.chat.sessions.filter(has_text="anchors").get_by_role("link").click()
+        await expect(at.chat.answers).to_have_text("First.")
+        assert at.chat.session_id == one
+        await expect(at.chat.page).to_have_title("tell me of anchors · Holdfast")
+        await at.chat.page.go_back()
+        await expect(at.chat.answers).to_have_text("Second.")
+        assert at.chat.session_id == other
+        await at.chat.page.reload()
+        await expect(at.chat.answers).to_have_text("Second.")
+        await at.at_rest()
+
+
+async def test_the_list_says_what_works_and_what_waits(tabs: Tabs, tmp_path: Path) -> None:
+    gate = Gate()
+    script = [stream(Say("One, "), gate, Say("two."), Finish(), Usage()), calls(WRITE)]
+    async with scene(tabs, tmp_path, script) as at:
+        await at.chat.say("count")
+        await expect(at.chat.answers).to_have_text("One,")
+        entry = at.chat.sessions.filter(has_text="count")
+        await expect(entry).to_contain_text("working")
+        gate.open()
+        await at.chat.idle()
+        await expect(entry).not_to_contain_text("working")
+        await at.chat.button("New session").click()
+        await at.chat.say("write")
+        await expect(at.chat.approvals).to_have_count(1)
+        await expect(at.chat.sessions.filter(has_text="write")).to_contain_text("1 waiting for you")
+
+
+async def test_sessions_are_sought_by_their_titles(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [text("First."), text("Second.")]) as at:
+        await begin(at, "tell me of anchors", "First.")
+        await begin(at, "tell me of buoys", "Second.")
+        await at.chat.page.keyboard.press("Control+k")
+        search = at.chat.page.get_by_role("searchbox", name="Search sessions")
+        await expect(search).to_be_focused()
+        await search.fill("ANCH")
+        await expect(at.chat.sessions).to_have_count(1)
+        await expect(at.chat.sessions).to_contain_text("anchors")
+        await search.fill("nothing like it")
+        await expect(at.chat.page.get_by_text("No session has such a title.")).to_be_visible()
+
+
+async def test_a_session_is_renamed(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [text("First.")]) as at:
+        await begin(at, "tell me of anchors", "First.")
+        await at.chat.button("Rename “tell me of anchors”").click()
+        field = at.chat.page.get_by_role("textbox", name="Title")
+        await field.fill("Anchors")
+        await field.press("Enter")
+        await expect(at.chat.sessions).to_contain_text("Anchors")
+        await expect(at.chat.page.get_by_role("heading", level=1)).to_have_text("Anchors")
+        await at.at_rest()
+
+
+async def test_a_deletion_can_be_taken_back_for_a_while(tabs: Tabs, tmp_path: Path) -> None:
+    tabs.expects("status of 404", "WebSocket connection to")
+    async with scene(tabs, tmp_path, [text("First.")]) as at:
+        session_id = await begin(at, "tell me of anchors", "First.")
+        await at.chat.page.clock.install()
+        await at.chat.button("Delete “tell me of anchors”").click()
+        await expect(at.chat.sessions).to_have_count(0)
+        await at.chat.button("Undo").click()
+        await expect(at.chat.sessions).to_have_count(1)
+        await at.chat.page.clock.run_for(10_000)
+        await expect(at.chat.sessions).to_have_count(1)
+        await at.chat.button("Delete “tell me of anchors”").click()
+        async with at.chat.page.expect_response(lambda answer: answer.request.method == "DELETE"):
+            await at.chat.page.clock.run_for(10_000)
+        async with httpx.AsyncClient(base_url=at.live.http, trust_env=False) as http:
+            assert (await http.get(f"/api/sessions/{session_id}")).status_code == 404
+        await at.chat.page.goto(f"{at.live.http}/s/{session_id}")
+        await expect(at.chat.line).to_contain_text("This session is not there any more.")
+
+
+async def test_a_session_is_exported_whole(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [text("First, with ```ticks```.")]) as at:
+        await at.chat.say("tell me of anchors")
+        await at.chat.idle()
+        await expect(at.chat.answers).to_contain_text("First")
+        async with at.chat.page.expect_download() as started:
+            await at.chat.more("Export as Markdown")
+        taken = await started.value
+        assert taken.suggested_filename == "tell-me-of-anchors.md"
+        assert (
+            "## You\n\ntell me of anchors\n\n## Assistant\n\nFirst, with ```ticks```."
+            in Path(await taken.path()).read_text()
+        )
+        async with at.chat.page.expect_download() as started:
+            await at.chat.more("Export as JSON")
+        whole = json.loads(Path(await (await started.value).path()).read_text())
+        assert [message["role"] for message in whole["messages"]] == ["user", "assistant"]
+
+
+async def test_on_a_phone_the_list_opens_over_the_conversation_and_closes(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [text("First.")], viewport=PHONE, has_touch=True, is_mobile=True) as at:
+        await at.chat.say("tell me of anchors")
+        await expect(at.chat.answers).to_have_text("First.")
+        page = at.chat.page
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await expect(at.chat.sessions).not_to_be_in_viewport()
+        await at.chat.button("Sessions").tap()
+        await expect(at.chat.sessions).to_be_in_viewport()
+        await at.chat.sessions.get_by_role("link").tap()
+        await expect(at.chat.sessions).not_to_be_in_viewport()
+        await at.at_rest()
+
+
+async def test_the_link_of_the_local_token_lets_in_and_leaves_the_address(tabs: Tabs, tmp_path: Path) -> None:
+    tabs.expects("status of 401")
+    async with listening(settings_for(tmp_path, auth={"local_token": True})) as live:
+        token = (tmp_path / "token").read_text().strip()
+        chat = await tabs.open(live.http)
+        await chat.page.get_by_label("Token").fill("wrong")
+        await chat.button("Log in").click()
+        await expect(chat.page.get_by_role("alert")).to_be_visible()
+        await chat.page.get_by_label("Token").fill(token)
+        await chat.button("Log in").click()
+        await expect(chat.field).to_be_visible()
+        other = await tabs.open(f"{live.http}/#token={token}")
+        await expect(other.field).to_be_visible()
+        assert other.page.url == f"{live.http}/"
+        await other.button("Log out").click()
+        await expect(other.page.get_by_label("Token")).to_be_visible()
+        await tabs.close()

@@ -1,0 +1,112 @@
+"""Tool calls as cards: what was asked, how it goes, what came of it; the plan; files that came and went."""
+
+from pathlib import Path
+
+from playwright.async_api import expect
+
+from tests.browser.scene import scene
+from tests.browser.tabs import Tabs
+from tests.support.scripted_model import Call, calls, text
+
+FREE: dict[str, object] = {"policy": {"rules": []}}
+PLAN = [
+    {"text": "Look", "status": "completed"},
+    {"text": "Build", "status": "in_progress"},
+    {"text": "Tell", "status": "pending"},
+]
+
+DROP = """([name, text]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([text], name));
+  for (const type of ["dragover", "drop"]) {
+    document.querySelector("main").dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+  }
+}"""
+
+
+async def test_a_card_tells_what_was_asked_how_it_went_and_how_long_it_took(tabs: Tabs, tmp_path: Path) -> None:
+    script = [calls(Call("write", {"path": "a.txt", "content": "one\ntwo"}), before="I write."), text("Done.")]
+    async with scene(tabs, tmp_path, script, settings=FREE) as at:
+        await at.chat.say("write")
+        await expect(at.chat.answers).to_have_text(["I write.", "Done."])
+        card = at.chat.tools
+        await expect(card.locator(".tool-name")).to_have_text("write")
+        await expect(card.locator(".tool-gist")).to_have_text("a.txt")
+        await expect(card.locator(".tool-state")).to_contain_text("done")
+        await expect(card.get_by_label("Result")).to_have_count(0)
+        await card.locator("summary").press("Enter")
+        await expect(card.get_by_label("Result")).to_contain_text("wrote a.txt")
+        await expect(card.locator("dd pre")).to_have_text("one\ntwo")
+        await at.at_rest()
+
+
+async def test_a_call_that_failed_is_open_and_says_why(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [calls(Call("read", {"path": "none.txt"})), text("Not there.")]) as at:
+        await at.chat.say("read")
+        await expect(at.chat.answers).to_have_text("Not there.")
+        await expect(at.chat.tools.locator(".tool-state")).to_contain_text("failed")
+        await expect(at.chat.tools.get_by_label("Result")).to_contain_text("none.txt")
+        await at.at_rest()
+
+
+async def test_arguments_that_are_no_json_are_shown_as_the_model_wrote_them(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [calls(Call("read", '{"path": "a.t')), text("Sorry.")]) as at:
+        await at.chat.say("read")
+        await expect(at.chat.answers).to_have_text("Sorry.")
+        await expect(at.chat.tools).to_contain_text("The model wrote arguments that are no JSON object:")
+        await expect(at.chat.tools.locator("pre").first).to_have_text('{"path": "a.t')
+        await at.at_rest()
+
+
+async def test_a_file_that_the_agent_made_can_be_taken(tabs: Tabs, tmp_path: Path) -> None:
+    name = "über uns & <b>.txt"
+    script = [calls(Call("write", {"path": f"notes/{name}", "content": "a note"})), text("Done.")]
+    async with scene(tabs, tmp_path, script, settings=FREE) as at:
+        await at.chat.say("write")
+        await expect(at.chat.answers).to_have_text("Done.")
+        async with at.chat.page.expect_download() as started:
+            await at.chat.tools.get_by_role("link", name=name).click()
+        taken = await started.value
+        assert Path(await taken.path()).read_text() == "a note"
+        assert taken.suggested_filename.endswith(".txt")
+
+
+async def test_a_file_that_is_dropped_lies_in_the_workspace_before_anything_is_said(tabs: Tabs, tmp_path: Path) -> None:
+    script = [calls(Call("read", {"path": "drop me.txt"})), text("I have read it.")]
+    async with scene(tabs, tmp_path, script) as at:
+        await at.chat.page.evaluate(DROP, ["drop me.txt", "what was dropped"])
+        await expect(at.chat.page.get_by_label("Files added")).to_contain_text("drop me.txt")
+        await at.chat.say("read it")
+        await expect(at.chat.answers).to_have_text("I have read it.")
+        await at.chat.tools.locator("summary").click()
+        await expect(at.chat.tools.get_by_label("Result")).to_contain_text("what was dropped")
+        await at.at_rest()
+
+
+async def test_a_file_that_is_too_large_is_refused_with_its_bound(tabs: Tabs, tmp_path: Path) -> None:
+    tabs.expects("status of 413")
+    async with scene(tabs, tmp_path, settings={"workspace": {"upload_bytes_max": 1_024}}) as at:
+        await at.chat.page.evaluate(DROP, ["large.txt", "x" * 2_000])
+        await expect(at.chat.page.get_by_role("alert")).to_contain_text("large.txt was not taken")
+        await expect(at.chat.page.get_by_role("alert")).to_contain_text("1024 bytes")
+
+
+async def test_files_are_chosen_by_the_button_too(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path) as at:
+        async with at.chat.page.expect_file_chooser() as opened:
+            await at.chat.button("Add files").click()
+        note = tmp_path / "chosen.txt"
+        note.write_text("chosen")
+        await (await opened.value).set_files(note)
+        await expect(at.chat.page.get_by_label("Files added")).to_contain_text("chosen.txt")
+
+
+async def test_the_plan_is_a_checklist_that_says_how_far_it_is(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [calls(Call("plan", {"items": PLAN})), text("So be it.")]) as at:
+        await at.chat.say("plan")
+        await expect(at.chat.answers).to_have_text("So be it.")
+        plan = at.chat.page.get_by_role("region", name="Plan")
+        await expect(plan).to_contain_text("1 of 3 done: Build")
+        await plan.locator("summary").click()
+        await expect(plan.get_by_role("listitem")).to_have_text(["done: Look", "under way: Build", "to do: Tell"])
+        await at.at_rest()
