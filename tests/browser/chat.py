@@ -13,6 +13,15 @@ SAID = ".row[data-kind=user] .bubble, .row[data-kind=assistant] .markdown, .row[
 """What stands for each message of the journal: its text, or the name of its tool."""
 
 
+DROP = """(main, [name, text]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([text], name));
+  for (const type of ["dragover", "drop"]) {
+    main.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+  }
+}"""
+
+
 class Chat:
     """One tab."""
 
@@ -84,6 +93,10 @@ class Chat:
         """Choose from the menu of the conversation."""
         await self.page.get_by_label("More", exact=True).click()
         await self.button(name).click()
+
+    async def drop(self, name: str, text: str) -> None:
+        """Drag a file onto the page and let it go."""
+        await self.page.get_by_role("main").evaluate(DROP, [name, text])
 
     async def live(self) -> None:
         """Until the page says that it is connected."""

@@ -39,13 +39,9 @@ class Tabs:
 
     @property
     def faults(self) -> list[str]:
-        """What was seen, without what is expected."""
-        return [seen for seen in self._seen if not any(pattern.search(seen) for pattern in self._expected)]
-
-    @property
-    def outside(self) -> list[str]:
-        """What was asked of any host but this machine."""
-        return [url for url in self.requests if not is_here(url)]
+        """What was seen, and what was asked of another machine, without what is expected."""
+        outside = [f"asked of another machine: {url}" for url in self.requests if not is_here(url)]
+        return [seen for seen in [*self._seen, *outside] if not any(each.search(seen) for each in self._expected)]
 
     async def open(self, url: str, *, beside: Chat | None = None, script: str = "", **options: Any) -> Chat:
         """A new tab at this address, as a new visitor or beside another tab.
@@ -78,9 +74,8 @@ class Tabs:
 
     def check(self) -> None:
         """Fails if anything went wrong in a tab, or was asked of another machine."""
-        seen = [*self.faults, *(f"asked of another machine: {url}" for url in self.outside)]
-        if seen:
-            raise AssertionError("in the browser: " + "\n".join(seen))
+        if self.faults:
+            raise AssertionError("in the browser: " + "\n".join(self.faults))
 
     def _told(self, fault: str) -> None:
         self._seen.append(fault)

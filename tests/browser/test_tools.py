@@ -15,14 +15,6 @@ PLAN = [
     {"text": "Tell", "status": "pending"},
 ]
 
-DROP = """([name, text]) => {
-  const data = new DataTransfer();
-  data.items.add(new File([text], name));
-  for (const type of ["dragover", "drop"]) {
-    document.querySelector("main").dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
-  }
-}"""
-
 
 async def test_a_card_tells_what_was_asked_how_it_went_and_how_long_it_took(tabs: Tabs, tmp_path: Path) -> None:
     script = [calls(Call("write", {"path": "a.txt", "content": "one\ntwo"}), before="I write."), text("Done.")]
@@ -74,7 +66,7 @@ async def test_a_file_that_the_agent_made_can_be_taken(tabs: Tabs, tmp_path: Pat
 async def test_a_file_that_is_dropped_lies_in_the_workspace_before_anything_is_said(tabs: Tabs, tmp_path: Path) -> None:
     script = [calls(Call("read", {"path": "drop me.txt"})), text("I have read it.")]
     async with scene(tabs, tmp_path, script) as at:
-        await at.chat.page.evaluate(DROP, ["drop me.txt", "what was dropped"])
+        await at.chat.drop("drop me.txt", "what was dropped")
         await expect(at.chat.page.get_by_label("Files added")).to_contain_text("drop me.txt")
         await at.chat.say("read it")
         await expect(at.chat.answers).to_have_text("I have read it.")
@@ -86,7 +78,7 @@ async def test_a_file_that_is_dropped_lies_in_the_workspace_before_anything_is_s
 async def test_a_file_that_is_too_large_is_refused_with_its_bound(tabs: Tabs, tmp_path: Path) -> None:
     tabs.expects("status of 413")
     async with scene(tabs, tmp_path, settings={"workspace": {"upload_bytes_max": 1_024}}) as at:
-        await at.chat.page.evaluate(DROP, ["large.txt", "x" * 2_000])
+        await at.chat.drop("large.txt", "x" * 2_000)
         await expect(at.chat.page.get_by_role("alert")).to_contain_text("large.txt was not taken")
         await expect(at.chat.page.get_by_role("alert")).to_contain_text("1024 bytes")
 

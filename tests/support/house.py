@@ -27,6 +27,7 @@ from server.settings import (
     SocketSettings,
 )
 from server.settings_auth import AuthSettings
+from server.settings_page import PageSettings
 from server.settings_policy import PolicySettings
 from server.settings_turn import TurnSettings
 from server.settings_users import UserLimits
@@ -59,6 +60,7 @@ def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) 
         web=msgspec.convert(groups.get("web", {}), WebSettings),
         hub=msgspec.convert(groups.get("hub", {}), HubSettings),
         sandbox=msgspec.convert(groups.get("sandbox", {}), SandboxSettings),
+        page=PageSettings(**groups.get("page", {})),
         policy=msgspec.convert(groups.get("policy", ASKS_TO_WRITE), PolicySettings),
         model=ModelChoice(model=name, calls=calls),
     )

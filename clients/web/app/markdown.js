@@ -3,6 +3,7 @@
 
 import * as smd from "streaming-markdown";
 import { highlight } from "./highlight.js";
+import { Parsing } from "./parsing.js";
 
 const LINKS = new Set(["http:", "https:", "mailto:"]);
 /** Characters that are parsed in one go; the rest waits for the next frame, so that none takes long. */
@@ -205,7 +206,7 @@ export class MarkdownWriter {
   #done = false;
   #ended = false;
   #frame = 0;
-  /** @type {smd.Parser} */
+  /** @type {Parsing} */
   #parser;
 
   /** @param {HTMLElement} root @param {string[]} imageSources */
@@ -219,7 +220,7 @@ export class MarkdownWriter {
     this.#root.replaceChildren();
     this.#written = "";
     this.#ended = false;
-    return smd.parser({
+    return new Parsing(smd, {
       data: new Renderer(this.#root, this.#sources),
       add_token: (data, type) => data.open(type),
       end_token: (data) => data.close(),
@@ -248,12 +249,12 @@ export class MarkdownWriter {
     this.#frame = 0;
     const piece = this.#wanted.slice(this.#written.length, this.#written.length + SLICE);
     this.#written += piece;
-    if (piece) smd.parser_write(this.#parser, piece);
+    if (piece) this.#parser.write(piece);
     if (this.#written.length < this.#wanted.length) {
       this.#frame = requestAnimationFrame(() => this.#step());
     } else if (this.#done && !this.#ended) {
       this.#ended = true;
-      smd.parser_end(this.#parser);
+      this.#parser.end();
     }
   }
 }

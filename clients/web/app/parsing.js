@@ -1,0 +1,77 @@
+// The page: the markdown parser, held so that no word is lost. It keeps few levels, and looks for the end of a link's
+// address as far as it takes: where a text goes beyond that, its rest is plain.
+
+/** @typedef {typeof import("streaming-markdown")} Markdown */
+
+/** Levels of quotes, lists and marks; the parser has room for 24, and one character opens three at most. */
+const LEVELS = 20;
+/** The longest address of a link. */
+const ADDRESS_CHARS = 4_000;
+/** What may open a level. */
+const MARKS = /[>\-+*_~`[\]!|#$\\().:\d\t ]/;
+const BY_MARK = /[^>\-+*_~`[\]!|#$\\().:\d\t ]+|[>\-+*_~`[\]!|#$\\().:\d\t ]/g;
+
+/** One text, parsed piece by piece. */
+export class Parsing {
+  #smd;
+  #parser;
+  #plain = false;
+
+  /** @param {Markdown} smd the parser's module @param {import("streaming-markdown").Any_Renderer} renderer */
+  constructor(smd, renderer) {
+    this.#smd = smd;
+    this.#parser = smd.parser(renderer);
+  }
+
+  /** @param {string} text */
+  write(text) {
+    for (const line of text.match(/\n|[^\n]+/g) ?? []) {
+      if (this.#plain || this.#parser.len + marks(line, LEVELS) < LEVELS) this.#put(line);
+      else for (const piece of line.match(BY_MARK) ?? []) this.#put(piece);
+    }
+  }
+
+  end() {
+    if (this.#inAddress) this.#giveUpAddress();
+    this.#smd.parser_end(this.#parser);
+  }
+
+  /** @param {string} piece a newline, or something without one */
+  #put(piece) {
+    const parser = this.#parser;
+    if (this.#plain) {
+      parser.text += piece;
+      this.#smd.parser_write(parser, "");
+      return;
+    }
+    if (this.#inAddress && (piece === "\n" || parser.pending.length > ADDRESS_CHARS)) this.#giveUpAddress();
+    this.#smd.parser_write(parser, piece);
+    if (parser.len < LEVELS) return;
+    this.#plain = true;
+    parser.text += parser.pending;
+    parser.pending = "";
+  }
+
+  get #inAddress() {
+    const { Token } = this.#smd;
+    const { token, pending } = this.#parser;
+    return (token === Token.Link || token === Token.Image) && pending.startsWith("](");
+  }
+
+  /** What was taken for an address is text after all. */
+  #giveUpAddress() {
+    const parser = this.#parser;
+    const taken = parser.pending;
+    parser.pending = "](";
+    this.#smd.parser_write(parser, ")");
+    parser.text += taken;
+    this.#smd.parser_write(parser, "");
+  }
+}
+
+/** How many levels a line may open, counted up to `most`. @param {string} line @param {number} most */
+function marks(line, most) {
+  let count = 0;
+  for (const char of line) if (MARKS.test(char) && (count += 1) >= most) break;
+  return count;
+}

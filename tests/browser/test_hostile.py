@@ -1,0 +1,202 @@
+"""Hostile texts from models, tools, files and people: nothing of them runs, nothing is fetched for them, all is shown."""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.scene import Scene, scene
+from tests.browser.tabs import Tabs
+from tests.support.scripted_model import Answer, Call, Refusal, calls, text
+
+OUT = "https://evil.example"
+HTML = (
+    "<script>pwned = 1</script><img src=x onerror='pwned = 1'><svg onload='pwned = 1'></svg>"
+    f"<iframe srcdoc='<script>parent.pwned = 1</script>'></iframe><style>* {{ display: none }}</style>"
+    f"<link rel=stylesheet href='{OUT}/a.css'><form action='{OUT}'><button>go</button></form>"
+    "<a href='javascript:pwned = 1'>press</a><base href='//evil.example'><meta http-equiv=refresh content='0;url=//evil.example'>"
+)
+LINKS = [
+    "javascript:pwned=1",
+    "JaVaScRiPt:pwned=1",
+    "\u0001javascript:pwned=1",
+    "java\tscript:pwned=1",
+    "data:text/html,<script>parent.pwned=1</script>",
+    "vbscript:pwned=1",
+    "blob:http://127.0.0.1/x",
+    "file:///etc/passwd",
+    "//evil.example/x",
+    "/auth/logout",
+]
+IMAGES = [
+    f"{OUT}/x.png",
+    "//evil.example/x.png",
+    "javascript:pwned=1",
+    "data:image/svg+xml,<svg onload='pwned=1'>",
+    "/auth/logout",
+]
+TERMINAL = (
+    "\u001b[2J\u001b[31mred\u001b[0m \u001b]0;pwned\u0007\u001b]8;;https://evil.example\u0007link\u001b]8;;\u0007 end"
+)
+BIDI = "invoice\u202egnp.exe and \u2066hidden\u2069 \u200b\ufeff done"
+NESTED = {
+    "quotes": "> " * 2_000 + "deep",
+    "lists": "\n".join("  " * level + "- deep" for level in range(300)),
+    "brackets": "[" * 20_000 + "deep",
+    "links": "[a](" * 3_000 + "deep",
+    "stars": "*" * 20_001 + "deep",
+    "marks": "**a _b ~~c `d " * 2_000 + "deep",
+    "ticks": "`" * 10_000 + "deep",
+    "pipes": "|" * 10_000 + "\n" + "|-" * 10_000 + "\n" + "| deep " * 1_000,
+    "one line": "deep " * 40_000,
+}
+
+
+async def nothing_ran(at: Scene) -> None:
+    """No script of the text ran, and the page is where it was and works."""
+    assert await at.chat.page.evaluate("typeof pwned") == "undefined"
+    assert at.chat.page.url.startswith(f"{at.live.http}/s/")
+    await expect(at.chat.field).to_be_editable()
+    assert await at.chat.page.locator("main :is(script, iframe, object, embed, style, link, base, meta)").count() == 0
+
+
+async def test_raw_html_of_a_model_is_text(tabs: Tabs, tmp_path: Path) -> None:
+    answer = f"Before.\n\n{HTML}\n\n- {HTML}\n\n> {HTML}\n\n```html\n{HTML}\n```\n\nAfter."
+    async with scene(tabs, tmp_path, [text(answer)]) as at:
+        await at.chat.say("hello")
+        await expect(at.chat.answers).to_contain_text("After.")
+        await at.chat.idle()
+        await expect(at.chat.answers.locator("p").nth(1)).to_contain_text("<script>pwned = 1</script>")
+        assert await at.chat.answers.locator(":is(script, img, svg, iframe, style, form)").count() == 0
+        await nothing_ran(at)
+
+
+async def test_links_of_a_model_go_to_the_web_alone_and_in_a_tab_that_knows_nothing(tabs: Tabs, tmp_path: Path) -> None:
+    lines = [f"[link {number}]({address})" for number, address in enumerate(LINKS)]
+    autolinks = [f"<{address}>" for address in LINKS]
+    answer = "\n\n".join(
+        [*lines, *autolinks, "[good](https://example.org/a?b#c)", "[mail](mailto:a@example.org)", "The end."]
+    )
+    async with scene(tabs, tmp_path, [text(answer)]) as at:
+        await at.chat.say("hello")
+        await expect(at.chat.answers).to_contain_text("The end.")
+        await at.chat.idle()
+        await expect(at.chat.answers).to_contain_text("link 9")
+        links = at.chat.answers.locator("a[href]")
+        hrefs = [await link.get_attribute("href") or "" for link in await links.all()]
+        assert set(hrefs) <= {"https://example.org/a?b#c", "mailto:a@example.org"}
+        good = at.chat.answers.get_by_role("link", name="good")
+        await expect(good).to_have_attribute("rel", "noopener noreferrer nofollow")
+        await expect(good).to_have_attribute("target", "_blank")
+        for dead in await at.chat.answers.locator("a:not([href])").all():
+            await dead.click(force=True)
+        await nothing_ran(at)
+
+
+async def test_images_come_from_listed_sources_alone(tabs: Tabs, tmp_path: Path) -> None:
+    listed = "https://img.example"
+    tabs.expects(rf"asked of another machine: {listed}/good\.png$")
+    answer = "\n\n".join([*(f"![picture]({address})" for address in IMAGES), f"![good]({listed}/good.png)", "The end."])
+    settings = {"page": {"image_sources": [listed]}}
+    async with scene(tabs, tmp_path, [text(answer)], settings=settings) as at:
+        await at.chat.page.route(
+            f"{listed}/**", lambda route: route.fulfill(body="<svg/>", content_type="image/svg+xml")
+        )
+        await at.chat.say("hello")
+        await expect(at.chat.answers).to_contain_text("The end.")
+        await at.chat.idle()
+        images = at.chat.answers.locator("img")
+        await expect(images).to_have_count(1)
+        await expect(images).to_have_attribute("src", f"{listed}/good.png")
+        await expect(images).to_have_attribute("alt", "good")
+        await expect(at.chat.answers.get_by_role("link", name="image: picture")).to_have_attribute(
+            "href", f"{OUT}/x.png"
+        )
+        await nothing_ran(at)
+
+
+@pytest.mark.parametrize("name", NESTED)
+async def test_markdown_without_measure_breaks_nothing(tabs: Tabs, tmp_path: Path, name: str) -> None:
+    async with scene(tabs, tmp_path, [text(f"{NESTED[name]}\n\n\n\nThe end."), text("Still here.")]) as at:
+        await at.chat.say("hello")
+        await expect(at.chat.answers).to_contain_text("The end.")
+        await at.chat.idle()
+        assert (await at.chat.answers.first.text_content() or "").count("deep") == NESTED[name].count("deep")
+        await at.chat.say("and now?")
+        await expect(at.chat.answers.last).to_have_text("Still here.")
+        await nothing_ran(at)
+
+
+async def test_control_sequences_and_directions_are_shown_without_their_power(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [text(f"{TERMINAL}\n\n{BIDI}\n\nThe end.")]) as at:
+        await at.chat.say(f"look: {BIDI}")
+        await expect(at.chat.answers).to_contain_text("The end.")
+        await expect(at.chat.answers).to_contain_text("red")
+        for place in (at.chat.answers.locator("p").nth(1), at.chat.rows.first.locator(".bubble")):
+            assert await place.evaluate("element => getComputedStyle(element).unicodeBidi") in {"plaintext", "isolate"}
+        await nothing_ran(at)
+
+
+async def test_a_tool_s_output_and_arguments_are_text(tabs: Tabs, tmp_path: Path) -> None:
+    hostile = f"{HTML}\n{TERMINAL}\n{BIDI}"
+    asked = Call("write", {"path": "a.txt", "content": hostile}, id="call_1")
+    script = [calls(asked), calls(Call("read", {"path": "a.txt"}, id="call_2")), text("Done.")]
+    async with scene(tabs, tmp_path, script) as at:
+        await at.chat.say("write")
+        await expect(at.chat.approvals.locator("pre")).to_contain_text("<script>pwned = 1</script>")
+        await at.chat.approvals.get_by_role("button", name="Approve", exact=True).click()
+        await expect(at.chat.answers).to_have_text("Done.")
+        for card in await at.chat.tools.all():
+            await card.locator("summary").click()
+        result = at.chat.tools.last.get_by_label("Result")
+        await expect(result).to_contain_text("<script>pwned = 1</script>")
+        await expect(result).to_contain_text("red")
+        assert "\u001b" not in await result.inner_text()
+        assert await at.chat.tools.locator(":is(script, img, iframe, style, form)").count() == 0
+        await nothing_ran(at)
+
+
+async def test_titles_file_names_plans_and_errors_are_text(tabs: Tabs, tmp_path: Path) -> None:
+    name = "<img src=x onerror='pwned = 1'>.txt"
+    items = [{"text": HTML, "status": "in_progress"}]
+    script: list[Answer] = [calls(Call("plan", {"items": items})), text("Planned."), Refusal(400, HTML)]
+    async with scene(tabs, tmp_path, script) as at:
+        await at.chat.drop(name, "x")
+        await expect(at.chat.page.get_by_label("Files added").get_by_role("link")).to_have_text(name)
+        await at.chat.say(HTML)
+        await expect(at.chat.answers).to_have_text("Planned.")
+        await expect(at.chat.rows.first.locator(".bubble")).to_have_text(HTML)
+        await expect(at.chat.page.get_by_role("heading", level=1)).to_contain_text("<script>pwned = 1</script>")
+        await expect(at.chat.sessions).to_contain_text("<script>pwned = 1</script>")
+        assert "<script>" in await at.chat.page.title()
+        await at.chat.page.get_by_role("region", name="Plan").locator("summary").click()
+        await expect(at.chat.page.get_by_role("region", name="Plan").get_by_role("listitem")).to_contain_text(
+            "<script>"
+        )
+        await at.chat.idle()
+        await at.chat.say("fail")
+        await expect(at.chat.notes).to_have_count(1)
+        assert await at.chat.page.locator("main :is(img, form[action])").count() == 0
+        await nothing_ran(at)
+
+
+async def test_the_policy_holds_what_the_page_would_not(tabs: Tabs, tmp_path: Path) -> None:
+    """If a text did become HTML one day, the browser itself would stop it: the second wall stands."""
+    tabs.expects("trusted|Trusted|script-src|Content Security Policy|img-src|style-src|connect-src")
+    async with scene(tabs, tmp_path) as at:
+        page = at.chat.page
+        with pytest.raises(Exception, match="TrustedHTML"):
+            await page.evaluate("document.body.innerHTML = '<b>x</b>'")
+        await page.evaluate(
+            """() => {
+              const script = document.createElement("script");
+              script.append("globalThis.pwned = 1");
+              try { document.body.append(script); } catch {}
+              const image = document.createElement("img");
+              image.src = "https://evil.example/x.png";
+              document.body.append(image);
+            }"""
+        )
+        assert await page.evaluate("typeof pwned") == "undefined"
+        assert await page.evaluate("fetch('https://evil.example/').then(() => 'sent', () => 'stopped')") == "stopped"
+    tabs.expects("asked of another machine: https://evil.example")
