@@ -13,12 +13,10 @@ SAID = ".row[data-kind=user] .bubble, .row[data-kind=assistant] .markdown, .row[
 """What stands for each message of the journal: its text, or the name of its tool."""
 
 
-DROP = """(main, [name, text]) => {
+DRAG = """(main, [kind, name, text]) => {
   const data = new DataTransfer();
   data.items.add(new File([text], name));
-  for (const type of ["dragover", "drop"]) {
-    main.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
-  }
+  main.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
 }"""
 
 
@@ -78,7 +76,7 @@ class Chat:
     @property
     def sessions(self) -> Locator:
         """The entries of the sidebar."""
-        return self.page.get_by_role("navigation", name="Sessions").get_by_role("listitem")
+        return self.page.get_by_role("navigation", name="Sessions").locator("li.session")
 
     def button(self, name: str | re.Pattern[str], *, exact: bool = True) -> Locator:
         """A button by its name."""
@@ -96,7 +94,10 @@ class Chat:
 
     async def drop(self, name: str, text: str) -> None:
         """Drag a file onto the page and let it go."""
-        await self.page.get_by_role("main").evaluate(DROP, [name, text])
+        main = self.page.get_by_role("main")
+        await main.evaluate(DRAG, ["dragenter", name, text])
+        await expect(self.page.get_by_text("Drop files here")).to_be_visible()
+        await main.evaluate(DRAG, ["drop", name, text])
 
     async def live(self) -> None:
         """Until the page says that it is connected."""

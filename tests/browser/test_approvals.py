@@ -55,7 +55,7 @@ async def test_arguments_are_edited_before_they_are_approved(tabs: Tabs, tmp_pat
         answer = await at.chat.page.request.get(f"{at.live.http}/api/sessions/{at.chat.session_id}/files/note-1.txt")
         assert await answer.text() == "my own words"
         await at.chat.tools.locator("summary").click()
-        await expect(at.chat.tools).to_contain_text("Changed by you before it ran.")
+        await expect(at.chat.tools).to_contain_text("Changed by a person before it ran.")
         await expect(at.chat.tools).to_contain_text("my own words")
 
 
@@ -66,7 +66,7 @@ async def test_a_call_is_rejected_with_words_that_the_model_is_told(tabs: Tabs, 
         await at.chat.page.get_by_label("Why not").fill("use another name")
         await at.chat.approvals.get_by_role("button", name="Reject", exact=True).click()
         await expect(at.chat.answers).to_have_text("As you like.")
-        await expect(at.chat.tools.locator(".tool-state")).to_have_text("rejected")
+        await expect(at.chat.tools.locator(".tool-state")).to_have_text("rejected, not run")
         assert states(await at.at_rest()) == ["rejected"]
         assert "use another name" in str(at.model.requests[1].messages[-1]["content"])
 
@@ -112,5 +112,5 @@ async def test_saying_something_else_abandons_what_waits(tabs: Tabs, tmp_path: P
         await at.chat.say("leave it")
         await expect(at.chat.answers).to_have_text("Never mind.")
         await expect(at.chat.approvals).to_have_count(0)
-        await expect(at.chat.tools.locator(".tool-state")).to_have_text("not answered")
+        await expect(at.chat.tools.locator(".tool-state")).to_have_text("not answered, not run")
         await at.at_rest()

@@ -165,11 +165,10 @@ async def test_titles_file_names_plans_and_errors_are_text(tabs: Tabs, tmp_path:
         await expect(at.chat.page.get_by_label("Files added").get_by_role("link")).to_have_text(name)
         await at.chat.say(HTML)
         await expect(at.chat.answers).to_have_text("Planned.")
-        await expect(at.chat.rows.first.locator(".bubble")).to_have_text(HTML)
+        await expect(at.chat.rows.first.locator(".bubble")).to_contain_text(HTML)
         await expect(at.chat.page.get_by_role("heading", level=1)).to_contain_text("<script>pwned = 1</script>")
         await expect(at.chat.sessions).to_contain_text("<script>pwned = 1</script>")
         assert "<script>" in await at.chat.page.title()
-        await at.chat.page.get_by_role("region", name="Plan").locator("summary").click()
         await expect(at.chat.page.get_by_role("region", name="Plan").get_by_role("listitem")).to_contain_text(
             "<script>"
         )

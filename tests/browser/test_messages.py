@@ -1,5 +1,6 @@
 """What the model says, as the page shows it: markdown while it streams, code, tables, reasoning; and what is no message."""
 
+import re
 from pathlib import Path
 
 from playwright.async_api import expect
@@ -93,8 +94,11 @@ async def test_reasoning_is_folded_and_opens(tabs: Tabs, tmp_path: Path) -> None
 async def test_use_and_cost_are_told_and_how_full_the_context_is(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [stream(Say("Yes."), Finish(), Usage(1_500, 40, 500))]) as at:
         await at.chat.say("hello")
-        await expect(at.chat.page.locator(".usage .hidden")).to_contain_text("1.5k tokens in (500 cached), 40 out")
-        await expect(at.chat.page.locator(".usage .hidden")).to_contain_text("The context is ")
+        await at.chat.button(re.compile("^Usage: context 1% full")).click()
+        facts = at.chat.page.get_by_role("group", name="Usage")
+        await expect(facts).to_contain_text("1% full: 1.5k of 128k tokens")
+        await expect(facts).to_contain_text("1.5k tokens, 500 of them cached")
+        await expect(facts).to_contain_text("40 tokens")
 
 
 async def test_a_failure_says_what_it_was_and_what_to_do_and_can_be_tried_again(tabs: Tabs, tmp_path: Path) -> None:
