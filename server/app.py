@@ -27,6 +27,7 @@ from server.auth.watch import CredentialWatch
 from server.auth.ways import Ways
 from server.awake import Bounds, Equipment
 from server.endpoint import NoSuchRoute, SocketEndpoint
+from server.exporter import SessionExporter
 from server.file_routes import FileRoutes
 from server.guard import Guard
 from server.journal.base import Journal, SessionRow
@@ -101,6 +102,7 @@ class House:
         tasks = TaskOwner("app")
         watch: CredentialWatch | None = None
         retention: Retention | None = None
+        exporter: SessionExporter | None = None
         try:
             self.tracing = open_tracing(self.settings.tracing)
             self.users = log_context.user_hashes(self._data, secrets.token_bytes(log_context.SALT_BYTES))
@@ -120,6 +122,8 @@ class House:
                 self.manager, after_days=kept.delete_after_days, empty_after_s=kept.delete_empty_after_s
             )
             retention.start()
+            exporter = self._exporter(journal, self.manager)
+            exporter.start()
             watch.start()
             log.info("started: Holdfast %s, model %s, data in %s", __version__, self.choice.model, self._data)
             try:
@@ -133,6 +137,8 @@ class House:
                 await retention.aclose()
             if self.manager is not None:
                 await self.manager.awake.aclose()
+            if exporter is not None:
+                await exporter.aclose()
             await self.toolbox.aclose()
             await tasks.aclose()
             await self.models.aclose()
@@ -225,6 +231,20 @@ class House:
             ),
         )
         return SessionManager(journal, given, bounds, self.toolbox.forget)
+
+    def _exporter(self, journal: Journal, sessions: SessionManager) -> SessionExporter:
+        awake = sessions.awake
+        made = SessionExporter(
+            journal,
+            self.settings.export,
+            lambda: [actor.session_id for actor in awake.all()],
+            awake.hub_token,
+            self.toolbox.hub,
+            self.metrics,
+            self._data,
+        )
+        awake.slept = made.look
+        return made
 
     def _observer(self, row: SessionRow) -> Observer:
         about = LogContext(session=row.session_id, user=self.users.of(row.user_id))

@@ -77,6 +77,8 @@ class AwakeSessions:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tokens: dict[str, str] = {}
         self._tasks = TaskOwner("sessions")
+        self.slept: Callable[[], None] = lambda: None
+        """Hears that a session has fallen asleep."""
 
     def start(self) -> None:
         """Begin to look after the sessions: recover what was under way, put to sleep what idles."""
@@ -106,6 +108,10 @@ class AwakeSessions:
             return await self._journal.stat(session_id)
         except (NotFound, Deleted) as error:
             raise SessionNotFound(session_id) from error
+
+    async def hub_token(self, row: SessionRow) -> str | None:
+        """The Hugging Face token of the session's owner, where one is known."""
+        return self._tokens.get(row.session_id) or await self._equipment.owner_token(row.user_id)
 
     async def create(self, row: SessionRow, hf_token: str | None) -> SessionActor:
         """A new session, awake. Raises `SessionCapacityError`, `GoingAway`, `JournalError`."""
@@ -184,7 +190,7 @@ class AwakeSessions:
     async def _begin(self, loaded: Loaded) -> SessionActor:
         given = self._equipment
         session_id = loaded.row.session_id
-        hub_token = self._tokens.get(session_id) or await given.owner_token(loaded.row.user_id)
+        hub_token = await self.hub_token(loaded.row)
         if self.draining:
             raise GoingAway
         tools = given.tools_for(loaded.row, hub_token)
@@ -204,6 +210,7 @@ class AwakeSessions:
             del self._actors[actor.session_id]
             self._slots.release(actor.user_id)
             actor.ended.set()
+            self.slept()
 
     async def _make_room(self, user_id: str) -> None:
         """Reserve a place, putting the longest idle session to sleep if there is none. Raises `SessionCapacityError`."""

@@ -1,14 +1,16 @@
-"""A session as a file: JSON Lines, first what is known of it, then its events, adjacent text merged. For routes and the command line."""
+"""A session as a file: JSON Lines, first what is known of it, then its events, adjacent text merged. For routes, datasets and the command line."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 
 import msgspec
 
-from server.journal.base import Record, SessionRow
-from server.replay import merged
+from server.journal.base import Journal, Record, SessionRow, Stat
+from server.replay import merged, replay
 
 FORMAT = 1
 """Of the file; it grows when what a reader may rely on changes."""
+PIECE_BYTES = 4_194_304
+"""Event data of one piece, at most."""
 MEDIA_TYPE = "application/jsonl; charset=utf-8"
 
 
@@ -38,6 +40,13 @@ def event_lines(records: Iterable[Record], after: int) -> Iterator[bytes]:
     """The lines of some of its events, which follow `after`."""
     for record in merged(list(records), after):
         yield record.data + b"\n"
+
+
+async def pieces(journal: Journal, stat: Stat) -> AsyncIterator[bytes]:
+    """The whole file, up to where `stat` says that the session stands. Raises `JournalError`."""
+    yield head_line(stat.row, stat.epoch, stat.head)
+    async for batch in replay(journal, stat.row.session_id, 0, stat.head, PIECE_BYTES):
+        yield b"".join(record.data + b"\n" for record in batch)
 
 
 def file_name(session_id: str) -> str:

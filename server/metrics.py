@@ -18,6 +18,7 @@ STATES = ("idle", "running", "awaiting_approval", "closed")
 ANSWERS = ("replay", "snapshot", "gap")
 TOKENS = ("input", "output", "cached")
 CALLS = ("success", "failure")
+EXPORTS = ("success", "failure", "no_token", "too_large")
 
 APPEND_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)
 SEND_S = (0.00005, 0.0001, 0.00025, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0)
@@ -99,6 +100,10 @@ class Metrics:
         )
         self.tool_calls = Closed(
             self._counter("tool_calls", "Tool calls that came to a result", "tool", "outcome"), tools, CALLS
+        )
+
+        self.exports = Closed(
+            self._counter("exports", "Sessions put into their owners' datasets, by outcome", "outcome"), EXPORTS
         )
 
     def watch(self, awake: Callable[[], int], states: Callable[[], Iterable[str]]) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
@@ -18,10 +18,10 @@ from server.auth.principal import Principal
 from server.awake import GoingAway, SessionNotFound
 from server.capacity import SessionCapacityError
 from server.denials import denied
-from server.export import MEDIA_TYPE, file_name, head_line
-from server.journal.base import Deleted, Journal, NotFound, Place, Stat, StorageFull, Unavailable
+from server.export import MEDIA_TYPE, file_name, pieces
+from server.journal.base import Deleted, Journal, NotFound, Place, StorageFull, Unavailable
 from server.manager import SessionManager
-from server.replay import merged, replay
+from server.replay import merged
 from server.standing import admission
 
 log = logging.getLogger("holdfast.routes")
@@ -179,12 +179,7 @@ class Routes:
             "cache-control": "no-store",
             "content-disposition": f'attachment; filename="{file_name(session_id)}"',
         }
-        return StreamingResponse(self._lines(session_id, stat), media_type=MEDIA_TYPE, headers=headers)
-
-    async def _lines(self, session_id: str, stat: Stat) -> AsyncIterator[bytes]:
-        yield head_line(stat.row, stat.epoch, stat.head)
-        async for batch in replay(self._journal, session_id, 0, stat.head, EVENTS_MAX_BYTES):
-            yield b"".join(record.data + b"\n" for record in batch)
+        return StreamingResponse(pieces(self._journal, stat), media_type=MEDIA_TYPE, headers=headers)
 
     async def allowed(self, request: Request, least: Standing) -> str:
         """The id of the session in the path, if the caller's standing there is `least` or more.

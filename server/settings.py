@@ -16,6 +16,7 @@ from protocol.limits import Limits
 from server.authority import Network, parse_network, parse_origin
 from server.journal import limits as journal
 from server.settings_auth import AuthSettings
+from server.settings_export import ExportSettings
 from server.settings_group import Group
 from server.settings_page import PageSettings
 from server.settings_policy import PolicySettings
@@ -288,6 +289,7 @@ class Settings(Group, frozen=True, kw_only=True):
     redaction: RedactionSettings = field(default_factory=RedactionSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     tracing: TracingSettings = field(default_factory=TracingSettings)
+    export: ExportSettings = field(default_factory=ExportSettings)
     page: PageSettings = field(default_factory=PageSettings)
 
     def limits(self) -> Limits:

@@ -6,6 +6,8 @@ ALIASES = {
     "yolo_mode": "policy.yolo_mode",
     "confirm_cpu_jobs": "policy.confirm_cpu_jobs",
     "auto_file_upload": "policy.auto_file_upload",
+    "save_sessions": "export.save_sessions",
+    "session_dataset_repo": "export.session_dataset_repo",
 }
 """Key at the top level -> the setting that it stands for."""
 

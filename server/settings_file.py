@@ -141,7 +141,7 @@ def _did_you_mean(name: str, here: list[str], place: tuple[str, ...]) -> str:
     elsewhere = [s.key for s in settings_index.settings() if s.key.rpartition(".")[2] == name]
     near = [dotted((*place, close)) for close in difflib.get_close_matches(name, here, n=1)]
     if near or elsewhere:
-        return f"did you mean {(near or elsewhere)[0]}?"
+        return f"did you mean {(elsewhere or near)[0]}?"
     where = dotted(place)
     return f"{where or 'the file'} has {', '.join(here)}"
 

@@ -57,6 +57,7 @@ UNITS_BY_KEY = {
     "workspace.depth_max": "names",
     "workspace.listed_max": "files and folders",
     "workspace.plan_items_max": "items",
+    "export.at_once_max": "uploads",
     "web.redirects_max": "redirects",
     "web.at_once_max": "fetches",
     "web.readable_at_once_max": "pages",

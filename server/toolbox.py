@@ -9,7 +9,7 @@ from agent.sandbox.kinds import ForSession, Offer, SandboxKind, sandbox_kind
 from agent.sandbox.session import SessionSandbox
 from agent.tools import BUILT_IN, BashTool, Tool, ToolRouter, Workspace, file_tools
 from agent.tools.effects import EffectKind
-from agent.tools.hub import OF_THE_HUB, HubThreads, hub_tools
+from agent.tools.hub import OF_THE_HUB, Hub, HubThreads, hub_tools
 from agent.tools.notes import ProjectNotes
 from agent.tools.web import Web, WebFetchTool
 from server.journal.base import SessionRow
@@ -98,6 +98,10 @@ class Toolbox:
         if self._kind is None:
             raise RuntimeError("the toolbox is not open yet")
         return self._kind
+
+    def hub(self, hf_token: str) -> Hub:
+        """The Hub, as somebody with this token."""
+        return Hub(self._settings.hub, self._hub_threads, hf_token)
 
     def workspace(self, session_id: str) -> Workspace:
         """The session's files on this machine."""

@@ -16,6 +16,7 @@ The rules:
 
 import builtins
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -318,6 +319,22 @@ class Journal(Protocol):
 
     async def claims(self, session_id: str | None = None) -> builtins.list[HeldClaim]:
         """All claims, or those of one session, deleted or not, the oldest first."""
+        ...
+
+    async def exported(self, session_id: str, seq: int) -> None:
+        """There is a copy of the session up to `seq` elsewhere; it never becomes less. Raises `Conflict` past the head.
+
+        Raises `Deleted`, `NotFound`.
+        """
+        ...
+
+    async def unexported(
+        self, most: int, *, not_of: Collection[str] = (), but: Collection[str] = ()
+    ) -> builtins.list[Stat]:
+        """Sessions with messages of which more is stored than was exported, and in which no work is under way or waits.
+
+        One of each user, the one not used for longest; of `most` users. None of the users `not_of`, nor the sessions `but`.
+        """
         ...
 
     async def aclose(self) -> None:

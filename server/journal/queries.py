@@ -28,6 +28,11 @@ _STALE = """
         AND (last_active_at < ? OR (message_count = 0 AND last_active_at < ?))
     ORDER BY last_active_at, session_id LIMIT ?
 """
+_UNEXPORTED = f"""
+    SELECT {HEAD}, term, {ROW_COLUMNS} FROM sessions
+    WHERE deleted = 0 AND unfinished = 0 AND state IN ('idle', 'closed') AND message_count > 0 AND exported < {HEAD}
+    ORDER BY last_active_at, session_id
+"""
 _CLAIMS = f"SELECT {CLAIM_COLUMNS} FROM claims ORDER BY claimed_at, claim_id"
 _CLAIMS_OF_SESSION = f"SELECT {CLAIM_COLUMNS} FROM claims WHERE session_id = ? ORDER BY claimed_at, claim_id"
 _POSITION = f"""
@@ -146,6 +151,24 @@ def unfinished(db: sqlite3.Connection) -> list[str]:
 def stale(db: sqlite3.Connection, before: str, empty_before: str, most: int) -> list[str]:
     """See `Journal.stale`."""
     return [session_id for (session_id,) in db.execute(_STALE, (before, empty_before, most))]
+
+
+def unexported(
+    db: sqlite3.Connection, most: int, not_of: frozenset[str], but: frozenset[str]
+) -> list[tuple[int, int, SessionRow]]:
+    """Head, term and row of each; see `Journal.unexported`."""
+    found: dict[str, tuple[int, int, SessionRow]] = {}
+    cursor = db.execute(_UNEXPORTED)
+    try:
+        for head, term, *columns in cursor:
+            if len(found) >= most:
+                break
+            row = _row(columns)
+            if row.user_id not in not_of and row.user_id not in found and row.session_id not in but:
+                found[row.user_id] = (head, term, row)
+    finally:
+        cursor.close()
+    return list(found.values())
 
 
 def claims(db: sqlite3.Connection, session_id: str | None) -> list[HeldClaim]:

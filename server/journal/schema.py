@@ -88,6 +88,9 @@ STEPS = (
     ) WITHOUT ROWID;
     CREATE INDEX claims_by_session ON claims (session_id);
     """,
+    """
+    ALTER TABLE sessions ADD COLUMN exported INTEGER NOT NULL DEFAULT 0;   -- the seq up to which a copy is elsewhere
+    """,
 )
 """Step i takes a file of version i to version i + 1."""
 

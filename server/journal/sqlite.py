@@ -2,7 +2,7 @@
 
 import asyncio
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
@@ -185,6 +185,17 @@ class SqliteJournal:
     async def claims(self, session_id: str | None = None) -> builtins.list[HeldClaim]:
         """All claims, or one session's."""
         return await self._read_line.put(lambda db: queries.claims(db, session_id))
+
+    async def exported(self, session_id: str, seq: int) -> None:
+        """A copy of the session is elsewhere."""
+        await self._write_line.put(lambda tables: tables.exported(session_id, seq))
+
+    async def unexported(
+        self, most: int, *, not_of: Collection[str] = (), but: Collection[str] = ()
+    ) -> builtins.list[Stat]:
+        """Sessions of which there is no copy of all."""
+        found = await self._read_line.put(lambda db: queries.unexported(db, most, frozenset(not_of), frozenset(but)))
+        return [Stat(head, self.epoch, row, term) for head, term, row in found]
 
     async def aclose(self) -> None:
         """Stop cleanly. It goes on to the end even if the caller is cancelled."""

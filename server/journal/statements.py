@@ -41,6 +41,7 @@ CLAIM = f"""
     ON CONFLICT DO UPDATE SET user_id = excluded.user_id, kind = excluded.kind, detail = excluded.detail
 """
 RELEASE_CLAIM = "DELETE FROM claims WHERE claim_id = ?"
+EXPORTED = "UPDATE sessions SET exported = max(exported, ?) WHERE key = ?"
 TOMBSTONE = """
     UPDATE sessions SET deleted = 1, bytes = 0, user_id = '', title = '', model = '', message_count = 0, state = 'closed',
         pending_approval = x'', unfinished = 0, options = x''

@@ -212,6 +212,14 @@ class Tables:
         self._change(sql.RELEASE_CLAIM, (claim_id,))
         self._changed = True
 
+    def exported(self, session_id: str, seq: int) -> None:
+        """See `Journal.exported`."""
+        known = self._there(session_id)
+        if not 0 <= seq <= known.head:
+            raise Conflict(f"session {session_id} stands at {known.head}: nobody can have a copy of {seq}")
+        self._change(sql.EXPORTED, (seq, known.key))
+        self._changed = True
+
     def purge(self, most: int) -> bool:
         """Remove up to `most` events of deleted sessions; whether there is more to do."""
         row = self._cursor.execute("SELECT session FROM purges LIMIT 1").fetchone()

@@ -230,6 +230,8 @@ def test_a_home_folder_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_older_keys_at_the_top_level_mean_what_they_always_did(config: Path) -> None:
     told = load(config, '{"yolo_mode": "${Y}", "confirm_cpu_jobs": false, "auto_file_upload": true}', Y="true").policy
     assert (told.yolo_mode, told.confirm_cpu_jobs, told.auto_file_upload) == (True, False, True)
+    kept = load(config, '{"save_sessions": true, "session_dataset_repo": "{user}/mine"}').export
+    assert (kept.save_sessions, kept.session_dataset_repo) == (True, "{user}/mine")
     upload = Effects("", frozenset({"upload"}), "upload")
     cautious = load(config, "{}").policy.policy()
     for policy, others in ((msgspec.structs.replace(told, yolo_mode=False).policy(), "allow"), (cautious, "ask")):

@@ -27,6 +27,7 @@ from server.settings import (
     SocketSettings,
 )
 from server.settings_auth import AuthSettings
+from server.settings_export import ExportSettings
 from server.settings_page import PageSettings
 from server.settings_policy import PolicySettings
 from server.settings_turn import TurnSettings
@@ -38,7 +39,7 @@ ASKS_TO_WRITE = {"rules": [{"tool": "write", "action": "ask"}]}
 
 
 def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) -> Settings:
-    """Settings for tests; `groups` are fields of `auth`, `hub`, `policy`, `sandbox`, `sessions`, `socket`, `turn`, `users`, `web` and `workspace` by those names, as dicts.
+    """Settings for tests; `groups` are fields of `auth`, `export`, `hub`, `policy`, `sandbox`, `sessions`, `socket`, `turn`, `users`, `web` and `workspace` by those names, as dicts.
 
     No scripted model is asked for a title, unless `turn` says so.
     Who is asking is another test's subject: without `auth` everyone on this machine is the local user.
@@ -57,6 +58,7 @@ def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) 
         socket=SocketSettings(**groups.get("socket", {})),
         turn=TurnSettings(**{"title_by_model": False, **groups.get("turn", {})}),
         workspace=WorkspaceLimits(**groups.get("workspace", {})),
+        export=msgspec.convert(groups.get("export", {}), ExportSettings),
         web=msgspec.convert(groups.get("web", {}), WebSettings),
         hub=msgspec.convert(groups.get("hub", {}), HubSettings),
         sandbox=msgspec.convert(groups.get("sandbox", {}), SandboxSettings),

@@ -16,7 +16,7 @@ _FOLLOW_PART = 0.8
 OF_THE_HUB = ("hf_search", "hf_repo", "hf_dataset", "hf_jobs")
 """The names of all of them."""
 
-__all__ = ["OF_THE_HUB", "HubSettings", "HubThreads", "hub_tools"]
+__all__ = ["OF_THE_HUB", "Hub", "HubSettings", "HubThreads", "hub_tools"]
 
 
 def hub_tools(
