@@ -21,7 +21,13 @@ class KnownSecrets:
         extras = [(name, value) for parameters in calls.extra.values() for name, value in parameters.items()]
         said = {name: value for name, value in extras if isinstance(value, str)}
         listed = [(f"api_key of {one.name}", one.api_key) for one in settings.model.models if not isinstance(one, str)]
-        known = named_secrets([("model.calls.api_key", calls.api_key), *listed])
+        known = named_secrets(
+            [
+                ("model.calls.api_key", calls.api_key),
+                ("auth.local_hf_token", settings.auth.local_hf_token),
+                *listed,
+            ]
+        )
         known |= environment_secrets(said) | environment_secrets(environ)
         extra = [parse_pattern(name, text) for name, text in settings.redaction.extra_patterns.items()]
         self._enabled = settings.redaction.enabled

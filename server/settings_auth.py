@@ -77,6 +77,12 @@ class AuthSettings(Group, frozen=True, kw_only=True):
     local_token: Annotated[
         bool, Meta(description="Whether local mode asks for its token; without, every program here may use the server.")
     ] = True
+    local_hf_token: Annotated[
+        str,
+        Meta(
+            description="Hugging Face token of local mode's one user, for their tools and models; empty: they have none."
+        ),
+    ] = ""
     tokens_file: Annotated[
         str, Meta(description="File of the API tokens' hashes; empty: `tokens.json` in the data folder.")
     ] = ""

@@ -19,10 +19,22 @@ LEAST_CHARS = 32
 """A token that somebody wrote into the file must not be one that can be guessed."""
 
 
-class LocalWay(SimpleWay):
+class _OneUser(SimpleWay):
+    """The user of this machine. `hf_token`: theirs, if they wrote it into the settings."""
+
+    def __init__(self, hf_token: str) -> None:
+        self._hf_token = hf_token
+
+    async def hub_token(self, user_id: str, now: float) -> str | None:
+        """Of the one user; nobody else owns sessions here."""
+        return self._hf_token or None if user_id == LOCAL_USER else None
+
+
+class LocalWay(_OneUser):
     """The way in of local mode. `made`: this start made the token, so it is to be shown."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, hf_token: str = "") -> None:
+        super().__init__(hf_token)
         self.path = folder / FILE
         self.made = False
         self._token = ""
@@ -79,8 +91,11 @@ class LocalWay(SimpleWay):
         self._credential = f"local:{sha256(token.encode()).hexdigest()[:12]}"
 
 
-class OpenWay(SimpleWay):
+class OpenWay(_OneUser):
     """Local mode without a token: everybody who reaches the server is the local user."""
+
+    def __init__(self, hf_token: str = "") -> None:
+        super().__init__(hf_token)
 
     async def open(self) -> None:
         """Say it."""

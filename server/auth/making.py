@@ -18,7 +18,7 @@ async def open_ways(settings: Settings, links_of: LinksOf, clock: Callable[[], f
     auth, folder = settings.auth, settings.journal.folder
     shares = Shares(load_key(folder), links_of)
     if auth.mode == "local" and not auth.local_token:
-        ways = Ways(settings, OpenWay(), None, shares, clock)
+        ways = Ways(settings, OpenWay(auth.local_hf_token), None, shares, clock)
     else:
         logins = Logins(SqliteLogins(folder), auth.logins_max, auth.logins_per_user_max)
         try:
@@ -38,7 +38,7 @@ def _way(settings: Settings, logins: Logins) -> Way:
     auth, folder = settings.auth, settings.journal.folder
     match auth.mode:
         case "local":
-            return LocalWay(folder)
+            return LocalWay(folder, auth.local_hf_token)
         case "tokens":
             return TokensWay(tokens_path(settings))
         case "oauth":

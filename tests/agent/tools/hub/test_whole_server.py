@@ -3,11 +3,13 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from protocol import events as ev
 from protocol.submissions import Approval, ExecApproval, Interrupt, UserInput
 from server.auth.principal import LOCAL
 from tests.agent.tools.hub.sessions import Parts
-from tests.support.house import settings_for
+from tests.support.house import Listener, running, settings_for
 from tests.support.live import DONE, client, listening
 from tests.support.scripted_model import Call, ScriptedModel, calls, text
 from tests.support.standin_hub import StandinHub
@@ -78,3 +80,22 @@ async def test_an_interrupted_run_leaves_the_job_alone_and_says_its_name(
             await talker.until_type(ev.Interrupted)
             assert job.job_id in told.text and job.stage == "RUNNING"
             await asyncio.wait_for(job.left.wait(), 10)
+
+
+@pytest.mark.parametrize("asks", [True, False])
+async def test_in_local_mode_the_one_user_may_write_their_token_into_the_settings(
+    tmp_path: Path, hub: StandinHub, asks: bool
+) -> None:
+    hub.repos.store.put("model", "alice/secret", {"a.txt": b"mine"}, private=True)
+    script = [calls(Call("hf_repo", {"operation": "read", "repo": "alice/secret", "path": "a.txt"})), text("Read.")]
+    auth = {"local_token": asks, "local_hf_token": "hf_alice"}
+    async with (
+        ScriptedModel(script) as model,
+        running(settings_for(tmp_path, model, hub=bounds(hub), auth=auth)) as manager,
+    ):
+        async with manager.attach(None, LOCAL.user_id) as actor:
+            listener = Listener(actor)
+            await manager.submit_user_input(actor.session_id, "read it")
+            output = await listener.until_type(ev.ToolOutput)
+            assert (output.output, output.success) == ("mine", True)
+            await listener.until_type(*DONE)
