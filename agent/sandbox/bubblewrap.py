@@ -48,9 +48,9 @@ START = (
 
 
 def build(
-    settings: SandboxSettings, workspace: Path, hidden: tuple[Path, ...], bring: Callable[[bytes], int]
+    settings: SandboxSettings, workspace: str, hidden: tuple[Path, ...], bring: Callable[[bytes], int]
 ) -> list[str]:
-    """The arguments that make one command's sandbox. `bring`: gives a descriptor from which bubblewrap reads these bytes.
+    """The arguments that make one command's sandbox. `workspace`: where bubblewrap finds it. `bring`: gives a descriptor from which bubblewrap reads these bytes.
 
     `hidden`: folders that nobody sees in it, even where one above them is shown.
     """
@@ -62,17 +62,19 @@ def build(
     arguments += ["--ro-bind", "/usr", "/usr"]
     for path in SYSTEM:
         arguments += _system(path)
-    for path in (*CONFIGURATION, *(WITH_NETWORK if settings.network else ()), *settings.readable):
+    for path in (*CONFIGURATION, *(WITH_NETWORK if settings.network else ())):
         arguments += ["--ro-bind-try", os.path.realpath(path), path]
-    for path in _within(hidden, ("/usr", *SYSTEM, *settings.readable)):
-        arguments += ["--tmpfs", path, "--remount-ro", path]
     for path, text in FILES.items():
         arguments += ["--perms", "0644", "--ro-bind-data", str(bring(text.encode())), path]
-    arguments += ["--proc", "/proc", "--dev", "/dev"]
+    arguments += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
     arguments += ["--size", str(min(SHM_BYTES, settings.tmp_bytes)), "--perms", "1777", "--tmpfs", "/dev/shm"]
     arguments += ["--remount-ro", "/dev"]
     arguments += ["--size", str(settings.tmp_bytes), "--perms", "1777", "--tmpfs", "/tmp"]
-    arguments += ["--bind", str(workspace), WORKSPACE, "--chdir", WORKSPACE]
+    for path in settings.readable:
+        arguments += ["--ro-bind-try", os.path.realpath(path), path]
+    for path in _within(hidden, ("/usr", *SYSTEM, *settings.readable)):
+        arguments += ["--tmpfs", path, "--remount-ro", path]
+    arguments += ["--bind", workspace, WORKSPACE, "--chdir", WORKSPACE]
     return [*arguments, "--remount-ro", "/"]
 
 

@@ -11,8 +11,11 @@ from agent.sandbox import bubblewrap
 from agent.sandbox.base import Exit, Output, SandboxError
 from agent.sandbox.command import Command
 from agent.sandbox.files import LocalFiles
+from agent.sandbox.probe import STAND_IN, STEP, stepping_down
 from agent.sandbox.settings import SandboxSettings
+from agent.sandbox.usage import hand_over
 from agent.sandbox.watch import Room, Watch
+from agent.tools.folders import closing
 from agent.tools.workspace import Workspace
 
 INFO_BYTES = 65_536
@@ -43,7 +46,7 @@ class LocalSandbox(LocalFiles):
         refuse_nul(command)
         async with self._places:
             self.refuse_closed()
-            os.close(await asyncio.to_thread(self._workspace.make_root))
+            await asyncio.to_thread(self._make_root)
             before = await asyncio.to_thread(self._room.used)
             if why := self._room.hopeless(before):
                 raise SandboxError(why)
@@ -56,6 +59,12 @@ class LocalSandbox(LocalFiles):
                 os.close(info)
                 await started.kill()
             return ended if ended.stopped else Exit(ended.code, await watch.after())
+
+    def _make_root(self) -> None:
+        """The workspace is there, and its user's as whom commands run."""
+        with closing(self._workspace.make_root()) as root:
+            if os.geteuid() == 0:
+                hand_over(root, STAND_IN, 2 * self._workspace.limits.depth_max)
 
     async def _start(self, command: str) -> tuple[Command, int]:
         """The command's sandbox, and the descriptor on which bubblewrap tells of itself."""
@@ -72,12 +81,21 @@ class LocalSandbox(LocalFiles):
 
             info, told = os.pipe()
             stack.callback(os.close, told)
-            built = bubblewrap.build(self._settings, self._workspace.root.absolute(), self._hidden, bring)
+            workspace = str(self._workspace.root.absolute())
+            step = stepping_down(workspace)
+            built = bubblewrap.build(self._settings, STEP if step else workspace, self._hidden, bring)
             # By a descriptor, so that the command lines that a command sees name no path of this machine.
             arguments = bring(b"".join(os.fsencode(part) + b"\0" for part in (*built, "--info-fd", str(told))))
             try:
                 process = await asyncio.create_subprocess_exec(
-                    *(self._program, "--args", str(arguments), "--", *bubblewrap.inside(self._settings, command)),
+                    *(
+                        *stepping_down(str(self._workspace.root.absolute())),
+                        self._program,
+                        "--args",
+                        str(arguments),
+                        "--",
+                    ),
+                    *bubblewrap.inside(self._settings, command),
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,
                     stderr=asyncio.subprocess.STDOUT,

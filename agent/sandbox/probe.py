@@ -1,5 +1,6 @@
 """Whether bubblewrap can make a sandbox on this machine: found, and tried. Blocks for some milliseconds."""
 
+import os
 import platform
 import re
 import shutil
@@ -9,6 +10,10 @@ from pathlib import Path
 import msgspec
 
 TRY_S = 10.0
+STAND_IN = 60_700
+"""The user, and group, as whom a server run by root has its sandboxes run; no range of users holds it by default."""
+STEP = "/mnt"
+"""A folder of every system, into which all may look, that root's sandboxes find their workspace at."""
 NEEDED = ("prlimit", "nice", "sh")
 """Programs that a sandbox starts commands with; looked for where commands will find them."""
 PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -17,7 +22,21 @@ ISOLATION = (
     *("--disable-userns", "--new-session", "--die-with-parent", "--cap-drop", "ALL", "--clearenv"),
 )
 """What every sandbox is started with."""
-TRIAL = (*ISOLATION, "--unshare-net", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "true")
+TRIAL = (
+    *ISOLATION,
+    "--unshare-net",
+    "--ro-bind",
+    "/",
+    "/",
+    "--dev",
+    "/dev",
+    "--proc",
+    "/proc",
+    "--ro-bind",
+    "/proc/sys",
+    "/proc/sys",
+    "true",
+)
 
 
 class Probe(msgspec.Struct, frozen=True):
@@ -38,7 +57,7 @@ def probe(path: str | None = None) -> Probe:
     program = str(Path(program).absolute())
     try:
         version = _run([program, "--version"]).stdout.strip() or "of unknown version"
-        tried = _run([program, *TRIAL])
+        tried = _run([*stepping_down("/usr"), program, *TRIAL])
     except (OSError, subprocess.TimeoutExpired) as error:
         return Probe(program, why=f"{program} does not run: {error}", advice="install it again")
     if tried.returncode:
@@ -48,6 +67,23 @@ def probe(path: str | None = None) -> Probe:
         advice = "install util-linux and coreutils"
         return Probe(program, version, f"{', '.join(missing)} not found: no limits can be set", advice)
     return Probe(program, version)
+
+
+def stepping_down(source: str) -> tuple[str, ...]:
+    """What a command line begins with so that root's sandboxes are not root's; `source` is then found at `STEP`.
+
+    To the kernel they would still be: root's processes may write to /proc/sys whatever namespace they are in, and no
+    limit counts them. `source`, the workspace, lies in folders that only root may enter, so it is shown elsewhere, in
+    a mount namespace that is the command's own.
+    """
+    if os.geteuid() != 0:
+        return ()
+    found = {name: shutil.which(name, path=PROGRAMS) or name for name in ("unshare", "setpriv")}
+    return (
+        *(found["unshare"], "--mount", "--propagation", "private", "--", "/bin/sh", "-c"),
+        *('mount --no-canonicalize --bind "$1" "$2" && shift 2 && exec "$@"', "sh", source, STEP),
+        *(found["setpriv"], f"--reuid={STAND_IN}", f"--regid={STAND_IN}", "--clear-groups", "--no-new-privs", "--"),
+    )
 
 
 def counts_by_namespace() -> bool:

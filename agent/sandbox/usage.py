@@ -67,6 +67,24 @@ class _Count:
                     self.folder(inner, depth - 1)
 
 
+def hand_over(root: int, user: int, depth: int) -> None:
+    """Make an open folder, and what is in it, a user's own, unless it is so. Who hands over is root. Raises OSError."""
+    if os.fstat(root).st_uid == user:
+        return
+    os.fchown(root, user, user)  # first: what is made from now on goes by it
+    _hand_over(root, user, depth)
+
+
+def _hand_over(folder: int, user: int, depth: int) -> None:
+    with os.scandir(folder) as found:
+        for entry in found:
+            with suppress(FileNotFoundError):
+                os.chown(entry.name, user, user, dir_fd=folder, follow_symlinks=False)
+                if depth > 1 and entry.is_dir(follow_symlinks=False):
+                    with closing(os.open(entry.name, FOLDER, dir_fd=folder)) as inner:
+                        _hand_over(inner, user, depth - 1)
+
+
 def open_to_us(folder: int, name: str) -> int:
     """Open a folder below `folder`, never through a link; its owner, who we are, is let in first. Raises OSError."""
     with closing(os.open(name, LOOK, dir_fd=folder)) as seen:

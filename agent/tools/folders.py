@@ -88,6 +88,12 @@ def refuse_kind(mode: int, name: str, path: str, *, want_folder: bool) -> None:
         raise WorkspaceError(f"{shown(path)} is a {kind(mode)}, not a regular file")
 
 
+def owner_to_keep(folder: int) -> int | None:
+    """Whose what is made in a folder must be, where who makes it is root and the folder is a sandbox's; else None."""
+    owner = os.fstat(folder).st_uid
+    return owner if os.geteuid() == 0 and owner != 0 else None
+
+
 class MadeFolders:
     """The folders one write makes; unless kept, those still empty are removed when the stack unwinds."""
 
@@ -109,6 +115,8 @@ class MadeFolders:
             os.mkdir(name, 0o700, dir_fd=folder)
         except FileExistsError:
             return
+        if (owner := owner_to_keep(folder)) is not None:
+            os.chown(name, owner, owner, dir_fd=folder, follow_symlinks=False)
         self._count += 1
         self._stack.callback(self._remove, folder, name)
 

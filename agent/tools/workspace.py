@@ -19,6 +19,7 @@ from agent.tools.folders import (
     kind,
     log,
     open_below,
+    owner_to_keep,
     refuse_kind,
     told,
     walk,
@@ -185,6 +186,8 @@ def _put(folder: int, name: str, data: bytes, former: os.stat_result | None, sto
             rest = memoryview(data)
             while rest:
                 rest = rest[file.write(rest) :]
+            if (owner := owner_to_keep(folder)) is not None:
+                os.fchown(fd, owner, owner)
             if former is not None:
                 os.fchmod(fd, stat.S_IMODE(former.st_mode) & 0o777)
             os.fsync(fd)
