@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -90,13 +91,18 @@ async def test_users_are_made_up(inside: Place) -> None:
     assert "agent" in await inside.says("cat /etc/passwd")
 
 
-async def test_a_hidden_folder_is_empty_where_one_above_it_is_shown(tmp_path: Path) -> None:
-    shown = tmp_path / "shown"
+@pytest.fixture
+def shown() -> Iterator[Path]:
+    """A folder into which everybody may look, unlike a test's own."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+async def test_a_hidden_folder_is_empty_where_one_above_it_is_shown(tmp_path: Path, shown: Path) -> None:
     (shown / "data").mkdir(parents=True)
     (shown / "tool").write_text("to be read")
     (shown / "data" / "token").write_text("a secret")
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
     async with place(tmp_path, hidden=(shown / "data",), readable=[str(shown)]) as opened:
         assert await opened.says(f"cat {shown}/tool; ls -A {shown}/data") == "to be read"
         ended, _ = await opened.run(f"touch {shown}/data/x {shown}/x")
