@@ -5,14 +5,18 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from huggingface_hub import get_token
+from huggingface_hub import HfApi, get_token
 
 from agent.sandbox.files import LocalFiles
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import ToolRouter, Workspace, WorkspaceLimits
 from agent.tools.hub import HubSettings, HubThreads, hub_tools
+from agent.tools.hub.library import prepare
 from tests.agent.tools.hub.sessions import POISON, Parts, Session
 from tests.support.standin_hub import StandinHub, standin_hub
+
+prepare()  # the import takes longer than some tests give a call
+assert HfApi
 
 
 @pytest.fixture(autouse=True)

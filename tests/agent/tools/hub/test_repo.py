@@ -215,7 +215,7 @@ async def test_somebody_elses_repository_is_not_changed(session: Make, hub: Stan
 
 
 async def test_an_upload_that_hangs_ends_in_time_and_one_that_is_cut_is_told(session: Make, hub: StandinHub) -> None:
-    one = session(upload_timeout_s=0.5)
+    one = session(upload_timeout_s=1.0)
     hub.faults.hang(path="/commit/")
     said = await one.refused("hf_repo", operation="upload", repo="alice/m", path="x", text="x")
     assert "did not answer" in said and "may" in said
