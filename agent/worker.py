@@ -98,6 +98,7 @@ class Worker:
             await self._reports.delta(effect.message_id, kind, text)
 
         try:
+            await self._tools.settle()
             notes = await self._tools.notes()
             request = ModelRequest(
                 model=effect.model,

@@ -198,6 +198,7 @@ class House:
             "models": [_told(self.models.info(name)) for name in self.offered()],
             "allow_other_models": settings.model.allow_other_models,
             "sandbox": self.toolbox.offer,
+            "mcp": self.toolbox.mcp.statuses(),
             "page": {"image_sources": settings.page.image_sources},
             "limits": settings.limits(),
         }

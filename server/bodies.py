@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from agent.tools import Entry
+from agent.tools.mcp import McpStatus
 from protocol.content import Access
 from protocol.events import Event
 from protocol.limits import Limits
@@ -56,6 +57,7 @@ class Config(msgspec.Struct, omit_defaults=True):
     model_reason: str = ""
     models: list[ModelOffered] = []
     allow_other_models: bool = True
+    mcp: list[McpStatus] = []
     limits: Limits = Limits()
     sessions: dict[str, int] = {}
 

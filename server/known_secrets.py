@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 from agent.redaction import PATTERNS, Redactor, environment_secrets, named_secrets, parse_pattern
+from agent.tools.mcp.secrets import entry_secrets
 from server.settings import Settings
 
 LEARNED_MAX = 64
@@ -29,6 +30,8 @@ class KnownSecrets:
             ]
         )
         known |= environment_secrets(said) | environment_secrets(environ)
+        for name, entry in settings.mcp_servers.items():
+            known |= named_secrets((f"{key} of {name}", value) for key, value in entry_secrets(entry))
         extra = [parse_pattern(name, text) for name, text in settings.redaction.extra_patterns.items()]
         self._enabled = settings.redaction.enabled
         self._nothing = Redactor()

@@ -19,6 +19,7 @@ OTHERS = {
     "httpcore": logging.WARNING,
     "httpcore2": logging.WARNING,
     "asyncio": logging.WARNING,
+    "mcp": logging.CRITICAL,  # a server could fill the log through it; what fails is told by holdfast.mcp
     "opentelemetry": logging.WARNING,
 }
 """Libraries that are only heard from this level on."""

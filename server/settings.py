@@ -10,6 +10,7 @@ from agent.models.settings import ModelSettings
 from agent.redaction import parse_pattern
 from agent.sandbox.settings import SandboxSettings
 from agent.tools.hub.settings import HubSettings
+from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.tools.settings import WorkspaceLimits
 from agent.tools.web.settings import WebSettings
 from protocol.limits import Limits
@@ -291,6 +292,11 @@ class Settings(Group, frozen=True, kw_only=True):
     tracing: TracingSettings = field(default_factory=TracingSettings)
     export: ExportSettings = field(default_factory=ExportSettings)
     page: PageSettings = field(default_factory=PageSettings)
+    mcp: McpLimits = field(default_factory=McpLimits)
+    mcp_servers: Annotated[
+        dict[Annotated[str, Meta(min_length=1, max_length=64)], McpServer],
+        Meta(description="MCP servers by name, as every MCP client writes them. See docs/tools.md."),
+    ] = field(default_factory=dict, name="mcpServers")
 
     def limits(self) -> Limits:
         """What a client is told of the bounds, in `ready`."""

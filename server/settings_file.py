@@ -42,21 +42,8 @@ def load_settings(path: Path, environ: Mapping[str, str], overrides: Mapping[str
     try:
         return msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as error:
+        _complain_of_entries(tree, path, sources)
         _complain(error, tree, path, sources)
-
-
-def read_section(path: Path, name: str, environ: Mapping[str, str]) -> Tree:
-    """One top-level object of the file as it stands there, its variables filled in; empty if there is none.
-
-    Raises `SettingsError`.
-    """
-    section = _read(path).get(name)
-    if section is None:
-        return {}
-    if not isinstance(section, dict):
-        raise SettingsError(f"{path}: {name}: must be a JSON object")
-    _fill_tree(section, (name,), path, environ, {})
-    return section
 
 
 def shipped_config() -> Path:
@@ -127,7 +114,7 @@ def _fill_tree(
 
 def _check_keys(tree: Tree, group: type[msgspec.Struct], place: tuple[str, ...], path: Path) -> None:
     """Refuse a key that no setting has, with the nearest one that exists."""
-    fields = {f.name: f.type for f in msgspec.structs.fields(group)}
+    fields = {f.encode_name: f.type for f in msgspec.structs.fields(group)}
     for name, value in tree.items():
         if name not in fields:
             hint = _did_you_mean(name, list(fields), place)
@@ -135,6 +122,11 @@ def _check_keys(tree: Tree, group: type[msgspec.Struct], place: tuple[str, ...],
         inner = fields[name]
         if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, msgspec.Struct):
             _check_keys(value, inner, (*place, name), path)
+        entry = settings_index.entries(inner)
+        if entry is not None and isinstance(value, dict):
+            for key, one in value.items():
+                if isinstance(one, dict):
+                    _check_keys(one, entry, (*place, name, key), path)
 
 
 def _did_you_mean(name: str, here: list[str], place: tuple[str, ...]) -> str:
@@ -161,10 +153,23 @@ def _put(tree: Tree, key: str, value: object) -> None:
     tree[name] = value
 
 
-def _complain(error: msgspec.ValidationError, tree: Tree, path: Path, sources: Mapping[str, str]) -> NoReturn:
-    """Say what msgspec found (`FAULT - at `$.server.port``) in the words of the file."""
+def _complain_of_entries(tree: Tree, path: Path, sources: Mapping[str, str]) -> None:
+    """Where the fault is in an entry of the operator's naming, say its name: msgspec does not."""
+    for f in msgspec.structs.fields(Settings):
+        kind, named = settings_index.entries(f.type), tree.get(f.encode_name)
+        for name, entry in named.items() if kind is not None and isinstance(named, dict) else ():
+            try:
+                msgspec.convert(entry, kind, strict=False)
+            except msgspec.ValidationError as error:
+                _complain(error, tree, path, sources, (f.encode_name, name))
+
+
+def _complain(
+    error: msgspec.ValidationError, tree: Tree, path: Path, sources: Mapping[str, str], place: tuple[str, ...] = ()
+) -> NoReturn:
+    """Say what msgspec found (`FAULT - at `$.server.port``, from `place` on) in the words of the file."""
     fault, _, at = str(error).partition(" - at `$")
-    key = re.sub(r"\[(\d+|\.\.\.)\]", r".\1", at.rstrip("`")).lstrip(".")
+    key = dotted((*place, *re.sub(r"\[(\d+|\.\.\.)\]", r".\1", at.rstrip("`")).strip(".").split("."))).rstrip(".")
     value: Any = tree
     for name in key.split(".") if key else ():
         if isinstance(value, list) and name.isdigit():

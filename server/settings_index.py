@@ -72,6 +72,10 @@ UNITS_BY_KEY = {
     "sandbox.matches_max": "lines",
     "turn.max_iterations": "model calls",
     "tracing.queue_max": "spans",
+    "mcp.tools_max": "tools",
+    "mcp.calls_max": "calls",
+    "mcp.files_max": "files",
+    "mcp.stderr_lines_per_minute": "lines a minute",
     "turn.max_tool_calls_per_message": "tool calls",
     "turn.repeated_calls_noted": "messages",
     "turn.repeated_calls_max": "messages",
@@ -86,6 +90,10 @@ NAMES: dict[type[inspect.Type], str] = {
     inspect.BoolType: "boolean",
 }
 SECRET_WORDS = ("key", "token", "secret", "password")
+
+
+NAME = "NAME"
+"""Stands in a key for the name that an operator gave to an entry."""
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,20 +124,35 @@ def groups() -> dict[str, str]:
 
     def visit(group: type[msgspec.Struct], before: str) -> None:
         for f in msgspec.structs.fields(group):
-            if isinstance(f.type, type) and issubclass(f.type, msgspec.Struct):
-                found[before + f.name] = (f.type.__doc__ or "").split(" Raises ")[0].strip()
-                visit(f.type, f"{before}{f.name}.")
+            named = entries(f.type)
+            inner, key = (named, f"{before}{f.encode_name}.{NAME}") if named else (f.type, before + f.encode_name)
+            if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+                found[key] = (inner.__doc__ or "").split(" Raises ")[0].strip()
+                visit(inner, f"{key}.")
 
     visit(Settings, "")
     return found
 
 
+def entries(kind: Any) -> type[msgspec.Struct] | None:
+    """What each entry is of a setting that holds entries of the operator's naming; None for any other setting."""
+    found, _ = _unwrap(inspect.type_info(kind))
+    if not isinstance(found, inspect.DictType):
+        return None
+    value, _ = _unwrap(found.value_type)
+    return value.cls if isinstance(value, inspect.StructType) else None
+
+
 def _walk(group: type[msgspec.Struct], before: str) -> list[Setting]:
     found: list[Setting] = []
     for f in msgspec.structs.fields(group):
-        key = before + f.name
+        key = before + f.encode_name
         if isinstance(f.type, type) and issubclass(f.type, msgspec.Struct):
             found += _walk(f.type, key + ".")
+            continue
+        named = entries(f.type)
+        if named is not None:
+            found += _walk(named, f"{key}.{NAME}.")
             continue
         kind, meta = _unwrap(inspect.type_info(f.type))
         default = f.default_factory() if f.default_factory is not msgspec.NODEFAULT else f.default

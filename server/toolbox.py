@@ -10,6 +10,7 @@ from agent.sandbox.session import SessionSandbox
 from agent.tools import BUILT_IN, BashTool, Tool, ToolRouter, Workspace, file_tools
 from agent.tools.effects import EffectKind
 from agent.tools.hub import OF_THE_HUB, Hub, HubThreads, hub_tools
+from agent.tools.mcp import McpServers
 from agent.tools.notes import ProjectNotes
 from agent.tools.web import Web, WebFetchTool
 from server.journal.base import SessionRow
@@ -32,6 +33,7 @@ class Toolbox:
         self._hub_threads = HubThreads(settings.hub)
         self._web = Web(settings.web)
         self._kind: SandboxKind | None = None
+        self.mcp = McpServers(settings.mcp_servers, settings.mcp)
 
     def names(self) -> list[str]:
         """The tools that every session may have."""
@@ -39,7 +41,10 @@ class Toolbox:
         return [*BUILT_IN, *of_the_web, *(OF_THE_HUB if self._settings.hub.tools else ())]
 
     async def open(self) -> None:
-        """Look what sandbox this machine has, and say so in the log. Before sessions get their tools."""
+        """Look what sandbox this machine has, say so in the log, and begin to connect to the MCP servers that sessions share.
+
+        Before sessions get their tools.
+        """
         hidden = (self._settings.journal.folder, *([CHECKOUT] if (CHECKOUT / "pyproject.toml").exists() else []))
         self._kind = await asyncio.to_thread(sandbox_kind, self._settings.sandbox, hidden)
         offer = self._kind.offer
@@ -49,6 +54,7 @@ class Toolbox:
             log.info("commands run in %s", offer.says)
         else:
             log.warning("no commands run, there is no tool `bash`: %s", offer.reason)
+        self.mcp.start()
 
     @property
     def offer(self) -> Offer:
@@ -62,8 +68,11 @@ class Toolbox:
             self._known_secrets.learn("Hugging Face token", hf_token)
         redact = self._known_secrets.for_sessions.redact
         sandbox = self._sandbox(row, hf_token)
+        tools = [*self._in_sandbox(sandbox), *self._of_the_web(sandbox), *self._of_the_hub(sandbox, hf_token)]
+        mcp = self.mcp.for_session(row.user_id, hf_token, {tool.name for tool in tools}, sandbox.write)
         return ToolRouter(
-            [*self._in_sandbox(sandbox), *self._of_the_web(sandbox), *self._of_the_hub(sandbox, hf_token)],
+            tools,
+            sources=[mcp] if mcp is not None else [],
             max_output_tokens=turn.tool_output_max_tokens,
             timeout_s=turn.tool_timeout_s,
             redact=redact,
@@ -113,7 +122,7 @@ class Toolbox:
 
     async def aclose(self) -> None:
         """No session is awake any more: end what their tools shared."""
-        await self._hub_threads.aclose()
+        await asyncio.gather(self._hub_threads.aclose(), self.mcp.aclose())
 
     def _folder(self, session_id: str) -> Path:
         return self._settings.journal.folder / "workspaces" / session_id

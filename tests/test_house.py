@@ -37,6 +37,8 @@ ONE_DOOR: dict[str, str | tuple[str, ...]] = {
     "httpcore": "agent/tools/web/",
     "bs4": "agent/tools/web/to_markdown.py",
     "markdownify": "agent/tools/web/to_markdown.py",
+    "mcp": "agent/tools/mcp/",
+    "mcp_types": "agent/tools/mcp/",
     "sqlite3": ("server/journal/", "server/auth/login_store.py"),
     "authlib": "server/auth/",
     "joserfc": "server/auth/",

@@ -28,7 +28,7 @@ from agent.tools.files import ListFilesTool, ReadFileTool, WriteFileTool
 from agent.tools.grep import GrepTool
 from agent.tools.paths import WorkspaceError
 from agent.tools.plan import PlanTool
-from agent.tools.router import ToolRouter
+from agent.tools.router import ToolRouter, ToolSource
 from agent.tools.settings import WorkspaceLimits
 from agent.tools.tool import StructTool, Tool, ToolLog, ToolResult
 from agent.tools.workspace import Workspace
@@ -42,6 +42,7 @@ __all__ = [
     "ToolLog",
     "ToolResult",
     "ToolRouter",
+    "ToolSource",
     "Workspace",
     "WorkspaceError",
     "WorkspaceLimits",

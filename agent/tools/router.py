@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -29,9 +29,26 @@ class Closing(Protocol):
         """Let go of it."""
 
 
-class ToolRouter:
-    """The tools of one session.
+class ToolSource(Protocol):
+    """Tools that come and go, such as those of servers elsewhere."""
 
+    def tools(self) -> Mapping[str, Tool]:
+        """Those there are now, by name; the same object until something changed. Answers at once."""
+
+    def missing(self, name: str) -> str | None:
+        """Why a tool of this name may not be there now; None if the source knows nothing of it. Answers at once."""
+
+    async def settle(self) -> None:
+        """Wait, within a bound, for tools that are on their way. Never raises."""
+
+    async def aclose(self) -> None:
+        """Let go of all of them."""
+
+
+class ToolRouter:
+    """The tools of one session: `tools`, which stay, and those of `sources`, which come and go.
+
+    A tool that stays keeps its name against one that comes.
     `max_output_tokens`: longest output of a call, as `agent.tokens` estimates it; of a longer one the middle is left out.
     `timeout_s`: how long a call may take. `close_timeout_s`: how long the tools may take to close.
     `redact`: takes secrets out of an output, before it is cut. `notes`: what the project says to every agent.
@@ -42,20 +59,24 @@ class ToolRouter:
         self,
         tools: Sequence[Tool],
         *,
+        sources: Sequence[ToolSource] = (),
         max_output_tokens: int = 12_500,
         timeout_s: float = 600.0,
         close_timeout_s: float = 5.0,
         redact: Callable[[str], str] = str,
         notes: ProjectNotes | None = None,
     ) -> None:
-        self._tools: dict[str, Tool] = {}
+        self._own: dict[str, Tool] = {}
         for tool in sorted(tools, key=lambda tool: tool.name):
             if _NAME.fullmatch(tool.name) is None:
                 raise ValueError(f"tool name {tool.name!r}: 1-64 letters, digits, _ and - are what providers take")
-            if tool.name in self._tools:
+            if tool.name in self._own:
                 raise ValueError(f"two tools are named {tool.name!r}")
-            self._tools[tool.name] = tool
-        self._specs = msgspec.json.encode([_spec(tool) for tool in self._tools.values()])
+            self._own[tool.name] = tool
+        self._sources = tuple(sources)
+        self._came: tuple[Mapping[str, Tool], ...] = ()
+        self._all = self._own
+        self._specs = _encoded(self._own)
         self._max_output_tokens = max_output_tokens
         self._timeout_s = timeout_s
         self._close_timeout_s = close_timeout_s
@@ -64,11 +85,17 @@ class ToolRouter:
 
     def specs(self) -> list[dict[str, object]]:
         """The tools as OpenAI function specs, by name. Each caller gets a copy: providers' adapters edit it."""
+        self._now()
         return msgspec.json.decode(self._specs, type=list[dict[str, object]])
+
+    async def settle(self) -> None:
+        """Wait, within the sources' bounds, for tools that are on their way."""
+        for source in self._sources:
+            await source.settle()
 
     def check(self, name: str, arguments: dict[str, object]) -> str | None:
         """A complaint for the model: no such tool, or arguments that do not fit, saying what and where. Without I/O."""
-        tool = self._tools.get(name)
+        tool = self._now().get(name)
         if tool is None:
             return self._unknown(name)
         try:
@@ -82,7 +109,7 @@ class ToolRouter:
 
     def effects(self, name: str, arguments: dict[str, object]) -> Effects:
         """What a call would do. What cannot be told is `external`, and so must be asked for."""
-        tool = self._tools.get(name)
+        tool = self._now().get(name)
         if tool is None:
             return Effects(self._unknown(name), UNTOLD)
         try:
@@ -93,7 +120,7 @@ class ToolRouter:
 
     def side_effects(self, name: str) -> str | None:
         """What undo cannot take back of the tool's calls; None if nothing, or if there is no such tool."""
-        tool = self._tools.get(name)
+        tool = self._now().get(name)
         return None if tool is None else tool.side_effects
 
     async def notes(self) -> str:
@@ -108,6 +135,8 @@ class ToolRouter:
 
     async def run(self, name: str, arguments: dict[str, object], log: ToolLog) -> ToolResult:
         """Run a call; whatever fails comes back as a result with `success=False`. CancelledError passes."""
+        if name not in self._now():
+            await self.settle()
         complaint = self.check(name, arguments)
         if complaint is not None:
             return self._clean(ToolResult(output=complaint, success=False))
@@ -115,11 +144,28 @@ class ToolRouter:
         async def clean_log(text: str) -> None:
             await log(mend(text))
 
-        return self._clean(await self._run(self._tools[name], arguments, clean_log))
+        return self._clean(await self._run(self._now()[name], arguments, clean_log))
 
     async def aclose(self) -> None:
-        """Close the tools that hold something open; a second call does nothing more than they do."""
-        await asyncio.gather(*(self._close(tool) for tool in self._tools.values()))
+        """Close the tools and sources that hold something open; a second call does nothing more than they do."""
+        await asyncio.gather(
+            *(self._close(tool.name, tool) for tool in self._own.values()),
+            *(self._close(type(source).__name__, source) for source in self._sources),
+        )
+
+    def _now(self) -> dict[str, Tool]:
+        """All there are now, by name and in its order."""
+        came = tuple(source.tools() for source in self._sources)
+        if any(now is not before for now, before in zip(came, self._came, strict=False)) or len(came) != len(
+            self._came
+        ):
+            self._came = came
+            found = dict(self._own)
+            for tools in came:
+                found = {**{name: tool for name, tool in tools.items() if _NAME.fullmatch(name)}, **found}
+            self._all = dict(sorted(found.items()))
+            self._specs = _encoded(self._all)
+        return self._all
 
     async def _run(self, tool: Tool, arguments: dict[str, object], tool_log: ToolLog) -> ToolResult:
         clock = asyncio.timeout(self._timeout_s)
@@ -140,17 +186,20 @@ class ToolRouter:
             log.warning("tool %s failed", tool.name, exc_info=error)
             return ToolResult(output=_told(error), success=False)
 
-    async def _close(self, tool: Tool) -> None:
-        if not isinstance(tool, Closing):
+    async def _close(self, name: str, held: object) -> None:
+        if not isinstance(held, Closing):
             return
         try:
             async with asyncio.timeout(self._close_timeout_s):
-                await tool.aclose()
+                await held.aclose()
         except Exception as error:  # one tool's fault must not keep the others open
-            log.warning("tool %s did not close", tool.name, exc_info=error)
+            log.warning("tool %s did not close", name, exc_info=error)
 
     def _unknown(self, name: str) -> str:
-        names = list(self._tools)
+        why = [said for source in self._sources if (said := source.missing(name)) is not None]
+        if why:
+            return f"there is no tool {name[:64]!a} now: {'; '.join(why)}"
+        names = list(self._now())
         told = ", ".join(names[:_NAMES_TOLD]) or "none"
         more = f" and {len(names) - _NAMES_TOLD} more" if len(names) > _NAMES_TOLD else ""
         return f"there is no tool {name[:64]!a}; the tools are: {told}{more}"
@@ -182,6 +231,10 @@ def shorten(text: str, most: int) -> str:
     note = f"\n[... {left_out} characters left out ...]\n"
     tail = keep // 2
     return text[: keep - tail] + note + text[len(text) - tail :]
+
+
+def _encoded(tools: Mapping[str, Tool]) -> bytes:
+    return msgspec.json.encode([_spec(tool) for tool in tools.values()])
 
 
 def _spec(tool: Tool) -> dict[str, object]:

@@ -59,4 +59,4 @@ def _of(settings: Settings, path: Path, environ: Mapping[str, str], *, online: b
     ]
     if online:
         found.append(asyncio.run(model.answers(settings, environ)))
-    return [*found, *mcp.mcp_servers(path, environ, online=online)]
+    return [*found, *asyncio.run(mcp.mcp_servers(settings, environ, online=online))]

@@ -22,7 +22,9 @@ from server.doctor.command import examine, variables
 from server.doctor.finding import Finding, as_json, as_text, fail, ok, warn
 from server.doctor.folder import data_folder, journal, room
 from server.journal.folder import DATABASE
+from server.reference import ROOT
 from server.settings import ModelChoice, ServerSettings, Settings
+from server.settings_file import load_settings
 from tests.server.test_cli import HOLDFAST, MODULE, run, server
 from tests.support.house import running, settings_for
 from tests.support.scripted_model import Finish, Refusal, Say, ScriptedModel, stream
@@ -201,48 +203,56 @@ async def test_a_call_online_tells_whether_the_model_answers(answer: object, lev
 
 
 @pytest.fixture
-def web() -> Iterator[str]:
-    class Quiet(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(401 if self.path == "/closed" else 406)
+def closed() -> Iterator[str]:
+    """A server that lets nobody in."""
+
+    class Closed(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(401)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as served:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Closed) as served:
         thread = threading.Thread(target=served.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{served.server_address[1]}"
+        yield f"http://127.0.0.1:{served.server_address[1]}/mcp"
         served.shutdown()
         thread.join()
 
 
-def test_mcp_servers_are_looked_for(tmp_path: Path, web: str) -> None:
+async def test_mcp_servers_are_looked_for_and_online_spoken_to(tmp_path: Path, closed: str) -> None:
     config = tmp_path / "c.json"
+    odd = {"command": sys.executable, "args": ["-m", "tests.mcp.odd_server", "--only", "one"], "cwd": str(ROOT)}
     servers = {
-        "there": {"command": "${SHELL_NAME:-sh}"},
+        "answers": odd,
+        "without": {**odd, "tools": ["another"]},
         "missing": {"command": "no-such-program"},
-        "answers": {"url": f"{web}/mcp"},
-        "closed": {"url": f"{web}/closed"},
+        "ends": {"command": "${SHELL_NAME:-sh}", "args": ["-c", "exit 3"]},
+        "closed": {"url": closed},
         "silent": {"url": "http://127.0.0.1:1/mcp"},
-        "empty": {},
+        "disabled": {"command": "no-such-program", "disabled": True},
     }
     config.write_text(json.dumps({"mcpServers": servers}))
     environ = {"PATH": "/bin:/usr/bin"}
-    found = mcp.mcp_servers(config, environ, online=True)
+    settings = load_settings(config, environ)
+    found = await mcp.mcp_servers(settings, environ, online=True)
     levels = {finding.name.removeprefix("MCP server "): finding.level for finding in found}
     assert levels == {
-        "there": "ok",
-        "missing": "fail",
         "answers": "ok",
-        "closed": "warn",
+        "without": "warn",
+        "missing": "fail",
+        "ends": "fail",
+        "closed": "fail",
         "silent": "fail",
-        "empty": "fail",
+        "disabled": "ok",
     }
-    assert only(mcp.mcp_servers(config, environ, online=False), "MCP server silent").level == "ok"
-    config.write_text("{}")
-    assert mcp.mcp_servers(config, environ, online=True) == [ok("MCP servers", "none are configured")]
+    assert only(found, "MCP server answers").found == "answers (tools: 1)"
+    assert "code 3" in only(found, "MCP server ends").found
+    assert "401" in only(found, "MCP server closed").found
+    assert only(await mcp.mcp_servers(settings, environ, online=False), "MCP server silent").level == "ok"
+    assert await mcp.mcp_servers(Settings(), environ, online=True) == [ok("MCP servers", "none are configured")]
 
 
 # -------------------------------------------------------------------------------------------------------- the command

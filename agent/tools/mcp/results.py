@@ -1,0 +1,134 @@
+"""What an MCP server answered, as a tool's result: text is told, all else is kept in the workspace and named."""
+
+import base64
+import binascii
+import hashlib
+import mimetypes
+import re
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from agent.sandbox.base import SandboxError
+from agent.tools.mcp.settings import McpLimits
+from agent.tools.paths import shown
+from agent.tools.tool import ToolResult
+
+if TYPE_CHECKING:
+    from mcp.types import CallToolResult
+
+Keep = Callable[[str, bytes], Awaitable[object]]
+"""Puts bytes into the session's workspace under a relative path. May raise SandboxError."""
+
+FOLDER = "mcp"
+STEM_CHARS_MAX = 48
+HASH_CHARS = 12
+TOLD_CHARS_MAX = 300
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
+SUFFIXES = {
+    "image/jpeg": ".jpg",
+    "image/webp": ".webp",
+    "audio/wav": ".wav",
+    "text/markdown": ".md",
+    "text/plain": ".txt",
+}
+"""Where the standard library's table knows none, or an odd one."""
+
+
+class ResultReader:
+    """Reads the results of one tool's calls. `keep`: where files go. `tool`: by what they are named."""
+
+    def __init__(self, tool: str, keep: Keep, limits: McpLimits) -> None:
+        self._tool = tool
+        self._keep = keep
+        self._limits = limits
+
+    async def read(self, result: "CallToolResult") -> ToolResult:
+        """The result, with what it brings kept. Never raises for what a server sent."""
+        parts: list[str] = []
+        texts = files = 0
+        for block in result.content:
+            texts += block.type == "text"
+            if block.type in ("text", "resource_link"):
+                parts.append(block.text if block.type == "text" else _link(block))
+            elif files < self._limits.files_max:
+                files += 1
+                parts.append(await self._kept(block))
+            else:
+                parts.append(f"[left out: more than {self._limits.files_max} files in one result]")
+        if result.structured_content is not None and not texts:
+            parts.append(_json(result.structured_content))
+        success = not result.is_error
+        output = "\n".join(parts) or ("[no output]" if success else "[the tool failed without a word]")
+        return ToolResult(output=output, success=success)
+
+    async def _kept(self, block: Any) -> str:
+        if block.type in ("image", "audio"):
+            return await self._file(block.type, block.data, block.mime_type, "")
+        resource = block.resource
+        about = f"resource {_brief(resource.uri)}"
+        blob = getattr(resource, "blob", None)
+        if blob is not None:
+            return await self._file(about, blob, resource.mime_type or "", resource.uri)
+        said = await self._put(
+            about, resource.text.encode(errors="replace"), resource.mime_type or "text/plain", resource.uri
+        )
+        most = self._limits.resource_chars_max
+        text = resource.text if len(resource.text) <= most else f"{resource.text[:most]}\n[... the rest is in the file]"
+        return f"{said}\n{text}"
+
+    async def _file(self, about: str, data: str, mime_type: str, uri: str) -> str:
+        try:
+            decoded = base64.b64decode(data, validate=True)
+        except (binascii.Error, ValueError):
+            return f"[{about}: not kept, it is no base64]"
+        return await self._put(about, decoded, mime_type, uri)
+
+    async def _put(self, about: str, data: bytes, mime_type: str, uri: str) -> str:
+        path = file_path(self._tool, data, mime_type, uri)
+        kind = f"{_brief(mime_type)}, " if mime_type else ""
+        try:
+            await self._keep(path, data)
+        except SandboxError as error:
+            return f"[{about} ({kind}{len(data)} bytes): not kept: {error}]"
+        return f"[{about} ({kind}{len(data)} bytes): kept in the workspace as {path}]"
+
+
+def file_path(tool: str, data: bytes, mime_type: str, uri: str) -> str:
+    """Where a file goes: by its resource's or else its tool's name, and its content; the same content is the same file."""
+    name = unquote(urlsplit(uri).path).rpartition("/")[2] if _splits(uri) else ""
+    stem, dot, ending = name.rpartition(".")
+    suffix = f".{ending}" if dot and _SUFFIX.fullmatch(f".{ending}") else ""
+    stem = _UNSAFE.sub("_", stem if suffix else name).strip("_") or _UNSAFE.sub("_", tool).strip("_") or "result"
+    kind = mime_type.partition(";")[0].strip().lower()
+    suffix = suffix or SUFFIXES.get(kind) or mimetypes.guess_extension(kind) or ".bin"
+    return f"{FOLDER}/{stem[:STEM_CHARS_MAX]}-{hashlib.sha256(data).hexdigest()[:HASH_CHARS]}{suffix}"
+
+
+def _splits(uri: str) -> bool:
+    try:
+        urlsplit(uri)
+    except ValueError:
+        return False
+    return True
+
+
+def _link(block: Any) -> str:
+    about = [_brief(text) for text in (block.mime_type, block.description) if text]
+    return f"[resource link: {_brief(block.name)} {_brief(block.uri)}{' (' + '; '.join(about) + ')' if about else ''}]"
+
+
+def _brief(text: str) -> str:
+    """One line of it."""
+    return shown(text, TOLD_CHARS_MAX)
+
+
+def _json(value: object) -> str:
+    try:
+        return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    except (TypeError, ValueError, UnicodeEncodeError):
+        return repr(value)

@@ -1,0 +1,146 @@
+"""JSON Schemas of MCP tools: made so that every provider takes them, and arguments held against them as they were given."""
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+NODES_MAX: Final = 4_000
+DEPTH_MAX: Final = 32
+BYTES_MAX: Final = 131_072
+COMPLAINT_CHARS_MAX: Final = 500
+
+_PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+_NOT_TOLD = ("$schema", "$id", "$anchor", "$defs", "definitions", "$comment")
+_VALUES = ("default", "examples", "enum", "const")
+"""Keywords whose values are no schemas."""
+_NOT_AT_THE_TOP = ("anyOf", "oneOf", "allOf", "not", "if", "then", "else", "enum", "const")
+
+
+class UnfitSchema(ValueError):
+    """A tool's schema that no provider would take; the message says why."""
+
+
+def told(schema: dict[str, Any]) -> dict[str, object]:
+    """The schema as a model is told it: an object, without references, without what providers refuse at the top.
+
+    What is left out here is still checked. A reference that leads into itself or out of the schema is told as "anything",
+    and so is each argument of a schema that would be too large. Raises UnfitSchema.
+    """
+    if len(msgspec.json.encode(schema)) > BYTES_MAX:
+        raise UnfitSchema(f"its schema is larger than {BYTES_MAX} bytes")
+    if schema.get("type", "object") != "object":
+        raise UnfitSchema("its arguments are no object")
+    try:
+        flat = _Inliner(schema).run()
+    except _TooLarge:
+        flat = _names(schema)
+    for name in _NOT_AT_THE_TOP:
+        flat.pop(name, None)
+    properties = flat.get("properties")
+    properties = properties if isinstance(properties, dict) else {}
+    for name in properties:
+        if _PROPERTY.fullmatch(name) is None:
+            raise UnfitSchema("an argument's name is not one that providers take")
+    required = flat.get("required")
+    known = [name for name in required if name in properties] if isinstance(required, list) else []
+    flat = {**flat, "type": "object", "properties": properties, "required": known}
+    if not known:
+        flat.pop("required")
+    return flat
+
+
+class Arguments:
+    """Holds arguments against a schema. Nothing is fetched: a reference out of the schema is no reference.
+
+    Raises UnfitSchema for what is no JSON Schema.
+    """
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        import jsonschema
+        import referencing
+
+        kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+        try:
+            kind.check_schema(schema)
+        except jsonschema.SchemaError as error:
+            raise UnfitSchema(f"its schema is no JSON Schema: {_short(error.message)}") from error
+        self._validator = kind(schema, registry=referencing.Registry())
+        self._best = jsonschema.exceptions.best_match
+        self._unresolvable = referencing.exceptions.Unresolvable
+
+    def complaint(self, arguments: dict[str, Any]) -> str | None:
+        """What is wrong and where (`... - at `$.path``); None if they fit."""
+        try:
+            error = self._best(self._validator.iter_errors(arguments))
+        except self._unresolvable:
+            return None  # the schema's fault; the server has the last word
+        return None if error is None else f"{_short(error.message)} - at `{error.json_path}`"
+
+
+def _names(schema: dict[str, Any]) -> dict[str, Any]:
+    """The arguments alone, each with its description."""
+    properties = schema.get("properties")
+    properties = properties if isinstance(properties, dict) else {}
+    about = {
+        name: {"description": _short(inner["description"])}
+        if isinstance(inner, dict) and isinstance(inner.get("description"), str)
+        else {}
+        for name, inner in properties.items()
+    }
+    return {"properties": about, "required": schema.get("required")}
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= COMPLAINT_CHARS_MAX else f"{text[:COMPLAINT_CHARS_MAX]}..."
+
+
+class _TooLarge(Exception):
+    """Without references the schema would be larger than the bounds."""
+
+
+class _Inliner:
+    """Writes a schema without its references, within bounds."""
+
+    def __init__(self, root: dict[str, Any]) -> None:
+        self._root = root
+        self._left = NODES_MAX
+
+    def run(self) -> dict[str, Any]:
+        flat = self._write(self._root, ())
+        assert isinstance(flat, dict)
+        return flat
+
+    def _write(self, node: Any, above: tuple[str, ...], depth: int = 0) -> Any:
+        self._left -= 1
+        if self._left < 0 or depth > DEPTH_MAX:
+            raise _TooLarge
+        if isinstance(node, list):
+            return [self._write(item, above, depth + 1) for item in node]
+        if not isinstance(node, dict):
+            return node
+        reference = node.get("$ref")
+        if isinstance(reference, str):
+            beside = {key: value for key, value in node.items() if key != "$ref"}
+            target = None if reference in above else self._find(reference)
+            node = {**(target or {}), **beside}
+            above = (*above, reference)
+        written = {}
+        for key, value in node.items():
+            # Inside of `properties` the keys are names of arguments.
+            if key == "properties" and isinstance(value, dict):
+                written[key] = {name: self._write(inner, above, depth + 1) for name, inner in value.items()}
+            elif key in _VALUES:
+                written[key] = value
+            elif key not in _NOT_TOLD:
+                written[key] = self._write(value, above, depth + 1)
+        return written
+
+    def _find(self, reference: str) -> dict[str, Any] | None:
+        """What `#/$defs/Name` leads to in this schema."""
+        if not reference.startswith("#/"):
+            return None
+        found: Any = self._root
+        for part in reference[2:].split("/"):
+            found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
+        return found if isinstance(found, dict) else None

@@ -1,0 +1,154 @@
+"""The MCP servers of the settings: those that all sessions share, and what one session has of them and of its own."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+from agent.tools.mcp.connection import McpConnection, McpStatus
+from agent.tools.mcp.names import Identity, name_tools
+from agent.tools.mcp.results import Keep, ResultReader
+from agent.tools.mcp.settings import McpLimits, McpServer
+from agent.tools.mcp.tool import McpTool
+from agent.tools.tool import Tool
+
+log = logging.getLogger("holdfast.mcp")
+
+NAMES_MAX = 10_000
+"""Names that a session remembers; a server that goes on making new ones gets none."""
+
+
+class McpServers:
+    """All servers of one Holdfast. Owns the shared connections, from `start` to `aclose`."""
+
+    def __init__(self, servers: Mapping[str, McpServer], limits: McpLimits) -> None:
+        self._entries = {name: entry for name, entry in servers.items() if not entry.disabled}
+        self._limits = limits
+        self._shared = {
+            name: McpConnection(name, entry, limits) for name, entry in self._entries.items() if entry.is_shared
+        }
+
+    def start(self) -> None:
+        """Begin to connect to the shared servers."""
+        for connection in self._shared.values():
+            connection.start()
+
+    async def aclose(self) -> None:
+        """End the shared servers."""
+        await asyncio.gather(*(connection.aclose() for connection in self._shared.values()))
+
+    def statuses(self) -> list[McpStatus]:
+        """How the servers are, in the order of the settings; of those that are each session's own, only that."""
+        return [
+            self._shared[name].status if name in self._shared else McpStatus(name, "per_session", "", 0)
+            for name in self._entries
+        ]
+
+    def for_session(
+        self, user_id: str, token: str | None, taken: AbstractSet[str], keep: Keep
+    ) -> "SessionServers | None":
+        """What one session has of them; None where none is configured. `token`: its owner's. `taken`: the names of its
+        other tools. `keep`: puts files into its workspace."""
+        if not self._entries:
+            return None
+        own = [
+            McpConnection(name, entry, self._limits, token if entry.owner_token else None)
+            for name, entry in self._entries.items()
+            if not entry.is_shared
+        ]
+        return SessionServers(list(self._shared.values()), own, self._limits, user_id, taken, keep)
+
+
+async def try_server(name: str, entry: McpServer, limits: McpLimits) -> McpStatus:
+    """Connect once, and say how it went; nothing is left of it."""
+    connection = McpConnection(name, entry, limits)
+    connection.start()
+    try:
+        await connection.settled.wait()
+        return connection.status
+    finally:
+        await connection.aclose()
+
+
+class SessionServers:
+    """The tools of a session's MCP servers, as they come and go: a ToolSource. Owns the session's own connections."""
+
+    def __init__(
+        self,
+        shared: Sequence[McpConnection],
+        own: Sequence[McpConnection],
+        limits: McpLimits,
+        user_id: str,
+        taken: AbstractSet[str],
+        keep: Keep,
+    ) -> None:
+        self._own = own
+        self._all = [*shared, *own]
+        self._limits = limits
+        self._user_id = user_id
+        self._taken = taken
+        self._keep = keep
+        self._given: dict[str, Identity] = {}
+        self._last: dict[str, tuple[str, ...]] = {}
+        self._versions: list[int] = []
+        self._tools: dict[str, Tool] = {}
+
+    def tools(self) -> Mapping[str, Tool]:
+        """The tools there are now, by name; the same object until something changed."""
+        versions = [connection.version for connection in self._all]
+        if versions != self._versions:
+            self._versions = versions
+            self._tools = self._made()
+        return self._tools
+
+    def missing(self, name: str) -> str | None:
+        """Why a tool of this name may not be there; begins to start what was not started yet."""
+        self._start()
+        identity = self._given.get(name)
+        absent = [
+            one for one in self._all if one.state != "up" and identity in (None, (one.name, identity and identity[1]))
+        ]
+        if identity is not None and not absent:
+            return f"the MCP server {identity[0]} no longer has it under this name"
+        if not absent:
+            return None
+        said = "; ".join(f"{one.name} ({one.reason})" for one in absent)
+        return f"it may come from an MCP server that is not there now: {said}"
+
+    async def settle(self) -> None:
+        """Wait until every server has come up or failed for the first time, as long as the settings allow."""
+        self._start()
+        waiting = [one for one in self._all if not one.settled.is_set()]
+        try:
+            async with asyncio.timeout(self._limits.ready_wait_s):
+                for one in waiting:
+                    await one.settled.wait()
+        except TimeoutError:
+            log.debug("MCP servers are still starting: %s", [one.name for one in waiting if not one.settled.is_set()])
+
+    async def aclose(self) -> None:
+        """End the session's own servers."""
+        await asyncio.gather(*(connection.aclose() for connection in self._own))
+
+    def _start(self) -> None:
+        for connection in self._own:
+            connection.start()
+
+    def _made(self) -> dict[str, Tool]:
+        # What a server had before it went down keeps its names: they come back as they were.
+        for one in self._all:
+            if one.state == "up":
+                self._last[one.name] = tuple(tool.name for tool in one.tools)
+        named = name_tools(self._last, self._taken, self._given)
+        listed = {(one.name, tool.name): (one, tool) for one in self._all if one.state == "up" for tool in one.tools}
+        made: dict[str, Tool] = {}
+        for name, identity in sorted(named.items()):
+            if name not in self._given and len(self._given) >= NAMES_MAX:
+                continue
+            self._given[name] = identity
+            if identity not in listed:
+                continue
+            connection, tool = listed[identity]
+            reader = ResultReader(tool.name, self._keep, self._limits)
+            made[name] = McpTool(name, tool, connection, self._user_id, reader)
+        return made

@@ -1,0 +1,148 @@
+"""Every setting of MCP servers: one entry for each server as every MCP client writes it, and the bounds of all."""
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+Transport = Literal["", "stdio", "http", "streamable-http", "streamable_http", "streamableHttp", "sse"]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class McpServer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One MCP server. Raises ValueError for an entry that cannot work, saying what to write instead."""
+
+    command: Annotated[str, Meta(description="Program to run and speak to over its standard input and output.")] = ""
+    args: Annotated[list[str], Meta(description="Its arguments.")] = msgspec.field(default_factory=list)
+    env: Annotated[
+        dict[str, str],
+        Meta(description="Its environment, beside PATH, HOME, LANG and the like; no other is handed on."),
+    ] = msgspec.field(default_factory=dict)
+    cwd: Annotated[str, Meta(description="Its working folder; empty: the server's own.")] = ""
+    url: Annotated[str, Meta(description="Endpoint of a server that is reached by streamable HTTP.")] = ""
+    headers: Annotated[dict[str, str], Meta(description="Sent with every request to the url.")] = msgspec.field(
+        default_factory=dict
+    )
+    type: Annotated[Transport, Meta(description="`stdio` or `http`; empty: by `command` or `url`.")] = ""
+    transport: Annotated[Transport, Meta(description="The same, as some clients call it.")] = ""
+    disabled: Annotated[bool, Meta(description="Whether the entry is passed over.")] = False
+    trusted: Annotated[
+        bool, Meta(description="Whether its tools' annotations are believed: those it calls read-only run freely.")
+    ] = False
+    owner_token: Annotated[
+        bool, Meta(description="Whether it is given the Hugging Face token of the session's owner.")
+    ] = False
+    owner_token_env: Annotated[
+        str, Meta(description="Name of the variable that holds that token for a `command`; a `url` gets a header.")
+    ] = "HF_TOKEN"
+    shared: Annotated[
+        bool | None,
+        Meta(description="One connection for all sessions, or one for each; null: shared unless given a token."),
+    ] = None
+    call_timeout_s: Annotated[Seconds, Meta(description="How long a call may take; then it is cancelled.")] = 300.0
+    start_timeout_s: Annotated[
+        Seconds, Meta(description="How long it may take to start and list its tools; then it is tried again later.")
+    ] = 30.0
+    tools: Annotated[list[str], Meta(description="Names of the tools that are taken; empty: all.")] = msgspec.field(
+        default_factory=list
+    )
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all sessions use one connection."""
+        return not self.owner_token if self.shared is None else self.shared
+
+    def __post_init__(self) -> None:
+        fault = _kind_fault(self) or _token_fault(self)
+        if fault is not None:
+            raise ValueError(fault)
+
+
+class McpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Bounds of what MCP servers may take of time and memory. The servers themselves are in `mcpServers`."""
+
+    ready_wait_s: Annotated[
+        float, Meta(ge=0, le=600, description="How long a model call waits for servers that start for the first time.")
+    ] = 5.0
+    backoff_initial_s: Annotated[
+        float,
+        Meta(gt=0, le=3_600, description="Pause before a server that failed is tried again; doubles, with jitter."),
+    ] = 1.0
+    backoff_max_s: Annotated[float, Meta(gt=0, le=86_400, description="Longest such pause.")] = 60.0
+    check_s: Annotated[
+        float, Meta(gt=0, le=86_400, description="How often a server without calls is asked whether it is well.")
+    ] = 30.0
+    check_timeout_s: Annotated[
+        float, Meta(gt=0, le=3_600, description="How long it may take to answer that; then it is started again.")
+    ] = 10.0
+    stop_wait_s: Annotated[
+        float, Meta(ge=0, le=60, description="How long a process may take to end by itself; then it is killed.")
+    ] = 1.0
+    tools_max: Annotated[int, Meta(ge=1, le=10_000, description="Tools of one server; the rest are left out.")] = 128
+    calls_max: Annotated[
+        int, Meta(ge=1, le=10_000, description="Calls of one server at once; more: the call fails.")
+    ] = 32
+    message_bytes_max: Annotated[
+        int, Meta(ge=65_536, le=2**30, description="Longest message of a server; a longer one ends its connection.")
+    ] = 16_777_216
+    files_max: Annotated[
+        int, Meta(ge=0, le=1_000, description="Images and resources kept of one result; the rest are left out.")
+    ] = 16
+    resource_chars_max: Annotated[
+        int, Meta(ge=0, le=10_000_000, description="Longest text of a resource shown in a result; more is in its file.")
+    ] = 10_000
+    log_chars_max: Annotated[
+        int, Meta(ge=1_000, le=10_000_000, description="Progress and log text of a call that may wait to be told.")
+    ] = 65_536
+    stderr_lines_per_minute: Annotated[
+        int, Meta(ge=0, le=100_000, description="Lines of a process's standard error that are logged.")
+    ] = 60
+
+
+def _kind_fault(entry: McpServer) -> str | None:
+    kinds = {kind for kind in (entry.type, entry.transport) if kind}
+    if "sse" in kinds:
+        return "the transport sse is not spoken; give the server's streamable HTTP url, with type http"
+    if bool(entry.command) == bool(entry.url):
+        return 'write either {"command": "...", "args": [...]} or {"url": "https://..."}'
+    if entry.command and kinds - {"stdio"}:
+        return "a command is spoken to by stdio; leave type out, or give a url in its place"
+    if entry.url and "stdio" in kinds:
+        return "a url is spoken to by http; leave type out, or give a command in its place"
+    for name in entry.env:
+        if _VARIABLE.fullmatch(name) is None:
+            return f"env: {name!r} is no name of a variable"
+    for name, value in entry.headers.items():
+        if _HEADER.fullmatch(name) is None or not value.isascii() or not value.isprintable():
+            return f"headers: {name!r} or its value is no HTTP header"
+    return _url_fault(entry.url) if entry.url else None
+
+
+def _url_fault(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return "url: it cannot be read; write https://HOST/PATH"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return "url: it must begin with https:// or http:// and name a host"
+    return None
+
+
+def _token_fault(entry: McpServer) -> str | None:
+    if not entry.owner_token:
+        return None
+    if entry.shared:
+        return "owner_token and shared exclude each other: a connection that has one owner's token is that owner's"
+    if entry.command and _VARIABLE.fullmatch(entry.owner_token_env) is None:
+        return f"owner_token_env: {entry.owner_token_env!r} is no name of a variable"
+    parts = urlsplit(entry.url)
+    if entry.url and parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        return "owner_token: a token is not sent over plain http; use https"
+    return None

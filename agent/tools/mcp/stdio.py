@@ -1,0 +1,239 @@
+"""The way to a stdio server: its process with a small environment, lines out and lines in, both bounded; nothing outlives us.
+
+In the place of the library's own `stdio_client`, which bounds no line, logs each bad one with a traceback and leaves the
+server running when Holdfast is killed.
+"""
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from agent.tasks import TaskOwner
+from agent.tools.mcp.faults import ServerFault
+from agent.tools.mcp.settings import McpLimits, McpServer
+
+log = logging.getLogger("holdfast.mcp")
+
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
+INHERITED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER")
+"""The names of our environment that a server gets; all of them say where and as whom it runs, none is a credential."""
+
+READ_BYTES = 65_536
+LINE_CHARS_MAX = 1_000
+BAD_LINES_LOGGED = 3
+EXIT_WAIT_S = 1.0
+"""How long an exit code is waited for once a process has closed its output."""
+
+
+def environment(entry: McpServer, environ: Mapping[str, str], token: str | None) -> dict[str, str]:
+    """What the server's process gets: a few names of ours, the entry's own, and the owner's token where it asks for one."""
+    given = {name: environ[name] for name in INHERITED if name in environ}
+    given |= entry.env
+    if entry.owner_token and token:
+        given[entry.owner_token_env] = token
+    return given
+
+
+def program(entry: McpServer, environ: Mapping[str, str]) -> str | None:
+    """The path of the entry's command, as its process would find it; None if there is none."""
+    return shutil.which(entry.command, path=environment(entry, environ, None).get("PATH", os.defpath))
+
+
+@asynccontextmanager
+async def stdio_transport(
+    name: str, entry: McpServer, token: str | None, limits: McpLimits, ended: Callable[[str], None]
+) -> AsyncIterator[tuple[Any, Any]]:
+    """The server's process, as the MCP client wants it. `ended` hears why it ended by itself.
+
+    Raises ServerFault if it cannot be started.
+    """
+    import anyio
+    from mcp.shared.message import SessionMessage
+
+    process = await _Process.start(name, entry, token, limits)
+    arriving, read_stream = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    write_stream, leaving = anyio.create_memory_object_stream[SessionMessage](0)
+    tasks = TaskOwner(f"mcp/{name}")
+    try:
+        tasks.start(process.log_stderr(), "stderr")
+        tasks.start(process.read(arriving, ended), "stdout")
+        tasks.start(process.write(leaving), "stdin")
+        yield read_stream, write_stream
+    finally:
+        try:
+            await process.end()
+        finally:
+            process.let_go()
+            tasks.cancel()
+            await tasks.aclose()
+            for stream in (arriving, read_stream, write_stream, leaving):
+                stream.close()
+
+
+class _Process:
+    """The supervisor's process, and in it the server's."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process, lifeline: int, limits: McpLimits) -> None:
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        self._name = name
+        self._process = process
+        self._stdin, self._stdout, self._stderr = process.stdin, process.stdout, process.stderr
+        self._lifeline: int | None = lifeline
+        self._limits = limits
+        self._bad_lines = 0
+        self._ending = False
+
+    @classmethod
+    async def start(cls, name: str, entry: McpServer, token: str | None, limits: McpLimits) -> "_Process":
+        path = program(entry, os.environ)
+        if path is None:
+            raise ServerFault("its command is not on the PATH")
+        held, lifeline = os.pipe()
+        supervise = [sys.executable, "-I", "-S", str(SUPERVISOR), str(held), str(limits.stop_wait_s)]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *supervise,
+                path,
+                *entry.args,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=environment(entry, os.environ, token),
+                cwd=entry.cwd or None,
+                pass_fds=(held,),
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            os.close(lifeline)
+            raise ServerFault("its process could not be started; is its cwd a folder?") from error
+        except BaseException:
+            os.close(lifeline)
+            raise
+        finally:
+            os.close(held)
+        return cls(name, process, lifeline, limits)
+
+    async def read(self, arriving: Any, ended: Callable[[str], None]) -> None:
+        """Its messages, line by line; what is no message is passed over."""
+        import anyio
+
+        why = "it closed its output"
+        with arriving:
+            try:
+                async for line in self._lines():
+                    message = self._parsed(line)
+                    if message is not None:
+                        await arriving.send(message)
+            except ServerFault as fault:
+                ended(str(fault))
+                return
+            except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+                return  # the client is gone
+            if await self._ends(EXIT_WAIT_S):
+                why = f"its process ended with code {self._process.returncode}"
+            if not self._ending:
+                ended(why)  # before the client hears of it, so that its calls can say why
+
+    async def write(self, leaving: Any) -> None:
+        """Our messages."""
+        async for message in leaving:
+            line = message.message.model_dump_json(by_alias=True, exclude_unset=True)
+            with suppress(ConnectionError):  # its end is told where it is read
+                self._stdin.write(f"{line}\n".encode())
+                await self._stdin.drain()
+
+    async def log_stderr(self) -> None:
+        """What it says on the side goes to the log, so many lines a minute."""
+        lines = LineBudget(self._limits.stderr_lines_per_minute)
+        rest = b""
+        while data := await self._stderr.read(READ_BYTES):
+            *whole, rest = (rest + data).split(b"\n")
+            rest = rest[-LINE_CHARS_MAX:]
+            for line in whole:
+                text = line.decode(errors="replace").strip()[:LINE_CHARS_MAX]
+                if text and lines.take(time.monotonic()):
+                    log.info("MCP server %s: %s", self._name, text)
+
+    async def end(self) -> None:
+        """Ask it to end by closing its input; one that does not in time is killed, and all that it started."""
+        self._ending = True
+        self._stdin.close()
+        if not await self._ends(self._limits.stop_wait_s):
+            self._cut()
+            if not await self._ends(2 * self._limits.stop_wait_s + 1):
+                log.warning("MCP server %s does not end and is killed with its group", self._name)
+
+    def let_go(self) -> None:
+        """Whatever happened before: its supervisor ends it now. Does not wait."""
+        self._cut()
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGTERM)
+        transport = getattr(self._process, "_transport", None)
+        if transport is not None and self._process.returncode is not None:
+            transport.close()
+
+    async def _ends(self, within_s: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._process.wait()
+        return self._process.returncode is not None
+
+    def _cut(self) -> None:
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
+
+    async def _lines(self) -> AsyncIterator[bytes]:
+        most = self._limits.message_bytes_max
+        waiting = bytearray()
+        while data := await self._stdout.read(READ_BYTES):
+            looked = len(waiting)
+            waiting += data
+            while (at := waiting.find(b"\n", looked)) >= 0:
+                line = bytes(waiting[:at])
+                del waiting[: at + 1]
+                looked = 0
+                yield line
+            if len(waiting) > most:
+                raise ServerFault(f"it sent a message of more than {most} bytes")
+
+    def _parsed(self, line: bytes) -> Any:
+        from mcp.shared.message import SessionMessage
+        from mcp.types import jsonrpc_message_adapter
+
+        if not line.strip():
+            return None
+        try:
+            return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
+        except ValueError:
+            self._bad_lines += 1
+            if self._bad_lines <= BAD_LINES_LOGGED:
+                text = line[:LINE_CHARS_MAX].decode(errors="replace")
+                log.warning("MCP server %s writes what is no message to its standard output: %s", self._name, text)
+            return None
+
+
+class LineBudget:
+    """So many lines a minute, with a word on how many were left out."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._minute = 0
+        self._taken = 0
+
+    def take(self, now_s: float) -> bool:
+        """Whether one more may be said at this time."""
+        minute = int(now_s // 60)
+        if minute != self._minute:
+            self._minute, self._taken = minute, 0
+        self._taken += 1
+        return self._taken <= self._most

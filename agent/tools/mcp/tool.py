@@ -1,0 +1,46 @@
+"""A tool of an MCP server as the router knows tools."""
+
+from agent.tools.effects import EffectKind, Effects
+from agent.tools.mcp.connection import McpConnection, NotDone
+from agent.tools.mcp.listed import ListedTool
+from agent.tools.mcp.results import ResultReader
+from agent.tools.tool import ToolLog, ToolResult
+
+
+class McpTool:
+    """One tool under the name that models know it by. `user_id`: whose session it is for."""
+
+    def __init__(
+        self, name: str, listed: ListedTool, connection: McpConnection, user_id: str, reader: ResultReader
+    ) -> None:
+        self.name = name
+        self.description = listed.description
+        self.parameters = listed.parameters
+        self._listed = listed
+        self._connection = connection
+        self._user_id = user_id
+        self._reader = reader
+        self._reads_only = connection.entry.trusted and listed.reads_only
+        self.side_effects: str | None = None
+        if not self._reads_only:
+            self.side_effects = f"what the MCP server {connection.name} did"
+
+    def check(self, arguments: dict[str, object]) -> str | None:
+        return self._listed.arguments.complaint(arguments)
+
+    def effects(self, arguments: dict[str, object]) -> Effects:
+        says = f"calls {self._listed.name} of the MCP server {self._connection.name}"
+        if self._reads_only:
+            return Effects(f"{says}, which only reads")
+        kinds: set[EffectKind] = {"external"}
+        if self._listed.deletes:
+            kinds.add("delete")
+            says = f"{says}, which may delete or overwrite"
+        return Effects(says, frozenset(kinds))
+
+    async def run(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
+        try:
+            answer = await self._connection.call(self._listed.name, arguments, self._user_id, log)
+        except NotDone as error:
+            return ToolResult(output=str(error), success=False)
+        return await self._reader.read(answer)

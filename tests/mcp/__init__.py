@@ -1,0 +1,1 @@
+"""The MCP client against real servers, over stdio and HTTP."""
