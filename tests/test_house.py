@@ -291,6 +291,7 @@ def test_no_tracked_file_names_a_path_of_the_machine_it_was_made_on() -> None:
     [
         "requirements.lock",
         "tests/wscat/node.lock",
+        "tests/mcp/package-lock.json",
         "tests/wscat/package-lock.json",
         "tests/web/package-lock.json",
     ],
