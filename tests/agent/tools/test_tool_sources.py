@@ -9,7 +9,7 @@ from agent.tools.effects import Effects
 class Named:
     """A tool that says which one it is."""
 
-    parameters: dict[str, object] = {"type": "object", "properties": {}}  # noqa: RUF012  # as the protocol has it
+    parameters: dict[str, object] = {"type": "object", "properties": {}}
     side_effects: str | None = None
 
     def __init__(self, name: str, says: str = "") -> None:
