@@ -31,6 +31,6 @@ function Argument({ name, value }) {
   const long = text.length > LONG_CHARS || text.includes("\n");
   return html`<div class=${long ? "argument long" : "argument"}>
     <dt>${visible(name)}</dt>
-    <dd>${long ? html`<pre tabindex="0" role="region" aria-label=${name}>${clip(text)}</pre>` : html`<code>${text === "" ? "(empty)" : text}</code>`}</dd>
+    <dd>${long ? html`<pre tabindex="0" role="group" aria-label=${name}>${clip(text)}</pre>` : html`<code>${text === "" ? "(empty)" : text}</code>`}</dd>
   </div>`;
 }

@@ -6,7 +6,7 @@ import { exportSession } from "./export.js";
 import { html, Icon } from "./html.js";
 import { ModelChoice } from "./model.js";
 import { oneLine } from "./shapes.js";
-import { complain, panel, sidebarOpen } from "./store.js";
+import { complain, narrow, panel, sidebarOpen } from "./store.js";
 import { Usage } from "./usage.js";
 
 const STATES = { idle: "", running: "working", awaiting_approval: "waits for you", closed: "ended" };
@@ -26,9 +26,9 @@ export function Header({ conversation }) {
     ${STATES[view.state] && html`<span class="state" data-state=${view.state}>${STATES[view.state]}</span>`}
     <span class="spacer"></span>
     <${Usage} conversation=${conversation} />
-    <${ModelChoice} conversation=${conversation} />
+    ${!narrow.value && html`<${ModelChoice} conversation=${conversation} />`}
     <button type="button" class="quiet icon-button" aria-label="Files" title="Files of this session" onClick=${() => (panel.value = "files")}><${Icon} name="folder" /></button>
-    ${conversation.session.sessionId !== null && html`<${Menu} conversation=${conversation} />`}
+    ${(conversation.session.sessionId !== null || narrow.value) && html`<${Menu} conversation=${conversation} />`}
   </header>`;
 }
 
@@ -56,17 +56,19 @@ function Menu({ conversation }) {
     close();
     root.current.querySelector("summary")?.focus();
   };
+  const begun = conversation.session.sessionId !== null;
   const id = String(conversation.session.sessionId);
   const save = (/** @type {"md" | "json"} */ format) => act(() => exportSession(id, format).catch(complain));
   return html`<details class="menu" ref=${root} onKeyDown=${keys} onFocusOut=${left}>
     <summary aria-label="More"><${Icon} name="more" /></summary>
     <div class="menu-items">
-      ${drives && html`<button type="button" disabled=${running} onClick=${act(() => conversation.now({ type: "undo" }))}><${Icon} name="undo" /> Take the last turn back</button>`}
-      ${drives && html`<button type="button" disabled=${running} onClick=${act(() => conversation.retry())}><${Icon} name="retry" /> Say the last thing again</button>`}
-      ${drives && html`<button type="button" disabled=${running} onClick=${act(() => conversation.now({ type: "compact" }))}><${Icon} name="fold" /> Compact the context</button>`}
-      <button type="button" onClick=${save("md")}><${Icon} name="download" /> Export as Markdown</button>
-      <button type="button" onClick=${save("json")}><${Icon} name="download" /> Export as JSON</button>
-      ${drives && access === "owner" && html`<button type="button" class="bad" onClick=${act(() => conversation.now({ type: "shutdown" }))}><${Icon} name="stop" /> End this session</button>`}
+      ${narrow.value && html`<div class="menu-choices"><${ModelChoice} conversation=${conversation} /></div>`}
+      ${begun && drives && html`<button type="button" disabled=${running} onClick=${act(() => conversation.now({ type: "undo" }))}><${Icon} name="undo" /> Take the last turn back</button>`}
+      ${begun && drives && html`<button type="button" disabled=${running} onClick=${act(() => conversation.retry())}><${Icon} name="retry" /> Say the last thing again</button>`}
+      ${begun && drives && html`<button type="button" disabled=${running} onClick=${act(() => conversation.now({ type: "compact" }))}><${Icon} name="fold" /> Compact the context</button>`}
+      ${begun && html`<button type="button" onClick=${save("md")}><${Icon} name="download" /> Export as Markdown</button>`}
+      ${begun && html`<button type="button" onClick=${save("json")}><${Icon} name="download" /> Export as JSON</button>`}
+      ${begun && drives && access === "owner" && html`<button type="button" class="bad" onClick=${act(() => conversation.now({ type: "shutdown" }))}><${Icon} name="stop" /> End this session</button>`}
     </div>
   </details>`;
 }

@@ -88,9 +88,11 @@ function App() {
     return html`<${Login} entered=${() => again((count) => count + 1)} />`;
   }
   const conversation = conversationOf(current.value);
-  return html`<${Skip} to="#message">Skip to the message field<//>
-    <${Skip} to=".scroller">Skip to the conversation<//>
-    <${SkipToApprovals} conversation=${conversation} />
+  return html`<nav aria-label="Skip links">
+      <${Skip} to="#message">Skip to the message field<//>
+      <${Skip} to=".scroller">Skip to the conversation<//>
+      <${SkipToApprovals} conversation=${conversation} />
+    </nav>
     <div class="page" data-sidebar=${sidebarOpen.value}>
       <${Sidebar} />
       ${sidebarOpen.value && html`<div class="veil" onClick=${() => (sidebarOpen.value = false)}></div>`}

@@ -39,7 +39,7 @@ export function ModelChoice({ conversation }) {
       ${models.map((one) => html`<option key=${one.model} value=${one.model}>${modelWords(one)}</option>`)}
       ${allow_other_models && html`<option value=${OTHER}>Another…</option>`}
     <//>
-    <${Choice} says=${effort ? `thinks: ${effort}` : "thinks"} label="Reasoning effort" title="How long the model thinks before it answers" value=${effort} change=${(/** @type {any} */ event) => conversation.use(now, event.target.value)}>
+    <${Choice} says=${effort ? `effort: ${effort}` : "effort"} label="Reasoning effort" title="How long the model thinks before it answers" value=${effort} change=${(/** @type {any} */ event) => conversation.use(now, event.target.value)}>
       ${EFFORTS.map(([value, words]) => html`<option key=${value} value=${value}>${`Thinks: ${words}`}</option>`)}
     <//>`;
 }

@@ -39,7 +39,7 @@ export function Output({ tool, given, output, live }) {
 
 /** @param {{ text: string }} props */
 function Plain({ text }) {
-  return html`<pre class="output" tabindex="0" role="region" aria-label="Result">${runsOf(text)}</pre>`;
+  return html`<pre class="output" tabindex="0" role="group" aria-label="Result">${runsOf(text)}</pre>`;
 }
 
 /** @param {string} text */
@@ -55,18 +55,18 @@ function Terminal({ text, live }) {
     if (live && !away.current && root.current) root.current.scrollTop = root.current.scrollHeight;
   }, [text]);
   const scrolled = (/** @type {any} */ { target }) => (away.current = target.scrollHeight - target.clientHeight - target.scrollTop > 30);
-  return html`<pre class="terminal" ref=${root} tabindex="0" role="region" aria-label="Output" onScroll=${scrolled}>${runsOf(text)}${live && html`<span class="cursor" aria-hidden="true"></span>`}</pre>`;
+  return html`<pre class="terminal" ref=${root} tabindex="0" role="group" aria-label="Output" onScroll=${scrolled}>${runsOf(text)}${live && html`<span class="cursor" aria-hidden="true"></span>`}</pre>`;
 }
 
 /** @param {{ command: string }} props */
 export function Command({ command }) {
-  return html`<pre class="terminal command" tabindex="0" role="region" aria-label="Command"><span class="prompt" aria-hidden="true">$ </span>${visible(command)}</pre>`;
+  return html`<pre class="terminal command" tabindex="0" role="group" aria-label="Command"><span class="prompt" aria-hidden="true">$ </span>${visible(command)}</pre>`;
 }
 
 /** @param {{ lines: DiffLine[] }} props */
 export function Diff({ lines }) {
   const shown = shortened(lines).slice(0, DIFF_LINES);
-  return html`<pre class="diff" tabindex="0" role="region" aria-label="Change">${shown.map(({ kind, text }) => {
+  return html`<pre class="diff" tabindex="0" role="group" aria-label="Change">${shown.map(({ kind, text }) => {
     return html`<span class=${`line ${kind}`}><span class="mark" aria-hidden="true">${MARKS[kind]}</span><span class="hidden">${SAYS[kind]}</span>${visible(text)}${"\n"}</span>`;
   })}${lines.length > DIFF_LINES && html`<span class="line head">more is not shown here</span>`}</pre>`;
 }
@@ -81,12 +81,12 @@ export function Code({ path, text }) {
     code.textContent = shown;
     void highlight(code, languageOf(path));
   }, [shown, path]);
-  return html`<pre class="file-text" tabindex="0" role="region" aria-label=${`Text of ${path}`}><code ref=${root}></code></pre>`;
+  return html`<pre class="file-text" tabindex="0" role="group" aria-label=${`Text of ${path}`}><code ref=${root}></code></pre>`;
 }
 
 /** @param {{ table: TableShape }} props */
 function Table({ table: { columns, rows, more } }) {
-  return html`<div class="scroll rows-table" tabindex="0" role="region" aria-label="Rows">
+  return html`<div class="scroll rows-table" tabindex="0" role="group" aria-label="Rows">
     <table>
       <thead><tr>${columns.map((name) => html`<th scope="col">${visible(name)}</th>`)}</tr></thead>
       <tbody>${rows.map((row) => html`<tr>${row.map((text) => html`<td>${visible(clip(text))}</td>`)}</tr>`)}</tbody>

@@ -6,9 +6,11 @@ import { connect } from "../holdfast.js";
 import { exportSession } from "./export.js";
 import { html, Icon } from "./html.js";
 import { oneLine } from "./shapes.js";
-import { complain, config, current, go, going, logOut, me, panel, refreshSessions, remove, sessions, sidebarOpen } from "./store.js";
+import { complain, config, current, go, going, logOut, me, moreSessions, panel, refreshSessions, remove, searchSessions, sessions, sidebarOpen } from "./store.js";
 
 const REFRESH_MS = 5_000;
+/** Who types is asked about when they pause. */
+const TYPED_MS = 250;
 
 export function Sidebar() {
   const [sought, setSought] = useState("");
@@ -32,7 +34,8 @@ export function Sidebar() {
     };
   }, []);
   const words = sought.toLowerCase().split(/\s+/).filter(Boolean);
-  const shown = sessions.value.filter((one) => !going.value.has(one.session_id) && words.every((word) => (one.title || "untitled").toLowerCase().includes(word)));
+  const found = useFound(sought.trim());
+  const shown = (found ?? sessions.value).filter((one) => !going.value.has(one.session_id) && words.every((word) => (one.title || "untitled").toLowerCase().includes(word)));
   const escape = (/** @type {KeyboardEvent} */ event) => {
     if (event.key !== "Escape" || !sidebarOpen.value) return;
     event.stopPropagation();
@@ -57,6 +60,18 @@ export function Sidebar() {
       ${config.value?.auth.token !== false && html`<button type="button" class="link" onClick=${() => logOut().catch(complain)}>Log out</button>`}
     </div>
   </nav>`;
+}
+
+/** What the server finds, where not all sessions are listed here; else null. @param {string} sought */
+function useFound(sought) {
+  const [found, setFound] = useState(/** @type {SessionInfo[] | null} */ (null));
+  const ask = moreSessions.value && sought !== "";
+  useEffect(() => {
+    if (!ask) return setFound(null);
+    const timer = setTimeout(() => searchSessions(sought).then(setFound, complain), TYPED_MS);
+    return () => clearTimeout(timer);
+  }, [sought, ask]);
+  return found;
 }
 
 /** @param {SessionInfo} session */

@@ -15,6 +15,8 @@ export const me = signal(/** @type {Me | null} */ (null));
 export const loginNeeded = signal(/** @type {string | null} */ (null));
 /** @type {import("@preact/signals").Signal<SessionInfo[]>} */
 export const sessions = signal(/** @type {SessionInfo[]} */ ([]));
+/** Whether there are more sessions than were asked for. */
+export const moreSessions = signal(false);
 /** Sessions that are not shown, because they are about to be deleted. @type {import("@preact/signals").Signal<Set<string>>} */
 export const going = signal(/** @type {Set<string>} */ (new Set()));
 /** @type {import("@preact/signals").Signal<Notice[]>} */
@@ -22,6 +24,12 @@ export const notices = signal(/** @type {Notice[]} */ ([]));
 /** What a screen reader is told. */
 export const announced = signal("");
 export const sidebarOpen = signal(false);
+/** Whether the screen is a phone's. */
+export const narrow = signal(false);
+const phone = matchMedia("(max-width: 48rem)");
+const measure = () => (narrow.value = phone.matches);
+measure();
+phone.addEventListener("change", measure);
 /** What is shown above the page, if anything. */
 export const panel = signal(/** @type {"" | "keys" | "about" | "files"} */ (""));
 /** The session that the address names; null: one that is yet to begin. */
@@ -106,8 +114,15 @@ async function recognised() {
 /** Ask for the list of sessions. */
 export async function refreshSessions() {
   if (loginNeeded.value !== null || me.value === null) return;
-  const { sessions: list } = await http("/api/sessions");
+  const { sessions: list, next } = await http("/api/sessions");
   sessions.value = list;
+  moreSessions.value = next !== undefined;
+}
+
+/** Sessions by their titles, of all that there are. @param {string} words @returns {Promise<SessionInfo[]>} */
+export async function searchSessions(words) {
+  const { sessions: found } = await http(`/api/sessions?search=${encodeURIComponent(words)}`);
+  return found;
 }
 
 /** Delete a session, after a while in which it can be taken back. @param {SessionInfo} session */

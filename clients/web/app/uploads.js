@@ -72,10 +72,10 @@ export class Uploads {
     this.list.value = this.list.value.filter((one) => one.id !== id);
   }
 
-  /** The names of those that are there, which are spoken of now and then no more. */
+  /** The names of those that are there. They are spoken of now, and neither they nor what failed is shown any more. */
   take() {
     const there = this.list.value.filter(({ state }) => state === "there");
-    this.list.value = this.list.value.filter(({ state }) => state !== "there");
+    this.list.value = this.list.value.filter(({ state }) => state === "sending");
     return there.map(({ name }) => name);
   }
 }
