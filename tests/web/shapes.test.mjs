@@ -5,7 +5,7 @@ import test from "node:test";
 import { terminalRuns, terminalText } from "../../clients/web/app/ansi.js";
 import { counts, diff, isPatch, patchIn, shortened } from "../../clients/web/app/diff.js";
 import { modelWords } from "../../clients/web/app/words.js";
-import { changeOf, commandOf, exitCode, fileOf, gist, languageOf, oneLine, planOf, visible, writtenFile } from "../../clients/web/app/shapes.js";
+import { changeOf, commandOf, endedBy, exitCode, fileOf, gist, languageOf, oneLine, planOf, visible, writtenFile } from "../../clients/web/app/shapes.js";
 import { TABLE_ROWS, tableOf } from "../../clients/web/app/tables.js";
 
 const marks = { same: " ", old: "-", new: "+", head: "@" };
@@ -97,6 +97,8 @@ test("the exit code of a shell is found where it stands at the end", () => {
   assert.equal(exitCode("out\n[exit code 2]"), 2);
   assert.equal(exitCode("out\nexit code: 127"), 127);
   assert.equal(exitCode("[exit code 2]\nmore"), null);
+  assert.equal(endedBy("out\n[ended: it took longer than 5 s]"), "it took longer than 5 s");
+  assert.equal(endedBy("[ended: x]\nmore"), "");
 });
 
 test("a model is told with what it holds and costs", () => {

@@ -12,7 +12,7 @@ export function About() {
       <${Fact} name="Holdfast" says=${version} />
       <${Fact} name="You are" says=${me.value?.name || me.value?.user_id || ""} more=${auth ? `way in: ${auth.mode}` : ""} />
       <${Fact} name="Model" says=${demo ? "the built-in demo model" : model} more=${demo ? "No key of a model provider was found where the server was started: set one and start it again to talk to a real model." : model_reason && `chosen because ${model_reason}`} />
-      ${sandbox && html`<${Fact} name="Shell" says=${shellSays(sandbox)} more=${sandbox.reason ?? ""} bad=${sandbox.shell === false} />`}
+      ${sandbox && html`<${Fact} name="Shell" says=${shellSays(sandbox)} more=${sandbox.shell === false ? sandbox.reason : sandbox.says} bad=${sandbox.shell === false} />`}
       ${mcp.map((server) => html`<${Fact} name=${`MCP: ${server.name}`} says=${mcpSays(server)} more=${server.reason ?? server.error ?? ""} bad=${server.state !== undefined && server.state !== "ready"} />`)}
       ${limits && html`<${Fact} name="Files" says=${`up to ${size(limits.upload_bytes)} each`} />`}
       ${limits && html`<${Fact} name="Sessions" says=${`${limits.sessions_awake_per_user} at work at once, ${limits.stored_sessions_per_user} kept`} />`}
@@ -27,9 +27,9 @@ function Fact({ name, says, more = "", bad = false }) {
 }
 
 /** @param {import("./http.js").Sandbox} sandbox */
-function shellSays({ kind = "", shell }) {
-  if (shell === false) return "off";
-  return kind ? `on (${kind})` : "on";
+function shellSays({ shell, network }) {
+  if (!shell) return "off: no commands run here";
+  return network ? "on, with network" : "on, without network";
 }
 
 /** @param {import("./http.js").McpServer} server */

@@ -18,7 +18,7 @@
  * Prices in US dollars for a million tokens; null where they are not known.
  * @typedef {{ model: string, demo: boolean, context_limit: number, label?: string, input_usd?: number | null, output_usd?: number | null }} ModelOffered
  */
-/** @typedef {{ kind?: string, shell?: boolean, reason?: string }} Sandbox */
+/** `says`: what it is; `reason`: why there is no shell. @typedef {{ kind: string, says: string, shell: boolean, network: boolean, reason: string }} Sandbox */
 /** @typedef {{ name: string, state?: string, tools?: number | string[], reason?: string, error?: string }} McpServer */
 /** @typedef {{ user_id: string, name?: string }} Me */
 /**

@@ -92,6 +92,11 @@ export function planOf(tool, given) {
   return sound ? /** @type {{ text: string, status: string }[]} */ (/** @type {unknown} */ (items)) : null;
 }
 
+/** Why a command was ended before its own end, or empty. @param {string} output */
+export function endedBy(output) {
+  return /\n?\[ended: ([^\n\]]{1,100})\]\s*$/.exec(output.slice(-200))?.[1] ?? "";
+}
+
 /** The exit code that a shell's output ends with, or null. @param {string} output */
 export function exitCode(output) {
   const found = /(?:^|\n)\[?(?:the command )?exit(?:ed)?(?: with)?(?: code| status)?:? (-?\d+)[^\n]*\]?\s*$/i.exec(output.slice(-300));

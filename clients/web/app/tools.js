@@ -9,7 +9,7 @@ import { counts, isPatch, patchIn } from "./diff.js";
 import { duration, html, Icon, money, plural } from "./html.js";
 import { Folded } from "./message.js";
 import { Output } from "./outputs.js";
-import { changeOf, commandOf, exitCode, gist, visible, writtenFile } from "./shapes.js";
+import { changeOf, commandOf, endedBy, exitCode, gist, visible, writtenFile } from "./shapes.js";
 import { tableOf } from "./tables.js";
 
 /** A change of so few lines is open from the start. */
@@ -70,8 +70,8 @@ function Brief({ row: { tool, arguments: given, output, open, steps } }) {
   if (steps.length) return html`<span class="tool-brief">${plural(steps.length, "step")}</span>`;
   if (open) return null;
   if (commandOf(tool, given) !== null) {
-    const code = exitCode(output);
-    return code ? html`<span class="tool-brief bad">exit code ${code}</span>` : null;
+    const [code, why] = [exitCode(output), endedBy(output)];
+    return (code || why) && html`<span class="tool-brief bad">${why ? `ended: ${why}` : `exit code ${code}`}</span>`;
   }
   const lines = changeLines(given, output);
   if (lines) {
