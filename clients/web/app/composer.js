@@ -47,7 +47,7 @@ export function Composer({ conversation }) {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
       send(running && (event.ctrlKey || event.metaKey) ? "steer" : "queue");
-    } else if (event.key === "ArrowUp" && !text && !running) {
+    } else if (event.key === "ArrowUp" && !event.altKey && !text && !running && conversation.drives) {
       const last = view.messages.findLast((message) => message.role === "user");
       if (last?.role === "user") conversation.editing.value = `said-${last.submission_id}`;
     }

@@ -33,7 +33,7 @@ function nameOf(row) {
   return row.kind === "assistant" || row.kind === "working" ? "Assistant" : "You";
 }
 
-/** @param {{ conversation: Conversation, list: import("preact").Ref<VirtualList> }} props */
+/** @param {{ conversation: Conversation, list: { current: VirtualList | null } }} props */
 export function Messages({ conversation, list }) {
   void conversation.version.value;
   const draw = useMemo(() => (/** @type {Row} */ row) => html`<${KINDS[row.kind]} row=${row} conversation=${conversation} />`, [conversation]);
@@ -45,5 +45,5 @@ export function Messages({ conversation, list }) {
   }
   const omitted = conversation.session.core.omitted_messages;
   return html`${omitted > 0 && html`<p class="omitted faint">${plural(omitted, "older message")} ${omitted === 1 ? "is" : "are"} not loaded; the export has them.</p>`}
-    <${VirtualList} ref=${list} rows=${rows} render=${draw} estimate=${estimate} name=${nameOf} label="Conversation" busy=${conversation.running} toEnd=${conversation.sent.value} />`;
+    <${VirtualList} hold=${list} rows=${rows} render=${draw} estimate=${estimate} name=${nameOf} label="Conversation" busy=${conversation.running} toEnd=${conversation.sent.value} />`;
 }

@@ -101,6 +101,7 @@ class RowFrame extends Component {
  * @property {(row: any) => string} name of a row, for those who do not see it
  * @property {string} label
  * @property {boolean} busy
+ * @property {{ current: VirtualList | null }} hold gets the list itself
  * @property {number} toEnd changes when the reader wants to be at the end
  */
 /** @extends {Component<ListProps, { away: boolean }>} */
@@ -131,6 +132,7 @@ export class VirtualList extends Component {
   };
 
   componentDidMount() {
+    this.props.hold.current = this;
     this.#observer.observe(this.scroller.current);
     this.#settle();
   }
@@ -143,6 +145,7 @@ export class VirtualList extends Component {
   }
 
   componentWillUnmount() {
+    this.props.hold.current = null;
     this.#observer.disconnect();
   }
 
@@ -220,16 +223,16 @@ export class VirtualList extends Component {
     const at = rows.findIndex((row) => row.key === focused?.dataset.key);
     const next = at < 0 ? rows.length - 1 : Math.min(rows.length - 1, Math.max(0, at + step));
     if (!rows.length) return;
-    const list = this.scroller.current;
-    if (!this.#elements.has(rows[next].key)) {
-      list.scrollTop = this.heights.offsets[next];
-      this.#scrolled();
-    }
-    requestAnimationFrame(() => {
+    const focus = () => {
       const element = /** @type {HTMLElement | undefined} */ (this.#elements.get(rows[next].key));
       element?.focus({ preventScroll: true });
       element?.scrollIntoView({ block: "nearest" });
-    });
+      return element !== undefined;
+    };
+    if (focus()) return;
+    this.scroller.current.scrollTop = this.heights.offsets[next];
+    this.#scrolled();
+    requestAnimationFrame(focus);
   }
 
   /** @param {ListProps} props @param {{ away: boolean }} state */
