@@ -18,6 +18,10 @@ UNSOUND_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 """What providers refuse in the name of a call when the history is sent to them again."""
 
 
+class Unreadable(ValueError):
+    """The arguments of a call cannot be read; the message says why, to the model."""
+
+
 def read_calls(
     reply: ModelReply, state: SessionState, most: int, redactor: Redactor
 ) -> list[tuple[ToolCall, str | None]]:
@@ -37,20 +41,30 @@ def read_calls(
     return calls
 
 
-def _read(raw: RawToolCall, call_id: str, cut_short: bool, redactor: Redactor) -> tuple[ToolCall, str | None]:
-    name = UNSOUND_NAME.sub("_", raw.name)[:MAX_NAME_CHARS] or "unnamed"
-    if cut_short and not raw.arguments.strip():
-        return ToolCall(call_id, name, {}), f"not run: {CUT}"
+def read_arguments(written: str, cut_short: bool = False) -> dict[str, object]:
+    """What a model wrote as a call's arguments. `cut_short`: its message ended in this call. Raises `Unreadable`."""
+    if cut_short and not written.strip():
+        raise Unreadable(CUT)
     try:
-        arguments = msgspec.json.decode(raw.arguments or "{}", type=dict[str, object])
+        arguments = msgspec.json.decode(written or "{}", type=dict[str, object])
         check_plain(arguments)
-        arguments = {redactor.redact(name): redactor.redact_value(value) for name, value in arguments.items()}
     except (*DECODE_ERRORS, ValueError) as error:
-        call = ToolCall(call_id, name, {}, malformed=redactor.redact(raw.arguments)[:MAX_MALFORMED_CHARS])
-        if cut_short:
-            return call, f"not run: {CUT}"
-        return (
-            call,
-            f"not run: the arguments are not a JSON object ({redactor.redact(str(error))}); write the call again",
-        )
+        why = CUT if cut_short else f"the arguments are not a JSON object ({error}); write the call again"
+        raise Unreadable(why) from error
+    return arguments
+
+
+def sound_name(name: str) -> str:
+    """A tool's name as every provider takes it in a history."""
+    return UNSOUND_NAME.sub("_", name)[:MAX_NAME_CHARS] or "unnamed"
+
+
+def _read(raw: RawToolCall, call_id: str, cut_short: bool, redactor: Redactor) -> tuple[ToolCall, str | None]:
+    name = sound_name(raw.name)
+    try:
+        arguments = read_arguments(raw.arguments, cut_short)
+    except Unreadable as error:
+        malformed = redactor.redact(raw.arguments)[:MAX_MALFORMED_CHARS] or msgspec.UNSET
+        return ToolCall(call_id, name, {}, malformed=malformed), f"not run: {redactor.redact(str(error))}"
+    arguments = {redactor.redact(key): redactor.redact_value(value) for key, value in arguments.items()}
     return ToolCall(call_id, name, arguments), None

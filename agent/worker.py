@@ -22,10 +22,13 @@ from agent.inputs import (
     SummaryFailed,
     TitleDone,
     ToolDone,
+    ToolSpent,
+    ToolStepped,
 )
 from agent.models import DeltaKind, ModelError, ModelReply, ModelRequest, Sink
 from agent.tasks import TaskOwner
 from agent.tools import ToolResult, ToolRouter
+from agent.tools.desk import Desk
 from agent.tracing import NO_TRACER, Attributes, Span, Tracer
 from protocol import codes
 
@@ -165,13 +168,25 @@ class Worker:
         try:
             about = {**self._about, "gen_ai.tool.call.id": effect.tool_call_id}
             with self._tracer.span("execute_tool", effect.tool, about) as span:
-                result = await self._tools.run(effect.tool, dict(effect.arguments), tool_log)
+                result = await self._tools.run(effect.tool, dict(effect.arguments), tool_log, self._desk(effect))
                 if not result.success:
                     span.fail("tool_failed")
         except Exception as error:  # noqa: BLE001  # as above
             said = log_fault(log, error, "tool %s failed outside its router", effect.tool)
             result = ToolResult(output=f"{type(error).__name__}: {said}", success=False)
         self._reports.result(ToolDone(effect.tool_call_id, result, int((time.monotonic() - began) * 1000)))
+
+    def _desk(self, effect: RunTool) -> Desk:
+        """For a tool that is an agent itself: what it does is told as its call's."""
+        call_id, reports = effect.tool_call_id, self._reports
+        return Desk(
+            model=effect.model,
+            grants=effect.grants,
+            tools=self._tools,
+            ask=self._ask,
+            step=lambda step: reports.result(ToolStepped(call_id, step)),
+            spent=lambda usage: reports.result(ToolSpent(call_id, usage)),
+        )
 
 
 def _note_reply(span: Span, reply: ModelReply) -> None:

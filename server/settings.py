@@ -8,6 +8,7 @@ from msgspec import Meta, field
 from agent.models.catalog import ModelEntry
 from agent.models.settings import ModelSettings
 from agent.redaction import parse_pattern
+from agent.research import ResearchSettings
 from agent.sandbox.settings import SandboxSettings
 from agent.tools.hub.settings import HubSettings
 from agent.tools.mcp.settings import McpLimits, McpServer
@@ -287,6 +288,7 @@ class Settings(Group, frozen=True, kw_only=True):
     hub: HubSettings = field(default_factory=HubSettings)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
+    research: ResearchSettings = field(default_factory=ResearchSettings)
     redaction: RedactionSettings = field(default_factory=RedactionSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     tracing: TracingSettings = field(default_factory=TracingSettings)

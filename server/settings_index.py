@@ -77,6 +77,8 @@ UNITS_BY_KEY = {
     "mcp.files_max": "files",
     "mcp.stderr_lines_per_minute": "lines a minute",
     "turn.max_tool_calls_per_message": "tool calls",
+    "research.model_calls_max": "model calls",
+    "research.tool_calls_per_message_max": "tool calls",
     "turn.repeated_calls_noted": "messages",
     "turn.repeated_calls_max": "messages",
     "turn.compact_at": "fraction",

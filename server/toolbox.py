@@ -4,6 +4,7 @@ import asyncio
 import logging
 from pathlib import Path
 
+from agent.research import ResearchTool
 from agent.sandbox.clearing import clear
 from agent.sandbox.kinds import ForSession, Offer, SandboxKind, sandbox_kind
 from agent.sandbox.session import SessionSandbox
@@ -38,7 +39,8 @@ class Toolbox:
     def names(self) -> list[str]:
         """The tools that every session may have."""
         of_the_web = (WebFetchTool.name,) if self._settings.web.tools else ()
-        return [*BUILT_IN, *of_the_web, *(OF_THE_HUB if self._settings.hub.tools else ())]
+        of_research = (ResearchTool.name,) if self._settings.research.enabled else ()
+        return [*BUILT_IN, *of_the_web, *(OF_THE_HUB if self._settings.hub.tools else ()), *of_research]
 
     async def open(self) -> None:
         """Look what sandbox this machine has, say so in the log, and begin to connect to the MCP servers that sessions share.
@@ -69,6 +71,7 @@ class Toolbox:
         redact = self._known_secrets.for_sessions.redact
         sandbox = self._sandbox(row, hf_token)
         tools = [*self._in_sandbox(sandbox), *self._of_the_web(sandbox), *self._of_the_hub(sandbox, hf_token)]
+        tools += self._research()
         mcp = self.mcp.for_session(row.user_id, hf_token, {tool.name for tool in tools}, sandbox.write)
         return ToolRouter(
             tools,
@@ -101,6 +104,10 @@ class Toolbox:
         if not settings.hub.tools:
             return []
         return hub_tools(settings.hub, self._hub_threads, hf_token, sandbox, settings.turn.tool_timeout_s)
+
+    def _research(self) -> list[Tool]:
+        settings = self._settings
+        return [ResearchTool(settings.research, settings.policy.policy())] if settings.research.enabled else []
 
     @property
     def _sandbox_kind(self) -> SandboxKind:

@@ -10,6 +10,7 @@ import msgspec
 
 from agent.models.text import mend
 from agent.tokens import estimate_text
+from agent.tools.desk import Delegating, Desk
 from agent.tools.effects import EffectKind, Effects
 from agent.tools.notes import ProjectNotes
 from agent.tools.tool import Tool, ToolLog, ToolResult
@@ -133,8 +134,11 @@ class ToolRouter:
             log.exception("the project's notes could not be read")
             return ""
 
-    async def run(self, name: str, arguments: dict[str, object], log: ToolLog) -> ToolResult:
-        """Run a call; whatever fails comes back as a result with `success=False`. CancelledError passes."""
+    async def run(self, name: str, arguments: dict[str, object], log: ToolLog, desk: Desk | None = None) -> ToolResult:
+        """Run a call; whatever fails comes back as a result with `success=False`. CancelledError passes.
+
+        `desk`: for a tool that is an agent itself.
+        """
         if name not in self._now():
             await self.settle()
         complaint = self.check(name, arguments)
@@ -144,7 +148,7 @@ class ToolRouter:
         async def clean_log(text: str) -> None:
             await log(mend(text))
 
-        return self._clean(await self._run(self._now()[name], arguments, clean_log))
+        return self._clean(await self._run(self._now()[name], arguments, clean_log, desk))
 
     async def aclose(self) -> None:
         """Close the tools and sources that hold something open; a second call does nothing more than they do."""
@@ -167,10 +171,12 @@ class ToolRouter:
             self._specs = _encoded(self._all)
         return self._all
 
-    async def _run(self, tool: Tool, arguments: dict[str, object], tool_log: ToolLog) -> ToolResult:
+    async def _run(self, tool: Tool, arguments: dict[str, object], tool_log: ToolLog, desk: Desk | None) -> ToolResult:
         clock = asyncio.timeout(self._timeout_s)
         try:
             async with clock:
+                if desk is not None and isinstance(tool, Delegating):
+                    return await tool.delegate(arguments, tool_log, desk)
                 return await tool.run(arguments, tool_log)
         except asyncio.CancelledError:
             task = asyncio.current_task()

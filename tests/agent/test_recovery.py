@@ -1,10 +1,10 @@
 """Never stuck: how a session comes back from a crash, as scripts."""
 
-from agent.inputs import Fail, Recover, Stop
+from agent.inputs import CancelWork, Fail, Recover, Refusal, Stop, ToolSpent, ToolStepped
 from protocol import events as ev
-from protocol.content import AssistantMessage, ToolMessage
-from protocol.submissions import Compact
-from tests.agent.script import Script, call
+from protocol.content import AssistantMessage, Step, ToolMessage
+from protocol.submissions import Compact, Interrupt
+from tests.agent.script import USAGE, Script, call
 
 
 def test_partial_text_is_kept_and_sealed_and_the_session_is_idle() -> None:
@@ -123,3 +123,37 @@ def test_a_fault_under_a_turn_ends_it_with_an_error() -> None:
     assert script.tell(Fail("journal_unavailable", "the disk is full", True)) == ["error"]
     assert script.view.state == "idle"
     assert script.tell(Fail("internal", "oops", True)) == ["error"]
+
+
+def test_a_sub_agent_cut_off_by_a_kill_is_of_unknown_outcome_and_keeps_its_steps() -> None:
+    script = Script()
+    script.say("look")
+    script.finish(call("c1"))
+    step = Step("1.1", "list", {}, "nothing", True, 3)
+    assert script.tell(ToolStepped("c1", step)) == ["tool_step"]
+    assert script.tell(ToolSpent("c1", USAGE)) == ["usage"]
+    script.restart()
+    script.tell(Recover())
+    result = script.view.messages[-1]
+    assert (result.state, result.steps) == ("outcome_unknown", [step])
+    assert script.ran() == []
+
+
+def test_what_a_sub_agent_still_says_after_its_call_ended_is_not_heard() -> None:
+    script = Script()
+    script.say("look")
+    script.finish(call("c1"))
+    script.submit(Interrupt())
+    assert script.tell(ToolStepped("c1", Step("1.1", "list", {}))) == []
+    assert script.tell(ToolSpent("c1", USAGE)) == []
+
+
+def test_a_sub_agent_that_spends_the_last_of_a_budget_ends_the_turn_before_its_next_call() -> None:
+    spent: list[Refusal] = []
+    script = Script(refuse_work=lambda: spent[0] if spent else None)
+    script.say("look")
+    script.finish(call("c1"))
+    spent.append(Refusal("budget_exhausted", "nothing is left for today"))
+    assert script.tell(ToolSpent("c1", USAGE)) == ["usage", "tool_state_change", "error"]
+    assert script.last(ev.ErrorEvent).code == "budget_exhausted"
+    assert any(isinstance(effect, CancelWork) for effect in script.effects)

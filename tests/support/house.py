@@ -9,6 +9,7 @@ import msgspec
 from starlette.applications import Starlette
 
 from agent.models import ModelSettings
+from agent.research import ResearchSettings
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import WorkspaceLimits
 from agent.tools.hub import HubSettings
@@ -39,7 +40,7 @@ ASKS_TO_WRITE = {"rules": [{"tool": "write", "action": "ask"}]}
 
 
 def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) -> Settings:
-    """Settings for tests; `groups` are fields of `auth`, `export`, `hub`, `policy`, `sandbox`, `sessions`, `socket`, `turn`, `users`, `web` and `workspace` by those names, as dicts.
+    """Settings for tests; `groups` are fields of `auth`, `export`, `hub`, `page`, `policy`, `research`, `sandbox`, `sessions`, `socket`, `turn`, `users`, `web` and `workspace` by those names, as dicts.
 
     No scripted model is asked for a title, unless `turn` says so.
     Who is asking is another test's subject: without `auth` everyone on this machine is the local user.
@@ -63,6 +64,7 @@ def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) 
         hub=msgspec.convert(groups.get("hub", {}), HubSettings),
         sandbox=msgspec.convert(groups.get("sandbox", {}), SandboxSettings),
         page=PageSettings(**groups.get("page", {})),
+        research=msgspec.convert(groups.get("research", {}), ResearchSettings),
         policy=msgspec.convert(groups.get("policy", ASKS_TO_WRITE), PolicySettings),
         model=ModelChoice(model=name, calls=calls),
     )

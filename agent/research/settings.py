@@ -1,0 +1,32 @@
+"""Every setting and bound of the sub-agent `research`."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class ResearchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The sub-agent `research`: how far one call of it may go. At each bound it reports what it has."""
+
+    enabled: Annotated[bool, Meta(description="Whether sessions have the tool `research`.")] = True
+    model: Annotated[str, Meta(description="Model that does it; empty: the session's own.")] = ""
+    model_calls_max: Annotated[
+        int, Meta(ge=2, le=1_000, description="Model calls of one call; in the last it is told to report.")
+    ] = 20
+    tokens_max: Annotated[
+        int,
+        Meta(ge=1_000, le=100_000_000, description="Tokens its model calls take together; then it is told to report."),
+    ] = 400_000
+    time_max_s: Annotated[
+        float, Meta(gt=0, le=86_400, description="How long one call takes; then it ends with what it has said.")
+    ] = 480.0
+    tool_calls_per_message_max: Annotated[
+        int, Meta(ge=1, le=1_000, description="Tool calls in one message of its model; the rest are not run.")
+    ] = 8
+    tool_output_max_tokens: Annotated[
+        int, Meta(ge=100, le=2_500_000, description="How much its model is shown of a tool's output.")
+    ] = 4_000
+    step_max_chars: Annotated[
+        int, Meta(ge=100, le=1_000_000, description="How much of its arguments and output an event shows of one call.")
+    ] = 2_000
