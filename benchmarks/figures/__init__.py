@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from benchmarks.figures import ages, cpu, interrupt, memory, replay, startup
+from benchmarks.figures import ages, cpu, interrupt, memory, page, replay, startup
 from benchmarks.table import Row
 
 FIGURES: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
@@ -12,4 +12,5 @@ FIGURES: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
     "startup": startup.measure,
     "memory": memory.measure,
     "interrupt": interrupt.measure,
+    "page": page.measure,
 }

@@ -1,30 +1,19 @@
 """What all tests of the page share: one Chromium a worker, and the tabs of a test, in which nothing may go wrong unseen."""
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
 from tests.browser.tabs import Tabs
 from tests.faults.conftest import zygote
+from tests.support.chromium import MISSING, browsing, chromium
 
 __all__ = ["zygote"]
 
 HERE = Path(__file__).parent
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,12 +26,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """The browser of this worker."""
-    if CHROMIUM is None:
-        pytest.skip("the tests of the page need chromium (Debian: apt install chromium)")
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    if chromium() is None:
+        pytest.skip(MISSING)
+    async with browsing() as started:
         yield started
-        await started.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
