@@ -2,10 +2,11 @@
 
 import pytest
 
-from benchmarks.figures import ages, cpu, memory, replay, startup
+from benchmarks.figures import ages, cpu, memory, page, replay, startup
 from benchmarks.processes import Died, Process, Reading, reader, scripted_model, server
 from benchmarks.reader import aiohttp_stream, read
 from benchmarks.table import Row
+from tests.support.chromium import MISSING, chromium
 from tests.support.scripted_model import ScriptedModel, text
 
 pytestmark = pytest.mark.timeout(180)
@@ -38,6 +39,14 @@ async def test_a_replay_is_counted_in_frames_and_bytes() -> None:
     assert by_figure(rows, "mid-stream: frames").ours >= 1
     assert by_figure(rows, "finished: frames").ours >= 1
     assert by_figure(rows, "finished: bytes").floor == 60 * len(replay.TOKEN)
+
+
+async def test_the_page_is_measured_in_a_browser() -> None:
+    if chromium() is None:
+        pytest.skip(MISSING)
+    rows = await page.measure(loads=1, tokens=400)
+    assert by_figure(rows, "first paint").ours > 0
+    assert by_figure(rows, "400 tokens").ours > 0
 
 
 async def test_memory_is_measured_awake_and_asleep() -> None:
