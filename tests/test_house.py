@@ -33,7 +33,7 @@ MEETING_POINTS = {"server/cli.py": {"clients"}}
 ONE_DOOR: dict[str, str | tuple[str, ...]] = {
     "litellm": "agent/models/",
     "openai": "agent/models/",
-    "huggingface_hub": "agent/tools/",
+    "huggingface_hub": ("agent/sandbox/", "agent/tools/"),
     "httpcore": "agent/tools/web/",
     "bs4": "agent/tools/web/to_markdown.py",
     "markdownify": "agent/tools/web/to_markdown.py",

@@ -28,8 +28,8 @@ class Program:
         await self.process.wait()
 
 
-async def start_program(workspace: Path, secret: str = SECRET) -> Program:
-    """Start it and wait until it listens."""
+async def start_program(workspace: Path, secret: str = SECRET, app: Path = ROOT) -> Program:
+    """Start it as it stands in the folder `app`, and wait until it listens."""
     environ = {
         "PATH": os.environ["PATH"],
         "HOST": "127.0.0.1",
@@ -40,7 +40,7 @@ async def start_program(workspace: Path, secret: str = SECRET) -> Program:
     }
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "agent.sandbox.in_space"),
-        cwd=ROOT,
+        cwd=app,
         env=environ,
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

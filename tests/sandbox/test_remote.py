@@ -1,0 +1,135 @@
+"""Sandboxes elsewhere, of each kind: made at first use, claimed before, found again, given back, and never orphaned."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from agent.sandbox.base import Exit, SandboxError
+from agent.sandbox.remote import RemoteSandbox
+from agent.tools.claims import Claim
+from tests.support.elsewhere import TOKEN, Elsewhere, Heard, elsewhere
+
+
+@pytest.fixture(params=["hub", "space"])
+async def place(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Elsewhere]:
+    async with elsewhere(request.param, tmp_path, monkeypatch) as place:
+        yield place
+
+
+async def run(sandbox: RemoteSandbox, command: str) -> str:
+    heard = Heard()
+    assert await sandbox.exec(command, heard, 30.0) == Exit(0)
+    return heard.text
+
+
+async def test_nothing_is_made_before_it_is_used_and_one_is_enough(place: Elsewhere) -> None:
+    sandbox = place.sandbox()
+    assert place.there() == []
+    assert await run(sandbox, "echo hello") == "hello\n"
+    await sandbox.write("a.txt", b"x")
+    assert (await sandbox.list(".", recursive=True))[0][0].path == "a.txt"
+    assert len(place.there()) == 1
+    await sandbox.close()
+
+
+async def test_while_it_is_made_the_user_hears_how_far_it_is(place: Elsewhere) -> None:
+    sandbox, heard = place.sandbox(), Heard()
+    await sandbox.exec("echo hello", heard, 30.0)
+    told = [line for line in heard.data.decode().splitlines() if line.startswith("[")]
+    assert told[-1] == "[the sandbox is ready]"
+    assert len(told) == len(set(told)) >= 2
+    await sandbox.close()
+
+
+async def test_a_closed_one_stays_and_is_found_again_with_its_files(place: Elsewhere) -> None:
+    first = place.sandbox()
+    await first.write("kept.txt", b"kept")
+    await first.close()
+    made = place.there()
+    second = place.sandbox()
+    assert await run(second, "cat kept.txt") == "kept"
+    assert place.there() == made
+    await second.close()
+    with pytest.raises(SandboxError, match="closed"):
+        await second.read("kept.txt")
+
+
+async def test_given_back_it_is_gone_and_giving_back_again_is_nothing(place: Elsewhere) -> None:
+    sandbox = place.sandbox()
+    await run(sandbox, "true")
+    await sandbox.close()
+    claim = await place.claim()
+    assert await place.maker().give_back(claim) is True
+    assert place.there() == []
+    assert await place.maker().give_back(claim) is False
+
+
+async def test_one_that_is_gone_is_replaced_and_its_claim_released(place: Elsewhere) -> None:
+    first = place.sandbox()
+    await first.write("lost.txt", b"lost")
+    await first.close()
+    before = await place.claim()
+    await place.maker().give_back(before)
+    second = place.sandbox()
+    assert await run(second, "ls") == ""
+    assert (await place.claim()).claim_id != before.claim_id
+    await second.close()
+
+
+async def test_one_that_goes_while_it_is_used_is_told_of_and_replaced_by_the_next_call(place: Elsewhere) -> None:
+    sandbox = place.sandbox()
+    await run(sandbox, "true")
+    await place.maker().give_back(await place.claim())
+    with pytest.raises(SandboxError, match="the next call"):
+        await sandbox.write("a.txt", b"x")
+    assert await run(sandbox, "echo back") == "back\n"
+    assert len(place.there()) == 1
+    await sandbox.close()
+
+
+async def test_what_was_asked_for_by_a_server_that_died_before_it_heard_the_answer_is_used_and_not_asked_for_twice(
+    place: Elsewhere,
+) -> None:
+    first = place.sandbox()
+    await run(first, "echo x > here")
+    await first.close()
+    claim = await place.claim()
+    await place.claims.put(Claim(claim.claim_id, claim.kind))  # as it was before the answer
+    second = place.sandbox()
+    assert await run(second, "echo alive") == "alive\n"
+    assert len(place.there()) == 1
+    assert await place.maker().give_back(Claim(claim.claim_id, claim.kind)) is True
+    assert place.there() == []
+    await second.close()
+
+
+async def test_two_first_uses_at_once_make_one(place: Elsewhere) -> None:
+    sandbox = place.sandbox()
+    assert await asyncio.gather(*(run(sandbox, f"echo {number}") for number in range(3))) == ["0\n", "1\n", "2\n"]
+    assert len(place.there()) == 1
+    await sandbox.close()
+
+
+async def test_without_a_token_that_the_hub_takes_nothing_is_made_and_it_says_why(place: Elsewhere) -> None:
+    sandbox = place.sandbox("hf_unknown_0123456789")
+    with pytest.raises(SandboxError, match="log in"):
+        await sandbox.read("a.txt")
+    assert place.there() == []
+    assert TOKEN not in str(await place.claims.held())
+    await sandbox.close()
+
+
+async def test_a_claim_names_no_secret(place: Elsewhere) -> None:
+    sandbox = place.sandbox()
+    await run(sandbox, "true")
+    said = str(await place.journal.claims())
+    for job in place.jobs.jobs.values():
+        assert job.token not in said
+    for space in place.hub.spaces.values():
+        assert not any(secret in said for secret in space.secrets.values())
+    assert TOKEN not in said
+    await sandbox.close()
