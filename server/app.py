@@ -14,6 +14,7 @@ from starlette.types import Scope
 
 from agent.models import Catalog, Choice, ModelInfo, Models, OwnersModels, choose_model
 from agent.tasks import TaskOwner
+from agent.tools import ToolRouter
 from agent.tracing import NO_TRACER
 from protocol.content import ShareLink
 from server import __version__, actor, connection, log_context
@@ -46,6 +47,7 @@ from server.settings import Settings
 from server.share_routes import ShareRoutes
 from server.sockets import OpenSockets
 from server.static import StaticRoutes
+from server.sweeper import Sweeper
 from server.toolbox import Toolbox
 from server.tracing import Tracing, open_tracing
 
@@ -103,15 +105,18 @@ class House:
         watch: CredentialWatch | None = None
         retention: Retention | None = None
         exporter: SessionExporter | None = None
+        sweeper: Sweeper | None = None
         try:
             self.tracing = open_tracing(self.settings.tracing)
             self.users = log_context.user_hashes(self._data, secrets.token_bytes(log_context.SALT_BYTES))
             self.ways = await open_ways(self.settings, self._links)
-            await self.toolbox.open()
+            await self.toolbox.open(journal)
             if isinstance(self.ways.way, LocalWay):
                 self.known_secrets.learn("local token", self.ways.way.token)
             watch = CredentialWatch(self.ways, self.sockets, self.settings.auth.recheck_s)
-            self.manager = app.state.manager = self._manager(journal, self.ways)
+            give_back, ways = self.toolbox.elsewhere.give_back, self.ways
+            sweeper = Sweeper(journal, give_back, ways.hub_token, self.settings.sandbox, self.metrics)
+            self.manager = app.state.manager = self._manager(journal, ways, sweeper)
             self._watch(self.manager)
             self._route(app, self.manager, self.ways)
             if self.settings.server.preload_model:
@@ -124,6 +129,7 @@ class House:
             retention.start()
             exporter = self._exporter(journal, self.manager)
             exporter.start()
+            sweeper.start(self.manager.awake)
             watch.start()
             log.info("started: Holdfast %s, model %s, data in %s", __version__, self.choice.model, self._data)
             try:
@@ -139,6 +145,8 @@ class House:
                 await self.manager.awake.aclose()
             if exporter is not None:
                 await exporter.aclose()
+            if sweeper is not None:
+                await sweeper.aclose()
             await self.toolbox.aclose()
             await tasks.aclose()
             await self.models.aclose()
@@ -203,17 +211,24 @@ class House:
             "limits": settings.limits(),
         }
 
-    def _manager(self, journal: Journal, ways: Ways) -> SessionManager:
+    def _manager(self, journal: Journal, ways: Ways, sweeper: Sweeper) -> SessionManager:
         accounts = Accounts(journal, self.settings.users)
+
+        def tools_for(row: SessionRow, token: str | None) -> ToolRouter:
+            if token:
+                sweeper.owner_is_here(row.user_id)
+            return self.toolbox.tools_for(row, token)
+
         given = Equipment(
             lambda token: OwnersModels(self.models, token),
-            self.toolbox.tools_for,
+            tools_for,
             lambda tools, user_id: make_rules(
                 self.settings, self.models, self.known_secrets, tools, lambda: accounts.refuse(user_id), self.offered()
             ),
             accounts,
             lambda: self.choice.model,
             self._observer,
+            lambda row: sweeper.soon() if row.state == "closed" else None,
             ways.hub_token,
         )
         sessions = self.settings.sessions
@@ -231,7 +246,7 @@ class House:
                 recovery_s=self.settings.journal.recovery_s,
             ),
         )
-        return SessionManager(journal, given, bounds, self.toolbox.forget)
+        return SessionManager(journal, given, bounds, self.toolbox.forget, sweeper)
 
     def _exporter(self, journal: Journal, sessions: SessionManager) -> SessionExporter:
         awake = sessions.awake

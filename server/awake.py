@@ -60,6 +60,8 @@ class Equipment(msgspec.Struct, frozen=True):
     accounts: Accounts
     default_model: Callable[[], str]
     observer_for: Callable[[SessionRow], Observer]
+    at_end: Callable[[SessionRow], None]
+    """Is told when a session is awake no more."""
     owner_token: Callable[[str], Awaitable[str | None]]
     """The Hugging Face token of a user's login, where one is known; asked when a session wakes."""
 
@@ -152,6 +154,10 @@ class AwakeSessions:
             actor.cancel()
             await actor.ended.wait()
 
+    def token(self, session_id: str) -> str | None:
+        """The token that its owner gave with it, if one was given since the server started."""
+        return self._tokens.get(session_id)
+
     def forget(self, session_id: str) -> None:
         """The session was deleted: so is its owner's token."""
         self._tokens.pop(session_id, None)
@@ -211,6 +217,7 @@ class AwakeSessions:
             self._slots.release(actor.user_id)
             actor.ended.set()
             self.slept()
+            self._equipment.at_end(actor.row)
 
     async def _make_room(self, user_id: str) -> None:
         """Reserve a place, putting the longest idle session to sleep if there is none. Raises `SessionCapacityError`."""

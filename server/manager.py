@@ -19,6 +19,7 @@ from server.clock import utc_now
 from server.inbox import Answer
 from server.journal.base import Journal, Place, SessionRow, Stat
 from server.options import load_options
+from server.sweeper import Sweeper
 
 log = logging.getLogger("holdfast.manager")
 
@@ -47,13 +48,19 @@ class SessionManager:
     """All sessions of this server."""
 
     def __init__(
-        self, journal: Journal, equipment: Equipment, bounds: Bounds, forget_workspace: Callable[[str], Awaitable[None]]
+        self,
+        journal: Journal,
+        equipment: Equipment,
+        bounds: Bounds,
+        forget_workspace: Callable[[str], Awaitable[None]],
+        sweeper: Sweeper,
     ) -> None:
         self.journal = journal
         self.awake = AwakeSessions(journal, equipment, bounds)
         self._default_model = equipment.default_model
         self._shutdown_wait_s = bounds.shutdown_wait_s
         self._forget_workspace = forget_workspace
+        self._sweeper = sweeper
 
     async def create_session(self, user_id: str, hf_token: str | None = None) -> str:
         """Make a session, awake. Raises `SessionCapacityError`, `GoingAway`, `JournalError`."""
@@ -108,28 +115,36 @@ class SessionManager:
         return await self.submit(session_id, sub.Compact())
 
     async def shutdown_session(self, session_id: str) -> Answer:
-        """End the session's work for good: ask, wait, then cancel."""
+        """End the session's work for good: ask, wait, then cancel. Its sandbox is given back when it has ended."""
         async with self.awake.borrow(session_id) as actor:
             waiting = actor.submit(sub.Shutdown())
         if isinstance(waiting, Refusal):
             return waiting
         try:
             async with asyncio.timeout(self._shutdown_wait_s):
-                return await waiting
+                answer = await waiting
         except TimeoutError:
             await self.awake.end(actor, codes.CLOSE_FAULT, "the session did not end in time; reconnect")
             return Refusal(codes.INTERNAL, "the session did not answer and was stopped; send it again")
+        if not isinstance(answer, Refusal):
+            await self._sweeper.end(session_id, self.awake.token(session_id))
+        return answer
 
     async def delete_session(self, session_id: str) -> None:
-        """Delete: what the tools hold, the actor, the record, the workspace. Raises `SessionNotFound`."""
+        """Delete: the sandbox, the actor, the record, the workspace. Raises `SessionNotFound`.
+
+        A sandbox that cannot be deleted now, or is made at this moment, is swept later: its claim outlives the record.
+        """
         async with self.awake.lock(session_id):
             await self.awake.stat(session_id)
+            await self._sweeper.end(session_id, self.awake.token(session_id))
             actor = self.awake.get(session_id)
             if actor is not None:
                 await self.awake.end(actor, codes.CLOSE_DELETED, "the session was deleted")
             await self.journal.delete(session_id)
             self.awake.forget(session_id)
             await self._forget_workspace(session_id)
+            self._sweeper.soon()
             log.info("session %s: deleted", session_id)
 
     async def get_session_owner(self, session_id: str) -> str:

@@ -19,6 +19,7 @@ ANSWERS = ("replay", "snapshot", "gap")
 TOKENS = ("input", "output", "cached")
 CALLS = ("success", "failure")
 EXPORTS = ("success", "failure", "no_token", "too_large")
+SWEPT = ("given_back", "failed", "no_token")
 
 APPEND_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)
 SEND_S = (0.00005, 0.0001, 0.00025, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0)
@@ -104,6 +105,11 @@ class Metrics:
 
         self.exports = Closed(
             self._counter("exports", "Sessions put into their owners' datasets, by outcome", "outcome"), EXPORTS
+        )
+        self.claims = self._gauge("sandbox_claims", "Sandboxes elsewhere that sessions have, or may have")
+        self.sandboxes = Closed(
+            self._counter("sandboxes_swept", "Sandboxes elsewhere to be given back, by what came of it", "outcome"),
+            SWEPT,
         )
 
     def watch(self, awake: Callable[[], int], states: Callable[[], Iterable[str]]) -> None:

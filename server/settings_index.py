@@ -67,6 +67,8 @@ UNITS_BY_KEY = {
     "hub.found_max": "rows",
     "hub.rows_max": "rows",
     "sandbox.commands_max": "commands",
+    "sandbox.remote_commands_max": "commands",
+    "sandbox.remote_threads": "threads",
     "sandbox.processes_max": "processes and threads",
     "sandbox.open_files_max": "files",
     "sandbox.matches_max": "lines",

@@ -5,8 +5,13 @@ import logging
 from pathlib import Path
 
 from agent.research import ResearchTool
+from agent.sandbox.base import Sandbox
 from agent.sandbox.clearing import clear
-from agent.sandbox.kinds import ForSession, Offer, SandboxKind, sandbox_kind
+from agent.sandbox.kinds import FilesOnly, SandboxKind, sandbox_kind
+from agent.sandbox.offers import ForSession, Offer
+from agent.sandbox.paid import PaidTool
+from agent.sandbox.remote import RemoteSandbox
+from agent.sandbox.remote_kinds import NO_SHELL, Elsewhere, RemoteKind
 from agent.sandbox.session import SessionSandbox
 from agent.tools import BUILT_IN, BashTool, Tool, ToolRouter, Workspace, file_tools
 from agent.tools.effects import EffectKind
@@ -14,8 +19,10 @@ from agent.tools.hub import OF_THE_HUB, Hub, HubThreads, hub_tools
 from agent.tools.mcp import McpServers
 from agent.tools.notes import ProjectNotes
 from agent.tools.web import Web, WebFetchTool
-from server.journal.base import SessionRow
+from server.claims import SessionClaims
+from server.journal.base import Journal, SessionRow
 from server.known_secrets import KnownSecrets
+from server.sandbox_key import KeyFile
 from server.settings import Settings
 
 log = logging.getLogger("holdfast.toolbox")
@@ -35,6 +42,10 @@ class Toolbox:
         self._web = Web(settings.web)
         self._kind: SandboxKind | None = None
         self.mcp = McpServers(settings.mcp_servers, settings.mcp)
+        self._journal: Journal | None = None
+        self._key = KeyFile(settings.journal.folder)
+        self.elsewhere = Elsewhere(settings.sandbox, settings.hub, self._hub_threads, self._key.secret_for)
+        """What sandboxes elsewhere are made with, and given back."""
 
     def names(self) -> list[str]:
         """The tools that every session may have."""
@@ -42,13 +53,16 @@ class Toolbox:
         of_research = (ResearchTool.name,) if self._settings.research.enabled else ()
         return [*BUILT_IN, *of_the_web, *(OF_THE_HUB if self._settings.hub.tools else ()), *of_research]
 
-    async def open(self) -> None:
+    async def open(self, journal: Journal) -> None:
         """Look what sandbox this machine has, say so in the log, and begin to connect to the MCP servers that sessions share.
 
-        Before sessions get their tools.
+        Before sessions get their tools. `journal`: keeps what their sandboxes claim. Raises `FileFault`.
         """
+        self._journal = journal
+        if self._settings.sandbox.kind == "space":
+            await asyncio.to_thread(self._key.open)
         hidden = (self._settings.journal.folder, *([CHECKOUT] if (CHECKOUT / "pyproject.toml").exists() else []))
-        self._kind = await asyncio.to_thread(sandbox_kind, self._settings.sandbox, hidden)
+        self._kind = await asyncio.to_thread(sandbox_kind, self._settings.sandbox, hidden, self.elsewhere)
         offer = self._kind.offer
         if offer.kind == "host":
             log.warning("sandbox.kind is `host`: the agent's commands run unprotected, in %s", offer.says)
@@ -69,8 +83,11 @@ class Toolbox:
         if hf_token:
             self._known_secrets.learn("Hugging Face token", hf_token)
         redact = self._known_secrets.for_sessions.redact
-        sandbox = self._sandbox(row, hf_token)
-        tools = [*self._in_sandbox(sandbox), *self._of_the_web(sandbox), *self._of_the_hub(sandbox, hf_token)]
+        sandbox, offer = self._sandbox(row, hf_token)
+        inside = self._in_sandbox(sandbox, offer)
+        if isinstance(sandbox, RemoteSandbox):
+            inside = [PaidTool(tool, sandbox) for tool in inside]
+        tools = [*inside, *self._of_the_web(sandbox), *self._of_the_hub(sandbox, hf_token)]
         tools += self._research()
         mcp = self.mcp.for_session(row.user_id, hf_token, {tool.name for tool in tools}, sandbox.write)
         return ToolRouter(
@@ -82,24 +99,34 @@ class Toolbox:
             notes=ProjectNotes(self.workspace(row.session_id), turn.agents_md_max_bytes, redact),
         )
 
-    def _sandbox(self, row: SessionRow, hf_token: str | None) -> SessionSandbox:
-        """The session's sandbox, which is made when it is first used."""
-        kind, offer = self._sandbox_kind, self.offer
-        session = ForSession(session_id=row.session_id, workspace=self.workspace(row.session_id), hf_token=hf_token)
-        return SessionSandbox(lambda: kind.make(session), offer.says, network=offer.network)
+    def _sandbox(self, row: SessionRow, hf_token: str | None) -> tuple[Sandbox, Offer]:
+        """The session's sandbox, which is made when it is first used, and what it offers."""
+        kind = self._sandbox_kind
+        assert self._journal is not None
+        session = ForSession(
+            session_id=row.session_id,
+            workspace=self.workspace(row.session_id),
+            hf_token=hf_token,
+            claims=SessionClaims(self._journal, row.session_id, row.user_id),
+        )
+        if isinstance(kind, RemoteKind):
+            if hf_token:
+                return kind.of(session), kind.offer
+            kind = FilesOnly(self._settings.sandbox, NO_SHELL)
+        offer = kind.offer
+        return SessionSandbox(lambda: kind.make(session), offer.says, network=offer.network), offer
 
-    def _in_sandbox(self, sandbox: SessionSandbox) -> list[Tool]:
-        offer = self.offer
+    def _in_sandbox(self, sandbox: Sandbox, offer: Offer) -> list[Tool]:
         tools = file_tools(sandbox, self._settings.workspace)
         if offer.shell:
             effects = ON_THE_HOST if offer.kind == "host" else ON_THE_NETWORK if offer.network else frozenset()
             tools.append(BashTool(sandbox, self._settings.sandbox, effects))
         return tools
 
-    def _of_the_web(self, sandbox: SessionSandbox) -> list[Tool]:
+    def _of_the_web(self, sandbox: Sandbox) -> list[Tool]:
         return [WebFetchTool(self._web, sandbox, self._settings.workspace)] if self._settings.web.tools else []
 
-    def _of_the_hub(self, sandbox: SessionSandbox, hf_token: str | None) -> list[Tool]:
+    def _of_the_hub(self, sandbox: Sandbox, hf_token: str | None) -> list[Tool]:
         settings = self._settings
         if not settings.hub.tools:
             return []
@@ -129,7 +156,8 @@ class Toolbox:
 
     async def aclose(self) -> None:
         """No session is awake any more: end what their tools shared."""
-        await asyncio.gather(self._hub_threads.aclose(), self.mcp.aclose())
+        await asyncio.gather(self.elsewhere.aclose(), self.mcp.aclose())
+        await self._hub_threads.aclose()
 
     def _folder(self, session_id: str) -> Path:
         return self._settings.journal.folder / "workspaces" / session_id

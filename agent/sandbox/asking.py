@@ -70,11 +70,11 @@ class Owner:
 
     def call(self, timeout_s: float) -> Call:
         """One call, from now on."""
-        return Call(timeout_s, self._settings.timeout_s, self._settings.answer_bytes_max)
+        return Call(timeout_s, self._settings.timeout_s, self._settings.answer_bytes_max, self.token)
 
     def within(self, call: Call, work: Callable[[Call], T]) -> T:
         """Do `work` as this call, in this thread. Raises HubFault."""
-        return ask(call, self._settings.endpoint, self.token, lambda _: work(call))
+        return ask(call, self._settings.endpoint, lambda _: work(call))
 
 
 def status_of(error: Exception) -> int | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from agent.sandbox.asking import Owner
 from agent.sandbox.base import SandboxError
-from agent.sandbox.hub_place import WORKSPACE, HubPlace
+from agent.sandbox.hub_place import HubPlace
 from agent.sandbox.remote import Lost, Named, Say
 from agent.sandbox.remote_settings import RemoteSettings
 from agent.tools.claims import Claim
@@ -33,10 +33,9 @@ class HubMaker:
     kind = "hub"
     owned = True
 
-    def __init__(self, owner: Owner, settings: RemoteSettings, output_bytes_max: int) -> None:
+    def __init__(self, owner: Owner, settings: RemoteSettings) -> None:
         self._owner = owner
         self._settings = settings
-        self._output_bytes_max = output_bytes_max
         self.flavor = settings.hub_flavor
         self.usd_per_hour = estimate(settings.hub_flavor, 3_600, owner.usd_per_hour)
         self.says = (
@@ -68,7 +67,7 @@ class HubMaker:
 
         made = await self._within("it did not start", create, settings.start_timeout_s + 60)
         await named(f"{name}/{made.id}")
-        place = HubPlace(self._owner, made, self._settings, self._output_bytes_max)
+        place = HubPlace(self._owner, made, self._settings)
         await place.prepare()
         await say("the sandbox is ready")
         return place
@@ -96,7 +95,7 @@ class HubMaker:
             found = await self._within("it cannot be found", connect, self._settings.start_wait_s)
             if found is None:
                 continue
-            place = HubPlace(self._owner, found, self._settings, self._output_bytes_max)
+            place = HubPlace(self._owner, found, self._settings)
             try:
                 await place.prepare()
             except Lost:
@@ -147,6 +146,3 @@ class HubMaker:
                 raise SandboxError(f"{what}: {str(error)[:SAID_CHARS]}") from None
 
         return await self._owner.wait_for(told, timeout_s)
-
-
-__all__ = ["LABEL", "WORKSPACE", "HubMaker"]

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from agent.sandbox.asking import Owner
-from agent.sandbox.base import Exit, Output, SandboxError
+from agent.sandbox.base import Entry, Exit, FileStart, Output, SandboxError
 from agent.sandbox.remote import Lost
 from agent.sandbox.remote_settings import RemoteSettings
 from agent.tasks import TaskOwner
@@ -17,7 +17,6 @@ from agent.tools.hub.calls import Call
 from agent.tools.hub.faults import HubFault, Stopped
 from agent.tools.hub.pipe import Pipe
 from agent.tools.paths import is_unfinished, shown, unfinished_name
-from agent.tools.workspace import Entry, FileStart
 
 if TYPE_CHECKING:
     from huggingface_hub import Sandbox
@@ -33,24 +32,26 @@ DEPTH_MAX = 64
 """Folders within folders that a listing goes into."""
 LATE_S = 30.0
 """How long past its time a command may be ended by the sandbox itself."""
-SHELL = 'exec "$(command -v bash || echo /bin/sh)" -c "$1"'
-KILL = (
-    "for round in 1 2 3 4 5 6 7 8 9 10; do found=; for process in /proc/[0-9]*; do "
-    f'if grep -qs {MARK}="$1" "$process/environ"; then kill -9 "${{process#/proc/}}" 2>/dev/null && found=1; fi; done; '
+_KILL = (
+    "for round in 1 2 3 4 5 6 7 8 9 10; do found=; for process in /proc/[0-9]*; do pid=${process#/proc/}; "
+    '[ "$pid" = $$ ] && continue; '
+    f'if grep -qs "{MARK}=$mark" "$process/environ"; then kill -9 "$pid" 2>/dev/null && found=1; fi; done; '
     '[ -n "$found" ] || break; done'
 )
-"""Kills what has the command's mark in its environment, until nothing has; new processes may have been made meanwhile."""
+"""Kills what has a command's mark in its environment, but for itself, until nothing has; more may be made meanwhile."""
+RUN = f'"$(command -v bash || echo /bin/sh)" -c "$1"; code=$?; mark=${MARK}; {_KILL}; exit $code'
+"""A command, and the end of what it leaves in the background, which may hold its output open."""
+KILL = f'mark="$1"; {_KILL}'
 KINDS = {"file": "file", "dir": "folder", "symlink": "link"}
 
 
 class HubPlace:
     """One Job. The calls of its API block: they are made in threads."""
 
-    def __init__(self, owner: Owner, sandbox: "Sandbox", settings: RemoteSettings, output_bytes_max: int) -> None:
+    def __init__(self, owner: Owner, sandbox: "Sandbox", settings: RemoteSettings) -> None:
         self._owner = owner
         self._sandbox = sandbox
         self._idle_s = settings.hub_idle_s
-        self._output_bytes_max = output_bytes_max
 
     async def prepare(self) -> None:
         """See that it answers, and that there is a workspace."""
@@ -59,13 +60,18 @@ class HubPlace:
     async def exec(self, command: str, output: Output, timeout_s: float) -> Exit:
         """Run a command, with a mark in its environment by which it is ended with all that came of it."""
         mark = secrets.token_hex(16)
+        ended: Exit | None = None
+        late = asyncio.Event()
         tasks = TaskOwner("sandbox command")
         tasks.start(self._stay_awake(), "stay awake")
+        tasks.start(self._out_of_time(mark, timeout_s, late), "clock")
         try:
-            return await self._follow(mark, command, output, timeout_s)
+            ended = await self._follow(mark, command, output, timeout_s)
         finally:
             await tasks.aclose()
-            await self._kill(mark)
+            if ended is None:
+                await self._kill(mark)
+        return Exit(ended.code or 137, f"not done within {timeout_s:g} s") if late.is_set() else ended
 
     async def read(self, path: str, most: int) -> FileStart:
         """The first `most` bytes of a file, and its size."""
@@ -132,17 +138,16 @@ class HubPlace:
 
         def run(_: Call) -> Exit:
             ended = self._sandbox.run(
-                ["/bin/sh", "-c", SHELL, "sh", command],
+                ["/bin/sh", "-c", RUN, "sh", command],
                 cwd=WORKSPACE,
                 env={MARK: mark},
-                timeout=timeout_s,
+                timeout=timeout_s + LATE_S,
                 on_stdout=pipe.put,
                 on_stderr=pipe.put,
                 check=False,
                 capture_output=False,
             )
-            code = ended.exit_code if ended.exit_code is not None else 128 + (ended.signal or 9)
-            return Exit(code, f"not done within {timeout_s:g} s" if ended.timed_out else "")
+            return Exit(ended.exit_code if ended.exit_code is not None else 128 + (ended.signal or 9))
 
         def work() -> Exit:
             try:
@@ -151,15 +156,10 @@ class HubPlace:
                 pipe.end()
 
         running = await self._owner.threads.follow.begin(call, work)
-        written = 0
         try:
             async with asyncio.timeout(timeout_s + LATE_S):
                 while (text := await pipe.take()) is not None:
-                    data = text.encode(errors="replace")
-                    written += len(data)
-                    if written > self._output_bytes_max:
-                        return Exit(137, f"it wrote more than {self._output_bytes_max} bytes")
-                    await output(data)
+                    await output(text.encode(errors="replace"))
                 return await asyncio.shield(running)
         except TimeoutError:
             raise Lost("the sandbox does not answer") from None
@@ -171,6 +171,11 @@ class HubPlace:
         """End what is left of a command."""
         with suppress(SandboxError):
             await self._ask(lambda: self._sandbox.run(["/bin/sh", "-c", KILL, "sh", mark], timeout=KILL_S, check=False))
+
+    async def _out_of_time(self, mark: str, timeout_s: float, late: asyncio.Event) -> None:
+        await asyncio.sleep(timeout_s)
+        late.set()
+        await self._kill(mark)
 
     async def _stay_awake(self) -> None:
         """A command that runs is no use of the sandbox in its own eyes: it would end it as idle."""

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
 from agent.sandbox.base import Exit, Output, Sandbox, SandboxError
 from agent.sandbox.files import LocalFiles
 from agent.sandbox.host import HostSandbox
 from agent.sandbox.local import LocalSandbox
+from agent.sandbox.offers import ForSession, Offer
 from agent.sandbox.probe import probe
+from agent.sandbox.remote_kinds import Elsewhere, RemoteKind
 from agent.sandbox.settings import SandboxSettings
 from agent.tools.workspace import Workspace
 
@@ -21,27 +21,6 @@ LOCAL = (
 HOST = "the server's own machine as the server's own user, without a sandbox: it reaches all that this user reaches"
 
 
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """What sessions have, as `GET /api/config` tells it. `shell`: whether commands run; if not, `reason` says why.
-
-    `says`: where commands run and what they reach, in words for the model and for people.
-    """
-
-    kind: str
-    says: str
-    shell: bool
-    network: bool = False
-    reason: str = ""
-
-
-class ForSession(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom a sandbox is made for. `workspace`: the session's files on this machine; `hf_token`: of its owner."""
-
-    session_id: str
-    workspace: Workspace
-    hf_token: str | None = None
-
-
 class SandboxKind(Protocol):
     """A kind of sandbox, set up once for a server."""
 
@@ -51,10 +30,11 @@ class SandboxKind(Protocol):
         """The session's sandbox. May raise SandboxError; cancelled, it leaves none behind."""
 
 
-def sandbox_kind(settings: SandboxSettings, hidden: tuple[Path, ...]) -> SandboxKind:
+def sandbox_kind(settings: SandboxSettings, hidden: tuple[Path, ...], elsewhere: Elsewhere) -> SandboxKind:
     """The kind that the settings name, looked for on this machine: without what it needs there are files alone.
 
-    `hidden`: folders of the server that no command may see. Blocks for some milliseconds.
+    `hidden`: folders of the server that no command may see. `elsewhere`: for the kinds that are not here. Blocks for some
+    milliseconds.
     """
     match settings.kind:
         case "local":
@@ -62,6 +42,8 @@ def sandbox_kind(settings: SandboxSettings, hidden: tuple[Path, ...]) -> Sandbox
             if found.why:
                 return FilesOnly(settings, f"{found.why}; {found.advice}")
             return LocalKind(settings, found.program, hidden)
+        case "hub" | "space":
+            return RemoteKind(settings.kind, elsewhere)
         case "host":
             return HostKind(settings)
         case "off":

@@ -8,14 +8,15 @@ from typing import Protocol
 
 import msgspec
 
-from agent.sandbox.base import Exit, Output, SandboxError
-from agent.sandbox.remote_settings import RemoteSettings
+from agent.sandbox.base import Entry, Exit, FileStart, Found, Output, SandboxError, Search
+from agent.sandbox.local import refuse_nul
+from agent.sandbox.searching import search_by_command
+from agent.sandbox.settings import SandboxSettings
 from agent.tasks import TaskOwner
 from agent.tools.claims import Claim, Claims
 from agent.tools.effects import Effects
 from agent.tools.paths import file_parts, folder_parts
 from agent.tools.settings import WorkspaceLimits
-from agent.tools.workspace import Entry, FileStart
 
 CLAIM_ID_BYTES = 12
 Say = Callable[[str], Awaitable[None]]
@@ -73,7 +74,7 @@ class RemoteSandbox:
 
     network = True
 
-    def __init__(self, maker: Maker, claims: Claims, settings: RemoteSettings, limits: WorkspaceLimits) -> None:
+    def __init__(self, maker: Maker, claims: Claims, settings: SandboxSettings, limits: WorkspaceLimits) -> None:
         self.says = maker.says
         self._maker = maker
         self._claims = claims
@@ -83,6 +84,7 @@ class RemoteSandbox:
         self._making: asyncio.Task[Place | SandboxError] | None = None
         self._said: list[str] = []
         self._news = asyncio.Event()
+        self._agreed = maker.usd_per_hour == 0.0
         self._paid_until: float | None = None
         self._closed = False
         self._tasks = TaskOwner("sandbox")
@@ -95,6 +97,10 @@ class RemoteSandbox:
         cost = "at a price that is not known" if price is None else f"at ${price:g} an hour"
         says = f"start a sandbox on {self._maker.flavor} {cost}, paid by the session's owner"
         return Effects(says, frozenset({"spend"}), cost_usd=price)
+
+    def agree(self) -> None:
+        """What `spends` says was judged: it may be. Without that paid hardware is not begun, whoever asks for it."""
+        self._agreed = True
 
     def take_cost(self) -> float | None:
         """US dollars since it was asked last, by list price; None if the price is not known."""
@@ -111,6 +117,7 @@ class RemoteSandbox:
         async def say(text: str) -> None:
             await output(f"[{text}]\n".encode())
 
+        refuse_nul(command)
         async with self._using(say) as place:
             return await place.exec(command, output, timeout_s)
 
@@ -132,6 +139,12 @@ class RemoteSandbox:
         async with self._using() as place:
             return await place.list(name, recursive, self._limits.listed_max)
 
+    async def search(self, wanted: Search) -> Found:
+        """By a command, which needs `python3` there."""
+        folder_parts(wanted.path, self._limits)
+        async with self._using() as place:
+            return await search_by_command(place.exec, wanted, self._settings)
+
     async def close(self) -> None:
         """Let go of it; what is being made goes on elsewhere and is found by its claim."""
         self._closed = True
@@ -151,6 +164,10 @@ class RemoteSandbox:
     async def _ready(self, say: Say | None) -> Place:
         if self._closed:
             raise SandboxError("the sandbox is closed")
+        if not self._agreed:
+            raise SandboxError(
+                "the session's sandbox, on paid hardware, is not begun yet: begin it with `bash` or `write`"
+            )
         if self._making is None or self._making.done():
             self._said.clear()
             self._making = self._tasks.start(self._make(), "make")

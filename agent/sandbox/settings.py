@@ -2,14 +2,15 @@
 
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, field
 
-Kind = Literal["local", "host", "off"]
+from agent.sandbox.remote_settings import RemoteSettings
+
+Kind = Literal["local", "hub", "space", "host", "off"]
 Bytes = Annotated[int, Meta(ge=1_048_576, le=2**44)]
 
 
-class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SandboxSettings(RemoteSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the agent's commands run, what they reach, and how much of this machine one of them may take.
 
     Raises ValueError for bounds that contradict each other.
@@ -18,8 +19,9 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     kind: Annotated[
         Kind,
         Meta(
-            description="`local`: bubblewrap on this machine; `off`: no commands, files alone; `host`: this machine "
-            "without any protection, as the server's own user."
+            description="`local`: bubblewrap on this machine; `hub`: a Job of the session's owner on the Hugging Face Hub; "
+            "`space`: a private Space of theirs; `off`: no commands, files alone; `host`: this machine without any "
+            "protection, as the server's own user."
         ),
     ] = "local"
     network: Annotated[
@@ -94,6 +96,9 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     matches_max: Annotated[int, Meta(ge=1, le=100_000, description="Lines that one `grep` finds at most.")] = 200
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kind == "space" and not (self.space or self.space_template):
+            raise ValueError("kind is `space`, so space_template is needed: deploy/sandbox/README.md makes one")
         if self.command_timeout_s > self.command_timeout_max_s:
             raise ValueError("command_timeout_s may be command_timeout_max_s at most")
         for path in self.readable:

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 
 from agent.sandbox import in_space
 from agent.sandbox.asking import Owner, status_of
-from agent.sandbox.base import Exit, Output, SandboxError
+from agent.sandbox.base import Entry, Exit, FileStart, Output, SandboxError
 from agent.sandbox.in_space import SECRET_VARIABLE
 from agent.sandbox.remote import Lost, Named, Say
 from agent.sandbox.remote_settings import RemoteSettings
-from agent.sandbox.space_client import SpaceClient, Unreachable, entries
+from agent.sandbox.space_client import SpaceClient, Unreachable, WrongSecret, entries
 from agent.tools.claims import Claim
 from agent.tools.hub.hub import Token
 from agent.tools.hub.prices import estimate
-from agent.tools.workspace import Entry, FileStart
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -38,6 +37,10 @@ WORDS = {
 }
 SecretFor = Callable[[str], str]
 """The secret of the Space that a claim's id names; always the same."""
+
+
+class Broken(SandboxError):
+    """The Space ended in a way from which it does not come back."""
 
 
 class SpacePlace:
@@ -77,10 +80,10 @@ class SpacePlace:
 class Spaces:
     """How one owner's Spaces are waited for."""
 
-    def __init__(self, owner: Owner, settings: RemoteSettings, output_bytes_max: int) -> None:
+    def __init__(self, owner: Owner, settings: RemoteSettings) -> None:
         self.owner = owner
         self.settings = settings
-        self._output_bytes_max = output_bytes_max
+        self._secret_told = False
 
     async def ready(self, repo: str, secret: str, say: Say) -> SpacePlace:
         """Wait until the Space runs and our program answers in it. Raises SandboxError."""
@@ -91,7 +94,7 @@ class Spaces:
                 while True:
                     stage = await self.stage(repo)
                     if stage in FAILED:
-                        raise SandboxError(f"the sandbox's Space did not start: the Hub says {stage}")
+                        raise Broken(f"the sandbox's Space did not start: the Hub says {stage}")
                     if stage != said:
                         await say(WORDS.get(stage, f"the sandbox's Space is {stage}"))
                         said = stage
@@ -123,11 +126,13 @@ class Spaces:
                 raise SandboxError("the Hub does not say where the Space answers")
             return host
 
-        client = SpaceClient(
-            await self.owner.ask(where), self.owner.token, secret, output_bytes_max=self._output_bytes_max
-        )
+        client = SpaceClient(await self.owner.ask(where), self.owner.token, secret)
         try:
             await client.check()
+        except WrongSecret:
+            await client.aclose()
+            await self._tell_secret(repo, secret)
+            return None
         except Unreachable:
             await client.aclose()
             return None
@@ -135,6 +140,13 @@ class Spaces:
             await client.aclose()
             raise
         return SpacePlace(client)
+
+    async def _tell_secret(self, repo: str, secret: str) -> None:
+        """It knows another one, such as from before the key was lost: a new one makes it start again."""
+        if self._secret_told or repo == self.settings.space:
+            return
+        self._secret_told = True
+        await self.owner.ask(lambda api, token: api.add_space_secret(repo, SECRET_VARIABLE, secret, token=token))
 
 
 class SpaceMaker:
@@ -191,7 +203,10 @@ class SpaceMaker:
             return None  # it may lack its secret or its program: it is made again under the same name
         if not await self._is_there(claim.detail):
             return None
-        return await self._spaces.ready(claim.detail, self._secret_for(claim.claim_id), say)
+        try:
+            return await self._spaces.ready(claim.detail, self._secret_for(claim.claim_id), say)
+        except Broken:
+            return None
 
     async def give_back(self, claim: Claim) -> bool:
         repo = claim.detail or f"{await self._owner.name()}/{PREFIX}{claim.claim_id}"

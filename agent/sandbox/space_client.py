@@ -43,10 +43,14 @@ class Unreachable(SandboxError):
     """The program does not answer, or something else answers in its place."""
 
 
+class WrongSecret(Unreachable):
+    """The program answers, and knows another secret; or the edge does not let the owner's token in."""
+
+
 class SpaceClient:
     """One Space. `token`: for the edge of a private Space; `secret`: for the program itself."""
 
-    def __init__(self, url: str, token: str, secret: str, output_bytes_max: int) -> None:
+    def __init__(self, url: str, token: str, secret: str) -> None:
         self._http = httpx.AsyncClient(
             base_url=url,
             headers={"Authorization": f"Bearer {token}", SECRET_HEADER: secret, "Accept-Encoding": "identity"},
@@ -54,7 +58,6 @@ class SpaceClient:
             follow_redirects=False,  # both credentials would go wherever it leads
             trust_env=False,
         )
-        self._output_bytes_max = output_bytes_max
 
     async def aclose(self) -> None:
         """Let go of its connections."""
@@ -99,20 +102,13 @@ class SpaceClient:
 
     async def _follow(self, asked: dict[str, object], output: Output, timeout_s: float) -> Exit:
         timeout = httpx.Timeout(4 * PING_S, connect=CONNECT_S)
-        written = 0
         async with self._answer("POST", "/exec", json=asked, timeout=timeout) as answer:
             async for kind, data in _frames(answer):
                 if kind == EXIT:
                     return _exit(msgspec.json.decode(data, type=Ended), timeout_s)
                 if kind == OUTPUT:
-                    written += len(data)
-                    if written > self._output_bytes_max:
-                        break
                     await output(data)
-            else:
-                raise SandboxError(LOST)
-        await self._cancel(str(asked["id"]))
-        return Exit(137, f"it wrote more than {self._output_bytes_max} bytes")
+        raise SandboxError(LOST)
 
     async def _cancel(self, command_id: str) -> None:
         """If nobody answers the connection's own end ends it: the program looks at that."""
@@ -146,7 +142,9 @@ async def _refuse(answer: httpx.Response) -> NoReturn:
         said = msgspec.json.decode(body, type=dict[str, str]).get("error", "")
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         said = ""
-    if answer.status_code in (401, 403) or not said:
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        raise WrongSecret("the sandbox refused with HTTP 401")
+    if answer.status_code == httpx.codes.FORBIDDEN or not said:
         raise Unreachable(f"the sandbox refused with HTTP {answer.status_code}")
     raise SandboxError(said[:1_000])
 

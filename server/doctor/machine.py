@@ -49,6 +49,9 @@ def sandbox(settings: SandboxSettings, path: str) -> Finding:
             return warn("sandbox", "host: the agent's commands run unprotected, as the server's own user", advice)
         case "off":
             return ok("sandbox", "off: the agent runs no commands")
+        case "hub" | "space":
+            where = settings.space or settings.space_template if settings.kind == "space" else settings.hub_image
+            return ok("sandbox", f"{settings.kind}: at the Hugging Face Hub ({where}), for who is logged in there")
     found = probe(path)
     if found.why:
         return warn("sandbox", f"local: no commands run, there is no tool `bash`: {found.why}", found.advice)

@@ -14,6 +14,7 @@ from agent.sandbox.probe import probe
 from agent.sandbox.settings import SandboxSettings
 from agent.tools.settings import WorkspaceLimits
 from agent.tools.workspace import Workspace
+from tests.support.elsewhere import elsewhere
 
 Opening = Callable[[Path, SandboxSettings], AbstractAsyncContextManager[Sandbox]]
 FOUND = probe()
@@ -43,4 +44,25 @@ async def host(folder: Path, settings: SandboxSettings) -> AsyncIterator[Sandbox
     await sandbox.close()
 
 
-BACKENDS: dict[str, Opening] = {"local": local, "host": host}
+@contextlib.asynccontextmanager
+async def remote(kind: str, folder: Path, settings: SandboxSettings) -> AsyncIterator[Sandbox]:
+    """A sandbox elsewhere, ready: what is told of its making is another test's subject."""
+    with pytest.MonkeyPatch.context() as patch:
+        async with elsewhere(kind, folder / kind, patch, search_timeout_s=settings.search_timeout_s) as place:
+            sandbox = place.sandbox()
+            await sandbox.list(".", False)
+            yield sandbox
+            await sandbox.close()
+
+
+def hub(folder: Path, settings: SandboxSettings) -> AbstractAsyncContextManager[Sandbox]:
+    """A Job of the Hub's."""
+    return remote("hub", folder, settings)
+
+
+def space(folder: Path, settings: SandboxSettings) -> AbstractAsyncContextManager[Sandbox]:
+    """A Space."""
+    return remote("space", folder, settings)
+
+
+BACKENDS: dict[str, Opening] = {"local": local, "host": host, "hub": hub, "space": space}

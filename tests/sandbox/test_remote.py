@@ -1,14 +1,17 @@
 """Sandboxes elsewhere, of each kind: made at first use, claimed before, found again, given back, and never orphaned."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from agent.sandbox.base import Exit, SandboxError
+from agent.sandbox.in_space import SECRET_VARIABLE
 from agent.sandbox.remote import RemoteSandbox
 from agent.tools.claims import Claim
+from agent.tools.settings import WorkspaceLimits
 from tests.support.elsewhere import TOKEN, Elsewhere, Heard, elsewhere
 
 
@@ -133,3 +136,60 @@ async def test_a_claim_names_no_secret(place: Elsewhere) -> None:
         assert not any(secret in said for secret in space.secrets.values())
     assert TOKEN not in said
     await sandbox.close()
+
+
+async def test_paid_hardware_is_not_begun_by_who_did_not_say_what_it_costs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with elsewhere("space", tmp_path, monkeypatch, space_flavor="a10g-small") as place:
+        sandbox = RemoteSandbox(place.maker(), place.claims, place.settings, WorkspaceLimits())
+        assert (set(sandbox.spends().kinds), sandbox.spends().cost_usd) == ({"spend"}, 1.0)
+        with pytest.raises(SandboxError, match="not begun"):
+            await sandbox.read("a.txt")
+        assert not place.there()
+        sandbox.agree()
+        await run(sandbox, "true")
+        assert not sandbox.spends().kinds
+        first = sandbox.take_cost()
+        assert first is not None and 0 < first < 1
+        await sandbox.close()
+
+
+async def test_hardware_whose_price_nobody_knows_is_said_to_cost_nobody_knows_how_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with elsewhere("space", tmp_path, monkeypatch, space_flavor="new-chip") as place:
+        sandbox = RemoteSandbox(place.maker(), place.claims, place.settings, WorkspaceLimits())
+        assert (set(sandbox.spends().kinds), sandbox.spends().cost_usd) == ({"spend"}, None)
+        assert sandbox.take_cost() is None
+
+
+async def test_a_space_that_knows_another_secret_is_told_the_new_one_and_starts_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with elsewhere("space", tmp_path, monkeypatch) as place:
+        first = place.sandbox()
+        await run(first, "true")
+        await first.close()
+        (space,) = place.hub.spaces.values()
+        assert space.program is not None
+        await space.program.stop()
+        right, space.secrets[SECRET_VARIABLE] = space.secrets[SECRET_VARIABLE], "another".ljust(40)
+        await place.hub.start(space.repo)
+        second = place.sandbox()
+        assert await run(second, "echo back") == "back\n"
+        assert space.secrets[SECRET_VARIABLE] == right
+        await second.close()
+
+
+async def test_a_space_that_broke_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with elsewhere("space", tmp_path, monkeypatch) as place:
+        first = place.sandbox()
+        await run(first, "true")
+        await first.close()
+        (space,) = place.hub.spaces.values()
+        space.stages = deque(["RUNTIME_ERROR"])
+        second = place.sandbox()
+        assert await run(second, "echo new") == "new\n"
+        assert place.hub.deleted == [space.repo] and len(place.there()) == 1
+        await second.close()

@@ -10,7 +10,7 @@ import pytest
 from agent.sandbox.asking import Owner, RemoteThreads
 from agent.sandbox.hub_job import HubMaker
 from agent.sandbox.remote import Maker, RemoteSandbox
-from agent.sandbox.remote_settings import RemoteSettings
+from agent.sandbox.settings import SandboxSettings
 from agent.sandbox.space import NamedSpace, SpaceMaker, Spaces
 from agent.tools.claims import Claim
 from agent.tools.hub.settings import HubSettings
@@ -23,7 +23,6 @@ from tests.support.standin_sandboxes import StandinSandboxes
 from tests.support.standin_spaces import StandinSpaces, standin_spaces
 
 TOKEN = "hf_ann_0123456789"
-OUTPUT_BYTES_MAX = 1 << 20
 
 
 def secret_for(claim_id: str) -> str:
@@ -41,9 +40,8 @@ class Elsewhere:
         self.jobs = jobs
         self.journal = journal
         self.claims = SessionClaims(journal, "s", "ann")
-        self.settings = RemoteSettings(
-            **{"poll_s": 0.001, "space_template": "templates/sandbox", "hub_idle_s": 60, **settings}
-        )
+        given = {"kind": kind, "poll_s": 0.001, "space_template": "templates/sandbox", "hub_idle_s": 60}
+        self.settings = SandboxSettings(**{**given, **settings})
         self.hub_settings = HubSettings(endpoint=hub.url)
         self.hub_threads = HubThreads(self.hub_settings)
         self.threads = RemoteThreads(self.settings, self.hub_threads)
@@ -51,12 +49,15 @@ class Elsewhere:
     def maker(self, token: str = TOKEN) -> Maker:
         owner = Owner(self.hub_settings, self.threads, token)
         if self.kind == "hub":
-            return HubMaker(owner, self.settings, OUTPUT_BYTES_MAX)
-        spaces = Spaces(owner, self.settings, OUTPUT_BYTES_MAX)
+            return HubMaker(owner, self.settings)
+        spaces = Spaces(owner, self.settings)
         return NamedSpace(spaces) if self.settings.space else SpaceMaker(spaces, secret_for)
 
     def sandbox(self, token: str = TOKEN) -> RemoteSandbox:
-        return RemoteSandbox(self.maker(token), self.claims, self.settings, WorkspaceLimits())
+        """Agreed to, whatever it costs."""
+        made = RemoteSandbox(self.maker(token), self.claims, self.settings, WorkspaceLimits())
+        made.agree()
+        return made
 
     async def claim(self) -> Claim:
         """The session's only one."""

@@ -32,6 +32,7 @@ async def start_program(workspace: Path, secret: str = SECRET, app: Path = ROOT)
     """Start it as it stands in the folder `app`, and wait until it listens."""
     environ = {
         "PATH": os.environ["PATH"],
+        "HOME": str(workspace.parent),
         "HOST": "127.0.0.1",
         "PORT": "0",
         "HOLDFAST_SANDBOX_WORKSPACE": str(workspace),

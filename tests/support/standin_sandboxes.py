@@ -167,7 +167,7 @@ class StandinSandboxes:
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=cwd,
-            env={"PATH": os.environ["PATH"], **asked.get("env", {})},
+            env={"PATH": os.environ["PATH"], "HOME": "/", **asked.get("env", {})},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

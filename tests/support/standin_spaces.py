@@ -95,7 +95,9 @@ class StandinSpaces:
 
     def by_hand(self, repo: str, secret: str) -> Space:
         """Somebody made a Space."""
-        self.spaces[repo] = Space(repo, True, "cpu-basic", self._new_folder(), secrets={SECRET_VARIABLE: secret})
+        self.spaces[repo] = Space(
+            repo, True, "cpu-basic", self._new_folder(), secrets={SECRET_VARIABLE: secret}, stages=deque(["PAUSED"])
+        )
         return self.spaces[repo]
 
     def _guarded(self, verb: str, answer: Callable[[Request, str], Awaitable[Response]]) -> Any:
@@ -160,6 +162,9 @@ class StandinSpaces:
         if space is None:
             return _missing()
         space.secrets[said["key"]] = said["value"]
+        if space.program is not None:
+            await _stop(space)
+            await self._build(space)
         return JSONResponse({})
 
     async def _restart(self, request: Request, user: str) -> Response:
