@@ -1,24 +1,7 @@
 """Tools: what a model may do besides talk, and the router between them and a session.
 
-A new tool takes about ten lines: its arguments as a Struct, from which both the JSON Schema told to the model and the
-validation come, and what it does with them.
-
-    class CountWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-        text: Annotated[str, Meta(max_length=100_000, description="The text whose words are counted.")]
-
-    class CountWordsTool(StructTool[CountWords]):
-        name = "count_words"
-        description = "Count the words of a text."
-        arguments = CountWords
-
-        async def call(self, arguments: CountWords, log: ToolLog) -> ToolResult:
-            return ToolResult(output=str(len(arguments.text.split())), success=True)
-
-    router = ToolRouter([*file_tools(files, limits), CountWordsTool()])
-
-A tool that needs approval says why in `reason`; one whose effects undo cannot take back names them in `side_effects`;
-one that holds something open has an `aclose`. A tool whose schema comes from elsewhere implements the `Tool` protocol
-itself: `parameters` is that schema, and `check` validates against it.
+docs/tools.md says how to add one in ten lines: its arguments as a Struct, from which both the JSON Schema told to the
+model and the validation come, and what it does with them.
 """
 
 from agent.sandbox.base import Entry, Files

@@ -2,10 +2,13 @@
 
 import json
 import re
+from typing import Any
 
+import jsonschema
 import msgspec
 
-from agent.policy import judge
+from agent.policy import Policy, judge
+from agent.tools import ToolRouter
 from agent.tools.effects import Effects
 from protocol.reference import fill
 from server import reference
@@ -46,3 +49,46 @@ def test_the_example_of_a_policy_does_what_it_says() -> None:
 def test_every_setting_of_the_policy_is_explained() -> None:
     for field in PolicySettings.__struct_fields__:
         assert f"policy.{field}" in PAGE
+
+
+def followed() -> ToolRouter:
+    """A router with the tools of the page, made by its code as it stands there."""
+    made: dict[str, Any] = {}
+    for code in examples("python"):
+        exec(compile(code, "docs/tools.md", "exec"), made)
+    return ToolRouter([made["CountWordsTool"](), made["OrderTool"]()])
+
+
+async def logged(parts: list[str], text: str) -> None:
+    parts.append(text)
+
+
+async def test_a_tool_added_as_the_page_says_is_told_to_the_model_checked_and_run() -> None:
+    router = followed()
+    spec = next(spec["function"] for spec in router.specs() if "count_words" in str(spec))
+    assert isinstance(spec, dict)
+    jsonschema.validate({"text": "a b"}, spec["parameters"])
+    assert spec["parameters"]["required"] == ["text"]
+    complaint = router.check("count_words", {"text": 1})
+    assert complaint is not None
+    assert complaint.endswith("Expected `str`, got `int` - at `$.text`")
+    said: list[str] = []
+    result = await router.run("count_words", {"text": "night owls fly"}, lambda text: logged(said, text))
+    assert (result.output, result.success) == ("3", True)
+    assert judge(Policy(), "count_words", {"text": ""}, router.effects("count_words", {"text": ""})).action == "allow"
+
+
+async def test_a_tool_that_says_what_it_does_is_asked_for_and_counted_as_the_page_says() -> None:
+    router, said = followed(), list[str]()
+    verdict = judge(Policy(), "order", {"boxes": 2}, router.effects("order", {"boxes": 2}))
+    assert (verdict.action, verdict.reason, verdict.grant) == ("ask", "orders 2 boxes of owl food", "order")
+    dear = judge(Policy(yolo_mode=True, spending_limit_usd=20.0), "order", {}, router.effects("order", {"boxes": 2}))
+    assert "about $25.00" in dear.reason
+    result = await router.run("order", {"boxes": 2}, lambda text: logged(said, text))
+    assert (result.cost_usd, said) == (22.0, ["ordering ...\n"])
+    assert router.side_effects("order") == "orders placed"
+
+
+def test_a_tool_takes_ten_lines() -> None:
+    lines = [line for line in examples("python")[0].splitlines() if line and not line.startswith(("import", "from"))]
+    assert len(lines) <= 10
