@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
+from agent.models import Models, ModelSettings
 from tests.browser.tabs import Tabs
 from tests.faults.conftest import zygote
 from tests.support.chromium import MISSING, browsing, chromium
@@ -28,6 +29,8 @@ async def browser() -> AsyncIterator[Browser]:
     """The browser of this worker."""
     if chromium() is None:
         pytest.skip(MISSING)
+    # The first call of a model imports LiteLLM, which on a busy machine takes longer than a test waits.
+    await Models(ModelSettings()).load()
     async with browsing() as started:
         yield started
 

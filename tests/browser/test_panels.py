@@ -78,10 +78,10 @@ async def test_a_session_begins_with_the_model_that_was_chosen_for_it(tabs: Tabs
 
 async def test_messages_are_walked_by_the_keyboard(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("First answer."), text("Second answer.")]) as at:
-        for said in ("one", "two"):
+        for said, answered in ("one", "First answer."), ("two", "Second answer."):
             await at.chat.say(said)
-            await at.chat.idle()
-        await expect(at.chat.rows).to_have_count(4)
+            await expect(at.chat.answers.last).to_have_text(answered)
+        await at.at_rest()
         for _ in range(3):
             await at.chat.page.keyboard.press("Alt+ArrowUp")
         await expect(at.chat.rows.nth(1)).to_be_focused()
@@ -104,7 +104,7 @@ async def test_the_skip_links_lead_past_the_list_of_sessions(tabs: Tabs, tmp_pat
 async def test_what_is_being_written_is_kept_for_each_session(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("Hello.")]) as at:
         await at.chat.say("hello")
-        await at.chat.idle()
+        await expect(at.chat.answers).to_have_text("Hello.")
         await at.chat.field.fill("half a thought")
         await at.chat.button("New session").click()
         await expect(at.chat.field).to_have_value("")
@@ -120,6 +120,7 @@ async def test_a_reader_above_is_told_what_came_below(tabs: Tabs, tmp_path: Path
     script = [text(long), stream(gate, Say("Something new."), Finish(), Usage())]
     async with scene(tabs, tmp_path, script) as at:
         await at.chat.say("much")
+        await expect(at.chat.answers).to_contain_text("Paragraph 59.")
         await at.chat.idle()
         await at.chat.say("and more")
         await gate.reached.wait()
@@ -141,7 +142,7 @@ async def test_a_session_that_cannot_be_made_says_why_and_begins_when_it_can(tab
     settings = {"sessions": {"awake_max_per_user": 1}}
     async with scene(tabs, tmp_path, [text("One."), text("Two.")], settings=settings) as at:
         await at.chat.say("first")
-        await at.chat.idle()
+        await expect(at.chat.answers).to_have_text("One.")
         other = await tabs.open(at.live.http, beside=at.chat)
         await other.say("second")
         await expect(other.line).to_contain_text("your 1 sessions are all in use; close one, or try again later")

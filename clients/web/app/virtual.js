@@ -74,7 +74,7 @@ class RowFrame extends Component {
   /** @param {any} next */
   shouldComponentUpdate(next) {
     const { row, render, at, of } = this.props;
-    return next.row !== row || next.at !== at || next.render !== render || (next.of !== of && next.at === next.of);
+    return next.row !== row || next.at !== at || next.of !== of || next.render !== render;
   }
 
   componentDidMount() {
