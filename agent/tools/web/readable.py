@@ -2,7 +2,6 @@
 
 import asyncio
 import html as entities
-import json
 import logging
 import math
 import re
@@ -47,7 +46,7 @@ async def readable(html: str, url: str, settings: WebSettings) -> Readable:
         async with asyncio.timeout(settings.readable_timeout_s):
             said, _ = await process.communicate(html.encode("utf-8", "replace"))
         if process.returncode == 0:
-            return Readable(**json.loads(said))
+            return msgspec.json.decode(said, type=Readable)
         log.info("a page could not be made Markdown: exit %s", process.returncode)
     except TimeoutError:
         log.info("a page could not be made Markdown within %g s", settings.readable_timeout_s)
@@ -55,7 +54,7 @@ async def readable(html: str, url: str, settings: WebSettings) -> Readable:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return Readable("", plain_text(html), plain=True)
+    return Readable("", await asyncio.to_thread(plain_text, html), plain=True)
 
 
 def plain_text(html: str) -> str:

@@ -10,6 +10,7 @@ from msgspec import Meta
 from agent.sandbox.base import Files, SandboxError
 from agent.tools.effects import Effects
 from agent.tools.files import path_fault
+from agent.tools.hub.text import clean, one_line
 from agent.tools.paths import file_parts, shown
 from agent.tools.settings import WorkspaceLimits
 from agent.tools.tool import StructTool, ToolLog, ToolResult
@@ -85,7 +86,7 @@ class Web:
             async with self._converting:
                 made = await readable(text, got.url, self.settings)
             text = made.text
-            about[1:1] = [made.title] if made.title else []
+            about[1:1] = [one_line(made.title)] if made.title else []
             about += ["its text alone: it could not be made Markdown"] if made.plain else []
         return Page(" · ".join(about), text, got.cut)
 
@@ -153,7 +154,7 @@ class WebFetchTool(StructTool[WebFetch]):
             notes.append(f"characters {offset}-{end} of {len(page.text)}{more}")
         if page.cut:
             notes.append(f"only the first {self._web.settings.body_bytes_max} bytes were read; save_as takes more")
-        lines = [page.about, UNTRUSTED, "", page.text[offset:end], *([f"[{'; '.join(notes)}]"] if notes else [])]
+        lines = [page.about, UNTRUSTED, "", clean(page.text[offset:end]), *([f"[{'; '.join(notes)}]"] if notes else [])]
         return ToolResult(output="\n".join(lines), success=True, truncated=bool(notes))
 
     async def _save(self, got: "Fetched", path: str) -> ToolResult:
@@ -170,7 +171,7 @@ class WebFetchTool(StructTool[WebFetch]):
         from agent.tools.web.fetch import phrase
 
         page = await self._web.page(got, parse_type(got.content_type))
-        said = "" if page is None else f"\n{UNTRUSTED}\n\n{page.text[:FAULT_CHARS_MAX]}"
+        said = "" if page is None else f"\n{UNTRUSTED}\n\n{clean(page.text[:FAULT_CHARS_MAX])}"
         return ToolResult(output=f"{got.url} answers {phrase(got.status)}{said}", success=False)
 
 

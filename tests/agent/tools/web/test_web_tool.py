@@ -56,6 +56,13 @@ async def test_json_and_text_are_shown_as_they_are(model: Model, there: Site) ->
     assert (await model.calls(url=URL)).output.endswith(f"\n\n{body.decode()}")
 
 
+async def test_text_that_plays_tricks_is_shown_without_them(model: Model, there: Site) -> None:
+    there.answers["/"] = ok("a\x1b[31m\x07b \u202ec\n\td".encode())
+    assert (await model.calls(url=URL)).output.endswith("\n\nab c\n\td")
+    there.answers["/"] = ok(b"<title>one\x1b[2J&#8238;\ntwo</title><p>x", "text/html")
+    assert f"{URL} · one two · text/html" in (await model.calls(url=URL)).output
+
+
 async def test_a_long_page_is_shown_in_pieces_that_fit_together(
     internet: Internet, there: Site, tmp_path: Path
 ) -> None:
