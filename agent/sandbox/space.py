@@ -194,8 +194,8 @@ class SpaceMaker:
                 api.add_space_secret(repo, SECRET_VARIABLE, secret, token=token)
 
         await self._owner.ask(duplicate)
-        await named(repo)
         await self._owner.ask(lambda api, token: _put_program(api, token, repo))
+        await named(repo)  # not before: what has no program yet is to be made again, under its name
         return await self._spaces.ready(repo, secret, say)
 
     async def find(self, claim: Claim, say: Say) -> SpacePlace | None:

@@ -56,6 +56,8 @@ class StandinSpaces:
         self.faults: dict[str, deque[int]] = {}
         self.before: dict[str, Hook] = {}
         self.after: dict[str, Hook] = {}
+        self.lost: set[str] = set()
+        """What has no effect where something happened `before` it: it never arrived."""
         self.never_starts = ""
         self.changed = asyncio.Condition()
         self._folder = folder
@@ -103,6 +105,7 @@ class StandinSpaces:
     def _guarded(self, verb: str, answer: Callable[[Request, str], Awaitable[Response]]) -> Any:
         async def handle(request: Request) -> Response:
             self.asked[verb] += 1
+            await request.body()  # who asks may be gone when it is needed
             user = self.users.get(request.headers.get("authorization", "").removeprefix("Bearer "))
             if user is None:
                 return _refused(401, "Invalid credentials in Authorization header")
@@ -110,6 +113,8 @@ class StandinSpaces:
                 return _refused(self.faults[verb].popleft(), "not now")
             if verb in self.before:
                 await self.before.pop(verb)()
+                if verb in self.lost:
+                    return _refused(503, "it never arrived")
             answered = await answer(request, user)
             async with self.changed:
                 self.changed.notify_all()
