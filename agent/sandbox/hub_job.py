@@ -102,6 +102,8 @@ class HubMaker:
                 await place.aclose()  # such as when it was made with a token that is no longer the owner's
                 continue
             return place
+        if jobs and not claim.detail:
+            await self.give_back(claim)  # one that is only starting: nobody would wait for it
         return None
 
     async def give_back(self, claim: Claim) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from agent.sandbox.base import Exit, SandboxError
 from agent.sandbox.in_space import SECRET_VARIABLE
 from agent.sandbox.remote import RemoteSandbox
+from agent.tasks import TaskOwner
 from agent.tools.claims import Claim
 from agent.tools.settings import WorkspaceLimits
 from tests.support.elsewhere import TOKEN, Elsewhere, Heard, elsewhere
@@ -21,6 +22,13 @@ async def place(
 ) -> AsyncIterator[Elsewhere]:
     async with elsewhere(request.param, tmp_path, monkeypatch) as place:
         yield place
+
+
+@pytest.fixture
+async def tasks() -> AsyncIterator[TaskOwner]:
+    owner = TaskOwner("test")
+    yield owner
+    await owner.aclose()
 
 
 async def run(sandbox: RemoteSandbox, command: str) -> str:
@@ -136,6 +144,52 @@ async def test_a_claim_names_no_secret(place: Elsewhere) -> None:
         assert not any(secret in said for secret in space.secrets.values())
     assert TOKEN not in said
     await sandbox.close()
+
+
+async def test_a_job_that_was_only_starting_when_its_server_died_is_cancelled_and_another_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with elsewhere("hub", tmp_path, monkeypatch) as place:
+        first = place.sandbox()
+        await run(first, "true")
+        await first.close()
+        (job,) = place.jobs.jobs.values()
+        job.stage = "SCHEDULING"
+        claim = await place.claim()
+        await place.claims.put(Claim(claim.claim_id, claim.kind))
+        second = place.sandbox()
+        assert await run(second, "echo alive") == "alive\n"
+        assert place.jobs.cancelled == [job.job_id] and len(place.there()) == 1
+        await second.close()
+
+
+async def test_a_job_made_with_a_token_that_was_replaced_is_replaced_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with elsewhere("hub", tmp_path, monkeypatch) as place:
+        first = place.sandbox()
+        await run(first, "true")
+        await first.close()
+        (job,) = place.jobs.jobs.values()
+        newer = "hf_ann_newer_0123456789"
+        place.hub.users[newer] = "ann"
+        second = place.sandbox(newer)
+        assert await run(second, "echo alive") == "alive\n"
+        assert place.jobs.cancelled == [job.job_id] and len(place.there()) == 1
+        await second.close()
+
+
+async def test_a_long_command_keeps_its_job_from_ending_as_idle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: TaskOwner
+) -> None:
+    async with elsewhere("hub", tmp_path, monkeypatch, hub_idle_s=0.03) as place:
+        sandbox = place.sandbox()
+        running = tasks.start(run(sandbox, "until test -e go; do sleep 0.02; done"), "command")
+        while not any(job.asked_for_processes > 1 for job in place.jobs.jobs.values()):
+            await asyncio.sleep(0.01)
+        await sandbox.write("go", b"")
+        await running
+        await sandbox.close()
 
 
 async def test_paid_hardware_is_not_begun_by_who_did_not_say_what_it_costs(

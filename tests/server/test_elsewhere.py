@@ -21,6 +21,7 @@ from tests.server.journal.making import NOON, row
 from tests.support.house import Listener, running, settings_for
 from tests.support.model_script import Call, calls, text
 from tests.support.scripted_model import Request, ScriptedModel
+from tests.support.standin_sandboxes import StandinSandboxes
 from tests.support.standin_spaces import StandinSpaces, standin_spaces
 
 TOKEN = "hf_ann_0123456789"
@@ -95,6 +96,26 @@ async def test_a_session_makes_one_by_its_first_command_and_it_goes_when_the_ses
         await manager.delete_session(session_id)
         assert hub.deleted == hub.made == [space.repo]
         assert await manager.journal.claims() == []
+
+
+async def test_a_job_goes_with_its_session_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    users: dict[str, str] = {}
+    address: list[str] = []
+    jobs = StandinSandboxes(tmp_path / "jobs", users, lambda: address[0])
+    async with standin_spaces(tmp_path / "spaces", *jobs.routes()) as hub:
+        hub.users = users
+        users[TOKEN] = "ann"
+        address.append(hub.url)
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
+        async with server(tmp_path, hub, kind="hub") as manager:
+            session_id = await manager.create_session("ann", TOKEN)
+            assert (await ask(manager, session_id)).output.endswith("hello\n")
+            (job,) = jobs.jobs.values()
+            assert job.stage == "RUNNING" and job.spec["environment"]["SBX_IDLE_TIMEOUT"] == "1800"
+            await manager.delete_session(session_id)
+            assert jobs.cancelled == [job.job_id]
+            assert await manager.journal.claims() == []
+        await jobs.aclose()
 
 
 async def test_it_goes_when_the_session_is_shut_down(tmp_path: Path) -> None:
