@@ -13,6 +13,10 @@ class SandboxError(Exception):
     """Why the sandbox cannot do it, in words for the model; names nothing of the server."""
 
 
+class Lost(SandboxError):
+    """The sandbox is no longer there, or does not answer."""
+
+
 class FileStart(msgspec.Struct, frozen=True):
     """A file's bytes from its beginning, and its whole size in bytes."""
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from agent.sandbox.asking import Owner
-from agent.sandbox.base import SandboxError
+from agent.sandbox.base import Lost, SandboxError
 from agent.sandbox.hub_place import HubPlace
-from agent.sandbox.remote import Lost, Named, Say
+from agent.sandbox.remote import Named, Say
 from agent.sandbox.remote_settings import RemoteSettings
 from agent.tools.claims import Claim
 from agent.tools.hub.calls import Call

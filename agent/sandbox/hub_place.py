@@ -9,8 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from agent.sandbox.asking import Owner
-from agent.sandbox.base import Entry, Exit, FileStart, Output, SandboxError
-from agent.sandbox.remote import Lost
+from agent.sandbox.base import Entry, Exit, FileStart, Lost, Output, SandboxError
 from agent.sandbox.remote_settings import RemoteSettings
 from agent.tasks import TaskOwner
 from agent.tools.hub.calls import Call

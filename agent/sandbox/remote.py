@@ -8,7 +8,8 @@ from typing import Protocol
 
 import msgspec
 
-from agent.sandbox.base import Entry, Exit, FileStart, Found, Output, SandboxError, Search
+from agent.sandbox.base import Entry, Exit, FileStart, Found, Lost, Output, SandboxError, Search
+from agent.sandbox.bringing import Bringing
 from agent.sandbox.local import refuse_nul
 from agent.sandbox.searching import search_by_command
 from agent.sandbox.settings import SandboxSettings
@@ -16,17 +17,13 @@ from agent.tasks import TaskOwner
 from agent.tools.claims import Claim, Claims
 from agent.tools.effects import Effects
 from agent.tools.paths import file_parts, folder_parts
-from agent.tools.settings import WorkspaceLimits
+from agent.tools.workspace import Workspace
 
 CLAIM_ID_BYTES = 12
 Say = Callable[[str], Awaitable[None]]
 """Hears how far the making is, in words for people."""
 Named = Callable[[str], Awaitable[None]]
 """Is told by what it is found, as soon as that is known."""
-
-
-class Lost(SandboxError):
-    """The sandbox is no longer there, or does not answer."""
 
 
 class Place(Protocol):
@@ -74,12 +71,14 @@ class RemoteSandbox:
 
     network = True
 
-    def __init__(self, maker: Maker, claims: Claims, settings: SandboxSettings, limits: WorkspaceLimits) -> None:
+    def __init__(self, maker: Maker, claims: Claims, settings: SandboxSettings, workspace: Workspace) -> None:
+        """`workspace`: the session's files on the server, which are brought there."""
         self.says = maker.says
         self._maker = maker
         self._claims = claims
         self._settings = settings
-        self._limits = limits
+        self._limits = workspace.limits
+        self._bringing = Bringing(workspace)
         self._place: Place | None = None
         self._making: asyncio.Task[Place | SandboxError] | None = None
         self._said: list[str] = []
@@ -155,6 +154,7 @@ class RemoteSandbox:
     async def _using(self, say: Say | None = None) -> AsyncIterator[Place]:
         place = self._place or await self._ready(say)
         try:
+            await self._bringing.bring(place)
             yield place
         except Lost as error:
             if self._place is place:
@@ -250,6 +250,7 @@ class RemoteSandbox:
 
     async def _drop(self) -> None:
         place, self._place = self._place, None
+        self._bringing.forget()
         if place is not None:
             await place.aclose()
 

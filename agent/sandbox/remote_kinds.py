@@ -69,9 +69,7 @@ class RemoteKind:
         """As `make`, at once: nothing is asked for before its first use."""
         if not session.hf_token or session.claims is None:
             raise SandboxError(LOG_IN)
-        return RemoteSandbox(
-            self._maker(session.hf_token), session.claims, self._elsewhere.settings, session.workspace.limits
-        )
+        return RemoteSandbox(self._maker(session.hf_token), session.claims, self._elsewhere.settings, session.workspace)
 
     def _maker(self, token: str) -> Maker:
         if self._kind == "space" and self._elsewhere.settings.space:

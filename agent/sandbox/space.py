@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from agent.sandbox import in_space
 from agent.sandbox.asking import Owner, status_of
-from agent.sandbox.base import Entry, Exit, FileStart, Output, SandboxError
+from agent.sandbox.base import Entry, Exit, FileStart, Lost, Output, SandboxError
 from agent.sandbox.in_space import SECRET_VARIABLE
-from agent.sandbox.remote import Lost, Named, Say
+from agent.sandbox.remote import Named, Say
 from agent.sandbox.remote_settings import RemoteSettings
 from agent.sandbox.space_client import SpaceClient, Unreachable, WrongSecret, entries
 from agent.tools.claims import Claim

@@ -1,6 +1,7 @@
 """Sandboxes elsewhere, of each kind: made at first use, claimed before, found again, given back, and never orphaned."""
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +13,6 @@ from agent.sandbox.in_space import SECRET_VARIABLE
 from agent.sandbox.remote import RemoteSandbox
 from agent.tasks import TaskOwner
 from agent.tools.claims import Claim
-from agent.tools.settings import WorkspaceLimits
 from tests.support.elsewhere import TOKEN, Elsewhere, Heard, elsewhere
 
 
@@ -146,6 +146,22 @@ async def test_a_claim_names_no_secret(place: Elsewhere) -> None:
     await sandbox.close()
 
 
+async def test_what_is_put_into_the_workspace_on_the_server_is_brought_there_once_and_again_when_it_changes(
+    place: Elsewhere,
+) -> None:
+    place.workspace.write("data/in.txt", b"one", threading.Event())
+    sandbox = place.sandbox()
+    assert await run(sandbox, "cat data/in.txt; echo mine > data/in.txt") == "one"
+    assert await run(sandbox, "cat data/in.txt") == "mine\n"
+    await sandbox.close()
+    again = place.sandbox()
+    assert await run(again, "cat data/in.txt") == "mine\n"
+    place.workspace.write("data/in.txt", b"two", threading.Event())
+    place.workspace.write("more.txt", b"more", threading.Event())
+    assert await run(again, "cat data/in.txt more.txt") == "twomore"
+    await again.close()
+
+
 async def test_a_job_that_was_only_starting_when_its_server_died_is_cancelled_and_another_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,7 +212,7 @@ async def test_paid_hardware_is_not_begun_by_who_did_not_say_what_it_costs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with elsewhere("space", tmp_path, monkeypatch, space_flavor="a10g-small") as place:
-        sandbox = RemoteSandbox(place.maker(), place.claims, place.settings, WorkspaceLimits())
+        sandbox = RemoteSandbox(place.maker(), place.claims, place.settings, place.workspace)
         assert (set(sandbox.spends().kinds), sandbox.spends().cost_usd) == ({"spend"}, 1.0)
         with pytest.raises(SandboxError, match="not begun"):
             await sandbox.read("a.txt")
@@ -213,7 +229,7 @@ async def test_hardware_whose_price_nobody_knows_is_said_to_cost_nobody_knows_ho
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with elsewhere("space", tmp_path, monkeypatch, space_flavor="new-chip") as place:
-        sandbox = RemoteSandbox(place.maker(), place.claims, place.settings, WorkspaceLimits())
+        sandbox = RemoteSandbox(place.maker(), place.claims, place.settings, place.workspace)
         assert (set(sandbox.spends().kinds), sandbox.spends().cost_usd) == ({"spend"}, None)
         assert sandbox.take_cost() is None
 

@@ -16,6 +16,7 @@ from agent.tools.claims import Claim
 from agent.tools.hub.settings import HubSettings
 from agent.tools.hub.threads import HubThreads
 from agent.tools.settings import WorkspaceLimits
+from agent.tools.workspace import Workspace
 from server.claims import SessionClaims
 from server.journal.sqlite import SqliteJournal, open_journal
 from tests.server.journal.making import row
@@ -33,7 +34,13 @@ class Elsewhere:
     """One session's owner, ann, with the Hub and the journal. `kind`: the sandboxes that `sandbox` makes."""
 
     def __init__(
-        self, kind: str, hub: StandinSpaces, jobs: StandinSandboxes, journal: SqliteJournal, **settings: Any
+        self,
+        folder: Path,
+        kind: str,
+        hub: StandinSpaces,
+        jobs: StandinSandboxes,
+        journal: SqliteJournal,
+        **settings: Any,
     ) -> None:
         self.kind = kind
         self.hub = hub
@@ -41,6 +48,7 @@ class Elsewhere:
         self.journal = journal
         self.claims = SessionClaims(journal, "s", "ann")
         given = {"kind": kind, "poll_s": 0.001, "space_template": "templates/sandbox", "hub_idle_s": 60}
+        self.workspace = Workspace(folder / "workspace", WorkspaceLimits())
         self.settings = SandboxSettings(**{**given, **settings})
         self.hub_settings = HubSettings(endpoint=hub.url)
         self.hub_threads = HubThreads(self.hub_settings)
@@ -55,7 +63,7 @@ class Elsewhere:
 
     def sandbox(self, token: str = TOKEN) -> RemoteSandbox:
         """Agreed to, whatever it costs."""
-        made = RemoteSandbox(self.maker(token), self.claims, self.settings, WorkspaceLimits())
+        made = RemoteSandbox(self.maker(token), self.claims, self.settings, self.workspace)
         made.agree()
         return made
 
@@ -90,7 +98,7 @@ async def elsewhere(
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
         journal = await open_journal(folder / "data")
         await journal.create(row("s"))
-        place = Elsewhere(kind, hub, jobs, journal, **settings)
+        place = Elsewhere(folder, kind, hub, jobs, journal, **settings)
         try:
             yield place
         finally:
