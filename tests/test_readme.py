@@ -36,7 +36,8 @@ def test_the_commands_of_the_first_screen_are_there(command: str) -> None:
 @pytest.mark.parametrize("document", ["README.md", "docs/architecture.md", "docs/protocol.md"])
 def test_the_links_of_a_document_lead_somewhere(document: str) -> None:
     text = (ROOT / document).read_text()
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+    pictures = re.findall(r'\bsrc(?:set)?="([^"]+)"', text)
+    for target in [*re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text), *pictures]:
         if "://" not in target:
             assert (ROOT / document).parent.joinpath(target).exists(), (
                 f"{document} links to {target}, which is not there"
