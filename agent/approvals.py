@@ -81,7 +81,7 @@ def _let_granted_run(session: Session) -> None:
         if call.grant is UNSET or call.grant not in session.state.view.grants:
             continue
         if calls.verdict_on(session, call.tool, call.arguments, reserved).action == "allow":
-            reserved += calls.estimate(session, call.tool, call.arguments)
+            reserved += session.estimate(call.tool, call.arguments)
             _change(session, call, "approved", "policy")
 
 

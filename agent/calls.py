@@ -29,7 +29,7 @@ def begin(session: Session, calls: list[tuple[ToolCall, str | None]]) -> None:
             continue
         verdict = verdict_on(session, call.tool, call.arguments, reserved)
         if verdict.action == "allow":
-            reserved += estimate(session, call.tool, call.arguments)
+            reserved += session.estimate(call.tool, call.arguments)
             run(session, call.tool_call_id, call.tool, call.arguments, "policy")
         elif verdict.action == "ask":
             grant = UNSET if verdict.grant is None else verdict.grant
@@ -45,11 +45,6 @@ def verdict_on(session: Session, tool: str, arguments: dict[str, Any], reserved_
     state, rules = session.state, session.rules
     spent = Spent(state.spent_usd + reserved_usd, state.cost_unknown)
     return judge(rules.policy, tool, arguments, rules.tools.effects(tool, arguments), state.view.grants, spent)
-
-
-def estimate(session: Session, tool: str, arguments: dict[str, Any]) -> float:
-    """What the call is thought to cost, in US dollars; 0 where nobody knows."""
-    return session.rules.tools.effects(tool, arguments).cost_usd or 0.0
 
 
 def run(session: Session, call_id: str, tool: str, arguments: dict[str, Any], by: str) -> None:
@@ -117,7 +112,7 @@ def _cost(session: Session, call: OpenCall, result: ToolResult) -> float | Unset
     told = result.cost_usd
     if told is not None and math.isfinite(told) and told >= 0:
         return told
-    guessed = estimate(session, call.tool, call.arguments) if result.success else 0.0
+    guessed = session.estimate(call.tool, call.arguments) if result.success else 0.0
     return guessed or UNSET
 
 

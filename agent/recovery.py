@@ -51,4 +51,4 @@ def fail(session: Session, fault: Fail) -> None:
 
 def _end_running(session: Session, state: ToolState, by: str) -> None:
     for call in [call for call in session.state.view.open_calls if call.state == "running"]:
-        session.emit(ev.ToolStateChange, tool_call_id=call.tool_call_id, tool=call.tool, state=state, by=by)
+        session.end_call(call, state, by)

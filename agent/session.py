@@ -12,7 +12,7 @@ from agent.redaction import PATTERNS, Redactor, Stream
 from agent.state import SessionState
 from agent.tools.effects import Effects
 from protocol import events as ev
-from protocol.content import ToolState
+from protocol.content import OpenCall, ToolState
 from protocol.submissions import Submission, submission_id
 
 LOG: Literal["log"] = "log"
@@ -140,7 +140,23 @@ class Session:
                 ended = "abandoned"
             elif call.state != "running" and state == "outcome_unknown":
                 ended = "cancelled"
-            self.emit(ev.ToolStateChange, tool_call_id=call.tool_call_id, tool=call.tool, state=ended, by=by)
+            self.end_call(call, ended, by)
+
+    def end_call(self, call: OpenCall, state: ToolState, by: str) -> None:
+        """The call ends without a result. What one that ran may have cost is not known any more: its estimate counts."""
+        guessed = self.estimate(call.tool, call.arguments) if call.state == "running" else 0.0
+        self.emit(
+            ev.ToolStateChange,
+            tool_call_id=call.tool_call_id,
+            tool=call.tool,
+            state=state,
+            by=by,
+            estimated_usd=guessed or msgspec.UNSET,
+        )
+
+    def estimate(self, tool: str, arguments: dict[str, Any]) -> float:
+        """What a call is thought to cost, in US dollars; 0 where nobody knows."""
+        return self.rules.tools.effects(tool, arguments).cost_usd or 0.0
 
 
 def seal(session: Session, finish_reason: str) -> None:

@@ -13,7 +13,7 @@ from protocol.view import View
 class SessionState(msgspec.Struct, kw_only=True):
     """All that decides what a session does next. Everything here follows from the session's events.
 
-    `view` is what clients see too. `spent_usd` is the sum of all costs that are known, `cost_unknown` whether one is not.
+    `view` is what clients see too. `spent_usd` is the sum of all costs that are known or estimated, `cost_unknown` whether one is neither.
     The rest is the model's side: its context is `summary` and the messages from `context_from` on; `counted_tokens` is what the provider counted for the first `counted_messages` messages.
     """
 
@@ -70,7 +70,7 @@ def apply(state: SessionState, event: ev.Event) -> None:
             state.model_chosen = True
         case ev.Accepted(submission=SetTitle(title=title)):
             state.title_chosen = bool(title)
-        case ev.ToolOutput(cost_usd=float(cost)):
+        case ev.ToolOutput(cost_usd=float(cost)) | ev.ToolStateChange(estimated_usd=float(cost)):
             state.spent_usd += cost
         case ev.UsageEvent():
             _count(state, event)

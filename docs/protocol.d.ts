@@ -547,6 +547,8 @@ export interface ToolStateChange {
   feedback?: string;
   /** on `approved`: the user's edit, which is what runs */
   arguments?: { [key: string]: Json };
+  /** of a call that ran and was cut off: what it may have cost; it counts toward the spending limit */
+  estimated_usd?: number;
   /** on `approved`: what runs without asking from now on, in this session */
   grant?: string;
 }

@@ -98,6 +98,12 @@ class ToolStateChange(EventBase, kw_only=True, tag_field="type", tag="tool_state
     arguments: Annotated[
         Arguments | UnsetType, Meta(description="on `approved`: the user's edit, which is what runs")
     ] = UNSET
+    estimated_usd: Annotated[
+        float | UnsetType,
+        Meta(
+            description="of a call that ran and was cut off: what it may have cost; it counts toward the spending limit"
+        ),
+    ] = UNSET
     grant: Annotated[
         str | UnsetType, Meta(description="on `approved`: what runs without asking from now on, in this session")
     ] = UNSET

@@ -7,7 +7,7 @@ import msgspec
 from agent.inputs import Recover, Refusal
 from agent.policy import Policy, Rule
 from protocol import events as ev
-from protocol.submissions import Approval, ExecApproval, Shutdown, Undo
+from protocol.submissions import Approval, ExecApproval, Interrupt, Shutdown, Undo
 from tests.agent.script import Script, call
 
 
@@ -151,3 +151,23 @@ def test_what_the_policy_denies_is_told_to_the_model_and_not_asked_for() -> None
     script = waiting(call("c1", "write"), policy=policy)
     assert "not here" in script.last(ev.ToolOutput).output
     assert asked(script) == []
+
+
+def test_what_a_call_that_was_cut_off_may_have_cost_counts_toward_the_limit_and_not_as_the_cost() -> None:
+    script = waiting(call("c1", "job"), policy=yolo(5.0))
+    script.submit(Interrupt())
+    script.say("again")
+    script.finish(call("c2", "job"))
+    script.restart()
+    script.tell(Recover())
+    assert script.session.state.spent_usd == 4.02
+    assert script.view.usage.cost_usd == 0.02
+    script.say("and again")
+    script.finish(call("c3", "job"))
+    assert asked(script) == ["c3"]
+
+
+def test_a_call_that_never_ran_costs_nothing() -> None:
+    script = waiting(call("c1", "job"))
+    script.submit(Interrupt())
+    assert script.session.state.spent_usd == 0.01

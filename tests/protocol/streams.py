@@ -140,7 +140,8 @@ class Life:
     def end_call(self, call: ToolCall) -> None:
         """A running call ends, well or not."""
         if self.maybe(4):
-            self.change(call, self.pick(["cancelled", "outcome_unknown"]), "restart")
+            more = self.pick([{}, {"estimated_usd": 0.5}])
+            self.change(call, self.pick(["cancelled", "outcome_unknown"]), "restart", **more)
             return
         result = {"output": self.draw(TEXTS), "success": True, "truncated": False, "duration_ms": 5}
         result |= self.pick([{}, {"cost_usd": 0.125}])
