@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from pathlib import Path
 
 import psutil
@@ -10,12 +11,12 @@ import pytest
 from agent.tasks import TaskOwner
 from agent.tools import WorkspaceLimits
 from agent.tools.plan import PlanTool
-from tests.mcp.house import ROOT, alive, entry, eventually, everything, hall, noted, odd
+from tests.mcp.house import alive, entry, eventually, everything, hall, noted, odd
 from tests.mcp.odd_server import PNG
 
 
 async def test_tools_appear_with_their_own_names_and_answer(tmp_path: Path) -> None:
-    async with hall(tmp_path, {"time": entry(command=str(ROOT / ".venv/bin/mcp-server-time"))}) as house:
+    async with hall(tmp_path, {"time": entry(command=str(Path(sys.executable).with_name("mcp-server-time")))}) as house:
         session = await house.session(tools=[PlanTool(WorkspaceLimits())])
         assert session.names() == ["convert_time", "get_current_time", "plan"]
         answer = await session.told("get_current_time", timezone="Europe/Paris")
@@ -175,6 +176,18 @@ async def test_the_process_and_all_it_started_end_with_the_connection(tmp_path: 
         pids = [noted(tmp_path, "started"), noted(tmp_path, "child")]
         assert all(alive(pid) for pid in pids)
     assert not any(alive(pid) for pid in pids)
+
+
+async def test_a_supervisor_that_is_killed_leaves_nothing_behind_either(tmp_path: Path) -> None:
+    async with hall(tmp_path, {"odd": odd("--stubborn", folder=tmp_path)}, stop_wait_s=0.2) as house:
+        await house.session()
+        server = noted(tmp_path, "started")
+        supervisor = psutil.Process(server).parent()
+        assert supervisor is not None
+        supervisor.kill()
+        await eventually(lambda: not supervisor.is_running() or supervisor.status() == "zombie", "its end")
+    await eventually(lambda: not alive(server), "the server's end")
+    psutil.Process(noted(tmp_path, "child")).kill()  # which left the group; without a supervisor nobody knows of it
 
 
 async def test_questions_of_a_server_are_declined(tmp_path: Path) -> None:

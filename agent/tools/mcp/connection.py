@@ -1,20 +1,20 @@
-"""One MCP server: the one task that connects to it, looks after it and begins anew when it fails; calls pass through it.
+"""One MCP server: the one task that connects to it, looks after it and begins anew when it fails.
 
-The library cancels the task that entered its client when an HTTP server breaks off, so nobody else may enter it. A call
-is a task of the connection too: whoever waits for it gets an answer, whatever becomes of the server.
+The library cancels the task that entered its client when an HTTP server breaks off, so nobody else may enter it.
 """
 
 import asyncio
 import importlib
 import logging
-import random
+import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from agent.tasks import TaskOwner
-from agent.tools.mcp.call_log import CURRENT, CallLog, progress_line
+from agent.tools.mcp.backoff import Backoff
+from agent.tools.mcp.calls import Calls, NotDone
 from agent.tools.mcp.faults import ServerFault, reason
 from agent.tools.mcp.http import http_transport
 from agent.tools.mcp.listed import ListedTool, read_tools
@@ -30,12 +30,7 @@ log = logging.getLogger("holdfast.mcp")
 
 State = Literal["starting", "up", "down", "off", "per_session"]
 PAGES_MAX = 100
-CANCEL_AGAIN_S = 2.0
-LOG_TEXT_CHARS_MAX = 4_000
-
-
-class NotDone(Exception):
-    """A call has no result; the message says why, and whether it may have had effects."""
+CANCELS_MAX, CANCEL_AGAIN_S = 5, 2.0
 
 
 class McpStatus(msgspec.Struct, frozen=True):
@@ -63,12 +58,9 @@ class McpConnection:
         self.settled = asyncio.Event()
         self._limits = limits
         self._token = token
-        self._client: Client | None = None
-        self._calls: TaskOwner | None = None
-        self._callers: set[str] = set()
-        self._logs: list[CallLog] = []
+        self._calls: Calls | None = None
         self._wake = asyncio.Event()
-        self._broken, self._came_up = "", False
+        self._broken, self._up_since = "", 0.0
         self._ended = False
         self._owner = TaskOwner("mcp")
         self._task: asyncio.Task[None] | None = None
@@ -90,77 +82,26 @@ class McpConnection:
     async def aclose(self) -> None:
         """End it. Its process is gone afterwards."""
         self._ended = True
-        while self._task is not None and not self._task.done():
-            self._task.cancel()  # again, should the library have taken it for its own
-            await asyncio.wait({self._task}, timeout=2 * self._limits.stop_wait_s + CANCEL_AGAIN_S)
-        await self._owner.aclose()
+        task = self._task
+        for _ in range(CANCELS_MAX):
+            if task is None or task.done():
+                break
+            task.cancel()  # again, should the library have taken it for its own
+            await asyncio.wait({task}, timeout=2 * self._limits.stop_wait_s + CANCEL_AGAIN_S)
+        else:
+            log.error("MCP server %s: its connection does not end", self.name)
         self._set("off", "it was ended")
 
     async def call(self, tool: str, arguments: dict[str, object], user_id: str, say: ToolLog) -> "CallToolResult":
         """Call a tool; what the server says meanwhile goes to `say`. Raises NotDone; cancelled, it tells the server so."""
-        client, calls = self._client, self._calls
-        if client is None or calls is None:
+        if self._calls is None:
             raise NotDone(f"not run: the MCP server {self.name} is not there: {self.reason}")
-        if len(calls) >= self._limits.calls_max:
-            raise NotDone(f"not run: the MCP server {self.name} has {len(calls)} calls to do already; try again later")
-        self._callers.add(user_id)
-        said = CallLog(self._limits.log_chars_max)
-        task = calls.start(self._ask(client, tool, arguments, said), tool)
-        task.add_done_callback(lambda _: said.end())
-        self._logs.append(said)
-        try:
-            async with asyncio.timeout(self.entry.call_timeout_s):
-                while (text := await said.next()) is not None:
-                    await say(text)
-        except TimeoutError:
-            self._suspect()
-            seconds = self.entry.call_timeout_s
-            raise NotDone(f"stopped: not done within {seconds:g} s; what it had begun may have had effects") from None
-        finally:
-            self._logs.remove(said)
-            task.cancel()
-        if task.cancelled():
-            raise NotDone(self._gone())
-        answer = task.result()
-        if isinstance(answer, NotDone):
-            raise answer
-        return answer
-
-    async def _ask(
-        self, client: "Client", tool: str, arguments: dict[str, object], said: CallLog
-    ) -> "CallToolResult | NotDone":
-        from mcp import MCPError
-        from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST
-
-        async def tell(progress: float, total: float | None, message: str | None) -> None:
-            said.say(progress_line(progress, total, message)[:LOG_TEXT_CHARS_MAX])
-
-        CURRENT.set(said)
-        try:
-            return await client.call_tool(tool, arguments, progress_callback=tell)
-        except MCPError as error:
-            self._suspect()
-            if error.code == CONNECTION_CLOSED:
-                return NotDone(self._gone())
-            if error.code == INVALID_REQUEST and error.message == "Session terminated":
-                return NotDone(f"not run: the MCP server {self.name} was started anew; try again in a moment")
-            return NotDone(f"the MCP server {self.name} answered with an error: {error.message} ({error.code})")
-        except Exception as error:  # whatever the library raises of an answer, the call has its result
-            self._suspect()
-            log.warning("MCP server %s: the call of %s failed", self.name, tool, exc_info=error)
-            return NotDone(f"the answer of the MCP server {self.name} could not be used: {error}")
-
-    def _gone(self) -> str:
-        why = self._broken or self.reason
-        return (
-            f"the MCP server {self.name} went away in the middle of the call{f' ({why})' if why else ''}: the outcome is "
-            "unknown, what it had begun may have had effects"
-        )
+        return await self._calls.call(tool, arguments, user_id, say)
 
     # ------------------------------------------------------------------------------------------------ the owner's task
 
     async def _own(self) -> None:
-        attempt = failed = 0
+        attempt, backoff = 0, Backoff(self._limits.backoff_initial_s, self._limits.backoff_max_s)
         await asyncio.to_thread(importlib.import_module, "mcp")  # half a second that the loop need not wait
         while not self._ended:
             fault: Exception
@@ -171,28 +112,28 @@ class McpConnection:
                 fault = error  # what broke off in the library comes as a group; a bare cancellation is our own
             else:
                 fault = ServerFault("the connection ended")
-            attempt, failed = (0, 0) if self._came_up else (attempt + 1, failed)
+            attempt = 0 if self._up_since else attempt + 1
+            up_s = time.monotonic() - self._up_since if self._up_since else 0.0
             log.debug("MCP server %s failed", self.name, exc_info=fault)
             self._lost(reason(fault))
-            pause = min(self._limits.backoff_initial_s * 2.0**failed, self._limits.backoff_max_s)
-            failed = min(failed + 1, 30)
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            await asyncio.sleep(backoff.pause_s(up_s))
 
     async def _connect(self, mode: str) -> None:
         """Be connected until it breaks: then raises."""
-        self._broken, self._came_up = "", False
+        self._broken, self._up_since = "", 0.0
         self._wake.clear()
-        self._callers.clear()
-        calls, listening = TaskOwner(f"mcp/{self.name}/calls"), TaskOwner(f"mcp/{self.name}")
+        client = self._made(mode)
+        calls = Calls(self.name, self.entry, self._limits, client, self._suspect, self._why)
+        listening = TaskOwner(f"mcp/{self.name}")
         try:
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout(self.entry.start_timeout_s):
-                    client = await stack.enter_async_context(self._made(mode))
+                    await stack.enter_async_context(client)
                     listed = await self._listed(client)
                     tools = await asyncio.to_thread(read_tools, self.name, listed)
                 stack.callback(calls.cancel)
                 stack.callback(listening.cancel)
-                self._client, self._calls, self._came_up = client, calls, True
+                self._calls, self._up_since = calls, time.monotonic()
                 self._set("up", "", tools)
                 log.info("MCP server %s is up: %d tools", self.name, len(tools))
                 self._listen(client, listening)
@@ -243,7 +184,7 @@ class McpConnection:
             log.warning("MCP server %s: it has more than %d tools; the rest are left out", self.name, most)
         return tuple(found[name] for name in sorted(found)[:most])
 
-    async def _watch(self, client: "Client", calls: TaskOwner, known: "tuple[Tool, ...]") -> None:
+    async def _watch(self, client: "Client", calls: Calls, known: "tuple[Tool, ...]") -> None:
         """List the tools again when they changed, when something was odd, and now and then. Raises when it is broken.
 
         While it has calls to do its silence proves nothing: many servers do one thing at a time.
@@ -304,7 +245,7 @@ class McpConnection:
         self._suspect()
 
     def _gone_for_now(self, why: str = "the connection broke off") -> None:
-        self._client = self._calls = None
+        self._calls = None
         self._set("down", why)
 
     def _suspect(self) -> None:
@@ -315,18 +256,12 @@ class McpConnection:
             self._suspect()
 
     async def _logged(self, params: Any) -> None:
-        """A log message goes to the call it belongs to. Where that cannot be known, it goes to the calls under way only
-        if all that were ever made are one user's: else to nobody, as it may speak of another's."""
-        text = params.data if isinstance(params.data, str) else msgspec.json.encode(params.data).decode()
-        line = f"[{params.level}] {text}"[:LOG_TEXT_CHARS_MAX]
-        said = CURRENT.get()
-        if said is not None:
-            said.say(line)
-        elif len(self._callers) == 1:
-            for one in self._logs:
-                one.say(line)
-        else:
-            log.debug("MCP server %s says: %s", self.name, line)
+        if self._calls is not None:
+            self._calls.hear(params.level, params.data)
+
+    def _why(self) -> str:
+        """What is known of why it is not up; empty while it is."""
+        return self._broken or self.reason
 
     def _set(self, state: State, why: str, tools: tuple[ListedTool, ...] = ()) -> None:
         self.state, self.reason, self.tools = state, why, tools

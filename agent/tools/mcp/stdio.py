@@ -170,13 +170,14 @@ class _Process:
             self._cut()
             if not await self._ends(2 * self._limits.stop_wait_s + 1):
                 log.warning("MCP server %s does not end and is killed with its group", self._name)
+                self._kill_group()
+                await self._ends(EXIT_WAIT_S)
+        if (self._process.returncode or 0) < 0:
+            self._kill_group()  # the supervisor itself was killed, and could end nobody
 
     def let_go(self) -> None:
         """Whatever happened before: its supervisor ends it now. Does not wait."""
         self._cut()
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGTERM)
         transport = getattr(self._process, "_transport", None)
         if transport is not None and self._process.returncode is not None:
             transport.close()
@@ -186,6 +187,10 @@ class _Process:
             async with asyncio.timeout(within_s):
                 await self._process.wait()
         return self._process.returncode is not None
+
+    def _kill_group(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _cut(self) -> None:
         if self._lifeline is not None:

@@ -1,7 +1,8 @@
 """A tool of an MCP server as the router knows tools."""
 
 from agent.tools.effects import EffectKind, Effects
-from agent.tools.mcp.connection import McpConnection, NotDone
+from agent.tools.mcp.calls import NotDone
+from agent.tools.mcp.connection import McpConnection
 from agent.tools.mcp.listed import ListedTool
 from agent.tools.mcp.results import ResultReader
 from agent.tools.tool import ToolLog, ToolResult
