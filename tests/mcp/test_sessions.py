@@ -35,6 +35,14 @@ async def test_a_server_that_is_not_shared_ends_with_its_session(tmp_path: Path)
         assert not gone.success and "it was ended" in gone.output
 
 
+async def test_a_session_that_ended_before_it_needed_its_server_starts_none(tmp_path: Path) -> None:
+    async with hall(tmp_path, {"odd": odd(shared=False, folder=tmp_path)}) as house:
+        session = Session(house.servers, tmp_path / "s", "ann", None, [])
+        await session.router.aclose()
+        assert not (await session.run("echo", text="x")).success
+        assert not noted(tmp_path, "started")
+
+
 async def test_an_owners_token_reaches_the_owners_process_and_no_other(tmp_path: Path) -> None:
     servers = {"own": odd(owner_token=True, owner_token_env="HUB_TOKEN"), "all": odd("--only", "common")}
     async with hall(tmp_path, servers) as house:

@@ -71,8 +71,8 @@ class McpConnection:
         return McpStatus(self.name, self.state, self.reason, len(self.tools))
 
     def start(self) -> None:
-        """Begin to connect; a second call does nothing."""
-        if self._task is not None:
+        """Begin to connect; a second call does nothing, nor does one after the end."""
+        if self._task is not None or self._ended:
             return
         if self.entry.owner_token and not self._token:
             self._set("off", "it needs its owner's Hugging Face token; log in with one")

@@ -105,9 +105,7 @@ class SessionServers:
         """Why a tool of this name may not be there; begins to start what was not started yet."""
         self._start()
         identity = self._given.get(name)
-        absent = [
-            one for one in self._all if one.state != "up" and identity in (None, (one.name, identity and identity[1]))
-        ]
+        absent = [one for one in self._all if one.state != "up" and (identity is None or one.name == identity[0])]
         if identity is not None and not absent:
             return f"the MCP server {identity[0]} no longer has it under this name"
         if not absent:
