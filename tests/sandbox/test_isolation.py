@@ -3,7 +3,6 @@
 import contextlib
 import os
 import socket
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -91,21 +90,13 @@ async def test_users_are_made_up(inside: Place) -> None:
     assert "agent" in await inside.says("cat /etc/passwd")
 
 
-@pytest.fixture
-def shown() -> Iterator[Path]:
-    """A folder into which everybody may look, unlike a test's own."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
-async def test_a_hidden_folder_is_empty_where_one_above_it_is_shown(tmp_path: Path, shown: Path) -> None:
-    (shown / "data").mkdir(parents=True)
-    (shown / "tool").write_text("to be read")
-    (shown / "data" / "token").write_text("a secret")
-    async with place(tmp_path, hidden=(shown / "data",), readable=[str(shown)]) as opened:
-        assert await opened.says(f"cat {shown}/tool; ls -A {shown}/data") == "to be read"
-        ended, _ = await opened.run(f"touch {shown}/data/x {shown}/x")
+async def test_a_hidden_folder_is_empty_where_one_above_it_is_shown(tmp_path: Path, open_folder: Path) -> None:
+    (open_folder / "data").mkdir(parents=True)
+    (open_folder / "tool").write_text("to be read")
+    (open_folder / "data" / "token").write_text("a secret")
+    async with place(tmp_path, hidden=(open_folder / "data",), readable=[str(open_folder)]) as opened:
+        assert await opened.says(f"cat {open_folder}/tool; ls -A {open_folder}/data") == "to be read"
+        ended, _ = await opened.run(f"touch {open_folder}/data/x {open_folder}/x")
         assert ended.code != 0
 
 

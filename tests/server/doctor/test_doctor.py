@@ -110,18 +110,18 @@ def test_a_full_disk_fails_and_a_fuller_one_warns() -> None:
 # -------------------------------------------------------------------------------------------------------- the machine
 
 
-def test_bubblewrap_is_looked_for_on_the_path_and_tried(tmp_path: Path) -> None:
-    missing = machine.sandbox(SandboxSettings(), str(tmp_path))
+def test_bubblewrap_is_looked_for_on_the_path_and_tried(open_folder: Path) -> None:
+    missing = machine.sandbox(SandboxSettings(), str(open_folder))
     assert missing.level == "warn" and "apt install bubblewrap" in missing.advice
-    program = tmp_path / "bwrap"
+    program = open_folder / "bwrap"
     program.write_text(
         '#!/bin/sh\n[ "$1" = --version ] && echo "bubblewrap 9.9" && exit 0\necho "no user namespaces" >&2\nexit 1\n'
     )
-    program.chmod(0o700)
-    broken = machine.sandbox(SandboxSettings(), f"{tmp_path}:/bin")
+    program.chmod(0o755)
+    broken = machine.sandbox(SandboxSettings(), f"{open_folder}:/bin")
     assert broken.level == "warn" and "9.9" in broken.found and "no user namespaces" in broken.found
     program.write_text("\x7fELF nothing")
-    assert "does not run" in machine.sandbox(SandboxSettings(), str(tmp_path)).found
+    assert "does not run" in machine.sandbox(SandboxSettings(), str(open_folder)).found
 
 
 def test_the_real_bubblewrap_starts_a_sandbox() -> None:
