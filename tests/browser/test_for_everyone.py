@@ -5,7 +5,7 @@ from pathlib import Path
 from playwright.async_api import Locator, Page, expect
 
 from protocol.content import ToolMessage
-from tests.browser.axe import nothing_grave
+from tests.browser.axe import grave_faults, nothing_grave
 from tests.browser.scene import scene
 from tests.browser.tabs import PHONE, Tabs
 from tests.browser.test_messages import WHOLE
@@ -65,7 +65,7 @@ async def test_axe_finds_nothing_grave_in_a_conversation_with_all_that_there_is(
         await nothing_grave(at.chat.page)
         for button in ("Reject…", "Edit…"):
             await at.chat.approvals.get_by_role("button", name=button).click()
-            await nothing_grave(at.chat.page)
+            assert await grave_faults(at.chat.page) == []
             await at.chat.page.keyboard.press("Escape")
 
 

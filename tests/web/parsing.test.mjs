@@ -25,6 +25,8 @@ function rendered(text, size) {
 const NESTED = {
   quotes: `${"> ".repeat(500)}deep`,
   lists: Array.from({ length: 100 }, (_, level) => `${"  ".repeat(level)}- deep`).join("\n"),
+  numbers: `${"1. ".repeat(300)}deep`,
+  "numbers with brackets": `${"1) - ".repeat(300)}deep`,
   marks: "**a _b ~~c `d deep ".repeat(200),
   "links that never end": `${"[a](".repeat(500)}deep`,
   "a long address": `[a](${"deep".repeat(5_000)}`,

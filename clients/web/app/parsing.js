@@ -7,9 +7,9 @@
 const LEVELS = 20;
 /** The longest address of a link. */
 const ADDRESS_CHARS = 4_000;
-/** What may open a level. */
-const MARKS = /[>\-+*_~`[\]!|#$\\().:\d\t ]/;
-const BY_MARK = /[^>\-+*_~`[\]!|#$\\().:\d\t ]+|[>\-+*_~`[\]!|#$\\().:\d\t ]/g;
+/** What may open a level, itself or with the character after it. */
+const MARKS = /[>\-+*_~`[!|#$\\.)]/;
+const BY_MARK = /[^>\-+*_~`[!|#$\\.)]+|[>\-+*_~`[!|#$\\.)]/g;
 
 /** One text, parsed piece by piece. */
 export class Parsing {
@@ -27,7 +27,15 @@ export class Parsing {
   write(text) {
     for (const line of text.match(/\n|[^\n]+/g) ?? []) {
       if (this.#plain || this.#parser.len + marks(line, LEVELS) < LEVELS) this.#put(line);
-      else for (const piece of line.match(BY_MARK) ?? []) this.#put(piece);
+      else this.#putByMark(line);
+    }
+  }
+
+  /** Looks after each mark whether the text has become plain. @param {string} line */
+  #putByMark(line) {
+    for (const { 0: piece, index } of line.matchAll(BY_MARK)) {
+      if (this.#plain) return this.#put(line.slice(index));
+      this.#put(piece);
     }
   }
 
