@@ -9,7 +9,7 @@ from protocol.content import AssistantMessage, ToolMessage, UserMessage
 from protocol.view import View
 from tests.browser.journal import view_of
 
-SAID = ".row[data-kind=user] .bubble, .row[data-kind=assistant] .markdown, .row[data-kind=tool] .tool-name"
+SAID = ".row[data-kind=user] .bubble, .row[data-kind=assistant] .markdown, .tool > details > summary .tool-name"
 """What stands for each message of the journal: its text, or the name of its tool."""
 
 

@@ -6,7 +6,7 @@ from playwright.async_api import expect
 
 from tests.browser.scene import scene
 from tests.browser.tabs import Tabs
-from tests.support.scripted_model import Call, calls, text
+from tests.support.scripted_model import Call, Finish, Gate, Say, Usage, calls, stream, text
 
 FREE: dict[str, object] = {"policy": {"rules": []}}
 PLAN = [
@@ -102,3 +102,29 @@ async def test_the_plan_is_a_checklist_that_says_how_far_it_is(tabs: Tabs, tmp_p
         await expect(plan).to_contain_text("1 of 3 done: Build")
         await expect(plan.get_by_role("listitem")).to_have_text(["done: Look", "under way: Build", "to do: Tell"])
         await at.at_rest()
+
+
+async def test_a_sub_agent_s_steps_are_seen_inside_of_its_call_while_it_works(tabs: Tabs, tmp_path: Path) -> None:
+    gate = Gate()
+    script = [
+        calls(Call("research", {"task": "What lies in the workspace?"})),
+        calls(Call("list", {"path": "."}, id="inner")),
+        stream(gate, Say("Nothing lies there."), Finish(), Usage()),
+        text("It is empty."),
+    ]
+    async with scene(tabs, tmp_path, script) as at:
+        await at.chat.say("look")
+        await gate.reached.wait()
+        card = at.chat.tools
+        await expect(card).to_have_count(1)
+        step = card.get_by_role("list", name="Steps").get_by_role("listitem")
+        await expect(step).to_contain_text("list")
+        await expect(step.locator(".tool-state")).to_contain_text("done")
+        gate.open()
+        await expect(at.chat.answers).to_have_text("It is empty.")
+        await expect(card.locator(".tool-brief")).to_have_text("1 step")
+        await expect(card).to_contain_text("Nothing lies there.")
+        await at.at_rest()
+        await at.chat.page.reload()
+        await card.locator("summary").first.click()
+        await expect(step).to_contain_text("list")
