@@ -1,7 +1,7 @@
 // The page: what this server is and what its agent can do here, and where something is off, why.
 
 import { Dialog } from "./dialog.js";
-import { html, size } from "./html.js";
+import { html, plural, size } from "./html.js";
 import { visible } from "./shapes.js";
 import { config, me } from "./store.js";
 
@@ -13,7 +13,7 @@ export function About() {
       <${Fact} name="You are" says=${me.value?.name || me.value?.user_id || ""} more=${auth ? `way in: ${auth.mode}` : ""} />
       <${Fact} name="Model" says=${demo ? "the built-in demo model" : model} more=${demo ? "No key of a model provider was found where the server was started: set one and start it again to talk to a real model." : model_reason && `chosen because ${model_reason}`} />
       ${sandbox && html`<${Fact} name="Shell" says=${shellSays(sandbox)} more=${sandbox.shell === false ? sandbox.reason : sandbox.says} bad=${sandbox.shell === false} />`}
-      ${mcp.map((server) => html`<${Fact} name=${`MCP: ${server.name}`} says=${mcpSays(server)} more=${server.reason ?? server.error ?? ""} bad=${server.state !== undefined && server.state !== "ready"} />`)}
+      ${mcp.map((server) => html`<${Fact} name=${`MCP: ${server.name}`} says=${mcpSays(server)} more=${server.reason} bad=${server.reason !== ""} />`)}
       ${limits && html`<${Fact} name="Files" says=${`up to ${size(limits.upload_bytes)} each`} />`}
       ${limits && html`<${Fact} name="Sessions" says=${`${limits.sessions_awake_per_user} at work at once, ${limits.stored_sessions_per_user} kept`} />`}
     </dl>
@@ -32,8 +32,10 @@ function shellSays({ shell, network }) {
   return network ? "on, with network" : "on, without network";
 }
 
+/** @type {Record<string, string>} */
+const MCP_STATES = { starting: "starting", up: "connected", down: "not reachable", off: "off", per_session: "each session has its own" };
+
 /** @param {import("./http.js").McpServer} server */
-function mcpSays({ state = "", tools }) {
-  const count = Array.isArray(tools) ? tools.length : tools;
-  return [state, count !== undefined && `${count} tools`].filter(Boolean).join(", ");
+function mcpSays({ state, tools }) {
+  return [MCP_STATES[state] ?? state, tools > 0 && plural(tools, "tool")].filter(Boolean).join(", ");
 }

@@ -19,7 +19,7 @@
  * @typedef {{ model: string, demo: boolean, context_limit: number, label?: string, input_usd?: number | null, output_usd?: number | null }} ModelOffered
  */
 /** `says`: what it is; `reason`: why there is no shell. @typedef {{ kind: string, says: string, shell: boolean, network: boolean, reason: string }} Sandbox */
-/** @typedef {{ name: string, state?: string, tools?: number | string[], reason?: string, error?: string }} McpServer */
+/** `reason` is empty where all is well. @typedef {{ name: string, state: string, reason: string, tools: number }} McpServer */
 /** @typedef {{ user_id: string, name?: string }} Me */
 /**
  * @typedef {object} SessionInfo
