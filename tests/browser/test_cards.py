@@ -55,6 +55,26 @@ async def test_rows_are_a_table(tabs: Tabs, tmp_path: Path) -> None:
         await expect(table.get_by_role("cell")).to_have_text(["oak", "21", "<b>ash</b>", ""])
 
 
+async def test_what_a_sub_agent_does_stands_inside_of_its_call(tabs: Tabs, tmp_path: Path) -> None:
+    script = [
+        calls(Call("research", {"task": "look around"})),
+        calls(Call("list", {"path": "."}, id="call_2")),
+        text("It is **empty**."),
+        text("Nothing there."),
+    ]
+    async with scene(tabs, tmp_path, script, settings=FREELY) as at:
+        await at.chat.say("research it")
+        await expect(at.chat.answers.last).to_have_text("Nothing there.")
+        await at.chat.page.reload()
+        card = at.chat.tools
+        await expect(card.locator(".tool-brief")).to_have_text("1 step")
+        await card.locator("summary").click()
+        step = card.get_by_role("list", name="Steps").get_by_role("listitem")
+        await step.locator("summary").click()
+        await expect(step.get_by_role("group", name="Result")).to_contain_text("the folder is empty")
+        await expect(card.get_by_role("group", name="Report").locator("strong")).to_have_text("empty")
+
+
 async def test_what_is_approved_for_the_session_is_not_asked_for_again(tabs: Tabs, tmp_path: Path) -> None:
     script = [calls(write("a.txt", "1")), calls(write("b.txt", "2", "call_2")), text("Both.")]
     async with scene(tabs, tmp_path, script) as at:

@@ -104,7 +104,7 @@ async def test_use_and_cost_are_told_and_how_full_the_context_is(tabs: Tabs, tmp
 async def test_a_failure_says_what_it_was_and_what_to_do_and_can_be_tried_again(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [Refusal(401, "wrong key"), text("Now it works.")]) as at:
         await at.chat.say("hello")
-        await expect(at.chat.notes).to_contain_text("Check the key of the model's provider")
+        await expect(at.chat.notes).to_contain_text("Set OPENAI_API_KEY in the environment")
         await at.chat.notes.get_by_role("button", name="Try again").click()
         await expect(at.chat.answers).to_have_text("Now it works.")
         view = await at.at_rest()

@@ -83,7 +83,8 @@ test("a note stands behind its row, and leaves with it", () => {
   const note = noteOf({ type: "error", seq: 9, code: "model_timeout", message: "slow", retryable: true, turn_id: "t" }, "m");
   const rows = new Rows();
   assert.deepEqual(keys(rows.make(view, [note], [], [])), ["said-u", "m", "note-9"]);
-  assert.ok(note.advice && note.retry && note.tone === "bad");
+  assert.deepEqual([note.advice, note.retry, note.tone], ["", true, "bad"]);
+  assert.match(noteOf({ type: "error", seq: 9, code: "max_iterations", message: "many", retryable: true, turn_id: "t" }, "m").advice, /go on/);
   view.messages.pop();
   assert.deepEqual(keys(rows.make(view, [note], [], [])), ["said-u"]);
 });

@@ -60,6 +60,7 @@ export function Composer({ conversation }) {
     event.preventDefault();
     void conversation.upload(given);
   };
+  const queues = view.state === "running";
   const hint = view.state === "awaiting_approval" ? "Say something else instead of answering…" : running ? "Say what comes next, or steer it…" : "Say something…";
   return html`<form class="composer" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), send("queue"))}>
     <${Uploading} conversation=${conversation} />
@@ -68,10 +69,9 @@ export function Composer({ conversation }) {
       <${FileField} field=${files} conversation=${conversation} />
       <button type="button" class="quiet" aria-label="Add files" title="Add files to the workspace (or drop or paste them)" onClick=${() => files.current?.click()}><${Icon} name="clip" /></button>
       <span class="spacer"></span>
-      ${running &&
-      html`<button type="button" class="quiet" disabled=${!text.trim()} onClick=${() => send("steer")} title="Joins the running turn before its next model call (Ctrl+Enter)">Steer</button>
-        <button type="button" class="stop" onClick=${() => conversation.now({ type: "interrupt" })} title="Stop this turn (Esc)"><${Icon} name="stop" /> Stop</button>`}
-      <button type="submit" class="primary" disabled=${!text.trim()} title=${running ? "Waits its turn (Enter)" : "Send (Enter)"}><${Icon} name="send" /> ${running ? "Queue" : "Send"}</button>
+      ${queues && html`<button type="button" class="quiet" disabled=${!text.trim()} onClick=${() => send("steer")} title="Joins the running turn before its next model call (Ctrl+Enter)">Steer</button>`}
+      ${running && html`<button type="button" class="stop" onClick=${() => conversation.now({ type: "interrupt" })} title="Stop this turn (Esc)"><${Icon} name="stop" /> Stop</button>`}
+      <button type="submit" class="primary" disabled=${!text.trim()} title=${queues ? "Waits its turn (Enter)" : running ? "Goes on without the calls that wait (Enter)" : "Send (Enter)"}><${Icon} name="send" /> ${queues ? "Queue" : "Send"}</button>
     </div>
   </form>`;
 }

@@ -8,18 +8,8 @@
  * @typedef {{ seq: number, after: string | null, tone: "info" | "bad", text: string, advice: string, more: string, turn_id: string | null, retry: boolean, goOn: boolean }} Note
  */
 
-/** What to do, by the code of an error. @type {Record<string, string>} */
+/** What to do, by the code of an error; those of models say so themselves. @type {Record<string, string>} */
 const ADVICE = {
-  model_auth: "Check the key of the model's provider where the server was started.",
-  model_payment: "Check your account at the model's provider, or choose another model.",
-  model_rate_limited: "Wait a little, then try again.",
-  model_unavailable: "Try again; if it stays so, choose another model.",
-  model_timeout: "Try again; if it stays so, choose another model.",
-  model_stream_cut: "Try again: what came before is kept.",
-  model_bad_response: "Try again, or choose another model.",
-  model_bad_request: "Choose another model, or take the last turn back.",
-  model_context_exceeded: "Compact the conversation, or begin a new session.",
-  model_output_too_large: "Ask for a shorter answer.",
   max_iterations: "Say “go on” to let it continue.",
   context_overflow: "Take the last turn back, or begin a new session.",
   compaction_failed: "Nothing was changed. Try again.",
@@ -51,7 +41,7 @@ export function noteOf(event, after) {
     case "error":
       return note(event.message || "Something failed.", {
         tone: "bad",
-        advice: ADVICE[event.code] ?? (event.retryable ? "Try again." : ""),
+        advice: ADVICE[event.code] ?? (event.retryable && !event.code.startsWith("model_") ? "Try again." : ""),
         more: event.code,
         turn_id: event.turn_id,
         retry: event.turn_id !== null && event.code !== "history_full" && event.code !== "max_iterations",

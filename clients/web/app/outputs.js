@@ -7,12 +7,15 @@ import { terminalRuns } from "./ansi.js";
 import { patchIn, shortened } from "./diff.js";
 import { highlight } from "./highlight.js";
 import { html } from "./html.js";
+import { Markdown } from "./message.js";
 import { commandOf, languageOf, visible } from "./shapes.js";
 import { tableOf } from "./tables.js";
 
 /** Longer text is cut for display; the whole is in the export. */
 const SHOWN_CHARS = 60_000;
 const DIFF_LINES = 2_000;
+/** The tool whose output a model wrote for people. */
+const REPORTS = "research";
 const MARKS = { same: " ", old: "−", new: "+", head: " " };
 const SAYS = { same: "", old: "removed: ", new: "added: ", head: "" };
 
@@ -26,6 +29,7 @@ export function clip(text) {
 export function Output({ tool, given, output, live }) {
   const shape = useMemo(() => (live ? { table: null, patch: null } : { table: tableOf(output), patch: patchIn(output) }), [output, live]);
   if (commandOf(tool, given) !== null || live) return html`<${Terminal} text=${output} live=${live} />`;
+  if (tool === REPORTS) return html`<div class="report" role="group" aria-label="Report"><${Markdown} text=${clip(output)} done=${true} /></div>`;
   if (shape.patch) {
     const { before, lines, after } = shape.patch;
     return html`${before && html`<p class="faint">${visible(before)}</p>`}<${Diff} lines=${lines} />${after && html`<${Plain} text=${after} />`}`;
