@@ -164,5 +164,9 @@ def _finished(folder: int, found: "Iterator[os.DirEntry[str]]", sweep: bool) -> 
         if not is_unfinished(entry.name):
             yield entry.name
         elif sweep:
-            with suppress(FileNotFoundError):
+            try:
                 os.unlink(entry.name, dir_fd=folder)
+            except FileNotFoundError:
+                continue
+            except IsADirectoryError:
+                yield entry.name  # a command's, whatever it is called
