@@ -9,14 +9,19 @@ Message = Mapping[str, object]
 
 NOT_A_MODEL = "I am Holdfast's demo model: no key, no network, and not much of a mind."
 MENU = (
-    "Say one of these words to see what it does: **plan** (a plan that I keep), **write** (a tool call that asks for your "
-    "approval), **read** or **list** (tools that don't ask), **both** (two calls in one message), **think** (reasoning "
-    "first), **long** (about 2,000 words), **slow** (time enough to interrupt me, or to cut the connection), **error** (a "
-    "failure of the model)."
+    "Say one of these words to see what it does: **plan** (a plan that I keep), **run** (a command in the sandbox, its "
+    "output as it comes), **delete** (a command that asks for your approval), **write**, **edit**, **read** or **list** "
+    "(the files of this session), **both** (two calls in one message), **think** (reasoning first), **long** (about 2,000 "
+    "words), **slow** (time enough to interrupt me, or to cut the connection), **error** (a failure of the model)."
 )
 BROKEN = "This is the failure you asked for"
 _FILE = "holdfast-demo.txt"
 _QUOTED_CHARS = 400
+_STEPS = f'for n in 1 2 3 4 5; do echo "step $n of 5" | tee -a {_FILE}; sleep 0.4; done'
+_NO_SHELL = (
+    "I would run a command now, but this session offers me no `bash`: no sandbox starts on this server, or its config "
+    "turns commands off. `holdfast doctor` says why, and what to do."
+)
 
 
 @dataclass(frozen=True)
@@ -78,10 +83,11 @@ def _file(asked: str) -> str:
 
 def _call(name: str, asked: str) -> tuple[str, dict[str, object]]:
     quoted = re.search(r'["“](.+?)["”]', asked, re.DOTALL)
-    content = quoted[1] if quoted else "Written by Holdfast's demo model, after somebody approved it.\n"
+    content = quoted[1] if quoted else "Written by Holdfast's demo model.\n"
     arguments: dict[str, dict[str, object]] = {
         "write": {"path": _file(asked), "content": content},
         "read": {"path": _file(asked)},
+        "edit": {"path": _file(asked), "old_string": "Written by", "new_string": "Edited by"},
         "list": {"path": "."},
         "plan": {
             "items": [
@@ -110,7 +116,25 @@ def _plan(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
 
 
 def _write(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
-    return _use(("write",), "I would like to write a file. You decide whether I may.", asked, offered)
+    return _use(("write",), "I write a file into the workspace.", asked, offered)
+
+
+def _edit(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    return _use(("edit",), "I edit the file that I wrote.", asked, offered)
+
+
+def _run(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    return _shell(_STEPS, "I run a command in the sandbox. Its output comes while it runs.", offered)
+
+
+def _delete(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    return _shell(f"rm {_FILE}", "I would like to delete a file. You decide whether I may.", offered)
+
+
+def _shell(command: str, said: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    if "bash" not in offered:
+        return DemoReply(_NO_SHELL)
+    return DemoReply(said, calls=(("bash", {"command": command}),))
 
 
 def _read(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
@@ -189,6 +213,9 @@ _ANSWERS = (
     (r"\berror\b", _error),
     (r"\b(both|two)\b", _both),
     (r"\bplan", _plan),
+    (r"\b(delet|remov|tidy)", _delete),
+    (r"\bedit", _edit),
+    (r"\brun\b", _run),
     (r"\bwrit", _write),
     (r"\bread\b", _read),
     (r"\blist\b", _list),

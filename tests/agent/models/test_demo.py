@@ -2,10 +2,16 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from agent.models.demo import DemoReply, count_tokens, reply_to
+from agent.policy import Policy, judge
+from agent.sandbox.settings import SandboxSettings
+from agent.tools import BashTool, ToolRouter, WorkspaceLimits, file_tools
+from agent.tools.effects import Effects
+from tests.sandbox.commands import place
 
 
 def tool(name: str, *properties: str) -> dict[str, object]:
@@ -13,7 +19,14 @@ def tool(name: str, *properties: str) -> dict[str, object]:
     return {"type": "function", "function": {"name": name, "parameters": parameters}}
 
 
-TOOLS = [tool("plan", "items"), tool("read", "path"), tool("list"), tool("write", "path", "content")]
+TOOLS = [
+    tool("plan", "items"),
+    tool("read", "path"),
+    tool("list"),
+    tool("write", "path", "content"),
+    tool("edit", "path", "old_string", "new_string"),
+    tool("bash", "command", "timeout_s"),
+]
 
 
 def ask(text: str, tools: list[dict[str, object]] | None = None) -> DemoReply:
@@ -37,6 +50,10 @@ def after(name: str, result: str) -> str:
     [
         ("Please make a plan", ["plan"]),
         ("write something", ["write"]),
+        ("edit it", ["edit"]),
+        ("run something", ["bash"]),
+        ("delete the file", ["bash"]),
+        ("tidy up, please", ["bash"]),
         ("read it", ["read"]),
         ("list the files", ["list"]),
         ("do both", ["list", "write"]),
@@ -49,12 +66,19 @@ def test_a_word_calls_its_tool(said: str, names: list[str]) -> None:
     assert reply.text
 
 
-@pytest.mark.parametrize("said", ["plan", "write", "read", "list", "both"])
+@pytest.mark.parametrize("said", ["plan", "write", "edit", "read", "list", "both"])
 def test_no_tool_is_called_that_was_not_offered(said: str) -> None:
     reply = ask(said, [])
     assert reply.calls == ()
     assert "no such tool" in reply.text
     assert all(name == "plan" for name, _ in ask(said, [tool("plan", "items")]).calls)
+
+
+@pytest.mark.parametrize("said", ["run", "delete"])
+def test_without_a_shell_it_says_why_and_where_more_is_told(said: str) -> None:
+    reply = ask(said, TOOLS[:-1])
+    assert reply.calls == ()
+    assert "no sandbox starts" in reply.text and "`holdfast doctor`" in reply.text
 
 
 def test_arguments_fit_what_the_tool_takes() -> None:
@@ -88,7 +112,7 @@ def test_slow_is_slower_and_error_fails() -> None:
 
 def test_a_greeting_says_how_to_see_each_feature() -> None:
     said = ask("hi").text
-    for word in ("plan", "write", "read", "list", "both", "think", "long", "slow", "error"):
+    for word in ("plan", "run", "delete", "write", "edit", "read", "list", "both", "think", "long", "slow", "error"):
         assert f"**{word}**" in said
 
 
@@ -117,3 +141,32 @@ def test_tokens_grow_with_what_is_said() -> None:
     short, long = [{"role": "user", "content": "hi"}], [{"role": "user", "content": "hi " * 400}]
     assert 0 < count_tokens(short) < 50 < count_tokens(long)
     assert json.dumps(short)
+
+
+async def test_what_it_runs_writes_edits_and_deletes_is_real(tmp_path: Path) -> None:
+    async with place(tmp_path) as inside:
+        settings, limits = SandboxSettings(), WorkspaceLimits()
+        router = ToolRouter(
+            [*file_tools(inside.sandbox, limits), BashTool(inside.sandbox, settings, frozenset())], timeout_s=60
+        )
+        heard: list[str] = []
+
+        async def log(text: str) -> None:
+            heard.append(text)
+
+        outputs = {}
+        for word in ("write", "edit", "run", "read", "delete", "list"):
+            ((name, arguments),) = reply_to([{"role": "user", "content": word}], router.specs()).calls
+            result = await router.run(name, arguments, log)
+            assert result.success, (word, result.output)
+            outputs[word] = result.output
+        assert outputs["read"].startswith("Edited by Holdfast's demo model.\nstep 1 of 5\n")
+        assert len(heard) > 1, "its output came in one piece"
+        assert outputs["list"] == "[the folder is empty]"
+
+
+def test_what_it_deletes_asks_by_the_policy_that_comes_with_the_server() -> None:
+    ((name, arguments),) = ask("delete").calls
+    assert judge(Policy(), name, arguments, Effects("runs a command")).action == "ask"
+    ((name, arguments),) = ask("run").calls
+    assert judge(Policy(), name, arguments, Effects("runs a command")).action == "allow"
