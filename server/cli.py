@@ -98,7 +98,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Looks at the config, the data folder, the address, bubblewrap, the model's credential and the MCP servers, and "
+        "Looks at the config, the data folder, the address, the sandbox, the model's credential and the MCP servers, and "
         "says what to do. Changes nothing. Exit code 1 if a check failed."
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="config file (default: the shipped one)")

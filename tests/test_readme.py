@@ -3,22 +3,32 @@
 import re
 import shlex
 import subprocess
+from itertools import groupby
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from server.settings_policy import PolicySettings
+from tests.contract.sandboxes import bubblewrap
 from tests.support.live import listening
 from tests.support.wscat import wscat
 from tests.wire.test_wscat import unhurried
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
+STREAMED = ("assistant_chunk", "tool_log")
 TRANSCRIPTS = [block.splitlines() for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)]
 
 
 def types(transcript: list[str]) -> list[str]:
     """The types of the frames a transcript shows."""
     return [found.group(1) for line in transcript if (found := re.match(r'< \{"type":"(\w+)"', line))]
+
+
+def told(transcript: list[str]) -> list[str]:
+    """The same, runs of one type told once."""
+    return [kind for kind, _ in groupby(types(transcript))]
 
 
 def options(line: str, data: Path) -> list[str]:
@@ -45,21 +55,27 @@ def test_the_links_of_a_document_lead_somewhere(document: str) -> None:
 
 
 async def test_the_transcript_of_a_cut_and_a_return_is_what_happens(tmp_path: Path) -> None:
+    bubblewrap()
     first, second = TRANSCRIPTS
-    async with listening(unhurried(tmp_path, local_token=True)) as live:
+    typed = [line[2:] for line in (*first, *second) if line.startswith("> ")]
+    settings = unhurried(tmp_path, local_token=True)
+    settings = msgspec.structs.replace(settings, policy=PolicySettings())
+    async with listening(settings) as live:
         option, header = options(first[0], tmp_path)
         async with wscat(live.ws, option, header) as person:
             await person.until("synced")
-            await person.type(next(line[2:] for line in first if line.startswith("> ")))
-            last = await person.until("assistant_chunk", at_least=3)
-        assert person.told() == types(first)
+            await person.type(typed[0])
+            last = await person.until("tool_log")
+        assert person.told() == told(first)
         ready = person.heard[0]
         position = f"{ready['session_id']}?after={last['seq']}&epoch={ready['epoch']}"
         async with wscat(f"{live.ws}/{position}", *options(second[0], tmp_path)) as back:
-            asked = await back.until("approval_required")
-            answer = next(line[2:] for line in second if line.startswith("> "))
-            await back.type(answer.replace('"call_5754f87e68e4"', '"' + asked["tools"][0]["tool_call_id"] + '"'))
             await back.until("turn_complete")
-        # How much of the text is replayed and how much comes live is the clock's affair.
-        told, shown = ([kind for kind in kinds if kind != "assistant_chunk"] for kinds in (back.told(), types(second)))
-        assert told == shown
+            await back.type(typed[1])
+            asked = await back.until("approval_required")
+            await back.type(re.sub('"call_[0-9a-f]+"', f'"{asked["tools"][0]["tool_call_id"]}"', typed[2]))
+            await back.until("turn_complete")
+        # How much of a text is replayed and how much comes live is the clock's affair.
+        assert [kind for kind in back.told() if kind not in STREAMED] == [
+            kind for kind in told(second) if kind not in STREAMED
+        ]
