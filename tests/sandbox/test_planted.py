@@ -1,7 +1,6 @@
 """What a command leaves in the workspace for the server to stumble over: links, pipes, odd modes, swapped names."""
 
 import asyncio
-import contextlib
 import os
 import stat
 from collections.abc import AsyncIterator
@@ -65,18 +64,22 @@ async def test_a_folder_swapped_for_a_link_while_the_server_writes_leads_nowhere
     outside = tmp_path / "workspaces" / "outside"
     outside.mkdir(parents=True)
     outside.chmod(0o777)
-    swap = f"mkdir way; ln -s {outside} link; while :; do mv -T way held; mv -T link way; mv -T way link; mv -T held way; done"
+    swap = (
+        f"while :; do rm -rf way; mkdir way; rm -rf way; ln -s {outside} way; rm -f way; touch begun; done 2>/dev/null"
+    )
     tasks = TaskOwner("test")
     tasks.start(inside.run(swap), "swap")
-    while not (inside.root / "way").exists():
+    while not (inside.root / "begun").exists():
         await asyncio.sleep(0.01)
-    written = 0
-    for number in range(300):
-        with contextlib.suppress(SandboxError):
-            await inside.sandbox.write(f"way/deep/{number}.txt", b"x")
+    written = refused = 0
+    while written < 20 or refused < 20:
+        try:
+            await inside.sandbox.write(f"way/deep/{written}.txt", b"x")
             written += 1
+        except SandboxError:
+            refused += 1
     await tasks.aclose()
-    assert written and os.listdir(outside) == []
+    assert os.listdir(outside) == []
     outside.rmdir()
 
 
