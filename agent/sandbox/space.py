@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 
 from agent.sandbox import in_space
 from agent.sandbox.asking import Owner, status_of
-from agent.sandbox.base import Entry, Exit, FileStart, Lost, Output, SandboxError
+from agent.sandbox.base import SandboxError
 from agent.sandbox.in_space import SECRET_VARIABLE
 from agent.sandbox.remote import Named, Say
 from agent.sandbox.remote_settings import RemoteSettings
-from agent.sandbox.space_client import SpaceClient, Unreachable, WrongSecret, entries
 from agent.tools.claims import Claim
 from agent.tools.hub.hub import Token
 from agent.tools.hub.prices import estimate
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
+
+    from agent.sandbox.space_client import SpaceClient
 
 PREFIX = "holdfast-sandbox-"
 FREE = "cpu-basic"
@@ -43,40 +44,6 @@ class Broken(SandboxError):
     """The Space ended in a way from which it does not come back."""
 
 
-class SpacePlace:
-    """A Space that runs."""
-
-    def __init__(self, client: SpaceClient) -> None:
-        self._client = client
-
-    async def exec(self, command: str, output: Output, timeout_s: float) -> Exit:
-        try:
-            return await self._client.exec(command, output, timeout_s)
-        except Unreachable as error:
-            raise Lost(str(error)) from None
-
-    async def read(self, path: str, most: int) -> FileStart:
-        try:
-            return await self._client.read(path, most)
-        except Unreachable as error:
-            raise Lost(str(error)) from None
-
-    async def write(self, path: str, data: bytes) -> bool:
-        try:
-            return await self._client.write(path, data)
-        except Unreachable as error:
-            raise Lost(str(error)) from None
-
-    async def list(self, path: str, recursive: bool, most: int) -> tuple[list[Entry], bool]:
-        try:
-            return entries(await self._client.list(path, recursive, most))
-        except Unreachable as error:
-            raise Lost(str(error)) from None
-
-    async def aclose(self) -> None:
-        await self._client.aclose()
-
-
 class Spaces:
     """How one owner's Spaces are waited for."""
 
@@ -85,7 +52,7 @@ class Spaces:
         self.settings = settings
         self._secret_told = False
 
-    async def ready(self, repo: str, secret: str, say: Say) -> SpacePlace:
+    async def ready(self, repo: str, secret: str, say: Say) -> "SpaceClient":
         """Wait until the Space runs and our program answers in it. Raises SandboxError."""
         said = ""
         woken = False
@@ -119,14 +86,17 @@ class Spaces:
 
         return await self.owner.ask(look)
 
-    async def _answering(self, repo: str, secret: str) -> SpacePlace | None:
+    async def _answering(self, repo: str, secret: str) -> "SpaceClient | None":
         def where(api: "HfApi", token: Token) -> str:
             host = api.space_info(repo, token=token).host or ""
             if not host.startswith("https://") and api.endpoint.startswith("https://"):
                 raise SandboxError("the Hub does not say where the Space answers")
             return host
 
-        client = SpaceClient(await self.owner.ask(where), self.owner.token, secret)
+        url = await self.owner.ask(where)
+        from agent.sandbox.space_client import SpaceClient, Unreachable, WrongSecret  # its HTTP library: not at start
+
+        client = SpaceClient(url, self.owner.token, secret)
         try:
             await client.check()
         except WrongSecret:
@@ -139,7 +109,7 @@ class Spaces:
         except BaseException:
             await client.aclose()
             raise
-        return SpacePlace(client)
+        return client
 
     async def _tell_secret(self, repo: str, secret: str) -> None:
         """It knows another one, such as from before the key was lost: a new one makes it start again."""
@@ -168,7 +138,7 @@ class SpaceMaker:
             "for long it sleeps, and its files are lost then; what is to stay must be uploaded."
         )
 
-    async def make(self, claim_id: str, named: Named, say: Say) -> SpacePlace:
+    async def make(self, claim_id: str, named: Named, say: Say) -> "SpaceClient":
         await say("a private Space is being made for the session's sandbox")
         repo, secret = f"{await self._owner.name()}/{PREFIX}{claim_id}", self._secret_for(claim_id)
         settings = self._spaces.settings
@@ -198,7 +168,7 @@ class SpaceMaker:
         await named(repo)  # not before: what has no program yet is to be made again, under its name
         return await self._spaces.ready(repo, secret, say)
 
-    async def find(self, claim: Claim, say: Say) -> SpacePlace | None:
+    async def find(self, claim: Claim, say: Say) -> "SpaceClient | None":
         if not claim.detail:
             return None  # it may lack its secret or its program: it is made again under the same name
         if not await self._is_there(claim.detail):
@@ -246,11 +216,11 @@ class NamedSpace:
             "a machine of the Hugging Face Hub with network, which other sessions use too: keep to a folder of your own"
         )
 
-    async def make(self, claim_id: str, named: Named, say: Say) -> SpacePlace:
+    async def make(self, claim_id: str, named: Named, say: Say) -> "SpaceClient":
         settings = self._spaces.settings
         return await self._spaces.ready(settings.space, settings.space_secret, say)
 
-    async def find(self, claim: Claim, say: Say) -> SpacePlace | None:
+    async def find(self, claim: Claim, say: Say) -> "SpaceClient | None":
         return None
 
     async def give_back(self, claim: Claim) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import httpx
 import msgspec
 
-from agent.sandbox.base import Entry, Exit, FileStart, Output, SandboxError
+from agent.sandbox.base import Entry, Exit, FileStart, Lost, Output, SandboxError
 from agent.sandbox.in_space import EXIT, FRAME_BYTES_MAX, FRAME_HEAD, OUTPUT, PING_S, SECRET_HEADER, VERSION
 
 CONNECT_S = 15.0
@@ -39,7 +39,7 @@ class Listing(msgspec.Struct, frozen=True):
     more: bool
 
 
-class Unreachable(SandboxError):
+class Unreachable(Lost):
     """The program does not answer, or something else answers in its place."""
 
 
@@ -48,7 +48,7 @@ class WrongSecret(Unreachable):
 
 
 class SpaceClient:
-    """One Space. `token`: for the edge of a private Space; `secret`: for the program itself."""
+    """One Space, as a `Place` of a session's sandbox. `token`: for the edge of a private Space; `secret`: for the program itself."""
 
     def __init__(self, url: str, token: str, secret: str) -> None:
         self._http = httpx.AsyncClient(
@@ -94,11 +94,11 @@ class SpaceClient:
         said: dict[str, bool] = await self._ask(dict[str, bool], "PUT", "/write", params={"path": path}, content=data)
         return said.get("replaced", False)
 
-    async def list(self, path: str, recursive: bool, most: int) -> Listing:
-        """What is in a folder."""
+    async def list(self, path: str, recursive: bool, most: int) -> tuple[list[Entry], bool]:
+        """What is in a folder, and whether there is more."""
         asked: dict[str, str | int] = {"path": path, "recursive": int(recursive), "max": most}
         listing: Listing = await self._ask(Listing, "GET", "/list", params=asked)
-        return listing
+        return [Entry(*entry) for entry in listing.entries], listing.more
 
     async def _follow(self, asked: dict[str, object], output: Output, timeout_s: float) -> Exit:
         timeout = httpx.Timeout(4 * PING_S, connect=CONNECT_S)
@@ -175,8 +175,3 @@ async def _frames(answer: httpx.Response) -> AsyncIterator[tuple[bytes, bytes]]:
 def _exit(ended: Ended, timeout_s: float) -> Exit:
     said = {"time": f"not done within {math.floor(timeout_s * 1_000) / 1_000:g} s", "output": "it wrote too much"}
     return Exit(ended.code, said.get(ended.stopped, ended.stopped))
-
-
-def entries(listing: Listing) -> tuple[list[Entry], bool]:
-    """A listing, as the tools take it."""
-    return [Entry(*entry) for entry in listing.entries], listing.more

@@ -11,7 +11,7 @@ import httpx
 import psutil
 import pytest
 
-from agent.sandbox.base import Exit, SandboxError
+from agent.sandbox.base import Entry, Exit, SandboxError
 from agent.sandbox.in_space import SECRET_HEADER
 from agent.sandbox.space_client import SpaceClient, Unreachable
 from tests.support.space_program import ROOT, SECRET, Program, space_program
@@ -169,9 +169,9 @@ async def test_files_are_written_whole_read_from_their_beginning_and_listed(plac
     assert (start.data, start.size) == (b"hello", 11)
     await place.client.write("z", b"")
     os.symlink("/etc/passwd", place.workspace / "link")
-    listed = await place.client.list("", recursive=True, most=10)
-    assert listed.entries == [("a", "folder", 0), ("a/b.txt", "file", 11), ("link", "link", 0), ("z", "file", 0)]
-    assert (await place.client.list("", recursive=False, most=2)).more
+    listed = [Entry("a", "folder", 0), Entry("a/b.txt", "file", 11), Entry("link", "link", 0), Entry("z", "file", 0)]
+    assert await place.client.list("", recursive=True, most=10) == (listed, False)
+    assert await place.client.list("", recursive=False, most=2) == ([listed[0], listed[2]], True)
 
 
 @pytest.mark.parametrize("path", ["../x", "/etc/passwd", "link", "up/passwd", "nothing", "", "pipe", "self/environ"])

@@ -223,7 +223,7 @@ async def test_on_a_handed_over_socket_a_restart_refuses_nobody(tmp_path: Path) 
 
 async def test_nothing_slow_is_imported_before_it_listens() -> None:
     for imported, slow in (
-        ("server.cli, server.app, server.run", {"litellm", "openai"}),
+        ("server.cli, server.app, server.run", {"litellm", "openai", "huggingface_hub", "httpx", "httpcore", "bs4"}),
         ("server.cli", {"uvicorn", "msgspec"}),
     ):
         code = f"import sys, {imported}; print({slow!r} & set(sys.modules))"
