@@ -95,6 +95,21 @@ async def test_names_that_collide_have_the_servers_name_in_front_and_never_chang
         assert (await session.run("third_read_it_")).output.startswith("read it! of")
 
 
+async def test_what_was_allowed_of_one_server_is_not_allowed_of_another_whose_tool_has_its_name_later(
+    tmp_path: Path,
+) -> None:
+    never = str(tmp_path / "never")
+    granted: list[str] = []
+    for late, there in (("second", "first"), ("first", "second")):
+        servers = {there: odd("--only", "search"), late: odd("--only", "search", "--after", never)}
+        async with hall(tmp_path, servers, ready_wait_s=0.01) as house:
+            session = await house.session()  # woken anew: what names it gave before is forgotten
+            await eventually(lambda: session.names() == ["search"], there)  # noqa: B023  # it is over when the loop goes on
+            found = judge(Policy(), "search", {}, session.router.effects("search", {}), granted)
+            assert found.action == "ask" and found.grant == f"search:{there}"
+            granted.append(found.grant)
+
+
 class Plan:
     """A built-in tool."""
 

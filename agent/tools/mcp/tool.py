@@ -30,14 +30,16 @@ class McpTool:
         return self._listed.arguments.complaint(arguments)
 
     def effects(self, arguments: dict[str, object]) -> Effects:
-        says = f"calls {self._listed.name} of the MCP server {self._connection.name}"
+        """The server's name is the operation: what is allowed for the session stays with the server that it was said of."""
+        server = self._connection.name
+        says = f"calls {self._listed.name} of the MCP server {server}"
         if self._reads_only:
-            return Effects(f"{says}, which only reads")
+            return Effects(f"{says}, which only reads", operation=server)
         kinds: set[EffectKind] = {"external"}
         if self._listed.deletes:
             kinds.add("delete")
             says = f"{says}, which may delete or overwrite"
-        return Effects(says, frozenset(kinds))
+        return Effects(says, frozenset(kinds), server)
 
     async def run(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
         try:
