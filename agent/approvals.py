@@ -41,18 +41,22 @@ def abandon(session: Session) -> None:
 
 
 def _fault(session: Session, approval: Approval, call: PendingTool) -> Refusal | None:
-    """Why this answer cannot be taken. What the user wrote instead of the model must fit the tool and the policy too."""
+    """Why this answer cannot be taken. What the user wrote instead of the model must fit the tool and the policy too; and
+    the policy may have become another since the call was asked for."""
     if approval.scope == "session" and (not approval.approved or call.grant is UNSET):
         return Refusal(codes.INVALID, f"{call.tool_call_id}: this cannot be answered for the session, only once")
-    if not approval.approved or isinstance(approval.arguments, UnsetType):
+    if not approval.approved:
         return None
-    complaint = session.rules.tools.check(call.tool, approval.arguments)
-    if complaint is None:
-        verdict = calls.verdict_on(session, call.tool, approval.arguments)
-        if verdict.action != "deny":
-            return None
-        complaint = f"this server's policy refuses it ({verdict.reason})"
-    return Refusal(codes.INVALID_ARGUMENTS, f"{call.tool_call_id}: {complaint}")
+    edited = not isinstance(approval.arguments, UnsetType)
+    arguments = call.arguments if isinstance(approval.arguments, UnsetType) else approval.arguments
+    complaint = session.rules.tools.check(call.tool, arguments)
+    if complaint is not None:  # of what the model wrote, such as the name of a tool that has gone, the model is told
+        return Refusal(codes.INVALID_ARGUMENTS, f"{call.tool_call_id}: {complaint}") if edited else None
+    verdict = calls.verdict_on(session, call.tool, arguments)
+    if verdict.action != "deny":
+        return None
+    why = f"{call.tool_call_id}: this server's policy refuses it ({verdict.reason})"
+    return Refusal(codes.INVALID_ARGUMENTS, why) if edited else Refusal(codes.FORBIDDEN, f"{why}; reject the call")
 
 
 def _not_pending(session: Session, call_id: str) -> Refusal:

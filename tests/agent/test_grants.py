@@ -8,7 +8,7 @@ from agent.inputs import Recover, Refusal
 from agent.policy import Policy, Rule
 from protocol import events as ev
 from protocol.submissions import Approval, ExecApproval, Interrupt, Shutdown, Undo
-from tests.agent.script import Script, call
+from tests.agent.script import Script, call, rules
 
 
 def asked(script: Script) -> list[str]:
@@ -144,6 +144,17 @@ def test_an_edit_must_pass_what_the_policy_denies() -> None:
     assert "it is secret" in refusal(script).message
     script.approve("c1", arguments={"path": "open"})
     assert script.ran()[0].arguments == {"path": "open"}
+
+
+def test_a_call_that_the_policy_denies_since_it_was_asked_for_can_only_be_rejected() -> None:
+    script = waiting(call("c1", "write"))
+    script.rules = rules(policy=Policy(rules=(Rule(action="deny", tool="write", reason="not any more"),)))
+    script.restart()
+    script.tell(Recover())
+    assert asked(script) == ["c1"]
+    assert script.approve("c1") == []
+    assert refusal(script).code == "forbidden" and "not any more" in refusal(script).message
+    assert script.reject("c1") and asked(script) == []
 
 
 def test_what_the_policy_denies_is_told_to_the_model_and_not_asked_for() -> None:
