@@ -203,12 +203,11 @@ class ToolRouter:
 
     def _unknown(self, name: str) -> str:
         why = [said for source in self._sources if (said := source.missing(name)) is not None]
-        if why:
-            return f"there is no tool {name[:64]!a} now: {'; '.join(why)}"
+        absent = f" now: {'; '.join(why)}" if why else ""
         names = list(self._now())
         told = ", ".join(names[:_NAMES_TOLD]) or "none"
         more = f" and {len(names) - _NAMES_TOLD} more" if len(names) > _NAMES_TOLD else ""
-        return f"there is no tool {name[:64]!a}; the tools are: {told}{more}"
+        return f"there is no tool {name[:64]!a}{absent}; the tools are: {told}{more}"
 
     def _clean(self, result: ToolResult) -> ToolResult:
         output = self._redact(mend(result.output))  # before the cut, which may go through the middle of a secret

@@ -80,6 +80,7 @@ async def test_killed_in_the_middle_of_a_call_and_back_later(tmp_path: Path, tas
         await eventually(lambda: house.state("odd")[0] == "down", "the end")
         away = await session.run("echo", text="x")
         assert not away.success and "an MCP server that is not there now: odd (" in away.output
+        assert away.output.endswith("; the tools are: none")
         await server.start()
         await eventually(lambda: house.state("odd")[0] == "up", "the server")
         assert (await session.run("echo", text="back")).output == "back"
