@@ -132,6 +132,14 @@ class SessionActor:
         """Whether nobody would notice."""
         return not (self.busy or self.sockets or self.stopping)
 
+    @property
+    def may_wake_again(self) -> bool:
+        """Whether it could sleep and wake at once and nobody would notice; an approval may wait, for it goes on waiting."""
+        waits = bool(self._session.state.view.pending_approval) and self._worker.running == 0
+        idle = not self._session.working or waits
+        unfinished = self._stepping or len(self._inbox) > 0 or self._lost is not None
+        return idle and not (unfinished or self.sockets or self.stopping)
+
     def submit(self, submission: Submission) -> "asyncio.Future[Answer] | Refusal":
         """Put a submission in line, with an id of ours if the client gave none; a refusal at once if there is no room."""
         own_id = bool(submission_id(submission))

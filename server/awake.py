@@ -78,6 +78,7 @@ class AwakeSessions:
         self._actors: dict[str, SessionActor] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tokens: dict[str, str] = {}
+        self._without_token: set[str] = set()
         self._tasks = TaskOwner("sessions")
         self.slept: Callable[[], None] = lambda: None
         """Hears that a session has fallen asleep."""
@@ -137,6 +138,8 @@ class AwakeSessions:
             raise GoingAway
         async with self.lock(session_id):
             actor = self._actors.get(session_id)
+            if actor is not None and await self._owner_is_here(actor):
+                actor.stop(codes.CLOSE_RESTART, ASLEEP)
             if actor is not None and actor.stopping:
                 await actor.ended.wait()
                 actor = None
@@ -179,6 +182,12 @@ class AwakeSessions:
             log.warning("%d sessions did not end in time and are cancelled", len(self._actors))
         await self._tasks.aclose()
 
+    async def _owner_is_here(self, actor: SessionActor) -> bool:
+        """Whether it woke before its owner's token was known, as after a restart, and can wake again with it unnoticed."""
+        if actor.session_id not in self._without_token or not actor.may_wake_again:
+            return False
+        return await self.hub_token(actor.row) is not None and actor.may_wake_again
+
     async def _wake(self, session_id: str) -> SessionActor:
         user_id = (await self.stat(session_id)).row.user_id
         await self._make_room(user_id)
@@ -205,6 +214,8 @@ class AwakeSessions:
         models = given.models_for(hub_token)
         actor = SessionActor(loaded, rules, self._journal, models, tools, self._bounds.actor, given.accounts, observer)
         self._actors[session_id] = actor
+        if hub_token is None:
+            self._without_token.add(session_id)
         self._tasks.start(self._live(actor), session_id)
         return actor
 
@@ -214,6 +225,7 @@ class AwakeSessions:
         finally:
             log.info("session %s: asleep at %d", actor.session_id, actor.broadcaster.head)
             del self._actors[actor.session_id]
+            self._without_token.discard(actor.session_id)
             self._slots.release(actor.user_id)
             actor.ended.set()
             self.slept()
