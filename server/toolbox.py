@@ -28,6 +28,8 @@ from server.settings import Settings
 log = logging.getLogger("holdfast.toolbox")
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+NAMES = frozenset({*BUILT_IN, WebFetchTool.name, *OF_THE_HUB, ResearchTool.name})
+"""Of all our tools, also of those that are not offered here: rules and grants that name one mean no other's."""
 ON_THE_HOST: frozenset[EffectKind] = frozenset({"write_outside", "network"})
 ON_THE_NETWORK: frozenset[EffectKind] = frozenset({"network"})
 
@@ -89,7 +91,7 @@ class Toolbox:
             inside = [PaidTool(tool, sandbox) for tool in inside]
         tools = [*inside, *self._of_the_web(sandbox), *self._of_the_hub(sandbox, hf_token)]
         tools += self._research()
-        mcp = self.mcp.for_session(row.user_id, hf_token, {tool.name for tool in tools}, sandbox.write)
+        mcp = self.mcp.for_session(row.user_id, hf_token, NAMES, sandbox.write)
         return ToolRouter(
             tools,
             sources=[mcp] if mcp is not None else [],

@@ -134,3 +134,15 @@ async def test_kill_minus_nine_leaves_no_server_behind(tmp_path: Path) -> None:
         process.kill()
         await process.wait()
         await eventually(lambda: not any(alive(pid) for pid in [*found, supervisor]), "the end of all of it")
+
+
+async def test_a_name_of_our_own_is_not_to_be_had_where_our_tool_is_not_offered_either(tmp_path: Path) -> None:
+    """Else a rule or a grant for `bash` would be one for whatever a server calls so."""
+    servers = {"odd": odd("--only", "bash")}
+    async with ScriptedModel([text("Hello.")]) as model:
+        settings = house(tmp_path, model, servers, sandbox={"kind": "off"}, hub={"tools": False})
+        async with listening(settings) as live, client(live) as talk:
+            await talk.send(UserInput(text="go"))
+            await talk.until_type(*DONE)
+            offered = tools_of(model.requests[0])
+            assert "odd_bash" in offered and "bash" not in offered

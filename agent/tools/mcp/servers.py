@@ -47,8 +47,8 @@ class McpServers:
     def for_session(
         self, user_id: str, token: str | None, taken: AbstractSet[str], keep: Keep
     ) -> "SessionServers | None":
-        """What one session has of them; None where none is configured. `token`: its owner's. `taken`: the names of its
-        other tools. `keep`: puts files into its workspace."""
+        """What one session has of them; None where none is configured. `token`: its owner's. `taken`: names that
+        they do not get. `keep`: puts files into its workspace."""
         if not self._entries:
             return None
         own = [
