@@ -56,9 +56,12 @@ def _word(name: str) -> str:
 
 
 DELETING_COMMANDS = {
-    _word("(rm|rmdir|unlink|shred)"): "the command deletes files",
+    _word("(rm|rmdir|unlink|shred|truncate)"): "the command deletes files, or empties them",
+    r"(?<!\w)(os\.(remove|unlink|rmdir|removedirs)|(shutil\.)?rmtree|rmSync|unlinkSync)\(": "the command deletes files",
     _word("git") + r"[^;&|\n]{0,200}\sclean(?!\S)": "the command deletes files that git does not know",
-    _word("git") + r"[^;&|\n]{0,200}\s--hard(?!\S)": "the command throws changes away",
+    _word("git") + r"[^;&|\n]{0,200}\s(--hard|restore|(checkout|stash)\s+(-f|--|\.|drop|clear))(?!\S)": (
+        "the command throws changes away"
+    ),
     r"(?<!\S)-delete(?!\S)": "the command deletes what it finds",
     r"(?<!\S)--delete(-\w+)*(?!\S)": "the command deletes what its source does not have",
     _word("(mkfs|wipefs|blkdiscard)") + r"|(?<![\w.-])mkfs\.\w": "the command wipes a disk",

@@ -65,6 +65,22 @@ def test_the_first_rule_that_matches_decides_by_tool_operation_effect_and_argume
         "mkfs.ext4 /dev/sda1",
         "true;rm x",
         "$(rm x)",
+        "command rm a",
+        "sudo -n rm a",
+        "env LC_ALL=C rm a",
+        "\\rm a",
+        "find . -name x -exec /bin/rm {} +",
+        "find . -print0 | xargs -0 -n 1 rm -f",
+        "busybox rm a",
+        "if true; then\nrm a\nfi",
+        "truncate -s 0 a",
+        "python3 -c 'import os; os.remove(\"a\")'",
+        "python3 -c 'import shutil; shutil.rmtree(\"a\")'",
+        "node -e 'fs.rmSync(\"a\")'",
+        "git checkout -- .",
+        "git checkout .",
+        "git restore a.py",
+        "git stash drop",
     ],
 )
 def test_shell_commands_that_delete_ask_every_time(command: str) -> None:
@@ -82,6 +98,10 @@ def test_shell_commands_that_delete_ask_every_time(command: str) -> None:
         "npm run form",
         "cat rm.txt",
         "git status",
+        "git checkout -b restored",
+        "git stash",
+        "grep -rn os.remove src",
+        "python3 -c 'print(truncated)'",
     ],
 )
 def test_other_shell_commands_are_judged_by_what_they_do_alone(command: str) -> None:
