@@ -75,9 +75,8 @@ class ToolRouter:
                 raise ValueError(f"two tools are named {tool.name!r}")
             self._own[tool.name] = tool
         self._sources = tuple(sources)
-        self._came: tuple[Mapping[str, Tool], ...] = ()
+        self._came: tuple[Mapping[str, Tool] | None, ...] = (None,) * len(self._sources)
         self._all = self._own
-        self._specs = _encoded(self._own)
         self._max_output_tokens = max_output_tokens
         self._timeout_s = timeout_s
         self._close_timeout_s = close_timeout_s
@@ -86,8 +85,9 @@ class ToolRouter:
 
     def specs(self) -> list[dict[str, object]]:
         """The tools as OpenAI function specs, by name. Each caller gets a copy: providers' adapters edit it."""
-        self._now()
-        return msgspec.json.decode(self._specs, type=list[dict[str, object]])
+        # Made anew each time, in microseconds: kept, they would be the largest thing an idle session holds.
+        told = msgspec.json.encode([_spec(tool) for tool in self._now().values()])
+        return msgspec.json.decode(told, type=list[dict[str, object]])
 
     async def settle(self) -> None:
         """Wait, within the sources' bounds, for tools that are on their way."""
@@ -160,15 +160,12 @@ class ToolRouter:
     def _now(self) -> dict[str, Tool]:
         """All there are now, by name and in its order."""
         came = tuple(source.tools() for source in self._sources)
-        if any(now is not before for now, before in zip(came, self._came, strict=False)) or len(came) != len(
-            self._came
-        ):
+        if any(now is not before for now, before in zip(came, self._came, strict=True)):
             self._came = came
             found = dict(self._own)
             for tools in came:
                 found = {**{name: tool for name, tool in tools.items() if _NAME.fullmatch(name)}, **found}
             self._all = dict(sorted(found.items()))
-            self._specs = _encoded(self._all)
         return self._all
 
     async def _run(self, tool: Tool, arguments: dict[str, object], tool_log: ToolLog, desk: Desk | None) -> ToolResult:
@@ -236,10 +233,6 @@ def shorten(text: str, most: int) -> str:
     note = f"\n[... {left_out} characters left out ...]\n"
     tail = keep // 2
     return text[: keep - tail] + note + text[len(text) - tail :]
-
-
-def _encoded(tools: Mapping[str, Tool]) -> bytes:
-    return msgspec.json.encode([_spec(tool) for tool in tools.values()])
 
 
 def _spec(tool: Tool) -> dict[str, object]:
