@@ -5,12 +5,13 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from agent.tasks import TaskOwner
 from tests.support.node import node_command
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +36,14 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("holdfast")
+
+
+@pytest.fixture
+async def tasks() -> AsyncIterator[TaskOwner]:
+    """An owner for what a test runs beside itself."""
+    owner = TaskOwner("test")
+    yield owner
+    await owner.aclose()
 
 
 @pytest.fixture

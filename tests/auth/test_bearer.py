@@ -31,13 +31,6 @@ async def hub() -> AsyncIterator[StandinHub]:
         yield stand_in
 
 
-@pytest.fixture
-async def tasks() -> AsyncIterator[TaskOwner]:
-    owner = TaskOwner("test")
-    yield owner
-    await owner.aclose()
-
-
 def headers(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.tasks import TaskOwner
 from server.journal.base import Journal
 from tests.contract.journals import BACKENDS, Reopen
 
@@ -29,11 +28,3 @@ async def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 @pytest.fixture
 async def journal(reopen: Reopen) -> Journal:
     return await reopen()
-
-
-@pytest.fixture
-async def tasks() -> AsyncIterator[TaskOwner]:
-    """An owner for what a test runs beside itself."""
-    owner = TaskOwner("test")
-    yield owner
-    await owner.aclose()

@@ -79,13 +79,6 @@ async def backend(request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
         yield one
 
 
-@pytest.fixture
-async def tasks() -> AsyncIterator[TaskOwner]:
-    owner = TaskOwner("test")
-    yield owner
-    await owner.aclose()
-
-
 async def test_text_reaches_the_sink_in_order_and_the_reply_says_how_it_ended(backend: Backend) -> None:
     reply = await backend.call("hello", tools=TOOLS)
     heard = backend.heard

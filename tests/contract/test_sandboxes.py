@@ -10,6 +10,7 @@ from agent.sandbox.base import Entry, Exit, FileStart, Match, Sandbox, SandboxEr
 from agent.sandbox.settings import SandboxSettings
 from agent.tasks import TaskOwner
 from tests.contract.sandboxes import BACKENDS
+from tests.support.patience import eventually
 
 LONG_S = 60.0
 
@@ -131,8 +132,7 @@ async def test_output_that_nobody_takes_holds_the_command_back(sandbox: Sandbox,
         await hold.wait()
 
     running = tasks.start(sandbox.exec("head -c 30000000 /dev/zero; echo > ready", slowly, LONG_S), "command")
-    while not taken:
-        await asyncio.sleep(0.02)
+    await eventually(lambda: taken)
     await asyncio.sleep(0.3)
     assert taken < 10_000_000
     assert (await sandbox.list(".", False))[0] == []

@@ -11,8 +11,8 @@ import msgspec
 
 from tests.faults.order import Hook
 from tests.faults.process import ServerProcess
+from tests.support.patience import eventually
 
-PATIENCE_S = 10.0
 POOLS = ("asyncio_", "uvloop_")
 
 
@@ -39,7 +39,5 @@ async def running_in(server: ServerProcess, path: Path) -> list[str]:
     """The names of the server's tasks and threads now."""
     path.unlink(missing_ok=True)
     os.kill(server.pid, signal.SIGUSR1)
-    async with asyncio.timeout(PATIENCE_S):
-        while not path.exists():
-            await asyncio.sleep(0.01)
+    await eventually(path.exists, "the census")
     return msgspec.json.decode(path.read_bytes(), type=list[str])

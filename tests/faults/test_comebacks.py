@@ -17,7 +17,8 @@ from tests.faults.clients import Encoding, Persistent
 from tests.faults.lengths import length
 from tests.faults.process import ServerProcess, Zygote
 from tests.support.house import settings_for
-from tests.support.live import DONE, PATIENCE_S, Address, client, listening
+from tests.support.live import DONE, Address, client, listening
+from tests.support.patience import eventually
 from tests.support.scripted_model import Answer, Finish, Gate, Say, ScriptedModel, Step, Tokens, stream, text
 from tests.support.tcp_link import close
 from tests.support.tcp_proxy import TcpProxy
@@ -140,9 +141,7 @@ async def test_clients_that_are_gone_before_they_are_let_in_leave_nothing_behind
                 hasty.connect(("127.0.0.1", live.port))
                 hasty.sendall(request)
                 close(hasty, hard=True)
-        async with asyncio.timeout(PATIENCE_S):
-            while len(live.manager.awake.all()) < 20 or live.server.server_state.tasks:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: len(live.manager.awake.all()) >= 20 and not live.server.server_state.tasks)
         actors = live.manager.awake.all()
         assert [(actor.sockets, len(actor.broadcaster)) for actor in actors] == [(0, 0)] * 20
         assert not [handle for handle in timers() if "Connection._tick" in repr(handle)]

@@ -26,6 +26,7 @@ from tests.faults.disks import KINDS, Outage, outage_of
 from tests.support.bare_http import request, status
 from tests.support.house import settings_for
 from tests.support.live import DONE, Client, Live, client, listening, same_view
+from tests.support.patience import eventually
 from tests.support.scripted_model import Call, Gate, Hang, Say, ScriptedModel, calls, stream, text
 
 SOON_S = 5.0
@@ -305,9 +306,7 @@ async def test_a_lock_shorter_than_the_retries_is_not_noticed(lock: Outage, capl
             await talker.until_type(ev.AssistantChunk)
             lock.begin()
             gate.open()
-            async with asyncio.timeout(SOON_S):
-                while "tried again" not in caplog.text:
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: "tried again" in caplog.text, patience_s=SOON_S)
             lock.end()
             done = await talker.until_type(*DONE)
             assert isinstance(done, ev.TurnComplete) and done.final_response == "One two."

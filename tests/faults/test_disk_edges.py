@@ -21,6 +21,7 @@ from tests.faults.disks import KINDS, Outage, outage_of
 from tests.faults.process import ServerProcess, Zygote
 from tests.faults.test_disk import SOON_S, agree, served, told
 from tests.support.live import DONE, Address, client, listening, same_view
+from tests.support.patience import eventually
 from tests.support.scripted_model import Answer, Gate, Hang, Request, Say, ScriptedModel, stream, text
 
 
@@ -107,9 +108,7 @@ async def test_a_session_that_cannot_be_recovered_at_the_start_is_recovered_when
                 await server.kill()
         lock.begin()
         async with listening(settings) as live:
-            async with asyncio.timeout(SOON_S):
-                while "tried again" not in caplog.text:
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: "tried again" in caplog.text, patience_s=SOON_S)
             assert len(model.requests) == 1
             lock.end()
             assert (await model.request(1)).last_user_text == "and then", "nobody had to come back for it"

@@ -23,6 +23,7 @@ from tests.faults.memory import mapped_kib
 from tests.faults.process import ServerProcess, Zygote
 from tests.support.house import settings_for
 from tests.support.live import DONE, PATIENCE_S, Address, client, listening, same_view
+from tests.support.patience import eventually
 from tests.support.scripted_model import Finish, Gate, Reply, Say, ScriptedModel, Tokens, stream, text
 from tests.support.tcp_proxy import TcpProxy
 
@@ -38,9 +39,7 @@ def much(tokens: int = 20_000, *after: Any) -> Reply:
 
 async def until_sockets(actor: SessionActor, count: int) -> None:
     """Wait until the session has so many sockets."""
-    async with asyncio.timeout(PATIENCE_S):
-        while actor.sockets != count:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: actor.sockets == count, f"{count} sockets")
 
 
 async def test_a_reader_that_stalls_is_let_go_in_time_and_learns_4408_if_it_reads_again_soon(tmp_path: Path) -> None:
@@ -85,9 +84,7 @@ async def test_a_reader_that_never_reads_again_is_cut_after_the_grace(tmp_path: 
             proxy.blackhole()
             await stayed.send(UserInput(text="much"))
             assert isinstance(await stayed.until_type(*DONE), ev.TurnComplete)
-            async with asyncio.timeout(PATIENCE_S):
-                while len(live.server.server_state.connections) > 1:
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: len(live.server.server_state.connections) <= 1)
             await proxy.cut()
 
 
@@ -249,8 +246,7 @@ async def test_a_stop_with_a_stuck_client_is_over_soon_and_the_others_are_told_w
                     live.server.should_exit = True
                     code, reason = await stayed.closed()
                     assert (code, bool(reason)) == (1012, True)
-                    async with asyncio.timeout(settings.server.graceful_shutdown_s):
-                        while live.server.server_state.connections:
-                            await asyncio.sleep(0.01)
+                    most = settings.server.graceful_shutdown_s
+                    await eventually(lambda: not live.server.server_state.connections, patience_s=most)
                     assert loop.time() - began < settings.server.graceful_shutdown_s
                     await proxy.cut()

@@ -1,4 +1,4 @@
-"""What the MCP tests share: entries for real servers, a router over them, and waiting for what comes about by itself."""
+"""What the MCP tests share: entries for real servers, a router over them, processes that are looked at."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,10 @@ import psutil
 from agent.tools import Tool, ToolResult, ToolRouter, Workspace, WorkspaceLimits
 from agent.tools.mcp import McpLimits, McpServer, McpServers
 from tests.support.node import node_command
+from tests.support.patience import PATIENCE_S, eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EVERYTHING = ROOT / "tests/mcp/node_modules/@modelcontextprotocol/server-everything/dist/index.js"
-PATIENCE_S = 20.0
 QUICK = McpLimits(ready_wait_s=PATIENCE_S, backoff_initial_s=0.01, backoff_max_s=0.05, stop_wait_s=0.5)
 
 
@@ -38,15 +38,6 @@ def everything(*args: str, **fields: Any) -> McpServer:
 
 def entry(**fields: Any) -> McpServer:
     return msgspec.convert(fields, McpServer)
-
-
-async def eventually(holds: Callable[[], object], what: str = "it") -> None:
-    """Wait until something that comes about by itself is so."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE_S):
-            while not holds():
-                await asyncio.sleep(0.01)
-    assert holds(), f"{what} did not come about"
 
 
 def alive(process_id: int) -> bool:

@@ -8,10 +8,11 @@ import pytest
 
 from agent.tasks import TaskOwner
 from server.settings import ServerSettings, Settings
-from tests.mcp.house import EVERYTHING, HttpServer, entry, eventually, hall, noted
+from tests.mcp.house import EVERYTHING, HttpServer, entry, hall, noted
 from tests.mcp.odd_server import make_server
 from tests.server.serving import serving
 from tests.support.node import node_command
+from tests.support.patience import eventually
 
 
 @pytest.fixture

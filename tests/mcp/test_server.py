@@ -1,6 +1,5 @@
 """A whole server with MCP servers: turns go on whatever becomes of them, and nothing of them is left when it is killed."""
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ from agent.tools.mcp import McpServer
 from protocol import events as ev
 from protocol.submissions import Approval, ExecApproval, UserInput
 from server.settings import Settings
-from tests.mcp.house import PATIENCE_S, QUICK, ROOT, HttpServer, alive, entry, eventually, noted, odd
+from tests.mcp.house import QUICK, ROOT, HttpServer, alive, entry, noted, odd
 from tests.server.test_cli import server
 from tests.support.house import Listener, running, settings_for
 from tests.support.live import DONE, client, listening
+from tests.support.patience import eventually
 from tests.support.scripted_model import Call, ScriptedModel, calls, text
 
 FREELY = {"rules": [{"action": "allow"}]}
@@ -54,9 +54,11 @@ async def test_a_server_killed_in_the_middle_of_a_call_fails_the_call_and_the_tu
 
 async def eventually_up(http: httpx.AsyncClient) -> None:
     """Wait until `GET /api/config` says that every server is up."""
-    async with asyncio.timeout(PATIENCE_S):
-        while any(one["state"] != "up" for one in (await http.get("/api/config")).json()["mcp"]):
-            await asyncio.sleep(0.01)
+
+    async def all_up() -> bool:
+        return all(one["state"] == "up" for one in (await http.get("/api/config")).json()["mcp"])
+
+    await eventually(all_up, "every server up")
 
 
 async def test_a_server_that_is_down_appears_in_a_later_model_call(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import psutil
 from agent.policy import Policy, judge
 from agent.tools import ToolLog, ToolResult, ToolRouter
 from agent.tools.effects import Effects
-from tests.mcp.house import HttpServer, Session, alive, entry, eventually, hall, noted, odd
+from tests.mcp.house import HttpServer, Session, alive, entry, hall, noted, odd
+from tests.support.patience import eventually
 
 
 async def pid(session: Session, tool: str = "whoami") -> int:

@@ -11,8 +11,9 @@ import pytest
 from agent.tasks import TaskOwner
 from agent.tools import WorkspaceLimits
 from agent.tools.plan import PlanTool
-from tests.mcp.house import alive, entry, eventually, everything, hall, noted, odd
+from tests.mcp.house import alive, entry, everything, hall, noted, odd
 from tests.mcp.odd_server import PNG
+from tests.support.patience import eventually
 
 
 async def test_tools_appear_with_their_own_names_and_answer(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """What a command leaves in the workspace for the server to stumble over: links, pipes, odd modes, swapped names."""
 
-import asyncio
 import os
 import stat
 from collections.abc import AsyncIterator
@@ -13,6 +12,7 @@ from agent.sandbox.clearing import clear
 from agent.tasks import TaskOwner
 from agent.tools import WorkspaceError
 from tests.sandbox.commands import Place, place
+from tests.support.patience import eventually
 
 SECRET = b"of the server"
 
@@ -69,8 +69,7 @@ async def test_a_folder_swapped_for_a_link_while_the_server_writes_leads_nowhere
     )
     tasks = TaskOwner("test")
     tasks.start(inside.run(swap), "swap")
-    while not (inside.root / "begun").exists():
-        await asyncio.sleep(0.01)
+    await eventually((inside.root / "begun").exists)
     written = refused = 0
     while written < 20 or refused < 20:
         try:

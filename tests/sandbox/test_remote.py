@@ -14,6 +14,7 @@ from agent.sandbox.remote import RemoteSandbox
 from agent.tasks import TaskOwner
 from agent.tools.claims import Claim
 from tests.support.elsewhere import TOKEN, Elsewhere, Heard, elsewhere
+from tests.support.patience import eventually
 
 
 @pytest.fixture(params=["hub", "space"])
@@ -22,13 +23,6 @@ async def place(
 ) -> AsyncIterator[Elsewhere]:
     async with elsewhere(request.param, tmp_path, monkeypatch) as place:
         yield place
-
-
-@pytest.fixture
-async def tasks() -> AsyncIterator[TaskOwner]:
-    owner = TaskOwner("test")
-    yield owner
-    await owner.aclose()
 
 
 async def run(sandbox: RemoteSandbox, command: str) -> str:
@@ -201,8 +195,7 @@ async def test_a_long_command_keeps_its_job_from_ending_as_idle(
     async with elsewhere("hub", tmp_path, monkeypatch, hub_idle_s=0.03) as place:
         sandbox = place.sandbox()
         running = tasks.start(run(sandbox, "until test -e go; do sleep 0.02; done"), "command")
-        while not any(job.asked_for_processes > 1 for job in place.jobs.jobs.values()):
-            await asyncio.sleep(0.01)
+        await eventually(lambda: any(job.asked_for_processes > 1 for job in place.jobs.jobs.values()))
         await sandbox.write("go", b"")
         await running
         await sandbox.close()

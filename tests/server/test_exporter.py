@@ -1,9 +1,8 @@
 """Finished sessions in their owners' datasets: whole, private, by the owner's token alone, tried again, over restarts."""
 
-import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,10 @@ from server.settings import Settings
 from server.settings_export import ExportSettings
 from tests.support.house import settings_for
 from tests.support.live import DONE, Client, Live, listening
+from tests.support.patience import eventually
 from tests.support.standin_hub import StandinHub, standin_hub
 
 TOKENS = {name: f"hf_{name * 8}" for name in ("alice", "bobby")}
-PATIENCE_S = 20.0
 
 
 @pytest.fixture
@@ -40,12 +39,6 @@ def settings(data: Path, hub: StandinHub, **export: Any) -> Settings:
         sessions={"idle_sleep_s": 0.0},
         export={**quick, **export},
     )
-
-
-async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not done():
-            await asyncio.sleep(0.01)
 
 
 def headers(who: str) -> dict[str, str]:
@@ -86,7 +79,7 @@ def commits(hub: StandinHub) -> int:
 async def test_a_finished_session_is_kept_whole_in_its_owners_private_dataset(hub: StandinHub, tmp_path: Path) -> None:
     async with listening(settings(tmp_path, hub)) as live:
         session_id = await talk(live, "alice", "hello there")
-        await until(lambda: bool(files(hub)))
+        await eventually(lambda: files(hub))
         exported = await get(live, "alice", f"/api/sessions/{session_id}/export")
         assert files(hub) == {f"sessions/{session_id}.jsonl": exported.content}
     assert json.loads(exported.content.splitlines()[0])["title"] == "hello there"
@@ -100,15 +93,15 @@ async def test_a_session_that_goes_on_takes_the_place_of_its_older_file_and_one_
 ) -> None:
     async with listening(settings(tmp_path, hub)) as live:
         session_id = await talk(live, "alice", "first")
-        await until(lambda: bool(files(hub)))
+        await eventually(lambda: files(hub))
         await talk(live, "alice", "second", session_id)
         (path,) = files(hub)
-        await until(lambda: b"second" in files(hub)[path])
+        await eventually(lambda: b"second" in files(hub)[path])
         assert list(files(hub)) == [path] and commits(hub) == 2
         async with socket(live, "alice", session_id):
             pass
         other = await talk(live, "alice", "another")
-        await until(lambda: f"sessions/{other}.jsonl" in files(hub))
+        await eventually(lambda: f"sessions/{other}.jsonl" in files(hub))
         assert commits(hub) == 3
 
 
@@ -119,7 +112,7 @@ async def test_a_session_that_was_shut_down_is_kept_with_its_last_event(hub: Sta
             await talker.until_type(*DONE)
             await talker.send(Shutdown())
             await talker.closed()
-        await until(lambda: any(b'"type":"shutdown"' in data.splitlines()[-1] for data in files(hub).values()))
+        await eventually(lambda: any(b'"type":"shutdown"' in data.splitlines()[-1] for data in files(hub).values()))
 
 
 async def test_a_session_in_use_is_not_kept_yet(hub: StandinHub, tmp_path: Path) -> None:
@@ -127,7 +120,7 @@ async def test_a_session_in_use_is_not_kept_yet(hub: StandinHub, tmp_path: Path)
         await talker.send(UserInput(text="in use"))
         await talker.until_type(*DONE)
         other = await talk(live, "alice", "finished")
-        await until(lambda: bool(files(hub)))
+        await eventually(lambda: files(hub))
         assert list(files(hub)) == [f"sessions/{other}.jsonl"]
 
 
@@ -139,7 +132,7 @@ async def test_a_hub_that_fails_is_asked_again_and_hinders_no_turn(hub: StandinH
         await silence.came.wait()
         assert await talk(live, "alice", "a dog", session_id) == session_id
         silence.let_go.set()
-        await until(lambda: any(b"a dog" in data for data in files(hub).values()))
+        await eventually(lambda: any(b"a dog" in data for data in files(hub).values()))
     assert commits(hub) >= 4
 
 
@@ -149,9 +142,9 @@ async def test_one_owners_trouble_is_nobody_elses(hub: StandinHub, tmp_path: Pat
         await talk(live, "alice", "of alice")
         await hub_was_asked(hub, "/api/datasets/alice")
         theirs = await talk(live, "bobby", "of bobby")
-        await until(lambda: bool(files(hub, "bobby")))
+        await eventually(lambda: files(hub, "bobby"))
         hub.faults.heal()
-        await until(lambda: bool(files(hub)))
+        await eventually(lambda: files(hub))
     assert list(files(hub, "bobby")) == [f"sessions/{theirs}.jsonl"]
     for name, token in TOKENS.items():
         asked = hub.faults.requests(f"/api/datasets/{name}/")
@@ -159,7 +152,7 @@ async def test_one_owners_trouble_is_nobody_elses(hub: StandinHub, tmp_path: Pat
 
 
 async def hub_was_asked(hub: StandinHub, path: str) -> None:
-    await until(lambda: bool(hub.faults.requests(path)))
+    await eventually(lambda: hub.faults.requests(path))
 
 
 async def test_a_dataset_that_others_can_read_gets_nothing(
@@ -168,10 +161,10 @@ async def test_a_dataset_that_others_can_read_gets_nothing(
     hub.repos.store.create("dataset", "alice/holdfast-sessions", private=False, by="alice")
     async with listening(settings(tmp_path, hub)) as live:
         await talk(live, "alice", "hello")
-        await until(lambda: "is public" in caplog.text)
+        await eventually(lambda: "is public" in caplog.text)
         assert commits(hub) == 0
         hub.repos.repo("dataset", "alice/holdfast-sessions").private = True
-        await until(lambda: bool(files(hub)))
+        await eventually(lambda: files(hub))
 
 
 async def test_what_was_not_kept_before_a_restart_is_kept_after_it_once_its_owner_is_there(
@@ -183,10 +176,10 @@ async def test_what_was_not_kept_before_a_restart_is_kept_after_it_once_its_owne
         await hub_was_asked(hub, "/api/repos/create")
     hub.faults.heal()
     async with listening(settings(tmp_path, hub)) as live:
-        await until(lambda: "once the owner logs in" in caplog.text)
+        await eventually(lambda: "once the owner logs in" in caplog.text)
         assert files(hub) == {}
         assert (await get(live, "alice", "/api/me")).status_code == 200
-        await until(lambda: bool(files(hub)))
+        await eventually(lambda: files(hub))
     assert list(files(hub)) == [f"sessions/{session_id}.jsonl"]
     assert caplog.text.count("once the owner logs in") == 1
 
@@ -195,7 +188,7 @@ async def test_a_secret_that_was_told_is_not_in_the_file(hub: StandinHub, tmp_pa
     canary = "sk-" + "canary0" * 6
     async with listening(settings(tmp_path, hub)) as live:
         await talk(live, "alice", f"my key is {canary}, and my token {TOKENS['alice']}")
-        await until(lambda: bool(files(hub)))
+        await eventually(lambda: files(hub))
     (data,) = files(hub).values()
     assert b"[redacted" in data
     assert canary.encode() not in data and TOKENS["alice"].encode() not in data
@@ -206,9 +199,9 @@ async def test_a_session_too_large_is_left_out_for_good(
 ) -> None:
     async with listening(settings(tmp_path, hub, file_bytes_max=8_000)) as live:
         await talk(live, "alice", "x" * 10_000)
-        await until(lambda: "too large to be kept" in caplog.text)
+        await eventually(lambda: "too large to be kept" in caplog.text)
         small = await talk(live, "alice", "small")
-        await until(lambda: bool(files(hub)))
+        await eventually(lambda: files(hub))
     assert list(files(hub)) == [f"sessions/{small}.jsonl"]
     assert caplog.text.count("too large to be kept") == 1
 
@@ -216,7 +209,7 @@ async def test_a_session_too_large_is_left_out_for_good(
 async def test_nothing_is_kept_unless_the_settings_say_so(hub: StandinHub, tmp_path: Path) -> None:
     async with listening(settings(tmp_path, hub, save_sessions=False)) as live:
         session_id = await talk(live, "alice", "hello")
-        await until(lambda: live.manager.awake.get(session_id) is None)
+        await eventually(lambda: live.manager.awake.get(session_id) is None)
         await talk(live, "alice", "again")
     assert hub.faults.requests("/api/repos/create") == []
 
@@ -225,10 +218,12 @@ async def test_how_it_went_is_counted(hub: StandinHub, tmp_path: Path) -> None:
     hub.faults.fail(500, times=2, path="/commit/")
     async with listening(settings(tmp_path, hub)) as live:
         await talk(live, "alice", "hello")
-        await until(lambda: bool(files(hub)))
+        await eventually(lambda: files(hub))
         app: Any = live.server.config.app
         text = app.state.house.metrics.text().decode()
-        await until(lambda: 'holdfast_exports_total{outcome="success"} 1.0' in app.state.house.metrics.text().decode())
+        await eventually(
+            lambda: 'holdfast_exports_total{outcome="success"} 1.0' in app.state.house.metrics.text().decode()
+        )
     assert 'holdfast_exports_total{outcome="failure"} 2.0' in text
 
 

@@ -1,6 +1,5 @@
 """The metrics, after real conversations: each has the count it must have, and nobody outside can add a label."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from server.metrics import Metrics
 from server.observer import Observer
 from tests.support.house import settings_for
 from tests.support.live import DONE, Live, client, listening
+from tests.support.patience import eventually
 from tests.support.scripted_model import Call, Finish, Gate, Say, ScriptedModel, Usage, calls, stream
 
 AT = "2026-01-01T00:00:00.000Z"
@@ -44,10 +44,12 @@ async def conversing(tmp_path: Path, *script: object) -> AsyncIterator[tuple[Liv
 
 async def until(live: Live, name: str, value: float) -> dict[str, float]:
     """The metrics, as soon as this one has this value."""
-    async with asyncio.timeout(10):
-        while (now := await told(live)).get(name, 0) != value:
-            await asyncio.sleep(0.01)
-    return now
+
+    async def there() -> bool:
+        return (await told(live)).get(name, 0) == value
+
+    await eventually(there, f"{name} {value:g}")
+    return await told(live)
 
 
 async def test_a_conversation_is_counted_exactly(tmp_path: Path) -> None:

@@ -1,22 +1,12 @@
 """What the tests of tools share."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from agent.tasks import TaskOwner
 from agent.tools.settings import WorkspaceLimits
 from agent.tools.workspace import Workspace
 from tests.agent.tools.workspaces import GO, SECRET
-
-
-@pytest.fixture
-async def tasks() -> AsyncIterator[TaskOwner]:
-    """An owner for what a test runs beside itself."""
-    owner = TaskOwner("test")
-    yield owner
-    await owner.aclose()
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from server.journal.schema import APPLICATION_ID, STEPS, VERSION
 from server.journal.sqlite import Corrupt, FolderInUse, SchemaTooNew, open_journal
 from tests.server.journal.elsewhere import ROOT, Elsewhere
 from tests.server.journal.making import NOON, begin, row, texts
+from tests.support.patience import eventually
 
 
 async def filled(folder: Path, *found: str) -> Path:
@@ -108,9 +109,7 @@ async def test_a_cancelled_opening_leaves_the_folder_free(tmp_path: Path) -> Non
     await asyncio.sleep(0)
     await tasks.aclose()
     assert opening.cancelled()
-    async with asyncio.timeout(20):
-        while not await opens(tmp_path):
-            await asyncio.sleep(0.01)
+    await eventually(lambda: opens(tmp_path), "a folder that is free")
 
 
 # ------------------------------------------------------------------------------------------- versions and damage

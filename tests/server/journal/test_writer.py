@@ -14,6 +14,7 @@ from server.journal.base import Unavailable
 from server.journal.sqlite import Limits, open_journal
 from tests.server.journal.elsewhere import ROOT
 from tests.server.journal.making import begin, item, texts
+from tests.support.patience import eventually
 
 
 def count(folder: Path, what: str) -> int:
@@ -25,9 +26,7 @@ def count(folder: Path, what: str) -> int:
 
 
 async def until_purged(folder: Path) -> None:
-    async with asyncio.timeout(20):
-        while count(folder, "purges"):
-            await asyncio.sleep(0.01)
+    await eventually(lambda: not count(folder, "purges"), "an empty list of what is to be purged")
 
 
 async def test_fifty_concurrent_appenders_share_commits(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from agent.tasks import TaskOwner
 from tests.agent.tools.hub.sessions import Parts, Session
+from tests.support.patience import eventually
 from tests.support.standin_hub import StandinHub
 from tests.support.standin_jobs import Job
 
@@ -53,8 +54,7 @@ async def test_logs_come_while_the_job_runs(session: Make, parts: Parts, tasks: 
     job = parts.jobs.newest
     await job.followed.wait()
     job.say("early")
-    while "early\n" not in "".join(one.log):
-        await asyncio.sleep(0)
+    await eventually(lambda: "early\n" in "".join(one.log))
     assert not running.done()
     job.say("late")
     job.end("ERROR", message="Exit code 3")
@@ -101,14 +101,12 @@ async def test_cancelling_leaves_at_once_ends_the_thread_and_not_the_job(
     await parts.jobs.made.wait()
     job = parts.jobs.newest
     job.say("begun")
-    while "begun\n" not in "".join(one.log):
-        await asyncio.sleep(0)
+    await eventually(lambda: "begun\n" in "".join(one.log))
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
     await asyncio.wait_for(job.left.wait(), 10)
-    while len(one.threads.follow):
-        await asyncio.sleep(0.01)
+    await eventually(lambda: not len(one.threads.follow))
     assert job.stage == "RUNNING"
 
 
@@ -129,8 +127,7 @@ async def test_a_reader_that_stalls_holds_the_thread_back_and_can_still_be_left(
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    while len(one.threads.follow):
-        await asyncio.sleep(0.01)
+    await eventually(lambda: not len(one.threads.follow))
 
 
 async def test_endless_logs_are_left_and_their_end_is_told(session: Make, parts: Parts) -> None:

@@ -8,6 +8,7 @@ import pytest
 from agent.tasks import TaskOwner
 from agent.tools.web.readable import plain_text, readable
 from agent.tools.web.settings import WebSettings
+from tests.support.patience import eventually
 
 URL = "https://site.example/docs/page.html"
 PAGE = """<!doctype html><html><head><title> A
@@ -72,8 +73,12 @@ async def test_odd_html_is_read_all_the_same(html: str) -> None:
 
 async def test_cancelled_it_leaves_no_process_behind(tasks: TaskOwner) -> None:
     converting = tasks.start(readable("<a " * 200_000, URL, WebSettings(readable_timeout_s=50.0)), "convert")
-    while not (children := [one for one in psutil.Process().children() if "to_markdown" in " ".join(one.cmdline())]):
-        await asyncio.sleep(0.01)
+
+    def converters() -> list[psutil.Process]:
+        return [one for one in psutil.Process().children() if "to_markdown" in " ".join(one.cmdline())]
+
+    await eventually(converters)
+    children = converters()
     converting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await converting

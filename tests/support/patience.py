@@ -1,0 +1,23 @@
+"""Waiting for what comes about by itself, where nothing tells that it has: the one place where tests look again and again."""
+
+import asyncio
+import inspect
+from collections.abc import Callable
+
+PATIENCE_S = 20.0
+LOOK_S = 0.01
+
+
+async def eventually(holds: Callable[[], object], what: str = "it", patience_s: float = PATIENCE_S) -> None:
+    """Wait until `holds` says so, or what it gives to be awaited does. Fails, naming `what`, if that takes too long."""
+    try:
+        async with asyncio.timeout(patience_s):
+            while not await _told(holds):
+                await asyncio.sleep(LOOK_S)
+    except TimeoutError:
+        raise AssertionError(f"{what} did not come about within {patience_s:g} s") from None
+
+
+async def _told(holds: Callable[[], object]) -> object:
+    said = holds()
+    return await said if inspect.isawaitable(said) else said
