@@ -5,11 +5,14 @@ import logging
 import sys
 from pathlib import Path
 
+import anyio
 import psutil
 import pytest
 
 from agent.tasks import TaskOwner
 from agent.tools import WorkspaceLimits
+from agent.tools.mcp.settings import McpLimits
+from agent.tools.mcp.stdio import stdio_transport
 from agent.tools.plan import PlanTool
 from tests.mcp.house import alive, entry, everything, hall, noted, odd
 from tests.mcp.odd_server import PNG
@@ -177,6 +180,18 @@ async def test_the_process_and_all_it_started_end_with_the_connection(tmp_path: 
         pids = [noted(tmp_path, "started"), noted(tmp_path, "child")]
         assert all(alive(pid) for pid in pids)
     assert not any(alive(pid) for pid in pids)
+
+
+async def test_the_process_ends_also_where_its_connection_breaks_off_in_a_scope_that_is_cancelled(
+    tmp_path: Path,
+) -> None:
+    server, said = odd("--stubborn", folder=tmp_path), list[str]()
+    with anyio.CancelScope() as scope:
+        async with stdio_transport("odd", server, None, McpLimits(stop_wait_s=0.2), said.append):
+            await eventually(lambda: noted(tmp_path, "child"), "its child")
+            scope.cancel()
+            await anyio.sleep_forever()
+    assert not alive(noted(tmp_path, "started")) and not alive(noted(tmp_path, "child"))
 
 
 async def test_a_supervisor_that_is_killed_leaves_nothing_behind_either(tmp_path: Path) -> None:

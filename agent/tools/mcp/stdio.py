@@ -68,14 +68,16 @@ async def stdio_transport(
         tasks.start(process.write(leaving), "stdin")
         yield read_stream, write_stream
     finally:
-        try:
-            await process.end()
-        finally:
-            process.let_go()
-            tasks.cancel()
-            await tasks.aclose()
-            for stream in (arriving, read_stream, write_stream, leaving):
-                stream.close()
+        # A scope that is cancelled, such as the client's own, cancels each await in it: not those of the end.
+        with anyio.CancelScope(shield=True):
+            try:
+                await process.end()
+            finally:
+                process.let_go()
+                tasks.cancel()
+                await tasks.aclose()
+                for stream in (arriving, read_stream, write_stream, leaving):
+                    stream.close()
 
 
 class _Process:
