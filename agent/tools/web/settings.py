@@ -56,3 +56,11 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     view_chars_max: Annotated[
         int, Meta(ge=1_000, le=10_000_000, description="Longest piece of a page shown by one call.")
     ] = 40_000
+    kept_chars_max: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=2**28,
+            description="Text of long pages that a session keeps, to go on by `offset` without fetching; 0: none.",
+        ),
+    ] = 2_097_152

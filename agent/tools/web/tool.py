@@ -15,6 +15,7 @@ from agent.tools.paths import file_parts, shown
 from agent.tools.settings import WorkspaceLimits
 from agent.tools.tool import StructTool, ToolLog, ToolResult
 from agent.tools.web.content import ContentType, by_type, decode, kind_of, parse_type
+from agent.tools.web.kept import KeptPages, Page
 from agent.tools.web.readable import readable
 from agent.tools.web.settings import WebSettings
 from agent.tools.web.urls import URL_CHARS_MAX, Target, WebRefused, parse_url
@@ -40,14 +41,6 @@ class WebFetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     save_as: Annotated[
         str, Meta(description="Path in the workspace to save it to as it is, instead of showing it; also for files.")
     ] = ""
-
-
-class Page(msgspec.Struct, frozen=True):
-    """A page as it is shown: a line about it, its text, and whether there is more of it that was not read."""
-
-    about: str
-    text: str
-    cut: bool
 
 
 class Web:
@@ -102,6 +95,7 @@ class WebFetchTool(StructTool[WebFetch]):
         self._web = web
         self._files = files
         self._limits = limits
+        self._kept = KeptPages(web.settings.kept_chars_max)
         self.description = (
             "Fetch a page from the public internet: HTML as Markdown, JSON and text as they are. A long page is shown in "
             "pieces: the last line in brackets then says with which offset to go on. Files that are no text are saved "
@@ -118,19 +112,25 @@ class WebFetchTool(StructTool[WebFetch]):
 
     def does(self, arguments: WebFetch) -> Effects:
         target = parse_url(arguments.url, self._web.settings)
+        if self._going_on(arguments, target) is not None:
+            return Effects(f"shows more of {target.url}, as it was fetched before")
         saved = f" and saves it as {shown(arguments.save_as)} in the session's workspace" if arguments.save_as else ""
         return Effects(f"asks {target.host} for {target.url}{saved}", frozenset({"network"}))
 
     async def call(self, arguments: WebFetch, log: ToolLog) -> ToolResult:
         try:
-            got = await self._web.fetch(parse_url(arguments.url, self._web.settings), save=bool(arguments.save_as))
+            target = parse_url(arguments.url, self._web.settings)
+            page = self._going_on(arguments, target)
+            if page is not None:
+                return self._piece(page, arguments.offset)
+            got = await self._web.fetch(target, save=bool(arguments.save_as))
             if got.leads_to:
                 return ToolResult(output=_elsewhere(got), success=False)
             if got.status >= 400:
                 return await self._failed(got)
-            return await (
-                self._save(got, arguments.save_as) if arguments.save_as else self._show(got, arguments.offset)
-            )
+            if arguments.save_as:
+                return await self._save(got, arguments.save_as)
+            return await self._show(got, target, arguments.offset)
         except (WebRefused, SandboxError) as refused:
             return ToolResult(output=str(refused), success=False)
 
@@ -138,13 +138,25 @@ class WebFetchTool(StructTool[WebFetch]):
         """Let go of the files; those who share them may have done so before."""
         await self._files.close()
 
-    async def _show(self, got: "Fetched", offset: int) -> ToolResult:
+    def _going_on(self, arguments: WebFetch, target: Target) -> Page | None:
+        """The page that this call goes on with, where it is still kept."""
+        return self._kept.get(target.url) if arguments.offset and not arguments.save_as else None
+
+    async def _show(self, got: "Fetched", target: Target, offset: int) -> ToolResult:
         told = parse_type(got.content_type)
         page = await self._web.page(got, told)
         if page is None:
             size = "of unknown size" if got.size is None else f"of {got.size} bytes"
             output = f"{got.url} is {told.media_type or 'no text'}, {size}: no text to show; keep it with save_as"
             return ToolResult(output=output, success=False)
+        if len(page.text) > self._web.settings.view_chars_max:
+            self._kept.keep(target.url, page)
+        else:
+            self._kept.drop(target.url)
+        return self._piece(page, offset)
+
+    def _piece(self, page: Page, offset: int) -> ToolResult:
+        """The page from this character on, as much as one call shows. Raises WebRefused where it has none."""
         if offset and offset >= len(page.text):
             raise WebRefused(f"the page has {len(page.text)} characters; there is no character {offset}")
         end = min(len(page.text), offset + self._web.settings.view_chars_max)

@@ -84,6 +84,32 @@ async def test_a_long_page_is_shown_in_pieces_that_fit_together(
     assert not beyond.success and f"the page has {len(text)} characters" in beyond.output
 
 
+async def test_the_rest_of_a_page_is_shown_as_it_was_fetched_without_asking_anybody(
+    internet: Internet, there: Site, tmp_path: Path
+) -> None:
+    model = Model(internet, tmp_path, view_chars_max=1_000, kept_chars_max=3_000)
+    there.answers |= {"/": ok(b"a" * 1_500), "/b": ok(b"b" * 2_500), "/c": ok(b"c" * 3_500)}
+
+    def action(path: str, **arguments: Any) -> str:
+        asked = {"url": f"{URL}{path}", **arguments}
+        return judge(Policy(), "web_fetch", asked, model.router.effects("web_fetch", asked)).action
+
+    assert action("/", offset=1_000) == "ask", "nothing is kept yet"
+    await model.calls(url=f"{URL}/")
+    there.answers["/"] = ok(b"A" * 1_500)
+    assert (action("/", offset=1_000), action("/"), action("/", offset=1, save_as="x")) == ("allow", "ask", "ask")
+    rest = await model.calls(url=f"{URL}/", offset=1_000)
+    assert rest.success and "a" * 500 in rest.output and len(there.visits) == 1
+    assert "A" * 1_000 in (await model.calls(url=f"{URL}/")).output, (
+        "what is asked for from its beginning is fetched anew"
+    )
+    assert not (await model.calls(url=f"{URL}/", offset=1_500)).success
+    await model.calls(url=f"{URL}/b")
+    assert (action("/", offset=1_000), action("/b", offset=1_000)) == ("ask", "allow"), "there is room for one of them"
+    await model.calls(url=f"{URL}/c")
+    assert (action("/b", offset=1_000), action("/c", offset=1_000)) == ("allow", "ask"), "it is longer than the room"
+
+
 async def test_what_was_not_read_is_said(internet: Internet, there: Site, tmp_path: Path) -> None:
     model = Model(internet, tmp_path, body_bytes_max=2_000)
     there.answers["/"] = ok(b"x" * 3_000)
