@@ -47,12 +47,20 @@ def row_of(chat: Chat, said: str) -> Locator:
 
 
 async def in_view(chat: Chat) -> Locator:
-    """A row that is wholly seen, by its key."""
+    """A row that is seen, by its key, once there is one: after a long way the rows there are made a moment later."""
     key = await scroller(chat).evaluate(
-        """(list) => {
-          const { top } = list.getBoundingClientRect();
-          return [...list.querySelectorAll(".row")].find((row) => row.getBoundingClientRect().top > top + 100).dataset.key;
-        }"""
+        """(list) => new Promise((resolve) => {
+          const { top, bottom } = list.getBoundingClientRect();
+          const look = () => {
+            const seen = [...list.querySelectorAll(".row")].find((row) => {
+              const place = row.getBoundingClientRect().top;
+              return place > top + 100 && place < bottom;
+            });
+            if (seen) resolve(seen.dataset.key);
+            else requestAnimationFrame(look);
+          };
+          look();
+        })"""
     )
     return chat.page.locator(f'.row[data-key="{key}"]')
 
