@@ -7,7 +7,7 @@ See https://huggingface.co/docs/huggingface_hub/package_reference/sandbox. It en
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from agent.sandbox.asking import Owner
+from agent.sandbox.asking import Owner, status_of
 from agent.sandbox.base import Lost, SandboxError
 from agent.sandbox.hub_place import HubPlace
 from agent.sandbox.remote import Named, Say
@@ -87,7 +87,7 @@ class HubMaker:
                 except HubSandboxError:
                     return None  # it is over, or not yet there
                 except HfHubHTTPError as error:
-                    if getattr(error.response, "status_code", None) == 404:
+                    if status_of(error) == 404:
                         return None
                     raise
                 return found
@@ -124,7 +124,7 @@ class HubMaker:
                         api.cancel_job(job_id=job, namespace=namespace or name, token=token)
                         found = True
                 except HfHubHTTPError as error:
-                    if getattr(error.response, "status_code", None) != 404:
+                    if status_of(error) != 404:
                         raise
             return found
 

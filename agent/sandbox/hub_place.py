@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from agent.sandbox.asking import Owner
 from agent.sandbox.base import Entry, Exit, FileStart, Lost, Output, SandboxError
+from agent.sandbox.remote import LATE_S
 from agent.sandbox.remote_settings import RemoteSettings
 from agent.tasks import TaskOwner
 from agent.tools.hub.calls import Call
@@ -29,8 +30,6 @@ ASK_S = 120.0
 KILL_S = 30.0
 DEPTH_MAX = 64
 """Folders within folders that a listing goes into."""
-LATE_S = 30.0
-"""How long past its time a command may be ended by the sandbox itself."""
 _KILL = (
     "for round in 1 2 3 4 5 6 7 8 9 10; do found=; for process in /proc/[0-9]*; do pid=${process#/proc/}; "
     '[ "$pid" = $$ ] && continue; '

@@ -20,6 +20,8 @@ from agent.tools.paths import file_parts, folder_parts
 from agent.tools.workspace import Workspace
 
 CLAIM_ID_BYTES = 12
+LATE_S = 30.0
+"""How long past its time a command may be ended by the sandbox itself."""
 Say = Callable[[str], Awaitable[None]]
 """Hears how far the making is, in words for people."""
 Named = Callable[[str], Awaitable[None]]

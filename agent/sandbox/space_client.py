@@ -13,14 +13,13 @@ import msgspec
 
 from agent.sandbox.base import Entry, Exit, FileStart, Lost, Output, SandboxError
 from agent.sandbox.in_space import EXIT, FRAME_BYTES_MAX, FRAME_HEAD, OUTPUT, PING_S, SECRET_HEADER, VERSION
+from agent.sandbox.remote import LATE_S
 
 CONNECT_S = 15.0
 TRANSFER_S = 120.0
 """How long one file or listing may take."""
 CANCEL_S = 15.0
 """How long a cancelled command's end is waited for."""
-LATE_S = 30.0
-"""How long past its time a command may be ended by the sandbox itself."""
 ANSWER_BYTES_MAX = 80 << 20
 LOST = "the connection to the sandbox broke; what the command had begun was stopped or may have had effects"
 

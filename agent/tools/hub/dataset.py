@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from agent.tools.cleaning import one_line
 from agent.tools.hub.faults import HubFault
 from agent.tools.hub.hub import Token
 from agent.tools.hub.names import REPO_ID, repo_fault
-from agent.tools.hub.text import count, fitting, one_line, table
+from agent.tools.hub.text import count, fitting, table
 from agent.tools.hub.tool import HubTool, lacks
 from agent.tools.tool import ToolLog, ToolResult
 

@@ -1,6 +1,6 @@
 """Why the Hub did not do it, in words for the model: what went wrong, and what to do. No token, no traceback."""
 
-from agent.tools.hub.text import one_line
+from agent.tools.cleaning import one_line
 
 LOG_IN = (
     "no Hugging Face token of the session's owner is known, and the server's own is never used: "

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from agent.tools.cleaning import one_line
 from agent.tools.effects import EffectKind, Effects
 from agent.tools.hub.prices import estimate, hardware
 from agent.tools.hub.settings import HubSettings
-from agent.tools.hub.text import one_line
 from agent.tools.hub.tool import lacks
 
 Operation = Literal[

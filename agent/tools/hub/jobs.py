@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from agent.tools.cleaning import clean, one_line
 from agent.tools.effects import Effects
 from agent.tools.hub import job_arguments
 from agent.tools.hub.calls import current
@@ -20,7 +21,7 @@ from agent.tools.hub.job_text import (
     stage,
     summary,
 )
-from agent.tools.hub.text import clean, fitting, one_line
+from agent.tools.hub.text import fitting
 from agent.tools.hub.tool import HubTool
 from agent.tools.tool import ToolLog, ToolResult
 

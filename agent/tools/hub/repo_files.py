@@ -5,11 +5,12 @@ import itertools
 from typing import TYPE_CHECKING
 
 from agent.sandbox.base import FileStart
+from agent.tools.cleaning import clean, one_line
 from agent.tools.hub.faults import HubFault
 from agent.tools.hub.hub import Token
 from agent.tools.hub.repo_arguments import Repo
 from agent.tools.hub.settings import HubSettings
-from agent.tools.hub.text import clean, fitting, one_line
+from agent.tools.hub.text import fitting
 from agent.tools.text_view import view
 from agent.tools.tool import ToolResult
 

@@ -4,10 +4,11 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from agent.tools.cleaning import clean, one_line
 from agent.tools.hub.hub import Token
 from agent.tools.hub.repo_arguments import Repo
 from agent.tools.hub.settings import HubSettings
-from agent.tools.hub.text import clean, day, fitting, one_line, table
+from agent.tools.hub.text import day, fitting, table
 from agent.tools.tool import ToolResult
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from agent.tools.cleaning import one_line
 from agent.tools.hub.hub import Token
-from agent.tools.hub.text import count, day, one_line
+from agent.tools.hub.text import count, day
 from agent.tools.hub.tool import HubTool
 from agent.tools.tool import ToolLog, ToolResult
 

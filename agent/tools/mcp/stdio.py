@@ -230,7 +230,7 @@ class _Process:
 
 
 class LineBudget:
-    """So many lines a minute, with a word on how many were left out."""
+    """So many lines a minute; the rest are left out."""
 
     def __init__(self, most: int) -> None:
         self._most = most

@@ -8,9 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from agent.sandbox.base import Files, SandboxError
+from agent.tools.cleaning import clean, one_line
 from agent.tools.effects import Effects
 from agent.tools.files import path_fault
-from agent.tools.hub.text import clean, one_line
 from agent.tools.paths import file_parts, shown
 from agent.tools.settings import WorkspaceLimits
 from agent.tools.tool import StructTool, ToolLog, ToolResult
