@@ -96,65 +96,55 @@ class House:
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        """Open the journal, take up work; at the end finish everything, then close the journal."""
-        stored = self.settings.journal
-        journal = await open_journal(
-            self._data, durability=stored.durability, readers=stored.readers, limits=stored.limits()
-        )
-        tasks = TaskOwner("app")
-        watch: CredentialWatch | None = None
-        retention: Retention | None = None
-        exporter: SessionExporter | None = None
-        sweeper: Sweeper | None = None
-        try:
-            self.tracing = open_tracing(self.settings.tracing)
-            self.users = log_context.user_hashes(self._data, secrets.token_bytes(log_context.SALT_BYTES))
-            self.ways = await open_ways(self.settings, self._links)
-            await self.toolbox.open(journal)
-            if isinstance(self.ways.way, LocalWay):
-                self.known_secrets.learn("local token", self.ways.way.token)
-            watch = CredentialWatch(self.ways, self.sockets, self.settings.auth.recheck_s)
-            give_back, ways = self.toolbox.elsewhere.give_back, self.ways
-            sweeper = Sweeper(journal, give_back, ways.hub_token, self.settings.sandbox, self.metrics)
-            self.manager = app.state.manager = self._manager(journal, ways, sweeper)
-            self._watch(self.manager)
-            self._route(app, self.manager, self.ways)
-            if self.settings.server.preload_model:
-                tasks.start(self.models.load(), "load models")
-            self.manager.awake.start()
-            kept = self.settings.sessions
-            retention = Retention(
-                self.manager, after_days=kept.delete_after_days, empty_after_s=kept.delete_empty_after_s
-            )
-            retention.start()
-            exporter = self._exporter(journal, self.manager)
-            exporter.start()
-            sweeper.start(self.manager.awake)
-            watch.start()
+        """Open the journal, take up work; at the end finish everything, whatever of it fails, then close the journal."""
+        async with contextlib.AsyncExitStack() as ends:
+            await self._begin(app, ends)
             log.info("started: Holdfast %s, model %s, data in %s", __version__, self.choice.model, self._data)
             try:
                 yield
             finally:
                 log.info("stopping")
-        finally:
-            if watch is not None:
-                await watch.aclose()
-            if retention is not None:
-                await retention.aclose()
-            if self.manager is not None:
-                await self.manager.awake.aclose()
-            if exporter is not None:
-                await exporter.aclose()
-            if sweeper is not None:
-                await sweeper.aclose()
-            await self.toolbox.aclose()
-            await tasks.aclose()
-            await self.models.aclose()
-            await self.tracing.aclose()
-            if self.ways is not None:
-                await self.ways.aclose()
-            await journal.aclose()
-            log.debug("the journal is closed")
+
+    async def _begin(self, app: Starlette, ends: contextlib.AsyncExitStack) -> None:
+        """Begin all that lives as long as the app. `ends`: how each ends, the last first."""
+        stored, kept = self.settings.journal, self.settings.sessions
+        journal = await open_journal(
+            self._data, durability=stored.durability, readers=stored.readers, limits=stored.limits()
+        )
+        ends.callback(log.debug, "the journal is closed")
+        ends.push_async_callback(journal.aclose)
+        tasks = TaskOwner("app")
+        ends.push_async_callback(self.models.aclose)
+        ends.push_async_callback(tasks.aclose)
+        self.tracing = open_tracing(self.settings.tracing)
+        ends.push_async_callback(self.tracing.aclose)
+        self.users = log_context.user_hashes(self._data, secrets.token_bytes(log_context.SALT_BYTES))
+        ways = self.ways = await open_ways(self.settings, self._links)
+        ends.push_async_callback(ways.aclose)
+        ends.push_async_callback(self.toolbox.aclose)
+        await self.toolbox.open(journal)
+        if isinstance(ways.way, LocalWay):
+            self.known_secrets.learn("local token", ways.way.token)
+        give_back = self.toolbox.elsewhere.give_back
+        sweeper = Sweeper(journal, give_back, ways.hub_token, self.settings.sandbox, self.metrics)
+        ends.push_async_callback(sweeper.aclose)
+        manager = self.manager = app.state.manager = self._manager(journal, ways, sweeper)
+        exporter = self._exporter(journal, manager)
+        ends.push_async_callback(exporter.aclose)
+        ends.push_async_callback(manager.awake.aclose)
+        retention = Retention(manager, after_days=kept.delete_after_days, empty_after_s=kept.delete_empty_after_s)
+        ends.push_async_callback(retention.aclose)
+        watch = CredentialWatch(ways, self.sockets, self.settings.auth.recheck_s)
+        ends.push_async_callback(watch.aclose)
+        self._watch(manager)
+        self._route(app, manager, ways)
+        if self.settings.server.preload_model:
+            tasks.start(self.models.load(), "load models")
+        manager.awake.start()
+        retention.start()
+        exporter.start()
+        sweeper.start(manager.awake)
+        watch.start()
 
     async def _links(self, session_id: str) -> list[ShareLink]:
         return [] if self.manager is None else await self.manager.links(session_id)
