@@ -63,7 +63,7 @@ async def test_each_look_sees_the_tools_there_are_then() -> None:
     assert names(router) == ["a", "c"]
     assert (await router.run("a", {}, nothing)).output == "a"
     gone = await router.run("b", {}, nothing)
-    assert (gone.success, gone.output) == (False, "there is no tool 'b' now: b is away")
+    assert (gone.success, gone.output) == (False, "there is no tool 'b' now: b is away; the tools are: a, c")
     assert router.check("b", {}) is not None and router.effects("b", {}).kinds == {"external"}
     assert router.side_effects("b") is None
 
