@@ -42,7 +42,7 @@ def abandon(session: Session) -> None:
 
 def _fault(session: Session, approval: Approval, call: PendingTool) -> Refusal | None:
     """Why this answer cannot be taken. What the user wrote instead of the model must fit the tool and the policy too; and
-    the policy may have become another since the call was asked for."""
+    the policy, or whose tool has this name, may have become another since the call was asked for."""
     if approval.scope == "session" and (not approval.approved or call.grant is UNSET):
         return Refusal(codes.INVALID, f"{call.tool_call_id}: this cannot be answered for the session, only once")
     if not approval.approved:
@@ -52,6 +52,12 @@ def _fault(session: Session, approval: Approval, call: PendingTool) -> Refusal |
     complaint = session.rules.tools.check(call.tool, arguments)
     if complaint is not None:  # of what the model wrote, such as the name of a tool that has gone, the model is told
         return Refusal(codes.INVALID_ARGUMENTS, f"{call.tool_call_id}: {complaint}") if edited else None
+    now = session.rules.tools.effects(call.tool, call.arguments).operation
+    if call.operation is not UNSET and call.operation != now:
+        why = (
+            f"{call.tool_call_id}: {call.tool} was asked for as {call.operation!r} and is {now!r} now; reject the call"
+        )
+        return Refusal(codes.FORBIDDEN, why)
     verdict = calls.verdict_on(session, call.tool, arguments)
     if verdict.action != "deny":
         return None

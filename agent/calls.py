@@ -33,7 +33,8 @@ def begin(session: Session, calls: list[tuple[ToolCall, str | None]]) -> None:
             run(session, call.tool_call_id, call.tool, call.arguments, "policy")
         elif verdict.action == "ask":
             grant = UNSET if verdict.grant is None else verdict.grant
-            asked.append(PendingTool(call.tool_call_id, call.tool, call.arguments, verdict.reason, grant))
+            operation = session.rules.tools.effects(call.tool, call.arguments).operation or UNSET
+            asked.append(PendingTool(call.tool_call_id, call.tool, call.arguments, verdict.reason, grant, operation))
         else:
             _refuse(session, call, f"not run: this server's policy refuses it ({verdict.reason})")
     if asked:

@@ -269,6 +269,8 @@ export interface PendingTool {
   reason: string;
   /** what an approval with scope `session` would allow; absent where that is not offered */
   grant?: string;
+  /** which of the things the tool does, or the MCP server whose tool it is; absent where it does one */
+  operation?: string;
 }
 
 /** One line of the agent's plan. */

@@ -40,6 +40,12 @@ class PendingTool(msgspec.Struct, frozen=True):
         str | UnsetType,
         Meta(description="what an approval with scope `session` would allow; absent where that is not offered"),
     ] = UNSET
+    operation: Annotated[
+        str | UnsetType,
+        Meta(
+            description="which of the things the tool does, or the MCP server whose tool it is; absent where it does one"
+        ),
+    ] = UNSET
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -6,9 +6,10 @@ import msgspec
 
 from agent.inputs import Recover, Refusal
 from agent.policy import Policy, Rule
+from agent.tools.effects import Effects
 from protocol import events as ev
 from protocol.submissions import Approval, ExecApproval, Interrupt, Shutdown, Undo
-from tests.agent.script import Script, call, rules
+from tests.agent.script import PlainTools, Script, call, rules
 
 
 def asked(script: Script) -> list[str]:
@@ -155,6 +156,29 @@ def test_a_call_that_the_policy_denies_since_it_was_asked_for_can_only_be_reject
     assert script.approve("c1") == []
     assert refusal(script).code == "forbidden" and "not any more" in refusal(script).message
     assert script.reject("c1") and asked(script) == []
+
+
+def test_a_call_whose_name_is_another_servers_tool_by_now_can_only_be_rejected() -> None:
+    class Served(PlainTools):
+        def __init__(self, server: str) -> None:
+            self.server = server
+
+        def effects(self, name: str, arguments: dict[str, Any]) -> Effects:
+            return Effects(f"calls {name} of {self.server}", frozenset({"external", "delete"}), self.server)
+
+    script = waiting(call("c1", "write"), call("c2", "write"), tools=Served("one"))
+    assert script.view.pending_approval[0].operation == "one"
+    script.rules = rules(tools=Served("two"))
+    script.restart()
+    script.tell(Recover())
+    assert script.approve("c1") == []
+    assert refusal(script).code == "forbidden" and "'two' now" in refusal(script).message
+    assert script.reject("c1")
+    script.rules = rules(tools=Served("one"))
+    script.restart()
+    script.tell(Recover())
+    script.approve("c2")
+    assert script.ran()
 
 
 def test_what_the_policy_denies_is_told_to_the_model_and_not_asked_for() -> None:
