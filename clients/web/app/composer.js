@@ -18,8 +18,12 @@ export function Composer({ conversation }) {
   useLayoutEffect(() => {
     const field = area.current;
     if (!field) return;
+    // While it is measured its surroundings keep their size, or the conversation above would move.
+    const form = /** @type {HTMLFormElement} */ (field.form);
+    form.style.height = `${form.offsetHeight}px`;
     field.style.height = "auto";
     field.style.height = `${Math.min(field.scrollHeight + 2, innerHeight * 0.4)}px`;
+    form.style.height = "";
   }, [text]);
   useEffect(() => {
     // On a touch screen the focus would bring up the keyboard, unasked.

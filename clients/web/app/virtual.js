@@ -184,6 +184,8 @@ export class VirtualList extends Component {
 
   #scrolled = () => {
     const list = this.scroller.current;
+    // Not the reader moved it, but its new size, which `#resized` is about to look at.
+    if (list.clientHeight !== this.#seen) return;
     const end = list.scrollHeight - list.clientHeight - list.scrollTop < END_PX;
     // What is added below moves nobody: only going up leaves the end.
     if (end) this.#pinned = true;

@@ -1,0 +1,70 @@
+"""What is needed stays on the screen, whatever its size and however much there is; and nothing moves that nobody moved."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.scene import scene
+from tests.browser.tabs import Tabs
+from tests.support.scripted_model import Call, calls, text
+
+STEPS = [{"text": f"step {number}, which takes some words to tell", "status": "pending"} for number in range(12)]
+BUSY = [
+    calls(
+        Call("plan", {"items": STEPS}, id="plan", index=0),
+        *(Call("write", {"path": f"{n}.txt", "content": "a\n" * 40}, id=f"call_{n}", index=n) for n in (1, 2, 3)),
+    )
+]
+SCREENS = {"small phone": (320, 568), "phone": (390, 760), "small tablet": (780, 1000), "tablet": (820, 1180)}
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_all_controls_are_on_the_screen_while_much_waits(tabs: Tabs, tmp_path: Path, screen: str) -> None:
+    width, height = SCREENS[screen]
+    look: dict[str, Any] = {"viewport": {"width": width, "height": height}, "has_touch": True}
+    async with scene(tabs, tmp_path, BUSY, **look) as at:
+        page = at.chat.page
+        await at.chat.say("do a lot, and tell me of it")
+        await expect(at.chat.approvals).to_have_count(3)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        for control in (
+            page.get_by_label("More", exact=True),
+            at.chat.button("Files"),
+            at.chat.button("Stop"),
+            at.chat.button("Send"),
+            at.chat.approvals.first.get_by_role("button", name="Approve", exact=True),
+            at.chat.line,
+        ):
+            await control.scroll_into_view_if_needed()
+            await expect(control).to_be_in_viewport(ratio=0.99)
+        await expect(page.get_by_role("feed")).to_be_in_viewport()
+
+
+async def test_who_writes_many_lines_stays_at_the_end_of_the_conversation(tabs: Tabs, tmp_path: Path) -> None:
+    long = text("\n\n".join(f"Paragraph {number}." for number in range(40)))
+    async with scene(tabs, tmp_path, [long]) as at:
+        await at.chat.say("tell me much")
+        await expect(at.chat.answers).to_contain_text("Paragraph 39.")
+        await at.chat.idle()
+        for _ in range(4):
+            await at.chat.field.press("Shift+Enter")
+            await at.chat.field.press("a")
+            await at.chat.page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))")
+            below = "(list) => list.scrollHeight - list.clientHeight - list.scrollTop"
+            assert await at.chat.page.get_by_role("feed").evaluate(below) < 2
+        await expect(at.chat.button("Latest")).to_have_count(0)
+
+
+async def test_an_approval_that_is_edited_leaves_the_reader_at_the_end(tabs: Tabs, tmp_path: Path) -> None:
+    command = Call("write", {"path": "a.txt", "content": "one line"})
+    long = "\n\n".join(f"Paragraph {number}." for number in range(40))
+    async with scene(tabs, tmp_path, [text(long), calls(command)]) as at:
+        await at.chat.say("tell me much")
+        await expect(at.chat.answers).to_contain_text("Paragraph 39.")
+        await at.chat.say("and write")
+        for name in ("Edit…", "Cancel", "Reject…", "Cancel"):
+            await at.chat.approvals.get_by_role("button", name=name).click()
+            await at.chat.page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))")
+            await expect(at.chat.button("Latest")).to_have_count(0)
