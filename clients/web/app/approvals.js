@@ -3,6 +3,7 @@
 /** @import { Conversation } from "./conversation.js" */
 /** @import { Approval, PendingTool } from "../../../docs/protocol.d.ts" */
 import { useEffect, useRef, useState } from "preact/hooks";
+import { somethingOpen } from "./dialog.js";
 import { html, plural } from "./html.js";
 import { Asked } from "./asked.js";
 import { visible } from "./shapes.js";
@@ -18,7 +19,7 @@ export function Approvals({ conversation }) {
   useFocusKept(section, waiting.length);
   useEffect(() => {
     const keys = (/** @type {KeyboardEvent} */ event) => {
-      if (!event.altKey || event.ctrlKey || event.metaKey || access === "read" || !free.length) return;
+      if (!event.altKey || event.ctrlKey || event.metaKey || access === "read" || !free.length || somethingOpen()) return;
       if (event.code !== "KeyY" && event.code !== "KeyN") return;
       event.preventDefault();
       const approved = event.code === "KeyY";
