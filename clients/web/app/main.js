@@ -8,6 +8,7 @@ import { listenToKeys } from "./commands.js";
 import { Composer } from "./composer.js";
 import { ConnectionLine } from "./connection.js";
 import { Conversation } from "./conversation.js";
+import { listenToDrops } from "./drop.js";
 import { FilesPanel } from "./files.js";
 import { Header } from "./header.js";
 import { html, words } from "./html.js";
@@ -18,30 +19,14 @@ import { Messages } from "./messages.js";
 import { Plan } from "./plan.js";
 import { Sidebar } from "./sidebar.js";
 import { announced, current, enter, loginNeeded, notices, panel, sidebarOpen, unnotify } from "./store.js";
-import { filesOf } from "./uploads.js";
 
 /** @param {{ conversation: Conversation }} props */
 function Main({ conversation }) {
   const [over, setOver] = useState(false);
   const list = useRef(/** @type {import("./virtual.js").VirtualList | null} */ (null));
-  const dragged = (/** @type {DragEvent} */ event) => {
-    if (!event.dataTransfer?.types.includes("Files") || !conversation.drives) return;
-    event.preventDefault();
-    setOver(true);
-  };
-  const left = (/** @type {DragEvent} */ event) => {
-    const inside = /** @type {HTMLElement} */ (event.currentTarget).contains(/** @type {Node | null} */ (event.relatedTarget));
-    if (!inside) setOver(false);
-  };
-  const dropped = (/** @type {DragEvent} */ event) => {
-    if (!over) return;
-    event.preventDefault();
-    setOver(false);
-    const files = filesOf(event.dataTransfer, new Date());
-    if (files.length) void conversation.upload(files);
-  };
+  useEffect(() => listenToDrops(conversation, setOver), [conversation]);
   useEffect(() => listenToKeys(conversation, (step) => list.current?.move(step)), [conversation]);
-  return html`<main class="main" data-over=${over} onDragEnter=${dragged} onDragOver=${dragged} onDragLeave=${left} onDrop=${dropped} onClick=${copyCode}>
+  return html`<main class="main" data-over=${over} onClick=${copyCode}>
     <${Header} conversation=${conversation} />
     <${Messages} conversation=${conversation} list=${list} />
     <div class="dock">

@@ -13,6 +13,8 @@ import { announced } from "./store.js";
 
 /** Files that may be added at once. */
 const AT_ONCE = 20;
+/** What a drop calls a file, and is a folder. @type {WeakSet<File>} */
+const folders = new WeakSet();
 
 export class Uploads {
   /** @type {Signal<Upload[]>} */
@@ -37,7 +39,8 @@ export class Uploads {
 
   /** @param {File} file @param {number} most @param {string} [refused] */
   #begin(file, most, refused = "") {
-    const fault = refused || (most && file.size > most ? `it has ${size(file.size)}, the server takes ${size(most)}` : "");
+    const folder = folders.has(file) ? "it is a folder: add the files that are in it" : "";
+    const fault = refused || folder || (most && file.size > most ? `it has ${size(file.size)}, the server takes ${size(most)}` : "");
     /** @type {Upload} */
     const upload = { id: ++this.#count, name: file.name, bytes: file.size, sent: 0, state: fault ? "failed" : "sending", fault };
     this.list.value = [...this.list.value.filter((one) => one.name !== file.name || one.state === "sending"), upload];
@@ -89,6 +92,8 @@ export function mentioning(text, names) {
 /** Files of a drop or a paste: those of the clipboard all have one name, and get one of their own. @param {DataTransfer | null} from @param {Date} now */
 export function filesOf(from, now) {
   const files = [...(from?.files ?? [])];
+  const items = [...(from?.items ?? [])].filter(({ kind }) => kind === "file");
+  files.forEach((file, at) => items[at]?.webkitGetAsEntry?.()?.isDirectory && folders.add(file));
   const stamp = now.toISOString().slice(0, 19).replace(/\D/g, "");
   return files.map((file, at) => (/^image\.\w+$/.test(file.name) ? new File([file], file.name.replace("image", `pasted-${stamp}${at || ""}`), { type: file.type }) : file));
 }
