@@ -2,7 +2,7 @@
 
 /** @import { Conversation } from "./conversation.js" */
 import { somethingOpen } from "./dialog.js";
-import { go, panel } from "./store.js";
+import { go, guest, panel } from "./store.js";
 
 /** @param {EventTarget | null} target */
 function isWriting(target) {
@@ -19,7 +19,7 @@ export function listenToKeys(conversation, move) {
     const control = event.ctrlKey || event.metaKey;
     if (event.key === "Escape") {
       if (conversation.running && conversation.drives && !somethingOpen()) conversation.now({ type: "interrupt" });
-    } else if (event.key.toLowerCase() === "o" && event.shiftKey && control) {
+    } else if (event.key.toLowerCase() === "o" && event.shiftKey && control && !guest.value) {
       event.preventDefault();
       go(null);
     } else if (somethingOpen()) {

@@ -10,11 +10,10 @@ import { filesOf } from "./uploads.js";
 /** @param {{ conversation: Conversation }} props */
 export function Composer({ conversation }) {
   void conversation.version.value;
-  const { view, running, session, access } = conversation;
+  const { view, running, session, barred } = conversation;
   const [text, setText] = useState(() => loadDraft(session.sessionId));
   const area = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
   const files = useRef(/** @type {HTMLInputElement | null} */ (null));
-  const closed = view.state === "closed" || access === "read";
   useLayoutEffect(() => {
     const field = area.current;
     if (!field) return;
@@ -41,7 +40,7 @@ export function Composer({ conversation }) {
     saveDraft(session.sessionId, now);
   };
   const send = (/** @type {"queue" | "steer"} */ when) => {
-    if (!text.trim() || closed) return;
+    if (!text.trim() || barred) return;
     saveDraft(session.sessionId, "");
     conversation.say(text, when);
     setText("");
@@ -56,7 +55,7 @@ export function Composer({ conversation }) {
       if (last?.role === "user") conversation.editing.value = `said-${last.submission_id}`;
     }
   };
-  if (closed) return html`<p class="composer closed">${access === "read" ? "You may read this session." : "This session was ended. It can be read."}</p>`;
+  if (barred) return html`<p class="composer closed">${barred}</p>`;
   const pasted = (/** @type {ClipboardEvent} */ event) => {
     const given = filesOf(event.clipboardData, new Date());
     // What is text too, such as cells of a spreadsheet, is pasted as text.

@@ -4,7 +4,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { html, Icon, plural } from "./html.js";
 import { visible } from "./shapes.js";
-import { go } from "./store.js";
 
 /** How long the line says how a gap was closed. */
 const TOLD_MS = 6_000;
@@ -44,7 +43,7 @@ export function ConnectionLine({ conversation }) {
     <span class="lamp" aria-hidden="true"></span><span role="status">${text}</span>
     ${countdown && html`<span aria-hidden="true">${countdown}</span>`}
     ${(phase === "waiting" || (phase === "ended" && action === "stay_away")) && again}
-    ${phase === "ended" && action === "forget" && html`<button type="button" class="link" onClick=${() => go(null)}>Begin a new one</button>`}
+    ${phase === "ended" && action === "forget" && html`<button type="button" class="link" onClick=${() => conversation.startOver()}>Begin a new one</button>`}
     <span class="spacer"></span>
     <${Grants} conversation=${conversation} />
   </p>`;

@@ -9,8 +9,8 @@ import { Session, SubmissionRefused } from "../holdfast.js";
 import { filePath, journal } from "./http.js";
 import { Rows, lastKey } from "./items.js";
 import { loadDraft, saveDraft, Unsettled } from "./keep.js";
-import { noteOf, refusalText, settledElsewhere } from "./notes.js";
-import { announced, complain, config, go, loginNeeded, notify, refreshSessions } from "./store.js";
+import { approvalWords, noteOf, refusalText, settledElsewhere } from "./notes.js";
+import { announced, complain, config, go, guest, loginNeeded, notify, refreshSessions } from "./store.js";
 import { mentioning, Uploads } from "./uploads.js";
 
 /** Notes of the past are read from so many of the newest events. */
@@ -74,12 +74,34 @@ export class Conversation {
   /** What this one may do with the session. */
   get access() {
     const ready = /** @type {(Wire.Ready & { access?: string }) | null} */ (this.session.core.ready);
-    return ready?.access ?? "owner";
+    return ready?.access ?? (guest.value ? "read" : "owner");
+  }
+
+  /** Whether the server knows no such session: it was deleted, or was never there. */
+  get gone() {
+    const { phase, action } = this.status.value;
+    return phase === "ended" && action === "forget";
+  }
+
+  /** Why nothing can be said or done here; empty: it can. */
+  get barred() {
+    if (this.gone) return "Nothing more can be said here.";
+    if (this.view.state === "closed") return "This session was ended. It can be read.";
+    if (this.session.sessionId === null) return guest.value ? "Your link lets you into one session, and not into new ones. Open it again." : "";
+    return this.access === "read" ? "You may read this session." : "";
   }
 
   /** Whether this one may say and do something here. */
   get drives() {
-    return this.access !== "read" && this.view.state !== "closed";
+    return this.barred === "";
+  }
+
+  /** A new session; what was written here and reached nobody is taken along. */
+  startOver() {
+    const unsent = this.session.unsettled.flatMap((one) => (one.type === "user_input" ? [one.text] : []));
+    const draft = [...unsent, loadDraft(this.session.sessionId)].filter(Boolean).join("\n\n");
+    if (draft) saveDraft(null, draft);
+    go(null);
   }
 
   rows() {
@@ -196,7 +218,7 @@ export class Conversation {
 
   /** @param {Status} status */
   #changed(status) {
-    if (status.phase === "ended" && status.action === "log_in") loginNeeded.value = status.why;
+    if (status.phase === "ended" && status.action === "log_in") loginNeeded.value = guest.value ? "The link that you came by was taken back." : "Your login ended. Log in, and you are back where you were.";
     this.status.value = status;
   }
 
@@ -270,10 +292,4 @@ export class Conversation {
     if (document.hidden) setTimeout(look, HIDDEN_MS);
     else requestAnimationFrame(look);
   }
-}
-
-/** @param {Wire.PendingTool[]} tools */
-function approvalWords(tools) {
-  const names = [...new Set(tools.map(({ tool }) => tool))].join(", ");
-  return `${tools.length === 1 ? "A call waits" : `${tools.length} calls wait`} for your approval: ${names}. Alt+Y approves, Alt+N rejects.`;
 }

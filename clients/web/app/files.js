@@ -39,7 +39,7 @@ export function FilesPanel({ conversation }) {
 /** @param {{ conversation: Conversation }} props */
 function AddFiles({ conversation }) {
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
-  if (conversation.access === "read" || conversation.view.state === "closed") return null;
+  if (!conversation.drives) return null;
   const most = config.value?.limits?.upload_bytes;
   return html`<p class="buttons">
     <${FileField} field=${field} conversation=${conversation} />

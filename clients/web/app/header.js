@@ -15,7 +15,7 @@ const STATES = { idle: "", running: "working", awaiting_approval: "waits for you
 export function Header({ conversation }) {
   void conversation.version.value;
   const { view } = conversation;
-  const title = oneLine(view.title) || (conversation.session.sessionId ? "Untitled" : "New session");
+  const title = oneLine(view.title) || (conversation.gone ? "No such session" : conversation.session.sessionId ? "Untitled" : "New session");
   useEffect(() => {
     const mark = view.state === "awaiting_approval" ? "● " : view.state === "running" ? "… " : "";
     document.title = `${mark}${title} · Holdfast`;
@@ -27,8 +27,8 @@ export function Header({ conversation }) {
     <span class="spacer"></span>
     <${Usage} conversation=${conversation} />
     ${!narrow.value && html`<${ModelChoice} conversation=${conversation} />`}
-    <button type="button" class="quiet icon-button" aria-label="Files" title="Files of this session" onClick=${() => (panel.value = "files")}><${Icon} name="folder" /></button>
-    ${(conversation.session.sessionId !== null || narrow.value) && html`<${Menu} conversation=${conversation} />`}
+    ${!conversation.gone && html`<button type="button" class="quiet icon-button" aria-label="Files" title="Files of this session" onClick=${() => (panel.value = "files")}><${Icon} name="folder" /></button>`}
+    ${(conversation.session.sessionId !== null || narrow.value) && !conversation.gone && html`<${Menu} conversation=${conversation} />`}
   </header>`;
 }
 

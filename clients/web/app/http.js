@@ -20,7 +20,7 @@
  */
 /** `says`: what it is; `reason`: why there is no shell. @typedef {{ kind: string, says: string, shell: boolean, network: boolean, reason: string }} Sandbox */
 /** `reason` is empty where all is well. @typedef {{ name: string, state: string, reason: string, tools: number }} McpServer */
-/** @typedef {{ user_id: string, name?: string }} Me */
+/** @typedef {{ user_id: string, name?: string, rights?: string[] }} Me */
 /**
  * @typedef {object} SessionInfo
  * @property {string} session_id

@@ -1,6 +1,6 @@
 // The page: the way in, where one is needed.
 
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { html, words } from "./html.js";
 import { config, logIn, loginNeeded, refreshSessions } from "./store.js";
 
@@ -8,6 +8,7 @@ import { config, logIn, loginNeeded, refreshSessions } from "./store.js";
 export function Login({ entered }) {
   const [fault, setFault] = useState(loginNeeded.value ?? "");
   const mode = config.value?.auth.mode ?? "local";
+  useEffect(() => void (document.title = "Log in · Holdfast"), []);
   const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
     const field = /** @type {HTMLInputElement} */ (/** @type {any} */ (event.currentTarget).elements.token);

@@ -26,6 +26,13 @@ function Working() {
   return html`<p class="working faint"><span class="hidden">Working</span><span class="dots" aria-hidden="true"><i></i><i></i><i></i></span></p>`;
 }
 
+function Gone() {
+  return html`<div class="empty">
+    <h2>This session is not there.</h2>
+    <p>It was deleted, or its address is not whole, or it is somebody else's and you came without a link into it.</p>
+  </div>`;
+}
+
 /** @param {Row} row */
 function nameOf(row) {
   if (row.kind === "tool") return `Tool ${row.tool}`;
@@ -40,6 +47,7 @@ export function Messages({ conversation, list }) {
   const rows = conversation.rows();
   const { phase } = conversation.status.value;
   if (!rows.length) {
+    if (conversation.gone) return html`<${Gone} />`;
     const coming = conversation.session.sessionId !== null && (phase === "connecting" || phase === "catching_up" || phase === "waiting");
     return coming ? html`<div class="empty" aria-busy="true"></div>` : html`<${Welcome} conversation=${conversation} />`;
   }

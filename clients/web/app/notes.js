@@ -89,3 +89,9 @@ export function settledElsewhere(event, answered) {
   if (!how || answered.has(event.tool_call_id) || event.by !== "user") return null;
   return `${event.tool} was ${how} elsewhere.`;
 }
+
+/** What a screen reader is told of calls that wait. @param {Wire.PendingTool[]} tools */
+export function approvalWords(tools) {
+  const names = [...new Set(tools.map(({ tool }) => tool))].join(", ");
+  return `${tools.length === 1 ? "A call waits" : `${tools.length} calls wait`} for your approval: ${names}. Alt+Y approves, Alt+N rejects.`;
+}

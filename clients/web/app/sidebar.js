@@ -6,13 +6,35 @@ import { connect } from "../holdfast.js";
 import { exportSession } from "./export.js";
 import { html, Icon } from "./html.js";
 import { oneLine } from "./shapes.js";
-import { complain, config, current, go, going, logOut, me, moreSessions, panel, refreshSessions, remove, searchSessions, sessions, sidebarOpen } from "./store.js";
+import { complain, config, current, go, going, guest, logOut, me, moreSessions, panel, refreshSessions, remove, searchSessions, sessions, sidebarOpen } from "./store.js";
 
 const REFRESH_MS = 5_000;
 /** Who types is asked about when they pause. */
 const TYPED_MS = 250;
 
 export function Sidebar() {
+  const escape = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Escape" || !sidebarOpen.value) return;
+    event.stopPropagation();
+    sidebarOpen.value = false;
+  };
+  return html`<nav class="sidebar" aria-label="Sessions" data-open=${sidebarOpen.value} onKeyDown=${escape}>
+    <div class="sidebar-head">
+      <span class="brand">Holdfast</span>
+      <button type="button" class="quiet close-button" aria-label="Close the list of sessions" onClick=${() => (sidebarOpen.value = false)}><${Icon} name="close" /></button>
+    </div>
+    ${guest.value ? html`<p class="invited faint">You came by a link into one session. Others are not shown, and new ones need a login.</p>` : html`<${OwnSessions} />`}
+    <div class="sidebar-foot">
+      <span class="faint who"><bdi>${guest.value ? "Guest" : me.value?.name || me.value?.user_id}</bdi>${config.value?.demo ? " · demo model" : ""}</span>
+      <button type="button" class="quiet" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick=${() => (panel.value = "keys")}><span class="key-mark" aria-hidden="true">?</span></button>
+      <button type="button" class="quiet" aria-label="About this server" title="About this server" onClick=${() => (panel.value = "about")}><${Icon} name="info" /></button>
+      ${config.value?.auth.token !== false && html`<button type="button" class="link" onClick=${() => logOut().catch(complain)}>${guest.value ? "Leave" : "Log out"}</button>`}
+    </div>
+  </nav>`;
+}
+
+/** The sessions of who is here, and how one is begun and found. */
+function OwnSessions() {
   const [sought, setSought] = useState("");
   const search = useRef(/** @type {HTMLInputElement | null} */ (null));
   useEffect(() => {
@@ -36,16 +58,7 @@ export function Sidebar() {
   const words = sought.toLowerCase().split(/\s+/).filter(Boolean);
   const found = useFound(sought.trim());
   const shown = (found ?? sessions.value).filter((one) => !going.value.has(one.session_id) && words.every((word) => (one.title || "untitled").toLowerCase().includes(word)));
-  const escape = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key !== "Escape" || !sidebarOpen.value) return;
-    event.stopPropagation();
-    sidebarOpen.value = false;
-  };
-  return html`<nav class="sidebar" aria-label="Sessions" data-open=${sidebarOpen.value} onKeyDown=${escape}>
-    <div class="sidebar-head">
-      <span class="brand">Holdfast</span>
-      <button type="button" class="quiet close-button" aria-label="Close the list of sessions" onClick=${() => (sidebarOpen.value = false)}><${Icon} name="close" /></button>
-    </div>
+  return html`
     <button type="button" class="new" onClick=${() => go(null)}><${Icon} name="plus" /> New session</button>
     <input ref=${search} class="search" type="search" placeholder="Search (Ctrl+K)" aria-label="Search sessions" value=${sought} onInput=${(/** @type {any} */ event) => setSought(event.target.value)} />
     <ul class="sessions">
@@ -53,13 +66,7 @@ export function Sidebar() {
       ${!shown.length && html`<li class="faint nothing">${words.length ? "No session has such a title." : "No sessions yet."}</li>`}
     </ul>
     <p class="hidden" role="status">${words.length ? `${shown.length} found` : ""}</p>
-    <div class="sidebar-foot">
-      <span class="faint who"><bdi>${me.value?.name || me.value?.user_id}</bdi>${config.value?.demo ? " · demo model" : ""}</span>
-      <button type="button" class="quiet" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick=${() => (panel.value = "keys")}><span class="key-mark" aria-hidden="true">?</span></button>
-      <button type="button" class="quiet" aria-label="About this server" title="About this server" onClick=${() => (panel.value = "about")}><${Icon} name="info" /></button>
-      ${config.value?.auth.token !== false && html`<button type="button" class="link" onClick=${() => logOut().catch(complain)}>Log out</button>`}
-    </div>
-  </nav>`;
+  `;
 }
 
 /** What the server finds, where not all sessions are listed here; else null. @param {string} sought */

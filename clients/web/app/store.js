@@ -1,7 +1,7 @@
 // The page: what all of it shares: who is here, what the server offers, the sessions, what is said in passing.
 
 /** @import { Config, Me, SessionInfo } from "./http.js" */
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import { forget } from "./keep.js";
 import { http, HttpError, post, sessionPath } from "./http.js";
 
@@ -11,6 +11,8 @@ import { http, HttpError, post, sessionPath } from "./http.js";
 export const config = signal(/** @type {Config | null} */ (null));
 /** @type {import("@preact/signals").Signal<Me | null>} */
 export const me = signal(/** @type {Me | null} */ (null));
+/** Whether this one came by a link into one session, and has none of their own. */
+export const guest = computed(() => me.value?.rights?.includes("sessions") === false);
 /** Why a login is needed; null: it is not. @type {import("@preact/signals").Signal<string | null>} */
 export const loginNeeded = signal(/** @type {string | null} */ (null));
 /** @type {import("@preact/signals").Signal<SessionInfo[]>} */
@@ -38,6 +40,7 @@ export const current = signal(idOf(location.pathname));
 /** How long a deletion can be taken back. */
 const UNDO_MS = 8_000;
 const NOTICE_MS = 8_000;
+const LINK_PREFIX = "hfl_";
 let noticeCount = 0;
 
 /** @param {string} path */
@@ -78,7 +81,7 @@ export function complain(error) {
   else notify(error instanceof Error ? error.message : String(error), { tone: "bad" });
 }
 
-/** Find out who is here and what the server offers. The token of a link is used and taken out of the address. */
+/** Find out who is here and what the server offers. The secret of a link is used and taken out of the address. */
 export async function enter() {
   const fragment = new URLSearchParams(location.hash.slice(1));
   const token = fragment.get("token") ?? fragment.get("share");
@@ -93,10 +96,12 @@ export async function enter() {
   }
 }
 
-/** @param {string} token */
+/** @param {string} token a login's, or that of a link into one session, which is then shown */
 export async function logIn(token) {
-  const path = config.value?.auth.mode === "local" && !token.startsWith("hfl_") ? "/auth/local" : "/auth/token";
-  await post(path, { token });
+  if (token.startsWith(LINK_PREFIX)) {
+    const { session_id } = await post("/auth/share", { token });
+    go(session_id, { replace: true });
+  } else await post(config.value?.auth.mode === "local" ? "/auth/local" : "/auth/token", { token });
   await recognised();
 }
 
@@ -113,7 +118,7 @@ async function recognised() {
 
 /** Ask for the list of sessions. */
 export async function refreshSessions() {
-  if (loginNeeded.value !== null || me.value === null) return;
+  if (loginNeeded.value !== null || me.value === null || guest.value) return;
   const { sessions: list, next } = await http("/api/sessions");
   sessions.value = list;
   moreSessions.value = next !== undefined;

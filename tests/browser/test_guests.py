@@ -1,0 +1,99 @@
+"""Who came by a link into one session: they see it and what they may do there, and nothing that would be refused."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from playwright.async_api import expect
+
+from tests.browser.chat import Chat
+from tests.browser.tabs import Tabs
+from tests.support.house import settings_for
+from tests.support.live import listening
+from tests.support.scripted_model import Call, ScriptedModel, calls
+
+WRITE = Call("write", {"path": "note.txt", "content": "a note"})
+
+
+@dataclass
+class Shared:
+    """A session whose owner waits with an answer, and a link into it."""
+
+    http: str
+    owner: Chat
+    link: str
+
+
+@contextlib.asynccontextmanager
+async def shared(tabs: Tabs, folder: Path, access: str) -> AsyncIterator[Shared]:
+    """A server that asks for credentials, one session with a call that waits, and a link into it."""
+    async with ScriptedModel([calls(WRITE)]) as model:
+        async with listening(settings_for(folder, model, auth={"local_token": True})) as live:
+            token = (folder / "token").read_text().strip()
+            try:
+                owner = await tabs.open(f"{live.http}/#token={token}")
+                await owner.say("write a note")
+                await expect(owner.approvals).to_have_count(1)
+                async with httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}) as http:
+                    made = await http.post(
+                        f"{live.http}/api/sessions/{owner.session_id}/shares", json={"access": access}
+                    )
+                yield Shared(live.http, owner, made.json()["link"])
+            finally:
+                await tabs.close()
+
+
+async def test_a_link_for_reading_shows_the_session_and_no_control_that_would_be_refused(
+    tabs: Tabs, tmp_path: Path
+) -> None:
+    async with shared(tabs, tmp_path, "read") as at:
+        guest = await tabs.open(at.link)
+        await guest.live()
+        assert guest.page.url == at.owner.page.url
+        await expect(guest.page.get_by_text("You may read this session.", exact=True)).to_be_visible()
+        await expect(guest.approvals).to_contain_text("note.txt")
+        names = ["Keyboard shortcuts", "About this server", "Leave", "Usage: context 0% full", "Files", "Copy"]
+        await expect(guest.page.get_by_role("button")).to_have_count(len(names))
+        for name in names:
+            await expect(guest.button(name)).to_be_attached()
+        await expect(guest.page.get_by_role("combobox")).to_have_count(0)
+        await expect(guest.page.get_by_role("textbox")).to_have_count(0)
+        await guest.page.get_by_label("More", exact=True).click()
+        await expect(guest.page.locator(".menu-items button")).to_have_text(["Export as Markdown", "Export as JSON"])
+        await guest.page.keyboard.press("Escape")
+        await guest.page.keyboard.press("Control+Shift+O")
+        await guest.page.keyboard.press("Alt+y")
+        await expect(guest.approvals).to_have_count(1)
+        assert guest.page.url == at.owner.page.url
+
+
+async def test_a_link_for_driving_lets_one_answer_what_waits(tabs: Tabs, tmp_path: Path) -> None:
+    async with shared(tabs, tmp_path, "drive") as at:
+        guest = await tabs.open(at.link)
+        await guest.live()
+        await guest.approvals.get_by_role("button", name="Edit…").click()
+        await guest.approvals.get_by_role("button", name="Cancel").click()
+        await guest.page.get_by_label("More", exact=True).click()
+        await expect(guest.button("Compact the context")).to_be_visible()
+        await expect(guest.button("End this session")).to_have_count(0)
+        await guest.page.keyboard.press("Escape")
+        await guest.button("Stop").click()
+        await expect(at.owner.approvals).to_have_count(0)
+
+
+async def test_a_guest_without_a_session_is_told_that_the_link_leads_into_one(tabs: Tabs, tmp_path: Path) -> None:
+    async with shared(tabs, tmp_path, "drive") as at:
+        guest = await tabs.open(at.link)
+        await guest.live()
+        await guest.page.goto(at.http)
+        await expect(guest.page.get_by_text("Your link lets you into one session")).to_be_visible()
+        await expect(guest.field).to_have_count(0)
+
+
+async def test_a_link_that_was_not_copied_whole_says_so(tabs: Tabs, tmp_path: Path) -> None:
+    tabs.expects("Failed to load resource")
+    async with shared(tabs, tmp_path, "read") as at:
+        guest = await tabs.open(at.link[:-3])
+        await expect(guest.page.get_by_role("alert")).to_contain_text("taken back, or is not whole")
