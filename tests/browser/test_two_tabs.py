@@ -9,7 +9,7 @@ from playwright.async_api import expect
 from tests.browser.chat import Chat
 from tests.browser.journal import submissions_of
 from tests.browser.scene import scene
-from tests.browser.tabs import Tabs
+from tests.browser.tabs import NETWORK, Tabs
 from tests.support.live import Address, Live
 from tests.support.scripted_model import Answer, Call, Finish, Gate, Say, Usage, calls, stream, text
 from tests.support.tcp_proxy import TcpProxy
@@ -60,6 +60,7 @@ async def test_an_approval_answered_in_one_is_resolved_in_the_other(tabs: Tabs, 
 
 async def test_of_two_answers_the_first_wins_and_the_other_is_told(tabs: Tabs, tmp_path: Path) -> None:
     """One tab's answer is held up in the network while the other's is taken."""
+    tabs.expects(NETWORK)  # the proxy ends before the tab that is behind it
     async with both(tabs, tmp_path, calls(WRITE), text("Not written."), said="write") as (one, other, live):
         async with TcpProxy("127.0.0.1", live.port) as proxy:
             await other.page.goto(f"{Address(proxy.port).http}/s/{one.session_id}")
