@@ -194,6 +194,25 @@ async def test_the_process_ends_also_where_its_connection_breaks_off_in_a_scope_
     assert not alive(noted(tmp_path, "started")) and not alive(noted(tmp_path, "child"))
 
 
+async def test_the_process_ends_also_where_its_end_is_cancelled(tmp_path: Path, tasks: TaskOwner) -> None:
+    server, up = odd("--stubborn", folder=tmp_path), asyncio.Event()
+
+    async def connected() -> None:
+        async with stdio_transport("odd", server, None, McpLimits(stop_wait_s=0.2), lambda why: None):
+            await eventually(lambda: noted(tmp_path, "child") and noted(tmp_path, "started"), "its child")
+            up.set()
+            await asyncio.Event().wait()
+
+    held = tasks.start(connected(), "connected")
+    await up.wait()
+    for _ in range(3):
+        held.cancel()
+        await asyncio.sleep(0)
+    await asyncio.wait({held})
+    assert held.cancelled()
+    assert not alive(noted(tmp_path, "started")) and not alive(noted(tmp_path, "child"))
+
+
 async def test_a_supervisor_that_is_killed_leaves_nothing_behind_either(tmp_path: Path) -> None:
     async with hall(tmp_path, {"odd": odd("--stubborn", folder=tmp_path)}, stop_wait_s=0.2) as house:
         await house.session()

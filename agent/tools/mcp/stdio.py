@@ -71,13 +71,26 @@ async def stdio_transport(
         # A scope that is cancelled, such as the client's own, cancels each await in it: not those of the end.
         with anyio.CancelScope(shield=True):
             try:
-                await process.end()
+                await _whole(tasks.start(process.end(), "end"))
             finally:
                 process.let_go()
                 tasks.cancel()
                 await tasks.aclose()
                 for stream in (arriving, read_stream, write_stream, leaving):
                     stream.close()
+
+
+async def _whole(ending: "asyncio.Task[None]") -> None:
+    """Wait for an end that has a bound of its own, also when cancelled meanwhile: a process left early is never reaped."""
+    cancelled: asyncio.CancelledError | None = None
+    while not ending.done():
+        try:
+            await asyncio.wait({ending})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    ending.result()
 
 
 class _Process:
