@@ -20,6 +20,15 @@ BUSY = [
 SCREENS = {"small phone": (320, 568), "phone": (390, 760), "small tablet": (780, 1000), "tablet": (820, 1180)}
 
 
+async def test_a_long_title_gives_way_to_the_names_beside_it(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [text("Yes.")]) as at:
+        await at.chat.say("a question of many words that goes on for longer than any header is wide " * 3)
+        await at.chat.idle()
+        names = at.chat.page.locator(".choice-says")
+        await expect(names.first).to_be_visible()
+        assert await names.evaluate_all("(all) => all.every((one) => one.scrollWidth <= one.clientWidth)")
+
+
 @pytest.mark.parametrize("screen", SCREENS)
 async def test_all_controls_are_on_the_screen_while_much_waits(tabs: Tabs, tmp_path: Path, screen: str) -> None:
     width, height = SCREENS[screen]
