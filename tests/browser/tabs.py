@@ -4,15 +4,15 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Request, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Request, ViewportSize, expect
 
 from tests.browser.chat import Chat
 
 PATIENCE_MS = 15_000
 expect.set_options(timeout=PATIENCE_MS)
 
-DESKTOP = {"width": 1100, "height": 800}
-PHONE = {"width": 390, "height": 760}
+DESKTOP: ViewportSize = {"width": 1100, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 760}
 
 NETWORK = r"Failed to load resource|WebSocket connection to|net::ERR_"
 """What the browser itself says of connections that fail, for tests that make them fail."""

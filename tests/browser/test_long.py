@@ -152,23 +152,25 @@ async def test_who_stands_at_the_end_is_taken_along(tabs: Tabs, tmp_path: Path) 
 
 async def test_the_work_for_a_piece_does_not_grow_with_the_message(tabs: Tabs, tmp_path: Path) -> None:
     """Counted in changes of the document: for ten pieces at the beginning of a message, and for ten after 40,000 characters."""
-    early, late = ([Gate() for _ in range(10)] for _ in range(2))
+    early, late = ([Gate() for _ in range(11)] for _ in range(2))
     steps: list[Step] = []
-    for name, gates in (("early", early), ("late", late)):
+    for name, (*gates, counted) in (("early", early), ("late", late)):
         steps += [
             Say(f"{name} begins. "),
             *(step for n, gate in enumerate(gates) for step in (gate, Say(f"{name}{n} "))),
+            counted,
         ]
         steps += [Say("And on it goes, **on** and `on`. " * 20 + "\n\n")] * 60
     async with scene(tabs, tmp_path, [stream(*steps, Finish(), Usage())]) as at:
         await at.chat.say("tell me")
         counts = []
-        for name, gates in (("early", early), ("late", late)):
+        for name, (*gates, counted) in (("early", early), ("late", late)):
             await expect(at.chat.answers).to_contain_text(f"{name} begins.")
             await at.chat.page.evaluate(COUNT_CHANGES)
             for number, gate in enumerate(gates):
                 gate.open()
                 await expect(at.chat.answers).to_contain_text(f"{name}{number}")
             counts.append(await at.chat.page.evaluate("stopCounting()"))
+            counted.open()
         await at.chat.idle()
         assert 0 < counts[1] <= 2 * counts[0], f"changes of the document for ten pieces, early and late: {counts}"

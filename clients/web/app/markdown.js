@@ -4,6 +4,7 @@
 import * as smd from "streaming-markdown";
 import { highlight } from "./highlight.js";
 import { Parsing } from "./parsing.js";
+import { Parts } from "./parts.js";
 
 const LINKS = new Set(["http:", "https:", "mailto:"]);
 /** Characters that are parsed in one go; the rest waits for the next frame, so that none takes long. */
@@ -78,9 +79,11 @@ function outward(link, href) {
 
 /** Builds the elements that the parser asks for. */
 class Renderer {
-  /** @param {HTMLElement} root @param {string[]} imageSources */
-  constructor(root, imageSources) {
-    this.nodes = [root];
+  /** @param {Parts} parts @param {string[]} imageSources */
+  constructor(parts, imageSources) {
+    this.parts = parts;
+    /** @type {HTMLElement[]} */
+    this.nodes = [];
     this.kinds = [/** @type {number} */ (Token.Document)];
     this.imageSources = imageSources;
     this.image = "";
@@ -88,7 +91,7 @@ class Renderer {
   }
 
   get top() {
-    return /** @type {HTMLElement} */ (this.nodes.at(-1));
+    return this.nodes.at(-1) ?? this.parts.last;
   }
 
   /** @param {number} type */
@@ -199,7 +202,7 @@ class Renderer {
 
 /** Markdown that grows inside one element. */
 export class MarkdownWriter {
-  #root;
+  #parts;
   #sources;
   #written = "";
   #wanted = "";
@@ -211,17 +214,17 @@ export class MarkdownWriter {
 
   /** @param {HTMLElement} root @param {string[]} imageSources */
   constructor(root, imageSources) {
-    this.#root = root;
+    this.#parts = new Parts(root);
     this.#sources = imageSources;
     this.#parser = this.#begin();
   }
 
   #begin() {
-    this.#root.replaceChildren();
+    this.#parts.clear();
     this.#written = "";
     this.#ended = false;
     return new Parsing(smd, {
-      data: new Renderer(this.#root, this.#sources),
+      data: new Renderer(this.#parts, this.#sources),
       add_token: (data, type) => data.open(type),
       end_token: (data) => data.close(),
       add_text: (data, text) => data.text(text),
@@ -243,6 +246,7 @@ export class MarkdownWriter {
   stop() {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
+    this.#parts.stop();
   }
 
   #step() {

@@ -1,0 +1,61 @@
+// The page: a long text in parts, so that a frame's work is that of what is seen and not of all that was said.
+
+/** Blocks in a part. */
+const BLOCKS = 16;
+/** So many parts at the end are always laid out: most texts are whole. */
+const WHOLE = 12;
+
+/**
+ * The parts of one text, inside one element. One that is settled is left out of layout and paint while it is far from what
+ * is seen; that is, once its height is known, so that nothing moves by it.
+ */
+export class Parts {
+  #root;
+  #width = 0;
+  #frame = 0;
+  #observer = new ResizeObserver(() => (this.#frame ||= requestAnimationFrame(this.#settle)));
+
+  /** @param {HTMLElement} root */
+  constructor(root) {
+    this.#root = root;
+    this.#observer.observe(root);
+  }
+
+  /** Where the next block goes. */
+  get last() {
+    const last = /** @type {HTMLElement | null} */ (this.#root.lastElementChild);
+    if (last && last.childElementCount < BLOCKS) return last;
+    const part = this.#root.appendChild(document.createElement("div"));
+    part.className = "part";
+    return part;
+  }
+
+  #settle = () => {
+    this.#frame = 0;
+    const parts = /** @type {HTMLElement[]} */ ([...this.#root.children].slice(0, -WHOLE));
+    const width = this.#root.clientWidth;
+    // In another width they have other heights.
+    if (width !== this.#width) for (const part of parts) part.classList.remove("settled");
+    this.#width = width;
+    const ready = parts.filter((part) => !part.classList.contains("settled") && isComplete(part));
+    const heights = ready.map((part) => part.getBoundingClientRect().height);
+    ready.forEach((part, number) => {
+      part.style.containIntrinsicBlockSize = `auto ${heights[number]}px`;
+      part.classList.add("settled");
+    });
+  };
+
+  clear() {
+    this.#root.replaceChildren();
+  }
+
+  stop() {
+    this.#observer.disconnect();
+    cancelAnimationFrame(this.#frame);
+  }
+}
+
+/** Whether no image is on its way that would change the height. @param {HTMLElement} part */
+function isComplete(part) {
+  return [...part.querySelectorAll("img")].every((image) => image.complete);
+}
