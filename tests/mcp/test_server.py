@@ -39,6 +39,7 @@ async def test_a_server_killed_in_the_middle_of_a_call_fails_the_call_and_the_tu
             await talk.send(UserInput(text="go"))
             log = await talk.until_type(ev.ToolLog)
             assert log.text.startswith("[1/2] holding")
+            await eventually(lambda: noted(tmp_path, "holding"), "the call")
             psutil.Process(noted(tmp_path, "holding")).kill()
             output = await talk.until_type(ev.ToolOutput)
             assert not output.success and "outcome is unknown" in output.output
