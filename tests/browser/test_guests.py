@@ -9,10 +9,11 @@ import httpx
 from playwright.async_api import expect
 
 from tests.browser.chat import Chat
-from tests.browser.tabs import Tabs
+from tests.browser.scene import scene
+from tests.browser.tabs import NETWORK, Tabs
 from tests.support.house import settings_for
 from tests.support.live import listening
-from tests.support.scripted_model import Call, ScriptedModel, calls
+from tests.support.scripted_model import Call, ScriptedModel, calls, text
 
 WRITE = Call("write", {"path": "note.txt", "content": "a note"})
 
@@ -67,6 +68,34 @@ async def test_a_link_for_reading_shows_the_session_and_no_control_that_would_be
         await guest.page.keyboard.press("Alt+y")
         await expect(guest.approvals).to_have_count(1)
         assert guest.page.url == at.owner.page.url
+
+
+async def test_the_owner_makes_a_link_on_the_page_and_takes_it_back(tabs: Tabs, tmp_path: Path) -> None:
+    tabs.expects("status of 401", NETWORK)
+    async with shared(tabs, tmp_path, "read") as at:
+        await at.owner.more("Share…")
+        links = at.owner.page.get_by_role("textbox", name="Link: may")
+        await expect(links).to_have_count(1)
+        await at.owner.button("Link to take part").click()
+        made = at.owner.page.get_by_role("textbox", name="Link: may take part")
+        await expect(made).to_have_count(1)
+        await expect(links).to_have_count(2)
+        guest = await tabs.open(await made.input_value())
+        await guest.live()
+        await expect(guest.approvals.get_by_role("button", name="Approve", exact=True)).to_be_enabled()
+        await at.owner.page.get_by_role("listitem").filter(has=made).get_by_role("button", name="Take back").click()
+        await expect(made).to_have_count(0)
+        await expect(links).to_have_count(1)
+        await expect(guest.page.get_by_text("The link that you came by was taken back.")).to_be_visible()
+
+
+async def test_a_server_that_asks_nobody_who_they_are_offers_no_links(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [text("First.")]) as at:
+        await at.chat.say("tell me")
+        await at.at_rest()
+        await at.chat.page.get_by_label("More", exact=True).click()
+        await expect(at.chat.button("Export as JSON")).to_be_visible()
+        await expect(at.chat.button("Share…")).to_have_count(0)
 
 
 async def test_a_link_for_driving_lets_one_answer_what_waits(tabs: Tabs, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from tests.browser.chat import Chat
 from tests.browser.journal import happened
 from tests.browser.past import write_past
 from tests.browser.scene import scene
+from tests.browser.scrolling import expect_moved, scroller, top_of
 from tests.browser.tabs import Tabs
 from tests.support.scripted_model import Finish, Gate, Say, Step, Usage, stream
 
@@ -29,17 +30,9 @@ COUNT_CHANGES = """() => {
 }"""
 
 
-def scroller(chat: Chat) -> Locator:
-    return chat.page.get_by_role("feed", name="Conversation")
-
-
 async def scroll_to(chat: Chat, part: float) -> None:
     """Take the list's bar to a part of its way."""
     await scroller(chat).evaluate("(list, part) => (list.scrollTop = part * list.scrollHeight)", part)
-
-
-async def top_of(row: Locator) -> float:
-    return float(await row.evaluate("(element) => element.getBoundingClientRect().top"))
 
 
 def row_of(chat: Chat, said: str) -> Locator:
@@ -91,24 +84,6 @@ async def test_scrolling_up_moves_what_is_read_by_just_as_much(tabs: Tabs, tmp_p
             before = await top_of(row)
             await at.chat.page.mouse.wheel(0, -300)
             await expect_moved(row, before + 300)
-
-
-async def expect_moved(row: Locator, goal: float) -> None:
-    """Until the row is there, and stays there over the next frames: what is measured late would move it."""
-    settled = await row.evaluate(
-        """(element, goal) => new Promise((resolve) => {
-          let [left, still] = [120, 0];
-          const look = () => {
-            const { top } = element.getBoundingClientRect();
-            still = Math.abs(top - goal) <= 2 ? still + 1 : 0;
-            if (still >= 4 || (left -= 1) < 0) resolve(top);
-            else requestAnimationFrame(look);
-          };
-          look();
-        })""",
-        goal,
-    )
-    assert abs(settled - goal) <= 2, f"the row stands at {settled}, not at {goal}"
 
 
 async def test_the_reader_s_place_stays_while_text_streams_in(tabs: Tabs, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from playwright.async_api import Browser, Locator, expect
 
 from tests.browser.chat import Chat
 from tests.browser.scene import scene
+from tests.browser.scrolling import expect_moved, scroller, top_of
 from tests.browser.tabs import DESKTOP, PHONE, Tabs
-from tests.browser.test_long import expect_moved, scroller, top_of
 from tests.support.scripted_model import Finish, Gate, Say, Step, Usage, stream
 
 PARAGRAPHS = 600

@@ -7,7 +7,7 @@ import httpx
 from playwright.async_api import expect
 
 from tests.browser.scene import Scene, scene
-from tests.browser.tabs import PHONE, Tabs
+from tests.browser.tabs import NETWORK, PHONE, Tabs
 from tests.support.house import settings_for
 from tests.support.live import listening
 from tests.support.scripted_model import Call, Finish, Gate, Say, Usage, calls, stream, text
@@ -86,6 +86,24 @@ async def test_a_session_is_renamed(tabs: Tabs, tmp_path: Path) -> None:
         await at.at_rest()
 
 
+async def test_a_new_name_that_cannot_be_told_to_the_server_stays_in_its_field_and_the_page_says_so(
+    tabs: Tabs, tmp_path: Path
+) -> None:
+    tabs.expects(NETWORK)
+    async with scene(tabs, tmp_path, [text("First.")]) as at:
+        await begin(at, "tell me of anchors", "First.")
+        await at.chat.button("Rename “tell me of anchors”").click()
+        field = at.chat.page.get_by_role("textbox", name="Title")
+        await field.fill("Anchors")
+        await at.chat.page.context.set_offline(True)
+        await field.press("Enter")
+        await expect(at.chat.page.get_by_role("alert")).to_contain_text("Not renamed")
+        await expect(field).to_have_value("Anchors")
+        await at.chat.page.context.set_offline(False)
+        await field.press("Enter")
+        await expect(at.chat.sessions).to_contain_text("Anchors")
+
+
 async def test_a_deletion_can_be_taken_back_for_a_while(tabs: Tabs, tmp_path: Path) -> None:
     tabs.expects("status of 404", "WebSocket connection to")
     async with scene(tabs, tmp_path, [text("First.")]) as at:
@@ -95,6 +113,7 @@ async def test_a_deletion_can_be_taken_back_for_a_while(tabs: Tabs, tmp_path: Pa
         await expect(at.chat.sessions).to_have_count(0)
         await at.chat.button("Undo").click()
         await expect(at.chat.sessions).to_have_count(1)
+        await expect(at.chat.answers).to_have_text("First.")
         await at.chat.page.clock.run_for(10_000)
         await expect(at.chat.sessions).to_have_count(1)
         await at.chat.button("Delete “tell me of anchors”").click()

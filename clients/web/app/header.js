@@ -6,7 +6,7 @@ import { exportSession } from "./export.js";
 import { html, Icon } from "./html.js";
 import { ModelChoice } from "./model.js";
 import { oneLine } from "./shapes.js";
-import { complain, narrow, panel, sidebarOpen } from "./store.js";
+import { complain, config, narrow, panel, sidebarOpen } from "./store.js";
 import { Usage } from "./usage.js";
 
 const STATES = { idle: "", running: "working", awaiting_approval: "waits for you", closed: "ended" };
@@ -66,6 +66,7 @@ function Menu({ conversation }) {
       ${begun && drives && html`<button type="button" disabled=${running} onClick=${act(() => conversation.now({ type: "undo" }))}><${Icon} name="undo" /> Take the last turn back</button>`}
       ${begun && drives && html`<button type="button" disabled=${running} onClick=${act(() => conversation.retry())}><${Icon} name="retry" /> Say the last thing again</button>`}
       ${begun && drives && html`<button type="button" disabled=${running} onClick=${act(() => conversation.now({ type: "compact" }))}><${Icon} name="fold" /> Compact the context</button>`}
+      ${begun && drives && access === "owner" && config.value?.auth.token !== false && html`<button type="button" onClick=${act(() => (panel.value = "share"))}><${Icon} name="share" /> Share…</button>`}
       ${begun && html`<button type="button" onClick=${save("md")}><${Icon} name="download" /> Export as Markdown</button>`}
       ${begun && html`<button type="button" onClick=${save("json")}><${Icon} name="download" /> Export as JSON</button>`}
       ${begun && drives && access === "owner" && html`<button type="button" class="bad" onClick=${act(() => conversation.now({ type: "shutdown" }))}><${Icon} name="stop" /> End this session</button>`}

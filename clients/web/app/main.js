@@ -17,6 +17,7 @@ import { Login } from "./login.js";
 import { copyCode } from "./message.js";
 import { Messages } from "./messages.js";
 import { Plan } from "./plan.js";
+import { SharePanel } from "./share.js";
 import { Sidebar } from "./sidebar.js";
 import { announced, current, enter, loginNeeded, notices, panel, sidebarOpen, unnotify } from "./store.js";
 
@@ -38,6 +39,7 @@ function Main({ conversation }) {
     ${over && html`<p class="drop-here" aria-hidden="true">Drop files here: they go into the workspace.</p>`}
     ${panel.value === "keys" && html`<${Keys} />`}
     ${panel.value === "about" && html`<${About} />`}
+    ${panel.value === "share" && html`<${SharePanel} conversation=${conversation} />`}
     ${panel.value === "files" && html`<${FilesPanel} conversation=${conversation} />`}
   </main>`;
 }

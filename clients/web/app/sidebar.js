@@ -128,12 +128,20 @@ function SessionEntry({ session }) {
 /** @param {{ session: SessionInfo, done: () => void }} props */
 function NameForm({ session, done }) {
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
+  const saving = useRef(false);
   useEffect(() => field.current?.select(), []);
   const save = async (/** @type {Event} */ event) => {
     event.preventDefault();
     const title = field.current?.value.trim() ?? "";
-    done();
-    if (title !== session.title) await rename(session.session_id, title).catch(complain);
+    if (saving.current) return;
+    saving.current = true;
+    try {
+      if (title !== session.title) await rename(session.session_id, title);
+      done();
+    } catch (error) {
+      complain(error); // what was written stays
+    }
+    saving.current = false;
   };
   return html`<form class="naming" onSubmit=${save} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (event.stopPropagation(), done())}>
     <input ref=${field} aria-label="Title" maxlength="200" defaultValue=${session.title} />
@@ -141,15 +149,22 @@ function NameForm({ session, done }) {
   </form>`;
 }
 
-/** Over a socket of its own, open as long as it takes. @param {string} id @param {string} title */
+/** Over a socket of its own, which does not wait for better times. @param {string} id @param {string} title */
 async function rename(id, title) {
   const session = connect({ server: location.origin, sessionId: id });
   try {
-    await session.submit({ type: "set_title", title });
+    await Promise.race([session.submit({ type: "set_title", title }), unreachable(session)]);
     await refreshSessions();
   } finally {
     session.close();
   }
+}
+
+/** Never, but fails once there is no connection. @param {import("../holdfast.js").Session} session @returns {Promise<never>} */
+function unreachable(session) {
+  return new Promise((_, reject) => {
+    session.listen(() => ["waiting", "ended"].includes(session.status.phase) && reject(new Error(`Not renamed: ${session.status.why}. Try again once the page is connected.`)));
+  });
 }
 
 /** @param {string} at */

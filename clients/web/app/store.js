@@ -33,7 +33,7 @@ const measure = () => (narrow.value = phone.matches);
 measure();
 phone.addEventListener("change", measure);
 /** What is shown above the page, if anything. */
-export const panel = signal(/** @type {"" | "keys" | "about" | "files"} */ (""));
+export const panel = signal(/** @type {"" | "keys" | "about" | "files" | "share"} */ (""));
 /** The session that the address names; null: one that is yet to begin. */
 export const current = signal(idOf(location.pathname));
 
@@ -133,14 +133,16 @@ export async function searchSessions(words) {
 /** Delete a session, after a while in which it can be taken back. @param {SessionInfo} session */
 export function remove(session) {
   const id = session.session_id;
+  const shown = current.value === id;
   going.value = new Set([...going.value, id]);
-  if (current.value === id) go(null);
+  if (shown) go(null);
   const stay = () => (going.value = new Set([...going.value].filter((one) => one !== id)));
   const timer = setTimeout(() => deleteNow(id).catch(complain).finally(stay), UNDO_MS);
   const keep = () => {
     clearTimeout(timer);
     stay();
     unnotify(said);
+    if (shown && current.value === null) go(id);
   };
   const said = notify(`“${session.title || "Untitled"}” will be deleted.`, { action: { label: "Undo", run: keep } }, UNDO_MS);
 }

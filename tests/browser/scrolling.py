@@ -1,0 +1,31 @@
+"""Where things stand in the conversation's list, and whether they stay there."""
+
+from playwright.async_api import Locator
+
+from tests.browser.chat import Chat
+
+
+def scroller(chat: Chat) -> Locator:
+    return chat.page.get_by_role("feed", name="Conversation")
+
+
+async def top_of(row: Locator) -> float:
+    return float(await row.evaluate("(element) => element.getBoundingClientRect().top"))
+
+
+async def expect_moved(row: Locator, goal: float) -> None:
+    """Until the row is there, and stays there over the next frames: what is measured late would move it."""
+    settled = await row.evaluate(
+        """(element, goal) => new Promise((resolve) => {
+          let [left, still] = [120, 0];
+          const look = () => {
+            const { top } = element.getBoundingClientRect();
+            still = Math.abs(top - goal) <= 2 ? still + 1 : 0;
+            if (still >= 4 || (left -= 1) < 0) resolve(top);
+            else requestAnimationFrame(look);
+          };
+          look();
+        })""",
+        goal,
+    )
+    assert abs(settled - goal) <= 2, f"the row stands at {settled}, not at {goal}"
