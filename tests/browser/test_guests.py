@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 from playwright.async_api import expect
 
+from tests.browser.axe import nothing_grave
 from tests.browser.chat import Chat
 from tests.browser.scene import scene
 from tests.browser.tabs import NETWORK, Tabs
@@ -80,12 +81,15 @@ async def test_the_owner_makes_a_link_on_the_page_and_takes_it_back(tabs: Tabs, 
         made = at.owner.page.get_by_role("textbox", name="Link: may take part")
         await expect(made).to_have_count(1)
         await expect(links).to_have_count(2)
+        await nothing_grave(at.owner.page)
         guest = await tabs.open(await made.input_value())
         await guest.live()
         await expect(guest.approvals.get_by_role("button", name="Approve", exact=True)).to_be_enabled()
         await at.owner.page.get_by_role("listitem").filter(has=made).get_by_role("button", name="Take back").click()
         await expect(made).to_have_count(0)
         await expect(links).to_have_count(1)
+        await expect(at.owner.page.get_by_role("dialog")).to_contain_text("The link was taken back.")
+        await expect(at.owner.button("Link to read")).to_be_focused()
         await expect(guest.page.get_by_text("The link that you came by was taken back.")).to_be_visible()
 
 

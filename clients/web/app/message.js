@@ -20,14 +20,16 @@ export function Markdown({ text, done }) {
   return html`<div class="markdown" ref=${root}></div>`;
 }
 
-/** @param {string} text */
+/** Whether it was copied. @param {string} text */
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
     announced.value = "Copied";
     notify("Copied.", {}, 2000);
+    return true;
   } catch {
     notify("The browser did not allow copying.", { tone: "bad" });
+    return false;
   }
 }
 

@@ -6,7 +6,6 @@ import { Dialog } from "./dialog.js";
 import { http, post, sessionPath } from "./http.js";
 import { html, Icon, words } from "./html.js";
 import { copy } from "./message.js";
-import { announced } from "./store.js";
 
 /** @typedef {{ share_id: string, access: "read" | "drive", link: string }} Link */
 
@@ -18,6 +17,7 @@ export function SharePanel({ conversation }) {
   const path = `${sessionPath(String(conversation.session.sessionId))}/shares`;
   const [links, setLinks] = useState(/** @type {Link[] | null} */ (null));
   const [fault, setFault] = useState("");
+  const [said, setSaid] = useState("");
   // The view tells which links there are, also those that another tab made; the secrets are in no event.
   const known = conversation.view.shares.map(({ share_id }) => share_id).join();
   const failed = (/** @type {unknown} */ error) => setFault(words(error));
@@ -26,8 +26,12 @@ export function SharePanel({ conversation }) {
     http(path).then(({ shares }) => current && (setLinks(shares), setFault("")), (error) => current && failed(error));
     return () => void (current = false);
   }, [path, known]);
-  const make = (/** @type {Link["access"]} */ access) => () => post(path, { access }).then(() => (announced.value = "A link was made"), failed);
-  const takeBack = (/** @type {Link} */ { share_id }) => http(`${path}/${share_id}`, { method: "DELETE" }).then(() => (announced.value = "The link was taken back"), failed);
+  const make = (/** @type {Link["access"]} */ access) => () => post(path, { access }).then(() => setSaid("A link was made."), failed);
+  const take = async (/** @type {string} */ link) => setSaid((await copy(link)) ? "Copied." : "The browser did not allow copying.");
+  const takeBack = (/** @type {string} */ id) => (/** @type {any} */ { currentTarget }) => {
+    currentTarget.closest("dialog").querySelector(".buttons button").focus(); // this button is about to go
+    return http(`${path}/${id}`, { method: "DELETE" }).then(() => setSaid("The link was taken back."), failed);
+  };
   return html`<${Dialog} title="Share this session">
     <p>Whoever holds a link gets in without a login, until you take the link back.</p>
     <p class="buttons">
@@ -41,9 +45,10 @@ export function SharePanel({ conversation }) {
       ${links?.map((link) => html`<li key=${link.share_id}>
         <span>${MAY[link.access]}</span>
         <input readonly aria-label=${`Link: ${MAY[link.access].toLowerCase()}`} value=${link.link} onFocus=${(/** @type {any} */ event) => event.target.select()} />
-        <button type="button" onClick=${() => copy(link.link)}><${Icon} name="copy" /> Copy</button>
-        <button type="button" onClick=${() => takeBack(link)}>Take back</button>
+        <button type="button" onClick=${() => take(link.link)}><${Icon} name="copy" /> Copy</button>
+        <button type="button" onClick=${takeBack(link.share_id)}>Take back</button>
       </li>`)}
     </ul>
+    <p class="faint" role="status">${said}</p>
   <//>`;
 }
