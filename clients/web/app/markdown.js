@@ -8,7 +8,7 @@ import { Parts } from "./parts.js";
 
 const LINKS = new Set(["http:", "https:", "mailto:"]);
 /** Characters that are parsed in one go; the rest waits for the next frame, so that none takes long. */
-const SLICE = 6_000;
+const SLICE = 3_000;
 
 const { Token, Attr } = smd;
 
