@@ -10,7 +10,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 OURS := protocol agent server clients
-TESTS := -n 2 --dist loadscope
+TESTS := -n 3 --dist loadscope
 FAULTS := tests/faults tests/properties tests/protocol tests/clients
 
 help:

@@ -32,7 +32,8 @@ async def measure(size: Size = WHOLE) -> list[Row]:
             url = f"{house.socket_url}/{first.session_id}?after=0"
             async with client(url) as second:
                 rows = _rows("mid-stream", second.past, heard.text)
-            await first.hear()
+            if not heard.ended_by:  # on a busy machine the rest may have come in one go
+                await first.hear()
         async with client(house.socket_url) as first:
             turn = await first.turn(f"tokens={size.tokens} every_ms={size.every_ms}")
             url = f"{house.socket_url}/{first.session_id}?after=0"

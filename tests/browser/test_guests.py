@@ -96,7 +96,7 @@ async def test_the_owner_makes_a_link_on_the_page_and_takes_it_back(tabs: Tabs, 
 async def test_a_server_that_asks_nobody_who_they_are_offers_no_links(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("First.")]) as at:
         await at.chat.say("tell me")
-        await at.at_rest()
+        await expect(at.chat.answers).to_have_text("First.")
         await at.chat.page.get_by_label("More", exact=True).click()
         await expect(at.chat.button("Export as JSON")).to_be_visible()
         await expect(at.chat.button("Share…")).to_have_count(0)
