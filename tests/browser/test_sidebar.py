@@ -97,7 +97,7 @@ async def test_a_new_name_that_cannot_be_told_to_the_server_stays_in_its_field_a
         await field.fill("Anchors")
         await at.chat.page.context.set_offline(True)
         await field.press("Enter")
-        await expect(at.chat.page.get_by_role("alert")).to_contain_text("Not renamed")
+        await expect(at.chat.page.get_by_role("alert")).to_contain_text("The server did not confirm the new name")
         await expect(field).to_have_value("Anchors")
         await at.chat.page.context.set_offline(False)
         await field.press("Enter")

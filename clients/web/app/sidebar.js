@@ -163,7 +163,7 @@ async function rename(id, title) {
 /** Never, but fails once there is no connection. @param {import("../holdfast.js").Session} session @returns {Promise<never>} */
 function unreachable(session) {
   return new Promise((_, reject) => {
-    session.listen(() => ["waiting", "ended"].includes(session.status.phase) && reject(new Error(`Not renamed: ${session.status.why}. Try again once the page is connected.`)));
+    session.listen(() => ["waiting", "ended"].includes(session.status.phase) && reject(new Error(`The server did not confirm the new name: ${session.status.why}. Try again once the page is connected.`)));
   });
 }
 
