@@ -157,6 +157,7 @@ def configuration(
         "sessions": {"awake_max": 10_000, "awake_max_per_user": 10_000, "idle_sleep_s": 3_600},
         "model": {"model": model},
         "turn": {"title_by_model": False},
+        "users": {"stored_sessions_max": 100_000, "sockets_max": 10_000, "submissions_per_minute": 1_000_000},
     }
     for name, values in groups.items():
         chosen[name] = {**chosen.get(name, {}), **values}

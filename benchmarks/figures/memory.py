@@ -42,7 +42,7 @@ async def measure(size: Size = WHOLE) -> list[Row]:
             talked = await growth_kib(house, size.sessions, size.tokens)
             connected = await connected_kib(house, size.sessions)
         async with server(api_base, MODEL, SLEEPY) as house:
-            await growth_kib(house, 2 * size.sessions, size.tokens, asleep=True)
+            await growth_kib(house, 4 * size.sessions, size.tokens, asleep=True)
             slept = [await growth_kib(house, size.sessions, size.tokens, asleep=True) for _ in range(size.waves)]
     return [
         _awake(f"memory of an idle awake session, {size.tokens} tokens said", talked),

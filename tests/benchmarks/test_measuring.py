@@ -1,11 +1,13 @@
 """The benchmarks, measuring real processes, very little of each: that they work, not how fast anything is."""
 
+import msgspec
 import pytest
 
 from benchmarks.figures import ages, cpu, memory, page, replay, startup
-from benchmarks.processes import Died, Process, Reading, reader, scripted_model, server
+from benchmarks.processes import Died, Process, Reading, configuration, reader, scripted_model, server
 from benchmarks.reader import aiohttp_stream, read
 from benchmarks.table import Row
+from server.settings_users import UserLimits
 from tests.support.chromium import MISSING, chromium
 from tests.support.scripted_model import ScriptedModel, text
 
@@ -54,6 +56,14 @@ async def test_memory_is_measured_awake_and_asleep() -> None:
         first = await memory.growth_kib(house, 2, 5, asleep=True)
         connected = await memory.connected_kib(house, 5)
     assert first > connected
+
+
+def test_one_user_may_do_all_that_is_measured() -> None:
+    """All clients are one user, and users have limits."""
+    users = msgspec.convert(configuration("", memory.MODEL, {})["users"], UserLimits)
+    most = 10 * memory.WHOLE.sessions
+    assert users.stored_sessions_max > most and users.submissions_per_minute > most
+    assert users.sockets_max > memory.WHOLE.sessions
 
 
 async def test_a_start_is_measured_to_its_first_answer() -> None:
