@@ -1,6 +1,6 @@
 """The words, told shorter: adjacent text events of one message become one, for replay and for what is kept after a turn."""
 
-from typing import TypeVar
+from typing import TypeAlias
 
 import msgspec
 from msgspec import UNSET
@@ -11,6 +11,38 @@ TEXT_EVENTS = (b'{"type":"assistant_chunk"', b'{"type":"assistant_message"', b'{
 """How the JSON of an event that can be merged begins."""
 
 
+Piece: TypeAlias = ev.AssistantChunk | ev.ToolLog
+
+
+class _Run:
+    """Adjacent pieces of one text, put together at the end: at each piece, all that came before would be copied anew."""
+
+    def __init__(self, first: Piece) -> None:
+        self.last = first
+        self.first_seq = ev.first_seq(first)
+        self._offset = first.offset
+        self._texts = [first.text]
+        self._length = len(first.text)
+
+    def add(self, piece: Piece) -> None:
+        """One more; it replaces what was held from its offset on."""
+        kept = max(0, piece.offset - self._offset)
+        if kept < self._length:
+            self._texts = ["".join(self._texts)[:kept]]
+            self._length = kept
+        self._texts.append(piece.text)
+        self._length += len(piece.text)
+        self._offset = min(self._offset, piece.offset)
+        self.last = piece
+
+    def whole(self) -> Piece:
+        """As one event."""
+        if len(self._texts) == 1:
+            return self.last
+        text = "".join(self._texts)
+        return msgspec.structs.replace(self.last, first_seq=self.first_seq, offset=self._offset, text=text)
+
+
 class Merger:
     """Takes events in order and gives them back in order, merged where they can be. What `push` holds back, `flush` gives.
 
@@ -19,53 +51,52 @@ class Merger:
     """
 
     def __init__(self) -> None:
-        self._held: list[ev.Event] = []
+        self._held: list[_Run] = []
 
     def push(self, event: ev.Event) -> list[ev.Event]:
         """Take one event; give what is complete."""
-        last = self._held[-1] if self._held else None
-        if isinstance(event, ev.AssistantChunk) and isinstance(last, ev.AssistantChunk):
-            if last.message_id == event.message_id:
-                if last.kind == event.kind:
-                    self._held[-1] = _joined(last, event)
-                else:
-                    self._held.append(event)
-                return []
-        elif isinstance(event, ev.ToolLog) and isinstance(last, ev.ToolLog):
-            if last.tool_call_id == event.tool_call_id:
-                self._held[-1] = _joined(last, event)
-                return []
-        elif isinstance(event, ev.AssistantMessageEvent):
-            event = self._absorb(event)
         if isinstance(event, (ev.AssistantChunk, ev.ToolLog)):
-            ready, self._held = self._held, [event]
-            return ready
+            return self._take(event)
+        if isinstance(event, ev.AssistantMessageEvent):
+            event = self._absorb(event)
         return [*self.flush(), event]
+
+    def _take(self, piece: Piece) -> list[ev.Event]:
+        last = self._held[-1].last if self._held else None
+        if not _is_of_one(last, piece):
+            ready, self._held = self.flush(), [_Run(piece)]
+            return ready
+        if _kind(last) == _kind(piece):
+            self._held[-1].add(piece)
+        else:
+            self._held.append(_Run(piece))
+        return []
 
     def flush(self) -> list[ev.Event]:
         """Give what is held back."""
         ready, self._held = self._held, []
-        return ready
+        return [run.whole() for run in ready]
 
     def _absorb(self, event: ev.AssistantMessageEvent) -> ev.AssistantMessageEvent:
         begins = event.seq
         while self._held:
-            last = self._held[-1]
-            if not isinstance(last, ev.AssistantChunk) or last.message_id != event.message_id:
+            run = self._held[-1]
+            if not isinstance(run.last, ev.AssistantChunk) or run.last.message_id != event.message_id:
                 break
-            begins = ev.first_seq(last)
+            begins = run.first_seq
             self._held.pop()
         return event if begins == event.seq else msgspec.structs.replace(event, first_seq=begins)
 
 
-Piece = TypeVar("Piece", ev.AssistantChunk, ev.ToolLog)
+def _is_of_one(last: Piece | None, piece: Piece) -> bool:
+    """Whether both are of one message, or of one call."""
+    if isinstance(piece, ev.AssistantChunk):
+        return isinstance(last, ev.AssistantChunk) and last.message_id == piece.message_id
+    return isinstance(last, ev.ToolLog) and last.tool_call_id == piece.tool_call_id
 
 
-def _joined(first: Piece, second: Piece) -> Piece:
-    kept = first.text[: max(0, second.offset - first.offset)]
-    return msgspec.structs.replace(
-        second, first_seq=ev.first_seq(first), offset=min(first.offset, second.offset), text=kept + second.text
-    )
+def _kind(piece: Piece | None) -> str:
+    return piece.kind if isinstance(piece, ev.AssistantChunk) else ""
 
 
 def after(event: ev.Event, position: int) -> ev.Event:

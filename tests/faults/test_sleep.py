@@ -66,7 +66,8 @@ async def test_many_more_sessions_than_may_be_awake_work_one_after_the_other(
 ) -> None:
     count = length(300, 10_000)
     async with ScriptedModel(lambda _: text("Hel", "lo.")) as model:
-        async with ServerProcess(zygote, tmp_path, settings_for(tmp_path / "data", model)) as server:
+        settings = settings_for(tmp_path / "data", model, users={"stored_sessions_max": 100_000})
+        async with ServerProcess(zygote, tmp_path, settings) as server:
             await server.start()
             here, left = Address(server.port), []
             after_some = 0

@@ -1,5 +1,6 @@
 """Told merged or one by one, from wherever a client left: the view is the same in the end, and nothing is missing between."""
 
+import time
 from collections.abc import Iterable
 from typing import Literal
 
@@ -148,3 +149,33 @@ def test_a_merged_event_begins_after_what_its_client_has(position: int, first_se
 def test_what_a_merged_event_says_of_when_is_when_its_last_part_was_said() -> None:
     [event] = merged([chunk(1, 0, "a"), msgspec.structs.replace(chunk(2, 1, "b"), at="2026-01-02T03:04:06.000Z")])
     assert event.at == "2026-01-02T03:04:06.000Z"
+
+
+def merging_cpu_s(pieces: int) -> float:
+    """The least of some tries to merge one message of so many pieces."""
+    events: list[ev.Event] = [chunk(number + 1, 100 * number, "x" * 100) for number in range(pieces)]
+    tries = []
+    for _ in range(3):
+        began = time.process_time()
+        (one,) = merged(events)
+        tries.append(time.process_time() - began)
+        assert isinstance(one, ev.AssistantChunk) and len(one.text) == 100 * pieces
+    return min(tries)
+
+
+def test_four_times_the_pieces_cost_some_four_times_as_much() -> None:
+    """Who puts the text together anew for each piece needs sixteen times as much, and lets all others wait for it."""
+    few, many = merging_cpu_s(5_000), merging_cpu_s(20_000)
+    assert many < 8 * few, f"{many:.4f} s for 20,000 pieces, {few:.4f} s for 5,000"
+
+
+def test_pieces_that_begin_before_the_end_of_what_is_held_replace_its_rest() -> None:
+    (one,) = merged([chunk(1, 10, "abcdef"), chunk(2, 12, "XY"), chunk(3, 14, "Z"), chunk(4, 8, "new")])
+    assert one == msgspec.structs.replace(chunk(4, 8, "new"), first_seq=1)
+    (two,) = merged([chunk(1, 10, "abcdef"), chunk(2, 12, "XY"), chunk(3, 14, "Z")])
+    assert two == msgspec.structs.replace(chunk(3, 10, "abXYZ"), first_seq=1)
+
+
+def test_a_piece_alone_is_given_back_as_it_came() -> None:
+    alone = chunk(1, 0, "alone")
+    assert merged([alone])[0] is alone
