@@ -32,7 +32,6 @@ class HttpProtocol(H11Protocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._seat: Seat | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._app = self.app
         self.app = self._introduce
 
@@ -45,12 +44,13 @@ class HttpProtocol(H11Protocol):
             transport.write(FULL_ANSWER)
             transport.close()
             return
-        self._timer = self.loop.call_later(self.head_timeout_s, self._too_long)
+        self._seat.timer = self.loop.call_later(self.head_timeout_s, self._too_long)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone."""
         super().connection_lost(exc)
-        self._leave()
+        if self._seat is not None:
+            self._seat.leave()
 
     def data_received(self, data: bytes) -> None:
         """As uvicorn's; a connection that was sent away is not heard any more."""
@@ -82,11 +82,4 @@ class HttpProtocol(H11Protocol):
             self.transport.abort()
             return
         self.shutdown()
-        self._timer = self.loop.call_later(self.head_timeout_s, self.transport.abort)
-
-    def _leave(self) -> None:
-        if self._seat is not None:
-            self._seat.leave()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._seat.timer = self.loop.call_later(self.head_timeout_s, self.transport.abort)

@@ -1,5 +1,6 @@
 """The body's lobby: connections that have shown no credentials yet. Few, and not for long."""
 
+import asyncio
 from collections import Counter
 from typing import Protocol
 
@@ -45,11 +46,12 @@ class Lobby:
 
 
 class Seat:
-    """One connection's place in the lobby."""
+    """One connection's place in the lobby. `timer`, if there is one, ends its time there."""
 
     def __init__(self, lobby: Lobby, address: str) -> None:
         self._lobby: Lobby | None = lobby
         self._address = address
+        self.timer: asyncio.TimerHandle | None = None
 
     @property
     def taken(self) -> bool:
@@ -61,6 +63,9 @@ class Seat:
         if self._lobby is not None:
             self._lobby.left(self._address)
             self._lobby = None
+        if self.timer is not None:
+            self.timer.cancel()  # it holds the connection, which may be gone
+            self.timer = None
 
 
 def leave(scope: Scope) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import httpx
 import msgspec
 import pytest
 
+from server.http_protocol import HttpProtocol
 from server.settings import ServerSettings, Settings
 from tests.support.bare_http import request, status
 from tests.support.house import settings_for
 from tests.support.live import Live, client, listening
+from tests.support.patience import eventually
 
 SOON_S = 10.0
 
@@ -65,6 +68,23 @@ async def test_only_so_many_may_wait_and_who_was_let_in_does_not_count(tmp_path:
         assert b"without credentials" in answer
     async with listening(bounded(tmp_path, waiting_max=3)) as live:
         assert status(await request(live.port, "/livez")) == 200
+
+
+def connections() -> int:
+    """How many connections anything still holds."""
+    gc.collect()
+    return sum(isinstance(one, HttpProtocol) for one in gc.get_objects())
+
+
+async def test_of_a_socket_that_is_gone_nothing_is_kept_until_its_time_without_credentials_would_have_ended(
+    tmp_path: Path,
+) -> None:
+    before = connections()
+    async with listening(bounded(tmp_path, head_timeout_s=600.0)) as live:
+        for _ in range(5):
+            async with client(live) as one:
+                await one.synced()
+        await eventually(lambda: connections() <= before, "that none of five connections is held")
 
 
 async def origin_is_good(live: Live, **headers: str) -> bool:
