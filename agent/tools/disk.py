@@ -27,12 +27,17 @@ class DiskWork:
         except BaseException:
             self._turn.release()
             raise
-        future.add_done_callback(lambda _: self._turn.release())
+        future.add_done_callback(self._ended)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
             stop.set()
             raise
+
+    def _ended(self, future: "asyncio.Future[T]") -> None:
+        self._turn.release()
+        if not future.cancelled():
+            future.exception()  # a caller that left does not ask for it
 
     async def aclose(self) -> None:
         """Wait until no work is under way."""

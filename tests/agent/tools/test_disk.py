@@ -1,6 +1,7 @@
 """Disk work: off the loop, one piece at a time, and never half done for those who come after."""
 
 import asyncio
+import gc
 import threading
 
 import pytest
@@ -72,3 +73,23 @@ async def test_work_cancelled_while_it_waits_is_never_begun(tasks: TaskOwner) ->
     await holding
     await asyncio.wait_for(disk.aclose(), 10)
     assert ran == []
+
+
+async def test_how_work_ends_that_nobody_waits_for_is_no_fault(tasks: TaskOwner) -> None:
+    """It is told to stop, and says that it did: the loop must not log that as an exception that nobody took."""
+    disk, begun, told = DiskWork(), threading.Event(), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+
+    def stopped(stop: threading.Event) -> None:
+        begun.set()
+        stop.wait(10)
+        raise OSError("stopped")
+
+    work = tasks.start(disk.run(stopped), "work")
+    await asyncio.to_thread(begun.wait, 10)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    await asyncio.wait_for(disk.aclose(), 10)
+    gc.collect()
+    assert told == []
