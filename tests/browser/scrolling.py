@@ -1,5 +1,7 @@
 """Where things stand in the conversation's list, and whether they stay there."""
 
+from collections.abc import Awaitable, Callable
+
 from playwright.async_api import Locator
 
 from tests.browser.chat import Chat
@@ -29,3 +31,13 @@ async def expect_moved(row: Locator, goal: float) -> None:
         goal,
     )
     assert abs(settled - goal) <= 2, f"the row stands at {settled}, not at {goal}"
+
+
+async def expect_scrolling_up(chat: Chat, in_view: Callable[[Chat], Awaitable[Locator]]) -> None:
+    """What is read moves by as much as the wheel turns, screen after screen."""
+    await scroller(chat).hover()
+    for _ in range(12):
+        read = await in_view(chat)
+        before = await top_of(read)
+        await chat.page.mouse.wheel(0, -300)
+        await expect_moved(read, before + 300)

@@ -9,7 +9,7 @@ from tests.browser.chat import Chat
 from tests.browser.journal import happened
 from tests.browser.past import write_past
 from tests.browser.scene import scene
-from tests.browser.scrolling import expect_moved, scroller, top_of
+from tests.browser.scrolling import expect_moved, expect_scrolling_up, scroller, top_of
 from tests.browser.tabs import Tabs
 from tests.support.scripted_model import Finish, Gate, Say, Step, Usage, stream
 
@@ -78,12 +78,7 @@ async def test_scrolling_up_moves_what_is_read_by_just_as_much(tabs: Tabs, tmp_p
     session_id = await write_past(tmp_path, 300)
     async with scene(tabs, tmp_path, path=f"/s/{session_id}") as at:
         await expect(at.chat.page.get_by_text("Question 300?")).to_be_in_viewport()
-        await scroller(at.chat).hover()
-        for _ in range(12):
-            row = await in_view(at.chat)
-            before = await top_of(row)
-            await at.chat.page.mouse.wheel(0, -300)
-            await expect_moved(row, before + 300)
+        await expect_scrolling_up(at.chat, in_view)
 
 
 async def test_the_reader_s_place_stays_while_text_streams_in(tabs: Tabs, tmp_path: Path) -> None:

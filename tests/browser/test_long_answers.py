@@ -8,19 +8,19 @@ from playwright.async_api import Browser, Locator, expect
 
 from tests.browser.chat import Chat
 from tests.browser.scene import scene
-from tests.browser.scrolling import expect_moved, scroller, top_of
+from tests.browser.scrolling import expect_scrolling_up, scroller
 from tests.browser.tabs import DESKTOP, PHONE, Tabs
 from tests.support.scripted_model import Finish, Gate, Say, Step, Usage, stream
 
 PARAGRAPHS = 600
 WORDS = "The weight of the cable lies on the ground and takes the shock of every sea before the anchor feels it. "
-
-
-SETTLED = """() => new Promise((resolve) => {
+# Parts are settled a frame after they are full.
+LAID_OUT = """() => new Promise((resolve) => {
+  let left = 120;
   const look = () => {
     const blocks = [...document.querySelectorAll(".markdown .part > *")];
     const laidOut = blocks.filter((block) => block.checkVisibility({ contentVisibilityAuto: true })).length;
-    if (laidOut < blocks.length / 2) resolve([laidOut, blocks.length]);
+    if (laidOut < blocks.length / 2 || (left -= 1) < 0) resolve([laidOut, blocks.length]);
     else requestAnimationFrame(look);
   };
   look();
@@ -52,10 +52,11 @@ async def in_view(chat: Chat) -> Locator:
     return said(chat, int(found))
 
 
-async def settle(chat: Chat) -> tuple[int, int]:
-    """Once less than half of the blocks is laid out: how many are, and of how many."""
-    laid_out, blocks = await chat.page.evaluate(SETTLED)
-    return int(laid_out), int(blocks)
+async def settle(chat: Chat) -> None:
+    """Until less than half of all paragraphs is laid out."""
+    laid_out, paragraphs = await chat.page.evaluate(LAID_OUT)
+    assert paragraphs == PARAGRAPHS
+    assert laid_out < PARAGRAPHS / 2, f"{laid_out} of {paragraphs} paragraphs are laid out"
 
 
 async def test_of_a_long_answer_only_what_is_near_the_eye_is_laid_out_and_all_of_it_can_be_read(
@@ -65,7 +66,7 @@ async def test_of_a_long_answer_only_what_is_near_the_eye_is_laid_out_and_all_of
         await at.chat.say("tell me")
         await expect(said(at.chat, PARAGRAPHS)).to_be_in_viewport()
         await at.chat.idle()
-        assert await settle(at.chat) <= (PARAGRAPHS // 2, PARAGRAPHS)
+        await settle(at.chat)
         answer = "".join(paragraph(number) for number in range(1, PARAGRAPHS + 1))
         await expect(at.chat.answers).to_have_text(" ".join(answer.split()))
         await scroller(at.chat).evaluate("(list) => (list.scrollTop = 0)")
@@ -93,12 +94,7 @@ async def test_scrolling_through_a_long_answer_moves_what_is_read_by_just_as_muc
             await at.chat.page.set_viewport_size(size)
             await settle(at.chat)
             await said(at.chat, number).evaluate("(element) => element.scrollIntoView()")
-            await scroller(at.chat).hover()
-            for _ in range(12):
-                read = await in_view(at.chat)
-                before = await top_of(read)
-                await at.chat.page.mouse.wheel(0, -300)
-                await expect_moved(read, before + 300)
+            await expect_scrolling_up(at.chat, in_view)
 
 
 async def test_the_end_of_a_long_answer_computes_no_style_of_what_was_said_before(
