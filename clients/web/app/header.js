@@ -57,6 +57,7 @@ function Menu({ conversation }) {
     root.current.querySelector("summary")?.focus();
   };
   const begun = conversation.session.sessionId !== null;
+  const owns = begun && drives && access === "owner";
   const id = String(conversation.session.sessionId);
   const save = (/** @type {"md" | "json"} */ format) => act(() => exportSession(id, format).catch(complain));
   return html`<details class="menu" ref=${root} onKeyDown=${keys} onFocusOut=${left}>
@@ -66,10 +67,10 @@ function Menu({ conversation }) {
       ${begun && drives && html`<button type="button" disabled=${running} onClick=${act(() => conversation.now({ type: "undo" }))}><${Icon} name="undo" /> Take the last turn back</button>`}
       ${begun && drives && html`<button type="button" disabled=${running} onClick=${act(() => conversation.retry())}><${Icon} name="retry" /> Say the last thing again</button>`}
       ${begun && drives && html`<button type="button" disabled=${running} onClick=${act(() => conversation.now({ type: "compact" }))}><${Icon} name="fold" /> Compact the context</button>`}
-      ${begun && drives && access === "owner" && config.value?.auth.token !== false && html`<button type="button" onClick=${act(() => (panel.value = "share"))}><${Icon} name="share" /> Share…</button>`}
+      ${owns && config.value?.auth.token !== false && html`<button type="button" onClick=${act(() => (panel.value = "share"))}><${Icon} name="share" /> Share…</button>`}
       ${begun && html`<button type="button" onClick=${save("md")}><${Icon} name="download" /> Export as Markdown</button>`}
       ${begun && html`<button type="button" onClick=${save("json")}><${Icon} name="download" /> Export as JSON</button>`}
-      ${begun && drives && access === "owner" && html`<button type="button" class="bad" onClick=${act(() => conversation.now({ type: "shutdown" }))}><${Icon} name="stop" /> End this session</button>`}
+      ${owns && html`<button type="button" class="bad" onClick=${act(() => conversation.now({ type: "shutdown" }))}><${Icon} name="stop" /> End this session</button>`}
     </div>
   </details>`;
 }

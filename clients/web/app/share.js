@@ -9,7 +9,7 @@ import { copy } from "./message.js";
 
 /** @typedef {{ share_id: string, access: "read" | "drive", link: string }} Link */
 
-const MAY = { read: "May read", drive: "May take part" };
+const MAY = { read: "May read", drive: "May drive" };
 
 /** @param {{ conversation: Conversation }} props */
 export function SharePanel({ conversation }) {
@@ -36,9 +36,9 @@ export function SharePanel({ conversation }) {
     <p>Whoever holds a link gets in without a login, until you take the link back.</p>
     <p class="buttons">
       <button type="button" onClick=${make("read")}><${Icon} name="plus" /> Link to read</button>
-      <button type="button" onClick=${make("drive")}><${Icon} name="plus" /> Link to take part</button>
+      <button type="button" onClick=${make("drive")}><${Icon} name="plus" /> Link to drive</button>
     </p>
-    <p class="faint">Taking part is to say something, to approve what the agent asks for, to stop it and to take turns back.</p>
+    <p class="faint">To drive is to say something, to approve what the agent asks for, to stop it and to take turns back.</p>
     ${fault && html`<p class="bad" role="alert">${fault}</p>`}
     ${links?.length === 0 && html`<p class="faint">There are no links into this session.</p>`}
     <ul class="share-list" aria-label="Links into this session">
