@@ -155,6 +155,7 @@ export class Session {
     if (!("sessionId" in made)) return this.#denied(made);
     this.core.sessionId = made.sessionId;
     this.#dial();
+    this.#tell([{ kind: "status", status: this.status }]);
   }
 
   #dial() {

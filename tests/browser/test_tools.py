@@ -1,8 +1,11 @@
 """Tool calls as cards: what was asked, how it goes, what came of it; the plan; files that came and went."""
 
+import asyncio
+import re
+from collections.abc import Callable
 from pathlib import Path
 
-from playwright.async_api import expect
+from playwright.async_api import WebSocketRoute, expect
 
 from tests.browser.scene import scene
 from tests.browser.tabs import Tabs
@@ -14,6 +17,19 @@ PLAN = [
     {"text": "Build", "status": "in_progress"},
     {"text": "Tell", "status": "pending"},
 ]
+
+
+def holding(gate: Gate) -> Callable[[WebSocketRoute], None]:
+    """What the server says by its socket waits for the gate; all else goes its way."""
+
+    def hold(socket: WebSocketRoute) -> None:
+        async def later(frame: str | bytes) -> None:
+            await gate.passed()
+            socket.send(frame)
+
+        socket.connect_to_server().on_message(later)
+
+    return hold
 
 
 async def test_a_card_tells_what_was_asked_how_it_went_and_how_long_it_took(tabs: Tabs, tmp_path: Path) -> None:
@@ -72,6 +88,21 @@ async def test_a_file_that_is_dropped_lies_in_the_workspace_before_anything_is_s
         await expect(at.chat.answers).to_have_text("I have read it.")
         await at.chat.tools.locator("summary").click()
         await expect(at.chat.tools.get_by_label("Result")).to_contain_text("what was dropped")
+        await at.at_rest()
+
+
+async def test_a_file_may_be_there_before_the_socket_of_the_session_it_began(tabs: Tabs, tmp_path: Path) -> None:
+    script = [calls(Call("read", {"path": "early.txt"})), text("I have read it.")]
+    async with scene(tabs, tmp_path, script) as at:
+        gate = Gate()
+        await at.chat.page.route_web_socket(re.compile("/ws"), holding(gate))
+        await at.chat.page.reload()
+        await at.chat.drop("early.txt", "what was dropped")
+        await expect(at.chat.page.get_by_label("Files added").get_by_role("link", name="early.txt")).to_be_visible()
+        await at.chat.say("read it")
+        await asyncio.wait_for(gate.reached.wait(), 5)
+        gate.open()
+        await expect(at.chat.answers).to_have_text("I have read it.")
         await at.at_rest()
 
 

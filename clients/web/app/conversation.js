@@ -205,10 +205,10 @@ export class Conversation {
 
   /** @param {Heard[]} heard */
   #hear(heard) {
+    if (this.#fresh && this.session.sessionId !== null) this.#made(this.session.sessionId);
     for (const one of heard) {
       if (one.kind === "status") this.#changed(one.status);
       else if (one.kind === "event") this.#event(one.event);
-      else if (one.kind === "connected") this.#connected(one.ready.session_id);
       else if (one.kind === "view_reset") this.notes = [];
       else if (one.kind === "caught_up" && !one.recovered) void this.#readNotes();
     }
@@ -222,9 +222,8 @@ export class Conversation {
     this.status.value = status;
   }
 
-  /** @param {string} id */
-  #connected(id) {
-    if (!this.#fresh) return;
+  /** The address names the session as soon as there is one, or the next look at it would begin another. @param {string} id */
+  #made(id) {
     this.#fresh = false;
     this.#unsettled.save(null, []);
     saveDraft(id, loadDraft(null));
