@@ -13,8 +13,8 @@ import websockets
 
 from server.reference import ROOT
 from server.settings import ServerSettings
-from tests.faults.process import free_port
 from tests.server.test_cli import HOLDFAST, WAIT_S, environment
+from tests.support.ports import free_port
 
 UNITS = ROOT / "deploy" / "systemd"
 needs = pytest.mark.skipif

@@ -12,7 +12,6 @@
 
 import asyncio
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -28,11 +27,10 @@ import msgspec
 from agent.tasks import TaskOwner
 from server.settings import Settings
 from tests.faults.order import Failpoint, Hook, Order, Report
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_S = 30.0
-PORTS = range(20_000, 32_000)
-"""Below the kernel's own range for outgoing connections, so that nobody takes a port while its server is down."""
 
 
 class Zygote:
@@ -234,18 +232,3 @@ class ServerProcess:
                     self._status = report.status
                     break
             self._gone.set()
-
-
-def free_port() -> int:
-    """A port that nobody listens on, and that no outgoing connection will be given."""
-    for port in random.Random().sample(PORTS, 200):
-        with socket.socket() as probe, socket.socket(socket.AF_INET6) as probe6:
-            try:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe6.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(("127.0.0.1", port))
-                probe6.bind(("::1", port))
-            except OSError:
-                continue
-            return port
-    raise OSError("no free port")

@@ -21,10 +21,11 @@ from server.settings import Settings
 from tests.clients.recorded import encoded
 from tests.faults.clients import PATIENCE_S, Persistent
 from tests.faults.lengths import fresh_seed, length
-from tests.faults.process import ServerProcess, Zygote, free_port
+from tests.faults.process import ServerProcess, Zygote
 from tests.support.bare_http import request
 from tests.support.house import settings_for
 from tests.support.live import Address, client
+from tests.support.ports import free_port
 from tests.support.scripted_model import Answer, Call, Finish, Reason, Request, ScriptedModel, Tokens, calls, stream
 from tests.support.tcp_proxy import TcpProxy
 

@@ -4,7 +4,6 @@ Through the whole server over a socket; the model server refuses every request w
 """
 
 import asyncio
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from protocol import events as ev
 from protocol.content import AssistantMessage, ToolMessage
 from tests.faults.talk import answers_again, ask, served
 from tests.support.live import client, listening, same_view
+from tests.support.ports import free_port
 from tests.support.scripted_model import (
     Answer,
     Call,
@@ -184,10 +184,7 @@ async def test_two_calls_with_one_id_each_get_a_result_of_their_own(tmp_path: Pa
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 async def test_a_provider_that_is_not_there_is_told_and_used_again_when_it_is(tmp_path: Path, provider: str) -> None:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
-    model = ScriptedModel([text("Still here.")], port=port)
+    model = ScriptedModel([text("Still here.")], port=free_port())
     async with listening(served(tmp_path, model, provider)) as live, client(live) as talker:
         ended = await ask(talker, "hello")
         assert isinstance(ended, ev.ErrorEvent), ended

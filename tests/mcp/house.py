@@ -18,6 +18,7 @@ from agent.tools import Tool, ToolResult, ToolRouter, Workspace, WorkspaceLimits
 from agent.tools.mcp import McpLimits, McpServer, McpServers
 from tests.support.node import node_command
 from tests.support.patience import PATIENCE_S, eventually
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EVERYTHING = ROOT / "tests/mcp/node_modules/@modelcontextprotocol/server-everything/dist/index.js"
@@ -51,13 +52,6 @@ def noted(folder: Path, name: str) -> int:
     """The process id that the odd server noted under this name; 0 as long as it did not."""
     path = folder / name
     return int(path.read_text() or 0) if path.exists() else 0
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 class HttpServer:

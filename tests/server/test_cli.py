@@ -17,6 +17,7 @@ import websockets
 from agent.models import Choice
 from server import cli, listen, reference
 from server.settings import ServerSettings, Settings
+from tests.support.ports import free_port
 
 WAIT_S = 30.0
 HOLDFAST = [sys.executable, "-c", "import sys; from server.cli import main; sys.exit(main())"]
@@ -170,9 +171,7 @@ async def test_a_token_that_is_no_secret_ends_the_start_with_one_line(tmp_path: 
 
 
 async def test_the_port_comes_from_the_environment_and_the_option_goes_over_it(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number = free.getsockname()[1]
+    number = free_port()
     async with server(tmp_path / "a", PORT=str(number)) as (_, port, _):
         assert port == number
     async with server(tmp_path / "b", "--port", "0", PORT="1") as (_, port, _):
