@@ -115,7 +115,8 @@ class Load:
         encoding: Encoding = rng.choice(("json", "msgpack"))
         with contextlib.suppress(*MET):
             async with SessionClient(here.http, old, encoding=encoding, backoff=QUICK, feed_max=0) as one:
-                self._known.append(one.session_id)
+                if old is None:
+                    self._known.append(one.session_id)  # once: what is deleted is not visited again
                 self._tally["visits"] += 1
                 for _ in range(rng.randrange(1, 6)):
                     async with asyncio.timeout(TURN_S):
