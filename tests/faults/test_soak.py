@@ -52,7 +52,10 @@ def settings_of(folder: Path, model: ScriptedModel) -> Settings:
         "close_grace_s": 0.2,
     }
     sessions = {"awake_max": 20, "awake_max_per_user": 20, "idle_sleep_s": 0.3}
-    return settings_for(folder / "data", model, socket=bounds, sessions=sessions)
+    # More are made than a user may keep; who is refused would be no load.
+    return settings_for(
+        folder / "data", model, socket=bounds, sessions=sessions, users={"stored_sessions_max": 100_000}
+    )
 
 
 def script(rng: random.Random) -> Callable[[Request], Answer]:
