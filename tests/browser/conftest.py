@@ -30,7 +30,9 @@ async def browser() -> AsyncIterator[Browser]:
     if chromium() is None:
         pytest.skip(MISSING)
     # The first call of a model imports LiteLLM, which on a busy machine takes longer than a test waits.
-    await Models(ModelSettings()).load()
+    models = Models(ModelSettings())
+    await models.load()
+    await models.aclose()
     async with browsing() as started:
         yield started
 
