@@ -9,6 +9,7 @@ from playwright.async_api import WebSocketRoute, expect
 
 from tests.browser.scene import scene
 from tests.browser.tabs import Tabs
+from tests.support.patience import PATIENCE_S
 from tests.support.scripted_model import Call, Finish, Gate, Say, Usage, calls, stream, text
 
 FREE: dict[str, object] = {"policy": {"rules": []}}
@@ -100,7 +101,7 @@ async def test_a_file_may_be_there_before_the_socket_of_the_session_it_began(tab
         await at.chat.drop("early.txt", "what was dropped")
         await expect(at.chat.page.get_by_label("Files added").get_by_role("link", name="early.txt")).to_be_visible()
         await at.chat.say("read it")
-        await asyncio.wait_for(gate.reached.wait(), 5)
+        await asyncio.wait_for(gate.reached.wait(), PATIENCE_S)
         gate.open()
         await expect(at.chat.answers).to_have_text("I have read it.")
         await at.at_rest()
