@@ -97,7 +97,7 @@ async def test_a_file_may_be_there_before_the_socket_of_the_session_it_began(tab
     async with scene(tabs, tmp_path, script) as at:
         gate = Gate()
         await at.chat.page.route_web_socket(re.compile("/ws"), holding(gate))
-        await at.chat.page.reload()
+        await at.chat.page.reload()  # Playwright routes the sockets of pages that are opened from now on
         await at.chat.drop("early.txt", "what was dropped")
         await expect(at.chat.page.get_by_label("Files added").get_by_role("link", name="early.txt")).to_be_visible()
         await at.chat.say("read it")

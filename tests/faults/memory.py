@@ -1,4 +1,4 @@
-"""What a process holds: memory and descriptors. From /proc."""
+"""What a process holds: memory and descriptors, from /proc; and how growth is made measurable."""
 
 import os
 import re
@@ -12,10 +12,9 @@ from tests.faults.order import Hook
 
 
 class Held(msgspec.Struct, frozen=True):
-    """What a process holds at one moment: memory of its own, all in use, and descriptors by what they are open on."""
+    """What a process holds at one moment: memory of its own, and descriptors by what they are open on."""
 
-    own_kib: int
-    mapped_kib: int
+    kib: int
     descriptors: Counter[str]
 
 
@@ -50,7 +49,7 @@ def mapped_kib(pid: int) -> int:
 
 def held_by(pid: int) -> Held:
     """What the process holds now."""
-    return Held(resident_kib(pid), mapped_kib(pid), descriptors(pid))
+    return Held(resident_kib(pid), descriptors(pid))
 
 
 def descriptors(pid: int) -> Counter[str]:
