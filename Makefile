@@ -11,11 +11,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 OURS := protocol agent server clients
 TESTS := -n 3 --dist loadscope
-FAULTS := tests/faults tests/properties tests/protocol tests/clients
+NPM := tests/support/npm/mcp tests/support/npm/wscat tests/unit/clients/web
+FAULTS := tests/faults tests/properties tests/unit/protocol tests/unit/clients
 
 help:
 	@echo 'make run      set up and serve                    make run ARGS="--port 8000"'
-	@echo 'make test     set up, check, run every test       make test ARGS="tests/agent -k undo"'
+	@echo 'make test     set up, check, run every test       make test ARGS="tests/unit/agent -k undo"'
 	@echo 'make faults   kill, cut and starve it for long    HOLDFAST_FAULTS_SEED=N repeats a run'
 	@echo 'make check    lint, format and types'
 	@echo 'make bench    measure speed and memory            make bench ARGS="--help"'
@@ -70,9 +71,9 @@ LOCKING := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 lock:
 	@command -v uv >/dev/null || { echo 'make lock needs uv: https://docs.astral.sh/uv/' >&2; exit 1; }
 	$(LOCKING) $(ARGS) --group dev pyproject.toml -o requirements.lock
-	$(LOCKING) $(ARGS) tests/wscat/node.in -o tests/wscat/node.lock
-	for folder in tests/*/package.json; do (cd "$$(dirname $$folder)" && \
+	$(LOCKING) $(ARGS) tests/support/npm/node.in -o tests/support/npm/node.lock
+	for folder in $(NPM); do (cd $$folder && \
 		npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund) || exit 1; done
 
 clean:
-	rm -rf $(VENV) tests/*/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(NPM:=/node_modules) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

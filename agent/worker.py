@@ -5,9 +5,9 @@ import logging
 import time
 from typing import Protocol
 
-from agent import context
-from agent.faults import log_fault
-from agent.inputs import (
+from agent.models import DeltaKind, ModelError, ModelReply, ModelRequest, Sink
+from agent.session import context
+from agent.session.messages import (
     CallModel,
     CancelWork,
     Effect,
@@ -25,11 +25,11 @@ from agent.inputs import (
     ToolSpent,
     ToolStepped,
 )
-from agent.models import DeltaKind, ModelError, ModelReply, ModelRequest, Sink
-from agent.tasks import TaskOwner
 from agent.tools import ToolResult, ToolRouter
 from agent.tools.desk import Desk
-from agent.tracing import NO_TRACER, Attributes, Span, Tracer
+from agent.util.errors import log_fault
+from agent.util.tasks import TaskOwner
+from agent.util.tracing import NO_TRACER, Attributes, Span, Tracer
 from protocol import codes
 
 log = logging.getLogger("holdfast.worker")

@@ -118,7 +118,7 @@ class Process:
 @contextlib.asynccontextmanager
 async def scripted_model() -> AsyncIterator[str]:
     """A model server; gives its API base."""
-    async with await Process.start("the scripted model", "-m", "tests.support.scripted_model") as process:
+    async with await Process.start("the scripted model", "-m", "tests.support.models.scripted_model") as process:
         yield (await process.line(r"listening on (http\S+)"))[1]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from agent.tasks import TaskOwner
+from agent.util.tasks import TaskOwner
 from benchmarks.processes import Reading, ReadingDone
 
 Arrivals = list[tuple[int, str]]

@@ -16,7 +16,18 @@ from agent.models.catalog import ModelEntry
 from tests.support.chromium import MISSING, browsing, chromium
 from tests.support.house import settings_for
 from tests.support.live import listening
-from tests.support.scripted_model import Answer, Call, Finish, Reason, Say, ScriptedModel, Step, Usage, stream, text
+from tests.support.models.scripted_model import (
+    Answer,
+    Call,
+    Finish,
+    Reason,
+    Say,
+    ScriptedModel,
+    Step,
+    Usage,
+    stream,
+    text,
+)
 
 PICTURES = Path(__file__).resolve().parent.parent / "docs" / "screenshots"
 DESKTOP = {"width": 1200, "height": 860}

@@ -21,8 +21,13 @@ PYTHON = VENV / "bin" / "python"
 LOCK = ROOT / "requirements.lock"
 PROJECT = ROOT / "pyproject.toml"
 STAMP = VENV / ".holdfast-ready"
-NODE_LOCK = ROOT / "tests" / "wscat" / "node.lock"  # Node from the Python registry, for machines that have none
-NODE_LOCKS = sorted(ROOT.glob("tests/*/package-lock.json"))  # what the tests talk through, or check with
+NODE_LOCK = (
+    ROOT / "tests" / "support" / "npm" / "node.lock"
+)  # Node from the Python registry, for machines that have none
+NODE_LOCKS = [
+    ROOT / "tests" / folder / "package-lock.json"
+    for folder in ("support/npm/mcp", "support/npm/wscat", "unit/clients/web")
+]  # what the tests talk through, or check with
 
 # Programs that tests run, by their Debian packages. Where one is missing and cannot be installed, its tests are skipped.
 PROGRAMS_STAMP = VENV / ".holdfast-programs"

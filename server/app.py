@@ -13,43 +13,46 @@ from starlette.routing import WebSocketRoute
 from starlette.types import Scope
 
 from agent.models import Catalog, Choice, ModelInfo, Models, OwnersModels, choose_model
-from agent.tasks import TaskOwner
 from agent.tools import ToolRouter
-from agent.tracing import NO_TRACER
+from agent.util.tasks import TaskOwner
+from agent.util.tracing import NO_TRACER
 from protocol.content import ShareLink
-from server import __version__, actor, connection, log_context
-from server.accounts import Accounts
-from server.admin_routes import AdminRoutes
-from server.auth.local import LocalWay
-from server.auth.login_routes import AuthRoutes
+from server import __version__
+from server.auth.authenticator import Ways
+from server.auth.backends.local import LocalWay
 from server.auth.making import open_ways
 from server.auth.principal import Principal, Refusal, refuse
-from server.auth.watch import CredentialWatch
-from server.auth.ways import Ways
-from server.awake import Bounds, Equipment
-from server.endpoint import NoSuchRoute, SocketEndpoint
-from server.exporter import SessionExporter
-from server.file_routes import FileRoutes
-from server.guard import Guard
+from server.config.settings import Settings
+from server.http.middleware import Guard
+from server.http.page import PageRoutes
+from server.http.routes.admin import AdminRoutes
+from server.http.routes.files import FileRoutes
+from server.http.routes.login import AuthRoutes
+from server.http.routes.sessions import ERRORS, Routes
+from server.http.routes.shares import ShareRoutes
+from server.http.web import StaticRoutes
+from server.jobs.dataset_export import SessionExporter
+from server.jobs.retention import Retention
 from server.journal.base import Journal, SessionRow
 from server.journal.sqlite import open_journal
-from server.known_secrets import KnownSecrets
-from server.log_context import LogContext, UserHashes
-from server.manager import SessionManager
-from server.metrics import Metrics
-from server.observer import Observer
-from server.page import PageRoutes
-from server.rates import UserRates
-from server.retention import Retention
-from server.routes import ERRORS, Routes
-from server.rules import make_rules
-from server.settings import Settings
-from server.share_routes import ShareRoutes
-from server.sockets import OpenSockets
-from server.static import StaticRoutes
-from server.sweeper import Sweeper
-from server.toolbox import Toolbox
-from server.tracing import Tracing, open_tracing
+from server.sessions import actor
+from server.sessions.factory import make_rules
+from server.sessions.manager import SessionManager
+from server.sessions.quotas import Accounts
+from server.sessions.registry import Bounds, Equipment
+from server.sessions.sandbox_claims import Sweeper
+from server.sessions.toolset import Toolbox
+from server.telemetry import log_context
+from server.telemetry.log_context import LogContext, UserHashes
+from server.telemetry.metrics import Metrics
+from server.telemetry.secrets import KnownSecrets
+from server.telemetry.session_observer import Observer
+from server.telemetry.tracing import Tracing, open_tracing
+from server.util.rates import UserRates
+from server.websocket import connection
+from server.websocket.endpoint import NoSuchRoute, SocketEndpoint
+from server.websocket.registry import OpenSockets
+from server.websocket.revocation import CredentialWatch
 
 log = logging.getLogger("holdfast.app")
 

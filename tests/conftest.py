@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from agent.tasks import TaskOwner
+from agent.util.tasks import TaskOwner
 from tests.support.node import node_command
 
 ROOT = Path(__file__).resolve().parent.parent
-WSCAT = ROOT / "tests" / "wscat" / "node_modules" / "wscat" / "bin" / "wscat"
+WSCAT = ROOT / "tests" / "support" / "npm" / "wscat" / "node_modules" / "wscat" / "bin" / "wscat"
 
 # LiteLLM's import would fetch a price list, and every credential in the environment would choose another model.
 MODEL_SETTINGS = re.compile(

@@ -2,8 +2,8 @@
 
 from agent.models.catalog import Catalog, ModelEntry
 from agent.models.choose import Choice, choose_model
+from agent.models.client import Models, OwnersModels
 from agent.models.errors import ModelError
-from agent.models.models import Models, OwnersModels
 from agent.models.settings import ModelSettings
 from agent.models.types import DeltaKind, ModelInfo, ModelReply, ModelRequest, ModelUsage, RawToolCall, Sink
 

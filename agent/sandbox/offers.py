@@ -2,8 +2,8 @@
 
 import msgspec
 
-from agent.tools.claims import Claims
-from agent.tools.workspace import Workspace
+from agent.sandbox.claims import Claims
+from agent.workspace.workspace import Workspace
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,17 +2,17 @@
 
 from typing import Literal
 
-from agent.sandbox.asking import Owner, RemoteThreads
-from agent.sandbox.base import SandboxError
-from agent.sandbox.hub_job import HubMaker
+from agent.hub.errors import LOG_IN
+from agent.hub.pools import HubThreads
+from agent.hub.settings import HubSettings
+from agent.sandbox.claims import Claim
 from agent.sandbox.offers import ForSession, Offer
-from agent.sandbox.remote import Maker, RemoteSandbox
+from agent.sandbox.remote.hub_job import HubMaker
+from agent.sandbox.remote.hub_owner import Owner, RemoteThreads
+from agent.sandbox.remote.sandbox import Maker, RemoteSandbox
+from agent.sandbox.remote.space import NamedSpace, SecretFor, SpaceMaker, Spaces
 from agent.sandbox.settings import SandboxSettings
-from agent.sandbox.space import NamedSpace, SecretFor, SpaceMaker, Spaces
-from agent.tools.claims import Claim
-from agent.tools.hub.faults import LOG_IN
-from agent.tools.hub.settings import HubSettings
-from agent.tools.hub.threads import HubThreads
+from agent.workspace.files import SandboxError
 
 RemoteName = Literal["hub", "space"]
 NO_SHELL = f"no commands run, there are files alone: {LOG_IN}"

@@ -28,7 +28,7 @@ class Enough(Exception):
 
 
 class Searching:
-    """One search; `asked` as `agent.sandbox.searching` writes it."""
+    """One search; `asked` as `agent.sandbox.search` writes it."""
 
     def __init__(self, asked: "dict[str, Any]") -> None:
         pattern = re.escape(asked["pattern"]) if asked["fixed"] else asked["pattern"]

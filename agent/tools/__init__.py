@@ -4,17 +4,17 @@ docs/tools.md says how to add one in ten lines: its arguments as a Struct, from 
 model and the validation come, and what it does with them.
 """
 
-from agent.sandbox.base import Entry, Files
+from agent.tools.base import StructTool, Tool, ToolLog, ToolResult
 from agent.tools.bash import BashTool
 from agent.tools.edit import EditTool
 from agent.tools.files import ListFilesTool, ReadFileTool, WriteFileTool
 from agent.tools.grep import GrepTool
-from agent.tools.paths import WorkspaceError
 from agent.tools.plan import PlanTool
 from agent.tools.router import ToolRouter, ToolSource
-from agent.tools.settings import WorkspaceLimits
-from agent.tools.tool import StructTool, Tool, ToolLog, ToolResult
-from agent.tools.workspace import Workspace
+from agent.workspace.files import Entry, Files
+from agent.workspace.paths import WorkspaceError
+from agent.workspace.settings import WorkspaceLimits
+from agent.workspace.workspace import Workspace
 
 __all__ = [
     "BUILT_IN",

@@ -7,10 +7,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from agent.sandbox.base import Exit, Sandbox, SandboxError
+from agent.policy.effects import EffectKind, Effects
 from agent.sandbox.settings import SandboxSettings
-from agent.tools.effects import EffectKind, Effects
-from agent.tools.tool import StructTool, ToolLog, ToolResult
+from agent.tools.base import StructTool, ToolLog, ToolResult
+from agent.workspace.files import Exit, Sandbox, SandboxError
 
 COMMAND_CHARS_MAX = 65_536
 SHOWN_CHARS = 300

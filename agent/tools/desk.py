@@ -6,8 +6,8 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from agent.models.types import ModelReply, ModelRequest, ModelUsage, Sink
-from agent.tools.effects import Effects
-from agent.tools.tool import ToolLog, ToolResult
+from agent.policy.effects import Effects
+from agent.tools.base import ToolLog, ToolResult
 from protocol.content import Step
 
 

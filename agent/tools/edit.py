@@ -8,13 +8,13 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from agent.sandbox.base import Files, FileStart
-from agent.tools.effects import Effects
+from agent.policy.effects import Effects
+from agent.tools.base import ToolResult
 from agent.tools.files import FilePath, FilesTool, path_fault
-from agent.tools.paths import WorkspaceError, file_parts, shown
-from agent.tools.settings import WorkspaceLimits
-from agent.tools.text_view import is_binary
-from agent.tools.tool import ToolResult
+from agent.workspace.files import Files, FileStart
+from agent.workspace.paths import WorkspaceError, file_parts, shown
+from agent.workspace.settings import WorkspaceLimits
+from agent.workspace.text_view import is_binary
 
 PLACES_TOLD = 10
 DIFF_LINES_MAX = 60

@@ -7,12 +7,12 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 from msgspec import Meta
 
-from agent.sandbox.base import Entry, Files, SandboxError
-from agent.tools.effects import Effects
-from agent.tools.paths import WorkspaceError, file_parts, folder_parts, shown
-from agent.tools.settings import WorkspaceLimits
-from agent.tools.text_view import view
-from agent.tools.tool import StructTool, ToolLog, ToolResult
+from agent.policy.effects import Effects
+from agent.tools.base import StructTool, ToolLog, ToolResult
+from agent.workspace.files import Entry, Files, SandboxError
+from agent.workspace.paths import WorkspaceError, file_parts, folder_parts, shown
+from agent.workspace.settings import WorkspaceLimits
+from agent.workspace.text_view import view
 
 FilePath = Annotated[str, Meta(min_length=1, description="Path relative to the workspace, such as notes/today.md.")]
 

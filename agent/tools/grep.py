@@ -6,10 +6,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from agent.sandbox.base import Search
+from agent.tools.base import ToolResult
 from agent.tools.files import FilesTool, path_fault, printable
-from agent.tools.paths import folder_parts
-from agent.tools.tool import ToolResult
+from agent.workspace.files import Search
+from agent.workspace.paths import folder_parts
 
 PATTERN_CHARS_MAX = 2_000
 

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from agent.tools.settings import WorkspaceLimits
-from agent.tools.tool import StructTool, ToolLog, ToolResult
+from agent.tools.base import StructTool, ToolLog, ToolResult
+from agent.workspace.settings import WorkspaceLimits
 from protocol.content import PlanItem
 
 

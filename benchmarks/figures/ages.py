@@ -5,7 +5,7 @@ from statistics import median
 
 import msgspec
 
-from agent.tasks import TaskOwner
+from agent.util.tasks import TaskOwner
 from benchmarks.client import Failed, client
 from benchmarks.processes import Reader, Reading, Server, reader, scripted_model, server
 from benchmarks.statistics import ages_ms, percentile

@@ -6,7 +6,7 @@ from statistics import median
 from benchmarks.client import client
 from benchmarks.processes import Reader, Reading, Server, reader, server
 from benchmarks.table import Row
-from tests.support.scripted_model import Finish, Hang, Say, ScriptedModel, Tokens, stream
+from tests.support.models.scripted_model import Finish, Hang, Say, ScriptedModel, Tokens, stream
 
 TIMES = 7
 STOPPED_MAX_MS = 100.0

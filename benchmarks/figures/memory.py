@@ -8,7 +8,7 @@ from statistics import median
 import httpx
 import msgspec
 
-from agent.tasks import TaskOwner
+from agent.util.tasks import TaskOwner
 from benchmarks.client import client
 from benchmarks.processes import Server, scripted_model, server
 from benchmarks.table import Row

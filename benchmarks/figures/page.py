@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Page
 from benchmarks.processes import server
 from benchmarks.table import Row
 from tests.support.chromium import MISSING, browsing, chromium
-from tests.support.scripted_model import Answer, Finish, Say, ScriptedModel, Step, Usage, stream
+from tests.support.models.scripted_model import Answer, Finish, Say, ScriptedModel, Step, Usage, stream
 
 LOADS = 7
 PAINT_MAX_MS = 1_000.0

@@ -1,5 +1,5 @@
 // Outside, what a client shows: the view of a session, and `apply`, the one fold of events into it. No I/O, no clock.
-// The mirror of protocol/view.py; the same recorded streams are folded by both in tests/web/.
+// The mirror of protocol/view.py; the same recorded streams are folded by both in tests/unit/clients/web/.
 
 /** @import * as Wire from "../../docs/protocol.d.ts" */
 import { setFrom } from "./lib/points.js";

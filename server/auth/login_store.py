@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from server.auth.files import PRIVATE, FileFault
 from server.auth.logins import Login
+from server.util.private_files import PRIVATE, FileFault
 
 FILE = "logins.db"
 VERSION = 1

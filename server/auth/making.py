@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable
 
-from server.auth.local import LocalWay, OpenWay
+from server.auth.authenticator import Ways
+from server.auth.backends.api_tokens import TokensWay, tokens_path
+from server.auth.backends.base import Way
+from server.auth.backends.local import LocalWay, OpenWay
 from server.auth.login_store import SqliteLogins
 from server.auth.logins import Logins
-from server.auth.shares import LinksOf, Shares, load_key
-from server.auth.tokens import TokensWay, tokens_path
-from server.auth.way import Way
-from server.auth.ways import Ways
-from server.settings import Settings
+from server.auth.share_links import LinksOf, Shares, load_key
+from server.config.settings import Settings
 
 
 async def open_ways(settings: Settings, links_of: LinksOf, clock: Callable[[], float] = time.time) -> Ways:
@@ -43,12 +43,12 @@ def _way(settings: Settings, logins: Logins) -> Way:
             return TokensWay(tokens_path(settings))
         case "oauth":
             # What these two need takes a quarter of a second to import.
-            from server.auth.oauth import OauthWay
-            from server.auth.seal import make_seal
+            from server.auth.backends.oauth import OauthWay
+            from server.auth.encryption import make_seal
 
             return OauthWay(auth, tokens_path(settings), logins, make_seal(auth.secret, folder))
         case "bearer":
-            from server.auth.bearer import BearerWay
-            from server.auth.seal import make_seal
+            from server.auth.backends.hf_tokens import BearerWay
+            from server.auth.encryption import make_seal
 
             return BearerWay(auth, logins, make_seal(auth.secret, folder))

@@ -1,7 +1,7 @@
 """The body's door: what a user may whom somebody else vouches for. Plain data."""
 
 from server.auth.principal import Right
-from server.settings_auth import AuthSettings
+from server.config.auth import AuthSettings
 
 EVERYBODY: frozenset[Right] = frozenset({"sessions"})
 ADMIN: frozenset[Right] = frozenset({"sessions", "metrics", "admin"})

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping
 
 from agent.tools.mcp import McpServer, program, try_server
+from server.config.settings import Settings
 from server.doctor.finding import Finding, fail, ok, warn
-from server.settings import Settings
 
 
 async def mcp_servers(settings: Settings, environ: Mapping[str, str], *, online: bool) -> list[Finding]:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 from agent.models import DeltaKind, ModelError, ModelRequest, Models, choose_model
+from server.config.settings import Settings
 from server.doctor.finding import Finding, fail, ok, warn
-from server.settings import Settings
 
 OUTPUT_TOKENS = 16
 """Enough for a word; some providers take no less."""

@@ -5,11 +5,11 @@ import socket
 
 import msgspec
 
-from server import listen
+from server.config.loader import SettingsError
+from server.config.settings import Settings
 from server.doctor.finding import Finding, fail, ok
-from server.listen import ListenError
-from server.settings import Settings
-from server.settings_file import SettingsError
+from server.transport import listeners
+from server.transport.listeners import ListenError
 
 ASK_S = 3.0
 
@@ -19,7 +19,7 @@ def address(settings: Settings) -> Finding:
     host, port = settings.server.host, settings.server.port
     where = f"{host} port {port}, way in: {settings.auth.mode}"
     try:
-        for sock in listen.open_sockets(settings):
+        for sock in listeners.open_sockets(settings):
             sock.close()
     except SettingsError as error:
         return fail("address", where, str(error))

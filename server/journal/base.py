@@ -116,7 +116,7 @@ class AppendItem(msgspec.Struct, frozen=True):
 
 
 class HeldClaim(msgspec.Struct, frozen=True):
-    """What a session holds outside of the server and must give back: see `agent.tools.claims.Claim`."""
+    """What a session holds outside of the server and must give back: see `agent.sandbox.claims.Claim`."""
 
     claim_id: str
     """Of the caller's making, one for each thing, whatever session it is of."""

@@ -9,9 +9,9 @@ import sqlite3
 from pathlib import Path
 from threading import Event, Thread
 
-from server.journal.faults import explain
-from server.journal.limits import Limits
+from server.journal.errors import explain
 from server.journal.schema import connect
+from server.journal.settings import Limits
 
 log = logging.getLogger("holdfast.journal")
 

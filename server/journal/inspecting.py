@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from server.journal import schema
-from server.journal.faults import explain
-from server.journal.folder import DATABASE, LOCK
+from server.journal.data_dir import DATABASE, LOCK
+from server.journal.errors import explain
 from server.journal.schema import VERSION
 
 

@@ -35,8 +35,8 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-from server.journal.faults import explain_os
-from server.journal.folder import FILE_MODE
+from server.journal.data_dir import FILE_MODE
+from server.journal.errors import explain_os
 
 _MAGIC = b"HFMARK01"
 _HEAD = struct.Struct("=8s16s16s40sQQQ")

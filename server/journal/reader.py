@@ -4,8 +4,8 @@ import sqlite3
 from threading import Thread
 
 from server.journal.base import JournalError
-from server.journal.calls import Line
-from server.journal.faults import explain
+from server.journal.call_queue import Line
+from server.journal.errors import explain
 from server.journal.schema import connect
 
 Reads = sqlite3.Connection

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from server.journal.base import Unavailable
-from server.journal.faults import Corrupt, SchemaTooNew, explain_os
+from server.journal.errors import Corrupt, SchemaTooNew, explain_os
 
 Durability = Literal["process", "power"]
 """What a stored event outlives: the process (a kill), or the machine too (a power cut)."""

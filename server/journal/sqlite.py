@@ -22,15 +22,15 @@ from server.journal.base import (
     StorageBounds,
     Stored,
 )
-from server.journal.calls import Line
+from server.journal.call_queue import Line
 from server.journal.checkpointer import Checkpointer
-from server.journal.faults import Corrupt, FolderInUse, SchemaTooNew
-from server.journal.limits import Limits
-from server.journal.opening import Opened, open_folder
+from server.journal.errors import Corrupt, FolderInUse, SchemaTooNew
+from server.journal.open import Opened, open_folder
 from server.journal.reader import Readers, Reads
 from server.journal.schema import Durability
-from server.journal.tables import Tables
-from server.journal.writer import Writer
+from server.journal.settings import Limits
+from server.journal.threads import Writer
+from server.journal.transactions import Tables
 
 __all__ = ["Corrupt", "Durability", "FolderInUse", "Limits", "SchemaTooNew", "SqliteJournal", "open_journal"]
 

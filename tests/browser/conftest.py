@@ -8,7 +8,7 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from agent.models import Models, ModelSettings
-from tests.browser.tabs import Tabs
+from tests.browser.support.tabs import Tabs
 from tests.faults.conftest import zygote
 from tests.support.chromium import MISSING, browsing, chromium
 

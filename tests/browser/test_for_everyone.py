@@ -5,13 +5,13 @@ from pathlib import Path
 from playwright.async_api import Locator, Page, expect
 
 from protocol.content import ToolMessage
-from tests.browser.axe import grave_faults, nothing_grave
-from tests.browser.scene import scene
-from tests.browser.tabs import PHONE, Tabs
-from tests.browser.test_messages import WHOLE
+from tests.browser.conversation.test_messages import WHOLE
+from tests.browser.support.axe import grave_faults, nothing_grave
+from tests.browser.support.scene import scene
+from tests.browser.support.tabs import PHONE, Tabs
 from tests.support.house import settings_for
 from tests.support.live import listening
-from tests.support.scripted_model import (
+from tests.support.models.scripted_model import (
     Answer,
     Call,
     Finish,

@@ -8,13 +8,13 @@ from pathlib import Path
 import httpx
 from playwright.async_api import expect
 
-from tests.browser.axe import nothing_grave
-from tests.browser.chat import Chat
-from tests.browser.scene import scene
-from tests.browser.tabs import NETWORK, Tabs
+from tests.browser.support.axe import nothing_grave
+from tests.browser.support.chat import Chat
+from tests.browser.support.scene import scene
+from tests.browser.support.tabs import NETWORK, Tabs
 from tests.support.house import settings_for
 from tests.support.live import listening
-from tests.support.scripted_model import Call, ScriptedModel, calls, text
+from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 
 WRITE = Call("write", {"path": "note.txt", "content": "a note"})
 

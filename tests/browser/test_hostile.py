@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.scene import Scene, scene
-from tests.browser.tabs import Tabs
-from tests.support.scripted_model import Answer, Call, Refusal, calls, text
+from tests.browser.support.scene import Scene, scene
+from tests.browser.support.tabs import Tabs
+from tests.support.models.scripted_model import Answer, Call, Refusal, calls, text
 
 OUT = "https://evil.example"
 HTML = (

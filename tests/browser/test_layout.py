@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.scene import scene
-from tests.browser.tabs import Tabs
-from tests.support.scripted_model import Call, calls, text
+from tests.browser.support.scene import scene
+from tests.browser.support.tabs import Tabs
+from tests.support.models.scripted_model import Call, calls, text
 
 STEPS = [{"text": f"step {number}, which takes some words to tell", "status": "pending"} for number in range(12)]
 BUSY = [

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from playwright.async_api import Route, expect
 
-from tests.browser.scene import scene
-from tests.browser.tabs import Tabs
-from tests.support.scripted_model import Call, calls, text
+from tests.browser.support.scene import scene
+from tests.browser.support.tabs import Tabs
+from tests.support.models.scripted_model import Call, calls, text
 
 PAGE = Path(__file__).parents[2] / "docs" / "page.md"
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from playwright.async_api import FilePayload, expect
 
-from tests.browser.scene import scene
-from tests.browser.tabs import Tabs
-from tests.support.scripted_model import Call, Finish, Gate, Say, Usage, calls, stream, text
+from tests.browser.support.scene import scene
+from tests.browser.support.tabs import Tabs
+from tests.support.models.scripted_model import Call, Finish, Gate, Say, Usage, calls, stream, text
 
 FREELY: dict[str, Any] = {"policy": {}}
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import httpx
 from playwright.async_api import expect
 
-from tests.browser.scene import Scene, scene
-from tests.browser.tabs import NETWORK, PHONE, Tabs
+from tests.browser.support.scene import Scene, scene
+from tests.browser.support.tabs import NETWORK, PHONE, Tabs
 from tests.support.house import settings_for
 from tests.support.live import listening
-from tests.support.scripted_model import Call, Finish, Gate, Say, Usage, calls, stream, text
+from tests.support.models.scripted_model import Call, Finish, Gate, Say, Usage, calls, stream, text
 
 WRITE = Call("write", {"path": "note.txt", "content": "a note"})
 

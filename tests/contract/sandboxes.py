@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.sandbox.base import Sandbox
-from agent.sandbox.host import HostSandbox
-from agent.sandbox.local import LocalSandbox
-from agent.sandbox.probe import probe
+from agent.sandbox.local.host import HostSandbox
+from agent.sandbox.local.probe import probe
+from agent.sandbox.local.sandbox import LocalSandbox
 from agent.sandbox.settings import SandboxSettings
-from agent.tools.settings import WorkspaceLimits
-from agent.tools.workspace import Workspace
-from tests.support.elsewhere import elsewhere
+from agent.workspace.files import Sandbox
+from agent.workspace.settings import WorkspaceLimits
+from agent.workspace.workspace import Workspace
+from tests.support.sandbox.elsewhere import elsewhere
 
 Opening = Callable[[Path, SandboxSettings], AbstractAsyncContextManager[Sandbox]]
 FOUND = probe()

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from agent.tasks import TaskOwner
+from agent.util.tasks import TaskOwner
 from server.journal.base import (
     AlreadySettled,
     AppendItem,
@@ -17,7 +17,7 @@ from server.journal.base import (
     Record,
 )
 from tests.contract.journals import Reopen
-from tests.server.journal.making import begin, item, row, settled, texts
+from tests.unit.server.journal.making import begin, item, row, settled, texts
 
 # ------------------------------------------------------------------------------------------------- append and read
 

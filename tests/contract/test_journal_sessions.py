@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 import msgspec
 import pytest
 
-from agent.tasks import TaskOwner
+from agent.util.tasks import TaskOwner
 from server.journal.base import (
     Conflict,
     Deleted,
@@ -18,7 +18,7 @@ from server.journal.base import (
     Unavailable,
 )
 from tests.contract.journals import Reopen
-from tests.server.journal.making import begin, item, records, row, settled, texts
+from tests.unit.server.journal.making import begin, item, records, row, settled, texts
 
 # ---------------------------------------------------------------------------------------------------- sessions' rows
 

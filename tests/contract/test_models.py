@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from agent.models import ModelError, Models, ModelSettings
-from agent.tasks import TaskOwner
+from agent.util.tasks import TaskOwner
 from tests.support.backends import SCRIPTED, Backend, Heard, scripted
-from tests.support.scripted_model import (
+from tests.support.models.scripted_model import (
     Answer,
     Call,
     ErrorChunk,

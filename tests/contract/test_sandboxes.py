@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.sandbox.base import Entry, Exit, FileStart, Match, Sandbox, SandboxError, Search
 from agent.sandbox.settings import SandboxSettings
-from agent.tasks import TaskOwner
+from agent.util.tasks import TaskOwner
+from agent.workspace.files import Entry, Exit, FileStart, Match, Sandbox, SandboxError, Search
 from tests.contract.sandboxes import BACKENDS
 from tests.support.patience import eventually
 

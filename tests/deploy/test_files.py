@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from server.reference import ROOT
-from server.settings import Settings
-from server.settings_file import load_settings
+from server.cli.generate import ROOT
+from server.config.loader import load_settings
+from server.config.settings import Settings
 
 DEPLOY = ROOT / "deploy"
 DOCKERFILES = [DEPLOY / "Dockerfile", DEPLOY / "space" / "Dockerfile"]

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import websockets
 
-from server.reference import ROOT
-from server.settings import ServerSettings
-from tests.server.test_cli import HOLDFAST, WAIT_S, environment
-from tests.support.ports import free_port
+from server.cli.generate import ROOT
+from server.config.settings import ServerSettings
+from tests.support.network.ports import free_port
+from tests.unit.server.cli.test_cli import HOLDFAST, WAIT_S, environment
 
 UNITS = ROOT / "deploy" / "systemd"
 needs = pytest.mark.skipif

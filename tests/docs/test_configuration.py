@@ -1,34 +1,35 @@
 """docs/configuration.md, held against the code."""
 
-from protocol.reference import fill
-from server import reference, settings_index
-from server.settings import Settings
-from server.settings_file import load_settings, shipped_config
+from protocol.spec.markdown import fill
+from server.cli import generate
+from server.config import catalog
+from server.config.loader import load_settings, shipped_config
+from server.config.settings import Settings
 
-PAGE = reference.ROOT / "docs" / "configuration.md"
+PAGE = generate.ROOT / "docs" / "configuration.md"
 
 
 def test_the_tables_are_what_the_code_says() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    assert fill(text, reference.tables()) == text, f"docs/configuration.md is out of date: run `{reference.MEND}`"
+    assert fill(text, generate.tables()) == text, f"docs/configuration.md is out of date: run `{generate.MEND}`"
 
 
 def test_every_setting_is_on_the_page_with_a_meaning() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    for setting in settings_index.settings():
+    for setting in catalog.settings():
         assert f"| `{setting.key}` |" in text
         assert setting.meaning.endswith("."), setting.key
 
 
 def test_every_number_has_a_unit_and_a_range() -> None:
-    for setting in settings_index.settings():
+    for setting in catalog.settings():
         if setting.type in ("integer", "number"):
             assert setting.unit, f"{setting.key}: end its name in a unit, or add it to settings_index.UNITS_BY_KEY"
             assert setting.range, f"{setting.key} has no bounds"
 
 
 def test_units_are_listed_for_settings_that_exist() -> None:
-    assert set(settings_index.UNITS_BY_KEY) <= {setting.key for setting in settings_index.settings()}
+    assert set(catalog.UNITS_BY_KEY) <= {setting.key for setting in catalog.settings()}
 
 
 def test_the_shipped_config_gives_the_defaults_of_the_page() -> None:
@@ -37,7 +38,7 @@ def test_the_shipped_config_gives_the_defaults_of_the_page() -> None:
 
 def test_the_page_names_the_variables_of_the_shipped_config() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    named = reference.environment()
+    named = generate.environment()
     assert named["server.port"] == ["PORT"]
     for names in named.values():
         for name in names:

@@ -2,8 +2,8 @@
 
 import re
 
-from server.metrics import Metrics
-from server.reference import ROOT
+from server.cli.generate import ROOT
+from server.telemetry.metrics import Metrics
 
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 ROWS = {

@@ -7,14 +7,14 @@ from typing import Any
 import jsonschema
 import msgspec
 
-from agent.policy import Policy, judge
+from agent.policy.effects import Effects
+from agent.policy.policy import Policy, judge
 from agent.tools import ToolRouter
-from agent.tools.effects import Effects
-from protocol.reference import fill
-from server import reference
-from server.settings_policy import PolicySettings
+from protocol.spec.markdown import fill
+from server.cli import generate
+from server.config.settings_policy import PolicySettings
 
-PAGE = (reference.ROOT / "docs" / "tools.md").read_text(encoding="utf-8")
+PAGE = (generate.ROOT / "docs" / "tools.md").read_text(encoding="utf-8")
 
 
 def examples(language: str) -> list[str]:
@@ -23,7 +23,7 @@ def examples(language: str) -> list[str]:
 
 
 def test_the_tables_are_what_the_code_says() -> None:
-    assert fill(PAGE, reference.tool_tables()) == PAGE, f"docs/tools.md is out of date: run `{reference.MEND}`"
+    assert fill(PAGE, generate.tool_tables()) == PAGE, f"docs/tools.md is out of date: run `{generate.MEND}`"
 
 
 def test_the_example_of_a_policy_does_what_it_says() -> None:

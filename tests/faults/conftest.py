@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.process import Zygote
+from tests.faults.process.process import Zygote
 
 TALLY = "faults"
 _total: Counter[str] = Counter()

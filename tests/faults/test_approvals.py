@@ -14,13 +14,13 @@ from protocol import events as ev
 from protocol.content import ToolMessage
 from protocol.frames import Refused
 from protocol.submissions import Approval, ExecApproval, Interrupt, Undo, UserInput
-from tests.faults.follower import Follower
-from tests.faults.lengths import fresh_seed, length
-from tests.faults.process import ServerProcess, Zygote
-from tests.faults.workbench import Workbench
+from tests.faults.harness.follower import Follower
+from tests.faults.harness.lengths import fresh_seed, length
+from tests.faults.harness.workbench import Workbench
+from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.house import settings_for
 from tests.support.live import same_view
-from tests.support.scripted_model import Answer, Call, Request, ScriptedModel, calls, text
+from tests.support.models.scripted_model import Answer, Call, Request, ScriptedModel, calls, text
 
 ROUNDS = 25
 """Races in one session."""

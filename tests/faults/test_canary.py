@@ -15,12 +15,12 @@ from websockets.exceptions import InvalidStatus
 from protocol import SUBPROTOCOL_JSON
 from protocol import events as ev
 from protocol import submissions as sub
-from server.auth.tokens import new_token, tokens_path, write_tokens
-from server.settings import Settings
-from tests.faults.process import ServerProcess, Zygote
+from server.auth.backends.api_tokens import new_token, tokens_path, write_tokens
+from server.config.settings import Settings
+from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.house import settings_for
 from tests.support.live import DONE, Client
-from tests.support.scripted_model import (
+from tests.support.models.scripted_model import (
     Answer,
     Call,
     ErrorChunk,

@@ -7,21 +7,21 @@ import socket
 from collections import Counter
 from pathlib import Path
 
-from agent.tasks import TaskOwner
+from agent.util.tasks import TaskOwner
 from protocol import codec
 from protocol.submissions import UserInput
 from protocol.view import View, apply
-from server.settings import Settings
-from tests.clients.recorded import encoded
-from tests.faults.clients import Encoding, Persistent
-from tests.faults.lengths import length
-from tests.faults.process import ServerProcess, Zygote
+from server.config.settings import Settings
+from tests.faults.harness.clients import Encoding, Persistent
+from tests.faults.harness.lengths import length
+from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.house import settings_for
 from tests.support.live import DONE, Address, client, listening
+from tests.support.models.scripted_model import Answer, Finish, Gate, Say, ScriptedModel, Step, Tokens, stream, text
+from tests.support.network.tcp_link import close
+from tests.support.network.tcp_proxy import TcpProxy
 from tests.support.patience import eventually
-from tests.support.scripted_model import Answer, Finish, Gate, Say, ScriptedModel, Step, Tokens, stream, text
-from tests.support.tcp_link import close
-from tests.support.tcp_proxy import TcpProxy
+from tests.unit.clients.session.recorded import encoded
 
 PIECES = length(20, 400)
 ENCODINGS: list[Encoding] = ["json", "msgpack"]

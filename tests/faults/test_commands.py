@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.sandbox.probe import probe
+from agent.sandbox.local.probe import probe
 from protocol import events as ev
 from protocol.content import ToolMessage
 from protocol.submissions import Interrupt, UserInput
-from tests.faults.process import ServerProcess, Zygote
+from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.house import settings_for
 from tests.support.live import Address, Client, client
-from tests.support.scripted_model import Call, ScriptedModel, calls, text
+from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 
 pytestmark = pytest.mark.skipif(bool(probe().why), reason=f"no sandbox on this machine: {probe().why}")
 

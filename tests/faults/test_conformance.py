@@ -8,9 +8,9 @@ import pytest
 from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from tests.faults import autobahn
-from tests.faults.lengths import LONG
-from tests.server.serving import app_of, serving, settings_for
+from tests.faults.harness import autobahn
+from tests.faults.harness.lengths import LONG
+from tests.unit.server.serving import app_of, serving, settings_for
 
 CASES = [f"{group}.*" for group in (1, 2, 3, 4, 5, 6, 7, 9, 10)]
 COUNT = 301

@@ -10,9 +10,9 @@ from protocol import codes
 from protocol import events as ev
 from protocol.frames import Refused
 from protocol.submissions import Compact, Undo
-from tests.faults.talk import answers_again, ask, served
+from tests.faults.harness.talk import answers_again, ask, served
 from tests.support.live import Client, client, listening
-from tests.support.scripted_model import (
+from tests.support.models.scripted_model import (
     Answer,
     Call,
     Cut,
@@ -37,7 +37,7 @@ LONG = "word " * 1_200
 @pytest.fixture(scope="module", autouse=True)
 def warm() -> None:
     """LiteLLM does half of its importing in the first call, which would look like a silent model."""
-    from tests.faults.zygote import warm_up
+    from tests.faults.process.zygote import warm_up
 
     asyncio.run(warm_up())
 

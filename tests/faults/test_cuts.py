@@ -11,23 +11,22 @@ from typing import Any
 
 import pytest
 
-from agent.tasks import TaskOwner
-from clients.comeback import Backoff
-from clients.outcomes import Fault, Heard, ViewReset
-from clients.session_client import SessionClient
-from clients.session_core import Position
-from clients.views import at_rest
+from agent.util.tasks import TaskOwner
+from clients.session.client import SessionClient
+from clients.session.core import Position
+from clients.session.outcomes import Fault, Heard, ViewReset
+from clients.session.reconnect import Backoff
+from clients.session.view import at_rest
 from protocol import codec
 from protocol import events as ev
 from protocol.view import View, apply
-from server.settings import Settings
-from tests.clients.recorded import encoded
-from tests.faults.clients import PATIENCE_S, Encoding, Persistent
-from tests.faults.lengths import fresh_seed, length
-from tests.faults.process import ServerProcess, Zygote
+from server.config.settings import Settings
+from tests.faults.harness.clients import PATIENCE_S, Encoding, Persistent
+from tests.faults.harness.lengths import fresh_seed, length
+from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.house import settings_for
 from tests.support.live import Address, client
-from tests.support.scripted_model import (
+from tests.support.models.scripted_model import (
     Answer,
     Call,
     Finish,
@@ -39,8 +38,9 @@ from tests.support.scripted_model import (
     stream,
     text,
 )
-from tests.support.tcp_link import Direction
-from tests.support.tcp_proxy import TcpProxy
+from tests.support.network.tcp_link import Direction
+from tests.support.network.tcp_proxy import TcpProxy
+from tests.unit.clients.session.recorded import encoded
 
 CUTS_A_ROUND = length(60, 120)
 ROUNDS = length(1, 30)

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from agent.policy.effects import Effects
 from agent.tools import ToolResult
-from agent.tools.effects import Effects
-from agent.tools.tool import StructTool, ToolLog
+from agent.tools.base import StructTool, ToolLog
 from protocol import codes
 from protocol import events as ev
 from protocol.codec import decode_event
@@ -20,14 +20,14 @@ from protocol.content import AssistantMessage, ToolMessage
 from protocol.frames import Refused
 from protocol.submissions import Approval, ExecApproval, UserInput
 from protocol.view import View, apply
+from server.config.settings import Settings
 from server.journal.base import Journal
-from server.settings import Settings
-from tests.faults.disks import KINDS, Outage, outage_of
-from tests.support.bare_http import request, status
+from tests.faults.process.disks import KINDS, Outage, outage_of
 from tests.support.house import settings_for
 from tests.support.live import DONE, Client, Live, client, listening, same_view
+from tests.support.models.scripted_model import Call, Gate, Hang, Say, ScriptedModel, calls, stream, text
+from tests.support.network.bare_http import request, status
 from tests.support.patience import eventually
-from tests.support.scripted_model import Call, Gate, Hang, Say, ScriptedModel, calls, stream, text
 
 SOON_S = 5.0
 
@@ -214,7 +214,7 @@ async def test_a_tool_whose_result_cannot_be_stored_has_an_unknown_outcome_and_i
     outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held()
-    monkeypatch.setattr("server.toolbox.file_tools", lambda *_: [held])
+    monkeypatch.setattr("server.sessions.toolset.file_tools", lambda *_: [held])
     async with ScriptedModel([calls(Call("hold", {}, id="c1")), text("I see.")]) as model:
         async with listening(served(outage.folder, model)) as live, client(live) as talker:
             await talker.send(UserInput(text="hold"))
@@ -239,7 +239,7 @@ async def test_a_free_call_beside_a_waiting_one_is_told_and_the_approval_still_w
     outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held, asked = Held(), Asked()
-    monkeypatch.setattr("server.toolbox.file_tools", lambda *_: [held, asked])
+    monkeypatch.setattr("server.sessions.toolset.file_tools", lambda *_: [held, asked])
     both = calls(Call("hold", {}, id="c1"), Call("ask", {}, id="c2"))
     async with ScriptedModel([both, text("I see.")]) as model:
         async with listening(served(outage.folder, model)) as live, client(live) as talker:

@@ -14,9 +14,9 @@ import pytest
 from protocol import events as ev
 from protocol.submissions import UserInput
 from protocol.view import View
-from tests.faults.disks import limit_files, obey_file_modes, small_disk
-from tests.faults.order import Hook
-from tests.faults.process import ServerProcess, Zygote
+from tests.faults.harness.order import Hook
+from tests.faults.process.disks import limit_files, obey_file_modes, small_disk
+from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.house import settings_for
 from tests.support.live import Address, client, listening, same_view
 

@@ -10,24 +10,34 @@ from pathlib import Path
 
 import pytest
 
-from agent.tasks import TaskOwner
-from clients.comeback import Backoff
-from clients.outcomes import Reconnecting
-from clients.session_client import SessionClient
-from clients.views import at_rest
+from agent.util.tasks import TaskOwner
+from clients.session.client import SessionClient
+from clients.session.outcomes import Reconnecting
+from clients.session.reconnect import Backoff
+from clients.session.view import at_rest
 from protocol import events as ev
 from protocol.submissions import UserInput
-from server.settings import Settings
-from tests.clients.recorded import encoded
-from tests.faults.clients import PATIENCE_S, Persistent
-from tests.faults.lengths import fresh_seed, length
-from tests.faults.process import ServerProcess, Zygote
-from tests.support.bare_http import request
+from server.config.settings import Settings
+from tests.faults.harness.clients import PATIENCE_S, Persistent
+from tests.faults.harness.lengths import fresh_seed, length
+from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.house import settings_for
 from tests.support.live import Address, client
-from tests.support.ports import free_port
-from tests.support.scripted_model import Answer, Call, Finish, Reason, Request, ScriptedModel, Tokens, calls, stream
-from tests.support.tcp_proxy import TcpProxy
+from tests.support.models.scripted_model import (
+    Answer,
+    Call,
+    Finish,
+    Reason,
+    Request,
+    ScriptedModel,
+    Tokens,
+    calls,
+    stream,
+)
+from tests.support.network.bare_http import request
+from tests.support.network.ports import free_port
+from tests.support.network.tcp_proxy import TcpProxy
+from tests.unit.clients.session.recorded import encoded
 
 SESSIONS = length(4, 40)
 RESTARTS = length(2, 50)

@@ -13,12 +13,12 @@ from websockets.asyncio.client import connect
 from protocol import SUBPROTOCOL_JSON
 from protocol import events as ev
 from protocol.submissions import UserInput
-from tests.faults.process import ServerProcess, Zygote
+from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.house import settings_for
+from tests.support.hub.standin_spaces import StandinSpaces, standin_spaces
 from tests.support.live import Client
-from tests.support.model_script import Call, calls, text
-from tests.support.scripted_model import Request, ScriptedModel
-from tests.support.standin_spaces import StandinSpaces, standin_spaces
+from tests.support.models.model_script import Call, calls, text
+from tests.support.models.scripted_model import Request, ScriptedModel
 
 TOKEN = "hf_ann0123456789abcdefghij"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}

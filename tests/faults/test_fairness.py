@@ -12,16 +12,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent.tasks import TaskOwner
+from agent.util.tasks import TaskOwner
 from protocol.submissions import UserInput
-from server.settings import Settings
-from tests.faults.lengths import LONG, length
-from tests.faults.listeners import Audience, Listener, percentile
-from tests.faults.process import ROOT, ServerProcess, Zygote
-from tests.support.bare_http import request, status
+from server.config.settings import Settings
+from tests.faults.harness.lengths import LONG, length
+from tests.faults.harness.listeners import Audience, Listener, percentile
+from tests.faults.process.process import ROOT, ServerProcess, Zygote
 from tests.support.house import settings_for
 from tests.support.live import Address, client
-from tests.support.scripted_model import ScriptedModel
+from tests.support.models.scripted_model import ScriptedModel
+from tests.support.network.bare_http import request, status
 
 SLOW, EVERY_MS = 20, 20
 SLOW_TOKENS = length(50, 500)
@@ -36,7 +36,7 @@ LIVEZ_MS = length(2_000, 100)
 @contextlib.asynccontextmanager
 async def model_process() -> AsyncIterator[str]:
     """A model in a process of its own, as busy as it likes; its address."""
-    arguments = (sys.executable, "-m", "tests.support.scripted_model", "--port", "0")
+    arguments = (sys.executable, "-m", "tests.support.models.scripted_model", "--port", "0")
     model = await asyncio.create_subprocess_exec(*arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
     try:
         assert model.stdout is not None

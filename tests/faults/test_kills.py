@@ -10,16 +10,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from agent.tasks import TaskOwner
+from agent.util.tasks import TaskOwner
 from protocol.submissions import UserInput
-from tests.faults.conversation import random_steps, steps
-from tests.faults.driver import KILLED, Driver, driving
-from tests.faults.follower import Cut
-from tests.faults.lengths import fresh_seed, length
-from tests.faults.order import Failpoint, When
-from tests.faults.process import NotListening, Zygote
-from tests.faults.script import Loose
-from tests.faults.verify import verify
+from tests.faults.harness.conversation import random_steps, steps
+from tests.faults.harness.driver import KILLED, Driver, driving
+from tests.faults.harness.follower import Cut
+from tests.faults.harness.lengths import fresh_seed, length
+from tests.faults.harness.order import Failpoint, When
+from tests.faults.harness.script import Loose
+from tests.faults.harness.verify import verify
+from tests.faults.process.process import NotListening, Zygote
 
 AT_ONCE = 4
 """Conversations that are killed side by side."""

@@ -12,10 +12,9 @@ import pytest
 from protocol import codes
 from protocol import events as ev
 from protocol.content import AssistantMessage, ToolMessage
-from tests.faults.talk import answers_again, ask, served
+from tests.faults.harness.talk import answers_again, ask, served
 from tests.support.live import client, listening, same_view
-from tests.support.ports import free_port
-from tests.support.scripted_model import (
+from tests.support.models.scripted_model import (
     Answer,
     Call,
     Cut,
@@ -32,6 +31,7 @@ from tests.support.scripted_model import (
     stream,
     text,
 )
+from tests.support.network.ports import free_port
 
 PROVIDERS = ["openai", "hosted_vllm"]
 TEN_MB = 10_000_000
@@ -115,7 +115,7 @@ GOES_ON = [
 @pytest.fixture(scope="module", autouse=True)
 def warm() -> None:
     """LiteLLM does half of its importing in the first call, which would look like a silent model."""
-    from tests.faults.zygote import warm_up
+    from tests.faults.process.zygote import warm_up
 
     asyncio.run(warm_up())
 

@@ -12,16 +12,16 @@ import pytest
 from protocol import codec
 from protocol import events as ev
 from protocol.submissions import UserInput
-from tests.faults import machine
-from tests.faults.conversation import steps
-from tests.faults.driver import driving
-from tests.faults.follower import Cut, Follower
-from tests.faults.lengths import fresh_seed, length
-from tests.faults.process import ServerProcess, Zygote
-from tests.faults.verify import check_seen_is_stored, verify
+from tests.faults.harness.conversation import steps
+from tests.faults.harness.driver import driving
+from tests.faults.harness.follower import Cut, Follower
+from tests.faults.harness.lengths import fresh_seed, length
+from tests.faults.harness.verify import check_seen_is_stored, verify
+from tests.faults.process import machine
+from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.house import settings_for
 from tests.support.live import same_view
-from tests.support.scripted_model import ScriptedModel, text
+from tests.support.models.scripted_model import ScriptedModel, text
 
 Ways = tuple[Callable[[Path, Path], None], Callable[[Path, Path], None]]
 """How a copy is taken, and how it is put back."""

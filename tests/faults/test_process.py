@@ -7,8 +7,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from tests.faults.order import Failpoint
-from tests.faults.process import NotListening, ServerProcess, Zygote
+from tests.faults.harness.order import Failpoint
+from tests.faults.process.process import NotListening, ServerProcess, Zygote
 from tests.support.house import settings_for
 from tests.support.live import Client
 

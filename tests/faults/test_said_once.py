@@ -11,12 +11,12 @@ from protocol import codec
 from protocol import events as ev
 from protocol.frames import Refused
 from protocol.submissions import Shutdown, Submission, UserInput, submission_id
-from tests.faults.conversation import rests, steps, with_id
-from tests.faults.driver import Driver, driving
-from tests.faults.follower import Cut, Follower
-from tests.faults.process import Zygote
-from tests.faults.verify import verify
-from tests.support.tcp_proxy import TcpProxy
+from tests.faults.harness.conversation import rests, steps, with_id
+from tests.faults.harness.driver import Driver, driving
+from tests.faults.harness.follower import Cut, Follower
+from tests.faults.harness.verify import verify
+from tests.faults.process.process import Zygote
+from tests.support.network.tcp_proxy import TcpProxy
 
 NEVER_S = 3_600.0
 STORM = 20

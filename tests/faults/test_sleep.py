@@ -14,23 +14,23 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from agent.tasks import TaskOwner
+from agent.util.tasks import TaskOwner
 from protocol import codes
 from protocol import events as ev
 from protocol.submissions import Approval, ExecApproval, UserInput
 from protocol.view import View
-from server.awake import ASLEEP
-from server.broadcaster import Ending
 from server.journal.base import Record
 from server.journal.sqlite import SqliteJournal
-from server.manager import SessionManager
-from tests.clients.recorded import encoded
-from tests.faults.lengths import fresh_seed, length
-from tests.faults.memory import mapped_kib
-from tests.faults.process import ServerProcess, Zygote
+from server.sessions.broadcaster import Ending
+from server.sessions.manager import SessionManager
+from server.sessions.registry import ASLEEP
+from tests.faults.harness.lengths import fresh_seed, length
+from tests.faults.harness.memory import mapped_kib
+from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.house import running, settings_for
 from tests.support.live import DONE, PATIENCE_S, Address, Client, client, listening, same_view
-from tests.support.scripted_model import Call, Finish, Gate, Say, ScriptedModel, calls, stream, text
+from tests.support.models.scripted_model import Call, Finish, Gate, Say, ScriptedModel, calls, stream, text
+from tests.unit.clients.session.recorded import encoded
 
 
 async def turn(talker: Client, words: str = "hello") -> None:

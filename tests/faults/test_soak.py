@@ -13,24 +13,24 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from agent.tasks import TaskOwner
-from clients.comeback import Backoff
-from clients.errors import CannotConnect, Denied, SessionEnded, SubmissionRefused
-from clients.session_client import SessionClient
-from clients.views import at_rest
+from agent.util.tasks import TaskOwner
+from clients.session.client import SessionClient
+from clients.session.errors import CannotConnect, Denied, SessionEnded, SubmissionRefused
+from clients.session.reconnect import Backoff
+from clients.session.view import at_rest
 from protocol.submissions import Interrupt, Undo
-from server.settings import Settings
-from tests.faults import census
-from tests.faults.clients import Encoding
-from tests.faults.lengths import LONG, fresh_seed
-from tests.faults.memory import FILLED, Held, held_by
-from tests.faults.process import ServerProcess, Zygote
+from server.config.settings import Settings
+from tests.faults.harness import census
+from tests.faults.harness.clients import Encoding
+from tests.faults.harness.lengths import LONG, fresh_seed
+from tests.faults.harness.memory import FILLED, Held, held_by
+from tests.faults.process.process import ServerProcess, Zygote
 from tests.faults.test_cuts import Cutter, talkative, waiting_calls
-from tests.support.bare_http import request
 from tests.support.house import settings_for
 from tests.support.live import Address
-from tests.support.scripted_model import Answer, Finish, Request, ScriptedModel, Tokens, stream
-from tests.support.tcp_proxy import TcpProxy
+from tests.support.models.scripted_model import Answer, Finish, Request, ScriptedModel, Tokens, stream
+from tests.support.network.bare_http import request
+from tests.support.network.tcp_proxy import TcpProxy
 
 FIRST_S = 60.0
 SOAK_S = float(os.environ.get("HOLDFAST_FAULTS_SOAK_S", "600"))

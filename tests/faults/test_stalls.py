@@ -7,25 +7,25 @@ from typing import Any
 
 import pytest
 
-from agent.tasks import TaskOwner
-from clients.comeback import Backoff
-from clients.outcomes import Reconnecting
-from clients.session_client import SessionClient
-from clients.views import at_rest
+from agent.util.tasks import TaskOwner
+from clients.session.client import SessionClient
+from clients.session.outcomes import Reconnecting
+from clients.session.reconnect import Backoff
+from clients.session.view import at_rest
 from protocol import events as ev
 from protocol.submissions import UserInput
-from server.actor import SessionActor
-from tests.clients.recorded import encoded
-from tests.faults.clients import Persistent
-from tests.faults.lengths import length
-from tests.faults.listeners import Audience, Listener, percentile
-from tests.faults.memory import mapped_kib
-from tests.faults.process import ServerProcess, Zygote
+from server.sessions.actor import SessionActor
+from tests.faults.harness.clients import Persistent
+from tests.faults.harness.lengths import length
+from tests.faults.harness.listeners import Audience, Listener, percentile
+from tests.faults.harness.memory import mapped_kib
+from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.house import settings_for
 from tests.support.live import DONE, PATIENCE_S, Address, client, listening, same_view
+from tests.support.models.scripted_model import Finish, Gate, Reply, Say, ScriptedModel, Tokens, stream, text
+from tests.support.network.tcp_proxy import TcpProxy
 from tests.support.patience import eventually
-from tests.support.scripted_model import Finish, Gate, Reply, Say, ScriptedModel, Tokens, stream, text
-from tests.support.tcp_proxy import TcpProxy
+from tests.unit.clients.session.recorded import encoded
 
 QUICK = Backoff(base_s=0.01, cap_s=0.1)
 BUFFER_BYTES = 32_768

@@ -21,7 +21,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from server.journal.base import AppendItem, Conflict, HeldClaim, JournalError, Lease, NotFound, Record, Settled
 from server.journal.sqlite import Limits, SqliteJournal, open_journal
 from tests.properties.journal_model import Model, ModelSession, append, claim, leased, merge, there
-from tests.server.journal.making import row
+from tests.unit.server.journal.making import row
 
 T = TypeVar("T")
 

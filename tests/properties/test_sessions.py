@@ -5,15 +5,15 @@ import copy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.inputs import Fail, Recover, Stop, SummaryFailed, ToolLogged, ToolSpent, ToolStepped
-from agent.policy import Policy
+from agent.policy.policy import Policy
+from agent.session.messages import Fail, Recover, Stop, SummaryFailed, ToolLogged, ToolSpent, ToolStepped
 from protocol import codec
 from protocol import view as views
 from protocol.content import Step
 from protocol.merge import Merger, after
 from protocol.submissions import Approval, Compact, ExecApproval, Interrupt, SetModel, Undo
 from protocol.view import View
-from tests.agent.script import USAGE, Script, call
+from tests.unit.agent.session.script import USAGE, Script, call
 
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 CALL = st.builds(

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from agent.models import ModelError, ModelReply, ModelRequest, Models, ModelSettings
-from tests.support.scripted_model import Request, Script, ScriptedModel
+from tests.support.models.scripted_model import Request, Script, ScriptedModel
 
 API_KEY = "sk-test-0123456789"
 SCRIPTED = ("openai, direct", "openai, wrapped", "hosted_vllm, direct", "hosted_vllm, wrapped")

@@ -9,17 +9,18 @@ import msgspec
 from starlette.applications import Starlette
 
 from agent.models import ModelSettings
-from agent.research import ResearchSettings
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import WorkspaceLimits
 from agent.tools.hub import HubSettings
+from agent.tools.research import ResearchSettings
 from agent.tools.web import WebSettings
 from protocol import codec
 from protocol import events as ev
-from server.actor import SessionActor
 from server.app import build_app
-from server.manager import SessionManager
-from server.settings import (
+from server.config.auth import AuthSettings
+from server.config.page import PageSettings
+from server.config.sessions import TurnSettings
+from server.config.settings import (
     JournalSettings,
     ModelChoice,
     ServerSettings,
@@ -27,13 +28,12 @@ from server.settings import (
     Settings,
     SocketSettings,
 )
-from server.settings_auth import AuthSettings
-from server.settings_export import ExportSettings
-from server.settings_page import PageSettings
-from server.settings_policy import PolicySettings
-from server.settings_turn import TurnSettings
-from server.settings_users import UserLimits
-from tests.support.scripted_model import ScriptedModel
+from server.config.settings_export import ExportSettings
+from server.config.settings_policy import PolicySettings
+from server.config.settings_users import UserLimits
+from server.sessions.actor import SessionActor
+from server.sessions.manager import SessionManager
+from tests.support.models.scripted_model import ScriptedModel
 
 ASKS_TO_WRITE = {"rules": [{"tool": "write", "action": "ask"}]}
 """Most tests of approvals have `write` ask, which runs freely by default."""

@@ -9,17 +9,17 @@ from typing import Any
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
-from agent.tasks import TaskOwner
+from agent.util.tasks import TaskOwner
 from protocol import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK, codec
 from protocol import events as ev
 from protocol.frames import Frame, Heartbeat, Ready, Refused, Snapshot, Synced
 from protocol.submissions import Submission
 from protocol.view import View, apply, from_snapshot
 from server.app import build_app
-from server.listen import open_sockets
-from server.manager import SessionManager
-from server.run import Server
-from server.settings import Settings
+from server.config.settings import Settings
+from server.sessions.manager import SessionManager
+from server.transport.listeners import open_sockets
+from server.transport.server import Server
 
 DONE = (ev.TurnComplete, ev.Interrupted, ev.ErrorEvent)
 PATIENCE_S = 20.0

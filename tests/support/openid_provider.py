@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from tests.server.serving import serving, settings_for
+from tests.unit.server.serving import serving, settings_for
 
 CLIENT_ID, CLIENT_SECRET = "holdfast-client", "holdfast-client-secret"
 

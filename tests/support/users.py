@@ -10,12 +10,12 @@ import httpx
 from websockets.asyncio.client import connect
 
 from protocol import SUBPROTOCOL_JSON
+from server.auth.backends.api_tokens import ApiToken, new_token, read_tokens, tokens_path, write_tokens
 from server.auth.principal import Right
-from server.auth.tokens import ApiToken, new_token, read_tokens, tokens_path, write_tokens
-from server.settings import Settings
+from server.config.settings import Settings
 from tests.support.house import settings_for
 from tests.support.live import Client, Live, listening
-from tests.support.scripted_model import ScriptedModel
+from tests.support.models.scripted_model import ScriptedModel
 
 RIGHTS: dict[str, list[Right]] = {"alice": ["sessions"], "bob": ["sessions"], "root": ["sessions", "metrics", "admin"]}
 

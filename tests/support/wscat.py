@@ -52,7 +52,7 @@ class Wscat:
 
 def command() -> list[str]:
     """How wscat is started. Fails with the remedy if it is not there."""
-    script = ROOT / "tests" / "wscat" / "node_modules" / "wscat" / "bin" / "wscat"
+    script = ROOT / "tests" / "support" / "npm" / "wscat" / "node_modules" / "wscat" / "bin" / "wscat"
     node = shutil.which("node") or shutil.which("node", path=str(ROOT / ".venv" / "bin"))
     assert node and script.exists(), "the real wscat is missing: run `make test` once, it installs it"
     return [node, str(script)]

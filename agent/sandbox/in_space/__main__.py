@@ -4,9 +4,9 @@ import os
 import sys
 from typing import NoReturn
 
-from agent.sandbox.in_space import PACKAGE, SECRET_VARIABLE, supervising
+from agent.sandbox.in_space import PACKAGE, SECRET_VARIABLE, supervisor
 from agent.sandbox.in_space.files import Files
-from agent.sandbox.in_space.serving import SandboxServer, workspace
+from agent.sandbox.in_space.http_server import SandboxServer, workspace
 
 SECRET_CHARS_MIN = 32
 SECRET_BYTES_MAX = 4_096
@@ -35,8 +35,8 @@ def main() -> None:
     secret = take_secret()
     if len(secret) < SECRET_CHARS_MIN:
         sys.exit(f"{SECRET_VARIABLE} must hold at least {SECRET_CHARS_MIN} characters: set it as a secret of the Space")
-    supervising.prctl(supervising.PR_SET_DUMPABLE, 0)  # so that no command reads the secret out of its memory
-    supervising.prctl(supervising.PR_SET_CHILD_SUBREAPER, 1)
+    supervisor.prctl(supervisor.PR_SET_DUMPABLE, 0)  # so that no command reads the secret out of its memory
+    supervisor.prctl(supervisor.PR_SET_CHILD_SUBREAPER, 1)
     address = os.environ.get("HOST", "0.0.0.0"), int(os.environ.get("PORT", "7860"))
     with SandboxServer(address, secret, Files(workspace())) as server:
         sys.stderr.write(f"listening on port {server.server_port}\n")

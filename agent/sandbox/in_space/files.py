@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from agent.sandbox.in_space.running import Refused
+from agent.sandbox.in_space.commands import Refused
 
 NAMES_MAX = 64
 """Names in one path."""

@@ -1,14 +1,14 @@
 """The tools for the Hugging Face Hub, with the token of a session's owner and no other."""
 
-from agent.sandbox.base import Files
+from agent.hub.client import Hub
+from agent.hub.pools import HubThreads
+from agent.hub.settings import HubSettings
+from agent.tools.base import Tool
 from agent.tools.hub.dataset import DatasetTool
-from agent.tools.hub.hub import Hub
 from agent.tools.hub.jobs import JobsTool
 from agent.tools.hub.repo import RepoTool
 from agent.tools.hub.search import SearchTool
-from agent.tools.hub.settings import HubSettings
-from agent.tools.hub.threads import HubThreads
-from agent.tools.tool import Tool
+from agent.workspace.files import Files
 
 _FOLLOW_PART = 0.8
 """How much of a call's time may be spent on following a job: the rest is for asking what came of it."""

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from agent.tools.cleaning import one_line
-from agent.tools.hub.faults import HubFault
-from agent.tools.hub.hub import Token
-from agent.tools.hub.names import REPO_ID, repo_fault
-from agent.tools.hub.text import count, fitting, table
-from agent.tools.hub.tool import HubTool, lacks
-from agent.tools.tool import ToolLog, ToolResult
+from agent.hub.client import Token
+from agent.hub.errors import HubFault
+from agent.hub.formatting import count, fitting, table
+from agent.hub.names import REPO_ID, repo_fault
+from agent.tools.base import ToolLog, ToolResult
+from agent.tools.hub.base import HubTool, lacks
+from agent.util.text import one_line
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

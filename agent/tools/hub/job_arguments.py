@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from agent.tools.cleaning import one_line
-from agent.tools.effects import EffectKind, Effects
-from agent.tools.hub.prices import estimate, hardware
-from agent.tools.hub.settings import HubSettings
-from agent.tools.hub.tool import lacks
+from agent.hub.pricing import estimate, hardware
+from agent.hub.settings import HubSettings
+from agent.policy.effects import EffectKind, Effects
+from agent.tools.hub.base import lacks
+from agent.util.text import one_line
 
 Operation = Literal[
     "run",

@@ -4,10 +4,10 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from agent.tools.cleaning import one_line
-from agent.tools.hub.prices import estimate, listed
-from agent.tools.hub.settings import HubSettings
-from agent.tools.hub.text import day, table
+from agent.hub.formatting import day, table
+from agent.hub.pricing import estimate, listed
+from agent.hub.settings import HubSettings
+from agent.util.text import one_line
 
 ENDED = frozenset({"COMPLETED", "CANCELED", "ERROR", "DELETED"})
 """Stages after which nothing more happens."""

@@ -4,12 +4,14 @@ import itertools
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from agent.tools.cleaning import clean, one_line
-from agent.tools.effects import Effects
+from agent.hub.client import Hub, Token
+from agent.hub.errors import HubFault, HubRefusal
+from agent.hub.formatting import fitting
+from agent.hub.request import current
+from agent.policy.effects import Effects
+from agent.tools.base import ToolLog, ToolResult
 from agent.tools.hub import job_arguments
-from agent.tools.hub.calls import current
-from agent.tools.hub.faults import HubFault, HubRefusal
-from agent.tools.hub.hub import Hub, Token
+from agent.tools.hub.base import HubTool
 from agent.tools.hub.job_arguments import Jobs, Operation
 from agent.tools.hub.job_text import (
     ENDED,
@@ -21,9 +23,7 @@ from agent.tools.hub.job_text import (
     stage,
     summary,
 )
-from agent.tools.hub.text import fitting
-from agent.tools.hub.tool import HubTool
-from agent.tools.tool import ToolLog, ToolResult
+from agent.util.text import clean, one_line
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.sandbox.base import Files
-from agent.tools.effects import Effects
+from agent.hub.client import Hub, Token
+from agent.hub.errors import HubFault
+from agent.policy.effects import Effects
+from agent.tools.base import ToolLog, ToolResult
 from agent.tools.hub import repo_arguments, repo_files, repo_refs
-from agent.tools.hub.faults import HubFault
-from agent.tools.hub.hub import Hub, Token
+from agent.tools.hub.base import HubTool
 from agent.tools.hub.repo_arguments import Operation, Repo
-from agent.tools.hub.tool import HubTool
-from agent.tools.paths import shown
-from agent.tools.tool import ToolLog, ToolResult
+from agent.workspace.files import Files
+from agent.workspace.paths import shown
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from agent.tools.cleaning import one_line
-from agent.tools.effects import EffectKind, Effects
-from agent.tools.hub.names import REPO_ID, path_fault, repo_fault, revision_fault
-from agent.tools.hub.tool import lacks
+from agent.hub.names import REPO_ID, path_fault, repo_fault, revision_fault
+from agent.policy.effects import EffectKind, Effects
+from agent.tools.hub.base import lacks
+from agent.util.text import one_line
 
 Operation = Literal[
     "list",

@@ -4,15 +4,15 @@ import io
 import itertools
 from typing import TYPE_CHECKING
 
-from agent.sandbox.base import FileStart
-from agent.tools.cleaning import clean, one_line
-from agent.tools.hub.faults import HubFault
-from agent.tools.hub.hub import Token
+from agent.hub.client import Token
+from agent.hub.errors import HubFault
+from agent.hub.formatting import fitting
+from agent.hub.settings import HubSettings
+from agent.tools.base import ToolResult
 from agent.tools.hub.repo_arguments import Repo
-from agent.tools.hub.settings import HubSettings
-from agent.tools.hub.text import fitting
-from agent.tools.text_view import view
-from agent.tools.tool import ToolResult
+from agent.util.text import clean, one_line
+from agent.workspace.files import FileStart
+from agent.workspace.text_view import view
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi

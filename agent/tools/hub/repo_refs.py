@@ -4,12 +4,12 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from agent.tools.cleaning import clean, one_line
-from agent.tools.hub.hub import Token
+from agent.hub.client import Token
+from agent.hub.formatting import day, fitting, table
+from agent.hub.settings import HubSettings
+from agent.tools.base import ToolResult
 from agent.tools.hub.repo_arguments import Repo
-from agent.tools.hub.settings import HubSettings
-from agent.tools.hub.text import day, fitting, table
-from agent.tools.tool import ToolResult
+from agent.util.text import clean, one_line
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

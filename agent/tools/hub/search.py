@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from agent.tools.cleaning import one_line
-from agent.tools.hub.hub import Token
-from agent.tools.hub.text import count, day
-from agent.tools.hub.tool import HubTool
-from agent.tools.tool import ToolLog, ToolResult
+from agent.hub.client import Token
+from agent.hub.formatting import count, day
+from agent.tools.base import ToolLog, ToolResult
+from agent.tools.hub.base import HubTool
+from agent.util.text import one_line
 
 Kind = Literal["models", "datasets", "spaces", "papers"]
 Sort = Literal["relevance", "downloads", "likes", "trending_score", "last_modified", "created_at"]

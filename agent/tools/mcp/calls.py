@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from agent.tasks import TaskOwner
+from agent.tools.base import ToolLog
 from agent.tools.mcp.call_log import CURRENT, CallLog, progress_line
 from agent.tools.mcp.settings import McpLimits, McpServer
-from agent.tools.tool import ToolLog
+from agent.util.tasks import TaskOwner
 
 if TYPE_CHECKING:
     from mcp import Client

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from agent.tasks import TaskOwner
-from agent.tools.mcp.backoff import Backoff
+from agent.tools.base import ToolLog
 from agent.tools.mcp.calls import Calls, NotDone
-from agent.tools.mcp.faults import ServerFault, reason
+from agent.tools.mcp.errors import ServerFault, reason
 from agent.tools.mcp.http import http_transport
-from agent.tools.mcp.listed import ListedTool, read_tools
+from agent.tools.mcp.listing import ListedTool, read_tools
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.tools.mcp.stdio import stdio_transport
-from agent.tools.tool import ToolLog
+from agent.util.backoff import Backoff
+from agent.util.tasks import TaskOwner
 
 if TYPE_CHECKING:
     from mcp import Client

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from agent.tools.mcp.faults import ServerFault
+from agent.tools.mcp.errors import ServerFault
 from agent.tools.mcp.settings import McpLimits, McpServer
 
 LEAVE_S = 1.0

@@ -11,10 +11,10 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from agent.sandbox.base import SandboxError
+from agent.tools.base import ToolResult
 from agent.tools.mcp.settings import McpLimits
-from agent.tools.paths import shown
-from agent.tools.tool import ToolResult
+from agent.workspace.files import SandboxError
+from agent.workspace.paths import shown
 
 if TYPE_CHECKING:
     from mcp.types import CallToolResult

@@ -5,12 +5,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
+from agent.tools.base import Tool
 from agent.tools.mcp.connection import McpConnection, McpStatus
-from agent.tools.mcp.names import Identity, name_tools
+from agent.tools.mcp.naming import Identity, name_tools
 from agent.tools.mcp.results import Keep, ResultReader
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.tools.mcp.tool import McpTool
-from agent.tools.tool import Tool
 
 log = logging.getLogger("holdfast.mcp")
 

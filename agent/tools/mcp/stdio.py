@@ -16,9 +16,9 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from agent.tasks import TaskOwner
-from agent.tools.mcp.faults import ServerFault
+from agent.tools.mcp.errors import ServerFault
 from agent.tools.mcp.settings import McpLimits, McpServer
+from agent.util.tasks import TaskOwner
 
 log = logging.getLogger("holdfast.mcp")
 

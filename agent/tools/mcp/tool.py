@@ -1,11 +1,11 @@
 """A tool of an MCP server as the router knows tools."""
 
-from agent.tools.effects import EffectKind, Effects
+from agent.policy.effects import EffectKind, Effects
+from agent.tools.base import ToolLog, ToolResult
 from agent.tools.mcp.calls import NotDone
 from agent.tools.mcp.connection import McpConnection
-from agent.tools.mcp.listed import ListedTool
+from agent.tools.mcp.listing import ListedTool
 from agent.tools.mcp.results import ResultReader
-from agent.tools.tool import ToolLog, ToolResult
 
 
 class McpTool:

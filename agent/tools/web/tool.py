@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
-from agent.sandbox.base import Files, SandboxError
-from agent.tools.cleaning import clean, one_line
-from agent.tools.effects import Effects
+from agent.policy.effects import Effects
+from agent.tools.base import StructTool, ToolLog, ToolResult
 from agent.tools.files import path_fault
-from agent.tools.paths import file_parts, shown
-from agent.tools.settings import WorkspaceLimits
-from agent.tools.tool import StructTool, ToolLog, ToolResult
-from agent.tools.web.content import ContentType, by_type, decode, kind_of, parse_type
-from agent.tools.web.kept import KeptPages, Page
-from agent.tools.web.readable import readable
+from agent.tools.web.html import readable
+from agent.tools.web.page_cache import KeptPages, Page
+from agent.tools.web.response import ContentType, by_type, decode, kind_of, parse_type
 from agent.tools.web.settings import WebSettings
 from agent.tools.web.urls import URL_CHARS_MAX, Target, WebRefused, parse_url
+from agent.util.text import clean, one_line
+from agent.workspace.files import Files, SandboxError
+from agent.workspace.paths import file_parts, shown
+from agent.workspace.settings import WorkspaceLimits
 
 if TYPE_CHECKING:
-    from agent.tools.web.dial import Edges
     from agent.tools.web.fetch import Fetched
+    from agent.tools.web.network import Edges
 
 FAULT_CHARS_MAX = 2_000
 """How much of a page is shown that comes with an HTTP error."""
@@ -55,9 +55,9 @@ class Web:
 
     async def fetch(self, target: Target, *, save: bool) -> "Fetched":
         """Fetch it: text to show, or whatever it is to save. Raises `WebRefused`."""
-        from agent.tools.web import dial, fetch  # as late as this: a server that fetches nothing need not load them
+        from agent.tools.web import fetch, network  # as late as this: a server that fetches nothing need not load them
 
-        edges = self._edges or dial.Edges()
+        edges = self._edges or network.Edges()
         settings = self.settings
         if save:
             plan = fetch.Plan(settings.save_bytes_max, lambda kind: True)

@@ -1,5 +1,5 @@
 // Outside, the pure core of a session client: frames in, outcomes out; position, view and outbox. No I/O, no clock.
-// The mirror of clients/session_core.py.
+// The mirror of clients/session/core.py.
 
 /** @import * as Wire from "../../../docs/protocol.d.ts" */
 /** @import { Action, Backoff } from "./comeback.js" */

@@ -1,0 +1,173 @@
+"""huggingface_hub made ready, once: quiet, and its HTTP client held to the bounds of the call under way (calls.py).
+
+Its functions take no timeout, retry by themselves with sleeps, and share one client for the whole process. That client
+gets hooks here. In threads that have no call of ours they do nothing.
+"""
+
+import functools
+import importlib
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from agent.hub.errors import HubFault, HubRefusal, Stopped, TooMuch, told
+from agent.hub.request import CURRENT, Call
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+T = TypeVar("T")
+
+RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+"""Statuses on which the library would sleep and ask again; who called is told instead."""
+
+log = logging.getLogger("holdfast.tools")
+
+_LATE = "the Hub did not answer in time; what was asked for may have been done"
+
+_lock = threading.Lock()
+
+
+def prepare() -> None:
+    """Import the library (takes a while, so not on the event loop) and put the hooks in. A second time does nothing."""
+    with _lock:
+        _prepare()
+
+
+@functools.cache
+def _prepare() -> None:
+    from huggingface_hub import set_client_factory
+    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]  # exported without saying so
+    from huggingface_hub.utils._http import default_client_factory
+    from huggingface_hub.utils.logging import set_verbosity_error
+
+    disable_progress_bars()
+    set_verbosity_error()  # type: ignore[no-untyped-call]  # what it warns of is told in results; it would write past our log
+    stream_class = _stream_class()
+
+    def client() -> Any:
+        made = default_client_factory()
+        hooks = made.event_hooks
+        made.event_hooks = {
+            "request": [*hooks["request"], before],
+            "response": [*hooks["response"], functools.partial(after, stream_class)],
+        }
+        return made
+
+    set_client_factory(client)
+
+
+def _http() -> Any:
+    """The HTTP library under this version of huggingface_hub: httpx, or httpx2 from 2.0 on."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return importlib.import_module(HfHubHTTPError.__bases__[0].__module__.partition(".")[0])
+
+
+def _stream_class() -> type:
+    class Bounded(_http().SyncByteStream):  # type: ignore[misc]  # the base is known at run time alone
+        """An answer's bytes, within the bounds of its call."""
+
+        def __init__(self, inner: Any, call: Call) -> None:
+            self._inner = inner
+            self._call = call
+
+        def __iter__(self) -> Iterator[bytes]:
+            yield from self._call.pieces(self._inner)
+
+        def close(self) -> None:
+            self._call.release()
+            self._inner.close()
+
+    return Bounded
+
+
+def before(request: Any) -> None:
+    """A request is about to be sent: with the owner's token or none, the call's timeouts, and no compression, which hides sizes.
+
+    Raises RuntimeError if it has another token.
+    """
+    call = CURRENT.get()
+    if call is not None:
+        wanted = request.extensions.get("timeout") or {}
+        call.admit(request.headers.get("authorization"))
+        request.extensions = {**request.extensions, "timeout": call.bounded(wanted)}
+        request.headers["accept-encoding"] = "identity"
+
+
+def after(stream_class: type, response: Any) -> None:
+    """An answer has begun. Raises HfHubHTTPError for one on which the library would wait and try again."""
+    call = CURRENT.get()
+    if call is None:
+        return
+    response.stream = stream_class(response.stream, call)
+    call.hold(response.extensions.get("network_stream"))
+    if response.status_code in RETRIED:
+        from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]  # exported without saying so
+
+        response.read()
+        hf_raise_for_status(response)
+
+
+def ask(call: Call, endpoint: str, work: "Callable[[HfApi], T]") -> T:
+    """Do `work` with an API that knows the call's token and no other, in this thread. Raises HubFault.
+
+    `endpoint`: empty for the library's own. Without a token the Hub is asked anonymously.
+    """
+    prepare()
+    from huggingface_hub import HfApi
+
+    try:
+        return call.do(lambda: work(HfApi(endpoint=endpoint or None, token=call.token or False)))
+    except Exception as error:
+        fault = explained(call, error)
+        if fault is None:
+            raise
+        raise fault from None
+
+
+def explained(call: Call, error: BaseException) -> HubFault | None:
+    """What went wrong in a call, in words; None for what is neither the Hub's fault nor the network's."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    match error:
+        case HfHubHTTPError():
+            return refused(error, known=call.token is not None)
+        case Stopped():
+            return HubFault(_LATE)
+        case TooMuch():
+            return HubFault("the Hub's answer is too large to be taken: ask for less")
+        case RuntimeError() if error.__cause__ is not None:  # the library wraps what befalls the upload of a large file
+            return explained(call, error.__cause__)
+        case ValueError() | KeyError() | TypeError() | AttributeError():  # what its parsers raise at a strange answer
+            log.warning("an answer of the Hub cannot be understood", exc_info=error)
+            return HubFault(f"the Hub's answer cannot be understood ({type(error).__name__})")
+    if isinstance(error, _http().HTTPError):
+        late = call.stopped or call.left_s <= 0
+        return HubFault(
+            _LATE if late else f"the Hub cannot be reached, or broke off ({type(error).__name__}): try again"
+        )
+    return None
+
+
+def refused(error: Any, *, known: bool) -> HubFault:
+    """An HfHubHTTPError in words."""
+    from huggingface_hub import errors
+
+    missing = isinstance(
+        error, errors.RepositoryNotFoundError | errors.RevisionNotFoundError | errors.EntryNotFoundError
+    )
+    response = error.response
+    wait_s = response.headers.get("retry-after", "") if response.status_code == 429 else ""
+    kind = HubRefusal if response.status_code < 500 else HubFault
+    return kind(
+        told(
+            response.status_code,
+            error.server_message,
+            missing=missing,
+            gated=isinstance(error, errors.GatedRepoError),
+            wait_s=wait_s if wait_s.isdigit() else "",
+            known=known,
+        )
+    )

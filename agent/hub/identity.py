@@ -1,0 +1,54 @@
+"""The Hub as a witness: whose token this is. Blocks; the caller has a thread for it."""
+
+import msgspec
+
+
+class HubIdentity(msgspec.Struct, frozen=True):
+    """A user of the Hub. `user_id` stays the same when the user takes another name."""
+
+    user_id: str
+    name: str
+
+
+class HubRefused(Exception):
+    """The Hub says that the token is none, or belongs to no user."""
+
+
+class HubUnreachable(Exception):
+    """The Hub does not answer as it should; the message says how, without the token."""
+
+
+def whoami(token: str, endpoint: str, timeout_s: float) -> HubIdentity:
+    """Whose token this is, by `GET /api/whoami-v2` at `endpoint` (empty: `HF_ENDPOINT`). Raises the two above.
+
+    As `HfApi.whoami` asks, but not for ever: that one has no timeout.
+    """
+    from agent.hub.http import prepare
+
+    prepare()  # before anybody uses the library's client, which this replaces
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.utils import (  # type: ignore[attr-defined]  # it exports them without saying so
+        build_hf_headers,
+        get_session,
+        hf_raise_for_status,
+    )
+
+    try:
+        url = f"{HfApi(endpoint=endpoint or None).endpoint}/api/whoami-v2"
+        answer = get_session().get(url, headers=build_hf_headers(token=token), timeout=timeout_s)
+        hf_raise_for_status(answer)
+        said = answer.json()
+    except HfHubHTTPError as error:
+        status = getattr(error.response, "status_code", None)
+        if status in (401, 403):
+            raise HubRefused(f"the Hub refused the token ({status})") from None
+        raise HubUnreachable(f"the Hub answered {status}") from None
+    except Exception as error:  # noqa: BLE001  # the class depends on the HTTP library of the hub's version
+        raise HubUnreachable(f"the Hub cannot be asked: {type(error).__name__}") from None
+    if not isinstance(said, dict):
+        raise HubUnreachable("the Hub's answer cannot be understood")
+    user_id, name = said.get("id"), said.get("name")
+    if said.get("type") != "user" or not isinstance(user_id, str) or not isinstance(name, str):
+        raise HubRefused("the token belongs to no user")
+    return HubIdentity(user_id, name)

@@ -1,0 +1,85 @@
+"""Every setting and limit of the Hugging Face tools, with its unit and default."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, field
+
+
+class HubSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The tools `hf_search`, `hf_repo`, `hf_dataset` and `hf_jobs`: where they ask, how long, and how much they take."""
+
+    tools: Annotated[bool, Meta(description="Whether sessions have the Hugging Face tools.")] = True
+    endpoint: Annotated[
+        str, Meta(description="Where the Hub is; empty: what `HF_ENDPOINT` says, else `https://huggingface.co`.")
+    ] = ""
+    datasets_server: Annotated[str, Meta(description="Where the Hub's dataset viewer answers `hf_dataset`.")] = (
+        "https://datasets-server.huggingface.co"
+    )
+    timeout_s: Annotated[float, Meta(gt=0, le=600, description="How long one question to the Hub may take.")] = 30.0
+    upload_timeout_s: Annotated[float, Meta(gt=0, le=3_600, description="How long one upload may take.")] = 300.0
+    threads: Annotated[
+        int, Meta(ge=1, le=256, description="Questions to the Hub at once, of all sessions; more wait their turn.")
+    ] = 16
+    follow_threads: Annotated[
+        int,
+        Meta(ge=1, le=1_024, description="Jobs whose logs are followed at once, of all sessions; more are refused."),
+    ] = 32
+    answer_bytes_max: Annotated[
+        int, Meta(ge=65_536, le=2**30, description="Largest answer of the Hub that is read; a larger one is refused.")
+    ] = 16_777_216
+    read_bytes_max: Annotated[
+        int, Meta(ge=1_024, le=2**30, description="How much of a file `hf_repo` reads, from its beginning.")
+    ] = 2_097_152
+    upload_bytes_max: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=2**30,
+            description="Largest file `hf_repo` uploads, none above `workspace.read_bytes_max`; more: refused.",
+        ),
+    ] = 8_388_608
+    view_chars_max: Annotated[
+        int, Meta(ge=1_000, le=10_000_000, description="Longest piece of a file or listing shown by one call.")
+    ] = 40_000
+    listed_max: Annotated[int, Meta(ge=1, le=10_000, description="Most files, branches, jobs or such in one list.")] = (
+        200
+    )
+    found_max: Annotated[int, Meta(ge=1, le=1_000, description="Most rows of one `hf_search`.")] = 50
+    rows_max: Annotated[int, Meta(ge=1, le=100, description="Most rows of a dataset shown by one call.")] = 50
+    cell_chars_max: Annotated[
+        int,
+        Meta(ge=10, le=100_000, description="Longest value shown in a dataset's row; of a longer one the end is cut."),
+    ] = 500
+    job_timeout_s: Annotated[
+        int, Meta(ge=1, le=604_800, description="How long a job may run where the model does not say.")
+    ] = 1_800
+    job_timeout_max_s: Annotated[
+        int, Meta(ge=1, le=604_800, description="How long a job may run at most; more: the call is refused.")
+    ] = 86_400
+    follow_s: Annotated[
+        float, Meta(ge=0, le=86_400, description="How long a job's logs are followed; then the job runs on alone.")
+    ] = 480.0
+    poll_s: Annotated[
+        float, Meta(gt=0, le=600, description="How often a followed job that has not ended is looked at again.")
+    ] = 3.0
+    log_bytes_max: Annotated[
+        int, Meta(ge=1_024, le=2**30, description="Logs of one job that one call streams; then it stops following.")
+    ] = 4_194_304
+    log_tail_chars: Annotated[
+        int, Meta(ge=100, le=1_000_000, description="End of a job's logs that the model is told in the result.")
+    ] = 8_000
+    usd_per_hour: Annotated[
+        dict[str, Annotated[float, Meta(ge=0, le=100_000)]],
+        Meta(description="Prices of hardware flavors that are not in agent/hub/flavors.json, or are no longer so."),
+    ] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, url in (("endpoint", self.endpoint), ("datasets_server", self.datasets_server)):
+            if url or name == "datasets_server":
+                parts = urlsplit(url)
+                if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+                    raise ValueError(f"{name}: {url!r} is no address; write `https://name`")
+        if self.job_timeout_s > self.job_timeout_max_s:
+            raise ValueError("job_timeout_s must not be above job_timeout_max_s")

@@ -1,0 +1,190 @@
+"""One model call: retries before the first token, time limits, and a stream that is always closed."""
+
+import asyncio
+import gc
+import importlib
+import logging
+import random
+import time
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from agent.models import pricing
+from agent.models.catalog import Catalog
+from agent.models.errors import ModelError, model_error
+from agent.models.settings import ModelSettings
+from agent.models.streams.assembler import Assembly
+from agent.models.streams.watchdog import Watchdog
+from agent.models.types import DEMO_MODEL, ModelInfo, ModelReply, ModelRequest, ModelUsage, Sink
+from agent.util.tasks import TaskOwner
+
+if TYPE_CHECKING:
+    from agent.models.litellm_provider import Provider
+    from agent.models.upstream import Upstream
+
+log = logging.getLogger("holdfast.models")
+
+_SLICE_S = 0.002
+"""Seconds of uninterrupted work after which a reader lets others run."""
+_WAITED_S = 0.005
+"""A read that took this many seconds was waited for, and others have run: reading alone is never that slow."""
+
+
+class Models:
+    """All models of a process. `call` may be used by any number of tasks at a time; each call stands for itself."""
+
+    def __init__(self, settings: ModelSettings, catalog: Catalog | None = None) -> None:
+        self._settings = settings
+        self.catalog = catalog or Catalog([])
+        self._tasks = TaskOwner("models")
+        self._loading: asyncio.Task[Provider] | None = None
+        self._provider: Provider | None = None
+
+    async def load(self) -> None:
+        """Import LiteLLM in a thread, once. Raises ModelError (model_unavailable) if it can't be loaded."""
+        await self._loaded()
+
+    async def call(self, request: ModelRequest, sink: Sink) -> ModelReply:
+        """Stream one answer into the sink, then return its tool calls, finish reason and usage.
+
+        Cancelling the task closes the HTTP stream at once. Raises ModelError; what the sink raises goes through.
+        """
+        provider = await self._loaded()
+        attempt = 0
+        while True:
+            assembly = Assembly(request.model, sink, self._settings.max_output_chars)
+            try:
+                await self._attempt(provider, request, assembly)
+                return assembly.reply(self._usage(provider, request.model, assembly))
+            except ModelError as error:
+                delay = None if assembly.started else self._delay(error, attempt)
+                if delay is None:
+                    raise
+                log.warning("model call again in %.1f s, retry %d: %s", delay, attempt + 1, error.message)
+            attempt += 1
+            await asyncio.sleep(delay)
+
+    def info(self, model: str) -> ModelInfo:
+        """What is known of the model now; the limits are refined once LiteLLM is loaded. Never blocks."""
+        table = self._provider.table if self._provider is not None else {}
+        entry = self.catalog.entry(model)
+        limit = entry.context_limit or pricing.context_limit(table, model) or self._settings.default_context_limit
+        input_usd, output_usd = pricing.per_million(table, model)
+        return ModelInfo(
+            model,
+            model == DEMO_MODEL,
+            limit,
+            pricing.max_output_tokens(table, model),
+            entry.label or model,
+            input_usd if entry.input_usd is None else entry.input_usd,
+            output_usd if entry.output_usd is None else entry.output_usd,
+            entry.reasoning_effort,
+        )
+
+    async def aclose(self) -> None:
+        """Close what is kept open between calls. End the calls first."""
+        await self._tasks.aclose()
+        provider, self._provider, self._loading = self._provider, None, None
+        if provider is not None:
+            await provider.aclose()
+
+    async def _loaded(self) -> "Provider":
+        if self._provider is not None:
+            return self._provider
+        if self._loading is None or (self._loading.done() and self._loading.cancelled()):
+            self._loading = self._tasks.start(self._load(), "load")
+        return await asyncio.shield(self._loading)
+
+    async def _load(self) -> "Provider":
+        try:
+            module = await asyncio.to_thread(_import_provider)
+        except Exception as error:
+            self._loading = None
+            message = f"The models can't be used: LiteLLM could not be loaded ({error}). Install the server's dependencies again."
+            raise ModelError("model_unavailable", message, retryable=False) from error
+        provider: Provider = module.Provider(self._settings, self.catalog)
+        self._provider = provider
+        return provider
+
+    async def _attempt(self, provider: "Provider", request: ModelRequest, assembly: Assembly) -> None:
+        watchdog = Watchdog(self._settings.first_token_timeout_s)
+        try:
+            with watchdog:
+                upstream = await provider.open(request)
+                try:
+                    await self._read(upstream, assembly, watchdog)
+                finally:
+                    await upstream.aclose()
+        except TimeoutError as error:
+            if not watchdog.expired:
+                raise
+            limit = self._settings.stall_timeout_s if assembly.started else self._settings.first_token_timeout_s
+            raise model_error("model_timeout", request.model, because=f"silent for {limit:g} s") from error
+        if not assembly.finish_reason:
+            raise model_error("model_stream_cut", request.model, because="its stream ended without a reason to finish")
+        await assembly.end()
+
+    async def _read(self, upstream: "Upstream", assembly: Assembly, watchdog: Watchdog) -> None:
+        """Take the whole stream; let others run every couple of milliseconds, for a read need not wait."""
+        rested = before = time.perf_counter()
+        while (pieces := await upstream.read()) is not None:
+            now = time.perf_counter()
+            if now - before > _WAITED_S:
+                rested = now
+            watchdog.busy()
+            fresh = not assembly.started
+            await assembly.take(pieces)
+            if fresh and assembly.started:
+                watchdog.limit(self._settings.stall_timeout_s)
+            before = time.perf_counter()
+            if before - rested > _SLICE_S:
+                await asyncio.sleep(0)
+                rested = before = time.perf_counter()
+            if assembly.started:
+                watchdog.waiting()
+            else:
+                watchdog.still_waiting()
+
+    def _delay(self, error: ModelError, attempt: int) -> float | None:
+        """Seconds until the next try, or None if there is to be none."""
+        settings = self._settings
+        if not error.retryable or attempt >= settings.max_retries:
+            return None
+        backoff: float = min(settings.backoff_max_s, settings.backoff_initial_s * 2**attempt) * random.uniform(0.5, 1.0)
+        if error.retry_after is None:
+            return backoff
+        return None if error.retry_after > settings.retry_after_max_s else error.retry_after + backoff / 4
+
+    def _usage(self, provider: "Provider", model: str, assembly: Assembly) -> ModelUsage | None:
+        tokens = assembly.tokens
+        if tokens is None:
+            return None
+        cost = 0.0 if model == DEMO_MODEL else self.catalog.cost_usd(model, tokens.input, tokens.output)
+        if cost is None:
+            cost = pricing.cost_usd(provider.table, model, tokens)
+        return ModelUsage(tokens.input, tokens.output, tokens.cache_read, cost)
+
+
+class OwnersModels:
+    """The models as one owner's sessions call them: with the owner's Hugging Face token, where its router is called."""
+
+    def __init__(self, models: Models, hub_token: str | None) -> None:
+        self._models = models
+        self._hub_token = hub_token or ""
+
+    async def call(self, request: ModelRequest, sink: Sink) -> ModelReply:
+        """As `Models.call`."""
+        return await self._models.call(msgspec.structs.replace(request, hub_token=self._hub_token), sink)
+
+
+def _import_provider() -> ModuleType:
+    """LiteLLM, imported. Its million objects stay for good, so no collection walks them on the way: each stops the loop."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return importlib.import_module("agent.models.litellm_provider")
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,145 @@
+"""The door to LiteLLM, and the only module that imports it: 2.5 s and 190 MiB, so load it at first use, in a thread."""
+
+import copy
+import gc
+import logging
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
+
+# Before the import: else it fetches the price table from the network.
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+# The wrapper takes this many equal chunks in a row for a model in a loop and raises; a table's rule may be as long.
+os.environ.setdefault("REPEATED_STREAMING_CHUNK_LIMIT", "1000000000")
+
+import litellm
+from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
+
+from agent.models import openai_patch
+from agent.models.catalog import HUB_ROUTER, Catalog
+from agent.models.demo_provider import DEMO_PROVIDER, GAP, DemoProvider
+from agent.models.error_mapping import Failures
+from agent.models.prompt_caching import marked, takes_marks
+from agent.models.settings import ModelSettings
+from agent.models.streams.direct import DirectStream, response_of
+from agent.models.streams.wrapped import WrappedStream, Wrapper
+from agent.models.types import DEMO_MODEL, ModelRequest
+from agent.models.upstream import Upstream
+
+lite: Any = litellm  # its annotations do not hold under strict checking
+_LOUD = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx", "httpcore", "openai", "aiohttp")
+_SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD")
+
+
+def _quiet() -> None:
+    """No telemetry, no advice on stdout, no log lines with requests or URLs: some providers' URLs hold the key."""
+    lite.telemetry = False
+    lite.suppress_debug_info = True
+    lite.set_verbose = False
+    lite.disable_streaming_logging = True
+    lite.disable_hf_tokenizer_download = True
+    lite.turn_off_message_logging = True
+    lite.callbacks = []
+    lite.success_callback = []
+    lite.failure_callback = []
+    for name in _LOUD:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _hush() -> None:
+    """Two warnings that are LiteLLM's own and tell nobody anything.
+
+    Its types are built by pydantic at first use, which has something to say about one of them: so they are built now.
+    A call that is cancelled in its first milliseconds leaves one of LiteLLM's coroutines behind, before any request.
+    """
+    warnings.filterwarnings("ignore", message="Item '.*' on TypedDict class", category=UserWarning)
+    unstarted = r"coroutine '\w*(?:LLM|Completion)\w*\..*' was never awaited"
+    warnings.filterwarnings("ignore", message=unstarted, category=RuntimeWarning)
+    ModelResponseStream(choices=[StreamingChoices(delta=Delta(content=""))])
+
+
+_quiet()
+openai_patch.install()
+_hush()
+# LiteLLM's million objects stay for good: without this each full collection walks them and stops the loop for 0.2 s.
+gc.freeze()
+
+
+class Provider:
+    """Opens streams with LiteLLM as the settings say."""
+
+    users: ClassVar[int] = 0
+    """Providers that are not closed: LiteLLM keeps its HTTP clients for all of them."""
+
+    def __init__(self, settings: ModelSettings, catalog: Catalog) -> None:
+        self._settings = settings
+        self._catalog = catalog
+        DemoProvider.install()
+        Provider.users += 1
+
+    @property
+    def table(self) -> Mapping[str, Mapping[str, object]]:
+        """LiteLLM's table of context limits and prices."""
+        return cast("Mapping[str, Mapping[str, object]]", lite.model_cost)
+
+    async def open(self, request: ModelRequest) -> Upstream:
+        """Send the request; returns when the provider has begun to answer. Raises ModelError."""
+        failures = Failures(request.model, self._secrets(request))
+        try:
+            wrapper = await lite.acompletion(**self._parameters(request))
+        except Exception as error:
+            raise failures.of_opening(error) from error
+        response = response_of(wrapper) if self._settings.direct_streams else None
+        if response is None:
+            return WrappedStream(cast("Wrapper", wrapper), failures)
+        return DirectStream(
+            response, cast("Wrapper", wrapper), failures, request.model, self._settings.max_output_chars
+        )
+
+    async def aclose(self) -> None:
+        """Close the HTTP clients that LiteLLM keeps, when nobody else uses them."""
+        Provider.users -= 1
+        if Provider.users:
+            return
+        await lite.close_litellm_async_clients()
+        lite.in_memory_llm_clients_cache.flush_cache()
+
+    def _parameters(self, request: ModelRequest) -> dict[str, object]:
+        settings, route = self._settings, self._catalog.route(request.model)
+        effort = request.reasoning_effort or self._catalog.entry(request.model).reasoning_effort
+        owners = request.hub_token if route.model.startswith(HUB_ROUTER) else ""
+        own = {
+            "api_base": route.api_base or settings.api_base,
+            "api_key": route.api_key or owners or settings.api_key,
+            "reasoning_effort": effort,
+        }
+        parameters: dict[str, object] = {
+            "drop_params": True,
+            **{name: value for name, value in own.items() if value},
+            **settings.parameters(request.model),
+        }
+        if request.model == DEMO_MODEL:
+            parameters = {GAP: settings.demo_token_ms / 1000}
+        if request.max_output_tokens is not None:
+            parameters["max_tokens"] = request.max_output_tokens
+        if request.tools:
+            parameters["tools"] = copy.deepcopy(request.tools)
+        return parameters | {
+            "model": f"{DEMO_PROVIDER}/{DEMO_MODEL}" if request.model == DEMO_MODEL else route.model,
+            # A copy: LiteLLM changes messages in place for some providers.
+            "messages": copy.deepcopy(marked(request.messages) if takes_marks(route.model) else request.messages),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "max_retries": 0,
+            # Else a request with tools imports LiteLLM's MCP gateway, which needs packages that LiteLLM doesn't require.
+            "_skip_mcp_handler": True,
+            # A backstop behind the watchdog's limits, for what LiteLLM does before and after the stream.
+            "timeout": settings.first_token_timeout_s + settings.stall_timeout_s,
+        }
+
+    def _secrets(self, request: ModelRequest) -> tuple[str, ...]:
+        parameters = self._settings.parameters(request.model)
+        named = {**os.environ, **{key: str(value) for key, value in parameters.items()}}
+        found = (value for name, value in named.items() if any(word in name.upper() for word in _SECRET_NAMES))
+        return (self._settings.api_key, self._catalog.entry(request.model).api_key, request.hub_token, *found)

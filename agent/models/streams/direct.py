@@ -1,0 +1,148 @@
+"""An OpenAI-shaped stream read from its HTTP response, past LiteLLM's wrapper: a tenth of the time for each token.
+
+LiteLLM makes the request (address, credentials, parameters) and opens the response; only the reading is ours. It is
+used where the body is known to be OpenAI's server-sent events; all else goes through the wrapper.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from typing import cast
+
+import httpx
+import openai
+from litellm.llms.openai.chat.gpt_transformation import OpenAIChatCompletionStreamingHandler
+from openai.types.chat import ChatCompletionChunk
+
+from agent.models.error_mapping import Failures
+from agent.models.errors import ModelError, model_error
+from agent.models.streams import openai_chunks
+from agent.models.streams.wrapped import Wrapper
+from agent.models.types import Piece
+
+_BYTES_A_CHAR = 12
+"""Bytes of JSON for one code point at most: two escaped surrogates."""
+_ENVELOPE_BYTES = 64 * 1024
+_END_S = 0.25
+"""Seconds that the end of the body is waited for after the last event, so that the connection can be used again."""
+
+
+def response_of(wrapper: object) -> httpx.Response | None:
+    """The response under this LiteLLM stream if its body is OpenAI's events, else None.
+
+    By exact types: a subclass is a provider with a dialect of its own.
+    """
+    inner = getattr(wrapper, "completion_stream", None)
+    response: object = None
+    if type(inner) is openai.AsyncStream and getattr(inner, "_cast_to", None) is ChatCompletionChunk:
+        response = inner.response
+    elif type(inner) is OpenAIChatCompletionStreamingHandler:
+        response = inner.http_response
+    if isinstance(response, httpx.Response) and not response.is_stream_consumed and not response.is_closed:
+        return response
+    return None
+
+
+class DirectStream:
+    """Server-sent events (WHATWG HTML, 9.2.6) of chat completion chunks."""
+
+    def __init__(
+        self, response: httpx.Response, wrapper: Wrapper, failures: Failures, model: str, max_output_chars: int
+    ) -> None:
+        self._response = response
+        self._wrapper = wrapper
+        self._failures = failures
+        self._model = model
+        self._max_line = max_output_chars * _BYTES_A_CHAR + _ENVELOPE_BYTES
+        self._blocks = cast("AsyncGenerator[bytes]", response.aiter_bytes())
+        self._line: list[bytes] = []
+        self._line_bytes = 0
+        self._data: bytes | None = None
+        self._events = 0
+        self._done = False
+        self._failure: ModelError | None = None
+
+    async def read(self) -> Sequence[Piece] | None:
+        """The events of one network read, together."""
+        while self._failure is None and not self._done:
+            try:
+                block = await anext(self._blocks)
+            except StopAsyncIteration:
+                return self._last()
+            except Exception as error:
+                raise self._failures.of_reading(error) from error
+            pieces = self._take(block)
+            if pieces:
+                return pieces
+        if self._failure is not None:
+            raise self._failure
+        await self._finish()
+        return None
+
+    async def aclose(self) -> None:
+        try:
+            await self._blocks.aclose()
+        finally:
+            await self._wrapper.aclose()
+
+    def _take(self, block: bytes) -> list[Piece]:
+        """The pieces of the events that this block completes. What fails is kept until they are told."""
+        first, *rest = block.split(b"\n")
+        self._line.append(first)
+        self._line_bytes += len(first)
+        pieces: list[Piece] = []
+        if self._line_bytes > self._max_line:
+            self._failure = model_error(
+                "model_output_too_large", self._model, because="one endless line", retryable=False
+            )
+        elif rest:
+            *whole, tail = [b"".join(self._line), *rest]
+            self._line, self._line_bytes = [tail], len(tail)
+            for line in whole:
+                self._parse(line, pieces)
+                if self._done or self._failure is not None:
+                    break
+        return pieces
+
+    def _parse(self, line: bytes, pieces: list[Piece]) -> None:
+        line = line.removesuffix(b"\r")
+        if line.startswith(b"data:"):
+            data = line[5:]
+            self._data = data if self._data is None else self._data + b"\n" + data
+        elif not line and self._data is not None:
+            self._dispatch(self._data.strip(), pieces)
+            self._data = None
+
+    def _dispatch(self, data: bytes, pieces: list[Piece]) -> None:
+        if data == b"[DONE]":
+            self._done = True
+        elif data:
+            self._events += 1
+            try:
+                pieces.append(openai_chunks.decode(data))
+            except openai_chunks.ErrorChunk as error:
+                self._failure = self._failures.of_error_chunk(error.code, error.message)
+            except ValueError:
+                self._failure = self._failures.garbled()
+
+    def _last(self) -> Sequence[Piece] | None:
+        """The body is over: some servers leave out the empty line after the last event."""
+        pieces: list[Piece] = []
+        for line in (b"".join(self._line), b""):
+            self._parse(line, pieces)
+        self._line, self._done = [], True
+        if self._failure is None and not self._events:
+            kind = self._response.headers.get("content-type", "")
+            if not kind.startswith("text/event-stream"):
+                self._failure = self._failures.not_a_stream(kind)
+        if self._failure is not None and not pieces:
+            raise self._failure
+        return pieces or None
+
+    async def _finish(self) -> None:
+        """Read the end of the body: a connection that is closed before it can't be used again."""
+        try:
+            async with asyncio.timeout(_END_S):
+                async for _ in self._blocks:
+                    pass
+        except (TimeoutError, httpx.HTTPError):
+            return

@@ -1,0 +1,159 @@
+"""The mind's caution: whether a call runs, is asked for or is refused, by rules that are data. Pure.
+
+The rules are the operator's: they come from the server's settings alone. No tool and no submission changes them; what a
+user can add is a grant, which a waiting call names and which lifts nothing but being asked.
+"""
+
+import fnmatch
+import re
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from agent.policy.effects import EffectKind, Effects
+
+Action = Literal["allow", "ask", "deny"]
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to do with the calls that match all of its fields. Raises ValueError for what is no regular expression."""
+
+    action: Annotated[Action, Meta(description="What happens to such a call.")]
+    tool: Annotated[str, Meta(description="Name of the tool; `*` and `?` as in file names.")] = "*"
+    operation: Annotated[str, Meta(description="Operation of the tool, such as `run` of `hf_jobs`; likewise.")] = "*"
+    effect: Annotated[EffectKind | None, Meta(description="Only calls with this effect.")] = None
+    arguments: Annotated[
+        dict[str, str],
+        Meta(description="Regular expressions by name of an argument; each must be found in the argument, as text."),
+    ] = {}
+    reason: Annotated[str, Meta(description="Said to who is asked, and to the model that is refused.")] = ""
+    for_session: Annotated[
+        bool, Meta(description="Whether who is asked may allow such calls for the rest of the session.")
+    ] = True
+
+    def __post_init__(self) -> None:
+        for name, pattern in self.arguments.items():
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"arguments: {name}: {pattern!r} is no regular expression: {error}") from None
+
+    def matches(self, tool: str, arguments: Mapping[str, Any], effects: Effects) -> bool:
+        """Whether the rule is about this call."""
+        return (
+            fnmatch.fnmatchcase(tool, self.tool)
+            and fnmatch.fnmatchcase(effects.operation, self.operation)
+            and (self.effect is None or self.effect in effects.kinds)
+            and all(re.search(found, _text(arguments.get(name))) for name, found in self.arguments.items())
+        )
+
+
+def _word(name: str) -> str:
+    """Where a command of this name stands in a command line, be it behind a path or a pipe."""
+    return rf"(?<![\w.-]){name}(?![\w.-])"
+
+
+DELETING_COMMANDS = {
+    _word("(rm|rmdir|unlink|shred|truncate)"): "the command deletes files, or empties them",
+    r"(?<!\w)(os\.(remove|unlink|rmdir|removedirs)|(shutil\.)?rmtree|rmSync|unlinkSync)\(": "the command deletes files",
+    _word("git") + r"[^;&|\n]{0,200}\sclean(?!\S)": "the command deletes files that git does not know",
+    _word("git") + r"[^;&|\n]{0,200}\s(--hard|restore|(checkout|stash)\s+(-f|--|\.|drop|clear))(?!\S)": (
+        "the command throws changes away"
+    ),
+    r"(?<!\S)-delete(?!\S)": "the command deletes what it finds",
+    r"(?<!\S)--delete(-\w+)*(?!\S)": "the command deletes what its source does not have",
+    _word("(mkfs|wipefs|blkdiscard)") + r"|(?<![\w.-])mkfs\.\w": "the command wipes a disk",
+}
+"""Patterns of commands that delete, and what they do. They help who watches; what holds a command back is the sandbox."""
+
+DEFAULT_RULES = tuple(
+    Rule(action="ask", tool="bash", arguments={"command": pattern}, reason=reason, for_session=False)
+    for pattern, reason in DELETING_COMMANDS.items()
+)
+"""The rules that come with the server, after the operator's own."""
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """Rules in order: the first that matches decides. Where none does, a call with effects outside is asked for.
+
+    `defaults` come after `rules`. `yolo_mode`: what would be asked runs. `spending_limit_usd`: what a session may spend
+    without being asked, in US dollars; 0: any sum.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    defaults: tuple[Rule, ...] = DEFAULT_RULES
+    yolo_mode: bool = False
+    spending_limit_usd: float = 0.0
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """What a session has spent, and will have when what runs is done. `unknown`: there are costs that nobody knows."""
+
+    usd: float = 0.0
+    unknown: bool = False
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What happens to a call, and why. `grant`: what could be allowed for the session; None if nothing could."""
+
+    action: Action
+    reason: str = ""
+    grant: str | None = None
+
+
+def judge(
+    policy: Policy,
+    tool: str,
+    arguments: Mapping[str, Any],
+    effects: Effects,
+    grants: Collection[str] = (),
+    spent: Spent = Spent(),  # noqa: B008  # it is frozen
+) -> Verdict:
+    """What happens to a call whose arguments fit the tool, in a session with these grants that has spent so much."""
+    rule = next((rule for rule in (*policy.rules, *policy.defaults) if rule.matches(tool, arguments, effects)), None)
+    why = (rule.reason if rule else "") or effects.says
+    if rule is not None and rule.action == "deny":
+        return Verdict("deny", why or f"{tool} is not allowed here")
+    asks = bool(effects.kinds) if rule is None else rule.action == "ask"
+    grant = _grant(tool, effects, rule)
+    if asks and not policy.yolo_mode and grant not in grants:
+        return Verdict("ask", why or f"{tool} is to be asked for", grant)
+    limit = _past_limit(policy, effects, spent, asks)
+    if limit is not None:
+        return Verdict("ask", f"{limit} ({why})" if why else limit)
+    return Verdict("allow", why)
+
+
+def _grant(tool: str, effects: Effects, rule: Rule | None) -> str | None:
+    """What "for this session" would allow: the tool, or one of its operations; nothing that deletes or whose cost is unknown."""
+    if "delete" in effects.kinds or effects.cost_usd is None or (rule is not None and not rule.for_session):
+        return None
+    return f"{tool}:{effects.operation}" if effects.operation else tool
+
+
+def _past_limit(policy: Policy, effects: Effects, spent: Spent, freed: bool) -> str | None:
+    """Why a call that would run is asked for all the same: the money. `freed`: no rule allows it, only yolo_mode or a grant."""
+    limit, cost = policy.spending_limit_usd, effects.cost_usd
+    if cost is None:
+        return "nobody knows what this call will cost" if freed or limit else None
+    if not limit:
+        return None
+    told = f"{'at least ' if spent.unknown else ''}{_usd(spent.usd)} spent"
+    if cost > 0 and spent.usd + cost > limit:
+        return f"it would pass the session's spending limit of {_usd(limit)}: {told}, about {_usd(cost)} for this call"
+    if policy.yolo_mode and spent.usd >= limit:
+        return f"the session's spending limit of {_usd(limit)} is reached: {told}, {_usd(cost)} for this call"
+    return None
+
+
+def _usd(amount: float) -> str:
+    return f"${amount:,.2f}" if amount >= 0.01 or amount == 0 else f"${amount:.4f}"
+
+
+def _text(value: Any) -> str:
+    """An argument as a rule sees it; one that is missing is empty."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,0 +1,116 @@
+"""How one command's sandbox is built: bubblewrap's arguments, from the settings and what this machine has."""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from agent.sandbox.local.probe import ISOLATION, PROGRAMS, counts_by_namespace
+from agent.sandbox.settings import SandboxSettings
+
+WORKSPACE = "/workspace"
+USER_ID = 1000
+SHM_BYTES = 67_108_864
+NICE = 10
+"""Commands step back behind the server."""
+OUT_OF_MEMORY_FIRST = 500
+"""When the machine runs out of memory, commands are ended before the server."""
+ENVIRONMENT = {
+    "PATH": PROGRAMS,
+    "HOME": WORKSPACE,
+    "TMPDIR": "/tmp",  # the sandbox's own
+    "USER": "agent",
+    "LOGNAME": "agent",
+    "SHELL": "/bin/bash",
+    "LANG": "C.UTF-8",
+    "TERM": "dumb",
+}
+FILES = {
+    "/etc/passwd": f"agent:x:{USER_ID}:{USER_ID}::{WORKSPACE}:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n",
+    "/etc/group": f"agent:x:{USER_ID}:\nnogroup:x:65534:\n",
+    "/etc/hosts": "127.0.0.1 localhost sandbox\n::1 localhost\n",
+}
+SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+CONFIGURATION = (
+    *("/etc/alternatives", "/etc/ca-certificates", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs"),
+    *("/etc/pki/ca-trust/extracted", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime"),
+    *("/etc/mime.types", "/etc/magic", "/etc/protocols", "/etc/services"),
+)
+WITH_NETWORK = ("/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/gai.conf")
+READY = b"ready\n"
+GO = b"go\n"
+# The other side hears that the sandbox stands, and has looked after its limits, before the command begins. Without it,
+# as after the server's death, nothing begins.
+START = (
+    f"echo {OUT_OF_MEMORY_FIRST} >/proc/self/oom_score_adj; echo ready; "
+    'read -r go && [ "$go" = go ] || exit 125; exec "$@" </dev/null'
+)
+
+
+def build(
+    settings: SandboxSettings, workspace: str, hidden: tuple[Path, ...], bring: Callable[[bytes], int]
+) -> list[str]:
+    """The arguments that make one command's sandbox. `workspace`: where bubblewrap finds it. `bring`: gives a descriptor from which bubblewrap reads these bytes.
+
+    `hidden`: folders that nobody sees in it, even where one above them is shown.
+    """
+    arguments = [*ISOLATION, "--uid", str(USER_ID), "--gid", str(USER_ID), "--hostname", "sandbox"]
+    if not settings.network:
+        arguments.append("--unshare-net")
+    for name, value in ENVIRONMENT.items():
+        arguments += ["--setenv", name, value]
+    arguments += ["--ro-bind", "/usr", "/usr"]
+    for path in SYSTEM:
+        arguments += _system(path)
+    for path in (*CONFIGURATION, *(WITH_NETWORK if settings.network else ())):
+        arguments += ["--ro-bind-try", os.path.realpath(path), path]
+    for path, text in FILES.items():
+        arguments += ["--perms", "0644", "--ro-bind-data", str(bring(text.encode())), path]
+    arguments += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
+    arguments += ["--size", str(min(SHM_BYTES, settings.tmp_bytes)), "--perms", "1777", "--tmpfs", "/dev/shm"]
+    arguments += ["--remount-ro", "/dev"]
+    arguments += ["--size", str(settings.tmp_bytes), "--perms", "1777", "--tmpfs", "/tmp"]
+    for path in settings.readable:
+        arguments += ["--ro-bind-try", os.path.realpath(path), path]
+    for path in _within(hidden, ("/usr", *SYSTEM, *settings.readable)):
+        arguments += ["--tmpfs", path, "--remount-ro", path]
+    arguments += ["--bind", workspace, WORKSPACE, "--chdir", WORKSPACE]
+    return [*arguments, "--remount-ro", "/"]
+
+
+def inside(settings: SandboxSettings, command: str) -> list[str]:
+    """What runs in the sandbox: the limits, then the command in a shell."""
+    limits = {
+        "core": 0,
+        "cpu": settings.cpu_s,
+        "data": settings.memory_bytes,
+        "fsize": settings.file_bytes_max,
+        "nofile": settings.open_files_max,
+    }
+    if counts_by_namespace():
+        limits["nproc"] = settings.processes_max
+    bounds = [f"--{name}={value}" for name, value in limits.items()]
+    return ["/bin/sh", "-c", START, "sh", "nice", "-n", str(NICE), "prlimit", *bounds, "--", shell(), "-c", command]
+
+
+def shell() -> str:
+    """The shell that commands are written for."""
+    return "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh"
+
+
+def _system(path: str) -> list[str]:
+    """A folder of programs as it is here: a link into /usr on most systems, else a folder."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return []
+    if stat.S_ISLNK(mode):
+        return ["--symlink", str(Path(path).readlink()), path]
+    return ["--ro-bind", path, path]
+
+
+def _within(hidden: tuple[Path, ...], shown: tuple[str, ...]) -> list[str]:
+    """Those of the hidden folders that lie in a shown one."""
+    real = [os.path.realpath(path) for path in shown]
+    found = {os.path.realpath(path) for path in hidden if path.is_dir()}
+    return sorted(path for path in found if any(os.path.commonpath((path, above)) == above for above in real))

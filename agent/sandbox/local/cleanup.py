@@ -1,0 +1,55 @@
+"""Takes a session's folder away, whatever commands have put there. Blocking."""
+
+import logging
+import os
+import secrets
+from pathlib import Path
+
+from agent.sandbox.local.usage import open_to_us
+from agent.workspace.dirfd import FOLDER, closing
+
+log = logging.getLogger("holdfast.sandbox")
+
+
+def clear(root: Path) -> None:
+    """Remove the folder with all that is in it, never through a link. What the system refuses stays, and is logged."""
+    try:
+        with closing(os.open(root.parent, FOLDER)) as above:
+            with closing(open_to_us(above, root.name)) as fd:
+                _empty(fd)
+            os.rmdir(root.name, dir_fd=above)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        log.warning("the workspace %s was not wholly removed: %s", root, error)
+
+
+def _empty(root: int) -> None:
+    """Folders in folders are moved up before they are emptied: however deep, two are open at a time."""
+    kept: set[str] = set()
+    while names := _names(root) - kept:
+        for name in names:
+            try:
+                _remove(root, name)
+            except OSError as error:
+                log.warning("the system refused to remove a name from a workspace: %s", error.strerror)
+                kept.add(name)
+
+
+def _remove(root: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=root)
+    except IsADirectoryError:
+        with closing(open_to_us(root, name)) as folder:
+            for inner in _names(folder):
+                try:
+                    os.unlink(inner, dir_fd=folder)
+                except IsADirectoryError:
+                    os.close(open_to_us(folder, inner))
+                    os.rename(inner, secrets.token_hex(16), src_dir_fd=folder, dst_dir_fd=root)
+        os.rmdir(name, dir_fd=root)
+
+
+def _names(folder: int) -> set[str]:
+    with os.scandir(folder) as found:
+        return {entry.name for entry in found}

@@ -1,0 +1,150 @@
+"""Sandboxes of the kind `hub`: huggingface_hub's own `Sandbox`, a Job of the session's owner. Its API is experimental.
+
+See https://huggingface.co/docs/huggingface_hub/package_reference/sandbox. It ends by itself when it is not used, and after
+24 hours. A claim's id is a label of its Job, so that it is found before its own id is known.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from agent.hub.client import Token
+from agent.hub.pricing import estimate
+from agent.hub.request import Call
+from agent.sandbox.claims import Claim
+from agent.sandbox.remote.hub_job_client import HubPlace
+from agent.sandbox.remote.hub_owner import Owner, status_of
+from agent.sandbox.remote.sandbox import Named, Say
+from agent.sandbox.remote_settings import RemoteSettings
+from agent.workspace.files import Lost, SandboxError
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi, Sandbox
+
+T = TypeVar("T")
+
+LABEL = "holdfast-claim"
+OVER = frozenset({"COMPLETED", "ERROR", "DELETED", "CANCELED"})
+SAID_CHARS = 500
+
+
+class HubMaker:
+    """Makes them for one owner."""
+
+    kind = "hub"
+    owned = True
+
+    def __init__(self, owner: Owner, settings: RemoteSettings) -> None:
+        self._owner = owner
+        self._settings = settings
+        self.flavor = settings.hub_flavor
+        self.usd_per_hour = estimate(settings.hub_flavor, 3_600, owner.usd_per_hour)
+        self.says = (
+            f"a machine of the Hugging Face Hub ({settings.hub_flavor}, image {settings.hub_image}) with network, for this "
+            f"session alone. It ends, and its files with it, {settings.hub_idle_s // 60} minutes after its last use and "
+            "24 hours after its first; what is to stay must be uploaded."
+        )
+
+    async def make(self, claim_id: str, named: Named, say: Say) -> HubPlace:
+        await say(f"a sandbox on {self.flavor} is being started")
+        name = await self._owner.name()
+        settings = self._settings
+
+        def create(call: Call) -> "Sandbox":
+            from huggingface_hub import Sandbox
+
+            made = Sandbox.create(
+                settings.hub_image,
+                flavor=settings.hub_flavor,
+                idle_timeout=settings.hub_idle_s,
+                namespace=name,
+                labels={LABEL: claim_id},
+                start_timeout=settings.start_timeout_s,
+                token=self._owner.token,
+            )
+            if call.stopped:
+                made.close()  # nobody waits; its claim finds it
+            return made
+
+        made = await self._within("it did not start", create, settings.start_timeout_s + 60)
+        await named(f"{name}/{made.id}")
+        place = HubPlace(self._owner, made, self._settings)
+        await place.prepare()
+        await say("the sandbox is ready")
+        return place
+
+    async def find(self, claim: Claim, say: Say) -> HubPlace | None:
+        name = await self._owner.name()
+        jobs = [claim.detail] if claim.detail else [f"{name}/{job}" for job in await self._labelled(name, claim)]
+        for job in jobs:
+
+            def connect(_: Call, job: str = job) -> "Sandbox | None":
+                from huggingface_hub import Sandbox
+                from huggingface_hub.errors import HfHubHTTPError
+                from huggingface_hub.errors import SandboxError as HubSandboxError
+
+                try:
+                    found = Sandbox.connect(job, token=self._owner.token)
+                except HubSandboxError:
+                    return None  # it is over, or not yet there
+                except HfHubHTTPError as error:
+                    if status_of(error) == 404:
+                        return None
+                    raise
+                return found
+
+            found = await self._within("it cannot be found", connect, self._settings.start_wait_s)
+            if found is None:
+                continue
+            place = HubPlace(self._owner, found, self._settings)
+            try:
+                await place.prepare()
+            except Lost:
+                await place.aclose()  # such as when it was made with a token that is no longer the owner's
+                continue
+            return place
+        if jobs and not claim.detail:
+            await self.give_back(claim)  # one that is only starting: nobody would wait for it
+        return None
+
+    async def give_back(self, claim: Claim) -> bool:
+        name = await self._owner.name()
+        jobs = set(await self._labelled(name, claim))
+        namespace, _, job_id = claim.detail.rpartition("/")
+        if job_id:
+            jobs.add(job_id)
+
+        def cancel(api: "HfApi", token: Token) -> bool:
+            from huggingface_hub.errors import HfHubHTTPError
+
+            found = False
+            for job in sorted(jobs):
+                try:
+                    stage = api.inspect_job(job_id=job, namespace=namespace or name, token=token).status.stage
+                    if str(getattr(stage, "value", stage)) not in OVER:
+                        api.cancel_job(job_id=job, namespace=namespace or name, token=token)
+                        found = True
+                except HfHubHTTPError as error:
+                    if status_of(error) != 404:
+                        raise
+            return found
+
+        return await self._owner.ask(cancel)
+
+    async def _labelled(self, name: str, claim: Claim) -> list[str]:
+        def find(api: "HfApi", token: Token) -> list[str]:
+            jobs = api.list_jobs(labels={LABEL: claim.claim_id}, namespace=name, token=token)
+            # Where labels are not understood as a filter every job would be listed.
+            return [job.id for job in jobs if (job.labels or {}).get(LABEL) == claim.claim_id]
+
+        return await self._owner.ask(find)
+
+    async def _within(self, what: str, work: Callable[[Call], T], timeout_s: float) -> T:
+        def told(call: Call) -> T:
+            from huggingface_hub.errors import SandboxError as HubSandboxError
+
+            try:
+                return work(call)
+            except HubSandboxError as error:
+                raise SandboxError(f"{what}: {str(error)[:SAID_CHARS]}") from None
+
+        return await self._owner.wait_for(told, timeout_s)

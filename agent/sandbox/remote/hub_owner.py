@@ -1,0 +1,82 @@
+"""How sandboxes elsewhere ask the Hub: with their owner's token, in threads of their own, refused in their own words."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from agent.hub.client import Hub, Token
+from agent.hub.errors import HubFault
+from agent.hub.http import ask
+from agent.hub.pools import HubThreads, Pool
+from agent.hub.request import Call
+from agent.hub.settings import HubSettings
+from agent.sandbox.remote_settings import RemoteSettings
+from agent.workspace.files import SandboxError
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+T = TypeVar("T")
+
+
+class RemoteThreads:
+    """All threads of a server that wait for sandboxes: `ask` for what is soon answered, `follow` for whole commands."""
+
+    def __init__(self, settings: RemoteSettings, hub_threads: HubThreads) -> None:
+        self.hub = hub_threads
+        self.ask = Pool("sandbox", settings.remote_threads, waits=True)
+        self.follow = Pool("sandbox-follow", settings.remote_commands_max, waits=True)
+
+    async def aclose(self) -> None:
+        """End them; those of the Hub's tools are not ours to end."""
+        await self.ask.aclose()
+        await self.follow.aclose()
+
+
+class Owner:
+    """The owner of sandboxes, at the Hub."""
+
+    def __init__(self, settings: HubSettings, threads: RemoteThreads, token: str) -> None:
+        self.token = token
+        self.threads = threads
+        self._settings = settings
+        self._hub = Hub(settings, threads.hub, token)
+
+    @property
+    def usd_per_hour(self) -> dict[str, float]:
+        """Prices that the settings know better than the list does."""
+        return self._settings.usd_per_hour
+
+    async def name(self) -> str:
+        """The account's name. Raises SandboxError."""
+        try:
+            return await self._hub.owner()
+        except HubFault as fault:
+            raise SandboxError(str(fault)) from None
+
+    async def ask(self, work: "Callable[[HfApi, Token], T]", timeout_s: float | None = None) -> T:
+        """See `Hub.ask`. Raises SandboxError."""
+        try:
+            return await self._hub.ask(work, timeout_s)
+        except HubFault as fault:
+            raise SandboxError(str(fault)) from None
+
+    async def wait_for(self, work: Callable[[Call], T], timeout_s: float) -> T:
+        """What `work` gives, in a thread for sandboxes; it may look at whether anybody still waits. Raises SandboxError."""
+        call = self.call(timeout_s)
+        try:
+            return await self.threads.ask.run(call, lambda: self.within(call, work), timeout_s)
+        except HubFault as fault:
+            raise SandboxError(str(fault)) from None
+
+    def call(self, timeout_s: float) -> Call:
+        """One call, from now on."""
+        return Call(timeout_s, self._settings.timeout_s, self._settings.answer_bytes_max, self.token)
+
+    def within(self, call: Call, work: Callable[[Call], T]) -> T:
+        """Do `work` as this call, in this thread. Raises HubFault."""
+        return ask(call, self._settings.endpoint, lambda _: work(call))
+
+
+def status_of(error: Exception) -> int | None:
+    """The HTTP status of an HfHubHTTPError."""
+    return getattr(getattr(error, "response", None), "status_code", None)

@@ -1,0 +1,243 @@
+"""Sandboxes of the kind `space`: a private Space of the session's owner, duplicated from a template, with our program inside.
+
+A claim's id makes both its name and its secret, so that whoever knows the claim finds it and may use it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.hub.client import Token
+from agent.hub.pricing import estimate
+from agent.sandbox import in_space
+from agent.sandbox.claims import Claim
+from agent.sandbox.in_space import SECRET_VARIABLE
+from agent.sandbox.remote.hub_owner import Owner, status_of
+from agent.sandbox.remote.sandbox import Named, Say
+from agent.sandbox.remote_settings import RemoteSettings
+from agent.workspace.files import SandboxError
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+    from agent.sandbox.remote.space_client import SpaceClient
+
+PREFIX = "holdfast-sandbox-"
+FREE = "cpu-basic"
+PROGRAM = Path(in_space.__file__).parent
+FAILED = frozenset({"BUILD_ERROR", "RUNTIME_ERROR", "CONFIG_ERROR", "NO_APP_FILE", "DELETING"})
+ASLEEP = frozenset({"SLEEPING", "STOPPED", "PAUSED"})
+WORDS = {
+    "BUILDING": "the sandbox is being built, which takes some minutes",
+    "RUNNING_BUILDING": "the sandbox is being built, which takes some minutes",
+    "APP_STARTING": "the sandbox is starting",
+    "RUNNING_APP_STARTING": "the sandbox is starting",
+    "RUNNING": "the sandbox runs; its program is asked",
+    **dict.fromkeys(ASLEEP, "the sandbox is being woken"),
+}
+SecretFor = Callable[[str], str]
+"""The secret of the Space that a claim's id names; always the same."""
+
+
+class Broken(SandboxError):
+    """The Space ended in a way from which it does not come back."""
+
+
+class Spaces:
+    """How one owner's Spaces are waited for."""
+
+    def __init__(self, owner: Owner, settings: RemoteSettings) -> None:
+        self.owner = owner
+        self.settings = settings
+        self._secret_told = False
+
+    async def ready(self, repo: str, secret: str, say: Say) -> "SpaceClient":
+        """Wait until the Space runs and our program answers in it. Raises SandboxError."""
+        said = ""
+        woken = False
+        try:
+            async with asyncio.timeout(self.settings.start_timeout_s):
+                while True:
+                    stage = await self.stage(repo)
+                    if stage in FAILED:
+                        raise Broken(f"the sandbox's Space did not start: the Hub says {stage}")
+                    if stage != said:
+                        await say(WORDS.get(stage, f"the sandbox's Space is {stage}"))
+                        said = stage
+                    if stage in ASLEEP and not woken:
+                        woken = True
+                        await self.owner.ask(lambda api, token: api.restart_space(repo, token=token))
+                    if stage in ("RUNNING", "RUNNING_BUILDING") and (place := await self._answering(repo, secret)):
+                        await say("the sandbox is ready")
+                        return place
+                    await asyncio.sleep(self.settings.poll_s)
+        except TimeoutError:
+            raise SandboxError(
+                f"the sandbox's Space was not ready within {self.settings.start_timeout_s:g} s"
+            ) from None
+
+    async def stage(self, repo: str) -> str:
+        """The stage of its runtime, in capitals."""
+
+        def look(api: "HfApi", token: Token) -> str:
+            stage = api.get_space_runtime(repo, token=token).stage
+            return str(getattr(stage, "value", stage))
+
+        return await self.owner.ask(look)
+
+    async def _answering(self, repo: str, secret: str) -> "SpaceClient | None":
+        def where(api: "HfApi", token: Token) -> str:
+            host = api.space_info(repo, token=token).host or ""
+            if not host.startswith("https://") and api.endpoint.startswith("https://"):
+                raise SandboxError("the Hub does not say where the Space answers")
+            return host
+
+        url = await self.owner.ask(where)
+        from agent.sandbox.remote.space_client import (  # its HTTP library: not at start
+            SpaceClient,
+            Unreachable,
+            WrongSecret,
+        )
+
+        client = SpaceClient(url, self.owner.token, secret)
+        try:
+            await client.check()
+        except WrongSecret:
+            await client.aclose()
+            await self._tell_secret(repo, secret)
+            return None
+        except Unreachable:
+            await client.aclose()
+            return None
+        except BaseException:
+            await client.aclose()
+            raise
+        return client
+
+    async def _tell_secret(self, repo: str, secret: str) -> None:
+        """It knows another one, such as from before the key was lost: a new one makes it start again."""
+        if self._secret_told or repo == self.settings.space:
+            return
+        self._secret_told = True
+        await self.owner.ask(lambda api, token: api.add_space_secret(repo, SECRET_VARIABLE, secret, token=token))
+
+
+class SpaceMaker:
+    """Makes a Space for each session."""
+
+    kind = "space"
+    owned = True
+
+    def __init__(self, spaces: Spaces, secret_for: SecretFor) -> None:
+        self._spaces = spaces
+        self._owner = spaces.owner
+        self._secret_for = secret_for
+        settings = spaces.settings
+        self.flavor = settings.space_flavor
+        paid = settings.space_flavor != FREE
+        self.usd_per_hour = estimate(settings.space_flavor, 3_600, self._owner.usd_per_hour) if paid else 0.0
+        self.says = (
+            f"a machine of the Hugging Face Hub ({self.flavor}) with network, for this session alone. When it is not used "
+            "for long it sleeps, and its files are lost then; what is to stay must be uploaded."
+        )
+
+    async def make(self, claim_id: str, named: Named, say: Say) -> "SpaceClient":
+        await say("a private Space is being made for the session's sandbox")
+        repo, secret = f"{await self._owner.name()}/{PREFIX}{claim_id}", self._secret_for(claim_id)
+        settings = self._spaces.settings
+        paid = self.flavor != FREE
+
+        def duplicate(api: "HfApi", token: Token) -> None:
+            from huggingface_hub.errors import HfHubHTTPError
+
+            try:
+                api.duplicate_repo(
+                    settings.space_template,
+                    repo,
+                    repo_type="space",
+                    private=True,
+                    space_hardware=self.flavor,
+                    space_sleep_time=settings.space_sleep_s if paid else None,
+                    space_secrets=[{"key": SECRET_VARIABLE, "value": secret}],
+                    token=token,
+                )
+            except HfHubHTTPError as error:
+                if status_of(error) != 409:  # it was asked for before, and the answer never came
+                    raise
+                api.add_space_secret(repo, SECRET_VARIABLE, secret, token=token)
+
+        await self._owner.ask(duplicate)
+        await self._owner.ask(lambda api, token: _put_program(api, token, repo))
+        await named(repo)  # not before: what has no program yet is to be made again, under its name
+        return await self._spaces.ready(repo, secret, say)
+
+    async def find(self, claim: Claim, say: Say) -> "SpaceClient | None":
+        if not claim.detail:
+            return None  # it may lack its secret or its program: it is made again under the same name
+        if not await self._is_there(claim.detail):
+            return None
+        try:
+            return await self._spaces.ready(claim.detail, self._secret_for(claim.claim_id), say)
+        except Broken:
+            return None
+
+    async def give_back(self, claim: Claim) -> bool:
+        repo = claim.detail or f"{await self._owner.name()}/{PREFIX}{claim.claim_id}"
+        if not repo.rpartition("/")[2].startswith(PREFIX):
+            raise SandboxError("the claim names a Space that no session made")
+        if not await self._is_there(repo):
+            return False
+        await self._owner.ask(lambda api, token: api.delete_repo(repo, repo_type="space", missing_ok=True, token=token))
+        return True
+
+    async def _is_there(self, repo: str) -> bool:
+        def look(api: "HfApi", token: Token) -> bool:
+            from huggingface_hub.errors import HfHubHTTPError
+
+            try:
+                api.get_space_runtime(repo, token=token)
+            except HfHubHTTPError as error:
+                if status_of(error) == 404:
+                    return False
+                raise
+            return True
+
+        return await self._owner.ask(look)
+
+
+class NamedSpace:
+    """The one Space that the settings name. It is nobody's to delete."""
+
+    kind = "space"
+    owned = False
+    flavor = ""
+    usd_per_hour: float | None = 0.0
+
+    def __init__(self, spaces: Spaces) -> None:
+        self._spaces = spaces
+        self.says = (
+            "a machine of the Hugging Face Hub with network, which other sessions use too: keep to a folder of your own"
+        )
+
+    async def make(self, claim_id: str, named: Named, say: Say) -> "SpaceClient":
+        settings = self._spaces.settings
+        return await self._spaces.ready(settings.space, settings.space_secret, say)
+
+    async def find(self, claim: Claim, say: Say) -> "SpaceClient | None":
+        return None
+
+    async def give_back(self, claim: Claim) -> bool:
+        return False
+
+
+def _put_program(api: "HfApi", token: Token, repo: str) -> None:
+    """Put our program there, as this server has it; the build that follows knows the secret already."""
+    from huggingface_hub import CommitOperationAdd
+
+    folder = in_space.PACKAGE.replace(".", "/")
+    files = [
+        CommitOperationAdd(path_in_repo=f"{folder}/{file.name}", path_or_fileobj=file.read_bytes())
+        for file in sorted(PROGRAM.glob("*.py"))
+    ]
+    api.create_commit(repo, files, commit_message="The program of this sandbox", repo_type="space", token=token)

@@ -1,0 +1,119 @@
+"""The mind's forgetting: when the context is too full, where to cut it, and what to ask for as a summary. Pure."""
+
+from agent.session import context
+from agent.session.messages import Summarize, SummaryDone
+from agent.session.session import Session
+from agent.session.state import context_tokens
+from agent.util.tokens import BYTES_A_TOKEN, estimate, estimate_text
+from protocol import events as ev
+from protocol.content import ToolMessage
+
+REGROWTH = 1.2
+SUMMARY_RESERVE_TOKENS = 4_000
+SUMMARY_FRACTION = 0.125
+"""The part of the model's limit that a summary may take; a longer one is cut in its middle."""
+SUMMARY_PROMPT = (
+    "You summarise a conversation between a user and an assistant that uses tools, so that the assistant can go on from "
+    "your summary alone. Keep: what the user wants, what was decided, facts and file names that matter, what was done "
+    "with which result, what is still open. Write plain text, no preamble."
+)
+
+
+def tokens(session: Session) -> int:
+    """About how many tokens the next model call sends."""
+    return context_tokens(session.state, session.rules.overhead_tokens)
+
+
+def limit(session: Session) -> int:
+    """How many tokens the session's model takes."""
+    return session.rules.context_limit(session.state.view.model)
+
+
+def due(session: Session) -> bool:
+    """Whether to compact before the next model call: the context is too full, and without its older part it would fit.
+
+    After a compaction the context must first have grown by a fifth, or past the limit: what the summary leaves may
+    itself be more than `compact_at`, and would be compacted again and again. What would not fit even then costs no call.
+    """
+    now, most = tokens(session), limit(session)
+    if now <= session.rules.compact_at * most:
+        return False
+    if now <= most and now <= session.state.compacted_tokens * REGROWTH:
+        return False
+    kept = cut(session)
+    if kept is None:
+        return False
+    tail = sum(map(estimate, session.state.view.messages[kept:]))
+    return session.rules.overhead_tokens + summary_room(session) + tail <= most
+
+
+def summary_room(session: Session) -> int:
+    """How many tokens a summary may take."""
+    return int(SUMMARY_FRACTION * limit(session))
+
+
+def cut(session: Session) -> int | None:
+    """The first message to keep, or None if there is nothing before it to summarise.
+
+    The tail that stays takes at most `keep_fraction` of the limit, and at least the last group: a message with the
+    results of its calls is never torn.
+    """
+    messages = session.state.view.messages
+    budget = session.rules.keep_fraction * limit(session)
+    kept, tail = len(messages), 0
+    for place in range(len(messages) - 1, session.state.context_from - 1, -1):
+        tail += estimate(messages[place])
+        if isinstance(messages[place], ToolMessage):
+            continue
+        if tail > budget and kept < len(messages):
+            break
+        kept = place
+    return kept if session.state.context_from < kept < len(messages) else None
+
+
+def begin(session: Session) -> None:
+    """Ask for the summary of what will be cut."""
+    state = session.state
+    kept = cut(session)
+    assert kept is not None, "asked for only where there is something to cut"
+    messages = state.view.messages[state.context_from : kept]
+    room = max(250, (limit(session) - SUMMARY_RESERVE_TOKENS) // 2)
+    said = context.transcript(messages, room * BYTES_A_TOKEN)
+    if (long := estimate_text(said)) > room:
+        said = context.transcript(messages, len(said) * room // long)
+    if state.summary:
+        said = f"Earlier summary: {state.summary}\n\n{said}"
+    session.summarizing = f"summary-{state.view.seq}"
+    session.summary_cut = kept
+    session.do(
+        Summarize(
+            summary_id=session.summarizing,
+            model=state.view.model,
+            messages=[{"role": "system", "content": SUMMARY_PROMPT}, {"role": "user", "content": said}],
+        )
+    )
+
+
+def finish(session: Session, done: SummaryDone, operation_id: str | None) -> None:
+    """Put the summary in the place of what it stands for."""
+    state = session.state
+    kept = session.summary_cut
+    old = tokens(session)
+    summary, most = done.text, summary_room(session)
+    if (long := estimate_text(summary)) > most:
+        summary = context.cut_middle(summary, len(summary) * most // long)
+    new = session.rules.overhead_tokens + estimate_text(summary) + sum(map(estimate, state.view.messages[kept:]))
+    usage = done.reply.usage
+    if usage is not None:
+        session.emit(
+            ev.UsageEvent,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cached_tokens=usage.cached_tokens,
+            cost_usd=usage.cost_usd,
+            context_tokens=old,
+            context_limit=limit(session),
+        )
+    session.emit(
+        ev.Compacted, old_tokens=old, new_tokens=new, summary=summary, kept_from=kept, operation_id=operation_id
+    )

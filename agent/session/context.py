@@ -1,0 +1,134 @@
+"""The mind's letter to the model: the history as messages that every provider accepts. Pure."""
+
+import msgspec
+
+from agent.session.state import SessionState
+from agent.util.tokens import estimate_text
+from protocol.content import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
+
+Wire = dict[str, object]
+
+SUMMARY_INTRO = "This conversation goes on from an earlier part, which was summarised as follows:\n\n"
+NO_RESULT = "This call has no result: its outcome is unknown."
+NOTES_INTRO = "The user's notes on this project, from the file AGENTS.md in the workspace:\n\n"
+NOTES_CUT = "\n[AGENTS.md is longer: the rest is left out]"
+CUT_SHORT = "[this message was cut short]"
+
+
+def build(state: SessionState, system_prompt: str) -> list[Wire]:
+    """The model's context as OpenAI chat messages.
+
+    Valid for strict providers: the system message first, then a user message; each tool call has its one result right
+    after it, in the order of the calls; no empty assistant message; neither two user nor two assistant messages in a row.
+    """
+    wire: list[Wire] = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    if state.summary:
+        wire.append(_user(SUMMARY_INTRO + state.summary))
+    messages = state.view.messages
+    place = state.context_from
+    while place < len(messages):
+        message = messages[place]
+        place += 1
+        if isinstance(message, UserMessage):
+            _append_text(wire, _user(message.text))
+        elif isinstance(message, AssistantMessage):
+            results: dict[str, ToolMessage] = {}
+            while place < len(messages) and isinstance(result := messages[place], ToolMessage):
+                results[result.tool_call_id] = result
+                place += 1
+            _append_assistant(wire, message, results)
+    return wire
+
+
+def with_notes(wire: list[Wire], notes: str, most_tokens: int) -> list[Wire]:
+    """The messages with the project's notes before what the first user message says, cut to about `most_tokens`.
+
+    They are a user's words and not the server's, so they are no part of the system message; which stays as it is, and
+    in the provider's cache, when they change.
+    """
+    place = next((place for place, message in enumerate(wire) if message["role"] == "user"), None)
+    if not notes or place is None:
+        return wire
+    if (long := estimate_text(notes)) > most_tokens:
+        notes = notes[: len(notes) * most_tokens // long] + NOTES_CUT
+    said = {**wire[place], "content": f"{NOTES_INTRO}{notes}\n\n{wire[place]['content']}"}
+    return [*wire[:place], said, *wire[place + 1 :]]
+
+
+def _user(text: str) -> Wire:
+    return {"role": "user", "content": text}
+
+
+def _append_text(wire: list[Wire], message: Wire) -> None:
+    """Append, joining with a message of the same role: strict providers want roles to alternate."""
+    last = wire[-1] if wire else None
+    if last is not None and last["role"] == message["role"] and "tool_calls" not in last:
+        last["content"] = f"{last['content']}\n\n{message['content']}"
+    else:
+        wire.append(message)
+
+
+def _append_assistant(wire: list[Wire], message: AssistantMessage, results: dict[str, ToolMessage]) -> None:
+    text = message.text.strip()
+    if message.sealed:
+        text = f"{text}\n{CUT_SHORT}" if text else ""
+    if not message.tool_calls:
+        if text and not any(m["role"] == "user" for m in wire):
+            wire.append(_user("(continued)"))
+        if text:
+            _append_text(wire, {"role": "assistant", "content": text})
+        return
+    calls = [_call(call) for call in message.tool_calls]
+    last = wire[-1] if wire else None
+    if last is not None and last["role"] == "assistant":
+        last["content"] = f"{last['content']}\n\n{text}" if text else last["content"]
+        last["tool_calls"] = calls
+    else:
+        if not any(m["role"] == "user" for m in wire):
+            wire.append(_user("(continued)"))
+        wire.append({"role": "assistant", "content": text or None, "tool_calls": calls})
+    for call in message.tool_calls:
+        wire.append(
+            {"role": "tool", "tool_call_id": call.tool_call_id, "content": _result(results.get(call.tool_call_id))}
+        )
+
+
+def _call(call: ToolCall) -> Wire:
+    arguments = msgspec.json.encode(call.arguments).decode()
+    return {"id": call.tool_call_id, "type": "function", "function": {"name": call.tool, "arguments": arguments}}
+
+
+def _result(result: ToolMessage | None) -> str:
+    if result is None:
+        return NO_RESULT
+    said = result.output or "(no output)"
+    if result.arguments is not msgspec.UNSET:
+        edited = msgspec.json.encode(result.arguments).decode()
+        return f"[The user edited the arguments before approving. What ran: {edited}]\n{said}"
+    return said if result.success or result.state != "completed" else f"Error: {said}"
+
+
+def transcript(messages: list[Message], limit_chars: int) -> str:
+    """The messages as plain text for a summary, each cut in its middle so that all of them fit `limit_chars`."""
+    parts = [_spoken(message) for message in messages]
+    share = max(200, limit_chars // max(1, len(parts)))
+    if sum(map(len, parts)) > limit_chars:
+        parts = [cut_middle(part, share) for part in parts]
+    return cut_middle("\n\n".join(parts), limit_chars)
+
+
+def cut_middle(text: str, limit: int) -> str:
+    """The text, or its head and tail with a note of what is left out between them."""
+    if len(text) <= limit:
+        return text
+    half = max(1, limit // 2)
+    return f"{text[:half]}\n[... {len(text) - 2 * half} characters left out ...]\n{text[-half:]}"
+
+
+def _spoken(message: Message) -> str:
+    if isinstance(message, UserMessage):
+        return f"User: {message.text}"
+    if isinstance(message, ToolMessage):
+        return f"Result of {message.tool}: {_result(message)}"
+    calls = "".join(f"\n(calls {c.tool} with {msgspec.json.encode(c.arguments).decode()})" for c in message.tool_calls)
+    return f"Assistant: {message.text}{calls}"

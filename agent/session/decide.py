@@ -1,0 +1,67 @@
+"""The mind's front door: one input in, one decision out, synchronously. No clock, no I/O."""
+
+from agent.session import recovery, submissions, titles, tool_calls, turn
+from agent.session.messages import (
+    Decision,
+    Delta,
+    Fail,
+    Input,
+    ModelDone,
+    ModelFailed,
+    Recover,
+    Refusal,
+    Stop,
+    Submit,
+    SummaryDone,
+    SummaryFailed,
+    TitleDone,
+    ToolDone,
+    ToolLogged,
+    ToolSpent,
+    ToolStepped,
+)
+from agent.session.redact_input import without_secrets
+from agent.session.session import Session
+from protocol.events import Accepted
+
+
+def decide(session: Session, message: Input, now: str) -> Decision:
+    """What follows from `message` at `now` (RFC 3339, UTC). Changes the session's state by the events it decides."""
+    session.begin(now)
+    answer: Accepted | Refusal | None = None
+    for heard in without_secrets(session, message):
+        answer = _hear(session, heard) or answer
+    return session.decision(answer)
+
+
+def _hear(session: Session, message: Input) -> Accepted | Refusal | None:
+    match message:
+        case Delta():
+            turn.on_delta(session, message)
+        case Submit():
+            return submissions.on_submission(session, message.submission)
+        case ModelDone():
+            turn.on_model_done(session, message)
+        case ModelFailed():
+            turn.on_model_failed(session, message)
+        case SummaryDone():
+            turn.on_summary_done(session, message)
+        case SummaryFailed():
+            turn.on_summary_failed(session, message)
+        case TitleDone():
+            titles.done(session, message)
+        case ToolLogged():
+            tool_calls.log(session, message)
+        case ToolStepped():
+            tool_calls.step(session, message)
+        case ToolSpent():
+            turn.on_tool_spent(session, message)
+        case ToolDone():
+            turn.on_tool_done(session, message)
+        case Recover():
+            recovery.recover(session)
+        case Stop():
+            recovery.stop(session)
+        case Fail():
+            recovery.fail(session, message)
+    return None

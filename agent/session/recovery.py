@@ -1,0 +1,54 @@
+"""The mind after a fault: how a session comes back from a crash, a stop of the server, or a failure under it."""
+
+from agent.session import turn
+from agent.session.messages import CancelWork, Fail
+from agent.session.session import Session
+from protocol import events as ev
+from protocol.content import ToolState
+
+
+def recover(session: Session) -> None:
+    """Nothing runs any more. A turn that only waits for approvals still waits; any other ends here."""
+    session.calling = session.summarizing = session.titling = None
+    if session.state.view.pending_approval:
+        _end_running(session, "outcome_unknown", "restart")
+        return
+    if session.working:
+        turn_id = session.state.view.turn_id
+        session.stop_work("outcome_unknown", "restart", "restart")
+        session.emit(ev.Interrupted, turn_id=turn_id, reason="restart")
+    turn.next_turn(session)
+
+
+def stop(session: Session) -> None:
+    """The server stops. What waits for approval still waits; queued inputs have their turn when it is back."""
+    if session.state.view.pending_approval:
+        session.titling = None
+        session.do(CancelWork())
+        _end_running(session, "cancelled", "shutdown")
+    elif session.working:
+        turn_id = session.state.view.turn_id
+        session.stop_work("cancelled", "shutdown", "shutdown")
+        session.emit(ev.Interrupted, turn_id=turn_id, reason="shutdown")
+
+
+def fail(session: Session, fault: Fail) -> None:
+    """The server failed under the session: the work ends with an error, and the session goes on.
+
+    What ran may have been done, though nobody knows what came of it.
+    """
+    view, turn_id = session.state.view, session.state.view.turn_id
+    if view.pending_approval and fault.keeps_waiting:
+        if not any(call.state == "running" for call in view.open_calls):
+            return
+        _end_running(session, "outcome_unknown", "policy")
+        turn_id = None
+    elif session.working:
+        session.stop_work("outcome_unknown", "policy", "error")
+    session.emit(ev.ErrorEvent, code=fault.code, message=fault.message, retryable=fault.retryable, turn_id=turn_id)
+    turn.next_turn(session)
+
+
+def _end_running(session: Session, state: ToolState, by: str) -> None:
+    for call in [call for call in session.state.view.open_calls if call.state == "running"]:
+        session.end_call(call, state, by)

@@ -1,0 +1,156 @@
+"""The mind's ear: every input loses its secrets before the session decides on it, so that no event ever holds one.
+
+Whatever is made of events then agrees: journal, replay, snapshot, what the model is sent, what is approved and run. A
+tool's arguments are redacted as well: a model can only know a secret that somebody told it, and it was told the marker.
+"""
+
+import functools
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import inspect
+
+from agent.models import DeltaKind, ModelReply, RawToolCall
+from agent.redaction import Redactor
+from agent.session.messages import (
+    Delta,
+    Fail,
+    Input,
+    ModelDone,
+    ModelFailed,
+    Stop,
+    Submit,
+    SummaryDone,
+    SummaryFailed,
+    TitleDone,
+    ToolDone,
+    ToolLogged,
+    ToolStepped,
+)
+from agent.session.session import LOG, Session
+from agent.tools import ToolResult
+from protocol.content import PlanItem
+from protocol.submissions import Interrupt, Shutdown, Submission
+from protocol.view import open_call
+
+StructT = TypeVar("StructT", bound=msgspec.Struct)
+
+KINDS: tuple[DeltaKind, ...] = ("reasoning", "text")
+
+
+def without_secrets(session: Session, message: Input) -> Iterator[Input]:
+    """The input without its secrets; before it, what was held back of the texts that it ends."""
+    redactor = session.rules.redactor
+    match message:
+        case Delta():
+            if message.message_id == session.calling:
+                yield from _delta(message, session.hearing(message.message_id, message.kind).push(message.text))
+        case ToolLogged():
+            call = open_call(session.state.view, message.tool_call_id)
+            if call is not None and call.state == "running":
+                yield from _log(message.tool_call_id, session.hearing(message.tool_call_id, LOG).push(message.text))
+        case ModelDone():
+            if message.message_id == session.calling:
+                for kind in KINDS:
+                    yield from _delta(Delta(message.message_id, kind, ""), session.heard(message.message_id, kind))
+            yield msgspec.structs.replace(message, reply=_reply(redactor, message.reply))
+        case ToolDone():
+            yield from _log(message.tool_call_id, session.heard(message.tool_call_id, LOG))
+            yield msgspec.structs.replace(message, result=_result(redactor, message.result))
+        case ToolStepped():
+            yield ToolStepped(message.tool_call_id, _struct(redactor, message.step))
+        case SummaryDone():
+            yield msgspec.structs.replace(message, text=redactor.redact(message.text))
+        case TitleDone():
+            yield msgspec.structs.replace(message, text=redactor.redact(message.text))
+        case SummaryFailed():
+            yield msgspec.structs.replace(message, message=redactor.redact(message.message))
+        case ModelFailed():
+            if message.message_id == session.calling:
+                yield from _cut(session)
+            yield msgspec.structs.replace(message, message=redactor.redact(message.message))
+        case Fail():
+            yield from _cut(session)
+            yield msgspec.structs.replace(message, message=redactor.redact(message.message))
+        case Submit():
+            if isinstance(message.submission, Interrupt | Shutdown):
+                yield from _cut(session)
+            yield Submit(_submission(redactor, message.submission))
+        case Stop():
+            yield from _cut(session)
+            yield message
+        case _:
+            yield message
+
+
+def _cut(session: Session) -> Iterator[Input]:
+    """Everything under way ends here: what is held back is told as far as it says nothing."""
+    for key, kind, rest in session.cut_off():
+        if kind == LOG:
+            yield from _log(key, rest)
+        elif kind in KINDS:
+            yield from _delta(Delta(key, kind, ""), rest)
+
+
+def _delta(delta: Delta, text: str) -> Iterator[Input]:
+    if text:
+        yield Delta(delta.message_id, delta.kind, text)
+
+
+def _log(tool_call_id: str, text: str) -> Iterator[Input]:
+    if text:
+        yield ToolLogged(tool_call_id, text)
+
+
+def _reply(redactor: Redactor, reply: ModelReply) -> ModelReply:
+    calls = tuple(_call(redactor, call) for call in reply.tool_calls)
+    return msgspec.structs.replace(reply, tool_calls=calls, finish_reason=redactor.redact(reply.finish_reason))
+
+
+def _call(redactor: Redactor, call: RawToolCall) -> RawToolCall:
+    """An id with a secret gives way to one of ours; the arguments are redacted where they are read."""
+    kept = call.id if redactor.redact(call.id) == call.id else ""
+    return RawToolCall(kept, redactor.redact(call.name), call.arguments)
+
+
+def _result(redactor: Redactor, result: ToolResult) -> ToolResult:
+    plan = result.plan
+    if plan is not None:
+        plan = tuple(PlanItem(redactor.redact(item.text), item.status) for item in plan)
+    return msgspec.structs.replace(result, output=redactor.redact(result.output), plan=plan)
+
+
+def _submission(redactor: Redactor, submission: Submission) -> Submission:
+    """All of it but the id, which is refused where it holds a secret: it is what a client knows its submission by."""
+    return msgspec.structs.replace(_struct(redactor, submission), id=submission.id)
+
+
+def _struct(redactor: Redactor, said: StructT) -> StructT:
+    """Every text in it, whatever the field; within the wire's bound, for a marker may be longer than its secret."""
+    bounds = _bounds(type(said))
+    return msgspec.structs.replace(said, **{f: _field(redactor, getattr(said, f), bounds[f]) for f in bounds})
+
+
+def _field(redactor: Redactor, value: Any, most: int | None) -> Any:
+    if isinstance(value, str):
+        return redactor.redact(value)[:most]
+    if isinstance(value, msgspec.Struct):
+        return _struct(redactor, value)
+    if isinstance(value, list) and value and isinstance(value[0], msgspec.Struct):
+        return [_struct(redactor, item) for item in value]
+    return redactor.redact_value(value)
+
+
+@functools.cache
+def _bounds(kind: type[msgspec.Struct]) -> dict[str, int | None]:
+    """The longest text that each field may hold."""
+    about = inspect.type_info(kind)
+    assert isinstance(about, inspect.StructType)
+    return {field.name: _longest(field.type) for field in about.fields}
+
+
+def _longest(about: inspect.Type) -> int | None:
+    if isinstance(about, inspect.Metadata):
+        return _longest(about.type)
+    return about.max_length if isinstance(about, inspect.StrType) else None

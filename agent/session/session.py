@@ -1,0 +1,175 @@
+"""The mind's core: one session under decision: its state, the rules it decides by, and what it has said and asked for."""
+
+from collections.abc import Callable
+from typing import Any, Literal, Protocol, TypeVar
+
+import msgspec
+
+from agent.policy.effects import Effects
+from agent.policy.policy import Policy
+from agent.redaction import PATTERNS, Redactor, Stream
+from agent.session import state as states
+from agent.session.messages import CancelWork, Decision, Effect, Refusal
+from agent.session.state import SessionState
+from protocol import events as ev
+from protocol.content import OpenCall, ToolState
+from protocol.submissions import Submission, submission_id
+
+LOG: Literal["log"] = "log"
+"""The kind of text that a running tool says; the others are those of a model's message."""
+
+TextKind = Literal["text", "reasoning", "log"]
+
+
+class ToolRules(Protocol):
+    """What the session asks of the tools before it runs one; the ToolRouter answers."""
+
+    def check(self, name: str, arguments: dict[str, Any]) -> str | None:
+        """A complaint for the model: unknown tool, or arguments that do not fit."""
+
+    def effects(self, name: str, arguments: dict[str, Any]) -> Effects:
+        """What a call would do in the world."""
+
+    def side_effects(self, name: str) -> str | None:
+        """What undo cannot take back."""
+
+
+class Rules(msgspec.Struct, kw_only=True):
+    """The settings and outside answers a session decides by; plain data and pure functions."""
+
+    tools: ToolRules
+    context_limit: Callable[[str], int]
+    refuse_model: Callable[[str], str | None]
+    policy: Policy = Policy()
+    redactor: Redactor = Redactor(patterns=PATTERNS)
+    refuse_work: Callable[[], Refusal | None] = lambda: None
+    system_prompt: str = ""
+    overhead_tokens: int = 2_000
+    max_iterations: int = 50
+    max_tool_calls: int = 32
+    repeated_calls_noted: int = 3
+    repeated_calls_max: int = 5
+    queued_inputs_max: int = 32
+    shares_max: int = 32
+    history_chars_max: int = 8_000_000
+    makes_titles: Callable[[str], bool] = lambda model: False
+    title_max_tokens: int = 1_000
+    title_timeout_s: float = 20.0
+    compact_at: float = 0.75
+    keep_fraction: float = 0.3
+    chunk_max_chars: int = 65_536
+
+
+EventT = TypeVar("EventT", bound=ev.EventBase)
+
+
+class Session:
+    """A session's state and what is under way for it.
+
+    `emit` folds each event at once, so what follows in the same decision sees it. Whoever calls `handle` stores the
+    events before anybody sees them or an effect begins; if they cannot be stored the Session is dropped and loaded anew.
+    """
+
+    def __init__(self, state: SessionState, rules: Rules) -> None:
+        self.state = state
+        self.rules = rules
+        self.calling: str | None = None
+        self.summarizing: str | None = None
+        self.titling: str | None = None
+        self.summary_cut = 0
+        self._heard: dict[tuple[str, TextKind], Stream] = {}
+        self._now = ""
+        self._events: list[ev.Event] = []
+        self._effects: list[Effect] = []
+
+    def begin(self, now: str) -> None:
+        """A new decision, at `now` (RFC 3339, UTC)."""
+        self._now, self._events, self._effects = now, [], []
+
+    def decision(self, answer: ev.Accepted | Refusal | None) -> Decision:
+        """What was decided since `begin`."""
+        return Decision(tuple(self._events), tuple(self._effects), answer)
+
+    def emit(self, what: type[EventT], /, **fields: Any) -> EventT:
+        """Say that something happened: the next event of the session."""
+        event = what(seq=self.state.view.seq + 1, at=self._now, **fields)
+        states.apply(self.state, event)  # type: ignore[arg-type]  # EventT is one of the union's members
+        self._events.append(event)  # type: ignore[arg-type]
+        return event
+
+    def accept(self, submission: Submission) -> ev.Accepted:
+        """Say that the submission is taken."""
+        return self.emit(ev.Accepted, submission_id=submission_id(submission), submission=submission)
+
+    def do(self, effect: Effect) -> None:
+        """Ask for something to be done in the world, once the events are stored."""
+        self._effects.append(effect)
+
+    def hearing(self, key: str, kind: TextKind) -> Stream:
+        """The stream that redacts a text while it comes: of the message, or the tool call, with this id."""
+        stream = self._heard.get((key, kind))
+        if stream is None:
+            stream = self._heard[key, kind] = self.rules.redactor.stream()
+        return stream
+
+    def heard(self, key: str, kind: TextKind) -> str:
+        """The text is whole: what was held back of it."""
+        stream = self._heard.pop((key, kind), None)
+        return "" if stream is None else stream.flush()
+
+    def cut_off(self) -> list[tuple[str, TextKind, str]]:
+        """No text goes on: what may be told of what was held back, by id and kind."""
+        rests = [(key, kind, stream.cut()) for (key, kind), stream in self._heard.items()]
+        self._heard.clear()
+        return rests
+
+    @property
+    def working(self) -> bool:
+        """Whether a turn or a compaction is under way, waiting for approval included."""
+        return self.state.view.turn_id is not None
+
+    def stop_work(self, state: ToolState, by: str, finish_reason: str) -> None:
+        """Every ending of unfinished work: seal the open message, end every open call as `state`, stop what runs."""
+        view = self.state.view
+        self.calling = self.summarizing = self.titling = None
+        self.do(CancelWork())
+        seal(self, finish_reason)
+        for call in list(view.open_calls):
+            ended: ToolState = state
+            if call.state == "awaiting_approval":
+                ended = "abandoned"
+            elif call.state != "running" and state == "outcome_unknown":
+                ended = "cancelled"
+            self.end_call(call, ended, by)
+
+    def end_call(self, call: OpenCall, state: ToolState, by: str) -> None:
+        """The call ends without a result. What one that ran may have cost is not known any more: its estimate counts."""
+        guessed = self.estimate(call.tool, call.arguments) if call.state == "running" else 0.0
+        self.emit(
+            ev.ToolStateChange,
+            tool_call_id=call.tool_call_id,
+            tool=call.tool,
+            state=state,
+            by=by,
+            estimated_usd=guessed or msgspec.UNSET,
+        )
+
+    def estimate(self, tool: str, arguments: dict[str, Any]) -> float:
+        """What a call is thought to cost, in US dollars; 0 where nobody knows."""
+        return self.rules.tools.effects(tool, arguments).cost_usd or 0.0
+
+
+def seal(session: Session, finish_reason: str) -> None:
+    """Keep what came of the open message as a message cut short."""
+    message = session.state.view.open_message
+    if message is None:
+        return
+    session.emit(
+        ev.AssistantMessageEvent,
+        message_id=message.message_id,
+        text=message.text,
+        reasoning=message.reasoning,
+        tool_calls=[],
+        finish_reason=finish_reason,
+        sealed=True,
+    )

@@ -1,0 +1,145 @@
+"""The mind's memory: one session's state, and `apply`, the fold of events into it, live and when a session is loaded."""
+
+import msgspec
+
+from agent.util.tokens import estimate, estimate_text
+from protocol import events as ev
+from protocol import view as views
+from protocol.content import AssistantMessage, Message, ToolMessage, UserMessage
+from protocol.submissions import SetTitle
+from protocol.view import View
+
+
+class SessionState(msgspec.Struct, kw_only=True):
+    """All that decides what a session does next. Everything here follows from the session's events.
+
+    `view` is what clients see too. `spent_usd` is the sum of all costs that are known or estimated, `cost_unknown` whether one is neither.
+    The rest is the model's side: its context is `summary` and the messages from `context_from` on; `counted_tokens` is what the provider counted for the first `counted_messages` messages.
+    """
+
+    view: View = msgspec.field(default_factory=View)
+    summary: str = ""
+    context_from: int = 0
+    model_chosen: bool = False
+    title_chosen: bool = False
+    turns_done: int = 0
+    in_turn: bool = False
+    iterations: int = 0
+    compacted_tokens: int = 0
+    counted_tokens: int = 0
+    counted_messages: int = 0
+    history_chars: int = 0
+    spent_usd: float = 0.0
+    cost_unknown: bool = False
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(SessionState)
+
+
+def dump(state: SessionState) -> bytes:
+    """The state as bytes, for the stored snapshot."""
+    return _encoder.encode(state)
+
+
+def load(data: bytes) -> SessionState:
+    """The state from `dump`'s bytes. Raises `msgspec.MsgspecError` if another version wrote them: fold the journal instead."""
+    return _decoder.decode(data)
+
+
+def apply(state: SessionState, event: ev.Event) -> None:
+    """Fold one event into the state."""
+    before = len(state.view.messages)
+    views.apply(state.view, event)
+    if isinstance(event, ev.AssistantChunk):
+        return
+    if isinstance(event, ev.ToolOutput):
+        state.history_chars += len(event.output) + _size_of_steps(state, event.tool_call_id)
+    else:
+        state.history_chars += sum(map(size, state.view.messages[before:]))
+    match event:
+        case ev.Processing():
+            state.in_turn = True
+            state.iterations = 0
+        case ev.TurnComplete() | ev.Interrupted() | ev.ErrorEvent() | ev.ShutdownEvent():
+            state.in_turn = state.in_turn and state.view.turn_id is not None
+            state.turns_done += isinstance(event, ev.TurnComplete)
+        case ev.AssistantMessageEvent():
+            state.iterations += 1
+        case ev.ModelChanged():
+            state.model_chosen = True
+        case ev.Accepted(submission=SetTitle(title=title)):
+            state.title_chosen = bool(title)
+        case ev.ToolOutput(cost_usd=float(cost)) | ev.ToolStateChange(estimated_usd=float(cost)):
+            state.spent_usd += cost
+        case ev.UsageEvent():
+            _count(state, event)
+        case ev.Compacted():
+            state.summary = event.summary
+            state.context_from = event.kept_from
+            state.compacted_tokens = state.counted_tokens = event.new_tokens
+            state.counted_messages = len(state.view.messages)
+        case ev.UndoComplete():
+            state.history_chars = sum(map(size, state.view.messages))
+            if state.counted_messages > len(state.view.messages):
+                state.counted_messages = state.counted_tokens = 0
+
+
+def size(message: Message) -> int:
+    """How much of the history's bound a message takes, in code points."""
+    if isinstance(message, UserMessage):
+        return len(message.text)
+    if isinstance(message, ToolMessage):
+        steps = [] if isinstance(message.steps, msgspec.UnsetType) else message.steps
+        return len(message.output) + sum(len(step.output) for step in steps if isinstance(step.output, str))
+    return len(message.text) + len(message.reasoning)
+
+
+def _size_of_steps(state: SessionState, tool_call_id: str) -> int:
+    for message in reversed(state.view.messages):
+        if isinstance(message, ToolMessage) and message.tool_call_id == tool_call_id:
+            return size(message) - len(message.output)
+    return 0
+
+
+def _count(state: SessionState, event: ev.UsageEvent) -> None:
+    """What a model call cost; and, unless it was a sub-agent's, how many tokens the provider found in the context."""
+    if event.cost_usd is None:
+        state.cost_unknown = True
+    else:
+        state.spent_usd += event.cost_usd
+    if event.tool_call_id is msgspec.UNSET:
+        state.counted_tokens = event.context_tokens
+        state.counted_messages = len(state.view.messages)
+
+
+def context_tokens(state: SessionState, overhead: int) -> int:
+    """About how many tokens the next model call sends: the provider's own count as far as it goes, an estimate for the rest.
+
+    `overhead` is the estimate for the system prompt and the tools, used while the provider has not counted yet.
+    """
+    if state.counted_messages:
+        return state.counted_tokens + sum(map(estimate, state.view.messages[state.counted_messages :]))
+    messages = state.view.messages[state.context_from :]
+    return overhead + estimate_text(state.summary) + sum(map(estimate, messages))
+
+
+def last_turn(state: SessionState) -> int:
+    """Where the last turn's messages begin; the number of messages if there is none."""
+    messages = state.view.messages
+    turn_id = next((m.turn_id for m in reversed(messages) if isinstance(m, UserMessage)), "")
+    begins = turn_begins(state, turn_id)
+    return len(messages) if begins is None else begins
+
+
+def turn_begins(state: SessionState, turn_id: str) -> int | None:
+    """Where this turn's messages begin."""
+    for place, message in enumerate(state.view.messages):
+        if isinstance(message, UserMessage) and message.turn_id == turn_id:
+            return place
+    return None
+
+
+def last_answer(state: SessionState) -> str:
+    """The text of the newest message of the model."""
+    return next((m.text for m in reversed(state.view.messages) if isinstance(m, AssistantMessage)), "")

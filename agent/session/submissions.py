@@ -1,0 +1,185 @@
+"""The mind's answers to clients: for each submission, what happens or why not. A transition table in functions."""
+
+import hashlib
+
+from agent.session import approvals, compaction, turn
+from agent.session.messages import EndSession, Refusal
+from agent.session.session import Session
+from agent.session.state import last_turn, size, turn_begins
+from protocol import codes
+from protocol import events as ev
+from protocol import submissions as sub
+from protocol.content import ToolMessage
+
+Answer = ev.Accepted | Refusal
+
+
+def on_submission(session: Session, submission: sub.Submission) -> Answer:
+    """Accept or refuse, and let happen what follows."""
+    if session.rules.redactor.redact(sub.submission_id(submission)) != sub.submission_id(submission):
+        return Refusal(codes.INVALID, "`id` looks like a secret, and ids are stored; make another one")
+    if session.state.view.state == "closed":
+        return Refusal(codes.SESSION_CLOSED, "the session was shut down; begin a new one to go on")
+    match submission:
+        case sub.UserInput():
+            return _user_input(session, submission)
+        case sub.ExecApproval():
+            return approvals.answer(session, submission)
+        case sub.Interrupt():
+            return _interrupt(session, submission)
+        case sub.Undo():
+            return _undo(session, submission)
+        case sub.Edit():
+            return _edit(session, submission)
+        case sub.Compact():
+            return _compact(session, submission)
+        case sub.Shutdown():
+            return _shutdown(session, submission)
+        case sub.SetModel():
+            return _set_model(session, submission)
+        case sub.SetTitle():
+            return _set_title(session, submission)
+        case sub.Share():
+            return _share(session, submission)
+        case sub.Unshare():
+            return _unshare(session, submission)
+
+
+def _user_input(session: Session, submission: sub.UserInput) -> Answer:
+    view, rules = session.state.view, session.rules
+    refused = rules.refuse_work()
+    if refused is not None:
+        return refused
+    if len(view.queued) >= rules.queued_inputs_max:
+        return Refusal(codes.QUEUE_FULL, f"{len(view.queued)} inputs wait for their turn already; send it again later")
+    if session.state.history_chars + len(submission.text) > rules.history_chars_max:
+        return Refusal(codes.HISTORY_FULL, "the session's history is full; undo, or begin a new session")
+    waits_for_approval = view.state == "awaiting_approval"
+    accepted = session.accept(submission)
+    if waits_for_approval:
+        approvals.abandon(session)
+        turn.go_on(session)
+    else:
+        turn.next_turn(session)
+    return accepted
+
+
+def _interrupt(session: Session, submission: sub.Interrupt) -> Answer:
+    if not session.working:
+        return Refusal(codes.NOTHING_TO_INTERRUPT, "nothing is running")
+    accepted = session.accept(submission)
+    turn_id = session.state.view.turn_id
+    session.stop_work("cancelled", "user", "interrupted")
+    session.emit(ev.Interrupted, turn_id=turn_id, reason="user")
+    turn.next_turn(session)
+    return accepted
+
+
+def _undo(session: Session, submission: sub.Undo) -> Answer:
+    if session.working:
+        return Refusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
+    view = session.state.view
+    begins = last_turn(session.state)
+    if begins == len(view.messages):
+        return Refusal(codes.NOTHING_TO_UNDO, "there is no turn to undo")
+    if begins < session.state.context_from:
+        return Refusal(codes.NOTHING_TO_UNDO, "the last turn is part of a summary already and cannot be undone")
+    accepted = session.accept(submission)
+    _take_back(session, begins)
+    return accepted
+
+
+def _edit(session: Session, submission: sub.Edit) -> Answer:
+    if session.working:
+        return Refusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
+    refused = session.rules.refuse_work()
+    if refused is not None:
+        return refused
+    begins = turn_begins(session.state, submission.turn_id)
+    if begins is None:
+        return Refusal(codes.TURN_UNKNOWN, f"no user message in the history has the turn_id {submission.turn_id!r}")
+    if begins < session.state.context_from:
+        return Refusal(codes.TURN_UNKNOWN, "that turn is part of a summary already and cannot be edited")
+    kept = sum(map(size, session.state.view.messages[:begins]))
+    if kept + len(submission.text) > session.rules.history_chars_max:
+        return Refusal(codes.HISTORY_FULL, "the session's history would be full; say less, or begin a new session")
+    accepted = session.accept(submission)
+    _take_back(session, begins)
+    turn.next_turn(session)
+    return accepted
+
+
+def _take_back(session: Session, begins: int) -> None:
+    removed = session.state.view.messages[begins:]
+    kept: dict[str, None] = {}
+    for message in removed:
+        if isinstance(message, ToolMessage) and message.state in ("completed", "cancelled", "outcome_unknown"):
+            effects = session.rules.tools.side_effects(message.tool)
+            if effects is not None:
+                kept[f"{message.tool}: {effects}"] = None
+    session.emit(ev.UndoComplete, removed_messages=len(removed), kept=list(kept))
+
+
+def _compact(session: Session, submission: sub.Compact) -> Answer:
+    if session.working:
+        return Refusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
+    refused = session.rules.refuse_work()
+    if refused is not None:
+        return refused
+    if compaction.cut(session) is None:
+        return Refusal(codes.NOTHING_TO_COMPACT, "the conversation is too short to compact")
+    accepted = session.accept(submission)
+    compaction.begin(session)
+    return accepted
+
+
+def _shutdown(session: Session, submission: sub.Shutdown) -> Answer:
+    accepted = session.accept(submission)
+    if session.working:
+        turn_id = session.state.view.turn_id
+        session.stop_work("cancelled", "shutdown", "shutdown")
+        session.emit(ev.Interrupted, turn_id=turn_id, reason="shutdown")
+    for share in session.state.view.shares:
+        session.emit(ev.Unshared, share_id=share.share_id)
+    session.emit(ev.ShutdownEvent, reason="user")
+    session.do(EndSession())
+    return accepted
+
+
+def _set_model(session: Session, submission: sub.SetModel) -> Answer:
+    complaint = session.rules.refuse_model(submission.model)
+    if complaint is not None:
+        return Refusal(codes.UNKNOWN_MODEL, complaint)
+    accepted = session.accept(submission)
+    view, effort = session.state.view, submission.reasoning_effort
+    if (submission.model, effort) != (view.model, view.reasoning_effort):
+        session.emit(ev.ModelChanged, model=submission.model, reasoning_effort=effort)
+    return accepted
+
+
+def _set_title(session: Session, submission: sub.SetTitle) -> Answer:
+    accepted = session.accept(submission)
+    if submission.title != session.state.view.title:
+        session.emit(ev.TitleChanged, title=submission.title)
+    return accepted
+
+
+def _share(session: Session, submission: sub.Share) -> Answer:
+    if len(session.state.view.shares) >= session.rules.shares_max:
+        return Refusal(codes.TOO_MANY_SHARES, f"the session has {session.rules.shares_max} links; take one back")
+    accepted = session.accept(submission)
+    session.emit(ev.Shared, share_id=share_id_of(accepted.submission_id), access=submission.access)
+    return accepted
+
+
+def share_id_of(submission_id: str) -> str:
+    """The name of the link that this `share` makes: as unique in its session as the submission's id, and plain."""
+    return hashlib.blake2b(submission_id.encode(), digest_size=12).hexdigest()
+
+
+def _unshare(session: Session, submission: sub.Unshare) -> Answer:
+    if all(share.share_id != submission.share_id for share in session.state.view.shares):
+        return Refusal(codes.SHARE_UNKNOWN, f"the session has no link {submission.share_id!r}")
+    accepted = session.accept(submission)
+    session.emit(ev.Unshared, share_id=submission.share_id)
+    return accepted

@@ -1,0 +1,64 @@
+"""The mind's titles: the first line of the first input at once; after the first turn one of the model's, if nobody chose one."""
+
+from agent.session import compaction, context
+from agent.session.messages import MakeTitle, TitleDone
+from agent.session.session import Session
+from agent.session.state import last_answer
+from protocol import events as ev
+from protocol.content import UserMessage
+
+PROMPT = (
+    "Give the conversation that follows a title of at most six words, in the user's language. "
+    "Answer with the title alone: no quotes, no full stop."
+)
+SHOWN_CHARS = 2_000
+TITLE_CHARS = 80
+
+
+def begin(session: Session) -> None:
+    """A turn is complete: after the first one the model is asked for a title. It is asked once, whatever comes of it."""
+    state, rules = session.state, session.rules
+    asked = next((m.text for m in state.view.messages if isinstance(m, UserMessage)), "")
+    if state.turns_done != 1 or state.title_chosen or not asked or not rules.makes_titles(state.view.model):
+        return
+    if rules.refuse_work() is not None:
+        return
+    parts = (context.cut_middle(text, SHOWN_CHARS) for text in (asked, last_answer(state)))
+    said = "User: {}\n\nAssistant: {}".format(*parts)
+    session.titling = f"title-{state.view.seq}"
+    session.do(
+        MakeTitle(
+            title_id=session.titling,
+            model=state.view.model,
+            messages=[{"role": "system", "content": PROMPT}, {"role": "user", "content": said}],
+            max_tokens=rules.title_max_tokens,
+            timeout_s=rules.title_timeout_s,
+        )
+    )
+
+
+def done(session: Session, made: TitleDone) -> None:
+    """There is a title, or none. What it took is counted; a title that the user chose meanwhile stays."""
+    view = session.state.view
+    if made.title_id != session.titling or view.state == "closed":
+        return
+    session.titling = None
+    if made.usage is not None:
+        session.emit(
+            ev.UsageEvent,
+            input_tokens=made.usage.input_tokens,
+            output_tokens=made.usage.output_tokens,
+            cached_tokens=made.usage.cached_tokens,
+            cost_usd=made.usage.cost_usd,
+            context_tokens=compaction.tokens(session),
+            context_limit=compaction.limit(session),
+        )
+    title = first_line(made.text).strip("\"'`*#“”„«» ").rstrip(".")
+    if title and title != view.title and not session.state.title_chosen:
+        session.emit(ev.TitleChanged, title=title)
+
+
+def first_line(text: str) -> str:
+    """The first line that says something, as a title."""
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= TITLE_CHARS else f"{line[: TITLE_CHARS - 1]}…"

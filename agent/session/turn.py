@@ -1,0 +1,199 @@
+"""The mind's turn: model -> tool calls -> results -> model, until there is no call, a bound, an interrupt or an error."""
+
+from agent.models.tool_calls import read_calls
+from agent.session import compaction, context, repetition, titles, tool_calls
+from agent.session.messages import (
+    CallModel,
+    Delta,
+    ModelDone,
+    ModelFailed,
+    SummaryDone,
+    SummaryFailed,
+    ToolDone,
+    ToolSpent,
+)
+from agent.session.session import Session
+from agent.session.state import last_answer
+from protocol import codes
+from protocol import events as ev
+from protocol.content import QueuedInput
+
+NOTES_FRACTION = 0.125
+"""The part of the model's limit that the project's notes may take."""
+
+
+def next_turn(session: Session) -> None:
+    """Where nothing is under way, the input that waits longest gets its turn."""
+    if not session.working and session.state.view.queued:
+        _begin_turn(session, session.state.view.queued[0])
+
+
+def _begin_turn(session: Session, waiting: QueuedInput) -> None:
+    turn_id = f"turn-{session.state.view.seq + 1}"
+    session.emit(ev.Processing, turn_id=turn_id, submission_id=waiting.submission_id)
+    if not session.state.view.title:
+        session.emit(ev.TitleChanged, title=titles.first_line(waiting.text))
+    call_model(session)
+
+
+def call_model(session: Session) -> None:
+    """Ask the model for the next message, unless a bound is reached or the context must be made shorter first."""
+    state, rules = session.state, session.rules
+    if state.iterations >= rules.max_iterations:
+        message = f'the turn used its {rules.max_iterations} model calls; say "go on" to continue'
+        fail_turn(session, codes.MAX_ITERATIONS, message, True)
+    elif (refused := rules.refuse_work()) is not None and refused.code == codes.BUDGET_EXHAUSTED:
+        fail_turn(session, refused.code, refused.message, True)
+    elif state.history_chars > rules.history_chars_max:
+        fail_turn(session, codes.HISTORY_FULL, "the session's history is full; undo, or begin a new session", False)
+    elif compaction.due(session):
+        compaction.begin(session)
+    elif (tokens := compaction.tokens(session)) > (limit := compaction.limit(session)):
+        message = f"the conversation takes about {tokens} tokens and {state.view.model} holds {limit}; undo, or begin a new session"
+        fail_turn(session, codes.CONTEXT_OVERFLOW, message, False)
+    else:
+        session.calling = f"msg-{state.view.seq + 1}"
+        messages = context.build(state, rules.system_prompt)
+        effort = state.view.reasoning_effort
+        notes = int(NOTES_FRACTION * limit)
+        session.do(CallModel(session.calling, state.view.model, messages, effort, notes))
+
+
+def go_on(session: Session) -> None:
+    """Once no call waits for an answer, run what was approved; once every call has its result, ask the model again."""
+    view = session.state.view
+    if view.pending_approval:
+        return
+    for call in list(view.open_calls):
+        if call.state == "approved":
+            tool_calls.run(session, call.tool_call_id, call.tool, call.arguments, "user")
+    if view.open_calls or session.calling is not None or session.summarizing is not None:
+        return
+    stuck = repetition.stuck(session)
+    if stuck is not None:
+        fail_turn(session, codes.REPEATED_CALLS, stuck, True)
+        return
+    _join_steering(session)
+    call_model(session)
+
+
+def fail_turn(session: Session, code: str, message: str, retryable: bool) -> None:
+    """The turn or compaction under way ends with an error; the session goes on."""
+    turn_id = session.state.view.turn_id
+    session.stop_work("cancelled", "policy", "error")
+    session.emit(ev.ErrorEvent, code=code, message=message, retryable=retryable, turn_id=turn_id)
+    next_turn(session)
+
+
+def on_delta(session: Session, delta: Delta) -> None:
+    """Text of the model becomes chunks, each within the bound of one."""
+    if delta.message_id != session.calling:
+        return
+    bound = session.rules.chunk_max_chars
+    for start in range(0, len(delta.text), bound):
+        message = session.state.view.open_message
+        offset = 0
+        if message is not None:
+            offset = len(message.text if delta.kind == "text" else message.reasoning)
+        piece = delta.text[start : start + bound]
+        session.emit(ev.AssistantChunk, message_id=delta.message_id, offset=offset, text=piece, kind=delta.kind)
+
+
+def on_model_done(session: Session, done: ModelDone) -> None:
+    """The message is whole: end the turn, or see to its calls."""
+    if done.message_id != session.calling:
+        return
+    session.calling = None
+    view, reply = session.state.view, done.reply
+    asked = read_calls(reply, session.state, session.rules.max_tool_calls, session.rules.redactor)
+    message = view.open_message
+    session.emit(
+        ev.AssistantMessageEvent,
+        message_id=done.message_id,
+        text=message.text if message else "",
+        reasoning=message.reasoning if message else "",
+        tool_calls=[call for call, _ in asked],
+        finish_reason=reply.finish_reason,
+        sealed=False,
+    )
+    if reply.usage is not None:
+        usage = reply.usage
+        session.emit(
+            ev.UsageEvent,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cached_tokens=usage.cached_tokens,
+            cost_usd=usage.cost_usd,
+            context_tokens=usage.input_tokens + usage.output_tokens,
+            context_limit=compaction.limit(session),
+        )
+    if asked:
+        tool_calls.begin(session, asked)
+        go_on(session)
+    elif any(waiting.when == "steer" for waiting in view.queued):
+        _join_steering(session)
+        call_model(session)
+    else:
+        _complete(session)
+
+
+def _complete(session: Session) -> None:
+    view = session.state.view
+    session.emit(
+        ev.TurnComplete,
+        turn_id=view.turn_id,
+        history_size=len(view.messages),
+        final_response=last_answer(session.state),
+    )
+    titles.begin(session)
+    next_turn(session)
+
+
+def on_model_failed(session: Session, failed: ModelFailed) -> None:
+    """The model call ended in an error: keep the partial text, say so, go on with the session."""
+    if failed.message_id == session.calling:
+        fail_turn(session, failed.code, failed.message, failed.retryable)
+
+
+def on_summary_done(session: Session, done: SummaryDone) -> None:
+    """The context is shorter: back to the turn that needed it, or to rest."""
+    if done.summary_id != session.summarizing:
+        return
+    session.summarizing = None
+    if not done.text.strip():
+        fail_turn(session, codes.COMPACTION_FAILED, "the model gave an empty summary; the context is unchanged", True)
+        return
+    if session.state.in_turn:
+        compaction.finish(session, done, None)
+        call_model(session)
+    else:
+        compaction.finish(session, done, session.state.view.turn_id)
+        next_turn(session)
+
+
+def on_summary_failed(session: Session, failed: SummaryFailed) -> None:
+    """No summary: the context stays as it is and the turn, or the operation, ends with an error."""
+    if failed.summary_id == session.summarizing:
+        message = f"the context could not be compacted: {failed.message}"
+        fail_turn(session, codes.COMPACTION_FAILED, message, failed.retryable)
+
+
+def on_tool_done(session: Session, done: ToolDone) -> None:
+    """A running call has its result."""
+    if tool_calls.finish(session, done):
+        go_on(session)
+
+
+def on_tool_spent(session: Session, spent: ToolSpent) -> None:
+    """A sub-agent's model call was paid; where nothing is left to spend, the turn ends before its next one."""
+    if not tool_calls.spend(session, spent):
+        return
+    refused = session.rules.refuse_work()
+    if refused is not None and refused.code == codes.BUDGET_EXHAUSTED:
+        fail_turn(session, refused.code, refused.message, True)
+
+
+def _join_steering(session: Session) -> None:
+    view = session.state.view
+    for waiting in [waiting for waiting in view.queued if waiting.when == "steer"]:
+        session.emit(ev.InputJoined, turn_id=view.turn_id, submission_id=waiting.submission_id)

@@ -1,0 +1,47 @@
+"""What the Hugging Face tools share: a fault of the Hub is a result for the model, as is what a call lacks."""
+
+from typing import Generic, TypeVar
+
+import msgspec
+
+from agent.hub.client import Hub
+from agent.hub.errors import HubFault
+from agent.tools.base import StructTool, ToolLog, ToolResult
+from agent.workspace.files import SandboxError
+
+A = TypeVar("A", bound=msgspec.Struct)
+
+
+class HubTool(StructTool[A], Generic[A]):
+    """A tool that asks the Hub."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    async def call(self, arguments: A, log: ToolLog) -> ToolResult:
+        try:
+            return await self.work(arguments, log)
+        except (HubFault, SandboxError) as error:
+            return ToolResult(output=str(error), success=False)
+
+    async def work(self, arguments: A, log: ToolLog) -> ToolResult:
+        """Do it. May raise HubFault and SandboxError."""
+        raise NotImplementedError
+
+
+def lacks(arguments: msgspec.Struct, operation: str, needed: tuple[str, ...], allowed: tuple[str, ...]) -> str | None:
+    """Which argument an operation lacks, or was given and does not take; None if none. Said as msgspec says it.
+
+    An argument counts as given if it is not what the Struct has by default.
+    """
+    given = {f.name for f in msgspec.structs.fields(arguments) if getattr(arguments, f.name) != _default(f)}
+    for name in needed:
+        if name not in given:
+            return f"Operation `{operation}` needs `{name}` - at `$.{name}`"
+    for name in sorted(given - {"operation", *needed, *allowed}):
+        return f"Operation `{operation}` takes no `{name}` - at `$.{name}`"
+    return None
+
+
+def _default(field: msgspec.structs.FieldInfo) -> object:
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()

@@ -1,0 +1,67 @@
+"""HTML as readable Markdown, made by a process of its own (`to_markdown`) that hostile pages may break or stall, and no other."""
+
+import asyncio
+import html as entities
+import logging
+import math
+import re
+import sys
+from pathlib import Path
+
+import msgspec
+
+from agent.tools.web.settings import WebSettings
+
+log = logging.getLogger("holdfast.web")
+
+PROGRAM = Path(__file__).with_name("html_program.py")
+TEXT_PER_HTML = 4
+"""Characters of Markdown for each of HTML, at most; more is padding."""
+
+
+class Readable(msgspec.Struct, frozen=True):
+    """A page to read. `plain`: it could not be made Markdown; this is its text without its tags."""
+
+    title: str
+    text: str
+    plain: bool = False
+
+
+async def readable(html: str, url: str, settings: WebSettings) -> Readable:
+    """The page at `url` as Markdown, or, where that takes too much, as plain text. Cancelled, it kills its process."""
+    most = len(html) * TEXT_PER_HTML + 1_000
+    arguments = (url, settings.readable_memory_bytes, math.ceil(settings.readable_timeout_s), most)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-I", str(PROGRAM)),
+        *map(str, arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={},
+        close_fds=True,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(settings.readable_timeout_s):
+            said, _ = await process.communicate(html.encode("utf-8", "replace"))
+        if process.returncode == 0:
+            return msgspec.json.decode(said, type=Readable)
+        log.info("a page could not be made Markdown: exit %s", process.returncode)
+    except TimeoutError:
+        log.info("a page could not be made Markdown within %g s", settings.readable_timeout_s)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return Readable("", await asyncio.to_thread(plain_text, html), plain=True)
+
+
+def plain_text(html: str) -> str:
+    """Without tags, in one pass whatever it holds."""
+    pieces: list[str] = []
+    for piece in html.split("<"):
+        _, closed, text = piece.partition(">")
+        pieces.append(text if closed else piece)
+    lines = (" ".join(line.split()) for line in entities.unescape("\n".join(pieces)).splitlines())
+    return re.sub(r"\n{2,}", "\n", "\n".join(lines)).strip()

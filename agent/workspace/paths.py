@@ -1,0 +1,72 @@
+"""Which names may be a path inside a workspace; pure, so a bad one is refused before anybody is asked to approve it."""
+
+import re
+import unicodedata
+
+from agent.workspace.files import SandboxError
+from agent.workspace.settings import WorkspaceLimits
+
+NAME_BYTES_MAX = 255
+PATH_BYTES_MAX = 4096
+_PLAIN = re.compile(r"[\w./+@=-]+")
+_UNFINISHED = re.compile(r"\.holdfast-[0-9a-f]{16}\.part")
+
+
+class WorkspaceError(SandboxError):
+    """Why something cannot be done in the workspace, in words for the model; names no path outside of it."""
+
+
+def shown(path: str, most: int = 300) -> str:
+    """The path as it may stand in a sentence: quoted and escaped unless plain, so that it cannot pretend to be text."""
+    if _PLAIN.fullmatch(path) and len(path) <= most:
+        return path
+    text = path.replace("\\", "\\\\") if path.isprintable() else path.encode("unicode_escape").decode()
+    text = text.replace("'", "\\'")
+    return f"'{text}'" if len(text) <= most else f"'{text[: most - 40]}...{text[-37:]}'"
+
+
+def unfinished_name(token: str) -> str:
+    """The name under which a file is written until it is whole. `token`: 16 hex digits."""
+    return f".holdfast-{token}.part"
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a name is one of those."""
+    return _UNFINISHED.fullmatch(name) is not None
+
+
+def folder_parts(path: str, limits: WorkspaceLimits) -> tuple[str, ...]:
+    """The names on the way from the workspace to a folder in it; none for `.` or an empty path.
+
+    Raises WorkspaceError for what is absolute, goes up, or cannot be a name.
+    """
+    return _parts(path, limits)
+
+
+def file_parts(path: str, limits: WorkspaceLimits) -> tuple[str, ...]:
+    """The names on the way from the workspace to a file in it, at least one. Raises as `folder_parts`."""
+    parts = _parts(path, limits)
+    if not parts or path.endswith(("/", "/.")):
+        raise WorkspaceError(f"path {shown(path)} names a folder, not a file")
+    return parts
+
+
+def _parts(path: str, limits: WorkspaceLimits) -> tuple[str, ...]:
+    if path.startswith("/"):
+        raise WorkspaceError(f"path {shown(path)} is absolute; paths are relative to the workspace")
+    for character in path:
+        if unicodedata.category(character) in ("Cc", "Cs"):
+            raise WorkspaceError(f"path {shown(path)} contains a control character or half of one")
+    if len(path.encode()) > PATH_BYTES_MAX:
+        raise WorkspaceError(f"path {shown(path)} is too long: more than {PATH_BYTES_MAX} bytes")
+    parts = tuple(name for name in path.split("/") if name not in ("", "."))
+    if len(parts) > limits.depth_max:
+        raise WorkspaceError(f"path {shown(path)} is too deep: more than {limits.depth_max} names")
+    for name in parts:
+        if name == "..":
+            raise WorkspaceError(f"path {shown(path)} goes up with '..'; paths stay inside the workspace")
+        if len(name.encode()) > NAME_BYTES_MAX:
+            raise WorkspaceError(f"path {shown(path)} has a name that is too long: more than {NAME_BYTES_MAX} bytes")
+        if is_unfinished(name):
+            raise WorkspaceError(f"path {shown(path)} has a name that is reserved for files being written")
+    return parts

@@ -1,0 +1,200 @@
+"""A session's own folder on disk: reads, writes and lists by relative names, within bounds, never outside. Blocking."""
+
+import os
+import secrets
+import stat
+import threading
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from agent.workspace.dirfd import (
+    FOLDER,
+    NO_FOLDER,
+    READ,
+    WRITE_NEW,
+    MadeFolders,
+    closing,
+    kind,
+    log,
+    open_below,
+    owner_to_keep,
+    refuse_kind,
+    told,
+    walk,
+)
+from agent.workspace.files import Entry, FileStart
+from agent.workspace.paths import WorkspaceError, file_parts, folder_parts, unfinished_name
+from agent.workspace.settings import WorkspaceLimits
+
+
+class Workspace:
+    """The folder `root` of one session, made by its first write, for this user alone (0700). Its parent is trusted."""
+
+    def __init__(self, root: Path, limits: WorkspaceLimits) -> None:
+        self.root = root
+        self.limits = limits
+
+    def read(self, path: str) -> FileStart:
+        """The file's first `read_bytes_max` bytes. Raises WorkspaceError."""
+        *above, name = file_parts(path, self.limits)
+        with told(path), ExitStack() as stack:
+            root = stack.enter_context(closing(self.open_root()))
+            folder = _descend(stack, root, above, path)
+            fd = stack.enter_context(closing(open_below(folder, name, READ, path)))
+            found = os.fstat(fd)
+            refuse_kind(found.st_mode, name, path, want_folder=False)
+            data = bytearray()
+            while part := os.read(fd, min(self.limits.read_bytes_max - len(data), 1 << 20)):
+                data += part
+            return FileStart(bytes(data), max(len(data), found.st_size))
+
+    def open(self, path: str) -> BinaryIO:
+        """The file, to be read from its beginning to its end and closed by the caller. Raises WorkspaceError."""
+        *above, name = file_parts(path, self.limits)
+        with told(path), ExitStack() as stack:
+            root = stack.enter_context(closing(self.open_root()))
+            folder = _descend(stack, root, above, path)
+            file = os.fdopen(open_below(folder, name, READ, path), "rb")
+            try:
+                refuse_kind(os.fstat(file.fileno()).st_mode, name, path, want_folder=False)
+            except BaseException:
+                file.close()
+                raise
+            return file
+
+    def write(self, path: str, data: bytes, stop: threading.Event, *, most: int | None = None) -> bool:
+        """Put `data` there, wholly or not at all, with the folders on the way. True if it took the place of a file.
+
+        At most `most` bytes (`write_bytes_max` unless told otherwise). If `stop` is set before the last step, nothing of
+        it is left. One write at a time. Raises WorkspaceError.
+        """
+        most = self.limits.write_bytes_max if most is None else most
+        if len(data) > most:
+            raise WorkspaceError(f"{len(data)} bytes are too many: at most {most} in one write")
+        *above, name = file_parts(path, self.limits)
+        _heed(stop)
+        with told(path), ExitStack() as stack:
+            made = MadeFolders(stack)
+            root = stack.enter_context(closing(self.make_root()))
+            names, total = self._usage(root)
+            folder = _descend(stack, root, above, path, made)
+            former = _former(folder, name, path)
+            self._refuse_overflow(names + len(made) + (former is None), total, len(data), former)
+            _put(folder, name, data, former, stop)
+            made.keep()
+            return former is not None
+
+    def listing(self, path: str, recursive: bool) -> tuple[list[Entry], bool]:
+        """What is in a folder, each folder before what is in it, names in order; and whether there is more.
+
+        At most `listed_max` entries, `depth_max` deep. A workspace not made yet is empty. Raises WorkspaceError.
+        """
+        parts = folder_parts(path, self.limits)
+        entries: list[Entry] = []
+        cut = False
+        with told(path), ExitStack() as stack:
+            try:
+                root = stack.enter_context(closing(self.open_root()))
+            except FileNotFoundError:
+                if parts:
+                    raise
+                return [], False
+            folder = _descend(stack, root, parts, path)
+            deepest = max(1, self.limits.depth_max - len(parts))
+            for names, state in walk(folder, parts, deepest, self.limits.listed_max + 1, recursive=recursive):
+                if state is None:
+                    cut = True
+                elif len(entries) == self.limits.listed_max:
+                    return entries, True
+                else:
+                    size = state.st_size if stat.S_ISREG(state.st_mode) else 0
+                    entries.append(Entry("/".join(names), kind(state.st_mode), size))
+        return entries, cut
+
+    def make_root(self) -> int:
+        """Open the root, made if it is missing; the caller closes it. Raises WorkspaceError, OSError."""
+        os.makedirs(self.root.parent, mode=0o700, exist_ok=True)
+        with suppress(FileExistsError):
+            os.mkdir(self.root, 0o700)
+        return self.open_root()
+
+    def open_root(self) -> int:
+        """Open the root; the caller closes it. Raises WorkspaceError if it is no folder, OSError if there is none."""
+        try:
+            return os.open(self.root, FOLDER)
+        except OSError as error:
+            if error.errno not in NO_FOLDER:
+                raise
+            log.error("the workspace %s is not a folder", self.root)
+            raise WorkspaceError("the session's workspace is not a folder") from error
+
+    def _usage(self, root: int) -> tuple[int, int]:
+        """How many files and folders there are, and the bytes of all files. Counted anew: tools may have added some."""
+        most = self.limits.files_max
+        names = total = 0
+        for _, state in walk(root, (), 2 * self.limits.depth_max, most + 1, sweep=True):
+            if state is None:
+                raise WorkspaceError("the workspace has folders too deep to count what is in them")
+            names += 1
+            if names > most:
+                raise WorkspaceError(f"the workspace is full: it holds more than {most} files and folders")
+            total += state.st_size if stat.S_ISREG(state.st_mode) else 0
+        return names, total
+
+    def _refuse_overflow(self, names: int, total: int, size: int, former: os.stat_result | None) -> None:
+        if names > self.limits.files_max:
+            raise WorkspaceError(f"the workspace is full: at most {self.limits.files_max} files and folders")
+        freed = former.st_size if former else 0
+        most = self.limits.total_bytes_max
+        if size > freed and total - freed + size > most:
+            raise WorkspaceError(f"the workspace is full: its files hold {total} bytes, at most {most}")
+
+
+def _heed(stop: threading.Event) -> None:
+    if stop.is_set():
+        raise WorkspaceError("stopped before it was written")
+
+
+def _descend(
+    stack: ExitStack, root: int, parts: "tuple[str, ...] | list[str]", path: str, made: MadeFolders | None = None
+) -> int:
+    """Open the folder below the root; the stack closes what was opened. With `made`, missing ones are made."""
+    fd = root
+    for name in parts:
+        if made is not None:
+            made.make(fd, name)
+        fd = stack.enter_context(closing(open_below(fd, name, FOLDER, path)))
+    return fd
+
+
+def _former(folder: int, name: str, path: str) -> os.stat_result | None:
+    """What a write replaces. Asked only to refuse in words: a rename replaces a link, it does not follow it."""
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    refuse_kind(found.st_mode, name, path, want_folder=False)
+    return found
+
+
+def _put(folder: int, name: str, data: bytes, former: os.stat_result | None, stop: threading.Event) -> None:
+    unfinished = unfinished_name(secrets.token_hex(8))
+    fd = os.open(unfinished, WRITE_NEW, 0o600, dir_fd=folder)
+    try:
+        with open(fd, "wb", buffering=0) as file:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
+            if (owner := owner_to_keep(folder)) is not None:
+                os.fchown(fd, owner, owner)
+            if former is not None:
+                os.fchmod(fd, stat.S_IMODE(former.st_mode) & 0o777)
+            os.fsync(fd)
+        _heed(stop)
+        os.rename(unfinished, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(unfinished, dir_fd=folder)
+        raise
+    os.fsync(folder)

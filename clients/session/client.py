@@ -1,0 +1,261 @@
+"""Outside, the session client: drives a `SessionCore` over sockets, comes back by itself, answers who waits."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from types import TracebackType
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from clients.session.address import base_address
+from clients.session.connection import Link
+from clients.session.core import OUTBOX_MAX, Encoding, Position, SessionCore, Verdict
+from clients.session.dial import Dialing, dial
+from clients.session.errors import CannotConnect, ConsumerStalled, Denied, SessionEnded
+from clients.session.feed import Feed
+from clients.session.outcomes import Acked, CaughtUp, Ended, Heard, Outcome, Reconnecting, Rejected
+from clients.session.reconnect import DEFAULT_BACKOFF, Action, Backoff
+from clients.session.tasks import owned_tasks
+from clients.session.waiters import Predicate, Waiting
+from protocol import submissions as sub
+from protocol.content import When
+from protocol.events import Accepted
+from protocol.view import View
+
+MAX_SIZE = 32 * 1024 * 1024
+"""Bytes of one websocket message: the largest frame by default, and some of its neighbours."""
+
+FEED_MAX = 1024
+"""Events that may wait for a consumer; then the socket is not read until it takes one."""
+
+CONSUMER_STALL_S = 10.0
+"""Seconds of a full feed after which whoever waits for an answer is told that it cannot come."""
+
+
+class SessionClient:
+    """One session, held fast over as many sockets as it takes.
+
+        async with SessionClient("http://127.0.0.1:7860") as client:
+            await client.say("hello")
+            async for event in client: ...
+
+    Entering waits until the view is up to date (or the feed is full) and raises `Denied`, `CannotConnect` or `SessionEnded`
+    if the first socket fails; afterwards the client comes back by itself, with its position, and sends again what has no
+    answer. `async for` (one consumer) gives the session's events and the states of
+    the connection, ending with `Ended`. A consumer that does not read holds back reading the socket; with `feed_max=0`
+    there is no feed, for those who look at the `view` alone.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        session_id: str | None = None,
+        *,
+        encoding: Encoding = "json",
+        token: str | None = None,
+        position: Position | None = None,
+        view: View | None = None,
+        max_size: int = MAX_SIZE,
+        feed_max: int = FEED_MAX,
+        outbox_max: int = OUTBOX_MAX,
+        open_timeout_s: float = 10.0,
+        close_timeout_s: float = 2.0,
+        consumer_stall_s: float = CONSUMER_STALL_S,
+        backoff: Backoff = DEFAULT_BACKOFF,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.core = SessionCore(
+            session_id, encoding=encoding, position=position, view=view, outbox_max=outbox_max, backoff=backoff, rng=rng
+        )
+        self._base = base_address(url)
+        self._dialing = Dialing(
+            encoding=encoding,
+            token=token,
+            max_size=max_size,
+            open_timeout_s=open_timeout_s,
+            close_timeout_s=close_timeout_s,
+        )
+        self._feed: Feed[Heard] = Feed(feed_max, consumer_stall_s, self._consumer_stalled)
+        self._waiting = Waiting()
+        self._link: Link | None = None
+        self._first: asyncio.Future[Exception | None] | None = None
+        self._ended: Ended | None = None
+        self._life: contextlib.AbstractAsyncContextManager[None] | None = None
+
+    @property
+    def session_id(self) -> str:
+        """The session's id; known once connected."""
+        return self.core.session_id or ""
+
+    @property
+    def view(self) -> View:
+        """The session as far as it was heard; ahead of what the consumer has read."""
+        return self.core.view
+
+    @property
+    def position(self) -> Position | None:
+        """The last committed position; with the view of the same seq, another client can go on from it."""
+        return self.core.position
+
+    async def __aenter__(self) -> "SessionClient":
+        self._life = self._living()
+        await self._life.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._life is not None:
+            await self._life.__aexit__(None, None, None)
+
+    def __aiter__(self) -> "SessionClient":
+        return self
+
+    async def __anext__(self) -> Heard:
+        heard = await self._feed.next()
+        if heard is None:
+            raise StopAsyncIteration
+        return heard
+
+    def send(self, submission: sub.Submission) -> str:
+        """Submit without waiting; gives the submission's id. What becomes of it is heard in the feed.
+
+        Raises `SubmissionRefused` for what the server would refuse unread, `OutboxFull`, `SessionEnded`.
+        """
+        self._check_going()
+        submission_id = self.core.submit(submission)
+        if self._link is not None:
+            self._link.wake()
+        return submission_id
+
+    async def submit(self, submission: sub.Submission) -> Accepted:
+        """Submit and wait for the answer, over reconnects.
+
+        Raises `SubmissionRefused`, `OutboxFull`, `SessionEnded`, `ConsumerStalled`. Cancelled, it may still be done.
+        """
+        return await self._waiting.answer(self.send(submission))
+
+    async def say(self, text: str, when: When = "queue") -> Accepted:
+        """Say something as the user."""
+        return await self.submit(sub.UserInput(text=text, when=when))
+
+    async def approve(
+        self,
+        tool_call_id: str,
+        approved: bool = True,
+        *,
+        feedback: str = "",
+        arguments: dict[str, object] | UnsetType = UNSET,
+    ) -> Accepted:
+        """Answer one waiting call; `arguments` replace the model's."""
+        answer = sub.Approval(tool_call_id=tool_call_id, approved=approved, feedback=feedback, arguments=arguments)
+        return await self.submit(sub.ExecApproval(approvals=[answer]))
+
+    async def interrupt(self) -> Accepted:
+        """Stop the running turn."""
+        return await self.submit(sub.Interrupt())
+
+    async def wait_until(self, predicate: Predicate) -> None:
+        """Until the predicate holds for the view; it is looked at after every event. Raises `SessionEnded`, `ConsumerStalled`."""
+        if not predicate(self.view):
+            self._check_going()
+            await self._waiting.until(predicate)
+
+    @contextlib.asynccontextmanager
+    async def _living(self) -> AsyncIterator[None]:
+        first = self._first = asyncio.get_running_loop().create_future()
+        async with owned_tasks() as start:
+            start(self._run(), "holdfast client")
+            failure = await first
+            if failure is None:
+                yield
+                await self._say_goodbye()
+        if failure is not None:
+            raise failure
+
+    async def _run(self) -> None:
+        """Socket after socket, until one ends for good."""
+        ended = Ended(Action.STAY_AWAY, "the client was closed")
+        try:
+            while True:
+                verdict, failure = await self._one_socket()
+                if failure is not None and self._enter(failure):
+                    return
+                if verdict.action is not Action.COME_BACK:
+                    ended = Ended(verdict.action, verdict.why, verdict.close_code)
+                    return
+                await self._put(Reconnecting(verdict.delay_s, verdict.why))
+                await asyncio.sleep(verdict.delay_s)
+        finally:
+            self._end(ended)
+
+    async def _one_socket(self) -> tuple[Verdict, Exception | None]:
+        """What to do after the next socket, and what a caller that never had one is told."""
+        try:
+            socket = await dial(self.core.address(self._base), self._dialing)
+        except Denied as denied:
+            return self.core.denied(denied.status, str(denied), denied.retry_after_s), denied
+        except CannotConnect as error:
+            return self.core.unreachable(str(error)), error
+        self._link = Link(self.core, socket, text=self._dialing.encoding == "json", tell=self._tell)
+        try:
+            end = await self._link.run()
+        finally:
+            self._link = None
+        verdict = self.core.lost(end.code, end.why)
+        if verdict.action is Action.COME_BACK:
+            return verdict, None
+        return verdict, SessionEnded(verdict.action, verdict.why, verdict.close_code)
+
+    async def _tell(self, outcome: Outcome) -> None:
+        self._waiting.looked_at(self.view)
+        if isinstance(outcome, (Acked, Rejected)) and self._waiting.answered(outcome):
+            return
+        if isinstance(outcome, CaughtUp):
+            # A server with larger frames than expected says so before it sends one to the next socket.
+            most = max(self._dialing.max_size, 2 * self.core.limits.outbound_frame_bytes)
+            self._dialing = msgspec.structs.replace(self._dialing, max_size=most)
+        if not isinstance(outcome, Acked):
+            await self._put(outcome)
+        if isinstance(outcome, CaughtUp):
+            self._enter(None)
+
+    async def _put(self, heard: Heard) -> None:
+        if self._feed.full:
+            # Nobody can read the feed before the client is entered.
+            self._enter(None)
+        await self._feed.put(heard)
+
+    def _enter(self, failure: Exception | None) -> bool:
+        """Let who enters the client go on, or fail; False if that was decided before."""
+        if self._first is None or self._first.done():
+            return False
+        self._first.set_result(failure)
+        return True
+
+    async def _say_goodbye(self) -> None:
+        """At most `close_timeout_s`."""
+        self._feed.discard()
+        if self._link is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._dialing.close_timeout_s):
+                    await self._link.goodbye()
+
+    def _check_going(self) -> None:
+        if self._ended is not None:
+            raise SessionEnded(self._ended.action, self._ended.why, self._ended.close_code)
+
+    def _end(self, ended: Ended) -> None:
+        self._ended = ended
+        self._feed.end(ended)
+        self._waiting.fail(SessionEnded(ended.action, ended.why, ended.close_code))
+
+    def _consumer_stalled(self) -> None:
+        self._waiting.fail(
+            ConsumerStalled(
+                f"the feed is full ({len(self._feed)} events) and nobody reads it: iterate over the client, "
+                "or make it with feed_max=0"
+            )
+        )

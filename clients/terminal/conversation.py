@@ -1,0 +1,214 @@
+"""The terminal client's conversation: lines in, events out, questions asked when the view says that one waits."""
+
+import asyncio
+from collections.abc import Callable
+
+from clients.session.client import SessionClient
+from clients.session.errors import OutboxFull, SessionEnded, SubmissionRefused
+from clients.session.outcomes import CaughtUp, Ended, Heard, Rejected, Skipped, ViewReset
+from clients.session.reconnect import Action
+from clients.session.tasks import owned_tasks
+from clients.session.view import at_rest
+from clients.terminal.commands import (
+    EDIT,
+    HELP,
+    AskEdit,
+    Help,
+    Quit,
+    Wrong,
+    question,
+    read_answer,
+    read_edit,
+    read_line,
+)
+from clients.terminal.input import LineReader
+from clients.terminal.render import Renderer
+from protocol import events as ev
+from protocol.content import PendingTool
+from protocol.submissions import Approval, ExecApproval, Interrupt, Submission
+
+FAILED, INTERRUPTED = 1, 130
+
+
+class Conversation:
+    """One person, or one script, and a session. `interactive`: lines may come at any time; else each waits for its turn."""
+
+    def __init__(
+        self,
+        client: SessionClient,
+        lines: LineReader,
+        renderer: Renderer,
+        write: Callable[[str], None],
+        *,
+        interactive: bool,
+    ) -> None:
+        self._client = client
+        self._lines = lines
+        self._renderer = renderer
+        self._write = write
+        self._interactive = interactive
+        self._shown = 0
+        self._changed = asyncio.Event()
+        self._over = asyncio.Event()
+        self._code = 0
+        self._asked: PendingTool | None = None
+        self._editing = False
+        self._answers: dict[str, str] = {}
+        self._pressed = False
+
+    async def run(self) -> int:
+        """Until one side leaves; the exit code."""
+        async with owned_tasks() as start:
+            start(self._show(), "show events")
+            start(self._listen(), "read lines")
+            await self._over.wait()
+        return self._code
+
+    def press(self) -> None:
+        """Ctrl-C: interrupt what runs; pressed twice without a line or a turn between, leave."""
+        self._write(self._renderer.break_line())
+        if self._pressed:
+            self._leave(INTERRUPTED)
+            return
+        self._pressed = True
+        if self._client.view.state in ("running", "awaiting_approval"):
+            self._write(self._renderer.line("[interrupting; Ctrl-C again leaves]", "dim"))
+            self._send(Interrupt())
+        else:
+            self._write(self._renderer.line("[Ctrl-C again leaves; the session stays]", "dim"))
+            self._invite()
+
+    async def _show(self) -> None:
+        async for heard in self._client:
+            self._write(self._renderer.heard(heard))
+            self._note(heard)
+            if self._shown >= self._client.view.seq:
+                self._invite()
+            self._changed.set()
+        self._leave()
+
+    def _note(self, heard: Heard) -> None:
+        match heard:
+            case ViewReset():
+                self._shown = heard.view.seq
+            case CaughtUp() | Skipped():
+                self._shown = max(self._shown, heard.seq)
+            case Rejected():
+                self._answers.pop(heard.submission_id, None)
+                self._fail_script()
+            case Ended():
+                self._code = 0 if heard.action is Action.STAY_AWAY and self._client.view.state == "closed" else FAILED
+            case ev.EventBase():
+                self._shown = heard.seq
+                if isinstance(heard, ev.Processing):
+                    self._pressed = False
+                elif isinstance(heard, ev.ErrorEvent):
+                    self._fail_script()
+
+    async def _listen(self) -> None:
+        while True:
+            line = await self._lines.next()
+            if not self._interactive:
+                await self._until_rest()
+            if line is None or not self._act(line):
+                break
+        if not self._interactive:
+            await self._until_rest()
+            if self._client.view.pending_approval:
+                self._write(self._renderer.line("[a call waits for an answer; come back to give it]", "ask"))
+        self._leave()
+
+    def _act(self, line: str) -> bool:
+        """Do what the line says; False if it says to leave."""
+        self._renderer.entered()
+        self._pressed = False
+        if self._asked is not None and (self._editing or not line.startswith("/")):
+            self._answer(line, self._asked)
+            return True
+        match read_line(line):
+            case Quit():
+                return False
+            case None:
+                pass
+            case Help():
+                self._write(HELP)
+            case Wrong(why=why):
+                self._complain(why)
+            case submission:
+                self._send(submission)
+        self._invite()
+        return True
+
+    def _answer(self, line: str, asked: PendingTool) -> None:
+        answer = read_edit(line, asked) if self._editing else read_answer(line, asked)
+        if isinstance(answer, AskEdit):
+            self._editing = True
+            self._prompt(EDIT)
+            return
+        self._editing = False
+        self._asked = None
+        if isinstance(answer, Wrong):
+            self._complain(answer.why)
+        elif isinstance(answer, Approval):
+            submission_id = self._send(ExecApproval(approvals=[answer]))
+            if submission_id is not None:
+                self._answers[submission_id] = answer.tool_call_id
+        self._invite()
+
+    def _invite(self) -> None:
+        """Ask what is to be asked, or show that a line may come; what is on the screen already is not said again."""
+        view = self._client.view
+        pending = view.pending_approval
+        if self._asked is not None and self._asked in pending:
+            return
+        self._asked, self._editing = None, False
+        open_questions = [asked for asked in pending if asked.tool_call_id not in self._answers.values()]
+        if open_questions:
+            self._asked = open_questions[0]
+            number = len(pending) - len(open_questions) + 1
+            self._write(self._renderer.question(self._asked, number, len(pending)))
+            self._prompt(question(self._asked))
+        elif at_rest(view) and not self._client.core.unsettled:
+            self._answers.clear()
+            self._prompt("> ")
+
+    def _prompt(self, text: str) -> None:
+        if self._interactive:
+            self._write(self._renderer.prompt(text))
+
+    def _send(self, submission: Submission) -> str | None:
+        try:
+            submission_id = self._client.send(submission)
+        except SubmissionRefused as refused:
+            self._complain(refused.message)
+        except OutboxFull as full:
+            self._complain(str(full))
+        except SessionEnded:
+            self._leave(FAILED)
+        else:
+            if self._interactive:
+                self._renderer.own.add(submission_id)
+            if not self._client.core.live:
+                self._write(self._renderer.line("[not connected; it is sent when the connection is back]", "dim"))
+            return submission_id
+        return None
+
+    def _complain(self, why: str) -> None:
+        self._fail_script()
+        self._write(self._renderer.line(why, "bad"))
+
+    def _fail_script(self) -> None:
+        if not self._interactive:
+            self._code = FAILED
+
+    def _leave(self, code: int | None = None) -> None:
+        if code is not None:
+            self._code = code
+        self._over.set()
+
+    async def _until_rest(self) -> None:
+        """Until all was said, answered, done and shown."""
+        core = self._client.core
+        while not (core.live and not core.unsettled and at_rest(core.view) and self._shown >= core.view.seq):
+            self._changed.clear()
+            await self._changed.wait()

@@ -1,0 +1,230 @@
+"""The terminal client's mouth: events in, text for the terminal out. Remembers what of a message was shown. Pure."""
+
+from clients.session.outcomes import (
+    CaughtUp,
+    Connected,
+    Ended,
+    Fault,
+    Heard,
+    Postponed,
+    Reconnecting,
+    Rejected,
+    Skipped,
+    ViewReset,
+)
+from clients.terminal.chat_text import Painter, Style, clean, compact_json, one_line, reveal
+from protocol import events as ev
+from protocol.content import AssistantMessage, ChunkKind, Message, PendingTool, Step, ToolMessage, UserMessage
+from protocol.submissions import UserInput
+from protocol.view import View
+
+HISTORY_SHOWN = 20
+"""Messages of a snapshot that are printed."""
+
+_RESULT: dict[bool, tuple[str, Style]] = {True: ("✓", "good"), False: ("✗", "bad")}
+_PLAN_MARKS = {"pending": "[ ]", "in_progress": "[>]", "completed": "[x]"}
+
+
+class Renderer:
+    """Turns what is heard into text. `own` holds the ids of what was typed here, which the terminal shows already."""
+
+    def __init__(self, painter: Painter, width: int) -> None:
+        self.own: set[str] = set()
+        self._paint = painter
+        self._width = max(40, width)
+        self._at_line_start = True
+        self._prompted = ""
+        self._message_id = ""
+        self._shown: dict[ChunkKind, int] = {}
+        self._again = self._recovered = False
+
+    def line(self, text: str, style: Style = "plain") -> str:
+        """The text on a line of its own."""
+        return f"{self.break_line()}{self._paint(text, style)}\n"
+
+    def prompt(self, text: str) -> str:
+        """Text after which a line is typed."""
+        if self._prompted == text:
+            return ""
+        begin = self.break_line()
+        self._at_line_start, self._prompted = False, text
+        return begin + self._paint(text, "ask")
+
+    def entered(self) -> None:
+        """Somebody pressed enter."""
+        self._at_line_start, self._prompted = True, ""
+
+    def break_line(self) -> str:
+        """What is needed for the next text to begin on a new line."""
+        begin = "" if self._at_line_start else "\n"
+        self._at_line_start, self._prompted = True, ""
+        return begin
+
+    def heard(self, heard: Heard) -> str:
+        """What is to be printed."""
+        match heard:
+            case Connected():
+                self._again, self._recovered = heard.again, heard.recovered
+                return self.line("[connected again]", "dim") if heard.again else ""
+            case ViewReset():
+                return self._reset(heard.view, heard.omitted_messages)
+            case CaughtUp():
+                return self._caught_up(heard)
+            case Reconnecting():
+                return self.line(f"connection lost ({clean(heard.why)}); trying again in {heard.delay_s:.1f} s", "dim")
+            case Rejected():
+                return self.line(f"not done: {heard.code}: {clean(heard.message)}", "bad")
+            case Postponed():
+                return self.line(f"not yet: {clean(heard.message)}; sent again in {heard.delay_s:.1f} s", "dim")
+            case Fault():
+                return self.line(f"the server broke the protocol: {clean(heard.message)}", "bad")
+            case Ended():
+                return self.line(f"the session's connection ended: {clean(heard.why)}", "dim")
+            case Skipped():
+                return ""
+            case _:
+                return self._event(heard)
+
+    def question(self, pending: PendingTool, number: int, count: int) -> str:
+        """The call that waits for an answer, with all its arguments: what is shown is what will run."""
+        which = f" ({number} of {count})" if count > 1 else ""
+        lines = [
+            self.line(f"? {clean(pending.tool)}{which}: {clean(pending.reason)}", "ask"),
+            *(self.line(f"    {reveal(name)}: {_argument(value)}") for name, value in pending.arguments.items()),
+        ]
+        if isinstance(pending.grant, str):
+            lines.append(self.line(f"    for this session: {clean(pending.grant)}", "dim"))
+        return "".join(lines)
+
+    def _event(self, event: ev.Event) -> str:
+        match event:
+            case ev.AssistantChunk():
+                return self._stream(event.message_id, event.kind, event.offset, event.text)
+            case ev.AssistantMessageEvent():
+                return self._message(event.message_id, event.text, event.reasoning, event.sealed)
+            case ev.Accepted():
+                return self._accepted(event)
+            case ev.ToolCallEvent() | ev.ToolStateChange() | ev.ToolOutput() | ev.ToolLog() | ev.ToolStep():
+                return self._tool(event)
+            case ev.PlanUpdate():
+                items = "".join(self.line(f"  {_PLAN_MARKS[item.status]} {clean(item.text)}") for item in event.items)
+                return self.line("plan", "bold") + items
+            case ev.ErrorEvent():
+                again = " (trying again may help)" if event.retryable else ""
+                return self.line(f"error {event.code}: {clean(event.message)}{again}", "bad")
+            case ev.Interrupted():
+                return self.line(f"[interrupted by {event.reason}]", "dim")
+            case _:
+                return self._operation(event)
+
+    def _operation(self, event: ev.Event) -> str:
+        match event:
+            case ev.UndoComplete():
+                kept = "".join(self.line(f"  not undone: {clean(what)}", "dim") for what in event.kept)
+                return self.line(f"[the last {event.removed_messages} messages were taken back]", "dim") + kept
+            case ev.Compacted():
+                return self.line(f"[context compacted: {event.old_tokens} to {event.new_tokens} tokens]", "dim")
+            case ev.ModelChanged():
+                return self.line(f"[{clean(event.model)} answers from now on]", "dim")
+            case ev.ShutdownEvent():
+                return self.line(f"[the session was shut down: {clean(event.reason)}]", "dim")
+            case ev.InputJoined():
+                return self.line("[your word joined the running turn]", "dim")
+            case ev.TurnComplete():
+                return self.break_line()
+        return ""
+
+    def _accepted(self, event: ev.Accepted) -> str:
+        if event.submission_id in self.own:
+            self.own.discard(event.submission_id)
+            return ""
+        if isinstance(event.submission, UserInput):
+            return self.line(f"> {clean(event.submission.text)}", "bold")
+        return ""
+
+    def _tool(self, event: ev.ToolCallEvent | ev.ToolStateChange | ev.ToolOutput | ev.ToolLog | ev.ToolStep) -> str:
+        match event:
+            case ev.ToolCallEvent():
+                return self._tool_line("→", event.tool, compact_json(event.arguments), "dim")
+            case ev.ToolOutput():
+                mark, style = _RESULT[event.success]
+                cut = " [truncated]" if event.truncated else ""
+                return self._tool_line(mark, event.tool, f"{event.duration_ms} ms{cut}  {event.output}", style)
+            case ev.ToolLog():
+                return self.line(one_line(f"    {event.text}", self._width), "dim")
+            case ev.ToolStep(step=step):
+                return self._step(step)
+            case ev.ToolStateChange(state="running"):
+                return ""
+        more = f"  {event.feedback}" if isinstance(event.feedback, str) else ""
+        if isinstance(event.grant, str):
+            more += f"  for this session: {event.grant}"
+        return self._tool_line("·", event.tool, f"{event.state.replace('_', ' ')} by {event.by}{more}", "dim")
+
+    def _step(self, step: Step) -> str:
+        if not isinstance(step.output, str):
+            return self._tool_line("    →", step.tool, compact_json(step.arguments), "dim")
+        mark, style = _RESULT[step.success is True]
+        return self._tool_line(f"    {mark}", step.tool, step.output, style)
+
+    def _tool_line(self, mark: str, tool: str, rest: str, style: Style) -> str:
+        return self.line(one_line(f"{mark} {tool} {rest}", self._width), style)
+
+    def _stream(self, message_id: str, kind: ChunkKind, offset: int, text: str) -> str:
+        """The part of the text that was not shown yet; where the kind changes, on a new line."""
+        begin = ""
+        if message_id != self._message_id:
+            begin = self.break_line()
+            self._message_id, self._shown = message_id, {}
+        shown = self._shown.get(kind, 0)
+        fresh = text[max(0, shown - offset) :]
+        if not fresh:
+            return begin
+        if kind not in self._shown:
+            begin += self.break_line()
+        self._shown[kind] = max(shown, offset + len(text))
+        fresh = clean(fresh)
+        self._at_line_start = fresh.endswith("\n") if fresh else self._at_line_start
+        return begin + self._paint(fresh, "dim" if kind == "reasoning" else "plain")
+
+    def _message(self, message_id: str, text: str, reasoning: str, sealed: bool) -> str:
+        shown = self._stream(message_id, "reasoning", 0, reasoning) + self._stream(message_id, "text", 0, text)
+        shown += self.break_line()
+        return shown + (self.line("[cut short]", "dim") if sealed else "")
+
+    def _caught_up(self, caught: CaughtUp) -> str:
+        if caught.replayed:
+            return self.line(f"[{caught.replayed} missed events were replayed]", "dim")
+        return self.line("[nothing was missed]", "dim") if self._again and self._recovered else ""
+
+    def _reset(self, view: View, omitted: int) -> str:
+        """The newest messages of the view, as they would have been printed."""
+        out = ""
+        if self._again:
+            out = self.line("[the server cannot prove what was missed: this is the session as it stands]", "bad")
+        left_out = max(0, len(view.messages) - HISTORY_SHOWN)
+        if left_out or omitted:
+            out += self.line(f"[{left_out + omitted} earlier messages are not shown]", "dim")
+        out += "".join(self._past(message) for message in view.messages[left_out:])
+        if view.open_message is not None:
+            opened = view.open_message
+            out += self._stream(opened.message_id, "reasoning", 0, opened.reasoning)
+            out += self._stream(opened.message_id, "text", 0, opened.text)
+        return out
+
+    def _past(self, message: Message) -> str:
+        match message:
+            case UserMessage():
+                return self.line(f"> {clean(message.text)}", "bold")
+            case AssistantMessage():
+                said = self._message(message.message_id, message.text, message.reasoning, message.sealed)
+                asked = (self._tool_line("→", c.tool, compact_json(c.arguments), "dim") for c in message.tool_calls)
+                return said + "".join(asked)
+            case ToolMessage():
+                mark, style = _RESULT[message.success]
+                return self._tool_line(mark, message.tool, message.output, style)
+
+
+def _argument(value: object) -> str:
+    text = reveal(value if isinstance(value, str) else compact_json(value))
+    return text if "\n" not in text else "\n" + "\n".join(f"        {line}" for line in text.split("\n"))

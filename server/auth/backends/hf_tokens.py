@@ -1,0 +1,153 @@
+"""The way in `bearer`: Hugging Face tokens. The Hub says whose they are; its answers hold for minutes."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from typing import TypeVar
+
+import msgspec
+
+from agent.hub.identity import HubIdentity, HubRefused, HubUnreachable, whoami
+from agent.util.tasks import TaskOwner
+from server.auth.backends.base import SimpleWay
+from server.auth.encryption import Seal
+from server.auth.logins import Login, Logins
+from server.auth.principal import Principal, Refusal, refuse
+from server.auth.rights import rights_of
+from server.config.auth import AuthSettings
+
+log = logging.getLogger("holdfast.auth")
+
+T = TypeVar("T")
+
+PREFIX = "hf_"
+"""How the Hub's tokens begin: nobody else's secrets are sent there."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A token that the Hub said yes to, last at `asked_at`."""
+
+    principal: Principal
+    token: str
+    asked_at: float
+
+
+class BearerWay(SimpleWay):
+    """The way in of the mode `bearer`. Tokens are in memory; on disk only where a login keeps one, sealed."""
+
+    def __init__(self, auth: AuthSettings, logins: Logins, seal: Seal) -> None:
+        self._auth = auth
+        self._logins = logins
+        self._seal = seal
+        bounds = self._bounds = auth.bearer
+        self._threads = ThreadPoolExecutor(bounds.asked_at_once_max, "whoami")
+        self._tasks = TaskOwner("whoami")
+        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._refused: OrderedDict[str, float] = OrderedDict()
+        self._asking: dict[str, asyncio.Task[Principal | Refusal]] = {}
+
+    async def aclose(self) -> None:
+        """Ask no more."""
+        await self._tasks.aclose()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def know(self, token: str, now: float) -> Principal | None:
+        """Whose token this is, if the Hub said so not long ago."""
+        known = self._known.get(credential_of(token))
+        return known.principal if known is not None and now - known.asked_at < self._bounds.cached_s else None
+
+    async def ask(self, token: str, now: float) -> Principal | Refusal | None:
+        """Ask the Hub. Who asks about the same token meanwhile gets the same answer."""
+        credential = credential_of(token)
+        refused_at = self._refused.get(credential)
+        if not token.startswith(PREFIX) or (refused_at is not None and now - refused_at < self._bounds.refused_s):
+            return None
+        asking = self._asking.get(credential)
+        if asking is None:
+            if len(self._asking) >= self._bounds.asked_at_once_max + self._bounds.waiting_max:
+                return refuse("unavailable", "too many tokens wait for the Hub's answer; try again", retry_after_s=5)
+            asking = self._asking[credential] = self._tasks.start(self._ask(credential, token, now), credential)
+            asking.add_done_callback(lambda _: self._asking.pop(credential, None))
+        return await asyncio.shield(asking)
+
+    async def recall(self, credential: str, now: float) -> Principal | None:
+        """Who this token lets in; the Hub is asked again when its answer is old."""
+        known = self._known.get(credential)
+        if known is None:
+            return None
+        self._known.move_to_end(credential)
+        if now - known.asked_at < self._bounds.cached_s:
+            return known.principal
+        answer = await self.ask(known.token, now)
+        return answer if isinstance(answer, Principal) else None
+
+    async def recall_login(self, login: Login, now: float) -> Principal | None:
+        """As the token that the login keeps."""
+        if login.credential not in self._known:
+            token = self._seal.open(login.sealed)
+            answer = None if token is None else await self.ask(token.decode(), now)
+            return answer if isinstance(answer, Principal) else None
+        return await self.recall(login.credential, now)
+
+    def keep(self, principal: Principal, token: str) -> bytes:
+        """The token, sealed."""
+        return self._seal.close(token.encode())
+
+    async def hub_token(self, user_id: str, now: float) -> str | None:
+        """A token of this user: one that was shown since the start, else that of a login."""
+        for known in reversed(self._known.values()):
+            if known.principal.user_id == user_id:
+                return known.token
+        for login in self._logins.of_user(user_id, now):
+            token = self._seal.open(login.sealed)
+            if token is not None:
+                return token.decode()
+        return None
+
+    async def _ask(self, credential: str, token: str, now: float) -> Principal | Refusal:
+        loop = asyncio.get_running_loop()
+        try:
+            said = await loop.run_in_executor(
+                self._threads, whoami, token, self._bounds.endpoint, self._bounds.timeout_s
+            )
+        except HubRefused as refused:
+            self._known.pop(credential, None)
+            _bounded(self._refused, credential, now, self._bounds.cached_max)
+            return refuse("unauthorized", str(refused))
+        except HubUnreachable as error:
+            return self._trusting(credential, now, error)
+        self._refused.pop(credential, None)
+        principal = self._principal(credential, said)
+        if principal is None:
+            _bounded(self._refused, credential, now, self._bounds.cached_max)
+            return refuse("unauthorized", "this user is not one of auth.allowed_users")
+        _bounded(self._known, credential, Known(principal, token, now), self._bounds.cached_max)
+        return principal
+
+    def _trusting(self, credential: str, now: float, error: HubUnreachable) -> Principal | Refusal:
+        """A token that was good goes on being so for a while when the Hub cannot be asked."""
+        known = self._known.get(credential)
+        log.warning("%s: %s", credential, error)
+        if known is not None and now - known.asked_at < self._bounds.unreachable_s:
+            return known.principal
+        return refuse("unavailable", "the Hub cannot be asked whose token this is; try again", retry_after_s=5)
+
+    def _principal(self, credential: str, said: HubIdentity) -> Principal | None:
+        rights = rights_of(said.user_id, self._auth)
+        if rights is None:
+            return None
+        return Principal(user_id=said.user_id, rights=rights, credential=credential, name=said.name)
+
+
+def credential_of(token: str) -> str:
+    """A name for a token from which it cannot be found."""
+    return f"bearer:{sha256(token.encode()).hexdigest()[:32]}"
+
+
+def _bounded(kept: OrderedDict[str, T], key: str, value: T, most: int) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > most:
+        kept.popitem(last=False)

@@ -1,0 +1,211 @@
+"""The body's door: the OpenID provider, spoken to. What it says is believed only as far as its signature goes."""
+
+import asyncio
+import time
+from typing import Any
+
+import httpx2
+import msgspec
+from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped]
+from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[import-untyped]
+from authlib.oidc.core import CodeIDToken  # type: ignore[import-untyped]
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from server.config.auth import OauthSettings
+
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
+"""Signatures that are believed: none, and those by a shared secret, are not."""
+LEEWAY_S = 60
+DOCUMENT_LASTS_S = 3_600.0
+
+
+class ProviderFault(Exception):
+    """The provider cannot be asked, or its answer cannot be believed; the message says why, without a credential."""
+
+
+class LoginRefused(Exception):
+    """The provider says no: to this login, or to this refresh token."""
+
+
+class Document(msgspec.Struct, frozen=True):
+    """What the provider says of itself."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    """What the provider gives to act for a user. `expires_at` in seconds since 1970; None: it does not say."""
+
+    access_token: str
+    refresh_token: str | None = None
+    expires_at: float | None = None
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who logged in. `subject` is the user's own for ever at this provider; `name` is to be shown."""
+
+    subject: str
+    name: str
+    tokens: Tokens
+
+
+class Provider:
+    """One OpenID provider, by the code flow with PKCE."""
+
+    def __init__(self, settings: OauthSettings) -> None:
+        self._settings = settings
+        self._client = httpx2.AsyncClient(timeout=settings.timeout_s)
+        self._at_once = asyncio.Semaphore(settings.asked_at_once_max)
+        self._reading = asyncio.Lock()
+        self._document: Document | None = None
+        self._document_at = 0.0
+        self._keys: KeySet | None = None
+        self._keys_at = 0.0
+
+    async def aclose(self) -> None:
+        """Let go of its connections."""
+        await self._client.aclose()
+
+    async def login_url(self, redirect_uri: str, state: str, nonce: str, verifier: str) -> str:
+        """Where a browser logs in. Raises `ProviderFault`."""
+        document = await self._describe()
+        async with self._oauth() as oauth:
+            url, _ = oauth.create_authorization_url(
+                document.authorization_endpoint,
+                state=state,
+                code_verifier=verifier,
+                nonce=nonce,
+                redirect_uri=redirect_uri,
+            )
+        return str(url)
+
+    async def redeem(self, code: str, redirect_uri: str, nonce: str, verifier: str) -> Identity:
+        """Who logged in, for the code that the browser brought back. Raises `ProviderFault`, `LoginRefused`."""
+        document = await self._describe()
+        said = await self._token(
+            document,
+            grant_type="authorization_code",
+            code=code,
+            redirect_uri=redirect_uri,
+            code_verifier=verifier,
+        )
+        tokens = read_tokens(said, None)
+        claims = await self._verify(document, str(said.get("id_token", "")), nonce, tokens.access_token)
+        names = [claims.get(key) for key in ("preferred_username", "name")]
+        name = next((name for name in names if isinstance(name, str) and name), claims["sub"])
+        return Identity(claims["sub"], str(name), tokens)
+
+    async def refresh(self, tokens: Tokens) -> Tokens:
+        """New tokens for old ones. Raises `ProviderFault`, `LoginRefused`."""
+        document = await self._describe()
+        said = await self._token(document, grant_type="refresh_token", refresh_token=tokens.refresh_token)
+        return read_tokens(said, tokens.refresh_token)
+
+    def _oauth(self) -> Any:
+        given = self._settings
+        scopes = given.scopes.split()
+        return AsyncOAuth2Client(
+            given.client_id,
+            given.client_secret or None,
+            scope=" ".join(dict.fromkeys(["openid", *scopes])),
+            code_challenge_method="S256",
+            timeout=given.timeout_s,
+        )
+
+    async def _token(self, document: Document, *, grant_type: str, **fields: str | None) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(self._settings.timeout_s), self._at_once, self._oauth() as oauth:
+                if grant_type == "refresh_token":
+                    # The scope stays what the person agreed to.
+                    oauth.scope = None
+                    return dict(await oauth.refresh_token(document.token_endpoint, **fields))
+                return dict(await oauth.fetch_token(document.token_endpoint, grant_type=grant_type, **fields))
+        except OAuthError as error:
+            raise LoginRefused(f"the provider refused: {str(error.error)[:100]}") from None
+        except (httpx2.HTTPError, TimeoutError, ValueError) as error:
+            raise ProviderFault(f"the provider's token endpoint failed: {type(error).__name__}") from None
+
+    async def _verify(self, document: Document, id_token: str, nonce: str, access_token: str) -> dict[str, Any]:
+        """The claims of an id token that this provider signed, for us, for this login."""
+        try:
+            token = await self._decode(document, id_token)
+            claims = CodeIDToken(
+                token.claims,
+                token.header,
+                {
+                    "iss": {"essential": True, "value": document.issuer},
+                    "aud": {"essential": True, "value": self._settings.client_id},
+                },
+                {"nonce": nonce, "client_id": self._settings.client_id, "access_token": access_token},
+            )
+            claims.validate(leeway=LEEWAY_S)
+        except (JoseError, ValueError, TypeError) as error:
+            raise ProviderFault(f"the provider's id token is not to be believed: {type(error).__name__}") from None
+        if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= 255:
+            raise ProviderFault("the provider's id token names no subject")
+        return dict(claims)
+
+    async def _decode(self, document: Document, id_token: str) -> jwt.Token:
+        keys = await self._key_set(document, newer_than=None)
+        try:
+            return jwt.decode(id_token, keys, algorithms=ALGORITHMS)
+        except (JoseError, ValueError):
+            # It may be signed by a key that came after we looked.
+            newer = await self._key_set(document, newer_than=keys)
+            if newer is keys:
+                raise
+            return jwt.decode(id_token, newer, algorithms=ALGORITHMS)
+
+    async def _describe(self) -> Document:
+        async with self._reading:
+            if self._document is None or time.monotonic() - self._document_at > DOCUMENT_LASTS_S:
+                base = self._settings.provider_url.rstrip("/")
+                data = await self._get(f"{base}/.well-known/openid-configuration")
+                try:
+                    document = msgspec.json.decode(data, type=Document)
+                except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+                    raise ProviderFault("the provider does not describe itself as OpenID asks") from error
+                if document.issuer.rstrip("/") != base:
+                    raise ProviderFault("the provider calls itself by another name than auth.oauth.provider_url")
+                self._document, self._document_at = document, time.monotonic()
+            return self._document
+
+    async def _key_set(self, document: Document, newer_than: KeySet | None) -> KeySet:
+        async with self._reading:
+            now = time.monotonic()
+            wanted = self._keys is None or (
+                self._keys is newer_than and now - self._keys_at >= self._settings.keys_again_s
+            )
+            if wanted or now - self._keys_at > DOCUMENT_LASTS_S or self._keys is None:
+                data = await self._get(document.jwks_uri)
+                try:
+                    self._keys = KeySet.import_key_set(msgspec.json.decode(data))
+                except (JoseError, msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
+                    raise ProviderFault("the provider's keys cannot be understood") from error
+                self._keys_at = now
+            return self._keys
+
+    async def _get(self, url: str) -> bytes:
+        try:
+            answer = await self._client.get(url, headers={"accept": "application/json"})
+            answer.raise_for_status()
+        except httpx2.HTTPError as error:
+            raise ProviderFault(f"the provider cannot be asked: {type(error).__name__}") from None
+        return answer.content
+
+
+def read_tokens(said: dict[str, Any], refresh_token: str | None) -> Tokens:
+    """The tokens in the provider's answer; `refresh_token` stays where it gives no new one. Raises `ProviderFault`."""
+    access, refresh, expires = said.get("access_token"), said.get("refresh_token"), said.get("expires_at")
+    if not isinstance(access, str) or not access:
+        raise ProviderFault("the provider gave no access token")
+    return Tokens(
+        access,
+        refresh if isinstance(refresh, str) and refresh else refresh_token,
+        float(expires) if isinstance(expires, int | float) else None,
+    )

@@ -1,0 +1,145 @@
+"""The command line `holdfast token`: API tokens are made, listed and revoked, also while the server runs."""
+
+import argparse
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import get_args
+
+from server.auth.backends.api_tokens import ApiToken, new_token, read_tokens, tokens_path, write_tokens
+from server.auth.principal import RIGHTS, Right
+from server.config.loader import SettingsError, load_settings, shipped_config
+from server.util.private_files import FileFault, locked
+
+FAILURE, USAGE = 1, 2
+UNITS_S = {"m": 60, "h": 3_600, "d": 86_400}
+NOTE_MAX_CHARS = 200
+
+_TIME = re.compile(r"(?P<count>[1-9][0-9]{0,5})(?P<unit>[mhd])")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `holdfast token`."""
+    parser.description = (
+        "API tokens, for the way in `tokens` (auth.mode). A running server hears of changes at once: the sockets of a "
+        "revoked token are closed within seconds."
+    )
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add = verbs.add_parser("add", help="make a token; it is shown once, and only its hash is kept")
+    add.add_argument("user", metavar="USER", help="whose it is; sessions belong to users")
+    add.add_argument(
+        "--rights",
+        default="sessions",
+        metavar="LIST",
+        help=f"what it allows, separated by commas: {', '.join(RIGHTS)} (default: %(default)s)",
+    )
+    add.add_argument("--expires", metavar="TIME", help="how long it is good, such as 12h or 30d (default: for ever)")
+    add.add_argument("--note", default="", metavar="TEXT", help="what it is for")
+    add.set_defaults(verb=_add)
+    verbs.add_parser("list", help="list the tokens, without their secrets").set_defaults(verb=_list)
+    revoke = verbs.add_parser("revoke", help="end a token")
+    revoke.add_argument("id", metavar="ID", help="its id, as `holdfast token list` shows it")
+    revoke.set_defaults(verb=_revoke)
+    for verb in verbs.choices.values():
+        verb.add_argument("--config", type=Path, metavar="FILE", help="config file (default: the shipped one)")
+        verb.add_argument("--data", metavar="FOLDER", help="data folder (default: $HOLDFAST_DATA, else ./data)")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run it; the exit code: 0 well, 1 failed, 2 wrong usage or settings."""
+    given = {"journal.data": args.data} if args.data is not None else {}
+    try:
+        path = tokens_path(load_settings(args.config or shipped_config(), os.environ, given))
+        code: int = args.verb(args, path)
+    except (SettingsError, ValueError) as error:
+        return _fail(str(error), USAGE)
+    except FileFault as fault:
+        return _fail(str(fault), FAILURE)
+    return code
+
+
+def read_rights(text: str) -> list[Right]:
+    """`sessions,metrics`. Raises ValueError."""
+    rights = [part.strip() for part in text.split(",") if part.strip()]
+    wrong = [right for right in rights if right not in get_args(Right)]
+    if wrong or not rights:
+        raise ValueError(f"--rights {text!r}: must be of {', '.join(RIGHTS)}, separated by commas")
+    return [right for right in RIGHTS if right in rights]
+
+
+def read_time_s(text: str) -> float:
+    """`90m`, `12h` or `30d` in seconds. Raises ValueError."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError(f"--expires {text!r}: write a number of minutes, hours or days: 90m, 12h, 30d")
+    return int(found["count"]) * UNITS_S[found["unit"]]
+
+
+def _add(args: argparse.Namespace, path: Path) -> int:
+    if len(args.note) > NOTE_MAX_CHARS or not args.note.isprintable():
+        raise ValueError(f"--note must be at most {NOTE_MAX_CHARS} printable characters")
+    now = time.time()
+    expires_at = None if args.expires is None else now + read_time_s(args.expires)
+    kept, secret = new_token(args.user, read_rights(args.rights), now, expires_at, args.note)
+    with _changing(path) as tokens:
+        tokens.append(kept)
+    print(secret)
+    print(
+        f"token {kept.id} of {kept.user} ({', '.join(kept.rights)}; {_until(kept, now)}); it is not shown again",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def _list(args: argparse.Namespace, path: Path) -> int:
+    now = time.time()
+    rows = [("ID", "USER", "RIGHTS", "MADE", "GOOD", "NOTE")]
+    rows += [
+        (kept.id, kept.user, ",".join(kept.rights), _day(kept.created_at), _until(kept, now), kept.note)
+        for kept in read_tokens(path)
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return 0
+
+
+def _revoke(args: argparse.Namespace, path: Path) -> int:
+    with _changing(path) as tokens:
+        left = [kept for kept in tokens if kept.id != args.id]
+        if len(left) == len(tokens):
+            return _fail(f"there is no token {args.id!r} in {path}; `holdfast token list` shows them", FAILURE)
+        tokens[:] = left
+    print(f"token {args.id} is revoked")
+    return 0
+
+
+@contextmanager
+def _changing(path: Path) -> Iterator[list[ApiToken]]:
+    """The tokens, to be changed in place: nobody else changes them meanwhile. Raises `FileFault`."""
+    with locked(path):
+        tokens = read_tokens(path)
+        before = list(tokens)
+        yield tokens
+        if tokens != before:
+            write_tokens(path, tokens)
+
+
+def _until(kept: ApiToken, now: float) -> str:
+    if kept.expires_at is None:
+        return "for ever"
+    return f"{'until' if kept.expires_at > now else 'expired'} {_day(kept.expires_at)}"
+
+
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%MZ")
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"holdfast: error: {message}", file=sys.stderr)
+    return code

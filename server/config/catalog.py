@@ -1,0 +1,212 @@
+"""The body's knobs, listed: each setting's dotted key, type, unit, range, default and meaning, from the structs."""
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from server.config.settings import Settings
+
+UNITS = {
+    "s": "seconds",
+    "ms": "milliseconds",
+    "bytes": "bytes",
+    "chars": "code points",
+    "tokens": "tokens",
+    "events": "events",
+    "fraction": "fraction",
+    "sessions": "sessions",
+}
+"""Unit by a word of a setting's name; the last such word counts."""
+UNITS_BY_KEY = {
+    "server.port": "TCP port",
+    "server.waiting_max": "connections",
+    "server.waiting_per_address_max": "connections",
+    "auth.logins_max": "logins",
+    "auth.logins_per_user_max": "logins",
+    "auth.failures_per_minute": "failures a minute",
+    "auth.failures_watched_max": "addresses",
+    "auth.oauth.asked_at_once_max": "requests",
+    "auth.bearer.cached_max": "tokens",
+    "auth.bearer.asked_at_once_max": "requests",
+    "auth.bearer.waiting_max": "requests",
+    "users.stored_sessions_max": "sessions",
+    "users.sockets_max": "sockets",
+    "users.submissions_per_minute": "submissions a minute",
+    "users.tokens_per_day": "tokens a day",
+    "policy.spending_limit_usd": "US dollars",
+    "users.cost_usd_per_day": "US dollars a day",
+    "users.watched_max": "users",
+    "sessions.awake_max": "sessions",
+    "sessions.awake_max_per_user": "sessions",
+    "sessions.delete_after_days": "days",
+    "sessions.inbox_max": "submissions",
+    "sessions.queued_inputs_max": "inputs",
+    "socket.frames_per_s": "frames a second",
+    "socket.frames_burst": "frames",
+    "socket.bad_frames_per_minute": "frames a minute",
+    "socket.sockets_per_session_max": "sockets",
+    "journal.readers": "threads",
+    "journal.group_max": "changes",
+    "journal.waiting_max": "calls",
+    "journal.checkpoint_commits": "commits",
+    "journal.log_pages_max": "pages of 4 KiB",
+    "journal.purge_records": "events",
+    "workspace.files_max": "files and folders",
+    "workspace.depth_max": "names",
+    "workspace.listed_max": "files and folders",
+    "workspace.plan_items_max": "items",
+    "export.at_once_max": "uploads",
+    "web.redirects_max": "redirects",
+    "web.at_once_max": "fetches",
+    "web.readable_at_once_max": "pages",
+    "hub.threads": "threads",
+    "hub.follow_threads": "threads",
+    "hub.listed_max": "entries",
+    "hub.found_max": "rows",
+    "hub.rows_max": "rows",
+    "sandbox.commands_max": "commands",
+    "sandbox.remote_commands_max": "commands",
+    "sandbox.remote_threads": "threads",
+    "sandbox.processes_max": "processes and threads",
+    "sandbox.open_files_max": "files",
+    "sandbox.matches_max": "lines",
+    "turn.max_iterations": "model calls",
+    "tracing.queue_max": "spans",
+    "mcp.tools_max": "tools",
+    "mcp.calls_max": "calls",
+    "mcp.files_max": "files",
+    "mcp.stderr_lines_per_minute": "lines a minute",
+    "turn.max_tool_calls_per_message": "tool calls",
+    "research.model_calls_max": "model calls",
+    "research.tool_calls_per_message_max": "tool calls",
+    "turn.repeated_calls_noted": "messages",
+    "turn.repeated_calls_max": "messages",
+    "turn.compact_at": "fraction",
+    "model.calls.max_retries": "retries",
+    "model.calls.default_context_limit": "tokens",
+}
+NAMES: dict[type[inspect.Type], str] = {
+    inspect.StrType: "string",
+    inspect.IntType: "integer",
+    inspect.FloatType: "number",
+    inspect.BoolType: "boolean",
+}
+SECRET_WORDS = ("key", "token", "secret", "password")
+
+
+NAME = "NAME"
+"""Stands in a key for the name that an operator gave to an entry."""
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting as a reader meets it. `default` is JSON; `unit` and `range` are empty where there is none."""
+
+    key: str
+    type: str
+    unit: str
+    range: str
+    default: str
+    meaning: str
+    choices: tuple[str, ...]
+
+
+def settings() -> list[Setting]:
+    """All settings, in the order of the structs."""
+    return _walk(Settings, "")
+
+
+def secret(key: str) -> bool:
+    """Whether a setting's value must not be shown."""
+    return bool(set(re.split(r"[._]", key.lower())) & set(SECRET_WORDS))
+
+
+def groups() -> dict[str, str]:
+    """The dotted name of each group of settings and what it is about, in order."""
+    found: dict[str, str] = {}
+
+    def visit(group: type[msgspec.Struct], before: str) -> None:
+        for f in msgspec.structs.fields(group):
+            named = entries(f.type)
+            inner, key = (named, f"{before}{f.encode_name}.{NAME}") if named else (f.type, before + f.encode_name)
+            if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+                found[key] = (inner.__doc__ or "").split(" Raises ")[0].strip()
+                visit(inner, f"{key}.")
+
+    visit(Settings, "")
+    return found
+
+
+def entries(kind: Any) -> type[msgspec.Struct] | None:
+    """What each entry is of a setting that holds entries of the operator's naming; None for any other setting."""
+    found, _ = _unwrap(inspect.type_info(kind))
+    if not isinstance(found, inspect.DictType):
+        return None
+    value, _ = _unwrap(found.value_type)
+    return value.cls if isinstance(value, inspect.StructType) else None
+
+
+def _walk(group: type[msgspec.Struct], before: str) -> list[Setting]:
+    found: list[Setting] = []
+    for f in msgspec.structs.fields(group):
+        key = before + f.encode_name
+        if isinstance(f.type, type) and issubclass(f.type, msgspec.Struct):
+            found += _walk(f.type, key + ".")
+            continue
+        named = entries(f.type)
+        if named is not None:
+            found += _walk(named, f"{key}.{NAME}.")
+            continue
+        kind, meta = _unwrap(inspect.type_info(f.type))
+        default = f.default_factory() if f.default_factory is not msgspec.NODEFAULT else f.default
+        choices = tuple(str(value) for value in kind.values) if isinstance(kind, inspect.LiteralType) else ()
+        found.append(
+            Setting(
+                key=key,
+                type=_type_name(kind),
+                unit=_unit(key, kind),
+                range=_range(kind),
+                default=msgspec.json.encode(default).decode(),
+                meaning=str(meta.get("description", "")),
+                choices=choices,
+            )
+        )
+    return found
+
+
+def _unwrap(kind: inspect.Type) -> tuple[inspect.Type, dict[str, Any]]:
+    meta: dict[str, Any] = {}
+    while isinstance(kind, inspect.Metadata):
+        meta = {**(kind.extra_json_schema or {}), **meta}
+        kind = kind.type
+    return kind, meta
+
+
+def _type_name(kind: inspect.Type) -> str:
+    kind, _ = _unwrap(kind)
+    if isinstance(kind, inspect.LiteralType):
+        return "one of " + ", ".join(f"`{value}`" for value in kind.values)
+    if isinstance(kind, inspect.ListType):
+        return f"list of {_type_name(kind.item_type)}"
+    if isinstance(kind, inspect.UnionType):
+        return " or ".join(map(_type_name, kind.types))
+    if isinstance(kind, inspect.DictType | inspect.StructType):
+        return "object"
+    return NAMES.get(type(kind), type(kind).__name__.removesuffix("Type").lower())
+
+
+def _unit(key: str, kind: inspect.Type) -> str:
+    if key in UNITS_BY_KEY:
+        return UNITS_BY_KEY[key]
+    if not isinstance(kind, inspect.IntType | inspect.FloatType):
+        return ""
+    words = key.rpartition(".")[2].split("_")
+    return next((UNITS[word] for word in reversed(words) if word in UNITS), "")
+
+
+def _range(kind: inspect.Type) -> str:
+    if not isinstance(kind, inspect.IntType | inspect.FloatType):
+        return ""
+    bounds = (("≥", kind.ge), (">", kind.gt), ("≤", kind.le), ("<", kind.lt))
+    return ", ".join(f"{sign} {bound}" for sign, bound in bounds if bound is not None)

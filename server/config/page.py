@@ -1,0 +1,25 @@
+"""The body's knobs for the page: what it may show that is not the server's own."""
+
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from server.util.hosts import parse_origin
+from server.util.settings import Group
+
+
+class PageSettings(Group, frozen=True, kw_only=True):
+    """The web client at `/`. Raises ValueError for a source that is no origin."""
+
+    image_sources: Annotated[
+        list[str],
+        Meta(
+            description="Origins whose images are shown in answers, such as `https://huggingface.co`; all others are "
+            "shown as links, since loading one tells its site what a model wrote."
+        ),
+    ] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for source in self.image_sources:
+            if parse_origin(source) is None:
+                raise ValueError(f"image_sources: {source!r} is no origin; write `https://name` or `https://name:port`")

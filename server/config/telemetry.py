@@ -1,0 +1,29 @@
+"""The body's knobs for who operates it: what is counted, and where spans go."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from server.util.settings import Group
+
+
+class MetricsSettings(Group, frozen=True, kw_only=True):
+    """What is counted."""
+
+    enabled: Annotated[bool, Meta(description="Serve `GET /metrics`.")] = True
+
+
+class TracingSettings(Group, frozen=True, kw_only=True):
+    """Spans for OpenTelemetry, which is the extra `otel`."""
+
+    enabled: Annotated[
+        bool, Meta(description="Send a span of each turn, model call and tool call, without content.")
+    ] = False
+    endpoint: Annotated[
+        str, Meta(description="OTLP/HTTP address for spans; empty: `OTEL_EXPORTER_OTLP_ENDPOINT`, or this machine's.")
+    ] = ""
+    service_name: Annotated[str, Meta(min_length=1, description="What the server is called there.")] = "holdfast"
+    timeout_s: Annotated[float, Meta(gt=0, le=60, description="How long sending may take, at a stop too.")] = 5.0
+    queue_max: Annotated[
+        int, Meta(ge=512, le=1_000_000, description="Spans that may wait to be sent; more are left out.")
+    ] = 2_048

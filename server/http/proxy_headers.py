@@ -1,0 +1,76 @@
+"""The body's door, before the door: a request as it was before the proxies it came through. Pure."""
+
+from collections.abc import Sequence
+
+from starlette.types import Scope
+
+from server.util.hosts import Network, parse_address, parse_authority, parse_origin
+
+FOR, PROTO, HOST = b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"
+SECURE = {"http": "https", "ws": "wss"}
+PLAIN = {"https": "http", "wss": "ws"}
+
+
+class BadForwarding(Exception):
+    """A trusted proxy says something that cannot be; the message says what."""
+
+
+def as_sent(scope: Scope, proxies: Sequence[Network], public: str) -> Scope:
+    """A copy of `scope` with the client, scheme and Host that the first trusted proxy saw, and no forwarding headers.
+
+    Only what comes from an address in `proxies` is believed. `public` is the origin at which browsers reach the server,
+    or empty: a request for its host came by its scheme. Raises `BadForwarding`.
+    """
+    headers = [(name.lower(), value) for name, value in scope["headers"]]
+    said = {name: value for name, value in headers if name in (FOR, PROTO, HOST)}
+    scope = {**scope, "headers": [pair for pair in headers if pair[0] not in (FOR, PROTO, HOST)]}
+    client = scope.get("client")
+    if client is not None and trusted(str(client[0]), proxies):
+        _believe(scope, headers, said, proxies)
+    origin = parse_origin(public) if public else None
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    if origin is not None and len(hosts) == 1:
+        host = parse_authority(hosts[0].decode("latin-1").strip())
+        if host is not None and host.host == origin.host:
+            scope["scheme"] = _scheme(scope, secure=origin.scheme == "https")
+    return scope
+
+
+def trusted(address: str, proxies: Sequence[Network]) -> bool:
+    """Whether this peer is one of the proxies."""
+    ip = parse_address(address)
+    return ip is not None and any(ip in network for network in proxies)
+
+
+def _believe(
+    scope: Scope, headers: list[tuple[bytes, bytes]], said: dict[bytes, bytes], proxies: Sequence[Network]
+) -> None:
+    for name in (PROTO, HOST):
+        if sum(key == name for key, _ in headers) > 1:
+            raise BadForwarding(f"the proxy sent more than one {name.decode()}")
+    if PROTO in said:
+        proto = _last(said[PROTO]).lower()
+        if proto not in ("http", "https", "ws", "wss"):
+            raise BadForwarding("the proxy's x-forwarded-proto is neither http nor https")
+        scope["scheme"] = _scheme(scope, secure=proto in ("https", "wss"))
+    if HOST in said:
+        host = _last(said[HOST]).encode("latin-1")
+        scope["headers"] = [(b"host", host), *(pair for pair in scope["headers"] if pair[0] != b"host")]
+    hops = [part.strip() for key, value in headers if key == FOR for part in value.decode("latin-1").split(",")]
+    while hops:
+        hop = hops.pop()
+        if parse_address(hop) is None:
+            raise BadForwarding("the proxy's x-forwarded-for holds no address")
+        scope["client"] = (hop, 0)
+        if not trusted(hop, proxies):
+            return
+
+
+def _last(value: bytes) -> str:
+    """What the nearest proxy said, where each adds its own."""
+    return value.decode("latin-1").rpartition(",")[2].strip()
+
+
+def _scheme(scope: Scope, *, secure: bool) -> str:
+    scheme = str(scope.get("scheme", "http"))
+    return (SECURE if secure else PLAIN).get(scheme, scheme)

@@ -1,0 +1,295 @@
+"""The HTTP routes beside the socket: thin over the session manager. All answers are JSON but for metrics."""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from agent.util.errors import fault_id, told
+from protocol.content import Standing
+from protocol.spec import asyncapi
+from protocol.spec import json_schema as schema
+from server.auth.principal import Principal
+from server.http.responses import answer, refusal
+from server.journal.base import Deleted, Journal, NotFound, Place, StorageFull, Unavailable
+from server.sessions.access import admission
+from server.sessions.capacity import SessionCapacityError
+from server.sessions.errors import denied
+from server.sessions.export import MEDIA_TYPE, file_name, pieces
+from server.sessions.manager import SessionManager
+from server.sessions.registry import GoingAway, SessionNotFound
+from server.sessions.replay import merged
+
+log = logging.getLogger("holdfast.routes")
+
+EVENTS_LIMIT_MAX = 1_000
+EVENTS_MAX_BYTES = 4_194_304
+SESSIONS_LIMIT_MAX = 1_000
+SEARCH_CHARS_MAX = 200
+PLACE = r"[0-9TZ:.-]{20,30}~[0-9A-Za-z_-]{1,64}"
+MAX_SEQ = 2**63 - 1
+STANDINGS: Final[tuple[Standing, ...]] = ("read", "drive", "owner")
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Routes:
+    """What the routes need: the manager, its journal, and what `GET /api/config` says."""
+
+    def __init__(
+        self,
+        manager: SessionManager,
+        config: Callable[[], dict[str, object]],
+        public_config: Callable[[], dict[str, object]],
+        metrics: Callable[[], bytes] | None,
+    ) -> None:
+        self._manager = manager
+        self._journal: Journal = manager.journal
+        self._config = config
+        self._public_config = public_config
+        self._metrics = metrics
+
+    def routes(self) -> list[BaseRoute]:
+        """The routing table."""
+        return [
+            Route("/livez", self.livez),
+            Route("/readyz", self.readyz),
+            Route("/metrics", self.metrics),
+            Route("/schema.json", self.schema),
+            Route("/asyncapi.json", self.asyncapi),
+            Route("/openapi.json", self.openapi),
+            Route("/api/config", self.config),
+            Route("/api/me", self.me),
+            Route("/api/sessions", self.sessions, methods=["GET"]),
+            Route("/api/sessions", self.create, methods=["POST"]),
+            Route("/api/sessions/{session_id}", self.session, methods=["GET"]),
+            Route("/api/sessions/{session_id}", self.delete, methods=["DELETE"]),
+            Route("/api/sessions/{session_id}/events", self.events),
+            Route("/api/sessions/{session_id}/export", self.export),
+        ]
+
+    async def livez(self, request: Request) -> Response:
+        """The process answers."""
+        return answer({"status": "ok"})
+
+    async def readyz(self, request: Request) -> Response:
+        """It takes work; 503 while it drains."""
+        if self._manager.awake.draining:
+            return refusal("unavailable", "the server is stopping")
+        return answer({"status": "ready"})
+
+    async def metrics(self, request: Request) -> Response:
+        """Prometheus text format."""
+        if self._metrics is None:
+            return refusal("not_found", "metrics are switched off (metrics.enabled)")
+        return Response(self._metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def schema(self, request: Request) -> Response:
+        """The wire as JSON Schema."""
+        return answer(schema.json_schema())
+
+    async def asyncapi(self, request: Request) -> Response:
+        """The wire as AsyncAPI 3."""
+        return answer(asyncapi.asyncapi())
+
+    async def openapi(self, request: Request) -> Response:
+        """The HTTP routes as OpenAPI 3.1."""
+        from server.http.openapi import openapi  # it knows all routes, these too
+
+        return answer(openapi())
+
+    async def config(self, request: Request) -> Response:
+        """What this server offers: model, limits, version; to somebody not let in, how to get in."""
+        known = "principal" in request.scope["state"]
+        return answer(self._config() if known else self._public_config())
+
+    async def me(self, request: Request) -> Response:
+        """Who the caller is."""
+        principal = caller(request)
+        return answer(
+            {
+                "user_id": principal.user_id,
+                "name": principal.name,
+                "rights": sorted(principal.rights),
+                "expires_at": principal.expires_at,
+            }
+        )
+
+    async def sessions(self, request: Request) -> Response:
+        """The caller's sessions, the newest first; `next` is there if there are more."""
+        most = number(request, "limit", SESSIONS_LIMIT_MAX, 1, SESSIONS_LIMIT_MAX)
+        search = request.query_params.get("search", "")
+        if len(search) > SEARCH_CHARS_MAX:
+            raise BadParameter(f"`search` may have {SEARCH_CHARS_MAX} characters at most")
+        before = request.query_params.get("before")
+        infos, place = await self._manager.page_sessions(
+            caller(request).user_id, most, before=None if before is None else read_place(before), search=search
+        )
+        return answer({"sessions": infos, **({} if place is None else {"next": write_place(place)})})
+
+    async def create(self, request: Request) -> Response:
+        """Make a session; or say why none can be made, as the upgrade does, which a browser cannot read."""
+        session_id = await self._manager.create_session(caller(request).user_id)
+        made = answer(await self._manager.get_session_info(session_id), 201)
+        made.headers["location"] = f"/api/sessions/{session_id}"
+        return made
+
+    async def session(self, request: Request) -> Response:
+        """One session's info."""
+        session_id = await self.allowed(request, "read")
+        return answer(await self._manager.get_session_info(session_id))
+
+    async def delete(self, request: Request) -> Response:
+        """Delete a session for good."""
+        await self._manager.delete_session(await self.allowed(request, "owner"))
+        return Response(status_code=204)
+
+    async def events(self, request: Request) -> Response:
+        """The journaled events after `after`, at most `limit` stored records of them, adjacent text merged."""
+        session_id = await self.allowed(request, "read")
+        after = number(request, "after", 0, 0, MAX_SEQ)
+        limit = number(request, "limit", 200, 1, EVENTS_LIMIT_MAX)
+        head = (await self._manager.get_session_info(session_id)).seq
+        records = []
+        if after < head:
+            records = await self._journal.read(
+                session_id, after, through=head, max_records=limit, max_bytes=EVENTS_MAX_BYTES
+            )
+        position = records[-1].seq if records else after
+        events = [msgspec.Raw(record.data) for record in merged(records, after)]
+        return answer(
+            {
+                "epoch": self._journal.epoch,
+                "seq": head,
+                "next_after": position,
+                "more": position < head,
+                "events": events,
+            }
+        )
+
+    async def export(self, request: Request) -> Response:
+        """The whole session as JSON Lines, as `holdfast sessions export` writes it; for its owner."""
+        session_id = await self.allowed(request, "owner")
+        stat = await self._journal.stat(session_id)
+        headers = {
+            "cache-control": "no-store",
+            "content-disposition": f'attachment; filename="{file_name(session_id)}"',
+        }
+        return StreamingResponse(pieces(self._journal, stat), media_type=MEDIA_TYPE, headers=headers)
+
+    async def allowed(self, request: Request, least: Standing) -> str:
+        """The id of the session in the path, if the caller's standing there is `least` or more.
+
+        Raises `SessionNotFound`, `Forbidden`.
+        """
+        session_id = str(request.path_params["session_id"])
+        admitted = await admission(self._manager, caller(request), session_id)
+        if STANDINGS.index(admitted.standing) < STANDINGS.index(least):
+            raise Forbidden("your link does not allow this; the session's owner may do it")
+        return session_id
+
+
+class Forbidden(Exception):
+    """The caller sees the session, but may not do this."""
+
+
+class BadParameter(Exception):
+    """A query parameter that makes no sense; the message says which and why."""
+
+
+def caller(request: Request) -> Principal:
+    """Who the guard let in."""
+    principal: Principal = request.scope["state"]["principal"]
+    return principal
+
+
+def number(request: Request, name: str, default: int, least: int, most: int) -> int:
+    """A whole number of the query string. Raises `BadParameter`."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or not least <= int(text) <= most:
+        raise BadParameter(f"`{name}` must be a whole number from {least} to {most}")
+    return int(text)
+
+
+def write_place(place: Place) -> str:
+    """A place in the listing of sessions, for `before`."""
+    return f"{place.last_active_at}~{place.session_id}"
+
+
+def read_place(text: str) -> Place:
+    """The place that was written so. Raises `BadParameter`."""
+    if re.fullmatch(PLACE, text) is None:
+        raise BadParameter("`before` must be the `next` of an earlier answer")
+    at, _, session_id = text.partition("~")
+    return Place(at, session_id)
+
+
+async def on_not_found(request: Request, error: Exception) -> Response:
+    """No such session, or not the caller's."""
+    return refusal("not_found", "there is no such session")
+
+
+async def on_forbidden(request: Request, error: Exception) -> Response:
+    """Not with this standing."""
+    return refusal("forbidden", str(error))
+
+
+async def on_bad_parameter(request: Request, error: Exception) -> Response:
+    """A bad query."""
+    return refusal("bad_request", str(error))
+
+
+async def on_denied(request: Request, error: Exception) -> Response:
+    """No room for a session, the server stops, or its journal does not answer."""
+    refused = denied(error)
+    said = answer(refused.body, refused.status)
+    if refused.retry_after_s is not None:
+        said.headers["retry-after"] = str(refused.retry_after_s)
+    return said
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """No such route, or not with this method."""
+    status = getattr(error, "status_code", 500)
+    detail = str(getattr(error, "detail", "error"))
+    said = answer({"code": "not_found" if status == 404 else "bad_request", "message": detail}, status)
+    if status == 405:
+        said.headers["allow"] = ", ".join(sorted(_methods(request)))
+    return said
+
+
+def _methods(request: Request) -> set[str]:
+    """The methods of the path, whichever of its routes they are of."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    path = request.scope["path"]
+    return {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
+
+
+async def on_fault(request: Request, error: Exception) -> Response:
+    """A fault of ours: the log has it under an id, which is all that is said."""
+    found = fault_id()
+    log.error("fault %s: %s %s failed", found, request.method, request.url.path, exc_info=error)
+    return answer({"code": "internal", "message": told(found), "id": found}, 500)
+
+
+ERRORS: dict[type[Exception] | int, Callable[[Request, Exception], Awaitable[Response]]] = {
+    SessionNotFound: on_not_found,
+    Deleted: on_not_found,
+    NotFound: on_not_found,
+    Forbidden: on_forbidden,
+    BadParameter: on_bad_parameter,
+    GoingAway: on_denied,
+    SessionCapacityError: on_denied,
+    StorageFull: on_denied,
+    Unavailable: on_denied,
+    Exception: on_fault,
+    404: on_http_error,
+    405: on_http_error,
+}

@@ -1,0 +1,96 @@
+"""The HTTP routes of a session's links: their owner gives them, sees them and takes them back."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from agent.session.messages import Refusal
+from agent.session.submissions import share_id_of
+from protocol import codes
+from protocol import submissions as sub
+from protocol.content import Access, ShareLink, Standing
+from server.auth.share_links import Shares
+from server.http.responses import answer, refusal
+from server.sessions.manager import SessionManager
+
+BODY_BYTES_MAX = 1_024
+STATUS = {codes.SHARE_UNKNOWN: 404, codes.TOO_MANY_SHARES: 409, codes.SESSION_CLOSED: 409}
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A link as its owner sees it. The secret is behind the `#`: a browser does not send that to anybody."""
+
+    share_id: str
+    access: Access
+    secret: str
+    link: str
+
+
+class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is posted."""
+
+    access: Annotated[Access, Meta(description="what the link's holder may do")]
+
+
+class ShareRoutes:
+    """`allowed` gives the session's id to its owner, and raises for everybody else."""
+
+    def __init__(
+        self, manager: SessionManager, shares: Shares, allowed: Callable[[Request, Standing], Awaitable[str]]
+    ) -> None:
+        self._manager = manager
+        self._shares = shares
+        self._allowed = allowed
+
+    def routes(self) -> list[BaseRoute]:
+        """The routing table."""
+        return [
+            Route("/api/sessions/{session_id}/shares", self.list, methods=["GET"]),
+            Route("/api/sessions/{session_id}/shares", self.share, methods=["POST"]),
+            Route("/api/sessions/{session_id}/shares/{share_id}", self.unshare, methods=["DELETE"]),
+        ]
+
+    async def list(self, request: Request) -> Response:
+        """The session's links, the oldest first."""
+        session_id = await self._allowed(request, "owner")
+        links = await self._manager.links(session_id)
+        return answer({"shares": [self._link(request, session_id, link) for link in links]})
+
+    async def share(self, request: Request) -> Response:
+        """One more link."""
+        session_id = await self._allowed(request, "owner")
+        body = b""
+        async for part in request.stream():
+            body += part
+            if len(body) > BODY_BYTES_MAX:
+                return refusal("too_large", f"the body is larger than {BODY_BYTES_MAX} bytes")
+        try:
+            wanted = msgspec.json.decode(body, type=Wanted)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            return refusal("bad_request", f'the body must be {{"access": "read"}} or {{"access": "drive"}}: {error}')
+        asked = sub.Share(id=secrets.token_hex(16), access=wanted.access)
+        refused = await self._manager.submit(session_id, asked)
+        if isinstance(refused, Refusal):
+            return refusal("bad_request", refused.message, STATUS.get(refused.code, 503))
+        made = ShareLink(share_id_of(sub.submission_id(asked)), wanted.access)
+        return answer(self._link(request, session_id, made), 201)
+
+    async def unshare(self, request: Request) -> Response:
+        """Take a link back."""
+        session_id = await self._allowed(request, "owner")
+        share_id = str(request.path_params["share_id"])[:64]
+        refused = await self._manager.submit(session_id, sub.Unshare(share_id=share_id))
+        if isinstance(refused, Refusal):
+            return refusal("not_found", refused.message, STATUS.get(refused.code, 503))
+        return Response(status_code=204)
+
+    def _link(self, request: Request, session_id: str, link: ShareLink) -> Link:
+        secret = self._shares.secret(session_id, link.share_id)
+        base = f"{request.url.scheme}://{request.url.netloc}"
+        return Link(link.share_id, link.access, secret, f"{base}/s/{session_id}#share={secret}")

@@ -1,0 +1,189 @@
+"""Finished sessions, kept in their owners' datasets. What is due is known from the journal alone; owns its tasks."""
+
+import asyncio
+import hashlib
+import logging
+import math
+import tempfile
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from agent.hub.dataset_upload import DatasetFile, keep
+from agent.hub.errors import HubFault
+from agent.tools.hub import Hub
+from agent.util.errors import log_fault
+from agent.util.tasks import TaskOwner
+from server.config.settings_export import ExportSettings
+from server.journal.base import Deleted, Journal, JournalError, NotFound, SessionRow, Stat
+from server.sessions.export import pieces
+from server.telemetry.metrics import Metrics
+
+log = logging.getLogger("holdfast.exporter")
+
+FOLDER = "sessions"
+"""Of the dataset."""
+
+
+@dataclass
+class Waiting:
+    """An owner whose sessions are not tried now, until a time of the loop, or until another token of theirs is known.
+
+    `row`: of the session that failed. `token`: a digest of the token that did not do; empty: there was none.
+    """
+
+    row: SessionRow
+    token: str
+    until: float
+    pause_s: float
+
+
+class TooLarge(Exception):
+    """The session passes `export.file_bytes_max`."""
+
+
+class SessionExporter:
+    """One upload of an owner at a time, of so many owners at once. A failure makes its owner wait, and nobody else.
+
+    `awake`: the ids of sessions that are not finished. `token_of`: the owner's token, None where none is known.
+    `hub_of`: the Hub, with a token. `folder`: where a file is put together; nothing of it is left there.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        settings: ExportSettings,
+        awake: Callable[[], Collection[str]],
+        token_of: Callable[[SessionRow], Awaitable[str | None]],
+        hub_of: Callable[[str], Hub],
+        metrics: Metrics,
+        folder: Path,
+    ) -> None:
+        self._journal = journal
+        self._settings = settings
+        self._awake = awake
+        self._token_of = token_of
+        self._hub_of = hub_of
+        self._metrics = metrics
+        self._folder = folder
+        self._waiting: dict[str, Waiting] = {}
+        self._look = asyncio.Event()
+        self._tasks = TaskOwner("exporter")
+
+    def start(self) -> None:
+        """Begin, if the settings say so."""
+        if self._settings.save_sessions:
+            self._tasks.start(self._run(), "look")
+
+    def look(self) -> None:
+        """Something may be due."""
+        self._look.set()
+
+    async def aclose(self) -> None:
+        """Stop; what is under way is due again at the next start."""
+        await self._tasks.aclose()
+
+    async def _run(self) -> None:
+        while True:
+            self._look.clear()
+            try:
+                while await self._round():
+                    pass
+            except JournalError as error:
+                log.warning("sessions to be kept cannot be listed; it is tried again: %s", error)
+            now = asyncio.get_running_loop().time()
+            soonest = min((one.until - now for one in self._waiting.values()), default=math.inf)
+            try:
+                async with asyncio.timeout(max(0.0, min(soonest, self._settings.look_every_s))):
+                    await self._look.wait()
+            except TimeoutError:
+                continue
+
+    async def _round(self) -> bool:
+        """Try one session of each of some owners; False if none is due. Raises `JournalError`."""
+        resting = await self._resting()
+        due = await self._journal.unexported(self._settings.at_once_max, not_of=resting, but=self._awake())
+        tried = [self._tasks.start(self._try(stat), stat.row.session_id) for stat in due]
+        if tried:
+            await asyncio.wait(tried)
+        return bool(due)
+
+    async def _resting(self) -> list[str]:
+        """The owners who wait on."""
+        now = asyncio.get_running_loop().time()
+        resting: list[str] = []
+        for user_id, waiting in list(self._waiting.items()):
+            if waiting.until > now and _digest(await self._token_of(waiting.row)) == waiting.token:
+                resting.append(user_id)
+        return resting
+
+    async def _try(self, stat: Stat) -> None:
+        row, token = stat.row, None
+        try:
+            token = await self._token_of(row)
+            outcome = "no_token" if token is None else await self._kept(stat, token)
+        except (HubFault, JournalError, OSError) as error:
+            pause_s = self._rest(row, token)
+            log.warning("session %s: not kept; tried again in %g s: %s", row.session_id, pause_s, error)
+            outcome = "failure"
+        except Exception as error:  # noqa: BLE001  # whatever it is, it must not be tried again at once
+            pause_s = self._rest(row, token)
+            log_fault(log, error, "session %s: not kept; tried again in %g s", row.session_id, pause_s)
+            outcome = "failure"
+        if outcome == "no_token":
+            self._await_login(row)
+        self._metrics.exports.of(outcome).inc()
+
+    async def _kept(self, stat: Stat, token: str) -> str:
+        """Keep it, and remember that in the journal; the outcome. Raises `HubFault`, `JournalError`, `OSError`."""
+        session_id, outcome = stat.row.session_id, "success"
+        try:
+            await self._keep(stat, token)
+            log.info("session %s: kept in its owner's dataset up to %d", session_id, stat.head)
+        except TooLarge:
+            outcome = "too_large"
+            log.warning("session %s: too large to be kept (export.file_bytes_max)", session_id)
+        try:
+            await self._journal.exported(session_id, stat.head)
+        except (Deleted, NotFound):
+            log.info("session %s: was deleted while it was kept", session_id)
+        self._waiting.pop(stat.row.user_id, None)
+        return outcome
+
+    async def _keep(self, stat: Stat, token: str) -> None:
+        """Upload the file that `GET /api/sessions/{id}/export` answers."""
+        session_id = stat.row.session_id
+        with tempfile.TemporaryFile(dir=self._folder) as file:
+            await self._write(stat, file)
+            kept = DatasetFile(
+                self._settings.session_dataset_repo, f"{FOLDER}/{session_id}.jsonl", file, f"Session {session_id}"
+            )
+            await keep(self._hub_of(token), kept, self._settings.upload_timeout_s)
+
+    async def _write(self, stat: Stat, file: IO[bytes]) -> None:
+        size = 0
+        async for piece in pieces(self._journal, stat):
+            size += len(piece)
+            if size > self._settings.file_bytes_max:
+                raise TooLarge
+            await asyncio.to_thread(file.write, piece)
+        file.seek(0)
+
+    def _await_login(self, row: SessionRow) -> None:
+        log.warning("session %s: its owner's sessions are kept once the owner logs in to Hugging Face", row.session_id)
+        self._waiting[row.user_id] = Waiting(row, _digest(None), math.inf, 0.0)
+
+    def _rest(self, row: SessionRow, token: str | None) -> float:
+        """The owner waits, each time twice as long; from the beginning with another token."""
+        known, before = _digest(token), self._waiting.get(row.user_id)
+        again = before is not None and before.token == known
+        pause_s = before.pause_s * 2 if before is not None and again else self._settings.retry_initial_s
+        pause_s = min(pause_s, self._settings.retry_max_s)
+        self._waiting[row.user_id] = Waiting(row, known, asyncio.get_running_loop().time() + pause_s, pause_s)
+        return pause_s
+
+
+def _digest(token: str | None) -> str:
+    """By which a token is known again; empty for none."""
+    return "" if token is None else hashlib.sha256(token.encode()).hexdigest()

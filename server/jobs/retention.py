@@ -1,0 +1,70 @@
+"""The body's broom: sessions nobody uses any more are deleted after a while, if the settings say so. Owns its task."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+
+from agent.util.tasks import TaskOwner
+from server.journal.base import JournalError
+from server.sessions.manager import SessionManager
+from server.sessions.registry import SessionNotFound
+from server.util.clock import rfc3339
+
+log = logging.getLogger("holdfast.retention")
+
+AT_ONCE = 100
+"""Sessions deleted in one step; the next step is at once, if there are more."""
+DAY_S = 86_400.0
+
+
+class Retention:
+    """Looks every `every_s`. 0 days: no session with something in it is deleted; 0 s: none without."""
+
+    def __init__(
+        self, manager: SessionManager, *, after_days: float, empty_after_s: float, every_s: float = 600.0
+    ) -> None:
+        self._manager = manager
+        self._after_s = after_days * DAY_S
+        self._empty_after_s = empty_after_s
+        self._every_s = every_s
+        self._tasks = TaskOwner("retention")
+
+    def start(self) -> None:
+        """Begin, if there is anything to do."""
+        if self._after_s or self._empty_after_s:
+            self._tasks.start(self._run(), "sweep")
+
+    async def aclose(self) -> None:
+        """Stop."""
+        await self._tasks.aclose()
+
+    async def sweep(self, now: datetime) -> int:
+        """One step; how many were deleted. One that is awake with sockets or work is left alone. Raises `JournalError`."""
+        deleted = 0
+        for session_id in await self._manager.journal.stale(
+            self._before(now, self._after_s), self._before(now, self._empty_after_s), AT_ONCE
+        ):
+            actor = self._manager.awake.get(session_id)
+            if actor is not None and not actor.may_sleep:
+                continue
+            try:
+                await self._manager.delete_session(session_id)
+            except SessionNotFound:
+                continue
+            deleted += 1
+        if deleted:
+            log.info("%d sessions that nobody used any more were deleted", deleted)
+        return deleted
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                deleted = await self.sweep(datetime.now(UTC))
+            except JournalError as error:
+                log.warning("old sessions could not be deleted; it is tried again: %s", error)
+                deleted = 0
+            await asyncio.sleep(0 if deleted == AT_ONCE else self._every_s)
+
+    def _before(self, now: datetime, after_s: float) -> str:
+        """The time before which a session must have been used last; empty, which nothing is before: never."""
+        return rfc3339(now - timedelta(seconds=after_s)) if after_s else ""

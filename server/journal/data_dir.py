@@ -1,0 +1,64 @@
+"""The data folder: private to the server's user, and open to one server at a time."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from server.journal.errors import FolderInUse, explain_os
+
+LOCK = "journal.lock"
+DATABASE = "journal.db"
+MARK = "journal.mark"
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+
+
+class FolderLock:
+    """Holds the folder until `release`, or until the process ends, however it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder if need be and lock it. Raises `FolderInUse`, `Unavailable`.
+
+        `changed_at` is when the lock file was last changed before, its ctime in ns: see `sign`.
+        """
+        path = self._path = folder / LOCK
+        try:
+            folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)
+        except OSError as error:
+            raise explain_os(error, folder) from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.changed_at = os.fstat(self._file).st_ctime_ns
+        except BlockingIOError as error:
+            pid = os.pread(self._file, 32, 0).strip()
+            os.close(self._file)
+            raise FolderInUse(folder, int(pid) if pid.isdigit() else None) from error
+        except OSError as error:
+            os.close(self._file)
+            raise explain_os(error, path) from error
+
+    def sign(self) -> int:
+        """Write down who holds it. Gives the file's new ctime, in ns, which no copy of the folder has. Raises `Unavailable`."""
+        try:
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+            return os.fstat(self._file).st_ctime_ns
+        except OSError as error:
+            raise explain_os(error, self._path) from error
+
+    def release(self) -> None:
+        """Let another server have it. The file stays: removing it would let two servers hold two locks."""
+        os.close(self._file)
+
+
+def create_private(path: Path) -> bool:
+    """Make an empty file that only the server's user can read; False if it was there. Raises `Unavailable`."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE))
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise explain_os(error, path) from error
+    return True

@@ -1,0 +1,330 @@
+"""The session actor: the one writer of a session. In a loop: take what waits, decide, append, publish, let effects begin."""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+
+import msgspec
+
+from agent.session.decide import decide
+from agent.session.messages import Decision, EndSession, Fail, Input, Recover, Refusal, Stop
+from agent.session.session import Rules, Session
+from agent.session.state import SessionState
+from agent.tools import ToolRouter
+from agent.util.errors import log_fault
+from agent.worker import ModelCalls, Worker
+from protocol import codes
+from protocol import events as ev
+from protocol.submissions import Submission, submission_id
+from server.journal.base import (
+    Deleted,
+    Fenced,
+    Journal,
+    JournalError,
+    Lease,
+    NotFound,
+    SessionRow,
+    Settled,
+    Unavailable,
+)
+from server.sessions.broadcaster import EventBroadcaster
+from server.sessions.idempotency import again, refuse, refused_frame, settle
+from server.sessions.inbox import Answer, Inbox, InboxFull, Waiting, as_input
+from server.sessions.loading import load_state
+from server.sessions.quotas import Accounts
+from server.sessions.recorder import Keeper
+from server.telemetry.session_observer import Observer
+from server.util.clock import utc_now
+
+log = logging.getLogger("holdfast.actor")
+
+SUBMISSION_ID_BYTES = 12
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """An actor's bounds; the server's settings fill them in."""
+
+    inbox_max: int = 256
+    text_max_chars: int = 65_536
+    tail_bytes: int = 262_144
+    snapshot_every_events: int = 500
+    retry_s: float = 1.25
+    recovery_s: float = 5.0
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What an actor begins with: its lease, its info row and the state up to the head."""
+
+    lease: Lease
+    row: SessionRow
+    state: SessionState
+
+
+class SessionActor:
+    """One awake session. Made by `AwakeSessions`, which runs `run` as its task; every ending meets in `_end`."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        rules: Rules,
+        journal: Journal,
+        models: ModelCalls,
+        tools: ToolRouter,
+        settings: Settings,
+        accounts: Accounts,
+        observer: Observer,
+    ) -> None:
+        row = msgspec.structs.replace(loaded.row, model=loaded.state.view.model)
+        head = loaded.state.view.seq
+        self.session_id = row.session_id
+        self.user_id = row.user_id
+        self.broadcaster = EventBroadcaster(row.session_id, journal, head, settings.tail_bytes)
+        self.sockets = 0
+        self.stopping = False
+        self.ended = asyncio.Event()
+        self.idle_since = time.monotonic()
+        self._inbox = Inbox(settings.inbox_max, settings.text_max_chars)
+        self._keeper = Keeper(
+            journal,
+            loaded.lease,
+            row,
+            head,
+            settings.snapshot_every_events,
+            settings.retry_s,
+            accounts,
+            observer.appended,
+        )
+        self._observer = observer
+        self._journal = journal
+        self._rules = rules
+        self._session = Session(loaded.state, rules)
+        self._worker = Worker(row.session_id, models, tools, self._inbox, observer.tracer)
+        self._task: asyncio.Task[None] | None = None
+        self._stepping = False
+        self._recovery_s = settings.recovery_s
+        self._lost: JournalError | None = None
+        self._close = (codes.CLOSE_RESTART, "the session was put to sleep; reconnect")
+
+    @property
+    def state(self) -> SessionState:
+        """The session's state. Ahead of what is stored while an append is under way: see `durable`."""
+        return self._session.state
+
+    @property
+    def row(self) -> SessionRow:
+        """The session's info, as stored."""
+        return self._keeper.row
+
+    @property
+    def durable(self) -> bool:
+        """Whether all the state holds has been stored."""
+        return self._session.state.view.seq == self.broadcaster.head
+
+    @property
+    def busy(self) -> bool:
+        """Whether work is under way or waits, an approval included."""
+        return self._stepping or self._session.working or len(self._inbox) > 0 or self._lost is not None
+
+    @property
+    def may_sleep(self) -> bool:
+        """Whether nobody would notice."""
+        return not (self.busy or self.sockets or self.stopping)
+
+    @property
+    def may_wake_again(self) -> bool:
+        """Whether it could sleep and wake at once and nobody would notice; an approval may wait, for it goes on waiting."""
+        waits = bool(self._session.state.view.pending_approval) and self._worker.running == 0
+        idle = not self._session.working or waits
+        unfinished = self._stepping or len(self._inbox) > 0 or self._lost is not None
+        return idle and not (unfinished or self.sockets or self.stopping)
+
+    def submit(self, submission: Submission) -> "asyncio.Future[Answer] | Refusal":
+        """Put a submission in line, with an id of ours if the client gave none; a refusal at once if there is no room."""
+        own_id = bool(submission_id(submission))
+        if not own_id:
+            submission = msgspec.structs.replace(submission, id=secrets.token_hex(SUBMISSION_ID_BYTES))
+        if self.stopping:
+            return Refusal(codes.GOING_AWAY, "the session is going to sleep; reconnect and send it again")
+        try:
+            return self._inbox.submit(submission, own_id=own_id)
+        except InboxFull:
+            return Refusal(codes.INBOX_FULL, "the session has too many submissions waiting; send it again in a moment")
+
+    def stop(self, code: int, reason: str) -> None:
+        """End the actor after what it does now: what runs is ended, the session is kept. Its sockets get `code`."""
+        if not self.stopping:
+            self.stopping = True
+            self._close = (code, reason)
+            self._inbox.result(Stop())
+
+    def cancel(self) -> None:
+        """End the actor at once, for one that does not stop."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def run(self) -> None:
+        """The actor's life."""
+        self._task = asyncio.current_task()
+        state = self._session.state
+        self._observer.begin(state.view.model, state.view.turn_id if state.in_turn else None)
+        try:
+            if self._session.working or self._session.state.view.queued:
+                await self._step([Recover()])
+            while not self.stopping or len(self._inbox):
+                await self._step(await self._next())
+        except Fenced as error:
+            log.warning("session %s: %s", self.session_id, error)
+        except (Deleted, NotFound):
+            self._close = (codes.CLOSE_DELETED, "the session was deleted")
+        except Exception as error:  # noqa: BLE001  # every ending is one of these
+            said = log_fault(log, error, "session %s: its actor failed", self.session_id)
+            self._close = (codes.CLOSE_FAULT, said)
+        finally:
+            await self._end()
+
+    async def _next(self) -> list[Waiting | Input]:
+        """What to do next; a session whose journal failed tries by itself after a while."""
+        if self._lost is None:
+            return await self._inbox.take()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._recovery_s):
+                return await self._inbox.take()
+        return []
+
+    async def _step(self, taken: list[Waiting | Input]) -> None:
+        self._stepping = True
+        try:
+            if self._lost is None or await self._regain(taken):
+                await self._decide(taken)
+        finally:
+            self._stepping = False
+            self.idle_since = time.monotonic()
+
+    async def _decide(self, taken: list[Waiting | Input]) -> None:
+        answers: list[tuple[Waiting, Answer]] = []
+        messages = [item for item in taken if not isinstance(item, Waiting) or not await self._repeated(item, answers)]
+        decisions: list[Decision] = []
+        settled: dict[str, Settled] = {}
+        try:
+            for item in messages:
+                if not isinstance(item, Waiting):
+                    decisions.append(decide(self._session, item, utc_now()))
+                    continue
+                earlier = settled.get(submission_id(item.submission))
+                if earlier is not None:
+                    answers.append((item, again(item.submission, earlier)))
+                    continue
+                decision = decide(self._session, as_input(item), utc_now())
+                decisions.append(decision)
+                assert decision.answer is not None, "every submission is answered"
+                answers.append((item, decision.answer))
+                if isinstance(decision.answer, ev.Accepted):
+                    settled[decision.answer.submission_id] = settle(item.submission, decision.answer)
+        except Exception as error:  # noqa: BLE001  # nobody may be left without an answer
+            fault = Refusal(codes.INTERNAL, log_fault(log, error, "session %s: a decision failed", self.session_id))
+            refuse([item for item in taken if isinstance(item, Waiting)], fault)
+            await self._start_over(Fail(codes.INTERNAL, fault.message, True))
+            return
+        await self._commit(decisions, tuple(settled.values()), answers)
+
+    async def _repeated(self, waiting: Waiting, answers: list[tuple[Waiting, Answer]]) -> bool:
+        """Whether the submission came before and has its answer. Only a client's own id can have come before."""
+        if not waiting.own_id:
+            return False
+        try:
+            earlier = await self._keeper.answer(submission_id(waiting.submission))
+        except Unavailable as error:
+            answers.append((waiting, _not_stored(error)))
+            return True
+        if earlier is None:
+            return False
+        answers.append((waiting, again(waiting.submission, earlier)))
+        return True
+
+    async def _commit(
+        self, decisions: list[Decision], settled: tuple[Settled, ...], answers: list[tuple[Waiting, Answer]]
+    ) -> bool:
+        """Store, then tell everyone, then let the effects begin, then answer; False if it could not be stored."""
+        events = [event for decision in decisions for event in decision.events]
+        if events:
+            try:
+                records = await self._keeper.append(events, settled, self._session.state)
+            except Unavailable as error:
+                refuse([waiting for waiting, _ in answers], _not_stored(error))
+                await self._lose(error)
+                return False
+            self.broadcaster.publish(records)
+            self._observer.saw(events)
+        for decision in decisions:
+            for effect in decision.effects:
+                self._worker.do(effect)
+                if isinstance(effect, EndSession):
+                    self.broadcaster.end(codes.CLOSE_GOODBYE, "the session was shut down")
+        for waiting, answer in answers:
+            if not waiting.answer.done():
+                waiting.answer.set_result(answer)
+        if events and not self._session.working:
+            await self._keeper.tidy(self._session.state)
+        return True
+
+    async def _lose(self, error: Unavailable) -> None:
+        """The journal does not take events: stop loudly. Nobody saw what was not stored, so the journal is the truth."""
+        if self._lost is None:
+            log.error("session %s: work stopped: %s", self.session_id, error)
+            self.broadcaster.notify(refused_frame(_not_stored(error)))
+        self._lost = error
+        self._worker.cancel()
+        try:
+            await self._reload()
+        except Unavailable as unread:
+            log.warning("session %s: nor can it be read: %s", self.session_id, unread)
+
+    async def _regain(self, taken: list[Waiting | Input]) -> bool:
+        """Load the session anew and end what was under way with an error; whether that could be stored."""
+        try:
+            await self._reload()
+            stored = not self._session.working or await self._commit([self._failed(self._lost)], (), [])
+        except Unavailable as error:
+            self._lost = error
+            stored = False
+        if stored:
+            self._lost = None
+        elif self._lost is not None:
+            refuse([item for item in taken if isinstance(item, Waiting)], _not_stored(self._lost))
+        return stored
+
+    def _failed(self, lost: JournalError | None) -> Decision:
+        message = f"the server could not store what came next ({lost}); the turn was stopped"
+        return decide(self._session, Fail(codes.JOURNAL_UNAVAILABLE, message, True, keeps_waiting=True), utc_now())
+
+    async def _start_over(self, fault: Fail) -> None:
+        """After a fault in a decision: the state is what the journal says, and the work under way ends with an error."""
+        self._worker.cancel()
+        try:
+            await self._reload()
+            await self._commit([decide(self._session, fault, utc_now())], (), [])
+        except Unavailable as error:
+            await self._lose(error)
+
+    async def _reload(self) -> None:
+        head = await self._keeper.stored_head()
+        state = await load_state(self._journal, self.session_id, head, self._session.state.view.model)
+        self._session = Session(state, self._rules)
+        self.broadcaster.advance(head)
+
+    async def _end(self) -> None:
+        """Every ending: no task, no waiter, no cursor is left behind."""
+        self.stopping = True
+        await self._worker.aclose()
+        left = [item for item in self._inbox.drain() if isinstance(item, Waiting)]
+        refuse(left, Refusal(codes.GOING_AWAY, "the session is going to sleep; reconnect and send it again"))
+        self.broadcaster.end(*self._close)
+        self._observer.close()
+        if self._lost is None:
+            await self._keeper.put_away(self._session.state)
+
+
+def _not_stored(error: JournalError) -> Refusal:
+    return Refusal(codes.JOURNAL_UNAVAILABLE, f"the journal did not take it ({error}); send it again with the same id")

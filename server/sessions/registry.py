@@ -1,0 +1,289 @@
+"""The awake sessions: wakes, makes room, puts to sleep, recovers. Owns the actors and their tasks."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from agent.session.session import Rules
+from agent.tools import ToolRouter
+from agent.util.tasks import TaskOwner
+from agent.worker import ModelCalls
+from protocol import codes
+from server.journal.base import Deleted, Journal, NotFound, SessionRow, Stat, Unavailable
+from server.sessions import actor as actors
+from server.sessions.actor import Loaded, SessionActor
+from server.sessions.capacity import SessionCapacityError, Slots
+from server.sessions.loading import load_state
+from server.sessions.quotas import Accounts
+from server.telemetry.session_observer import Observer
+
+log = logging.getLogger("holdfast.awake")
+
+ASLEEP = "the session was put to sleep; reconnect"
+RECOVER_AGAIN_S, RECOVER_AGAIN_MAX_S = 0.5, 10.0
+"""Pauses before sessions that could not be recovered, for want of room or of their journal, are tried again."""
+
+
+class SessionNotFound(Exception):
+    """There is no such session (or not for this user: the same answer)."""
+
+
+class GoingAway(Exception):
+    """The server is stopping and takes no more work."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is stopping; reconnect in a moment")
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How many sessions may be awake and for how long; the server's settings fill them in."""
+
+    awake_max: int = 50
+    awake_max_per_user: int = 10
+    idle_sleep_s: float = 60.0
+    shutdown_wait_s: float = 5.0
+    actor: actors.Settings = actors.Settings()
+
+
+class Equipment(msgspec.Struct, frozen=True):
+    """What a session is given when it wakes: models by Hugging Face token, tools by info row and that, rules, an observer
+    of its own."""
+
+    models_for: Callable[[str | None], ModelCalls]
+    tools_for: Callable[[SessionRow, str | None], ToolRouter]
+    rules_for: Callable[[ToolRouter, str], Rules]
+    accounts: Accounts
+    default_model: Callable[[], str]
+    observer_for: Callable[[SessionRow], Observer]
+    at_end: Callable[[SessionRow], None]
+    """Is told when a session is awake no more."""
+    owner_token: Callable[[str], Awaitable[str | None]]
+    """The Hugging Face token of a user's login, where one is known; asked when a session wakes."""
+
+
+class AwakeSessions:
+    """One actor a session at most. A session's lock is held while its actor is looked up, woken or deleted."""
+
+    def __init__(self, journal: Journal, equipment: Equipment, bounds: Bounds) -> None:
+        self.draining = False
+        self._journal = journal
+        self._equipment = equipment
+        self._bounds = bounds
+        self._slots = Slots(bounds.awake_max, bounds.awake_max_per_user)
+        self._actors: dict[str, SessionActor] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._tokens: dict[str, str] = {}
+        self._without_token: set[str] = set()
+        self._tasks = TaskOwner("sessions")
+        self.slept: Callable[[], None] = lambda: None
+        """Hears that a session has fallen asleep."""
+
+    def start(self) -> None:
+        """Begin to look after the sessions: recover what was under way, put to sleep what idles."""
+        self._tasks.start(self._recover(), "recover")
+        self._tasks.start(self._reap(), "reap")
+
+    @property
+    def count(self) -> int:
+        """How many sessions are awake, or on their way."""
+        return self._slots.taken
+
+    def all(self) -> list[SessionActor]:
+        """The actors."""
+        return list(self._actors.values())
+
+    def get(self, session_id: str) -> SessionActor | None:
+        """The session's actor, if it is awake."""
+        return self._actors.get(session_id)
+
+    def lock(self, session_id: str) -> asyncio.Lock:
+        """Who holds it is alone in looking the session up, waking or deleting it."""
+        return self._locks.setdefault(session_id, asyncio.Lock())
+
+    async def stat(self, session_id: str) -> Stat:
+        """What the journal knows of the session. Raises `SessionNotFound`."""
+        try:
+            return await self._journal.stat(session_id)
+        except (NotFound, Deleted) as error:
+            raise SessionNotFound(session_id) from error
+
+    async def hub_token(self, row: SessionRow) -> str | None:
+        """The Hugging Face token of the session's owner, where one is known."""
+        return self._tokens.get(row.session_id) or await self._equipment.owner_token(row.user_id)
+
+    async def create(self, row: SessionRow, hf_token: str | None) -> SessionActor:
+        """A new session, awake. Raises `SessionCapacityError`, `GoingAway`, `JournalError`."""
+        await self._make_room(row.user_id)
+        try:
+            lease = await self._journal.create(row, self._equipment.accounts.limits.storage())
+            await self._equipment.accounts.open(row.user_id)
+            if hf_token:
+                self._tokens[row.session_id] = hf_token
+            state = await load_state(self._journal, row.session_id, 0, row.model)
+            log.info("session %s: made", row.session_id)
+            return await self._begin(Loaded(lease, row, state))
+        except BaseException:
+            self._slots.release(row.user_id)
+            raise
+
+    @asynccontextmanager
+    async def borrow(self, session_id: str) -> AsyncIterator[SessionActor]:
+        """The session's actor, woken if it slept; it cannot fall asleep inside."""
+        if self.draining:
+            raise GoingAway
+        async with self.lock(session_id):
+            actor = self._actors.get(session_id)
+            if actor is not None and await self._owner_is_here(actor):
+                actor.stop(codes.CLOSE_RESTART, ASLEEP)
+            if actor is not None and actor.stopping:
+                await actor.ended.wait()
+                actor = None
+            yield actor if actor is not None else await self._wake(session_id)
+
+    async def end(self, actor: SessionActor, code: int, reason: str) -> None:
+        """Stop an actor, and cancel it if it does not stop in time."""
+        actor.stop(code, reason)
+        try:
+            async with asyncio.timeout(self._bounds.shutdown_wait_s):
+                await actor.ended.wait()
+        except TimeoutError:
+            wait_s = self._bounds.shutdown_wait_s
+            log.warning("session %s did not end in %s s and is cancelled", actor.session_id, wait_s)
+            actor.cancel()
+            await actor.ended.wait()
+
+    def token(self, session_id: str) -> str | None:
+        """The token that its owner gave with it, if one was given since the server started."""
+        return self._tokens.get(session_id)
+
+    def forget(self, session_id: str) -> None:
+        """The session was deleted: so is its owner's token."""
+        self._tokens.pop(session_id, None)
+
+    async def drain(self, reason: str) -> None:
+        """Take no more work, let every session end what it does, and wait for that; sockets get 1012 with the reason."""
+        self.draining = True
+        for actor in self.all():
+            actor.stop(codes.CLOSE_RESTART, reason)
+        for actor in self.all():
+            await actor.ended.wait()
+
+    async def aclose(self) -> None:
+        """End all sessions and their tasks."""
+        try:
+            async with asyncio.timeout(self._bounds.shutdown_wait_s):
+                await self.drain("the server stops; reconnect")
+        except TimeoutError:
+            log.warning("%d sessions did not end in time and are cancelled", len(self._actors))
+        await self._tasks.aclose()
+
+    async def _owner_is_here(self, actor: SessionActor) -> bool:
+        """Whether it woke before its owner's token was known, as after a restart, and can wake again with it unnoticed."""
+        if actor.session_id not in self._without_token or not actor.may_wake_again:
+            return False
+        return await self.hub_token(actor.row) is not None and actor.may_wake_again
+
+    async def _wake(self, session_id: str) -> SessionActor:
+        user_id = (await self.stat(session_id)).row.user_id
+        await self._make_room(user_id)
+        try:
+            lease = await self._journal.acquire(session_id)
+            await self._equipment.accounts.open(user_id)
+            stat = await self.stat(session_id)
+            state = await load_state(self._journal, session_id, stat.head, self._equipment.default_model())
+            log.info("session %s: woken at %d", session_id, stat.head)
+            return await self._begin(Loaded(lease, stat.row, state))
+        except BaseException:
+            self._slots.release(user_id)
+            raise
+
+    async def _begin(self, loaded: Loaded) -> SessionActor:
+        given = self._equipment
+        session_id = loaded.row.session_id
+        hub_token = await self.hub_token(loaded.row)
+        if self.draining:
+            raise GoingAway
+        tools = given.tools_for(loaded.row, hub_token)
+        rules = given.rules_for(tools, loaded.row.user_id)
+        observer = given.observer_for(loaded.row)
+        models = given.models_for(hub_token)
+        actor = SessionActor(loaded, rules, self._journal, models, tools, self._bounds.actor, given.accounts, observer)
+        self._actors[session_id] = actor
+        if hub_token is None:
+            self._without_token.add(session_id)
+        self._tasks.start(self._live(actor), session_id)
+        return actor
+
+    async def _live(self, actor: SessionActor) -> None:
+        try:
+            await actor.run()
+        finally:
+            log.info("session %s: asleep at %d", actor.session_id, actor.broadcaster.head)
+            del self._actors[actor.session_id]
+            self._without_token.discard(actor.session_id)
+            self._slots.release(actor.user_id)
+            actor.ended.set()
+            self.slept()
+            self._equipment.at_end(actor.row)
+
+    async def _make_room(self, user_id: str) -> None:
+        """Reserve a place, putting the longest idle session to sleep if there is none. Raises `SessionCapacityError`."""
+        if self.draining:
+            raise GoingAway
+        while True:
+            try:
+                return self._slots.reserve(user_id)
+            except SessionCapacityError as full:
+                whose = user_id if full.error_type == "per_user" else None
+                sleepy = [a for a in self._actors.values() if a.may_sleep and whose in (None, a.user_id)]
+                if not sleepy:
+                    raise
+                victim = min(sleepy, key=lambda a: a.idle_since)
+                victim.stop(codes.CLOSE_RESTART, ASLEEP)
+                await victim.ended.wait()
+
+    async def _recover(self) -> None:
+        """Wake the sessions that were in the middle of something: the turn is ended truthfully, what waits goes on.
+
+        One that cannot be woken does not hold up the others; it is tried again, less and less often.
+        """
+        left: list[str] | None = None
+        pause = RECOVER_AGAIN_S
+        while not self.draining:
+            try:
+                left = await self._journal.unfinished() if left is None else left
+                left = [session_id for session_id in left if not await self._recovered(session_id)]
+            except Unavailable as error:
+                log.warning("sessions to be recovered cannot be listed; it is tried again in %g s: %s", pause, error)
+            if left is not None and not left:
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, RECOVER_AGAIN_MAX_S)
+
+    async def _recovered(self, session_id: str) -> bool:
+        """Whether there is nothing more to be recovered of this session."""
+        try:
+            async with self.borrow(session_id):
+                log.info("session %s: recovered", session_id)
+        except SessionCapacityError:
+            return False
+        except Unavailable as error:
+            log.warning("session %s cannot be recovered; it is tried again: %s", session_id, error)
+            return False
+        except (SessionNotFound, GoingAway):
+            return True
+        return True
+
+    async def _reap(self) -> None:
+        """Idle costs nothing: who has neither sockets nor work for a while is put to sleep."""
+        while True:
+            await asyncio.sleep(min(5.0, max(0.05, self._bounds.idle_sleep_s / 4)))
+            now = time.monotonic()
+            for actor in self.all():
+                if actor.may_sleep and now - actor.idle_since >= self._bounds.idle_sleep_s:
+                    actor.stop(codes.CLOSE_RESTART, ASLEEP)

@@ -1,0 +1,165 @@
+"""The body's tools: puts together what one session may use, from the settings and its owner's rights."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from agent.policy.effects import EffectKind
+from agent.sandbox.factory import FilesOnly, SandboxKind, sandbox_kind
+from agent.sandbox.local.cleanup import clear
+from agent.sandbox.offers import ForSession, Offer
+from agent.sandbox.remote.sandbox import RemoteSandbox
+from agent.sandbox.remote_kinds import NO_SHELL, Elsewhere, RemoteKind
+from agent.sandbox.sandbox import SessionSandbox
+from agent.tools import BUILT_IN, BashTool, Tool, ToolRouter, Workspace, file_tools
+from agent.tools.hub import OF_THE_HUB, Hub, HubThreads, hub_tools
+from agent.tools.mcp import McpServers
+from agent.tools.paid import PaidTool
+from agent.tools.research import ResearchTool
+from agent.tools.web import Web, WebFetchTool
+from agent.workspace.agents_md import ProjectNotes
+from agent.workspace.files import Sandbox
+from server.config.settings import Settings
+from server.journal.base import Journal, SessionRow
+from server.sessions.claims import SessionClaims
+from server.sessions.sandbox_key import KeyFile
+from server.telemetry.secrets import KnownSecrets
+
+log = logging.getLogger("holdfast.toolbox")
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+NAMES = frozenset({*BUILT_IN, WebFetchTool.name, *OF_THE_HUB, ResearchTool.name})
+"""Of all our tools, also of those that are not offered here: rules and grants that name one mean no other's."""
+ON_THE_HOST: frozenset[EffectKind] = frozenset({"write_outside", "network"})
+ON_THE_NETWORK: frozenset[EffectKind] = frozenset({"network"})
+
+
+class Toolbox:
+    """Makes each session's ToolRouter when it wakes, and takes its workspace away when it is deleted."""
+
+    def __init__(self, settings: Settings, known_secrets: KnownSecrets) -> None:
+        self._settings = settings
+        self._known_secrets = known_secrets
+        self._hub_threads = HubThreads(settings.hub)
+        self._web = Web(settings.web)
+        self._kind: SandboxKind | None = None
+        self.mcp = McpServers(settings.mcp_servers, settings.mcp)
+        self._journal: Journal | None = None
+        self._key = KeyFile(settings.journal.folder)
+        self.elsewhere = Elsewhere(settings.sandbox, settings.hub, self._hub_threads, self._key.secret_for)
+        """What sandboxes elsewhere are made with, and given back."""
+
+    def names(self) -> list[str]:
+        """The tools that every session may have."""
+        of_the_web = (WebFetchTool.name,) if self._settings.web.tools else ()
+        of_research = (ResearchTool.name,) if self._settings.research.enabled else ()
+        return [*BUILT_IN, *of_the_web, *(OF_THE_HUB if self._settings.hub.tools else ()), *of_research]
+
+    async def open(self, journal: Journal) -> None:
+        """Look what sandbox this machine has, say so in the log, and begin to connect to the MCP servers that sessions share.
+
+        Before sessions get their tools. `journal`: keeps what their sandboxes claim. Raises `FileFault`.
+        """
+        self._journal = journal
+        if self._settings.sandbox.kind == "space":
+            await asyncio.to_thread(self._key.open)
+        hidden = (self._settings.journal.folder, *([CHECKOUT] if (CHECKOUT / "pyproject.toml").exists() else []))
+        self._kind = await asyncio.to_thread(sandbox_kind, self._settings.sandbox, hidden, self.elsewhere)
+        offer = self._kind.offer
+        if offer.kind == "host":
+            log.warning("sandbox.kind is `host`: the agent's commands run unprotected, in %s", offer.says)
+        elif offer.shell:
+            log.info("commands run in %s", offer.says)
+        else:
+            log.warning("no commands run, there is no tool `bash`: %s", offer.reason)
+        self.mcp.start()
+
+    @property
+    def offer(self) -> Offer:
+        """What sandbox sessions have. Raises RuntimeError before `open`."""
+        return self._sandbox_kind.offer
+
+    def tools_for(self, row: SessionRow, hf_token: str | None) -> ToolRouter:
+        """The session's tools, with its owner's Hugging Face token where one is known."""
+        turn = self._settings.turn
+        if hf_token:
+            self._known_secrets.learn("Hugging Face token", hf_token)
+        redact = self._known_secrets.for_sessions.redact
+        sandbox, offer = self._sandbox(row, hf_token)
+        inside = self._in_sandbox(sandbox, offer)
+        if isinstance(sandbox, RemoteSandbox):
+            inside = [PaidTool(tool, sandbox) for tool in inside]
+        tools = [*inside, *self._of_the_web(sandbox), *self._of_the_hub(sandbox, hf_token)]
+        tools += self._research()
+        mcp = self.mcp.for_session(row.user_id, hf_token, NAMES, sandbox.write)
+        return ToolRouter(
+            tools,
+            sources=[mcp] if mcp is not None else [],
+            max_output_tokens=turn.tool_output_max_tokens,
+            timeout_s=turn.tool_timeout_s,
+            redact=redact,
+            notes=ProjectNotes(self.workspace(row.session_id), turn.agents_md_max_bytes, redact),
+        )
+
+    def _sandbox(self, row: SessionRow, hf_token: str | None) -> tuple[Sandbox, Offer]:
+        """The session's sandbox, which is made when it is first used, and what it offers."""
+        kind = self._sandbox_kind
+        assert self._journal is not None
+        session = ForSession(
+            session_id=row.session_id,
+            workspace=self.workspace(row.session_id),
+            hf_token=hf_token,
+            claims=SessionClaims(self._journal, row.session_id, row.user_id),
+        )
+        if isinstance(kind, RemoteKind):
+            if hf_token:
+                return kind.of(session), kind.offer
+            kind = FilesOnly(self._settings.sandbox, NO_SHELL)
+        offer = kind.offer
+        return SessionSandbox(lambda: kind.make(session), offer.says, network=offer.network), offer
+
+    def _in_sandbox(self, sandbox: Sandbox, offer: Offer) -> list[Tool]:
+        tools = file_tools(sandbox, self._settings.workspace)
+        if offer.shell:
+            effects = ON_THE_HOST if offer.kind == "host" else ON_THE_NETWORK if offer.network else frozenset()
+            tools.append(BashTool(sandbox, self._settings.sandbox, effects))
+        return tools
+
+    def _of_the_web(self, sandbox: Sandbox) -> list[Tool]:
+        return [WebFetchTool(self._web, sandbox, self._settings.workspace)] if self._settings.web.tools else []
+
+    def _of_the_hub(self, sandbox: Sandbox, hf_token: str | None) -> list[Tool]:
+        settings = self._settings
+        if not settings.hub.tools:
+            return []
+        return hub_tools(settings.hub, self._hub_threads, hf_token, sandbox, settings.turn.tool_timeout_s)
+
+    def _research(self) -> list[Tool]:
+        settings = self._settings
+        return [ResearchTool(settings.research, settings.policy.policy())] if settings.research.enabled else []
+
+    @property
+    def _sandbox_kind(self) -> SandboxKind:
+        if self._kind is None:
+            raise RuntimeError("the toolbox is not open yet")
+        return self._kind
+
+    def hub(self, hf_token: str) -> Hub:
+        """The Hub, as somebody with this token."""
+        return Hub(self._settings.hub, self._hub_threads, hf_token)
+
+    def workspace(self, session_id: str) -> Workspace:
+        """The session's files on this machine."""
+        return Workspace(self._folder(session_id), self._settings.workspace)
+
+    async def forget(self, session_id: str) -> None:
+        """The session was deleted: so are its files."""
+        await asyncio.to_thread(clear, self._folder(session_id))
+
+    async def aclose(self) -> None:
+        """No session is awake any more: end what their tools shared."""
+        await asyncio.gather(self.elsewhere.aclose(), self.mcp.aclose())
+        await self._hub_threads.aclose()
+
+    def _folder(self, session_id: str) -> Path:
+        return self._settings.journal.folder / "workspaces" / session_id

@@ -1,0 +1,61 @@
+"""The body's voice: whom a line of log is about. Kept with the task that speaks, inherited by the tasks it starts."""
+
+from contextvars import ContextVar
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+from server.util.private_files import read_private, write_private
+
+SALT_FILE = "log.salt"
+SALT_BYTES = 32
+HASH_BYTES = 6
+
+
+class LogContext(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of the speaker; empty: not that kind of task. `user` is a salted hash, `conn` one socket's own name."""
+
+    session: str = ""
+    turn: str = ""
+    user: str = ""
+    conn: str = ""
+
+
+NOBODY = LogContext()
+
+_CONTEXT: ContextVar[LogContext] = ContextVar("holdfast log context", default=NOBODY)
+
+
+def current() -> LogContext:
+    """The context of the running task."""
+    return _CONTEXT.get()
+
+
+def enter(context: LogContext) -> None:
+    """From here on the running task, and each task it starts, speaks in this context."""
+    _CONTEXT.set(context)
+
+
+def bind(**known: str) -> None:
+    """Add to the context of the running task."""
+    _CONTEXT.set(msgspec.structs.replace(_CONTEXT.get(), **known))
+
+
+class UserHashes:
+    """Names for users in logs: the same user always has the same one, and without the salt none leads to a user."""
+
+    def __init__(self, salt: bytes) -> None:
+        self._salt = salt
+
+    def of(self, user_id: str) -> str:
+        """The user's name in the log."""
+        return blake2b(user_id.encode("utf-8", "surrogatepass"), key=self._salt, digest_size=HASH_BYTES).hexdigest()
+
+
+def user_hashes(folder: Path, fresh: bytes) -> UserHashes:
+    """With the salt kept in the data folder, which is `fresh` if there was none. Raises `FileFault`."""
+    path = folder / SALT_FILE
+    if not path.exists():
+        write_private(path, fresh)
+    return UserHashes(read_private(path, SALT_BYTES))

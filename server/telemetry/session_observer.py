@@ -1,0 +1,143 @@
+"""What the operator learns of one awake session: its counts and its lines of log. Hears what was stored; decides nothing."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+import msgspec
+
+from agent.util.tracing import NO_TRACER, Span, Tracer
+from protocol import events as ev
+from server.telemetry import log_context
+from server.telemetry.log_context import LogContext
+from server.telemetry.metrics import Metrics
+
+log = logging.getLogger("holdfast.turn")
+
+
+class Tally(msgspec.Struct):
+    """A turn so far. `model_calls`: those whose usage was told."""
+
+    turn_id: str
+    began: float
+    model_calls: int = 0
+    tool_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Observer:
+    """Lives in its actor's task: what is bound to the log's context here is there for the actor and its worker."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        context: LogContext,
+        tracer: Tracer = NO_TRACER,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._metrics = metrics
+        self._context = context
+        self._model = ""
+        self._clock = clock
+        self._turn: Tally | None = None
+        self.tracer = tracer
+        self._spans = ExitStack()
+        self._span: Span | None = None
+
+    def begin(self, model: str, turn_id: str | None) -> None:
+        """The actor's task runs. `turn_id`: of a turn that was under way when the session fell asleep."""
+        self._model = model
+        log_context.enter(self._context)
+        if turn_id is not None:
+            self._begin_turn(turn_id)
+
+    def close(self) -> None:
+        """The actor's task ends: so does the span of a turn that waits on."""
+        self._span = None
+        self._spans.close()
+
+    def appended(self, seconds: float) -> None:
+        """An append was durable after this time."""
+        self._metrics.append_s.observe(seconds)
+
+    def saw(self, events: Sequence[ev.Event]) -> None:
+        """These are stored and published."""
+        self._metrics.events.inc(len(events))
+        for event in events:
+            if not isinstance(event, (ev.AssistantChunk, ev.ToolLog)):
+                self._saw(event)
+
+    def _saw(self, event: ev.Event) -> None:
+        match event:
+            case ev.Processing():
+                self._begin_turn(event.turn_id)
+            case ev.ModelChanged():
+                self._model = event.model
+            case ev.UsageEvent():
+                self._used(event)
+            case ev.ToolOutput():
+                self._metrics.tool_calls.of(event.tool, "success" if event.success else "failure").inc()
+                if self._turn is not None:
+                    self._turn.tool_calls += 1
+            case ev.TurnComplete():
+                self._end_turn(event.turn_id, "complete")
+            case ev.Interrupted():
+                self._end_turn(event.turn_id, "interrupted" if event.reason == "user" else event.reason)
+            case ev.ErrorEvent():
+                self._metrics.errors.of(event.code).inc()
+                log.warning("failed: %s", event.code)
+                if self._span is not None:
+                    self._span.fail(event.code)
+                self._end_turn(event.turn_id, "error")
+
+    def _begin_turn(self, turn_id: str) -> None:
+        self.close()
+        self._turn = Tally(turn_id, self._clock())
+        about = {"gen_ai.conversation.id": self._context.session, "holdfast.turn.id": turn_id}
+        self._span = self._spans.enter_context(self.tracer.span("invoke_agent", "holdfast", about))
+        log_context.bind(turn=turn_id)
+
+    def _used(self, usage: ev.UsageEvent) -> None:
+        counted = {"input": usage.input_tokens, "output": usage.output_tokens, "cached": usage.cached_tokens}
+        for kind, tokens in counted.items():
+            self._metrics.tokens.of(self._model, kind).inc(max(0, tokens))
+        if usage.cost_usd is not None:
+            self._metrics.cost_usd.of(self._model).inc(max(0.0, usage.cost_usd))
+        if self._turn is not None:
+            self._turn.model_calls += 1
+            self._turn.input_tokens += usage.input_tokens
+            self._turn.output_tokens += usage.output_tokens
+
+    def _end_turn(self, turn_id: str | None, outcome: str) -> None:
+        """Compactions end by the same events, under an id that is no turn's."""
+        turn = self._turn
+        if turn is None or turn.turn_id != turn_id:
+            return
+        took = self._clock() - turn.began
+        self._metrics.turns.of(outcome).inc()
+        self._metrics.turn_s.observe(took)
+        log.info(
+            "turn ended: %s after %.3f s, %d model calls, %d tool calls, %d tokens in, %d out",
+            outcome,
+            took,
+            turn.model_calls,
+            turn.tool_calls,
+            turn.input_tokens,
+            turn.output_tokens,
+        )
+        self._note(turn, outcome)
+        self._turn = None
+        self.close()
+        log_context.bind(turn="")
+
+    def _note(self, turn: Tally, outcome: str) -> None:
+        if self._span is not None:
+            self._span.note(
+                {
+                    "holdfast.outcome": outcome,
+                    "gen_ai.usage.input_tokens": turn.input_tokens,
+                    "gen_ai.usage.output_tokens": turn.output_tokens,
+                }
+            )

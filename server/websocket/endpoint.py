@@ -1,0 +1,151 @@
+"""The websocket endpoints `/ws` and `/ws/{session_id}`: from the upgrade request to a running connection, or a refusal."""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+
+from starlette.types import Receive, Scope, Send
+
+from agent.session.messages import Refusal
+from agent.util.errors import fault_id, told
+from protocol import codes
+from protocol.content import Standing
+from protocol.submissions import Interrupt, Submission
+from server.auth.authorization import refuse_submission
+from server.auth.principal import Principal
+from server.journal.base import JournalError
+from server.sessions.access import admission
+from server.sessions.capacity import SessionCapacityError
+from server.sessions.errors import denied
+from server.sessions.manager import SessionManager
+from server.sessions.registry import GoingAway, SessionNotFound
+from server.telemetry import log_context
+from server.telemetry.metrics import Metrics
+from server.transport.websocket import transport_of
+from server.util.rates import UserRates
+from server.websocket import connection
+from server.websocket.connection import Connection
+from server.websocket.handshake import Denied, Encoding, Position, choose_encoding, deny, read_position
+from server.websocket.registry import OpenSockets
+
+log = logging.getLogger("holdfast.socket")
+
+CONN_BYTES = 4
+
+
+class SocketEndpoint:
+    """An ASGI app for the websocket scope; the guard has let the caller in already."""
+
+    def __init__(
+        self,
+        manager: SessionManager,
+        settings: connection.Settings,
+        sockets_per_session_max: int,
+        is_demo: Callable[[str], bool],
+        metrics: Metrics,
+        sockets: OpenSockets,
+        pace: UserRates,
+    ) -> None:
+        self._manager = manager
+        self._settings = settings
+        self._sockets_max = sockets_per_session_max
+        self._is_demo = is_demo
+        self._metrics = metrics
+        self._open = sockets
+        self._pace = pace
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket."""
+        await receive()
+        try:
+            await self._serve(scope, receive, send)
+        except Denied as refused:
+            self._metrics.denials.of(str(refused.body["code"])).inc()
+            await deny(send, refused)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        principal: Principal = scope["state"]["principal"]
+        session_id = scope.get("path_params", {}).get("session_id")
+        encoding = choose_encoding(list(scope.get("subprotocols", [])))
+        position = read_position(scope.get("query_string", b""))
+        running = False
+        try:
+            user_id: str = principal.user_id
+            standing: Standing = "owner"
+            if session_id is not None:
+                admitted = await admission(self._manager, principal, session_id)
+                user_id, standing, principal = admitted.owner, admitted.standing, admitted.principal
+            self._check_sockets(principal)
+            async with self._manager.attach(session_id, user_id) as actor:
+                self._check_sockets(principal)
+                if actor.sockets > self._sockets_max:
+                    raise Denied("too_many_sockets", f"this session has {self._sockets_max} sockets already; close one")
+                running = True
+                socket = Connection(
+                    actor,
+                    standing,
+                    lambda submission: self._refuse(submission, standing, principal),
+                    self._manager.journal,
+                    encoding,
+                    self._settings,
+                    self._is_demo,
+                    self._metrics,
+                    receive,
+                    send,
+                    transport_of(scope, send),
+                )
+                log_context.bind(session=actor.session_id, conn=secrets.token_hex(CONN_BYTES))
+                with self._metrics.sockets.track_inprogress(), self._open.held(principal, socket.end):
+                    await self._run(socket, position, encoding)
+        except (SessionNotFound, SessionCapacityError, GoingAway, JournalError) as error:
+            if running:
+                raise
+            raise denied(error) from error
+        except Denied:
+            raise
+        except Exception as error:
+            if running:
+                raise
+            found = fault_id()
+            log.error("fault %s: a socket could not be bound to a session", found, exc_info=error)
+            raise Denied("internal", told(found), id=found) from error
+
+    def _check_sockets(self, principal: Principal) -> None:
+        most = self._settings.limits.sockets_per_user
+        if self._open.of_user(principal.user_id) >= most:
+            raise Denied("too_many_sockets", f"you have {most} sockets open already; close one")
+
+    def _refuse(self, submission: Submission, standing: Standing, principal: Principal) -> Refusal | None:
+        """Why this may not be submitted here and now, or None. An interrupt is never too fast."""
+        forbidden = refuse_submission(standing, submission)
+        if forbidden is not None:
+            return Refusal(codes.FORBIDDEN, forbidden)
+        if isinstance(submission, Interrupt) or self._pace.take(principal.user_id, time.monotonic()):
+            return None
+        most = self._settings.limits.submissions_per_minute
+        return Refusal(codes.TOO_MANY_SUBMISSIONS, f"you submit more than {most} times a minute; wait a moment")
+
+    async def _run(self, socket: Connection, position: Position | None, encoding: Encoding) -> None:
+        began = time.monotonic()
+        log.info("opened: %s, %s", encoding.kind, "a snapshot" if position is None else f"after {position.seq}")
+        try:
+            await socket.run(position)
+        finally:
+            self._metrics.closes.of(str(socket.closed_with)).inc()
+            log.info(
+                "closed: %d after %.3f s, %d frames in, %d out",
+                socket.closed_with,
+                time.monotonic() - began,
+                socket.frames_in,
+                socket.frames_out,
+            )
+
+
+class NoSuchRoute:
+    """The websocket scope's answer to a path that is none."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse the upgrade."""
+        await receive()
+        await deny(send, Denied("not_found", "sockets are at /ws and /ws/{session_id}"))

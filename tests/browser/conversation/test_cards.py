@@ -1,0 +1,109 @@
+"""Cards of tool calls: each is shown by what it is, and a call that was approved for the session is not asked for again."""
+
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import expect
+
+from tests.browser.support.scene import scene
+from tests.browser.support.tabs import Tabs
+from tests.support.models.scripted_model import Call, calls, text
+
+FREELY: dict[str, Any] = {"policy": {}}
+
+
+def write(path: str, content: str, id: str = "call_1") -> Call:
+    return Call("write", {"path": path, "content": content}, id=id)
+
+
+async def test_a_change_is_a_diff_with_its_counts(tabs: Tabs, tmp_path: Path) -> None:
+    edit = Call("edit", {"path": "a.py", "old_string": "return 1", "new_string": "return 2"}, id="call_2")
+    script = [calls(write("a.py", "def f():\n    return 1\n")), calls(edit), text("Done.")]
+    async with scene(tabs, tmp_path, script, settings=FREELY) as at:
+        await at.chat.say("change it")
+        card = at.chat.tools.filter(has_text="edit")
+        await expect(card.locator(".tool-brief")).to_contain_text("+1 −1")
+        change = card.get_by_role("group", name="Change")
+        await expect(change.locator(".old")).to_have_text("−removed:     return 1")
+        await expect(change.locator(".new")).to_have_text("+added:     return 2")
+        await at.at_rest()
+
+
+async def test_a_written_file_is_shown_in_colours_with_all_of_its_words(tabs: Tabs, tmp_path: Path) -> None:
+    code = 'def hello(name: str) -> None:\n    print(f"hello {name}")\n'
+    async with scene(tabs, tmp_path, [calls(write("hello.py", code)), text("Done.")], settings=FREELY) as at:
+        await at.chat.say("write it")
+        card = at.chat.tools.filter(has_text="write")
+        await card.locator("summary").click()
+        shown = card.get_by_role("group", name="Text of hello.py")
+        await expect(shown.locator(".hl-keyword").first).to_have_text("def")
+        assert await shown.inner_text() == code
+        await expect(card.get_by_role("link", name="hello.py")).to_be_visible()
+        await at.at_rest()
+
+
+async def test_rows_are_a_table(tabs: Tabs, tmp_path: Path) -> None:
+    rows = '[{"name": "oak", "height": 21}, {"name": "<b>ash</b>", "height": null}]'
+    script = [calls(write("trees.json", rows)), calls(Call("read", {"path": "trees.json"}, id="call_2")), text("Two.")]
+    async with scene(tabs, tmp_path, script, settings=FREELY) as at:
+        await at.chat.say("which trees?")
+        await expect(at.chat.answers).to_have_text("Two.")
+        card = at.chat.tools.filter(has_text="read")
+        await card.locator("summary").click()
+        table = card.get_by_role("table")
+        await expect(table.get_by_role("columnheader")).to_have_text(["name", "height"])
+        await expect(table.get_by_role("cell")).to_have_text(["oak", "21", "<b>ash</b>", ""])
+
+
+async def test_what_a_sub_agent_does_stands_inside_of_its_call(tabs: Tabs, tmp_path: Path) -> None:
+    script = [
+        calls(Call("research", {"task": "look around"})),
+        calls(Call("list", {"path": "."}, id="call_2")),
+        text("It is **empty**."),
+        text("Nothing there."),
+    ]
+    async with scene(tabs, tmp_path, script, settings=FREELY) as at:
+        await at.chat.say("research it")
+        await expect(at.chat.answers.last).to_have_text("Nothing there.")
+        await at.chat.page.reload()
+        card = at.chat.tools
+        await expect(card.locator(".tool-brief")).to_have_text("1 step")
+        await card.locator("summary").click()
+        step = card.get_by_role("list", name="Steps").get_by_role("listitem")
+        await step.locator("summary").click()
+        await expect(step.get_by_role("group", name="Result")).to_contain_text("the folder is empty")
+        await expect(card.get_by_role("group", name="Report").locator("strong")).to_have_text("empty")
+
+
+async def test_what_is_approved_for_the_session_is_not_asked_for_again(tabs: Tabs, tmp_path: Path) -> None:
+    script = [calls(write("a.txt", "1")), calls(write("b.txt", "2", "call_2")), text("Both.")]
+    async with scene(tabs, tmp_path, script) as at:
+        await at.chat.say("write two")
+        await at.chat.approvals.get_by_role("button", name="Approve for this session: write").click()
+        await expect(at.chat.answers).to_have_text("Both.")
+        await expect(at.chat.line).to_contain_text("Runs without asking: write")
+        view = await at.at_rest()
+        assert view.grants == ["write"]
+        await at.chat.page.reload()
+        await expect(at.chat.line).to_contain_text("Runs without asking: write")
+
+
+async def test_characters_without_looks_are_shown_before_a_call_is_approved(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [calls(write("a.txt", "x = '\u202eadmin\u2066'")), text("Done.")]) as at:
+        await at.chat.say("write")
+        await expect(at.chat.approvals).to_contain_text("x = '⟨U+202E⟩admin⟨U+2066⟩'")
+        await at.chat.button("Approve").click()
+        await expect(at.chat.answers).to_have_text("Done.")
+
+
+async def test_who_answers_by_the_keyboard_stands_at_the_next_call(tabs: Tabs, tmp_path: Path) -> None:
+    script = [calls(write("a.txt", "1"), write("b.txt", "2", "call_2")), text("Both.")]
+    async with scene(tabs, tmp_path, script) as at:
+        await at.chat.say("write two")
+        approve = at.chat.button("Approve")
+        await approve.first.press("Enter")
+        await expect(approve).to_have_count(1)
+        await expect(approve).to_be_focused()
+        await approve.press("Enter")
+        await expect(at.chat.field).to_be_focused()
+        await at.at_rest()

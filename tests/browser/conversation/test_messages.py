@@ -1,0 +1,109 @@
+"""What the model says, as the page shows it: markdown while it streams, code, tables, reasoning; and what is no message."""
+
+import re
+from pathlib import Path
+
+from playwright.async_api import expect
+
+from tests.browser.support.scene import scene
+from tests.browser.support.tabs import Tabs
+from tests.support.models.scripted_model import Cut, Finish, Gate, Reason, Refusal, Say, Usage, stream, text
+
+CODE = "def f(x):\n    return x + 1\n"
+WHOLE = f"""# Heading
+
+Some **bold**, *slanted* and `inline` words, and a [link](https://example.org/a).
+
+- one
+- two
+
+| name | size |
+|---|---|
+| a.txt | 12 |
+| b.txt | 7 |
+
+```python
+{CODE}```
+
+The end."""
+
+
+async def test_markdown_is_made_while_it_streams_and_is_the_same_as_history(tabs: Tabs, tmp_path: Path) -> None:
+    """In pieces of three characters: every mark is cut in two somewhere."""
+    half, gate = WHOLE.index("| name") + 1, Gate()
+    first, rest = ([part[at : at + 3] for at in range(0, len(part), 3)] for part in (WHOLE[:half], WHOLE[half:]))
+    answer = stream(*map(Say, first), gate, *map(Say, rest), Finish(), Usage())
+    async with scene(tabs, tmp_path, [answer]) as at:
+        await at.chat.say("show me")
+        said = at.chat.answers
+        await expect(said.get_by_role("heading", name="Heading")).to_be_visible()
+        await expect(said.get_by_role("listitem")).to_have_text(["one", "two"])
+        gate.open()
+        await at.chat.idle()
+        await expect(said.get_by_role("link", name="link")).to_have_attribute("href", "https://example.org/a")
+        await expect(said.get_by_role("columnheader")).to_have_text(["name", "size"])
+        await expect(said.get_by_role("cell")).to_have_text(["a.txt", "12", "b.txt", "7"])
+        await expect(said.locator("strong")).to_have_text("bold")
+        await expect(said.locator("pre code")).to_have_text(CODE.strip())
+        await expect(said.locator("pre code .hl-keyword")).to_have_text(["def", "return"])
+        streamed = await said.inner_html()
+        await at.chat.page.reload()
+        await expect(said.locator("pre code .hl-keyword")).to_have_text(["def", "return"])
+        assert await said.inner_html() == streamed
+
+
+async def test_code_and_answers_are_copied_as_they_were_written(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [text(WHOLE)], permissions=["clipboard-read", "clipboard-write"]) as at:
+        await at.chat.say("show me")
+        await at.chat.idle()
+        page = at.chat.page
+        await at.chat.answers.get_by_role("button", name="Copy").click()
+        await expect(page.get_by_text("Copied.")).to_be_visible()
+        assert (await page.evaluate("navigator.clipboard.readText()")).strip() == CODE.strip()
+        await page.get_by_role("button", name="Dismiss").click()
+        await at.chat.rows.last.locator(".actions").get_by_role("button", name="Copy").click()
+        await expect(page.get_by_text("Copied.")).to_be_visible()
+        assert await page.evaluate("navigator.clipboard.readText()") == WHOLE
+
+
+async def test_reasoning_is_folded_and_opens(tabs: Tabs, tmp_path: Path) -> None:
+    gate = Gate()
+    answer = stream(Reason("First this, "), gate, Reason("then that."), Say("Done."), Finish(), Usage())
+    async with scene(tabs, tmp_path, [answer]) as at:
+        await at.chat.say("think")
+        await expect(at.chat.page.get_by_text("Thinking…")).to_be_visible()
+        gate.open()
+        await expect(at.chat.answers).to_have_text("Done.")
+        thought = at.chat.page.get_by_text("First this, then that.")
+        await expect(thought).to_have_count(0)
+        await at.chat.page.get_by_text("Reasoning").click()
+        await expect(thought).to_be_visible()
+        await at.at_rest()
+
+
+async def test_use_and_cost_are_told_and_how_full_the_context_is(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [stream(Say("Yes."), Finish(), Usage(1_500, 40, 500))]) as at:
+        await at.chat.say("hello")
+        await at.chat.button(re.compile("^Usage: context 1% full")).click()
+        facts = at.chat.page.get_by_role("group", name="Usage")
+        await expect(facts).to_contain_text("1% full: 1.5k of 128k tokens")
+        await expect(facts).to_contain_text("1.5k tokens, 500 of them cached")
+        await expect(facts).to_contain_text("40 tokens")
+
+
+async def test_a_failure_says_what_it_was_and_what_to_do_and_can_be_tried_again(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [Refusal(401, "wrong key"), text("Now it works.")]) as at:
+        await at.chat.say("hello")
+        await expect(at.chat.notes).to_contain_text("Set OPENAI_API_KEY in the environment")
+        await at.chat.notes.get_by_role("button", name="Try again").click()
+        await expect(at.chat.answers).to_have_text("Now it works.")
+        view = await at.at_rest()
+        assert len(view.messages) == 2
+
+
+async def test_an_answer_that_broke_off_is_marked(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [stream(Say("One, two, "), Cut())]) as at:
+        await at.chat.say("count")
+        await expect(at.chat.page.get_by_text("Cut short here: the rest was never said.")).to_be_visible()
+        await expect(at.chat.notes).to_contain_text("Try again")
+        await at.at_rest()

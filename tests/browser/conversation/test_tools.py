@@ -1,0 +1,162 @@
+"""Tool calls as cards: what was asked, how it goes, what came of it; the plan; files that came and went."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.async_api import WebSocketRoute, expect
+
+from tests.browser.support.scene import scene
+from tests.browser.support.tabs import Tabs
+from tests.support.models.scripted_model import Call, Finish, Gate, Say, Usage, calls, stream, text
+from tests.support.patience import PATIENCE_S
+
+FREE: dict[str, object] = {"policy": {"rules": []}}
+PLAN = [
+    {"text": "Look", "status": "completed"},
+    {"text": "Build", "status": "in_progress"},
+    {"text": "Tell", "status": "pending"},
+]
+
+
+def holding(gate: Gate) -> Callable[[WebSocketRoute], None]:
+    """What the server says by its socket waits for the gate; all else goes its way."""
+
+    def hold(socket: WebSocketRoute) -> None:
+        async def later(frame: str | bytes) -> None:
+            await gate.passed()
+            socket.send(frame)
+
+        socket.connect_to_server().on_message(later)
+
+    return hold
+
+
+async def test_a_card_tells_what_was_asked_how_it_went_and_how_long_it_took(tabs: Tabs, tmp_path: Path) -> None:
+    script = [calls(Call("write", {"path": "a.txt", "content": "one\ntwo"}), before="I write."), text("Done.")]
+    async with scene(tabs, tmp_path, script, settings=FREE) as at:
+        await at.chat.say("write")
+        await expect(at.chat.answers).to_have_text(["I write.", "Done."])
+        card = at.chat.tools
+        await expect(card.locator(".tool-name")).to_have_text("write")
+        await expect(card.locator(".tool-gist")).to_have_text("a.txt")
+        await expect(card.locator(".tool-state")).to_contain_text("done")
+        await expect(card.get_by_label("Result")).to_have_count(0)
+        await card.locator("summary").press("Enter")
+        await expect(card.get_by_label("Result")).to_contain_text("wrote a.txt")
+        await expect(card.get_by_label("Text of a.txt")).to_have_text("one\ntwo")
+        await at.at_rest()
+
+
+async def test_a_call_that_failed_is_open_and_says_why(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [calls(Call("read", {"path": "none.txt"})), text("Not there.")]) as at:
+        await at.chat.say("read")
+        await expect(at.chat.answers).to_have_text("Not there.")
+        await expect(at.chat.tools.locator(".tool-state")).to_contain_text("failed")
+        await expect(at.chat.tools.get_by_label("Result")).to_contain_text("none.txt")
+        await at.at_rest()
+
+
+async def test_arguments_that_are_no_json_are_shown_as_the_model_wrote_them(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [calls(Call("read", '{"path": "a.t')), text("Sorry.")]) as at:
+        await at.chat.say("read")
+        await expect(at.chat.answers).to_have_text("Sorry.")
+        await expect(at.chat.tools).to_contain_text("The model wrote arguments that are no JSON object:")
+        await expect(at.chat.tools.locator("pre").first).to_have_text('{"path": "a.t')
+        await at.at_rest()
+
+
+async def test_a_file_that_the_agent_made_can_be_taken(tabs: Tabs, tmp_path: Path) -> None:
+    name = "über uns & <b>.txt"
+    script = [calls(Call("write", {"path": f"notes/{name}", "content": "a note"})), text("Done.")]
+    async with scene(tabs, tmp_path, script, settings=FREE) as at:
+        await at.chat.say("write")
+        await expect(at.chat.answers).to_have_text("Done.")
+        async with at.chat.page.expect_download() as started:
+            await at.chat.tools.get_by_role("link", name=name).click()
+        taken = await started.value
+        assert Path(await taken.path()).read_text() == "a note"
+        assert taken.suggested_filename.endswith(".txt")
+
+
+async def test_a_file_that_is_dropped_lies_in_the_workspace_before_anything_is_said(tabs: Tabs, tmp_path: Path) -> None:
+    script = [calls(Call("read", {"path": "drop me.txt"})), text("I have read it.")]
+    async with scene(tabs, tmp_path, script) as at:
+        await at.chat.drop("drop me.txt", "what was dropped")
+        await expect(at.chat.page.get_by_label("Files added")).to_contain_text("drop me.txt")
+        await at.chat.say("read it")
+        await expect(at.chat.answers).to_have_text("I have read it.")
+        await at.chat.tools.locator("summary").click()
+        await expect(at.chat.tools.get_by_label("Result")).to_contain_text("what was dropped")
+        await at.at_rest()
+
+
+async def test_a_file_may_be_there_before_the_socket_of_the_session_it_began(tabs: Tabs, tmp_path: Path) -> None:
+    script = [calls(Call("read", {"path": "early.txt"})), text("I have read it.")]
+    async with scene(tabs, tmp_path, script) as at:
+        gate = Gate()
+        await at.chat.page.route_web_socket(re.compile("/ws"), holding(gate))
+        await at.chat.page.reload()  # Playwright routes the sockets of pages that are opened from now on
+        await at.chat.drop("early.txt", "what was dropped")
+        await expect(at.chat.page.get_by_label("Files added").get_by_role("link", name="early.txt")).to_be_visible()
+        await at.chat.say("read it")
+        await asyncio.wait_for(gate.reached.wait(), PATIENCE_S)
+        gate.open()
+        await expect(at.chat.answers).to_have_text("I have read it.")
+        await at.at_rest()
+
+
+async def test_a_file_that_is_too_large_is_refused_with_its_bound(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, settings={"workspace": {"upload_bytes_max": 1_024}}) as at:
+        await at.chat.drop("large.txt", "x" * 2_000)
+        await expect(at.chat.page.get_by_label("Files added")).to_contain_text("large.txt")
+        await expect(at.chat.page.get_by_role("alert")).to_contain_text(
+            "not taken: it has 2.0 kB, the server takes 1.0 kB"
+        )
+
+
+async def test_files_are_chosen_by_the_button_too(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path) as at:
+        async with at.chat.page.expect_file_chooser() as opened:
+            await at.chat.button("Add files").click()
+        note = tmp_path / "chosen.txt"
+        note.write_text("chosen")
+        await (await opened.value).set_files(note)
+        await expect(at.chat.page.get_by_label("Files added")).to_contain_text("chosen.txt")
+
+
+async def test_the_plan_is_a_checklist_that_says_how_far_it_is(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [calls(Call("plan", {"items": PLAN})), text("So be it.")]) as at:
+        await at.chat.say("plan")
+        await expect(at.chat.answers).to_have_text("So be it.")
+        plan = at.chat.page.get_by_role("region", name="Plan")
+        await expect(plan).to_contain_text("1 of 3 done: Build")
+        await expect(plan.get_by_role("listitem")).to_have_text(["done: Look", "under way: Build", "to do: Tell"])
+        await at.at_rest()
+
+
+async def test_a_sub_agent_s_steps_are_seen_inside_of_its_call_while_it_works(tabs: Tabs, tmp_path: Path) -> None:
+    gate = Gate()
+    script = [
+        calls(Call("research", {"task": "What lies in the workspace?"})),
+        calls(Call("list", {"path": "."}, id="inner")),
+        stream(gate, Say("Nothing lies there."), Finish(), Usage()),
+        text("It is empty."),
+    ]
+    async with scene(tabs, tmp_path, script) as at:
+        await at.chat.say("look")
+        await gate.reached.wait()
+        card = at.chat.tools
+        await expect(card).to_have_count(1)
+        step = card.get_by_role("list", name="Steps").get_by_role("listitem")
+        await expect(step).to_contain_text("list")
+        await expect(step.locator(".tool-state")).to_contain_text("done")
+        gate.open()
+        await expect(at.chat.answers).to_have_text("It is empty.")
+        await expect(card.locator(".tool-brief")).to_have_text("1 step")
+        await expect(card).to_contain_text("Nothing lies there.")
+        await at.at_rest()
+        await at.chat.page.reload()
+        await card.locator("summary").first.click()
+        await expect(step).to_contain_text("list")

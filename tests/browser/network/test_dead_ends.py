@@ -1,0 +1,112 @@
+"""Where a way ends, the page says so and shows another; what was written is not lost on the way."""
+
+from pathlib import Path
+
+from playwright.async_api import expect
+
+from tests.browser.support.scene import scene
+from tests.browser.support.tabs import NETWORK, Tabs
+from tests.support.house import settings_for
+from tests.support.live import listening
+from tests.support.models.scripted_model import Call, calls, text
+
+LET_GO = """(element) => ["dragover", "drop"].map((kind) => {
+  const data = new DataTransfer();
+  data.items.add(new File(["a word"], "note.txt"));
+  const event = new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true });
+  element.dispatchEvent(event);
+  return event.defaultPrevented;
+})"""
+
+
+async def test_an_address_without_a_session_says_so_and_offers_nothing_that_would_fail(
+    tabs: Tabs, tmp_path: Path
+) -> None:
+    tabs.expects(NETWORK)
+    async with scene(tabs, tmp_path, path="/s/" + "0" * 32) as at:
+        page = at.chat.page
+        await expect(page.get_by_role("heading", name="This session is not there.")).to_be_visible()
+        for gone in (at.chat.field, at.chat.button("Files"), page.get_by_label("More", exact=True)):
+            await expect(gone).to_have_count(0)
+        await at.chat.button("Begin a new one").click()
+        await expect(at.chat.field).to_be_focused()
+
+
+async def test_what_is_being_written_outlives_the_session_that_is_deleted_elsewhere(tabs: Tabs, tmp_path: Path) -> None:
+    tabs.expects(NETWORK)
+    async with scene(tabs, tmp_path, [text("First."), text("Second.")]) as at:
+        await at.chat.say("one")
+        await expect(at.chat.answers).to_have_text("First.")
+        await at.chat.field.fill("half a thought")
+        await at.chat.page.request.delete(
+            f"{at.live.http}/api/sessions/{at.chat.session_id}", headers={"origin": at.live.http}
+        )
+        await expect(at.chat.line).to_contain_text("This session is not there any more.")
+        await expect(at.chat.answers).to_have_text("First.")
+        await at.chat.button("Begin a new one").click()
+        await expect(at.chat.field).to_have_value("half a thought")
+        await at.chat.field.press("Enter")
+        await expect(at.chat.answers).to_have_text("Second.")
+
+
+async def test_a_login_that_ended_is_asked_for_in_words_and_leads_back(tabs: Tabs, tmp_path: Path) -> None:
+    tabs.expects(NETWORK)
+    async with listening(settings_for(tmp_path, auth={"local_token": True})) as live:
+        token = (tmp_path / "token").read_text().strip()
+        chat = await tabs.open(f"{live.http}/#token={token}")
+        await chat.say("hello")
+        await chat.live()
+        await chat.idle()
+        address = chat.page.url
+        await chat.field.fill("half a thought")
+        other = await tabs.open(live.http, beside=chat)
+        await other.button("Log out").click()
+        alert = chat.page.get_by_role("alert")
+        await expect(alert).to_have_text("Your login ended. Log in, and you are back where you were.")
+        await chat.page.get_by_label("Token").fill(token)
+        await chat.page.keyboard.press("Enter")
+        await expect(chat.field).to_have_value("half a thought")
+        assert chat.page.url == address
+        await tabs.close()
+
+
+async def test_files_let_go_beside_the_conversation_or_where_none_are_taken_do_not_replace_the_page(
+    tabs: Tabs, tmp_path: Path
+) -> None:
+    async with scene(tabs, tmp_path, [text("Here.")]) as at:
+        page = at.chat.page
+        assert await page.get_by_role("navigation", name="Sessions").evaluate(LET_GO) == [True, True]
+        await expect(page.get_by_role("link", name="note.txt")).to_be_visible()
+        await at.chat.more("End this session")
+        await expect(page.get_by_text("This session was ended. It can be read.")).to_be_visible()
+        assert await page.get_by_role("main").evaluate(LET_GO) == [True, True]
+
+
+async def test_a_folder_that_is_dropped_is_refused_in_words(tabs: Tabs, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    async with scene(tabs, tmp_path, [text("Here.")]) as at:
+        await at.chat.say("hello")
+        await at.chat.idle()
+        devtools = await at.chat.page.context.new_cdp_session(at.chat.page)
+        data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            await devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 600, "y": 300, "data": data})
+        await expect(at.chat.page.get_by_role("alert")).to_have_text(
+            "not taken: it is a folder: add the files that are in it"
+        )
+
+
+async def test_nothing_is_approved_by_a_key_while_something_lies_over_it(tabs: Tabs, tmp_path: Path) -> None:
+    write = Call("write", {"path": "a.txt", "content": "a"})
+    async with scene(tabs, tmp_path, [calls(write), text("Done.")]) as at:
+        await at.chat.say("write")
+        await expect(at.chat.approvals).to_have_count(1)
+        await at.chat.button("Files").click()
+        await expect(at.chat.page.get_by_role("dialog")).to_be_visible()
+        await at.chat.page.keyboard.press("Alt+y")
+        await at.chat.page.keyboard.press("Escape")
+        await expect(at.chat.page.get_by_role("dialog")).to_have_count(0)
+        await expect(at.chat.approvals).to_have_count(1)
+        await at.chat.page.keyboard.press("Alt+y")
+        await expect(at.chat.answers).to_have_text("Done.")

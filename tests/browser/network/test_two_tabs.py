@@ -1,0 +1,114 @@
+"""Two tabs on one session stay in step, whichever of them acts."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from playwright.async_api import expect
+
+from tests.browser.support.chat import Chat
+from tests.browser.support.journal import submissions_of
+from tests.browser.support.scene import scene
+from tests.browser.support.tabs import NETWORK, Tabs
+from tests.support.live import Address, Live
+from tests.support.models.scripted_model import Answer, Call, Finish, Gate, Say, Usage, calls, stream, text
+from tests.support.network.tcp_proxy import TcpProxy
+
+WRITE = Call("write", {"path": "note.txt", "content": "a note"})
+
+
+@contextlib.asynccontextmanager
+async def both(tabs: Tabs, folder: Path, *script: Answer, said: str) -> AsyncIterator[tuple[Chat, Chat, Live]]:
+    """Two tabs of one browser on the session that begins with what is `said`."""
+    async with scene(tabs, folder, script) as at:
+        await at.chat.say(said)
+        await at.chat.page.wait_for_url("**/s/*")
+        other = await tabs.open(at.chat.page.url, beside=at.chat)
+        await other.live()
+        yield at.chat, other, at.live
+
+
+async def same(one: Chat, other: Chat, live: Live) -> None:
+    """Both are at rest and show what the journal says."""
+    for chat in (one, other):
+        await chat.idle()
+        await chat.shows_the_journal(live.http)
+
+
+async def test_what_is_said_in_one_streams_into_the_other(tabs: Tabs, tmp_path: Path) -> None:
+    gate = Gate()
+    script = [text("First."), stream(Say("One, two, "), gate, Say("three."), Finish(), Usage())]
+    async with both(tabs, tmp_path, *script, said="hello") as (one, other, live):
+        await expect(other.answers).to_have_text("First.")
+        await other.say("count")
+        for chat in (one, other):
+            await expect(chat.answers).to_have_text(["First.", "One, two,"])
+        gate.open()
+        for chat in (one, other):
+            await expect(chat.answers).to_have_text(["First.", "One, two, three."])
+        await same(one, other, live)
+
+
+async def test_an_approval_answered_in_one_is_resolved_in_the_other(tabs: Tabs, tmp_path: Path) -> None:
+    async with both(tabs, tmp_path, calls(WRITE), text("Written."), said="write") as (one, other, live):
+        await expect(one.approvals).to_have_count(1)
+        await other.approvals.get_by_role("button", name="Approve", exact=True).click()
+        await expect(one.approvals).to_have_count(0)
+        await expect(one.answers).to_have_text("Written.")
+        await same(one, other, live)
+
+
+async def test_of_two_answers_the_first_wins_and_the_other_is_told(tabs: Tabs, tmp_path: Path) -> None:
+    """One tab's answer is held up in the network while the other's is taken."""
+    tabs.expects(NETWORK)  # the proxy ends before the tab that is behind it
+    async with both(tabs, tmp_path, calls(WRITE), text("Not written."), said="write") as (one, other, live):
+        async with TcpProxy("127.0.0.1", live.port) as proxy:
+            await other.page.goto(f"{Address(proxy.port).http}/s/{one.session_id}")
+            approve = other.approvals.get_by_role("button", name="Approve", exact=True)
+            await expect(approve).to_be_visible()
+            proxy.blackhole()
+            await approve.click()
+            await one.approvals.get_by_role("button", name="Reject…").click()
+            await one.page.get_by_label("Why not").fill("not now")
+            await one.page.get_by_label("Why not").press("Enter")
+            await expect(one.answers).to_have_text("Not written.")
+            proxy.flow()
+            await expect(other.page.get_by_text("This call was answered elsewhere already.")).to_be_visible()
+            await expect(other.approvals).to_have_count(0)
+            await same(one, other, live)
+        assert await submissions_of(live.http, one.session_id) == ["write", "exec_approval"]
+
+
+async def test_a_turn_stopped_in_one_is_stopped_in_the_other(tabs: Tabs, tmp_path: Path) -> None:
+    script = [stream(Say("One, two, "), Gate(), Finish())]
+    async with both(tabs, tmp_path, *script, said="count") as (one, other, live):
+        await expect(other.answers).to_have_text("One, two,")
+        await other.button("Stop").click()
+        for chat in (one, other):
+            await expect(chat.notes).to_contain_text("Stopped by you.")
+            await expect(chat.page.get_by_text("Cut short here")).to_be_visible()
+        await same(one, other, live)
+
+
+async def test_a_turn_taken_back_in_one_is_gone_in_the_other(tabs: Tabs, tmp_path: Path) -> None:
+    async with both(tabs, tmp_path, text("First."), said="hello") as (one, other, live):
+        await expect(other.answers).to_have_text("First.")
+        await other.more("Take the last turn back")
+        for chat in (one, other):
+            await expect(chat.page.get_by_text("Say what you want to be done.")).to_be_visible()
+        await same(one, other, live)
+
+
+async def test_a_message_changed_in_one_is_changed_in_the_other(tabs: Tabs, tmp_path: Path) -> None:
+    script = [text("First."), text("Second."), text("Anew.")]
+    async with both(tabs, tmp_path, *script, said="hello") as (one, other, live):
+        await expect(one.answers).to_have_text("First.")
+        await one.say("more")
+        await expect(other.answers).to_have_text(["First.", "Second."])
+        await other.idle()
+        await other.rows.first.get_by_role("button", name="Edit").click()
+        await other.page.get_by_label("Say instead").fill("good day")
+        await other.page.get_by_label("Say instead").press("Enter")
+        for chat in (one, other):
+            await expect(chat.said).to_have_text(["good day", "Anew."])
+        await same(one, other, live)

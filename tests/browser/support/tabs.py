@@ -1,0 +1,97 @@
+"""The tabs of a test and what came to pass in them: faults in the console, breaches of the policy, what was asked for outside."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Request, ViewportSize, expect
+
+from tests.browser.support.chat import Chat
+
+PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
+
+DESKTOP: ViewportSize = {"width": 1100, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 760}
+
+NETWORK = r"Failed to load resource|WebSocket connection to|net::ERR_"
+"""What the browser itself says of connections that fail, for tests that make them fail."""
+
+# Told to the test from inside the page, before any script of the page runs.
+TELL = """
+addEventListener("securitypolicyviolation", (event) => tellTest(`${event.violatedDirective} was breached: ${event.blockedURI} ${event.sample}`));
+"""
+
+
+class Tabs:
+    """Opens tabs. `faults` is what was seen that nobody expects; `check` fails for it."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
+        self._expected: list[re.Pattern[str]] = []
+        self._seen: list[str] = []
+        self.requests: list[str] = []
+
+    def expects(self, *patterns: str) -> None:
+        """Faults that match one of these are part of this test."""
+        self._expected += [re.compile(pattern) for pattern in patterns]
+
+    @property
+    def faults(self) -> list[str]:
+        """What was seen, and what was asked of another machine, without what is expected."""
+        outside = [f"asked of another machine: {url}" for url in self.requests if not is_here(url)]
+        return [seen for seen in [*self._seen, *outside] if not any(each.search(seen) for each in self._expected)]
+
+    async def open(self, url: str, *, beside: Chat | None = None, script: str = "", **options: Any) -> Chat:
+        """A new tab at this address, as a new visitor or beside another tab.
+
+        `script` runs before those of the page; `options` are those of Playwright's `new_context`.
+        """
+        context = beside.page.context if beside is not None else await self.context(**options)
+        page = await context.new_page()
+        page.on("console", self._console)
+        page.on("pageerror", self._error)
+        page.on("request", self._request)
+        if script:
+            await page.add_init_script(script)
+        await page.goto(url)
+        return Chat(page)
+
+    async def context(self, **options: Any) -> BrowserContext:
+        """A visitor who was never here."""
+        context = await self._browser.new_context(**{"viewport": DESKTOP, "reduced_motion": "reduce", **options})
+        context.set_default_timeout(PATIENCE_MS)
+        self._contexts.append(context)
+        await context.expose_function("tellTest", self._told)
+        await context.add_init_script(TELL)
+        return context
+
+    async def close(self) -> None:
+        """Close all of them."""
+        while self._contexts:
+            await self._contexts.pop().close()
+
+    def check(self) -> None:
+        """Fails if anything went wrong in a tab, or was asked of another machine."""
+        if self.faults:
+            raise AssertionError("in the browser: " + "\n".join(self.faults))
+
+    def _told(self, fault: str) -> None:
+        self._seen.append(fault)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self._seen.append(f"console: {message.text}")
+
+    def _error(self, error: Error) -> None:
+        self._seen.append(f"page: {error.message}\n{error.stack}")
+
+    def _request(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+
+def is_here(url: str) -> bool:
+    """Whether an address is on this machine, or no address of a machine at all."""
+    parts = urlsplit(url)
+    return parts.scheme in {"data", "blob", "about"} or parts.hostname in {"127.0.0.1", "localhost"}

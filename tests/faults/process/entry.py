@@ -1,0 +1,32 @@
+"""The tests' own entry point of the server: the real command line, after failpoints and hooks are put in their places."""
+
+import importlib
+import os
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from agent.models import Choice
+from server.cli import main
+from tests.faults.harness.order import Order, Report
+from tests.faults.process import failpoints
+
+
+def serve(order: Order, more: list[str], tell: Callable[[Report], None]) -> int:
+    """Serve as `holdfast` with the order's arguments and `more` does; its exit code. `tell` hears the port once it listens."""
+    os.environ.update(order.environ)
+    failpoints.install(order.failpoints, Path(order.calls))
+    announcement = main.announcement
+
+    def announce(sockets: list[socket.socket], asked: str, choice: Choice) -> str:
+        tell(Report(port=sockets[0].getsockname()[1]))
+        return announcement(sockets, asked, choice)
+
+    main.announcement = announce
+    for hook in order.hooks:
+        module, _, function = hook.function.partition(":")
+        getattr(importlib.import_module(module), function)(**hook.arguments)
+    argv = [*order.argv, *more]
+    sys.argv = ["holdfast", *argv]
+    return main.main(argv)

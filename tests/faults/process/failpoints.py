@@ -1,0 +1,82 @@
+"""Failpoints: the journal's operations of a server under test, counted, and where the test said so, deadly."""
+
+import functools
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from inspect import iscoroutinefunction
+from pathlib import Path
+from typing import Any
+
+from server.journal.mark import MarkFile
+from server.journal.sqlite import SqliteJournal
+from server.journal.transactions import Tables
+from tests.faults.harness.order import Failpoint, When
+
+POINTS: dict[str, tuple[type, str]] = {
+    "create": (SqliteJournal, "create"),
+    "acquire": (SqliteJournal, "acquire"),
+    "append": (SqliteJournal, "append"),
+    "merge": (SqliteJournal, "merge"),
+    "put_snapshot": (SqliteJournal, "put_snapshot"),
+    "delete": (SqliteJournal, "delete"),
+    # In the writer's thread: before the transaction is durable, and after, when nobody has heard of it yet.
+    "commit": (Tables, "commit"),
+    # Between the commit and the mark that tells the next start of it.
+    "mark": (MarkFile, "appended"),
+    "mark_change": (MarkFile, "changed"),
+}
+SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+
+
+def install(failpoints: Sequence[Failpoint], calls: Path) -> None:
+    """Count every operation of `POINTS` in the file `calls`, and act at the failpoints."""
+    unknown = {point.call for point in failpoints} - POINTS.keys()
+    if unknown:
+        raise ValueError(f"no such failpoint: {', '.join(sorted(unknown))}")
+    told = os.open(calls, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    counts: Counter[str] = Counter()
+    for name, (owner, method) in POINTS.items():
+        mine = {(point.when, point.at): SIGNALS[point.act] for point in failpoints if point.call == name}
+        setattr(owner, method, _watched(getattr(owner, method), name, counts, told, mine))
+
+
+def _watched(
+    original: Callable[..., Any],
+    name: str,
+    counts: Counter[str],
+    told: int,
+    deadly: Mapping[tuple[When, int], signal.Signals],
+) -> Callable[..., Any]:
+    def begin() -> int:
+        counts[name] += 1
+        number = counts[name]
+        os.write(told, name.encode() + b"\n")
+        act(number, "before")
+        return number
+
+    def act(number: int, when: When) -> None:
+        sent = deadly.get((when, number))
+        if sent is not None:
+            os.kill(os.getpid(), sent)
+
+    if iscoroutinefunction(original):
+
+        @functools.wraps(original)
+        async def waiting(*args: Any, **kwargs: Any) -> Any:
+            number = begin()
+            result = await original(*args, **kwargs)
+            act(number, "after")
+            return result
+
+        return waiting
+
+    @functools.wraps(original)
+    def blocking(*args: Any, **kwargs: Any) -> Any:
+        number = begin()
+        result = original(*args, **kwargs)
+        act(number, "after")
+        return result
+
+    return blocking

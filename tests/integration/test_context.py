@@ -1,0 +1,77 @@
+"""What the model is told beside the conversation, and what it is asked beside the turn, over a real socket."""
+
+from pathlib import Path
+
+from protocol import events as ev
+from protocol.submissions import SetTitle, UserInput
+from tests.support.house import settings_for
+from tests.support.live import DONE, client, listening, same_view
+from tests.support.models.scripted_model import Call, Finish, Gate, Refusal, Say, ScriptedModel, calls, stream, text
+
+
+async def test_the_projects_notes_reach_the_model_at_each_call_as_the_file_stands_then(tmp_path: Path) -> None:
+    notes = {"path": "AGENTS.md", "content": "Use tabs. Key: hf_" + "a" * 34}
+    script = [calls(Call("write", notes, id="c1")), text("Done."), text("Yes.")]
+    async with ScriptedModel(script) as model:
+        settings = settings_for(tmp_path, model, policy={})
+        async with listening(settings) as live, client(live) as talker:
+            await talker.send(UserInput(text="remember"))
+            await talker.until_type(*DONE)
+            place = tmp_path / "workspaces" / talker.ready.session_id / "AGENTS.md"
+            place.write_text("Use spaces. Key: hf_" + "a" * 34)
+            await talker.send(UserInput(text="what now?"))
+            await talker.until_type(*DONE)
+        first, second, third = [str((await model.request(n)).body["messages"]) for n in range(3)]
+    assert "AGENTS.md" not in first
+    assert "Use tabs." in second
+    assert "Use spaces." in third
+    assert "hf_aaa" not in second + third
+
+
+async def test_a_title_is_made_by_the_model_after_the_first_turn_beside_the_next_one(tmp_path: Path) -> None:
+    gate = Gate()
+    title = stream(Say("Owls"), gate, Say(" at night"), Finish())
+    async with ScriptedModel([text("Night falls."), title, text("More.")]) as model:
+        settings = settings_for(tmp_path, model, turn={"title_by_model": True})
+        async with listening(settings) as live, client(live) as talker:
+            await talker.send(UserInput(text="A poem\nabout owls"))
+            await talker.until_type(*DONE)
+            assert talker.view.title == "A poem"
+            asked = await model.request(1)
+            assert settings.turn.title_max_tokens in asked.body.values()
+            await talker.send(UserInput(text="more"))
+            await talker.until_type(*DONE)
+            gate.open()
+            await talker.until_type(ev.TitleChanged)
+            assert talker.view.title == "Owls at night"
+            assert talker.view.usage.output_tokens > 0
+            async with client(live, talker.ready.session_id, after=0, epoch=talker.ready.epoch) as whole:
+                await whole.synced()
+                assert whole.view.title == "Owls at night"
+                assert whole.view.messages == talker.view.messages
+
+
+async def test_a_title_call_that_fails_leaves_the_first_line_and_the_session_well(tmp_path: Path) -> None:
+    async with ScriptedModel([text("Night falls."), Refusal(401), text("More.")]) as model:
+        settings = settings_for(tmp_path, model, turn={"title_by_model": True})
+        async with listening(settings) as live, client(live) as talker:
+            await talker.send(UserInput(text="A poem"))
+            await talker.until_type(*DONE)
+            await model.request(1)
+            await talker.send(UserInput(text="more"))
+            assert isinstance(await talker.until_type(*DONE), ev.TurnComplete)
+            assert talker.view.title == "A poem"
+            assert not any(isinstance(event, ev.ErrorEvent) for event in talker.events)
+
+
+async def test_a_user_who_names_the_session_first_is_not_overruled(tmp_path: Path) -> None:
+    async with ScriptedModel([text("Night falls.")]) as model:
+        settings = settings_for(tmp_path, model, turn={"title_by_model": True})
+        async with listening(settings) as live, client(live) as talker:
+            await talker.send(SetTitle(title="Mine"))
+            await talker.send(UserInput(text="A poem"))
+            await talker.until_type(*DONE)
+            async with client(live, talker.ready.session_id) as other:
+                await other.synced()
+                assert other.view.title == "Mine"
+                assert same_view(other.view, talker.view)

@@ -1,0 +1,164 @@
+"""Every way in, with every kind of credential, on every route and on sockets. A route without a rule fails here."""
+
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.routing import Route, WebSocketRoute
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from server.auth.authorization import ROUTES, SOCKETS, UNKNOWN, rule_for
+from server.auth.backends.api_tokens import new_token, read_tokens, tokens_path, write_tokens
+from server.auth.principal import RIGHTS
+from server.config.settings import Settings
+from tests.support.house import settings_for
+from tests.support.hub.standin_hub import standin_hub
+from tests.support.live import Live, listening
+
+NONE = "0" * 32
+METHODS = ("GET", "POST", "PUT", "DELETE")
+GUARDED = [rule.path for rule in ROUTES if rule.need not in ("nothing", "optional")]
+OPEN = [rule.path for rule in ROUTES if rule.need == "nothing"]
+HUB_TOKEN = "hf_" + "a" * 34
+WAYS = ("local", "tokens", "oauth", "bearer")
+
+
+def filled(path: str) -> str:
+    return path.replace("{session_id}", NONE).replace("{share_id}", "x").replace("{path:path}", "a.txt")
+
+
+class Served:
+    """A server with one way in; `good` is a credential of somebody with all rights."""
+
+    def __init__(self, live: Live, good: str | None) -> None:
+        self.live = live
+        self.good = good
+
+
+@contextlib.asynccontextmanager
+async def served(way: str, data: Path) -> AsyncIterator[Served]:
+    async with contextlib.AsyncExitStack() as stack:
+        auth: dict[str, Any] = {"mode": way, "local_token": True}
+        good = None
+        if way == "bearer":
+            hub = await stack.enter_async_context(standin_hub())
+            hub.users = {HUB_TOKEN: "ada"}
+            auth |= {"bearer": {"endpoint": hub.url}, "admins": ["id-ada"]}
+            good = HUB_TOKEN
+        elif way == "oauth":
+            auth |= {"oauth": {"client_id": "us", "client_secret": "s", "provider_url": "http://127.0.0.1:1"}}
+        settings = settings_for(data, auth=auth)
+        if way in ("tokens", "oauth"):
+            good = add(settings)
+        live = await stack.enter_async_context(listening(settings))
+        if way == "local":
+            good = (data / "token").read_text().strip()
+        yield Served(live, good)
+
+
+def add(settings: Settings, *, expires_at: float | None = None, user: str = "ada") -> str:
+    path = tokens_path(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept, secret = new_token(user, list(RIGHTS), time.time(), expires_at)
+    write_tokens(path, [*read_tokens(path), kept])
+    return secret
+
+
+async def statuses(live: Live, headers: dict[str, str]) -> dict[tuple[str, str], int]:
+    """Of every guarded route with every method, and of both sockets."""
+    found: dict[tuple[str, str], int] = {}
+    async with httpx.AsyncClient(base_url=live.http, headers=headers, trust_env=False) as http:
+        for path in GUARDED:
+            for method in METHODS:
+                found[method, path] = (await http.request(method, filled(path))).status_code
+    for rule in SOCKETS:
+        try:
+            async with connect(f"{live.http.replace('http', 'ws')}{filled(rule.path)}", additional_headers=headers):
+                found["WEBSOCKET", rule.path] = 101
+        except InvalidStatus as refused:
+            found["WEBSOCKET", rule.path] = refused.response.status_code
+    return found
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "Bearer hft_" + "x" * 43},
+        {"Authorization": "Basic YWRhOmFkYQ=="},
+        {"Authorization": "Bearer"},
+        {"Cookie": "holdfast=wrong; __Host-holdfast=wrong"},
+    ],
+    ids=["none", "wrong", "unknown token", "basic", "empty", "wrong cookie"],
+)
+async def test_without_good_credentials_every_guarded_route_and_socket_answers_401_or_tells_to_wait(
+    tmp_path: Path, way: str, headers: dict[str, str]
+) -> None:
+    async with served(way, tmp_path) as here:
+        found = await statuses(here.live, headers)
+    assert set(found.values()) <= {401, 429}, {key: status for key, status in found.items() if status not in (401, 429)}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_with_good_credentials_no_route_answers_401_or_403(tmp_path: Path, way: str) -> None:
+    async with served(way, tmp_path) as here:
+        found = await statuses(here.live, {"Authorization": f"Bearer {here.good}"})
+        assert not set(found.values()) & {401, 403, 500}, found
+        assert found["WEBSOCKET", "/ws"] == 101
+        assert found["WEBSOCKET", "/ws/{session_id}"] == 404
+
+
+async def test_expired_and_revoked_tokens_are_as_none(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, auth={"mode": "tokens"})
+    expired = add(settings, expires_at=time.time() - 1)
+    revoked = add(settings)
+    path = tokens_path(settings)
+    async with listening(settings) as live:
+        write_tokens(path, [token for token in read_tokens(path) if token.expires_at is not None])
+        for secret in (expired, revoked):
+            found = await statuses(live, {"Authorization": f"Bearer {secret}"})
+            assert set(found.values()) <= {401, 429}, found
+
+
+@pytest.mark.parametrize("path", OPEN)
+async def test_what_needs_nothing_answers_everybody_and_asks_for_nothing(tmp_path: Path, path: str) -> None:
+    async with served("tokens", tmp_path) as here:
+        async with httpx.AsyncClient(base_url=here.live.http, trust_env=False) as http:
+            for headers in ({}, {"Authorization": "Bearer wrong"}):
+                assert (await http.get(filled(path), headers=headers)).status_code not in (401, 403, 429, 500)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE"])
+async def test_the_upgrade_with_another_method_makes_no_socket(tmp_path: Path, method: str) -> None:
+    async with served("tokens", tmp_path) as here:
+        headers = {
+            "Authorization": f"Bearer {here.good}",
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+            "Sec-WebSocket-Version": "13",
+        }
+        async with httpx.AsyncClient(base_url=here.live.http, trust_env=False) as http:
+            answer = await http.request(method, "/ws", headers=headers)
+            listed = await http.get("/api/sessions", headers={"Authorization": f"Bearer {here.good}"})
+        assert 400 <= answer.status_code < 500
+        assert listed.json()["sessions"] == []
+
+
+async def test_every_route_that_is_served_has_a_rule_of_its_own(tmp_path: Path) -> None:
+    async with served("tokens", tmp_path) as here:
+        app = here.live.server.config.app
+        routes = [route for route in app.router.routes if isinstance(route, Route | WebSocketRoute)]  # type: ignore[union-attr]
+    assert len(routes) > len(GUARDED)
+    for route in routes:
+        websocket = isinstance(route, WebSocketRoute)
+        if route.path == "/{path:path}":
+            continue
+        assert rule_for(filled(route.path), websocket=websocket) is not UNKNOWN, f"{route.path} has no rule"

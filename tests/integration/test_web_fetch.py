@@ -1,0 +1,41 @@
+"""`web_fetch` in a whole server: a person is asked with the URL, and what was approved is fetched."""
+
+from pathlib import Path
+
+from protocol import events as ev
+from protocol.submissions import Approval, ExecApproval, UserInput
+from tests.support.house import settings_for
+from tests.support.live import client, listening
+from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
+
+
+async def test_a_page_is_fetched_once_a_person_has_seen_its_url(tmp_path: Path) -> None:
+    async with listening(settings_for(tmp_path / "other")) as other:
+        url = f"{other.http}/livez"
+        script = [calls(Call("web_fetch", {"url": url}, id="c1")), text("It lives.")]
+        async with (
+            ScriptedModel(script) as model,
+            listening(settings_for(tmp_path / "data", model, web={"allow_private_networks": True})) as live,
+            client(live) as talker,
+        ):
+            await talker.send(UserInput(text="is it well?"))
+            asked = await talker.until_type(ev.ApprovalRequired)
+            assert url in asked.tools[0].reason and "127.0.0.1" in asked.tools[0].reason
+            await talker.send(ExecApproval(approvals=[Approval("c1", True)]))
+            output = await talker.until_type(ev.ToolOutput)
+            assert output.success and output.output.endswith('{"status":"ok"}')
+            await talker.until_type(ev.TurnComplete)
+
+
+async def test_what_leads_inside_is_refused_without_asking_anybody(tmp_path: Path) -> None:
+    script = [calls(Call("web_fetch", {"url": "http://169.254.169.254/latest/"}, id="c1")), text("I may not.")]
+    async with (
+        ScriptedModel(script) as model,
+        listening(settings_for(tmp_path, model)) as live,
+        client(live) as talker,
+    ):
+        await talker.send(UserInput(text="credentials, please"))
+        output = await talker.until_type(ev.ToolOutput)
+        assert not output.success and "cannot be fetched from" in output.output
+        await talker.until_type(ev.TurnComplete)
+    assert not any(isinstance(event, ev.ApprovalRequired) for event in talker.events)

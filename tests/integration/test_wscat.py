@@ -1,0 +1,65 @@
+"""Somebody with wscat: the real one, from npm, in front of the real server."""
+
+from pathlib import Path
+
+import msgspec
+
+from server.config.settings import Settings
+from tests.support.house import settings_for
+from tests.support.live import listening
+from tests.support.wscat import wscat
+
+
+def unhurried(data: Path, **auth: bool) -> Settings:
+    """The demo model at a pace that leaves time to cut it."""
+    settings = settings_for(data, auth=auth)
+    calls = msgspec.structs.replace(settings.model.calls, demo_token_ms=100.0)
+    return msgspec.structs.replace(settings, model=msgspec.structs.replace(settings.model, calls=calls))
+
+
+async def test_plain_lines_are_a_conversation(tmp_path: Path) -> None:
+    async with listening(settings_for(tmp_path)) as live, wscat(live.ws) as person:
+        await person.until("synced")
+        await person.type("")
+        await person.type("hello")
+        done = await person.until("turn_complete")
+        assert "demo model" in done["final_response"]
+        assert "refused" not in person.told()
+
+
+async def test_a_conversation_cut_in_the_middle_of_a_sentence_goes_on_where_it_was(tmp_path: Path) -> None:
+    async with listening(unhurried(tmp_path)) as live:
+        async with wscat(live.ws) as person:
+            await person.until("synced")
+            await person.type("hello")
+            last = await person.until("assistant_chunk", at_least=5)
+            ready = person.heard[0]
+        text = "".join(frame["text"] for frame in person.heard if frame["type"] == "assistant_chunk")
+        async with wscat(f"{live.ws}/{ready['session_id']}?after={last['seq']}&epoch={ready['epoch']}") as back:
+            await back.until("turn_complete")
+        assert back.heard[0]["recovered"] is True
+        seen = last["seq"]
+        for frame in back.heard:
+            if "at" in frame:
+                assert frame.get("first_seq", frame["seq"]) == seen + 1
+                seen = frame["seq"]
+            if frame["type"] == "assistant_chunk":
+                text = text[: frame["offset"]] + frame["text"]
+        assert text == back.heard[-1]["final_response"]
+
+
+async def test_a_conversation_goes_on_after_a_restart(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    async with listening(settings) as live, wscat(live.ws) as person:
+        await person.until("synced")
+        await person.type("hello")
+        await person.until("turn_complete")
+        ready, last = person.heard[0], person.heard[-1]
+    async with listening(settings) as live:
+        url = f"{live.ws}/{ready['session_id']}?after={last['seq']}&epoch={ready['epoch']}"
+        async with wscat(url) as back:
+            await back.until("synced")
+            assert back.told() == ["ready", "synced"]
+            assert back.heard[0]["recovered"] is True
+            await back.type("hello again")
+            assert (await back.until("turn_complete"))["history_size"] == 4

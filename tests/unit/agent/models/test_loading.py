@@ -1,0 +1,48 @@
+"""LiteLLM is loaded at first use, once, without the network; until then the rest is there."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+from agent.models import Models, ModelSettings
+
+_QUIET = """
+import socket, sys
+def no_network(self, address): raise OSError(f"tried to connect to {address}")
+socket.socket.connect = no_network
+import agent.models
+assert "litellm" not in sys.modules, "importing the models must not import LiteLLM"
+assert "httpx" not in sys.modules and "openai" not in sys.modules
+import asyncio
+from agent.models import *
+said = []
+async def sink(kind, text): said.append(text)
+async def main():
+    models = Models(ModelSettings(demo_token_ms=0))
+    assert models.info("demo").demo
+    reply = await models.call(ModelRequest("demo", [{"role": "user", "content": "think"}], []), sink)
+    assert reply.finish_reason == "stop" and reply.usage.cost_usd == 0
+    assert models.info("openai/gpt-4o").context_limit == 128_000
+    assert models.info("gemini/gemini-flash-latest").context_limit > 500_000
+    await models.aclose()
+asyncio.run(main())
+sys.stderr.write("loaded" if said else "silent")
+"""
+
+
+def test_the_demo_answers_without_network_and_nothing_is_printed() -> None:
+    root = Path(__file__).resolve().parents[4]
+    done = subprocess.run(
+        [sys.executable, "-c", _QUIET], capture_output=True, text=True, timeout=110, check=False, cwd=root
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "loaded")
+
+
+async def test_loading_by_many_is_loading_once_and_may_be_repeated() -> None:
+    models = Models(ModelSettings())
+    await asyncio.gather(*(models.load() for _ in range(20)))
+    await models.load()
+    await models.aclose()
+    await models.load()
+    await models.aclose()

@@ -1,0 +1,38 @@
+"""A call costs little beside its history's length: the loop is everybody's."""
+
+import time
+
+from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
+
+from agent.models import ModelRequest, Models, ModelSettings
+from agent.models.openai_patch import with_messages_walked
+from tests.support.models.scripted_model import Answer, Request, ScriptedModel, text
+
+
+async def test_a_long_history_goes_out_as_it_is_without_a_walk_over_its_fields() -> None:
+    history: list[dict[str, object]] = [
+        {"role": role, "content": f"{number} {'word ' * 20}"}
+        for number in range(1_000)
+        for role in ("user", "assistant")
+    ]
+    history.append({"role": "user", "content": "Well?"})
+    heard: list[Request] = []
+
+    def hear(request: Request) -> Answer:
+        heard.append(request)
+        return text("Yes.")
+
+    async def quiet(kind: str, words: str) -> None:
+        pass
+
+    async with ScriptedModel(hear) as model:
+        models = Models(ModelSettings(api_base=model.api_base, api_key="k"))
+        await models.call(ModelRequest("openai/scripted", history[:1], []), quiet)
+        began = time.process_time()
+        await models.call(ModelRequest("openai/scripted", history, []), quiet)
+        called = time.process_time()
+        await with_messages_walked({"messages": history}, CompletionCreateParamsStreaming)
+        walked = time.process_time()
+        await models.aclose()
+    assert heard[-1].messages == history
+    assert called - began < (walked - called) / 2

@@ -1,0 +1,178 @@
+"""What the policy says of a call: rules in order, the shipped ones after them, and the money."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from agent.policy.effects import Effects
+from agent.policy.policy import DEFAULT_RULES, Policy, Rule, Spent, judge
+
+SAFE = Effects()
+WRITES = Effects("writes outside", frozenset({"write_outside"}))
+JOB = Effects("runs a job", frozenset({"spend"}), "run", 2.0)
+RIDDLE = Effects("runs a job", frozenset({"spend"}), "run", None)
+WIPES = Effects("deletes a repository", frozenset({"delete"}), "delete")
+
+
+def rule(action: str, **fields: Any) -> Rule:
+    return msgspec.convert({"action": action, **fields}, Rule)
+
+
+def action(policy: Policy, tool: str, effects: Effects, arguments: dict[str, Any] | None = None, **more: Any) -> str:
+    return judge(policy, tool, arguments or {}, effects, **more).action
+
+
+@pytest.mark.parametrize("kind", ["write_outside", "spend", "upload", "delete", "network", "external"])
+def test_without_a_rule_whatever_reaches_beyond_the_workspace_asks(kind: Any) -> None:
+    verdict = judge(Policy(), "tool", {}, Effects("does it", frozenset({kind})))
+    assert (verdict.action, verdict.reason) == ("ask", "does it")
+    assert action(Policy(), "tool", SAFE) == "allow"
+
+
+def test_the_first_rule_that_matches_decides_by_tool_operation_effect_and_arguments() -> None:
+    policy = Policy(
+        rules=(
+            rule("deny", tool="hf_repo", operation="delete*", reason="nothing is deleted here"),
+            rule("allow", tool="hf_*", effect="write_outside"),
+            rule("ask", tool="read", arguments={"path": r"\.env$"}),
+        )
+    )
+    verdict = judge(policy, "hf_repo", {}, WIPES)
+    assert (verdict.action, verdict.reason) == ("deny", "nothing is deleted here")
+    assert action(policy, "hf_jobs", WRITES) == "allow"
+    assert action(policy, "hf_jobs", JOB) == "ask"
+    assert action(policy, "read", SAFE, {"path": "a/.env"}) == "ask"
+    assert action(policy, "read", SAFE, {"path": "a/env"}) == "allow"
+    assert action(policy, "read", SAFE) == "allow"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "rm -rf build",
+        "cd x && /bin/rm a",
+        "ls | xargs rm",
+        'bash -c "rm a"',
+        "find . -name '*.pyc' -delete",
+        "find . -exec rm {} ;",
+        "git clean -fdx",
+        "git -C repo clean -f",
+        "git reset HEAD~1 --hard",
+        "shred key",
+        "rmdir a",
+        "rsync -a --delete a b",
+        "mkfs.ext4 /dev/sda1",
+        "true;rm x",
+        "$(rm x)",
+        "command rm a",
+        "sudo -n rm a",
+        "env LC_ALL=C rm a",
+        "\\rm a",
+        "find . -name x -exec /bin/rm {} +",
+        "find . -print0 | xargs -0 -n 1 rm -f",
+        "busybox rm a",
+        "if true; then\nrm a\nfi",
+        "truncate -s 0 a",
+        "python3 -c 'import os; os.remove(\"a\")'",
+        "python3 -c 'import shutil; shutil.rmtree(\"a\")'",
+        "node -e 'fs.rmSync(\"a\")'",
+        "git checkout -- .",
+        "git checkout .",
+        "git restore a.py",
+        "git stash drop",
+    ],
+)
+def test_shell_commands_that_delete_ask_every_time(command: str) -> None:
+    verdict = judge(Policy(), "bash", {"command": command}, SAFE, grants=["bash"])
+    assert (verdict.action, verdict.grant) == ("ask", None)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ls -la",
+        "docker run --rm x",
+        "python farm.py",
+        "git commit -m cleaned",
+        "npm run form",
+        "cat rm.txt",
+        "git status",
+        "git checkout -b restored",
+        "git stash",
+        "grep -rn os.remove src",
+        "python3 -c 'print(truncated)'",
+    ],
+)
+def test_other_shell_commands_are_judged_by_what_they_do_alone(command: str) -> None:
+    assert action(Policy(), "bash", SAFE, {"command": command}) == "allow"
+
+
+def test_a_rule_of_the_operator_comes_before_those_that_are_shipped() -> None:
+    policy = Policy(rules=(rule("allow", tool="bash", arguments={"command": "^rm build$"}),))
+    assert action(policy, "bash", SAFE, {"command": "rm build"}) == "allow"
+    assert action(policy, "bash", SAFE, {"command": "rm -r /"}) == "ask"
+    assert action(Policy(defaults=()), "bash", SAFE, {"command": "rm build"}) == "allow"
+    assert all(shipped.action == "ask" for shipped in DEFAULT_RULES)
+
+
+def test_a_long_command_is_judged_at_once() -> None:
+    """Would a pattern look back over and over, this would take minutes."""
+    assert action(Policy(), "bash", SAFE, {"command": "git rese " * 100_000}) == "allow"
+
+
+def test_what_asks_names_what_could_be_allowed_for_the_session() -> None:
+    assert judge(Policy(), "web_fetch", {}, Effects("", frozenset({"network"}))).grant == "web_fetch"
+    assert judge(Policy(), "hf_jobs", {}, JOB).grant == "hf_jobs:run"
+
+
+def test_what_deletes_what_costs_an_unknown_sum_and_what_a_rule_keeps_out_is_never_allowed_for_the_session() -> None:
+    once = Policy(rules=(rule("ask", tool="write", for_session=False),))
+    for policy, tool, effects in ((Policy(), "x", WIPES), (Policy(), "x", RIDDLE), (once, "write", SAFE)):
+        assert judge(policy, tool, {}, effects).grant is None
+        assert action(policy, tool, effects, grants=["x", "x:run", "x:delete", "write"]) == "ask"
+
+
+def test_a_grant_lifts_being_asked_and_nothing_else() -> None:
+    policy = Policy(rules=(rule("deny", arguments={"path": "secret"}),), spending_limit_usd=3.0)
+    assert action(policy, "write", WRITES, {"path": "a"}, grants=["write"]) == "allow"
+    assert action(policy, "write", WRITES, {"path": "secret"}, grants=["write"]) == "deny"
+    assert action(policy, "hf_jobs", JOB, grants=["hf_jobs:run"], spent=Spent(1.0)) == "allow"
+    assert action(policy, "hf_jobs", JOB, grants=["hf_jobs:run"], spent=Spent(1.5)) == "ask"
+    assert action(policy, "hf_jobs", JOB, grants=["hf_jobs", "hf_jobs:ps"]) == "ask"
+
+
+def test_in_yolo_mode_everything_runs_but_what_a_rule_denies_or_nobody_can_price() -> None:
+    policy = Policy(rules=(rule("deny", tool="hf_repo"),), yolo_mode=True)
+    assert action(policy, "write", WRITES) == "allow"
+    assert action(policy, "bash", SAFE, {"command": "rm -rf build"}) == "allow"
+    assert action(policy, "other", WIPES) == "allow"
+    assert action(policy, "hf_jobs", JOB, spent=Spent(1e6)) == "allow"
+    assert action(policy, "hf_repo", WIPES) == "deny"
+    assert action(policy, "hf_jobs", RIDDLE) == "ask"
+
+
+def test_the_spending_limit_asks_before_it_is_passed_and_says_limit_spent_and_estimate() -> None:
+    policy = Policy(yolo_mode=True, spending_limit_usd=5.0)
+    assert action(policy, "hf_jobs", JOB, spent=Spent(3.0)) == "allow"
+    verdict = judge(policy, "hf_jobs", {}, JOB, spent=Spent(3.25, unknown=True))
+    assert verdict.action == "ask"
+    assert verdict.grant is None
+    for part in ("$5.00", "at least $3.25", "$2.00", "runs a job"):
+        assert part in verdict.reason
+
+
+def test_once_the_limit_is_reached_yolo_mode_asks_for_every_call() -> None:
+    policy = Policy(yolo_mode=True, spending_limit_usd=5.0)
+    verdict = judge(policy, "read", {}, SAFE, spent=Spent(5.0))
+    assert verdict.action == "ask"
+    assert "is reached" in verdict.reason
+    assert action(Policy(spending_limit_usd=5.0), "read", SAFE, spent=Spent(5.0)) == "allow"
+
+
+def test_a_rule_that_allows_is_bound_by_the_spending_limit_too() -> None:
+    policy = Policy(rules=(rule("allow", tool="hf_jobs"),), spending_limit_usd=5.0)
+    assert action(policy, "hf_jobs", JOB) == "allow"
+    assert action(policy, "hf_jobs", JOB, spent=Spent(4.0)) == "ask"
+    assert action(policy, "hf_jobs", RIDDLE) == "ask"
+    assert action(Policy(rules=policy.rules), "hf_jobs", RIDDLE) == "allow"

@@ -1,0 +1,54 @@
+"""A sandbox on this machine and commands in it, for the tests that try to break out."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from agent.sandbox.local.sandbox import LocalSandbox
+from agent.sandbox.settings import SandboxSettings
+from agent.workspace.files import Exit
+from agent.workspace.settings import WorkspaceLimits
+from agent.workspace.workspace import Workspace
+from tests.contract.sandboxes import bubblewrap
+
+LONG_S = 60.0
+
+
+class Place:
+    """One session's sandbox, and where its workspace really is."""
+
+    def __init__(self, sandbox: LocalSandbox, workspace: Workspace) -> None:
+        self.sandbox = sandbox
+        self.workspace = workspace
+        self.root = workspace.root
+
+    async def run(self, command: str, timeout_s: float = LONG_S) -> tuple[Exit, str]:
+        """Run a command to its end; its output, as text."""
+        heard = bytearray()
+
+        async def hear(piece: bytes) -> None:
+            heard.extend(piece)
+
+        ended = await self.sandbox.exec(command, hear, timeout_s)
+        return ended, heard.decode(errors="replace")
+
+    async def says(self, command: str) -> str:
+        """What a command says that ends well."""
+        ended, said = await self.run(command)
+        assert ended == Exit(0), (ended, said)
+        return said
+
+
+@contextlib.asynccontextmanager
+async def place(
+    folder: Path, limits: Mapping[str, int] | None = None, hidden: tuple[Path, ...] = (), **settings: Any
+) -> AsyncIterator[Place]:
+    """A sandbox whose workspace is below `folder`; the test is skipped where there is no bubblewrap."""
+    workspace = Workspace(folder / "workspaces" / "one", WorkspaceLimits(**(limits or {})))
+    chosen = msgspec.convert(settings, SandboxSettings)
+    sandbox = LocalSandbox(workspace, chosen, "a test", bubblewrap(), hidden)
+    yield Place(sandbox, workspace)
+    await sandbox.close()

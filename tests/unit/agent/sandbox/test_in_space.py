@@ -1,0 +1,231 @@
+"""The program inside a sandbox Space: a real process that runs real commands."""
+
+import ast
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from agent.sandbox.in_space import SECRET_HEADER
+from agent.sandbox.remote.space_client import SpaceClient, Unreachable
+from agent.workspace.files import Entry, Exit, SandboxError
+from tests.support.sandbox.space_program import ROOT, SECRET, Program, space_program
+
+
+class Place:
+    """A program, a client of it, and what a command wrote."""
+
+    def __init__(self, program: Program, client: SpaceClient, workspace: Path) -> None:
+        self.program = program
+        self.client = client
+        self.workspace = workspace
+        self.said = bytearray()
+        self._heard = asyncio.Condition()
+
+    async def hear(self, piece: bytes) -> None:
+        self.said += piece
+        async with self._heard:
+            self._heard.notify_all()
+
+    async def until(self, done: Callable[[bytes], bool]) -> bytes:
+        async with self._heard:
+            await self._heard.wait_for(lambda: done(bytes(self.said)))
+        return bytes(self.said)
+
+    async def run(self, command: str, timeout_s: float = 30.0) -> Exit:
+        self.said.clear()
+        return await self.client.exec(command, self.hear, timeout_s)
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    async with space_program(tmp_path / "workspace") as program:
+        client = SpaceClient(program.url, "hf_token", SECRET)
+        try:
+            yield Place(program, client, tmp_path / "workspace")
+        finally:
+            await client.aclose()
+
+
+async def gone(pid: int) -> None:
+    """Wait for a process's end."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_reader(fd, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        asyncio.get_running_loop().remove_reader(fd)
+        os.close(fd)
+
+
+async def test_a_command_runs_in_the_workspace_and_tells_its_output_and_its_code(place: Place) -> None:
+    await place.client.check()
+    assert await place.run("echo out; echo err >&2; pwd; exit 3") == Exit(3)
+    assert place.said.decode() == f"out\nerr\n{place.workspace}\n"
+    assert await place.run("kill -TERM $$") == Exit(128 + 15)
+    assert await place.run("cat") == Exit(0)
+
+
+async def test_output_comes_while_the_command_runs_byte_for_byte(place: Place) -> None:
+    os.mkfifo(place.workspace / "go")
+    running = asyncio.gather(place.run(r"printf 'a\0\377'; read line < go; echo $line"))
+    assert await place.until(lambda said: len(said) >= 3) == b"a\0\xff"
+    await asyncio.to_thread((place.workspace / "go").write_text, "on\n")
+    (ended,) = await running
+    assert ended == Exit(0)
+    assert bytes(place.said) == b"a\0\xffon\n"
+
+
+async def test_a_command_that_is_out_of_time_is_killed_with_all_that_came_of_it(place: Place) -> None:
+    ended = await place.run("setsid sleep 600 & echo $!; sleep 600 & echo $!; wait", timeout_s=0.5)
+    assert ended.stopped == "not done within 0.5 s"
+    for pid in place.said.split():
+        await gone(int(pid))
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [
+        "sleep 600 & echo $!",
+        "(setsid sleep 600 & echo $!)",
+        "(trap '' TERM HUP INT; sleep 600) & echo $!",
+        "env -i setsid nohup sleep 600 > /dev/null 2>&1 & echo $!",
+    ],
+)
+async def test_a_cancelled_commands_processes_are_gone_when_the_cancelling_is_done(place: Place, hide: str) -> None:
+    running = asyncio.gather(place.run(f"{hide}; echo there; sleep 600"))
+    pid = int((await place.until(lambda said: b"there" in said)).split()[0])
+    assert psutil.pid_exists(pid)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await gone(pid)
+    assert await place.run("echo still here") == Exit(0)
+
+
+async def test_what_a_command_leaves_in_the_background_ends_with_it_and_does_not_hold_it_up(place: Place) -> None:
+    assert await place.run("sleep 600 & echo $!") == Exit(0)
+    await gone(int(place.said))
+
+
+async def test_a_command_that_kills_its_supervisor_ends_and_its_daemons_with_it(place: Place) -> None:
+    ended = await place.run("setsid sleep 600 & echo $!; kill -9 $PPID; sleep 600")
+    assert ended.code == 128 + 9
+    await gone(int(place.said.split()[0]))
+    assert await place.run("echo still here") == Exit(0)
+
+
+async def test_when_the_program_is_killed_its_commands_do_not_go_on(place: Place) -> None:
+    running = asyncio.gather(place.run("sleep 600 & echo $!; wait"))
+    pid = int(await place.until(lambda said: said.endswith(b"\n")))
+    await place.program.stop()
+    with pytest.raises(SandboxError):
+        await running
+    await gone(pid)
+
+
+async def test_when_the_client_is_gone_its_command_ends(place: Place) -> None:
+    async with httpx.AsyncClient(headers={SECRET_HEADER: SECRET}) as http:
+        asked = {"id": "mine", "command": "echo $$; sleep 600", "timeout_s": 600}
+        async with http.stream("POST", f"{place.program.url}/exec", json=asked) as answer:
+            first = await anext(answer.aiter_raw())
+    await gone(int(first[5:]))
+
+
+async def test_a_command_whose_output_is_no_longer_wanted_is_killed(place: Place) -> None:
+    class Enough(Exception):
+        pass
+
+    async def hear(piece: bytes) -> None:
+        await place.hear(piece)
+        raise Enough
+
+    with pytest.raises(Enough):
+        await place.client.exec("echo $$; exec yes", hear, 60.0)
+    await gone(int(place.said.split()[0]))
+
+
+async def test_what_was_cancelled_before_it_came_does_not_begin(place: Place) -> None:
+    async with httpx.AsyncClient(base_url=place.program.url, headers={SECRET_HEADER: SECRET}) as http:
+        assert (await http.post("/cancel", json={"id": "early"})).json() == {"ended": False}
+        refused = await http.post("/exec", json={"id": "early", "command": "touch was-here", "timeout_s": 5})
+        assert (refused.status_code, refused.json()["error"]) == (409, "this command was cancelled before it began")
+    assert not (place.workspace / "was-here").exists()
+
+
+async def test_files_are_written_whole_read_from_their_beginning_and_listed(place: Place) -> None:
+    assert await place.client.write("a/b.txt", b"hello") is False
+    assert await place.client.write("a/b.txt", b"hello world") is True
+    start = await place.client.read("a/b.txt", 5)
+    assert (start.data, start.size) == (b"hello", 11)
+    await place.client.write("z", b"")
+    os.symlink("/etc/passwd", place.workspace / "link")
+    listed = [Entry("a", "folder", 0), Entry("a/b.txt", "file", 11), Entry("link", "link", 0), Entry("z", "file", 0)]
+    assert await place.client.list("", recursive=True, most=10) == (listed, False)
+    assert await place.client.list("", recursive=False, most=2) == ([listed[0], listed[2]], True)
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "link", "up/passwd", "nothing", "", "pipe", "self/environ"])
+async def test_no_path_leads_out_of_the_workspace_or_through_a_link(place: Place, path: str) -> None:
+    os.symlink("/etc/passwd", place.workspace / "link")
+    os.symlink("/etc", place.workspace / "up")
+    os.symlink("/proc/self", place.workspace / "self")
+    os.mkfifo(place.workspace / "pipe")
+    with pytest.raises(SandboxError):
+        await place.client.read(path, 100)
+    if path not in ("nothing", "link"):
+        with pytest.raises(SandboxError):
+            await place.client.write(path, b"x")
+    assert not (place.workspace.parent / "x").exists()
+
+
+async def test_nobody_gets_in_without_the_secret_and_the_hubs_token_alone_is_not_enough(place: Place) -> None:
+    for headers in ({}, {SECRET_HEADER: "x" * 32}, {"Authorization": f"Bearer {SECRET}"}, {SECRET_HEADER: ""}):
+        async with httpx.AsyncClient(base_url=place.program.url, headers=headers) as http:
+            for method, path in [("GET", "/health"), ("POST", "/exec"), ("PUT", "/write?path=x"), ("GET", "/nothing")]:
+                assert (await http.request(method, path, content=b"{}")).status_code == 401
+    wrong = SpaceClient(place.program.url, "hf_token", "y" * 32)
+    with pytest.raises(Unreachable, match="401"):
+        await wrong.check()
+    await wrong.aclose()
+
+
+async def test_no_command_finds_the_secret(place: Place) -> None:
+    hunt = f"env; cat /proc/{place.program.process.pid}/environ; cat /proc/$PPID/environ; cat /proc/self/environ"
+    await place.run(hunt)
+    assert SECRET.encode() not in place.said
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"[]", 400), (b"no", 400), (b'{"id":"a","command":1,"timeout_s":1}', 400), (b"x" * (2 << 20), 413)],
+)
+async def test_what_is_no_request_is_refused_in_words(place: Place, body: bytes, status: int) -> None:
+    async with httpx.AsyncClient(base_url=place.program.url, headers={SECRET_HEADER: SECRET}) as http:
+        refused = await http.post("/exec", content=body)
+        assert refused.status_code == status
+        assert refused.json()["error"]
+
+
+async def test_it_does_not_start_without_a_good_secret(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="at least 32 characters"):
+        async with space_program(tmp_path, secret="short"):
+            pass
+
+
+def test_it_needs_nothing_but_python() -> None:
+    for path in sorted((ROOT / "agent" / "sandbox" / "in_space").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                assert name.startswith("agent.sandbox.in_space") or name.partition(".")[0] in sys.stdlib_module_names

@@ -1,0 +1,258 @@
+"""Sandboxes elsewhere, of each kind: made at first use, claimed before, found again, given back, and never orphaned."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from agent.sandbox.claims import Claim
+from agent.sandbox.in_space import SECRET_VARIABLE
+from agent.sandbox.remote.sandbox import RemoteSandbox
+from agent.util.tasks import TaskOwner
+from agent.workspace.files import Exit, SandboxError
+from tests.support.patience import eventually
+from tests.support.sandbox.elsewhere import TOKEN, Elsewhere, Heard, elsewhere
+
+
+@pytest.fixture(params=["hub", "space"])
+async def place(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Elsewhere]:
+    async with elsewhere(request.param, tmp_path, monkeypatch) as place:
+        yield place
+
+
+async def run(sandbox: RemoteSandbox, command: str) -> str:
+    heard = Heard()
+    assert await sandbox.exec(command, heard, 30.0) == Exit(0)
+    return heard.text
+
+
+async def test_nothing_is_made_before_it_is_used_and_one_is_enough(place: Elsewhere) -> None:
+    sandbox = place.sandbox()
+    assert place.there() == []
+    assert await run(sandbox, "echo hello") == "hello\n"
+    await sandbox.write("a.txt", b"x")
+    assert (await sandbox.list(".", recursive=True))[0][0].path == "a.txt"
+    assert len(place.there()) == 1
+    await sandbox.close()
+
+
+async def test_while_it_is_made_the_user_hears_how_far_it_is(place: Elsewhere) -> None:
+    sandbox, heard = place.sandbox(), Heard()
+    await sandbox.exec("echo hello", heard, 30.0)
+    told = [line for line in heard.data.decode().splitlines() if line.startswith("[")]
+    assert told[-1] == "[the sandbox is ready]"
+    assert len(told) == len(set(told)) >= 2
+    await sandbox.close()
+
+
+async def test_a_closed_one_stays_and_is_found_again_with_its_files(place: Elsewhere) -> None:
+    first = place.sandbox()
+    await first.write("kept.txt", b"kept")
+    await first.close()
+    made = place.there()
+    second = place.sandbox()
+    assert await run(second, "cat kept.txt") == "kept"
+    assert place.there() == made
+    await second.close()
+    with pytest.raises(SandboxError, match="closed"):
+        await second.read("kept.txt")
+
+
+async def test_given_back_it_is_gone_and_giving_back_again_is_nothing(place: Elsewhere) -> None:
+    sandbox = place.sandbox()
+    await run(sandbox, "true")
+    await sandbox.close()
+    claim = await place.claim()
+    assert await place.maker().give_back(claim) is True
+    assert place.there() == []
+    assert await place.maker().give_back(claim) is False
+
+
+async def test_one_that_is_gone_is_replaced_and_its_claim_released(place: Elsewhere) -> None:
+    first = place.sandbox()
+    await first.write("lost.txt", b"lost")
+    await first.close()
+    before = await place.claim()
+    await place.maker().give_back(before)
+    second = place.sandbox()
+    assert await run(second, "ls") == ""
+    assert (await place.claim()).claim_id != before.claim_id
+    await second.close()
+
+
+async def test_one_that_goes_while_it_is_used_is_told_of_and_replaced_by_the_next_call(place: Elsewhere) -> None:
+    sandbox = place.sandbox()
+    await run(sandbox, "true")
+    await place.maker().give_back(await place.claim())
+    with pytest.raises(SandboxError, match="the next call"):
+        await sandbox.write("a.txt", b"x")
+    assert await run(sandbox, "echo back") == "back\n"
+    assert len(place.there()) == 1
+    await sandbox.close()
+
+
+async def test_what_was_asked_for_by_a_server_that_died_before_it_heard_the_answer_is_used_and_not_asked_for_twice(
+    place: Elsewhere,
+) -> None:
+    first = place.sandbox()
+    await run(first, "echo x > here")
+    await first.close()
+    claim = await place.claim()
+    await place.claims.put(Claim(claim.claim_id, claim.kind))  # as it was before the answer
+    second = place.sandbox()
+    assert await run(second, "echo alive") == "alive\n"
+    assert len(place.there()) == 1
+    assert await place.maker().give_back(Claim(claim.claim_id, claim.kind)) is True
+    assert place.there() == []
+    await second.close()
+
+
+async def test_two_first_uses_at_once_make_one(place: Elsewhere) -> None:
+    sandbox = place.sandbox()
+    assert await asyncio.gather(*(run(sandbox, f"echo {number}") for number in range(3))) == ["0\n", "1\n", "2\n"]
+    assert len(place.there()) == 1
+    await sandbox.close()
+
+
+async def test_without_a_token_that_the_hub_takes_nothing_is_made_and_it_says_why(place: Elsewhere) -> None:
+    sandbox = place.sandbox("hf_unknown_0123456789")
+    with pytest.raises(SandboxError, match="log in"):
+        await sandbox.read("a.txt")
+    assert place.there() == []
+    assert TOKEN not in str(await place.claims.held())
+    await sandbox.close()
+
+
+async def test_a_claim_names_no_secret(place: Elsewhere) -> None:
+    sandbox = place.sandbox()
+    await run(sandbox, "true")
+    said = str(await place.journal.claims())
+    for job in place.jobs.jobs.values():
+        assert job.token not in said
+    for space in place.hub.spaces.values():
+        assert not any(secret in said for secret in space.secrets.values())
+    assert TOKEN not in said
+    await sandbox.close()
+
+
+async def test_what_is_put_into_the_workspace_on_the_server_is_brought_there_once_and_again_when_it_changes(
+    place: Elsewhere,
+) -> None:
+    place.workspace.write("data/in.txt", b"one", threading.Event())
+    sandbox = place.sandbox()
+    assert await run(sandbox, "cat data/in.txt; echo mine > data/in.txt") == "one"
+    assert await run(sandbox, "cat data/in.txt") == "mine\n"
+    await sandbox.close()
+    again = place.sandbox()
+    assert await run(again, "cat data/in.txt") == "mine\n"
+    place.workspace.write("data/in.txt", b"two", threading.Event())
+    place.workspace.write("more.txt", b"more", threading.Event())
+    assert await run(again, "cat data/in.txt more.txt") == "twomore"
+    await again.close()
+
+
+async def test_a_job_that_was_only_starting_when_its_server_died_is_cancelled_and_another_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with elsewhere("hub", tmp_path, monkeypatch) as place:
+        first = place.sandbox()
+        await run(first, "true")
+        await first.close()
+        (job,) = place.jobs.jobs.values()
+        job.stage = "SCHEDULING"
+        claim = await place.claim()
+        await place.claims.put(Claim(claim.claim_id, claim.kind))
+        second = place.sandbox()
+        assert await run(second, "echo alive") == "alive\n"
+        assert place.jobs.cancelled == [job.job_id] and len(place.there()) == 1
+        await second.close()
+
+
+async def test_a_job_made_with_a_token_that_was_replaced_is_replaced_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with elsewhere("hub", tmp_path, monkeypatch) as place:
+        first = place.sandbox()
+        await run(first, "true")
+        await first.close()
+        (job,) = place.jobs.jobs.values()
+        newer = "hf_ann_newer_0123456789"
+        place.hub.users[newer] = "ann"
+        second = place.sandbox(newer)
+        assert await run(second, "echo alive") == "alive\n"
+        assert place.jobs.cancelled == [job.job_id] and len(place.there()) == 1
+        await second.close()
+
+
+async def test_a_long_command_keeps_its_job_from_ending_as_idle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: TaskOwner
+) -> None:
+    async with elsewhere("hub", tmp_path, monkeypatch, hub_idle_s=0.03) as place:
+        sandbox = place.sandbox()
+        running = tasks.start(run(sandbox, "until test -e go; do sleep 0.02; done"), "command")
+        await eventually(lambda: any(job.asked_for_processes > 1 for job in place.jobs.jobs.values()))
+        await sandbox.write("go", b"")
+        await running
+        await sandbox.close()
+
+
+async def test_paid_hardware_is_not_begun_by_who_did_not_say_what_it_costs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with elsewhere("space", tmp_path, monkeypatch, space_flavor="a10g-small") as place:
+        sandbox = RemoteSandbox(place.maker(), place.claims, place.settings, place.workspace)
+        assert (set(sandbox.spends().kinds), sandbox.spends().cost_usd) == ({"spend"}, 1.0)
+        with pytest.raises(SandboxError, match="not begun"):
+            await sandbox.read("a.txt")
+        assert not place.there()
+        sandbox.agree()
+        await run(sandbox, "true")
+        assert not sandbox.spends().kinds
+        first = sandbox.take_cost()
+        assert first is not None and 0 < first < 1
+        await sandbox.close()
+
+
+async def test_hardware_whose_price_nobody_knows_is_said_to_cost_nobody_knows_how_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with elsewhere("space", tmp_path, monkeypatch, space_flavor="new-chip") as place:
+        sandbox = RemoteSandbox(place.maker(), place.claims, place.settings, place.workspace)
+        assert (set(sandbox.spends().kinds), sandbox.spends().cost_usd) == ({"spend"}, None)
+        assert sandbox.take_cost() is None
+
+
+async def test_a_space_that_knows_another_secret_is_told_the_new_one_and_starts_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with elsewhere("space", tmp_path, monkeypatch) as place:
+        first = place.sandbox()
+        await run(first, "true")
+        await first.close()
+        (space,) = place.hub.spaces.values()
+        assert space.program is not None
+        await space.program.stop()
+        right, space.secrets[SECRET_VARIABLE] = space.secrets[SECRET_VARIABLE], "another".ljust(40)
+        await place.hub.start(space.repo)
+        second = place.sandbox()
+        assert await run(second, "echo back") == "back\n"
+        assert space.secrets[SECRET_VARIABLE] == right
+        await second.close()
+
+
+async def test_a_space_that_broke_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with elsewhere("space", tmp_path, monkeypatch) as place:
+        first = place.sandbox()
+        await run(first, "true")
+        await first.close()
+        (space,) = place.hub.spaces.values()
+        space.stages = deque(["RUNTIME_ERROR"])
+        second = place.sandbox()
+        assert await run(second, "echo new") == "new\n"
+        assert place.hub.deleted == [space.repo] and len(place.there()) == 1
+        await second.close()

@@ -1,0 +1,199 @@
+"""Scripts for the mind's decisions: given inputs, what events follow. Holds the invariants after every single input."""
+
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from agent.models import ModelReply, ModelUsage, RawToolCall
+from agent.policy.effects import Effects
+from agent.session import context
+from agent.session import state as states
+from agent.session.decide import decide
+from agent.session.messages import (
+    CallModel,
+    Decision,
+    Delta,
+    Effect,
+    Input,
+    ModelDone,
+    ModelFailed,
+    Refusal,
+    RunTool,
+    Submit,
+    Summarize,
+    SummaryDone,
+    ToolDone,
+)
+from agent.session.session import Rules, Session
+from agent.session.state import SessionState
+from agent.tools import ToolResult
+from protocol import codec
+from protocol import events as ev
+from protocol import submissions as sub
+from protocol.content import AssistantMessage
+from tests.support.models.strict_messages import complaint
+
+NOW = "2026-01-01T00:00:00.000Z"
+USAGE = ModelUsage(input_tokens=100, output_tokens=10, cached_tokens=0, cost_usd=0.01)
+
+
+EFFECTS: dict[str, Effects] = {
+    "read": Effects(),
+    "plan": Effects(),
+    "write": Effects("writes a file", frozenset({"write_outside"})),
+    "job": Effects("runs a job", frozenset({"spend"}), "run", 2.0),
+    "riddle": Effects("runs a job on hardware of no known price", frozenset({"spend"}), "run", None),
+    "wipe": Effects("deletes a repository", frozenset({"delete"})),
+}
+"""The tools of the scripts and what each call of them would do: what has no kinds runs freely."""
+
+
+class PlainTools:
+    """Tool rules as data; anything else is unknown."""
+
+    def check(self, name: str, arguments: dict[str, Any]) -> str | None:
+        if name not in EFFECTS:
+            return f"there is no tool {name!r}"
+        return "`path` must be a string" if not isinstance(arguments.get("path", ""), str) else None
+
+    def effects(self, name: str, arguments: dict[str, Any]) -> Effects:
+        return EFFECTS[name]
+
+    def side_effects(self, name: str) -> str | None:
+        return "files written" if name == "write" else None
+
+
+def rules(**changes: Any) -> Rules:
+    """Rules for tests, with changes."""
+    defaults: dict[str, Any] = {
+        "tools": PlainTools(),
+        "context_limit": lambda model: 100_000,
+        "refuse_model": lambda model: "there is no such model" if model == "nope" else None,
+        "system_prompt": "You help.",
+    }
+    return Rules(**(defaults | changes))
+
+
+class Script:
+    """One session told things step by step; `events` is all it ever said."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.rules = rules(**changes)
+        self.session = Session(SessionState(), self.rules)
+        self.session.state.view.model = "test/model"
+        self.events: list[ev.Event] = []
+        self.effects: list[Effect] = []
+        self.answer: ev.Accepted | Refusal | None = None
+        self._ids = count(1)
+
+    @property
+    def view(self) -> Any:
+        return self.session.state.view
+
+    def tell(self, message: Input) -> list[str]:
+        """Give one input; the types of the events that follow."""
+        decision = decide(self.session, message, NOW)
+        self.events += decision.events
+        self.effects = list(decision.effects)
+        self.answer = decision.answer
+        self._hold(decision)
+        return [tag(event) for event in decision.events]
+
+    def submit(self, submission: sub.Submission) -> list[str]:
+        """Hand in a submission, with an id if it has none."""
+        if submission.id is msgspec.UNSET:
+            submission = msgspec.structs.replace(submission, id=f"s{next(self._ids)}")
+        return self.tell(Submit(submission))
+
+    def say(self, text: str, when: Any = "queue") -> list[str]:
+        return self.submit(sub.UserInput(text=text, when=when))
+
+    def approve(self, *call_ids: str, **fields: Any) -> list[str]:
+        return self.submit(
+            sub.ExecApproval(approvals=[sub.Approval(tool_call_id=i, approved=True, **fields) for i in call_ids])
+        )
+
+    def approve_for_session(self, *call_ids: str) -> list[str]:
+        return self.approve(*call_ids, scope="session")
+
+    def reject(self, *call_ids: str, feedback: str = "") -> list[str]:
+        return self.submit(
+            sub.ExecApproval(
+                approvals=[sub.Approval(tool_call_id=i, approved=False, feedback=feedback) for i in call_ids]
+            )
+        )
+
+    def stream(self, text: str, kind: Any = "text") -> list[str]:
+        """The model says a piece of its message."""
+        return self.tell(Delta(self.session.calling or "", kind, text))
+
+    def finish(self, *calls: RawToolCall, reason: str = "stop", usage: ModelUsage | None = USAGE) -> list[str]:
+        """The model's message ends."""
+        reason = "tool_calls" if calls and reason == "stop" else reason
+        return self.tell(ModelDone(self.session.calling or "", ModelReply(tuple(calls), reason, usage)))
+
+    def model_fails(self, code: str = "model_unavailable", retryable: bool = True) -> list[str]:
+        return self.tell(ModelFailed(self.session.calling or "", code, "the provider failed", retryable))
+
+    def tool_done(self, call_id: str, output: str = "done", success: bool = True, **fields: Any) -> list[str]:
+        return self.tell(ToolDone(call_id, ToolResult(output=output, success=success, **fields), 5))
+
+    def summarised(self, text: str = "They talked.") -> list[str]:
+        return self.tell(SummaryDone(self.session.summarizing or "", text, ModelReply((), "stop", USAGE)))
+
+    def restart(self) -> None:
+        """The process dies: what is left is the fold of the events."""
+        model = self.view.model
+        state = SessionState()
+        for event in self.events:
+            states.apply(state, event)
+        state.view.model = model
+        self.session = Session(state, self.rules)
+
+    def called(self) -> CallModel:
+        """The model call the last input led to."""
+        return next(effect for effect in self.effects if isinstance(effect, CallModel))
+
+    @property
+    def asks_model(self) -> bool:
+        return any(isinstance(effect, CallModel) for effect in self.effects)
+
+    def ran(self) -> list[RunTool]:
+        """The tools the last input set going."""
+        return [effect for effect in self.effects if isinstance(effect, RunTool)]
+
+    def summary_asked(self) -> bool:
+        return any(isinstance(effect, Summarize) for effect in self.effects)
+
+    def last(self, kind: type[Any]) -> Any:
+        """The newest event of a kind."""
+        return next(event for event in reversed(self.events) if isinstance(event, kind))
+
+    def _hold(self, decision: Decision) -> None:
+        seqs = [event.seq for event in self.events]
+        assert seqs == list(range(1, len(seqs) + 1)), "seq has a hole"
+        folded = SessionState()
+        for event in self.events:
+            states.apply(folded, codec.decode_event(codec.encode(event)))
+        folded.view.model = self.view.model
+        assert folded == self.session.state, "the fold of the journal is not the live state"
+        assert states.load(states.dump(folded)) == folded, "the state does not survive its snapshot"
+        for effect in decision.effects:
+            if isinstance(effect, CallModel):
+                assert complaint(effect.messages) is None, complaint(effect.messages)
+        wire = context.build(self.session.state, "You help.")
+        if not self.view.open_calls:
+            if wire[-1]["role"] in ("assistant", "system"):
+                wire.append({"role": "user", "content": "and now?"})
+            assert complaint(wire) is None, complaint(wire)
+        ids = [c.tool_call_id for m in self.view.messages if isinstance(m, AssistantMessage) for c in m.tool_calls]
+        assert len(ids) == len(set(ids)), "a tool_call_id is used twice"
+
+
+def tag(event: ev.Event) -> str:
+    return str(type(event).__struct_config__.tag)
+
+
+def call(call_id: str, name: str = "read", arguments: str = "{}") -> RawToolCall:
+    return RawToolCall(call_id, name, arguments)

@@ -1,0 +1,49 @@
+"""Where the project's notes stand in what the model is sent."""
+
+from agent.models.prompt_caching import marked
+from agent.session.context import NOTES_CUT, NOTES_INTRO, with_notes
+from agent.util.tokens import estimate_text
+from tests.support.models.strict_messages import complaint
+from tests.unit.agent.session.script import Script, call
+
+
+def sent() -> list[dict[str, object]]:
+    """The messages of a call in the middle of a turn."""
+    script = Script()
+    script.say("hello")
+    script.finish(call("c1"))
+    script.tool_done("c1", "a result")
+    return script.called().messages
+
+
+def test_the_notes_come_before_the_users_first_words_and_the_messages_stay_sound() -> None:
+    messages = sent()
+    told = with_notes(messages, "Use tabs.", 1_000)
+    assert told[1] == {"role": "user", "content": f"{NOTES_INTRO}Use tabs.\n\nhello"}
+    assert complaint(told) is None
+    assert (told[0], told[2:]) == (messages[0], messages[2:])
+    assert messages[1]["content"] == "hello"
+
+
+def test_without_notes_or_a_user_message_nothing_changes() -> None:
+    assert with_notes(sent(), "", 1_000) == sent()
+    assert with_notes(sent()[:1], "Use tabs.", 1_000) == sent()[:1]
+
+
+def test_notes_take_no_more_than_their_part_of_a_small_models_context() -> None:
+    content = str(with_notes(sent(), "word " * 10_000, 100)[1]["content"])
+    notes = content.removeprefix(NOTES_INTRO).removesuffix("\n\nhello")
+    assert notes.endswith(NOTES_CUT)
+    assert estimate_text(notes.removesuffix(NOTES_CUT)) <= 100
+    script = Script(context_limit=lambda model: 8_000)
+    script.say("hello")
+    assert script.called().notes_max_tokens == 1_000
+
+
+def test_the_marks_for_caching_leave_the_system_prompt_alone_when_the_notes_change() -> None:
+    """What is before the first mark, the tools and the system prompt, stays cached whatever the notes say."""
+    before, after = (marked(with_notes(sent(), notes, 1_000)) for notes in ("Use tabs.", "Use spaces."))
+    assert before[0] == after[0]
+    assert "cache_control" in str(before[0])
+    assert "cache_control" in str(before[-1])
+    assert sum("cache_control" in str(message) for message in before) == 2

@@ -1,0 +1,321 @@
+"""Undo, compaction, models, shutdown and the refusals, as scripts."""
+
+import pytest
+
+from agent.session.messages import EndSession, Refusal, SummaryFailed
+from protocol import events as ev
+from protocol.content import UserMessage
+from protocol.submissions import (
+    Compact,
+    Edit,
+    Interrupt,
+    SetModel,
+    SetTitle,
+    Share,
+    Shutdown,
+    Submission,
+    Undo,
+    Unshare,
+)
+from tests.unit.agent.session.script import Script, call
+
+
+def answered(*texts: str, **changes: object) -> Script:
+    """A session that answered each of these."""
+    script = Script(**changes)
+    for text in texts:
+        script.say(text)
+        script.stream(f"About {text}: " + "x" * 400)
+        script.finish(usage=None)
+    return script
+
+
+def refusal(script: Script) -> str:
+    assert isinstance(script.answer, Refusal)
+    return script.answer.code
+
+
+def test_undo_takes_the_last_turn_out_of_the_history() -> None:
+    script = answered("one", "two")
+    assert script.submit(Undo()) == ["accepted", "undo_complete"]
+    assert script.last(ev.UndoComplete).removed_messages == 2
+    assert [m.text for m in script.view.messages][0] == "one"
+    script.say("three")
+    assert "two" not in str(script.called().messages)
+
+
+def test_undo_says_what_it_did_not_undo() -> None:
+    script = Script()
+    script.say("write")
+    script.finish(call("c1", "write"))
+    script.approve("c1")
+    script.tool_done("c1")
+    script.finish()
+    script.submit(Undo())
+    assert script.last(ev.UndoComplete).kept == ["write: files written"]
+
+
+def test_undo_takes_steered_inputs_with_their_turn() -> None:
+    script = Script()
+    script.say("one")
+    script.stream("First.")
+    script.say("and more", when="steer")
+    script.finish()
+    script.stream("Second.")
+    script.finish()
+    script.submit(Undo())
+    assert script.view.messages == []
+
+
+def test_undo_without_a_turn_is_refused() -> None:
+    script = Script()
+    assert script.submit(Undo()) == []
+    assert refusal(script) == "nothing_to_undo"
+
+
+@pytest.mark.parametrize("operation", [Undo(), Compact()])
+def test_undo_and_compact_while_a_turn_runs_are_refused_as_busy(operation: Submission) -> None:
+    script = Script()
+    script.say("one")
+    assert script.submit(operation) == []
+    assert refusal(script) == "busy"
+
+
+def test_undo_after_an_interrupted_turn_with_calls_leaves_a_valid_history() -> None:
+    script = answered("one")
+    script.say("read")
+    script.finish(call("c1"), call("c2", "write"))
+    script.submit(Interrupt())
+    script.submit(Undo())
+    assert len(script.view.messages) == 2
+
+
+def test_compaction_puts_a_summary_in_the_place_of_the_older_messages() -> None:
+    script = answered("one", "two", "three", context_limit=lambda model: 1_000, overhead_tokens=10)
+    assert script.submit(Compact()) == ["accepted"]
+    assert script.summary_asked()
+    assert script.view.state == "running"
+    assert script.summarised("They spoke of one and two.") == ["usage", "compacted"]
+    assert script.view.state == "idle"
+    assert len(script.view.messages) == 6
+    script.say("four")
+    assert "They spoke of one and two." in str(script.called().messages[1])
+    assert "About one" not in str(script.called().messages)
+
+
+def test_compaction_happens_by_itself_when_the_context_is_nearly_full() -> None:
+    script = answered("one", "two", "three", "four", context_limit=lambda model: 600, overhead_tokens=100)
+    script.say("five " + "y" * 400)
+    assert script.summary_asked()
+    assert script.summarised("Short.") == ["usage", "compacted"]
+    assert "Short.\n\nfive" in str(script.called().messages[-1]["content"]).replace("\\n", "\n")
+
+
+def test_a_message_too_large_to_compact_ends_the_turn_with_an_error_and_no_loop_of_calls() -> None:
+    script = Script(context_limit=lambda model: 1_000, overhead_tokens=100)
+    script.say("z" * 8_000)
+    assert not script.summary_asked()
+    error = script.last(ev.ErrorEvent)
+    assert error.code == "context_overflow"
+    script.say("w" * 8_000)
+    if script.summary_asked():
+        script.summarised("Two long texts.")
+    assert script.view.state == "idle"
+    assert script.last(ev.ErrorEvent).code == "context_overflow"
+
+
+def test_a_summary_that_fails_leaves_the_context_as_it_was() -> None:
+    script = answered("one", "two", "three", context_limit=lambda model: 1_000, overhead_tokens=10)
+    script.submit(Compact())
+    failed = SummaryFailed(script.session.summarizing or "", "model_unavailable", "no", True)
+    assert script.tell(failed) == ["error"]
+    assert script.last(ev.ErrorEvent).code == "compaction_failed"
+    script.say("four")
+    assert "About one" in str(script.called().messages)
+
+
+def test_an_empty_summary_is_an_error() -> None:
+    script = answered("one", "two", "three", context_limit=lambda model: 1_000, overhead_tokens=10)
+    script.submit(Compact())
+    assert script.summarised("  ") == ["error"]
+
+
+def test_an_interrupt_stops_a_compaction() -> None:
+    script = answered("one", "two", "three", context_limit=lambda model: 1_000, overhead_tokens=10)
+    script.submit(Compact())
+    assert script.submit(Interrupt()) == ["accepted", "interrupted"]
+    assert script.summarised("late") == []
+    assert script.view.state == "idle"
+
+
+def test_an_input_during_a_compaction_has_its_turn_after_it() -> None:
+    script = answered("one", "two", "three", context_limit=lambda model: 1_000, overhead_tokens=10)
+    script.submit(Compact())
+    assert script.say("four") == ["accepted"]
+    assert script.summarised("Short.")[-2:] == ["compacted", "processing"]
+
+
+def test_a_turn_that_is_part_of_a_summary_cannot_be_undone() -> None:
+    script = answered("one", context_limit=lambda model: 1_000, overhead_tokens=10)
+    script.say("two")
+    script.finish(call("a"))
+    script.tool_done("a", "r" * 2_000)
+    script.stream("x" * 1_200)
+    script.finish()
+    script.submit(Compact())
+    script.summarised("Short.")
+    script.submit(Undo())
+    assert refusal(script) == "nothing_to_undo"
+
+
+def test_compacting_a_short_conversation_is_refused() -> None:
+    script = answered("one")
+    script.submit(Compact())
+    assert refusal(script) == "nothing_to_compact"
+
+
+def test_another_model_answers_from_the_next_call_on() -> None:
+    script = Script()
+    assert script.submit(SetModel(model="other/model")) == ["accepted", "model_changed"]
+    script.say("hi")
+    assert script.called().model == "other/model"
+
+
+def test_a_model_is_asked_to_think_as_long_as_its_user_says() -> None:
+    script = Script()
+    effort = SetModel(model="test/model", reasoning_effort="high")
+    assert script.submit(effort) == ["accepted", "model_changed"]
+    assert script.submit(effort) == ["accepted"]
+    script.say("hi")
+    assert (script.called().model, script.called().reasoning_effort) == ("test/model", "high")
+
+
+def test_a_model_that_is_not_offered_is_refused() -> None:
+    script = Script()
+    assert script.submit(SetModel(model="nope")) == []
+    assert refusal(script) == "unknown_model"
+
+
+def test_an_edit_goes_on_from_an_earlier_message_as_if_the_rest_had_not_been() -> None:
+    script = answered("one", "two", "three")
+    second = [m for m in script.view.messages if isinstance(m, UserMessage)][1]
+    assert script.submit(Edit(turn_id=second.turn_id, text="zwei")) == ["accepted", "undo_complete", "processing"]
+    assert script.last(ev.UndoComplete).removed_messages == 4
+    assert [m["content"] for m in script.called().messages if m["role"] == "user"] == ["one", "zwei"]
+    assert [m.text for m in script.view.messages if isinstance(m, UserMessage)] == ["one", "zwei"]
+
+
+def test_an_edit_of_a_turn_that_is_not_there_or_while_one_runs_is_refused() -> None:
+    script = answered("one")
+    assert script.submit(Edit(turn_id="nope", text="x")) == []
+    assert refusal(script) == "turn_unknown"
+    first = script.view.messages[0]
+    assert isinstance(first, UserMessage)
+    script.say("two")
+    assert script.submit(Edit(turn_id=first.turn_id, text="x")) == []
+    assert refusal(script) == "busy"
+
+
+def test_an_edit_that_would_fill_the_history_is_refused_and_nothing_is_taken_back() -> None:
+    script = answered("one", history_chars_max=1_000)
+    first = script.view.messages[0]
+    assert isinstance(first, UserMessage)
+    assert script.submit(Edit(turn_id=first.turn_id, text="x" * 1_001)) == []
+    assert refusal(script) == "history_full"
+    assert script.view.messages[0] == first
+
+
+def test_a_session_is_given_a_title_of_its_users_choice() -> None:
+    script = Script()
+    assert script.submit(SetTitle(title="Owls")) == ["accepted", "title_changed"]
+    assert script.view.title == "Owls"
+    assert script.submit(SetTitle(title="Owls")) == ["accepted"]
+
+
+def test_links_are_given_and_taken_back_and_everyone_hears_of_it() -> None:
+    script = Script()
+    assert script.submit(Share(access="read")) == ["accepted", "shared"]
+    assert script.submit(Share(access="drive")) == ["accepted", "shared"]
+    first, second = script.view.shares
+    assert (first.access, second.access) == ("read", "drive")
+    assert first.share_id != second.share_id
+    assert script.submit(Unshare(share_id=first.share_id)) == ["accepted", "unshared"]
+    assert script.view.shares == [second]
+    assert script.submit(Unshare(share_id=first.share_id)) == []
+    assert refusal(script) == "share_unknown"
+
+
+def test_a_session_has_so_many_links_and_no_more() -> None:
+    script = Script(shares_max=1)
+    script.submit(Share(access="read"))
+    assert script.submit(Share(access="read")) == []
+    assert refusal(script) == "too_many_shares"
+
+
+def test_a_session_that_is_shut_down_lets_nobody_in_by_a_link_any_more() -> None:
+    script = Script()
+    script.submit(Share(access="read"))
+    assert script.submit(Shutdown()) == ["accepted", "unshared", "shutdown"]
+    assert script.view.shares == []
+
+
+def test_shutdown_ends_what_runs_and_takes_no_more() -> None:
+    script = Script()
+    script.say("one")
+    script.stream("Par")
+    assert script.submit(Shutdown()) == ["accepted", "assistant_message", "interrupted", "shutdown"]
+    assert any(isinstance(effect, EndSession) for effect in script.effects)
+    assert script.view.state == "closed"
+    assert script.say("two") == []
+    assert refusal(script) == "session_closed"
+
+
+def test_an_interrupt_with_nothing_running_is_refused() -> None:
+    script = Script()
+    assert script.submit(Interrupt()) == []
+    assert refusal(script) == "nothing_to_interrupt"
+
+
+def test_an_answer_for_a_call_that_is_gone_or_never_was_is_refused() -> None:
+    script = Script()
+    script.say("write")
+    script.finish(call("c1", "write"))
+    assert script.approve("c9") == []
+    assert refusal(script) == "approval_unknown"
+    script.approve("c1")
+    assert script.approve("c1") == []
+    assert refusal(script) == "approval_stale"
+    script.tool_done("c1")
+    script.reject("c1")
+    assert refusal(script) == "approval_stale"
+
+
+def test_one_stale_answer_refuses_the_whole_submission() -> None:
+    script = Script()
+    script.say("write")
+    script.finish(call("c1", "write"), call("c2", "write"))
+    assert script.approve("c1", "c9") == []
+    assert len(script.view.pending_approval) == 2
+
+
+def test_edited_arguments_that_do_not_fit_are_refused_and_the_call_still_waits() -> None:
+    script = Script()
+    script.say("write")
+    script.finish(call("c1", "write"))
+    script.approve("c1", arguments={"path": 3})
+    assert refusal(script) == "invalid_arguments"
+    assert len(script.view.pending_approval) == 1
+
+
+def test_more_inputs_than_may_wait_are_refused() -> None:
+    script = Script(queued_inputs_max=2)
+    for text in ("runs", "waits", "waits too"):
+        script.say(text)
+    assert script.say("one too many") == []
+    assert refusal(script) == "queue_full"
+
+
+def test_a_full_history_takes_no_more_input() -> None:
+    script = Script(history_chars_max=10)
+    assert script.say("x" * 11) == []
+    assert refusal(script) == "history_full"

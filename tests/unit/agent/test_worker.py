@@ -1,0 +1,61 @@
+"""The worker: the calls of one message run side by side, and stop together."""
+
+import asyncio
+
+import msgspec
+
+from agent.models import Models, ModelSettings
+from agent.session.messages import CancelWork, RunTool, ToolDone
+from agent.tools import StructTool, ToolLog, ToolResult, ToolRouter
+from agent.worker import Worker
+from server.sessions.inbox import Inbox
+
+CALLS = 8
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class Meets(StructTool[Nothing]):
+    """Ends only when as many calls as are wanted are under way."""
+
+    name = "meet"
+    description = "Meet the others."
+    arguments = Nothing
+
+    def __init__(self, wanted: int) -> None:
+        self.barrier = asyncio.Barrier(wanted)
+
+    async def call(self, arguments: Nothing, log: ToolLog) -> ToolResult:
+        await self.barrier.wait()
+        return ToolResult("met", True)
+
+
+def at_work(wanted: int) -> tuple[Worker, Inbox]:
+    inbox = Inbox(1, 1_000)
+    worker = Worker("s1", Models(ModelSettings()), ToolRouter([Meets(wanted)]), inbox)
+    for number in range(CALLS):
+        worker.do(RunTool(f"c{number}", "meet", {}))
+    return worker, inbox
+
+
+async def test_the_calls_of_a_message_run_side_by_side() -> None:
+    worker, inbox = at_work(CALLS)
+    done: list[str] = []
+    while len(done) < CALLS:
+        for message in await inbox.take():
+            assert isinstance(message, ToolDone)
+            assert message.result.output == "met"
+            done.append(message.tool_call_id)
+    assert sorted(done) == [f"c{number}" for number in range(CALLS)]
+    await worker.aclose()
+
+
+async def test_all_of_them_stop_when_the_session_says_so() -> None:
+    worker, inbox = at_work(CALLS + 1)
+    assert worker.running == CALLS
+    worker.do(CancelWork())
+    await worker.aclose()
+    assert worker.running == 0
+    assert inbox.drain() == []

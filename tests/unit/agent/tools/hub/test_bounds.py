@@ -1,0 +1,136 @@
+"""Whatever the Hub does, a call ends in its bounds, with words that say what to do; and each owner is asked for as themselves."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from agent.hub.client import Hub
+from agent.hub.errors import told
+from agent.tools.hub import HubSettings, HubThreads
+from agent.util.tasks import TaskOwner
+from tests.support.hub.standin_datasets import Split
+from tests.support.hub.standin_hub import StandinHub
+from tests.unit.agent.tools.hub.sessions import POISON, Parts, Session
+
+Make = Callable[..., Session]
+
+
+@pytest.fixture(autouse=True)
+def _things(parts: Parts) -> None:
+    parts.search.add("models", "bob/llama")
+    parts.datasets.splits["bob/d"] = [Split("default", "train", {}, [])]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (401, "the owner has to log in with Hugging Face again"),
+        (402, "needs credit"),
+        (403, "another scope"),
+        (404, "or it is private"),
+        (409, "there already"),
+        (429, "too many requests"),
+        (500, "try again in a while"),
+        (503, "try again in a while"),
+        (418, "did not take the request"),
+    ],
+)
+async def test_each_refusal_says_what_to_do(session: Make, hub: StandinHub, status: int, words: str) -> None:
+    hub.faults.fail(status)
+    said = await session().refused("hf_search", kind="models")
+    assert f"the Hub refused ({status})" in said and words in said and "'not now'" in said
+    assert len(hub.faults.asked) == 1, "it was asked again without being told to"
+
+
+async def test_a_token_that_is_no_longer_good_is_said_so(session: Make, hub: StandinHub) -> None:
+    hub.users.clear()
+    assert "log in with Hugging Face again" in await session().refused("hf_search", kind="models")
+
+
+def test_what_is_gated_missing_or_may_be_either_is_told_apart() -> None:
+    def words(status: int, *, missing: bool = False, gated: bool = False, wait_s: str = "", known: bool = True) -> str:
+        return told(status, "No.\n\x07", missing=missing, gated=gated, wait_s=wait_s, known=known)
+
+    assert "access has to be asked for" in words(403, gated=True, missing=True)
+    assert "the owner's token is no longer good" in words(401, missing=True)
+    assert "nobody is logged in" in words(401, missing=True, known=False)
+    assert "the server's own is never used" in words(401, known=False)
+    assert "wait 30 s" in words(429, wait_s="30") and words(429, wait_s="30").endswith("it says: 'No.'")
+
+
+async def test_silence_ends_in_time(session: Make, hub: StandinHub) -> None:
+    hub.faults.hang()
+    assert "did not answer" in await session(timeout_s=0.3).refused("hf_search", kind="models")
+
+
+async def test_an_answer_cut_short_is_no_answer(session: Make, hub: StandinHub) -> None:
+    hub.faults.cut()
+    assert "broke off" in await session().refused("hf_search", kind="models")
+
+
+async def test_a_hub_that_is_not_there_is_said(session: Make, hub: StandinHub) -> None:
+    one = session(endpoint="http://127.0.0.1:9")
+    assert "cannot be reached" in await one.refused("hf_search", kind="models")
+    await session().said("hf_search", kind="models")
+
+
+async def test_an_answer_that_makes_no_sense_is_said(session: Make, parts: Parts) -> None:
+    parts.search.things["models"].append({"id": "x/y", "private": False, "tags": [], "lastModified": "yesterday"})
+    assert "cannot be understood" in await session().refused("hf_search", kind="models")
+
+
+async def test_an_answer_that_is_too_large_is_refused(session: Make, parts: Parts) -> None:
+    parts.search.add("models", "bob/long", description="x" * 100_000)
+    one = session(answer_bytes_max=65_536)
+    assert "too large" in await one.refused("hf_search", kind="models")
+
+
+async def test_a_call_that_is_cancelled_is_left_at_once_and_asks_for_nothing_more(
+    session: Make, hub: StandinHub, tasks: TaskOwner
+) -> None:
+    one = session()
+    fault = hub.faults.hang(path="/viewer/splits")
+    running = tasks.start(one.run("hf_dataset", operation="splits", dataset="bob/d"), "call")
+    await fault.came.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    fault.let_go.set()
+    await one.threads.aclose()
+    assert len(one.threads.ask) == 0
+    assert not hub.faults.requests("/viewer/size")
+
+
+async def test_more_calls_than_threads_wait_their_turn(session: Make, hub: StandinHub, tasks: TaskOwner) -> None:
+    one = session(threads=1)
+    fault = hub.faults.hang()
+    first = tasks.start(one.said("hf_search", kind="models"), "first")
+    await fault.came.wait()
+    second = tasks.start(one.said("hf_search", kind="models"), "second")
+    fault.let_go.set()
+    assert await first == await second == "1. bob/llama"
+    assert len(hub.faults.asked) == 2
+
+
+async def test_two_owners_at_once_are_each_asked_for_as_themselves(
+    session: Make, hub: StandinHub, parts: Parts
+) -> None:
+    parts.search.add("models", "alice/mine", private=True)
+    parts.search.add("models", "bob/mine", private=True)
+    alice, bob, nobody = session("alice"), session("bob"), session("")
+    asked = [one.said("hf_search", kind="models", query="mine") for one in (alice, bob) * 20]
+    asked.append(nobody.said("hf_search", kind="models", query="mine"))
+    *found, none = await asyncio.gather(*asked)
+    assert found[0::2] == ["1. alice/mine · private"] * 20 and found[1::2] == ["1. bob/mine · private"] * 20
+    assert none == "[no models found]"
+
+
+async def test_a_token_that_is_not_the_owners_is_never_sent(session: Make, hub: StandinHub) -> None:
+    settings = HubSettings(endpoint=hub.url)
+    threads = HubThreads(settings)
+    for owner in ("hf_alice", None):
+        with pytest.raises(RuntimeError, match="not the owner's"):
+            await Hub(settings, threads, owner).ask(lambda api, token: list(api.list_models(token=POISON)))
+    await threads.aclose()
+    await session().said("hf_search", kind="models")

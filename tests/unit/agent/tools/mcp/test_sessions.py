@@ -1,0 +1,170 @@
+"""What sessions have of MCP servers: shared processes or their own, names that stay, tokens that reach nobody else."""
+
+import asyncio
+from pathlib import Path
+
+import psutil
+
+from agent.policy.effects import Effects
+from agent.policy.policy import Policy, judge
+from agent.tools import ToolLog, ToolResult, ToolRouter
+from tests.support.patience import eventually
+from tests.unit.agent.tools.mcp.house import HttpServer, Session, alive, entry, hall, noted, odd
+
+
+async def pid(session: Session, tool: str = "whoami") -> int:
+    return int((await session.told(tool))["pid"])
+
+
+async def test_two_sessions_share_one_process_which_outlives_them(tmp_path: Path) -> None:
+    async with hall(tmp_path, {"odd": odd()}) as house:
+        ann, bob = await house.session("ann"), await house.session("bob")
+        assert await pid(ann) == await pid(bob)
+        await ann.router.aclose()
+        assert alive(await pid(bob))
+
+
+async def test_a_server_that_is_not_shared_ends_with_its_session(tmp_path: Path) -> None:
+    async with hall(tmp_path, {"odd": odd(shared=False)}) as house:
+        ann, bob = await house.session("ann"), await house.session("bob")
+        hers, his = await pid(ann), await pid(bob)
+        assert hers != his
+        assert house.servers.statuses()[0].state == "per_session"
+        await ann.router.aclose()
+        assert not alive(hers) and alive(his)
+        gone = await ann.run("echo", text="x")
+        assert not gone.success and "it was ended" in gone.output
+
+
+async def test_a_session_that_ended_before_it_needed_its_server_starts_none(tmp_path: Path) -> None:
+    async with hall(tmp_path, {"odd": odd(shared=False, folder=tmp_path)}) as house:
+        session = Session(house.servers, tmp_path / "s", "ann", None, [])
+        await session.router.aclose()
+        assert not (await session.run("echo", text="x")).success
+        assert not noted(tmp_path, "started")
+
+
+async def test_an_owners_token_reaches_the_owners_process_and_no_other(tmp_path: Path) -> None:
+    servers = {"own": odd(owner_token=True, owner_token_env="HUB_TOKEN"), "all": odd("--only", "common")}
+    async with hall(tmp_path, servers) as house:
+        ann, bob = await house.session("ann", "hf_anns_token"), await house.session("bob", "hf_bobs_token")
+        hers, his = await ann.told("whoami"), await bob.told("whoami")
+        assert (hers["env"]["HUB_TOKEN"], his["env"]["HUB_TOKEN"]) == ("hf_anns_token", "hf_bobs_token")
+        assert "hf_bobs_token" not in str(hers) and "hf_anns_token" not in str(his)
+        shared = int((await ann.run("common")).output.split()[-1])
+        environ = str(psutil.Process(shared).environ())
+        assert "hf_anns_token" not in environ and "hf_bobs_token" not in environ
+
+
+async def test_an_owners_token_is_sent_over_http_to_whom_it_is_meant_for(tmp_path: Path) -> None:
+    async with HttpServer.odd() as server:
+        servers = {"own": entry(url=server.url, owner_token=True), "all": entry(url=server.url, headers={"X-A": "b"})}
+        async with hall(tmp_path, servers) as house:
+            ann, bob = await house.session("ann", "hf_anns_token"), await house.session("bob", "hf_bobs_token")
+            assert (await ann.told("own_whoami"))["authorization"] == "Bearer hf_anns_token"
+            assert (await bob.told("own_whoami"))["authorization"] == "Bearer hf_bobs_token"
+            assert (await bob.told("all_whoami"))["authorization"] == ""
+
+
+async def test_an_owner_without_a_token_is_told_what_is_missing(tmp_path: Path) -> None:
+    async with hall(tmp_path, {"own": odd(owner_token=True, folder=tmp_path)}) as house:
+        session = await house.session("ann", None)
+        assert session.names() == []
+        assert "its owner's Hugging Face token" in (await session.run("echo", text="x")).output
+        assert not noted(tmp_path, "started")
+
+
+async def test_names_that_collide_have_the_servers_name_in_front_and_never_change_their_meaning(tmp_path: Path) -> None:
+    begin = tmp_path / "begin"
+    servers = {
+        "first": odd("--only", "search"),
+        "second": odd("--only", "search", "--after", str(begin)),
+        "third": odd("--only", "read it!"),
+        "fourth": odd("--only", "plan"),
+    }
+    async with hall(tmp_path, servers, ready_wait_s=0.01) as house:
+        session = await house.session(tools=[Plan()])
+        await eventually(lambda: len(session.names()) == 4, "three servers")
+        assert session.names() == ["fourth_plan", "plan", "search", "third_read_it_"]
+        approved = session.router.effects("search", {})
+        begin.touch()
+        await eventually(lambda: "second_search" in session.names(), "the second")
+        assert session.names() == ["first_search", "fourth_plan", "plan", "second_search", "third_read_it_"]
+        assert "first" in approved.says
+        stale = await session.run("search")
+        assert not stale.success and "first no longer has it under this name" in stale.output
+        assert (await session.run("third_read_it_")).output.startswith("read it! of")
+
+
+async def test_what_was_allowed_of_one_server_is_not_allowed_of_another_whose_tool_has_its_name_later(
+    tmp_path: Path,
+) -> None:
+    never = str(tmp_path / "never")
+    granted: list[str] = []
+    for late, there in (("second", "first"), ("first", "second")):
+        servers = {there: odd("--only", "search"), late: odd("--only", "search", "--after", never)}
+        async with hall(tmp_path, servers, ready_wait_s=0.01) as house:
+            session = await house.session()  # woken anew: what names it gave before is forgotten
+            await eventually(lambda: session.names() == ["search"], there)  # noqa: B023  # it is over when the loop goes on
+            found = judge(Policy(), "search", {}, session.router.effects("search", {}), granted)
+            assert found.action == "ask" and found.grant == f"search:{there}"
+            granted.append(found.grant)
+
+
+class Plan:
+    """A built-in tool."""
+
+    name = "plan"
+    description = "The built-in one."
+    parameters: dict[str, object] = {"type": "object", "properties": {}}
+    side_effects: str | None = None
+
+    def check(self, arguments: dict[str, object]) -> str | None:
+        return None
+
+    def effects(self, arguments: dict[str, object]) -> Effects:
+        return Effects()
+
+    async def run(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
+        return ToolResult(output="planned", success=True)
+
+
+def verdict(router: ToolRouter, tool: str) -> str:
+    return judge(Policy(), tool, {}, router.effects(tool, {})).action
+
+
+async def test_calls_are_asked_for_unless_annotated_read_only_by_a_server_that_is_trusted(tmp_path: Path) -> None:
+    servers = {"own": odd(trusted=True), "other": odd()}
+    async with hall(tmp_path, servers) as house:
+        router = (await house.session()).router
+        assert verdict(router, "own_whoami") == "allow"
+        assert verdict(router, "other_whoami") == "ask"
+        assert verdict(router, "own_echo") == "ask"
+        assert router.effects("own_wipe", {}).kinds == {"external", "delete"}
+        assert router.side_effects("own_whoami") is None
+        assert router.side_effects("own_echo") == "what the MCP server own did"
+
+
+async def test_a_server_takes_so_many_calls_at_once_and_no_more(tmp_path: Path) -> None:
+    async with hall(tmp_path, {"odd": odd(folder=tmp_path)}, calls_max=1) as house:
+        session = await house.session()
+        async with asyncio.timeout(30):
+            holding = asyncio.gather(session.run("hold"))
+            await eventually(lambda: noted(tmp_path, "holding"), "the first call")
+            second = await session.run("echo", text="x")
+            assert not second.success and "not run" in second.output and "1 calls to do already" in second.output
+            holding.cancel()
+
+
+async def test_only_the_tools_that_are_listed_are_taken_and_so_many(tmp_path: Path) -> None:
+    async with hall(tmp_path, {"odd": odd(tools=["echo", "steps"])}) as house:
+        assert (await house.session()).names() == ["echo", "steps"]
+    async with hall(tmp_path, {"odd": odd()}, tools_max=3) as house:
+        assert len((await house.session()).names()) == 3
+
+
+async def test_a_disabled_server_is_not_started(tmp_path: Path) -> None:
+    async with hall(tmp_path, {"odd": odd(disabled=True, folder=tmp_path)}) as house:
+        assert (await house.session()).names() == []
+        assert house.servers.statuses() == []
+    assert not noted(tmp_path, "started")

@@ -1,0 +1,95 @@
+"""Disk work: off the loop, one piece at a time, and never half done for those who come after."""
+
+import asyncio
+import gc
+import threading
+
+import pytest
+
+from agent.util.tasks import TaskOwner
+from agent.workspace.disk_executor import DiskWork
+
+
+async def test_the_loop_goes_on_while_the_disk_works(tasks: TaskOwner) -> None:
+    disk, release = DiskWork(), threading.Event()
+    work = tasks.start(disk.run(lambda _: release.wait(10)), "work")
+    await asyncio.sleep(0)
+    release.set()
+    assert await work
+
+
+async def test_what_work_raises_reaches_its_caller() -> None:
+    def fail(_: threading.Event) -> None:
+        raise OSError("no")
+
+    disk = DiskWork()
+    with pytest.raises(OSError, match="no"):
+        await disk.run(fail)
+    assert await disk.run(lambda _: 1) == 1
+
+
+async def test_a_cancelled_caller_leaves_at_once_and_the_next_waits_for_the_end(tasks: TaskOwner) -> None:
+    disk = DiskWork()
+    begun, release = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def slow(stop: threading.Event) -> None:
+        begun.set()
+        release.wait(10)
+        order.append("stopped" if stop.is_set() else "went on")
+
+    def quick(_: threading.Event) -> None:
+        order.append("next")
+
+    first = tasks.start(disk.run(slow), "first")
+    await asyncio.to_thread(begun.wait, 10)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    second = tasks.start(disk.run(quick), "second")
+    closed = tasks.start(disk.aclose(), "close")
+    await asyncio.sleep(0)
+    assert order == []
+    release.set()
+    await asyncio.wait_for(asyncio.gather(second, closed), 10)
+    assert order == ["stopped", "next"]
+
+
+async def test_work_cancelled_while_it_waits_is_never_begun(tasks: TaskOwner) -> None:
+    disk = DiskWork()
+    begun, release = threading.Event(), threading.Event()
+    ran: list[int] = []
+
+    def hold(_: threading.Event) -> None:
+        begun.set()
+        release.wait(10)
+
+    holding = tasks.start(disk.run(hold), "hold")
+    await asyncio.to_thread(begun.wait, 10)
+    waiting = tasks.start(disk.run(lambda _: ran.append(1)), "wait")
+    await asyncio.sleep(0)
+    waiting.cancel()
+    release.set()
+    await holding
+    await asyncio.wait_for(disk.aclose(), 10)
+    assert ran == []
+
+
+async def test_how_work_ends_that_nobody_waits_for_is_no_fault(tasks: TaskOwner) -> None:
+    """It is told to stop, and says that it did: the loop must not log that as an exception that nobody took."""
+    disk, begun, told = DiskWork(), threading.Event(), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+
+    def stopped(stop: threading.Event) -> None:
+        begun.set()
+        stop.wait(10)
+        raise OSError("stopped")
+
+    work = tasks.start(disk.run(stopped), "work")
+    await asyncio.to_thread(begun.wait, 10)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    await asyncio.wait_for(disk.aclose(), 10)
+    gc.collect()
+    assert told == []

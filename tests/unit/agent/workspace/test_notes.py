@@ -1,0 +1,60 @@
+"""The project's notes: the workspace's AGENTS.md, and nothing that only looks like it."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.tools import ToolRouter
+from agent.workspace.agents_md import ProjectNotes
+from agent.workspace.workspace import Workspace
+from tests.unit.agent.workspace.workspaces import GO
+
+
+def put(workspace: Workspace, data: bytes) -> ProjectNotes:
+    workspace.write("AGENTS.md", data, GO)
+    return ProjectNotes(workspace, 100, lambda text: text.replace("hf_secret", "[redacted]"))
+
+
+async def test_the_notes_are_read_anew_each_time_and_without_secrets(workspace: Workspace) -> None:
+    notes = put(workspace, b"Use tabs. hf_secret\n")
+    assert await notes.read() == "Use tabs. [redacted]"
+    put(workspace, b"Use spaces.")
+    assert await notes.read() == "Use spaces."
+
+
+async def test_without_the_file_without_the_workspace_or_with_a_bound_of_nothing_there_are_none(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    assert await ProjectNotes(workspace, 100).read() == ""
+    assert await ProjectNotes(Workspace(tmp_path / "not made", workspace.limits), 100).read() == ""
+    put(workspace, b"Use tabs.")
+    assert await ProjectNotes(workspace, 0).read() == ""
+
+
+async def test_long_notes_are_cut_and_say_so(workspace: Workspace) -> None:
+    found = await put(workspace, b"a" * 150).read()
+    assert found == "a" * 100 + "\n[AGENTS.md is longer: 50 more bytes are left out]"
+
+
+@pytest.mark.parametrize("what", ["link", "folder"])
+async def test_a_link_is_not_followed_and_a_folder_is_no_notes(workspace: Workspace, outside: Path, what: str) -> None:
+    place = workspace.root / "AGENTS.md"
+    if what == "link":
+        place.symlink_to(outside / "secret.txt")
+    else:
+        place.mkdir()
+    assert await ProjectNotes(workspace, 100).read() == ""
+
+
+async def test_bytes_that_are_no_text_are_shown_as_such(workspace: Workspace) -> None:
+    assert await put(workspace, b"caf\xe9 \xf0\x9f\xa6\x89").read() == "caf\ufffd 🦉"
+
+
+async def test_notes_that_cannot_be_read_end_no_turn(workspace: Workspace, caplog: pytest.LogCaptureFixture) -> None:
+    def fails(text: str) -> str:
+        raise RuntimeError("broken")
+
+    workspace.write("AGENTS.md", b"Use tabs.", GO)
+    router = ToolRouter([], notes=ProjectNotes(workspace, 100, fails))
+    assert await router.notes() == ""
+    assert "could not be read" in caplog.text

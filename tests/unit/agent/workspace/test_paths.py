@@ -1,0 +1,95 @@
+"""Which names may be a path: no text leads out of a workspace, and none can pretend to be another text."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from agent.workspace.paths import WorkspaceError, file_parts, folder_parts, is_unfinished, shown, unfinished_name
+from agent.workspace.settings import WorkspaceLimits
+
+LIMITS = WorkspaceLimits()
+PIECES = st.sampled_from(
+    ["..", ".", "/", "\\", "~", "\0", "\n", "a", "notes", "…", "\udc80", "\u202e", "C:", "%2e", " "]
+)
+PATHS = st.one_of(st.text(), st.lists(PIECES).map("".join), st.lists(PIECES).map("/".join))
+
+
+@given(PATHS)
+@example("../a")
+@example("/etc/passwd")
+@example("a/../../b")
+def test_a_path_is_names_below_the_workspace_or_is_refused(path: str) -> None:
+    try:
+        parts = folder_parts(path, LIMITS)
+    except WorkspaceError:
+        return
+    root = "/srv/workspace"
+    assert not {"", ".", ".."} & set(parts)
+    assert os.path.normpath(os.path.join(root, path)) == os.path.normpath(os.path.join(root, *parts))
+    assert os.path.commonpath([root, os.path.normpath(os.path.join(root, *parts))]) == root
+    assert all(len(os.fsencode(name)) <= 255 for name in parts)
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/etc/passwd", "absolute"),
+        ("//etc", "absolute"),
+        ("..", "goes up"),
+        ("../x", "goes up"),
+        ("a/../b", "goes up"),
+        ("a/..", "goes up"),
+        ("a\0b", "control character"),
+        ("a\nb", "control character"),
+        ("a\x7fb", "control character"),
+        ("a\ud800", "control character or half"),
+        ("x" * 256, "too long"),
+        ("é" * 128, "too long"),
+        ("/".join(["a" * 200] * 25), "too long"),
+        ("/".join("a" * 33), "too deep"),
+        (unfinished_name("0123456789abcdef"), "reserved"),
+    ],
+)
+def test_a_refused_path_is_told_why(path: str, why: str) -> None:
+    with pytest.raises(WorkspaceError, match=why):
+        file_parts(path, LIMITS)
+
+
+@pytest.mark.parametrize("path", ["", ".", "./", "a/", "a/."])
+def test_a_folder_is_not_a_file(path: str) -> None:
+    with pytest.raises(WorkspaceError, match="names a folder"):
+        file_parts(path, LIMITS)
+
+
+def test_dots_and_doubled_slashes_change_nothing() -> None:
+    assert file_parts("./a//b/./c.txt", LIMITS) == ("a", "b", "c.txt")
+    assert folder_parts("a/", LIMITS) == ("a",)
+    assert folder_parts(".", LIMITS) == folder_parts("", LIMITS) == ()
+
+
+def test_names_that_only_look_dangerous_are_names() -> None:
+    for name in ("...", "..a", "~", "-rf", "C:", "%2e%2e", "a\\..\\b", "名前", ".holdfast-notes"):
+        assert file_parts(name, LIMITS) == (name,)
+
+
+@given(st.text())
+def test_a_shown_path_is_printable_and_bounded(path: str) -> None:
+    text = shown(path)
+    assert text.isprintable()
+    assert len(text) <= 302
+
+
+def test_a_shown_path_cannot_end_its_own_quotes() -> None:
+    assert shown("notes/a.txt") == "notes/a.txt"
+    assert shown("my file") == "'my file'"
+    assert shown("x' (1 bytes), y") == "'x\\' (1 bytes), y'"
+    assert shown("x' \n \\") == "'x\\' \\n \\\\'"
+    assert shown("a\u202etxt.exe") == "'a\\u202etxt.exe'"
+
+
+def test_an_unfinished_name_is_known_again() -> None:
+    assert is_unfinished(unfinished_name("00ff00ff00ff00ff"))
+    assert not is_unfinished(Path("notes.part").name)

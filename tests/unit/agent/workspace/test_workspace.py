@@ -1,0 +1,182 @@
+"""A workspace: a write is whole or not there, and everything has bounds. What leads out of it is in test_escapes."""
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from agent.workspace.paths import WorkspaceError, unfinished_name
+from agent.workspace.settings import WorkspaceLimits
+from agent.workspace.workspace import Workspace
+from tests.unit.agent.workspace.workspaces import GO, contents
+
+
+def test_what_is_written_is_read(workspace: Workspace) -> None:
+    assert workspace.write("a/b/c.txt", b"hello", GO) is False
+    assert workspace.read("a/b/c.txt").data == b"hello"
+    assert workspace.write("a/b/c.txt", b"again", GO) is True
+    assert workspace.read("./a//b/c.txt").data == b"again"
+
+
+def test_the_folder_is_made_by_the_first_write_and_is_private(tmp_path: Path) -> None:
+    fresh = Workspace(tmp_path / "deep" / "down" / "one", WorkspaceLimits())
+    assert fresh.listing(".", True) == ([], False)
+    with pytest.raises(WorkspaceError, match=r"there is no a\.txt"):
+        fresh.read("a.txt")
+    assert not fresh.root.exists()
+    fresh.write("d/a.txt", b"", GO)
+    assert stat.S_IMODE(fresh.root.stat().st_mode) == 0o700
+    assert stat.S_IMODE((fresh.root / "d").stat().st_mode) == 0o700
+    assert stat.S_IMODE((fresh.root / "d" / "a.txt").stat().st_mode) == 0o600
+
+
+def test_a_write_keeps_the_mode_and_leaves_other_names_of_the_file_alone(workspace: Workspace) -> None:
+    script = workspace.root / "run.sh"
+    script.write_text("old")
+    script.chmod(0o755)
+    os.link(script, workspace.root / "other")
+    workspace.write("run.sh", b"new", GO)
+    assert stat.S_IMODE(script.stat().st_mode) == 0o755
+    assert (workspace.root / "other").read_text() == "old"
+
+
+def test_a_write_that_is_stopped_has_not_happened(workspace: Workspace) -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(WorkspaceError, match="stopped"):
+        workspace.write("mine.txt", b"other", stop)
+    with pytest.raises(WorkspaceError, match="stopped"):
+        workspace.write("new/way/a.txt", b"x", stop)
+    assert contents(workspace.root) == {"mine.txt": b"mine"}
+    assert not (workspace.root / "new").exists()
+
+
+def test_a_write_that_is_stopped_at_the_last_moment_leaves_nothing(workspace: Workspace) -> None:
+    class LastMoment(threading.Event):
+        """Set from its second question on: the one before the rename."""
+
+        asked = 0
+
+        def is_set(self) -> bool:
+            self.asked += 1
+            return self.asked > 1
+
+    with pytest.raises(WorkspaceError, match="stopped"):
+        workspace.write("new/way/a.txt", b"x", LastMoment())
+    assert os.listdir(workspace.root) == ["mine.txt"]
+
+
+def test_readers_see_a_file_whole_while_it_is_replaced(workspace: Workspace) -> None:
+    old, new = b"a" * 300_000, b"b" * 200_000
+    workspace.write("big.txt", old, GO)
+
+    def write() -> None:
+        for turn in range(20):
+            workspace.write("big.txt", old if turn % 2 else new, GO)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while writer.is_alive():
+        assert workspace.read("big.txt").data in (old, new)
+    writer.join()
+
+
+def test_what_a_killed_write_left_is_hidden_then_removed(workspace: Workspace) -> None:
+    (workspace.root / "a").mkdir()
+    left = workspace.root / "a" / unfinished_name("0123456789abcdef")
+    left.write_bytes(b"half")
+    entries, _ = workspace.listing(".", True)
+    assert [entry.path for entry in entries] == ["a", "mine.txt"]
+    workspace.write("b.txt", b"", GO)
+    assert not left.exists()
+
+
+def test_a_write_beyond_its_bound_is_refused(tmp_path: Path) -> None:
+    small = Workspace(tmp_path / "one", WorkspaceLimits(write_bytes_max=4))
+    with pytest.raises(WorkspaceError, match="at most 4 in one write"):
+        small.write("a.txt", b"12345", GO)
+    small.write("a.txt", b"1234", GO)
+
+
+def test_a_full_workspace_takes_no_more_bytes_but_lets_files_shrink(tmp_path: Path) -> None:
+    small = Workspace(tmp_path / "one", WorkspaceLimits(total_bytes_max=10))
+    small.write("a/a.txt", b"12345678", GO)
+    with pytest.raises(WorkspaceError, match="its files hold 8 bytes, at most 10"):
+        small.write("b/b.txt", b"123", GO)
+    assert not (small.root / "b").exists()
+    small.write("a/a.txt", b"1234567890", GO)
+    with pytest.raises(WorkspaceError, match="full"):
+        small.write("a/a.txt", b"12345678901", GO)
+    (small.root / "other").write_bytes(b"x" * 50)
+    small.write("a/a.txt", b"123", GO)
+    assert small.read("a/a.txt").data == b"123"
+
+
+def test_files_and_folders_are_counted(tmp_path: Path) -> None:
+    small = Workspace(tmp_path / "one", WorkspaceLimits(files_max=3))
+    small.write("a/b.txt", b"", GO)
+    with pytest.raises(WorkspaceError, match="at most 3 files and folders"):
+        small.write("c/d.txt", b"", GO)
+    assert not (small.root / "c").exists()
+    small.write("c.txt", b"", GO)
+    with pytest.raises(WorkspaceError, match="at most 3"):
+        small.write("d.txt", b"", GO)
+    small.write("c.txt", b"more", GO)
+    (small.root / "d.txt").touch()
+    with pytest.raises(WorkspaceError, match="holds more than 3"):
+        small.write("c.txt", b"", GO)
+
+
+def test_a_large_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
+    small = Workspace(tmp_path / "one", WorkspaceLimits(read_bytes_max=4))
+    small.write("a.txt", b"123456", GO)
+    start = small.read("a.txt")
+    assert (start.data, start.size) == (b"1234", 6)
+
+
+def test_a_listing_is_sorted_and_has_sizes(workspace: Workspace) -> None:
+    for path in ("b/2.txt", "b/10.txt", "b/c/d.txt", "a.txt"):
+        workspace.write(path, path.encode(), GO)
+    entries, cut = workspace.listing(".", True)
+    assert [(entry.path, entry.size) for entry in entries] == [
+        ("a.txt", 5),
+        ("b", 0),
+        ("b/10.txt", 8),
+        ("b/2.txt", 7),
+        ("b/c", 0),
+        ("b/c/d.txt", 9),
+        ("mine.txt", 4),
+    ]
+    assert not cut
+    entries, cut = workspace.listing("b", False)
+    assert [entry.path for entry in entries] == ["b/10.txt", "b/2.txt", "b/c"]
+    assert not cut
+
+
+def test_a_long_listing_is_cut_and_says_so(tmp_path: Path) -> None:
+    small = Workspace(tmp_path / "one", WorkspaceLimits(listed_max=3))
+    for name in "abc":
+        small.write(name, b"", GO)
+    assert [entry.path for entry in small.listing(".", False)[0]] == ["a", "b", "c"]
+    assert small.listing(".", False)[1] is False
+    small.write("d", b"", GO)
+    entries, cut = small.listing(".", False)
+    assert ([entry.path for entry in entries], cut) == (["a", "b", "c"], True)
+
+
+def test_a_deep_tree_is_listed_as_far_as_a_path_may_reach(tmp_path: Path) -> None:
+    small = Workspace(tmp_path / "one", WorkspaceLimits(depth_max=3))
+    small.write("a/b/c", b"", GO)
+    assert small.listing(".", True)[1] is False
+    (small.root / "x" / "y" / "z" / "deep").mkdir(parents=True)
+    entries, cut = small.listing(".", True)
+    assert [entry.path for entry in entries] == ["a", "a/b", "a/b/c", "x", "x/y", "x/y/z"]
+    assert cut
+
+
+def test_a_name_that_is_not_utf_8_is_listed(workspace: Workspace) -> None:
+    (workspace.root / os.fsdecode(b"caf\xe9")).touch()
+    entries, _ = workspace.listing(".", False)
+    assert len(entries) == 2

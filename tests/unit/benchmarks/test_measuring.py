@@ -1,0 +1,91 @@
+"""The benchmarks, measuring real processes, very little of each: that they work, not how fast anything is."""
+
+import msgspec
+import pytest
+
+from benchmarks.figures import ages, cpu, memory, page, replay, startup
+from benchmarks.processes import Died, Process, Reading, configuration, reader, scripted_model, server
+from benchmarks.reader import aiohttp_stream, read
+from benchmarks.table import Row
+from server.config.settings_users import UserLimits
+from tests.support.chromium import MISSING, chromium
+from tests.support.models.scripted_model import ScriptedModel, text
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def by_figure(rows: list[Row], words: str) -> Row:
+    found = [row for row in rows if words in row.figure]
+    assert len(found) == 1, [row.figure for row in rows]
+    return found[0]
+
+
+async def test_a_turn_and_its_tokens_are_measured_at_the_server_and_at_a_bare_reader() -> None:
+    model = "hosted_vllm/scripted"
+    size = ages.Size(sessions=3, tokens=5, every_ms=1)
+    async with (
+        scripted_model() as api_base,
+        server(api_base, model) as house,
+        reader("aiohttp", api_base, model) as bare,
+    ):
+        assert await cpu.turn_us(house, 20) > 0
+        assert await cpu.reading_us(bare, 20) > 0
+        ours, floor = await ages.run_ours(house, size), await ages.run_bare(bare, size)
+    assert len(ours.ages) == len(floor.ages) == 15
+    assert 0 < floor.p50 <= floor.p99 and 0 < ours.p50 <= ours.p99
+    assert ours.cpu_us > 0 and floor.cpu_us > 0
+
+
+async def test_a_replay_is_counted_in_frames_and_bytes() -> None:
+    rows = await replay.measure(replay.Size(tokens=60, every_ms=2))
+    assert by_figure(rows, "mid-stream: frames").ours >= 1
+    assert by_figure(rows, "finished: frames").ours >= 1
+    assert by_figure(rows, "finished: bytes").floor == 60 * len(replay.TOKEN)
+
+
+async def test_the_page_is_measured_in_a_browser() -> None:
+    if chromium() is None:
+        pytest.skip(MISSING)
+    rows = await page.measure(loads=1, tokens=400)
+    assert by_figure(rows, "first paint").ours > 0
+    assert by_figure(rows, "400 tokens").ours > 0
+
+
+async def test_memory_is_measured_awake_and_asleep() -> None:
+    async with scripted_model() as api_base, server(api_base, memory.MODEL, memory.SLEEPY) as house:
+        first = await memory.growth_kib(house, 2, 5, asleep=True)
+        connected = await memory.connected_kib(house, 5)
+    assert first > connected
+
+
+def test_one_user_may_do_all_that_is_measured() -> None:
+    """All clients are one user, and users have limits."""
+    users = msgspec.convert(configuration("", memory.MODEL, {})["users"], UserLimits)
+    most = 10 * memory.WHOLE.sessions
+    assert users.stored_sessions_max > most and users.submissions_per_minute > most
+    assert users.sockets_max > memory.WHOLE.sessions
+
+
+async def test_a_start_is_measured_to_its_first_answer() -> None:
+    assert await startup.start_s("the bare server", "-m", "benchmarks.bare_server") > 0
+
+
+async def test_litellm_alone_reads_the_same_text_and_can_be_broken_off() -> None:
+    model = "hosted_vllm/scripted"
+    async with scripted_model() as api_base, reader("litellm", api_base, model) as litellm:
+        assert await cpu.reading_us(litellm, 20) > 0
+        done = await litellm.read(Reading(2, "tokens=1000 every_ms=20", cancel_after=3))
+    assert done.cancelled_at > 0
+    assert all(0 < len(arrivals) < 1000 for arrivals in done.arrivals)
+
+
+async def test_a_reader_by_hand_hears_every_piece_of_text() -> None:
+    async with ScriptedModel([text("Hel", "lo"), text("Hel", "lo")]) as model:
+        done = await read(aiohttp_stream(model.api_base, "hosted_vllm/scripted"), Reading(2, "hello"))
+    assert [[piece for _, piece in arrivals] for arrivals in done.arrivals] == [["Hel", "lo"], ["Hel", "lo"]]
+
+
+async def test_a_process_that_ends_too_early_is_named() -> None:
+    async with await Process.start("the short-lived one", "-c", "raise SystemExit(3)") as process:
+        with pytest.raises(Died, match="the short-lived one ended with 3"):
+            await process.line("ready")

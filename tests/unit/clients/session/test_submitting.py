@@ -1,0 +1,151 @@
+"""Submissions at the client: sent until they are answered, once each, and never more than the server takes."""
+
+import math
+
+import pytest
+
+from clients.session.core import Position
+from clients.session.errors import OutboxFull, SubmissionRefused
+from clients.session.outcomes import Acked, Outcome, Postponed, Rejected
+from clients.session.reconnect import Backoff
+from protocol import codes
+from protocol.frames import Refused, Synced
+from protocol.limits import Limits
+from protocol.submissions import Interrupt, Undo, UserInput
+from protocol.view import View, to_snapshot
+from tests.unit.clients.session.recorded import ready
+from tests.unit.clients.session.scripts import JOURNAL, accepted, core_of, frames_of, live, told
+
+
+def test_submissions_wait_for_synced_and_go_out_once() -> None:
+    core = core_of()
+    first = core.submit(UserInput(text="one"))
+    core.opened(0.0)
+    begin, snapshot, synced = JOURNAL.hello(None, 0)
+    told(core, begin, snapshot)
+    assert core.data_to_send(0.0) == []
+    told(core, synced)
+    second = core.submit(UserInput(text="two"))
+    assert [frame["id"] for frame in frames_of(core)] == [first, second]
+    assert core.data_to_send(0.0) == []
+    assert core.next_send() == math.inf
+    assert core.unsettled == 2
+
+
+def test_the_clients_id_is_kept() -> None:
+    core = live()
+    assert core.submit(UserInput(text="one", id="mine")) == "mine"
+    with pytest.raises(ValueError, match="on its way"):
+        core.submit(UserInput(text="two", id="mine"))
+
+
+def test_an_acceptance_settles_the_submission() -> None:
+    core = live()
+    core.submit(UserInput(text="hi", id="a"))
+    core.data_to_send(0.0)
+    event = accepted("a", 1)
+    assert told(core, event) == [event, Acked("a", event)]
+    assert core.unsettled == 0
+
+
+def test_an_acceptance_heard_again_settles_too_and_is_no_event() -> None:
+    core = live(3)
+    core.submit(UserInput(text="hi", id="a"))
+    event = accepted("a", 2)
+    assert told(core, event) == [Acked("a", event)]
+    assert core.position == Position("e1", 3)
+
+
+def test_what_has_no_answer_is_sent_again_after_synced_unless_the_replay_answers_it() -> None:
+    core = live()
+    for name in ("answered", "lost"):
+        core.submit(UserInput(text="hi", id=name))
+    core.data_to_send(0.0)
+    core.lost(None, "")
+    assert core.data_to_send(0.0) == []
+    core.opened(1.0)
+    told(core, ready(seq=1, recovered=True), accepted("answered", 1))
+    assert core.data_to_send(1.0) == []
+    told(core, Synced(seq=1))
+    assert [frame["id"] for frame in frames_of(core, 1.0)] == ["lost"]
+
+
+def test_a_final_refusal_settles_the_submission() -> None:
+    core = live()
+    core.submit(UserInput(text="hi", id="a"))
+    core.data_to_send(0.0)
+    refused = Refused(id="a", code=codes.SESSION_CLOSED, message="over", retryable=False)
+    assert told(core, refused) == [Rejected("a", codes.SESSION_CLOSED, "over", False)]
+    assert core.unsettled == 0
+
+
+def test_a_refusal_of_no_submission_of_ours_is_told() -> None:
+    core = live()
+    outcomes = told(core, Refused(code=codes.BAD_FRAME, message="not a frame", retryable=False))
+    assert outcomes == [Rejected("", codes.BAD_FRAME, "not a frame", False)]
+
+
+def test_what_is_refused_for_now_is_sent_again_later_with_the_same_id() -> None:
+    core = live(backoff=Backoff(base_s=4.0))
+    core.submit(UserInput(text="hi", id="a"))
+    core.data_to_send(10.0)
+    full = Refused(id="a", code=codes.INBOX_FULL, message="full", retryable=True)
+    [postponed] = told(core, full, now=10.0)
+    assert isinstance(postponed, Postponed)
+    assert 0 < postponed.delay_s <= 4.0
+    assert core.next_send() == 10.0 + postponed.delay_s
+    assert core.data_to_send(10.0) == []
+    assert [frame["id"] for frame in frames_of(core, core.next_send())] == ["a"]
+
+
+def test_what_is_refused_for_now_too_often_is_given_back() -> None:
+    core = live()
+    core.submit(UserInput(text="hi", id="a"))
+    full = Refused(id="a", code=codes.INBOX_FULL, message="full", retryable=True)
+    last: list[Outcome] = []
+    for _ in range(9):
+        core.data_to_send(1e9)
+        last = told(core, full)
+    assert last == [Rejected("a", codes.INBOX_FULL, "full", True)]
+    assert core.unsettled == 0
+
+
+def test_busy_is_given_back_at_once() -> None:
+    core = live()
+    core.submit(Undo(id="u"))
+    core.data_to_send(0.0)
+    busy = Refused(id="u", code=codes.BUSY, message="a turn runs", retryable=True)
+    assert told(core, busy) == [Rejected("u", codes.BUSY, "a turn runs", True)]
+
+
+@pytest.mark.parametrize(
+    ("submission", "says"),
+    [
+        (UserInput(text=""), "length"),
+        (UserInput(text="\ud800"), "surrogate|utf-8"),
+        (UserInput(text="hi", id="x" * 65), "length"),
+        (UserInput(text="x" * 2_000_000), "bytes; the server takes 1048576"),
+    ],
+)
+def test_what_the_server_would_refuse_unread_is_refused_here(submission: UserInput, says: str) -> None:
+    core = live()
+    with pytest.raises(SubmissionRefused, match=says):
+        core.submit(submission)
+    assert core.unsettled == 0
+
+
+def test_the_servers_own_limit_counts() -> None:
+    core = core_of()
+    core.opened(0.0)
+    small = Limits(inbound_message_bytes=200)
+    told(core, ready(limits=small), to_snapshot(View()), Synced(seq=0))
+    with pytest.raises(SubmissionRefused, match="takes 200"):
+        core.submit(UserInput(text="x" * 200))
+
+
+def test_the_outbox_has_a_bound() -> None:
+    core = live(outbox_max=2)
+    core.submit(Interrupt())
+    core.submit(Interrupt())
+    with pytest.raises(OutboxFull, match="2 submissions"):
+        core.submit(Interrupt())

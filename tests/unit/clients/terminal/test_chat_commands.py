@@ -1,0 +1,75 @@
+"""What typed lines mean."""
+
+import pytest
+
+from clients.terminal.commands import AskEdit, Help, Quit, Wrong, question, read_answer, read_edit, read_line
+from protocol.content import PendingTool
+from protocol.submissions import Approval, Compact, Interrupt, SetModel, Undo, UserInput
+
+ASKED = PendingTool(tool_call_id="c1", tool="write", arguments={"path": "a"}, reason="writes a file")
+
+
+@pytest.mark.parametrize(
+    ("line", "meaning"),
+    [
+        ("hello there ", UserInput(text="hello there")),
+        ("//etc is a folder", UserInput(text="/etc is a folder")),
+        ("/steer look there first", UserInput(text="look there first", when="steer")),
+        ("/interrupt", Interrupt()),
+        ("/undo", Undo()),
+        ("/compact", Compact()),
+        ("/model  openai/x ", SetModel(model="openai/x")),
+        ("/help", Help()),
+        ("/quit", Quit()),
+        ("", None),
+        ("   ", None),
+        ("/", Wrong("there is no command /; /help lists what there is")),
+        ("/fly", Wrong("there is no command /fly; /help lists what there is")),
+        ("/model", Wrong("/model which? Write its name after it.")),
+        ("/steer ", Wrong("/steer what? Write the text after it.")),
+    ],
+)
+def test_a_line_means_what_the_help_says(line: str, meaning: object) -> None:
+    assert read_line(line) == meaning
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("y", Approval(tool_call_id="c1", approved=True)),
+        (" YES ", Approval(tool_call_id="c1", approved=True)),
+        ("n", Approval(tool_call_id="c1", approved=False)),
+        ("e", AskEdit()),
+        ("", None),
+        ("not there, please", Approval(tool_call_id="c1", approved=False, feedback="not there, please")),
+    ],
+)
+def test_a_line_answers_a_question(line: str, answer: object) -> None:
+    assert read_answer(line, ASKED) == answer
+
+
+def test_a_call_that_may_be_allowed_for_the_session_can_be_answered_so() -> None:
+    granted = PendingTool(tool_call_id="c1", tool="write", arguments={}, reason="writes a file", grant="write")
+    for_session = Approval(tool_call_id="c1", approved=True, scope="session")
+    assert [read_answer(line, granted) for line in ("s", "Session ")] == [for_session, for_session]
+    assert "[s]ession" in question(granted)
+
+
+def test_a_call_without_a_grant_cannot_be_allowed_for_the_session() -> None:
+    answer = read_answer("s", ASKED)
+    assert answer == Approval(tool_call_id="c1", approved=False, feedback="s")
+    assert "[s]ession" not in question(ASKED)
+
+
+def test_only_a_clear_yes_approves() -> None:
+    for line in ("yes, but not there", "yep", "j", "ok", "y!"):
+        answer = read_answer(line, ASKED)
+        assert isinstance(answer, Approval)
+        assert not answer.approved
+
+
+def test_edited_arguments_are_a_json_object() -> None:
+    assert read_edit('{"path": "b"}', ASKED) == Approval(tool_call_id="c1", approved=True, arguments={"path": "b"})
+    assert read_edit("  ", ASKED) is None
+    for line in ("[1]", "{", "path: b", "[" * 10_000):
+        assert isinstance(read_edit(line, ASKED), Wrong)

@@ -1,0 +1,6 @@
+"""The page's modules, without a browser."""
+
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+WEB = HERE.parents[3] / "clients" / "web"

@@ -1,0 +1,93 @@
+"""The page's fold is the server's: the same streams through view.js and protocol/view.py give the same views."""
+
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+
+from protocol import codec
+from protocol import events as ev
+from protocol.merge import Merger
+from protocol.view import View, apply
+from tests.support.node import node_command
+from tests.unit.clients.session.recorded import conversation
+from tests.unit.clients.web import HERE
+from tests.unit.protocol.streams import lives
+
+
+class Folder:
+    """A Node process that folds one journal after another."""
+
+    def __init__(self) -> None:
+        command = [node_command(), str(HERE / "fold.mjs")]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def views(self, events: list[ev.Event]) -> list[Any]:
+        """The view after each event."""
+        process = self._process
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(b"[" + b",".join(codec.encode(event) for event in events) + b"]\n")
+        process.stdin.flush()
+        views: list[Any] = msgspec.json.decode(process.stdout.readline())
+        return views
+
+    def close(self) -> None:
+        """End it."""
+        self._process.communicate(timeout=10)
+        assert self._process.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Folder]:
+    one = Folder()
+    yield one
+    one.close()
+
+
+def here(events: list[ev.Event]) -> list[Any]:
+    """The view after each event, by protocol/view.py."""
+    view, views = View(), []
+    for event in events:
+        apply(view, codec.decode_event(codec.encode(event)))
+        views.append(msgspec.json.decode(msgspec.json.encode(view)))
+    return views
+
+
+def merged(events: list[ev.Event]) -> list[ev.Event]:
+    merger = Merger()
+    return [*(out for event in events for out in merger.push(event)), *merger.flush()]
+
+
+def test_a_recorded_session_has_the_same_view_after_each_event(folder: Folder) -> None:
+    events = list(conversation())
+    assert folder.views(events) == here(events)
+
+
+@given(events=lives())
+def test_any_life_of_a_session_has_the_same_view_after_each_event(folder: Folder, events: list[ev.Event]) -> None:
+    assert folder.views(events) == here(events)
+
+
+@given(events=lives())
+def test_a_merged_replay_ends_in_the_same_view(folder: Folder, events: list[ev.Event]) -> None:
+    assert folder.views(merged(events))[-1] == here(events)[-1]
+
+
+@given(events=lives())
+def test_events_that_come_twice_change_nothing(folder: Folder, events: list[ev.Event]) -> None:
+    assert folder.views([*events, *events])[-1] == here(events)[-1]
+
+
+def test_an_event_of_a_later_version_moves_the_position_alone(folder: Folder) -> None:
+    events = list(conversation())
+    unknown = ev.TitleChanged(seq=events[-1].seq + 1, at=events[-1].at, title="x")
+    raw = codec.encode(unknown).replace(b'"title_changed"', b'"of_a_later_version"')
+    process = folder._process
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(b"[" + b",".join([*(codec.encode(event) for event in events), raw]) + b"]\n")
+    process.stdin.flush()
+    *_, before, after = msgspec.json.decode(process.stdout.readline())
+    assert after == {**before, "seq": unknown.seq}

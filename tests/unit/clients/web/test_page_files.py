@@ -1,0 +1,164 @@
+"""The page's files: the vendored ones are what they are said to be, none is too long, and all of the first load is small."""
+
+import gzip
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from server.http.page import index_html, inline_hashes
+from server.http.security_headers import content_security_policy
+from tests.unit.clients.web import HERE, WEB
+
+FIRST_LOAD_BYTES = 150_000
+MAX_LINES = 300
+ROOT = WEB.parent.parent
+OURS = sorted(path for path in WEB.rglob("*") if path.suffix in (".js", ".css") and "vendor" not in path.parts)
+IMPORT = re.compile(r'^(?:import\s+(?:[^"();]*?from\s+)?|export\s+\{[^}]*\}\s+from\s+)"([^"]+)"', re.MULTILINE)
+VENDORED = json.loads((WEB / "vendor" / "VENDOR.json").read_text())["packages"]
+
+
+def import_map() -> dict[str, dict[str, str]]:
+    found = re.search(r'<script type="importmap">(.*?)</script>', index_html(), re.DOTALL)
+    assert found
+    loaded: dict[str, dict[str, str]] = json.loads(found.group(1))
+    return loaded
+
+
+def first_load() -> set[Path]:
+    """Every file a browser fetches before anything is said: what the page names, and what that imports."""
+    named = re.findall(r'(?:src|href)="/static/([^"]+)"', index_html())
+    todo = [WEB / name for name in named]
+    seen: set[Path] = set()
+    while todo:
+        path = todo.pop().resolve()
+        if path in seen:
+            continue
+        seen.add(path)
+        if path.suffix in (".js", ".mjs"):
+            todo += [resolved(path, name) for name in static_imports(path)]
+    return seen
+
+
+def static_imports(path: Path) -> list[str]:
+    text = path.read_text()
+    if "vendor" in path.parts:
+        return re.findall(r'(?:from|import)\s*"([^"]+)"', text)
+    return IMPORT.findall(text)
+
+
+def resolved(path: Path, name: str) -> Path:
+    if name.startswith("."):
+        return path.parent / name
+    return WEB / import_map()["imports"][name].removeprefix("/static/")
+
+
+def test_the_vendored_files_are_what_the_list_says() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "vendor.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_vendored_package_says_its_version_licence_and_hashes() -> None:
+    for package in VENDORED:
+        assert re.fullmatch(r"\d+\.\d+\.\d+", package["version"])
+        assert package["licence"] in {"MIT", "Apache-2.0", "BSD-3-Clause"}
+        assert package["integrity"].startswith("sha512-")
+        assert "LICENCE" in package["sha384"]
+
+
+def test_the_import_map_names_what_is_vendored_with_its_hashes() -> None:
+    mapped = import_map()
+    for address, digest in mapped["integrity"].items():
+        folder, _, file = address.removeprefix("/static/vendor/").partition("/")
+        package = next(
+            p for p in VENDORED if folder == f"{p['name'].removeprefix('@').replace('/', '-')}-{p['version']}"
+        )
+        assert package["sha384"][file] == digest
+    for address in mapped["imports"].values():
+        assert (WEB / address.removeprefix("/static/")).exists(), address
+
+
+def test_the_types_are_of_the_versions_that_are_served() -> None:
+    wanted = json.loads((HERE / "package.json").read_text())["devDependencies"]
+    versions = {package["name"]: package["version"] for package in VENDORED}
+    for name in set(wanted) & set(versions):
+        assert wanted[name] == versions[name], name
+
+
+def test_the_first_load_stays_within_its_budget() -> None:
+    files = first_load()
+    assert {path.name for path in files} >= {"main.js", "holdfast.js", "view.js", "preact.mjs", "smd.js", "base.css"}
+    total = len(gzip.compress(index_html().encode())) + sum(len(gzip.compress(path.read_bytes(), 9)) for path in files)
+    assert total < FIRST_LOAD_BYTES, f"{total} bytes compressed"
+
+
+def test_the_library_that_others_import_depends_on_nothing() -> None:
+    todo, seen = [WEB / "holdfast.js"], set()
+    while todo:
+        path = todo.pop().resolve()
+        seen.add(path)
+        for name in static_imports(path):
+            assert name.startswith("."), f"{path.name} imports {name}"
+            todo.append(path.parent / name)
+    assert not any("app" in path.parts for path in seen)
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(WEB)))
+def test_a_file_says_its_place_and_can_be_read_at_a_sitting(path: Path) -> None:
+    text = path.read_text()
+    assert text.startswith(("// ", "/* "))
+    assert text.count("\n") < MAX_LINES
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(WEB)))
+def test_no_module_makes_elements_from_html(path: Path) -> None:
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|dangerouslySet|\beval\(", path.read_text()
+    )
+
+
+def test_the_one_inline_script_is_the_import_map_and_the_policy_names_it() -> None:
+    html = index_html()
+    hashes = inline_hashes(html)
+    assert len(hashes) == 1
+    assert len(re.findall(r"<script(?![^>]*\bsrc=)", html)) == 1
+    assert not re.search(r"\son\w+=|style=|<style", html)
+    policy = content_security_policy([], page=True, hashes=hashes, image_sources=["https://img.example"])
+    rules = {rule.split()[0]: rule.split()[1:] for rule in policy.split("; ")}
+    assert rules["default-src"] == ["'none'"]
+    assert rules["script-src"] == ["'self'", f"'{hashes[0]}'"]
+    assert rules["style-src"] == ["'self'"]
+    assert rules["img-src"] == ["'self'", "data:", "https://img.example"]
+    assert rules["require-trusted-types-for"] == ["'script'"]
+    assert rules["trusted-types"] == ["'none'"]
+    assert rules["frame-ancestors"] == ["'none'"]
+
+
+def test_every_file_of_the_page_is_in_the_package(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    leave = shutil.ignore_patterns("__pycache__", "*.pyc")
+    for name in ("protocol", "agent", "server", "clients", "configs"):
+        shutil.copytree(ROOT / name, source / name, ignore=leave)
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, source)
+    # The build backend itself: an environment that uv made has no pip.
+    build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
+    built = subprocess.run(
+        [sys.executable, "-c", build, tmp_path],
+        cwd=source,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    wheel = next(tmp_path.glob("*.whl"))
+    listed = subprocess.run([sys.executable, "-m", "zipfile", "-l", wheel], capture_output=True, text=True, check=True)
+    for path in WEB.rglob("*"):
+        if path.is_file():
+            assert f"clients/web/{path.relative_to(WEB)}" in listed.stdout

@@ -1,0 +1,227 @@
+"""One example of every frame and submission, told as one session would; the golden files hold how they look on the wire.
+
+A golden file that no longer fits its example means that the wire has changed: stored journals and clients out there were
+written for the old one. For a new frame, `python -m tests.unit.protocol.examples` writes the files that are missing.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from protocol import codec
+from protocol import events as ev
+from protocol import submissions as sub
+from protocol.content import (
+    AssistantMessage,
+    OpenCall,
+    OpenMessage,
+    PendingTool,
+    PlanItem,
+    QueuedInput,
+    ShareLink,
+    Step,
+    ToolCall,
+    ToolMessage,
+    Usage,
+    UserMessage,
+)
+from protocol.frames import Frame, Heartbeat, Ready, Refused, Snapshot, Synced
+from protocol.limits import Limits
+
+GOLDEN = Path(__file__).parent / "golden"
+AT = "2026-01-02T03:04:05.678Z"
+ASKED = sub.UserInput(id="c1-1", text="Write a haïku about 🦉 to owl.txt")
+ARGUMENTS: dict[str, object] = {
+    "path": "owl.txt",
+    "content": "Night 🦉\n",
+    "mode": 0.5,
+    "tags": [1, True, None, {"a": "b"}],
+}
+PENDING = PendingTool("call-1", "write_file", ARGUMENTS, "writes owl.txt in the workspace")
+EDITED: dict[str, object] = {"path": "owls/1.txt", "content": "Night 🦉\n"}
+
+SUBMISSIONS: list[sub.Submission] = [
+    ASKED,
+    sub.ExecApproval(
+        id="c1-2",
+        approvals=[
+            sub.Approval(tool_call_id="call-1", approved=True, arguments=EDITED),
+            sub.Approval(tool_call_id="call-2", approved=False, feedback="not that one"),
+        ],
+    ),
+    sub.Interrupt(id="c1-3"),
+    sub.Undo(id="c1-4"),
+    sub.Compact(id="c1-5"),
+    sub.Shutdown(id="c1-6"),
+    sub.SetModel(id="c1-7", model="openai/gpt-oss-120b", reasoning_effort="high"),
+    sub.Edit(id="c1-8", turn_id="turn-2", text="Rather owls 🦉"),
+    sub.SetTitle(id="c1-9", title="Owls"),
+    sub.Share(id="c1-10", access="read"),
+    sub.Unshare(id="c1-11", share_id="5f0c"),
+]
+
+FRAMES: list[Frame] = [
+    Ready(
+        session_id="s-3f9c",
+        epoch="e-71d0",
+        seq=19,
+        recovered=True,
+        state="running",
+        model="demo/demo",
+        demo=True,
+        limits=Limits(
+            inbound_message_bytes=1_048_576,
+            outbound_frame_bytes=16_777_216,
+            frames_per_s=50,
+            frames_burst=200,
+            bad_frames_per_minute=20,
+            queued_inputs=32,
+            heartbeat_s=15.0,
+            send_timeout_s=20.0,
+        ),
+        server="holdfast/0.1.0",
+    ),
+    Snapshot(
+        seq=19,
+        messages=[
+            UserMessage(text=ASKED.text, submission_id="c1-1", turn_id="turn-2"),
+            AssistantMessage(
+                message_id="msg-4",
+                text="I'll write it.",
+                reasoning="A haïku has 17 syllables.",
+                tool_calls=[
+                    ToolCall("call-1", "write_file", ARGUMENTS),
+                    ToolCall("call-2", "read_file", {}, malformed='{"path": "a'),
+                    ToolCall("call-3", "shell", {"command": "ls"}),
+                ],
+                finish_reason="tool_calls",
+                sealed=False,
+            ),
+            ToolMessage(
+                tool_call_id="call-1",
+                tool="write_file",
+                output="wrote 11 bytes",
+                success=True,
+                truncated=False,
+                duration_ms=3,
+                state="completed",
+                arguments=EDITED,
+            ),
+        ],
+        pending_approval=[PENDING],
+        open_message=OpenMessage(message_id="msg-19", text="Done", reasoning="It is there."),
+        plan=[PlanItem("write it", "completed"), PlanItem("read it back", "in_progress")],
+        usage=Usage(
+            input_tokens=700,
+            output_tokens=90,
+            cached_tokens=512,
+            cost_usd=0.0021,
+            context_tokens=420,
+            context_limit=32_768,
+        ),
+        state="awaiting_approval",
+        model="demo/demo",
+        title="Write a haïku about 🦉 to owl.txt",
+        turn_id="turn-2",
+        open_calls=[
+            OpenCall(tool_call_id="call-3", tool="shell", arguments={"command": "ls"}, state="running", log="owls\n"),
+            OpenCall(tool_call_id="call-1", tool="write_file", arguments=EDITED, state="approved", edited=True),
+        ],
+        queued=[QueuedInput(submission_id="c1-9", text="and then a limerick", when="queue")],
+        omitted_messages=2,
+        shares=[ShareLink("5f0c", "read")],
+    ),
+    Synced(seq=19),
+    Refused(id="c1-4", code="busy", message="a turn is running; interrupt it first, or wait", retryable=True),
+    Heartbeat(seq=19),
+    ev.Accepted(seq=1, at=AT, submission_id="c1-1", submission=ASKED),
+    ev.Processing(seq=2, at=AT, turn_id="turn-2", submission_id="c1-1"),
+    ev.InputJoined(seq=3, at=AT, turn_id="turn-2", submission_id="c1-8"),
+    ev.AssistantChunk(
+        seq=6, first_seq=4, at=AT, message_id="msg-4", offset=17, text="Night 🦉 falls", kind="reasoning"
+    ),
+    ev.AssistantMessageEvent(
+        seq=8,
+        first_seq=4,
+        at=AT,
+        message_id="msg-4",
+        text="I'll write it.",
+        reasoning="A haïku has 17 syllables.",
+        tool_calls=[ToolCall("call-1", "write_file", ARGUMENTS), ToolCall("call-2", "read_file", {}, malformed="{")],
+        finish_reason="tool_calls",
+        sealed=False,
+    ),
+    ev.ToolCallEvent(seq=9, at=AT, tool_call_id="call-1", tool="write_file", arguments=ARGUMENTS),
+    ev.ApprovalRequired(seq=10, at=AT, tools=[PENDING], count=1),
+    ev.ToolStateChange(
+        seq=12,
+        at=AT,
+        tool_call_id="call-1",
+        tool="write_file",
+        state="approved",
+        by="user",
+        feedback="ok",
+        arguments=EDITED,
+    ),
+    ev.ToolLog(seq=14, first_seq=13, at=AT, tool_call_id="call-3", offset=5, text="owl.txt\n"),
+    ev.ToolOutput(
+        seq=15,
+        at=AT,
+        tool_call_id="call-1",
+        tool="write_file",
+        output="wrote 11 bytes",
+        success=True,
+        truncated=False,
+        duration_ms=3,
+    ),
+    ev.PlanUpdate(seq=16, at=AT, items=[PlanItem("write it", "completed"), PlanItem("read it back", "pending")]),
+    ev.UsageEvent(
+        seq=17,
+        at=AT,
+        input_tokens=350,
+        output_tokens=70,
+        cached_tokens=256,
+        cost_usd=None,
+        context_tokens=420,
+        context_limit=32_768,
+    ),
+    ev.TurnComplete(seq=20, at=AT, turn_id="turn-2", history_size=4, final_response="Done 🦉"),
+    ev.Interrupted(seq=21, at=AT, turn_id="turn-2", reason="user"),
+    ev.Compacted(
+        seq=22, at=AT, old_tokens=9_000, new_tokens=900, summary="They want owls.", kept_from=12, operation_id="c1-5"
+    ),
+    ev.UndoComplete(seq=23, at=AT, removed_messages=4, kept=["write_file: files written"]),
+    ev.ModelChanged(seq=24, at=AT, model="openai/gpt-oss-120b", reasoning_effort="high"),
+    ev.TitleChanged(seq=25, at=AT, title="Owls"),
+    ev.ErrorEvent(
+        seq=26, at=AT, code="model_timeout", message="the model said nothing for 60 s", retryable=True, turn_id="turn-2"
+    ),
+    ev.ShutdownEvent(seq=27, at=AT, reason="user"),
+    ev.Shared(seq=28, at=AT, share_id="5f0c", access="read"),
+    ev.Unshared(seq=29, at=AT, share_id="5f0c"),
+    ev.ToolStep(
+        seq=30,
+        at=AT,
+        tool_call_id="call-4",
+        step=Step("step-1", "read", {"path": "owl.txt"}, output="Night 🦉\n", success=True, duration_ms=3),
+    ),
+]
+
+
+def tag(word: msgspec.Struct) -> str:
+    """The `type` a frame or submission has on the wire."""
+    return str(word.__struct_config__.tag)
+
+
+def path(word: Frame | sub.Submission) -> Path:
+    """Where a word's golden JSON is; its MessagePack, in hexadecimal, is beside it."""
+    return GOLDEN / ("submissions" if word in SUBMISSIONS else "frames") / f"{tag(word)}.json"
+
+
+if __name__ == "__main__":
+    for word in [*FRAMES, *SUBMISSIONS]:
+        file = path(word)
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(codec.encode(word) + b"\n")
+            file.with_suffix(".msgpack").write_text(codec.encode_msgpack(word).hex() + "\n")

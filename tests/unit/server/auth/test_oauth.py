@@ -1,0 +1,303 @@
+"""Login at an OpenID provider: what is believed of it, what is kept, and how it ends."""
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import msgspec
+import pytest
+from joserfc.jwk import OctKey, RSAKey
+from websockets.asyncio.client import connect
+
+from protocol.frames import Synced
+from server.auth.authenticator import Ways
+from server.auth.backends.api_tokens import new_token, write_tokens
+from server.auth.backends.oauth import own_path
+from server.config.settings import Settings
+from tests.support.house import settings_for
+from tests.support.live import Client, Live, listening
+from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, openid_provider
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[OpenIdProvider]:
+    async with openid_provider() as stand_in:
+        yield stand_in
+
+
+def guarded(data: Path, provider: OpenIdProvider, oauth: dict[str, Any] | None = None, **auth: Any) -> Settings:
+    how = {
+        "provider_url": provider.url,
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "timeout_s": 5.0,
+        **(oauth or {}),
+    }
+    return settings_for(data, auth={"mode": "oauth", "recheck_s": 0.05, "oauth": how, **auth})
+
+
+def browser(live: Live) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=live.http, trust_env=False, timeout=20)
+
+
+async def log_in(http: httpx.AsyncClient, wanted: str = "/") -> httpx.Response:
+    """Go through the login as a browser does; the answer of the callback."""
+    there = await http.get("/auth/login", params={"next": wanted})
+    assert there.status_code == 303, there.text
+    back = await http.get(there.headers["location"])
+    assert back.status_code == 302
+    return await http.get(back.headers["location"])
+
+
+def cookie_of(http: httpx.AsyncClient, live: Live) -> dict[str, str]:
+    return {"Cookie": f"holdfast-{live.port}={http.cookies[f'holdfast-{live.port}']}", "Origin": live.http}
+
+
+def ways(live: Live) -> Ways:
+    found = live.server._app.state.house.ways
+    assert isinstance(found, Ways)
+    return found
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+async def test_who_logged_in_is_let_in_over_http_and_over_a_socket(
+    tmp_path: Path, provider: OpenIdProvider, algorithm: str
+) -> None:
+    provider.algorithm = algorithm
+    async with listening(guarded(tmp_path, provider)) as live, browser(live) as http:
+        assert (await http.get("/api/me")).status_code == 401
+        home = await log_in(http, "/?session=1")
+        assert (home.status_code, home.headers["location"]) == (303, "/?session=1")
+        me = (await http.get("/api/me")).json()
+        assert (me["user_id"], me["name"], me["rights"]) == ("user-1", "ada", ["sessions"])
+        async with connect(live.ws, additional_headers=cookie_of(http, live)) as socket:
+            await Client(socket).until_type(Synced)
+
+
+async def test_the_tokens_stay_on_the_server_encrypted_and_go_to_the_owners_tools(
+    tmp_path: Path, provider: OpenIdProvider
+) -> None:
+    settings = guarded(tmp_path, provider)
+    async with listening(settings) as live, browser(live) as http:
+        home = await log_in(http)
+        (access,) = provider.issued
+        assert access not in str(home.headers) + str(http.cookies)
+        assert await ways(live).hub_token("user-1") == access
+        assert await ways(live).hub_token("user-2") is None
+        own = dict(http.cookies)
+    kept = [path for path in tmp_path.rglob("*") if path.is_file()]
+    for path in kept:
+        data = path.read_bytes()
+        assert access.encode() not in data and b"refresh-" not in data, path
+        assert all(value.encode() not in data for value in own.values()), path
+    assert {(path.name, path.stat().st_mode & 0o077) for path in kept} >= {("secret.key", 0), ("logins.db", 0)}
+    async with listening(settings) as live:
+        assert await ways(live).hub_token("user-1") == access, "found again after a restart"
+
+
+async def test_tokens_are_renewed_before_they_end_and_a_login_goes_on(tmp_path: Path, provider: OpenIdProvider) -> None:
+    provider.access_lasts_s = 100
+    async with listening(guarded(tmp_path, provider, {"refresh_before_s": 200})) as live, browser(live) as http:
+        await log_in(http)
+        assert (await http.get("/api/me")).status_code == 200
+        assert provider.asked.count("refresh_token") == 1
+        assert await ways(live).hub_token("user-1") == provider.issued[-1]
+        assert len(provider.issued) >= 2
+
+
+async def test_a_login_whose_renewal_is_refused_is_over_and_its_sockets_closed(
+    tmp_path: Path, provider: OpenIdProvider
+) -> None:
+    provider.access_lasts_s = 100
+    async with listening(guarded(tmp_path, provider, {"refresh_before_s": 200})) as live, browser(live) as http:
+        await log_in(http)
+        async with connect(live.ws, additional_headers=cookie_of(http, live)) as socket:
+            client = Client(socket)
+            await client.until_type(Synced)
+            provider.end_logins()
+            assert await client.closed() == (4401, "the credentials were revoked; log in and come back")
+        assert (await http.get("/api/me")).status_code == 401
+
+
+async def test_a_provider_that_is_away_ends_no_login(tmp_path: Path, provider: OpenIdProvider) -> None:
+    provider.access_lasts_s = 100
+    async with listening(guarded(tmp_path, provider, {"refresh_before_s": 200})) as live, browser(live) as http:
+        await log_in(http)
+        provider.down = True
+        assert (await http.get("/api/me")).status_code == 200
+        assert (await http.get("/api/me")).status_code == 200
+        assert provider.asked.count("refresh_token") == 1, "it is not asked again at once"
+
+
+async def test_without_a_refresh_token_a_login_ends_with_its_access_token(
+    tmp_path: Path, provider: OpenIdProvider
+) -> None:
+    provider.refreshes, provider.access_lasts_s = False, 2
+    began = time.time()
+    async with listening(guarded(tmp_path, provider)) as live, browser(live) as http:
+        await log_in(http)
+        async with connect(live.ws, additional_headers=cookie_of(http, live)) as socket:
+            assert await Client(socket).closed() == (4401, "the credentials expired; log in and come back")
+    assert time.time() >= began + 1.0
+
+
+async def test_logging_out_ends_the_login_its_cookie_and_its_sockets(tmp_path: Path, provider: OpenIdProvider) -> None:
+    async with listening(guarded(tmp_path, provider)) as live, browser(live) as http:
+        await log_in(http)
+        own = cookie_of(http, live)
+        async with connect(live.ws, additional_headers=own) as socket:
+            client = Client(socket)
+            await client.until_type(Synced)
+            assert (await http.post("/auth/logout")).status_code == 403, "another site's page has no Origin of ours"
+            assert (await http.post("/auth/logout", headers={"Origin": "https://evil.example"})).status_code == 403
+            assert (await http.post("/auth/logout", headers={"Origin": live.http})).status_code == 204
+            assert (await client.closed())[0] == 4401
+        assert (await http.get("/api/me", headers=own)).status_code == 401
+
+
+WRONG_CLAIMS: list[dict[str, Any]] = [
+    {"iss": "https://evil.example"},
+    {"iss": None},
+    {"aud": "another-client"},
+    {"aud": ["another-client", CLIENT_ID], "azp": "another-client"},
+    {"aud": None},
+    {"exp": 1_000_000_000},
+    {"exp": None},
+    {"iat": 4_000_000_000},
+    {"nonce": "another"},
+    {"nonce": None},
+    {"sub": None},
+    {"sub": ""},
+    {"sub": 7},
+    {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"},
+]
+
+
+@pytest.mark.parametrize("claims", WRONG_CLAIMS, ids=str)
+async def test_an_id_token_that_is_not_for_this_login_lets_nobody_in(
+    tmp_path: Path, provider: OpenIdProvider, claims: dict[str, Any]
+) -> None:
+    provider.claims = claims
+    async with listening(guarded(tmp_path, provider)) as live, browser(live) as http:
+        assert (await log_in(http)).status_code == 503
+        assert (await http.get("/api/me")).status_code == 401
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "RS256"])
+async def test_an_id_token_that_another_key_signed_lets_nobody_in(
+    tmp_path: Path, provider: OpenIdProvider, algorithm: str
+) -> None:
+    provider.algorithm = algorithm
+    secret = OctKey.import_key(CLIENT_SECRET * 2)
+    provider.signed_by = secret if algorithm == "HS256" else RSAKey.generate_key(2048, {"kid": "another"})
+    async with listening(guarded(tmp_path, provider)) as live, browser(live) as http:
+        assert (await log_in(http)).status_code == 503
+        assert (await http.get("/api/me")).status_code == 401
+
+
+async def test_a_login_can_only_be_ended_in_the_browser_that_began_it(tmp_path: Path, provider: OpenIdProvider) -> None:
+    async with listening(guarded(tmp_path, provider)) as live, browser(live) as ada, browser(live) as eve:
+        there = await eve.get("/auth/login")
+        back = (await eve.get(there.headers["location"])).headers["location"]
+        assert (await ada.get(back)).status_code == 400, "no login was begun here"
+        await ada.get("/auth/login")
+        assert (await ada.get(back)).status_code == 400, "another login was begun here"
+        assert (await eve.get(back.replace("state=", "state=x"))).status_code == 400
+        assert (await ada.get("/api/me")).status_code == 401
+
+
+async def test_a_code_is_good_once(tmp_path: Path, provider: OpenIdProvider) -> None:
+    async with listening(guarded(tmp_path, provider)) as live, browser(live) as http:
+        there = await http.get("/auth/login")
+        kept = {"Cookie": f"holdfast-login-{live.port}={http.cookies[f'holdfast-login-{live.port}']}"}
+        back = (await http.get(there.headers["location"])).headers["location"]
+        assert (await http.get(back)).status_code == 303
+        again = await http.get(back, headers=kept)
+        assert again.status_code == 403
+        code = parse_qs(urlsplit(back).query)["code"][0]
+        assert code not in again.text
+
+
+async def test_a_refusal_of_the_provider_is_told_without_its_words(tmp_path: Path, provider: OpenIdProvider) -> None:
+    async with listening(guarded(tmp_path, provider)) as live, browser(live) as http:
+        there = await http.get("/auth/login")
+        state = parse_qs(urlsplit(there.headers["location"]).query)["state"][0]
+        refused = await http.get("/auth/callback", params={"state": state, "error": "<script>access_denied"})
+        assert refused.status_code == 403 and "<script>" not in refused.text
+
+
+async def test_a_provider_that_is_down_or_another_is_no_reason_to_hang(
+    tmp_path: Path, provider: OpenIdProvider
+) -> None:
+    async with listening(guarded(tmp_path / "a", provider)) as live, browser(live) as http:
+        provider.down = True
+        assert (await http.get("/auth/login")).status_code == 503
+        provider.down = False
+        assert (await http.get("/auth/login")).status_code == 303
+    address, provider.url = provider.url, "https://somebody.else"
+    async with listening(guarded(tmp_path / "b", provider, {"provider_url": address})) as live:
+        async with browser(live) as http:
+            assert (await http.get("/auth/login")).status_code == 503
+
+
+async def test_only_allowed_users_come_in_and_admins_are_named_by_id(tmp_path: Path, provider: OpenIdProvider) -> None:
+    settings = guarded(tmp_path, provider, allowed_users=["user-1"], admins=["user-9", "ada"])
+    async with listening(settings) as live:
+        for subject, status, rights in (
+            ("user-1", 303, ["sessions"]),
+            ("user-2", 403, None),
+            ("user-9", 303, ["admin", "metrics", "sessions"]),
+        ):
+            provider.subject = subject
+            async with browser(live) as http:
+                assert (await log_in(http)).status_code == status
+                me = await http.get("/api/me")
+                assert me.json().get("rights") == rights
+
+
+async def test_new_keys_of_the_provider_are_found(tmp_path: Path, provider: OpenIdProvider) -> None:
+    async with listening(guarded(tmp_path, provider, {"keys_again_s": 0.0})) as live, browser(live) as http:
+        assert (await log_in(http)).status_code == 303
+        provider.new_keys()
+        assert (await log_in(http)).status_code == 303
+        assert provider.asked.count("jwks") == 2
+
+
+async def test_an_api_token_works_beside_the_login(tmp_path: Path, provider: OpenIdProvider) -> None:
+    kept, secret = new_token("user-1", ["sessions"], time.time())
+    write_tokens(tmp_path / "tokens.json", [kept])
+    async with listening(guarded(tmp_path, provider)) as live, browser(live) as http:
+        me = await http.get("/api/me", headers={"Authorization": f"Bearer {secret}"})
+        assert me.json()["user_id"] == "user-1"
+
+
+async def test_behind_a_proxy_cookies_are_secure_and_the_callback_is_the_public_one(
+    tmp_path: Path, provider: OpenIdProvider
+) -> None:
+    settings = guarded(tmp_path, provider)
+    server = msgspec.structs.replace(settings.server, space_host="me-holdfast.hf.space")
+    async with listening(msgspec.structs.replace(settings, server=server)) as live, browser(live) as http:
+        there = await http.get("/auth/login", headers={"Host": "me-holdfast.hf.space"})
+        asked = parse_qs(urlsplit(there.headers["location"]).query)
+        assert asked["redirect_uri"] == ["https://me-holdfast.hf.space/auth/callback"]
+        cookie = there.headers["set-cookie"]
+        assert cookie.startswith("__Host-holdfast-login=")
+        assert all(f"; {word}" in cookie for word in ("Path=/", "HttpOnly", "Secure", "SameSite=None", "Partitioned"))
+        assert "strict-transport-security" in there.headers
+
+
+ELSEWHERE = ["//evil.example", "https://evil.example", "/\\evil.example", "\\\\evil", "javascript:alert(1)", "", "x"]
+ELSEWHERE += ["/\n/evil", "/" + "x" * 2_000, "/\u00e9", "http:/x", "///evil.example"]
+
+
+@pytest.mark.parametrize("wanted", ELSEWHERE)
+def test_a_login_leads_home_and_nowhere_else(wanted: str) -> None:
+    assert own_path(wanted) == "/"
+
+
+def test_a_login_leads_back_to_the_page_it_came_from() -> None:
+    for wanted in ("/", "/a/b?c=d&e=%2F", "/?session=1#end"):
+        assert own_path(wanted) == wanted

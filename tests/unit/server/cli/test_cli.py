@@ -1,0 +1,275 @@
+"""The command line, as a process of its own."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import websockets
+
+from agent.models import Choice
+from server.cli import generate, main
+from server.config.settings import ServerSettings, Settings
+from server.transport import listeners
+from tests.support.network.ports import free_port
+
+WAIT_S = 30.0
+HOLDFAST = [sys.executable, "-c", "import sys; from server.cli.main import main; sys.exit(main())"]
+MODULE = [sys.executable, "-m", "server"]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """An environment without settings or credentials."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, "PYTHONPATH": str(generate.ROOT), **more}
+
+
+async def start(
+    command: list[str], *args: str, pass_fds: tuple[int, ...] = (), **environ: str
+) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *command,
+        *args,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment(**environ),
+        pass_fds=pass_fds,
+    )
+
+
+async def run(command: list[str], *args: str, **environ: str) -> tuple[int, str, str]:
+    """Exit code, output and error output of a command that ends by itself."""
+    process = await start(command, *args, pass_fds=(), **environ)
+    out, err = await asyncio.wait_for(process.communicate(), WAIT_S)
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def line(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    return (await asyncio.wait_for(process.stdout.readline(), WAIT_S)).decode().rstrip("\n")
+
+
+@contextlib.asynccontextmanager
+async def server(
+    data: Path, *args: str, command: list[str] = MODULE, pass_fds: tuple[int, ...] = (), **environ: str
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, int, str]]:
+    """A server that listens: its process, its port and the line it said."""
+    process = await start(command, "--data", str(data), "--no-token", *args, pass_fds=pass_fds, **environ)
+    try:
+        said = await line(process)
+        if not said:
+            assert process.stderr is not None
+            pytest.fail((await process.stderr.read()).decode())
+        port = int(said.partition(" listening on http://127.0.0.1:")[2].partition(" ")[0])
+        assert await line(process) == f"Try it: wscat -c ws://localhost:{port}/ws"
+        yield process, port, said
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        _, err = await asyncio.wait_for(process.communicate(), WAIT_S)
+        assert b"Traceback" not in err, err.decode()
+
+
+async def test_the_version_and_the_help_are_there() -> None:
+    assert await run(HOLDFAST, "--version") == (0, "Holdfast 0.1.0\n", "")
+    for args, words in (
+        (["--help"], ["serve", "schema", "chat"]),
+        (["serve", "--help"], ["--host", "--port", "--fd", "--config", "--data", "--model", "--log-level", "7860"]),
+        (["schema", "--help"], ["--write", "--check", "--asyncapi"]),
+    ):
+        code, out, err = await run(HOLDFAST, *args)
+        assert (code, err) == (0, "")
+        assert all(word in out for word in words)
+
+
+@pytest.mark.parametrize("args", [[], ["sing"], ["serve", "--prot", "1"], ["serve", "--port", "x"]])
+async def test_wrong_usage_ends_with_code_2(args: list[str]) -> None:
+    code, out, err = await run(HOLDFAST, *args)
+    assert (code, out) == (2, "") and "usage: holdfast" in err
+
+
+async def test_wrong_settings_end_with_code_2_and_one_line(tmp_path: Path) -> None:
+    config = tmp_path / "c.json"
+    config.write_text('{"server": {"prot": 1}}')
+    cases: list[tuple[list[str], dict[str, str], str]] = [
+        (["--config", str(config)], {}, f"{config}: server.prot: no such setting; did you mean server.port?"),
+        (["--config", str(tmp_path / "none")], {}, "none: cannot be read: No such file or directory"),
+        (["--port", "70000"], {}, "command line: server.port: expected int <= 65535, but it is 70000"),
+        ([], {"PORT": "eighty"}, 'server.port: expected int, but it is "eighty" (from the environment variable PORT)'),
+        (["--host", "0.0.0.0"], {}, "server.host: refusing to listen on 0.0.0.0: in local mode there is one user"),
+        ([], {"WEB_CONCURRENCY": "4"}, "WEB_CONCURRENCY is 4"),
+    ]
+    for args, environ, words in cases:
+        code, out, err = await run(MODULE, *args, "--data", str(tmp_path / "data"), **environ)
+        assert (code, out) == (2, "")
+        assert err.startswith("holdfast: error: ") and words in err and err.count("\n") == 1
+
+
+async def test_a_port_in_use_ends_with_code_1_and_one_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, out, err = await run(MODULE, "--port", str(port), "--data", str(tmp_path))
+    assert (code, out) == (1, "")
+    assert err.startswith(f"holdfast: error: 127.0.0.1:{port} is in use") and err.count("\n") == 1
+
+
+async def test_a_data_folder_in_use_ends_with_code_1_and_one_line(tmp_path: Path) -> None:
+    async with server(tmp_path, "--port", "0") as (first, _, _):
+        code, out, err = await run(MODULE, "--port", "0", "--data", str(tmp_path))
+        assert (code, out) == (1, "")
+        assert err.startswith("holdfast: error: ") and f"process {first.pid}" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [MODULE, [*HOLDFAST, "serve"]])
+async def test_a_server_says_where_it_listens_and_that_the_demo_answers(tmp_path: Path, command: list[str]) -> None:
+    async with server(tmp_path, "--port", "0", command=command) as (_, port, said):
+        assert said.startswith(
+            f"Holdfast 0.1.0 listening on http://127.0.0.1:{port} (model: demo - no model credentials"
+        )
+        async with websockets.connect(f"ws://localhost:{port}/ws") as client:
+            ready = json.loads(str(await asyncio.wait_for(client.recv(), WAIT_S)).splitlines()[0])
+            assert (ready["type"], ready["model"], ready["demo"]) == ("ready", "demo", True)
+
+
+async def test_the_token_is_shown_by_the_start_that_makes_it_and_by_no_other(tmp_path: Path) -> None:
+    for start_number in (1, 2):
+        process = await start(MODULE, "--data", str(tmp_path), "--port", "0")
+        try:
+            port = (await line(process)).partition(" listening on http://127.0.0.1:")[2].partition(" ")[0]
+            token = (tmp_path / "token").read_text().strip()
+            if start_number == 1:
+                assert await line(process) == f"Open: http://localhost:{port}/#token={token}"
+                shown = token
+            else:
+                shown = f"$(cat {tmp_path / 'token'})"
+            said = await line(process)
+            assert said == f'Try it: wscat -c ws://localhost:{port}/ws -H "Authorization: Bearer {shown}"'
+            headers = {"Authorization": f"Bearer {token}"}
+            async with websockets.connect(f"ws://localhost:{port}/ws", additional_headers=headers) as client:
+                assert '"type":"ready"' in str(await asyncio.wait_for(client.recv(), WAIT_S))
+        finally:
+            process.terminate()
+            out, err = await asyncio.wait_for(process.communicate(), WAIT_S)
+        assert token.encode() not in out + err
+
+
+async def test_a_token_that_is_no_secret_ends_the_start_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("x" * 43)
+    (tmp_path / "token").chmod(0o640)
+    code, out, err = await run(MODULE, "--data", str(tmp_path), "--port", "0")
+    assert (code, out) == (1, "")
+    assert err.startswith("holdfast: error: ") and "chmod 600" in err and err.count("\n") == 1
+
+
+async def test_the_port_comes_from_the_environment_and_the_option_goes_over_it(tmp_path: Path) -> None:
+    number = free_port()
+    async with server(tmp_path / "a", PORT=str(number)) as (_, port, _):
+        assert port == number
+    async with server(tmp_path / "b", "--port", "0", PORT="1") as (_, port, _):
+        assert port != 1
+
+
+async def test_a_named_model_is_said(tmp_path: Path) -> None:
+    async with server(tmp_path, "--port", "0", "--model", "openai/some-model") as (_, _, said):
+        assert said.endswith("(model: openai/some-model)")
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_stops_it_with_code_0_and_tells_the_sockets_why(tmp_path: Path, sig: signal.Signals) -> None:
+    async with server(tmp_path, "--port", "0") as (process, port, _):
+        async with websockets.connect(f"ws://localhost:{port}/ws") as client:
+            await asyncio.wait_for(client.recv(), WAIT_S)
+            process.send_signal(sig)
+            await asyncio.wait_for(client.wait_closed(), WAIT_S)
+            assert client.close_code == 1012
+            assert "reconnect" in (client.close_reason or "")
+        assert await asyncio.wait_for(process.wait(), WAIT_S) == 0
+
+
+async def test_a_stop_does_not_wait_for_the_model_library(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    async with server(tmp_path, "--port", "0") as (process, _, _):
+        began = loop.time()
+        process.terminate()
+        await asyncio.wait_for(process.wait(), WAIT_S)
+        assert loop.time() - began < 1.5
+
+
+async def test_on_a_handed_over_socket_a_restart_refuses_nobody(tmp_path: Path) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen(16)
+        fd, port = held.fileno(), held.getsockname()[1]
+        async with server(tmp_path, "--fd", str(fd), pass_fds=(fd,)) as (_, found, _):
+            assert found == port
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET /livez HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n".encode())
+        async with server(tmp_path, "--fd", str(fd), pass_fds=(fd,)):
+            answer = await asyncio.wait_for(reader.read(), WAIT_S)
+        assert answer.startswith(b"HTTP/1.1 200")
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_nothing_slow_is_imported_before_it_listens() -> None:
+    for imported, slow in (
+        (
+            "server.cli.main, server.app, server.transport.server",
+            {"litellm", "openai", "huggingface_hub", "httpx", "httpcore", "bs4"},
+        ),
+        ("server.cli.main", {"uvicorn", "msgspec"}),
+    ):
+        code = f"import sys, {imported}; print({slow!r} & set(sys.modules))"
+        assert await run([sys.executable, "-c", code]) == (0, "set()\n", "")
+
+
+def test_a_demo_that_was_asked_for_needs_no_excuse() -> None:
+    opened = listeners.open_sockets(Settings(server=ServerSettings(port=0)))
+    try:
+        demo = Choice("demo", True, "it was asked for")
+        assert "(model: demo)" in main.announcement(opened, "demo", demo)
+        assert "set OPENAI_API_KEY" in main.announcement(
+            opened, " ", msgspec.structs.replace(demo, reason="none found")
+        )
+    finally:
+        for sock in opened:
+            sock.close()
+
+
+async def test_schema_prints_the_schema_or_the_asyncapi_document() -> None:
+    code, out, err = await run(HOLDFAST, "schema")
+    assert (code, err) == (0, "")
+    assert "$defs" in json.loads(out)
+    code, out, err = await run(HOLDFAST, "schema", "--asyncapi")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["asyncapi"].startswith("3.")
+
+
+def test_what_is_generated_is_written_once_and_then_up_to_date(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    for page in ("configuration", "protocol", "tools"):
+        (tmp_path / f"docs/{page}.md").write_text("by hand\n")
+    assert set(generate.check(tmp_path)) >= {"docs/schema.json", "docs/asyncapi.json"}
+    written = generate.write(tmp_path)
+    assert generate.check(tmp_path) == []
+    assert generate.write(tmp_path) == []
+    assert "docs/schema.json" in written
+    (tmp_path / "docs/schema.json").write_text("{}")
+    assert generate.check(tmp_path) == ["docs/schema.json"]
+
+
+def test_a_page_that_is_missing_is_a_fault_and_not_made_up(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    assert "docs/configuration.md" in generate.check(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"docs/.*\.md"):
+        generate.write(tmp_path)

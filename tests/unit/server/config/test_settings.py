@@ -1,0 +1,261 @@
+"""Settings: variables filled in, and a complaint that names the file, the key and the fault."""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.policy.effects import Effects
+from agent.policy.policy import judge
+from protocol.limits import Limits
+from server.config import catalog
+from server.config.interpolation import MAX_DEPTH, SubstitutionError, fill
+from server.config.loader import SettingsError, load_settings
+from server.config.settings import JournalSettings, Settings, SocketSettings
+from server.journal.settings import Limits as JournalLimits
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "my.json"
+
+
+def load(config: Path, text: str | dict[str, object], **environ: str) -> Settings:
+    config.write_text(text if isinstance(text, str) else json.dumps(text), encoding="utf-8")
+    return load_settings(config, environ)
+
+
+def complaint(config: Path, text: str | dict[str, object], **environ: str) -> str:
+    with pytest.raises(SettingsError) as error:
+        load(config, text, **environ)
+    message = str(error.value)
+    assert "\n" not in message
+    prefix = f"{config}: "
+    assert message.startswith(prefix)
+    return message.removeprefix(prefix)
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        ("plain", "plain"),
+        ("${A}", "a"),
+        ("<${A}|${B:-b}>", "<a|b>"),
+        ("${EMPTY}", ""),
+        ("${EMPTY:-default}", "default"),
+        ("${NONE:-}", ""),
+        ("${NONE:-${A}}", "a"),
+        ("${NONE:-${ALSO_NONE:-x}y}", "xy"),
+        ("${A:-${NONE}}", "a"),
+        ("${NONE:-{x}", "{x"),
+        ("$${A}", "${A}"),
+        ("$$${A}", "$${A}"),
+        ("${NONE:-$${A}}", "${A}"),
+        ("$A $ {A} $", "$A $ {A} $"),
+        ("${HOSTILE}", "${A} $${A} }"),
+        ("}", "}"),
+    ],
+)
+def test_variables_are_filled_in(text: str, filled: str) -> None:
+    environ = {"A": "a", "EMPTY": "", "HOSTILE": "${A} $${A} }"}
+    assert fill(text, environ) == filled
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("${NONE}", "NONE is not set"),
+        ("${NONE:-${ALSO_NONE}}", "ALSO_NONE is not set"),
+        ("${A", "`${A` must go on with `}` or `:-default}`"),
+        ("${A:-x", "no closing `}`"),
+        ("${}", "a variable's name"),
+        ("${1}", "a variable's name"),
+        ("${A?x}", "must go on with"),
+        ("${NONE:-" * (MAX_DEPTH + 1) + "}" * (MAX_DEPTH + 1), "nested deeper"),
+    ],
+)
+def test_a_blank_that_cannot_be_filled_in_is_a_fault(text: str, fault: str) -> None:
+    with pytest.raises(SubstitutionError) as error:
+        fill(text, {"A": "a"})
+    assert fault in str(error.value)
+
+
+@given(st.text().filter(lambda text: "${" not in text))
+def test_a_text_without_a_brace_after_a_dollar_stays_as_it_is(text: str) -> None:
+    assert fill(text, {}) == text
+
+
+@given(st.text(alphabet="${}:-AB x"))
+def test_any_text_is_filled_in_or_refused(text: str) -> None:
+    with contextlib.suppress(SubstitutionError):
+        assert "${A}" not in fill(text.replace("$$", ""), {"A": "${B}"})
+
+
+@given(st.text())
+def test_a_value_is_taken_as_it_is(value: str) -> None:
+    assert fill("${A}", {"A": value}) == value
+
+
+def test_an_empty_file_gives_the_defaults(config: Path) -> None:
+    assert load(config, {}) == Settings()
+
+
+def test_variables_become_numbers_and_booleans_where_a_setting_wants_them(config: Path) -> None:
+    text = {
+        "server": {"port": "${PORT:-7860}", "preload_model": "${PRELOAD:-false}"},
+        "turn": {"compact_at": "${AT:-0.5}"},
+        "model": {"models": ["${FIRST:-a}", "b"]},
+    }
+    settings = load(config, text, PORT="8000")
+    assert settings.server.port == 8000
+    assert settings.server.preload_model is False
+    assert settings.turn.compact_at == 0.5
+    assert settings.model.models == ["a", "b"]
+
+
+def test_the_command_line_goes_over_the_file(config: Path) -> None:
+    config.write_text('{"server": {"port": 1, "host": "localhost"}}')
+    settings = load_settings(config, {}, {"server.port": 2, "model.model": "demo"})
+    assert (settings.server.port, settings.server.host, settings.model.model) == (2, "localhost", "demo")
+    with pytest.raises(SettingsError, match=r"^command line: server\.port: expected int <= 65535, but it is 70000$"):
+        load_settings(config, {}, {"server.port": 70_000})
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('{"server": {"port" 1}}', "line 1 column 20: not JSON: Expecting ':' delimiter"),
+        ('{\n "server": nope}', "line 2 column 12: not JSON: Expecting value"),
+        ("", "line 1 column 1: not JSON: "),
+        ("[1]", "must be a JSON object of settings"),
+        ('{"server": {"port": NaN}}', "not JSON: NaN is no number"),
+        ('{"server": {"port": 1, "port": 2}}', "the key 'port' is there twice"),
+        ("[" * 100_000, "nested deeper than"),
+        ('{"a":' * 100 + "1" + "}" * 100, "nested deeper than"),
+        ('{"server": {"prot": 1}}', "server.prot: no such setting; did you mean server.port?"),
+        ('{"port": 1}', "port: no such setting; did you mean server.port?"),
+        ('{"sevrer": {}}', "sevrer: no such setting; did you mean server?"),
+        ('{"metrics": {"zzz": 1}}', "metrics.zzz: no such setting; metrics has enabled"),
+        (
+            '{"model": {"calls": {"retries": 1}}}',
+            "model.calls.retries: no such setting; did you mean model.calls.max_retries?",
+        ),
+        ('{"server": {"port": "x"}}', 'server.port: expected int, but it is "x"'),
+        ('{"server": {"port": 1.5}}', "server.port: expected int, but it is 1.5"),
+        ('{"server": {"port": null}}', "server.port: expected int"),
+        ('{"server": {"port": 70000}}', "server.port: expected int <= 65535, but it is 70000"),
+        ('{"server": {"port": -1}}', "server.port: expected int >= 0, but it is -1"),
+        ('{"server": []}', "server: expected object"),
+        (
+            '{"server": {"log_level": "loud"}}',
+            'server.log_level: expected one of debug, error, info, warning, but it is "loud"',
+        ),
+        ('{"auth": {"mode": "none"}}', "auth.mode: expected one of bearer, local, oauth, tokens, "),
+        ('{"auth": {"allowed_hosts": ["http://x"]}}', "auth: allowed_hosts: 'http://x' is no host name"),
+        ('{"model": {"models": ["a", 3]}}', "model.models.1: expected str | object, but it is 3"),
+        ('{"socket": {"heartbeat_s": 21}}', "socket.heartbeat_s: expected float <= 20.0, but it is 21"),
+        ('{"socket": {"heartbeat_s": "nan"}}', "socket.heartbeat_s: expected float"),
+        ('{"socket": {"inbound_message_bytes": 16000000}}', "socket: inbound_message_bytes may be half of"),
+        ('{"turn": {"keep_fraction": 0.8}}', "turn: keep_fraction must be below compact_at"),
+        ('{"server": {"port": "${NONE}"}}', "server.port: the environment variable NONE is not set; set it, or write "),
+        ('{"model": {"models": ["a", "${NONE}"]}}', "model.models.1: the environment variable NONE is not set"),
+        ('{"server": {"port": "${PORT}"}}', 'expected int, but it is "eighty" (from the environment variable PORT)'),
+    ],
+)
+def test_a_fault_is_told_with_its_place(config: Path, text: str, fault: str) -> None:
+    assert fault in complaint(config, text, PORT="eighty")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for path, fault in ((tmp_path / "none.json", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(SettingsError) as error:
+            load_settings(path, {})
+        assert str(error.value) == f"{path}: cannot be read: {os.strerror(2 if fault[0] == 'N' else 21)}"
+
+
+def test_bytes_that_are_no_text_are_named_by_line(config: Path) -> None:
+    config.write_bytes(b'{\n"server":\xff}')
+    with pytest.raises(SettingsError, match="line 2: not UTF-8"):
+        load_settings(config, {})
+
+
+def test_a_file_far_too_large_is_not_read_whole(config: Path) -> None:
+    config.write_bytes(b" " * 2_000_000)
+    with pytest.raises(SettingsError, match="larger than"):
+        load_settings(config, {})
+
+
+def test_a_secrets_value_is_never_shown(config: Path) -> None:
+    said = complaint(config, {"model": {"calls": {"api_key": 123456789}}})
+    assert said == "model.calls.api_key: expected str"
+    assert catalog.secret("model.calls.api_key")
+    assert not catalog.secret("turn.overhead_tokens")
+
+
+def test_a_clients_limits_are_the_settings() -> None:
+    assert Settings().limits() == Limits()
+    changed = Settings(socket=SocketSettings(frames_per_s=7, heartbeat_s=3.0)).limits()
+    assert (changed.frames_per_s, changed.heartbeat_s) == (7, 3.0)
+
+
+def test_every_setting_has_a_default_and_can_be_written_in_a_file(config: Path) -> None:
+    tree: dict[str, object] = {}
+    for setting in catalog.settings():
+        *groups, name = setting.key.split(".")
+        if catalog.NAME in groups:
+            continue  # of an entry that an operator makes; there is none by default
+        place = tree
+        for group in groups:
+            place = place.setdefault(group, {})  # type: ignore[assignment]  # a tree of groups
+        place[name] = json.loads(setting.default)
+    assert load(config, tree) == Settings()
+
+
+def test_the_journals_bounds_are_the_settings() -> None:
+    assert JournalSettings().limits() == JournalLimits()
+    bounds = msgspec.structs.fields(JournalLimits)
+    changed = msgspec.convert({bound.name: 47 for bound in bounds}, JournalSettings).limits()
+    assert all(getattr(changed, bound.name) == 47 for bound in bounds)
+
+
+def test_a_home_folder_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert JournalSettings(data="~/sessions").folder == Path("/home/somebody/sessions")
+    assert JournalSettings(data="./data").folder == Path("data")
+
+
+def test_older_keys_at_the_top_level_mean_what_they_always_did(config: Path) -> None:
+    told = load(config, '{"yolo_mode": "${Y}", "confirm_cpu_jobs": false, "auto_file_upload": true}', Y="true").policy
+    assert (told.yolo_mode, told.confirm_cpu_jobs, told.auto_file_upload) == (True, False, True)
+    kept = load(config, '{"save_sessions": true, "session_dataset_repo": "{user}/mine"}').export
+    assert (kept.save_sessions, kept.session_dataset_repo) == (True, "{user}/mine")
+    upload = Effects("", frozenset({"upload"}), "upload")
+    cautious = load(config, "{}").policy.policy()
+    for policy, others in ((msgspec.structs.replace(told, yolo_mode=False).policy(), "allow"), (cautious, "ask")):
+        for operation, expected in (
+            ("run:cpu", others),
+            ("run:cpu:token", others),
+            ("run:gpu", "ask"),
+            ("cancel", "ask"),
+        ):
+            job = Effects("", frozenset({"spend"}), operation, 0.1)
+            assert judge(policy, "hf_jobs", {}, job).action == expected, operation
+        assert judge(policy, "hf_repo", {}, upload).action == others
+        assert judge(policy, "hf_repo", {}, Effects("", frozenset({"upload", "delete"}))).action == "ask"
+
+
+def test_a_setting_under_both_of_its_names_is_refused(config: Path) -> None:
+    said = complaint(config, '{"yolo_mode": true, "policy": {"yolo_mode": false}}')
+    assert said == "yolo_mode: the same as policy.yolo_mode, which is there too; leave one of them out"
+    assert complaint(config, '{"yolo_mode": "perhaps"}').startswith("policy.yolo_mode: expected bool")
+    assert complaint(config, '{"policy": 1, "yolo_mode": true}').startswith("policy")
+
+
+def test_the_model_is_told_of_repeated_calls_before_its_turn_ends(config: Path) -> None:
+    said = complaint(config, '{"turn": {"repeated_calls_noted": 5, "repeated_calls_max": 5}}')
+    assert "repeated_calls_noted must be below repeated_calls_max" in said

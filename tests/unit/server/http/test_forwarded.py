@@ -1,0 +1,83 @@
+"""What proxies say of a request: believed from listed ones, hop by hop, and from nobody else."""
+
+from typing import Any
+
+import pytest
+
+from server.http.proxy_headers import BadForwarding, as_sent
+from server.util.hosts import Network, parse_network
+
+PROXIES: list[Network] = [network for text in ("10.0.0.0/8", "fd00::/8") if (network := parse_network(text))]
+
+
+def seen(*headers: tuple[str, str], peer: str = "10.0.0.1", public: str = "", type: str = "http") -> dict[str, Any]:
+    """The client, scheme and Host that the guard goes by, for a request that came from `peer` with these headers."""
+    pairs = [(b"host", b"inner:80"), *((name.encode(), value.encode("latin-1")) for name, value in headers)]
+    scope: dict[str, Any] = {"type": type, "scheme": {"http": "http", "websocket": "ws"}[type], "headers": pairs}
+    found = as_sent({**scope, "client": (peer, 1234)}, PROXIES, public)
+    assert not [name for name, _ in found["headers"] if name.startswith(b"x-forwarded")], "nobody reads them later"
+    hosts = [value.decode() for name, value in found["headers"] if name == b"host"]
+    assert len(hosts) == 1
+    return {"client": found["client"][0], "scheme": found["scheme"], "host": hosts[0]}
+
+
+SAID = (
+    ("X-Forwarded-For", "203.0.113.9"),
+    ("X-Forwarded-Proto", "https"),
+    ("X-Forwarded-Host", "box.example"),
+)
+
+
+def test_a_listed_proxy_is_believed_on_both_scopes() -> None:
+    assert seen(*SAID) == {"client": "203.0.113.9", "scheme": "https", "host": "box.example"}
+    assert seen(*SAID, peer="fd00::7", type="websocket")["scheme"] == "wss"
+    assert seen(*SAID, peer="::ffff:10.0.0.1")["client"] == "203.0.113.9"
+    assert seen(("X-Forwarded-Proto", "http"), type="websocket")["scheme"] == "ws"
+
+
+@pytest.mark.parametrize("peer", ["203.0.113.1", "127.0.0.1", "::1", "11.0.0.1", "fe80::1", ""])
+def test_anybody_else_is_not(peer: str) -> None:
+    assert seen(*SAID, peer=peer) == {"client": peer, "scheme": "http", "host": "inner:80"}
+
+
+def test_the_client_is_the_last_hop_that_is_no_proxy_of_ours() -> None:
+    for hops, client in (
+        ("1.1.1.1, 203.0.113.9, 10.0.0.2", "203.0.113.9"),
+        ("nonsense, 203.0.113.9", "203.0.113.9"),
+        ("10.0.0.3, 10.0.0.2", "10.0.0.3"),
+        ("2001:db8::1", "2001:db8::1"),
+    ):
+        assert seen(("X-Forwarded-For", hops))["client"] == client, hops
+    assert seen(("X-Forwarded-For", "1.1.1.1"), ("X-Forwarded-For", "203.0.113.9"))["client"] == "203.0.113.9"
+
+
+def test_where_each_proxy_adds_its_own_the_nearest_counts() -> None:
+    found = seen(("X-Forwarded-Proto", "https, http"), ("X-Forwarded-Host", "evil.example, box.example"))
+    assert (found["scheme"], found["host"]) == ("http", "box.example")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("X-Forwarded-Proto", "gopher")],
+        [("X-Forwarded-Proto", "")],
+        [("X-Forwarded-Proto", "http"), ("X-Forwarded-Proto", "https")],
+        [("X-Forwarded-Host", "a.example"), ("x-forwarded-host", "b.example")],
+        [("X-Forwarded-For", "203.0.113.9, nonsense")],
+        [("X-Forwarded-For", "")],
+        [("X-Forwarded-For", "203.0.113.9:1234")],
+    ],
+)
+def test_a_listed_proxy_that_makes_no_sense_is_told_so(headers: list[tuple[str, str]]) -> None:
+    with pytest.raises(BadForwarding, match="the proxy"):
+        seen(*headers)
+    seen(*headers, peer="203.0.113.1")
+
+
+def test_what_is_public_by_https_is_https_without_any_header() -> None:
+    for public, host, scheme in (
+        ("https://inner", "inner:80", "https"),
+        ("https://other", "inner:80", "http"),
+        ("http://inner", "inner:80", "http"),
+    ):
+        assert seen(peer="203.0.113.1", public=public) == {"client": "203.0.113.1", "scheme": scheme, "host": host}

@@ -1,0 +1,146 @@
+"""The OpenAPI document: it knows every route, and schemathesis finds no answer that it does not tell of."""
+
+import asyncio
+import contextlib
+import os
+import re
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from server.app import build_app
+from server.auth.authorization import ROUTES
+from server.http.endpoints import OPERATIONS
+from server.http.openapi import openapi
+from server.util.private_files import write_private
+from tests.support.house import settings_for
+from tests.support.live import Live, listening
+
+SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+TOKEN = "t" * 43
+# Requests reach sessions that others of them made. Which names of files are good is the workspace's own subject.
+FILES = """
+[[operations]]
+include-path-regex = "/files"
+[operations.checks]
+positive_data_acceptance.enabled = false
+negative_data_rejection.enabled = false
+"""
+RUN_S = 50
+
+
+async def routes(tmp_path: Path) -> dict[tuple[str, str], object]:
+    """Method and path of every HTTP route of the app, and who answers."""
+    app: Starlette = build_app(settings_for(tmp_path), environ={})
+    async with app.router.lifespan_context(app):
+        return {
+            (method, route.path.replace(":path}", "}")): getattr(route.endpoint, "__func__", None)
+            for route in app.routes
+            if isinstance(route, Route) and not route.path.startswith("/static")
+            for method in route.methods or ()
+            if method != "HEAD"
+        }
+
+
+async def test_every_route_is_in_the_document_and_no_other(tmp_path: Path) -> None:
+    served = await routes(tmp_path)
+    told = {(operation.method, operation.path): operation.handler for operation in OPERATIONS}
+    missing, extra = served.keys() - told.keys(), told.keys() - served.keys()
+    assert not missing, (
+        f"add an Operation to server/http/endpoints.py for {sorted(missing)}, then `holdfast schema --write`"
+    )
+    assert not extra, f"server/http/endpoints.py tells of routes that are not there: {sorted(extra)}"
+    assert told == served, "another handler answers than the one that is told of"
+
+
+def test_every_route_that_is_told_of_has_its_rule_at_the_door() -> None:
+    ruled = {rule.path.replace(":path}", "}") for rule in ROUTES}
+    assert {operation.path for operation in OPERATIONS} <= ruled
+
+
+def test_every_operation_has_a_name_of_its_own_and_a_summary() -> None:
+    told = [operation for path in openapi()["paths"].values() for operation in path.values()]
+    assert len({operation["operationId"] for operation in told}) == len(told)
+    assert all(operation["summary"] for operation in told)
+
+
+async def test_the_document_is_served(tmp_path: Path) -> None:
+    async with listening(settings_for(tmp_path)) as live, httpx.AsyncClient(base_url=live.http) as http:
+        assert (await http.get("/openapi.json")).json() == openapi()
+
+
+@contextlib.asynccontextmanager
+async def guarded(tmp_path: Path) -> AsyncIterator[tuple[Live, Path]]:
+    """A server that lets in who has `TOKEN`, and a folder for schemathesis."""
+    data, folder = tmp_path / "data", tmp_path / "schemathesis"
+    data.mkdir()
+    folder.mkdir()
+    write_private(data / "token", TOKEN.encode())
+    patient = {"local_token": True, "failures_per_minute": 1_000_000}
+    async with listening(settings_for(data, auth=patient)) as live:
+        yield live, folder
+
+
+async def schemathesis(live: Live, folder: Path, config: str = "", *options: str) -> tuple[int, str]:
+    """Its exit code and what it said, asked of a live server."""
+    (folder / "schemathesis.toml").write_text(f"continue-on-failure = true\n{config}")
+    process = await asyncio.create_subprocess_exec(
+        SCHEMATHESIS,
+        "run",
+        f"{live.http}/openapi.json",
+        *("--header", f"Authorization:Bearer {TOKEN}"),
+        *("--max-examples", "12", "--seed", "1", "--generation-database", "none", "--suppress-health-check", "all"),
+        *("--phases", "examples,coverage,fuzzing", "--warnings", "off", "--no-color"),
+        *options,
+        cwd=folder,
+        env={"PATH": os.environ.get("PATH", ""), "HOME": str(folder), "NO_PROXY": "*"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        said, _ = await asyncio.wait_for(process.communicate(), RUN_S)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode is not None
+    return process.returncode, said.decode()
+
+
+@pytest.mark.timeout(120)
+async def test_no_request_gets_an_answer_that_the_document_does_not_tell_of(tmp_path: Path) -> None:
+    async with guarded(tmp_path) as (live, folder):
+        code, said = await schemathesis(live, folder, FILES)
+        assert code == 0, said
+        # It leaves out the route that it has the document from.
+        assert re.search(rf"Tested: {len(OPERATIONS) - 1}\b", said), said
+
+
+@pytest.mark.timeout(120)
+async def test_nor_is_there_one_about_a_session_that_is_there(tmp_path: Path) -> None:
+    async with guarded(tmp_path) as (live, folder):
+        session_id = await live.manager.create_session("local")
+        await live.manager.submit_user_input(session_id, "hello")
+        # Which names of files are good is the workspace's own subject, and the session must stay for the next request.
+        left_out = (
+            "--exclude-checks",
+            "positive_data_acceptance,negative_data_rejection",
+            "--exclude-method",
+            "DELETE",
+        )
+        place = f'[parameters]\n"path.session_id" = "{session_id}"\n'
+        code, said = await schemathesis(live, folder, place, "--include-path-regex", "session_id", *left_out)
+        assert code == 0, said
+        told = await live.manager.links(session_id)
+        assert told, "no request reached the session"
+
+
+async def test_a_method_that_is_not_there_is_told_which_are(tmp_path: Path) -> None:
+    async with listening(settings_for(tmp_path)) as live, httpx.AsyncClient(base_url=live.http) as http:
+        refused = await http.patch(f"/api/sessions/{'0' * 32}")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "DELETE, GET, HEAD")

@@ -1,0 +1,217 @@
+"""The HTTP routes, over a real socket."""
+
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from protocol import events as ev
+from protocol.submissions import UserInput
+from server.config.settings import Settings
+from tests.support.house import settings_for
+from tests.support.live import DONE, Live, client, listening
+from tests.support.models.scripted_model import Call, ScriptedModel, calls
+
+
+@pytest.fixture
+async def live(tmp_path: Path) -> AsyncIterator[Live]:
+    async with listening(settings_for(tmp_path)) as server:
+        yield server
+
+
+@pytest.fixture
+async def http(live: Live) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=live.http, trust_env=False) as session:
+        yield session
+
+
+async def test_a_sessions_info_is_listed_and_shown(live: Live, http: httpx.AsyncClient) -> None:
+    async with client(live) as talker:
+        await talker.send(UserInput(text="hello there"))
+        await talker.until_type(*DONE)
+        session_id = talker.ready.session_id
+        info = (await http.get(f"/api/sessions/{session_id}")).json()
+        assert info == (await http.get("/api/sessions")).json()["sessions"][0]
+        assert info["title"] == "hello there"
+        assert (info["is_active"], info["is_processing"], info["message_count"]) == (True, False, 2)
+        assert (info["epoch"], info["seq"]) == (talker.ready.epoch, talker.view.seq)
+
+
+async def test_a_waiting_approval_is_part_of_the_info(tmp_path: Path) -> None:
+    script = [calls(Call("write", {"path": "a", "content": "x"}, id="c1"))]
+    async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model)) as live, client(live) as talker:
+        await talker.send(UserInput(text="write"))
+        await talker.until_type(ev.ApprovalRequired)
+        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+            info = (await http.get(f"/api/sessions/{talker.ready.session_id}")).json()
+        (pending,) = info["pending_approval"]
+        assert (pending["tool"], pending["tool_call_id"], pending["arguments"]["path"]) == ("write", "c1", "a")
+        assert info["state"] == "awaiting_approval"
+
+
+async def test_the_events_of_a_session_are_read_page_by_page(live: Live, http: httpx.AsyncClient) -> None:
+    async with client(live) as talker:
+        await talker.send(UserInput(text="hello"))
+        await talker.until_type(*DONE)
+        session_id = talker.ready.session_id
+    read, after = [], 0
+    while True:
+        page = (await http.get(f"/api/sessions/{session_id}/events", params={"after": after, "limit": 3})).json()
+        read += page["events"]
+        after = page["next_after"]
+        if not page["more"]:
+            break
+    assert read[0]["type"] == "accepted"
+    assert read[-1]["type"] == "turn_complete"
+    covered = 0
+    for event in read:
+        assert event.get("first_seq", event["seq"]) == covered + 1
+        covered = event["seq"]
+    assert covered == page["seq"]
+
+
+async def test_a_deleted_session_is_gone_for_everyone(live: Live, http: httpx.AsyncClient) -> None:
+    async with client(live) as talker:
+        await talker.synced()
+        session_id = talker.ready.session_id
+        assert (await http.delete(f"/api/sessions/{session_id}")).status_code == 204
+        assert (await talker.closed())[0] == 4404
+    for method, path in (("GET", ""), ("GET", "/events"), ("DELETE", "")):
+        answer = await http.request(method, f"/api/sessions/{session_id}{path}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_config_says_which_model_answers_and_whether_it_is_the_demo(http: httpx.AsyncClient) -> None:
+    config = (await http.get("/api/config")).json()
+    assert (config["model"], config["demo"]) == ("demo", True)
+    assert config["limits"]["inbound_message_bytes"] == 1_048_576
+
+
+async def test_the_server_says_how_it_is(live: Live, http: httpx.AsyncClient) -> None:
+    assert (await http.get("/livez")).status_code == 200
+    assert (await http.get("/readyz")).status_code == 200
+    assert "holdfast_sessions_awake" in (await http.get("/metrics")).text
+    assert (await http.get("/api/me")).json()["user_id"] == "local"
+    await live.manager.awake.drain("stopping")
+    assert (await http.get("/readyz")).status_code == 503
+    assert (await http.get("/livez")).status_code == 200
+
+
+async def test_the_wire_is_told_by_the_server_itself(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/asyncapi.json")).json()["asyncapi"].startswith("3.")
+    assert "$defs" in (await http.get("/schema.json")).json()
+
+
+async def test_the_page_says_how_to_talk_to_the_server(http: httpx.AsyncClient) -> None:
+    page = await http.get("/")
+    assert "wscat -c ws://" in page.text
+    assert "/static/app/main.js" in page.text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/nothing", 404, "not_found"),
+        ("/api/sessions/none", 404, "not_found"),
+        ("/auth/login", 404, "not_found"),
+    ],
+)
+async def test_what_is_not_there_is_said_in_json(http: httpx.AsyncClient, path: str, status: int, code: str) -> None:
+    answer = await http.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+@pytest.mark.parametrize("query", ["after=-1", "after=x", "limit=0", "limit=100000", "after=" + "9" * 40])
+async def test_a_bad_parameter_is_named(live: Live, http: httpx.AsyncClient, query: str) -> None:
+    async with client(live) as talker:
+        await talker.synced()
+        answer = await http.get(f"/api/sessions/{talker.ready.session_id}/events?{query}")
+    assert answer.status_code == 400
+    assert query.split("=")[0] in answer.json()["message"]
+
+
+async def test_a_foreign_origin_or_host_is_refused_on_every_route(http: httpx.AsyncClient) -> None:
+    for path in ("/", "/livez", "/api/sessions", "/api/config"):
+        for headers in ({"origin": "https://evil.example"}, {"host": "evil.example"}):
+            answer = await http.get(path, headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+async def test_a_session_is_made_and_is_there_for_a_socket(live: Live, http: httpx.AsyncClient) -> None:
+    made = await http.post("/api/sessions")
+    assert made.status_code == 201
+    info = made.json()
+    assert made.headers["location"] == f"/api/sessions/{info['session_id']}"
+    assert (info["user_id"], info["state"], info["message_count"], info["seq"]) == ("local", "idle", 0, 0)
+    async with client(live, info["session_id"]) as talker:
+        assert (await talker.synced()).ready.session_id == info["session_id"]
+
+
+async def refusals_of(settings: Settings, held: int) -> list[tuple[int, dict[str, object], str | None]]:
+    """How a session is refused by the route and by the upgrade, while so many have sockets."""
+    async with listening(settings) as live, contextlib.AsyncExitStack() as stack:
+        for _ in range(held):
+            await (await stack.enter_async_context(client(live))).synced()
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=live.http, trust_env=False))
+        said = await http.post("/api/sessions")
+        with pytest.raises(InvalidStatus) as denied:
+            async with client(live):
+                pytest.fail("the upgrade went through")
+        upgrade = denied.value.response
+        return [
+            (said.status_code, said.json(), said.headers.get("retry-after")),
+            (upgrade.status_code, json.loads(upgrade.body or b""), upgrade.headers.get("retry-after")),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("groups", "held", "status", "code", "kind"),
+    [
+        ({"sessions": {"awake_max_per_user": 2}}, 2, 429, "capacity", "per_user"),
+        ({"sessions": {"awake_max": 2}}, 2, 503, "capacity", "global"),
+        ({"users": {"stored_sessions_max": 1}}, 1, 429, "storage", "per_user"),
+    ],
+)
+async def test_a_session_that_cannot_be_made_is_refused_as_the_upgrade_refuses_it(
+    tmp_path: Path, groups: dict[str, Any], held: int, status: int, code: str, kind: str
+) -> None:
+    route, upgrade = await refusals_of(settings_for(tmp_path, **groups), held)
+    assert route == upgrade
+    assert (route[0], route[1]["code"], route[1]["error_type"]) == (status, code, kind)
+    assert route[2] is not None
+
+
+async def test_a_server_that_stops_makes_no_session(live: Live, http: httpx.AsyncClient) -> None:
+    await live.manager.awake.drain("stopping")
+    said = await http.post("/api/sessions")
+    assert (said.status_code, said.json()["code"]) == (503, "unavailable")
+
+
+async def test_sessions_are_listed_page_by_page_and_searched(live: Live, http: httpx.AsyncClient) -> None:
+    for title in ("one cat", "a dog", "three Cats"):
+        async with client(live) as talker:
+            await talker.send(UserInput(text=title))
+            await talker.until_type(*DONE)
+    titles: list[str] = []
+    query: dict[str, Any] = {"limit": 2}
+    while True:
+        page = (await http.get("/api/sessions", params=query)).json()
+        titles += [info["title"] for info in page["sessions"]]
+        if "next" not in page:
+            break
+        query["before"] = page["next"]
+    assert titles == ["three Cats", "a dog", "one cat"]
+    found = (await http.get("/api/sessions", params={"search": "CAT"})).json()
+    assert [info["title"] for info in found["sessions"]] == ["three Cats", "one cat"]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "before=yesterday", "search=" + "x" * 201])
+async def test_a_bad_way_to_list_is_named(http: httpx.AsyncClient, query: str) -> None:
+    answer = await http.get(f"/api/sessions?{query}")
+    assert answer.status_code == 400
+    assert query.split("=")[0] in answer.json()["message"]

@@ -1,0 +1,70 @@
+"""Retention: what nobody uses any more is deleted, and nothing else."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from protocol.submissions import UserInput
+from server.jobs.retention import Retention
+from server.sessions.manager import SessionManager
+from server.sessions.registry import SessionNotFound
+from tests.support.house import running, settings_for
+from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
+
+HOUR = timedelta(hours=1)
+
+
+async def there(manager: SessionManager, session_id: str) -> bool:
+    try:
+        await manager.get_session_owner(session_id)
+    except SessionNotFound:
+        return False
+    return True
+
+
+def after(days: float) -> datetime:
+    return datetime.now(UTC) + timedelta(days=days) + HOUR
+
+
+async def test_a_session_not_used_for_so_long_is_deleted_with_its_workspace(tmp_path: Path) -> None:
+    async with (
+        ScriptedModel(lambda _: text("Hello.")) as model,
+        running(settings_for(tmp_path, model, sessions={"idle_sleep_s": 0.0})) as manager,
+    ):
+        session_id = await manager.create_session("ann")
+        await manager.submit(session_id, UserInput(text="hi"))
+        folder = tmp_path / "workspaces" / session_id
+        folder.mkdir(parents=True)
+        actor = manager.awake.get(session_id)
+        if actor is not None:
+            await actor.ended.wait()
+        retention = Retention(manager, after_days=30, empty_after_s=0)
+        assert await retention.sweep(after(days=29)) == 0
+        assert await there(manager, session_id)
+        assert await retention.sweep(after(days=30)) == 1
+        assert not await there(manager, session_id)
+        assert not folder.exists()
+
+
+async def test_a_session_in_which_nothing_was_said_goes_earlier_unless_somebody_is_there(tmp_path: Path) -> None:
+    async with running(settings_for(tmp_path)) as manager:
+        empty = await manager.create_session("ann")
+        retention = Retention(manager, after_days=0, empty_after_s=3_600)
+        assert await retention.sweep(datetime.now(UTC)) == 0
+        async with manager.attach(empty, "ann"):
+            assert await retention.sweep(after(days=1)) == 0
+        assert await retention.sweep(after(days=1)) == 1
+        assert not await there(manager, empty)
+
+
+async def test_one_that_waits_for_an_approval_waits_for_ever(tmp_path: Path) -> None:
+    asks = calls(Call("write", {"path": "a.txt", "content": "x"}))
+    async with ScriptedModel([asks]) as model, running(settings_for(tmp_path, model)) as manager:
+        session_id = await manager.create_session("ann")
+        async with manager.attach(session_id, "ann") as actor:
+            await manager.submit(session_id, UserInput(text="write"))
+            while actor.row.state != "awaiting_approval":
+                cursor = actor.broadcaster.follow(actor.broadcaster.head)
+                await cursor.wait()
+                cursor.detach()
+        assert await Retention(manager, after_days=1, empty_after_s=1).sweep(after(days=400)) == 0
+        assert await there(manager, session_id)

@@ -1,0 +1,48 @@
+"""What a server knows to be secret: from the environment, the settings, and what it learns while it runs."""
+
+import pytest
+
+from agent.models.settings import ModelSettings
+from server.config.settings import ModelChoice, RedactionSettings, Settings
+from server.telemetry.secrets import LEARNED_MAX, KnownSecrets
+
+TOKEN = "hf_Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1W"
+
+
+def known(**redaction: object) -> KnownSecrets:
+    calls = ModelSettings(api_key="settings-api-key", extra={"*": {"aws_secret": "extra-secret-1", "seed": 12}})
+    settings = Settings(model=ModelChoice(calls=calls), redaction=RedactionSettings(**redaction))  # type: ignore[arg-type]
+    return KnownSecrets(settings, {"MY_API_KEY": "environment-key", "HOME": "somewhere/else"})
+
+
+def test_the_environments_and_the_settings_secrets_are_known() -> None:
+    redact = known().for_sessions.redact
+    assert redact("environment-key") == "[redacted: MY_API_KEY]"
+    assert redact("settings-api-key") == "[redacted: model.calls.api_key]"
+    assert redact("extra-secret-1") == "[redacted: aws_secret]"
+    assert redact(TOKEN) == "[redacted: Hugging Face token]"
+    assert redact("somewhere/else") == "somewhere/else"
+
+
+def test_what_is_learned_later_is_redacted_from_then_on_the_newest_of_many() -> None:
+    secrets = known()
+    before = secrets.for_sessions
+    secrets.learn("login token", TOKEN)
+    assert secrets.for_sessions is before, "a known format need not be learned"
+    for number in range(LEARNED_MAX + 1):
+        secrets.learn("owner's token", f"odd-secret-{number:03}")
+    assert secrets.for_logs.redact("odd-secret-064") == "[redacted: owner's token]"
+    assert secrets.for_logs.redact("odd-secret-000") == "odd-secret-000"
+    assert secrets.for_sessions.redact("environment-key") == "[redacted: MY_API_KEY]"
+
+
+def test_switched_off_sessions_keep_what_they_are_told_but_logs_do_not() -> None:
+    secrets = known(enabled=False)
+    assert secrets.for_sessions.redact(TOKEN) == TOKEN
+    assert secrets.for_logs.redact(TOKEN) == "[redacted: Hugging Face token]"
+
+
+def test_ones_own_patterns_are_checked_when_the_settings_are_read() -> None:
+    assert known(extra_patterns={"Acme": "acme_[a-z]{8,}"}).for_sessions.redact("acme_abcdefgh") == "[redacted: Acme]"
+    with pytest.raises(ValueError, match="Acme"):
+        RedactionSettings(extra_patterns={"Acme": "(a+)+"})

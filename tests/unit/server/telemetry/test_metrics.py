@@ -1,0 +1,183 @@
+"""The metrics, after real conversations: each has the count it must have, and nobody outside can add a label."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+from websockets.exceptions import InvalidStatus
+
+from protocol import events as ev
+from protocol.submissions import Interrupt, Undo, UserInput
+from server.telemetry.log_context import LogContext
+from server.telemetry.metrics import Metrics
+from server.telemetry.session_observer import Observer
+from tests.support.house import settings_for
+from tests.support.live import DONE, Live, client, listening
+from tests.support.models.scripted_model import Call, Finish, Gate, Say, ScriptedModel, Usage, calls, stream
+from tests.support.patience import eventually
+
+AT = "2026-01-01T00:00:00.000Z"
+
+
+async def told(live: Live) -> dict[str, float]:
+    """What `/metrics` says: every sample that is not 0, by its name and labels."""
+    async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        text = (await http.get("/metrics")).text
+    return {
+        "/".join([sample.name.removeprefix("holdfast_"), *sample.labels.values()]): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.value and sample.name.startswith("holdfast_") and not sample.name.endswith(("_created", "_bucket"))
+    }
+
+
+@contextlib.asynccontextmanager
+async def conversing(tmp_path: Path, *script: object) -> AsyncIterator[tuple[Live, ScriptedModel]]:
+    async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model)) as live:  # type: ignore[arg-type]
+        yield live, model
+
+
+async def until(live: Live, name: str, value: float) -> dict[str, float]:
+    """The metrics, as soon as this one has this value."""
+
+    async def there() -> bool:
+        return (await told(live)).get(name, 0) == value
+
+    await eventually(there, f"{name} {value:g}")
+    return await told(live)
+
+
+async def test_a_conversation_is_counted_exactly(tmp_path: Path) -> None:
+    script = (
+        calls(Call("plan", {"items": [{"text": "a", "status": "pending"}]}), Call("no_such_tool", {})),
+        stream(Say("Done."), Finish(), Usage(100, 20, 7)),
+    )
+    async with conversing(tmp_path, *script) as (live, _):
+        async with client(live) as talker:
+            await talker.send(UserInput(text="go"))
+            await talker.until_type(*DONE)
+            await talker.send(Interrupt())
+            assert (await talker.refusal()).code == "nothing_to_interrupt"
+            await talker.socket.send("{")
+            assert (await talker.refusal()).code == "bad_frame"
+            seq = talker.view.seq
+            now = await told(live)
+        assert now["events_total"] == seq
+        assert now["turns_total/complete"] == now["turn_seconds_count"] == 1
+        assert (now["sockets"], now["sessions_awake"], now["sessions/idle"]) == (1, 1, 1)
+        assert (now["refusals_total/nothing_to_interrupt"], now["refusals_total/bad_frame"]) == (1, 1)
+        assert {key: value for key, value in now.items() if key.startswith("tokens")} == {
+            "tokens_total/input/openai/scripted": 12 + 100,
+            "tokens_total/output/openai/scripted": 7 + 20,
+            "tokens_total/cached/openai/scripted": 7,
+        }
+        assert not [key for key in now if key.startswith(("cost_usd", "errors"))]
+        plan = next(e for e in talker.events if isinstance(e, ev.ToolOutput) and e.tool == "plan")
+        outcome = "success" if plan.success else "failure"
+        assert now[f"tool_calls_total/{outcome}/plan"] == now["tool_calls_total/failure/other"] == 1
+        assert now["append_seconds_count"] > 0 and now["append_seconds_sum"] > 0
+        assert now["send_seconds_count"] == len(talker.messages)
+        now = await until(live, "sockets", 0)
+        assert now["socket_closes_total/1000"] == now["connects_total/snapshot"] == 1
+
+
+async def test_what_a_client_had_missed_is_a_replay_of_that_many_events(tmp_path: Path) -> None:
+    async with conversing(tmp_path, stream(Say("Hel"), Say("lo"), Finish())) as (live, _):
+        async with client(live) as talker:
+            await talker.send(UserInput(text="go"))
+            await talker.until_type(*DONE)
+        missed = talker.view.seq
+        session_id, epoch = talker.ready.session_id, talker.ready.epoch
+        async with client(live, session_id, after=0, epoch=epoch) as back:
+            await back.synced()
+        async with client(live, session_id, after=2, epoch="another") as lost:
+            await lost.synced()
+        now = await told(live)
+    assert (now["replay_events_count"], now["replay_events_sum"]) == (1, missed)
+    assert [now[f"connects_total/{answer}"] for answer in ("snapshot", "replay", "gap")] == [1, 1, 1]
+
+
+async def test_an_interrupted_and_a_failed_turn_are_counted_as_such(tmp_path: Path) -> None:
+    gate = Gate()
+    async with conversing(tmp_path, stream(Say("Hel"), gate, Finish()), stream(Say("cut"))) as (live, _):
+        async with client(live) as talker:
+            await talker.send(UserInput(text="go"))
+            await gate.reached.wait()
+            assert (await told(live))["sessions/running"] == 1
+            await talker.send(Interrupt())
+            await talker.until_type(ev.Interrupted)
+            await talker.send(UserInput(text="again"))
+            error = await talker.until_type(ev.ErrorEvent)
+            now = await until(live, "turns_total/error", 1)
+    assert now["turns_total/interrupted"] == 1
+    assert now[f"errors_total/{error.code}"] == 1
+
+
+async def test_an_operation_that_is_no_turn_is_not_counted_as_one(tmp_path: Path) -> None:
+    async with conversing(tmp_path, stream(Say("Hello"), Finish())) as (live, _):
+        async with client(live) as talker:
+            await talker.send(UserInput(text="go"))
+            await talker.until_type(*DONE)
+            await talker.send(Undo())
+            await talker.until_type(ev.UndoComplete)
+            now = await told(live)
+    assert sum(value for key, value in now.items() if key.startswith("turns_total")) == 1
+
+
+async def test_who_is_refused_at_the_door_is_counted_by_the_code(tmp_path: Path) -> None:
+    async with listening(settings_for(tmp_path)) as live:
+        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+            await http.get("/api/me", headers={"host": "evil.example"})
+        with pytest.raises(InvalidStatus):
+            async with client(live, "no-such-session"):
+                pass
+        now = await told(live)
+    assert (now["denials_total/forbidden"], now["denials_total/not_found"]) == (1, 1)
+
+
+names = st.text(max_size=40)
+
+
+@given(st.lists(st.tuples(names, names, st.booleans()), max_size=30))
+def test_no_name_of_a_tool_a_model_or_a_code_makes_a_label(heard: list[tuple[str, str, bool]]) -> None:
+    def series(metrics: Metrics) -> set[str]:
+        return {f"{sample.name}{sample.labels}" for family in metrics.registry.collect() for sample in family.samples}
+
+    metrics = Metrics(["demo"], ["plan"])
+    before = series(metrics)
+    observer = Observer(metrics, LogContext())
+    for seq, (tool, model, success) in enumerate(heard, 1):
+        observer.saw(
+            [
+                ev.ModelChanged(seq=seq, at=AT, model=model),
+                ev.ToolOutput(
+                    seq=seq,
+                    at=AT,
+                    tool_call_id="c",
+                    tool=tool,
+                    output="",
+                    success=success,
+                    truncated=False,
+                    duration_ms=1,
+                ),
+                ev.UsageEvent(
+                    seq=seq,
+                    at=AT,
+                    input_tokens=1,
+                    output_tokens=1,
+                    cached_tokens=0,
+                    cost_usd=0.5,
+                    context_tokens=2,
+                    context_limit=9,
+                ),
+                ev.ErrorEvent(seq=seq, at=AT, code=tool, message="", retryable=False, turn_id=None),
+            ]
+        )
+        metrics.closes.of(tool).inc()
+        metrics.refusals.of(model).inc()
+    assert series(metrics) == before

@@ -1,6 +1,0 @@
-"""The page's modules, without a browser."""
-
-from pathlib import Path
-
-HERE = Path(__file__).resolve().parent
-WEB = HERE.parent.parent / "clients" / "web"
