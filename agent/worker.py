@@ -26,7 +26,7 @@ from agent.session.messages import (
     ToolStepped,
 )
 from agent.tools import ToolResult, ToolRouter
-from agent.tools.desk import Desk
+from agent.tools.base import Desk
 from agent.util.errors import log_fault
 from agent.util.tasks import TaskOwner
 from agent.util.tracing import NO_TRACER, Attributes, Span, Tracer

@@ -18,19 +18,17 @@ from agent.util.tasks import TaskOwner
 from agent.util.tracing import NO_TRACER
 from protocol.content import ShareLink
 from server import __version__
-from server.auth.authenticator import Ways
+from server.auth.authenticator import Ways, open_ways
 from server.auth.backends.local import LocalWay
-from server.auth.making import open_ways
 from server.auth.principal import Principal, Refusal, refuse
 from server.config.settings import Settings
 from server.http.middleware import Guard
-from server.http.page import PageRoutes
 from server.http.routes.admin import AdminRoutes
 from server.http.routes.files import FileRoutes
 from server.http.routes.login import AuthRoutes
 from server.http.routes.sessions import ERRORS, Routes
 from server.http.routes.shares import ShareRoutes
-from server.http.web import StaticRoutes
+from server.http.web import PageRoutes, StaticRoutes
 from server.jobs.dataset_export import SessionExporter
 from server.jobs.retention import Retention
 from server.journal.base import Journal, SessionRow
@@ -48,7 +46,7 @@ from server.telemetry.metrics import Metrics
 from server.telemetry.secrets import KnownSecrets
 from server.telemetry.session_observer import Observer
 from server.telemetry.tracing import Tracing, open_tracing
-from server.util.rates import UserRates
+from server.util.rate_limit import UserRates
 from server.websocket import connection
 from server.websocket.endpoint import NoSuchRoute, SocketEndpoint
 from server.websocket.registry import OpenSockets

@@ -1,7 +1,6 @@
 """Models: one call streams an answer in; retries, time limits and honest errors. The one importer of LiteLLM."""
 
-from agent.models.catalog import Catalog, ModelEntry
-from agent.models.choose import Choice, choose_model
+from agent.models.catalog import Catalog, Choice, ModelEntry, choose_model
 from agent.models.client import Models, OwnersModels
 from agent.models.errors import ModelError
 from agent.models.settings import ModelSettings

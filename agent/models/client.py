@@ -22,7 +22,7 @@ from agent.util.tasks import TaskOwner
 
 if TYPE_CHECKING:
     from agent.models.litellm_provider import Provider
-    from agent.models.upstream import Upstream
+    from agent.models.types import Upstream
 
 log = logging.getLogger("holdfast.models")
 

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from agent.models.choose import DEFAULT_MODELS
+from agent.models.catalog import DEFAULT_MODELS
 from agent.models.errors import ModelError, ModelErrorCode, model_error, redact
 
 _BY_STATUS: dict[int, ModelErrorCode] = {

@@ -24,8 +24,7 @@ from agent.models.prompt_caching import marked, takes_marks
 from agent.models.settings import ModelSettings
 from agent.models.streams.direct import DirectStream, response_of
 from agent.models.streams.wrapped import WrappedStream, Wrapper
-from agent.models.types import DEMO_MODEL, ModelRequest
-from agent.models.upstream import Upstream
+from agent.models.types import DEMO_MODEL, ModelRequest, Upstream
 
 lite: Any = litellm  # its annotations do not hold under strict checking
 _LOUD = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx", "httpcore", "openai", "aiohttp")

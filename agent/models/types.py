@@ -1,7 +1,7 @@
 """What goes into a model call and what comes out of it, the same for every provider."""
 
-from collections.abc import Awaitable, Callable
-from typing import Literal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -91,3 +91,13 @@ class Piece(msgspec.Struct):
     fragments: tuple[Fragment, ...] = ()
     finish_reason: str = ""
     tokens: TokenCounts | None = None
+
+
+class Upstream(Protocol):
+    """An answer under way. Whoever opened it closes it, always: a stream left alone keeps its connection."""
+
+    async def read(self) -> Sequence[Piece] | None:
+        """What has come since the last time, at least one piece; None at the end. Raises ModelError."""
+
+    async def aclose(self) -> None:
+        """Close the HTTP stream, also in the middle of an answer."""

@@ -4,7 +4,7 @@ from agent.session import context
 from agent.session.messages import Summarize, SummaryDone
 from agent.session.session import Session
 from agent.session.state import context_tokens
-from agent.util.tokens import BYTES_A_TOKEN, estimate, estimate_text
+from agent.util.text import BYTES_A_TOKEN, estimate, estimate_text
 from protocol import events as ev
 from protocol.content import ToolMessage
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from agent.session.state import SessionState
-from agent.util.tokens import estimate_text
+from agent.util.text import estimate_text
 from protocol.content import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
 
 Wire = dict[str, object]

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from agent.util.tokens import estimate, estimate_text
+from agent.util.text import estimate, estimate_text
 from protocol import events as ev
 from protocol import view as views
 from protocol.content import AssistantMessage, Message, ToolMessage, UserMessage

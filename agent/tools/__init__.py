@@ -7,8 +7,7 @@ model and the validation come, and what it does with them.
 from agent.tools.base import StructTool, Tool, ToolLog, ToolResult
 from agent.tools.bash import BashTool
 from agent.tools.edit import EditTool
-from agent.tools.files import ListFilesTool, ReadFileTool, WriteFileTool
-from agent.tools.grep import GrepTool
+from agent.tools.files import GrepTool, ListFilesTool, ReadFileTool, WriteFileTool
 from agent.tools.plan import PlanTool
 from agent.tools.router import ToolRouter, ToolSource
 from agent.workspace.files import Entry, Files

@@ -9,10 +9,8 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from agent.policy.effects import EffectKind, Effects
-from agent.tools.base import Tool, ToolLog, ToolResult
-from agent.tools.desk import Delegating, Desk
-from agent.util.old_text import mend
-from agent.util.tokens import estimate_text
+from agent.tools.base import Delegating, Desk, Tool, ToolLog, ToolResult
+from agent.util.text import estimate_text, mend
 from agent.workspace.agents_md import ProjectNotes
 
 log = logging.getLogger("holdfast.tools")
@@ -50,7 +48,7 @@ class ToolRouter:
     """The tools of one session: `tools`, which stay, and those of `sources`, which come and go.
 
     A tool that stays keeps its name against one that comes.
-    `max_output_tokens`: longest output of a call, as `agent.util.tokens` estimates it; of a longer one the middle is left out.
+    `max_output_tokens`: longest output of a call, as `agent.util.text` estimates it; of a longer one the middle is left out.
     `timeout_s`: how long a call may take. `close_timeout_s`: how long the tools may take to close.
     `redact`: takes secrets out of an output, before it is cut. `notes`: what the project says to every agent.
     Raises ValueError for names that providers refuse and for two tools of one name.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from agent.util.old_text import mend
+from agent.util.text import mend
 from agent.workspace.paths import WorkspaceError
 from agent.workspace.workspace import Workspace
 

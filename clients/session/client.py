@@ -10,9 +10,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from clients.session.address import base_address
-from clients.session.connection import Link
+from clients.session.connection import Dialing, Link, dial
 from clients.session.core import OUTBOX_MAX, Encoding, Position, SessionCore, Verdict
-from clients.session.dial import Dialing, dial
 from clients.session.errors import CannotConnect, ConsumerStalled, Denied, SessionEnded
 from clients.session.feed import Feed
 from clients.session.outcomes import Acked, CaughtUp, Ended, Heard, Outcome, Reconnecting, Rejected

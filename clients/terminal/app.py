@@ -13,10 +13,9 @@ from clients.session.address import base_address
 from clients.session.client import SessionClient
 from clients.session.errors import CannotConnect, Denied, SessionEnded
 from clients.terminal import credentials
-from clients.terminal.chat_text import Painter, clean
 from clients.terminal.conversation import FAILED, INTERRUPTED, Conversation
 from clients.terminal.input import LineReader
-from clients.terminal.render import Renderer
+from clients.terminal.render import Painter, Renderer, clean
 
 DEFAULT_URL = "http://127.0.0.1:7860"
 USAGE = 2

@@ -6,6 +6,7 @@ import msgspec
 
 from protocol.codes import DENIALS
 from protocol.content import Access
+from server.config.auth import AuthSettings
 
 Right = Literal["sessions", "metrics", "admin"]
 
@@ -68,3 +69,14 @@ def guest(grant: Grant, *, by_cookie: bool) -> Principal:
         by_cookie=by_cookie,
         grant=grant,
     )
+
+
+EVERYBODY: frozenset[Right] = frozenset({"sessions"})
+ADMIN: frozenset[Right] = frozenset({"sessions", "metrics", "admin"})
+
+
+def rights_of(user_id: str, auth: AuthSettings) -> frozenset[Right] | None:
+    """The rights of this user of `oauth` and `bearer`; None: does not come in."""
+    if user_id in auth.admins:
+        return ADMIN
+    return EVERYBODY if not auth.allowed_users or user_id in auth.allowed_users else None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.models.choose import DEFAULT_MODELS
+from agent.models.catalog import DEFAULT_MODELS
 from agent.policy.policy import DELETING_COMMANDS
 from protocol.spec import markdown as protocol
 from protocol.spec.markdown import fill

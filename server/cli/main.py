@@ -154,7 +154,8 @@ def _add_backup(parser: argparse.ArgumentParser, *, asked: bool) -> None:
 
 def _serve(args: argparse.Namespace) -> int:
     from server.config.loader import SettingsError, load_settings, shipped_config
-    from server.telemetry import logs, redacted_logs
+    from server.telemetry import logs
+    from server.telemetry import logs as redacted_logs
     from server.telemetry.secrets import KnownSecrets
     from server.transport import listeners
 

@@ -1,10 +1,130 @@
 """The body's knobs for turns: how far one may go, and when the context is made shorter."""
 
+import re
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, field
 
+from agent.policy.policy import Policy, Rule
+from server.journal.base import StorageBounds
 from server.util.settings import Group
+
+
+class UserLimits(Group, frozen=True, kw_only=True):
+    """What one user may have and spend. Sessions awake at once are in `sessions`."""
+
+    stored_sessions_max: Annotated[
+        int, Meta(ge=1, le=10_000_000, description="Sessions kept, awake and asleep; more: HTTP 429 `storage`.")
+    ] = 1_000
+    stored_bytes_max: Annotated[
+        int,
+        Meta(ge=1, le=2**50, description="Bytes of all sessions' events; more: HTTP 429 `storage`, `storage_full`."),
+    ] = 2**30
+    sockets_max: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="Sockets open at once; more: HTTP 429 `too_many_sockets`.")
+    ] = 100
+    submissions_per_minute: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Submissions in the long run, as many at once; more: `too_many_submissions`.",
+        ),
+    ] = 120
+    tokens_per_day: Annotated[
+        int,
+        Meta(ge=0, le=2**50, description="Tokens in and out in one UTC day; more: `budget_exhausted`; 0: no bound."),
+    ] = 0
+    cost_usd_per_day: Annotated[
+        float,
+        Meta(ge=0, description="US dollars of model calls in one UTC day; more: `budget_exhausted`; 0: no bound."),
+    ] = 0.0
+    watched_max: Annotated[
+        int, Meta(ge=1, le=10_000_000, description="Users whose spending and pace are kept in memory.")
+    ] = 10_000
+
+    def storage(self) -> StorageBounds:
+        """The bounds, as the journal takes them."""
+        return StorageBounds(self.stored_sessions_max, self.stored_bytes_max)
+
+
+CPU_JOBS = Rule(action="allow", tool="hf_jobs", operation="*:cpu*", reason="a job on CPU")
+"""Jobs on hardware without a GPU, run once or on a schedule; the tool tells the hardware apart."""
+
+UPLOADS = (
+    Rule(action="ask", tool="hf_repo", effect="delete"),
+    Rule(action="allow", tool="hf_repo", effect="upload", reason="an upload to the Hub"),
+)
+"""Uploads to the Hub, but none that deletes as well."""
+
+
+class PolicySettings(Group, frozen=True, kw_only=True):
+    """Which calls run, are asked for or are refused. Where no rule matches, what reaches beyond the workspace asks."""
+
+    rules: Annotated[
+        list[Rule], Meta(description="In order; the first that matches a call decides. See docs/tools.md.")
+    ] = field(default_factory=list)
+    yolo_mode: Annotated[
+        bool, Meta(description="Whether everything that would be asked for runs; what a rule denies is still refused.")
+    ] = False
+    spending_limit_usd: Annotated[
+        float,
+        Meta(
+            ge=0, le=1_000_000, description="What a session spends without being asked; from there on it asks. 0: any."
+        ),
+    ] = 5.0
+    confirm_cpu_jobs: Annotated[
+        bool,
+        Meta(description="Whether jobs on CPU hardware ask; those on GPUs always do, unless a rule says otherwise."),
+    ] = True
+    auto_file_upload: Annotated[bool, Meta(description="Whether uploads to the Hub run without being asked for.")] = (
+        False
+    )
+
+    def policy(self) -> Policy:
+        """As a session decides by it: the operator's rules come first."""
+        cpu_jobs = () if self.confirm_cpu_jobs else (CPU_JOBS,)
+        uploads = UPLOADS if self.auto_file_upload else ()
+        return Policy(
+            rules=(*self.rules, *cpu_jobs, *uploads),
+            yolo_mode=self.yolo_mode,
+            spending_limit_usd=self.spending_limit_usd,
+        )
+
+
+REPO = re.compile(r"\{user\}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}")
+
+
+class ExportSettings(Group, frozen=True, kw_only=True):
+    """Whether and how finished sessions are kept in their owners' private datasets. Raises ValueError for another's dataset."""
+
+    save_sessions: Annotated[
+        bool, Meta(description="Upload each session that fell asleep or was shut down, with its owner's token.")
+    ] = False
+    session_dataset_repo: Annotated[
+        str, Meta(description="The dataset: `{user}` is the owner's name on the Hub. Made private if it is not there.")
+    ] = "{user}/holdfast-sessions"
+    at_once_max: Annotated[
+        int, Meta(ge=1, le=64, description="Uploads at once, each of another user; more wait their turn.")
+    ] = 2
+    file_bytes_max: Annotated[
+        int, Meta(ge=1_024, le=2**40, description="Largest session that is uploaded; a larger one is not, and logged.")
+    ] = 268_435_456
+    upload_timeout_s: Annotated[float, Meta(gt=0, le=86_400, description="How long one upload may take.")] = 300.0
+    retry_initial_s: Annotated[
+        float, Meta(gt=0, le=86_400, description="Pause before a failed upload is tried again; then twice as long.")
+    ] = 10.0
+    retry_max_s: Annotated[float, Meta(gt=0, le=604_800, description="The longest such pause.")] = 3_600.0
+    look_every_s: Annotated[
+        float, Meta(gt=0, le=86_400, description="How often owners without a token are asked for again.")
+    ] = 60.0
+
+    def __post_init__(self) -> None:
+        if REPO.fullmatch(self.session_dataset_repo) is None:
+            raise ValueError(
+                f"session_dataset_repo: {self.session_dataset_repo!r} is not `{{user}}/name`: "
+                "each owner's sessions go into a dataset of their own"
+            )
 
 
 class TurnSettings(Group, frozen=True, kw_only=True):

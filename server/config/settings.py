@@ -17,10 +17,7 @@ from agent.workspace.settings import WorkspaceLimits
 from protocol.limits import Limits
 from server.config.auth import AuthSettings
 from server.config.page import PageSettings
-from server.config.sessions import TurnSettings
-from server.config.settings_export import ExportSettings
-from server.config.settings_policy import PolicySettings
-from server.config.settings_users import UserLimits
+from server.config.sessions import ExportSettings, PolicySettings, TurnSettings, UserLimits
 from server.config.telemetry import MetricsSettings, TracingSettings
 from server.journal import settings as journal
 from server.util.hosts import Network, parse_network, parse_origin

@@ -1,12 +1,113 @@
 """The doctor looks at the machine: Python, descriptors, worker processes, the sandbox."""
 
+import asyncio
+import http.client
+import socket
 from collections.abc import Mapping
 
+import msgspec
+
+from agent.models import DeltaKind, ModelError, ModelRequest, Models, choose_model
 from agent.sandbox.local.probe import probe
 from agent.sandbox.settings import SandboxSettings
+from agent.tools.mcp import McpServer, program, try_server
 from server.config.loader import SettingsError
+from server.config.settings import Settings
 from server.doctor.finding import Finding, fail, ok, warn
-from server.transport.listeners import refuse_workers
+from server.transport import listeners
+from server.transport.listeners import ListenError, refuse_workers
+
+ASK_S = 3.0
+
+
+def address(settings: Settings) -> Finding:
+    """Whether the server may and can listen where it is told to. Binds for a moment, and listens to nobody."""
+    host, port = settings.server.host, settings.server.port
+    where = f"{host} port {port}, way in: {settings.auth.mode}"
+    try:
+        for sock in listeners.open_sockets(settings):
+            sock.close()
+    except SettingsError as error:
+        return fail("address", where, str(error))
+    except ListenError as error:
+        if port and is_ours(port):
+            return ok("address", f"{where}; a Holdfast answers there already")
+        return fail("address", where, str(error))
+    return ok("address", f"{where}; it is free")
+
+
+def is_ours(port: int) -> bool:
+    """Whether a Holdfast answers on this port of this machine."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ASK_S)
+    try:
+        connection.request("GET", "/api/config")
+        said = msgspec.json.decode(connection.getresponse().read(65_536))
+    except (OSError, http.client.HTTPException, msgspec.MsgspecError, UnicodeError, socket.timeout):  # noqa: UP041
+        return False
+    finally:
+        connection.close()
+    return isinstance(said, dict) and said.get("name") == "holdfast"
+
+
+OUTPUT_TOKENS = 16
+"""Enough for a word; some providers take no less."""
+
+
+def chosen(settings: Settings, environ: Mapping[str, str]) -> Finding:
+    """Which model answers, and why."""
+    choice = choose_model(settings.model.model, environ, settings.model.calls.defaults)
+    if choice.demo and not settings.model.model.strip():
+        advice = "set OPENAI_API_KEY, ANTHROPIC_API_KEY, HF_TOKEN ..., or name a model (--model, HOLDFAST_MODEL)"
+        return warn("model", f"the built-in demo answers: {choice.reason}", advice)
+    return ok("model", f"{choice.model}: {choice.reason}")
+
+
+async def answers(settings: Settings, environ: Mapping[str, str]) -> Finding:
+    """Whether it does: one real call of a few tokens, without retries."""
+    model = choose_model(settings.model.model, environ, settings.model.calls.defaults).model
+    models = Models(msgspec.structs.replace(settings.model.calls, max_retries=0))
+    said: list[str] = []
+
+    async def sink(kind: DeltaKind, text: str) -> None:
+        said.append(text)
+
+    messages: list[dict[str, object]] = [{"role": "user", "content": "Say: ok"}]
+    try:
+        await models.call(ModelRequest(model, messages, [], max_output_tokens=OUTPUT_TOKENS), sink)
+    except ModelError as error:
+        return fail("model call", f"{error.code}", error.message)
+    finally:
+        await models.aclose()
+    return ok("model call", f"{model} answered with {len(''.join(said))} characters")
+
+
+async def mcp_servers(settings: Settings, environ: Mapping[str, str], *, online: bool) -> list[Finding]:
+    """A finding for each server. `online`: they are connected to, all at once."""
+    if not settings.mcp_servers:
+        return [ok("MCP servers", "none are configured")]
+    found = [_one(settings, f"MCP server {name}", name, environ, online) for name in settings.mcp_servers]
+    return await asyncio.gather(*found)
+
+
+async def _one(settings: Settings, title: str, name: str, environ: Mapping[str, str], online: bool) -> Finding:
+    entry: McpServer = settings.mcp_servers[name]
+    if entry.disabled:
+        return ok(title, "is disabled")
+    path = program(entry, environ) if entry.command else ""
+    if path is None:
+        advice = "install it, or give its whole path"
+        return fail(title, f"the command {entry.command!r} is not on the PATH", advice)
+    if entry.owner_token:
+        return ok(title, "is started with its owner's token, so not by the doctor")
+    if not online:
+        return ok(title, f"runs {path}" if path else "is reached by its url, which was not asked (--online does)")
+    status = await try_server(name, entry, settings.mcp)
+    if status.state != "up":
+        return fail(title, status.reason, "start it, or mend its entry in mcpServers; its log says more")
+    if not status.tools:
+        return warn(title, "answers, and has no tools", "see its entry's tools, which may name none that it has")
+    return ok(title, f"answers (tools: {status.tools})")
+
 
 LEAST_PYTHON = (3, 11)
 DESCRIPTORS = 4_096

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from server.doctor.finding import Finding, fail, ok, warn
 from server.journal.base import JournalError
-from server.journal.inspecting import inspect, write_ahead_fault
+from server.journal.offline import inspect, write_ahead_fault
 
 FREE_BYTES = 1 << 30
 LEAST_FREE_BYTES = 50 << 20

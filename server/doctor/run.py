@@ -10,7 +10,7 @@ from pathlib import Path
 
 from server.config.loader import SettingsError, load_settings, shipped_config
 from server.config.settings import Settings
-from server.doctor import checks, data_dir, mcp, model, network
+from server.doctor import checks, data_dir
 from server.doctor.finding import Finding, fail, ok, warn
 
 PREFIX = "HOLDFAST_"
@@ -53,10 +53,10 @@ def variables(config: str, environ: Mapping[str, str]) -> Finding:
 def _of(settings: Settings, path: Path, environ: Mapping[str, str], *, online: bool) -> list[Finding]:
     found = [
         *data_dir.data_folder(settings.journal.folder),
-        network.address(settings),
+        checks.address(settings),
         checks.sandbox(settings.sandbox, environ.get("PATH", "")),
-        model.chosen(settings, environ),
+        checks.chosen(settings, environ),
     ]
     if online:
-        found.append(asyncio.run(model.answers(settings, environ)))
-    return [*found, *asyncio.run(mcp.mcp_servers(settings, environ, online=online))]
+        found.append(asyncio.run(checks.answers(settings, environ)))
+    return [*found, *asyncio.run(checks.mcp_servers(settings, environ, online=online))]

@@ -15,7 +15,7 @@ from agent.hub.errors import HubFault
 from agent.tools.hub import Hub
 from agent.util.errors import log_fault
 from agent.util.tasks import TaskOwner
-from server.config.settings_export import ExportSettings
+from server.config.sessions import ExportSettings
 from server.journal.base import Deleted, Journal, JournalError, NotFound, SessionRow, Stat
 from server.sessions.export import pieces
 from server.telemetry.metrics import Metrics

@@ -23,13 +23,11 @@ from server.journal.base import (
     Stored,
 )
 from server.journal.call_queue import Line
-from server.journal.checkpointer import Checkpointer
 from server.journal.errors import Corrupt, FolderInUse, SchemaTooNew
 from server.journal.open import Opened, open_folder
-from server.journal.reader import Readers, Reads
 from server.journal.schema import Durability
 from server.journal.settings import Limits
-from server.journal.threads import Writer
+from server.journal.threads import Checkpointer, Readers, Reads, Writer
 from server.journal.transactions import Tables
 
 __all__ = ["Corrupt", "Durability", "FolderInUse", "Limits", "SchemaTooNew", "SqliteJournal", "open_journal"]

@@ -1,17 +1,100 @@
 """The writer: one thread that takes all calls that wait and commits them as one group, with an answer for each."""
 
 import logging
+import sqlite3
 from collections.abc import Callable
-from threading import Thread
+from pathlib import Path
+from threading import Event, Thread
 
 from server.journal.base import JournalError
 from server.journal.call_queue import Call, Line
-from server.journal.checkpointer import Checkpointer
 from server.journal.errors import explain
+from server.journal.schema import connect
 from server.journal.settings import Limits
 from server.journal.transactions import Tables
 
+Reads = sqlite3.Connection
+
+
+class Readers:
+    """Run until their line ends."""
+
+    def __init__(self, line: Line[Reads], count: int, busy_timeout_s: float) -> None:
+        self._path = line.path
+        self._line = line
+        self._busy_timeout_s = busy_timeout_s
+        self._threads = [Thread(target=self._run, name="holdfast-journal-reader", daemon=True) for _ in range(count)]
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        """Wait until all have ended; the line was closed before."""
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        db: sqlite3.Connection | None = None
+        while group := self._line.take(1):
+            call = group[0]
+            try:
+                if db is None:
+                    db = connect(self._path, self._busy_timeout_s)
+                    db.execute("PRAGMA query_only = ON")
+                call.result = call.operation(db)
+            except JournalError as refusal:
+                call.error = refusal
+            except Exception as error:  # noqa: BLE001  # it is the caller's to handle, not this thread's
+                call.error = explain(error, self._path) or error
+            self._line.report(group)
+        if db is not None:
+            db.close()
+
+
 log = logging.getLogger("holdfast.journal")
+
+
+class Checkpointer:
+    """Runs between `start` and `stop`."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self.log_too_long = False
+        """The writer is to do the rest; it resets this."""
+        self._path = path
+        self._limits = limits
+        self._wanted = Event()
+        self._stopped = False
+        self._thread = Thread(target=self._run, name="holdfast-journal-checkpointer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something to move."""
+        self._wanted.set()
+
+    def stop(self) -> None:
+        """Finish the move under way and end."""
+        self._stopped = True
+        self._wanted.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        db: sqlite3.Connection | None = None
+        while self._wanted.wait() and not self._stopped:
+            self._wanted.clear()
+            try:
+                if db is None:
+                    db = connect(self._path, self._limits.busy_timeout_s)
+                _, pages, _ = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                self.log_too_long = pages > self._limits.log_pages_max
+            except sqlite3.Error as error:
+                log.warning("the journal's write-ahead log stays as it is: %s", explain(error, self._path) or error)
+        if db is not None:
+            db.close()
 
 
 class Writer:

@@ -32,9 +32,9 @@ from server.journal.base import (
 from server.sessions.broadcaster import EventBroadcaster
 from server.sessions.idempotency import again, refuse, refused_frame, settle
 from server.sessions.inbox import Answer, Inbox, InboxFull, Waiting, as_input
-from server.sessions.loading import load_state
 from server.sessions.quotas import Accounts
 from server.sessions.recorder import Keeper
+from server.sessions.replay import load_state
 from server.telemetry.session_observer import Observer
 from server.util.clock import utc_now
 

@@ -1,8 +1,7 @@
 """Why a session cannot be made, woken or found, in the words of HTTP: the same before an upgrade and in a route's answer. Pure."""
 
 from server.journal.base import Deleted, NotFound, StorageFull
-from server.sessions.capacity import SessionCapacityError
-from server.sessions.registry import SessionNotFound
+from server.sessions.registry import SessionCapacityError, SessionNotFound
 from server.websocket.handshake import Denied
 
 

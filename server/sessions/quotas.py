@@ -8,7 +8,7 @@ import msgspec
 from agent.session.messages import Refusal
 from protocol import codes
 from protocol import events as ev
-from server.config.settings_users import UserLimits
+from server.config.sessions import UserLimits
 from server.journal.base import Journal, Spent, Stored
 from server.util.clock import utc_now
 

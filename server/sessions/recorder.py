@@ -22,9 +22,8 @@ from server.journal.base import (
     Settled,
     Unavailable,
 )
-from server.sessions.loading import READ_BYTES
 from server.sessions.quotas import Accounts
-from server.sessions.replay import record_of, replay
+from server.sessions.replay import READ_BYTES, record_of, replay
 from server.sessions.rows import Options, dump_options
 from server.util.clock import utc_now
 

@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Literal
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -17,10 +19,47 @@ from protocol import codes
 from server.journal.base import Deleted, Journal, NotFound, SessionRow, Stat, Unavailable
 from server.sessions import actor as actors
 from server.sessions.actor import Loaded, SessionActor
-from server.sessions.capacity import SessionCapacityError, Slots
-from server.sessions.loading import load_state
 from server.sessions.quotas import Accounts
+from server.sessions.replay import load_state
 from server.telemetry.session_observer import Observer
+
+
+class SessionCapacityError(Exception):
+    """No session can be woken or made now. `error_type`: the server's limit (`global`) or the user's (`per_user`)."""
+
+    def __init__(self, error_type: Literal["global", "per_user"], most: int) -> None:
+        whose = "this server's" if error_type == "global" else "your"
+        super().__init__(f"{whose} {most} sessions are all in use; close one, or try again later")
+        self.error_type: Literal["global", "per_user"] = error_type
+
+
+class Slots:
+    """Places for awake sessions. `reserve` counts and takes in one step, before anything is awaited."""
+
+    def __init__(self, most: int, most_per_user: int) -> None:
+        self._most = most
+        self._most_per_user = most_per_user
+        self._taken: Counter[str] = Counter()
+
+    @property
+    def taken(self) -> int:
+        """How many places are taken."""
+        return self._taken.total()
+
+    def reserve(self, user_id: str) -> None:
+        """Take a place. Raises `SessionCapacityError`."""
+        if self._taken[user_id] >= self._most_per_user:
+            raise SessionCapacityError("per_user", self._most_per_user)
+        if self._taken.total() >= self._most:
+            raise SessionCapacityError("global", self._most)
+        self._taken[user_id] += 1
+
+    def release(self, user_id: str) -> None:
+        """Give a place back."""
+        self._taken[user_id] -= 1
+        if self._taken[user_id] <= 0:
+            del self._taken[user_id]
+
 
 log = logging.getLogger("holdfast.awake")
 

@@ -1,9 +1,15 @@
 """Replay: a session's past from the journal, adjacent text events merged, up to a mark."""
 
+import logging
 from collections.abc import AsyncIterator, Iterable
 
+import msgspec
+
+from agent.session import state as states
+from agent.session.state import SessionState
 from protocol import codec
 from protocol import events as ev
+from protocol.codec import decode_event
 from protocol.merge import TEXT_EVENTS, Merger, after
 from server.journal.base import Journal, Record
 
@@ -62,3 +68,26 @@ async def replay(
     batch += merger.flush()
     if batch:
         yield batch
+
+
+log = logging.getLogger("holdfast.loading")
+
+READ_BYTES = 1_048_576
+"""How much of the journal is read at once."""
+
+
+async def load_state(journal: Journal, session_id: str, head: int, default_model: str) -> SessionState:
+    """The state after the event `head`. A session that never chose a model has the server's."""
+    state = SessionState()
+    stored = await journal.snapshot(session_id)
+    if stored is not None and stored[0] <= head:
+        try:
+            state = states.load(stored[1])
+        except msgspec.MsgspecError:
+            log.info("session %s: its snapshot is of another version; folding the whole journal", session_id)
+    async for batch in replay(journal, session_id, state.view.seq, head, READ_BYTES):
+        for record in batch:
+            states.apply(state, decode_event(record.data))
+    if not state.model_chosen:
+        state.view.model = default_model
+    return state

@@ -1,16 +1,18 @@
 """The body's tools: puts together what one session may use, from the settings and its owner's rights."""
 
 import asyncio
+import hmac
 import logging
+import secrets
+import threading
+from hashlib import sha256
 from pathlib import Path
 
 from agent.policy.effects import EffectKind
-from agent.sandbox.factory import FilesOnly, SandboxKind, sandbox_kind
+from agent.sandbox.factory import NO_SHELL, Elsewhere, FilesOnly, RemoteKind, SandboxKind, sandbox_kind
 from agent.sandbox.local.cleanup import clear
-from agent.sandbox.offers import ForSession, Offer
 from agent.sandbox.remote.sandbox import RemoteSandbox
-from agent.sandbox.remote_kinds import NO_SHELL, Elsewhere, RemoteKind
-from agent.sandbox.sandbox import SessionSandbox
+from agent.sandbox.sandbox import ForSession, Offer, SessionSandbox
 from agent.tools import BUILT_IN, BashTool, Tool, ToolRouter, Workspace, file_tools
 from agent.tools.hub import OF_THE_HUB, Hub, HubThreads, hub_tools
 from agent.tools.mcp import McpServers
@@ -21,9 +23,36 @@ from agent.workspace.agents_md import ProjectNotes
 from agent.workspace.files import Sandbox
 from server.config.settings import Settings
 from server.journal.base import Journal, SessionRow
-from server.sessions.claims import SessionClaims
-from server.sessions.sandbox_key import KeyFile
+from server.sessions.sandbox_claims import SessionClaims
 from server.telemetry.secrets import KnownSecrets
+from server.util.private_files import read_private, write_private
+
+FILE = "sandbox.key"
+KEY_BYTES = 32
+MAX_FILE_BYTES = 1_024
+
+
+class KeyFile:
+    """The key, made when it is first needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._key = b""
+        self._lock = threading.Lock()
+
+    def open(self) -> bytes:
+        """The key. Blocks at first. Raises `FileFault`."""
+        with self._lock:
+            if not self._key:
+                if not self._path.exists():
+                    write_private(self._path, secrets.token_hex(KEY_BYTES).encode() + b"\n")
+                self._key = read_private(self._path, MAX_FILE_BYTES).strip()
+            return self._key
+
+    def secret_for(self, claim_id: str) -> str:
+        """The secret of the Space that this claim names, 64 hex digits; always the same."""
+        return hmac.new(self.open(), b"holdfast sandbox\0" + claim_id.encode(), sha256).hexdigest()
+
 
 log = logging.getLogger("holdfast.toolbox")
 

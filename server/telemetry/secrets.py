@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 from agent.redaction import PATTERNS, Redactor, environment_secrets, named_secrets, parse_pattern
-from agent.tools.mcp.secrets import entry_secrets
+from agent.tools.mcp.settings import entry_secrets
 from server.config.settings import Settings
 
 LEARNED_MAX = 64

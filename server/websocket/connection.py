@@ -25,7 +25,7 @@ from server.sessions.inbox import Answer, Repeated
 from server.sessions.replay import replay
 from server.telemetry.metrics import Metrics
 from server.transport.websocket import SocketTransport
-from server.util.rates import TokenBucket
+from server.util.rate_limit import TokenBucket
 from server.websocket.handshake import Encoding, Position
 
 log = logging.getLogger("holdfast.connection")

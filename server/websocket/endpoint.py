@@ -16,14 +16,13 @@ from server.auth.authorization import refuse_submission
 from server.auth.principal import Principal
 from server.journal.base import JournalError
 from server.sessions.access import admission
-from server.sessions.capacity import SessionCapacityError
 from server.sessions.errors import denied
 from server.sessions.manager import SessionManager
-from server.sessions.registry import GoingAway, SessionNotFound
+from server.sessions.registry import GoingAway, SessionCapacityError, SessionNotFound
 from server.telemetry import log_context
 from server.telemetry.metrics import Metrics
 from server.transport.websocket import transport_of
-from server.util.rates import UserRates
+from server.util.rate_limit import UserRates
 from server.websocket import connection
 from server.websocket.connection import Connection
 from server.websocket.handshake import Denied, Encoding, Position, choose_encoding, deny, read_position

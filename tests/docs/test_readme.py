@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from server.config.settings_policy import PolicySettings
+from server.config.sessions import PolicySettings
 from tests.contract.sandboxes import bubblewrap
 from tests.integration.test_wscat import unhurried
 from tests.support.live import listening

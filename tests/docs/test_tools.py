@@ -12,7 +12,7 @@ from agent.policy.policy import Policy, judge
 from agent.tools import ToolRouter
 from protocol.spec.markdown import fill
 from server.cli import generate
-from server.config.settings_policy import PolicySettings
+from server.config.sessions import PolicySettings
 
 PAGE = (generate.ROOT / "docs" / "tools.md").read_text(encoding="utf-8")
 

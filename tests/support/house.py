@@ -19,7 +19,7 @@ from protocol import events as ev
 from server.app import build_app
 from server.config.auth import AuthSettings
 from server.config.page import PageSettings
-from server.config.sessions import TurnSettings
+from server.config.sessions import ExportSettings, PolicySettings, TurnSettings, UserLimits
 from server.config.settings import (
     JournalSettings,
     ModelChoice,
@@ -28,9 +28,6 @@ from server.config.settings import (
     Settings,
     SocketSettings,
 )
-from server.config.settings_export import ExportSettings
-from server.config.settings_policy import PolicySettings
-from server.config.settings_users import UserLimits
 from server.sessions.actor import SessionActor
 from server.sessions.manager import SessionManager
 from tests.support.models.scripted_model import ScriptedModel

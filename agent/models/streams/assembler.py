@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from agent.models.errors import model_error
 from agent.models.types import DeltaKind, Fragment, ModelReply, ModelUsage, Piece, RawToolCall, Sink, TokenCounts
-from agent.util.old_text import Mender, mend
+from agent.util.text import Mender, mend
 
 _FINISH = {
     "eos": "stop",

@@ -5,7 +5,7 @@ import os
 import secrets
 from pathlib import Path
 
-from agent.sandbox.local.usage import open_to_us
+from agent.sandbox.local.limits import open_to_us
 from agent.workspace.dirfd import FOLDER, closing
 
 log = logging.getLogger("holdfast.sandbox")

@@ -9,10 +9,9 @@ import msgspec
 
 from agent.sandbox.local import bubblewrap
 from agent.sandbox.local.files import LocalFiles
-from agent.sandbox.local.limits import Room, Watch
+from agent.sandbox.local.limits import Room, Watch, hand_over
 from agent.sandbox.local.probe import STAND_IN, STEP, stepping_down
 from agent.sandbox.local.process import Command
-from agent.sandbox.local.usage import hand_over
 from agent.sandbox.settings import SandboxSettings
 from agent.workspace.dirfd import closing
 from agent.workspace.files import Exit, Output, SandboxError

@@ -14,7 +14,7 @@ from agent.sandbox.claims import Claim
 from agent.sandbox.remote.hub_job_client import HubPlace
 from agent.sandbox.remote.hub_owner import Owner, status_of
 from agent.sandbox.remote.sandbox import Named, Say
-from agent.sandbox.remote_settings import RemoteSettings
+from agent.sandbox.settings import RemoteSettings
 from agent.workspace.files import Lost, SandboxError
 
 if TYPE_CHECKING:

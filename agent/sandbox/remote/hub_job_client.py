@@ -13,7 +13,7 @@ from agent.hub.request import Call
 from agent.hub.thread_pipe import Pipe
 from agent.sandbox.remote.hub_owner import Owner
 from agent.sandbox.remote.sandbox import LATE_S
-from agent.sandbox.remote_settings import RemoteSettings
+from agent.sandbox.settings import RemoteSettings
 from agent.util.tasks import TaskOwner
 from agent.workspace.files import Entry, Exit, FileStart, Lost, Output, SandboxError
 from agent.workspace.paths import is_unfinished, shown, unfinished_name

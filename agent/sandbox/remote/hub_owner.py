@@ -9,7 +9,7 @@ from agent.hub.http import ask
 from agent.hub.pools import HubThreads, Pool
 from agent.hub.request import Call
 from agent.hub.settings import HubSettings
-from agent.sandbox.remote_settings import RemoteSettings
+from agent.sandbox.settings import RemoteSettings
 from agent.workspace.files import SandboxError
 
 if TYPE_CHECKING:

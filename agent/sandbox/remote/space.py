@@ -15,7 +15,7 @@ from agent.sandbox.claims import Claim
 from agent.sandbox.in_space import SECRET_VARIABLE
 from agent.sandbox.remote.hub_owner import Owner, status_of
 from agent.sandbox.remote.sandbox import Named, Say
-from agent.sandbox.remote_settings import RemoteSettings
+from agent.sandbox.settings import RemoteSettings
 from agent.workspace.files import SandboxError
 
 if TYPE_CHECKING:

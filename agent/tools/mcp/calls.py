@@ -6,18 +6,69 @@ What the server says while they run goes to whom it may concern, and to nobody e
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from agent.tools.base import ToolLog
-from agent.tools.mcp.call_log import CURRENT, CallLog, progress_line
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.util.tasks import TaskOwner
 
 if TYPE_CHECKING:
     from mcp import Client
     from mcp.types import CallToolResult
+
+
+class CallLog:
+    """Text of one call. `say` never waits: of what comes while too much waits, only the number is told."""
+
+    def __init__(self, most_chars: int) -> None:
+        self._most = most_chars
+        self._waiting: list[str] = []
+        self._chars = 0
+        self._dropped = 0
+        self._over = False
+        self._news = asyncio.Event()
+
+    def say(self, text: str) -> None:
+        """One more line."""
+        if self._chars + len(text) > self._most:
+            self._dropped += 1
+        else:
+            self._waiting.append(text)
+            self._chars += len(text) + 1
+        self._news.set()
+
+    def end(self) -> None:
+        """There will be no more."""
+        self._over = True
+        self._news.set()
+
+    async def next(self) -> str | None:
+        """All lines that wait, or None once there will be no more."""
+        while True:
+            self._news.clear()
+            lines, dropped = self._waiting, self._dropped
+            if lines or dropped:
+                self._waiting, self._chars, self._dropped = [], 0, 0
+                if dropped:
+                    lines.append(f"[{dropped} messages left out]")
+                return "".join(f"{line}\n" for line in lines)
+            if self._over:
+                return None
+            await self._news.wait()
+
+
+CURRENT: Final[ContextVar[CallLog | None]] = ContextVar("holdfast_mcp_call", default=None)
+"""The call in whose context a message of a server arrives: over HTTP that of the request it is an answer to."""
+
+
+def progress_line(progress: float, total: float | None, message: str | None) -> str:
+    """A progress notification for a person."""
+    share = f"{progress:g}/{total:g}" if total is not None else f"{progress:g}"
+    return f"[{share}] {message}" if message else f"[{share}]"
+
 
 log = logging.getLogger("holdfast.mcp")
 

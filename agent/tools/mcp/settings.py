@@ -1,8 +1,9 @@
 """Every setting of MCP servers: one entry for each server as every MCP client writes it, and the bounds of all."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -146,3 +147,30 @@ def _token_fault(entry: McpServer) -> str | None:
     if entry.url and parts.scheme != "https" and parts.hostname not in LOOPBACK:
         return "owner_token: a token is not sent over plain http; use https"
     return None
+
+
+_SECRET = re.compile(r"key|token|secret|passw|credential|auth|cookie", re.IGNORECASE)
+_PLACE = re.compile(r"[_-](file|path|dir)$", re.IGNORECASE)
+
+
+def entry_secrets(entry: McpServer) -> Iterator[tuple[str, str]]:
+    """Each by the name that it has there, and its value. By their names, as `Authorization`, `API_KEY` or `--token`."""
+    for name, value in [*entry.env.items(), *entry.headers.items()]:
+        if _telling(name):
+            yield name, value
+            scheme, space, credentials = value.partition(" ")
+            if space and scheme.isalpha():
+                yield name, credentials
+    for at, argument in enumerate(entry.args):
+        name, equals, value = argument.partition("=")
+        if argument.startswith("-") and _telling(name):
+            following = entry.args[at + 1] if at + 1 < len(entry.args) else ""
+            yield name, value if equals else following
+    if entry.url:
+        parts = urlsplit(entry.url)
+        yield "the password of its url", parts.password or ""
+        yield from ((name, value) for name, value in parse_qsl(parts.query) if _telling(name))
+
+
+def _telling(name: str) -> bool:
+    return _SECRET.search(name) is not None and _PLACE.search(name) is None

@@ -8,11 +8,10 @@ import msgspec
 
 from agent.models import DeltaKind, ModelReply, ModelRequest, RawToolCall
 from agent.models.tool_calls import MAX_ID_CHARS, Unreadable, read_arguments, sound_name
-from agent.tools.base import ToolLog
-from agent.tools.desk import Desk
+from agent.tools.base import Desk, ToolLog
 from agent.tools.research.settings import ResearchSettings
 from agent.tools.router import shorten, within
-from agent.util.tokens import estimate_text
+from agent.util.text import estimate_text
 from protocol.content import Step
 
 Wire = dict[str, object]

@@ -9,8 +9,7 @@ from msgspec import Meta
 from agent.models import ModelError
 from agent.policy.effects import EffectKind, Effects
 from agent.policy.policy import Policy, judge
-from agent.tools.base import StructTool, ToolLog, ToolResult
-from agent.tools.desk import Desk
+from agent.tools.base import Desk, StructTool, ToolLog, ToolResult
 from agent.tools.research.settings import ResearchSettings
 from agent.tools.research.subagent import Reading, Work
 

@@ -8,8 +8,8 @@ from http import HTTPStatus
 import httpcore
 import msgspec
 
-from agent.tools.web.body import ACCEPTED, Body, read_body
 from agent.tools.web.network import Edges, PinnedBackend
+from agent.tools.web.response import ACCEPTED, Body, read_body
 from agent.tools.web.settings import WebSettings
 from agent.tools.web.urls import Target, WebRefused, parse_url
 

@@ -14,8 +14,7 @@ from agent.util.tasks import TaskOwner
 from server.auth.backends.base import SimpleWay
 from server.auth.encryption import Seal
 from server.auth.logins import Login, Logins
-from server.auth.principal import Principal, Refusal, refuse
-from server.auth.rights import rights_of
+from server.auth.principal import Principal, Refusal, refuse, rights_of
 from server.config.auth import AuthSettings
 
 log = logging.getLogger("holdfast.auth")

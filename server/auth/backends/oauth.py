@@ -13,8 +13,7 @@ from server.auth.backends.api_tokens import TokensWay
 from server.auth.backends.openid import Identity, LoginRefused, Provider, ProviderFault, Tokens
 from server.auth.encryption import Seal
 from server.auth.logins import Login, Logins
-from server.auth.principal import Principal
-from server.auth.rights import rights_of
+from server.auth.principal import Principal, rights_of
 from server.config.auth import AuthSettings
 
 log = logging.getLogger("holdfast.auth")

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from server.auth import credentials
 from server.auth.authenticator import Ways
-from server.auth.presented import MAX_TOKEN_CHARS
+from server.auth.credentials import MAX_TOKEN_CHARS
 from server.auth.principal import Principal, Refusal
 from server.config.settings import Settings
 from server.http.responses import answer, refusal

@@ -17,7 +17,7 @@ from server.auth import credentials
 from server.auth.authenticator import Ways, address_of
 from server.auth.backends.oauth import NotAllowed, OauthWay
 from server.auth.backends.openid import LoginRefused, ProviderFault
-from server.auth.presented import read_cookies
+from server.auth.credentials import read_cookies
 from server.config.settings import Settings
 
 log = logging.getLogger("holdfast.auth")

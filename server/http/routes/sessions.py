@@ -18,11 +18,10 @@ from server.auth.principal import Principal
 from server.http.responses import answer, refusal
 from server.journal.base import Deleted, Journal, NotFound, Place, StorageFull, Unavailable
 from server.sessions.access import admission
-from server.sessions.capacity import SessionCapacityError
 from server.sessions.errors import denied
 from server.sessions.export import MEDIA_TYPE, file_name, pieces
 from server.sessions.manager import SessionManager
-from server.sessions.registry import GoingAway, SessionNotFound
+from server.sessions.registry import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.replay import merged
 
 log = logging.getLogger("holdfast.routes")

@@ -18,7 +18,7 @@ from agent.sandbox.settings import SandboxSettings
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
 from server.journal.sqlite import SqliteJournal, open_journal
-from server.sessions.claims import SessionClaims
+from server.sessions.sandbox_claims import SessionClaims
 from tests.support.hub.standin_spaces import StandinSpaces, standin_spaces
 from tests.support.sandbox.standin_sandboxes import StandinSandboxes
 from tests.unit.server.journal.making import row

@@ -7,7 +7,7 @@ from benchmarks.figures import ages, cpu, memory, page, replay, startup
 from benchmarks.processes import Died, Process, Reading, configuration, reader, scripted_model, server
 from benchmarks.reader import aiohttp_stream, read
 from benchmarks.table import Row
-from server.config.settings_users import UserLimits
+from server.config.sessions import UserLimits
 from tests.support.chromium import MISSING, chromium
 from tests.support.models.scripted_model import ScriptedModel, text
 

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.models import choose_model
-from agent.models.choose import DEFAULT_MODELS
+from agent.models.catalog import DEFAULT_MODELS
 
 
 def test_a_configured_model_wins_over_credentials() -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.util.old_text import Mender, mend
+from agent.util.text import Mender, mend
 
 anything = st.text(alphabet=st.characters(categories=None), max_size=30)
 halves = st.lists(st.sampled_from(["\ud83d", "\ude00", "a", "é", "😀", "\ufffd", ""]), max_size=12)

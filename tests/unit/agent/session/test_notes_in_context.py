@@ -2,7 +2,7 @@
 
 from agent.models.prompt_caching import marked
 from agent.session.context import NOTES_CUT, NOTES_INTRO, with_notes
-from agent.util.tokens import estimate_text
+from agent.util.text import estimate_text
 from tests.support.models.strict_messages import complaint
 from tests.unit.agent.session.script import Script, call
 

@@ -21,7 +21,7 @@ from agent.tools import BashTool, StructTool, ToolLog, ToolResult, ToolRouter, W
 from agent.tools.base import parameters_of
 from agent.tools.router import shorten, within
 from agent.util.tasks import TaskOwner
-from agent.util.tokens import estimate_text
+from agent.util.text import estimate_text
 
 
 class CountWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,8 +17,7 @@ from clients.session.outcomes import (
     ViewReset,
 )
 from clients.session.reconnect import Action
-from clients.terminal.chat_text import Painter, clean, one_line, reveal
-from clients.terminal.render import HISTORY_SHOWN, Renderer
+from clients.terminal.render import HISTORY_SHOWN, Painter, Renderer, clean, one_line, reveal
 from protocol import events as ev
 from protocol.content import PendingTool, UserMessage
 from protocol.merge import Merger

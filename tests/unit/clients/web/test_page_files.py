@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from server.http.page import index_html, inline_hashes
 from server.http.security_headers import content_security_policy
+from server.http.web import index_html, inline_hashes
 from tests.unit.clients.web import HERE, WEB
 
 FIRST_LOAD_BYTES = 150_000

@@ -20,7 +20,7 @@ from agent.sandbox.settings import SandboxSettings
 from server.cli.generate import ROOT
 from server.config.loader import load_settings
 from server.config.settings import ModelChoice, ServerSettings, Settings
-from server.doctor import checks, mcp, model, network
+from server.doctor import checks
 from server.doctor.data_dir import data_folder, journal, room
 from server.doctor.finding import Finding, as_json, as_text, fail, ok, warn
 from server.doctor.run import examine, variables
@@ -159,20 +159,20 @@ def test_a_free_port_is_free_and_a_foreign_one_is_in_use() -> None:
         taken.settimeout(0.1)
         answering = threading.Thread(target=lambda: taken.accept()[0].close())
         answering.start()
-        in_use = network.address(listening_on("127.0.0.1", port))
+        in_use = checks.address(listening_on("127.0.0.1", port))
         answering.join()
     assert in_use.level == "fail" and "in use" in in_use.advice
-    assert network.address(listening_on("127.0.0.1", port)).level == "ok"
+    assert checks.address(listening_on("127.0.0.1", port)).level == "ok"
 
 
 async def test_a_port_on_which_a_holdfast_answers_is_well(tmp_path: Path) -> None:
     async with server(tmp_path, "--port", "0") as (_, port, _):
-        found = await asyncio.to_thread(network.address, listening_on("127.0.0.1", port))
+        found = await asyncio.to_thread(checks.address, listening_on("127.0.0.1", port))
     assert found.level == "ok" and "answers there already" in found.found
 
 
 def test_an_address_that_the_way_in_does_not_allow_fails() -> None:
-    found = network.address(listening_on("0.0.0.0", 0))
+    found = checks.address(listening_on("0.0.0.0", 0))
     assert found.level == "fail" and "auth.mode" in found.advice
 
 
@@ -180,10 +180,10 @@ def test_an_address_that_the_way_in_does_not_allow_fails() -> None:
 
 
 def test_the_credential_that_chooses_the_model_is_named_and_the_demo_warned_of() -> None:
-    assert model.chosen(Settings(), {"HF_TOKEN": "hf_x"}).found.endswith("HF_TOKEN is set")
-    demo = model.chosen(Settings(), {})
+    assert checks.chosen(Settings(), {"HF_TOKEN": "hf_x"}).found.endswith("HF_TOKEN is set")
+    demo = checks.chosen(Settings(), {})
     assert demo.level == "warn" and "demo" in demo.found
-    assert model.chosen(Settings(model=ModelChoice(model="demo")), {}).level == "ok"
+    assert checks.chosen(Settings(model=ModelChoice(model="demo")), {}).level == "ok"
 
 
 @pytest.mark.parametrize(
@@ -193,9 +193,9 @@ def test_the_credential_that_chooses_the_model_is_named_and_the_demo_warned_of()
 async def test_a_call_online_tells_whether_the_model_answers(answer: object, level: str, words: str) -> None:
     async with ScriptedModel([answer]) as scripted:  # type: ignore[list-item]
         calls = ModelSettings(api_base=scripted.api_base, api_key="secret-key", max_retries=3)
-        found = await model.answers(Settings(model=ModelChoice(model="openai/scripted", calls=calls)), {})
+        found = await checks.answers(Settings(model=ModelChoice(model="openai/scripted", calls=calls)), {})
         assert len(scripted.requests) == 1
-        assert int(str(scripted.requests[0].body["max_tokens"])) == model.OUTPUT_TOKENS
+        assert int(str(scripted.requests[0].body["max_tokens"])) == checks.OUTPUT_TOKENS
     assert found.level == level and words in found.found and "secret-key" not in str(found)
 
 
@@ -241,7 +241,7 @@ async def test_mcp_servers_are_looked_for_and_online_spoken_to(tmp_path: Path, c
     config.write_text(json.dumps({"mcpServers": servers}))
     environ = {"PATH": "/bin:/usr/bin"}
     settings = load_settings(config, environ)
-    found = await mcp.mcp_servers(settings, environ, online=True)
+    found = await checks.mcp_servers(settings, environ, online=True)
     levels = {finding.name.removeprefix("MCP server "): finding.level for finding in found}
     assert levels == {
         "answers": "ok",
@@ -255,8 +255,8 @@ async def test_mcp_servers_are_looked_for_and_online_spoken_to(tmp_path: Path, c
     assert only(found, "MCP server answers").found == "answers (tools: 1)"
     assert "code 3" in only(found, "MCP server ends").found
     assert "401" in only(found, "MCP server closed").found
-    assert only(await mcp.mcp_servers(settings, environ, online=False), "MCP server silent").level == "ok"
-    assert await mcp.mcp_servers(Settings(), environ, online=True) == [ok("MCP servers", "none are configured")]
+    assert only(await checks.mcp_servers(settings, environ, online=False), "MCP server silent").level == "ok"
+    assert await checks.mcp_servers(Settings(), environ, online=True) == [ok("MCP servers", "none are configured")]
 
 
 # -------------------------------------------------------------------------------------------------------- the command

@@ -14,7 +14,7 @@ from websockets.typing import Origin as OriginHeader
 from server.auth.principal import Refusal
 from server.config.auth import AuthSettings
 from server.http.middleware import Guard, check_host, check_origin
-from server.transport.binding import refuse_binding
+from server.transport.listeners import refuse_binding
 from server.util.hosts import Authority, Origin, parse_authority, parse_origin
 from tests.unit.server.serving import app_of, everybody, serving, settings_for
 

@@ -7,7 +7,7 @@ import pytest
 from agent.sandbox.claims import Claim
 from server.journal.base import Deleted
 from server.journal.sqlite import open_journal
-from server.sessions.claims import SessionClaims
+from server.sessions.sandbox_claims import SessionClaims
 from tests.unit.server.journal.making import row
 
 

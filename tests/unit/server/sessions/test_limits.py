@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidStatus
 
 from protocol import events as ev
 from protocol.submissions import Compact, Edit, Interrupt, SetTitle, UserInput
-from server.config.settings_users import UserLimits
+from server.config.sessions import UserLimits
 from server.journal.base import Spent, Stored
 from server.sessions.quotas import Account, judge
 from tests.support.house import settings_for

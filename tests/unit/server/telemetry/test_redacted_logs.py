@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from server.config.settings import ServerSettings, Settings
-from server.telemetry import logs, redacted_logs
+from server.telemetry import logs
+from server.telemetry import logs as redacted_logs
 from server.telemetry.secrets import KnownSecrets
 
 TOKEN = "hf_Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1W"

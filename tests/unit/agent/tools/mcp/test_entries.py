@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent.tools.mcp.results import file_path
-from agent.tools.mcp.secrets import entry_secrets
+from agent.tools.mcp.settings import entry_secrets
 from server.config.loader import SettingsError, load_settings
 from server.telemetry.secrets import KnownSecrets
 from tests.unit.agent.tools.mcp.house import entry
