@@ -1,5 +1,6 @@
 """The words for what went wrong: refusal, error and close codes, each with what it means and what the client then does."""
 
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 
@@ -126,6 +127,18 @@ CLOSES: Final = {
     CLOSE_TOO_SLOW: Close("it read too slowly", "comes back with its position"),
     CLOSE_TOO_MANY: Close("too many bad frames, or too fast", "stays away"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class CloseReason:
+    """Why a websocket is closed: the two fields of a close frame (RFC 6455, section 5.5.1).
+
+    `code` is a status code: one of `CLOSES`, or one that RFC 6455 (section 7.4.1) defines.
+    `text` is for people; the frame holds at most 123 bytes of it as UTF-8.
+    """
+
+    code: int
+    text: str
 
 
 class Denial(NamedTuple):
