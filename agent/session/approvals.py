@@ -12,7 +12,7 @@ from protocol.submissions import Approval, ExecApproval
 from protocol.view import open_call
 
 
-def answer(session: Session, submission: ExecApproval) -> ev.Accepted | Refusal:
+def on_exec_approval(session: Session, submission: ExecApproval) -> ev.Accepted | Refusal:
     """All of the submission's answers, or none; the turn goes on when every call has one."""
     pending = {p.tool_call_id: p for p in session.state.view.pending_approval}
     answered: set[str] = set()

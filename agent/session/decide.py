@@ -11,7 +11,6 @@ from agent.session.messages import (
     Recover,
     Refusal,
     Stop,
-    Submit,
     SummaryDone,
     SummaryFailed,
     TitleDone,
@@ -23,23 +22,24 @@ from agent.session.messages import (
 from agent.session.redact_input import without_secrets
 from agent.session.session import Session
 from protocol.events import Accepted
+from protocol.submissions import SubmissionBase
 
 
 def decide(session: Session, message: Input, now: str) -> Decision:
     """What follows from `message` at `now` (RFC 3339, UTC). Changes the session's state by the events it decides."""
     session.begin(now)
     answer: Accepted | Refusal | None = None
-    for heard in without_secrets(session, message):
-        answer = _hear(session, heard) or answer
+    for redacted in without_secrets(session, message):
+        answer = _handle(session, redacted) or answer
     return session.decision(answer)
 
 
-def _hear(session: Session, message: Input) -> Accepted | Refusal | None:
+def _handle(session: Session, message: Input) -> Accepted | Refusal | None:
     match message:
         case Delta():
             turn.on_delta(session, message)
-        case Submit():
-            return submissions.on_submission(session, message.submission)
+        case SubmissionBase():
+            return submissions.on_submission(session, message)
         case ModelDone():
             turn.on_model_done(session, message)
         case ModelFailed():
@@ -49,19 +49,19 @@ def _hear(session: Session, message: Input) -> Accepted | Refusal | None:
         case SummaryFailed():
             turn.on_summary_failed(session, message)
         case TitleDone():
-            titles.done(session, message)
+            titles.on_title_done(session, message)
         case ToolLogged():
-            tool_calls.log(session, message)
+            tool_calls.on_tool_logged(session, message)
         case ToolStepped():
-            tool_calls.step(session, message)
+            tool_calls.on_tool_stepped(session, message)
         case ToolSpent():
             turn.on_tool_spent(session, message)
         case ToolDone():
             turn.on_tool_done(session, message)
         case Recover():
-            recovery.recover(session)
+            recovery.on_recover(session)
         case Stop():
-            recovery.stop(session)
+            recovery.on_stop(session)
         case Fail():
-            recovery.fail(session, message)
+            recovery.on_fail(session, message)
     return None

@@ -12,12 +12,6 @@ from protocol.events import Accepted, Event
 from protocol.submissions import Submission
 
 
-class Submit(msgspec.Struct, frozen=True):
-    """A client's submission; it has an id."""
-
-    submission: Submission
-
-
 class Delta(msgspec.Struct, frozen=True):
     """Text of the model, as much as came since the last one."""
 
@@ -117,7 +111,7 @@ class Fail(msgspec.Struct, frozen=True):
 
 
 Input = (
-    Submit
+    Submission
     | Delta
     | ModelDone
     | ModelFailed

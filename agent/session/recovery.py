@@ -7,7 +7,7 @@ from protocol import events as ev
 from protocol.content import ToolState
 
 
-def recover(session: Session) -> None:
+def on_recover(session: Session) -> None:
     """Nothing runs any more. A turn that only waits for approvals still waits; any other ends here."""
     session.calling = session.summarizing = session.titling = None
     if session.state.view.pending_approval:
@@ -20,7 +20,7 @@ def recover(session: Session) -> None:
     turn.next_turn(session)
 
 
-def stop(session: Session) -> None:
+def on_stop(session: Session) -> None:
     """The server stops. What waits for approval still waits; queued inputs have their turn when it is back."""
     if session.state.view.pending_approval:
         session.titling = None
@@ -32,7 +32,7 @@ def stop(session: Session) -> None:
         session.emit(ev.Interrupted, turn_id=turn_id, reason="shutdown")
 
 
-def fail(session: Session, fault: Fail) -> None:
+def on_fail(session: Session, fault: Fail) -> None:
     """The server failed under the session: the work ends with an error, and the session goes on.
 
     What ran may have been done, though nobody knows what came of it.

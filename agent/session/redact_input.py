@@ -20,7 +20,6 @@ from agent.session.messages import (
     ModelDone,
     ModelFailed,
     Stop,
-    Submit,
     SummaryDone,
     SummaryFailed,
     TitleDone,
@@ -31,7 +30,7 @@ from agent.session.messages import (
 from agent.session.session import LOG, Session
 from agent.tools import ToolResult
 from protocol.content import PlanItem
-from protocol.submissions import Interrupt, Shutdown, Submission
+from protocol.submissions import Interrupt, Shutdown, Submission, SubmissionBase
 from protocol.view import open_call
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
@@ -73,10 +72,10 @@ def without_secrets(session: Session, message: Input) -> Iterator[Input]:
         case Fail():
             yield from _cut(session)
             yield msgspec.structs.replace(message, message=redactor.redact(message.message))
-        case Submit():
-            if isinstance(message.submission, Interrupt | Shutdown):
+        case SubmissionBase():
+            if isinstance(message, Interrupt | Shutdown):
                 yield from _cut(session)
-            yield Submit(_submission(redactor, message.submission))
+            yield _submission(redactor, message)
         case Stop():
             yield from _cut(session)
             yield message

@@ -22,30 +22,31 @@ def on_submission(session: Session, submission: sub.Submission) -> Answer:
         return Refusal(codes.SESSION_CLOSED, "the session was shut down; begin a new one to go on")
     match submission:
         case sub.UserInput():
-            return _user_input(session, submission)
+            return on_user_input(session, submission)
         case sub.ExecApproval():
-            return approvals.answer(session, submission)
+            return approvals.on_exec_approval(session, submission)
         case sub.Interrupt():
-            return _interrupt(session, submission)
+            return on_interrupt(session, submission)
         case sub.Undo():
-            return _undo(session, submission)
+            return on_undo(session, submission)
         case sub.Edit():
-            return _edit(session, submission)
+            return on_edit(session, submission)
         case sub.Compact():
-            return _compact(session, submission)
+            return on_compact(session, submission)
         case sub.Shutdown():
-            return _shutdown(session, submission)
+            return on_shutdown(session, submission)
         case sub.SetModel():
-            return _set_model(session, submission)
+            return on_set_model(session, submission)
         case sub.SetTitle():
-            return _set_title(session, submission)
+            return on_set_title(session, submission)
         case sub.Share():
-            return _share(session, submission)
+            return on_share(session, submission)
         case sub.Unshare():
-            return _unshare(session, submission)
+            return on_unshare(session, submission)
 
 
-def _user_input(session: Session, submission: sub.UserInput) -> Answer:
+def on_user_input(session: Session, submission: sub.UserInput) -> Answer:
+    """Queue the input; it begins a turn, or ends the wait for an approval by abandoning the calls that wait."""
     view, rules = session.state.view, session.rules
     refused = rules.refuse_work()
     if refused is not None:
@@ -64,7 +65,8 @@ def _user_input(session: Session, submission: sub.UserInput) -> Answer:
     return accepted
 
 
-def _interrupt(session: Session, submission: sub.Interrupt) -> Answer:
+def on_interrupt(session: Session, submission: sub.Interrupt) -> Answer:
+    """End the turn or compaction under way; the text so far is kept."""
     if not session.working:
         return Refusal(codes.NOTHING_TO_INTERRUPT, "nothing is running")
     accepted = session.accept(submission)
@@ -75,7 +77,8 @@ def _interrupt(session: Session, submission: sub.Interrupt) -> Answer:
     return accepted
 
 
-def _undo(session: Session, submission: sub.Undo) -> Answer:
+def on_undo(session: Session, submission: sub.Undo) -> Answer:
+    """Take the last turn's messages out of the history."""
     if session.working:
         return Refusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
     view = session.state.view
@@ -89,7 +92,8 @@ def _undo(session: Session, submission: sub.Undo) -> Answer:
     return accepted
 
 
-def _edit(session: Session, submission: sub.Edit) -> Answer:
+def on_edit(session: Session, submission: sub.Edit) -> Answer:
+    """Take the turn's messages and all later ones out of the history, and begin a turn with the new text."""
     if session.working:
         return Refusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
     refused = session.rules.refuse_work()
@@ -120,7 +124,8 @@ def _take_back(session: Session, begins: int) -> None:
     session.emit(ev.UndoComplete, removed_messages=len(removed), kept=list(kept))
 
 
-def _compact(session: Session, submission: sub.Compact) -> Answer:
+def on_compact(session: Session, submission: sub.Compact) -> Answer:
+    """Replace the older part of the model's context by a summary that the model writes."""
     if session.working:
         return Refusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
     refused = session.rules.refuse_work()
@@ -133,7 +138,8 @@ def _compact(session: Session, submission: sub.Compact) -> Answer:
     return accepted
 
 
-def _shutdown(session: Session, submission: sub.Shutdown) -> Answer:
+def on_shutdown(session: Session, submission: sub.Shutdown) -> Answer:
+    """Close the session for good: end its work and revoke its links."""
     accepted = session.accept(submission)
     if session.working:
         turn_id = session.state.view.turn_id
@@ -146,7 +152,8 @@ def _shutdown(session: Session, submission: sub.Shutdown) -> Answer:
     return accepted
 
 
-def _set_model(session: Session, submission: sub.SetModel) -> Answer:
+def on_set_model(session: Session, submission: sub.SetModel) -> Answer:
+    """Choose the model, and how long it thinks, for the next model call."""
     complaint = session.rules.refuse_model(submission.model)
     if complaint is not None:
         return Refusal(codes.UNKNOWN_MODEL, complaint)
@@ -157,14 +164,16 @@ def _set_model(session: Session, submission: sub.SetModel) -> Answer:
     return accepted
 
 
-def _set_title(session: Session, submission: sub.SetTitle) -> Answer:
+def on_set_title(session: Session, submission: sub.SetTitle) -> Answer:
+    """Set the title; an empty one takes it away."""
     accepted = session.accept(submission)
     if submission.title != session.state.view.title:
         session.emit(ev.TitleChanged, title=submission.title)
     return accepted
 
 
-def _share(session: Session, submission: sub.Share) -> Answer:
+def on_share(session: Session, submission: sub.Share) -> Answer:
+    """Make a link that opens the session for others."""
     if len(session.state.view.shares) >= session.rules.shares_max:
         return Refusal(codes.TOO_MANY_SHARES, f"the session has {session.rules.shares_max} links; take one back")
     accepted = session.accept(submission)
@@ -177,7 +186,8 @@ def share_id_of(submission_id: str) -> str:
     return hashlib.blake2b(submission_id.encode(), digest_size=12).hexdigest()
 
 
-def _unshare(session: Session, submission: sub.Unshare) -> Answer:
+def on_unshare(session: Session, submission: sub.Unshare) -> Answer:
+    """Revoke a link."""
     if all(share.share_id != submission.share_id for share in session.state.view.shares):
         return Refusal(codes.SHARE_UNKNOWN, f"the session has no link {submission.share_id!r}")
     accepted = session.accept(submission)

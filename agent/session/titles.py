@@ -37,7 +37,7 @@ def begin(session: Session) -> None:
     )
 
 
-def done(session: Session, made: TitleDone) -> None:
+def on_title_done(session: Session, made: TitleDone) -> None:
     """There is a title, or none. What it took is counted; a title that the user chose meanwhile stays."""
     view = session.state.view
     if made.title_id != session.titling or view.state == "closed":

@@ -55,7 +55,7 @@ def run(session: Session, call_id: str, tool: str, arguments: dict[str, Any], by
     session.do(RunTool(call_id, tool, arguments, view.model, tuple(view.grants)))
 
 
-def log(session: Session, logged: ToolLogged) -> None:
+def on_tool_logged(session: Session, logged: ToolLogged) -> None:
     """Live output of a running call, each piece within the bound of one."""
     call = _running(session, logged.tool_call_id)
     if call is None:
@@ -66,7 +66,7 @@ def log(session: Session, logged: ToolLogged) -> None:
         session.emit(ev.ToolLog, tool_call_id=call.tool_call_id, offset=len(call.log), text=piece)
 
 
-def step(session: Session, stepped: ToolStepped) -> None:
+def on_tool_stepped(session: Session, stepped: ToolStepped) -> None:
     """A sub-agent's own call, inside of a running one."""
     if _running(session, stepped.tool_call_id) is not None:
         session.emit(ev.ToolStep, tool_call_id=stepped.tool_call_id, step=stepped.step)

@@ -31,7 +31,7 @@ from server.journal.base import (
 )
 from server.sessions.broadcaster import EventBroadcaster
 from server.sessions.idempotency import again, refuse, refused_frame, settle
-from server.sessions.inbox import Answer, Inbox, InboxFull, Waiting, as_input
+from server.sessions.inbox import Answer, Inbox, InboxFull, Waiting
 from server.sessions.quotas import Accounts
 from server.sessions.recorder import Keeper
 from server.sessions.replay import load_state
@@ -216,7 +216,7 @@ class SessionActor:
                 if earlier is not None:
                     answers.append((item, again(item.submission, earlier)))
                     continue
-                decision = decide(self._session, as_input(item), utc_now())
+                decision = decide(self._session, item.submission, utc_now())
                 decisions.append(decision)
                 assert decision.answer is not None, "every submission is answered"
                 answers.append((item, decision.answer))

@@ -6,7 +6,7 @@ from collections import deque
 import msgspec
 
 from agent.models import DeltaKind
-from agent.session.messages import Delta, Input, Refusal, Submit, ToolLogged
+from agent.session.messages import Delta, Input, Refusal, ToolLogged
 from protocol.events import Accepted
 from protocol.submissions import Interrupt, Submission
 
@@ -129,8 +129,3 @@ class Inbox:
         last.parts.append(text)
         self._chars += len(text)
         self._wake.set()
-
-
-def as_input(waiting: Waiting) -> Submit:
-    """The submission as the session is told it."""
-    return Submit(waiting.submission)

@@ -20,7 +20,6 @@ from agent.session.messages import (
     ModelFailed,
     Refusal,
     RunTool,
-    Submit,
     Summarize,
     SummaryDone,
     ToolDone,
@@ -104,7 +103,7 @@ class Script:
         """Hand in a submission, with an id if it has none."""
         if submission.id is msgspec.UNSET:
             submission = msgspec.structs.replace(submission, id=f"s{next(self._ids)}")
-        return self.tell(Submit(submission))
+        return self.tell(submission)
 
     def say(self, text: str, when: Any = "queue") -> list[str]:
         return self.submit(sub.UserInput(text=text, when=when))
