@@ -4,7 +4,7 @@ from agent.session import context
 from agent.session.messages import Summarize, SummaryDone
 from agent.session.session import Session
 from agent.session.state import context_tokens
-from agent.util.text import BYTES_A_TOKEN, estimate, estimate_text
+from agent.util.text import BYTES_A_TOKEN, cut_to_tokens, estimate, estimate_text
 from protocol import events as ev
 from protocol.content import ToolMessage
 
@@ -99,9 +99,7 @@ def finish(session: Session, done: SummaryDone, operation_id: str | None) -> Non
     state = session.state
     kept = session.summary_cut
     old = tokens(session)
-    summary, most = done.text, summary_room(session)
-    if (long := estimate_text(summary)) > most:
-        summary = context.cut_middle(summary, len(summary) * most // long)
+    summary = cut_to_tokens(done.text, summary_room(session))
     new = session.rules.overhead_tokens + estimate_text(summary) + sum(map(estimate, state.view.messages[kept:]))
     usage = done.reply.usage
     if usage is not None:

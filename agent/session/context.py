@@ -3,7 +3,7 @@
 import msgspec
 
 from agent.session.state import SessionState
-from agent.util.text import estimate_text
+from agent.util.text import cut_middle, estimate_text
 from protocol.content import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
 
 Wire = dict[str, object]
@@ -115,14 +115,6 @@ def transcript(messages: list[Message], limit_chars: int) -> str:
     if sum(map(len, parts)) > limit_chars:
         parts = [cut_middle(part, share) for part in parts]
     return cut_middle("\n\n".join(parts), limit_chars)
-
-
-def cut_middle(text: str, limit: int) -> str:
-    """The text, or its head and tail with a note of what is left out between them."""
-    if len(text) <= limit:
-        return text
-    half = max(1, limit // 2)
-    return f"{text[:half]}\n[... {len(text) - 2 * half} characters left out ...]\n{text[-half:]}"
 
 
 def _spoken(message: Message) -> str:

@@ -1,9 +1,10 @@
 """The mind's titles: the first line of the first input at once; after the first turn one of the model's, if nobody chose one."""
 
-from agent.session import compaction, context
+from agent.session import compaction
 from agent.session.messages import MakeTitle, TitleDone
 from agent.session.session import Session
 from agent.session.state import last_answer
+from agent.util.text import cut_middle
 from protocol import events as ev
 from protocol.content import UserMessage
 
@@ -23,7 +24,7 @@ def begin(session: Session) -> None:
         return
     if rules.refuse_work() is not None:
         return
-    parts = (context.cut_middle(text, SHOWN_CHARS) for text in (asked, last_answer(state)))
+    parts = (cut_middle(text, SHOWN_CHARS) for text in (asked, last_answer(state)))
     said = "User: {}\n\nAssistant: {}".format(*parts)
     session.titling = f"title-{state.view.seq}"
     session.do(

@@ -10,6 +10,7 @@ from msgspec import Meta
 from agent.policy.effects import EffectKind, Effects
 from agent.sandbox.settings import SandboxSettings
 from agent.tools.base import StructTool, ToolLog, ToolResult
+from agent.util.text import join_ends
 from agent.workspace.files import Exit, Sandbox, SandboxError
 
 COMMAND_CHARS_MAX = 65_536
@@ -80,9 +81,7 @@ class BashTool(StructTool[Bash]):
         most = self._settings.output_chars_max
         cut = len(text) > most
         if cut:
-            half = most // 2
-            note = f"[... {len(text) - 2 * half} characters left out; {await self._keep(data)} ...]"
-            text = f"{text[:half]}\n{note}\n{text[-half:]}"
+            text = join_ends(text, most, await self._keep(data))
         if why:
             text = f"{text}\n{why}" if text and not text.endswith("\n") else f"{text}{why}"
         return ToolResult(output=text or "[no output]", success=ended.code == 0 and not ended.stopped, truncated=cut)

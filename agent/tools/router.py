@@ -10,7 +10,7 @@ import msgspec
 
 from agent.policy.effects import EffectKind, Effects
 from agent.tools.base import Delegating, Desk, Tool, ToolLog, ToolResult
-from agent.util.text import estimate_text, mend
+from agent.util.text import cut_to_tokens, mend
 from agent.workspace.agents_md import ProjectNotes
 
 log = logging.getLogger("holdfast.tools")
@@ -206,31 +206,8 @@ class ToolRouter:
 
     def _clean(self, result: ToolResult) -> ToolResult:
         output = self._redact(mend(result.output))  # before the cut, which may go through the middle of a secret
-        cut = within(output, self._max_output_tokens)
+        cut = cut_to_tokens(output, self._max_output_tokens)
         return msgspec.structs.replace(result, output=cut, truncated=result.truncated or cut != output)
-
-
-def within(text: str, tokens: int) -> str:
-    """The text in at most about so many tokens: if longer its head and tail, and between them how much was left out."""
-    cut, most = text, len(text)
-    while (long := estimate_text(cut)) > tokens:
-        most = min(most - 1, most * tokens // long)
-        cut = shorten(text, most)
-    return cut
-
-
-def shorten(text: str, most: int) -> str:
-    """The text in at most `most` code points: if longer its head and tail, and between them how much was left out."""
-    if len(text) <= most:
-        return text
-    note = f"\n[... {len(text)} characters in all, the middle is left out ...]\n"
-    keep = most - len(note)
-    if keep < 2:
-        return text[:most]
-    left_out = len(text) - keep
-    note = f"\n[... {left_out} characters left out ...]\n"
-    tail = keep // 2
-    return text[: keep - tail] + note + text[len(text) - tail :]
 
 
 def _spec(tool: Tool) -> dict[str, object]:

@@ -26,6 +26,33 @@ def estimate(message: Message) -> int:
     return MESSAGE_OVERHEAD + estimate_text(message.output)
 
 
+def cut_middle(text: str, limit: int) -> str:
+    """The text in at most `limit` code points: of a longer one its ends, around a note of how many are left out."""
+    if len(text) <= limit:
+        return text
+    kept = limit - len(join_ends(text, 0))
+    return join_ends(text, kept) if kept >= 2 else text[:limit]
+
+
+def cut_to_tokens(text: str, tokens: int) -> str:
+    """The text in at most about so many tokens, as `estimate_text` counts them: of a longer one the middle is cut out."""
+    cut, limit = text, len(text)
+    while (estimated := estimate_text(cut)) > tokens:
+        limit = min(limit - 1, limit * tokens // estimated)
+        cut = cut_middle(text, limit)
+    return cut
+
+
+def join_ends(text: str, kept: int, remark: str = "") -> str:
+    """The beginning and the end of the text, `kept` code points together, around a note of how many are left out.
+
+    `remark` is added to the note.
+    """
+    tail = kept // 2
+    note = f"{len(text) - kept} characters left out"
+    return f"{text[: kept - tail]}\n[... {f'{note}; {remark}' if remark else note} ...]\n{text[len(text) - tail :]}"
+
+
 def mend(text: str) -> str:
     """The text with surrogate pairs joined to one code point and each lone surrogate made U+FFFD."""
     try:

@@ -10,8 +10,7 @@ from agent.models import DeltaKind, ModelReply, ModelRequest, RawToolCall
 from agent.models.tool_calls import MAX_ID_CHARS, Unreadable, read_arguments, sound_name
 from agent.tools.base import Desk, ToolLog
 from agent.tools.research.settings import ResearchSettings
-from agent.tools.router import shorten, within
-from agent.util.text import estimate_text
+from agent.util.text import cut_middle, cut_to_tokens, estimate_text
 from protocol.content import Step
 
 Wire = dict[str, object]
@@ -114,14 +113,14 @@ class Work:
             result = await self._desk.tools.run(name, arguments, _silent)
             output, success = result.output, result.success
         took = int((time.monotonic() - began) * 1_000)
-        self._desk.step(Step(step_id, name, shown, shorten(output, settings.step_max_chars), success, took))
-        return within(output if success else f"Error: {output}", settings.tool_output_max_tokens)
+        self._desk.step(Step(step_id, name, shown, cut_middle(output, settings.step_max_chars), success, took))
+        return cut_to_tokens(output if success else f"Error: {output}", settings.tool_output_max_tokens)
 
     def _shown(self, arguments: dict[str, object]) -> dict[str, object]:
         """The arguments as an event shows them: whole, or cut as text."""
         text = msgspec.json.encode(arguments).decode()
         most = self._settings.step_max_chars
-        return arguments if len(text) <= most else {"(cut)": shorten(text, most)}
+        return arguments if len(text) <= most else {"(cut)": cut_middle(text, most)}
 
     def _id(self, raw: RawToolCall, fallback: str) -> str:
         sound = 0 < len(raw.id) <= MAX_ID_CHARS and raw.id not in self._ids

@@ -9,8 +9,6 @@ from typing import Annotated
 import jsonschema
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec import Meta
 
 from agent.policy.effects import Effects
@@ -19,9 +17,7 @@ from agent.sandbox.local.sandbox import LocalSandbox
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import BashTool, StructTool, ToolLog, ToolResult, ToolRouter, Workspace, WorkspaceLimits, file_tools
 from agent.tools.base import parameters_of
-from agent.tools.router import shorten, within
 from agent.util.tasks import TaskOwner
-from agent.util.text import estimate_text
 
 
 class CountWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -281,20 +277,6 @@ async def test_a_long_output_keeps_its_head_and_its_tail() -> None:
     left_out = int(result.output.split("[... ")[1].split(" ")[0])
     kept = result.output.replace(f"\n[... {left_out} characters left out ...]\n", "")
     assert len(kept) + left_out == len(output)
-
-
-@given(st.text(max_size=300), st.integers(1, 100))
-def test_an_output_is_never_of_more_tokens_than_allowed(text: str, tokens: int) -> None:
-    short = within(text, tokens)
-    assert estimate_text(short) <= tokens
-    assert (short == text) == (estimate_text(text) <= tokens)
-
-
-@given(st.text(max_size=300), st.integers(1, 300))
-def test_a_shortened_text_is_never_longer_than_allowed(text: str, most: int) -> None:
-    short = shorten(text, most)
-    assert len(short) <= most
-    assert (short == text) == (len(text) <= most)
 
 
 async def test_closing_closes_every_tool_that_can_be_closed(caplog: pytest.LogCaptureFixture) -> None:
