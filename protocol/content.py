@@ -12,7 +12,7 @@ When = Literal["queue", "steer"]
 Scope = Literal["once", "session"]
 Effort = Literal["", "none", "minimal", "low", "medium", "high"]
 Access = Literal["read", "drive"]
-Standing = Literal["owner", "drive", "read"]
+AccessLevel = Literal["owner", "drive", "read"]
 
 SubmissionId = Annotated[str, Meta(min_length=1, max_length=64, description="1-64 characters of the client's making")]
 Seq = Annotated[int, Meta(ge=1, description="position in the session's log, from 1, without holes")]

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from protocol.content import (
+    AccessLevel,
     Effort,
     Message,
     OpenCall,
@@ -15,7 +16,6 @@ from protocol.content import (
     QueuedInput,
     SessionStatus,
     ShareLink,
-    Standing,
     Usage,
 )
 from protocol.events import Event
@@ -36,7 +36,9 @@ class Ready(msgspec.Struct, kw_only=True, tag_field="type", tag="ready"):
     demo: Annotated[bool, Meta(description="true: the built-in demo model answers, no real one")]
     limits: Limits
     server: str
-    access: Annotated[Standing, Meta(description="what this socket may do; not `owner`: it came by a link")] = "owner"
+    access: Annotated[AccessLevel, Meta(description="what this socket may do; not `owner`: it came by a link")] = (
+        "owner"
+    )
 
 
 class Snapshot(msgspec.Struct, kw_only=True, tag_field="type", tag="snapshot"):

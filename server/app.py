@@ -36,10 +36,10 @@ from server.journal.sqlite import open_journal
 from server.sessions import actor
 from server.sessions.factory import make_rules
 from server.sessions.manager import SessionManager
-from server.sessions.quotas import Accounts
-from server.sessions.registry import Bounds, Equipment
-from server.sessions.sandbox_claims import Sweeper
-from server.sessions.toolset import Toolbox
+from server.sessions.quotas import Quotas
+from server.sessions.registry import Bounds, SessionFactory
+from server.sessions.sandbox_claims import SandboxCollector
+from server.sessions.toolset import ToolsetFactory
 from server.telemetry import log_context
 from server.telemetry.log_context import LogContext, UserHashes
 from server.telemetry.metrics import Metrics
@@ -49,8 +49,8 @@ from server.telemetry.tracing import Tracing, open_tracing
 from server.util.rate_limit import UserRates
 from server.websocket import connection
 from server.websocket.endpoint import NoSuchRoute, SocketEndpoint
-from server.websocket.registry import OpenSockets
-from server.websocket.revocation import CredentialWatch
+from server.websocket.registry import SocketRegistry
+from server.websocket.revocation import RevocationWatcher
 
 log = logging.getLogger("holdfast.app")
 
@@ -84,13 +84,13 @@ class House:
         self.known_secrets = known
         self.choice = choice
         self.models = Models(settings.model.calls, Catalog(settings.model.models))
-        self.toolbox = Toolbox(settings, known)
+        self.toolbox = ToolsetFactory(settings, known)
         self.metrics = Metrics(self.offered(), self.toolbox.names())
         self.users = UserHashes(secrets.token_bytes(log_context.SALT_BYTES))
         self.manager: SessionManager | None = None
         self.tracing = Tracing(NO_TRACER)
         self.ways: Ways | None = None
-        self.sockets = OpenSockets()
+        self.sockets = SocketRegistry()
         pace, watched = settings.users.submissions_per_minute, settings.users.watched_max
         self._pace = UserRates(pace / 60, pace, watched)
         self._data = settings.journal.folder
@@ -127,24 +127,24 @@ class House:
         if isinstance(ways.way, LocalWay):
             self.known_secrets.learn("local token", ways.way.token)
         give_back = self.toolbox.elsewhere.give_back
-        sweeper = Sweeper(journal, give_back, ways.hub_token, self.settings.sandbox, self.metrics)
+        sweeper = SandboxCollector(journal, give_back, ways.hub_token, self.settings.sandbox, self.metrics)
         ends.push_async_callback(sweeper.aclose)
         manager = self.manager = app.state.manager = self._manager(journal, ways, sweeper)
         exporter = self._exporter(journal, manager)
         ends.push_async_callback(exporter.aclose)
-        ends.push_async_callback(manager.awake.aclose)
+        ends.push_async_callback(manager.registry.aclose)
         retention = Retention(manager, after_days=kept.delete_after_days, empty_after_s=kept.delete_empty_after_s)
         ends.push_async_callback(retention.aclose)
-        watch = CredentialWatch(ways, self.sockets, self.settings.auth.recheck_s)
+        watch = RevocationWatcher(ways, self.sockets, self.settings.auth.recheck_s)
         ends.push_async_callback(watch.aclose)
         self._watch(manager)
         self._route(app, manager, ways)
         if self.settings.server.preload_model:
             tasks.start(self.models.load(), "load models")
-        manager.awake.start()
+        manager.registry.start()
         retention.start()
         exporter.start()
-        sweeper.start(manager.awake)
+        sweeper.start(manager.registry)
         watch.start()
 
     async def _links(self, session_id: str) -> list[ShareLink]:
@@ -167,7 +167,7 @@ class House:
         """The process will stop: let every session end and every socket say so."""
         if self.manager is not None:
             log.info("draining: %d sessions awake, %d sockets", self.manager.active_session_count, len(self.sockets))
-            await self.manager.awake.drain(reason)
+            await self.manager.registry.drain(reason)
 
     def is_demo(self, model: str) -> bool:
         """Whether the built-in demo answers under this name."""
@@ -202,15 +202,15 @@ class House:
             "limits": settings.limits(),
         }
 
-    def _manager(self, journal: Journal, ways: Ways, sweeper: Sweeper) -> SessionManager:
-        accounts = Accounts(journal, self.settings.users)
+    def _manager(self, journal: Journal, ways: Ways, sweeper: SandboxCollector) -> SessionManager:
+        accounts = Quotas(journal, self.settings.users)
 
         def tools_for(row: SessionRow, token: str | None) -> ToolRouter:
             if token:
                 sweeper.owner_is_here(row.user_id)
             return self.toolbox.tools_for(row, token)
 
-        given = Equipment(
+        given = SessionFactory(
             lambda token: OwnersModels(self.models, token),
             tools_for,
             lambda tools, user_id: make_rules(
@@ -240,7 +240,7 @@ class House:
         return SessionManager(journal, given, bounds, self.toolbox.forget, sweeper)
 
     def _exporter(self, journal: Journal, sessions: SessionManager) -> SessionExporter:
-        awake = sessions.awake
+        awake = sessions.registry
         made = SessionExporter(
             journal,
             self.settings.export,
@@ -259,7 +259,7 @@ class House:
 
     def _watch(self, sessions: SessionManager) -> None:
         self.metrics.watch(
-            lambda: sessions.active_session_count, lambda: [actor.row.state for actor in sessions.awake.all()]
+            lambda: sessions.active_session_count, lambda: [actor.row.state for actor in sessions.registry.all()]
         )
 
     def _route(self, app: Starlette, sessions: SessionManager, ways: Ways) -> None:

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from protocol.content import Standing
+from protocol.content import AccessLevel
 from protocol.submissions import Share, Shutdown, Submission, Unshare
 from server.auth.principal import Principal, Refusal, Right, refuse
 
@@ -72,7 +72,7 @@ def lacks(principal: Principal, need: Need) -> Refusal | None:
     return refuse("forbidden", f"this needs the right `{need}`, which your credentials do not give")
 
 
-def standing(principal: Principal, session_id: str, owner: str) -> Standing | None:
+def standing(principal: Principal, session_id: str, owner: str) -> AccessLevel | None:
     """What this principal is to that session; None: nothing, so that for them it is not there."""
     if principal.user_id == owner and "sessions" in principal.rights:
         return "owner"
@@ -80,7 +80,7 @@ def standing(principal: Principal, session_id: str, owner: str) -> Standing | No
     return grant.access if grant is not None and grant.session_id == session_id else None
 
 
-def refuse_submission(standing: Standing, submission: Submission) -> str | None:
+def refuse_submission(standing: AccessLevel, submission: Submission) -> str | None:
     """Why somebody of this standing may not submit that, or None if they may."""
     if standing == "owner" or (standing == "drive" and not isinstance(submission, OWNERS_ALONE)):
         return None

@@ -15,7 +15,7 @@ from server.journal.base import Deleted, JournalError, NotFound, SessionRow
 from server.journal.errors import FolderInUse
 from server.journal.offline import Look, looking
 from server.journal.sqlite import open_journal
-from server.sessions.export import event_lines, file_name, head_line
+from server.sessions.export import event_lines, file_name, header_line
 
 FAILURE, USAGE = 1, 2
 TITLE_CHARS = 50
@@ -108,7 +108,7 @@ def _export(args: argparse.Namespace, folder: Path) -> int:
 
 def _write(look: Look, row: SessionRow, head: int, descriptor: int) -> None:
     with os.fdopen(descriptor, "wb", closefd=False) as file:
-        file.write(head_line(row, look.epoch, head))
+        file.write(header_line(row, look.epoch, head))
         for after, records in look.pages(row.session_id, head):
             file.writelines(event_lines(records, after))
 

@@ -104,7 +104,7 @@ class Guard:
         state = scope["state"] = {**scope.get("state", {})}
         if decision is not None:
             state["principal"] = decision
-            admission.leave(scope)
+            admission.release_slot(scope)
         await self._app(scope, receive, send)
 
     async def admit(self, scope: Scope) -> Principal | Refusal | None:

@@ -17,7 +17,7 @@ from agent.util.errors import log_fault
 from agent.util.tasks import TaskOwner
 from server.config.sessions import ExportSettings
 from server.journal.base import Deleted, Journal, JournalError, NotFound, SessionRow, Stat
-from server.sessions.export import pieces
+from server.sessions.export import export_chunks
 from server.telemetry.metrics import Metrics
 
 log = logging.getLogger("holdfast.exporter")
@@ -163,7 +163,7 @@ class SessionExporter:
 
     async def _write(self, stat: Stat, file: IO[bytes]) -> None:
         size = 0
-        async for piece in pieces(self._journal, stat):
+        async for piece in export_chunks(self._journal, stat):
             size += len(piece)
             if size > self._settings.file_bytes_max:
                 raise TooLarge

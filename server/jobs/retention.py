@@ -44,7 +44,7 @@ class Retention:
         for session_id in await self._manager.journal.stale(
             self._before(now, self._after_s), self._before(now, self._empty_after_s), AT_ONCE
         ):
-            actor = self._manager.awake.get(session_id)
+            actor = self._manager.registry.get(session_id)
             if actor is not None and not actor.may_sleep:
                 continue
             try:

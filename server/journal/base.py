@@ -37,8 +37,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     """The event's JSON, as the sockets get it."""
 
 
-class Settled(msgspec.Struct, frozen=True, gc=False):
-    """The first answer to a submission, kept so that the same id is answered the same way."""
+class IdempotencyRecord(msgspec.Struct, frozen=True, gc=False):
+    """The first answer to an accepted submission: the same id sent again gets the same answer."""
 
     submission_id: str
     digest: bytes
@@ -108,7 +108,7 @@ class AppendItem(msgspec.Struct, frozen=True):
     """The seq of the last event stored before these; 0 for none."""
     records: tuple[Record, ...]
     """In order, without a hole, from `expected_head + 1`."""
-    settled: tuple[Settled, ...] = ()
+    idempotency: tuple[IdempotencyRecord, ...] = ()
     row: SessionRow | None = None
     """Replaces the session's row."""
     spent: Spent | None = None
@@ -140,7 +140,7 @@ class Stat(msgspec.Struct, frozen=True):
     term: int
 
 
-class Place(msgspec.Struct, frozen=True):
+class ListPosition(msgspec.Struct, frozen=True):
     """A session's place in the listing, which is by `last_active_at`, the newest first, then by `session_id`."""
 
     last_active_at: str
@@ -164,12 +164,12 @@ class Conflict(JournalError):
     """What was asked does not fit what is stored."""
 
 
-class AlreadySettled(Conflict):
+class AlreadyAnswered(Conflict):
     """The submission id has its answer already."""
 
-    def __init__(self, message: str, settled: Settled) -> None:
+    def __init__(self, message: str, earlier: IdempotencyRecord) -> None:
         super().__init__(message)
-        self.settled = settled
+        self.earlier = earlier
         """The first answer."""
 
 
@@ -207,7 +207,7 @@ class Journal(Protocol):
         """Store an item; it is durable on return.
 
         An item whose records are all stored already, byte for byte and under the same term, succeeds: it is a retry.
-        Raises `Fenced`, `Conflict` (`AlreadySettled`), `Deleted`, `NotFound`.
+        Raises `Fenced`, `Conflict` (`AlreadyAnswered`), `Deleted`, `NotFound`.
         """
         ...
 
@@ -231,8 +231,8 @@ class Journal(Protocol):
         """Where the session stands. Raises `Deleted`, `NotFound`."""
         ...
 
-    async def answer(self, session_id: str, submission_id: str) -> Settled | None:
-        """The first answer to a submission, if it was settled. Raises `Deleted`, `NotFound`."""
+    async def answer(self, session_id: str, submission_id: str) -> IdempotencyRecord | None:
+        """The first answer to a submission, if it was accepted before. Raises `Deleted`, `NotFound`."""
         ...
 
     async def snapshot(self, session_id: str) -> tuple[int, bytes] | None:
@@ -270,7 +270,12 @@ class Journal(Protocol):
         ...
 
     async def list(
-        self, user_id: str | None = None, *, before: Place | None = None, search: str = "", most: int | None = None
+        self,
+        user_id: str | None = None,
+        *,
+        before: ListPosition | None = None,
+        search: str = "",
+        most: int | None = None,
     ) -> builtins.list[Stat]:
         """All sessions, or one user's, as of one moment, the newest `last_active_at` first.
 

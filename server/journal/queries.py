@@ -6,7 +6,17 @@ from typing import Any, NamedTuple
 
 from msgspec import structs
 
-from server.journal.base import Deleted, HeldClaim, NotFound, Place, Record, SessionRow, Settled, Spent, Stored
+from server.journal.base import (
+    Deleted,
+    HeldClaim,
+    IdempotencyRecord,
+    ListPosition,
+    NotFound,
+    Record,
+    SessionRow,
+    Spent,
+    Stored,
+)
 from server.journal.statements import CLAIM_COLUMNS, HEAD, ROW_COLUMNS, SPENT, STORED
 
 _SESSION = "(SELECT key FROM sessions WHERE session_id = ? AND deleted = 0)"
@@ -84,13 +94,13 @@ def stat(db: sqlite3.Connection, session_id: str) -> tuple[int, int, SessionRow]
     return head, term, _row(columns)
 
 
-def answer(db: sqlite3.Connection, session_id: str, submission_id: str) -> Settled | None:
+def answer(db: sqlite3.Connection, session_id: str, submission_id: str) -> IdempotencyRecord | None:
     """See `Journal.answer`."""
     found = db.execute(_ANSWER, (session_id, submission_id)).fetchone()
     if found is None:
         check_there(db, session_id)
         return None
-    return Settled(submission_id, *found)
+    return IdempotencyRecord(submission_id, *found)
 
 
 def snapshot(db: sqlite3.Connection, session_id: str) -> tuple[int, bytes] | None:
@@ -105,7 +115,7 @@ class Listing(NamedTuple):
     """Which sessions are to be listed; see `Journal.list`."""
 
     user_id: str | None = None
-    before: Place | None = None
+    before: ListPosition | None = None
     search: str = ""
     most: int | None = None
 

@@ -12,11 +12,11 @@ from server.journal.base import (
     READ_RECORDS_MAX,
     AppendItem,
     HeldClaim,
+    IdempotencyRecord,
     Lease,
-    Place,
+    ListPosition,
     Record,
     SessionRow,
-    Settled,
     Spent,
     Stat,
     StorageBounds,
@@ -109,7 +109,7 @@ class SqliteJournal:
         head, term, row = await self._read_line.put(lambda db: queries.stat(db, session_id))
         return Stat(head, self.epoch, row, term)
 
-    async def answer(self, session_id: str, submission_id: str) -> Settled | None:
+    async def answer(self, session_id: str, submission_id: str) -> IdempotencyRecord | None:
         """The first answer to a submission."""
         return await self._read_line.put(lambda db: queries.answer(db, session_id, submission_id))
 
@@ -143,7 +143,12 @@ class SqliteJournal:
         await self._write_line.put(delete)
 
     async def list(
-        self, user_id: str | None = None, *, before: Place | None = None, search: str = "", most: int | None = None
+        self,
+        user_id: str | None = None,
+        *,
+        before: ListPosition | None = None,
+        search: str = "",
+        most: int | None = None,
     ) -> builtins.list[Stat]:
         """The sessions, the newest first."""
         listing = queries.Listing(user_id, before, search, most)

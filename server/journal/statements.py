@@ -60,8 +60,8 @@ PURGE_REST = (
     "DELETE FROM purges WHERE session = ?",
 )
 PUT_SNAPSHOT = "INSERT OR REPLACE INTO snapshots (session, seq, data) VALUES (?, ?, ?)"
-LOAD_SETTLED = "SELECT digest, answer FROM submissions WHERE session = ? AND submission_id = ?"
-SETTLE = "INSERT OR IGNORE INTO submissions (session, submission_id, digest, answer) VALUES (?, ?, ?, ?)"
+LOAD_ANSWER = "SELECT digest, answer FROM submissions WHERE session = ? AND submission_id = ?"
+PUT_ANSWER = "INSERT OR IGNORE INTO submissions (session, submission_id, digest, answer) VALUES (?, ?, ?, ?)"
 
 EVENT_COLUMNS = 4
 _SIZES = (64, 32, 16, 8, 4, 2, 1)

@@ -12,17 +12,17 @@ import msgspec
 
 from server.journal import statements as sql
 from server.journal.base import (
-    AlreadySettled,
+    AlreadyAnswered,
     AppendItem,
     Conflict,
     Deleted,
     Fenced,
     HeldClaim,
+    IdempotencyRecord,
     Lease,
     NotFound,
     Record,
     SessionRow,
-    Settled,
     StorageBounds,
     StorageFull,
     Stored,
@@ -115,8 +115,8 @@ class Tables:
                 f"session {item.lease.session_id} stands at {head}, not at {item.expected_head} as its owner expected"
             )
         new_head = _follow(item.records, head)
-        if item.settled:
-            self._check_unsettled(known, item)
+        if item.idempotency:
+            self._check_unanswered(known, item)
         if item.row is not None and item.row.session_id != item.lease.session_id:
             raise Conflict(f"the row of session {item.row.session_id} does not belong to {item.lease.session_id}")
         key = known.key
@@ -124,8 +124,8 @@ class Tables:
             self._events += (key, record.seq, record.seq - record.first_seq, record.data)
             known.bytes += len(record.data)
         known.head = new_head
-        for settled in item.settled:
-            self._change(sql.SETTLE, (key, settled.submission_id, settled.digest, settled.answer))
+        for entry in item.idempotency:
+            self._change(sql.PUT_ANSWER, (key, entry.submission_id, entry.digest, entry.answer))
         if item.row is not None:
             self._change(sql.UPDATE_ROW, (*sql.row_values(item.row)[1:], known.bytes, key))
         if item.spent is not None and item.records:
@@ -268,21 +268,21 @@ class Tables:
         bounds = (known.key, item.expected_head + 1, item.records[-1].seq)
         rows = self._cursor.execute(sql.LOAD_EVENTS, bounds).fetchall()
         given = [(record.seq, record.seq - record.first_seq, record.data) for record in item.records]
-        return rows == given and all(self._settled(known, settled) == settled for settled in item.settled)
+        return rows == given and all(self._answered(known, entry) == entry for entry in item.idempotency)
 
-    def _check_unsettled(self, known: Known, item: AppendItem) -> None:
+    def _check_unanswered(self, known: Known, item: AppendItem) -> None:
         """Refuse ids that have an answer. An item without records may be a retry: the same answer again is none."""
-        if len({settled.submission_id for settled in item.settled}) < len(item.settled):
-            raise Conflict("one submission id is settled twice in one item")
-        for settled in item.settled:
-            earlier = self._settled(known, settled)
-            if earlier is not None and (item.records or earlier != settled):
-                what = f"submission {settled.submission_id!r} of session {item.lease.session_id}"
-                raise AlreadySettled(f"{what} has its answer already", earlier)
+        if len({entry.submission_id for entry in item.idempotency}) < len(item.idempotency):
+            raise Conflict("one submission id stands twice in one item")
+        for entry in item.idempotency:
+            earlier = self._answered(known, entry)
+            if earlier is not None and (item.records or earlier != entry):
+                what = f"submission {entry.submission_id!r} of session {item.lease.session_id}"
+                raise AlreadyAnswered(f"{what} has its answer already", earlier)
 
-    def _settled(self, known: Known, settled: Settled) -> Settled | None:
-        row = self._cursor.execute(sql.LOAD_SETTLED, (known.key, settled.submission_id)).fetchone()
-        return Settled(settled.submission_id, *row) if row else None
+    def _answered(self, known: Known, entry: IdempotencyRecord) -> IdempotencyRecord | None:
+        row = self._cursor.execute(sql.LOAD_ANSWER, (known.key, entry.submission_id)).fetchone()
+        return IdempotencyRecord(entry.submission_id, *row) if row else None
 
     def _flush(self) -> None:
         """Write the events that wait to be written together."""

@@ -2,23 +2,23 @@
 
 import msgspec
 
-from protocol.content import Standing
+from protocol.content import AccessLevel
 from server.auth.authorization import standing
 from server.auth.principal import Principal, guest
 from server.sessions.manager import SessionManager
 from server.sessions.registry import SessionNotFound
 
 
-class Admission(msgspec.Struct, frozen=True):
-    """Who was admitted to a session. `principal` is what they are here: a guest, where it is a link that lets them in."""
+class SessionAccess(msgspec.Struct, frozen=True):
+    """Who was access to a session. `principal` is what they are here: a guest, where it is a link that lets them in."""
 
     session_id: str
     owner: str
-    standing: Standing
+    standing: AccessLevel
     principal: Principal
 
 
-async def admission(manager: SessionManager, principal: Principal, session_id: str) -> Admission:
+async def authorize_session(manager: SessionManager, principal: Principal, session_id: str) -> SessionAccess:
     """Admit to the session. Raises `SessionNotFound`, also where there is one that is not theirs to see."""
     owner = await manager.get_session_owner(session_id)
     what = standing(principal, session_id, owner)
@@ -28,4 +28,4 @@ async def admission(manager: SessionManager, principal: Principal, session_id: s
         here = msgspec.structs.replace(principal, grant=None)
     else:
         here = guest(principal.grant, by_cookie=principal.by_cookie)
-    return Admission(session_id, owner, what, here)
+    return SessionAccess(session_id, owner, what, here)

@@ -21,19 +21,19 @@ from protocol.submissions import Submission, submission_id
 from server.journal.base import (
     Deleted,
     Fenced,
+    IdempotencyRecord,
     Journal,
     JournalError,
     Lease,
     NotFound,
     SessionRow,
-    Settled,
     Unavailable,
 )
 from server.sessions.broadcaster import EventBroadcaster
-from server.sessions.idempotency import again, refuse, refused_frame, settle
-from server.sessions.inbox import Answer, Inbox, InboxFull, Waiting
-from server.sessions.quotas import Accounts
-from server.sessions.recorder import Keeper
+from server.sessions.idempotency import record_answer, refuse, refused_frame, repeat_answer
+from server.sessions.inbox import Answer, Inbox, InboxFull, PendingSubmission
+from server.sessions.quotas import Quotas
+from server.sessions.recorder import JournalRecorder
 from server.sessions.replay import load_state
 from server.telemetry.session_observer import Observer
 from server.util.clock import utc_now
@@ -54,7 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     recovery_s: float = 5.0
 
 
-class Loaded(msgspec.Struct, frozen=True):
+class LoadedSession(msgspec.Struct, frozen=True):
     """What an actor begins with: its lease, its info row and the state up to the head."""
 
     lease: Lease
@@ -63,17 +63,17 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 class SessionActor:
-    """One awake session. Made by `AwakeSessions`, which runs `run` as its task; every ending meets in `_end`."""
+    """One awake session. Made by `SessionRegistry`, which runs `run` as its task; every ending meets in `_end`."""
 
     def __init__(
         self,
-        loaded: Loaded,
+        loaded: LoadedSession,
         rules: Rules,
         journal: Journal,
         models: ModelCalls,
         tools: ToolRouter,
         settings: Settings,
-        accounts: Accounts,
+        accounts: Quotas,
         observer: Observer,
     ) -> None:
         row = msgspec.structs.replace(loaded.row, model=loaded.state.view.model)
@@ -86,7 +86,7 @@ class SessionActor:
         self.ended = asyncio.Event()
         self.idle_since = time.monotonic()
         self._inbox = Inbox(settings.inbox_max, settings.text_max_chars)
-        self._keeper = Keeper(
+        self._recorder = JournalRecorder(
             journal,
             loaded.lease,
             row,
@@ -115,7 +115,7 @@ class SessionActor:
     @property
     def row(self) -> SessionRow:
         """The session's info, as stored."""
-        return self._keeper.row
+        return self._recorder.row
 
     @property
     def durable(self) -> bool:
@@ -184,7 +184,7 @@ class SessionActor:
         finally:
             await self._end()
 
-    async def _next(self) -> list[Waiting | Input]:
+    async def _next(self) -> list[PendingSubmission | Input]:
         """What to do next; a session whose journal failed tries by itself after a while."""
         if self._lost is None:
             return await self._inbox.take()
@@ -193,7 +193,7 @@ class SessionActor:
                 return await self._inbox.take()
         return []
 
-    async def _step(self, taken: list[Waiting | Input]) -> None:
+    async def _step(self, taken: list[PendingSubmission | Input]) -> None:
         self._stepping = True
         try:
             if self._lost is None or await self._regain(taken):
@@ -202,55 +202,60 @@ class SessionActor:
             self._stepping = False
             self.idle_since = time.monotonic()
 
-    async def _decide(self, taken: list[Waiting | Input]) -> None:
-        answers: list[tuple[Waiting, Answer]] = []
-        messages = [item for item in taken if not isinstance(item, Waiting) or not await self._repeated(item, answers)]
+    async def _decide(self, taken: list[PendingSubmission | Input]) -> None:
+        answers: list[tuple[PendingSubmission, Answer]] = []
+        messages = [
+            item for item in taken if not isinstance(item, PendingSubmission) or not await self._repeated(item, answers)
+        ]
         decisions: list[Decision] = []
-        settled: dict[str, Settled] = {}
+        new_answers: dict[str, IdempotencyRecord] = {}
         try:
             for item in messages:
-                if not isinstance(item, Waiting):
+                if not isinstance(item, PendingSubmission):
                     decisions.append(decide(self._session, item, utc_now()))
                     continue
-                earlier = settled.get(submission_id(item.submission))
+                earlier = new_answers.get(submission_id(item.submission))
                 if earlier is not None:
-                    answers.append((item, again(item.submission, earlier)))
+                    answers.append((item, repeat_answer(item.submission, earlier)))
                     continue
                 decision = decide(self._session, item.submission, utc_now())
                 decisions.append(decision)
                 assert decision.answer is not None, "every submission is answered"
                 answers.append((item, decision.answer))
                 if isinstance(decision.answer, ev.Accepted):
-                    settled[decision.answer.submission_id] = settle(item.submission, decision.answer)
+                    new_answers[decision.answer.submission_id] = record_answer(item.submission, decision.answer)
         except Exception as error:  # noqa: BLE001  # nobody may be left without an answer
             fault = Refusal(codes.INTERNAL, log_fault(log, error, "session %s: a decision failed", self.session_id))
-            refuse([item for item in taken if isinstance(item, Waiting)], fault)
+            refuse([item for item in taken if isinstance(item, PendingSubmission)], fault)
             await self._start_over(Fail(codes.INTERNAL, fault.message, True))
             return
-        await self._commit(decisions, tuple(settled.values()), answers)
+        await self._commit(decisions, tuple(new_answers.values()), answers)
 
-    async def _repeated(self, waiting: Waiting, answers: list[tuple[Waiting, Answer]]) -> bool:
+    async def _repeated(self, waiting: PendingSubmission, answers: list[tuple[PendingSubmission, Answer]]) -> bool:
         """Whether the submission came before and has its answer. Only a client's own id can have come before."""
         if not waiting.own_id:
             return False
         try:
-            earlier = await self._keeper.answer(submission_id(waiting.submission))
+            earlier = await self._recorder.answer(submission_id(waiting.submission))
         except Unavailable as error:
             answers.append((waiting, _not_stored(error)))
             return True
         if earlier is None:
             return False
-        answers.append((waiting, again(waiting.submission, earlier)))
+        answers.append((waiting, repeat_answer(waiting.submission, earlier)))
         return True
 
     async def _commit(
-        self, decisions: list[Decision], settled: tuple[Settled, ...], answers: list[tuple[Waiting, Answer]]
+        self,
+        decisions: list[Decision],
+        new_answers: tuple[IdempotencyRecord, ...],
+        answers: list[tuple[PendingSubmission, Answer]],
     ) -> bool:
         """Store, then tell everyone, then let the effects begin, then answer; False if it could not be stored."""
         events = [event for decision in decisions for event in decision.events]
         if events:
             try:
-                records = await self._keeper.append(events, settled, self._session.state)
+                records = await self._recorder.append(events, new_answers, self._session.state)
             except Unavailable as error:
                 refuse([waiting for waiting, _ in answers], _not_stored(error))
                 await self._lose(error)
@@ -266,7 +271,7 @@ class SessionActor:
             if not waiting.answer.done():
                 waiting.answer.set_result(answer)
         if events and not self._session.working:
-            await self._keeper.tidy(self._session.state)
+            await self._recorder.compact(self._session.state)
         return True
 
     async def _lose(self, error: Unavailable) -> None:
@@ -281,7 +286,7 @@ class SessionActor:
         except Unavailable as unread:
             log.warning("session %s: nor can it be read: %s", self.session_id, unread)
 
-    async def _regain(self, taken: list[Waiting | Input]) -> bool:
+    async def _regain(self, taken: list[PendingSubmission | Input]) -> bool:
         """Load the session anew and end what was under way with an error; whether that could be stored."""
         try:
             await self._reload()
@@ -292,7 +297,7 @@ class SessionActor:
         if stored:
             self._lost = None
         elif self._lost is not None:
-            refuse([item for item in taken if isinstance(item, Waiting)], _not_stored(self._lost))
+            refuse([item for item in taken if isinstance(item, PendingSubmission)], _not_stored(self._lost))
         return stored
 
     def _failed(self, lost: JournalError | None) -> Decision:
@@ -309,7 +314,7 @@ class SessionActor:
             await self._lose(error)
 
     async def _reload(self) -> None:
-        head = await self._keeper.stored_head()
+        head = await self._recorder.stored_head()
         state = await load_state(self._journal, self.session_id, head, self._session.state.view.model)
         self._session = Session(state, self._rules)
         self.broadcaster.advance(head)
@@ -318,12 +323,12 @@ class SessionActor:
         """Every ending: no task, no waiter, no cursor is left behind."""
         self.stopping = True
         await self._worker.aclose()
-        left = [item for item in self._inbox.drain() if isinstance(item, Waiting)]
+        left = [item for item in self._inbox.drain() if isinstance(item, PendingSubmission)]
         refuse(left, Refusal(codes.GOING_AWAY, "the session is going to sleep; reconnect and send it again"))
         self.broadcaster.end(*self._close)
         self._observer.close()
         if self._lost is None:
-            await self._keeper.put_away(self._session.state)
+            await self._recorder.checkpoint(self._session.state)
 
 
 def _not_stored(error: JournalError) -> Refusal:

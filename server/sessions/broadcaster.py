@@ -14,7 +14,7 @@ from server.journal.base import Journal, Record
 from server.sessions.replay import merged
 
 
-class Tailed(msgspec.Struct, gc=False):
+class TailEvent(msgspec.Struct, gc=False):
     """One event in the tail: its JSON, and its MessagePack once somebody wanted it.
 
     Thousands of them live for long and hold no cycles: the garbage collector need not walk them.
@@ -72,7 +72,7 @@ class Cursor:
         if self._ending is not None:
             raise self._ending
 
-    async def next(self, max_bytes: int) -> list[Tailed]:
+    async def next(self, max_bytes: int) -> list[TailEvent]:
         """Events after `position`, in order and without a hole, about `max_bytes` of them; none if there is nothing new.
 
         Raises `Ending` when the follower has all there is and is to end, `JournalError` if the journal cannot be read.
@@ -98,7 +98,7 @@ class EventBroadcaster:
         self.head = head
         self._session_id = session_id
         self._journal = journal
-        self._tail: deque[Tailed] = deque()
+        self._tail: deque[TailEvent] = deque()
         self._tail_size = 0
         self._tail_bytes = tail_bytes
         self._cursors: set[Cursor] = set()
@@ -124,7 +124,7 @@ class EventBroadcaster:
         while self._tail_size > self._tail_bytes:
             self._tail_size -= len(self._tail.popleft().data)
         for record in records:
-            self._tail.append(Tailed(record.seq, record.first_seq, record.data))
+            self._tail.append(TailEvent(record.seq, record.first_seq, record.data))
             self._tail_size += len(record.data)
         self.head = records[-1].seq
         for cursor in self._cursors:
@@ -151,7 +151,7 @@ class EventBroadcaster:
         for cursor in self._cursors:
             cursor.end(code, reason)
 
-    def tail_after(self, position: int, max_bytes: int) -> list[Tailed] | None:
+    def tail_after(self, position: int, max_bytes: int) -> list[TailEvent] | None:
         """What the tail holds after `position`; None if the journal must be asked."""
         if not self._tail or self._tail[0].first_seq > position + 1:
             return None
@@ -160,7 +160,7 @@ class EventBroadcaster:
             if tailed.seq <= position:
                 break
             behind += 1
-        events: list[Tailed] = []
+        events: list[TailEvent] = []
         size = 0
         for index in range(len(self._tail) - behind, len(self._tail)):
             tailed = self._tail[index]
@@ -170,7 +170,7 @@ class EventBroadcaster:
             events.append(tailed)
         return events
 
-    async def read_after(self, position: int, max_bytes: int) -> list[Tailed]:
+    async def read_after(self, position: int, max_bytes: int) -> list[TailEvent]:
         """What the journal holds after `position`, merged."""
         records = await self._journal.read(self._session_id, position, through=self.head, max_bytes=max_bytes)
-        return [Tailed(record.seq, record.first_seq, record.data) for record in merged(records, position)]
+        return [TailEvent(record.seq, record.first_seq, record.data) for record in merged(records, position)]

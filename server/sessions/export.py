@@ -14,7 +14,7 @@ PIECE_BYTES = 4_194_304
 MEDIA_TYPE = "application/jsonl; charset=utf-8"
 
 
-class Exported(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="session"):
+class ExportHeader(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="session"):
     """The first line. `seq`: the last event that follows."""
 
     format: int
@@ -30,10 +30,10 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     seq: int
 
 
-def head_line(row: SessionRow, epoch: str, seq: int) -> bytes:
+def header_line(row: SessionRow, epoch: str, seq: int) -> bytes:
     """The first line."""
-    told = {name: getattr(row, name) for name in Exported.__struct_fields__ if hasattr(row, name)}
-    return msgspec.json.encode(Exported(format=FORMAT, epoch=epoch, seq=seq, **told)) + b"\n"
+    told = {name: getattr(row, name) for name in ExportHeader.__struct_fields__ if hasattr(row, name)}
+    return msgspec.json.encode(ExportHeader(format=FORMAT, epoch=epoch, seq=seq, **told)) + b"\n"
 
 
 def event_lines(records: Iterable[Record], after: int) -> Iterator[bytes]:
@@ -42,9 +42,9 @@ def event_lines(records: Iterable[Record], after: int) -> Iterator[bytes]:
         yield record.data + b"\n"
 
 
-async def pieces(journal: Journal, stat: Stat) -> AsyncIterator[bytes]:
+async def export_chunks(journal: Journal, stat: Stat) -> AsyncIterator[bytes]:
     """The whole file, up to where `stat` says that the session stands. Raises `JournalError`."""
-    yield head_line(stat.row, stat.epoch, stat.head)
+    yield header_line(stat.row, stat.epoch, stat.head)
     async for batch in replay(journal, stat.row.session_id, 0, stat.head, PIECE_BYTES):
         yield b"".join(record.data + b"\n" for record in batch)
 

@@ -1,4 +1,4 @@
-"""Answers to submissions: what was accepted is remembered by id, what is sent again gets the first answer."""
+"""Idempotency: a submission that is sent again under the same id gets the first answer."""
 
 import hashlib
 
@@ -9,37 +9,37 @@ from protocol import codec, codes
 from protocol import events as ev
 from protocol.frames import Refused
 from protocol.submissions import Submission, submission_body
-from server.journal.base import Settled
-from server.sessions.inbox import Answer, Repeated, Waiting
+from server.journal.base import IdempotencyRecord
+from server.sessions.inbox import Answer, DuplicateSubmission, PendingSubmission
 
 
-def settle(submission: Submission, accepted: ev.Accepted) -> Settled:
-    """What the journal keeps of an accepted submission."""
-    return Settled(accepted.submission_id, digest(submission), codec.encode(accepted))
+def record_answer(submission: Submission, accepted: ev.Accepted) -> IdempotencyRecord:
+    """What the journal stores of an accepted submission."""
+    return IdempotencyRecord(accepted.submission_id, digest(submission), codec.encode(accepted))
 
 
-def again(submission: Submission, earlier: Settled) -> Answer:
-    """The answer to a submission whose id was used before: the first one, or a refusal if it asks for something else."""
+def repeat_answer(submission: Submission, earlier: IdempotencyRecord) -> Answer:
+    """The answer to a submission whose id was used before: the first answer; a refusal if the content differs."""
     if digest(submission) != earlier.digest:
         return Refusal(codes.ID_CONFLICT, f"the id {earlier.submission_id!r} was used for another submission")
-    return Repeated(codec.decode_event(earlier.answer).seq, earlier.answer)
+    return DuplicateSubmission(codec.decode_event(earlier.answer).seq, earlier.answer)
 
 
 def digest(submission: Submission) -> bytes:
-    """What makes two submissions the same but for their ids."""
+    """16 bytes (BLAKE2b) of the submission's content without its id."""
     return hashlib.blake2b(submission_body(submission), digest_size=16).digest()
 
 
-def refuse(waiting: list[Waiting], refusal: Refusal) -> None:
-    """Give everyone who still waits this refusal."""
-    for item in waiting:
+def refuse(pending: list[PendingSubmission], refusal: Refusal) -> None:
+    """Answer all of these that have no answer yet with `refusal`."""
+    for item in pending:
         if not item.answer.done():
             item.answer.set_result(refusal)
 
 
-def refused_frame(refusal: Refusal, id: str = "") -> bytes:
-    """A refusal as the socket gets it."""
+def refused_frame(refusal: Refusal, submission_id: str = "") -> bytes:
+    """The `refused` frame for this refusal, as JSON. Without an id it is about the session, not about one submission."""
     retryable = codes.REFUSALS[refusal.code].retryable
     return codec.encode(
-        Refused(id=id or msgspec.UNSET, code=refusal.code, message=refusal.message, retryable=retryable)
+        Refused(id=submission_id or msgspec.UNSET, code=refusal.code, message=refusal.message, retryable=retryable)
     )

@@ -11,21 +11,21 @@ from protocol.events import Accepted
 from protocol.submissions import Interrupt, Submission
 
 
-class Repeated(msgspec.Struct, frozen=True):
+class DuplicateSubmission(msgspec.Struct, frozen=True):
     """The submission was accepted before, as the event `seq`; `answer` is that event's JSON."""
 
     seq: int
     answer: bytes
 
 
-Answer = Accepted | Repeated | Refusal
+Answer = Accepted | DuplicateSubmission | Refusal
 
 
 class InboxFull(Exception):
     """More submissions wait than the bound allows; the submission did nothing."""
 
 
-class Waiting(msgspec.Struct):
+class PendingSubmission(msgspec.Struct):
     """A submission and whoever waits for its answer. `own_id`: the client made the id, so it may have come before."""
 
     submission: Submission
@@ -56,8 +56,8 @@ class Inbox:
     def __init__(self, submissions_max: int, text_max_chars: int) -> None:
         self._submissions_max = submissions_max
         self._text_max = text_max_chars
-        self._urgent: deque[Waiting] = deque()
-        self._submissions: deque[Waiting] = deque()
+        self._urgent: deque[PendingSubmission] = deque()
+        self._submissions: deque[PendingSubmission] = deque()
         self._reports: deque[_Text | Input] = deque()
         self._chars = 0
         self._wake = asyncio.Event()
@@ -68,7 +68,7 @@ class Inbox:
         """Put a submission in line. Raises `InboxFull`."""
         if len(self._urgent) + len(self._submissions) >= self._submissions_max:
             raise InboxFull
-        waiting = Waiting(submission, asyncio.get_running_loop().create_future(), own_id)
+        waiting = PendingSubmission(submission, asyncio.get_running_loop().create_future(), own_id)
         (self._urgent if isinstance(submission, Interrupt) else self._submissions).append(waiting)
         self._wake.set()
         return waiting.answer
@@ -90,7 +90,7 @@ class Inbox:
         """Until something waits."""
         await self._wake.wait()
 
-    async def take(self) -> list[Waiting | Input]:
+    async def take(self) -> list[PendingSubmission | Input]:
         """All that waits; waits for something if there is nothing.
 
         Text and outcomes come first, so that an interrupt keeps what was said before it; interrupts overtake submissions.
@@ -98,12 +98,14 @@ class Inbox:
         await self._wake.wait()
         return self.drain()
 
-    def drain(self) -> list[Waiting | Input]:
+    def drain(self) -> list[PendingSubmission | Input]:
         """All that waits, now."""
         self._wake.clear()
         self._chars = 0
         self._room.set()
-        taken: list[Waiting | Input] = [item.message() if isinstance(item, _Text) else item for item in self._reports]
+        taken: list[PendingSubmission | Input] = [
+            item.message() if isinstance(item, _Text) else item for item in self._reports
+        ]
         taken += self._urgent
         taken += self._submissions
         self._reports.clear()

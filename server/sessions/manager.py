@@ -13,12 +13,12 @@ from agent.session.messages import Refusal
 from protocol import codes
 from protocol import submissions as sub
 from protocol.content import PendingTool, ShareLink
-from server.journal.base import Journal, Place, SessionRow, Stat
+from server.journal.base import Journal, ListPosition, SessionRow, Stat
 from server.sessions.actor import SessionActor
 from server.sessions.inbox import Answer
-from server.sessions.registry import AwakeSessions, Bounds, Equipment, SessionNotFound
+from server.sessions.registry import Bounds, SessionFactory, SessionNotFound, SessionRegistry
 from server.sessions.rows import load_options
-from server.sessions.sandbox_claims import Sweeper
+from server.sessions.sandbox_claims import SandboxCollector
 from server.util.clock import utc_now
 
 log = logging.getLogger("holdfast.manager")
@@ -50,13 +50,13 @@ class SessionManager:
     def __init__(
         self,
         journal: Journal,
-        equipment: Equipment,
+        equipment: SessionFactory,
         bounds: Bounds,
         forget_workspace: Callable[[str], Awaitable[None]],
-        sweeper: Sweeper,
+        sweeper: SandboxCollector,
     ) -> None:
         self.journal = journal
-        self.awake = AwakeSessions(journal, equipment, bounds)
+        self.registry = SessionRegistry(journal, equipment, bounds)
         self._default_model = equipment.default_model
         self._shutdown_wait_s = bounds.shutdown_wait_s
         self._forget_workspace = forget_workspace
@@ -80,7 +80,7 @@ class SessionManager:
         elif not await self.verify_session_access(session_id, user_id):
             raise SessionNotFound(session_id)
         else:
-            async with self.awake.borrow(session_id) as actor:
+            async with self.registry.activated(session_id) as actor:
                 actor.sockets += 1
         try:
             yield actor
@@ -90,7 +90,7 @@ class SessionManager:
 
     async def submit(self, session_id: str, submission: sub.Submission) -> Answer:
         """Hand in a submission and wait for its answer. Raises `SessionNotFound`, `SessionCapacityError`, `GoingAway`."""
-        async with self.awake.borrow(session_id) as actor:
+        async with self.registry.activated(session_id) as actor:
             waiting = actor.submit(submission)
         return waiting if isinstance(waiting, Refusal) else await waiting
 
@@ -116,7 +116,7 @@ class SessionManager:
 
     async def shutdown_session(self, session_id: str) -> Answer:
         """End the session's work for good: ask, wait, then cancel. Its sandbox is given back when it has ended."""
-        async with self.awake.borrow(session_id) as actor:
+        async with self.registry.activated(session_id) as actor:
             waiting = actor.submit(sub.Shutdown())
         if isinstance(waiting, Refusal):
             return waiting
@@ -124,10 +124,10 @@ class SessionManager:
             async with asyncio.timeout(self._shutdown_wait_s):
                 answer = await waiting
         except TimeoutError:
-            await self.awake.end(actor, codes.CLOSE_FAULT, "the session did not end in time; reconnect")
+            await self.registry.end(actor, codes.CLOSE_FAULT, "the session did not end in time; reconnect")
             return Refusal(codes.INTERNAL, "the session did not answer and was stopped; send it again")
         if not isinstance(answer, Refusal):
-            await self._sweeper.end(session_id, self.awake.token(session_id))
+            await self._sweeper.end(session_id, self.registry.token(session_id))
         return answer
 
     async def delete_session(self, session_id: str) -> None:
@@ -135,28 +135,28 @@ class SessionManager:
 
         A sandbox that cannot be deleted now, or is made at this moment, is swept later: its claim outlives the record.
         """
-        async with self.awake.lock(session_id):
-            await self.awake.stat(session_id)
-            await self._sweeper.end(session_id, self.awake.token(session_id))
-            actor = self.awake.get(session_id)
+        async with self.registry.lock(session_id):
+            await self.registry.stat(session_id)
+            await self._sweeper.end(session_id, self.registry.token(session_id))
+            actor = self.registry.get(session_id)
             if actor is not None:
-                await self.awake.end(actor, codes.CLOSE_DELETED, "the session was deleted")
+                await self.registry.end(actor, codes.CLOSE_DELETED, "the session was deleted")
             await self.journal.delete(session_id)
-            self.awake.forget(session_id)
+            self.registry.forget(session_id)
             await self._forget_workspace(session_id)
             self._sweeper.soon()
             log.info("session %s: deleted", session_id)
 
     async def get_session_owner(self, session_id: str) -> str:
         """The user it belongs to. Raises `SessionNotFound`."""
-        actor = self.awake.get(session_id)
-        return actor.user_id if actor is not None else (await self.awake.stat(session_id)).row.user_id
+        actor = self.registry.get(session_id)
+        return actor.user_id if actor is not None else (await self.registry.stat(session_id)).row.user_id
 
     async def links(self, session_id: str) -> list[ShareLink]:
         """The links that let others into the session now; none where there is no such session."""
-        actor = self.awake.get(session_id)
+        actor = self.registry.get(session_id)
         try:
-            row = actor.row if actor is not None else (await self.awake.stat(session_id)).row
+            row = actor.row if actor is not None else (await self.registry.stat(session_id)).row
         except SessionNotFound:
             return []
         return load_options(row.options).shares
@@ -170,10 +170,10 @@ class SessionManager:
 
     async def get_session_info(self, session_id: str) -> SessionInfo:
         """What is to be known about a session, awake or asleep. Raises `SessionNotFound`."""
-        actor = self.awake.get(session_id)
+        actor = self.registry.get(session_id)
         if actor is not None:
             return self._info(actor.row, actor.broadcaster.head)
-        stat = await self.awake.stat(session_id)
+        stat = await self.registry.stat(session_id)
         return self._info(stat.row, stat.head)
 
     async def list_sessions(self, user_id: str | None) -> list[SessionInfo]:
@@ -181,18 +181,18 @@ class SessionManager:
         return [self._listed(stat) for stat in await self.journal.list(user_id)]
 
     async def page_sessions(
-        self, user_id: str, most: int, *, before: Place | None = None, search: str = ""
-    ) -> tuple[list[SessionInfo], Place | None]:
+        self, user_id: str, most: int, *, before: ListPosition | None = None, search: str = ""
+    ) -> tuple[list[SessionInfo], ListPosition | None]:
         """Some of the user's sessions, as `Journal.list` takes them; and where to go on, if there are more."""
         stats = await self.journal.list(user_id, before=before, search=search, most=most + 1)
         last = stats[most - 1].row if len(stats) > most else None
         infos = [self._listed(stat) for stat in stats[:most]]
-        return infos, None if last is None else Place(last.last_active_at, last.session_id)
+        return infos, None if last is None else ListPosition(last.last_active_at, last.session_id)
 
     @property
     def active_session_count(self) -> int:
         """How many sessions are awake, or on their way."""
-        return self.awake.count
+        return self.registry.count
 
     async def _create(self, user_id: str, hf_token: str | None) -> SessionActor:
         now = utc_now()
@@ -209,15 +209,15 @@ class SessionManager:
             unfinished=False,
             options=b"{}",
         )
-        return await self.awake.create(row, hf_token)
+        return await self.registry.create(row, hf_token)
 
     def _listed(self, stat: Stat) -> SessionInfo:
         """What is awake may know more than the journal did a moment ago."""
-        actor = self.awake.get(stat.row.session_id)
+        actor = self.registry.get(stat.row.session_id)
         return self._info(stat.row, stat.head) if actor is None else self._info(actor.row, actor.broadcaster.head)
 
     def _info(self, row: SessionRow, head: int) -> SessionInfo:
-        awake = self.awake.get(row.session_id) is not None
+        awake = self.registry.get(row.session_id) is not None
         return SessionInfo(
             session_id=row.session_id,
             user_id=row.user_id,

@@ -22,7 +22,7 @@ class Account(msgspec.Struct):
     spent: Spent
 
 
-class Accounts:
+class Quotas:
     """The accounts of the users who were here lately."""
 
     def __init__(self, journal: Journal, limits: UserLimits, now: Callable[[], str] = utc_now) -> None:

@@ -14,15 +14,15 @@ from server.journal.base import (
     AppendItem,
     Deleted,
     Fenced,
+    IdempotencyRecord,
     Journal,
     JournalError,
     Lease,
     Record,
     SessionRow,
-    Settled,
     Unavailable,
 )
-from server.sessions.quotas import Accounts
+from server.sessions.quotas import Quotas
 from server.sessions.replay import READ_BYTES, record_of, replay
 from server.sessions.rows import Options, dump_options
 from server.util.clock import utc_now
@@ -33,7 +33,7 @@ FIRST_PAUSE_S = 0.05
 """Pause before an append that could not be stored is tried again, identically; each further one is four times as long."""
 
 
-class Keeper:
+class JournalRecorder:
     """What one actor stores. `row` is the info row as it was last stored, `head` the last seq."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Keeper:
         head: int,
         snapshot_every_events: int,
         retry_s: float,
-        accounts: Accounts,
+        accounts: Quotas,
         appended: Callable[[float], None],
     ) -> None:
         """`appended` hears how many seconds each append took, its retries included."""
@@ -56,20 +56,20 @@ class Keeper:
         self._retry_s = retry_s
         self._accounts = accounts
         self._appended = appended
-        self._snapshot_seq = self._tidied = head
+        self._snapshot_seq = self._compacted = head
 
     async def append(
-        self, events: list[ev.Event], settled: tuple[Settled, ...], state: SessionState
+        self, events: list[ev.Event], answers: tuple[IdempotencyRecord, ...], state: SessionState
     ) -> tuple[Record, ...]:
         """Store these events, which led to `state`; they are durable on return.
 
         Raises `Unavailable` (after some tries: whether they were stored is not known), `Fenced`, `Deleted`, `Conflict`.
         """
         records = tuple(map(record_of, events))
-        quiet = not settled and all(isinstance(event, (ev.AssistantChunk, ev.ToolLog)) for event in events)
+        quiet = not answers and all(isinstance(event, (ev.AssistantChunk, ev.ToolLog)) for event in events)
         row = self.row if quiet else _row(self.row, state)
         spent = None if quiet else self._accounts.spent_by(row.user_id, events)
-        item = AppendItem(self._lease, self.head, records, settled, None if quiet else row, spent)
+        item = AppendItem(self._lease, self.head, records, answers, None if quiet else row, spent)
         began = time.perf_counter()
         for pause in (*pauses(self._retry_s), None):
             try:
@@ -86,7 +86,7 @@ class Keeper:
             self._accounts.spend(spent)
         return records
 
-    async def answer(self, submission_id: str) -> Settled | None:
+    async def answer(self, submission_id: str) -> IdempotencyRecord | None:
         """The first answer to a submission, if it was accepted before."""
         return await self._journal.answer(self._lease.session_id, submission_id)
 
@@ -95,9 +95,9 @@ class Keeper:
         self.head = (await self._journal.stat(self._lease.session_id)).head
         return self.head
 
-    async def tidy(self, state: SessionState) -> None:
+    async def compact(self, state: SessionState) -> None:
         """After a turn: its text events become one record each; now and then a snapshot, so that waking is quick."""
-        began, self._tidied = self._tidied, self.head
+        began, self._compacted = self._compacted, self.head
         try:
             async for batch in replay(self._journal, self._lease.session_id, began, self.head, READ_BYTES):
                 for record in batch:
@@ -111,7 +111,7 @@ class Keeper:
         except JournalError as error:
             log.warning("session %s: its journal was not tidied: %s", self._lease.session_id, error)
 
-    async def put_away(self, state: SessionState) -> None:
+    async def checkpoint(self, state: SessionState) -> None:
         """At the end: a snapshot, if it is newer. It is a cache; without it the next waking reads more."""
         if state.view.seq != self.head or self.head == self._snapshot_seq:
             return

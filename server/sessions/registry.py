@@ -18,8 +18,8 @@ from agent.worker import ModelCalls
 from protocol import codes
 from server.journal.base import Deleted, Journal, NotFound, SessionRow, Stat, Unavailable
 from server.sessions import actor as actors
-from server.sessions.actor import Loaded, SessionActor
-from server.sessions.quotas import Accounts
+from server.sessions.actor import LoadedSession, SessionActor
+from server.sessions.quotas import Quotas
 from server.sessions.replay import load_state
 from server.telemetry.session_observer import Observer
 
@@ -33,7 +33,7 @@ class SessionCapacityError(Exception):
         self.error_type: Literal["global", "per_user"] = error_type
 
 
-class Slots:
+class SessionCapacity:
     """Places for awake sessions. `reserve` counts and takes in one step, before anything is awaited."""
 
     def __init__(self, most: int, most_per_user: int) -> None:
@@ -89,14 +89,14 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     actor: actors.Settings = actors.Settings()
 
 
-class Equipment(msgspec.Struct, frozen=True):
+class SessionFactory(msgspec.Struct, frozen=True):
     """What a session is given when it wakes: models by Hugging Face token, tools by info row and that, rules, an observer
     of its own."""
 
     models_for: Callable[[str | None], ModelCalls]
     tools_for: Callable[[SessionRow, str | None], ToolRouter]
     rules_for: Callable[[ToolRouter, str], Rules]
-    accounts: Accounts
+    accounts: Quotas
     default_model: Callable[[], str]
     observer_for: Callable[[SessionRow], Observer]
     at_end: Callable[[SessionRow], None]
@@ -105,15 +105,15 @@ class Equipment(msgspec.Struct, frozen=True):
     """The Hugging Face token of a user's login, where one is known; asked when a session wakes."""
 
 
-class AwakeSessions:
+class SessionRegistry:
     """One actor a session at most. A session's lock is held while its actor is looked up, woken or deleted."""
 
-    def __init__(self, journal: Journal, equipment: Equipment, bounds: Bounds) -> None:
+    def __init__(self, journal: Journal, equipment: SessionFactory, bounds: Bounds) -> None:
         self.draining = False
         self._journal = journal
         self._equipment = equipment
         self._bounds = bounds
-        self._slots = Slots(bounds.awake_max, bounds.awake_max_per_user)
+        self._slots = SessionCapacity(bounds.awake_max, bounds.awake_max_per_user)
         self._actors: dict[str, SessionActor] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tokens: dict[str, str] = {}
@@ -165,13 +165,13 @@ class AwakeSessions:
                 self._tokens[row.session_id] = hf_token
             state = await load_state(self._journal, row.session_id, 0, row.model)
             log.info("session %s: made", row.session_id)
-            return await self._begin(Loaded(lease, row, state))
+            return await self._begin(LoadedSession(lease, row, state))
         except BaseException:
             self._slots.release(row.user_id)
             raise
 
     @asynccontextmanager
-    async def borrow(self, session_id: str) -> AsyncIterator[SessionActor]:
+    async def activated(self, session_id: str) -> AsyncIterator[SessionActor]:
         """The session's actor, woken if it slept; it cannot fall asleep inside."""
         if self.draining:
             raise GoingAway
@@ -236,12 +236,12 @@ class AwakeSessions:
             stat = await self.stat(session_id)
             state = await load_state(self._journal, session_id, stat.head, self._equipment.default_model())
             log.info("session %s: woken at %d", session_id, stat.head)
-            return await self._begin(Loaded(lease, stat.row, state))
+            return await self._begin(LoadedSession(lease, stat.row, state))
         except BaseException:
             self._slots.release(user_id)
             raise
 
-    async def _begin(self, loaded: Loaded) -> SessionActor:
+    async def _begin(self, loaded: LoadedSession) -> SessionActor:
         given = self._equipment
         session_id = loaded.row.session_id
         hub_token = await self.hub_token(loaded.row)
@@ -307,7 +307,7 @@ class AwakeSessions:
     async def _recovered(self, session_id: str) -> bool:
         """Whether there is nothing more to be recovered of this session."""
         try:
-            async with self.borrow(session_id):
+            async with self.activated(session_id):
                 log.info("session %s: recovered", session_id)
         except SessionCapacityError:
             return False

@@ -16,7 +16,7 @@ from agent.sandbox.settings import RemoteSettings
 from agent.util.tasks import TaskOwner
 from agent.workspace.files import SandboxError
 from server.journal.base import Deleted, HeldClaim, Journal, JournalError, NotFound
-from server.sessions.registry import AwakeSessions
+from server.sessions.registry import SessionRegistry
 from server.telemetry.metrics import Metrics
 from server.util.clock import utc_now
 
@@ -81,7 +81,7 @@ def settled(claim: HeldClaim, found: bool, now: datetime, unsettled_s: float) ->
     return found or bool(claim.detail) or age_s >= unsettled_s
 
 
-class Sweeper:
+class SandboxCollector:
     """Looks at start-up, every `sweep_s`, and when it is told to."""
 
     def __init__(
@@ -98,7 +98,7 @@ class Sweeper:
         self._owner_token = owner_token
         self._settings = settings
         self._metrics = metrics
-        self._sessions: AwakeSessions | None = None
+        self._sessions: SessionRegistry | None = None
         self._tokens: dict[str, str] = {}
         """Of sessions that are over and hold something yet: their tokens may be known nowhere else."""
         self._failed: dict[str, Failed] = {}
@@ -109,7 +109,7 @@ class Sweeper:
         self._soon = asyncio.Event()
         self._tasks = TaskOwner("sweeper")
 
-    def start(self, sessions: AwakeSessions) -> None:
+    def start(self, sessions: SessionRegistry) -> None:
         """Begin."""
         self._sessions = sessions
         self._tasks.start(self._run(), "sweep")

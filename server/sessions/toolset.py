@@ -63,7 +63,7 @@ ON_THE_HOST: frozenset[EffectKind] = frozenset({"write_outside", "network"})
 ON_THE_NETWORK: frozenset[EffectKind] = frozenset({"network"})
 
 
-class Toolbox:
+class ToolsetFactory:
     """Makes each session's ToolRouter when it wakes, and takes its workspace away when it is deleted."""
 
     def __init__(self, settings: Settings, known_secrets: KnownSecrets) -> None:

@@ -1,75 +1,70 @@
-"""The body's lobby: connections that have shown no credentials yet. Few, and not for long."""
+"""Connection limiter: bounds how many connections may be open without valid credentials, in all and by address."""
 
 import asyncio
 from collections import Counter
-from typing import Protocol
 
 from starlette.types import Scope
 
-EXTENSION = "holdfast.lobby"
-"""Where a connection's place is in the ASGI scope's extensions."""
+EXTENSION = "holdfast.connection_slot"
+"""Key of the connection's `Slot` in the ASGI scope's extensions."""
 
 
-class Place(Protocol):
-    """A connection's place in the lobby."""
+class ConnectionLimiter:
+    """Counts unauthenticated connections. `len()` is how many there are now."""
 
-    def leave(self) -> None:
-        """It has shown credentials, or is gone."""
-
-
-class Lobby:
-    """Counts the connections inside, in all and by address."""
-
-    def __init__(self, most: int, most_per_address: int) -> None:
-        self._most = most
-        self._most_per_address = most_per_address
-        self._inside: Counter[str] = Counter()
+    def __init__(self, connections_max: int, connections_per_address_max: int) -> None:
+        self._max = connections_max
+        self._per_address_max = connections_per_address_max
+        self._by_address: Counter[str] = Counter()
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def enter(self, address: str, *, shared: bool) -> "Seat | None":
-        """A place, or None if there is none. `shared`: a trusted proxy's address, which stands for many clients."""
-        if len(self) >= self._most or (not shared and self._inside[address] >= self._most_per_address):
+    def acquire(self, address: str, *, shared: bool) -> "Slot | None":
+        """A slot for a new connection, or None if a limit is reached.
+
+        `shared`: the address is a trusted proxy's, which stands for many clients; the limit by address does not apply.
+        """
+        if len(self) >= self._max or (not shared and self._by_address[address] >= self._per_address_max):
             return None
-        self._inside[address] += 1
+        self._by_address[address] += 1
         self._count += 1
-        return Seat(self, address)
+        return Slot(self, address)
 
-    def left(self, address: str) -> None:
-        """One of this address is not inside any more."""
-        self._inside[address] -= 1
+    def release(self, address: str) -> None:
+        """Count one connection of this address less. Called by `Slot.release`."""
+        self._by_address[address] -= 1
         self._count -= 1
-        if self._inside[address] <= 0:
-            del self._inside[address]
+        if self._by_address[address] <= 0:
+            del self._by_address[address]
 
 
-class Seat:
-    """One connection's place in the lobby. `timer`, if there is one, ends its time there."""
+class Slot:
+    """One unauthenticated connection's share of the limit. `timer`, if set, ends the connection's time without credentials."""
 
-    def __init__(self, lobby: Lobby, address: str) -> None:
-        self._lobby: Lobby | None = lobby
+    def __init__(self, limiter: ConnectionLimiter, address: str) -> None:
+        self._limiter: ConnectionLimiter | None = limiter
         self._address = address
         self.timer: asyncio.TimerHandle | None = None
 
     @property
-    def taken(self) -> bool:
-        """Whether the connection still waits inside."""
-        return self._lobby is not None
+    def held(self) -> bool:
+        """Whether the connection still counts as unauthenticated."""
+        return self._limiter is not None
 
-    def leave(self) -> None:
-        """Give the place back; a second time does nothing."""
-        if self._lobby is not None:
-            self._lobby.left(self._address)
-            self._lobby = None
+    def release(self) -> None:
+        """Give the slot back and stop the timer. A second call does nothing."""
+        if self._limiter is not None:
+            self._limiter.release(self._address)
+            self._limiter = None
         if self.timer is not None:
-            self.timer.cancel()  # it holds the connection, which may be gone
+            self.timer.cancel()  # it refers to the connection, which may be gone
             self.timer = None
 
 
-def leave(scope: Scope) -> None:
-    """The connection of this request has shown credentials."""
-    place: Place | None = scope.get("extensions", {}).get(EXTENSION)
-    if place is not None:
-        place.leave()
+def release_slot(scope: Scope) -> None:
+    """Release the slot of this request's connection, if it has one: its credentials were accepted."""
+    slot: Slot | None = scope.get("extensions", {}).get(EXTENSION)
+    if slot is not None:
+        slot.release()

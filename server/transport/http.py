@@ -1,4 +1,4 @@
-"""The body's frame: uvicorn's HTTP connection, which may be without credentials only for a while and among few."""
+"""HTTP protocol: uvicorn's HTTP connection, with a limit on how many may be unauthenticated and for how long."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from server.http.proxy_headers import trusted
-from server.transport.admission import EXTENSION, Lobby, Seat
+from server.transport.admission import EXTENSION, ConnectionLimiter, Slot
 from server.util.hosts import Network
 
 FULL = msgspec.json.encode(
@@ -23,63 +23,67 @@ FULL_ANSWER = (
 
 
 class HttpProtocol(H11Protocol):
-    """uvicorn's, with a place in the lobby until credentials were shown. Lobby and bounds come from the settings."""
+    """uvicorn's HTTP/1.1 connection. It holds a slot of `limiter` until a request presents valid credentials.
 
-    lobby: ClassVar[Lobby] = Lobby(2_048, 1_024)
+    `head_timeout_s`: seconds that it may be open without. `proxies`: networks of trusted proxies. All three are replaced
+    by a subclass that is made from the settings.
+    """
+
+    limiter: ClassVar[ConnectionLimiter] = ConnectionLimiter(2_048, 1_024)
     proxies: ClassVar[Sequence[Network]] = ()
     head_timeout_s: ClassVar[float] = 10.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._seat: Seat | None = None
+        self._slot: Slot | None = None
         self._app = self.app
-        self.app = self._introduce
+        self.app = self._run_app
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Let it in, or answer 503."""
+        """Take a slot; without a free one answer 503 and close."""
         super().connection_made(transport)
         address = self.client[0] if self.client else ""
-        self._seat = self.lobby.enter(address, shared=trusted(address, self.proxies))
-        if self._seat is None:
+        self._slot = self.limiter.acquire(address, shared=trusted(address, self.proxies))
+        if self._slot is None:
             transport.write(FULL_ANSWER)
             transport.close()
             return
-        self._seat.timer = self.loop.call_later(self.head_timeout_s, self._too_long)
+        self._slot.timer = self.loop.call_later(self.head_timeout_s, self._on_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone."""
+        """Release the slot of a connection that has closed."""
         super().connection_lost(exc)
-        if self._seat is not None:
-            self._seat.leave()
+        if self._slot is not None:
+            self._slot.release()
 
     def data_received(self, data: bytes) -> None:
-        """As uvicorn's; a connection that was sent away is not heard any more."""
+        """As uvicorn's; what a refused connection sends is ignored."""
         if not self.transport.is_closing():
             super().data_received(data)
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """The socket takes the place in the lobby along."""
-        make, seat = self.ws_protocol_class, self._seat
+        """As uvicorn's; the websocket protocol takes the slot over."""
+        make, slot = self.ws_protocol_class, self._slot
         assert make is not None
 
-        def with_seat(**given: Any) -> asyncio.Protocol:
-            protocol = make(**given)
-            protocol.seat = seat  # type: ignore[attr-defined]  # a `SocketProtocol`
+        def with_slot(**arguments: Any) -> asyncio.Protocol:
+            protocol = make(**arguments)
+            protocol.slot = slot  # type: ignore[attr-defined]  # a `SocketProtocol`
             return protocol
 
-        self.ws_protocol_class = with_seat  # type: ignore[assignment]  # it is only called
+        self.ws_protocol_class = with_slot  # type: ignore[assignment]  # it is only called
         super().handle_websocket_upgrade(event)
 
-    async def _introduce(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope.setdefault("extensions", {})[EXTENSION] = self._seat
+    async def _run_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("extensions", {})[EXTENSION] = self._slot
         await self._app(scope, receive, send)
 
-    def _too_long(self) -> None:
-        """The time without credentials is over: an idle connection is closed, one with an answer under way is not kept."""
-        if self._seat is None or not self._seat.taken or self.transport.is_closing():
+    def _on_timeout(self) -> None:
+        """The time without credentials is over: close an idle connection now, and one with an answer under way after it."""
+        if self._slot is None or not self._slot.held or self.transport.is_closing():
             return
         if self.transport.get_protocol() is not self:
             self.transport.abort()
             return
         self.shutdown()
-        self._seat.timer = self.loop.call_later(self.head_timeout_s, self.transport.abort)
+        self._slot.timer = self.loop.call_later(self.head_timeout_s, self.transport.abort)

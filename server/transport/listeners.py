@@ -1,4 +1,4 @@
-"""The body's ear: listening sockets, made or handed over, with the bounds that every accepted connection inherits."""
+"""Listeners: make the listening sockets, or take one over from a supervisor, and set the options that connections inherit."""
 
 import errno
 import os
@@ -25,10 +25,10 @@ def refuse_binding(host: str, addresses: list[str], auth: AuthSettings) -> str |
 
 
 BACKLOG = 2048
-"""Connections the kernel holds until they are accepted."""
+"""How many connections the kernel holds until they are accepted."""
 FREE_PORT_TRIES = 20
-KERNEL_LATER = 1.25
-"""Times the send timeout, and the grace to say goodbye on top: then the kernel cuts a client that takes nothing."""
+KERNEL_TIMEOUT_FACTOR = 1.25
+"""The kernel cuts a client that takes nothing after this times `send_timeout_s`, plus `close_grace_s`."""
 
 _LOOPBACKS = {"127.0.0.1", "localhost"}
 
@@ -88,13 +88,13 @@ def adopt_socket(fd: int, settings: Settings) -> socket.socket:
         sock.detach()
         raise SettingsError(refused)
     os.set_inheritable(fd, False)
-    _bound(sock, settings.socket)
+    _set_options(sock, settings.socket)
     return sock
 
 
 def urls(sockets: list[socket.socket]) -> list[str]:
     """Where the server can be reached, one URL for each socket."""
-    return [f"http://{_spelled(*sock.getsockname()[:2])}" for sock in sockets]
+    return [f"http://{_address_text(*sock.getsockname()[:2])}" for sock in sockets]
 
 
 def local_port(sockets: list[socket.socket]) -> int | None:
@@ -104,10 +104,10 @@ def local_port(sockets: list[socket.socket]) -> int | None:
 
 def _addresses(host: str, port: int) -> list[str]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise ListenError(f"server.host: {host!r} is no address of this machine: {error}") from error
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
 
 def _bind_all(addresses: list[str], port: int, bounds: SocketSettings) -> list[socket.socket]:
@@ -133,12 +133,12 @@ def _bind(address: str, port: int, bounds: SocketSettings, *, needed: bool) -> s
     except OSError as error:
         if not needed:
             return None
-        raise ListenError(f"cannot listen on {_spelled(address, port)}: {error.strerror}") from error
+        raise ListenError(f"cannot listen on {_address_text(address, port)}: {error.strerror}") from error
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        _bound(sock, bounds)
+        _set_options(sock, bounds)
         sock.bind((address, port))
     except OSError as error:
         sock.close()
@@ -148,22 +148,22 @@ def _bind(address: str, port: int, bounds: SocketSettings, *, needed: bool) -> s
     return sock
 
 
-def _bound(sock: socket.socket, bounds: SocketSettings) -> None:
+def _set_options(sock: socket.socket, bounds: SocketSettings) -> None:
     """Bound what the kernel keeps for a client that does not read, and for how long. Accepted sockets inherit this.
 
-    The kernel cuts without a word: it comes after the server's own look, which can say 4408.
+    The kernel cuts without a close frame. So its timeout is longer than the server's own, which closes with 4408.
     """
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, bounds.send_buffer_bytes)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     user_timeout = getattr(socket, "TCP_USER_TIMEOUT", None)
     if user_timeout is not None:
-        seconds = bounds.send_timeout_s * KERNEL_LATER + bounds.close_grace_s
+        seconds = bounds.send_timeout_s * KERNEL_TIMEOUT_FACTOR + bounds.close_grace_s
         sock.setsockopt(socket.IPPROTO_TCP, user_timeout, round(seconds * 1000))
 
 
 def listen_error(address: str, port: int, error: OSError) -> ListenError:
-    """What to say when binding or listening failed."""
-    where = _spelled(address, port)
+    """The error for a bind or listen that failed: what is wrong and what to do."""
+    where = _address_text(address, port)
     if error.errno == errno.EADDRINUSE:
         return ListenError(
             f"{where} is in use by another process, perhaps another Holdfast; stop it, or choose another port (--port)"
@@ -173,5 +173,5 @@ def listen_error(address: str, port: int, error: OSError) -> ListenError:
     return ListenError(f"cannot listen on {where}: {error.strerror}")
 
 
-def _spelled(address: str, port: int) -> str:
+def _address_text(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -1,11 +1,11 @@
-"""The body's memory: what was freed goes back to the system, so that one long answer does not leave the process large for good."""
+"""Malloc settings: make glibc return freed memory to the system, so that one large answer does not keep the process large."""
 
 import ctypes
 import sys
 from typing import Final
 
 LARGE_BYTES: Final = 131_072
-"""Blocks from this size on are mapped one by one, and unmapped when they are freed."""
+"""Blocks of this size or more are mapped one by one (`mmap`) and unmapped when they are freed."""
 ARENAS_MAX: Final = 2
 
 # Parameters of glibc's mallopt(3).
@@ -13,9 +13,9 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 
 def return_freed_memory() -> None:
-    """Fix glibc's thresholds; left alone it raises them to 32 MiB at the first large block, and keeps what it got.
+    """Set fixed thresholds for glibc's allocator. By default it raises them up to 32 MiB and then keeps what it freed.
 
-    Other C libraries and systems have no `mallopt`, or none that matters: nothing is done there.
+    Does nothing on other systems and C libraries: they have no `mallopt`, or one without these parameters.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -1,4 +1,4 @@
-"""The body's frame: uvicorn with a websocket that can be cut off, and a stop that lets the app speak first."""
+"""Server: uvicorn with bounded websockets and a graceful drain."""
 
 import asyncio
 import contextlib
@@ -23,12 +23,12 @@ from websockets.frames import Opcode
 from websockets.http11 import Request
 
 from server.config.settings import Settings
-from server.transport.admission import EXTENSION as LOBBY
-from server.transport.admission import Lobby, Seat
+from server.transport.admission import EXTENSION as SLOT_EXTENSION
+from server.transport.admission import ConnectionLimiter, Slot
 from server.transport.http import HttpProtocol
 from server.transport.listeners import BACKLOG, listen_error
 from server.transport.malloc import return_freed_memory
-from server.transport.websocket import EXTENSION
+from server.transport.websocket import EXTENSION as TRANSPORT_EXTENSION
 
 log = logging.getLogger("holdfast.server")
 
@@ -41,33 +41,34 @@ Drain = Callable[[str], Awaitable[None] | None]
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's websocket, bounded. `send_buffer_bytes` and `close_grace_s` come from the settings.
+    """uvicorn's websocket connection, with bounds. The app finds it in the ASGI scope's extensions as a `SocketTransport`.
 
-    It is a `server.transport.websocket.SocketTransport`, which the app finds in the ASGI scope's extensions.
+    `send_buffer_bytes`: what may wait in the process for a slow peer. `close_grace_s`: seconds that a peer has to take
+    and answer a close frame. Both are replaced by a subclass that is made from the settings.
     """
 
     send_buffer_bytes = 65_536
     close_grace_s = 2.0
-    seat: Seat | None = None
+    slot: Slot | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone, from the lobby too."""
+        """Release the slot of a connection that has closed."""
         super().connection_lost(exc)
-        if self.seat is not None:
-            self.seat.leave()
+        if self.slot is not None:
+            self.slot.release()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Bound what is kept in the process for a peer that reads slowly."""
+        """Bound what waits in the process for a peer that reads slowly."""
         super().connection_made(transport)
         self.transport.set_write_buffer_limits(high=self.send_buffer_bytes)
 
     def handle_connect(self, event: Request) -> None:
-        """Give the app its hand on the transport, before its task begins to run."""
+        """As uvicorn's; puts the transport and the slot into the scope before the app's task runs."""
         super().handle_connect(event)
         if self.response.status_code == 101:
             extensions: dict[str, Any] = self.scope["extensions"]
-            extensions[EXTENSION] = self
-            extensions[LOBBY] = self.seat
+            extensions[TRANSPORT_EXTENSION] = self
+            extensions[SLOT_EXTENSION] = self.slot
 
     def unsent(self) -> int:
         """Bytes that wait in the process for the peer to take them."""
@@ -90,7 +91,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.transport.write(data)
 
     def close(self, code: int, reason: str) -> None:
-        """Say goodbye behind all that waits to be sent, without waiting for it; the peer has `close_grace_s` to take it."""
+        """Send a close frame behind all that waits to be sent, without waiting; cut the connection after `close_grace_s`."""
         if not self.handshake_complete or self._is_ending():
             return
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
@@ -106,10 +107,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.transport.abort()
 
     async def send(self, message: Any) -> None:
-        """As uvicorn's; but a peer that does not answer a close is cut off, though there may be data to send.
+        """As uvicorn's; but a peer that does not answer a close frame is cut off, even with data still to be sent.
 
-        What an app sends behind a goodbye that it could not know of meets a disconnected client, not a fault of its
-        own. A denied upgrade is a finished handshake too: uvicorn would log it as a fault of the app.
+        Raises `ClientDisconnected` after a close frame that the app may not know of. A denied upgrade counts as a
+        finished handshake: uvicorn would log it as an error of the app.
         """
         await self.writable.wait()
         if self.handshake_complete and self._is_ending():
@@ -122,9 +123,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.close_timer = self.loop.call_later(self.close_grace_s, self.transport.abort)
 
     def keepalive_timeout(self) -> None:
-        """As uvicorn's; but a peer that has yet to take what was sent before the ping cannot have answered it.
+        """As uvicorn's; but not while data sent before the ping still waits: the peer cannot have answered yet.
 
-        Whether such a peer takes anything is the app's to watch, by `unsent`.
+        The app watches by `unsent` whether such a peer reads at all.
         """
         if self.unsent():
             self.pong_timer = self.loop.call_later(self.ping_timeout or 0.0, self.keepalive_timeout)
@@ -135,7 +136,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         return self.close_sent or self.disconnected or self.transport.is_closing()
 
     def shutdown(self) -> None:
-        """As uvicorn's; but a peer that does not read cannot hold up the stop."""
+        """As uvicorn's; but a peer that does not read cannot delay the stop: it is cut after `close_grace_s`."""
         super().shutdown()
         self.loop.call_later(self.close_grace_s, self.transport.abort)
 
@@ -143,9 +144,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 class Server(uvicorn.Server):
     """Serves `app` on sockets made elsewhere, from its lifespan's start to its end.
 
-    A stop (a signal, or `should_exit`) closes the listening sockets, calls `app.state.drain(reason)` if it is there,
-    and waits for the sockets to say goodbye, before uvicorn closes what is left; all within `graceful_shutdown_s`. A
-    second signal cuts that short. `announce` is called once the server accepts connections.
+    A stop (a signal, or `should_exit`) closes the listening sockets, calls `app.state.drain(reason)` if there is one,
+    and waits until each websocket has sent its close frame. Then uvicorn closes what is left. All of that takes at most
+    `graceful_shutdown_s`; a second signal cuts it short. `announce` is called once the server accepts connections.
     """
 
     def __init__(self, app: Starlette, settings: Settings, announce: Callable[[], None] = lambda: None) -> None:
@@ -164,7 +165,7 @@ class Server(uvicorn.Server):
                 sock.close()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to accept."""
+        """Listen on the sockets, then start uvicorn. Raises `ListenError`."""
         for sock in sockets or []:
             try:
                 sock.listen(BACKLOG)
@@ -175,7 +176,7 @@ class Server(uvicorn.Server):
         self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept no more, let the app and its sockets say goodbye, then cut."""
+        """Stop accepting, drain the app and its websockets, then close what is left."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._settings.server.graceful_shutdown_s
         for server in self.servers:
@@ -192,14 +193,16 @@ class Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(deadline):
-                said = drain(DRAIN_REASON)
-                if inspect.isawaitable(said):
-                    await said
+                draining = drain(DRAIN_REASON)
+                if inspect.isawaitable(draining):
+                    await draining
         except TimeoutError:
-            log.warning("the sessions did not come to rest within server.graceful_shutdown_s; stopping all the same")
-        goodbye = min(deadline, loop.time() + self._settings.socket.close_grace_s)
-        # uvicorn tells nobody that a socket has closed
-        while self._open_sockets() and loop.time() < goodbye and not self.force_exit:  # noqa: ASYNC110 - see above
+            log.warning(
+                "the sessions did not end their work within server.graceful_shutdown_s; the server stops anyway"
+            )
+        closed_by = min(deadline, loop.time() + self._settings.socket.close_grace_s)
+        # uvicorn has no event for a websocket that has closed
+        while self._open_sockets() and loop.time() < closed_by and not self.force_exit:  # noqa: ASYNC110 - see above
             await asyncio.sleep(POLL_S)
 
     def _open_sockets(self) -> bool:
@@ -207,7 +210,7 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Nothing: `signals` holds them, over the lifespan too."""
+        """Do nothing: `signals` handles them, during the lifespan too."""
         yield
 
     @contextlib.contextmanager
@@ -224,7 +227,7 @@ class Server(uvicorn.Server):
                 signal.signal(sig, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first signal asks for a stop, the second for a quick one."""
+        """Stop at the first signal; do not wait any more at the second."""
         if self.should_exit:
             self.force_exit = True
         self.should_exit = True
@@ -245,12 +248,15 @@ def run(app: Starlette, settings: Settings, sockets: list[socket.socket], announ
     except BaseException:
         runner.close()
         raise
-    _leave()
+    _exit()
 
 
-def _leave() -> NoReturn:
-    """End the process now. All that had to be closed is closed; what is left would wait seconds for a library that is
-    still being imported in a thread, or to take its thousands of modules apart."""
+def _exit() -> NoReturn:
+    """End the process with exit code 0, without the interpreter's own clean-up.
+
+    Everything is closed already. The clean-up would take seconds: it waits for a thread that may still import a
+    library, and it frees thousands of modules one by one.
+    """
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -258,7 +264,7 @@ def _leave() -> NoReturn:
 
 
 def frame_header(opcode: Opcode, size: int) -> bytes:
-    """What stands before the payload of a whole, unmasked message (RFC 6455, section 5.2)."""
+    """The header of an unfragmented, unmasked frame with a payload of `size` bytes (RFC 6455, section 5.2)."""
     first = 0x80 | opcode
     if size < 126:
         return struct.pack("!BB", first, size)
@@ -273,7 +279,7 @@ def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
         close_grace_s = bounds.close_grace_s
 
     class BoundedHttp(HttpProtocol):
-        lobby = Lobby(server.waiting_max, server.waiting_per_address_max)
+        limiter = ConnectionLimiter(server.waiting_max, server.waiting_per_address_max)
         proxies = server.networks
         head_timeout_s = server.head_timeout_s
 

@@ -1,4 +1,4 @@
-"""A socket's hand on its connection, beyond what ASGI gives: to say goodbye without waiting, to cut, to see what waits."""
+"""Websocket transport: what a server can do with a websocket beyond ASGI. Close without waiting, cut, see what waits."""
 
 import logging
 from typing import Protocol
@@ -8,12 +8,12 @@ from starlette.types import Scope, Send
 log = logging.getLogger("holdfast.socket")
 
 EXTENSION = "holdfast.transport"
-"""Where it is in the ASGI scope's extensions."""
+"""Key of the transport in the ASGI scope's extensions."""
 WHY_NOT = "this server was not started by `holdfast serve`"
 
 
 class SocketTransport(Protocol):
-    """One connection. Only `write` waits: nothing that waits is good for a peer that does not read."""
+    """One websocket's connection. Only `write` waits; the others can be used for a peer that does not read."""
 
     async def write(self, data: bytes, *, text: bool) -> None:
         """Send one message (`text`: the bytes are UTF-8), once the peer has taken most of what was sent. Raises `OSError`."""
@@ -29,29 +29,29 @@ class SocketTransport(Protocol):
 
 
 class AsgiTransport:
-    """A connection of which no more is known than ASGI gives: the server under the app was not made by `server.transport.server`."""
+    """A transport over plain ASGI, for an app that another server runs. It cannot close without waiting, or cut."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
 
     async def write(self, data: bytes, *, text: bool) -> None:
-        """Send one message."""
+        """Send one message. Waits as long as the server under the app does."""
         await self._send({"type": "websocket.send", **({"text": data.decode()} if text else {"bytes": data})})
 
     def unsent(self) -> int:
-        """Unknown, told as nothing."""
+        """0: ASGI does not tell."""
         return 0
 
     def close(self, code: int, reason: str) -> None:
-        """Say that it cannot be done."""
-        log.warning("a client cannot be told %d (%s) now: %s", code, reason, WHY_NOT)
+        """Log that it cannot be done."""
+        log.warning("a websocket cannot be closed with %d (%s) now: %s", code, reason, WHY_NOT)
 
     def abort(self) -> None:
-        """Say that it cannot be done."""
-        log.warning("a stalled client cannot be cut off: %s", WHY_NOT)
+        """Log that it cannot be done."""
+        log.warning("a websocket whose client does not read cannot be cut: %s", WHY_NOT)
 
 
 def transport_of(scope: Scope, send: Send) -> SocketTransport:
-    """The hand on the connection of this websocket scope."""
-    found: SocketTransport | None = scope.get("extensions", {}).get(EXTENSION)
-    return found if found is not None else AsgiTransport(send)
+    """The transport of this websocket scope: the server's own, or one over plain ASGI."""
+    transport: SocketTransport | None = scope.get("extensions", {}).get(EXTENSION)
+    return transport if transport is not None else AsgiTransport(send)

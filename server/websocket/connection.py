@@ -12,7 +12,7 @@ from agent.session.messages import Refusal
 from agent.util.errors import log_fault
 from agent.util.tasks import TaskOwner
 from protocol import codec, codes
-from protocol.content import Standing
+from protocol.content import AccessLevel
 from protocol.frames import Frame, Heartbeat, Ready, Synced
 from protocol.limits import Limits
 from protocol.submissions import Submission
@@ -21,7 +21,7 @@ from server.journal.base import Journal, JournalError
 from server.sessions.actor import SessionActor
 from server.sessions.broadcaster import Ending
 from server.sessions.idempotency import refused_frame
-from server.sessions.inbox import Answer, Repeated
+from server.sessions.inbox import Answer, DuplicateSubmission
 from server.sessions.replay import replay
 from server.telemetry.metrics import Metrics
 from server.transport.websocket import SocketTransport
@@ -55,7 +55,7 @@ class Connection:
     def __init__(
         self,
         actor: SessionActor,
-        standing: Standing,
+        standing: AccessLevel,
         refuses: Callable[[Submission], Refusal | None],
         journal: Journal,
         encoding: Encoding,
@@ -275,7 +275,7 @@ class Connection:
         answer = done.result()
         if isinstance(answer, Refusal):
             self._refuse(answer, asked_id)
-        elif isinstance(answer, Repeated) and answer.seq <= self._cursor.position:
+        elif isinstance(answer, DuplicateSubmission) and answer.seq <= self._cursor.position:
             self._say(answer.answer)
 
     def _refuse(self, refusal: Refusal, asked_id: str) -> None:

@@ -10,12 +10,12 @@ from starlette.types import Receive, Scope, Send
 from agent.session.messages import Refusal
 from agent.util.errors import fault_id, told
 from protocol import codes
-from protocol.content import Standing
+from protocol.content import AccessLevel
 from protocol.submissions import Interrupt, Submission
 from server.auth.authorization import refuse_submission
 from server.auth.principal import Principal
 from server.journal.base import JournalError
-from server.sessions.access import admission
+from server.sessions.access import authorize_session
 from server.sessions.errors import denied
 from server.sessions.manager import SessionManager
 from server.sessions.registry import GoingAway, SessionCapacityError, SessionNotFound
@@ -26,7 +26,7 @@ from server.util.rate_limit import UserRates
 from server.websocket import connection
 from server.websocket.connection import Connection
 from server.websocket.handshake import Denied, Encoding, Position, choose_encoding, deny, read_position
-from server.websocket.registry import OpenSockets
+from server.websocket.registry import SocketRegistry
 
 log = logging.getLogger("holdfast.socket")
 
@@ -43,7 +43,7 @@ class SocketEndpoint:
         sockets_per_session_max: int,
         is_demo: Callable[[str], bool],
         metrics: Metrics,
-        sockets: OpenSockets,
+        sockets: SocketRegistry,
         pace: UserRates,
     ) -> None:
         self._manager = manager
@@ -71,10 +71,10 @@ class SocketEndpoint:
         running = False
         try:
             user_id: str = principal.user_id
-            standing: Standing = "owner"
+            standing: AccessLevel = "owner"
             if session_id is not None:
-                admitted = await admission(self._manager, principal, session_id)
-                user_id, standing, principal = admitted.owner, admitted.standing, admitted.principal
+                access = await authorize_session(self._manager, principal, session_id)
+                user_id, standing, principal = access.owner, access.standing, access.principal
             self._check_sockets(principal)
             async with self._manager.attach(session_id, user_id) as actor:
                 self._check_sockets(principal)
@@ -115,7 +115,7 @@ class SocketEndpoint:
         if self._open.of_user(principal.user_id) >= most:
             raise Denied("too_many_sockets", f"you have {most} sockets open already; close one")
 
-    def _refuse(self, submission: Submission, standing: Standing, principal: Principal) -> Refusal | None:
+    def _refuse(self, submission: Submission, standing: AccessLevel, principal: Principal) -> Refusal | None:
         """Why this may not be submitted here and now, or None. An interrupt is never too fast."""
         forbidden = refuse_submission(standing, submission)
         if forbidden is not None:

@@ -10,7 +10,7 @@ from server.sessions.broadcaster import Ending
 End = Callable[[Ending], None]
 
 
-class OpenSockets:
+class SocketRegistry:
     """Every socket that was let in and has not closed."""
 
     def __init__(self) -> None:

@@ -10,18 +10,18 @@ from protocol.codes import CLOSE_CREDENTIALS
 from server.auth.authenticator import Ways
 from server.auth.principal import Principal
 from server.sessions.broadcaster import Ending
-from server.websocket.registry import OpenSockets
+from server.websocket.registry import SocketRegistry
 
 log = logging.getLogger("holdfast.auth")
 
 LEAST_PAUSE_S = 0.01
 
 
-class CredentialWatch:
+class RevocationWatcher:
     """Looks at the credentials of all open sockets every `recheck_s`, and at the moment the next of them expires."""
 
     def __init__(
-        self, ways: Ways, sockets: OpenSockets, recheck_s: float, clock: Callable[[], float] = time.time
+        self, ways: Ways, sockets: SocketRegistry, recheck_s: float, clock: Callable[[], float] = time.time
     ) -> None:
         self._ways = ways
         self._sockets = sockets

@@ -7,7 +7,7 @@ import pytest
 
 from agent.util.tasks import TaskOwner
 from server.journal.base import (
-    AlreadySettled,
+    AlreadyAnswered,
     AppendItem,
     Conflict,
     Fenced,
@@ -17,7 +17,7 @@ from server.journal.base import (
     Record,
 )
 from tests.contract.journals import Reopen
-from tests.unit.server.journal.making import begin, item, row, settled, texts
+from tests.unit.server.journal.making import accepted, begin, item, row, texts
 
 # ------------------------------------------------------------------------------------------------- append and read
 
@@ -183,7 +183,7 @@ async def test_a_reader_never_sees_a_hole_or_part_of_an_append(journal: Journal)
 
 async def test_an_identical_append_again_succeeds_and_is_stored_once(journal: Journal) -> None:
     lease = await begin(journal, "s", "before")
-    again = item(lease, 1, "a", "b", settled=(settled("one"),), row=row(unfinished=True))
+    again = item(lease, 1, "a", "b", idempotency=(accepted("one"),), row=row(unfinished=True))
     await journal.append(again)
     await journal.append(again)
     await journal.append(item(lease, 3, "c", row=row()))
@@ -201,10 +201,10 @@ async def test_an_identical_append_in_the_same_group_is_stored_once(journal: Jou
 
 async def test_an_identical_settling_without_events_again_succeeds(journal: Journal) -> None:
     lease = await begin(journal)
-    again = item(lease, 0, settled=(settled("one"),))
+    again = item(lease, 0, idempotency=(accepted("one"),))
     await journal.append(again)
     await journal.append(again)
-    assert await journal.answer("s", "one") == settled("one")
+    assert await journal.answer("s", "one") == accepted("one")
 
 
 async def test_an_append_like_a_stored_one_but_for_a_byte_is_a_conflict(journal: Journal) -> None:
@@ -214,7 +214,7 @@ async def test_an_append_like_a_stored_one_but_for_a_byte_is_a_conflict(journal:
     with pytest.raises(Conflict):
         await journal.append(item(lease, 0, "a", "b", "c"))
     with pytest.raises(Conflict):
-        await journal.append(item(lease, 0, "a", "b", settled=(settled("one"),)))
+        await journal.append(item(lease, 0, "a", "b", idempotency=(accepted("one"),)))
 
 
 async def test_what_an_older_term_stored_is_no_retry_of_the_new_one(journal: Journal) -> None:
@@ -269,20 +269,20 @@ async def test_terms_go_on_growing_after_a_restart(journal: Journal, reopen: Reo
 
 async def test_a_settled_submission_has_its_answer(journal: Journal) -> None:
     lease = await begin(journal)
-    await journal.append(item(lease, 0, "a", settled=(settled("one", "first"), settled("two"))))
-    assert await journal.answer("s", "one") == settled("one", "first")
-    assert await journal.answer("s", "two") == settled("two")
+    await journal.append(item(lease, 0, "a", idempotency=(accepted("one", "first"), accepted("two"))))
+    assert await journal.answer("s", "one") == accepted("one", "first")
+    assert await journal.answer("s", "two") == accepted("two")
     assert await journal.answer("s", "three") is None
 
 
 async def test_a_submission_is_settled_once(journal: Journal) -> None:
     lease = await begin(journal)
-    await journal.append(item(lease, 0, "a", settled=(settled("one", "first"),)))
-    with pytest.raises(AlreadySettled) as refused:
-        await journal.append(item(lease, 1, "b", settled=(settled("two"), settled("one", "second"))))
-    assert refused.value.settled == settled("one", "first")
-    with pytest.raises(AlreadySettled):
-        await journal.append(item(lease, 1, settled=(settled("one", "second"),)))
+    await journal.append(item(lease, 0, "a", idempotency=(accepted("one", "first"),)))
+    with pytest.raises(AlreadyAnswered) as refused:
+        await journal.append(item(lease, 1, "b", idempotency=(accepted("two"), accepted("one", "second"))))
+    assert refused.value.earlier == accepted("one", "first")
+    with pytest.raises(AlreadyAnswered):
+        await journal.append(item(lease, 1, idempotency=(accepted("one", "second"),)))
     assert await texts(journal) == ["a"]
     assert await journal.answer("s", "two") is None
 
@@ -290,11 +290,11 @@ async def test_a_submission_is_settled_once(journal: Journal) -> None:
 async def test_a_submission_settled_twice_in_one_item_is_a_conflict(journal: Journal) -> None:
     lease = await begin(journal)
     with pytest.raises(Conflict):
-        await journal.append(item(lease, 0, "a", settled=(settled("one", "first"), settled("one", "second"))))
+        await journal.append(item(lease, 0, "a", idempotency=(accepted("one", "first"), accepted("one", "second"))))
     assert await journal.answer("s", "one") is None
 
 
 async def test_the_same_submission_id_may_be_used_in_two_sessions(journal: Journal) -> None:
-    await journal.append(item(await begin(journal, "s"), 0, "a", settled=(settled("one", "first"),)))
-    await journal.append(item(await begin(journal, "t"), 0, "a", settled=(settled("one", "second"),)))
-    assert await journal.answer("t", "one") == settled("one", "second")
+    await journal.append(item(await begin(journal, "s"), 0, "a", idempotency=(accepted("one", "first"),)))
+    await journal.append(item(await begin(journal, "t"), 0, "a", idempotency=(accepted("one", "second"),)))
+    assert await journal.answer("t", "one") == accepted("one", "second")

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from server.journal.base import Journal, Place
+from server.journal.base import Journal, ListPosition
 from tests.unit.server.journal.making import begin, row
 
 
@@ -37,7 +37,7 @@ async def test_the_list_goes_on_behind_a_place_and_leaves_none_out(journal: Jour
         while page := await journal.list("ann", before=place, most=size):
             assert len(page) <= size
             paged += [found.row.session_id for found in page]
-            place = Place(page[-1].row.last_active_at, page[-1].row.session_id)
+            place = ListPosition(page[-1].row.last_active_at, page[-1].row.session_id)
         assert paged == whole
 
 

@@ -18,7 +18,7 @@ from server.journal.base import (
     Unavailable,
 )
 from tests.contract.journals import Reopen
-from tests.unit.server.journal.making import begin, item, records, row, settled, texts
+from tests.unit.server.journal.making import accepted, begin, item, records, row, texts
 
 # ---------------------------------------------------------------------------------------------------- sessions' rows
 
@@ -91,7 +91,7 @@ def every_call(journal: Journal, lease: Lease) -> list[Awaitable[object]]:
 
 async def test_after_a_delete_everyone_hears_deleted(journal: Journal, reopen: Reopen) -> None:
     lease = await begin(journal, "s")
-    await journal.append(item(lease, 0, "a", settled=(settled("one"),), row=row(unfinished=True)))
+    await journal.append(item(lease, 0, "a", idempotency=(accepted("one"),), row=row(unfinished=True)))
     await journal.put_snapshot(lease, 1, b"state")
     await journal.delete("s")
     for opened in (journal, None):
@@ -263,7 +263,7 @@ async def test_position_zero_is_good_in_any_epoch_and_no_other_without_a_known_o
 
 async def test_a_clean_restart_keeps_everything_and_the_epoch(journal: Journal, reopen: Reopen) -> None:
     lease = await begin(journal, "s", *"abc")
-    await journal.append(item(lease, 3, "d", settled=(settled("one"),)))
+    await journal.append(item(lease, 3, "d", idempotency=(accepted("one"),)))
     await journal.merge(lease, 1, 3, (Record(3, 1, b"abc"),))
     await journal.put_snapshot(lease, 4, b"state")
     epoch, stat = journal.epoch, await journal.stat("s")
@@ -271,7 +271,7 @@ async def test_a_clean_restart_keeps_everything_and_the_epoch(journal: Journal, 
     assert after.epoch == epoch
     assert await after.stat("s") == stat
     assert await texts(after) == ["abc", "d"]
-    assert await after.answer("s", "one") == settled("one")
+    assert await after.answer("s", "one") == accepted("one")
     assert await after.snapshot("s") == (4, b"state")
     assert await after.good_position("s", epoch, 4)
     await after.append(item(lease, 4, "e"))

@@ -141,8 +141,8 @@ async def test_clients_that_are_gone_before_they_are_let_in_leave_nothing_behind
                 hasty.connect(("127.0.0.1", live.port))
                 hasty.sendall(request)
                 close(hasty, hard=True)
-        await eventually(lambda: len(live.manager.awake.all()) >= 20 and not live.server.server_state.tasks)
-        actors = live.manager.awake.all()
+        await eventually(lambda: len(live.manager.registry.all()) >= 20 and not live.server.server_state.tasks)
+        actors = live.manager.registry.all()
         assert [(actor.sockets, len(actor.broadcaster)) for actor in actors] == [(0, 0)] * 20
         assert not [handle for handle in timers() if "Connection._tick" in repr(handle)]
 

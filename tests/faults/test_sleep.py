@@ -167,12 +167,12 @@ async def test_what_works_waits_for_an_approval_or_has_a_socket_is_not_put_to_sl
             await works.until_type(ev.AssistantChunk)
         async with client(live) as held:
             await held.synced()
-            actors = live.manager.awake.all()
+            actors = live.manager.registry.all()
             for _ in range(3):
                 status, body = await denied(live.ws)
                 assert (status, body["code"], body["error_type"]) == (429, "capacity", "per_user")
             await asyncio.sleep(0.2)  # the reaper looks every 0.05 s
-            assert live.manager.awake.all() == actors
+            assert live.manager.registry.all() == actors
             assert not any(actor.stopping for actor in actors)
             gate.open()
             async with client(live, works.ready.session_id, view=works.view, **works.position) as back:
@@ -300,7 +300,7 @@ async def test_at_whatever_step_a_session_falls_asleep_who_attaches_gets_one_tha
                 arriving = tasks.start(comes(), "arrive")
                 for _ in range(steps % 40):
                     await asyncio.sleep(0)
-                for actor in manager.awake.all():
+                for actor in manager.registry.all():
                     if actor.may_sleep:
                         actor.stop(codes.CLOSE_RESTART, ASLEEP)
                 async with asyncio.timeout(PATIENCE_S):
@@ -312,7 +312,7 @@ async def test_a_socket_that_waits_for_a_session_which_ends_is_told_to_come_back
     """The journal is held up, so the state is ahead of what is stored when the session ends."""
     async with listening(settings_for(tmp_path)) as live, client(live) as talker:
         await talker.synced()
-        (actor,) = live.manager.awake.all()
+        (actor,) = live.manager.registry.all()
         with sqlite3.connect(tmp_path / "journal.db", isolation_level=None) as other:
             other.execute("BEGIN IMMEDIATE")
             await talker.send(UserInput(text="hello"))

@@ -52,7 +52,7 @@ async def test_a_reader_that_stalls_is_let_go_in_time_and_learns_4408_if_it_read
     ):
         await stayed.synced()
         session_id = stayed.ready.session_id
-        (actor,) = live.manager.awake.all()
+        (actor,) = live.manager.registry.all()
         async with client(Address(proxy.port), session_id) as slow:
             await slow.synced()
             proxy.blackhole()
@@ -120,7 +120,7 @@ async def test_a_client_that_stops_answering_pings_is_freed(tmp_path: Path) -> N
         client(Address(proxy.port)) as gone,
     ):
         await gone.synced()
-        (actor,) = live.manager.awake.all()
+        (actor,) = live.manager.registry.all()
         proxy.blackhole()
         await until_sockets(actor, 0)
         proxy.flow()
@@ -136,7 +136,7 @@ async def test_the_session_client_comes_back_by_itself_from_a_stall(tmp_path: Pa
         SessionClient(f"http://127.0.0.1:{proxy.port}", backoff=QUICK) as slow,
         SessionClient(live.http, slow.session_id, feed_max=0) as stayed,
     ):
-        (actor,) = live.manager.awake.all()
+        (actor,) = live.manager.registry.all()
         await stayed.say("much")
         proxy.blackhole()
         async with asyncio.timeout(PATIENCE_S):

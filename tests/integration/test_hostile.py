@@ -258,7 +258,7 @@ async def test_one_client_that_reads_nothing_is_cut_off_and_hurts_nobody(tmp_pat
         try:
             await talker.send(UserInput(text="much"))
             assert isinstance(await talker.until_type(*DONE), ev.TurnComplete)
-            (actor,) = live.manager.awake.all()
+            (actor,) = live.manager.registry.all()
             async with asyncio.timeout(10):
                 while actor.sockets > 1:
                     await asyncio.sleep(0)

@@ -5,17 +5,17 @@ from dataclasses import dataclass, field
 import msgspec
 
 from server.journal.base import (
-    AlreadySettled,
+    AlreadyAnswered,
     AppendItem,
     Conflict,
     Deleted,
     Fenced,
     HeldClaim,
+    IdempotencyRecord,
     Lease,
     NotFound,
     Record,
     SessionRow,
-    Settled,
 )
 
 
@@ -27,7 +27,7 @@ class ModelSession:
     term: int = 1
     term_head: int = 0
     records: list[Record] = field(default_factory=list)
-    settled: dict[str, Settled] = field(default_factory=dict)
+    idempotency: dict[str, IdempotencyRecord] = field(default_factory=dict)
     snapshot: tuple[int, bytes] | None = None
     deleted: bool = False
     claims: dict[str, HeldClaim] = field(default_factory=dict)
@@ -68,18 +68,20 @@ def append(model: Model, item: AppendItem) -> None:
     if item.expected_head != session.head:
         stored = [record for record in session.records if record.seq > item.expected_head]
         retried = stored[: len(item.records)] == list(item.records) and item.expected_head >= session.term_head
-        if not (item.records and retried and all(session.settled.get(s.submission_id) == s for s in item.settled)):
+        if not (
+            item.records and retried and all(session.idempotency.get(s.submission_id) == s for s in item.idempotency)
+        ):
             raise Conflict("the head")
         return
     follow(item.records, session.head)
-    if len({settled.submission_id for settled in item.settled}) < len(item.settled):
+    if len({entry.submission_id for entry in item.idempotency}) < len(item.idempotency):
         raise Conflict("twice")
-    for settled in item.settled:
-        earlier = session.settled.get(settled.submission_id)
-        if earlier is not None and (item.records or earlier != settled):
-            raise AlreadySettled("settled", earlier)
+    for entry in item.idempotency:
+        earlier = session.idempotency.get(entry.submission_id)
+        if earlier is not None and (item.records or earlier != entry):
+            raise AlreadyAnswered("answered", earlier)
     session.records += item.records
-    session.settled |= {settled.submission_id: settled for settled in item.settled}
+    session.idempotency |= {entry.submission_id: entry for entry in item.idempotency}
     session.row = item.row or session.row
 
 

@@ -18,7 +18,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from server.journal.base import AppendItem, Conflict, HeldClaim, JournalError, Lease, NotFound, Record, Settled
+from server.journal.base import (
+    AppendItem,
+    Conflict,
+    HeldClaim,
+    IdempotencyRecord,
+    JournalError,
+    Lease,
+    NotFound,
+    Record,
+)
 from server.journal.sqlite import Limits, SqliteJournal, open_journal
 from tests.properties.journal_model import Model, ModelSession, append, claim, leased, merge, there
 from tests.unit.server.journal.making import row
@@ -31,8 +40,8 @@ MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 SESSIONS = st.sampled_from(["s0"] * 4 + ["s1"] * 3 + ["s2"])
 OWNERS = st.tuples(SESSIONS, st.sampled_from([0] * 12 + [1, -1]))
 SPANS = st.lists(st.integers(1, 3), min_size=1, max_size=4) | st.lists(st.integers(), max_size=0)
-SETTLED = st.builds(
-    Settled, st.sampled_from(["one", "two", "three"]), st.just(b"digest"), st.sampled_from([b"a", b"b"])
+ANSWERS = st.builds(
+    IdempotencyRecord, st.sampled_from(["one", "two", "three"]), st.just(b"digest"), st.sampled_from([b"a", b"b"])
 )
 
 
@@ -135,18 +144,18 @@ class JournalMachine(RuleBasedStateMachine):
         target=items,
         owner=OWNERS,
         spans=SPANS,
-        settled=st.just([]) | st.lists(SETTLED, max_size=2),
+        idempotency=st.just([]) | st.lists(ANSWERS, max_size=2),
         unfinished=st.none() | st.booleans(),
         past=st.sampled_from([0] * 8 + [-1, 1]),
     )
     def append(
-        self, owner: Owner, spans: list[int], settled: list[Settled], unfinished: bool | None, past: int
+        self, owner: Owner, spans: list[int], idempotency: list[IdempotencyRecord], unfinished: bool | None, past: int
     ) -> AppendItem:
         lease = self.lease(owner)
         session = self.model.get(lease.session_id)
         head = max(0, (session.head if session else 0) + past)
         new_row = None if unfinished is None else row(lease.session_id, unfinished=unfinished)
-        item = AppendItem(lease, head, self.fresh(spans, head), tuple(settled), new_row)
+        item = AppendItem(lease, head, self.fresh(spans, head), tuple(idempotency), new_row)
         self.both(self.journal.append(item), lambda: append(self.model, item))
         return item
 
@@ -292,7 +301,7 @@ class JournalMachine(RuleBasedStateMachine):
             assert await self.journal.read(session_id, 0) == session.records
             assert await self.journal.snapshot(session_id) == session.snapshot
             for submission_id in ("one", "two", "three"):
-                assert await self.journal.answer(session_id, submission_id) == session.settled.get(submission_id)
+                assert await self.journal.answer(session_id, submission_id) == session.idempotency.get(submission_id)
             self.kept.add((session_id, self.journal.epoch, session.head))
         alive = {session_id: session.row for session_id, session in self.model.items() if not session.deleted}
         assert {found.row.session_id: found.row for found in await self.journal.list()} == alive

@@ -10,7 +10,7 @@ from protocol import codes
 from protocol.content import SessionStatus
 from server.http.responses import answer, refusal
 from server.sessions.manager import SessionManager
-from server.websocket.registry import OpenSockets
+from server.websocket.registry import SocketRegistry
 
 
 class SessionSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ class SessionSeen(msgspec.Struct, frozen=True, kw_only=True):
 class AdminRoutes:
     """The guard lets in who has the right `admin`."""
 
-    def __init__(self, manager: SessionManager, sockets: OpenSockets) -> None:
+    def __init__(self, manager: SessionManager, sockets: SocketRegistry) -> None:
         self._manager = manager
         self._sockets = sockets
 
@@ -51,7 +51,7 @@ class AdminRoutes:
         """Interrupt what the session does; its owner sees an `interrupt` that was accepted."""
         session_id = str(request.path_params["session_id"])
         await self._manager.get_session_owner(session_id)
-        if self._manager.awake.get(session_id) is None:
+        if self._manager.registry.get(session_id) is None:
             return answer({"stopped": False})
         refused = await self._manager.interrupt(session_id)
         if not isinstance(refused, Refusal):

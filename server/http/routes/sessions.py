@@ -11,15 +11,15 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from agent.util.errors import fault_id, told
-from protocol.content import Standing
+from protocol.content import AccessLevel
 from protocol.spec import asyncapi
 from protocol.spec import json_schema as schema
 from server.auth.principal import Principal
 from server.http.responses import answer, refusal
-from server.journal.base import Deleted, Journal, NotFound, Place, StorageFull, Unavailable
-from server.sessions.access import admission
+from server.journal.base import Deleted, Journal, ListPosition, NotFound, StorageFull, Unavailable
+from server.sessions.access import authorize_session
 from server.sessions.errors import denied
-from server.sessions.export import MEDIA_TYPE, file_name, pieces
+from server.sessions.export import MEDIA_TYPE, export_chunks, file_name
 from server.sessions.manager import SessionManager
 from server.sessions.registry import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.replay import merged
@@ -32,7 +32,7 @@ SESSIONS_LIMIT_MAX = 1_000
 SEARCH_CHARS_MAX = 200
 PLACE = r"[0-9TZ:.-]{20,30}~[0-9A-Za-z_-]{1,64}"
 MAX_SEQ = 2**63 - 1
-STANDINGS: Final[tuple[Standing, ...]] = ("read", "drive", "owner")
+STANDINGS: Final[tuple[AccessLevel, ...]] = ("read", "drive", "owner")
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -78,7 +78,7 @@ class Routes:
 
     async def readyz(self, request: Request) -> Response:
         """It takes work; 503 while it drains."""
-        if self._manager.awake.draining:
+        if self._manager.registry.draining:
             return refusal("unavailable", "the server is stopping")
         return answer({"status": "ready"})
 
@@ -179,16 +179,16 @@ class Routes:
             "cache-control": "no-store",
             "content-disposition": f'attachment; filename="{file_name(session_id)}"',
         }
-        return StreamingResponse(pieces(self._journal, stat), media_type=MEDIA_TYPE, headers=headers)
+        return StreamingResponse(export_chunks(self._journal, stat), media_type=MEDIA_TYPE, headers=headers)
 
-    async def allowed(self, request: Request, least: Standing) -> str:
+    async def allowed(self, request: Request, least: AccessLevel) -> str:
         """The id of the session in the path, if the caller's standing there is `least` or more.
 
         Raises `SessionNotFound`, `Forbidden`.
         """
         session_id = str(request.path_params["session_id"])
-        admitted = await admission(self._manager, caller(request), session_id)
-        if STANDINGS.index(admitted.standing) < STANDINGS.index(least):
+        access = await authorize_session(self._manager, caller(request), session_id)
+        if STANDINGS.index(access.standing) < STANDINGS.index(least):
             raise Forbidden("your link does not allow this; the session's owner may do it")
         return session_id
 
@@ -217,17 +217,17 @@ def number(request: Request, name: str, default: int, least: int, most: int) -> 
     return int(text)
 
 
-def write_place(place: Place) -> str:
+def write_place(place: ListPosition) -> str:
     """A place in the listing of sessions, for `before`."""
     return f"{place.last_active_at}~{place.session_id}"
 
 
-def read_place(text: str) -> Place:
+def read_place(text: str) -> ListPosition:
     """The place that was written so. Raises `BadParameter`."""
     if re.fullmatch(PLACE, text) is None:
         raise BadParameter("`before` must be the `next` of an earlier answer")
     at, _, session_id = text.partition("~")
-    return Place(at, session_id)
+    return ListPosition(at, session_id)
 
 
 async def on_not_found(request: Request, error: Exception) -> Response:

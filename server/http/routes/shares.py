@@ -14,7 +14,7 @@ from agent.session.messages import Refusal
 from agent.session.submissions import share_id_of
 from protocol import codes
 from protocol import submissions as sub
-from protocol.content import Access, ShareLink, Standing
+from protocol.content import Access, AccessLevel, ShareLink
 from server.auth.share_links import Shares
 from server.http.responses import answer, refusal
 from server.sessions.manager import SessionManager
@@ -42,7 +42,7 @@ class ShareRoutes:
     """`allowed` gives the session's id to its owner, and raises for everybody else."""
 
     def __init__(
-        self, manager: SessionManager, shares: Shares, allowed: Callable[[Request, Standing], Awaitable[str]]
+        self, manager: SessionManager, shares: Shares, allowed: Callable[[Request, AccessLevel], Awaitable[str]]
     ) -> None:
         self._manager = manager
         self._shares = shares

@@ -14,7 +14,7 @@ from agent.policy.effects import Effects
 from agent.tools import ToolResult, ToolRouter
 from agent.tools.base import StructTool, ToolLog
 from server.journal.base import SessionRow
-from server.sessions.toolset import Toolbox
+from server.sessions.toolset import ToolsetFactory
 
 HOOK = "tests.faults.harness.tools:install"
 LONG_OUTPUT = "a line of what was found\n" * 40
@@ -120,11 +120,11 @@ def install(port: int, runs: str) -> None:
     """Give every session these tools in the place of the usual ones. `runs`: the file of runs."""
     told = _Told(runs)
 
-    def tools_for(self: Toolbox, row: SessionRow, hf_token: str | None) -> ToolRouter:
+    def tools_for(self: ToolsetFactory, row: SessionRow, hf_token: str | None) -> ToolRouter:
         return ToolRouter(
             [NoteTool(told), ChangeTool(told), HoldTool(told, port)],
             max_output_tokens=self._settings.turn.tool_output_max_tokens,
             timeout_s=self._settings.turn.tool_timeout_s,
         )
 
-    Toolbox.tools_for = tools_for  # type: ignore[method-assign]  # what a hook is for
+    ToolsetFactory.tools_for = tools_for  # type: ignore[method-assign]  # what a hook is for

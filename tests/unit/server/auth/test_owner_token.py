@@ -46,7 +46,7 @@ async def test_a_session_that_woke_without_its_owners_token_has_it_once_they_are
             asked = await owner.until_type(ev.ApprovalRequired)
             session_id = owner.ready.session_id
         async with listening(settings) as live:
-            async with live.manager.awake.borrow(session_id):
+            async with live.manager.registry.activated(session_id):
                 pass  # woken to be recovered, or by somebody who came by a link
             async with connect(f"{live.ws}/{session_id}", additional_headers=HEADERS) as socket:
                 owner = await Client(socket).synced()

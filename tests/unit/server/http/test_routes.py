@@ -97,7 +97,7 @@ async def test_the_server_says_how_it_is(live: Live, http: httpx.AsyncClient) ->
     assert (await http.get("/readyz")).status_code == 200
     assert "holdfast_sessions_awake" in (await http.get("/metrics")).text
     assert (await http.get("/api/me")).json()["user_id"] == "local"
-    await live.manager.awake.drain("stopping")
+    await live.manager.registry.drain("stopping")
     assert (await http.get("/readyz")).status_code == 503
     assert (await http.get("/livez")).status_code == 200
 
@@ -187,7 +187,7 @@ async def test_a_session_that_cannot_be_made_is_refused_as_the_upgrade_refuses_i
 
 
 async def test_a_server_that_stops_makes_no_session(live: Live, http: httpx.AsyncClient) -> None:
-    await live.manager.awake.drain("stopping")
+    await live.manager.registry.drain("stopping")
     said = await http.post("/api/sessions")
     assert (said.status_code, said.json()["code"]) == (503, "unavailable")
 

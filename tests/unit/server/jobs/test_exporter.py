@@ -209,7 +209,7 @@ async def test_a_session_too_large_is_left_out_for_good(
 async def test_nothing_is_kept_unless_the_settings_say_so(hub: StandinHub, tmp_path: Path) -> None:
     async with listening(settings(tmp_path, hub, save_sessions=False)) as live:
         session_id = await talk(live, "alice", "hello")
-        await eventually(lambda: live.manager.awake.get(session_id) is None)
+        await eventually(lambda: live.manager.registry.get(session_id) is None)
         await talk(live, "alice", "again")
     assert hub.faults.requests("/api/repos/create") == []
 

@@ -34,7 +34,7 @@ async def test_a_session_not_used_for_so_long_is_deleted_with_its_workspace(tmp_
         await manager.submit(session_id, UserInput(text="hi"))
         folder = tmp_path / "workspaces" / session_id
         folder.mkdir(parents=True)
-        actor = manager.awake.get(session_id)
+        actor = manager.registry.get(session_id)
         if actor is not None:
             await actor.ended.wait()
         retention = Retention(manager, after_days=30, empty_after_s=0)

@@ -1,6 +1,6 @@
 """Small makers of rows, records and items, for all tests of journals."""
 
-from server.journal.base import AppendItem, Journal, Lease, Record, SessionRow, Settled
+from server.journal.base import AppendItem, IdempotencyRecord, Journal, Lease, Record, SessionRow
 
 NOON = "2026-11-21T12:00:00.000Z"
 
@@ -29,13 +29,13 @@ def records(head: int, *texts: str) -> tuple[Record, ...]:
 
 
 def item(
-    lease: Lease, head: int, *texts: str, settled: tuple[Settled, ...] = (), row: SessionRow | None = None
+    lease: Lease, head: int, *texts: str, idempotency: tuple[IdempotencyRecord, ...] = (), row: SessionRow | None = None
 ) -> AppendItem:
-    return AppendItem(lease, head, records(head, *texts), settled, row)
+    return AppendItem(lease, head, records(head, *texts), idempotency, row)
 
 
-def settled(submission_id: str, answer: str = "yes") -> Settled:
-    return Settled(submission_id, b"digest of " + submission_id.encode(), answer.encode())
+def accepted(submission_id: str, answer: str = "yes") -> IdempotencyRecord:
+    return IdempotencyRecord(submission_id, b"digest of " + submission_id.encode(), answer.encode())
 
 
 async def begin(journal: Journal, session_id: str = "s", *texts: str) -> Lease:

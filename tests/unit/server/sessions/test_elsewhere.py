@@ -133,14 +133,14 @@ async def test_it_stays_while_the_session_sleeps_and_is_found_again_on_waking_an
         async with server(tmp_path, hub, "date >> log; wc -l < log") as manager:
             session_id = await manager.create_session("ann", TOKEN)
             assert (await ask(manager, session_id)).output.endswith("1\n")
-            async with manager.awake.borrow(session_id) as actor:
+            async with manager.registry.activated(session_id) as actor:
                 pass
-            await manager.awake.end(actor, codes.CLOSE_RESTART, "asleep")
+            await manager.registry.end(actor, codes.CLOSE_RESTART, "asleep")
             looked = hub.asked["runtime"]
             assert (await ask(manager, session_id)).output.endswith("2\n")
             assert hub.asked["runtime"] > looked
         async with server(tmp_path, hub, "date >> log; wc -l < log") as manager:
-            manager.awake._tokens[session_id] = TOKEN  # as a login would bring it
+            manager.registry._tokens[session_id] = TOKEN  # as a login would bring it
             assert (await ask(manager, session_id)).output.endswith("3\n")
         assert len(hub.made) == 1 and not hub.deleted
 

@@ -10,7 +10,7 @@ from agent.session.messages import Refusal
 from protocol import events as ev
 from protocol.submissions import Approval, UserInput
 from server.sessions.broadcaster import Ending
-from server.sessions.inbox import Repeated
+from server.sessions.inbox import DuplicateSubmission
 from server.sessions.manager import SessionManager
 from server.sessions.registry import GoingAway, SessionCapacityError, SessionNotFound
 from tests.support.house import Listener, running, settings_for
@@ -50,7 +50,7 @@ async def test_a_submission_sent_again_gets_the_first_answer_and_is_not_run_agai
         again = await manager.submit(session_id, UserInput(id="x", text="hello"))
         other = await manager.submit(session_id, UserInput(id="x", text="something else"))
         assert isinstance(first, ev.Accepted)
-        assert isinstance(again, Repeated) and again.seq == first.seq
+        assert isinstance(again, DuplicateSubmission) and again.seq == first.seq
         assert isinstance(other, Refusal) and other.code == "id_conflict"
 
 
@@ -59,7 +59,7 @@ async def test_the_same_submission_twice_at_once_is_one_turn(tmp_path: Path) -> 
         session_id = await manager.create_session("ann")
         both = await asyncio.gather(*(manager.submit(session_id, UserInput(id="x", text="hello")) for _ in range(8)))
         assert sum(isinstance(answer, ev.Accepted) for answer in both) == 1
-        assert sum(isinstance(answer, Repeated) for answer in both) == 7
+        assert sum(isinstance(answer, DuplicateSubmission) for answer in both) == 7
 
 
 async def test_an_approval_runs_what_was_approved(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ async def test_an_idle_session_makes_room_and_a_held_one_does_not(tmp_path: Path
         idle = await manager.create_session("ann")
         async with manager.attach(None, "ann") as held:
             newer = await manager.create_session("ann")
-            awake = {actor.session_id for actor in manager.awake.all()}
+            awake = {actor.session_id for actor in manager.registry.all()}
             assert awake == {held.session_id, newer}
         assert (await manager.get_session_info(idle)).is_active is False
 
@@ -176,7 +176,7 @@ async def test_a_session_that_works_is_not_put_to_sleep_to_make_room(tmp_path: P
 async def test_a_session_sleeps_when_it_idles_and_a_submission_wakes_it(tmp_path: Path) -> None:
     async with running(settings_for(tmp_path, sessions={"idle_sleep_s": 0.0})) as manager:
         session_id = await manager.create_session("ann")
-        (actor,) = manager.awake.all()
+        (actor,) = manager.registry.all()
         async with asyncio.timeout(30):
             await actor.ended.wait()
         assert manager.active_session_count == 0
@@ -265,7 +265,7 @@ async def test_a_restart_in_the_middle_of_a_turn_leaves_the_session_usable(tmp_p
 async def test_a_stopping_server_takes_no_more_work(tmp_path: Path) -> None:
     async with running(settings_for(tmp_path)) as manager:
         session_id = await manager.create_session("ann")
-        await manager.awake.drain("the server is stopping")
+        await manager.registry.drain("the server is stopping")
         with pytest.raises(GoingAway):
             await manager.submit_user_input(session_id, "hello")
         with pytest.raises(GoingAway):

@@ -89,12 +89,12 @@ async def test_a_call_waits_for_approval_and_what_was_approved_runs_after_a_rest
         async with running(house(tmp_path, model, servers, policy={})) as manager:
             session_id = await manager.create_session("local")
             await manager.submit_user_input(session_id, "go")
-            async with manager.awake.borrow(session_id) as actor:
+            async with manager.registry.activated(session_id) as actor:
                 asked = await Listener(actor).until_type(ev.ApprovalRequired)
         assert asked.tools[0].tool == "echo" and "MCP server odd" in asked.tools[0].reason
     async with ScriptedModel([text("Done.")]) as model:
         async with running(house(tmp_path, model, servers, policy={})) as manager:
-            async with manager.awake.borrow(session_id) as actor:
+            async with manager.registry.activated(session_id) as actor:
                 listener = Listener(actor, actor.broadcaster.head)
             answer = ExecApproval(approvals=[Approval(asked.tools[0].tool_call_id, True)])
             await manager.submit(session_id, answer)
@@ -111,7 +111,7 @@ async def test_a_sessions_own_server_has_its_owners_token_and_ends_with_the_sess
         session_id = await manager.create_session("local", token)
         assert not noted(tmp_path, "started"), "nothing is started that nobody needs"
         await manager.submit_user_input(session_id, "go")
-        async with manager.awake.borrow(session_id) as actor:
+        async with manager.registry.activated(session_id) as actor:
             listener = Listener(actor)
         output = await listener.until_type(ev.ToolOutput)
         assert output.success and token not in output.output and "[redacted: Hugging Face token]" in output.output
