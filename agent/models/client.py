@@ -4,7 +4,6 @@ import asyncio
 import gc
 import importlib
 import logging
-import random
 import time
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from agent.models.settings import ModelSettings
 from agent.models.streams.assembler import Assembly
 from agent.models.streams.watchdog import Watchdog
 from agent.models.types import DEMO_MODEL, ModelInfo, ModelReply, ModelRequest, ModelUsage, Sink
+from agent.util.backoff import Backoff
 from agent.util.tasks import TaskOwner
 
 if TYPE_CHECKING:
@@ -52,19 +52,21 @@ class Models:
         Cancelling the task closes the HTTP stream at once. Raises ModelError; what the sink raises goes through.
         """
         provider = await self._loaded()
-        attempt = 0
+        retries, backoff = 0, Backoff(self._settings.backoff_initial_s, self._settings.backoff_max_s)
         while True:
             assembly = Assembly(request.model, sink, self._settings.max_output_chars)
             try:
                 await self._attempt(provider, request, assembly)
                 return assembly.reply(self._usage(provider, request.model, assembly))
             except ModelError as error:
-                delay = None if assembly.started else self._delay(error, attempt)
-                if delay is None:
+                if assembly.started or not error.retryable or retries >= self._settings.max_retries:
                     raise
-                log.warning("model call again in %.1f s, retry %d: %s", delay, attempt + 1, error.message)
-            attempt += 1
-            await asyncio.sleep(delay)
+                pause_s = self._pause_s(error, backoff)
+                if pause_s is None:
+                    raise
+                retries += 1
+                log.warning("the model is called again in %.1f s, retry %d: %s", pause_s, retries, error.message)
+            await asyncio.sleep(pause_s)
 
     def info(self, model: str) -> ModelInfo:
         """What is known of the model now; the limits are refined once LiteLLM is loaded. Never blocks."""
@@ -147,15 +149,12 @@ class Models:
             else:
                 watchdog.still_waiting()
 
-    def _delay(self, error: ModelError, attempt: int) -> float | None:
-        """Seconds until the next try, or None if there is to be none."""
-        settings = self._settings
-        if not error.retryable or attempt >= settings.max_retries:
-            return None
-        backoff: float = min(settings.backoff_max_s, settings.backoff_initial_s * 2**attempt) * random.uniform(0.5, 1.0)
+    def _pause_s(self, error: ModelError, backoff: Backoff) -> float | None:
+        """Seconds until the next try; None if the provider asks for a longer wait than the settings allow."""
+        pause_s = backoff.next_s()
         if error.retry_after is None:
-            return backoff
-        return None if error.retry_after > settings.retry_after_max_s else error.retry_after + backoff / 4
+            return pause_s
+        return None if error.retry_after > self._settings.retry_after_max_s else error.retry_after + pause_s / 4
 
     def _usage(self, provider: "Provider", model: str, assembly: Assembly) -> ModelUsage | None:
         tokens = assembly.tokens

@@ -1,22 +1,26 @@
-"""How long to wait before a server is tried again: longer each time, until one stays up for a while."""
+"""Exponential backoff: the pauses between tries of something that failed."""
 
 import random
 
-DOUBLINGS_MAX = 30
-
 
 class Backoff:
-    """Pauses from `initial_s`, doubled up to `max_s`, each shortened by up to a half so that servers do not come at once."""
+    """Pauses that grow from `initial_s` seconds by `factor` up to `max_s`, each shortened at random by up to a half.
 
-    def __init__(self, initial_s: float, max_s: float) -> None:
-        self._initial_s = initial_s
+    The random part keeps clients that failed together from coming back together (Marc Brooker, "Exponential Backoff And
+    Jitter", AWS Architecture Blog, 2015).
+    """
+
+    def __init__(self, initial_s: float, max_s: float, *, factor: float = 2.0) -> None:
+        self._initial_s = min(initial_s, max_s)
         self._max_s = max_s
-        self._failed = 0
+        self._factor = factor
+        self._longest_s = self._initial_s
 
-    def pause_s(self, up_s: float) -> float:
-        """The next pause, of a server that was up for `up_s`; one that was so for the longest pause is as good as new."""
-        if up_s >= self._max_s:
-            self._failed = 0
-        pause = min(self._initial_s * 2.0**self._failed, self._max_s)
-        self._failed = min(self._failed + 1, DOUBLINGS_MAX)
-        return pause * random.uniform(0.5, 1.0)
+    def next_s(self) -> float:
+        """Seconds to wait now; the next pause is longer."""
+        longest_s, self._longest_s = self._longest_s, min(self._longest_s * self._factor, self._max_s)
+        return longest_s * random.uniform(0.5, 1.0)
+
+    def reset(self) -> None:
+        """It did not fail for long enough: begin with the shortest pause again."""
+        self._longest_s = self._initial_s

@@ -13,6 +13,7 @@ from typing import IO
 from agent.hub.dataset_upload import DatasetFile, keep
 from agent.hub.errors import HubFault
 from agent.tools.hub import Hub
+from agent.util.backoff import Backoff
 from agent.util.errors import log_fault
 from agent.util.tasks import TaskOwner
 from server.config.sessions import ExportSettings
@@ -36,7 +37,7 @@ class Waiting:
     row: SessionRow
     token: str
     until: float
-    pause_s: float
+    backoff: Backoff
 
 
 class TooLarge(Exception):
@@ -125,11 +126,11 @@ class SessionExporter:
             outcome = "no_token" if token is None else await self._kept(stat, token)
         except (HubFault, JournalError, OSError) as error:
             pause_s = self._rest(row, token)
-            log.warning("session %s: not kept; tried again in %g s: %s", row.session_id, pause_s, error)
+            log.warning("session %s: not kept; tried again in %.1f s: %s", row.session_id, pause_s, error)
             outcome = "failure"
         except Exception as error:  # noqa: BLE001  # whatever it is, it must not be tried again at once
             pause_s = self._rest(row, token)
-            log_fault(log, error, "session %s: not kept; tried again in %g s", row.session_id, pause_s)
+            log_fault(log, error, "session %s: not kept; tried again in %.1f s", row.session_id, pause_s)
             outcome = "failure"
         if outcome == "no_token":
             self._await_login(row)
@@ -172,16 +173,18 @@ class SessionExporter:
 
     def _await_login(self, row: SessionRow) -> None:
         log.warning("session %s: its owner's sessions are kept once the owner logs in to Hugging Face", row.session_id)
-        self._waiting[row.user_id] = Waiting(row, _digest(None), math.inf, 0.0)
+        self._waiting[row.user_id] = Waiting(row, _digest(None), math.inf, self._backoff())
 
     def _rest(self, row: SessionRow, token: str | None) -> float:
         """The owner waits, each time twice as long; from the beginning with another token."""
         known, before = _digest(token), self._waiting.get(row.user_id)
-        again = before is not None and before.token == known
-        pause_s = before.pause_s * 2 if before is not None and again else self._settings.retry_initial_s
-        pause_s = min(pause_s, self._settings.retry_max_s)
-        self._waiting[row.user_id] = Waiting(row, known, asyncio.get_running_loop().time() + pause_s, pause_s)
+        backoff = before.backoff if before is not None and before.token == known else self._backoff()
+        pause_s = backoff.next_s()
+        self._waiting[row.user_id] = Waiting(row, known, asyncio.get_running_loop().time() + pause_s, backoff)
         return pause_s
+
+    def _backoff(self) -> Backoff:
+        return Backoff(self._settings.retry_initial_s, self._settings.retry_max_s)
 
 
 def _digest(token: str | None) -> str:

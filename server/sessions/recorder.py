@@ -9,6 +9,7 @@ import msgspec
 
 from agent.session import state as states
 from agent.session.state import SessionState
+from agent.util.backoff import Backoff
 from protocol import events as ev
 from server.journal.base import (
     AppendItem,
@@ -30,7 +31,7 @@ from server.util.clock import utc_now
 log = logging.getLogger("holdfast.keeper")
 
 FIRST_PAUSE_S = 0.05
-"""Pause before an append that could not be stored is tried again, identically; each further one is four times as long."""
+"""Pause before an append that could not be stored is tried again, identically; each further one is about four times as long."""
 
 
 class JournalRecorder:
@@ -78,7 +79,7 @@ class JournalRecorder:
             except Unavailable as error:
                 if pause is None:
                     raise
-                log.warning("session %s: tried again in %g s: %s", self._lease.session_id, pause, error)
+                log.warning("session %s: tried again in %.2f s: %s", self._lease.session_id, pause, error)
                 await asyncio.sleep(pause)
         self._appended(time.perf_counter() - began)
         self.row, self.head = row, records[-1].seq
@@ -127,14 +128,13 @@ class JournalRecorder:
 
 
 def pauses(total_s: float) -> list[float]:
-    """The pauses between tries, each four times the one before, `total_s` together."""
-    found: list[float] = []
-    pause = FIRST_PAUSE_S
+    """The pauses between tries, each about four times the one before, `total_s` together."""
+    backoff = Backoff(FIRST_PAUSE_S, total_s, factor=4.0)
+    result: list[float] = []
     while total_s > 0:
-        found.append(min(pause, total_s))
-        total_s -= pause
-        pause *= 4
-    return found
+        result.append(min(backoff.next_s(), total_s))
+        total_s -= result[-1]
+    return result
 
 
 def _row(row: SessionRow, state: SessionState) -> SessionRow:

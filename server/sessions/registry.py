@@ -13,6 +13,7 @@ import msgspec
 
 from agent.session.session import Rules
 from agent.tools import ToolRouter
+from agent.util.backoff import Backoff
 from agent.util.tasks import TaskOwner
 from agent.worker import ModelCalls
 from protocol import codes
@@ -292,17 +293,17 @@ class SessionRegistry:
         One that cannot be woken does not hold up the others; it is tried again, less and less often.
         """
         left: list[str] | None = None
-        pause = RECOVER_AGAIN_S
+        backoff = Backoff(RECOVER_AGAIN_S, RECOVER_AGAIN_MAX_S)
         while not self.draining:
+            pause_s = backoff.next_s()
             try:
                 left = await self._journal.unfinished() if left is None else left
                 left = [session_id for session_id in left if not await self._recovered(session_id)]
             except Unavailable as error:
-                log.warning("sessions to be recovered cannot be listed; it is tried again in %g s: %s", pause, error)
+                log.warning("sessions to be recovered cannot be listed; tried again in %.1f s: %s", pause_s, error)
             if left is not None and not left:
                 return
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, RECOVER_AGAIN_MAX_S)
+            await asyncio.sleep(pause_s)
 
     async def _recovered(self, session_id: str) -> bool:
         """Whether there is nothing more to be recovered of this session."""

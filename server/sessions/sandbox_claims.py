@@ -13,6 +13,7 @@ import msgspec
 
 from agent.sandbox.claims import Claim
 from agent.sandbox.settings import RemoteSettings
+from agent.util.backoff import Backoff
 from agent.util.tasks import TaskOwner
 from agent.workspace.files import SandboxError
 from server.journal.base import Deleted, HeldClaim, Journal, JournalError, NotFound
@@ -64,9 +65,9 @@ Standing = Literal["awake", "asleep", "over"]
 
 
 class Failed(msgspec.Struct):
-    """How often giving back failed, and until when it is left alone, by the loop's clock."""
+    """A claim whose giving back failed. It is tried again at `not_before`, by the loop's clock."""
 
-    count: int = 0
+    backoff: Backoff
     not_before: float = 0.0
 
 
@@ -227,12 +228,11 @@ class SandboxCollector:
         return True
 
     def _note_failure(self, claim: HeldClaim, error: Exception) -> None:
-        failed = self._failed.setdefault(claim.claim_id, Failed())
-        if not failed.count:
+        failed = self._failed.get(claim.claim_id)
+        if failed is None:
+            failed = self._failed[claim.claim_id] = Failed(Backoff(self._settings.sweep_retry_s, RETRY_MAX_S))
             log.warning(
                 "a sandbox of session %s could not be given back; it is tried again: %s", claim.session_id, error
             )
-        pause = min(self._settings.sweep_retry_s * 2 ** min(failed.count, 20), RETRY_MAX_S)
-        failed.count += 1
-        failed.not_before = asyncio.get_running_loop().time() + pause
+        failed.not_before = asyncio.get_running_loop().time() + failed.backoff.next_s()
         self._metrics.sandboxes.of("failed").inc()

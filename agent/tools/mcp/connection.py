@@ -116,7 +116,9 @@ class McpConnection:
             up_s = time.monotonic() - self._up_since if self._up_since else 0.0
             log.debug("MCP server %s failed", self.name, exc_info=fault)
             self._lost(reason(fault))
-            await asyncio.sleep(backoff.pause_s(up_s))
+            if up_s >= self._limits.backoff_max_s:
+                backoff.reset()
+            await asyncio.sleep(backoff.next_s())
 
     async def _connect(self, mode: str) -> None:
         """Be connected until it breaks: then raises."""
