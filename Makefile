@@ -18,7 +18,7 @@ help:
 	@echo 'make run      set up and serve                    make run ARGS="--port 8000"'
 	@echo 'make test     set up, check, run every test       make test ARGS="tests/unit/agent -k undo"'
 	@echo 'make faults   kill, cut and starve it for long    HOLDFAST_FAULTS_SEED=N repeats a run'
-	@echo 'make check    lint, format and types'
+	@echo 'make check    lint, format, imports and types'
 	@echo 'make bench    measure speed and memory            make bench ARGS="--help"'
 	@echo 'make schema   write what is generated from the code'
 	@echo 'make lock     pin the dependencies anew           make lock ARGS=--upgrade'
@@ -39,6 +39,7 @@ faults: set-up-tests
 check: set-up
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m mypy
 
 bench: set-up
