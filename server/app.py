@@ -36,6 +36,7 @@ from server.journal.sqlite import open_journal
 from server.sessions import actor
 from server.sessions.factory import make_rules
 from server.sessions.manager import SessionManager
+from server.sessions.owner_tokens import OwnerTokens
 from server.sessions.quotas import Quotas
 from server.sessions.registry import Bounds, SessionFactory
 from server.sessions.sandbox_claims import SandboxCollector
@@ -127,10 +128,11 @@ class House:
         if isinstance(ways.way, LocalWay):
             self.known_secrets.learn("local token", ways.way.token)
         give_back = self.toolbox.elsewhere.give_back
-        sweeper = SandboxCollector(journal, give_back, ways.hub_token, self.settings.sandbox, self.metrics)
+        owner_tokens = OwnerTokens(ways.hub_token, self.settings.users.watched_max)
+        sweeper = SandboxCollector(journal, give_back, owner_tokens, self.settings.sandbox, self.metrics)
         ends.push_async_callback(sweeper.aclose)
-        manager = self.manager = app.state.manager = self._manager(journal, ways, sweeper)
-        exporter = self._exporter(journal, manager)
+        manager = self.manager = app.state.manager = self._manager(journal, owner_tokens, sweeper)
+        exporter = self._exporter(journal, owner_tokens, manager)
         ends.push_async_callback(exporter.aclose)
         ends.push_async_callback(manager.registry.aclose)
         retention = Retention(manager, after_days=kept.delete_after_days, empty_after_s=kept.delete_empty_after_s)
@@ -202,7 +204,7 @@ class House:
             "limits": settings.limits(),
         }
 
-    def _manager(self, journal: Journal, ways: Ways, sweeper: SandboxCollector) -> SessionManager:
+    def _manager(self, journal: Journal, owner_tokens: OwnerTokens, sweeper: SandboxCollector) -> SessionManager:
         accounts = Quotas(journal, self.settings.users)
 
         def tools_for(row: SessionRow, token: str | None) -> ToolRouter:
@@ -220,7 +222,7 @@ class House:
             lambda: self.choice.model,
             self._observer,
             lambda row: sweeper.soon() if row.state == "closed" else None,
-            ways.hub_token,
+            owner_tokens,
         )
         sessions = self.settings.sessions
         bounds = Bounds(
@@ -239,13 +241,13 @@ class House:
         )
         return SessionManager(journal, given, bounds, self.toolbox.forget, sweeper)
 
-    def _exporter(self, journal: Journal, sessions: SessionManager) -> SessionExporter:
+    def _exporter(self, journal: Journal, owner_tokens: OwnerTokens, sessions: SessionManager) -> SessionExporter:
         awake = sessions.registry
         made = SessionExporter(
             journal,
             self.settings.export,
             lambda: [actor.session_id for actor in awake.all()],
-            awake.hub_token,
+            owner_tokens.get,
             self.toolbox.hub,
             self.metrics,
             self._data,

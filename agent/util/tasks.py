@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -11,11 +11,10 @@ log = logging.getLogger("holdfast.tasks")
 
 
 class TaskOwner:
-    """Owns tasks. `aclose()` cancels and awaits them all; a task that fails is logged and given to `on_error`."""
+    """Owns tasks. `aclose()` cancels and awaits them all; a task that fails is logged."""
 
-    def __init__(self, name: str, on_error: Callable[[BaseException], None] | None = None) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self._on_error = on_error
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def __len__(self) -> int:
@@ -49,5 +48,3 @@ class TaskOwner:
         error = task.exception()
         if error is not None:
             log.error("task %s failed", task.get_name(), exc_info=error)
-            if self._on_error is not None:
-                self._on_error(error)

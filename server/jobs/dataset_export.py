@@ -47,7 +47,7 @@ class TooLarge(Exception):
 class SessionExporter:
     """One upload of an owner at a time, of so many owners at once. A failure makes its owner wait, and nobody else.
 
-    `awake`: the ids of sessions that are not finished. `token_of`: the owner's token, None where none is known.
+    `awake`: the ids of sessions that are not finished. `token_of`: the Hugging Face token of a user, None where none is known.
     `hub_of`: the Hub, with a token. `folder`: where a file is put together; nothing of it is left there.
     """
 
@@ -56,7 +56,7 @@ class SessionExporter:
         journal: Journal,
         settings: ExportSettings,
         awake: Callable[[], Collection[str]],
-        token_of: Callable[[SessionRow], Awaitable[str | None]],
+        token_of: Callable[[str], Awaitable[str | None]],
         hub_of: Callable[[str], Hub],
         metrics: Metrics,
         folder: Path,
@@ -115,14 +115,14 @@ class SessionExporter:
         now = asyncio.get_running_loop().time()
         resting: list[str] = []
         for user_id, waiting in list(self._waiting.items()):
-            if waiting.until > now and _digest(await self._token_of(waiting.row)) == waiting.token:
+            if waiting.until > now and _digest(await self._token_of(waiting.row.user_id)) == waiting.token:
                 resting.append(user_id)
         return resting
 
     async def _try(self, stat: Stat) -> None:
         row, token = stat.row, None
         try:
-            token = await self._token_of(row)
+            token = await self._token_of(row.user_id)
             outcome = "no_token" if token is None else await self._kept(stat, token)
         except (HubFault, JournalError, OSError) as error:
             pause_s = self._rest(row, token)

@@ -1,4 +1,4 @@
-"""The actor's inbox: submissions (bounded, refused when full), interrupts (they overtake), and what its worker reports."""
+"""Inbox: what waits for a session's actor. Submissions, interrupts (they overtake submissions), and the worker's reports."""
 
 import asyncio
 from collections import deque
@@ -12,7 +12,7 @@ from protocol.submissions import Interrupt, Submission
 
 
 class DuplicateSubmission(msgspec.Struct, frozen=True):
-    """The submission was accepted before, as the event `seq`; `answer` is that event's JSON."""
+    """The submission was accepted before. `seq`: of its `accepted` event; `answer`: that event as JSON."""
 
     seq: int
     answer: bytes
@@ -22,11 +22,11 @@ Answer = Accepted | DuplicateSubmission | Refusal
 
 
 class InboxFull(Exception):
-    """More submissions wait than the bound allows; the submission did nothing."""
+    """As many submissions wait as the bound allows; this one was not taken."""
 
 
 class PendingSubmission(msgspec.Struct):
-    """A submission and whoever waits for its answer. `own_id`: the client made the id, so it may have come before."""
+    """A submission and the future of its answer. `own_id`: the client made the id, so it may be a duplicate."""
 
     submission: Submission
     answer: "asyncio.Future[Answer]"
@@ -34,7 +34,7 @@ class PendingSubmission(msgspec.Struct):
 
 
 class _Text:
-    """Deltas or logs that came while the actor was busy, on their way to be one event."""
+    """Text that came while the actor was busy. It becomes one event. `kind` is None for a tool's output."""
 
     def __init__(self, key: str, kind: DeltaKind | None) -> None:
         self.key = key
@@ -49,8 +49,9 @@ class _Text:
 class Inbox:
     """What waits for one session's actor.
 
-    `submissions_max` bounds the submissions that wait, `text_max_chars` the text: who brings more of it waits, which holds
-    back the model's stream. Outcomes are as many as calls run, so they need no bound of their own.
+    `submissions_max` bounds the waiting submissions: further ones are refused. `text_max_chars` bounds the waiting text:
+    `delta` and `tool_log` then wait, which slows the model's stream down. There are no more results than running calls,
+    so results have no bound of their own.
     """
 
     def __init__(self, submissions_max: int, text_max_chars: int) -> None:
@@ -65,7 +66,7 @@ class Inbox:
         self._room.set()
 
     def submit(self, submission: Submission, *, own_id: bool) -> "asyncio.Future[Answer]":
-        """Put a submission in line. Raises `InboxFull`."""
+        """Add a submission; its answer comes by the future. Raises `InboxFull`."""
         if len(self._urgent) + len(self._submissions) >= self._submissions_max:
             raise InboxFull
         waiting = PendingSubmission(submission, asyncio.get_running_loop().create_future(), own_id)
@@ -74,32 +75,28 @@ class Inbox:
         return waiting.answer
 
     def result(self, message: Input) -> None:
-        """An outcome, or a word of the manager."""
+        """Add a result of the worker, or a command of the session manager (`Stop`)."""
         self._reports.append(message)
         self._wake.set()
 
     async def delta(self, message_id: str, kind: DeltaKind, text: str) -> None:
-        """Text of the model; joins what waits."""
+        """Add text of the model. It is joined with text of the same message that waits."""
         await self._add_text(message_id, kind, text)
 
     async def tool_log(self, tool_call_id: str, text: str) -> None:
-        """Output of a tool; joins what waits."""
+        """Add output of a tool. It is joined with output of the same call that waits."""
         await self._add_text(tool_call_id, None, text)
 
-    async def arrival(self) -> None:
-        """Until something waits."""
-        await self._wake.wait()
-
     async def take(self) -> list[PendingSubmission | Input]:
-        """All that waits; waits for something if there is nothing.
+        """Wait until there is something, then take all of it.
 
-        Text and outcomes come first, so that an interrupt keeps what was said before it; interrupts overtake submissions.
+        The order: reports, interrupts, submissions. Text that came before an interrupt is kept that way.
         """
         await self._wake.wait()
         return self.drain()
 
     def drain(self) -> list[PendingSubmission | Input]:
-        """All that waits, now."""
+        """Take all that waits, without waiting; the order is that of `take`."""
         self._wake.clear()
         self._chars = 0
         self._room.set()
@@ -112,10 +109,6 @@ class Inbox:
         self._urgent.clear()
         self._submissions.clear()
         return taken
-
-    def wake(self) -> None:
-        """Let `take` return, with nothing if nothing waits."""
-        self._wake.set()
 
     def __len__(self) -> int:
         return len(self._urgent) + len(self._submissions) + len(self._reports)

@@ -58,24 +58,28 @@ class SessionManager:
         self.journal = journal
         self.registry = SessionRegistry(journal, equipment, bounds)
         self._default_model = equipment.default_model
+        self._owner_tokens = equipment.owner_tokens
         self._shutdown_wait_s = bounds.shutdown_wait_s
         self._forget_workspace = forget_workspace
         self._sweeper = sweeper
 
     async def create_session(self, user_id: str, hf_token: str | None = None) -> str:
-        """Make a session, awake. Raises `SessionCapacityError`, `GoingAway`, `JournalError`."""
-        return (await self._create(user_id, hf_token)).session_id
+        """Make a session and activate it. Raises `SessionCapacityError`, `GoingAway`, `JournalError`.
+
+        `hf_token`: the user's Hugging Face token, as if they had logged in with it: see `OwnerTokens`.
+        """
+        if hf_token:
+            self._owner_tokens.give(user_id, hf_token)
+        return (await self._create(user_id)).session_id
 
     @asynccontextmanager
-    async def attach(
-        self, session_id: str | None, user_id: str, hf_token: str | None = None
-    ) -> AsyncIterator[SessionActor]:
+    async def attach(self, session_id: str | None, user_id: str) -> AsyncIterator[SessionActor]:
         """Borrow the actor for a socket: it stays awake meanwhile. Without an id a new session is made.
 
         Raises `SessionNotFound`, `SessionCapacityError`, `GoingAway`, `JournalError`.
         """
         if session_id is None:
-            actor = await self._create(user_id, hf_token)
+            actor = await self._create(user_id)
             actor.sockets += 1
         elif not await self.verify_session_access(session_id, user_id):
             raise SessionNotFound(session_id)
@@ -127,7 +131,7 @@ class SessionManager:
             await self.registry.end(actor, codes.CLOSE_FAULT, "the session did not end in time; reconnect")
             return Refusal(codes.INTERNAL, "the session did not answer and was stopped; send it again")
         if not isinstance(answer, Refusal):
-            await self._sweeper.end(session_id, self.registry.token(session_id))
+            await self._sweeper.end(session_id)
         return answer
 
     async def delete_session(self, session_id: str) -> None:
@@ -137,12 +141,11 @@ class SessionManager:
         """
         async with self.registry.lock(session_id):
             await self.registry.stat(session_id)
-            await self._sweeper.end(session_id, self.registry.token(session_id))
+            await self._sweeper.end(session_id)
             actor = self.registry.get(session_id)
             if actor is not None:
                 await self.registry.end(actor, codes.CLOSE_DELETED, "the session was deleted")
             await self.journal.delete(session_id)
-            self.registry.forget(session_id)
             await self._forget_workspace(session_id)
             self._sweeper.soon()
             log.info("session %s: deleted", session_id)
@@ -194,7 +197,7 @@ class SessionManager:
         """How many sessions are awake, or on their way."""
         return self.registry.count
 
-    async def _create(self, user_id: str, hf_token: str | None) -> SessionActor:
+    async def _create(self, user_id: str) -> SessionActor:
         now = utc_now()
         row = SessionRow(
             session_id=secrets.token_hex(SESSION_ID_BYTES),
@@ -209,7 +212,7 @@ class SessionManager:
             unfinished=False,
             options=b"{}",
         )
-        return await self.registry.create(row, hf_token)
+        return await self.registry.create(row)
 
     def _listed(self, stat: Stat) -> SessionInfo:
         """What is awake may know more than the journal did a moment ago."""

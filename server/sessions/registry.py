@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Literal
 from weakref import WeakValueDictionary
@@ -20,6 +20,7 @@ from protocol import codes
 from server.journal.base import Deleted, Journal, NotFound, SessionRow, Stat, Unavailable
 from server.sessions import actor as actors
 from server.sessions.actor import LoadedSession, SessionActor
+from server.sessions.owner_tokens import OwnerTokens
 from server.sessions.quotas import Quotas
 from server.sessions.replay import load_state
 from server.telemetry.session_observer import Observer
@@ -102,8 +103,7 @@ class SessionFactory(msgspec.Struct, frozen=True):
     observer_for: Callable[[SessionRow], Observer]
     at_end: Callable[[SessionRow], None]
     """Is told when a session is awake no more."""
-    owner_token: Callable[[str], Awaitable[str | None]]
-    """The Hugging Face token of a user's login, where one is known; asked when a session wakes."""
+    owner_tokens: OwnerTokens
 
 
 class SessionRegistry:
@@ -117,7 +117,6 @@ class SessionRegistry:
         self._slots = SessionCapacity(bounds.awake_max, bounds.awake_max_per_user)
         self._actors: dict[str, SessionActor] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._tokens: dict[str, str] = {}
         self._without_token: set[str] = set()
         self._tasks = TaskOwner("sessions")
         self.slept: Callable[[], None] = lambda: None
@@ -152,18 +151,12 @@ class SessionRegistry:
         except (NotFound, Deleted) as error:
             raise SessionNotFound(session_id) from error
 
-    async def hub_token(self, row: SessionRow) -> str | None:
-        """The Hugging Face token of the session's owner, where one is known."""
-        return self._tokens.get(row.session_id) or await self._equipment.owner_token(row.user_id)
-
-    async def create(self, row: SessionRow, hf_token: str | None) -> SessionActor:
+    async def create(self, row: SessionRow) -> SessionActor:
         """A new session, awake. Raises `SessionCapacityError`, `GoingAway`, `JournalError`."""
         await self._make_room(row.user_id)
         try:
             lease = await self._journal.create(row, self._equipment.accounts.limits.storage())
             await self._equipment.accounts.open(row.user_id)
-            if hf_token:
-                self._tokens[row.session_id] = hf_token
             state = await load_state(self._journal, row.session_id, 0, row.model)
             log.info("session %s: made", row.session_id)
             return await self._begin(LoadedSession(lease, row, state))
@@ -197,14 +190,6 @@ class SessionRegistry:
             actor.cancel()
             await actor.ended.wait()
 
-    def token(self, session_id: str) -> str | None:
-        """The token that its owner gave with it, if one was given since the server started."""
-        return self._tokens.get(session_id)
-
-    def forget(self, session_id: str) -> None:
-        """The session was deleted: so is its owner's token."""
-        self._tokens.pop(session_id, None)
-
     async def drain(self, reason: str) -> None:
         """Take no more work, let every session end what it does, and wait for that; sockets get 1012 with the reason."""
         self.draining = True
@@ -226,7 +211,7 @@ class SessionRegistry:
         """Whether it woke before its owner's token was known, as after a restart, and can wake again with it unnoticed."""
         if actor.session_id not in self._without_token or not actor.may_wake_again:
             return False
-        return await self.hub_token(actor.row) is not None and actor.may_wake_again
+        return await self._equipment.owner_tokens.get(actor.user_id) is not None and actor.may_wake_again
 
     async def _wake(self, session_id: str) -> SessionActor:
         user_id = (await self.stat(session_id)).row.user_id
@@ -245,7 +230,7 @@ class SessionRegistry:
     async def _begin(self, loaded: LoadedSession) -> SessionActor:
         given = self._equipment
         session_id = loaded.row.session_id
-        hub_token = await self.hub_token(loaded.row)
+        hub_token = await given.owner_tokens.get(loaded.row.user_id)
         if self.draining:
             raise GoingAway
         tools = given.tools_for(loaded.row, hub_token)

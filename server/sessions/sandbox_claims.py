@@ -17,6 +17,7 @@ from agent.util.backoff import Backoff
 from agent.util.tasks import TaskOwner
 from agent.workspace.files import SandboxError
 from server.journal.base import Deleted, HeldClaim, Journal, JournalError, NotFound
+from server.sessions.owner_tokens import OwnerTokens
 from server.sessions.registry import SessionRegistry
 from server.telemetry.metrics import Metrics
 from server.util.clock import utc_now
@@ -89,19 +90,17 @@ class SandboxCollector:
         self,
         journal: Journal,
         give_back: Callable[[Claim, str], Awaitable[bool]],
-        owner_token: Callable[[str], Awaitable[str | None]],
+        owner_tokens: OwnerTokens,
         settings: RemoteSettings,
         metrics: Metrics,
     ) -> None:
-        """`give_back`: with an owner's token; whether there was something. `owner_token`: of a user, where it is known."""
+        """`give_back`: with an owner's token; whether there was something."""
         self._journal = journal
         self._give_back = give_back
-        self._owner_token = owner_token
+        self._owner_tokens = owner_tokens
         self._settings = settings
         self._metrics = metrics
         self._sessions: SessionRegistry | None = None
-        self._tokens: dict[str, str] = {}
-        """Of sessions that are over and hold something yet: their tokens may be known nowhere else."""
         self._failed: dict[str, Failed] = {}
         self._waiting_for: set[str] = set()
         """Users without whose token something cannot be given back."""
@@ -129,11 +128,9 @@ class SandboxCollector:
             self._waiting_for.discard(user_id)
             self._soon.set()
 
-    async def end(self, session_id: str, token: str | None) -> None:
+    async def end(self, session_id: str) -> None:
         """Give back all that a session has, for `give_back_s` at most; what is left is swept. Raises `JournalError`."""
         claims = await self._journal.claims(session_id)
-        if claims and token:
-            self._tokens[session_id] = token
         tasks = [self._begin(claim) for claim in claims if claim.detail]
         if tasks:
             await asyncio.wait(tasks, timeout=self._settings.give_back_s)
@@ -144,8 +141,6 @@ class SandboxCollector:
         self._metrics.claims.set(len(claims))
         held = {claim.claim_id for claim in claims}
         self._failed = {claim_id: failed for claim_id, failed in self._failed.items() if claim_id in held}
-        sessions = {claim.session_id for claim in claims}
-        self._tokens = {name: token for name, token in self._tokens.items() if name in sessions}
         now = asyncio.get_running_loop().time()
         tasks = []
         for claim in claims:
@@ -194,7 +189,7 @@ class SandboxCollector:
 
     async def _one(self, claim: HeldClaim) -> bool:
         """Whether nothing of it is left."""
-        token = self._tokens.get(claim.session_id) or await self._owner_token(claim.user_id)
+        token = await self._owner_tokens.get(claim.user_id)
         if token is None:
             if claim.user_id not in self._waiting_for:
                 log.warning("a sandbox of session %s waits for its owner to log in, to be deleted", claim.session_id)

@@ -140,7 +140,7 @@ async def test_it_stays_while_the_session_sleeps_and_is_found_again_on_waking_an
             assert (await ask(manager, session_id)).output.endswith("2\n")
             assert hub.asked["runtime"] > looked
         async with server(tmp_path, hub, "date >> log; wc -l < log") as manager:
-            manager.registry._tokens[session_id] = TOKEN  # as a login would bring it
+            manager._owner_tokens.give("ann", TOKEN)  # as a login would bring it
             assert (await ask(manager, session_id)).output.endswith("3\n")
         assert len(hub.made) == 1 and not hub.deleted
 
@@ -252,7 +252,7 @@ CUT = msgspec.structs.replace(CLAIM, detail="")
 async def logged_in(folder: Path, hub: StandinSpaces, **sandbox: Any) -> AsyncIterator[SessionManager]:
     """A server that knows ann's token from the start."""
     async with server(folder, hub, **sandbox) as manager:
-        manager._sweeper._tokens["s"] = TOKEN
+        manager._owner_tokens.give("ann", TOKEN)
         manager._sweeper.soon()
         yield manager
 
@@ -301,11 +301,6 @@ async def test_without_the_owners_token_it_is_kept_and_given_back_when_they_are_
             await manager._sweeper.sweep()
             assert (await manager.journal.claims(), list(hub.spaces)) == ([CLAIM], ["ann/holdfast-sandbox-c1"])
             assert not hub.asked
-
-            async def token_of(user_id: str) -> str | None:
-                return TOKEN if user_id == "ann" else None
-
-            manager._sweeper._owner_token = token_of
             await manager.create_session("ann", TOKEN)
             await given_back(manager, hub)
 
