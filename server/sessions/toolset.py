@@ -100,7 +100,7 @@ class ToolsetFactory:
         elif offer.shell:
             log.info("commands run in %s", offer.says)
         else:
-            log.warning("no commands run, there is no tool `bash`: %s", offer.reason)
+            log.info("commands are off, there is no tool `bash`: %s", offer.reason)
         self.mcp.start()
 
     @property

@@ -1,18 +1,16 @@
 """A command on the page: a terminal that shows what it says while it says it, how it ended, and that it can be stopped."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
 
+from agent.sandbox.local.probe import probe
 from tests.browser.support.scene import Scene, scene
 from tests.browser.support.tabs import Tabs
 from tests.support.models.scripted_model import Call, calls, text
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("bwrap") is None, reason="commands need bwrap (Debian: apt install bubblewrap)"
-)
+pytestmark = pytest.mark.skipif(probe().program is None, reason=f"no sandbox on this machine: {probe().why}")
 
 UNTIL_GO = "printf '\\033[31mone\\033[0m\\n'; until [ -e go ]; do sleep 0.02; done; echo two; exit 3"
 

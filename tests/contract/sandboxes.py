@@ -1,6 +1,8 @@
 """The sandboxes there are: each runs the same bodies of tests. A backend is added here."""
 
 import contextlib
+import functools
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.sandbox.local.host import HostSandbox
-from agent.sandbox.local.probe import probe
+from agent.sandbox.local.probe import Bubblewrap, Probe, probe
 from agent.sandbox.local.sandbox import LocalSandbox
 from agent.sandbox.settings import SandboxSettings
 from agent.workspace.files import Sandbox
@@ -17,14 +19,19 @@ from agent.workspace.workspace import Workspace
 from tests.support.sandbox.elsewhere import elsewhere
 
 Opening = Callable[[Path, SandboxSettings], AbstractAsyncContextManager[Sandbox]]
-FOUND = probe()
 
 
-def bubblewrap() -> str:
+def bubblewrap() -> Bubblewrap:
     """The program, or the test is skipped."""
-    if FOUND.why:
-        pytest.skip(f"no sandbox on this machine: {FOUND.why}")
-    return FOUND.program
+    found = _probe(os.environ.get("PATH", os.defpath))
+    if found.program is None:
+        pytest.skip(f"no sandbox on this machine: {found.why}")
+    return found.program
+
+
+@functools.cache
+def _probe(path: str) -> Probe:
+    return probe(path)
 
 
 @contextlib.asynccontextmanager

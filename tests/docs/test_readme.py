@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 from itertools import groupby
 from pathlib import Path
@@ -54,8 +55,19 @@ def test_the_links_of_a_document_lead_somewhere(document: str) -> None:
             )
 
 
-async def test_the_transcript_of_a_cut_and_a_return_is_what_happens(tmp_path: Path) -> None:
-    bubblewrap()
+@pytest.mark.parametrize("where", ["on the PATH", "in the package"])
+async def test_the_transcript_of_a_cut_and_a_return_is_what_happens(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`where`: bubblewrap is. In the package: as after an install on a machine that has none of its own."""
+    if where == "in the package":
+        node = shutil.which("node")
+        (tmp_path / "bin").mkdir()
+        if node is not None:
+            (tmp_path / "bin" / "node").symlink_to(node)
+        monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    program = bubblewrap()
+    assert (program.source == "system") == (where == "on the PATH")
     first, second = TRANSCRIPTS
     typed = [line[2:] for line in (*first, *second) if line.startswith("> ")]
     settings = unhurried(tmp_path, local_token=True)

