@@ -1,4 +1,4 @@
-"""The mind's hands: carries out effects as tasks it owns, and reports what came of them. The only I/O of a turn."""
+"""The mind's hands: carries out effects as tasks it owns, and results what came of them. The only I/O of a turn."""
 
 import asyncio
 import logging
@@ -42,7 +42,7 @@ class ModelCalls(Protocol):
         """Stream one message into the sink. Raises `ModelError`."""
 
 
-class Reports(Protocol):
+class ResultSink(Protocol):
     """Where results go: the session's inbox."""
 
     async def delta(self, message_id: str, kind: DeltaKind, text: str) -> None:
@@ -59,16 +59,16 @@ class Worker:
     """Runs a session's effects. At most one model call and the calls of one message run at a time, as the session decides."""
 
     def __init__(
-        self, session_id: str, models: ModelCalls, tools: ToolRouter, reports: Reports, tracer: Tracer = NO_TRACER
+        self, session_id: str, models: ModelCalls, tools: ToolRouter, results: ResultSink, tracer: Tracer = NO_TRACER
     ) -> None:
         self._models = models
         self._tools = tools
-        self._reports = reports
+        self._results = results
         self._tracer = tracer
         self._about: Attributes = {"gen_ai.conversation.id": session_id}
         self._tasks = TaskOwner(f"session/{session_id}")
 
-    def do(self, effect: Effect) -> None:
+    def start(self, effect: Effect) -> None:
         """Begin an effect, or cancel what runs; never waits."""
         match effect:
             case CallModel():
@@ -98,7 +98,7 @@ class Worker:
 
     async def _call_model(self, effect: CallModel) -> None:
         async def sink(kind: DeltaKind, text: str) -> None:
-            await self._reports.delta(effect.message_id, kind, text)
+            await self._results.delta(effect.message_id, kind, text)
 
         try:
             await self._tools.settle()
@@ -111,9 +111,9 @@ class Worker:
             )
             reply = await self._ask(request, sink)
         except Exception as error:  # noqa: BLE001  # whatever fails here must end the turn, not leave it waiting
-            self._reports.result(ModelFailed(effect.message_id, *_fault(error)))
+            self._results.result(ModelFailed(effect.message_id, *_fault(error)))
         else:
-            self._reports.result(ModelDone(effect.message_id, reply))
+            self._results.result(ModelDone(effect.message_id, reply))
 
     async def _summarize(self, effect: Summarize) -> None:
         parts: list[str] = []
@@ -126,9 +126,9 @@ class Worker:
         try:
             reply = await self._ask(request, sink)
         except Exception as error:  # noqa: BLE001  # as above
-            self._reports.result(SummaryFailed(effect.summary_id, *_fault(error)))
+            self._results.result(SummaryFailed(effect.summary_id, *_fault(error)))
         else:
-            self._reports.result(SummaryDone(effect.summary_id, "".join(parts), reply))
+            self._results.result(SummaryDone(effect.summary_id, "".join(parts), reply))
 
     async def _make_title(self, effect: MakeTitle) -> None:
         """Whatever fails, the session has a title already."""
@@ -148,7 +148,7 @@ class Worker:
             log.info("no title was made: %s", error)
         except Exception as error:  # noqa: BLE001  # as above
             log_fault(log, error, "a title could not be made")
-        self._reports.result(made)
+        self._results.result(made)
 
     async def _ask(self, request: ModelRequest, sink: Sink) -> ModelReply:
         with self._tracer.span("chat", request.model, self._about) as span:
@@ -162,7 +162,7 @@ class Worker:
 
     async def _run_tool(self, effect: RunTool) -> None:
         async def tool_log(text: str) -> None:
-            await self._reports.tool_log(effect.tool_call_id, text)
+            await self._results.tool_log(effect.tool_call_id, text)
 
         began = time.monotonic()
         try:
@@ -174,26 +174,26 @@ class Worker:
         except Exception as error:  # noqa: BLE001  # as above
             said = log_fault(log, error, "tool %s failed outside its router", effect.tool)
             result = ToolResult(output=f"{type(error).__name__}: {said}", success=False)
-        self._reports.result(ToolDone(effect.tool_call_id, result, int((time.monotonic() - began) * 1000)))
+        self._results.result(ToolDone(effect.tool_call_id, result, int((time.monotonic() - began) * 1000)))
 
     def _desk(self, effect: RunTool) -> Desk:
         """For a tool that is an agent itself: what it does is told as its call's."""
-        call_id, reports = effect.tool_call_id, self._reports
+        call_id, results = effect.tool_call_id, self._results
         return Desk(
             model=effect.model,
             grants=effect.grants,
             tools=self._tools,
             ask=self._ask,
-            step=lambda step: reports.result(ToolStepped(call_id, step)),
-            spent=lambda usage: reports.result(ToolSpent(call_id, usage)),
+            step=lambda step: results.result(ToolStepped(call_id, step)),
+            spent=lambda usage: results.result(ToolSpent(call_id, usage)),
         )
 
 
 def _note_reply(span: Span, reply: ModelReply) -> None:
-    span.note({"gen_ai.response.finish_reasons": (reply.finish_reason,)})
+    span.set_attributes({"gen_ai.response.finish_reasons": (reply.finish_reason,)})
     if reply.usage is not None:
         tokens = {"input": reply.usage.input_tokens, "output": reply.usage.output_tokens}
-        span.note({f"gen_ai.usage.{kind}_tokens": count for kind, count in tokens.items()})
+        span.set_attributes({f"gen_ai.usage.{kind}_tokens": count for kind, count in tokens.items()})
 
 
 def _fault(error: Exception) -> tuple[str, str, bool]:

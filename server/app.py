@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 from starlette.types import Scope
 
-from agent.models import Catalog, Choice, ModelInfo, Models, OwnersModels, choose_model
+from agent.models import Catalog, ModelChoice, ModelInfo, Models, OwnerModelClient, choose_model
 from agent.tools import ToolRouter
 from agent.util.tasks import TaskOwner
 from agent.util.tracing import NO_TRACER
@@ -80,7 +80,7 @@ def build_app(
 class House:
     """Everything of one server that lives as long as its app."""
 
-    def __init__(self, settings: Settings, choice: Choice, known: KnownSecrets) -> None:
+    def __init__(self, settings: Settings, choice: ModelChoice, known: KnownSecrets) -> None:
         self.settings = settings
         self.known_secrets = known
         self.choice = choice
@@ -213,7 +213,7 @@ class House:
             return self.toolbox.tools_for(row, token)
 
         given = SessionFactory(
-            lambda token: OwnersModels(self.models, token),
+            lambda token: OwnerModelClient(self.models, token),
             tools_for,
             lambda tools, user_id: make_rules(
                 self.settings, self.models, self.known_secrets, tools, lambda: accounts.refuse(user_id), self.offered()

@@ -25,7 +25,7 @@ DEFAULT_MODELS: tuple[tuple[str, str], ...] = (
 is often set for other work."""
 
 
-class Choice(msgspec.Struct, frozen=True):
+class ModelChoice(msgspec.Struct, frozen=True):
     """The model, whether it is the demo, and why in words for the log."""
 
     model: str
@@ -33,7 +33,7 @@ class Choice(msgspec.Struct, frozen=True):
     reason: str
 
 
-def choose_model(configured: str, environ: Mapping[str, str], defaults: Mapping[str, str] | None = None) -> Choice:
+def choose_model(configured: str, environ: Mapping[str, str], defaults: Mapping[str, str] | None = None) -> ModelChoice:
     """The configured model if there is one, else by credentials, else the demo.
 
     `defaults` (credential name to model) changes the model of a credential that the built-in table has and adds others
@@ -41,13 +41,13 @@ def choose_model(configured: str, environ: Mapping[str, str], defaults: Mapping[
     """
     model = configured.strip()
     if model:
-        return Choice(model, model == DEMO_MODEL, "it was asked for")
+        return ModelChoice(model, model == DEMO_MODEL, "it was asked for")
     table = {**dict(DEFAULT_MODELS), **(defaults or {})}
     for name, candidate in table.items():
         if environ.get(name, "").strip():
-            return Choice(candidate, candidate == DEMO_MODEL, f"{name} is set")
+            return ModelChoice(candidate, candidate == DEMO_MODEL, f"{name} is set")
     known = ", ".join(table)
-    return Choice(DEMO_MODEL, True, f"no model was named and no credentials were found (looked for {known})")
+    return ModelChoice(DEMO_MODEL, True, f"no model was named and no credentials were found (looked for {known})")
 
 
 MILLION: Final = 1_000_000

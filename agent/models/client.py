@@ -14,7 +14,7 @@ from agent.models import pricing
 from agent.models.catalog import Catalog
 from agent.models.errors import ModelError, model_error
 from agent.models.settings import ModelSettings
-from agent.models.streams.assembler import Assembly
+from agent.models.streams.assembler import ResponseAssembler
 from agent.models.streams.watchdog import Watchdog
 from agent.models.types import DEMO_MODEL, ModelInfo, ModelReply, ModelRequest, ModelUsage, Sink
 from agent.util.backoff import Backoff
@@ -22,13 +22,13 @@ from agent.util.tasks import TaskOwner
 
 if TYPE_CHECKING:
     from agent.models.litellm_provider import Provider
-    from agent.models.types import Upstream
+    from agent.models.types import ProviderStream
 
 log = logging.getLogger("holdfast.models")
 
-_SLICE_S = 0.002
+_YIELD_AFTER_S = 0.002
 """Seconds of uninterrupted work after which a reader lets others run."""
-_WAITED_S = 0.005
+_WAITING_READ_S = 0.005
 """A read that took this many seconds was waited for, and others have run: reading alone is never that slow."""
 
 
@@ -54,12 +54,12 @@ class Models:
         provider = await self._loaded()
         retries, backoff = 0, Backoff(self._settings.backoff_initial_s, self._settings.backoff_max_s)
         while True:
-            assembly = Assembly(request.model, sink, self._settings.max_output_chars)
+            response = ResponseAssembler(request.model, sink, self._settings.max_output_chars)
             try:
-                await self._attempt(provider, request, assembly)
-                return assembly.reply(self._usage(provider, request.model, assembly))
+                await self._attempt(provider, request, response)
+                return response.reply(self._usage(provider, request.model, response))
             except ModelError as error:
-                if assembly.started or not error.retryable or retries >= self._settings.max_retries:
+                if response.started or not error.retryable or retries >= self._settings.max_retries:
                     raise
                 pause_s = self._pause_s(error, backoff)
                 if pause_s is None:
@@ -110,44 +110,44 @@ class Models:
         self._provider = provider
         return provider
 
-    async def _attempt(self, provider: "Provider", request: ModelRequest, assembly: Assembly) -> None:
+    async def _attempt(self, provider: "Provider", request: ModelRequest, response: ResponseAssembler) -> None:
         watchdog = Watchdog(self._settings.first_token_timeout_s)
         try:
             with watchdog:
-                upstream = await provider.open(request)
+                stream = await provider.open(request)
                 try:
-                    await self._read(upstream, assembly, watchdog)
+                    await self._read(stream, response, watchdog)
                 finally:
-                    await upstream.aclose()
+                    await stream.aclose()
         except TimeoutError as error:
             if not watchdog.expired:
                 raise
-            limit = self._settings.stall_timeout_s if assembly.started else self._settings.first_token_timeout_s
+            limit = self._settings.stall_timeout_s if response.started else self._settings.first_token_timeout_s
             raise model_error("model_timeout", request.model, because=f"silent for {limit:g} s") from error
-        if not assembly.finish_reason:
+        if not response.finish_reason:
             raise model_error("model_stream_cut", request.model, because="its stream ended without a reason to finish")
-        await assembly.end()
+        await response.end()
 
-    async def _read(self, upstream: "Upstream", assembly: Assembly, watchdog: Watchdog) -> None:
+    async def _read(self, stream: "ProviderStream", response: ResponseAssembler, watchdog: Watchdog) -> None:
         """Take the whole stream; let others run every couple of milliseconds, for a read need not wait."""
         rested = before = time.perf_counter()
-        while (pieces := await upstream.read()) is not None:
+        while (pieces := await stream.read()) is not None:
             now = time.perf_counter()
-            if now - before > _WAITED_S:
+            if now - before > _WAITING_READ_S:
                 rested = now
-            watchdog.busy()
-            fresh = not assembly.started
-            await assembly.take(pieces)
-            if fresh and assembly.started:
+            watchdog.end_wait()
+            fresh = not response.started
+            await response.take(pieces)
+            if fresh and response.started:
                 watchdog.limit(self._settings.stall_timeout_s)
             before = time.perf_counter()
-            if before - rested > _SLICE_S:
+            if before - rested > _YIELD_AFTER_S:
                 await asyncio.sleep(0)
                 rested = before = time.perf_counter()
-            if assembly.started:
-                watchdog.waiting()
+            if response.started:
+                watchdog.start_wait()
             else:
-                watchdog.still_waiting()
+                watchdog.resume_wait()
 
     def _pause_s(self, error: ModelError, backoff: Backoff) -> float | None:
         """Seconds until the next try; None if the provider asks for a longer wait than the settings allow."""
@@ -156,8 +156,8 @@ class Models:
             return pause_s
         return None if error.retry_after > self._settings.retry_after_max_s else error.retry_after + pause_s / 4
 
-    def _usage(self, provider: "Provider", model: str, assembly: Assembly) -> ModelUsage | None:
-        tokens = assembly.tokens
+    def _usage(self, provider: "Provider", model: str, response: ResponseAssembler) -> ModelUsage | None:
+        tokens = response.tokens
         if tokens is None:
             return None
         cost = 0.0 if model == DEMO_MODEL else self.catalog.cost_usd(model, tokens.input, tokens.output)
@@ -166,7 +166,7 @@ class Models:
         return ModelUsage(tokens.input, tokens.output, tokens.cache_read, cost)
 
 
-class OwnersModels:
+class OwnerModelClient:
     """The models as one owner's sessions call them: with the owner's Hugging Face token, where its router is called."""
 
     def __init__(self, models: Models, hub_token: str | None) -> None:

@@ -62,14 +62,14 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         waiting += [original if isinstance(original, BaseException) else None, one.__cause__, one.__context__]
 
 
-class Failures:
+class ErrorMapper:
     """Makes the errors of one model; knows the secrets that no message may hold."""
 
     def __init__(self, model: str, secrets: tuple[str, ...]) -> None:
         self._model = model
         self._secrets = secrets
 
-    def of_opening(self, error: Exception) -> ModelError:
+    def from_opening(self, error: Exception) -> ModelError:
         """The call was refused, or never got through."""
         causes = list(chain(error))
         quote = self._quote(error)
@@ -87,9 +87,9 @@ class Failures:
             return model_error("model_auth", self._model, because="no API key", quote=quote, advice=advice)
         if not isinstance(status, int):
             return model_error("model_bad_request", self._model, because=type(error).__name__, quote=quote)
-        return self.of_status(status, quote, headers, names=(str(getattr(error, "code", "")),))
+        return self.from_status(status, quote, headers, names=(str(getattr(error, "code", "")),))
 
-    def of_status(
+    def from_status(
         self, status: int, quote: str, headers: Mapping[str, str] | None = None, names: tuple[str, ...] = ()
     ) -> ModelError:
         """The answer was an HTTP error with these words of the provider's."""
@@ -107,28 +107,28 @@ class Failures:
             retry_after=_retry_after(headers or {}),
         )
 
-    def of_reading(self, error: Exception) -> ModelError:
+    def from_reading(self, error: Exception) -> ModelError:
         """The answer had begun."""
         causes = list(chain(error))
         if any(isinstance(cause, httpx.TimeoutException) for cause in causes):
             return model_error("model_timeout", self._model, because="silence in the middle of the answer")
         if any(isinstance(cause, (httpx.TransportError, httpx.StreamError)) for cause in causes):
-            return self.cut()
+            return self.stream_cut()
         if any(isinstance(cause, json.JSONDecodeError) for cause in causes):
-            return self.garbled()
+            return self.malformed()
         codes = (getattr(cause, name, None) for cause in causes for name in ("code", "status_code"))
         told = [code for code in codes if isinstance(code, (int, str)) and code not in (500, "", "500")]
-        return self.of_error_chunk(told[0] if told else None, self._quote(error))
+        return self.from_error_chunk(told[0] if told else None, self._quote(error))
 
-    def of_error_chunk(self, code: int | str | None, quote: str) -> ModelError:
+    def from_error_chunk(self, code: int | str | None, quote: str) -> ModelError:
         """The provider said in the middle of a stream that it failed."""
         status = _BY_NAME.get(code, 0) if isinstance(code, str) and not code.isdecimal() else int(code or 0)
         said = self._clean(quote)
         if status in (401, 402, 403, 413, 429) or _TOO_LONG.search(said):
-            return self.of_status(400 if _TOO_LONG.search(said) else status, said)
+            return self.from_status(400 if _TOO_LONG.search(said) else status, said)
         return model_error("model_bad_response", self._model, because="an error in its stream", quote=said)
 
-    def garbled(self) -> ModelError:
+    def malformed(self) -> ModelError:
         return model_error("model_bad_response", self._model, because="malformed data in its stream")
 
     def not_a_stream(self, content_type: str) -> ModelError:
@@ -142,7 +142,7 @@ class Failures:
             retryable=False,
         )
 
-    def cut(self) -> ModelError:
+    def stream_cut(self) -> ModelError:
         return model_error("model_stream_cut", self._model, because="the connection ended before the answer did")
 
     def _advice(self, code: ModelErrorCode) -> str:

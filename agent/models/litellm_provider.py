@@ -19,12 +19,12 @@ from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 from agent.models import openai_patch
 from agent.models.catalog import HUB_ROUTER, Catalog
 from agent.models.demo_provider import DEMO_PROVIDER, GAP, DemoProvider
-from agent.models.error_mapping import Failures
-from agent.models.prompt_caching import marked, takes_marks
+from agent.models.error_mapping import ErrorMapper
+from agent.models.prompt_caching import mark_for_caching, needs_cache_marks
 from agent.models.settings import ModelSettings
 from agent.models.streams.direct import DirectStream, response_of
 from agent.models.streams.wrapped import WrappedStream, Wrapper
-from agent.models.types import DEMO_MODEL, ModelRequest, Upstream
+from agent.models.types import DEMO_MODEL, ModelRequest, ProviderStream
 
 lite: Any = litellm  # its annotations do not hold under strict checking
 _LOUD = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx", "httpcore", "openai", "aiohttp")
@@ -82,19 +82,17 @@ class Provider:
         """LiteLLM's table of context limits and prices."""
         return cast("Mapping[str, Mapping[str, object]]", lite.model_cost)
 
-    async def open(self, request: ModelRequest) -> Upstream:
+    async def open(self, request: ModelRequest) -> ProviderStream:
         """Send the request; returns when the provider has begun to answer. Raises ModelError."""
-        failures = Failures(request.model, self._secrets(request))
+        errors = ErrorMapper(request.model, self._secrets(request))
         try:
             wrapper = await lite.acompletion(**self._parameters(request))
         except Exception as error:
-            raise failures.of_opening(error) from error
+            raise errors.from_opening(error) from error
         response = response_of(wrapper) if self._settings.direct_streams else None
         if response is None:
-            return WrappedStream(cast("Wrapper", wrapper), failures)
-        return DirectStream(
-            response, cast("Wrapper", wrapper), failures, request.model, self._settings.max_output_chars
-        )
+            return WrappedStream(cast("Wrapper", wrapper), errors)
+        return DirectStream(response, cast("Wrapper", wrapper), errors, request.model, self._settings.max_output_chars)
 
     async def aclose(self) -> None:
         """Close the HTTP clients that LiteLLM keeps, when nobody else uses them."""
@@ -127,7 +125,9 @@ class Provider:
         return parameters | {
             "model": f"{DEMO_PROVIDER}/{DEMO_MODEL}" if request.model == DEMO_MODEL else route.model,
             # A copy: LiteLLM changes messages in place for some providers.
-            "messages": copy.deepcopy(marked(request.messages) if takes_marks(route.model) else request.messages),
+            "messages": copy.deepcopy(
+                mark_for_caching(request.messages) if needs_cache_marks(route.model) else request.messages
+            ),
             "stream": True,
             "stream_options": {"include_usage": True},
             "max_retries": 0,

@@ -8,17 +8,17 @@ from typing import Any
 
 from openai.resources.chat.completions import completions
 
-with_messages_walked: Any = completions.async_maybe_transform  # type: ignore[attr-defined]  # imported there, not exported
+original_transform: Any = completions.async_maybe_transform  # type: ignore[attr-defined]  # imported there, not exported
 """As the client itself does it."""
 
 
-async def _but_for_messages(data: Any, expected_type: object) -> Any:
+async def _transform_all_but_messages(data: Any, expected_type: object) -> Any:
     if not isinstance(data, dict) or "messages" not in data:
-        return await with_messages_walked(data, expected_type)
+        return await original_transform(data, expected_type)
     rest = {name: value for name, value in data.items() if name != "messages"}
-    return {**(await with_messages_walked(rest, expected_type)), "messages": data["messages"]}
+    return {**(await original_transform(rest, expected_type)), "messages": data["messages"]}
 
 
 def install() -> None:
     """Once and for all calls of the process."""
-    completions.async_maybe_transform = _but_for_messages  # type: ignore[attr-defined]  # imported there, not exported
+    completions.async_maybe_transform = _transform_all_but_messages  # type: ignore[attr-defined]  # imported there, not exported

@@ -1,24 +1,24 @@
-"""Marks for prompt caching, for the providers that cache only what is marked. Pure.
+"""Marks for prompt caching, for the providers that cache only what is mark_for_caching. Pure.
 
-Anthropic's rule (https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching): everything up to a marked block
-is kept. So the end of the system prompt is marked, with the tools before it, and the end of the conversation so far.
+Anthropic's rule (https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching): everything up to a mark_for_caching block
+is kept. So the end of the system prompt is mark_for_caching, with the tools before it, and the end of the conversation so far.
 """
 
 from collections.abc import Sequence
 
-Wire = dict[str, object]
+ChatMessage = dict[str, object]
 
 _MARK = {"type": "ephemeral"}
-_TAKES_MARKS = ("anthropic/", "claude-", "bedrock/anthropic.", "vertex_ai/claude", "openrouter/anthropic/")
+_MARKED_MODELS = ("anthropic/", "claude-", "bedrock/anthropic.", "vertex_ai/claude", "openrouter/anthropic/")
 
 
-def takes_marks(model: str) -> bool:
+def needs_cache_marks(model: str) -> bool:
     """Whether the model's provider wants to be told what to keep."""
-    return model.startswith(_TAKES_MARKS)
+    return model.startswith(_MARKED_MODELS)
 
 
-def marked(messages: Sequence[Wire]) -> list[Wire]:
-    """The messages with the system prompt and the last text marked; the given ones stay as they are."""
+def mark_for_caching(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """The messages with the system prompt and the last text mark_for_caching; the given ones stay as they are."""
     found = list(messages)
     places = [place for place, message in enumerate(found) if message.get("role") == "system"][:1]
     places += [place for place in range(len(found) - 1, -1, -1) if _text(found[place])][:1]
@@ -29,6 +29,6 @@ def marked(messages: Sequence[Wire]) -> list[Wire]:
     return found
 
 
-def _text(message: Wire) -> str:
+def _text(message: ChatMessage) -> str:
     content = message.get("content")
     return content if isinstance(content, str) and message.get("role") in ("system", "user", "tool") else ""

@@ -65,8 +65,8 @@ class ModelInfo(msgspec.Struct, frozen=True):
     reasoning_effort: str = ""
 
 
-class Fragment(msgspec.Struct):
-    """A piece of a tool call in a stream. `index` is its place among the calls; None where a provider tells none."""
+class ToolCallFragment(msgspec.Struct):
+    """A chunk of a tool call in a stream. `index` is its place among the calls; None where a provider tells none."""
 
     index: int | None = None
     id: str | None = None
@@ -83,21 +83,21 @@ class TokenCounts(msgspec.Struct):
     cache_write: int = 0
 
 
-class Piece(msgspec.Struct):
-    """One chunk of a provider's stream, in one shape for all providers. A piece of nothing is a sign of life."""
+class StreamChunk(msgspec.Struct):
+    """One chunk of a provider's stream, in one shape for all providers. A chunk of nothing is a sign of life."""
 
     text: str = ""
     reasoning: str = ""
-    fragments: tuple[Fragment, ...] = ()
+    fragments: tuple[ToolCallFragment, ...] = ()
     finish_reason: str = ""
     tokens: TokenCounts | None = None
 
 
-class Upstream(Protocol):
+class ProviderStream(Protocol):
     """An answer under way. Whoever opened it closes it, always: a stream left alone keeps its connection."""
 
-    async def read(self) -> Sequence[Piece] | None:
-        """What has come since the last time, at least one piece; None at the end. Raises ModelError."""
+    async def read(self) -> Sequence[StreamChunk] | None:
+        """What has come since the last time, at least one chunk; None at the end. Raises ModelError."""
 
     async def aclose(self) -> None:
         """Close the HTTP stream, also in the middle of an answer."""

@@ -17,7 +17,7 @@ from agent.policy.effects import EffectKind, Effects
 Action = Literal["allow", "ask", "deny"]
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PolicyRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to do with the calls that match all of its fields. Raises ValueError for what is no regular expression."""
 
     action: Annotated[Action, Meta(description="What happens to such a call.")]
@@ -69,7 +69,7 @@ DELETING_COMMANDS = {
 """Patterns of commands that delete, and what they do. They help who watches; what holds a command back is the sandbox."""
 
 DEFAULT_RULES = tuple(
-    Rule(action="ask", tool="bash", arguments={"command": pattern}, reason=reason, for_session=False)
+    PolicyRule(action="ask", tool="bash", arguments={"command": pattern}, reason=reason, for_session=False)
     for pattern, reason in DELETING_COMMANDS.items()
 )
 """The rules that come with the server, after the operator's own."""
@@ -82,8 +82,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     without being asked, in US dollars; 0: any sum.
     """
 
-    rules: tuple[Rule, ...] = ()
-    defaults: tuple[Rule, ...] = DEFAULT_RULES
+    rules: tuple[PolicyRule, ...] = ()
+    defaults: tuple[PolicyRule, ...] = DEFAULT_RULES
     yolo_mode: bool = False
     spending_limit_usd: float = 0.0
 
@@ -103,7 +103,7 @@ class Verdict(msgspec.Struct, frozen=True):
     grant: str | None = None
 
 
-def judge(
+def evaluate(
     policy: Policy,
     tool: str,
     arguments: Mapping[str, Any],
@@ -126,7 +126,7 @@ def judge(
     return Verdict("allow", why)
 
 
-def _grant(tool: str, effects: Effects, rule: Rule | None) -> str | None:
+def _grant(tool: str, effects: Effects, rule: PolicyRule | None) -> str | None:
     """What "for this session" would allow: the tool, or one of its operations; nothing that deletes or whose cost is unknown."""
     if "delete" in effects.kinds or effects.cost_usd is None or (rule is not None and not rule.for_session):
         return None

@@ -4,15 +4,15 @@ A secret is a known value (`values.py`) or has a known format (`patterns.py`); `
 """
 
 from agent.redaction.patterns import PATTERNS, SecretPattern, parse_pattern
-from agent.redaction.redactor import CUT_SHORT, Redactor, Stream
+from agent.redaction.redactor import CUT_SHORT, RedactionStream, Redactor
 from agent.redaction.values import environment_secrets, named_secrets
 
 __all__ = [
     "CUT_SHORT",
     "PATTERNS",
+    "RedactionStream",
     "Redactor",
     "SecretPattern",
-    "Stream",
     "environment_secrets",
     "named_secrets",
     "parse_pattern",

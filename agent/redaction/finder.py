@@ -25,11 +25,11 @@ END = r"\Z"
 class Tail(NamedTuple):
     """What goes on hiding after a secret was found. A dash at the end of what there is may belong to it or not."""
 
-    going_on: re.Pattern[str]
+    continuation: re.Pattern[str]
     dashes: bool
 
 
-class Rule(NamedTuple):
+class Replacement(NamedTuple):
     """What stands in the place of a secret, and what follows it. `shown`: only the match's group is hidden."""
 
     marker: str
@@ -45,7 +45,7 @@ class Finder(NamedTuple):
 
     whole: re.Pattern[str]
     live: re.Pattern[str]
-    rules: tuple[Rule, ...]
+    rules: tuple[Replacement, ...]
     heads: frozenset[tuple[str, str, str]]
 
 
@@ -60,7 +60,7 @@ class _Alternative(NamedTuple):
     head: str
     full: str
     partial: str
-    rule: Rule
+    rule: Replacement
 
 
 def find_values(values: Mapping[str, str]) -> Finder | None:
@@ -70,7 +70,7 @@ def find_values(values: Mapping[str, str]) -> Finder | None:
         for spelling in spellings(value):
             names.setdefault(spelling, name)
     longest_first = sorted(names, key=lambda spelling: (-len(spelling), spelling))
-    return _compile([_of_value(spelling, Rule(_marker(names[spelling]))) for spelling in longest_first])
+    return _compile([_of_value(spelling, Replacement(_marker(names[spelling]))) for spelling in longest_first])
 
 
 @functools.lru_cache(maxsize=8)
@@ -108,7 +108,7 @@ def trigger(finders: Iterable[Finder]) -> re.Pattern[str]:
     return re.compile("|".join(branches) or "(?!)")
 
 
-def _of_value(value: str, rule: Rule) -> _Alternative:
+def _of_value(value: str, rule: Replacement) -> _Alternative:
     near, far = value[1:NESTED_CHARS_MAX], len(value) - NESTED_CHARS_MAX
     chars = [re.escape(c) for c in near]
     partial = _nested(chars, f"(?s:.{{0,{far - 1}}}){END}" if far > 0 else "")
@@ -118,15 +118,15 @@ def _of_value(value: str, rule: Rule) -> _Alternative:
 def _of_pattern(pattern: SecretPattern) -> list[_Alternative]:
     head = pattern.parts[0]
     assert isinstance(head, Literal), "a pattern begins with a literal: else every character might begin one"
-    firsts = {head.text[0].lower(), head.text[0].upper()} if head.shout else {head.text[0]}
-    behind = Literal(head.text[1:], head.shout)
+    firsts = {head.text[0].lower(), head.text[0].upper()} if head.any_case else {head.text[0]}
+    behind = Literal(head.text[1:], head.any_case)
     rest = (behind, *pattern.parts[1:])
     full = [_full(part) for part in rest]
     after = f"(?={re.escape(pattern.until)})" if pattern.until else _tail(pattern)
     hidden = "".join(full[pattern.shown :]) + (after if pattern.shown else "")
     regex = f"{''.join(full[: pattern.shown])}({hidden})" if pattern.shown else f"{''.join(full)}{after}()"
     tail = Tail(re.compile(_tail(pattern)), pattern.dashes) if pattern.tail else None
-    rule = Rule(_marker(pattern.name), pattern.shown > 0, tail)
+    rule = Replacement(_marker(pattern.name), pattern.shown > 0, tail)
     partial = _partial(rest, pattern.until)
     return [
         _Alternative(c, guard, _nested(_chars(behind)[:2], "()"), guard + regex, guard + partial, rule)
@@ -150,7 +150,7 @@ def _tail(pattern: SecretPattern) -> str:
 
 
 def _chars(literal: Literal) -> list[str]:
-    if not literal.shout:
+    if not literal.any_case:
         return [re.escape(c) for c in literal.text]
     return [f"[{c.lower()}{c.upper()}]" if c.isalpha() else re.escape(c) for c in literal.text]
 

@@ -13,10 +13,10 @@ PREFIX_CHARS_MIN = 3
 
 
 class Literal(NamedTuple):
-    """These characters; `shout`: in capitals, small letters or both."""
+    """These characters; `any_case`: in capitals, small letters or both."""
 
     text: str
-    shout: bool = False
+    any_case: bool = False
 
 
 class Run(NamedTuple):
@@ -81,7 +81,7 @@ PATTERNS: tuple[SecretPattern, ...] = (
     *(
         SecretPattern(
             "AWS secret key",
-            (Literal(word, shout=True), Run(r"\s\"'=:>,\\", 1, 12), Run(BASE64, 40, 40)),
+            (Literal(word, any_case=True), Run(r"\s\"'=:>,\\", 1, 12), Run(BASE64, 40, 40)),
             tail=BASE64,
             shown=2,
         )
@@ -103,14 +103,14 @@ PATTERNS: tuple[SecretPattern, ...] = (
     *_private_keys(),
     SecretPattern(
         "credential",
-        (Literal("basic ", shout=True), Run(BASE64, 8, 8)),
+        (Literal("basic ", any_case=True), Run(BASE64, 8, 8)),
         tail=BASE64,
         after="[aA]uthorization: ",
         shown=1,
     ),
     SecretPattern(
         "credential",
-        (Literal("bearer ", shout=True), Run("A-Za-z0-9._~+/=-", 20, 20)),
+        (Literal("bearer ", any_case=True), Run("A-Za-z0-9._~+/=-", 20, 20)),
         tail="A-Za-z0-9._~+/=-",
         shown=1,
     ),

@@ -9,7 +9,7 @@ from agent.redaction.patterns import SecretPattern
 CUT_SHORT = "[redacted: cut short]"
 """Stands for the beginning of what may have been a secret, where a stream was cut off in the middle of it."""
 
-TELLING_CHARS = 4
+HARMLESS_CHARS = 4
 """So much of what may be a secret is told where a stream was cut off: it says nothing, and is mostly ordinary text."""
 
 
@@ -30,7 +30,7 @@ class Redactor:
         self._finders = tuple(finder for finder in both if finder is not None)
         self._trigger = trigger(self._finders)
 
-    def knowing(self, values: Mapping[str, str]) -> "Redactor":
+    def with_values(self, values: Mapping[str, str]) -> "Redactor":
         """One that knows these values too; itself if it would redact them all anyway."""
         unknown = {value: name for value, name in values.items() if value in self.redact(value)}
         if not unknown:
@@ -57,12 +57,12 @@ class Redactor:
             return [self.redact_value(item) for item in value]
         return value
 
-    def stream(self) -> "Stream":
+    def stream(self) -> "RedactionStream":
         """For a text that comes in pieces."""
-        return Stream(self._finders, self._trigger)
+        return RedactionStream(self._finders, self._trigger)
 
 
-class Stream:
+class RedactionStream:
     """One text in pieces: what `push` and then `flush` give, joined, is `redact` of the whole, however it was cut.
 
     Held back is only what may be the beginning of a secret, and no longer than that can be decided.
@@ -161,7 +161,7 @@ class _Pass:
     def cut(self) -> str:
         if self._tail is not None:
             self.held = ""
-        if len(self.held) > TELLING_CHARS:
+        if len(self.held) > HARMLESS_CHARS:
             self.held = ""
             return CUT_SHORT
         return self.push("", whole=True)
@@ -186,7 +186,7 @@ class _Pass:
 
     def _hide(self, text: str, at: int, tail: Tail) -> int:
         """Pass over what still belongs to the secret before `at`; the tail ends where something else stands."""
-        found = tail.going_on.match(text, at)
+        found = tail.continuation.match(text, at)
         at = found.end() if found is not None else at
         if at < len(text) and not (tail.dashes and text[at:] == "-"):
             self._tail = None

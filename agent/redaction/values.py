@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import quote, quote_plus
 
 SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL")
-PLACE_NAMES = ("_FILE", "_PATH", "_DIR")
+PATH_SUFFIXES = ("_FILE", "_PATH", "_DIR")
 """Endings of names that say where a secret is, not what it is."""
 
 VALUE_CHARS_MIN = 8
 VALUE_CHARS_MAX = 8_192
 NAME_CHARS_MAX = 40
 
-COMMON = frozenset(
+COMMON_VALUES = frozenset(
     {
         "changeme",
         "password",
@@ -48,19 +48,21 @@ def environment_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     return named_secrets(
         (name, value)
         for name, value in environ.items()
-        if any(word in name.upper() for word in SECRET_NAMES) and not name.upper().endswith(PLACE_NAMES)
+        if any(word in name.upper() for word in SECRET_NAMES) and not name.upper().endswith(PATH_SUFFIXES)
     )
 
 
 def named_secrets(found: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Those of these (name, value) that are worth hiding: value -> name. Too short or too common ones are left out."""
     stripped = ((name[:NAME_CHARS_MAX], value.strip()) for name, value in found)
-    return {value: name for name, value in stripped if is_telling(value)}
+    return {value: name for name, value in stripped if is_secret_value(value)}
 
 
-def is_telling(value: str) -> bool:
+def is_secret_value(value: str) -> bool:
     """Whether to know the value is to know a secret."""
-    return VALUE_CHARS_MIN <= len(value) <= VALUE_CHARS_MAX and value.lower() not in COMMON and len(set(value)) > 2
+    return (
+        VALUE_CHARS_MIN <= len(value) <= VALUE_CHARS_MAX and value.lower() not in COMMON_VALUES and len(set(value)) > 2
+    )
 
 
 def spellings(value: str) -> list[str]:

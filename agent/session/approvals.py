@@ -3,7 +3,7 @@
 from msgspec import UNSET, UnsetType
 
 from agent.session import tool_calls, turn
-from agent.session.messages import Refusal
+from agent.session.messages import SubmissionRefusal
 from agent.session.session import Session
 from protocol import codes
 from protocol import events as ev
@@ -12,14 +12,14 @@ from protocol.submissions import Approval, ExecApproval
 from protocol.view import open_call
 
 
-def on_exec_approval(session: Session, submission: ExecApproval) -> ev.Accepted | Refusal:
+def on_exec_approval(session: Session, submission: ExecApproval) -> ev.Accepted | SubmissionRefusal:
     """All of the submission's answers, or none; the turn goes on when every call has one."""
     pending = {p.tool_call_id: p for p in session.state.view.pending_approval}
     answered: set[str] = set()
     for approval in submission.approvals:
         call_id = approval.tool_call_id
         if call_id in answered:
-            return Refusal(codes.INVALID, f"tool_call_id {call_id!r} is answered twice in this submission")
+            return SubmissionRefusal(codes.INVALID, f"tool_call_id {call_id!r} is answered twice in this submission")
         if call_id not in pending:
             return _not_pending(session, call_id)
         answered.add(call_id)
@@ -40,39 +40,45 @@ def abandon(session: Session) -> None:
         _change(session, pending, "abandoned", "user")
 
 
-def _fault(session: Session, approval: Approval, call: PendingTool) -> Refusal | None:
+def _fault(session: Session, approval: Approval, call: PendingTool) -> SubmissionRefusal | None:
     """Why this answer cannot be taken. What the user wrote instead of the model must fit the tool and the policy too; and
     the policy, or whose tool has this name, may have become another since the call was asked for."""
     if approval.scope == "session" and (not approval.approved or call.grant is UNSET):
-        return Refusal(codes.INVALID, f"{call.tool_call_id}: this cannot be answered for the session, only once")
+        return SubmissionRefusal(
+            codes.INVALID, f"{call.tool_call_id}: this cannot be answered for the session, only once"
+        )
     if not approval.approved:
         return None
     edited = not isinstance(approval.arguments, UnsetType)
     arguments = call.arguments if isinstance(approval.arguments, UnsetType) else approval.arguments
     complaint = session.rules.tools.check(call.tool, arguments)
     if complaint is not None:  # of what the model wrote, such as the name of a tool that has gone, the model is told
-        return Refusal(codes.INVALID_ARGUMENTS, f"{call.tool_call_id}: {complaint}") if edited else None
+        return SubmissionRefusal(codes.INVALID_ARGUMENTS, f"{call.tool_call_id}: {complaint}") if edited else None
     now = session.rules.tools.effects(call.tool, call.arguments).operation
     if call.operation is not UNSET and call.operation != now:
         why = (
             f"{call.tool_call_id}: {call.tool} was asked for as {call.operation!r} and is {now!r} now; reject the call"
         )
-        return Refusal(codes.FORBIDDEN, why)
+        return SubmissionRefusal(codes.FORBIDDEN, why)
     verdict = tool_calls.verdict_on(session, call.tool, arguments)
     if verdict.action != "deny":
         return None
     why = f"{call.tool_call_id}: this server's policy refuses it ({verdict.reason})"
-    return Refusal(codes.INVALID_ARGUMENTS, why) if edited else Refusal(codes.FORBIDDEN, f"{why}; reject the call")
+    return (
+        SubmissionRefusal(codes.INVALID_ARGUMENTS, why)
+        if edited
+        else SubmissionRefusal(codes.FORBIDDEN, f"{why}; reject the call")
+    )
 
 
-def _not_pending(session: Session, call_id: str) -> Refusal:
+def _not_pending(session: Session, call_id: str) -> SubmissionRefusal:
     view = session.state.view
     known = open_call(view, call_id) is not None or any(
         isinstance(m, ToolMessage) and m.tool_call_id == call_id for m in view.messages
     )
     if known:
-        return Refusal(codes.APPROVAL_STALE, f"call {call_id!r} does not wait for an answer any more")
-    return Refusal(codes.APPROVAL_UNKNOWN, f"no call {call_id!r} waits for an answer")
+        return SubmissionRefusal(codes.APPROVAL_STALE, f"call {call_id!r} does not wait for an answer any more")
+    return SubmissionRefusal(codes.APPROVAL_UNKNOWN, f"no call {call_id!r} waits for an answer")
 
 
 def _settle(session: Session, approval: Approval, call: PendingTool) -> None:

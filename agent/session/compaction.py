@@ -29,7 +29,7 @@ def limit(session: Session) -> int:
     return session.rules.context_limit(session.state.view.model)
 
 
-def due(session: Session) -> bool:
+def is_due(session: Session) -> bool:
     """Whether to compact before the next model call: the context is too full, and without its older part it would fit.
 
     After a compaction the context must first have grown by a fifth, or past the limit: what the summary leaves may
@@ -83,11 +83,11 @@ def begin(session: Session) -> None:
         said = context.transcript(messages, len(said) * room // long)
     if state.summary:
         said = f"Earlier summary: {state.summary}\n\n{said}"
-    session.summarizing = f"summary-{state.view.seq}"
+    session.summary_id = f"summary-{state.view.seq}"
     session.summary_cut = kept
-    session.do(
+    session.add_effect(
         Summarize(
-            summary_id=session.summarizing,
+            summary_id=session.summary_id,
             model=state.view.model,
             messages=[{"role": "system", "content": SUMMARY_PROMPT}, {"role": "user", "content": said}],
         )

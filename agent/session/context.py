@@ -6,7 +6,7 @@ from agent.session.state import SessionState
 from agent.util.text import cut_middle, estimate_text
 from protocol.content import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
 
-Wire = dict[str, object]
+ChatMessage = dict[str, object]
 
 SUMMARY_INTRO = "This conversation goes on from an earlier part, which was summarised as follows:\n\n"
 NO_RESULT = "This call has no result: its outcome is unknown."
@@ -15,13 +15,13 @@ NOTES_CUT = "\n[AGENTS.md is longer: the rest is left out]"
 CUT_SHORT = "[this message was cut short]"
 
 
-def build(state: SessionState, system_prompt: str) -> list[Wire]:
+def build(state: SessionState, system_prompt: str) -> list[ChatMessage]:
     """The model's context as OpenAI chat messages.
 
     Valid for strict providers: the system message first, then a user message; each tool call has its one result right
     after it, in the order of the calls; no empty assistant message; neither two user nor two assistant messages in a row.
     """
-    wire: list[Wire] = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    wire: list[ChatMessage] = [{"role": "system", "content": system_prompt}] if system_prompt else []
     if state.summary:
         wire.append(_user(SUMMARY_INTRO + state.summary))
     messages = state.view.messages
@@ -40,7 +40,7 @@ def build(state: SessionState, system_prompt: str) -> list[Wire]:
     return wire
 
 
-def with_notes(wire: list[Wire], notes: str, most_tokens: int) -> list[Wire]:
+def with_notes(wire: list[ChatMessage], notes: str, most_tokens: int) -> list[ChatMessage]:
     """The messages with the project's notes before what the first user message says, cut to about `most_tokens`.
 
     They are a user's words and not the server's, so they are no part of the system message; which stays as it is, and
@@ -55,11 +55,11 @@ def with_notes(wire: list[Wire], notes: str, most_tokens: int) -> list[Wire]:
     return [*wire[:place], said, *wire[place + 1 :]]
 
 
-def _user(text: str) -> Wire:
+def _user(text: str) -> ChatMessage:
     return {"role": "user", "content": text}
 
 
-def _append_text(wire: list[Wire], message: Wire) -> None:
+def _append_text(wire: list[ChatMessage], message: ChatMessage) -> None:
     """Append, joining with a message of the same role: strict providers want roles to alternate."""
     last = wire[-1] if wire else None
     if last is not None and last["role"] == message["role"] and "tool_calls" not in last:
@@ -68,7 +68,7 @@ def _append_text(wire: list[Wire], message: Wire) -> None:
         wire.append(message)
 
 
-def _append_assistant(wire: list[Wire], message: AssistantMessage, results: dict[str, ToolMessage]) -> None:
+def _append_assistant(wire: list[ChatMessage], message: AssistantMessage, results: dict[str, ToolMessage]) -> None:
     text = message.text.strip()
     if message.sealed:
         text = f"{text}\n{CUT_SHORT}" if text else ""
@@ -93,7 +93,7 @@ def _append_assistant(wire: list[Wire], message: AssistantMessage, results: dict
         )
 
 
-def _call(call: ToolCall) -> Wire:
+def _call(call: ToolCall) -> ChatMessage:
     arguments = msgspec.json.encode(call.arguments).decode()
     return {"id": call.tool_call_id, "type": "function", "function": {"name": call.tool, "arguments": arguments}}
 
@@ -110,14 +110,14 @@ def _result(result: ToolMessage | None) -> str:
 
 def transcript(messages: list[Message], limit_chars: int) -> str:
     """The messages as plain text for a summary, each cut in its middle so that all of them fit `limit_chars`."""
-    parts = [_spoken(message) for message in messages]
+    parts = [_as_text(message) for message in messages]
     share = max(200, limit_chars // max(1, len(parts)))
     if sum(map(len, parts)) > limit_chars:
         parts = [cut_middle(part, share) for part in parts]
     return cut_middle("\n\n".join(parts), limit_chars)
 
 
-def _spoken(message: Message) -> str:
+def _as_text(message: Message) -> str:
     if isinstance(message, UserMessage):
         return f"User: {message.text}"
     if isinstance(message, ToolMessage):

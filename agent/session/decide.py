@@ -9,8 +9,8 @@ from agent.session.messages import (
     ModelDone,
     ModelFailed,
     Recover,
-    Refusal,
     Stop,
+    SubmissionRefusal,
     SummaryDone,
     SummaryFailed,
     TitleDone,
@@ -28,13 +28,13 @@ from protocol.submissions import SubmissionBase
 def decide(session: Session, message: Input, now: str) -> Decision:
     """What follows from `message` at `now` (RFC 3339, UTC). Changes the session's state by the events it decides."""
     session.begin(now)
-    answer: Accepted | Refusal | None = None
+    answer: Accepted | SubmissionRefusal | None = None
     for redacted in without_secrets(session, message):
         answer = _handle(session, redacted) or answer
     return session.decision(answer)
 
 
-def _handle(session: Session, message: Input) -> Accepted | Refusal | None:
+def _handle(session: Session, message: Input) -> Accepted | SubmissionRefusal | None:
     match message:
         case Delta():
             turn.on_delta(session, message)

@@ -177,7 +177,7 @@ class EndSession(msgspec.Struct, frozen=True):
 Effect = CallModel | Summarize | MakeTitle | RunTool | CancelWork | EndSession
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class SubmissionRefusal(msgspec.Struct, frozen=True):
     """A submission that did nothing. `code` is one of `protocol.codes.REFUSALS`."""
 
     code: str
@@ -189,4 +189,4 @@ class Decision(msgspec.Struct, frozen=True):
 
     events: tuple[Event, ...]
     effects: tuple[Effect, ...]
-    answer: Accepted | Refusal | None = None
+    answer: Accepted | SubmissionRefusal | None = None

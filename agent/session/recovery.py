@@ -9,7 +9,7 @@ from protocol.content import ToolState
 
 def on_recover(session: Session) -> None:
     """Nothing runs any more. A turn that only waits for approvals still waits; any other ends here."""
-    session.calling = session.summarizing = session.titling = None
+    session.model_call_id = session.summary_id = session.title_id = None
     if session.state.view.pending_approval:
         _end_running(session, "outcome_unknown", "restart")
         return
@@ -23,8 +23,8 @@ def on_recover(session: Session) -> None:
 def on_stop(session: Session) -> None:
     """The server stops. What waits for approval still waits; queued inputs have their turn when it is back."""
     if session.state.view.pending_approval:
-        session.titling = None
-        session.do(CancelWork())
+        session.title_id = None
+        session.add_effect(CancelWork())
         _end_running(session, "cancelled", "shutdown")
     elif session.working:
         turn_id = session.state.view.turn_id

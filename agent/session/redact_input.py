@@ -43,19 +43,25 @@ def without_secrets(session: Session, message: Input) -> Iterator[Input]:
     redactor = session.rules.redactor
     match message:
         case Delta():
-            if message.message_id == session.calling:
-                yield from _delta(message, session.hearing(message.message_id, message.kind).push(message.text))
+            if message.message_id == session.model_call_id:
+                yield from _delta(
+                    message, session.redaction_stream(message.message_id, message.kind).push(message.text)
+                )
         case ToolLogged():
             call = open_call(session.state.view, message.tool_call_id)
             if call is not None and call.state == "running":
-                yield from _log(message.tool_call_id, session.hearing(message.tool_call_id, LOG).push(message.text))
+                yield from _log(
+                    message.tool_call_id, session.redaction_stream(message.tool_call_id, LOG).push(message.text)
+                )
         case ModelDone():
-            if message.message_id == session.calling:
+            if message.message_id == session.model_call_id:
                 for kind in KINDS:
-                    yield from _delta(Delta(message.message_id, kind, ""), session.heard(message.message_id, kind))
+                    yield from _delta(
+                        Delta(message.message_id, kind, ""), session.finish_stream(message.message_id, kind)
+                    )
             yield msgspec.structs.replace(message, reply=_reply(redactor, message.reply))
         case ToolDone():
-            yield from _log(message.tool_call_id, session.heard(message.tool_call_id, LOG))
+            yield from _log(message.tool_call_id, session.finish_stream(message.tool_call_id, LOG))
             yield msgspec.structs.replace(message, result=_result(redactor, message.result))
         case ToolStepped():
             yield ToolStepped(message.tool_call_id, _struct(redactor, message.step))
@@ -66,7 +72,7 @@ def without_secrets(session: Session, message: Input) -> Iterator[Input]:
         case SummaryFailed():
             yield msgspec.structs.replace(message, message=redactor.redact(message.message))
         case ModelFailed():
-            if message.message_id == session.calling:
+            if message.message_id == session.model_call_id:
                 yield from _cut(session)
             yield msgspec.structs.replace(message, message=redactor.redact(message.message))
         case Fail():
@@ -85,7 +91,7 @@ def without_secrets(session: Session, message: Input) -> Iterator[Input]:
 
 def _cut(session: Session) -> Iterator[Input]:
     """Everything under way ends here: what is held back is told as far as it says nothing."""
-    for key, kind, rest in session.cut_off():
+    for key, kind, rest in session.abort_streams():
         if kind == LOG:
             yield from _log(key, rest)
         elif kind in KINDS:

@@ -14,7 +14,7 @@ NOTE = (
 )
 
 
-def noted(session: Session, call_id: str, output: str) -> str:
+def with_note(session: Session, call_id: str, output: str) -> str:
     """The result, with a word to the model where this is the call that has come to it once too often."""
     rounds, often = _rounds(session.state.view.messages), session.rules.repeated_calls_noted
     if len(rounds) < often:
@@ -22,18 +22,18 @@ def noted(session: Session, call_id: str, output: str) -> str:
     call = next((call for call in rounds[-1].calls if call.tool_call_id == call_id), None)
     if call is None:
         return output
-    before = sum(earlier.came_to(call, output) for earlier in rounds[:-1])
+    before = sum(earlier.has_result(call, output) for earlier in rounds[:-1])
     return output + NOTE if before + 1 == often else output
 
 
-def stuck(session: Session) -> str | None:
+def find_loop(session: Session) -> str | None:
     """Why the turn is to end: a call of the newest message was made too often; None if none was."""
     rounds, most = _rounds(session.state.view.messages), session.rules.repeated_calls_max
     if len(rounds) < most:
         return None
     for call in rounds[-1].calls:
         output = rounds[-1].outputs.get(call.tool_call_id)
-        if output is not None and sum(each.came_to(call, output) for each in rounds) >= most:
+        if output is not None and sum(each.has_result(call, output) for each in rounds) >= most:
             return f"the model made the same call of {call.tool} {most} times, always with the same result"
     return None
 
@@ -44,7 +44,7 @@ class _Round(msgspec.Struct):
     calls: list[ToolCall]
     outputs: dict[str, str]
 
-    def came_to(self, call: ToolCall, output: str) -> bool:
+    def has_result(self, call: ToolCall, output: str) -> bool:
         """Whether the message made such a call, which came to this."""
         return any(
             self.outputs.get(own.tool_call_id) == output

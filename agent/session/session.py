@@ -7,9 +7,9 @@ import msgspec
 
 from agent.policy.effects import Effects
 from agent.policy.policy import Policy
-from agent.redaction import PATTERNS, Redactor, Stream
+from agent.redaction import PATTERNS, RedactionStream, Redactor
 from agent.session import state as states
-from agent.session.messages import CancelWork, Decision, Effect, Refusal
+from agent.session.messages import CancelWork, Decision, Effect, SubmissionRefusal
 from agent.session.state import SessionState
 from protocol import events as ev
 from protocol.content import OpenCall, ToolState
@@ -42,7 +42,7 @@ class Rules(msgspec.Struct, kw_only=True):
     refuse_model: Callable[[str], str | None]
     policy: Policy = Policy()
     redactor: Redactor = Redactor(patterns=PATTERNS)
-    refuse_work: Callable[[], Refusal | None] = lambda: None
+    refuse_work: Callable[[], SubmissionRefusal | None] = lambda: None
     system_prompt: str = ""
     overhead_tokens: int = 2_000
     max_iterations: int = 50
@@ -73,11 +73,11 @@ class Session:
     def __init__(self, state: SessionState, rules: Rules) -> None:
         self.state = state
         self.rules = rules
-        self.calling: str | None = None
-        self.summarizing: str | None = None
-        self.titling: str | None = None
+        self.model_call_id: str | None = None
+        self.summary_id: str | None = None
+        self.title_id: str | None = None
         self.summary_cut = 0
-        self._heard: dict[tuple[str, TextKind], Stream] = {}
+        self._streams: dict[tuple[str, TextKind], RedactionStream] = {}
         self._now = ""
         self._events: list[ev.Event] = []
         self._effects: list[Effect] = []
@@ -86,7 +86,7 @@ class Session:
         """A new decision, at `now` (RFC 3339, UTC)."""
         self._now, self._events, self._effects = now, [], []
 
-    def decision(self, answer: ev.Accepted | Refusal | None) -> Decision:
+    def decision(self, answer: ev.Accepted | SubmissionRefusal | None) -> Decision:
         """What was decided since `begin`."""
         return Decision(tuple(self._events), tuple(self._effects), answer)
 
@@ -101,26 +101,26 @@ class Session:
         """Say that the submission is taken."""
         return self.emit(ev.Accepted, submission_id=submission_id(submission), submission=submission)
 
-    def do(self, effect: Effect) -> None:
+    def add_effect(self, effect: Effect) -> None:
         """Ask for something to be done in the world, once the events are stored."""
         self._effects.append(effect)
 
-    def hearing(self, key: str, kind: TextKind) -> Stream:
+    def redaction_stream(self, key: str, kind: TextKind) -> RedactionStream:
         """The stream that redacts a text while it comes: of the message, or the tool call, with this id."""
-        stream = self._heard.get((key, kind))
+        stream = self._streams.get((key, kind))
         if stream is None:
-            stream = self._heard[key, kind] = self.rules.redactor.stream()
+            stream = self._streams[key, kind] = self.rules.redactor.stream()
         return stream
 
-    def heard(self, key: str, kind: TextKind) -> str:
+    def finish_stream(self, key: str, kind: TextKind) -> str:
         """The text is whole: what was held back of it."""
-        stream = self._heard.pop((key, kind), None)
+        stream = self._streams.pop((key, kind), None)
         return "" if stream is None else stream.flush()
 
-    def cut_off(self) -> list[tuple[str, TextKind, str]]:
+    def abort_streams(self) -> list[tuple[str, TextKind, str]]:
         """No text goes on: what may be told of what was held back, by id and kind."""
-        rests = [(key, kind, stream.cut()) for (key, kind), stream in self._heard.items()]
-        self._heard.clear()
+        rests = [(key, kind, stream.cut()) for (key, kind), stream in self._streams.items()]
+        self._streams.clear()
         return rests
 
     @property
@@ -131,8 +131,8 @@ class Session:
     def stop_work(self, state: ToolState, by: str, finish_reason: str) -> None:
         """Every ending of unfinished work: seal the open message, end every open call as `state`, stop what runs."""
         view = self.state.view
-        self.calling = self.summarizing = self.titling = None
-        self.do(CancelWork())
+        self.model_call_id = self.summary_id = self.title_id = None
+        self.add_effect(CancelWork())
         seal(self, finish_reason)
         for call in list(view.open_calls):
             ended: ToolState = state

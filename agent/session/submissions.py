@@ -3,7 +3,7 @@
 import hashlib
 
 from agent.session import approvals, compaction, turn
-from agent.session.messages import EndSession, Refusal
+from agent.session.messages import EndSession, SubmissionRefusal
 from agent.session.session import Session
 from agent.session.state import last_turn, size, turn_begins
 from protocol import codes
@@ -11,15 +11,15 @@ from protocol import events as ev
 from protocol import submissions as sub
 from protocol.content import ToolMessage
 
-Answer = ev.Accepted | Refusal
+Answer = ev.Accepted | SubmissionRefusal
 
 
 def on_submission(session: Session, submission: sub.Submission) -> Answer:
     """Accept or refuse, and let happen what follows."""
     if session.rules.redactor.redact(sub.submission_id(submission)) != sub.submission_id(submission):
-        return Refusal(codes.INVALID, "`id` looks like a secret, and ids are stored; make another one")
+        return SubmissionRefusal(codes.INVALID, "`id` looks like a secret, and ids are stored; make another one")
     if session.state.view.state == "closed":
-        return Refusal(codes.SESSION_CLOSED, "the session was shut down; begin a new one to go on")
+        return SubmissionRefusal(codes.SESSION_CLOSED, "the session was shut down; begin a new one to go on")
     match submission:
         case sub.UserInput():
             return on_user_input(session, submission)
@@ -52,9 +52,11 @@ def on_user_input(session: Session, submission: sub.UserInput) -> Answer:
     if refused is not None:
         return refused
     if len(view.queued) >= rules.queued_inputs_max:
-        return Refusal(codes.QUEUE_FULL, f"{len(view.queued)} inputs wait for their turn already; send it again later")
+        return SubmissionRefusal(
+            codes.QUEUE_FULL, f"{len(view.queued)} inputs wait for their turn already; send it again later"
+        )
     if session.state.history_chars + len(submission.text) > rules.history_chars_max:
-        return Refusal(codes.HISTORY_FULL, "the session's history is full; undo, or begin a new session")
+        return SubmissionRefusal(codes.HISTORY_FULL, "the session's history is full; undo, or begin a new session")
     waits_for_approval = view.state == "awaiting_approval"
     accepted = session.accept(submission)
     if waits_for_approval:
@@ -68,7 +70,7 @@ def on_user_input(session: Session, submission: sub.UserInput) -> Answer:
 def on_interrupt(session: Session, submission: sub.Interrupt) -> Answer:
     """End the turn or compaction under way; the text so far is kept."""
     if not session.working:
-        return Refusal(codes.NOTHING_TO_INTERRUPT, "nothing is running")
+        return SubmissionRefusal(codes.NOTHING_TO_INTERRUPT, "nothing is running")
     accepted = session.accept(submission)
     turn_id = session.state.view.turn_id
     session.stop_work("cancelled", "user", "interrupted")
@@ -80,13 +82,15 @@ def on_interrupt(session: Session, submission: sub.Interrupt) -> Answer:
 def on_undo(session: Session, submission: sub.Undo) -> Answer:
     """Take the last turn's messages out of the history."""
     if session.working:
-        return Refusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
+        return SubmissionRefusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
     view = session.state.view
     begins = last_turn(session.state)
     if begins == len(view.messages):
-        return Refusal(codes.NOTHING_TO_UNDO, "there is no turn to undo")
+        return SubmissionRefusal(codes.NOTHING_TO_UNDO, "there is no turn to undo")
     if begins < session.state.context_from:
-        return Refusal(codes.NOTHING_TO_UNDO, "the last turn is part of a summary already and cannot be undone")
+        return SubmissionRefusal(
+            codes.NOTHING_TO_UNDO, "the last turn is part of a summary already and cannot be undone"
+        )
     accepted = session.accept(submission)
     _take_back(session, begins)
     return accepted
@@ -95,18 +99,22 @@ def on_undo(session: Session, submission: sub.Undo) -> Answer:
 def on_edit(session: Session, submission: sub.Edit) -> Answer:
     """Take the turn's messages and all later ones out of the history, and begin a turn with the new text."""
     if session.working:
-        return Refusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
+        return SubmissionRefusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
     refused = session.rules.refuse_work()
     if refused is not None:
         return refused
     begins = turn_begins(session.state, submission.turn_id)
     if begins is None:
-        return Refusal(codes.TURN_UNKNOWN, f"no user message in the history has the turn_id {submission.turn_id!r}")
+        return SubmissionRefusal(
+            codes.TURN_UNKNOWN, f"no user message in the history has the turn_id {submission.turn_id!r}"
+        )
     if begins < session.state.context_from:
-        return Refusal(codes.TURN_UNKNOWN, "that turn is part of a summary already and cannot be edited")
+        return SubmissionRefusal(codes.TURN_UNKNOWN, "that turn is part of a summary already and cannot be edited")
     kept = sum(map(size, session.state.view.messages[:begins]))
     if kept + len(submission.text) > session.rules.history_chars_max:
-        return Refusal(codes.HISTORY_FULL, "the session's history would be full; say less, or begin a new session")
+        return SubmissionRefusal(
+            codes.HISTORY_FULL, "the session's history would be full; say less, or begin a new session"
+        )
     accepted = session.accept(submission)
     _take_back(session, begins)
     turn.next_turn(session)
@@ -127,12 +135,12 @@ def _take_back(session: Session, begins: int) -> None:
 def on_compact(session: Session, submission: sub.Compact) -> Answer:
     """Replace the older part of the model's context by a summary that the model writes."""
     if session.working:
-        return Refusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
+        return SubmissionRefusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
     refused = session.rules.refuse_work()
     if refused is not None:
         return refused
     if compaction.cut(session) is None:
-        return Refusal(codes.NOTHING_TO_COMPACT, "the conversation is too short to compact")
+        return SubmissionRefusal(codes.NOTHING_TO_COMPACT, "the conversation is too short to compact")
     accepted = session.accept(submission)
     compaction.begin(session)
     return accepted
@@ -148,7 +156,7 @@ def on_shutdown(session: Session, submission: sub.Shutdown) -> Answer:
     for share in session.state.view.shares:
         session.emit(ev.Unshared, share_id=share.share_id)
     session.emit(ev.ShutdownEvent, reason="user")
-    session.do(EndSession())
+    session.add_effect(EndSession())
     return accepted
 
 
@@ -156,7 +164,7 @@ def on_set_model(session: Session, submission: sub.SetModel) -> Answer:
     """Choose the model, and how long it thinks, for the next model call."""
     complaint = session.rules.refuse_model(submission.model)
     if complaint is not None:
-        return Refusal(codes.UNKNOWN_MODEL, complaint)
+        return SubmissionRefusal(codes.UNKNOWN_MODEL, complaint)
     accepted = session.accept(submission)
     view, effort = session.state.view, submission.reasoning_effort
     if (submission.model, effort) != (view.model, view.reasoning_effort):
@@ -175,7 +183,9 @@ def on_set_title(session: Session, submission: sub.SetTitle) -> Answer:
 def on_share(session: Session, submission: sub.Share) -> Answer:
     """Make a link that opens the session for others."""
     if len(session.state.view.shares) >= session.rules.shares_max:
-        return Refusal(codes.TOO_MANY_SHARES, f"the session has {session.rules.shares_max} links; take one back")
+        return SubmissionRefusal(
+            codes.TOO_MANY_SHARES, f"the session has {session.rules.shares_max} links; take one back"
+        )
     accepted = session.accept(submission)
     session.emit(ev.Shared, share_id=share_id_of(accepted.submission_id), access=submission.access)
     return accepted
@@ -189,7 +199,7 @@ def share_id_of(submission_id: str) -> str:
 def on_unshare(session: Session, submission: sub.Unshare) -> Answer:
     """Revoke a link."""
     if all(share.share_id != submission.share_id for share in session.state.view.shares):
-        return Refusal(codes.SHARE_UNKNOWN, f"the session has no link {submission.share_id!r}")
+        return SubmissionRefusal(codes.SHARE_UNKNOWN, f"the session has no link {submission.share_id!r}")
     accepted = session.accept(submission)
     session.emit(ev.Unshared, share_id=submission.share_id)
     return accepted

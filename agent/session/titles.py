@@ -26,10 +26,10 @@ def begin(session: Session) -> None:
         return
     parts = (cut_middle(text, SHOWN_CHARS) for text in (asked, last_answer(state)))
     said = "User: {}\n\nAssistant: {}".format(*parts)
-    session.titling = f"title-{state.view.seq}"
-    session.do(
+    session.title_id = f"title-{state.view.seq}"
+    session.add_effect(
         MakeTitle(
-            title_id=session.titling,
+            title_id=session.title_id,
             model=state.view.model,
             messages=[{"role": "system", "content": PROMPT}, {"role": "user", "content": said}],
             max_tokens=rules.title_max_tokens,
@@ -41,9 +41,9 @@ def begin(session: Session) -> None:
 def on_title_done(session: Session, made: TitleDone) -> None:
     """There is a title, or none. What it took is counted; a title that the user chose meanwhile stays."""
     view = session.state.view
-    if made.title_id != session.titling or view.state == "closed":
+    if made.title_id != session.title_id or view.state == "closed":
         return
-    session.titling = None
+    session.title_id = None
     if made.usage is not None:
         session.emit(
             ev.UsageEvent,

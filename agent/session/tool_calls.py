@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from agent.policy.policy import Spent, Verdict, judge
+from agent.policy.policy import Spent, Verdict, evaluate
 from agent.session import repetition
 from agent.session.messages import RunTool, ToolDone, ToolLogged, ToolSpent, ToolStepped
 from agent.session.session import Session
@@ -45,14 +45,14 @@ def verdict_on(session: Session, tool: str, arguments: dict[str, Any], reserved_
     """What the policy says of a call; `reserved_usd`: what calls that just began are estimated to cost."""
     state, rules = session.state, session.rules
     spent = Spent(state.spent_usd + reserved_usd, state.cost_unknown)
-    return judge(rules.policy, tool, arguments, rules.tools.effects(tool, arguments), state.view.grants, spent)
+    return evaluate(rules.policy, tool, arguments, rules.tools.effects(tool, arguments), state.view.grants, spent)
 
 
 def run(session: Session, call_id: str, tool: str, arguments: dict[str, Any], by: str) -> None:
     """Let the call begin."""
     view = session.state.view
     session.emit(ev.ToolStateChange, tool_call_id=call_id, tool=tool, state="running", by=by)
-    session.do(RunTool(call_id, tool, arguments, view.model, tuple(view.grants)))
+    session.add_effect(RunTool(call_id, tool, arguments, view.model, tuple(view.grants)))
 
 
 def on_tool_logged(session: Session, logged: ToolLogged) -> None:
@@ -98,7 +98,7 @@ def finish(session: Session, done: ToolDone) -> bool:
     result = done.result
     if result.plan is not None:
         session.emit(ev.PlanUpdate, items=list(result.plan))
-    result = msgspec.structs.replace(result, output=repetition.noted(session, call.tool_call_id, result.output))
+    result = msgspec.structs.replace(result, output=repetition.with_note(session, call.tool_call_id, result.output))
     _output(session, call, result, done.duration_ms, _cost(session, call, result))
     return True
 
@@ -118,7 +118,7 @@ def _cost(session: Session, call: OpenCall, result: ToolResult) -> float | Unset
 
 
 def _refuse(session: Session, call: ToolCall, why: str) -> None:
-    said = repetition.noted(session, call.tool_call_id, why)
+    said = repetition.with_note(session, call.tool_call_id, why)
     _output(session, call, ToolResult(output=said, success=False), 0)
 
 

@@ -46,17 +46,17 @@ def call_model(session: Session) -> None:
         fail_turn(session, refused.code, refused.message, True)
     elif state.history_chars > rules.history_chars_max:
         fail_turn(session, codes.HISTORY_FULL, "the session's history is full; undo, or begin a new session", False)
-    elif compaction.due(session):
+    elif compaction.is_due(session):
         compaction.begin(session)
     elif (tokens := compaction.tokens(session)) > (limit := compaction.limit(session)):
         message = f"the conversation takes about {tokens} tokens and {state.view.model} holds {limit}; undo, or begin a new session"
         fail_turn(session, codes.CONTEXT_OVERFLOW, message, False)
     else:
-        session.calling = f"msg-{state.view.seq + 1}"
+        session.model_call_id = f"msg-{state.view.seq + 1}"
         messages = context.build(state, rules.system_prompt)
         effort = state.view.reasoning_effort
         notes = int(NOTES_FRACTION * limit)
-        session.do(CallModel(session.calling, state.view.model, messages, effort, notes))
+        session.add_effect(CallModel(session.model_call_id, state.view.model, messages, effort, notes))
 
 
 def go_on(session: Session) -> None:
@@ -67,9 +67,9 @@ def go_on(session: Session) -> None:
     for call in list(view.open_calls):
         if call.state == "approved":
             tool_calls.run(session, call.tool_call_id, call.tool, call.arguments, "user")
-    if view.open_calls or session.calling is not None or session.summarizing is not None:
+    if view.open_calls or session.model_call_id is not None or session.summary_id is not None:
         return
-    stuck = repetition.stuck(session)
+    stuck = repetition.find_loop(session)
     if stuck is not None:
         fail_turn(session, codes.REPEATED_CALLS, stuck, True)
         return
@@ -87,7 +87,7 @@ def fail_turn(session: Session, code: str, message: str, retryable: bool) -> Non
 
 def on_delta(session: Session, delta: Delta) -> None:
     """Text of the model becomes chunks, each within the bound of one."""
-    if delta.message_id != session.calling:
+    if delta.message_id != session.model_call_id:
         return
     bound = session.rules.chunk_max_chars
     for start in range(0, len(delta.text), bound):
@@ -101,9 +101,9 @@ def on_delta(session: Session, delta: Delta) -> None:
 
 def on_model_done(session: Session, done: ModelDone) -> None:
     """The message is whole: end the turn, or see to its calls."""
-    if done.message_id != session.calling:
+    if done.message_id != session.model_call_id:
         return
-    session.calling = None
+    session.model_call_id = None
     view, reply = session.state.view, done.reply
     asked = read_calls(reply, session.state, session.rules.max_tool_calls, session.rules.redactor)
     message = view.open_message
@@ -151,15 +151,15 @@ def _complete(session: Session) -> None:
 
 def on_model_failed(session: Session, failed: ModelFailed) -> None:
     """The model call ended in an error: keep the partial text, say so, go on with the session."""
-    if failed.message_id == session.calling:
+    if failed.message_id == session.model_call_id:
         fail_turn(session, failed.code, failed.message, failed.retryable)
 
 
 def on_summary_done(session: Session, done: SummaryDone) -> None:
     """The context is shorter: back to the turn that needed it, or to rest."""
-    if done.summary_id != session.summarizing:
+    if done.summary_id != session.summary_id:
         return
-    session.summarizing = None
+    session.summary_id = None
     if not done.text.strip():
         fail_turn(session, codes.COMPACTION_FAILED, "the model gave an empty summary; the context is unchanged", True)
         return
@@ -173,7 +173,7 @@ def on_summary_done(session: Session, done: SummaryDone) -> None:
 
 def on_summary_failed(session: Session, failed: SummaryFailed) -> None:
     """No summary: the context stays as it is and the turn, or the operation, ends with an error."""
-    if failed.summary_id == session.summarizing:
+    if failed.summary_id == session.summary_id:
         message = f"the context could not be compacted: {failed.message}"
         fail_turn(session, codes.COMPACTION_FAILED, message, failed.retryable)
 

@@ -10,7 +10,7 @@ import msgspec
 
 from agent.policy.effects import EffectKind, Effects
 from agent.tools.base import Delegating, Desk, Tool, ToolLog, ToolResult
-from agent.util.text import cut_to_tokens, mend
+from agent.util.text import cut_to_tokens, repair_surrogates
 from agent.workspace.agents_md import ProjectNotes
 
 log = logging.getLogger("holdfast.tools")
@@ -104,7 +104,7 @@ class ToolRouter:
         except Exception as error:  # a tool's fault must not end the decision that asks it
             log.exception("tool %s failed to check its arguments", name)
             complaint = f"they could not be checked: {_told(error)}"
-        return None if complaint is None else f"the arguments do not fit {name}: {mend(complaint)}"
+        return None if complaint is None else f"the arguments do not fit {name}: {repair_surrogates(complaint)}"
 
     def effects(self, name: str, arguments: dict[str, object]) -> Effects:
         """What a call would do. What cannot be told is `external`, and so must be asked for."""
@@ -144,7 +144,7 @@ class ToolRouter:
             return self._clean(ToolResult(output=complaint, success=False))
 
         async def clean_log(text: str) -> None:
-            await log(mend(text))
+            await log(repair_surrogates(text))
 
         return self._clean(await self._run(self._now()[name], arguments, clean_log, desk))
 
@@ -205,7 +205,9 @@ class ToolRouter:
         return f"there is no tool {name[:64]!a}{absent}; the tools are: {told}{more}"
 
     def _clean(self, result: ToolResult) -> ToolResult:
-        output = self._redact(mend(result.output))  # before the cut, which may go through the middle of a secret
+        output = self._redact(
+            repair_surrogates(result.output)
+        )  # before the cut, which may go through the middle of a secret
         cut = cut_to_tokens(output, self._max_output_tokens)
         return msgspec.structs.replace(result, output=cut, truncated=result.truncated or cut != output)
 
@@ -223,7 +225,9 @@ def _told(error: Exception) -> str:
 def _unencodable(value: object, where: str) -> str | None:
     """Where text cannot be written as UTF-8, as it holds half of a surrogate pair."""
     if isinstance(value, str):
-        return None if mend(value) is value else f"text that is not valid Unicode - at `{ascii(where)[1:-1]}`"
+        return (
+            None if repair_surrogates(value) is value else f"text that is not valid Unicode - at `{ascii(where)[1:-1]}`"
+        )
     if isinstance(value, dict):
         parts = [(key, f"{where}.{key}") for key in value] + [(value[key], f"{where}.{key}") for key in value]
     elif isinstance(value, list):

@@ -12,12 +12,12 @@ def fault_id() -> str:
 
 
 def log_fault(log: logging.Logger, error: BaseException, what: str, *args: object) -> str:
-    """Log an unexpected error with its traceback and an id; what a client is told of it, with the same id."""
+    """Log an unexpected error with its traceback and an id; what a client is fault_message of it, with the same id."""
     found = fault_id()
     log.error("fault %s: " + what, found, *args, exc_info=error)  # noqa: G003  # `what` is a format of ours
-    return told(found)
+    return fault_message(found)
 
 
-def told(found: str) -> str:
-    """What a client is told of the fault with this id."""
+def fault_message(found: str) -> str:
+    """What a client is fault_message of the fault with this id."""
     return f"a fault of the server; tell its operator the id {found}"

@@ -53,7 +53,7 @@ def join_ends(text: str, kept: int, remark: str = "") -> str:
     return f"{text[: kept - tail]}\n[... {f'{note}; {remark}' if remark else note} ...]\n{text[len(text) - tail :]}"
 
 
-def mend(text: str) -> str:
+def repair_surrogates(text: str) -> str:
     """The text with surrogate pairs joined to one code point and each lone surrogate made U+FFFD."""
     try:
         text.encode()
@@ -62,7 +62,7 @@ def mend(text: str) -> str:
     return text
 
 
-class Mender:
+class SurrogateRepair:
     """Mends a text that comes in pieces: a high surrogate at the end of one waits for its other half in the next."""
 
     def __init__(self) -> None:
@@ -73,12 +73,12 @@ class Mender:
             return piece
         piece = self._held + piece
         self._held = piece[-1] if piece and "\ud800" <= piece[-1] <= "\udbff" else ""
-        return mend(piece[:-1] if self._held else piece)
+        return repair_surrogates(piece[:-1] if self._held else piece)
 
-    def rest(self) -> str:
+    def flush(self) -> str:
         """What is still held back, at the end of the text."""
         held, self._held = self._held, ""
-        return mend(held)
+        return repair_surrogates(held)
 
 
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -90,7 +90,7 @@ _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 def clean(text: str) -> str:
     """The text without terminals' control sequences, control characters but line feeds and tabs, marks of direction."""
-    text = _ANSI.sub("", mend(text)).replace("\r\n", "\n").replace("\r", "\n")
+    text = _ANSI.sub("", repair_surrogates(text)).replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(c for c in text if c in "\n\t" or (unicodedata.category(c) not in ("Cc", "Cs") and c not in _BIDI))

@@ -11,7 +11,7 @@ Attributes = Mapping[str, str | int | tuple[str, ...]]
 class Span(Protocol):
     """One operation while it is under way."""
 
-    def note(self, attributes: Attributes) -> None:
+    def set_attributes(self, attributes: Attributes) -> None:
         """What became known meanwhile."""
 
     def fail(self, code: str) -> None:
@@ -26,7 +26,7 @@ class Tracer(Protocol):
 
 
 class _NoSpan:
-    def note(self, attributes: Attributes) -> None:
+    def set_attributes(self, attributes: Attributes) -> None:
         """Nobody listens."""
 
     def fail(self, code: str) -> None:

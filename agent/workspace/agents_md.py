@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from agent.util.text import mend
+from agent.util.text import repair_surrogates
 from agent.workspace.paths import WorkspaceError
 from agent.workspace.workspace import Workspace
 
@@ -33,6 +33,6 @@ class ProjectNotes:
             found = self._workspace.read(NAME)
         except WorkspaceError:
             return ""
-        text = self._redact(mend(found.data.decode("utf-8", "replace"))).strip()
+        text = self._redact(repair_surrogates(found.data.decode("utf-8", "replace"))).strip()
         left_out = found.size - len(found.data)
         return f"{text}\n[{NAME} is longer: {left_out} more bytes are left out]" if left_out and text else text

@@ -13,7 +13,7 @@ from server import __version__
 if TYPE_CHECKING:
     from socket import socket
 
-    from agent.models import Choice
+    from agent.models import ModelChoice
     from server.auth.backends.base import Way
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
@@ -197,7 +197,7 @@ def _serve(args: argparse.Namespace) -> int:
         return _fail(str(error), FAILURE)
 
 
-def announcement(sockets: "list[socket]", asked: str, choice: "Choice") -> str:
+def announcement(sockets: "list[socket]", asked: str, choice: "ModelChoice") -> str:
     """What is said when the server listens: where, and which model (`asked` for, or chosen)."""
     from server.transport import listeners
 

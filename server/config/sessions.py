@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from agent.policy.policy import Policy, Rule
+from agent.policy.policy import Policy, PolicyRule
 from server.journal.base import StorageBounds
 from server.util.settings import Group
 
@@ -48,12 +48,12 @@ class UserLimits(Group, frozen=True, kw_only=True):
         return StorageBounds(self.stored_sessions_max, self.stored_bytes_max)
 
 
-CPU_JOBS = Rule(action="allow", tool="hf_jobs", operation="*:cpu*", reason="a job on CPU")
+CPU_JOBS = PolicyRule(action="allow", tool="hf_jobs", operation="*:cpu*", reason="a job on CPU")
 """Jobs on hardware without a GPU, run once or on a schedule; the tool tells the hardware apart."""
 
 UPLOADS = (
-    Rule(action="ask", tool="hf_repo", effect="delete"),
-    Rule(action="allow", tool="hf_repo", effect="upload", reason="an upload to the Hub"),
+    PolicyRule(action="ask", tool="hf_repo", effect="delete"),
+    PolicyRule(action="allow", tool="hf_repo", effect="upload", reason="an upload to the Hub"),
 )
 """Uploads to the Hub, but none that deletes as well."""
 
@@ -62,7 +62,7 @@ class PolicySettings(Group, frozen=True, kw_only=True):
     """Which calls run, are asked for or are refused. Where no rule matches, what reaches beyond the workspace asks."""
 
     rules: Annotated[
-        list[Rule], Meta(description="In order; the first that matches a call decides. See docs/tools.md.")
+        list[PolicyRule], Meta(description="In order; the first that matches a call decides. See docs/tools.md.")
     ] = field(default_factory=list)
     yolo_mode: Annotated[
         bool, Meta(description="Whether everything that would be asked for runs; what a rule denies is still refused.")

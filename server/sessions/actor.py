@@ -9,7 +9,7 @@ import time
 import msgspec
 
 from agent.session.decide import decide
-from agent.session.messages import Decision, EndSession, Fail, Input, Recover, Refusal, Stop
+from agent.session.messages import Decision, EndSession, Fail, Input, Recover, Stop, SubmissionRefusal
 from agent.session.session import Rules, Session
 from agent.session.state import SessionState
 from agent.tools import ToolRouter
@@ -140,17 +140,19 @@ class SessionActor:
         unfinished = self._stepping or len(self._inbox) > 0 or self._lost is not None
         return idle and not (unfinished or self.sockets or self.stopping)
 
-    def submit(self, submission: Submission) -> "asyncio.Future[Answer] | Refusal":
+    def submit(self, submission: Submission) -> "asyncio.Future[Answer] | SubmissionRefusal":
         """Put a submission in line, with an id of ours if the client gave none; a refusal at once if there is no room."""
         own_id = bool(submission_id(submission))
         if not own_id:
             submission = msgspec.structs.replace(submission, id=secrets.token_hex(SUBMISSION_ID_BYTES))
         if self.stopping:
-            return Refusal(codes.GOING_AWAY, "the session is going to sleep; reconnect and send it again")
+            return SubmissionRefusal(codes.GOING_AWAY, "the session is going to sleep; reconnect and send it again")
         try:
             return self._inbox.submit(submission, own_id=own_id)
         except InboxFull:
-            return Refusal(codes.INBOX_FULL, "the session has too many submissions waiting; send it again in a moment")
+            return SubmissionRefusal(
+                codes.INBOX_FULL, "the session has too many submissions waiting; send it again in a moment"
+            )
 
     def stop(self, code: int, reason: str) -> None:
         """End the actor after what it does now: what runs is ended, the session is kept. Its sockets get `code`."""
@@ -225,7 +227,9 @@ class SessionActor:
                 if isinstance(decision.answer, ev.Accepted):
                     new_answers[decision.answer.submission_id] = record_answer(item.submission, decision.answer)
         except Exception as error:  # noqa: BLE001  # nobody may be left without an answer
-            fault = Refusal(codes.INTERNAL, log_fault(log, error, "session %s: a decision failed", self.session_id))
+            fault = SubmissionRefusal(
+                codes.INTERNAL, log_fault(log, error, "session %s: a decision failed", self.session_id)
+            )
             refuse([item for item in taken if isinstance(item, PendingSubmission)], fault)
             await self._start_over(Fail(codes.INTERNAL, fault.message, True))
             return
@@ -264,7 +268,7 @@ class SessionActor:
             self._observer.saw(events)
         for decision in decisions:
             for effect in decision.effects:
-                self._worker.do(effect)
+                self._worker.start(effect)
                 if isinstance(effect, EndSession):
                     self.broadcaster.end(codes.CLOSE_GOODBYE, "the session was shut down")
         for waiting, answer in answers:
@@ -324,12 +328,14 @@ class SessionActor:
         self.stopping = True
         await self._worker.aclose()
         left = [item for item in self._inbox.drain() if isinstance(item, PendingSubmission)]
-        refuse(left, Refusal(codes.GOING_AWAY, "the session is going to sleep; reconnect and send it again"))
+        refuse(left, SubmissionRefusal(codes.GOING_AWAY, "the session is going to sleep; reconnect and send it again"))
         self.broadcaster.end(*self._close)
         self._observer.close()
         if self._lost is None:
             await self._recorder.checkpoint(self._session.state)
 
 
-def _not_stored(error: JournalError) -> Refusal:
-    return Refusal(codes.JOURNAL_UNAVAILABLE, f"the journal did not take it ({error}); send it again with the same id")
+def _not_stored(error: JournalError) -> SubmissionRefusal:
+    return SubmissionRefusal(
+        codes.JOURNAL_UNAVAILABLE, f"the journal did not take it ({error}); send it again with the same id"
+    )

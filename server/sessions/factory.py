@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from agent.models import Models
-from agent.session.messages import Refusal
+from agent.session.messages import SubmissionRefusal
 from agent.session.session import Rules
 from agent.tools import ToolRouter
 from server.config.settings import Settings
@@ -17,7 +17,7 @@ def make_rules(
     models: Models,
     secrets: KnownSecrets,
     tools: ToolRouter,
-    refuse_work: Callable[[], Refusal | None],
+    refuse_work: Callable[[], SubmissionRefusal | None],
     offered: Sequence[str],
 ) -> Rules:
     """The rules of a session with these tools. `refuse_work`: why its owner may not begin more; `offered`: models to choose from."""

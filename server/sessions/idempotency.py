@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from agent.session.messages import Refusal
+from agent.session.messages import SubmissionRefusal
 from protocol import codec, codes
 from protocol import events as ev
 from protocol.frames import Refused
@@ -21,7 +21,7 @@ def record_answer(submission: Submission, accepted: ev.Accepted) -> IdempotencyR
 def repeat_answer(submission: Submission, earlier: IdempotencyRecord) -> Answer:
     """The answer to a submission whose id was used before: the first answer; a refusal if the content differs."""
     if digest(submission) != earlier.digest:
-        return Refusal(codes.ID_CONFLICT, f"the id {earlier.submission_id!r} was used for another submission")
+        return SubmissionRefusal(codes.ID_CONFLICT, f"the id {earlier.submission_id!r} was used for another submission")
     return DuplicateSubmission(codec.decode_event(earlier.answer).seq, earlier.answer)
 
 
@@ -30,14 +30,14 @@ def digest(submission: Submission) -> bytes:
     return hashlib.blake2b(submission_body(submission), digest_size=16).digest()
 
 
-def refuse(pending: list[PendingSubmission], refusal: Refusal) -> None:
+def refuse(pending: list[PendingSubmission], refusal: SubmissionRefusal) -> None:
     """Answer all of these that have no answer yet with `refusal`."""
     for item in pending:
         if not item.answer.done():
             item.answer.set_result(refusal)
 
 
-def refused_frame(refusal: Refusal, submission_id: str = "") -> bytes:
+def refused_frame(refusal: SubmissionRefusal, submission_id: str = "") -> bytes:
     """The `refused` frame for this refusal, as JSON. Without an id it is about the session, not about one submission."""
     retryable = codes.REFUSALS[refusal.code].retryable
     return codec.encode(

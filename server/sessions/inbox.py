@@ -6,7 +6,7 @@ from collections import deque
 import msgspec
 
 from agent.models import DeltaKind
-from agent.session.messages import Delta, Input, Refusal, ToolLogged
+from agent.session.messages import Delta, Input, SubmissionRefusal, ToolLogged
 from protocol.events import Accepted
 from protocol.submissions import Interrupt, Submission
 
@@ -18,7 +18,7 @@ class DuplicateSubmission(msgspec.Struct, frozen=True):
     answer: bytes
 
 
-Answer = Accepted | DuplicateSubmission | Refusal
+Answer = Accepted | DuplicateSubmission | SubmissionRefusal
 
 
 class InboxFull(Exception):

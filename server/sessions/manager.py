@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from agent.session.messages import Refusal
+from agent.session.messages import SubmissionRefusal
 from protocol import codes
 from protocol import submissions as sub
 from protocol.content import PendingTool, ShareLink
@@ -96,7 +96,7 @@ class SessionManager:
         """Hand in a submission and wait for its answer. Raises `SessionNotFound`, `SessionCapacityError`, `GoingAway`."""
         async with self.registry.activated(session_id) as actor:
             waiting = actor.submit(submission)
-        return waiting if isinstance(waiting, Refusal) else await waiting
+        return waiting if isinstance(waiting, SubmissionRefusal) else await waiting
 
     async def submit_user_input(self, session_id: str, text: str) -> Answer:
         """Say something to the session."""
@@ -122,15 +122,15 @@ class SessionManager:
         """End the session's work for good: ask, wait, then cancel. Its sandbox is given back when it has ended."""
         async with self.registry.activated(session_id) as actor:
             waiting = actor.submit(sub.Shutdown())
-        if isinstance(waiting, Refusal):
+        if isinstance(waiting, SubmissionRefusal):
             return waiting
         try:
             async with asyncio.timeout(self._shutdown_wait_s):
                 answer = await waiting
         except TimeoutError:
             await self.registry.end(actor, codes.CLOSE_FAULT, "the session did not end in time; reconnect")
-            return Refusal(codes.INTERNAL, "the session did not answer and was stopped; send it again")
-        if not isinstance(answer, Refusal):
+            return SubmissionRefusal(codes.INTERNAL, "the session did not answer and was stopped; send it again")
+        if not isinstance(answer, SubmissionRefusal):
             await self._sweeper.end(session_id)
         return answer
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from agent.session.messages import Refusal
+from agent.session.messages import SubmissionRefusal
 from protocol import codes
 from protocol import events as ev
 from server.config.sessions import UserLimits
@@ -63,7 +63,7 @@ class Quotas:
             microdollars=spent.microdollars + (before.microdollars if same else 0),
         )
 
-    def refuse(self, user_id: str) -> Refusal | None:
+    def refuse(self, user_id: str) -> SubmissionRefusal | None:
         """Why no model may be called for this user now, or None."""
         account = self._accounts.get(user_id)
         return None if account is None else judge(self.limits, account, self._today())
@@ -84,7 +84,7 @@ class Quotas:
         return self._now()[:10]
 
 
-def judge(limits: UserLimits, account: Account, today: str) -> Refusal | None:
+def judge(limits: UserLimits, account: Account, today: str) -> SubmissionRefusal | None:
     """Why the holder of this account may not go on, or None. Pure."""
     spent = account.spent
     if spent.day == today:
@@ -94,9 +94,9 @@ def judge(limits: UserLimits, account: Account, today: str) -> Refusal | None:
             return _exhausted(f"{limits.cost_usd_per_day:g} US dollars")
     if account.stored.bytes >= limits.stored_bytes_max:
         message = f"your sessions hold {account.stored.bytes} bytes of at most {limits.stored_bytes_max}; delete some"
-        return Refusal(codes.STORAGE_FULL, message)
+        return SubmissionRefusal(codes.STORAGE_FULL, message)
     return None
 
 
-def _exhausted(what: str) -> Refusal:
-    return Refusal(codes.BUDGET_EXHAUSTED, f"you have spent today's {what}; go on after 00:00 UTC")
+def _exhausted(what: str) -> SubmissionRefusal:
+    return SubmissionRefusal(codes.BUDGET_EXHAUSTED, f"you have spent today's {what}; go on after 00:00 UTC")

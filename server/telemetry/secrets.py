@@ -54,8 +54,8 @@ class KnownSecrets:
         learned = named_secrets([(name, value)])
         if value in self._learned:
             self._learned.move_to_end(value)
-        elif self._all.knowing(learned) is not self._all:
+        elif self._all.with_values(learned) is not self._all:
             self._learned.update(learned)
             while len(self._learned) > LEARNED_MAX:
                 self._learned.popitem(last=False)
-            self._all = self._base.knowing(self._learned)
+            self._all = self._base.with_values(self._learned)

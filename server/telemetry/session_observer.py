@@ -134,7 +134,7 @@ class Observer:
 
     def _note(self, turn: Tally, outcome: str) -> None:
         if self._span is not None:
-            self._span.note(
+            self._span.set_attributes(
                 {
                     "holdfast.outcome": outcome,
                     "gen_ai.usage.input_tokens": turn.input_tokens,

@@ -83,7 +83,7 @@ class GenAiTracer:
             try:
                 yield span
             except asyncio.CancelledError:
-                span.note({"holdfast.outcome": "cancelled"})
+                span.set_attributes({"holdfast.outcome": "cancelled"})
                 raise
             except Exception as error:
                 if not span.failed:
@@ -96,7 +96,7 @@ class _Span:
         self._span = span
         self.failed = False
 
-    def note(self, attributes: Attributes) -> None:
+    def set_attributes(self, attributes: Attributes) -> None:
         """What became known."""
         self._span.set_attributes(dict(attributes))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 from starlette.types import Message, Receive, Send
 
-from agent.session.messages import Refusal
+from agent.session.messages import SubmissionRefusal
 from agent.util.errors import log_fault
 from agent.util.tasks import TaskOwner
 from protocol import codec, codes
@@ -56,7 +56,7 @@ class Connection:
         self,
         actor: SessionActor,
         standing: AccessLevel,
-        refuses: Callable[[Submission], Refusal | None],
+        refuses: Callable[[Submission], SubmissionRefusal | None],
         journal: Journal,
         encoding: Encoding,
         settings: Settings,
@@ -252,13 +252,13 @@ class Connection:
 
     def _bad(self, error: codec.FrameError) -> bool:
         """Refuse a bad frame; False if it is one too many."""
-        self._refuse(Refusal(error.code, str(error)), error.id)
+        self._refuse(SubmissionRefusal(error.code, str(error)), error.id)
         return self._bad_frames.take(self._loop.time())
 
     async def _submit(self, submission: Submission) -> None:
         asked_id = "" if submission.id is msgspec.UNSET else submission.id
         answer = self._refuses(submission) or self._actor.submit(submission)
-        if isinstance(answer, Refusal):
+        if isinstance(answer, SubmissionRefusal):
             self._refuse(answer, asked_id)
             return
         self._in_flight += 1
@@ -273,12 +273,12 @@ class Connection:
         if done.cancelled():
             return
         answer = done.result()
-        if isinstance(answer, Refusal):
+        if isinstance(answer, SubmissionRefusal):
             self._refuse(answer, asked_id)
         elif isinstance(answer, DuplicateSubmission) and answer.seq <= self._cursor.position:
             self._say(answer.answer)
 
-    def _refuse(self, refusal: Refusal, asked_id: str) -> None:
+    def _refuse(self, refusal: SubmissionRefusal, asked_id: str) -> None:
         self._metrics.refusals.of(refusal.code).inc()
         self._say(refused_frame(refusal, asked_id))
 

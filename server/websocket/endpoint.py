@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from starlette.types import Receive, Scope, Send
 
-from agent.session.messages import Refusal
-from agent.util.errors import fault_id, told
+from agent.session.messages import SubmissionRefusal
+from agent.util.errors import fault_id, fault_message
 from protocol import codes
 from protocol.content import AccessLevel
 from protocol.submissions import Interrupt, Submission
@@ -108,22 +108,24 @@ class SocketEndpoint:
                 raise
             found = fault_id()
             log.error("fault %s: a socket could not be bound to a session", found, exc_info=error)
-            raise Denied("internal", told(found), id=found) from error
+            raise Denied("internal", fault_message(found), id=found) from error
 
     def _check_sockets(self, principal: Principal) -> None:
         most = self._settings.limits.sockets_per_user
         if self._open.of_user(principal.user_id) >= most:
             raise Denied("too_many_sockets", f"you have {most} sockets open already; close one")
 
-    def _refuse(self, submission: Submission, standing: AccessLevel, principal: Principal) -> Refusal | None:
+    def _refuse(self, submission: Submission, standing: AccessLevel, principal: Principal) -> SubmissionRefusal | None:
         """Why this may not be submitted here and now, or None. An interrupt is never too fast."""
         forbidden = refuse_submission(standing, submission)
         if forbidden is not None:
-            return Refusal(codes.FORBIDDEN, forbidden)
+            return SubmissionRefusal(codes.FORBIDDEN, forbidden)
         if isinstance(submission, Interrupt) or self._pace.take(principal.user_id, time.monotonic()):
             return None
         most = self._settings.limits.submissions_per_minute
-        return Refusal(codes.TOO_MANY_SUBMISSIONS, f"you submit more than {most} times a minute; wait a moment")
+        return SubmissionRefusal(
+            codes.TOO_MANY_SUBMISSIONS, f"you submit more than {most} times a minute; wait a moment"
+        )
 
     async def _run(self, socket: Connection, position: Position | None, encoding: Encoding) -> None:
         began = time.monotonic()

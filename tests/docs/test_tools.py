@@ -8,7 +8,7 @@ import jsonschema
 import msgspec
 
 from agent.policy.effects import Effects
-from agent.policy.policy import Policy, judge
+from agent.policy.policy import Policy, evaluate
 from agent.tools import ToolRouter
 from protocol.spec.markdown import fill
 from server.cli import generate
@@ -31,7 +31,7 @@ def test_the_example_of_a_policy_does_what_it_says() -> None:
     upload = Effects("", frozenset({"upload"}), "upload")
 
     def verdict(tool: str, effects: Effects, **arguments: str) -> tuple[str, str | None]:
-        found = judge(policy, tool, arguments, effects)
+        found = evaluate(policy, tool, arguments, effects)
         return found.action, found.grant
 
     assert verdict("hf_repo", Effects("", frozenset({"delete"}), "delete_file")) == ("deny", None)
@@ -75,14 +75,16 @@ async def test_a_tool_added_as_the_page_says_is_told_to_the_model_checked_and_ru
     said: list[str] = []
     result = await router.run("count_words", {"text": "night owls fly"}, lambda text: logged(said, text))
     assert (result.output, result.success) == ("3", True)
-    assert judge(Policy(), "count_words", {"text": ""}, router.effects("count_words", {"text": ""})).action == "allow"
+    assert (
+        evaluate(Policy(), "count_words", {"text": ""}, router.effects("count_words", {"text": ""})).action == "allow"
+    )
 
 
 async def test_a_tool_that_says_what_it_does_is_asked_for_and_counted_as_the_page_says() -> None:
     router, said = followed(), list[str]()
-    verdict = judge(Policy(), "order", {"boxes": 2}, router.effects("order", {"boxes": 2}))
+    verdict = evaluate(Policy(), "order", {"boxes": 2}, router.effects("order", {"boxes": 2}))
     assert (verdict.action, verdict.reason, verdict.grant) == ("ask", "orders 2 boxes of owl food", "order")
-    dear = judge(Policy(yolo_mode=True, spending_limit_usd=20.0), "order", {}, router.effects("order", {"boxes": 2}))
+    dear = evaluate(Policy(yolo_mode=True, spending_limit_usd=20.0), "order", {}, router.effects("order", {"boxes": 2}))
     assert "about $25.00" in dear.reason
     result = await router.run("order", {"boxes": 2}, lambda text: logged(said, text))
     assert (result.cost_usd, said) == (22.0, ["ordering ...\n"])

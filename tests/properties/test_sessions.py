@@ -46,7 +46,7 @@ def play(script: Script, step: tuple[object, ...]) -> None:
         case ("stream", str(text), kind):
             script.stream(text, kind)
         case ("finish", list(calls), str(reason)):
-            if script.session.calling:
+            if script.session.model_call_id:
                 script.finish(*calls, reason=reason)
         case ("tool", int(number), str(text)):
             if number < len(view.open_calls):
@@ -82,7 +82,7 @@ def play(script: Script, step: tuple[object, ...]) -> None:
         case ("summary",):
             script.summarised()
         case ("no summary",):
-            script.tell(SummaryFailed(script.session.summarizing or "", "model_timeout", "silent", True))
+            script.tell(SummaryFailed(script.session.summary_id or "", "model_timeout", "silent", True))
         case ("model",):
             script.submit(SetModel(model=f"m{len(script.events)}"))
         case ("restart",):
@@ -158,7 +158,7 @@ def test_whatever_happened_the_next_input_is_taken(steps: list[tuple[object, ...
     script.tell(Recover())
     assert script.say("are you there?")[0] == "accepted"
     for _ in range(len(script.view.queued) + 2):
-        if script.session.calling:
+        if script.session.model_call_id:
             script.stream("yes")
             script.finish()
     assert script.view.state == "idle"

@@ -1,11 +1,20 @@
-"""From the pieces of a stream to deltas for the sink and, at the end, one reply."""
+"""From the chunks of a stream to deltas for the sink and, at the end, one reply."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from agent.models.errors import model_error
-from agent.models.types import DeltaKind, Fragment, ModelReply, ModelUsage, Piece, RawToolCall, Sink, TokenCounts
-from agent.util.text import Mender, mend
+from agent.models.types import (
+    DeltaKind,
+    ModelReply,
+    ModelUsage,
+    RawToolCall,
+    Sink,
+    StreamChunk,
+    TokenCounts,
+    ToolCallFragment,
+)
+from agent.util.text import SurrogateRepair, repair_surrogates
 
 _FINISH = {
     "eos": "stop",
@@ -25,7 +34,7 @@ class _Call:
     arguments: list[str] = field(default_factory=list)
 
 
-class Assembly:
+class ResponseAssembler:
     """One answer in the making. `started` is set by the first token: text, reasoning or a part of a tool call."""
 
     def __init__(self, model: str, sink: Sink, max_chars: int) -> None:
@@ -33,63 +42,66 @@ class Assembly:
         self._sink = sink
         self._max_chars = max_chars
         self._chars = 0
-        self._menders: dict[DeltaKind, Mender] = {"text": Mender(), "reasoning": Mender()}
+        self._repairs: dict[DeltaKind, SurrogateRepair] = {"text": SurrogateRepair(), "reasoning": SurrogateRepair()}
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
         self.started = False
         self.finish_reason = ""
         self.tokens: TokenCounts | None = None
 
-    async def take(self, pieces: Iterable[Piece]) -> None:
-        """Give the pieces' text to the sink; what came together and is of one kind goes as one delta.
+    async def take(self, chunks: Iterable[StreamChunk]) -> None:
+        """Give the chunks' text to the sink; what came together and is of one kind goes as one delta.
 
         Raises ModelError (model_output_too_large), and what the sink raises.
         """
         kind: DeltaKind = "text"
         held: list[str] = []
-        for piece in pieces:
-            if piece.reasoning:
+        for chunk in chunks:
+            if chunk.reasoning:
                 if kind != "reasoning" and held:
                     await self._say(kind, "".join(held))
                     held = []
                 kind = "reasoning"
-                held.append(piece.reasoning)
-            if piece.text:
+                held.append(chunk.reasoning)
+            if chunk.text:
                 if kind != "text" and held:
                     await self._say(kind, "".join(held))
                     held = []
                 kind = "text"
-                held.append(piece.text)
-            for fragment in piece.fragments:
+                held.append(chunk.text)
+            for fragment in chunk.fragments:
                 self._join(fragment)
-            if piece.finish_reason:
-                self.finish_reason = _FINISH.get(piece.finish_reason, piece.finish_reason)
-            if piece.tokens is not None:
-                self.tokens = piece.tokens
+            if chunk.finish_reason:
+                self.finish_reason = _FINISH.get(chunk.finish_reason, chunk.finish_reason)
+            if chunk.tokens is not None:
+                self.tokens = chunk.tokens
         if held:
             await self._say(kind, "".join(held))
 
     async def end(self) -> None:
         """The stream is over: what waited for its other half goes to the sink."""
-        for kind, mender in self._menders.items():
-            rest = mender.rest()
+        for kind, repair in self._repairs.items():
+            rest = repair.flush()
             if rest:
                 await self._sink(kind, rest)
 
     def reply(self, usage: ModelUsage | None) -> ModelReply:
         calls = tuple(
-            RawToolCall(mend(call.id), mend(call.name), mend("".join(call.arguments))) for call in self._calls
+            RawToolCall(
+                repair_surrogates(call.id), repair_surrogates(call.name), repair_surrogates("".join(call.arguments))
+            )
+            for call in self._calls
         )
         return ModelReply(calls, self.finish_reason, usage)
 
     async def _say(self, kind: DeltaKind, text: str) -> None:
         self.started = True
         self._count(len(text))
-        whole = self._menders[kind].push(text)
+        whole = self._repairs[kind].push(text)
         if whole:
             await self._sink(kind, whole)
 
-    def _join(self, fragment: Fragment) -> None:
+    def _join(self, fragment: ToolCallFragment) -> None:
         self.started = True
         call = self._slot(fragment)
         if fragment.id and not call.id:
@@ -102,7 +114,7 @@ class Assembly:
             call.arguments.append(fragment.arguments)
             self._count(len(fragment.arguments))
 
-    def _slot(self, fragment: Fragment) -> _Call:
+    def _slot(self, fragment: ToolCallFragment) -> _Call:
         """The call that a fragment belongs to.
 
         By its index; but some providers give every call of a message the index 0, and some give none: then a

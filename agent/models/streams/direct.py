@@ -13,11 +13,11 @@ import openai
 from litellm.llms.openai.chat.gpt_transformation import OpenAIChatCompletionStreamingHandler
 from openai.types.chat import ChatCompletionChunk
 
-from agent.models.error_mapping import Failures
+from agent.models.error_mapping import ErrorMapper
 from agent.models.errors import ModelError, model_error
 from agent.models.streams import openai_chunks
 from agent.models.streams.wrapped import Wrapper
-from agent.models.types import Piece
+from agent.models.types import StreamChunk
 
 _BYTES_A_CHAR = 12
 """Bytes of JSON for one code point at most: two escaped surrogates."""
@@ -46,11 +46,11 @@ class DirectStream:
     """Server-sent events (WHATWG HTML, 9.2.6) of chat completion chunks."""
 
     def __init__(
-        self, response: httpx.Response, wrapper: Wrapper, failures: Failures, model: str, max_output_chars: int
+        self, response: httpx.Response, wrapper: Wrapper, errors: ErrorMapper, model: str, max_output_chars: int
     ) -> None:
         self._response = response
         self._wrapper = wrapper
-        self._failures = failures
+        self._errors = errors
         self._model = model
         self._max_line = max_output_chars * _BYTES_A_CHAR + _ENVELOPE_BYTES
         self._blocks = cast("AsyncGenerator[bytes]", response.aiter_bytes())
@@ -61,7 +61,7 @@ class DirectStream:
         self._done = False
         self._failure: ModelError | None = None
 
-    async def read(self) -> Sequence[Piece] | None:
+    async def read(self) -> Sequence[StreamChunk] | None:
         """The events of one network read, together."""
         while self._failure is None and not self._done:
             try:
@@ -69,10 +69,10 @@ class DirectStream:
             except StopAsyncIteration:
                 return self._last()
             except Exception as error:
-                raise self._failures.of_reading(error) from error
-            pieces = self._take(block)
-            if pieces:
-                return pieces
+                raise self._errors.from_reading(error) from error
+            chunks = self._take(block)
+            if chunks:
+                return chunks
         if self._failure is not None:
             raise self._failure
         await self._finish()
@@ -84,12 +84,12 @@ class DirectStream:
         finally:
             await self._wrapper.aclose()
 
-    def _take(self, block: bytes) -> list[Piece]:
-        """The pieces of the events that this block completes. What fails is kept until they are told."""
+    def _take(self, block: bytes) -> list[StreamChunk]:
+        """The chunks of the events that this block completes. What fails is kept until they are told."""
         first, *rest = block.split(b"\n")
         self._line.append(first)
         self._line_bytes += len(first)
-        pieces: list[Piece] = []
+        chunks: list[StreamChunk] = []
         if self._line_bytes > self._max_line:
             self._failure = model_error(
                 "model_output_too_large", self._model, because="one endless line", retryable=False
@@ -98,45 +98,45 @@ class DirectStream:
             *whole, tail = [b"".join(self._line), *rest]
             self._line, self._line_bytes = [tail], len(tail)
             for line in whole:
-                self._parse(line, pieces)
+                self._parse(line, chunks)
                 if self._done or self._failure is not None:
                     break
-        return pieces
+        return chunks
 
-    def _parse(self, line: bytes, pieces: list[Piece]) -> None:
+    def _parse(self, line: bytes, chunks: list[StreamChunk]) -> None:
         line = line.removesuffix(b"\r")
         if line.startswith(b"data:"):
             data = line[5:]
             self._data = data if self._data is None else self._data + b"\n" + data
         elif not line and self._data is not None:
-            self._dispatch(self._data.strip(), pieces)
+            self._dispatch(self._data.strip(), chunks)
             self._data = None
 
-    def _dispatch(self, data: bytes, pieces: list[Piece]) -> None:
+    def _dispatch(self, data: bytes, chunks: list[StreamChunk]) -> None:
         if data == b"[DONE]":
             self._done = True
         elif data:
             self._events += 1
             try:
-                pieces.append(openai_chunks.decode(data))
+                chunks.append(openai_chunks.decode(data))
             except openai_chunks.ErrorChunk as error:
-                self._failure = self._failures.of_error_chunk(error.code, error.message)
+                self._failure = self._errors.from_error_chunk(error.code, error.message)
             except ValueError:
-                self._failure = self._failures.garbled()
+                self._failure = self._errors.malformed()
 
-    def _last(self) -> Sequence[Piece] | None:
+    def _last(self) -> Sequence[StreamChunk] | None:
         """The body is over: some servers leave out the empty line after the last event."""
-        pieces: list[Piece] = []
+        chunks: list[StreamChunk] = []
         for line in (b"".join(self._line), b""):
-            self._parse(line, pieces)
+            self._parse(line, chunks)
         self._line, self._done = [], True
         if self._failure is None and not self._events:
             kind = self._response.headers.get("content-type", "")
             if not kind.startswith("text/event-stream"):
-                self._failure = self._failures.not_a_stream(kind)
-        if self._failure is not None and not pieces:
+                self._failure = self._errors.not_a_stream(kind)
+        if self._failure is not None and not chunks:
             raise self._failure
-        return pieces or None
+        return chunks or None
 
     async def _finish(self) -> None:
         """Read the end of the body: a connection that is closed before it can't be used again."""

@@ -4,7 +4,7 @@ import json
 
 import msgspec
 
-from agent.models.types import Fragment, Piece, TokenCounts
+from agent.models.types import StreamChunk, TokenCounts, ToolCallFragment
 
 
 class _Part(msgspec.Struct):
@@ -72,7 +72,7 @@ class ErrorChunk(Exception):
 _decoder = msgspec.json.Decoder(_Chunk)
 
 
-def decode(data: bytes) -> Piece:
+def decode(data: bytes) -> StreamChunk:
     """One chunk. Raises ErrorChunk, and ValueError for what is no chunk."""
     try:
         chunk = _decoder.decode(data)
@@ -80,7 +80,7 @@ def decode(data: bytes) -> Piece:
         chunk = _lenient(data)
     if chunk.error is not None or chunk.object == "error":
         raise _failure(chunk)
-    piece = Piece()
+    piece = StreamChunk()
     if chunk.choices:
         choice = chunk.choices[0]
         piece.finish_reason = choice.finish_reason or ""
@@ -112,12 +112,12 @@ def _failure(chunk: _Chunk) -> ErrorChunk:
     return ErrorChunk(chunk.code, error or chunk.message or "")
 
 
-def _fragment(call: _Call) -> Fragment:
+def _fragment(call: _Call) -> ToolCallFragment:
     function = call.function
     if function is None:
-        return Fragment(call.index, call.id)
+        return ToolCallFragment(call.index, call.id)
     arguments = function.arguments
-    return Fragment(
+    return ToolCallFragment(
         call.index, call.id, function.name, json.dumps(arguments) if isinstance(arguments, dict) else arguments
     )
 

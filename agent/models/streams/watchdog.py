@@ -23,13 +23,13 @@ class Watchdog:
         self._cancelling = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def waiting(self) -> None:
+    def start_wait(self) -> None:
         self._began = self._since = self._loop.time()
 
-    def busy(self) -> None:
+    def end_wait(self) -> None:
         self._since = None
 
-    def still_waiting(self) -> None:
+    def resume_wait(self) -> None:
         """What came was not what is waited for: the wait goes on, from its beginning."""
         self._since = self._began
 
@@ -40,14 +40,14 @@ class Watchdog:
     def limit(self, seconds: float) -> None:
         """From now on a wait may last this long."""
         self._limit = seconds
-        self._look_in(seconds)
+        self._check_in(seconds)
 
     def __enter__(self) -> Self:
         self._task = asyncio.current_task()
         assert self._task is not None
         self._cancelling = self._task.cancelling()
-        self.waiting()
-        self._look_in(self._limit)
+        self.start_wait()
+        self._check_in(self._limit)
         return self
 
     def __exit__(
@@ -59,19 +59,19 @@ class Watchdog:
         if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
-    def _look_in(self, seconds: float) -> None:
+    def _check_in(self, seconds: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(seconds, self._look)
+        self._timer = self._loop.call_later(seconds, self._check)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         assert self._task is not None
         if self._since is None:
-            self._look_in(self._limit / 8)
+            self._check_in(self._limit / 8)
             return
         left = self._since + self._limit - self._loop.time()
         if left > 0:
-            self._look_in(left)
+            self._check_in(left)
         else:
             self._expired = True
             self._task.cancel()

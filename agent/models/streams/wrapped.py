@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from agent.models.error_mapping import Failures
-from agent.models.types import Fragment, Piece, TokenCounts
+from agent.models.error_mapping import ErrorMapper
+from agent.models.types import StreamChunk, TokenCounts, ToolCallFragment
 
 
 class Wrapper(Protocol):
@@ -17,24 +17,24 @@ class Wrapper(Protocol):
 
 
 class WrappedStream:
-    def __init__(self, wrapper: Wrapper, failures: Failures) -> None:
+    def __init__(self, wrapper: Wrapper, errors: ErrorMapper) -> None:
         self._wrapper = wrapper
-        self._failures = failures
+        self._errors = errors
 
-    async def read(self) -> Sequence[Piece] | None:
+    async def read(self) -> Sequence[StreamChunk] | None:
         try:
             chunk = await self._wrapper.__anext__()
         except StopAsyncIteration:
             return None
         except Exception as error:
-            raise self._failures.of_reading(error) from error
+            raise self._errors.from_reading(error) from error
         return (self._piece(chunk),)
 
     async def aclose(self) -> None:
         await self._wrapper.aclose()
 
-    def _piece(self, chunk: object) -> Piece:
-        piece = Piece()
+    def _piece(self, chunk: object) -> StreamChunk:
+        piece = StreamChunk()
         usage = getattr(chunk, "usage", None)
         if usage is not None and self._usage_was_told():
             piece.tokens = token_counts(usage)
@@ -75,9 +75,9 @@ def _int(holder: object, name: str) -> int:
     return value if isinstance(value, int) and value > 0 else 0
 
 
-def _fragment(call: object) -> Fragment:
+def _fragment(call: object) -> ToolCallFragment:
     function = getattr(call, "function", None)
-    return Fragment(
+    return ToolCallFragment(
         getattr(call, "index", None),
         getattr(call, "id", None),
         getattr(function, "name", None),

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from agent.models import ModelError
 from agent.policy.effects import EffectKind, Effects
-from agent.policy.policy import Policy, judge
+from agent.policy.policy import Policy, evaluate
 from agent.tools.base import Desk, StructTool, ToolLog, ToolResult
 from agent.tools.research.settings import ResearchSettings
 from agent.tools.research.subagent import Reading, Work
@@ -98,7 +98,7 @@ class Reader(Reading):
         effects = self._tools.effects(name, arguments)
         if effects.kinds - READS or effects.cost_usd != 0:
             return f"not run: research only reads, and this call is more than that ({effects.says or name})"
-        verdict = judge(self._policy, name, arguments, effects, self._grants)
+        verdict = evaluate(self._policy, name, arguments, effects, self._grants)
         if verdict.action == "allow":
             return None
         asked = "would have to be asked for, and research asks nobody" if verdict.action == "ask" else "is refused here"

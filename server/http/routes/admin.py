@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from agent.session.messages import Refusal
+from agent.session.messages import SubmissionRefusal
 from protocol import codes
 from protocol.content import SessionStatus
 from server.http.responses import answer, refusal
@@ -54,7 +54,7 @@ class AdminRoutes:
         if self._manager.registry.get(session_id) is None:
             return answer({"stopped": False})
         refused = await self._manager.interrupt(session_id)
-        if not isinstance(refused, Refusal):
+        if not isinstance(refused, SubmissionRefusal):
             return answer({"stopped": True})
         if refused.code in (codes.NOTHING_TO_INTERRUPT, codes.SESSION_CLOSED):
             return answer({"stopped": False})

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from agent.util.errors import fault_id, told
+from agent.util.errors import fault_id, fault_message
 from protocol.content import AccessLevel
 from protocol.spec import asyncapi
 from protocol.spec import json_schema as schema
@@ -275,7 +275,7 @@ async def on_fault(request: Request, error: Exception) -> Response:
     """A fault of ours: the log has it under an id, which is all that is said."""
     found = fault_id()
     log.error("fault %s: %s %s failed", found, request.method, request.url.path, exc_info=error)
-    return answer({"code": "internal", "message": told(found), "id": found}, 500)
+    return answer({"code": "internal", "message": fault_message(found), "id": found}, 500)
 
 
 ERRORS: dict[type[Exception] | int, Callable[[Request, Exception], Awaitable[Response]]] = {

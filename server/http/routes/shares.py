@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from agent.session.messages import Refusal
+from agent.session.messages import SubmissionRefusal
 from agent.session.submissions import share_id_of
 from protocol import codes
 from protocol import submissions as sub
@@ -76,7 +76,7 @@ class ShareRoutes:
             return refusal("bad_request", f'the body must be {{"access": "read"}} or {{"access": "drive"}}: {error}')
         asked = sub.Share(id=secrets.token_hex(16), access=wanted.access)
         refused = await self._manager.submit(session_id, asked)
-        if isinstance(refused, Refusal):
+        if isinstance(refused, SubmissionRefusal):
             return refusal("bad_request", refused.message, STATUS.get(refused.code, 503))
         made = ShareLink(share_id_of(sub.submission_id(asked)), wanted.access)
         return answer(self._link(request, session_id, made), 201)
@@ -86,7 +86,7 @@ class ShareRoutes:
         session_id = await self._allowed(request, "owner")
         share_id = str(request.path_params["share_id"])[:64]
         refused = await self._manager.submit(session_id, sub.Unshare(share_id=share_id))
-        if isinstance(refused, Refusal):
+        if isinstance(refused, SubmissionRefusal):
             return refusal("not_found", refused.message, STATUS.get(refused.code, 503))
         return Response(status_code=204)
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.models import Choice
+from agent.models import ModelChoice
 from server.cli import main
 from tests.faults.harness.order import Order, Report
 from tests.faults.process import failpoints
@@ -19,7 +19,7 @@ def serve(order: Order, more: list[str], tell: Callable[[Report], None]) -> int:
     failpoints.install(order.failpoints, Path(order.calls))
     announcement = main.announcement
 
-    def announce(sockets: list[socket.socket], asked: str, choice: Choice) -> str:
+    def announce(sockets: list[socket.socket], asked: str, choice: ModelChoice) -> str:
         tell(Report(port=sockets[0].getsockname()[1]))
         return announcement(sockets, asked, choice)
 

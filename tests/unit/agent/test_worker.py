@@ -36,7 +36,7 @@ def at_work(wanted: int) -> tuple[Worker, Inbox]:
     inbox = Inbox(1, 1_000)
     worker = Worker("s1", Models(ModelSettings()), ToolRouter([Meets(wanted)]), inbox)
     for number in range(CALLS):
-        worker.do(RunTool(f"c{number}", "meet", {}))
+        worker.start(RunTool(f"c{number}", "meet", {}))
     return worker, inbox
 
 
@@ -55,7 +55,7 @@ async def test_the_calls_of_a_message_run_side_by_side() -> None:
 async def test_all_of_them_stop_when_the_session_says_so() -> None:
     worker, inbox = at_work(CALLS + 1)
     assert worker.running == CALLS
-    worker.do(CancelWork())
+    worker.start(CancelWork())
     await worker.aclose()
     assert worker.running == 0
     assert inbox.drain() == []

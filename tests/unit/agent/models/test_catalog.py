@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent.models import Catalog, ModelEntry, ModelRequest, Models, ModelSettings, OwnersModels
-from agent.models.prompt_caching import marked, takes_marks
+from agent.models import Catalog, ModelEntry, ModelRequest, Models, ModelSettings, OwnerModelClient
+from agent.models.prompt_caching import mark_for_caching, needs_cache_marks
 from tests.support.backends import Heard
 from tests.support.models.scripted_model import Finish, Request, Say, ScriptedModel, Usage, stream
 
@@ -78,10 +78,10 @@ async def test_the_hub_s_router_is_called_with_the_owners_token_and_no_other_add
     heard: list[Request] = []
     async with hello(heard) as model:
         models = Models(ModelSettings(api_base=model.api_base, api_key="the-servers"))
-        owners = OwnersModels(models, "hf_of_the_owner")
+        owners = OwnerModelClient(models, "hf_of_the_owner")
         await owners.call(ModelRequest("huggingface/org/name", HI, []), Heard())
         await owners.call(ModelRequest("openai/name", HI, []), Heard())
-        await OwnersModels(models, None).call(ModelRequest("huggingface/org/name", HI, []), Heard())
+        await OwnerModelClient(models, None).call(ModelRequest("huggingface/org/name", HI, []), Heard())
         await models.aclose()
     keys = [request.headers["authorization"] for request in heard]
     assert keys == ["Bearer hf_of_the_owner", "Bearer the-servers", "Bearer the-servers"]
@@ -95,11 +95,11 @@ def test_what_is_to_be_cached_is_marked_for_who_wants_marks_and_the_history_stay
         {"role": "user", "content": "three"},
         {"role": "assistant", "content": "", "tool_calls": []},
     ]
-    found = marked(messages)
+    found = mark_for_caching(messages)
     mark = {"type": "ephemeral"}
     assert found[0]["content"] == [{"type": "text", "text": "You help.", "cache_control": mark}]
     assert found[3]["content"] == [{"type": "text", "text": "three", "cache_control": mark}]
     assert (found[1], found[2], found[4]) == (messages[1], messages[2], messages[4])
     assert messages[0]["content"] == "You help."
-    assert takes_marks("anthropic/claude-sonnet-5")
-    assert not takes_marks("openai/gpt-5.6")
+    assert needs_cache_marks("anthropic/claude-sonnet-5")
+    assert not needs_cache_marks("openai/gpt-5.6")

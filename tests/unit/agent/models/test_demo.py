@@ -8,7 +8,7 @@ import pytest
 
 from agent.models.demo import DemoReply, count_tokens, reply_to
 from agent.policy.effects import Effects
-from agent.policy.policy import Policy, judge
+from agent.policy.policy import Policy, evaluate
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import BashTool, ToolRouter, WorkspaceLimits, file_tools
 from tests.unit.agent.sandbox.commands import place
@@ -167,6 +167,6 @@ async def test_what_it_runs_writes_edits_and_deletes_is_real(tmp_path: Path) -> 
 
 def test_what_it_deletes_asks_by_the_policy_that_comes_with_the_server() -> None:
     ((name, arguments),) = ask("delete").calls
-    assert judge(Policy(), name, arguments, Effects("runs a command")).action == "ask"
+    assert evaluate(Policy(), name, arguments, Effects("runs a command")).action == "ask"
     ((name, arguments),) = ask("run").calls
-    assert judge(Policy(), name, arguments, Effects("runs a command")).action == "allow"
+    assert evaluate(Policy(), name, arguments, Effects("runs a command")).action == "allow"

@@ -5,7 +5,7 @@ import time
 from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
 
 from agent.models import ModelRequest, Models, ModelSettings
-from agent.models.openai_patch import with_messages_walked
+from agent.models.openai_patch import original_transform
 from tests.support.models.scripted_model import Answer, Request, ScriptedModel, text
 
 
@@ -31,7 +31,7 @@ async def test_a_long_history_goes_out_as_it_is_without_a_walk_over_its_fields()
         began = time.process_time()
         await models.call(ModelRequest("openai/scripted", history, []), quiet)
         called = time.process_time()
-        await with_messages_walked({"messages": history}, CompletionCreateParamsStreaming)
+        await original_transform({"messages": history}, CompletionCreateParamsStreaming)
         walked = time.process_time()
         await models.aclose()
     assert heard[-1].messages == history

@@ -17,9 +17,9 @@ async def test_a_wait_that_is_too_long_ends_with_a_timeout() -> None:
 
 async def test_work_between_waits_does_not_count() -> None:
     with Watchdog(0.05) as watchdog:
-        watchdog.busy()
+        watchdog.end_wait()
         await asyncio.sleep(0.15)
-        watchdog.waiting()
+        watchdog.start_wait()
     assert not watchdog.expired
 
 
@@ -27,8 +27,8 @@ async def test_a_wait_that_goes_on_counts_from_its_beginning() -> None:
     async def pinged() -> None:
         with Watchdog(0.1) as watchdog:
             while True:
-                watchdog.busy()
-                watchdog.still_waiting()
+                watchdog.end_wait()
+                watchdog.resume_wait()
                 await asyncio.sleep(0.01)
 
     async with asyncio.timeout(30):
@@ -40,7 +40,7 @@ async def test_a_new_limit_holds_from_the_next_wait() -> None:
     async def shortened() -> None:
         with Watchdog(60) as watchdog:
             watchdog.limit(0.02)
-            watchdog.waiting()
+            watchdog.start_wait()
             await asyncio.Event().wait()
 
     async with asyncio.timeout(30):

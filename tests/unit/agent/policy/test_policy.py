@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from agent.policy.effects import Effects
-from agent.policy.policy import DEFAULT_RULES, Policy, Rule, Spent, judge
+from agent.policy.policy import DEFAULT_RULES, Policy, PolicyRule, Spent, evaluate
 
 SAFE = Effects()
 WRITES = Effects("writes outside", frozenset({"write_outside"}))
@@ -15,17 +15,17 @@ RIDDLE = Effects("runs a job", frozenset({"spend"}), "run", None)
 WIPES = Effects("deletes a repository", frozenset({"delete"}), "delete")
 
 
-def rule(action: str, **fields: Any) -> Rule:
-    return msgspec.convert({"action": action, **fields}, Rule)
+def rule(action: str, **fields: Any) -> PolicyRule:
+    return msgspec.convert({"action": action, **fields}, PolicyRule)
 
 
 def action(policy: Policy, tool: str, effects: Effects, arguments: dict[str, Any] | None = None, **more: Any) -> str:
-    return judge(policy, tool, arguments or {}, effects, **more).action
+    return evaluate(policy, tool, arguments or {}, effects, **more).action
 
 
 @pytest.mark.parametrize("kind", ["write_outside", "spend", "upload", "delete", "network", "external"])
 def test_without_a_rule_whatever_reaches_beyond_the_workspace_asks(kind: Any) -> None:
-    verdict = judge(Policy(), "tool", {}, Effects("does it", frozenset({kind})))
+    verdict = evaluate(Policy(), "tool", {}, Effects("does it", frozenset({kind})))
     assert (verdict.action, verdict.reason) == ("ask", "does it")
     assert action(Policy(), "tool", SAFE) == "allow"
 
@@ -38,7 +38,7 @@ def test_the_first_rule_that_matches_decides_by_tool_operation_effect_and_argume
             rule("ask", tool="read", arguments={"path": r"\.env$"}),
         )
     )
-    verdict = judge(policy, "hf_repo", {}, WIPES)
+    verdict = evaluate(policy, "hf_repo", {}, WIPES)
     assert (verdict.action, verdict.reason) == ("deny", "nothing is deleted here")
     assert action(policy, "hf_jobs", WRITES) == "allow"
     assert action(policy, "hf_jobs", JOB) == "ask"
@@ -84,7 +84,7 @@ def test_the_first_rule_that_matches_decides_by_tool_operation_effect_and_argume
     ],
 )
 def test_shell_commands_that_delete_ask_every_time(command: str) -> None:
-    verdict = judge(Policy(), "bash", {"command": command}, SAFE, grants=["bash"])
+    verdict = evaluate(Policy(), "bash", {"command": command}, SAFE, grants=["bash"])
     assert (verdict.action, verdict.grant) == ("ask", None)
 
 
@@ -122,14 +122,14 @@ def test_a_long_command_is_judged_at_once() -> None:
 
 
 def test_what_asks_names_what_could_be_allowed_for_the_session() -> None:
-    assert judge(Policy(), "web_fetch", {}, Effects("", frozenset({"network"}))).grant == "web_fetch"
-    assert judge(Policy(), "hf_jobs", {}, JOB).grant == "hf_jobs:run"
+    assert evaluate(Policy(), "web_fetch", {}, Effects("", frozenset({"network"}))).grant == "web_fetch"
+    assert evaluate(Policy(), "hf_jobs", {}, JOB).grant == "hf_jobs:run"
 
 
 def test_what_deletes_what_costs_an_unknown_sum_and_what_a_rule_keeps_out_is_never_allowed_for_the_session() -> None:
     once = Policy(rules=(rule("ask", tool="write", for_session=False),))
     for policy, tool, effects in ((Policy(), "x", WIPES), (Policy(), "x", RIDDLE), (once, "write", SAFE)):
-        assert judge(policy, tool, {}, effects).grant is None
+        assert evaluate(policy, tool, {}, effects).grant is None
         assert action(policy, tool, effects, grants=["x", "x:run", "x:delete", "write"]) == "ask"
 
 
@@ -155,7 +155,7 @@ def test_in_yolo_mode_everything_runs_but_what_a_rule_denies_or_nobody_can_price
 def test_the_spending_limit_asks_before_it_is_passed_and_says_limit_spent_and_estimate() -> None:
     policy = Policy(yolo_mode=True, spending_limit_usd=5.0)
     assert action(policy, "hf_jobs", JOB, spent=Spent(3.0)) == "allow"
-    verdict = judge(policy, "hf_jobs", {}, JOB, spent=Spent(3.25, unknown=True))
+    verdict = evaluate(policy, "hf_jobs", {}, JOB, spent=Spent(3.25, unknown=True))
     assert verdict.action == "ask"
     assert verdict.grant is None
     for part in ("$5.00", "at least $3.25", "$2.00", "runs a job"):
@@ -164,7 +164,7 @@ def test_the_spending_limit_asks_before_it_is_passed_and_says_limit_spent_and_es
 
 def test_once_the_limit_is_reached_yolo_mode_asks_for_every_call() -> None:
     policy = Policy(yolo_mode=True, spending_limit_usd=5.0)
-    verdict = judge(policy, "read", {}, SAFE, spent=Spent(5.0))
+    verdict = evaluate(policy, "read", {}, SAFE, spent=Spent(5.0))
     assert verdict.action == "ask"
     assert "is reached" in verdict.reason
     assert action(Policy(spending_limit_usd=5.0), "read", SAFE, spent=Spent(5.0)) == "allow"

@@ -222,8 +222,8 @@ def test_a_redactor_without_anything_to_hide_does_nothing() -> None:
 
 
 def test_a_redactor_learns_only_what_it_would_not_redact_anyway() -> None:
-    assert REDACTOR.knowing({f"hf_{BODY[:34]}": "owner"}) is REDACTOR
-    assert REDACTOR.knowing({"something-else": "owner"}).redact("something-else") == "[redacted: owner]"
+    assert REDACTOR.with_values({f"hf_{BODY[:34]}": "owner"}) is REDACTOR
+    assert REDACTOR.with_values({"something-else": "owner"}).redact("something-else") == "[redacted: owner]"
 
 
 def test_ones_own_format_is_a_prefix_and_a_class() -> None:

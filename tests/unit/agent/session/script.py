@@ -18,8 +18,8 @@ from agent.session.messages import (
     Input,
     ModelDone,
     ModelFailed,
-    Refusal,
     RunTool,
+    SubmissionRefusal,
     Summarize,
     SummaryDone,
     ToolDone,
@@ -83,7 +83,7 @@ class Script:
         self.session.state.view.model = "test/model"
         self.events: list[ev.Event] = []
         self.effects: list[Effect] = []
-        self.answer: ev.Accepted | Refusal | None = None
+        self.answer: ev.Accepted | SubmissionRefusal | None = None
         self._ids = count(1)
 
     @property
@@ -125,21 +125,21 @@ class Script:
 
     def stream(self, text: str, kind: Any = "text") -> list[str]:
         """The model says a piece of its message."""
-        return self.tell(Delta(self.session.calling or "", kind, text))
+        return self.tell(Delta(self.session.model_call_id or "", kind, text))
 
     def finish(self, *calls: RawToolCall, reason: str = "stop", usage: ModelUsage | None = USAGE) -> list[str]:
         """The model's message ends."""
         reason = "tool_calls" if calls and reason == "stop" else reason
-        return self.tell(ModelDone(self.session.calling or "", ModelReply(tuple(calls), reason, usage)))
+        return self.tell(ModelDone(self.session.model_call_id or "", ModelReply(tuple(calls), reason, usage)))
 
     def model_fails(self, code: str = "model_unavailable", retryable: bool = True) -> list[str]:
-        return self.tell(ModelFailed(self.session.calling or "", code, "the provider failed", retryable))
+        return self.tell(ModelFailed(self.session.model_call_id or "", code, "the provider failed", retryable))
 
     def tool_done(self, call_id: str, output: str = "done", success: bool = True, **fields: Any) -> list[str]:
         return self.tell(ToolDone(call_id, ToolResult(output=output, success=success, **fields), 5))
 
     def summarised(self, text: str = "They talked.") -> list[str]:
-        return self.tell(SummaryDone(self.session.summarizing or "", text, ModelReply((), "stop", USAGE)))
+        return self.tell(SummaryDone(self.session.summary_id or "", text, ModelReply((), "stop", USAGE)))
 
     def restart(self) -> None:
         """The process dies: what is left is the fold of the events."""

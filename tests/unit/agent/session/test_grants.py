@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from agent.policy.effects import Effects
-from agent.policy.policy import Policy, Rule
-from agent.session.messages import Recover, Refusal
+from agent.policy.policy import Policy, PolicyRule
+from agent.session.messages import Recover, SubmissionRefusal
 from protocol import events as ev
 from protocol.submissions import Approval, ExecApproval, Interrupt, Shutdown, Undo
 from tests.unit.agent.session.script import PlainTools, Script, call, rules
@@ -25,8 +25,8 @@ def waiting(*calls: Any, **changes: Any) -> Script:
     return script
 
 
-def refusal(script: Script) -> Refusal:
-    assert isinstance(script.answer, Refusal)
+def refusal(script: Script) -> SubmissionRefusal:
+    assert isinstance(script.answer, SubmissionRefusal)
     return script.answer
 
 
@@ -138,7 +138,9 @@ def test_what_the_model_costs_counts_and_yolo_mode_then_asks_for_everything() ->
 
 
 def test_an_edit_must_pass_what_the_policy_denies() -> None:
-    policy = Policy(rules=(Rule(action="deny", tool="write", arguments={"path": "secret"}, reason="it is secret"),))
+    policy = Policy(
+        rules=(PolicyRule(action="deny", tool="write", arguments={"path": "secret"}, reason="it is secret"),)
+    )
     script = waiting(call("c1", "write"), policy=policy)
     assert script.approve("c1", arguments={"path": "secret"}) == []
     assert refusal(script).code == "invalid_arguments"
@@ -149,7 +151,7 @@ def test_an_edit_must_pass_what_the_policy_denies() -> None:
 
 def test_a_call_that_the_policy_denies_since_it_was_asked_for_can_only_be_rejected() -> None:
     script = waiting(call("c1", "write"))
-    script.rules = rules(policy=Policy(rules=(Rule(action="deny", tool="write", reason="not any more"),)))
+    script.rules = rules(policy=Policy(rules=(PolicyRule(action="deny", tool="write", reason="not any more"),)))
     script.restart()
     script.tell(Recover())
     assert asked(script) == ["c1"]
@@ -182,7 +184,7 @@ def test_a_call_whose_name_is_another_servers_tool_by_now_can_only_be_rejected()
 
 
 def test_what_the_policy_denies_is_told_to_the_model_and_not_asked_for() -> None:
-    policy = Policy(rules=(Rule(action="deny", tool="write", reason="not here"),), yolo_mode=True)
+    policy = Policy(rules=(PolicyRule(action="deny", tool="write", reason="not here"),), yolo_mode=True)
     script = waiting(call("c1", "write"), policy=policy)
     assert "not here" in script.last(ev.ToolOutput).output
     assert asked(script) == []

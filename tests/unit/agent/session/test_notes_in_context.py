@@ -1,6 +1,6 @@
 """Where the project's notes stand in what the model is sent."""
 
-from agent.models.prompt_caching import marked
+from agent.models.prompt_caching import mark_for_caching
 from agent.session.context import NOTES_CUT, NOTES_INTRO, with_notes
 from agent.util.text import estimate_text
 from tests.support.models.strict_messages import complaint
@@ -42,7 +42,7 @@ def test_notes_take_no_more_than_their_part_of_a_small_models_context() -> None:
 
 def test_the_marks_for_caching_leave_the_system_prompt_alone_when_the_notes_change() -> None:
     """What is before the first mark, the tools and the system prompt, stays cached whatever the notes say."""
-    before, after = (marked(with_notes(sent(), notes, 1_000)) for notes in ("Use tabs.", "Use spaces."))
+    before, after = (mark_for_caching(with_notes(sent(), notes, 1_000)) for notes in ("Use tabs.", "Use spaces."))
     assert before[0] == after[0]
     assert "cache_control" in str(before[0])
     assert "cache_control" in str(before[-1])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.session.messages import EndSession, Refusal, SummaryFailed
+from agent.session.messages import EndSession, SubmissionRefusal, SummaryFailed
 from protocol import events as ev
 from protocol.content import UserMessage
 from protocol.submissions import (
@@ -31,7 +31,7 @@ def answered(*texts: str, **changes: object) -> Script:
 
 
 def refusal(script: Script) -> str:
-    assert isinstance(script.answer, Refusal)
+    assert isinstance(script.answer, SubmissionRefusal)
     return script.answer.code
 
 
@@ -127,7 +127,7 @@ def test_a_message_too_large_to_compact_ends_the_turn_with_an_error_and_no_loop_
 def test_a_summary_that_fails_leaves_the_context_as_it_was() -> None:
     script = answered("one", "two", "three", context_limit=lambda model: 1_000, overhead_tokens=10)
     script.submit(Compact())
-    failed = SummaryFailed(script.session.summarizing or "", "model_unavailable", "no", True)
+    failed = SummaryFailed(script.session.summary_id or "", "model_unavailable", "no", True)
     assert script.tell(failed) == ["error"]
     assert script.last(ev.ErrorEvent).code == "compaction_failed"
     script.say("four")

@@ -1,6 +1,6 @@
 """Never stuck: how a session comes back from a crash, as scripts."""
 
-from agent.session.messages import CancelWork, Fail, Recover, Refusal, Stop, ToolSpent, ToolStepped
+from agent.session.messages import CancelWork, Fail, Recover, Stop, SubmissionRefusal, ToolSpent, ToolStepped
 from protocol import events as ev
 from protocol.content import AssistantMessage, Step, ToolMessage
 from protocol.submissions import Compact, Interrupt
@@ -149,11 +149,11 @@ def test_what_a_sub_agent_still_says_after_its_call_ended_is_not_heard() -> None
 
 
 def test_a_sub_agent_that_spends_the_last_of_a_budget_ends_the_turn_before_its_next_call() -> None:
-    spent: list[Refusal] = []
+    spent: list[SubmissionRefusal] = []
     script = Script(refuse_work=lambda: spent[0] if spent else None)
     script.say("look")
     script.finish(call("c1"))
-    spent.append(Refusal("budget_exhausted", "nothing is left for today"))
+    spent.append(SubmissionRefusal("budget_exhausted", "nothing is left for today"))
     assert script.tell(ToolSpent("c1", USAGE)) == ["usage", "tool_state_change", "error"]
     assert script.last(ev.ErrorEvent).code == "budget_exhausted"
     assert any(isinstance(effect, CancelWork) for effect in script.effects)

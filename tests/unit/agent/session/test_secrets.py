@@ -159,7 +159,7 @@ def test_errors_summaries_and_models_names_are_redacted() -> None:
         session.stream("well")
         session.finish()
     session.submit(sub.Compact())
-    session.tell(SummaryFailed(session.session.summarizing or "", "model_auth", f"bad key {SECRET}", False))
+    session.tell(SummaryFailed(session.session.summary_id or "", "model_auth", f"bad key {SECRET}", False))
     session.submit(sub.Compact())
     session.summarised(f"They shared {SECRET}.")
     assert session.last(ev.Compacted).summary == f"They shared {SHOWN}."

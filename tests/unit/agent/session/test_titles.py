@@ -21,7 +21,7 @@ def answered(first: str = "Write a poem about owls\nplease", **changes: object) 
 
 
 def made(script: Script, text: str) -> list[str]:
-    return script.tell(TitleDone(script.session.titling or "", text, USAGE))
+    return script.tell(TitleDone(script.session.title_id or "", text, USAGE))
 
 
 def test_after_the_first_turn_the_model_is_asked_and_its_title_takes_the_place_of_the_first_line() -> None:
@@ -81,14 +81,14 @@ def test_no_title_is_made_where_none_is_wanted_or_nothing_may_be_spent() -> None
 
 def test_a_call_that_failed_or_said_nothing_leaves_the_first_line() -> None:
     script = answered()
-    assert script.tell(TitleDone(script.session.titling or "")) == []
+    assert script.tell(TitleDone(script.session.title_id or "")) == []
     assert script.view.title == "Write a poem about owls"
     assert made(answered(), " \n ") == ["usage"]
 
 
 def test_a_title_lost_to_an_interrupt_or_a_restart_is_not_asked_for_again() -> None:
     script = answered()
-    late = script.session.titling or ""
+    late = script.session.title_id or ""
     script.say("more")
     script.submit(Interrupt())
     assert script.tell(TitleDone(late, "Owls", USAGE)) == []

@@ -169,7 +169,7 @@ def test_an_interrupt_keeps_the_partial_text_sealed_and_ends_the_turn() -> None:
 def test_what_an_interrupted_model_or_tool_still_says_is_ignored() -> None:
     script = Script()
     script.say("read")
-    message_id = script.session.calling
+    message_id = script.session.model_call_id
     assert message_id is not None
     script.submit(Interrupt())
     assert script.tell(ModelDone(message_id, ModelReply((), "stop", None))) == []

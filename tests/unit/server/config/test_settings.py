@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.policy.effects import Effects
-from agent.policy.policy import judge
+from agent.policy.policy import evaluate
 from protocol.limits import Limits
 from server.config import catalog
 from server.config.interpolation import MAX_DEPTH, SubstitutionError, fill
@@ -244,9 +244,9 @@ def test_older_keys_at_the_top_level_mean_what_they_always_did(config: Path) -> 
             ("cancel", "ask"),
         ):
             job = Effects("", frozenset({"spend"}), operation, 0.1)
-            assert judge(policy, "hf_jobs", {}, job).action == expected, operation
-        assert judge(policy, "hf_repo", {}, upload).action == others
-        assert judge(policy, "hf_repo", {}, Effects("", frozenset({"upload", "delete"}))).action == "ask"
+            assert evaluate(policy, "hf_jobs", {}, job).action == expected, operation
+        assert evaluate(policy, "hf_repo", {}, upload).action == others
+        assert evaluate(policy, "hf_repo", {}, Effects("", frozenset({"upload", "delete"}))).action == "ask"
 
 
 def test_a_setting_under_both_of_its_names_is_refused(config: Path) -> None:

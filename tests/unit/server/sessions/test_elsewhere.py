@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from agent.session.messages import Refusal
+from agent.session.messages import SubmissionRefusal
 from protocol import codes
 from protocol import events as ev
 from protocol.submissions import Approval
@@ -122,7 +122,7 @@ async def test_it_goes_when_the_session_is_shut_down(tmp_path: Path) -> None:
     async with spaces(tmp_path) as hub, server(tmp_path, hub, sweep_s=3_600.0) as manager:
         session_id = await manager.create_session("ann", TOKEN)
         await ask(manager, session_id)
-        assert not isinstance(await manager.shutdown_session(session_id), Refusal)
+        assert not isinstance(await manager.shutdown_session(session_id), SubmissionRefusal)
         await given_back(manager, hub)
 
 

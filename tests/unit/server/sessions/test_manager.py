@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.session.messages import Refusal
+from agent.session.messages import SubmissionRefusal
 from protocol import events as ev
 from protocol.submissions import Approval, UserInput
 from server.sessions.broadcaster import Ending
@@ -51,7 +51,7 @@ async def test_a_submission_sent_again_gets_the_first_answer_and_is_not_run_agai
         other = await manager.submit(session_id, UserInput(id="x", text="something else"))
         assert isinstance(first, ev.Accepted)
         assert isinstance(again, DuplicateSubmission) and again.seq == first.seq
-        assert isinstance(other, Refusal) and other.code == "id_conflict"
+        assert isinstance(other, SubmissionRefusal) and other.code == "id_conflict"
 
 
 async def test_the_same_submission_twice_at_once_is_one_turn(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ async def test_an_interrupt_between_two_turns_is_refused_and_does_not_leak_into_
     async with running(settings_for(tmp_path)) as manager:
         session_id = await manager.create_session("ann")
         answer = await manager.interrupt(session_id)
-        assert isinstance(answer, Refusal) and answer.code == "nothing_to_interrupt"
+        assert isinstance(answer, SubmissionRefusal) and answer.code == "nothing_to_interrupt"
         await manager.submit_user_input(session_id, "hello")
         listener = await listen(manager, session_id)
         assert isinstance(await listener.until_type(*DONE), ev.TurnComplete)
@@ -119,7 +119,7 @@ async def test_compact_of_a_short_conversation_is_refused(tmp_path: Path) -> Non
     async with running(settings_for(tmp_path)) as manager:
         session_id = await manager.create_session("ann")
         answer = await manager.compact(session_id)
-        assert isinstance(answer, Refusal) and answer.code == "nothing_to_compact"
+        assert isinstance(answer, SubmissionRefusal) and answer.code == "nothing_to_compact"
 
 
 async def test_two_hundred_creates_at_once_never_pass_the_users_limit(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ async def test_shutdown_answers_at_once_and_not_after_its_time_limit(tmp_path: P
         listener = await listen(manager, session_id)
         assert (await listener.until_type(ev.ShutdownEvent)).reason == "user"
         answer = await manager.submit_user_input(session_id, "more")
-        assert isinstance(answer, Refusal) and answer.code == "session_closed"
+        assert isinstance(answer, SubmissionRefusal) and answer.code == "session_closed"
 
 
 async def test_delete_ends_a_running_turn_and_its_followers_and_leaves_nothing(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 
 from agent.policy.effects import Effects
-from agent.policy.policy import Policy, judge
+from agent.policy.policy import Policy, evaluate
 from agent.tools import ToolLog, ToolResult, ToolRouter
 from tests.support.patience import eventually
 from tests.unit.agent.tools.mcp.house import HttpServer, Session, alive, entry, hall, noted, odd
@@ -106,7 +106,7 @@ async def test_what_was_allowed_of_one_server_is_not_allowed_of_another_whose_to
         async with hall(tmp_path, servers, ready_wait_s=0.01) as house:
             session = await house.session()  # woken anew: what names it gave before is forgotten
             await eventually(lambda: session.names() == ["search"], there)  # noqa: B023  # it is over when the loop goes on
-            found = judge(Policy(), "search", {}, session.router.effects("search", {}), granted)
+            found = evaluate(Policy(), "search", {}, session.router.effects("search", {}), granted)
             assert found.action == "ask" and found.grant == f"search:{there}"
             granted.append(found.grant)
 
@@ -130,7 +130,7 @@ class Plan:
 
 
 def verdict(router: ToolRouter, tool: str) -> str:
-    return judge(Policy(), tool, {}, router.effects(tool, {})).action
+    return evaluate(Policy(), tool, {}, router.effects(tool, {})).action
 
 
 async def test_calls_are_asked_for_unless_annotated_read_only_by_a_server_that_is_trusted(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.policy.policy import Policy, judge
+from agent.policy.policy import Policy, evaluate
 from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import ToolRouter
@@ -92,7 +92,7 @@ async def test_the_rest_of_a_page_is_shown_as_it_was_fetched_without_asking_anyb
 
     def action(path: str, **arguments: Any) -> str:
         asked = {"url": f"{URL}{path}", **arguments}
-        return judge(Policy(), "web_fetch", asked, model.router.effects("web_fetch", asked)).action
+        return evaluate(Policy(), "web_fetch", asked, model.router.effects("web_fetch", asked)).action
 
     assert action("/", offset=1_000) == "ask", "nothing is kept yet"
     await model.calls(url=f"{URL}/")
@@ -179,7 +179,7 @@ async def test_what_goes_wrong_is_a_sentence_without_addresses(model: Model, int
 def test_a_person_is_asked_with_the_host_and_the_whole_url(model: Model) -> None:
     arguments: dict[str, object] = {"url": f"{URL}/a?b=c", "save_as": "x.txt"}
     effects = model.router.effects("web_fetch", arguments)
-    verdict = judge(Policy(), "web_fetch", arguments, effects)
+    verdict = evaluate(Policy(), "web_fetch", arguments, effects)
     assert verdict.action == "ask"
     assert verdict.reason == f"asks site.example for {URL}/a?b=c and saves it as x.txt in the session's workspace"
 
