@@ -1,9 +1,12 @@
 """The words, their bounds: the limits a client is told in `ready`, each with its unit and default."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
+
+MAX_SEQ: Final = 2**63 - 1
+"""The largest position (`seq`) of an event: the largest integer that the journal stores."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,13 +20,14 @@ from protocol.content import ShareLink
 from server import __version__
 from server.auth.authenticator import Ways, open_ways
 from server.auth.backends.local import LocalWay
-from server.auth.principal import Principal, Refusal, refuse
+from server.auth.principal import Principal
 from server.config.settings import Settings
+from server.http.errors import EXCEPTION_HANDLERS
 from server.http.middleware import Guard
 from server.http.routes.admin import AdminRoutes
 from server.http.routes.files import FileRoutes
 from server.http.routes.login import AuthRoutes
-from server.http.routes.sessions import ERRORS, Routes
+from server.http.routes.sessions import Routes
 from server.http.routes.shares import ShareRoutes
 from server.http.web import PageRoutes, StaticRoutes
 from server.jobs.dataset_export import SessionExporter
@@ -48,6 +49,7 @@ from server.telemetry.secrets import KnownSecrets
 from server.telemetry.session_observer import Observer
 from server.telemetry.tracing import Tracing, open_tracing
 from server.util.rate_limit import UserRates
+from server.util.refusal import HTTPRefusal
 from server.websocket import connection
 from server.websocket.endpoint import NoSuchRoute, SocketEndpoint
 from server.websocket.registry import SocketRegistry
@@ -69,7 +71,7 @@ def build_app(
     app = Starlette(
         lifespan=house.lifespan,
         middleware=[Middleware(Guard, settings=settings, authenticate=house.authenticate, refused=house.refused)],
-        exception_handlers=ERRORS,
+        exception_handlers=EXCEPTION_HANDLERS,
     )
     app.state.choice = choice
     app.state.drain = house.drain
@@ -152,10 +154,10 @@ class House:
     async def _links(self, session_id: str) -> list[ShareLink]:
         return [] if self.manager is None else await self.manager.links(session_id)
 
-    async def authenticate(self, scope: Scope) -> Principal | Refusal:
+    async def authenticate(self, scope: Scope) -> Principal | HTTPRefusal:
         """Who the request comes from."""
         if self.ways is None:
-            return refuse("unavailable", "the server is not ready")
+            return HTTPRefusal("unavailable", "the server is not ready")
         found = await self.ways.authenticate(scope)
         if isinstance(found, Principal):
             log_context.bind(user=self.users.of(found.user_id))

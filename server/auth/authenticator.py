@@ -14,10 +14,11 @@ from server.auth.backends.local import LocalWay, OpenWay
 from server.auth.credentials import Presented, read_credentials
 from server.auth.login_store import SqliteLogins
 from server.auth.logins import Login, Logins
-from server.auth.principal import LOCAL, Principal, Refusal, refuse
+from server.auth.principal import LOCAL, Principal
 from server.auth.share_links import CREDENTIAL, LinksOf, Shares, load_key
 from server.config.settings import Settings
 from server.util.rate_limit import Failures
+from server.util.refusal import HTTPRefusal
 
 LOGIN = "login:"
 HINTS = {
@@ -61,7 +62,7 @@ class Ways:
         if self.logins is not None:
             await self.logins.aclose()
 
-    async def authenticate(self, scope: Scope) -> Principal | Refusal:
+    async def authenticate(self, scope: Scope) -> Principal | HTTPRefusal:
         """Who the request in `scope` comes from. Its URL is not looked at."""
         if isinstance(self.way, OpenWay):
             return LOCAL
@@ -95,12 +96,12 @@ class Ways:
             fresh = await self.way.recall(principal.credential, now)
         return fresh is not None and fresh.user_id == principal.user_id and principal.rights <= fresh.rights
 
-    async def exchange(self, token: str, scope: Scope) -> tuple[Login, str] | Refusal:
+    async def exchange(self, token: str, scope: Scope) -> tuple[Login, str] | HTTPRefusal:
         """A browser's login for a token: the login and its cookie."""
         if self.logins is None:
-            return refuse("not_found", "this server asks for no token (auth.local_token)")
+            return HTTPRefusal("not_found", "this server asks for no token (auth.local_token)")
         found = await self.authenticate({**scope, "headers": [(b"authorization", b"Bearer " + token.encode())]})
-        if isinstance(found, Refusal):
+        if isinstance(found, HTTPRefusal):
             return found
         now = self._clock()
         lifetime_s = self._settings.auth.login_s
@@ -149,9 +150,9 @@ class Ways:
             found, credential=LOGIN + login.login_id, expires_at=login.expires_at, by_cookie=True
         )
 
-    def _wrong(self, presented: Presented, address: str, now: float) -> Refusal:
+    def _wrong(self, presented: Presented, address: str, now: float) -> HTTPRefusal:
         if not self.failures.note(address, now):
-            return refuse(
+            return HTTPRefusal(
                 "too_many_attempts",
                 "too many wrong credentials came from your address; try again later",
                 retry_after_s=self.failures.pause_s,
@@ -162,8 +163,10 @@ class Ways:
             "the login is over; log in again" if presented.cookie else "the token is wrong, expired or revoked"
         )
 
-    def _unauthorized(self, why: str) -> Refusal:
-        return refuse("unauthorized", f"{why}; send `Authorization: Bearer TOKEN`: {HINTS[self._settings.auth.mode]}")
+    def _unauthorized(self, why: str) -> HTTPRefusal:
+        return HTTPRefusal(
+            "unauthorized", f"{why}; send `Authorization: Bearer TOKEN`: {HINTS[self._settings.auth.mode]}"
+        )
 
 
 def address_of(scope: Scope) -> str:

@@ -7,7 +7,8 @@ import msgspec
 
 from protocol.content import AccessLevel
 from protocol.submissions import Share, Shutdown, Submission, Unshare
-from server.auth.principal import Principal, Refusal, Right, refuse
+from server.auth.principal import Principal, Right
+from server.util.refusal import HTTPRefusal
 
 Need = Literal["nothing", "optional", "anyone", "session"] | Right
 """`nothing`: credentials are not looked at; `optional`: good ones show more, bad ones are as none; `anyone` who is let in;
@@ -61,15 +62,15 @@ def rule_for(path: str, *, websocket: bool) -> Rule:
     return next((rule for rule, pattern in _TABLE[websocket] if pattern.fullmatch(path)), UNKNOWN)
 
 
-def lacks(principal: Principal, need: Need) -> Refusal | None:
+def lacks(principal: Principal, need: Need) -> HTTPRefusal | None:
     """Why this principal may not, or None if it may."""
     if need in ("nothing", "optional", "anyone") or need in principal.rights:
         return None
     if need == "session" and ("sessions" in principal.rights or principal.grant is not None):
         return None
     if principal.grant is not None and not principal.rights:
-        return refuse("forbidden", "your link lets you into one session, and nothing else")
-    return refuse("forbidden", f"this needs the right `{need}`, which your credentials do not give")
+        return HTTPRefusal("forbidden", "your link lets you into one session, and nothing else")
+    return HTTPRefusal("forbidden", f"this needs the right `{need}`, which your credentials do not give")
 
 
 def standing(principal: Principal, session_id: str, owner: str) -> AccessLevel | None:

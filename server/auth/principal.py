@@ -4,7 +4,6 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
-from protocol.codes import DENIALS
 from protocol.content import Access
 from server.config.auth import AuthSettings
 
@@ -42,22 +41,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     grant: Grant | None = None
 
 
-class Refusal(msgspec.Struct, frozen=True):
-    """Nobody was let in: an HTTP status and what its JSON body says. `retry_after_s`: when to ask again."""
-
-    status: int
-    code: str
-    message: str
-    retry_after_s: float | None = None
-
-
 LOCAL: Final = Principal(user_id=LOCAL_USER, rights=LOCAL_RIGHTS, credential=NO_CREDENTIAL)
 """Everybody who reaches a server that asks for no token."""
-
-
-def refuse(code: str, message: str, retry_after_s: float | None = None) -> Refusal:
-    """A refusal with the status that belongs to its code."""
-    return Refusal(DENIALS[code].status, code, message, retry_after_s)
 
 
 def guest(grant: Grant, *, by_cookie: bool) -> Principal:

@@ -5,11 +5,12 @@ from typing import Any, Final
 
 import msgspec
 
+from protocol.limits import MAX_SEQ
 from server.http import schemas
 from server.http.routes.admin import AdminRoutes
 from server.http.routes.files import FileRoutes
 from server.http.routes.login import AuthRoutes, TokenGiven
-from server.http.routes.sessions import EVENTS_LIMIT_MAX, MAX_SEQ, PLACE, SEARCH_CHARS_MAX, SESSIONS_LIMIT_MAX, Routes
+from server.http.routes.sessions import EVENTS_LIMIT_MAX, PLACE, SEARCH_CHARS_MAX, SESSIONS_LIMIT_MAX, Routes
 from server.http.routes.shares import Link, ShareRoutes, Wanted
 from server.http.web import PageRoutes
 from server.sessions.manager import SessionInfo

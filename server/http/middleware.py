@@ -1,45 +1,43 @@
 """The body's door: Host, Origin and credentials of each request and socket, before anything else."""
 
-import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any
 
-import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.auth.authorization import lacks, rule_for
-from server.auth.principal import Principal, Refusal, refuse
+from server.auth.principal import Principal
 from server.config.settings import Settings
 from server.http.proxy_headers import BadForwarding, as_sent
 from server.http.security_headers import with_headers
 from server.transport import admission
 from server.util.hosts import DEFAULT_PORTS, Authority, Origin, parse_authority, parse_origin
+from server.util.refusal import HTTPRefusal
 
 Headers = Iterable[tuple[bytes, bytes]]
-Authenticate = Callable[[Scope], Awaitable[Principal | Refusal]]
+Authenticate = Callable[[Scope], Awaitable[Principal | HTTPRefusal]]
 
 HTTP_SCHEMES = {"ws": "http", "wss": "https"}
 HARMLESS = {"GET", "HEAD", "OPTIONS"}
 """Methods that change nothing."""
 
 
-def check_host(headers: Headers, allowed: Sequence[str]) -> Authority | Refusal:
+def check_host(headers: Headers, allowed: Sequence[str]) -> Authority | HTTPRefusal:
     """The request's Host, if it is a name of this machine or an allowed one.
 
     A page of another site whose name was turned to 127.0.0.1 (DNS rebinding) is told by its name here.
     """
     values = _values(headers, b"host")
     if len(values) != 1:
-        return refuse("forbidden", "exactly one Host header is needed")
+        return HTTPRefusal("forbidden", "exactly one Host header is needed")
     host = parse_authority(values[0])
     if host is None:
-        return refuse("forbidden", "the Host header is no host name")
+        return HTTPRefusal("forbidden", "the Host header is no host name")
     if host.loopback or any(_matches(host, parse_authority(entry)) for entry in allowed):
         return host
-    return refuse("forbidden", f"the Host {host.host!r} is not this server's; allow it in auth.allowed_hosts")
+    return HTTPRefusal("forbidden", f"the Host {host.host!r} is not this server's; allow it in auth.allowed_hosts")
 
 
-def check_origin(headers: Headers, scheme: str, host: Authority, allowed: Sequence[str]) -> Refusal | None:
+def check_origin(headers: Headers, scheme: str, host: Authority, allowed: Sequence[str]) -> HTTPRefusal | None:
     """Refuse a page of another site. `scheme` is how the browser came.
 
     Only browsers send an Origin, and always for a socket; without one there is no page to be afraid of.
@@ -48,16 +46,16 @@ def check_origin(headers: Headers, scheme: str, host: Authority, allowed: Sequen
     if not values:
         return None
     if len(values) > 1:
-        return refuse("forbidden", "more than one Origin header")
+        return HTTPRefusal("forbidden", "more than one Origin header")
     origin = parse_origin(values[0])
     if origin is None:
-        return refuse("forbidden", "the Origin is none of a site (`null` comes from files and sandboxed frames)")
+        return HTTPRefusal("forbidden", "the Origin is none of a site (`null` comes from files and sandboxed frames)")
     scheme = HTTP_SCHEMES.get(scheme, scheme)
     if origin == Origin(scheme, host.host, host.port or DEFAULT_PORTS.get(scheme, 0)):
         return None
     if any(origin == parse_origin(entry) for entry in allowed):
         return None
-    return refuse("forbidden", f"pages of {origin} may not use this server; allow them in auth.allowed_origins")
+    return HTTPRefusal("forbidden", f"pages of {origin} may not use this server; allow them in auth.allowed_origins")
 
 
 class Guard:
@@ -93,13 +91,13 @@ class Guard:
             scope = as_sent(scope, self._proxies, self._public)
         except BadForwarding as bad:
             self._refused("bad_request")
-            await send_refusal(scope, send, refuse("bad_request", str(bad)))
+            await HTTPRefusal("bad_request", str(bad)).send(scope, send)
             return
         send = with_headers(send, scope, self._settings.auth.frame_ancestors)
         decision = await self.admit(scope)
-        if isinstance(decision, Refusal):
+        if isinstance(decision, HTTPRefusal):
             self._refused(decision.code)
-            await send_refusal(scope, send, decision)
+            await decision.send(scope, send)
             return
         state = scope["state"] = {**scope.get("state", {})}
         if decision is not None:
@@ -107,59 +105,35 @@ class Guard:
             admission.release_slot(scope)
         await self._app(scope, receive, send)
 
-    async def admit(self, scope: Scope) -> Principal | Refusal | None:
+    async def admit(self, scope: Scope) -> Principal | HTTPRefusal | None:
         """The whole decision about one request or socket; None: nobody, and nobody is needed."""
         headers: list[tuple[bytes, bytes]] = list(scope["headers"])
         host = check_host(headers, self._hosts)
-        if isinstance(host, Refusal):
+        if isinstance(host, HTTPRefusal):
             return host
         refused = check_origin(headers, scope.get("scheme", "http"), host, self._origins)
         if refused is not None:
             return refused
         path = scope["path"]
         if not path.isprintable():
-            return refuse("bad_request", "the path holds characters that cannot be printed")
+            return HTTPRefusal("bad_request", "the path holds characters that cannot be printed")
         need = rule_for(path, websocket=scope["type"] == "websocket").need
         if need == "nothing":
             return None
         found = await self._authenticate(scope)
-        if isinstance(found, Refusal):
+        if isinstance(found, HTTPRefusal):
             return None if need == "optional" and found.status == 401 else found
         return lacks(found, need) or check_page(scope, found) or found
 
 
-def check_page(scope: Scope, principal: Principal) -> Refusal | None:
+def check_page(scope: Scope, principal: Principal) -> HTTPRefusal | None:
     """Refuse what another site's page may have made a browser send with its cookie."""
     if not principal.by_cookie or scope.get("method", "GET") in HARMLESS:
         return None
     headers: list[tuple[bytes, bytes]] = list(scope["headers"])
     if _values(headers, b"origin") or _values(headers, b"sec-fetch-site") == ["same-origin"]:
         return None
-    return refuse("forbidden", "with a login cookie this needs the browser's Origin header")
-
-
-async def send_refusal(scope: Scope, send: Send, refusal: Refusal) -> None:
-    """Answer with the refusal as JSON; for a socket this denies the upgrade."""
-    websocket = scope["type"] == "websocket"
-    if websocket and "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close", "code": 1008, "reason": refusal.code})
-        return
-    body = msgspec.json.encode({"code": refusal.code, "message": refusal.message})
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
-    if not websocket:
-        headers.append((b"connection", b"close"))
-    if refusal.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
-    if refusal.retry_after_s is not None:
-        headers.append((b"retry-after", str(math.ceil(refusal.retry_after_s)).encode()))
-    kind = "websocket.http.response" if websocket else "http.response"
-    start: dict[str, Any] = {"type": f"{kind}.start", "status": refusal.status, "headers": headers}
-    await send(start)
-    await send({"type": f"{kind}.body", "body": body})
+    return HTTPRefusal("forbidden", "with a login cookie this needs the browser's Origin header")
 
 
 def _values(headers: Headers, name: bytes) -> list[str]:

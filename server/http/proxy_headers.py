@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from starlette.types import Scope
 
-from server.util.hosts import Network, parse_address, parse_authority, parse_origin
+from server.util.hosts import Network, parse_address, parse_authority, parse_origin, trusted
 
 FOR, PROTO, HOST = b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"
 SECURE = {"http": "https", "ws": "wss"}
@@ -34,12 +34,6 @@ def as_sent(scope: Scope, proxies: Sequence[Network], public: str) -> Scope:
         if host is not None and host.host == origin.host:
             scope["scheme"] = _scheme(scope, secure=origin.scheme == "https")
     return scope
-
-
-def trusted(address: str, proxies: Sequence[Network]) -> bool:
-    """Whether this peer is one of the proxies."""
-    ip = parse_address(address)
-    return ip is not None and any(ip in network for network in proxies)
 
 
 def _believe(

@@ -15,8 +15,6 @@ from server.http.routes.admin import SessionSeen
 from server.http.routes.shares import Link
 from server.sessions.manager import SessionInfo
 
-MAX_SEQ = 2**63 - 1
-
 
 class Fault(msgspec.Struct):
     """Why nothing was done. `code` is for programs, `message` for people."""

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from server.http.responses import refusal
 from server.http.security_headers import content_security_policy
+from server.util.refusal import HTTPRefusal
 
 WEB = Path(__file__).resolve().parents[2] / "clients" / "web"
 TYPES = {
@@ -67,7 +67,7 @@ class StaticRoutes:
         """One file, or the word that the browser's copy is still good."""
         asset = self._assets.get(str(request.path_params["path"]))
         if asset is None:
-            return refusal("not_found", "the page has no such file")
+            return HTTPRefusal("not_found", "the page has no such file").as_response()
         if asset.headers["etag"] in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=asset.headers)
         if takes_gzip(request.headers.get("accept-encoding", "")):
@@ -126,5 +126,5 @@ class PageRoutes:
     async def session(self, request: Request) -> Response:
         """The same page, which shows the session that its address names; who may see it, the page asks as its user."""
         if SESSION_ID.fullmatch(str(request.path_params["session_id"])) is None:
-            return refusal("not_found", "this is no address of a session")
+            return HTTPRefusal("not_found", "this is no address of a session").as_response()
         return await self.index(request)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from agent.util.tasks import TaskOwner
 from server.journal.base import JournalError
+from server.sessions.errors import SessionNotFound
 from server.sessions.manager import SessionManager
-from server.sessions.registry import SessionNotFound
 from server.util.clock import rfc3339
 
 log = logging.getLogger("holdfast.retention")

@@ -5,8 +5,8 @@ import msgspec
 from protocol.content import AccessLevel
 from server.auth.authorization import standing
 from server.auth.principal import Principal, guest
+from server.sessions.errors import SessionNotFound
 from server.sessions.manager import SessionManager
-from server.sessions.registry import SessionNotFound
 
 
 class SessionAccess(msgspec.Struct, frozen=True):

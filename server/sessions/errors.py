@@ -1,17 +1,23 @@
-"""Why a session cannot be made, woken or found, in the words of HTTP: the same before an upgrade and in a route's answer. Pure."""
+"""Errors of sessions: why one cannot be made, woken or found."""
 
-from server.journal.base import Deleted, NotFound, StorageFull
-from server.sessions.registry import SessionCapacityError, SessionNotFound
-from server.websocket.handshake import Denied
+from typing import Literal
 
 
-def denied(error: Exception) -> Denied:
-    """The refusal that this error is."""
-    if isinstance(error, StorageFull):
-        return Denied("storage", str(error), error_type="per_user", what=error.what)
-    if isinstance(error, SessionCapacityError):
-        status = 503 if error.error_type == "global" else 429
-        return Denied("capacity", str(error), status=status, error_type=error.error_type)
-    if isinstance(error, (SessionNotFound, NotFound, Deleted)):
-        return Denied("not_found", "there is no such session")
-    return Denied("unavailable", str(error))
+class SessionNotFound(Exception):
+    """There is no such session, or it is not this user's: the same answer for both."""
+
+
+class SessionCapacityError(Exception):
+    """No session can be woken or made now. `error_type`: the limit is the server's (`global`) or the user's (`per_user`)."""
+
+    def __init__(self, error_type: Literal["global", "per_user"], most: int) -> None:
+        whose = "this server's" if error_type == "global" else "your"
+        super().__init__(f"{whose} {most} sessions are all in use; close one, or try again later")
+        self.error_type: Literal["global", "per_user"] = error_type
+
+
+class GoingAway(Exception):
+    """The server is stopping and takes no more work."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is stopping; reconnect in a moment")

@@ -15,8 +15,9 @@ from protocol import submissions as sub
 from protocol.content import PendingTool, ShareLink
 from server.journal.base import Journal, ListPosition, SessionRow, Stat
 from server.sessions.actor import SessionActor
+from server.sessions.errors import SessionNotFound
 from server.sessions.inbox import Answer
-from server.sessions.registry import Bounds, SessionFactory, SessionNotFound, SessionRegistry
+from server.sessions.registry import Bounds, SessionFactory, SessionRegistry
 from server.sessions.rows import load_options
 from server.sessions.sandbox_claims import SandboxCollector
 from server.util.clock import utc_now

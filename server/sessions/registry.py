@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Literal
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -20,19 +19,11 @@ from protocol import codes
 from server.journal.base import Deleted, Journal, NotFound, SessionRow, Stat, Unavailable
 from server.sessions import actor as actors
 from server.sessions.actor import LoadedSession, SessionActor
+from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.owner_tokens import OwnerTokens
 from server.sessions.quotas import Quotas
 from server.sessions.replay import load_state
 from server.telemetry.session_observer import Observer
-
-
-class SessionCapacityError(Exception):
-    """No session can be woken or made now. `error_type`: the server's limit (`global`) or the user's (`per_user`)."""
-
-    def __init__(self, error_type: Literal["global", "per_user"], most: int) -> None:
-        whose = "this server's" if error_type == "global" else "your"
-        super().__init__(f"{whose} {most} sessions are all in use; close one, or try again later")
-        self.error_type: Literal["global", "per_user"] = error_type
 
 
 class SessionCapacity:
@@ -68,17 +59,6 @@ log = logging.getLogger("holdfast.awake")
 ASLEEP = "the session was put to sleep; reconnect"
 RECOVER_AGAIN_S, RECOVER_AGAIN_MAX_S = 0.5, 10.0
 """Pauses before sessions that could not be recovered, for want of room or of their journal, are tried again."""
-
-
-class SessionNotFound(Exception):
-    """There is no such session (or not for this user: the same answer)."""
-
-
-class GoingAway(Exception):
-    """The server is stopping and takes no more work."""
-
-    def __init__(self) -> None:
-        super().__init__("the server is stopping; reconnect in a moment")
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,9 +9,8 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from server.http.proxy_headers import trusted
 from server.transport.admission import EXTENSION, ConnectionLimiter, Slot
-from server.util.hosts import Network
+from server.util.hosts import Network, trusted
 
 FULL = msgspec.json.encode(
     {"code": "unavailable", "message": "too many connections without credentials are open; try again in a moment"}

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -66,6 +67,12 @@ def parse_network(text: str) -> Network | None:
         return ipaddress.ip_network(text)
     except ValueError:
         return None
+
+
+def trusted(address: str, proxies: Sequence[Network]) -> bool:
+    """Whether the IP address is in one of the networks of trusted proxies; False for anything that is no address."""
+    ip = parse_address(address)
+    return ip is not None and any(ip in network for network in proxies)
 
 
 def parse_authority(text: str) -> Authority | None:

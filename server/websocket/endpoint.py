@@ -16,16 +16,16 @@ from server.auth.authorization import refuse_submission
 from server.auth.principal import Principal
 from server.journal.base import JournalError
 from server.sessions.access import authorize_session
-from server.sessions.errors import denied
+from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.manager import SessionManager
-from server.sessions.registry import GoingAway, SessionCapacityError, SessionNotFound
 from server.telemetry import log_context
 from server.telemetry.metrics import Metrics
 from server.transport.websocket import transport_of
 from server.util.rate_limit import UserRates
+from server.util.refusal import HTTPRefusal, RequestRefused
 from server.websocket import connection
 from server.websocket.connection import Connection
-from server.websocket.handshake import Denied, Encoding, Position, choose_encoding, deny, read_position
+from server.websocket.handshake import RETRY_S, Encoding, Position, choose_encoding, read_position, session_refusal
 from server.websocket.registry import SocketRegistry
 
 log = logging.getLogger("holdfast.socket")
@@ -59,9 +59,9 @@ class SocketEndpoint:
         await receive()
         try:
             await self._serve(scope, receive, send)
-        except Denied as refused:
-            self._metrics.denials.of(str(refused.body["code"])).inc()
-            await deny(send, refused)
+        except RequestRefused as refused:
+            self._metrics.denials.of(refused.refusal.code).inc()
+            await refused.refusal.send(scope, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         principal: Principal = scope["state"]["principal"]
@@ -79,7 +79,7 @@ class SocketEndpoint:
             async with self._manager.attach(session_id, user_id) as actor:
                 self._check_sockets(principal)
                 if actor.sockets > self._sockets_max:
-                    raise Denied("too_many_sockets", f"this session has {self._sockets_max} sockets already; close one")
+                    raise _too_many_sockets(f"this session has {self._sockets_max} sockets already; close one")
                 running = True
                 socket = Connection(
                     actor,
@@ -100,20 +100,20 @@ class SocketEndpoint:
         except (SessionNotFound, SessionCapacityError, GoingAway, JournalError) as error:
             if running:
                 raise
-            raise denied(error) from error
-        except Denied:
+            raise RequestRefused(session_refusal(error)) from error
+        except RequestRefused:
             raise
         except Exception as error:
             if running:
                 raise
             found = fault_id()
             log.error("fault %s: a socket could not be bound to a session", found, exc_info=error)
-            raise Denied("internal", fault_message(found), id=found) from error
+            raise RequestRefused(HTTPRefusal("internal", fault_message(found), id=found)) from error
 
     def _check_sockets(self, principal: Principal) -> None:
         most = self._settings.limits.sockets_per_user
         if self._open.of_user(principal.user_id) >= most:
-            raise Denied("too_many_sockets", f"you have {most} sockets open already; close one")
+            raise _too_many_sockets(f"you have {most} sockets open already; close one")
 
     def _refuse(self, submission: Submission, standing: AccessLevel, principal: Principal) -> SubmissionRefusal | None:
         """Why this may not be submitted here and now, or None. An interrupt is never too fast."""
@@ -149,4 +149,8 @@ class NoSuchRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the upgrade."""
         await receive()
-        await deny(send, Denied("not_found", "sockets are at /ws and /ws/{session_id}"))
+        await HTTPRefusal("not_found", "sockets are at /ws and /ws/{session_id}").send(scope, send)
+
+
+def _too_many_sockets(message: str) -> RequestRefused:
+    return RequestRefused(HTTPRefusal("too_many_sockets", message, retry_after_s=RETRY_S))

@@ -1,33 +1,36 @@
-"""Before the upgrade: what a client asks for by path, query and subprotocols, and the refusals in HTTP. Pure but for `deny`."""
+"""Websocket handshake: what a client asks for by query and subprotocols, and the refusals of sessions. Pure."""
 
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import parse_qs
 
 import msgspec
-from starlette.types import Send
 
 from protocol import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK
-from protocol.codes import DENIALS
+from protocol.limits import MAX_SEQ
+from server.journal.base import Deleted, NotFound, StorageFull
+from server.sessions.errors import SessionCapacityError, SessionNotFound
+from server.util.refusal import HTTPRefusal, RequestRefused
 
-MAX_SEQ = 2**63 - 1
 MAX_EPOCH_CHARS = 128
 RETRY_S, RETRY_STORAGE_S = 5, 60
 
 
-class Denied(Exception):
-    """The upgrade, or a route's request, is refused: `status` and a JSON body with `code` and `message`."""
+def session_refusal(error: Exception) -> HTTPRefusal:
+    """The refusal for an error of the sessions or of the journal, the same before an upgrade and in a route's answer.
 
-    def __init__(self, code: str, message: str, *, status: int | None = None, **more: str) -> None:
-        super().__init__(message)
-        self.status = status if status is not None else DENIALS[code].status
-        self.body = {"code": code, "message": message, **more}
-
-    @property
-    def retry_after_s(self) -> int | None:
-        """What `Retry-After` says: places come free by themselves, storage does not. None: trying again is no remedy."""
-        if self.status not in (429, 503):
-            return None
-        return RETRY_STORAGE_S if self.body["code"] == "storage" else RETRY_S
+    Places come free by themselves, and a server that stops is started again: trying again soon helps. Storage does not.
+    """
+    match error:
+        case StorageFull():
+            return HTTPRefusal(
+                "storage", str(error), retry_after_s=RETRY_STORAGE_S, error_type="per_user", what=error.what
+            )
+        case SessionCapacityError(error_type=error_type):
+            status = 503 if error_type == "global" else 429
+            return HTTPRefusal("capacity", str(error), status=status, retry_after_s=RETRY_S, error_type=error_type)
+        case SessionNotFound() | NotFound() | Deleted():
+            return HTTPRefusal("not_found", "there is no such session")
+    return HTTPRefusal("unavailable", str(error), retry_after_s=RETRY_S)
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -45,47 +48,36 @@ class Encoding(msgspec.Struct, frozen=True):
 
 
 def read_position(query: bytes) -> Position | None:
-    """The position a client resumes from, or None if it wants a snapshot. Raises `Denied`."""
+    """The position a client resumes from, or None if it wants a snapshot. Raises `RequestRefused`."""
     try:
         fields = parse_qs(query.decode("ascii"), keep_blank_values=True, max_num_fields=16)
     except ValueError as error:
-        raise Denied("bad_request", f"the query string cannot be read: {error}") from error
+        raise _bad_request(f"the query string cannot be read: {error}") from error
     after, epoch = fields.get("after"), fields.get("epoch", [""])
     if after is None:
         return None
     if len(after) > 1 or len(epoch) > 1:
-        raise Denied("bad_request", "`after` and `epoch` may be given once each")
+        raise _bad_request("`after` and `epoch` may be given once each")
     if not (after[0].isascii() and after[0].isdigit()) or len(after[0]) > 19 or int(after[0]) > MAX_SEQ:
-        raise Denied("bad_request", "`after` must be a whole number from 0: the last seq that was seen")
+        raise _bad_request("`after` must be a whole number from 0: the last seq that was seen")
     if len(epoch[0]) > MAX_EPOCH_CHARS:
-        raise Denied("bad_request", "`epoch` is not one of this server's")
+        raise _bad_request("`epoch` is not one of this server's")
     return Position(epoch[0], int(after[0]))
 
 
 def choose_encoding(offered: list[str]) -> Encoding:
-    """The encoding for the subprotocols offered, the client's first choice that is known. Raises `Denied`."""
+    """The encoding for the subprotocols offered, the client's first choice that is known. Raises `RequestRefused`."""
     for name in offered:
         if name == SUBPROTOCOL_JSON:
             return Encoding("json", name)
         if name == SUBPROTOCOL_MSGPACK:
             return Encoding("msgpack", name)
     if offered:
-        raise Denied(
-            "bad_request", f"none of the offered subprotocols is known; use {SUBPROTOCOL_JSON} or {SUBPROTOCOL_MSGPACK}"
+        raise _bad_request(
+            f"none of the offered subprotocols is known; use {SUBPROTOCOL_JSON} or {SUBPROTOCOL_MSGPACK}"
         )
     return Encoding("json", None)
 
 
-async def deny(send: Send, denied: Denied) -> None:
-    """Refuse the upgrade as an HTTP answer (ASGI "WebSocket Denial Response")."""
-    body = msgspec.json.encode(denied.body)
-    headers: list[tuple[bytes, bytes]] = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
-    if denied.retry_after_s is not None:
-        headers.append((b"retry-after", str(denied.retry_after_s).encode()))
-    start: dict[str, Any] = {"type": "websocket.http.response.start", "status": denied.status, "headers": headers}
-    await send(start)
-    await send({"type": "websocket.http.response.body", "body": body})
+def _bad_request(message: str) -> RequestRefused:
+    return RequestRefused(HTTPRefusal("bad_request", message))

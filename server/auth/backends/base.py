@@ -3,7 +3,8 @@
 from typing import Protocol
 
 from server.auth.logins import Login
-from server.auth.principal import Principal, Refusal
+from server.auth.principal import Principal
+from server.util.refusal import HTTPRefusal
 
 
 class Way(Protocol):
@@ -18,7 +19,7 @@ class Way(Protocol):
     def know(self, token: str, now: float) -> Principal | None:
         """Who presents this token, if that is known without asking anybody."""
 
-    async def ask(self, token: str, now: float) -> Principal | Refusal | None:
+    async def ask(self, token: str, now: float) -> Principal | HTTPRefusal | None:
         """Who presents this token, where somebody else must be asked; None: nobody that is known."""
 
     async def recall(self, credential: str, now: float) -> Principal | None:
@@ -47,7 +48,7 @@ class SimpleWay:
         """Nobody."""
         return None
 
-    async def ask(self, token: str, now: float) -> Principal | Refusal | None:
+    async def ask(self, token: str, now: float) -> Principal | HTTPRefusal | None:
         """Nobody else is asked."""
         return None
 

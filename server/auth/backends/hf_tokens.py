@@ -14,8 +14,9 @@ from agent.util.tasks import TaskOwner
 from server.auth.backends.base import SimpleWay
 from server.auth.encryption import Seal
 from server.auth.logins import Login, Logins
-from server.auth.principal import Principal, Refusal, refuse, rights_of
+from server.auth.principal import Principal, rights_of
 from server.config.auth import AuthSettings
+from server.util.refusal import HTTPRefusal
 
 log = logging.getLogger("holdfast.auth")
 
@@ -45,7 +46,7 @@ class BearerWay(SimpleWay):
         self._tasks = TaskOwner("whoami")
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._refused: OrderedDict[str, float] = OrderedDict()
-        self._asking: dict[str, asyncio.Task[Principal | Refusal]] = {}
+        self._asking: dict[str, asyncio.Task[Principal | HTTPRefusal]] = {}
 
     async def aclose(self) -> None:
         """Ask no more."""
@@ -57,7 +58,7 @@ class BearerWay(SimpleWay):
         known = self._known.get(credential_of(token))
         return known.principal if known is not None and now - known.asked_at < self._bounds.cached_s else None
 
-    async def ask(self, token: str, now: float) -> Principal | Refusal | None:
+    async def ask(self, token: str, now: float) -> Principal | HTTPRefusal | None:
         """Ask the Hub. Who asks about the same token meanwhile gets the same answer."""
         credential = credential_of(token)
         refused_at = self._refused.get(credential)
@@ -66,7 +67,9 @@ class BearerWay(SimpleWay):
         asking = self._asking.get(credential)
         if asking is None:
             if len(self._asking) >= self._bounds.asked_at_once_max + self._bounds.waiting_max:
-                return refuse("unavailable", "too many tokens wait for the Hub's answer; try again", retry_after_s=5)
+                return HTTPRefusal(
+                    "unavailable", "too many tokens wait for the Hub's answer; try again", retry_after_s=5
+                )
             asking = self._asking[credential] = self._tasks.start(self._ask(credential, token, now), credential)
             asking.add_done_callback(lambda _: self._asking.pop(credential, None))
         return await asyncio.shield(asking)
@@ -105,7 +108,7 @@ class BearerWay(SimpleWay):
                 return token.decode()
         return None
 
-    async def _ask(self, credential: str, token: str, now: float) -> Principal | Refusal:
+    async def _ask(self, credential: str, token: str, now: float) -> Principal | HTTPRefusal:
         loop = asyncio.get_running_loop()
         try:
             said = await loop.run_in_executor(
@@ -114,24 +117,24 @@ class BearerWay(SimpleWay):
         except HubRefused as refused:
             self._known.pop(credential, None)
             _bounded(self._refused, credential, now, self._bounds.cached_max)
-            return refuse("unauthorized", str(refused))
+            return HTTPRefusal("unauthorized", str(refused))
         except HubUnreachable as error:
             return self._trusting(credential, now, error)
         self._refused.pop(credential, None)
         principal = self._principal(credential, said)
         if principal is None:
             _bounded(self._refused, credential, now, self._bounds.cached_max)
-            return refuse("unauthorized", "this user is not one of auth.allowed_users")
+            return HTTPRefusal("unauthorized", "this user is not one of auth.allowed_users")
         _bounded(self._known, credential, Known(principal, token, now), self._bounds.cached_max)
         return principal
 
-    def _trusting(self, credential: str, now: float, error: HubUnreachable) -> Principal | Refusal:
+    def _trusting(self, credential: str, now: float, error: HubUnreachable) -> Principal | HTTPRefusal:
         """A token that was good goes on being so for a while when the Hub cannot be asked."""
         known = self._known.get(credential)
         log.warning("%s: %s", credential, error)
         if known is not None and now - known.asked_at < self._bounds.unreachable_s:
             return known.principal
-        return refuse("unavailable", "the Hub cannot be asked whose token this is; try again", retry_after_s=5)
+        return HTTPRefusal("unavailable", "the Hub cannot be asked whose token this is; try again", retry_after_s=5)
 
     def _principal(self, credential: str, said: HubIdentity) -> Principal | None:
         rights = rights_of(said.user_id, self._auth)

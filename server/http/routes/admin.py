@@ -8,8 +8,9 @@ from starlette.routing import BaseRoute, Route
 from agent.session.messages import SubmissionRefusal
 from protocol import codes
 from protocol.content import SessionStatus
-from server.http.responses import answer, refusal
+from server.http.responses import answer
 from server.sessions.manager import SessionManager
+from server.util.refusal import HTTPRefusal
 from server.websocket.registry import SocketRegistry
 
 
@@ -58,4 +59,4 @@ class AdminRoutes:
             return answer({"stopped": True})
         if refused.code in (codes.NOTHING_TO_INTERRUPT, codes.SESSION_CLOSED):
             return answer({"stopped": False})
-        return refusal("unavailable", refused.message)
+        return HTTPRefusal("unavailable", refused.message).as_response()

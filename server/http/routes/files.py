@@ -13,7 +13,8 @@ from starlette.routing import BaseRoute, Route
 
 from agent.tools import Workspace, WorkspaceError
 from protocol.content import Access
-from server.http.responses import answer, refusal
+from server.http.responses import answer
+from server.util.refusal import HTTPRefusal
 
 PIECE_BYTES = 262_144
 UPLOADS_MAX = 4
@@ -58,7 +59,7 @@ class FileRoutes:
         try:
             file = await asyncio.to_thread(workspace.open, path)
         except WorkspaceError as error:
-            return refusal("not_found", str(error))
+            return HTTPRefusal("not_found", str(error)).as_response()
         name = quote(PurePosixPath(path).name)
         headers = {**AS_A_FILE, "content-disposition": f"attachment; filename*=UTF-8''{name}"}
         return StreamingResponse(_pieces(file), media_type="application/octet-stream", headers=headers)
@@ -70,11 +71,12 @@ class FileRoutes:
         async with self._places:
             data = await _body(request, most)
             if data is None:
-                return refusal("too_large", f"the file is larger than {most} bytes (workspace.upload_bytes_max)")
+                message = f"the file is larger than {most} bytes (workspace.upload_bytes_max)"
+                return HTTPRefusal("too_large", message).as_response()
             try:
                 replaced = await asyncio.to_thread(workspace.write, path, data, threading.Event(), most=most)
             except WorkspaceError as error:
-                return refusal("bad_request", str(error))
+                return HTTPRefusal("bad_request", str(error)).as_response()
         return answer({"path": path, "size": len(data), "replaced": replaced}, 200 if replaced else 201)
 
 

@@ -18,9 +18,10 @@ from starlette.routing import BaseRoute, Route
 from server.auth import credentials
 from server.auth.authenticator import Ways
 from server.auth.credentials import MAX_TOKEN_CHARS
-from server.auth.principal import Principal, Refusal
+from server.auth.principal import Principal
 from server.config.settings import Settings
-from server.http.responses import answer, refusal
+from server.http.responses import answer
+from server.util.refusal import HTTPRefusal, RequestRefused
 
 BODY_BYTES_MAX = 16_384
 
@@ -29,10 +30,6 @@ class TokenGiven(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is posted."""
 
     token: Annotated[str, Meta(min_length=1, max_length=MAX_TOKEN_CHARS)]
-
-
-class BadBody(Exception):
-    """What was posted cannot be understood; the message says why, without repeating it."""
 
 
 class AuthRoutes:
@@ -60,24 +57,22 @@ class AuthRoutes:
     async def local(self, request: Request) -> Response:
         """The local token becomes a login."""
         if self._mode != "local":
-            return refusal("not_found", "this server is not in local mode")
+            return HTTPRefusal("not_found", "this server is not in local mode").as_response()
         return await self._exchange(request)
 
     async def token(self, request: Request) -> Response:
         """An API token or a Hugging Face token becomes a login."""
         if self._mode == "local":
-            return refusal("not_found", "in local mode the token goes to /auth/local")
+            return HTTPRefusal("not_found", "in local mode the token goes to /auth/local").as_response()
         return await self._exchange(request)
 
     async def share(self, request: Request) -> Response:
         """A link's secret becomes a cookie of its own, beside the login's: 200 `{"session_id", "access"}`."""
-        try:
-            given = await _read(request)
-        except BadBody as bad:
-            return refusal("bad_request", str(bad))
+        given = await _read(request)
         found = await self._ways.shares.know(given.token, by_cookie=True)
         if found is None or found.grant is None:
-            return refusal("unauthorized", "this link lets nobody in: it was taken back, or is not whole")
+            message = "this link lets nobody in: it was taken back, or is not whole"
+            return HTTPRefusal("unauthorized", message).as_response()
         said = answer({"session_id": found.grant.session_id, "access": found.grant.access})
         style = credentials.style(request.scope, self._settings, credentials.GUEST)
         said.headers["set-cookie"] = style.set(given.token, self._settings.auth.login_s)
@@ -94,16 +89,10 @@ class AuthRoutes:
         return gone
 
     async def _exchange(self, request: Request) -> Response:
-        try:
-            given = await _read(request)
-        except BadBody as bad:
-            return refusal("bad_request", str(bad))
+        given = await _read(request)
         made = await self._ways.exchange(given.token, request.scope)
-        if isinstance(made, Refusal):
-            refused = refusal(made.code, made.message)
-            if made.retry_after_s is not None:
-                refused.headers["retry-after"] = str(round(made.retry_after_s + 0.5))
-            return refused
+        if isinstance(made, HTTPRefusal):
+            return made.as_response()
         login, cookie = made
         said = answer({"user_id": login.user_id, "name": login.name, "expires_at": login.expires_at})
         style = credentials.style(request.scope, self._settings)
@@ -112,15 +101,19 @@ class AuthRoutes:
 
 
 async def _read(request: Request) -> TokenGiven:
-    """What was posted. Raises `BadBody`."""
+    """The JSON body. Raises `RequestRefused`; its message does not repeat the token."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise BadBody("the body must be application/json")
+        raise _bad_body("the body must be application/json")
     body = b""
     async for part in request.stream():
         body += part
         if len(body) > BODY_BYTES_MAX:
-            raise BadBody(f"the body is larger than {BODY_BYTES_MAX} bytes")
+            raise _bad_body(f"the body is larger than {BODY_BYTES_MAX} bytes")
     try:
         return msgspec.json.decode(body, type=TokenGiven)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise BadBody('the body must be {"token": "..."}') from error
+        raise _bad_body('the body must be {"token": "..."}') from error
+
+
+def _bad_body(message: str) -> RequestRefused:
+    return RequestRefused(HTTPRefusal("bad_request", message))

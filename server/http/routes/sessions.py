@@ -1,8 +1,7 @@
 """The HTTP routes beside the socket: thin over the session manager. All answers are JSON but for metrics."""
 
-import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -10,31 +9,25 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from agent.util.errors import fault_id, fault_message
 from protocol.content import AccessLevel
+from protocol.limits import MAX_SEQ
 from protocol.spec import asyncapi
 from protocol.spec import json_schema as schema
 from server.auth.principal import Principal
-from server.http.responses import answer, refusal
-from server.journal.base import Deleted, Journal, ListPosition, NotFound, StorageFull, Unavailable
+from server.http.responses import answer
+from server.journal.base import Journal, ListPosition
 from server.sessions.access import authorize_session
-from server.sessions.errors import denied
 from server.sessions.export import MEDIA_TYPE, export_chunks, file_name
 from server.sessions.manager import SessionManager
-from server.sessions.registry import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.replay import merged
-
-log = logging.getLogger("holdfast.routes")
+from server.util.refusal import HTTPRefusal, RequestRefused
 
 EVENTS_LIMIT_MAX = 1_000
 EVENTS_MAX_BYTES = 4_194_304
 SESSIONS_LIMIT_MAX = 1_000
 SEARCH_CHARS_MAX = 200
 PLACE = r"[0-9TZ:.-]{20,30}~[0-9A-Za-z_-]{1,64}"
-MAX_SEQ = 2**63 - 1
 STANDINGS: Final[tuple[AccessLevel, ...]] = ("read", "drive", "owner")
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Routes:
@@ -79,13 +72,13 @@ class Routes:
     async def readyz(self, request: Request) -> Response:
         """It takes work; 503 while it drains."""
         if self._manager.registry.draining:
-            return refusal("unavailable", "the server is stopping")
+            return HTTPRefusal("unavailable", "the server is stopping").as_response()
         return answer({"status": "ready"})
 
     async def metrics(self, request: Request) -> Response:
         """Prometheus text format."""
         if self._metrics is None:
-            return refusal("not_found", "metrics are switched off (metrics.enabled)")
+            return HTTPRefusal("not_found", "metrics are switched off (metrics.enabled)").as_response()
         return Response(self._metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def schema(self, request: Request) -> Response:
@@ -124,7 +117,7 @@ class Routes:
         most = number(request, "limit", SESSIONS_LIMIT_MAX, 1, SESSIONS_LIMIT_MAX)
         search = request.query_params.get("search", "")
         if len(search) > SEARCH_CHARS_MAX:
-            raise BadParameter(f"`search` may have {SEARCH_CHARS_MAX} characters at most")
+            raise _bad_parameter(f"`search` may have {SEARCH_CHARS_MAX} characters at most")
         before = request.query_params.get("before")
         infos, place = await self._manager.page_sessions(
             caller(request).user_id, most, before=None if before is None else read_place(before), search=search
@@ -184,21 +177,14 @@ class Routes:
     async def allowed(self, request: Request, least: AccessLevel) -> str:
         """The id of the session in the path, if the caller's standing there is `least` or more.
 
-        Raises `SessionNotFound`, `Forbidden`.
+        Raises `SessionNotFound`, `RequestRefused`.
         """
         session_id = str(request.path_params["session_id"])
         access = await authorize_session(self._manager, caller(request), session_id)
         if STANDINGS.index(access.standing) < STANDINGS.index(least):
-            raise Forbidden("your link does not allow this; the session's owner may do it")
+            message = "your link does not allow this; the session's owner may do it"
+            raise RequestRefused(HTTPRefusal("forbidden", message))
         return session_id
-
-
-class Forbidden(Exception):
-    """The caller sees the session, but may not do this."""
-
-
-class BadParameter(Exception):
-    """A query parameter that makes no sense; the message says which and why."""
 
 
 def caller(request: Request) -> Principal:
@@ -208,12 +194,12 @@ def caller(request: Request) -> Principal:
 
 
 def number(request: Request, name: str, default: int, least: int, most: int) -> int:
-    """A whole number of the query string. Raises `BadParameter`."""
+    """A whole number of the query string. Raises `RequestRefused`."""
     text = request.query_params.get(name)
     if text is None:
         return default
     if not (text.isascii() and text.isdigit()) or len(text) > 19 or not least <= int(text) <= most:
-        raise BadParameter(f"`{name}` must be a whole number from {least} to {most}")
+        raise _bad_parameter(f"`{name}` must be a whole number from {least} to {most}")
     return int(text)
 
 
@@ -223,72 +209,12 @@ def write_place(place: ListPosition) -> str:
 
 
 def read_place(text: str) -> ListPosition:
-    """The place that was written so. Raises `BadParameter`."""
+    """The place that was written so. Raises `RequestRefused`."""
     if re.fullmatch(PLACE, text) is None:
-        raise BadParameter("`before` must be the `next` of an earlier answer")
+        raise _bad_parameter("`before` must be the `next` of an earlier answer")
     at, _, session_id = text.partition("~")
     return ListPosition(at, session_id)
 
 
-async def on_not_found(request: Request, error: Exception) -> Response:
-    """No such session, or not the caller's."""
-    return refusal("not_found", "there is no such session")
-
-
-async def on_forbidden(request: Request, error: Exception) -> Response:
-    """Not with this standing."""
-    return refusal("forbidden", str(error))
-
-
-async def on_bad_parameter(request: Request, error: Exception) -> Response:
-    """A bad query."""
-    return refusal("bad_request", str(error))
-
-
-async def on_denied(request: Request, error: Exception) -> Response:
-    """No room for a session, the server stops, or its journal does not answer."""
-    refused = denied(error)
-    said = answer(refused.body, refused.status)
-    if refused.retry_after_s is not None:
-        said.headers["retry-after"] = str(refused.retry_after_s)
-    return said
-
-
-async def on_http_error(request: Request, error: Exception) -> Response:
-    """No such route, or not with this method."""
-    status = getattr(error, "status_code", 500)
-    detail = str(getattr(error, "detail", "error"))
-    said = answer({"code": "not_found" if status == 404 else "bad_request", "message": detail}, status)
-    if status == 405:
-        said.headers["allow"] = ", ".join(sorted(_methods(request)))
-    return said
-
-
-def _methods(request: Request) -> set[str]:
-    """The methods of the path, whichever of its routes they are of."""
-    routes = [route for route in request.app.routes if isinstance(route, Route)]
-    path = request.scope["path"]
-    return {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
-
-
-async def on_fault(request: Request, error: Exception) -> Response:
-    """A fault of ours: the log has it under an id, which is all that is said."""
-    found = fault_id()
-    log.error("fault %s: %s %s failed", found, request.method, request.url.path, exc_info=error)
-    return answer({"code": "internal", "message": fault_message(found), "id": found}, 500)
-
-
-ERRORS: dict[type[Exception] | int, Callable[[Request, Exception], Awaitable[Response]]] = {
-    SessionNotFound: on_not_found,
-    Deleted: on_not_found,
-    NotFound: on_not_found,
-    Forbidden: on_forbidden,
-    BadParameter: on_bad_parameter,
-    GoingAway: on_denied,
-    SessionCapacityError: on_denied,
-    StorageFull: on_denied,
-    Unavailable: on_denied,
-    Exception: on_fault,
-    404: on_http_error,
-    405: on_http_error,
-}
+def _bad_parameter(message: str) -> RequestRefused:
+    return RequestRefused(HTTPRefusal("bad_request", message))

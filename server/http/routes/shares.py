@@ -16,8 +16,9 @@ from protocol import codes
 from protocol import submissions as sub
 from protocol.content import Access, AccessLevel, ShareLink
 from server.auth.share_links import Shares
-from server.http.responses import answer, refusal
+from server.http.responses import answer
 from server.sessions.manager import SessionManager
+from server.util.refusal import HTTPRefusal
 
 BODY_BYTES_MAX = 1_024
 STATUS = {codes.SHARE_UNKNOWN: 404, codes.TOO_MANY_SHARES: 409, codes.SESSION_CLOSED: 409}
@@ -69,15 +70,16 @@ class ShareRoutes:
         async for part in request.stream():
             body += part
             if len(body) > BODY_BYTES_MAX:
-                return refusal("too_large", f"the body is larger than {BODY_BYTES_MAX} bytes")
+                return HTTPRefusal("too_large", f"the body is larger than {BODY_BYTES_MAX} bytes").as_response()
         try:
             wanted = msgspec.json.decode(body, type=Wanted)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            return refusal("bad_request", f'the body must be {{"access": "read"}} or {{"access": "drive"}}: {error}')
+            message = f'the body must be {{"access": "read"}} or {{"access": "drive"}}: {error}'
+            return HTTPRefusal("bad_request", message).as_response()
         asked = sub.Share(id=secrets.token_hex(16), access=wanted.access)
         refused = await self._manager.submit(session_id, asked)
         if isinstance(refused, SubmissionRefusal):
-            return refusal("bad_request", refused.message, STATUS.get(refused.code, 503))
+            return _refused("bad_request", refused)
         made = ShareLink(share_id_of(sub.submission_id(asked)), wanted.access)
         return answer(self._link(request, session_id, made), 201)
 
@@ -87,10 +89,14 @@ class ShareRoutes:
         share_id = str(request.path_params["share_id"])[:64]
         refused = await self._manager.submit(session_id, sub.Unshare(share_id=share_id))
         if isinstance(refused, SubmissionRefusal):
-            return refusal("not_found", refused.message, STATUS.get(refused.code, 503))
+            return _refused("not_found", refused)
         return Response(status_code=204)
 
     def _link(self, request: Request, session_id: str, link: ShareLink) -> Link:
         secret = self._shares.secret(session_id, link.share_id)
         base = f"{request.url.scheme}://{request.url.netloc}"
         return Link(link.share_id, link.access, secret, f"{base}/s/{session_id}#share={secret}")
+
+
+def _refused(code: str, refused: SubmissionRefusal) -> Response:
+    return HTTPRefusal(code, refused.message, status=STATUS.get(refused.code, 503)).as_response()

@@ -11,11 +11,11 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.typing import Origin as OriginHeader
 
-from server.auth.principal import Refusal
 from server.config.auth import AuthSettings
 from server.http.middleware import Guard, check_host, check_origin
 from server.transport.listeners import refuse_binding
 from server.util.hosts import Authority, Origin, parse_authority, parse_origin
+from server.util.refusal import HTTPRefusal
 from tests.unit.server.serving import app_of, everybody, serving, settings_for
 
 HERE = Authority("localhost", 7860)
@@ -26,7 +26,7 @@ def headers(*pairs: tuple[str, str]) -> list[tuple[bytes, bytes]]:
 
 
 def refused(decision: object) -> bool:
-    if isinstance(decision, Refusal):
+    if isinstance(decision, HTTPRefusal):
         assert (decision.status, decision.code) == (403, "forbidden")
         assert decision.message
         return True

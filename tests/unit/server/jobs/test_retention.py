@@ -5,8 +5,8 @@ from pathlib import Path
 
 from protocol.submissions import UserInput
 from server.jobs.retention import Retention
+from server.sessions.errors import SessionNotFound
 from server.sessions.manager import SessionManager
-from server.sessions.registry import SessionNotFound
 from tests.support.house import running, settings_for
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 

@@ -10,9 +10,9 @@ from agent.session.messages import SubmissionRefusal
 from protocol import events as ev
 from protocol.submissions import Approval, UserInput
 from server.sessions.broadcaster import Ending
+from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.inbox import DuplicateSubmission
 from server.sessions.manager import SessionManager
-from server.sessions.registry import GoingAway, SessionCapacityError, SessionNotFound
 from tests.support.house import Listener, running, settings_for
 from tests.support.models.scripted_model import Call, Gate, Say, ScriptedModel, calls, stream, text
 
