@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-PRODUCT = ("protocol", "agent", "server", "clients")
+PRODUCT = ("protocol", "agent", "server", "clients", "configs")
 TOOLING = ("benchmarks", "scripts", "tests")
 MAX_LINES = 350
 

@@ -15,7 +15,6 @@ from server.config import catalog
 from server.config.loader import shipped_config
 from server.http.openapi import openapi
 
-ROOT = Path(__file__).resolve().parents[2]
 MEND = "make schema"
 
 _VARIABLE = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)")
@@ -51,12 +50,12 @@ def artifacts() -> list[Artifact]:
     ]
 
 
-def check(root: Path = ROOT) -> list[str]:
+def check(root: Path) -> list[str]:
     """The paths of the files that are not as the code would have them."""
     return [artifact.path for artifact in artifacts() if artifact.stale(root)]
 
 
-def write(root: Path = ROOT) -> list[str]:
+def write(root: Path) -> list[str]:
     """Bring all files up to date; gives the paths of those that changed. Raises OSError."""
     changed = [artifact for artifact in artifacts() if artifact.stale(root)]
     for artifact in changed:

@@ -230,10 +230,16 @@ def invitation(port: int | None, way: "Way") -> list[str]:
 
 def _schema(args: argparse.Namespace) -> int:
     from server.cli import generate
+    from server.util.checkout import checkout
 
     if args.write or args.check:
+        root = checkout()
+        if root is None:
+            return _fail(
+                "`schema --write` and `--check` need a checkout of Holdfast: an installed package has no docs/", FAILURE
+            )
         try:
-            stale = generate.write() if args.write else generate.check()
+            stale = generate.write(root) if args.write else generate.check(root)
         except OSError as error:
             return _fail(f"{error.filename}: {error.strerror}", FAILURE)
         for path in stale:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
+import configs
 from server.config import catalog
 from server.config.interpolation import MAX_DEPTH, SubstitutionError, fill
 from server.config.settings import Settings
@@ -73,8 +74,8 @@ def load_settings(path: Path, environ: Mapping[str, str], overrides: Mapping[str
 
 
 def shipped_config() -> Path:
-    """Where the project's own config file is."""
-    return Path(__file__).resolve().parents[2] / "configs" / "main_agent_config.json"
+    """The path of the config file that is used when none is named."""
+    return configs.MAIN_AGENT_CONFIG
 
 
 def _read(path: Path) -> Tree:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import cache, cached_property
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 
 from starlette.requests import Request
@@ -15,7 +16,16 @@ from starlette.routing import BaseRoute, Route
 from server.http.security_headers import content_security_policy
 from server.util.refusal import HTTPRefusal
 
-WEB = Path(__file__).resolve().parents[2] / "clients" / "web"
+
+def page_folder() -> Path:
+    """The folder `web` of the package `clients`, which is found but not imported: the server needs its files alone."""
+    spec = find_spec("clients")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("the package `clients`, which holds the page, is not installed", name="clients")
+    return Path(spec.submodule_search_locations[0]) / "web"
+
+
+WEB = page_folder()
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",

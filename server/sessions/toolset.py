@@ -25,6 +25,7 @@ from server.config.settings import Settings
 from server.journal.base import Journal, SessionRow
 from server.sessions.sandbox_claims import SessionClaims
 from server.telemetry.secrets import KnownSecrets
+from server.util.checkout import checkout
 from server.util.private_files import read_private, write_private
 
 FILE = "sandbox.key"
@@ -56,7 +57,6 @@ class KeyFile:
 
 log = logging.getLogger("holdfast.toolbox")
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 NAMES = frozenset({*BUILT_IN, WebFetchTool.name, *OF_THE_HUB, ResearchTool.name})
 """Of all our tools, also of those that are not offered here: rules and grants that name one mean no other's."""
 ON_THE_HOST: frozenset[EffectKind] = frozenset({"write_outside", "network"})
@@ -92,7 +92,7 @@ class ToolsetFactory:
         self._journal = journal
         if self._settings.sandbox.kind == "space":
             await asyncio.to_thread(self._key.open)
-        hidden = (self._settings.journal.folder, *([CHECKOUT] if (CHECKOUT / "pyproject.toml").exists() else []))
+        hidden = tuple(folder for folder in (self._settings.journal.folder, checkout()) if folder is not None)
         self._kind = await asyncio.to_thread(sandbox_kind, self._settings.sandbox, hidden, self.elsewhere)
         offer = self._kind.offer
         if offer.kind == "host":

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from server.cli.generate import ROOT
 from server.config.loader import load_settings
 from server.config.settings import Settings
+from tests.support.paths import ROOT
 
 DEPLOY = ROOT / "deploy"
 DOCKERFILES = [DEPLOY / "Dockerfile", DEPLOY / "space" / "Dockerfile"]

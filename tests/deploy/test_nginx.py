@@ -18,10 +18,10 @@ from websockets.typing import Subprotocol
 from protocol import SUBPROTOCOL_JSON
 from protocol import events as ev
 from protocol.submissions import UserInput
-from server.cli.generate import ROOT
 from tests.support.house import settings_for
 from tests.support.live import DONE, Client, Live, listening
 from tests.support.network.ports import free_port
+from tests.support.paths import ROOT
 
 NAME = "holdfast.example"
 WAIT_S = 15.0

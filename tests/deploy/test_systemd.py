@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import websockets
 
-from server.cli.generate import ROOT
 from server.config.settings import ServerSettings
 from tests.support.network.ports import free_port
+from tests.support.paths import ROOT
 from tests.unit.server.cli.test_cli import HOLDFAST, WAIT_S, environment
 
 UNITS = ROOT / "deploy" / "systemd"

@@ -5,8 +5,9 @@ from server.cli import generate
 from server.config import catalog
 from server.config.loader import load_settings, shipped_config
 from server.config.settings import Settings
+from tests.support.paths import ROOT
 
-PAGE = generate.ROOT / "docs" / "configuration.md"
+PAGE = ROOT / "docs" / "configuration.md"
 
 
 def test_the_tables_are_what_the_code_says() -> None:

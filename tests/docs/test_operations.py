@@ -2,8 +2,8 @@
 
 import re
 
-from server.cli.generate import ROOT
 from server.telemetry.metrics import Metrics
+from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 ROWS = {

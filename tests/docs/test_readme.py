@@ -14,9 +14,9 @@ from server.config.sessions import PolicySettings
 from tests.contract.sandboxes import bubblewrap
 from tests.integration.test_wscat import unhurried
 from tests.support.live import listening
+from tests.support.paths import ROOT
 from tests.support.wscat import wscat
 
-ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 STREAMED = ("assistant_chunk", "tool_log")
 TRANSCRIPTS = [block.splitlines() for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)]

@@ -13,8 +13,9 @@ from agent.tools import ToolRouter
 from protocol.spec.markdown import fill
 from server.cli import generate
 from server.config.sessions import PolicySettings
+from tests.support.paths import ROOT
 
-PAGE = (generate.ROOT / "docs" / "tools.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "tools.md").read_text(encoding="utf-8")
 
 
 def examples(language: str) -> list[str]:

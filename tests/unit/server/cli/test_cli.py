@@ -19,6 +19,7 @@ from server.cli import generate, main
 from server.config.settings import ServerSettings, Settings
 from server.transport import listeners
 from tests.support.network.ports import free_port
+from tests.support.paths import ROOT
 
 WAIT_S = 30.0
 HOLDFAST = [sys.executable, "-c", "import sys; from server.cli.main import main; sys.exit(main())"]
@@ -28,7 +29,7 @@ MODULE = [sys.executable, "-m", "server"]
 def environment(**more: str) -> dict[str, str]:
     """An environment without settings or credentials."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return {**kept, "PYTHONPATH": str(generate.ROOT), **more}
+    return {**kept, "PYTHONPATH": str(ROOT), **more}
 
 
 async def start(

@@ -18,7 +18,6 @@ import pytest
 from agent.models import ModelSettings
 from agent.sandbox.local.probe import probe
 from agent.sandbox.settings import SandboxSettings
-from server.cli.generate import ROOT
 from server.config.loader import load_settings
 from server.config.settings import ModelChoice, ServerSettings, Settings
 from server.doctor import checks
@@ -28,6 +27,7 @@ from server.doctor.run import examine, variables
 from server.journal.data_dir import DATABASE
 from tests.support.house import running, settings_for
 from tests.support.models.scripted_model import Finish, Refusal, Say, ScriptedModel, stream
+from tests.support.paths import ROOT
 from tests.unit.server.cli.test_cli import HOLDFAST, MODULE, run, server
 
 
