@@ -8,18 +8,18 @@
 // The position is committed at `synced` only; what is submitted is sent again by its id until the server has answered.
 
 /** @import * as Wire from "../../docs/protocol.d.ts" */
-/** @import { Backoff } from "./lib/comeback.js" */
+/** @import { Backoff } from "./lib/reconnect.js" */
 /** @import { Outcome, Position, Verdict } from "./lib/core.js" */
 /** @import { Denial } from "./lib/denial.js" */
 /** @import { Status } from "./lib/status.js" */
-/** @import { World } from "./lib/world.js" */
+/** @import { World } from "./lib/environment.js" */
 /** @import { View } from "./view.js" */
 import { SessionCore, SUBPROTOCOL } from "./lib/core.js";
 import { makeSession, whyDenied } from "./lib/denial.js";
 import { Feed } from "./lib/feed.js";
 import { SubmissionRefused } from "./lib/outbox.js";
 import { SessionEnded } from "./lib/status.js";
-import { browserWorld } from "./lib/world.js";
+import { browserWorld } from "./lib/environment.js";
 
 export { apply, emptyView, fromSnapshot } from "./view.js";
 export { newId } from "./lib/core.js";

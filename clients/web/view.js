@@ -2,7 +2,7 @@
 // The mirror of protocol/view.py; the same recorded streams are folded by both in tests/unit/clients/web/.
 
 /** @import * as Wire from "../../docs/protocol.d.ts" */
-import { setFrom } from "./lib/points.js";
+import { setFrom } from "./lib/code-points.js";
 
 /**
  * The fold of all events up to `seq`.

@@ -2,29 +2,30 @@
 
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { About } from "./about.js";
-import { Approvals } from "./approvals.js";
-import { listenToKeys } from "./commands.js";
-import { Composer } from "./composer.js";
-import { ConnectionLine } from "./connection.js";
-import { Conversation } from "./conversation.js";
-import { listenToDrops } from "./drop.js";
-import { FilesPanel } from "./files.js";
-import { Header } from "./header.js";
-import { html, words } from "./html.js";
-import { Keys } from "./keys.js";
-import { Login } from "./login.js";
-import { copyCode } from "./message.js";
-import { Messages } from "./messages.js";
-import { Plan } from "./plan.js";
-import { SharePanel } from "./share.js";
-import { Sidebar } from "./sidebar.js";
-import { announced, current, enter, loginNeeded, notices, panel, sidebarOpen, unnotify } from "./store.js";
+import { words } from "./text/format.js";
+import { Conversation } from "./state/conversation.js";
+import { announced, current, enter, loginNeeded, notices, panel, sidebarOpen, unnotify } from "./state/store.js";
+import { copyCode } from "./ui/clipboard.js";
+import { html } from "./ui/html.js";
+import { Approvals } from "./tools/approvals.js";
+import { Plan } from "./tools/plan.js";
+import { Messages } from "./messages/list.js";
+import { Composer } from "./composer/composer.js";
+import { listenToDrops } from "./composer/drop.js";
+import { About } from "./panels/about.js";
+import { FilesPanel } from "./panels/files.js";
+import { Keys } from "./panels/keys.js";
+import { SharePanel } from "./panels/share.js";
+import { ConnectionLine } from "./page/connection.js";
+import { Header } from "./page/header.js";
+import { listenToKeys } from "./page/keyboard.js";
+import { Login } from "./page/login.js";
+import { Sidebar } from "./page/sidebar.js";
 
 /** @param {{ conversation: Conversation }} props */
 function Main({ conversation }) {
   const [over, setOver] = useState(false);
-  const list = useRef(/** @type {import("./virtual.js").VirtualList | null} */ (null));
+  const list = useRef(/** @type {import("./messages/virtual-list.js").VirtualList | null} */ (null));
   useEffect(() => listenToDrops(conversation, setOver), [conversation]);
   useEffect(() => listenToKeys(conversation, (step) => list.current?.move(step)), [conversation]);
   return html`<main class="main" data-over=${over} onClick=${copyCode}>

@@ -2,10 +2,10 @@
 // The mirror of clients/session/core.py.
 
 /** @import * as Wire from "../../../docs/protocol.d.ts" */
-/** @import { Action, Backoff } from "./comeback.js" */
+/** @import { Action, Backoff } from "./reconnect.js" */
 /** @import { View } from "../view.js" */
 import { apply, emptyView, fromSnapshot } from "../view.js";
-import { afterClose, afterDenial, DEFAULT_BACKOFF, delayOf } from "./comeback.js";
+import { afterClose, afterDenial, DEFAULT_BACKOFF, delayOf } from "./reconnect.js";
 import { Outbox } from "./outbox.js";
 
 export const SUBPROTOCOL = "holdfast.v1.json";

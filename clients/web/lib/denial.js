@@ -1,6 +1,6 @@
 // Outside, what a browser's WebSocket does not say: a session is made, and why an upgrade was refused is asked for, over HTTP.
 
-/** @typedef {Pick<import("./world.js").World, "fetch" | "setTimeout" | "clearTimeout">} Http */
+/** @typedef {Pick<import("./environment.js").World, "fetch" | "setTimeout" | "clearTimeout">} Http */
 /** @typedef {{ status: number, message: string, retryAfter_ms: number } | { why: string }} Denial */
 
 const ASK_MS = 10_000;

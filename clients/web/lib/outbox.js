@@ -1,8 +1,8 @@
 // Outside, what was said and not yet answered: submissions kept by id until they are settled, and when each is due. Pure.
 
 /** @import { Submission } from "../../../docs/protocol.d.ts" */
-/** @import { Backoff } from "./comeback.js" */
-import { delayOf } from "./comeback.js";
+/** @import { Backoff } from "./reconnect.js" */
+import { delayOf } from "./reconnect.js";
 
 /** Submissions that may wait for their answer; below `limits.frames_burst`, since all are sent again at once. */
 export const OUTBOX_MAX = 64;

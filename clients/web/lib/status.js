@@ -1,6 +1,6 @@
 // Outside, what a client says of its connection, and of its end.
 
-/** @import { Action } from "./comeback.js" */
+/** @import { Action } from "./reconnect.js" */
 
 /**
  * What the connection is. `waiting`: it comes back at `retry_at` (as `Date.now()` counts); `ended`: it does not by itself,

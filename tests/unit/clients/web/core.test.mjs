@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { afterClose, afterDenial, delayOf } from "../../../../clients/web/lib/comeback.js";
+import { afterClose, afterDenial, delayOf } from "../../../../clients/web/lib/reconnect.js";
 import { SessionCore } from "../../../../clients/web/lib/core.js";
 import { SubmissionRefused } from "../../../../clients/web/lib/outbox.js";
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import test from "node:test";
-import { ScopeTree, textOf } from "../../../../clients/web/app/highlight.js";
+import { ScopeTree, textOf } from "../../../../clients/web/app/markdown/highlight.js";
 
 const FOLDER = new URL(`../../../../clients/web/vendor/${readdirSync(new URL("../../../../clients/web/vendor/", import.meta.url)).find((name) => name.startsWith("highlightjs"))}/`, import.meta.url);
 const { default: hljs } = await import(new URL("core.min.js", FOLDER));

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Parsing } from "../../../../clients/web/app/parsing.js";
+import { Parsing } from "../../../../clients/web/app/markdown/parser.js";
 import * as smd from "../../../../clients/web/vendor/streaming-markdown-0.2.15/smd.js";
 
 /** The text that is rendered, with all that opens and closes, for a text that comes in pieces of this size. */

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { lastKey, Rows } from "../../../../clients/web/app/items.js";
-import { noteOf, settledElsewhere } from "../../../../clients/web/app/notes.js";
-import { asMarkdown } from "../../../../clients/web/app/export.js";
+import { lastKey, Rows } from "../../../../clients/web/app/state/rows.js";
+import { noteOf, settledElsewhere } from "../../../../clients/web/app/state/notes.js";
+import { asMarkdown } from "../../../../clients/web/app/api/export.js";
 import { emptyView } from "../../../../clients/web/view.js";
 
 const user = (id) => ({ role: "user", text: id, submission_id: id, turn_id: `turn-${id}` });

@@ -18,6 +18,9 @@ FIRST_LOAD_BYTES = 150_000
 MAX_LINES = 300
 ROOT = WEB.parent.parent
 OURS = sorted(path for path in WEB.rglob("*") if path.suffix in (".js", ".css") and "vendor" not in path.parts)
+APP = WEB / "app"
+FOLDERS = ["text", "api", "state", "ui", "markdown", "tools", "messages", "composer", "panels", "page", "."]
+"""Of the page, from the lowest to `main.js`: a module imports from its own folder and from those before it."""
 IMPORT = re.compile(r'^(?:import\s+(?:[^"();]*?from\s+)?|export\s+\{[^}]*\}\s+from\s+)"([^"]+)"', re.MULTILINE)
 VENDORED = json.loads((WEB / "vendor" / "VENDOR.json").read_text())["packages"]
 
@@ -107,6 +110,18 @@ def test_the_library_that_others_import_depends_on_nothing() -> None:
             assert name.startswith("."), f"{path.name} imports {name}"
             todo.append(path.parent / name)
     assert not any("app" in path.parts for path in seen)
+
+
+@pytest.mark.parametrize("path", sorted(APP.rglob("*.js")), ids=lambda path: str(path.relative_to(APP)))
+def test_a_module_of_the_page_imports_from_its_own_folder_and_from_those_below_it(path: Path) -> None:
+    """Types too: `@import` and `import()` name modules as `import` does."""
+    layer = FOLDERS.index(path.parent.relative_to(APP).as_posix())
+    for name in re.findall(r'"(\.[^"]+\.js)"', path.read_text()):
+        imported = (path.parent / name).resolve()
+        assert imported.is_file(), f"{path.name} imports {name}, which is not there"
+        if imported.is_relative_to(APP):
+            folder = imported.parent.relative_to(APP).as_posix()
+            assert FOLDERS.index(folder) <= layer, f"{path.name} is below {folder} and imports from it"
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(WEB)))

@@ -1,0 +1,125 @@
+// The page: the HTTP routes beside the socket, as functions. Every fault becomes an `HttpError` with the server's own words.
+
+/** What `GET /api/config` says, as far as the page uses it.
+ * @typedef {object} Config
+ * @property {string} version
+ * @property {{ mode: string, token?: boolean }} auth
+ * @property {string} [model]
+ * @property {boolean} [demo]
+ * @property {string} [model_reason]
+ * @property {ModelOffered[]} [models]
+ * @property {boolean} [allow_other_models]
+ * @property {{ image_sources: string[] }} [page]
+ * @property {import("../../../../docs/protocol.d.ts").Limits} [limits]
+ * @property {Sandbox} [sandbox] where commands run, and if they do not, why
+ * @property {McpServer[]} [mcp]
+ */
+/**
+ * Prices in US dollars for a million tokens; null where they are not known.
+ * @typedef {{ model: string, demo: boolean, context_limit: number, label?: string, input_usd?: number | null, output_usd?: number | null }} ModelOffered
+ */
+/** `says`: what it is; `reason`: why there is no shell. @typedef {{ kind: string, says: string, shell: boolean, network: boolean, reason: string }} Sandbox */
+/** `reason` is empty where all is well. @typedef {{ name: string, state: string, reason: string, tools: number }} McpServer */
+/** @typedef {{ user_id: string, name?: string, rights?: string[] }} Me */
+/**
+ * @typedef {object} SessionInfo
+ * @property {string} session_id
+ * @property {string} title
+ * @property {string} model
+ * @property {string} created_at
+ * @property {string} last_active_at
+ * @property {boolean} is_processing
+ * @property {unknown[]} pending_approval
+ * @property {string} state
+ * @property {number} message_count
+ */
+/** @typedef {{ path: string, size?: number, kind?: string }} FileEntry */
+
+export class HttpError extends Error {
+  /** @param {number} status 0: the server was not reached @param {string} code @param {string} message */
+  constructor(status, code, message) {
+    super(message);
+    this.name = "HttpError";
+    this.status = status;
+    this.code = code;
+  }
+}
+
+const PATIENCE_MS = 15_000;
+
+/**
+ * @param {string} path @param {RequestInit} [init]
+ * @returns {Promise<any>} the JSON of the answer
+ */
+export async function http(path, init = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, { signal: AbortSignal.timeout(PATIENCE_MS), ...init });
+  } catch (error) {
+    throw new HttpError(0, "unreachable", "the server cannot be reached");
+  }
+  const body = answer.status === 204 ? null : await answer.json().catch(() => null);
+  if (answer.ok) return body;
+  throw new HttpError(answer.status, body?.code ?? "", body?.message ?? `the server answered ${answer.status}`);
+}
+
+/** @param {string} path @param {unknown} body */
+export function post(path, body) {
+  return http(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+}
+
+/** @param {string} id */
+export const sessionPath = (id) => `/api/sessions/${encodeURIComponent(id)}`;
+
+/** @param {string} id @param {string} path of a file in the session's workspace */
+export const filePath = (id, path) => `${sessionPath(id)}/files/${path.split("/").map(encodeURIComponent).join("/")}`;
+
+/**
+ * Put a file into the session's workspace. `fetch` does not tell how far a body has got; this does.
+ * @param {string} id @param {string} name @param {Blob} file @param {(part: number) => void} progress @param {AbortSignal} signal
+ * @returns {Promise<void>} throws `HttpError`
+ */
+export function put(id, name, file, progress, signal) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const fail = (/** @type {string} */ code, /** @type {string} */ said, status = 0) => reject(new HttpError(status, code, said));
+    request.open("PUT", filePath(id, name));
+    request.setRequestHeader("content-type", "application/octet-stream");
+    request.upload.onprogress = ({ loaded, total }) => progress(total ? loaded / total : 0);
+    request.onerror = () => fail("unreachable", "the connection was lost: add it again");
+    request.onabort = () => fail("cancelled", "it was stopped");
+    request.onload = () => {
+      if (request.status < 300) return resolve();
+      const body = said(request.responseText);
+      fail(body?.code ?? "", body?.message ?? `the server answered ${request.status}`, request.status);
+    };
+    signal.addEventListener("abort", () => request.abort());
+    request.send(file);
+  });
+}
+
+/** @param {string} text @returns {any} null if it is no JSON */
+function said(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** What is in a session's workspace. @param {string} id @returns {Promise<{ files: FileEntry[], more: boolean }>} */
+export const filesIn = (id) => http(`${sessionPath(id)}/files`);
+
+/**
+ * All events of a session, in order.
+ * @param {string} id @param {number} [after]
+ * @returns {AsyncGenerator<import("../../../../docs/protocol.d.ts").Event>}
+ */
+export async function* journal(id, after = 0) {
+  for (let more = true; more; ) {
+    const page = await http(`${sessionPath(id)}/events?after=${after}&limit=1000`);
+    yield* page.events;
+    more = page.more;
+    after = page.next_after;
+  }
+}

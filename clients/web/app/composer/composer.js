@@ -1,0 +1,80 @@
+// The page: where one writes. Enter sends; while a turn runs it queues, and with Ctrl it joins the turn.
+
+/** @import { Conversation } from "../state/conversation.js" */
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { loadDraft, saveDraft } from "../state/storage.js";
+import { filesOf } from "../state/uploads.js";
+import { html, Icon } from "../ui/html.js";
+import { FileField, Uploading } from "./files.js";
+
+/** @param {{ conversation: Conversation }} props */
+export function Composer({ conversation }) {
+  void conversation.version.value;
+  const { view, running, session, barred } = conversation;
+  const [text, setText] = useState(() => loadDraft(session.sessionId));
+  const area = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
+  const files = useRef(/** @type {HTMLInputElement | null} */ (null));
+  useLayoutEffect(() => {
+    const field = area.current;
+    if (!field) return;
+    // While it is measured its surroundings keep their size, or the conversation above would move.
+    const form = /** @type {HTMLFormElement} */ (field.form);
+    form.style.height = `${form.offsetHeight}px`;
+    field.style.height = "auto";
+    field.style.height = `${Math.min(field.scrollHeight + 2, innerHeight * 0.4)}px`;
+    form.style.height = "";
+  }, [text]);
+  useEffect(() => {
+    // On a touch screen the focus would bring up the keyboard, unasked.
+    if (matchMedia("(pointer: fine)").matches) area.current?.focus();
+  }, []);
+  const { suggested } = conversation;
+  useEffect(() => {
+    if (!suggested.value) return;
+    write(suggested.value.text);
+    suggested.value = null;
+    area.current?.focus();
+  }, [suggested.value]);
+  const write = (/** @type {string} */ now) => {
+    setText(now);
+    saveDraft(session.sessionId, now);
+  };
+  const send = (/** @type {"queue" | "steer"} */ when) => {
+    if (!text.trim() || barred) return;
+    saveDraft(session.sessionId, "");
+    conversation.say(text, when);
+    setText("");
+    conversation.sent.value += 1;
+  };
+  const keys = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      send(running && (event.ctrlKey || event.metaKey) ? "steer" : "queue");
+    } else if (event.key === "ArrowUp" && !event.altKey && !text && !running && conversation.drives) {
+      const last = view.messages.findLast((message) => message.role === "user");
+      if (last?.role === "user") conversation.editing.value = `said-${last.submission_id}`;
+    }
+  };
+  if (barred) return html`<p class="composer closed">${barred}</p>`;
+  const pasted = (/** @type {ClipboardEvent} */ event) => {
+    const given = filesOf(event.clipboardData, new Date());
+    // What is text too, such as cells of a spreadsheet, is pasted as text.
+    if (!given.length || event.clipboardData?.types.includes("text/plain")) return;
+    event.preventDefault();
+    void conversation.upload(given);
+  };
+  const queues = view.state === "running";
+  const hint = view.state === "awaiting_approval" ? "Say something else instead of answering…" : running ? "Say what comes next, or steer it…" : "Say something…";
+  return html`<form class="composer" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), send("queue"))}>
+    <${Uploading} conversation=${conversation} />
+    <textarea ref=${area} id="message" class="composer-text" dir="auto" rows="1" placeholder=${hint} aria-label="Message" value=${text} onInput=${(/** @type {any} */ event) => write(event.target.value)} onKeyDown=${keys} onPaste=${pasted}></textarea>
+    <div class="composer-buttons">
+      <${FileField} field=${files} conversation=${conversation} />
+      <button type="button" class="quiet" aria-label="Add files" title="Add files to the workspace (or drop or paste them)" onClick=${() => files.current?.click()}><${Icon} name="clip" /></button>
+      <span class="spacer"></span>
+      ${queues && html`<button type="button" class="quiet" disabled=${!text.trim()} onClick=${() => send("steer")} title="Joins the running turn before its next model call (Ctrl+Enter)">Steer</button>`}
+      ${running && html`<button type="button" class="stop" onClick=${() => conversation.now({ type: "interrupt" })} title="Stop this turn (Esc)"><${Icon} name="stop" /> Stop</button>`}
+      <button type="submit" class="primary" disabled=${!text.trim()} title=${queues ? "Waits its turn (Enter)" : running ? "Goes on without the calls that wait (Enter)" : "Send (Enter)"}><${Icon} name="send" /> ${queues ? "Queue" : "Send"}</button>
+    </div>
+  </form>`;
+}

@@ -1,0 +1,31 @@
+// Files of a message: the field that chooses files, and the list of those that are on their way or uploaded.
+
+/** @import { Conversation } from "../state/conversation.js" */
+import { size } from "../text/format.js";
+import { visible } from "../text/visible.js";
+import { html, Icon } from "../ui/html.js";
+
+/** The browser's own chooser, which a button opens. @param {{ field: any, conversation: Conversation }} props */
+export function FileField({ field, conversation }) {
+  const chosen = (/** @type {any} */ { target }) => {
+    void conversation.upload([...target.files]);
+    target.value = ""; // the same file may be chosen again
+  };
+  return html`<input type="file" class="hidden" ref=${field} multiple tabindex="-1" aria-hidden="true" onChange=${chosen} />`;
+}
+
+/** Files that were added and not spoken of yet. @param {{ conversation: Conversation }} props */
+export function Uploading({ conversation }) {
+  const { uploads } = conversation;
+  const list = uploads.list.value;
+  if (!list.length) return null;
+  return html`<ul class="uploads" aria-label="Files added">
+    ${list.map(({ id, name, bytes, sent, state, fault }) => html`<li key=${id} data-state=${state}>
+      <${Icon} name=${state === "failed" ? "no" : "file"} />
+      <span class="upload-name">${state === "there" && conversation.fileLink(name) ? html`<a href=${conversation.fileLink(name)} download><bdi>${visible(name)}</bdi></a>` : html`<bdi>${visible(name)}</bdi>`}</span>
+      ${state === "sending" && html`<progress max="1" value=${sent} aria-label=${`Sending ${name}`}></progress>`}
+      ${state === "failed" ? html`<span class="bad" role="alert">not taken: ${fault}</span>` : html`<span class="faint">${size(bytes)}</span>`}
+      <button type="button" class="quiet" aria-label=${`${state === "sending" ? "Stop sending" : "Do not mention"} ${name}`} title=${state === "there" ? "It stays in the workspace; the message will not name it" : undefined} onClick=${() => uploads.drop(id)}><${Icon} name="close" /></button>
+    </li>`)}
+  </ul>`;
+}

@@ -1,0 +1,18 @@
+// Markdown component: shows a text as Markdown, while it grows and when it is complete.
+
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { config } from "../state/store.js";
+import { html } from "../ui/html.js";
+import { MarkdownWriter } from "./writer.js";
+
+/** Markdown, growing or whole. @param {{ text: string, done: boolean }} props */
+export function Markdown({ text, done }) {
+  const root = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const writer = useRef(/** @type {MarkdownWriter | null} */ (null));
+  useLayoutEffect(() => {
+    writer.current ??= new MarkdownWriter(/** @type {HTMLDivElement} */ (root.current), config.value?.page?.image_sources ?? []);
+    writer.current.show(text, done);
+  }, [text, done]);
+  useLayoutEffect(() => () => writer.current?.stop(), []);
+  return html`<div class="markdown" ref=${root}></div>`;
+}

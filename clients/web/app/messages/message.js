@@ -1,0 +1,127 @@
+// The page: what people and the model said.
+
+/** @import { Conversation } from "../state/conversation.js" */
+/** @import { Row } from "../state/rows.js" */
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { visible } from "../text/visible.js";
+import { copy } from "../ui/clipboard.js";
+import { Folded } from "../ui/folded.js";
+import { html, Icon } from "../ui/html.js";
+import { Markdown } from "../markdown/markdown.js";
+
+/** @param {{ row: Extract<Row, { kind: "assistant" }>, conversation: Conversation }} props */
+export function AssistantMessage({ row, conversation }) {
+  const { text, reasoning, streaming, sealed } = row;
+  return html`<div class="said assistant" data-streaming=${streaming}>
+    <h2 class="hidden">Assistant</h2>
+    ${reasoning &&
+    html`<${Folded} class="reasoning" title=${streaming && !text ? "Thinking…" : "Reasoning"}>
+      <div class="reasoning-text">${reasoning}</div>
+    <//>`}
+    ${text && html`<${Markdown} text=${text} done=${!streaming} />`}
+    ${streaming && !text && !reasoning && html`<p class="working"><span class="dots" aria-hidden="true"><i></i><i></i><i></i></span></p>`}
+    ${sealed && html`<p class="sealed">Cut short here: the rest was never said.</p>`}
+    ${!streaming && text && html`<div class="actions">
+      <button type="button" class="quiet" onClick=${() => copy(text)}><${Icon} name="copy" /> Copy</button>
+      <${Again} row=${row} conversation=${conversation} />
+    </div>`}
+  </div>`;
+}
+
+/** The last answer can be asked for again. @param {{ row: Row, conversation: Conversation }} props */
+function Again({ row, conversation }) {
+  void conversation.version.value;
+  const last = conversation.view.messages.at(-1);
+  if (conversation.running || !conversation.drives || last?.role !== "assistant" || last.message_id !== row.key) return null;
+  return html`<button type="button" class="quiet" onClick=${() => conversation.retry()}><${Icon} name="retry" /> Retry</button>`;
+}
+
+/** @param {{ row: Extract<Row, { kind: "user" }>, conversation: Conversation }} props */
+export function UserMessage({ row, conversation }) {
+  const editing = conversation.editing.value === row.key;
+  return html`<div class="said user">
+    <h2 class="hidden">You</h2>
+    ${editing
+      ? html`<${EditForm} row=${row} conversation=${conversation} />`
+      : html`<div class="bubble" dir="auto">${row.text}</div>
+          <div class="actions">
+            <${SaidAt} at=${conversation.times.get(row.key.slice("said-".length))} />
+            ${conversation.drives &&
+            html`<button type="button" class="quiet" onClick=${() => (conversation.editing.value = row.key)}><${Icon} name="edit" /> Edit</button>`}
+            <button type="button" class="quiet" onClick=${() => copy(row.text)}><${Icon} name="copy" /> Copy</button>
+          </div>`}
+  </div>`;
+}
+
+/** @param {{ at: string | undefined }} props */
+function SaidAt({ at }) {
+  if (at === undefined) return null;
+  const then = new Date(at);
+  return html`<time class="faint" datetime=${at} title=${then.toLocaleString()}>${then.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}</time>`;
+}
+
+/** @param {{ row: Extract<Row, { kind: "user" }>, conversation: Conversation }} props */
+function EditForm({ row, conversation }) {
+  const [text, setText] = useState(row.text);
+  const area = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
+  useLayoutEffect(() => area.current?.focus(), []);
+  const close = () => {
+    conversation.editing.value = null;
+    document.getElementById("message")?.focus();
+  };
+  const save = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (!text.trim() || conversation.running) return;
+    conversation.edit(row.turn_id, text);
+    close();
+  };
+  const keys = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Escape") close();
+    else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) save(event);
+    else return;
+    event.stopPropagation();
+  };
+  void conversation.version.value;
+  return html`<form class="edit" onSubmit=${save}>
+    <textarea ref=${area} aria-label="Say instead" rows="3" value=${text} onInput=${(/** @type {any} */ event) => setText(event.target.value)} onKeyDown=${keys}></textarea>
+    <p class="faint">This turn and everything after it is taken back, and the session goes on from here. Files and jobs stay as they are.</p>
+    <div class="buttons">
+      <button type="submit" class="primary" disabled=${conversation.running || !text.trim()}>Send</button>
+      <button type="button" onClick=${close}>Cancel</button>
+      ${conversation.running && html`<span class="faint">A turn is running: stop it first.</span>`}
+    </div>
+  </form>`;
+}
+
+const WAITING = { queue: "waits for its turn", steer: "joins the running turn", unsent: "not sent yet" };
+
+/** @param {{ row: Extract<Row, { kind: "waiting" | "failed" }>, conversation: Conversation }} props */
+export function WaitingMessage({ row, conversation }) {
+  return html`<div class="said user waiting" data-state=${row.kind === "failed" ? "failed" : row.when}>
+    <h2 class="hidden">You</h2>
+    <div class="bubble" dir="auto">${row.text}</div>
+    ${row.kind === "waiting"
+      ? html`<p class="faint">${WAITING[row.when]}</p>`
+      : html`<p class="bad">Not taken: ${row.why}</p>
+          <div class="buttons">
+            <button type="button" onClick=${() => conversation.again(row.id)}>Send again</button>
+            <button type="button" onClick=${() => conversation.discard(row.id)}>Discard</button>
+          </div>`}
+  </div>`;
+}
+
+/** @param {{ row: Extract<Row, { kind: "note" }>, conversation: Conversation }} props */
+export function NoteRow({ row: { note }, conversation }) {
+  void conversation.version.value;
+  // What failed is said again in its own place: only where nothing was said after it.
+  const said = conversation.view.messages.findLast((message) => message.role === "user");
+  const last = conversation.notes.at(-1) === note && note.turn_id !== null && said?.role === "user" && said.turn_id === note.turn_id;
+  return html`<div class="note" data-tone=${note.tone}>
+    <p>${visible(note.text)} ${note.advice && html`<span class="advice">${note.advice}</span>`}</p>
+    ${note.more && html`<${Folded} title="Details"><pre tabindex="0">${visible(note.more)}</pre><//>`}
+    ${last && conversation.view.state === "idle" && conversation.drives && html`<p class="buttons">
+      ${note.goOn && html`<button type="button" onClick=${() => conversation.say("Go on.", "queue")}>Go on</button>`}
+      ${note.retry && html`<button type="button" onClick=${() => conversation.retry()}><${Icon} name="retry" /> Try again</button>`}
+    </p>`}
+  </div>`;
+}

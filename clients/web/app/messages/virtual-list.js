@@ -1,0 +1,260 @@
+// The page: a long list of which only what is seen is in the document. The reader's position is theirs: what changes above
+// it moves nothing, and only who stands at the end is taken along with what is added.
+
+import { Component, createRef } from "preact";
+import { html, Icon } from "../ui/html.js";
+
+/** Rows beyond the edges that are kept ready, in pixels. */
+const OVERSCAN_PX = 900;
+/** So near to the end counts as at the end. */
+const END_PX = 40;
+
+/** Where the rows stand: measured heights, and estimates for the rest. Pure. */
+export class Heights {
+  /** @type {Map<string, number>} */
+  #measured = new Map();
+  /** @type {WeakMap<object, number>} */
+  #estimated = new WeakMap();
+  offsets = new Float64Array(1);
+
+  /** @param {{ key: string }[]} rows @param {(row: any) => number} estimate */
+  place(rows, estimate) {
+    const offsets = rows.length + 1 === this.offsets.length ? this.offsets : new Float64Array(rows.length + 1);
+    for (let number = 0; number < rows.length; number += 1) {
+      offsets[number + 1] = offsets[number] + (this.#measured.get(rows[number].key) ?? this.#estimate(rows[number], estimate));
+    }
+    this.offsets = offsets;
+  }
+
+  /** @param {{ key: string }} row @param {(row: any) => number} estimate */
+  #estimate(row, estimate) {
+    let height = this.#estimated.get(row);
+    if (height === undefined) this.#estimated.set(row, (height = estimate(row)));
+    return height;
+  }
+
+  get total() {
+    return this.offsets[this.offsets.length - 1];
+  }
+
+  /** @param {string} key @param {number} height */
+  measure(key, height) {
+    this.#measured.set(key, height);
+  }
+
+  /** @param {string} key */
+  of(key) {
+    return this.#measured.get(key);
+  }
+
+  /** The first and one past the last row between two places. @param {number} top @param {number} bottom */
+  between(top, bottom) {
+    const count = this.offsets.length - 1;
+    const start = Math.max(0, Math.min(this.#rowAt(top), count - 1));
+    return { start, end: Math.min(count, this.#rowAt(bottom) + 1) };
+  }
+
+  /** The row that covers a place. @param {number} place */
+  #rowAt(place) {
+    let low = 0;
+    let high = this.offsets.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.offsets[middle + 1] <= place) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/** What does not change is not looked at. @extends {Component<{ row: any, render: (row: any) => any, name: (row: any) => string, at: number, of: number, watch: (element: Element | null, key: string) => void }>} */
+class RowFrame extends Component {
+  element = createRef();
+
+  /** @param {any} next */
+  shouldComponentUpdate(next) {
+    const { row, render, at, of } = this.props;
+    return next.row !== row || next.at !== at || next.of !== of || next.render !== render;
+  }
+
+  componentDidMount() {
+    this.props.watch(this.element.current, this.props.row.key);
+  }
+
+  componentWillUnmount() {
+    this.props.watch(null, this.props.row.key);
+  }
+
+  render() {
+    const { row, render, name, at, of } = this.props;
+    return html`<div class="row" role="article" tabindex="-1" aria-label=${name(row)} ref=${this.element} data-key=${row.key} data-kind=${row.kind} aria-posinset=${at} aria-setsize=${of}>
+      ${render(row)}
+    </div>`;
+  }
+}
+
+/**
+ * @typedef {object} ListProps
+ * @property {{ key: string, kind: string }[]} rows
+ * @property {(row: any) => any} render
+ * @property {(row: any) => number} estimate in pixels
+ * @property {(row: any) => string} name of a row, for those who do not see it
+ * @property {string} label
+ * @property {boolean} busy
+ * @property {{ current: VirtualList | null }} hold gets the list itself
+ * @property {number} toEnd changes when the reader wants to be at the end
+ */
+/** @extends {Component<ListProps, { away: boolean }>} */
+export class VirtualList extends Component {
+  scroller = createRef();
+  heights = new Heights();
+  state = { away: false };
+  /** Whether the reader stands at the end. */
+  #pinned = true;
+  #top = 0;
+  #seen = 600;
+  #range = "";
+  /** @type {Map<string, Element>} */
+  #elements = new Map();
+  #hadFocus = false;
+  /** The last row when the reader left the end. */
+  #lastSeen = "";
+  #observer = new ResizeObserver((entries) => this.#resized(entries));
+
+  /** @param {Element | null} element @param {string} key */
+  #watch = (element, key) => {
+    const before = this.#elements.get(key);
+    if (before) this.#observer.unobserve(before);
+    this.#elements.delete(key);
+    if (!element) return;
+    this.#elements.set(key, element);
+    this.#observer.observe(element);
+  };
+
+  componentDidMount() {
+    this.props.hold.current = this;
+    this.#observer.observe(this.scroller.current);
+    this.#settle();
+  }
+
+  /** @param {ListProps} before */
+  componentDidUpdate(before) {
+    if (before.toEnd !== this.props.toEnd) this.toEnd();
+    this.#settle();
+    if (this.#hadFocus && document.activeElement === document.body) this.scroller.current.focus({ preventScroll: true });
+  }
+
+  componentWillUnmount() {
+    this.props.hold.current = null;
+    this.#observer.disconnect();
+  }
+
+  /** Who stands at the end stays there. */
+  #settle() {
+    const list = this.scroller.current;
+    if (this.#pinned) list.scrollTop = list.scrollHeight;
+    this.#top = list.scrollTop;
+  }
+
+  /** @param {ResizeObserverEntry[]} entries */
+  #resized(entries) {
+    const list = this.scroller.current;
+    if (!list) return;
+    let shift = 0;
+    let changed = list.clientHeight !== this.#seen;
+    this.#seen = list.clientHeight;
+    for (const { target, borderBoxSize } of entries) {
+      const key = /** @type {HTMLElement} */ (target).dataset.key;
+      if (key === undefined) continue;
+      const height = borderBoxSize[0].blockSize;
+      const number = this.props.rows.findLastIndex((row) => row.key === key);
+      if (number < 0 || this.heights.of(key) === height) continue;
+      const { offsets } = this.heights;
+      const before = offsets[number + 1] - offsets[number];
+      if (offsets[number + 1] <= this.#top + 1) shift += height - before;
+      this.heights.measure(key, height);
+      changed = true;
+    }
+    if (!changed) return;
+    if (this.#pinned) list.scrollTop = list.scrollHeight;
+    else if (shift) list.scrollTop += shift;
+    this.#top = list.scrollTop;
+    this.forceUpdate();
+  }
+
+  #scrolled = () => {
+    const list = this.scroller.current;
+    // Not the reader moved it, but its new size, which `#resized` is about to look at.
+    if (list.clientHeight !== this.#seen) return;
+    const end = list.scrollHeight - list.clientHeight - list.scrollTop < END_PX;
+    // What is added below moves nobody: only going up leaves the end.
+    if (end) this.#pinned = true;
+    else if (list.scrollTop < this.#top - 1) {
+      if (this.#pinned) this.#lastSeen = this.props.rows.at(-1)?.key ?? "";
+      this.#pinned = false;
+    }
+    this.#top = list.scrollTop;
+    if (this.state.away === this.#pinned) this.setState({ away: !this.#pinned });
+    else if (this.#range !== this.#rangeNow().name) this.forceUpdate();
+  };
+
+  #rangeNow() {
+    const top = this.#pinned ? Math.max(0, this.heights.total - this.#seen) : this.#top;
+    const { start, end } = this.heights.between(top - OVERSCAN_PX, top + this.#seen + OVERSCAN_PX);
+    return { start, end, name: `${start}-${end}` };
+  }
+
+  toEnd = () => {
+    const focused = document.activeElement?.classList.contains("to-end");
+    this.#pinned = true;
+    this.setState({ away: false });
+    if (focused) this.scroller.current.focus({ preventScroll: true });
+  };
+
+  /** Rows that came since the reader left the end. */
+  get #below() {
+    const { rows } = this.props;
+    const seen = rows.findLastIndex((row) => row.key === this.#lastSeen);
+    return seen < 0 ? 0 : rows.length - 1 - seen;
+  }
+
+  /** Move the focus to the row before or after the one that has it, or to the newest. @param {-1 | 1} step */
+  move(step) {
+    const { rows } = this.props;
+    const focused = /** @type {HTMLElement | null | undefined} */ (document.activeElement?.closest(".row"));
+    const at = rows.findIndex((row) => row.key === focused?.dataset.key);
+    const next = at < 0 ? rows.length - 1 : Math.min(rows.length - 1, Math.max(0, at + step));
+    if (!rows.length) return;
+    const focus = () => {
+      const element = /** @type {HTMLElement | undefined} */ (this.#elements.get(rows[next].key));
+      element?.focus({ preventScroll: true });
+      element?.scrollIntoView({ block: "nearest" });
+      return element !== undefined;
+    };
+    if (focus()) return;
+    this.scroller.current.scrollTop = this.heights.offsets[next];
+    this.#scrolled();
+    requestAnimationFrame(focus);
+  }
+
+  /** @param {ListProps} props @param {{ away: boolean }} state */
+  render({ rows, render, estimate, name: naming, label, busy }, { away }) {
+    this.#hadFocus = !!this.scroller.current?.contains(document.activeElement);
+    this.heights.place(rows, estimate);
+    const { start, end, name } = this.#rangeNow();
+    this.#range = name;
+    const { offsets, total } = this.heights;
+    return html`<div class="list">
+      <div class="scroller" ref=${this.scroller} onScroll=${this.#scrolled} tabindex="0" role="feed" aria-label=${label} aria-busy=${busy}>
+        <div class="rows">
+          <div key="above" class="space" style=${{ height: `${offsets[start]}px` }}></div>
+          ${rows.slice(start, end).map((row, number) => {
+            return html`<${RowFrame} key=${row.key} row=${row} render=${render} name=${naming} at=${start + number + 1} of=${rows.length} watch=${this.#watch} />`;
+          })}
+          <div key="below" class="space" style=${{ height: `${total - offsets[end]}px` }}></div>
+        </div>
+      </div>
+      ${away && html`<button type="button" class="to-end" onClick=${this.toEnd}><${Icon} name="down" /> ${this.#below ? `${this.#below} new below` : "Latest"}</button>`}
+    </div>`;
+  }
+}

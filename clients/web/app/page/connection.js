@@ -1,0 +1,59 @@
+// The page: the quiet line that never lies about the connection.
+
+/** @import { Conversation } from "../state/conversation.js" */
+import { useEffect, useState } from "preact/hooks";
+import { plural } from "../text/format.js";
+import { visible } from "../text/visible.js";
+import { html, Icon } from "../ui/html.js";
+
+/** How long the line says how a gap was closed. */
+const TOLD_MS = 6_000;
+
+/** @param {{ conversation: Conversation }} props */
+export function ConnectionLine({ conversation }) {
+  const status = conversation.status.value;
+  const [, tick] = useState(0);
+  const { phase, retry_at, why, offline, caught_up, action } = status;
+  const [told, setTold] = useState(/** @type {typeof caught_up} */ (null));
+  useEffect(() => {
+    if (phase !== "waiting") return;
+    const timer = setInterval(() => tick((count) => count + 1), 250);
+    return () => clearInterval(timer);
+  }, [phase]);
+  useEffect(() => {
+    if (phase !== "live" || !caught_up) return;
+    setTold(caught_up);
+    const timer = setTimeout(() => setTold(null), TOLD_MS);
+    return () => clearTimeout(timer);
+  }, [phase, caught_up]);
+  const again = html`<button type="button" class="link" onClick=${() => conversation.session.open()}>${phase === "ended" ? "Connect again" : "Try now"}</button>`;
+  let text = "";
+  let countdown = "";
+  if (phase === "idle") text = "Ready. A session begins with your first message.";
+  else if (phase === "connecting") text = "Connecting…";
+  else if (phase === "catching_up") text = "Catching up…";
+  else if (phase === "waiting") {
+    const seconds = Math.max(0, Math.ceil((retry_at - Date.now()) / 1000));
+    text = `${offline ? "Offline" : "Reconnecting"}: ${why}.`;
+    countdown = seconds > 0 ? `Next try in ${seconds} s.` : "Trying…";
+  } else if (phase === "ended") text = action === "forget" ? "This session is not there any more." : action === "log_in" ? "Logged out." : `Disconnected: ${why}.`;
+  else if (told) text = told.recovered ? `Live. Back with ${plural(told.replayed, "missed event")} replayed.` : "Live. The view was reset: it was loaded anew.";
+  else text = "Live";
+  // A countdown is for the eye: read aloud each second it would drown everything else.
+  return html`<p class="connection" data-phase=${phase} data-told=${told ? (told.recovered ? "replayed" : "reset") : ""}>
+    <span class="lamp" aria-hidden="true"></span><span role="status">${text}</span>
+    ${countdown && html`<span aria-hidden="true">${countdown}</span>`}
+    ${(phase === "waiting" || (phase === "ended" && action === "stay_away")) && again}
+    ${phase === "ended" && action === "forget" && html`<button type="button" class="link" onClick=${() => conversation.startOver()}>Begin a new one</button>`}
+    <span class="spacer"></span>
+    <${Grants} conversation=${conversation} />
+  </p>`;
+}
+
+/** What a person allowed for the whole session. @param {{ conversation: Conversation }} props */
+function Grants({ conversation }) {
+  void conversation.version.value;
+  const { grants } = conversation.view;
+  if (!grants.length) return null;
+  return html`<span class="grants" title="Approved for this session: these calls run without asking"><${Icon} name="key" /> Runs without asking: ${grants.map((grant, at) => html`${at > 0 && ", "}<code>${visible(grant)}</code>`)}</span>`;
+}

@@ -1,0 +1,40 @@
+// The page: keys that work everywhere on it. What they do is listed in keys.js.
+
+/** @import { Conversation } from "../state/conversation.js" */
+import { go, guest, panel } from "../state/store.js";
+import { somethingOpen } from "../ui/dialog.js";
+
+/** @param {EventTarget | null} target */
+function isWriting(target) {
+  return target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName));
+}
+
+/**
+ * Answers keys until the function that it gives is called.
+ * @param {Conversation} conversation @param {(step: -1 | 1) => void} move goes to the message before or after
+ */
+export function listenToKeys(conversation, move) {
+  const keys = (/** @type {KeyboardEvent} */ event) => {
+    if (event.defaultPrevented || event.isComposing) return;
+    const control = event.ctrlKey || event.metaKey;
+    if (event.key === "Escape") {
+      if (conversation.running && conversation.drives && !somethingOpen()) conversation.now({ type: "interrupt" });
+    } else if (event.key.toLowerCase() === "o" && event.shiftKey && control && !guest.value) {
+      event.preventDefault();
+      go(null);
+    } else if (somethingOpen()) {
+      return;
+    } else if (event.altKey && !control && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+      event.preventDefault();
+      move(event.key === "ArrowUp" ? -1 : 1);
+    } else if (event.key === "?" && !isWriting(event.target)) {
+      event.preventDefault();
+      panel.value = "keys";
+    } else if (event.key === "/" && !control && !isWriting(event.target)) {
+      event.preventDefault();
+      document.getElementById("message")?.focus();
+    }
+  };
+  addEventListener("keydown", keys);
+  return () => removeEventListener("keydown", keys);
+}

@@ -1,0 +1,37 @@
+// The page: the way in, where one is needed.
+
+import { useEffect, useState } from "preact/hooks";
+import { words } from "../text/format.js";
+import { config, logIn, loginNeeded, refreshSessions } from "../state/store.js";
+import { html } from "../ui/html.js";
+
+/** @param {{ entered: () => void }} props */
+export function Login({ entered }) {
+  const [fault, setFault] = useState(loginNeeded.value ?? "");
+  const mode = config.value?.auth.mode ?? "local";
+  useEffect(() => void (document.title = "Log in · Holdfast"), []);
+  const submit = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const field = /** @type {HTMLInputElement} */ (/** @type {any} */ (event.currentTarget).elements.token);
+    try {
+      await logIn(field.value.trim());
+      await refreshSessions();
+      entered();
+    } catch (error) {
+      setFault(words(error));
+      field.select();
+    }
+  };
+  const way = { local: "Open the link that the server printed at its first start, or paste its token here.", bearer: "Paste a Hugging Face token." };
+  return html`<main class="login">
+    <h1>Holdfast</h1>
+    ${mode === "oauth"
+      ? html`<p><a class="button primary" href=${`/auth/login?next=${encodeURIComponent(location.pathname)}`}>Log in with Hugging Face</a></p>`
+      : html`<form onSubmit=${submit}>
+          <p>${way[/** @type {keyof typeof way} */ (mode)] ?? "Paste your token."}</p>
+          <label>Token <input name="token" type="password" autocomplete="current-password" required autofocus /></label>
+          <button type="submit" class="primary">Log in</button>
+        </form>`}
+    ${fault && html`<p class="bad" role="alert">${fault}</p>`}
+  </main>`;
+}

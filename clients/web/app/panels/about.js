@@ -1,0 +1,42 @@
+// The page: what this server is and what its agent can do here, and where something is off, why.
+
+import { plural, size } from "../text/format.js";
+import { visible } from "../text/visible.js";
+import { config, me } from "../state/store.js";
+import { Dialog } from "../ui/dialog.js";
+import { html } from "../ui/html.js";
+
+export function About() {
+  const { version = "", model = "", model_reason = "", demo, sandbox, mcp = [], limits, auth } = config.value ?? {};
+  return html`<${Dialog} title="About this server">
+    <dl class="facts">
+      <${Fact} name="Holdfast" says=${version} />
+      <${Fact} name="You are" says=${me.value?.name || me.value?.user_id || ""} more=${auth ? `way in: ${auth.mode}` : ""} />
+      <${Fact} name="Model" says=${demo ? "the built-in demo model" : model} more=${demo ? "No key of a model provider was found where the server was started: set one and start it again to talk to a real model." : model_reason && `chosen because ${model_reason}`} />
+      ${sandbox && html`<${Fact} name="Shell" says=${shellSays(sandbox)} more=${sandbox.shell === false ? sandbox.reason : sandbox.says} bad=${sandbox.shell === false} />`}
+      ${mcp.map((server) => html`<${Fact} name=${`MCP: ${server.name}`} says=${mcpSays(server)} more=${server.reason} bad=${server.reason !== ""} />`)}
+      ${limits && html`<${Fact} name="Files" says=${`up to ${size(limits.upload_bytes)} each`} />`}
+      ${limits && html`<${Fact} name="Sessions" says=${`${limits.sessions_awake_per_user} at work at once, ${limits.stored_sessions_per_user} kept`} />`}
+    </dl>
+    <p class="faint">The wire that this page speaks is open: <a href="/asyncapi.json">AsyncAPI</a>, <a href="/openapi.json">OpenAPI</a>.</p>
+  <//>`;
+}
+
+/** @param {{ name: string, says: string, more?: string, bad?: boolean }} props */
+function Fact({ name, says, more = "", bad = false }) {
+  return html`<div><dt>${visible(name)}</dt><dd><span class=${bad ? "bad" : ""}>${visible(says)}</span>${more && html`<p class="faint">${visible(more)}</p>`}</dd></div>`;
+}
+
+/** @param {import("../api/http.js").Sandbox} sandbox */
+function shellSays({ shell, network }) {
+  if (!shell) return "off: no commands run here";
+  return network ? "on, with network" : "on, without network";
+}
+
+/** @type {Record<string, string>} */
+const MCP_STATES = { starting: "starting", up: "connected", down: "not reachable", off: "off", per_session: "each session has its own" };
+
+/** @param {import("../api/http.js").McpServer} server */
+function mcpSays({ state, tools }) {
+  return [MCP_STATES[state] ?? state, tools > 0 && plural(tools, "tool")].filter(Boolean).join(", ");
+}

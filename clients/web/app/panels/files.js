@@ -1,0 +1,50 @@
+// The page: the files of a session: those in its workspace, to be taken out, and those on their way into it.
+
+/** @import { Conversation } from "../state/conversation.js" */
+/** @import { FileEntry } from "../api/http.js" */
+import { useEffect, useRef, useState } from "preact/hooks";
+import { size, words } from "../text/format.js";
+import { visible } from "../text/visible.js";
+import { filesIn } from "../api/http.js";
+import { config } from "../state/store.js";
+import { Dialog } from "../ui/dialog.js";
+import { html, Icon } from "../ui/html.js";
+import { FileField, Uploading } from "../composer/files.js";
+/** @param {{ conversation: Conversation }} props */
+export function FilesPanel({ conversation }) {
+  const [found, setFound] = useState(/** @type {{ files: FileEntry[], more: boolean } | null} */ (null));
+  const [fault, setFault] = useState("");
+  const id = conversation.session.sessionId;
+  const changed = conversation.filesChanged.value;
+  useEffect(() => {
+    let current = true;
+    if (id === null) return setFound({ files: [], more: false });
+    filesIn(id).then((list) => current && (setFound(list), setFault("")), (error) => current && setFault(words(error)));
+    return () => void (current = false);
+  }, [id, changed]);
+  const files = found?.files.filter(({ kind }) => kind === "file") ?? [];
+  return html`<${Dialog} title="Files" class="side">
+    <${AddFiles} conversation=${conversation} />
+    <${Uploading} conversation=${conversation} />
+    ${fault && html`<p class="bad" role="alert">${fault}</p>`}
+    ${found && !files.length && html`<p class="faint">The workspace is empty. Files that you add, and files that the agent writes, are here.</p>`}
+    ${files.length > 0 && html`<ul class="file-list" aria-label="Files in the workspace">
+      ${files.map(({ path, size: bytes = 0 }) => html`<li key=${path}>
+        <a href=${conversation.fileLink(path)} download><bdi>${visible(path)}</bdi></a> <span class="faint">${size(bytes)}</span>
+      </li>`)}
+    </ul>`}
+    ${found?.more && html`<p class="faint">There are more files than are listed here.</p>`}
+  <//>`;
+}
+
+/** @param {{ conversation: Conversation }} props */
+function AddFiles({ conversation }) {
+  const field = useRef(/** @type {HTMLInputElement | null} */ (null));
+  if (!conversation.drives) return null;
+  const most = config.value?.limits?.upload_bytes;
+  return html`<p class="buttons">
+    <${FileField} field=${field} conversation=${conversation} />
+    <button type="button" onClick=${() => field.current?.click()}><${Icon} name="clip" /> Add files…</button>
+    <span class="faint">${most ? `up to ${size(most)} each` : ""}</span>
+  </p>`;
+}

@@ -1,0 +1,55 @@
+// The page: links that let others into a session, to read or to drive it; its owner makes them and takes them back.
+
+/** @import { Conversation } from "../state/conversation.js" */
+import { useEffect, useState } from "preact/hooks";
+import { words } from "../text/format.js";
+import { http, post, sessionPath } from "../api/http.js";
+import { copy } from "../ui/clipboard.js";
+import { Dialog } from "../ui/dialog.js";
+import { html, Icon } from "../ui/html.js";
+
+/** @typedef {{ share_id: string, access: "read" | "drive", link: string }} Link */
+
+const MAY = { read: "May read", drive: "May drive" };
+
+/** @param {{ conversation: Conversation }} props */
+export function SharePanel({ conversation }) {
+  void conversation.version.value;
+  const path = `${sessionPath(String(conversation.session.sessionId))}/shares`;
+  const [links, setLinks] = useState(/** @type {Link[] | null} */ (null));
+  const [fault, setFault] = useState("");
+  const [said, setSaid] = useState("");
+  // The view tells which links there are, also those that another tab made; the secrets are in no event.
+  const known = conversation.view.shares.map(({ share_id }) => share_id).join();
+  const failed = (/** @type {unknown} */ error) => setFault(words(error));
+  useEffect(() => {
+    let current = true;
+    http(path).then(({ shares }) => current && (setLinks(shares), setFault("")), (error) => current && failed(error));
+    return () => void (current = false);
+  }, [path, known]);
+  const make = (/** @type {Link["access"]} */ access) => () => post(path, { access }).then(() => setSaid("A link was made."), failed);
+  const take = async (/** @type {string} */ link) => setSaid((await copy(link)) ? "Copied." : "The browser did not allow copying.");
+  const takeBack = (/** @type {string} */ id) => (/** @type {any} */ { currentTarget }) => {
+    currentTarget.closest("dialog").querySelector(".buttons button").focus(); // this button is about to go
+    return http(`${path}/${id}`, { method: "DELETE" }).then(() => setSaid("The link was taken back."), failed);
+  };
+  return html`<${Dialog} title="Share this session">
+    <p>Whoever holds a link gets in without a login, until you take the link back.</p>
+    <p class="buttons">
+      <button type="button" onClick=${make("read")}><${Icon} name="plus" /> Link to read</button>
+      <button type="button" onClick=${make("drive")}><${Icon} name="plus" /> Link to drive</button>
+    </p>
+    <p class="faint">To drive is to say something, to approve what the agent asks for, to stop it and to take turns back.</p>
+    ${fault && html`<p class="bad" role="alert">${fault}</p>`}
+    ${links?.length === 0 && html`<p class="faint">There are no links into this session.</p>`}
+    <ul class="share-list" aria-label="Links into this session">
+      ${links?.map((link) => html`<li key=${link.share_id}>
+        <span>${MAY[link.access]}</span>
+        <input readonly aria-label=${`Link: ${MAY[link.access].toLowerCase()}`} value=${link.link} onFocus=${(/** @type {any} */ event) => event.target.select()} />
+        <button type="button" onClick=${() => take(link.link)}><${Icon} name="copy" /> Copy</button>
+        <button type="button" onClick=${takeBack(link.share_id)}>Take back</button>
+      </li>`)}
+    </ul>
+    <p class="faint" role="status">${said}</p>
+  <//>`;
+}

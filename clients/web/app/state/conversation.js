@@ -1,0 +1,294 @@
+// The page: one session as it is shown: the library's session, and beside it what the view does not hold.
+
+/** @import { Heard } from "../../holdfast.js" */
+/** @import { Status } from "../../lib/status.js" */
+/** @import * as Wire from "../../../../docs/protocol.d.ts" */
+/** @import { Note } from "./notes.js" */
+import { signal } from "@preact/signals";
+import { Session, SubmissionRefused } from "../../holdfast.js";
+import { filePath, journal } from "../api/http.js";
+import { approvalWords, noteOf, refusalText, settledElsewhere } from "./notes.js";
+import { lastKey, Rows } from "./rows.js";
+import { loadDraft, saveDraft, Unsettled } from "./storage.js";
+import { announced, complain, config, go, guest, loginNeeded, notify, refreshSessions } from "./store.js";
+import { mentioning, Uploads } from "./uploads.js";
+
+/** Notes of the past are read from so many of the newest events. */
+const NOTED_EVENTS = 1_000;
+/** While the page is not shown there are no frames; then the view is looked at this often. */
+const HIDDEN_MS = 500;
+
+export class Conversation {
+  #unsettled = new Unsettled();
+  /** Whether the session is yet to be made. */
+  #fresh;
+  #scheduled = false;
+  #rows = new Rows();
+  /** @type {{ id: string, text: string, why: string }[]} */
+  #failed = [];
+  /** Answers on their way: what is answered is not asked again. @type {Set<string>} */
+  answered = new Set();
+  /** When each submission was taken, by its id. @type {Map<string, string>} */
+  times = new Map();
+  /** What calls cost, in US dollars, by their ids. @type {Map<string, number>} */
+  costs = new Map();
+  /** When calls began, as far as this page saw it, as `Date.now()` counts. @type {Map<string, number>} */
+  started = new Map();
+  /** @type {Note[]} */
+  notes = [];
+  /** Changes when the view has; at most once a frame. */
+  version = signal(0);
+  /** @type {import("@preact/signals").Signal<Status>} */
+  status;
+  /** The message whose text is being changed, by its row's key. */
+  editing = signal(/** @type {string | null} */ (null));
+  uploads = new Uploads();
+  /** Counts what may have changed the workspace's files. */
+  filesChanged = signal(0);
+  /** Counts what was said here: who says something wants to see what comes of it. */
+  sent = signal(0);
+  /** Words that the message field is to hold. */
+  suggested = signal(/** @type {{ text: string } | null} */ (null));
+  /** What a session that is yet to begin begins with; null: as the server has it. */
+  chosen = signal(/** @type {{ model: string, reasoning_effort: Wire.SetModel["reasoning_effort"] } | null} */ (null));
+
+  /** @param {string | null} sessionId */
+  constructor(sessionId) {
+    this.#fresh = sessionId === null;
+    const unsettled = this.#unsettled.load(sessionId);
+    this.session = new Session({ server: location.origin, sessionId, unsettled });
+    for (const one of unsettled) if (one.type === "exec_approval") for (const { tool_call_id } of one.approvals) this.answered.add(tool_call_id);
+    this.status = signal(this.session.status);
+    this.session.listen((heard) => this.#hear(heard));
+    if (sessionId !== null || unsettled.length) this.session.open();
+  }
+
+  get view() {
+    return this.session.view;
+  }
+
+  get running() {
+    return this.view.state === "running" || this.view.state === "awaiting_approval";
+  }
+
+  /** What this one may do with the session. */
+  get access() {
+    const ready = /** @type {(Wire.Ready & { access?: string }) | null} */ (this.session.core.ready);
+    return ready?.access ?? (guest.value ? "read" : "owner");
+  }
+
+  /** Whether the server knows no such session: it was deleted, or was never there. */
+  get gone() {
+    const { phase, action } = this.status.value;
+    return phase === "ended" && action === "forget";
+  }
+
+  /** Why nothing can be said or done here; empty: it can. */
+  get barred() {
+    if (this.gone) return "Nothing more can be said here.";
+    if (this.view.state === "closed") return "This session was ended. It can be read.";
+    if (this.session.sessionId === null) return guest.value ? "Your link lets you into one session, and not into new ones. Open it again." : "";
+    return this.access === "read" ? "You may read this session." : "";
+  }
+
+  /** Whether this one may say and do something here. */
+  get drives() {
+    return this.barred === "";
+  }
+
+  /** A new session; what was written here and reached nobody is taken along. */
+  startOver() {
+    const unsent = this.session.unsettled.flatMap((one) => (one.type === "user_input" ? [one.text] : []));
+    const draft = [...unsent, loadDraft(this.session.sessionId)].filter(Boolean).join("\n\n");
+    if (draft) saveDraft(null, draft);
+    go(null);
+  }
+
+  rows() {
+    return this.#rows.make(this.view, this.notes, this.session.unsettled, this.#failed);
+  }
+
+  /** Say something, with the files that were added. It is kept until the server has it. @param {string} text @param {"queue" | "steer"} when */
+  say(text, when) {
+    const said = mentioning(text, this.uploads.take());
+    this.#begin();
+    this.#send({ type: "user_input", text: said, ...(when === "steer" ? { when } : {}) }, said);
+  }
+
+  /** Another model, or another effort, from the next answer on. @param {string} model @param {Wire.SetModel["reasoning_effort"]} reasoning_effort */
+  use(model, reasoning_effort) {
+    if (this.session.status.phase === "idle") this.chosen.value = { model, reasoning_effort };
+    else this.now({ type: "set_model", model, reasoning_effort });
+  }
+
+  #begin() {
+    if (this.session.status.phase !== "idle") return;
+    this.session.open();
+    if (this.chosen.value) this.#send({ type: "set_model", ...this.chosen.value });
+  }
+
+  /** @param {string} turn_id @param {string} text */
+  edit(turn_id, text) {
+    this.#send({ type: "edit", turn_id, text }, text);
+  }
+
+  /** Say the last thing again in its own place. */
+  retry() {
+    const last = this.view.messages.findLast((message) => message.role === "user");
+    if (last?.role === "user") this.edit(last.turn_id, last.text);
+  }
+
+  /** @param {Wire.Approval[]} approvals */
+  answer(approvals) {
+    for (const { tool_call_id } of approvals) this.answered.add(tool_call_id);
+    this.#send({ type: "exec_approval", approvals });
+  }
+
+  /** What is about now: it is not kept for later, when it would be about something else. @param {Wire.Submission} submission */
+  now(submission) {
+    if (this.session.core.live) this.#send(submission);
+    else notify("Not connected: this can be done again once the page is.", { tone: "bad" });
+  }
+
+  /** Something that failed is said again under a new id. @param {string} id */
+  again(id) {
+    const failed = this.#failed.find((one) => one.id === id);
+    this.discard(id);
+    if (failed) this.say(failed.text, "queue");
+  }
+
+  /** @param {string} id */
+  discard(id) {
+    this.#failed = this.#failed.filter((one) => one.id !== id);
+    this.#look();
+  }
+
+  /** Put files into the workspace. A session that is yet to begin begins. @param {File[]} files */
+  async upload(files) {
+    await this.uploads.add(files, config.value?.limits?.upload_bytes ?? 0, async () => {
+      this.#begin();
+      return this.session.sessionId ?? (await this.#named());
+    });
+    this.filesChanged.value += 1;
+  }
+
+  /** @param {string} path */
+  fileLink(path) {
+    return this.session.sessionId === null ? null : filePath(this.session.sessionId, path);
+  }
+
+  close() {
+    this.session.close();
+  }
+
+  /** @returns {Promise<string>} */
+  #named() {
+    return new Promise((resolve) => {
+      const silence = this.session.listen(() => {
+        if (this.session.sessionId === null) return;
+        silence();
+        resolve(this.session.sessionId);
+      });
+    });
+  }
+
+  /** @param {Wire.Submission} submission @param {string} [text] what a person wrote, which must not be lost */
+  #send(submission, text) {
+    this.session.submit(submission).catch((error) => {
+      if (!(error instanceof SubmissionRefused)) return; // it ended: what is not settled is kept
+      if (submission.type === "exec_approval") for (const one of submission.approvals) this.answered.delete(one.tool_call_id);
+      if (text === undefined) notify(refusalText(error), { tone: "bad" });
+      else this.#failed = [...this.#failed, { id: error.id, text, why: refusalText(error) }];
+      this.#look();
+    });
+  }
+
+  /** @param {Heard[]} heard */
+  #hear(heard) {
+    if (this.#fresh && this.session.sessionId !== null) this.#made(this.session.sessionId);
+    for (const one of heard) {
+      if (one.kind === "status") this.#changed(one.status);
+      else if (one.kind === "event") this.#event(one.event);
+      else if (one.kind === "view_reset") this.notes = [];
+      else if (one.kind === "caught_up" && !one.recovered) void this.#readNotes();
+    }
+    if (!this.#unsettled.save(this.session.sessionId, this.session.unsettled)) notify("The browser has no room to keep what you say over a reload.", { tone: "bad" });
+    this.#look();
+  }
+
+  /** @param {Status} status */
+  #changed(status) {
+    if (status.phase === "ended" && status.action === "log_in") loginNeeded.value = guest.value ? "The link that you came by was taken back." : "Your login ended. Log in, and you are back where you were.";
+    this.status.value = status;
+  }
+
+  /** The address names the session as soon as there is one, or the next look at it would begin another. @param {string} id */
+  #made(id) {
+    this.#fresh = false;
+    this.#unsettled.save(null, []);
+    saveDraft(id, loadDraft(null));
+    saveDraft(null, "");
+    if (location.pathname === "/") go(id, { replace: true });
+    void refreshSessions().catch(complain);
+  }
+
+  /** @param {Wire.Event} event */
+  #event(event) {
+    const note = noteOf(event, lastKey(this.view));
+    if (note) this.notes.push(note);
+    this.#remember(event);
+    if (event.type === "tool_state_change" && event.state === "running") this.started.set(event.tool_call_id, Date.now());
+    if (event.type === "tool_output") this.filesChanged.value += 1;
+    if (event.type === "tool_state_change" && this.session.core.live) {
+      const settled = settledElsewhere(event, this.answered);
+      if (settled) notify(settled);
+    }
+    if (event.type === "approval_required") announced.value = approvalWords(event.tools);
+    if (event.type === "turn_complete") announced.value = `The answer is complete: ${event.final_response.slice(0, 200)}`;
+    if (event.type === "error") announced.value = `Error: ${event.message}`;
+    if (["turn_complete", "interrupted", "error", "title_changed", "approval_required", "processing"].includes(event.type)) void refreshSessions().catch(() => {});
+  }
+
+  /** A snapshot does not say what failed or was stopped; the newest events do. */
+  async #readNotes() {
+    const { sessionId: id, view } = this.session;
+    if (id === null || !view.messages.length) return;
+    /** @type {Note[]} */
+    const found = [];
+    /** @type {string | null} */
+    let after = null;
+    const known = new Set(view.messages.map((message) => (message.role === "assistant" ? message.message_id : message.role === "user" ? `said-${message.submission_id}` : "")));
+    try {
+      for await (const event of journal(id, Math.max(0, view.seq - NOTED_EVENTS))) {
+        if (event.seq > view.seq) break;
+        this.#remember(event);
+        if (event.type === "assistant_message") after = event.message_id;
+        if (event.type === "processing" || event.type === "input_joined") after = `said-${event.submission_id}`;
+        const note = noteOf(event, after);
+        if (note && after !== null && known.has(after)) found.push(note);
+      }
+    } catch {
+      return; // the conversation is whole without them
+    }
+    const newest = new Set(this.notes.map((note) => note.seq));
+    this.notes = [...found.filter((note) => !newest.has(note.seq)), ...this.notes];
+    this.#look();
+  }
+
+  /** What the view does not hold, and events tell. @param {Wire.Event} event */
+  #remember(event) {
+    if (event.type === "accepted") this.times.set(event.submission_id, event.at);
+    if (event.type === "tool_output" && event.cost_usd !== undefined) this.costs.set(event.tool_call_id, event.cost_usd);
+  }
+
+  #look() {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const look = () => {
+      this.#scheduled = false;
+      this.version.value += 1;
+    };
+    if (document.hidden) setTimeout(look, HIDDEN_MS);
+    else requestAnimationFrame(look);
+  }
+}

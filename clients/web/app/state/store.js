@@ -1,0 +1,160 @@
+// The page: what all of it shares: who is here, what the server offers, the sessions, what is said in passing.
+
+/** @import { Config, Me, SessionInfo } from "../api/http.js" */
+import { computed, signal } from "@preact/signals";
+import { http, HttpError, post, sessionPath } from "../api/http.js";
+import { forget } from "./storage.js";
+
+/** @typedef {{ id: number, text: string, tone: "info" | "bad", action?: { label: string, run: () => void } }} Notice */
+
+/** @type {import("@preact/signals").Signal<Config | null>} */
+export const config = signal(/** @type {Config | null} */ (null));
+/** @type {import("@preact/signals").Signal<Me | null>} */
+export const me = signal(/** @type {Me | null} */ (null));
+/** Whether this one came by a link into one session, and has none of their own. */
+export const guest = computed(() => me.value?.rights?.includes("sessions") === false);
+/** Why a login is needed; null: it is not. @type {import("@preact/signals").Signal<string | null>} */
+export const loginNeeded = signal(/** @type {string | null} */ (null));
+/** @type {import("@preact/signals").Signal<SessionInfo[]>} */
+export const sessions = signal(/** @type {SessionInfo[]} */ ([]));
+/** Whether there are more sessions than were asked for. */
+export const moreSessions = signal(false);
+/** Sessions that are not shown, because they are about to be deleted. @type {import("@preact/signals").Signal<Set<string>>} */
+export const going = signal(/** @type {Set<string>} */ (new Set()));
+/** @type {import("@preact/signals").Signal<Notice[]>} */
+export const notices = signal(/** @type {Notice[]} */ ([]));
+/** What a screen reader is told. */
+export const announced = signal("");
+export const sidebarOpen = signal(false);
+/** Whether the screen is a phone's. */
+export const narrow = signal(false);
+const phone = matchMedia("(max-width: 48rem)");
+const measure = () => (narrow.value = phone.matches);
+measure();
+phone.addEventListener("change", measure);
+/** What is shown above the page, if anything. */
+export const panel = signal(/** @type {"" | "keys" | "about" | "files" | "share"} */ (""));
+/** The session that the address names; null: one that is yet to begin. */
+export const current = signal(idOf(location.pathname));
+
+/** How long a deletion can be taken back. */
+const UNDO_MS = 8_000;
+const NOTICE_MS = 8_000;
+const LINK_PREFIX = "hfl_";
+let noticeCount = 0;
+
+/** @param {string} path */
+function idOf(path) {
+  const found = /^\/s\/([^/]+)$/.exec(path);
+  return found ? decodeURIComponent(found[1]) : null;
+}
+
+/** Show a session, or with null the beginning of a new one. @param {string | null} id */
+export function go(id, { replace = false } = {}) {
+  const path = id === null ? "/" : `/s/${encodeURIComponent(id)}`;
+  if (path !== location.pathname) history[replace ? "replaceState" : "pushState"](null, "", path);
+  current.value = id;
+  sidebarOpen.value = false;
+}
+
+addEventListener("popstate", () => (current.value = idOf(location.pathname)));
+
+/**
+ * Say something in passing.
+ * @param {string} text @param {Partial<Notice>} [more] @param {number} [ms]
+ */
+export function notify(text, more = {}, ms = NOTICE_MS) {
+  const notice = { id: ++noticeCount, text, tone: /** @type {const} */ ("info"), ...more };
+  notices.value = [...notices.value.slice(-3), notice];
+  setTimeout(() => unnotify(notice.id), ms);
+  return notice.id;
+}
+
+/** @param {number} id */
+export function unnotify(id) {
+  notices.value = notices.value.filter((notice) => notice.id !== id);
+}
+
+/** Tell of a fault, unless it is one that the page shows elsewhere. @param {unknown} error */
+export function complain(error) {
+  if (error instanceof HttpError && error.status === 401) loginNeeded.value = error.message;
+  else notify(error instanceof Error ? error.message : String(error), { tone: "bad" });
+}
+
+/** Find out who is here and what the server offers. The secret of a link is used and taken out of the address. */
+export async function enter() {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const token = fragment.get("token") ?? fragment.get("share");
+  if (token) history.replaceState(null, "", location.pathname);
+  try {
+    config.value = await http("/api/config");
+    if (token) await logIn(token);
+    else await recognised();
+  } catch (error) {
+    if (error instanceof HttpError && error.status === 401) loginNeeded.value = token ? error.message : "";
+    else throw error;
+  }
+}
+
+/** @param {string} token a login's, or that of a link into one session, which is then shown */
+export async function logIn(token) {
+  if (token.startsWith(LINK_PREFIX)) {
+    const { session_id } = await post("/auth/share", { token });
+    go(session_id, { replace: true });
+  } else await post(config.value?.auth.mode === "local" ? "/auth/local" : "/auth/token", { token });
+  await recognised();
+}
+
+export async function logOut() {
+  await http("/auth/logout", { method: "POST" });
+  location.assign("/");
+}
+
+async function recognised() {
+  me.value = await http("/api/me");
+  config.value = await http("/api/config");
+  loginNeeded.value = null;
+}
+
+/** Ask for the list of sessions. */
+export async function refreshSessions() {
+  if (loginNeeded.value !== null || me.value === null || guest.value) return;
+  const { sessions: list, next } = await http("/api/sessions");
+  sessions.value = list;
+  moreSessions.value = next !== undefined;
+}
+
+/** Sessions by their titles, of all that there are. @param {string} words @returns {Promise<SessionInfo[]>} */
+export async function searchSessions(words) {
+  const { sessions: found } = await http(`/api/sessions?search=${encodeURIComponent(words)}`);
+  return found;
+}
+
+/** Delete a session, after a while in which it can be taken back. @param {SessionInfo} session */
+export function remove(session) {
+  const id = session.session_id;
+  const shown = current.value === id;
+  going.value = new Set([...going.value, id]);
+  if (shown) go(null);
+  const stay = () => (going.value = new Set([...going.value].filter((one) => one !== id)));
+  const timer = setTimeout(() => deleteNow(id).catch(complain).finally(stay), UNDO_MS);
+  const keep = () => {
+    clearTimeout(timer);
+    stay();
+    unnotify(said);
+    if (shown && current.value === null) go(id);
+  };
+  const said = notify(`“${session.title || "Untitled"}” will be deleted.`, { action: { label: "Undo", run: keep } }, UNDO_MS);
+}
+
+/** @param {string} id */
+async function deleteNow(id) {
+  await http(sessionPath(id), { method: "DELETE" });
+  sessions.value = sessions.value.filter((session) => session.session_id !== id);
+  forget(id);
+}
+
+// Who leaves the page has seen the session go: it is not kept for want of a few seconds.
+addEventListener("pagehide", () => {
+  for (const id of going.value) void fetch(sessionPath(id), { method: "DELETE", keepalive: true });
+});

@@ -1,0 +1,99 @@
+// The page: files on their way into the workspace: how far each is, what was refused and why, and those yet to be spoken of.
+
+/** @import { Signal } from "@preact/signals" */
+import { signal } from "@preact/signals";
+import { size, words } from "../text/format.js";
+import { put } from "../api/http.js";
+import { announced } from "./store.js";
+
+/**
+ * `sent`: the part that is there, from 0 to 1. `fault`: why it is not.
+ * @typedef {{ id: number, name: string, bytes: number, sent: number, state: "sending" | "there" | "failed", fault: string }} Upload
+ */
+
+/** Files that may be added at once. */
+const AT_ONCE = 20;
+/** What a drop calls a file, and is a folder. @type {WeakSet<File>} */
+const folders = new WeakSet();
+
+export class Uploads {
+  /** @type {Signal<Upload[]>} */
+  list = signal(/** @type {Upload[]} */ ([]));
+  /** @type {Map<number, AbortController>} */
+  #running = new Map();
+  #count = 0;
+
+  get sending() {
+    return this.list.value.some(({ state }) => state === "sending");
+  }
+
+  /**
+   * Send them one after the other.
+   * @param {File[]} files @param {number} most bytes of one file @param {() => Promise<string>} session gives its id
+   */
+  async add(files, most, session) {
+    const taken = files.slice(0, AT_ONCE).map((file) => ({ file, upload: this.#begin(file, most) }));
+    for (const file of files.slice(AT_ONCE)) this.#begin(file, most, `at most ${AT_ONCE} files are added at once`);
+    for (const { file, upload } of taken) if (upload.state === "sending") await this.#send(upload.id, file, session);
+  }
+
+  /** @param {File} file @param {number} most @param {string} [refused] */
+  #begin(file, most, refused = "") {
+    const folder = folders.has(file) ? "it is a folder: add the files that are in it" : "";
+    const fault = refused || folder || (most && file.size > most ? `it has ${size(file.size)}, the server takes ${size(most)}` : "");
+    /** @type {Upload} */
+    const upload = { id: ++this.#count, name: file.name, bytes: file.size, sent: 0, state: fault ? "failed" : "sending", fault };
+    this.list.value = [...this.list.value.filter((one) => one.name !== file.name || one.state === "sending"), upload];
+    return upload;
+  }
+
+  /** @param {number} id @param {File} file @param {() => Promise<string>} session */
+  async #send(id, file, session) {
+    if (!this.list.value.some((one) => one.id === id)) return; // taken away while it waited
+    const given = new AbortController();
+    this.#running.set(id, given);
+    try {
+      await put(await session(), file.name, file, (sent) => this.#change(id, { sent }), given.signal);
+      this.#change(id, { sent: 1, state: "there" });
+      announced.value = `${file.name} is in the workspace`;
+    } catch (error) {
+      this.#change(id, { state: "failed", fault: words(error) });
+      announced.value = `${file.name} was not taken: ${words(error)}`;
+    } finally {
+      this.#running.delete(id);
+    }
+  }
+
+  /** @param {number} id @param {Partial<Upload>} change */
+  #change(id, change) {
+    this.list.value = this.list.value.map((one) => (one.id === id ? { ...one, ...change } : one));
+  }
+
+  /** Stop it, or speak of it no more; what is in the workspace stays there. @param {number} id */
+  drop(id) {
+    this.#running.get(id)?.abort();
+    this.list.value = this.list.value.filter((one) => one.id !== id);
+  }
+
+  /** The names of those that are there. They are spoken of now, and neither they nor what failed is shown any more. */
+  take() {
+    const there = this.list.value.filter(({ state }) => state === "there");
+    this.list.value = this.list.value.filter(({ state }) => state === "sending");
+    return there.map(({ name }) => name);
+  }
+}
+
+/** What is said of files that came with a message. @param {string} text @param {string[]} names */
+export function mentioning(text, names) {
+  if (!names.length) return text;
+  return `${text.trimEnd()}\n\n(In the workspace: ${names.map((name) => `\`${name.replaceAll("`", "'")}\``).join(", ")})`;
+}
+
+/** Files of a drop or a paste: those of the clipboard all have one name, and get one of their own. @param {DataTransfer | null} from @param {Date} now */
+export function filesOf(from, now) {
+  const files = [...(from?.files ?? [])];
+  const items = [...(from?.items ?? [])].filter(({ kind }) => kind === "file");
+  files.forEach((file, at) => items[at]?.webkitGetAsEntry?.()?.isDirectory && folders.add(file));
+  const stamp = now.toISOString().slice(0, 19).replace(/\D/g, "");
+  return files.map((file, at) => (/^image\.\w+$/.test(file.name) ? new File([file], file.name.replace("image", `pasted-${stamp}${at || ""}`), { type: file.type }) : file));
+}

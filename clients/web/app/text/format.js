@@ -1,0 +1,49 @@
+// The page: numbers, sizes, prices and times in words. Pure.
+
+/** @param {unknown} error */
+export function words(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** @param {number} count */
+export function short(count) {
+  if (count < 1000) return String(count);
+  return count < 1_000_000 ? `${(count / 1000).toFixed(count < 10_000 ? 1 : 0)}k` : `${(count / 1_000_000).toFixed(1)}M`;
+}
+
+/** @param {number} ms */
+export function duration(ms) {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  const s = ms / 1000;
+  return s < 60 ? `${s.toFixed(1)} s` : `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`;
+}
+
+/** @param {number} count @param {string} one @param {string} [many] */
+export function plural(count, one, many = `${one}s`) {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** US dollars, with as many digits as say something. @param {number} usd */
+export function money(usd) {
+  if (usd === 0) return "$0";
+  return usd < 0.01 ? `$${usd.toFixed(4)}` : `$${usd.toFixed(2)}`;
+}
+
+/** @param {number} bytes */
+export function size(bytes) {
+  if (bytes < 1000) return `${bytes} B`;
+  const units = ["kB", "MB", "GB"];
+  const power = Math.min(units.length, Math.floor(Math.log10(bytes) / 3));
+  const scaled = bytes / 1000 ** power;
+  return `${scaled < 10 ? scaled.toFixed(1) : Math.round(scaled)} ${units[power - 1]}`;
+}
+
+/**
+ * A model in a list of models. Prices are in US dollars for a million tokens.
+ * @param {{ model: string, label?: string, demo: boolean, context_limit: number, input_usd?: number | null, output_usd?: number | null }} offered
+ */
+export function modelWords({ model, label, demo, context_limit, input_usd, output_usd }) {
+  const price = input_usd == null || output_usd == null ? "" : demo || (!input_usd && !output_usd) ? "free" : `$${input_usd} in, $${output_usd} out per million`;
+  const about = [context_limit > 0 && `${short(context_limit)} context`, price].filter(Boolean).join(", ");
+  return `${label || model}${about && ` (${about})`}`;
+}

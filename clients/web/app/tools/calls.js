@@ -1,0 +1,92 @@
+// The page: how a tool's arguments and output are best shown, and what in them would deceive the eye. Pure.
+
+/** @import { Json } from "../../../../docs/protocol.d.ts" */
+/** @import { DiffLine } from "../text/diff.js" */
+import { diff, patchIn } from "../text/diff.js";
+import { visible } from "../text/visible.js";
+
+/** @typedef {{ [key: string]: Json }} Arguments */
+
+/** Pairs of arguments that mean: this text becomes that one. */
+const PAIRS = [["old_string", "new_string"], ["old_str", "new_str"], ["old_text", "new_text"]];
+const GIST_CHARS = 90;
+
+/**
+ * The change that a call asks for, if it is one.
+ * @param {Arguments} given
+ * @returns {{ lines: DiffLine[], names: string[] } | null} `names`: of the arguments that say it
+ */
+export function changeOf(given) {
+  for (const names of PAIRS) {
+    const [before, after] = names.map((name) => given[name]);
+    if (typeof before === "string" && typeof after === "string") return { lines: diff(before, after), names };
+  }
+  for (const name of ["patch", "diff"]) {
+    const found = typeof given[name] === "string" ? patchIn(given[name]) : null;
+    if (found) return { lines: found.lines, names: [name] };
+  }
+  return null;
+}
+
+/** A command for a shell, if the call runs one. @param {string} tool @param {Arguments} given */
+export function commandOf(tool, given) {
+  const command = given.command ?? given.cmd ?? given.script;
+  if (typeof command === "string" && /bash|shell|terminal|exec|run|command|sandbox/i.test(tool)) return command;
+  return null;
+}
+
+/** The text of a file that a call writes. @param {string} tool @param {Arguments} given */
+export function fileOf(tool, given) {
+  const path = pathOf(given);
+  const text = given.content ?? given.file_text;
+  return path !== null && typeof text === "string" && writes(tool) ? { path, text } : null;
+}
+
+/** What a call is about, in a few words. @param {string} tool @param {Arguments} given */
+export function gist(tool, given) {
+  const said = commandOf(tool, given) ?? given.path ?? given.file_path ?? given.query ?? given.task ?? given.url ?? given.dataset ?? given.repo_id ?? given.name;
+  if (tool === "plan") return "";
+  const text = typeof said === "string" ? said : Object.keys(given).length ? JSON.stringify(given) : "";
+  const line = visible(text.trim().split("\n", 1)[0]);
+  return line.length > GIST_CHARS ? `${line.slice(0, GIST_CHARS)}…` : line;
+}
+
+/** @param {string} tool */
+const writes = (tool) => /write|edit|create|save|append/i.test(tool);
+
+/** @param {Arguments} given */
+function pathOf(given) {
+  const path = given.path ?? given.file_path;
+  return typeof path === "string" && path ? path : null;
+}
+
+/** The file a call wrote, by its arguments. @param {string} tool @param {Arguments} given */
+export function writtenFile(tool, given) {
+  return writes(tool) ? pathOf(given) : null;
+}
+
+/** The language of a file, as a fence would say it. @param {string} path */
+export function languageOf(path) {
+  const name = path.split("/").at(-1)?.toLowerCase() ?? "";
+  if (name === "dockerfile" || name === "makefile") return name;
+  return name.includes(".") ? (name.split(".").at(-1) ?? "") : "";
+}
+
+/** The steps of a plan, if the arguments hold one. @param {string} tool @param {Arguments} given */
+export function planOf(tool, given) {
+  const items = given.items;
+  if (tool !== "plan" || !Array.isArray(items)) return null;
+  const sound = items.every((item) => item !== null && typeof item === "object" && !Array.isArray(item) && typeof item.text === "string");
+  return sound ? /** @type {{ text: string, status: string }[]} */ (/** @type {unknown} */ (items)) : null;
+}
+
+/** Why a command was ended before its own end, or empty. @param {string} output */
+export function endedBy(output) {
+  return /\n?\[ended: ([^\n\]]{1,100})\]\s*$/.exec(output.slice(-200))?.[1] ?? "";
+}
+
+/** The exit code that a shell's output ends with, or null. @param {string} output */
+export function exitCode(output) {
+  const found = /(?:^|\n)\[?(?:the command )?exit(?:ed)?(?: with)?(?: code| status)?:? (-?\d+)[^\n]*\]?\s*$/i.exec(output.slice(-300));
+  return found ? Number(found[1]) : null;
+}

@@ -1,0 +1,124 @@
+// The page: tool calls as cards: what was asked, how it goes, what came of it.
+
+/** @import { Step } from "../../../../docs/protocol.d.ts" */
+/** @import { Conversation } from "../state/conversation.js" */
+/** @import { ToolRow } from "../state/rows.js" */
+import { useEffect, useState } from "preact/hooks";
+import { counts, isPatch, patchIn } from "../text/diff.js";
+import { duration, money, plural } from "../text/format.js";
+import { tableOf } from "../text/tables.js";
+import { visible } from "../text/visible.js";
+import { Folded } from "../ui/folded.js";
+import { html, Icon } from "../ui/html.js";
+import { Asked } from "./arguments.js";
+import { changeOf, commandOf, endedBy, exitCode, gist, writtenFile } from "./calls.js";
+import { Output } from "./outputs.js";
+
+/** A change of so few lines is open from the start. */
+const SMALL_CHANGE = 40;
+
+/** @type {Record<string, { says: string, icon: import("../ui/html.js").IconName }>} */
+const STATES = {
+  requested: { says: "asked for", icon: "dot" },
+  awaiting_approval: { says: "waits for you", icon: "wait" },
+  approved: { says: "approved", icon: "dot" },
+  running: { says: "running", icon: "run" },
+  completed: { says: "done", icon: "check" },
+  failed: { says: "failed", icon: "close" },
+  rejected: { says: "rejected, not run", icon: "no" },
+  abandoned: { says: "not answered, not run", icon: "no" },
+  cancelled: { says: "cancelled", icon: "stop" },
+  outcome_unknown: { says: "outcome unknown", icon: "ask" },
+};
+
+/** What was opened or closed by hand, or opened because it ran, by the row's key. @type {WeakMap<Conversation, Map<string, boolean>>} */
+const opened = new WeakMap();
+
+/** @param {{ row: ToolRow, conversation: Conversation }} props */
+export function ToolCard({ row, conversation }) {
+  const { tool, output, key, open: going, success } = row;
+  const state = row.state === "completed" && !success ? "failed" : row.state;
+  let known = opened.get(conversation);
+  if (!known) opened.set(conversation, (known = new Map()));
+  // What ran before one's eyes stays open when it ends: nothing that is read folds itself away.
+  if (state === "running" && (output || row.steps.length) && !known.has(key)) known.set(key, true);
+  const open = known.get(key) ?? (state === "failed" || isSmallChange(row));
+  const file = !going && success ? writtenFile(tool, row.arguments) : null;
+  const link = file && conversation.fileLink(file);
+  return html`<div class="tool" data-state=${state} data-tool=${tool}>
+    <${Folded} title=${html`<${Title} row=${row} state=${state} conversation=${conversation} />`} open=${open} onToggle=${(/** @type {boolean} */ now) => known.set(key, now)} key=${`${key}-${open}`}>
+      <${Asked} tool=${tool} given=${row.arguments} edited=${row.edited} withChange=${going || !isPatch(output)} />
+      ${row.malformed !== undefined && html`<p class="bad">The model wrote arguments that are no JSON object:</p><pre tabindex="0">${visible(row.malformed)}</pre>`}
+      ${row.steps.length > 0 && html`<${Steps} steps=${row.steps} />`}
+      ${(output || going) && html`<${Output} tool=${tool} given=${row.arguments} output=${output} live=${going} />`}
+      ${row.truncated && html`<p class="faint">This output is not whole: the server cut it.</p>`}
+    <//>
+    ${link && html`<p class="tool-file"><${Icon} name="file" /><a href=${link} download><bdi>${visible(file)}</bdi></a></p>`}
+  </div>`;
+}
+
+/** @param {{ row: ToolRow, state: string, conversation: Conversation }} props */
+function Title({ row, state, conversation }) {
+  const { tool, duration_ms, tool_call_id } = row;
+  const { says, icon } = STATES[state] ?? STATES.requested;
+  const cost = conversation.costs.get(tool_call_id);
+  return html`<span class="tool-name">${visible(tool)}</span> <span class="tool-gist"><bdi>${gist(tool, row.arguments)}</bdi></span>
+    <${Brief} row=${row} />
+    <span class="tool-state" data-state=${state}><${Icon} name=${icon} /> ${says}${duration_ms > 0 && ` · ${duration(duration_ms)}`}${cost ? ` · ${money(cost)}` : ""}${state === "running" && html`<${Since} at=${conversation.started.get(tool_call_id)} />`}</span>`;
+}
+
+/** What came of it, in a word. @param {{ row: ToolRow }} props */
+function Brief({ row: { tool, arguments: given, output, open, steps } }) {
+  if (steps.length) return html`<span class="tool-brief">${plural(steps.length, "step")}</span>`;
+  if (open) return null;
+  if (commandOf(tool, given) !== null) {
+    const [code, why] = [exitCode(output), endedBy(output)];
+    return (code || why) && html`<span class="tool-brief bad">${why ? `ended: ${why}` : `exit code ${code}`}</span>`;
+  }
+  const lines = changeLines(given, output);
+  if (lines) {
+    const { added, removed } = counts(lines);
+    return html`<span class="tool-brief"><span class="added">+${added}</span> <span class="removed">−${removed}</span><span class="hidden"> lines</span></span>`;
+  }
+  const table = tool.startsWith("hf_") ? tableOf(output) : null;
+  return table && html`<span class="tool-brief">${plural(table.rows.length + table.more, "row")}</span>`;
+}
+
+/** @param {import("./calls.js").Arguments} given @param {string} output */
+function changeLines(given, output) {
+  const change = changeOf(given);
+  return change && (patchIn(output)?.lines ?? change.lines);
+}
+
+/** @param {ToolRow} row */
+function isSmallChange(row) {
+  const lines = row.open || !row.success ? null : changeLines(row.arguments, row.output);
+  return lines !== null && lines.length <= SMALL_CHANGE;
+}
+
+/** How long it has been running. @param {{ at: number | undefined }} props */
+function Since({ at }) {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  const ms = at === undefined ? 0 : now - at;
+  return ms < 1000 ? null : html`<span aria-hidden="true"> · ${duration(1000 * Math.floor(ms / 1000))}</span>`;
+}
+
+/** What a sub-agent does inside of a call. @param {{ steps: Step[] }} props */
+function Steps({ steps }) {
+  return html`<ol class="steps" aria-label="Steps">
+    ${steps.map((step) => {
+      const state = step.output === undefined ? "running" : step.success === false ? "failed" : "completed";
+      const { says, icon } = STATES[state];
+      const title = html`<span class="tool-name">${visible(step.tool)}</span> <span class="tool-gist"><bdi>${gist(step.tool, step.arguments)}</bdi></span>
+        <span class="tool-state" data-state=${state}><${Icon} name=${icon} /> ${says}${step.duration_ms ? ` · ${duration(step.duration_ms)}` : ""}</span>`;
+      return html`<li key=${step.step_id}><${Folded} title=${title}>
+        <${Asked} tool=${step.tool} given=${step.arguments} />
+        ${step.output && html`<${Output} tool=${step.tool} given=${step.arguments} output=${step.output} live=${false} />`}
+      <//></li>`;
+    })}
+  </ol>`;
+}

@@ -1,0 +1,45 @@
+// The page: templates, icons and the small words that every component uses.
+
+import htm from "htm";
+import { h } from "preact";
+
+/** @typedef {import("preact").ComponentChildren} Children */
+
+/** @type {(strings: TemplateStringsArray, ...values: any[]) => import("preact").VNode<any>} */
+export const html = /** @type {any} */ (htm.bind(h));
+
+const PATHS = {
+  menu: "M4 7h16M4 12h16M4 17h16",
+  close: "M6 6l12 12M18 6L6 18",
+  plus: "M12 5v14M5 12h14",
+  send: "M5 12l14-7-5 14-3-6z",
+  stop: "M7 7h10v10H7z",
+  edit: "M5 19l1-4L16 5l3 3L9 18z",
+  trash: "M5 7h14M9 7V5h6v2M7 7l1 12h8l1-12",
+  download: "M12 4v11M7 11l5 5 5-5M5 20h14",
+  copy: "M9 9h10v10H9zM5 15V5h10",
+  undo: "M9 7L5 11l4 4M5 11h9a5 5 0 0 1 0 10h-3",
+  retry: "M5 12a7 7 0 1 0 2-5M5 4v4h4",
+  check: "M5 13l4 4L19 7",
+  dot: "M12 12h.01",
+  down: "M12 5v14M6 13l6 6 6-6",
+  clip: "M8 12l5-5a3 3 0 0 1 4 4l-7 7a4.500 4.500 0 0 1-6-6l7-7",
+  more: "M6 12h.01M12 12h.01M18 12h.01",
+  share: "M12 15V4M8 8l4-4 4 4M5 13v6h14v-6",
+  fold: "M9 6l6 6-6 6",
+  wait: "M12 7v5l3 2M12 4a8 8 0 1 0 0 16a8 8 0 1 0 0-16",
+  run: "M8 6l10 6-10 6z",
+  no: "M6.500 6.500l11 11M12 4a8 8 0 1 0 0 16a8 8 0 1 0 0-16",
+  ask: "M9 9a3 3 0 1 1 4 3c-1 .5-1 1-1 2M12 17.500h.01",
+  file: "M7 4h7l4 4v12H7zM14 4v4h4",
+  folder: "M4 6h6l2 2h8v11H4z",
+  key: "M4 8h16v9H4zM7 11h.01M11 11h.01M15 11h.01M8 14h8",
+  info: "M12 11v6M12 7.500h.01M12 4a8 8 0 1 0 0 16a8 8 0 1 0 0-16",
+};
+
+/** @typedef {keyof typeof PATHS} IconName */
+
+/** A line drawing; the words beside it, or the label of its button, say what it means. @param {{ name: IconName }} props */
+export function Icon({ name }) {
+  return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
+}

@@ -1,0 +1,108 @@
+// What the page makes of tools' arguments and output: diffs, terminals, tables, and nothing unseen. Run by test_node.py.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { terminalRuns, terminalText } from "../../../../clients/web/app/text/ansi.js";
+import { counts, diff, isPatch, patchIn, shortened } from "../../../../clients/web/app/text/diff.js";
+import { modelWords } from "../../../../clients/web/app/text/format.js";
+import { TABLE_ROWS, tableOf } from "../../../../clients/web/app/text/tables.js";
+import { oneLine, visible } from "../../../../clients/web/app/text/visible.js";
+import { changeOf, commandOf, endedBy, exitCode, fileOf, gist, languageOf, planOf, writtenFile } from "../../../../clients/web/app/tools/calls.js";
+
+const marks = { same: " ", old: "-", new: "+", head: "@" };
+const drawn = (lines) => lines.map(({ kind, text }) => marks[kind] + text);
+
+test("a diff says what went and what came", () => {
+  assert.deepEqual(drawn(diff("a\nb\nc", "a\nx\nc")), [" a", "-b", "+x", " c"]);
+  assert.deepEqual(drawn(diff("", "new\n")), ["+new"]);
+  assert.deepEqual(drawn(changeOf({ path: "p", old_string: "a", new_string: "b" }).lines), ["-a", "+b"]);
+  assert.deepEqual(changeOf({ path: "p", old_string: "a", new_string: "b" }).names, ["old_string", "new_string"]);
+  assert.equal(changeOf({ path: "p" }), null);
+});
+
+test("lines far from a change are left out and counted", () => {
+  const before = Array.from({ length: 20 }, (_, number) => `${number}`).join("\n");
+  const lines = shortened(diff(before, before.replace("\n10\n", "\nten\n")));
+  assert.deepEqual(drawn(lines), ["@7 unchanged lines", " 7", " 8", " 9", "-10", "+ten", " 11", " 12", " 13", "@6 unchanged lines"]);
+  assert.deepEqual(counts(lines), { added: 1, removed: 1 });
+});
+
+test("a unified diff is found in what a tool says, and what stands around it is kept", () => {
+  const found = patchIn("edited a.py\n--- a.py\n+++ a.py\n@@ -1,2 +1,2 @@ def f\n same\n--- looks like a header\n+++ so does this\n\nthat is all");
+  assert.equal(found.before, "edited a.py");
+  assert.deepEqual(drawn(found.lines).slice(-3), [" same", "--- looks like a header", "+++ so does this"]);
+  assert.equal(found.after, "that is all");
+  assert.ok(!isPatch("-- no"));
+  assert.equal(patchIn("- a list\n- of things"), null);
+});
+
+test("a terminal's colours have names, and what a program wrote over is gone", () => {
+  assert.deepEqual(terminalRuns("\u001b[1;31mred\u001b[0m plain"), [{ text: "red", style: "red bold" }, { text: " plain", style: "" }]);
+  assert.equal(terminalText("10%\r 50%\r100%\r\ndone"), "100%\ndone");
+  assert.equal(terminalText("abc\rX"), "Xbc");
+  assert.equal(terminalText("abc\r\u001b[KX"), "X");
+  assert.equal(terminalText("ab\bc"), "ac");
+  assert.equal(terminalText("\u001b[38;5;200;1mx\u001b[38;2;1;2;3my"), "xy");
+});
+
+test("what a terminal would obey is not obeyed, and half an escape is not shown", () => {
+  assert.equal(terminalText("\u001b]0;title\u0007a\u001b]8;;http://x\u001b\\b\u001b]8;;\u001b\\c"), "abc");
+  assert.equal(terminalText("a\u001b[2J\u001b[Hb\u001bcd\u0000e\u0007"), "abde");
+  for (const half of ["\u001b", "\u001b[", "\u001b[3", "\u001b]0;ti"]) assert.equal(terminalText(`a${half}`), "a", JSON.stringify(half));
+});
+
+test("a line of very many characters keeps them all", () => {
+  assert.equal(terminalText("x".repeat(60_000)).length, 60_000);
+  assert.ok(terminalText(`${"\u001b[31m=\u001b[0m".repeat(5_000)}\n`).length === 5_001);
+});
+
+test("rows of JSON, JSON Lines and Markdown become a table, and other text does not", () => {
+  assert.deepEqual(tableOf('[{"a":1,"b":null},{"a":{"c":2}}]'), { columns: ["a", "b"], rows: [["1", ""], ['{"c":2}', ""]], more: 0, before: "", after: "" });
+  assert.equal(tableOf('{"rows":[{"x":1}],"total":3}').before, "total: 3");
+  assert.deepEqual(tableOf('{"a":1}\n{"a":2}').rows, [["1"], ["2"]]);
+  const table = tableOf("2 rows of 9\n\n| id | text |\n|:---|---:|\n| 1 | a \\| b |\n| 2 |\n\nmore with offset=2");
+  assert.deepEqual([table.columns, table.rows], [["id", "text"], [["1", "a | b"], ["2", ""]]]);
+  assert.deepEqual([table.before, table.after], ["2 rows of 9", "more with offset=2"]);
+  for (const text of ["[1,2]", "{}", "[", "text", "[[1]]", "null", '{"rows":null}', "a | b", "---|---", '{"a":1}']) assert.equal(tableOf(text), null, text);
+});
+
+test("a table of many rows says how many are not shown", () => {
+  const many = JSON.stringify(Array.from({ length: TABLE_ROWS + 7 }, (_, id) => ({ id })));
+  assert.deepEqual([tableOf(many).rows.length, tableOf(many).more], [TABLE_ROWS, 7]);
+});
+
+test("a row's own names do not reach into the language", () => {
+  assert.deepEqual(tableOf('[{"a":1},{"__proto__":2,"constructor":3}]').rows[0], ["1", "", ""]);
+});
+
+test("a call is told in few words, with its command or its file", () => {
+  assert.equal(gist("bash", { command: "ls\npwd" }), "ls");
+  assert.equal(commandOf("read", { command: "x" }), null);
+  assert.equal(writtenFile("write", { path: "a/b.txt" }), "a/b.txt");
+  assert.equal(writtenFile("read", { path: "a/b.txt" }), null);
+  assert.deepEqual(fileOf("write", { path: "a.py", content: "x" }), { path: "a.py", text: "x" });
+  assert.equal(languageOf("src/Dockerfile"), "dockerfile");
+  assert.equal(languageOf("a.b/c"), "");
+  assert.equal(planOf("plan", { items: [{ text: "x", status: "pending" }] }).length, 1);
+  assert.equal(planOf("plan", { items: ["x"] }), null);
+});
+
+test("characters without looks are shown where they could deceive", () => {
+  assert.equal(visible("rm \u202etxt.exe\u200b"), "rm ⟨U+202E⟩txt.exe⟨U+200B⟩");
+  assert.equal(visible("tab\tnewline\nשלום"), "tab\tnewline\nשלום");
+  assert.equal(gist("bash", { command: "echo \u2066x" }), "echo ⟨U+2066⟩x");
+  assert.equal(oneLine(" a\n\u202eb "), "a b");
+});
+
+test("the exit code of a shell is found where it stands at the end", () => {
+  assert.equal(exitCode("out\n[exit code 2]"), 2);
+  assert.equal(exitCode("out\nexit code: 127"), 127);
+  assert.equal(exitCode("[exit code 2]\nmore"), null);
+  assert.equal(endedBy("out\n[ended: it took longer than 5 s]"), "it took longer than 5 s");
+  assert.equal(endedBy("[ended: x]\nmore"), "");
+});
+
+test("a model is told with what it holds and costs", () => {
+  assert.equal(modelWords({ model: "a/b", demo: false, context_limit: 128_000, input_usd: 1.25, output_usd: 10 }), "a/b (128k context, $1.25 in, $10 out per million)");
+  assert.equal(modelWords({ model: "a/b", demo: false, context_limit: 0, input_usd: null, output_usd: null }), "a/b");
+});
