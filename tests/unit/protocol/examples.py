@@ -1,9 +1,12 @@
-"""One example of every frame and submission, told as one session would; the golden files hold how they look on the wire.
+"""Examples: one of every frame and submission, as they could come from one session, and their bytes in the golden files.
 
-A golden file that no longer fits its example means that the wire has changed: stored journals and clients out there were
-written for the old one. For a new frame, `python -m tests.unit.protocol.examples` writes the files that are missing.
+An example that no longer fits its golden bytes means that the wire has changed, and that stored journals and existing
+clients no longer fit. For a new frame, `python -m tests.unit.protocol.examples` adds the lines that are missing.
 """
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -213,15 +216,50 @@ def tag(word: msgspec.Struct) -> str:
     return str(word.__struct_config__.tag)
 
 
-def path(word: Frame | sub.Submission) -> Path:
-    """Where a word's golden JSON is; its MessagePack, in hexadecimal, is beside it."""
-    return GOLDEN / ("submissions" if word in SUBMISSIONS else "frames") / f"{tag(word)}.json"
+@dataclass(frozen=True)
+class GoldenFile:
+    """The bytes of each message of one kind, as JSON and as MessagePack: two files with a line for each `type`, sorted by it.
+
+    `NAME.jsonl` holds the JSON itself. `NAME.msgpack.txt` holds the type, a space, and the MessagePack in hexadecimal.
+    """
+
+    name: str
+
+    @property
+    def json_path(self) -> Path:
+        return GOLDEN / f"{self.name}.jsonl"
+
+    @property
+    def msgpack_path(self) -> Path:
+        return GOLDEN / f"{self.name}.msgpack.txt"
+
+    def json(self) -> dict[str, bytes]:
+        """The JSON by type."""
+        return {str(json.loads(line)["type"]): line for line in self.json_path.read_bytes().splitlines()}
+
+    def msgpack(self) -> dict[str, bytes]:
+        """The MessagePack by type."""
+        lines = [line.split(" ") for line in self.msgpack_path.read_text().splitlines()]
+        return {name: bytes.fromhex(data) for name, data in lines}
+
+    def add_missing(self, words: Sequence[Frame | sub.Submission]) -> None:
+        """Write the lines of types that have none yet. A line that is there is never changed."""
+        as_json = {tag(word): codec.encode(word) for word in words} | self.json()
+        as_msgpack = {tag(word): codec.encode_msgpack(word) for word in words} | self.msgpack()
+        self.json_path.write_bytes(b"".join(as_json[name] + b"\n" for name in sorted(as_json)))
+        self.msgpack_path.write_text("".join(f"{name} {as_msgpack[name].hex()}\n" for name in sorted(as_msgpack)))
+
+
+GOLDEN_FRAMES = GoldenFile("frames")
+GOLDEN_SUBMISSIONS = GoldenFile("submissions")
+
+
+def golden(word: Frame | sub.Submission) -> tuple[bytes, bytes]:
+    """The golden JSON and MessagePack of a frame or submission."""
+    file = GOLDEN_SUBMISSIONS if word in SUBMISSIONS else GOLDEN_FRAMES
+    return file.json()[tag(word)], file.msgpack()[tag(word)]
 
 
 if __name__ == "__main__":
-    for word in [*FRAMES, *SUBMISSIONS]:
-        file = path(word)
-        if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(codec.encode(word) + b"\n")
-            file.with_suffix(".msgpack").write_text(codec.encode_msgpack(word).hex() + "\n")
+    GOLDEN_FRAMES.add_missing(FRAMES)
+    GOLDEN_SUBMISSIONS.add_missing(SUBMISSIONS)

@@ -16,7 +16,7 @@ from protocol.spec.asyncapi import asyncapi
 from protocol.spec.json_schema import json_schema
 from protocol.spec.typescript import typescript
 from protocol.submissions import Submission
-from tests.unit.protocol.examples import FRAMES, SUBMISSIONS, path, tag
+from tests.unit.protocol.examples import FRAMES, SUBMISSIONS, golden, tag
 
 SCHEMA = json_schema()
 
@@ -28,9 +28,9 @@ def validator(name: str) -> Draft202012Validator:
 FRAME, SUBMISSION = validator("Frame"), validator("Submission")
 
 
-def golden(word: Frame | Submission) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path(word).read_bytes())
-    return found
+def golden_body(word: Frame | Submission) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(golden(word)[0])
+    return body
 
 
 def mutations(body: dict[str, Any], struct: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -64,7 +64,7 @@ def test_the_schema_has_no_openapi_words_and_every_definition_says_what_it_is() 
 
 @pytest.mark.parametrize("word", FRAMES, ids=tag)
 def test_every_golden_frame_is_valid_and_every_wrong_one_is_not(word: Frame) -> None:
-    body = golden(word)
+    body = golden_body(word)
     FRAME.validate(body)
     FRAME.validate({**body, "a_field_of_a_later_version": 1})
     for what, wrong in mutations(body, type(word)):
@@ -75,7 +75,7 @@ def test_every_golden_frame_is_valid_and_every_wrong_one_is_not(word: Frame) -> 
 
 @pytest.mark.parametrize("word", SUBMISSIONS, ids=tag)
 def test_every_golden_submission_is_valid_and_every_wrong_one_is_not(word: Submission) -> None:
-    body = golden(word)
+    body = golden_body(word)
     SUBMISSION.validate(body)
     SUBMISSION.validate({key: value for key, value in body.items() if key != "id"})
     for what, wrong in [*mutations(body, type(word)), ("with an unknown field", {**body, "mood": "good"})]:
@@ -87,7 +87,7 @@ def test_every_golden_submission_is_valid_and_every_wrong_one_is_not(word: Submi
 def test_the_root_takes_frames_and_submissions() -> None:
     root = Draft202012Validator(SCHEMA)
     for word in [*FRAMES, *SUBMISSIONS]:
-        root.validate(golden(word))
+        root.validate(golden_body(word))
     assert not root.is_valid({"type": "no_such_type"})
 
 
