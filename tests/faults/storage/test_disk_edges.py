@@ -19,7 +19,7 @@ from server.journal.base import AppendItem, Unavailable
 from server.journal.sqlite import SqliteJournal
 from tests.faults.process.disks import KINDS, Outage, outage_of
 from tests.faults.process.process import ServerProcess, Zygote
-from tests.faults.test_disk import SOON_S, agree, served, told
+from tests.faults.storage.test_disk import SOON_S, agree, served, told
 from tests.support.live import DONE, Address, client, listening, same_view
 from tests.support.models.scripted_model import Answer, Gate, Hang, Request, Say, ScriptedModel, stream, text
 from tests.support.patience import eventually
