@@ -101,17 +101,8 @@ def finish(session: Session, done: SummaryDone, operation_id: str | None) -> Non
     old = tokens(session)
     summary = cut_to_tokens(done.text, summary_room(session))
     new = session.rules.overhead_tokens + estimate_text(summary) + sum(map(estimate, state.view.messages[kept:]))
-    usage = done.reply.usage
-    if usage is not None:
-        session.emit(
-            ev.UsageEvent,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cached_tokens=usage.cached_tokens,
-            cost_usd=usage.cost_usd,
-            context_tokens=old,
-            context_limit=limit(session),
-        )
+    if done.reply.usage is not None:
+        session.emit_usage(done.reply.usage, old, limit(session))
     session.emit(
         ev.Compacted, old_tokens=old, new_tokens=new, summary=summary, kept_from=kept, operation_id=operation_id
     )

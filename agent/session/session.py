@@ -5,6 +5,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
+from agent.models import ModelUsage
 from agent.policy.effects import Effects
 from agent.policy.policy import Policy
 from agent.redaction import PATTERNS, RedactionStream, Redactor
@@ -96,6 +97,25 @@ class Session:
         states.apply(self.state, event)  # type: ignore[arg-type]  # EventT is one of the union's members
         self._events.append(event)  # type: ignore[arg-type]
         return event
+
+    def emit_usage(
+        self,
+        usage: ModelUsage,
+        context_tokens: int,
+        context_limit: int,
+        tool_call_id: str | msgspec.UnsetType = msgspec.UNSET,
+    ) -> None:
+        """Emit `usage` for one model call. `tool_call_id`: the call whose sub-agent made it; unset: the session itself."""
+        self.emit(
+            ev.UsageEvent,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cached_tokens=usage.cached_tokens,
+            cost_usd=usage.cost_usd,
+            context_tokens=context_tokens,
+            context_limit=context_limit,
+            tool_call_id=tool_call_id,
+        )
 
     def accept(self, submission: Submission) -> ev.Accepted:
         """Say that the submission is taken."""

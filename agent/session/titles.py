@@ -45,15 +45,7 @@ def on_title_done(session: Session, made: TitleDone) -> None:
         return
     session.title_id = None
     if made.usage is not None:
-        session.emit(
-            ev.UsageEvent,
-            input_tokens=made.usage.input_tokens,
-            output_tokens=made.usage.output_tokens,
-            cached_tokens=made.usage.cached_tokens,
-            cost_usd=made.usage.cost_usd,
-            context_tokens=compaction.tokens(session),
-            context_limit=compaction.limit(session),
-        )
+        session.emit_usage(made.usage, compaction.tokens(session), compaction.limit(session))
     title = first_line(made.text).strip("\"'`*#“”„«» ").rstrip(".")
     if title and title != view.title and not session.state.title_chosen:
         session.emit(ev.TitleChanged, title=title)

@@ -6,14 +6,21 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from agent.models import ModelReply, RawToolCall
+from agent.models.tool_calls import MAX_ID_CHARS, Unreadable, read_arguments, sound_name
 from agent.policy.policy import Spent, Verdict, evaluate
+from agent.redaction import Redactor
 from agent.session import repetition
 from agent.session.messages import RunTool, ToolDone, ToolLogged, ToolSpent, ToolStepped
 from agent.session.session import Session
+from agent.session.state import SessionState
 from agent.tools.base import ToolResult
 from protocol import events as ev
-from protocol.content import OpenCall, PendingTool, ToolCall
+from protocol.content import AssistantMessage, OpenCall, PendingTool, ToolCall
 from protocol.view import open_call
+
+MAX_MALFORMED_CHARS = 2_000
+"""How much is kept of arguments that cannot be read."""
 
 
 def begin(session: Session, calls: list[tuple[ToolCall, str | None]]) -> None:
@@ -76,17 +83,8 @@ def spend(session: Session, spent: ToolSpent) -> bool:
     """What a sub-agent's model call took; whether its call still runs."""
     if _running(session, spent.tool_call_id) is None:
         return False
-    usage, own = spent.usage, session.state.view.usage
-    session.emit(
-        ev.UsageEvent,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cached_tokens=usage.cached_tokens,
-        cost_usd=usage.cost_usd,
-        context_tokens=own.context_tokens,
-        context_limit=own.context_limit,
-        tool_call_id=spent.tool_call_id,
-    )
+    own = session.state.view.usage
+    session.emit_usage(spent.usage, own.context_tokens, own.context_limit, spent.tool_call_id)
     return True
 
 
@@ -135,3 +133,36 @@ def _output(
         duration_ms=ms,
         cost_usd=cost_usd,
     )
+
+
+def read_calls(
+    reply: ModelReply, state: SessionState, calls_max: int, redactor: Redactor
+) -> list[tuple[ToolCall, str | None]]:
+    """The calls of a reply, each with a complaint for the model if it cannot be run as written.
+
+    An id that is missing, too long or used before gives way to one of ours.
+    """
+    used = {c.tool_call_id for m in state.view.messages if isinstance(m, AssistantMessage) for c in m.tool_calls}
+    calls: list[tuple[ToolCall, str | None]] = []
+    for number, raw in enumerate(reply.tool_calls):
+        call_id = raw.id
+        if not call_id or len(call_id) > MAX_ID_CHARS or call_id in used:
+            call_id = f"call-{state.view.seq + 1}-{number}"
+        used.add(call_id)
+        cut_short = reply.finish_reason == "length" and number == len(reply.tool_calls) - 1
+        call, complaint = _read_call(raw, call_id, cut_short, redactor)
+        if complaint is None and number >= calls_max:
+            complaint = f"not run: more than {calls_max} calls in one message; ask again for what is missing"
+        calls.append((call, complaint))
+    return calls
+
+
+def _read_call(raw: RawToolCall, call_id: str, cut_short: bool, redactor: Redactor) -> tuple[ToolCall, str | None]:
+    name = sound_name(raw.name)
+    try:
+        arguments = read_arguments(raw.arguments, cut_short)
+    except Unreadable as error:
+        malformed = redactor.redact(raw.arguments)[:MAX_MALFORMED_CHARS] or UNSET
+        return ToolCall(call_id, name, {}, malformed=malformed), f"not run: {redactor.redact(str(error))}"
+    arguments = {redactor.redact(key): redactor.redact_value(value) for key, value in arguments.items()}
+    return ToolCall(call_id, name, arguments), None

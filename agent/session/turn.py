@@ -1,6 +1,5 @@
 """The mind's turn: model -> tool calls -> results -> model, until there is no call, a bound, an interrupt or an error."""
 
-from agent.models.tool_calls import read_calls
 from agent.session import compaction, context, repetition, titles, tool_calls
 from agent.session.messages import (
     CallModel,
@@ -105,7 +104,7 @@ def on_model_done(session: Session, done: ModelDone) -> None:
         return
     session.model_call_id = None
     view, reply = session.state.view, done.reply
-    asked = read_calls(reply, session.state, session.rules.max_tool_calls, session.rules.redactor)
+    asked = tool_calls.read_calls(reply, session.state, session.rules.max_tool_calls, session.rules.redactor)
     message = view.open_message
     session.emit(
         ev.AssistantMessageEvent,
@@ -116,17 +115,8 @@ def on_model_done(session: Session, done: ModelDone) -> None:
         finish_reason=reply.finish_reason,
         sealed=False,
     )
-    if reply.usage is not None:
-        usage = reply.usage
-        session.emit(
-            ev.UsageEvent,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cached_tokens=usage.cached_tokens,
-            cost_usd=usage.cost_usd,
-            context_tokens=usage.input_tokens + usage.output_tokens,
-            context_limit=compaction.limit(session),
-        )
+    if (usage := reply.usage) is not None:
+        session.emit_usage(usage, usage.input_tokens + usage.output_tokens, compaction.limit(session))
     if asked:
         tool_calls.begin(session, asked)
         go_on(session)
