@@ -9,7 +9,7 @@ from pathlib import Path
 from server.config.loader import SettingsError, load_settings, shipped_config
 from server.journal.base import JournalError
 from server.journal.data_dir import DATABASE, FOLDER_MODE, LOCK, MARK
-from server.journal.offline import looking
+from server.journal.offline import open_offline
 
 FAILURE, USAGE = 1, 2
 
@@ -47,7 +47,7 @@ def main(args: argparse.Namespace) -> int:
 
 def back_up(folder: Path, to: Path) -> int:
     """Copy; the bytes of the journal. Raises `FileExistsError`, `OSError`, `shutil.Error`, `JournalError`."""
-    with looking(folder) as look:
+    with open_offline(folder) as look:
         to.mkdir(mode=FOLDER_MODE, parents=True)
         look.copy_to(to / DATABASE)
     for path in sorted(folder.iterdir()):

@@ -13,7 +13,7 @@ from protocol.content import PendingTool
 from server.config.loader import SettingsError, load_settings, shipped_config
 from server.journal.base import Deleted, JournalError, NotFound, SessionRow
 from server.journal.errors import FolderInUse
-from server.journal.offline import Look, looking
+from server.journal.offline import OfflineJournal, open_offline
 from server.journal.sqlite import open_journal
 from server.sessions.export import event_lines, file_name, header_line
 
@@ -63,7 +63,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace, folder: Path) -> int:
-    with looking(folder) as look:
+    with open_offline(folder) as look:
         rows = look.rows(args.user)
     if args.json:
         for row in rows:
@@ -81,7 +81,7 @@ def _list(args: argparse.Namespace, folder: Path) -> int:
 
 
 def _show(args: argparse.Namespace, folder: Path) -> int:
-    with looking(folder) as look:
+    with open_offline(folder) as look:
         head, row = look.stat(args.id)
         told = {**_told(row), "seq": head, "epoch": look.epoch}
     told["pending_approval"] = msgspec.json.decode(row.pending_approval, type=list[PendingTool])
@@ -90,7 +90,7 @@ def _show(args: argparse.Namespace, folder: Path) -> int:
 
 
 def _export(args: argparse.Namespace, folder: Path) -> int:
-    with looking(folder) as look:
+    with open_offline(folder) as look:
         head, row = look.stat(args.id)
         if args.output == "-":
             _write(look, row, head, sys.stdout.fileno())
@@ -106,7 +106,7 @@ def _export(args: argparse.Namespace, folder: Path) -> int:
     return 0
 
 
-def _write(look: Look, row: SessionRow, head: int, descriptor: int) -> None:
+def _write(look: OfflineJournal, row: SessionRow, head: int, descriptor: int) -> None:
     with os.fdopen(descriptor, "wb", closefd=False) as file:
         file.write(header_line(row, look.epoch, head))
         for after, records in look.pages(row.session_id, head):
@@ -114,7 +114,7 @@ def _write(look: Look, row: SessionRow, head: int, descriptor: int) -> None:
 
 
 def _delete(args: argparse.Namespace, folder: Path) -> int:
-    with looking(folder) as look:
+    with open_offline(folder) as look:
         _, row = look.stat(args.id)
     if not args.yes:
         print(f"{args.id} of {row.user_id}, {row.message_count} messages: {_plain(row.title)!r}", file=sys.stderr)

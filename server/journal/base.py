@@ -1,17 +1,17 @@
-"""The seam under a session: what a journal is, whatever it is made of. Nothing outside this package knows the backend.
+"""Journal: the interface of a store of session events. No code outside this package knows the backend.
 
 The rules:
 
 - Positions and terms are the owner's. The journal verifies them, it never hands out a position.
-- A session has one good `Lease` at most. Its term grows with every taking; an append under an older one is `Fenced`.
+- A session has at most one valid `Lease`. Each `acquire` raises its term; an append under an older term is `Fenced`.
 - All of an `AppendItem` is stored or nothing, and it is durable when `append` returns: as durable as the backend's
   setting `durability` promises. Calls that wait together are committed together; one refusal never fails another.
 - A refusal is a type: `Fenced`, `Conflict`, `Deleted` and `NotFound` stored nothing. `Unavailable` means unknown: the
   identical call again is safe, also when the first one was stored after all.
-- A caller that is cancelled may find its item stored all the same.
+- An item of a cancelled caller may be stored all the same.
 - A reader sees what is durable, in order, without a hole, and never half of a merge.
-- The epoch is a name that changes only when stored events may have been lost. It tells clients about the past; the
-  term guards the journal.
+- The epoch is a name that changes only when stored events may have been lost. It tells clients whether their position is valid;
+  the term keeps an earlier owner from writing.
 """
 
 import builtins
@@ -38,17 +38,17 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 class IdempotencyRecord(msgspec.Struct, frozen=True, gc=False):
-    """The first answer to an accepted submission: the same id sent again gets the same answer."""
+    """The first answer to an accepted submission. A submission sent again under the same id gets the same answer."""
 
     submission_id: str
     digest: bytes
-    """What makes two bodies the same; the journal only keeps it."""
+    """A digest of the submission's body, made by the caller."""
     answer: bytes
     """The JSON of the first answer."""
 
 
 class SessionRow(msgspec.Struct, frozen=True):
-    """What is known about a session without reading its events."""
+    """A session's properties that can be read without its events."""
 
     session_id: str
     user_id: str
@@ -63,9 +63,9 @@ class SessionRow(msgspec.Struct, frozen=True):
     pending_approval: bytes
     """A JSON array."""
     unfinished: bool
-    """Work was under way when this row was written: to be recovered when the server starts."""
+    """Work was under way when this row was written; the session is recovered when the server starts."""
     options: bytes
-    """A JSON object, free for the owner."""
+    """A JSON object; the owner decides what it holds."""
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -74,11 +74,11 @@ class Lease(msgspec.Struct, frozen=True):
     session_id: str
     term: int
     good_until: float = math.inf
-    """Seconds of the local monotonic clock; without an end where one node is all there is."""
+    """Seconds of the local monotonic clock; infinite on a single node."""
 
 
 class Spent(msgspec.Struct, frozen=True):
-    """What model calls took. `day`: UTC, `2026-01-31`. Money in millionths of a US dollar, so that sums are exact."""
+    """What a user's model calls cost on one day (`day`: UTC, `2026-01-31`). Money in millionths of a US dollar, so that sums are exact."""
 
     user_id: str
     day: str
@@ -87,21 +87,21 @@ class Spent(msgspec.Struct, frozen=True):
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """What a user's sessions take: how many there are, and the bytes of their events."""
+    """What a user has stored: the number of sessions, and the bytes of their events."""
 
     sessions: int
     bytes: int
 
 
 class StorageBounds(msgspec.Struct, frozen=True):
-    """What a user may store."""
+    """The most that a user may store."""
 
     sessions_max: int
     bytes_max: int
 
 
 class AppendItem(msgspec.Struct, frozen=True):
-    """What one owner stores in one step."""
+    """What a session's owner stores in one step."""
 
     lease: Lease
     expected_head: int
@@ -116,22 +116,22 @@ class AppendItem(msgspec.Struct, frozen=True):
 
 
 class HeldClaim(msgspec.Struct, frozen=True):
-    """What a session holds outside of the server and must give back: see `agent.sandbox.claims.Claim`."""
+    """A resource outside of the server that a session holds and must release: see `agent.sandbox.claims.Claim`."""
 
     claim_id: str
-    """Of the caller's making, one for each thing, whatever session it is of."""
+    """Made by the caller; unique over all sessions."""
     session_id: str
     user_id: str
-    """Kept here, because it outlives the session's row: who can give it back."""
+    """The user who can release it; stored here because a claim outlives its session's row."""
     kind: str
     detail: str
-    """By what it is found; never a secret."""
+    """Identifies the resource to its provider; never a secret."""
     claimed_at: str
-    """UTC, RFC 3339: when it was named first."""
+    """UTC, RFC 3339: when the claim was first stored."""
 
 
 class Stat(msgspec.Struct, frozen=True):
-    """Where a session stands."""
+    """The head, epoch, row and term of a session."""
 
     head: int
     """The seq of its last stored event; 0 for none."""
@@ -141,14 +141,14 @@ class Stat(msgspec.Struct, frozen=True):
 
 
 class ListPosition(msgspec.Struct, frozen=True):
-    """A session's place in the listing, which is by `last_active_at`, the newest first, then by `session_id`."""
+    """A position in the list of sessions, which is ordered by `last_active_at`, newest first, then by `session_id`."""
 
     last_active_at: str
     session_id: str
 
 
 class JournalError(Exception):
-    """What the journal could not or would not do, in a sentence for people."""
+    """An operation failed or was refused; the message is a sentence for people."""
 
     def __init__(self, message: str, path: Path | None = None) -> None:
         super().__init__(message)
@@ -157,15 +157,15 @@ class JournalError(Exception):
 
 
 class Fenced(JournalError):
-    """Another term holds the session: the caller is no longer its owner. Stop the turn, drop the state."""
+    """Another owner holds the session under a newer term. The caller must stop its turn and drop its state."""
 
 
 class Conflict(JournalError):
-    """What was asked does not fit what is stored."""
+    """The operation does not fit what is stored."""
 
 
 class AlreadyAnswered(Conflict):
-    """The submission id has its answer already."""
+    """The submission id already has an answer."""
 
     def __init__(self, message: str, earlier: IdempotencyRecord) -> None:
         super().__init__(message)
@@ -174,7 +174,7 @@ class AlreadyAnswered(Conflict):
 
 
 class StorageFull(JournalError):
-    """The user stores as much as they may: `what` is `sessions` or `bytes`, `most` the bound."""
+    """The user has reached a storage limit: `what` is `sessions` or `bytes`, `most` the limit."""
 
     def __init__(self, what: Literal["sessions", "bytes"], most: int) -> None:
         unit = "sessions" if what == "sessions" else "bytes of sessions"
@@ -192,11 +192,11 @@ class Deleted(JournalError):
 
 
 class NotFound(JournalError):
-    """There never was such a session."""
+    """No session of this id ever existed."""
 
 
 class Journal(Protocol):
-    """A store of sessions' events. Every call may raise `Unavailable`, and `ValueError`s are the caller's own fault."""
+    """A store of session events. Every call may raise `Unavailable`; a `ValueError` is a fault of the caller."""
 
     @property
     def epoch(self) -> str:
@@ -228,7 +228,7 @@ class Journal(Protocol):
         ...
 
     async def stat(self, session_id: str) -> Stat:
-        """Where the session stands. Raises `Deleted`, `NotFound`."""
+        """The session's head, epoch, row and term. Raises `Deleted`, `NotFound`."""
         ...
 
     async def answer(self, session_id: str, submission_id: str) -> IdempotencyRecord | None:
@@ -244,7 +244,7 @@ class Journal(Protocol):
         ...
 
     async def create(self, row: SessionRow, bounds: StorageBounds | None = None) -> Lease:
-        """Make a session with no events, if its user stores less than `bounds`, looked at in the same step.
+        """Make a session with no events, if its user has stored less than `bounds`; both in one step.
 
         Raises `Conflict` if there is one of that id, `Deleted` if there was one, `StorageFull`.
         """
@@ -285,33 +285,33 @@ class Journal(Protocol):
         ...
 
     async def stored(self, user_id: str) -> Stored:
-        """What the user's sessions take. The bytes of a turn under way may be counted when it ends."""
+        """What the user has stored. The bytes of a turn under way may be counted only when it ends."""
         ...
 
     async def spent(self, user_id: str, day: str) -> Spent:
-        """What the user's model calls took that day, sessions deleted since included."""
+        """What the user's model calls cost that day, including those of sessions deleted since."""
         ...
 
     async def unfinished(self) -> builtins.list[str]:
-        """The ids of the sessions in which work was under way."""
+        """The ids of the sessions whose row says that work is under way."""
         ...
 
     async def stale(self, before: str, empty_before: str, most: int) -> builtins.list[str]:
         """Sessions last active before `before`, or without messages before `empty_before`, the oldest first.
 
-        None in which work is under way or waits.
+        Leaves out sessions in which work is under way or waits.
         """
         ...
 
     async def good_position(self, session_id: str, epoch: str, seq: int) -> bool:
-        """Whether every event up to `seq`, as it was in `epoch`, is still here.
+        """Whether every event up to `seq`, as it was in `epoch`, is still stored.
 
-        Position 0 is good in any epoch, and no other without one. Raises `Deleted`, `NotFound` for other positions.
+        Position 0 is good in any epoch. Without an epoch no other position is good. Raises `Deleted`, `NotFound` for other positions.
         """
         ...
 
     async def claim(self, claim: HeldClaim) -> None:
-        """Keep a claim until it is released, the session's deletion notwithstanding.
+        """Store a claim until it is released; it outlives the deletion of its session.
 
         It takes the place of one with the same id, whose `claimed_at` stays; that may be done for a deleted session too.
         Raises `Conflict` if the id is another session's, and for a new one `Deleted`, `NotFound`.
@@ -319,7 +319,7 @@ class Journal(Protocol):
         ...
 
     async def release_claim(self, claim_id: str) -> None:
-        """Forget a claim; nothing happens if there is none."""
+        """Remove a claim; does nothing if there is none."""
         ...
 
     async def claims(self, session_id: str | None = None) -> builtins.list[HeldClaim]:
@@ -327,7 +327,7 @@ class Journal(Protocol):
         ...
 
     async def exported(self, session_id: str, seq: int) -> None:
-        """There is a copy of the session up to `seq` elsewhere; it never becomes less. Raises `Conflict` past the head.
+        """Record that a copy of the session up to `seq` was exported; a smaller `seq` changes nothing. Raises `Conflict` past the head.
 
         Raises `Deleted`, `NotFound`.
         """
@@ -343,5 +343,5 @@ class Journal(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Stop cleanly: what waits is decided, nothing more is taken (`Unavailable`). Again: nothing happens."""
+        """Stop cleanly: calls that wait are finished, later ones raise `Unavailable`. Closing again does nothing."""
         ...

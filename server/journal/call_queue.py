@@ -1,4 +1,4 @@
-"""The way between the event loop and the journal's threads: calls wait in line, results come back a group at a time."""
+"""Call queue: hands calls from the event loop to the journal's threads, and their results back, a group at a time."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Call(Generic[S]):
-    """One thing to be done by a thread to its `S`, and what came of it."""
+    """One operation for a thread to run on its `S`, with its result or error."""
 
     __slots__ = ("error", "operation", "result", "waiter")
 
@@ -27,8 +27,8 @@ class Call(Generic[S]):
         self.error: Exception | None = None
 
 
-class Line(Generic[S]):
-    """Where calls wait for a thread. `put` and `close` are the loop's, `take`, `idle` and `report` the threads'."""
+class CallQueue(Generic[S]):
+    """A bounded queue of calls. The event loop uses `put` and `close`, the threads `take`, `idle` and `report`."""
 
     def __init__(self, path: Path, waiting_max: int) -> None:
         self.path = path
@@ -40,7 +40,7 @@ class Line(Generic[S]):
         self._queue: SimpleQueue[Call[S] | None] = SimpleQueue()
 
     def put(self, operation: Callable[[S], T]) -> "asyncio.Future[T]":
-        """Get in line. Raises `Unavailable` if the line is too long or closed.
+        """Queue a call; a future of its result. Raises `Unavailable` if the queue is full or closed.
 
         If the future is cancelled the call is made all the same.
         """
@@ -56,13 +56,13 @@ class Line(Generic[S]):
         return waiter
 
     def close(self) -> None:
-        """Nothing more gets in line; what waits is still done."""
+        """Take no more calls; those that wait are still run."""
         if not self._closed:
             self._closed = True
             self._queue.put(None)
 
     def idle(self) -> bool:
-        """Whether nobody waits."""
+        """Whether no call waits."""
         return self._queue.empty()
 
     def take(self, most: int) -> list[Call[S]]:
@@ -78,11 +78,11 @@ class Line(Generic[S]):
         return group
 
     def report(self, calls: list[Call[S]]) -> None:
-        """Tell the callers, all at once."""
+        """Give the callers their results, all at once."""
         self.on_loop(lambda: self._deliver(calls))
 
     def on_loop(self, callback: Callable[[], None]) -> None:
-        """Have the loop do something."""
+        """Run `callback` in the event loop."""
         try:
             self._loop.call_soon_threadsafe(callback)
         except RuntimeError:

@@ -1,4 +1,4 @@
-"""The data folder: private to the server's user, and open to one server at a time."""
+"""Data folder: its file names and modes, and the lock that lets one server at a time use it."""
 
 import fcntl
 import os
@@ -20,7 +20,7 @@ class FolderLock:
     def __init__(self, folder: Path) -> None:
         """Make the folder if need be and lock it. Raises `FolderInUse`, `Unavailable`.
 
-        `changed_at` is when the lock file was last changed before, its ctime in ns: see `sign`.
+        `changed_at` is when the lock file was last changed before, its ctime in ns: see `write_owner`.
         """
         path = self._path = folder / LOCK
         try:
@@ -39,8 +39,8 @@ class FolderLock:
             os.close(self._file)
             raise explain_os(error, path) from error
 
-    def sign(self) -> int:
-        """Write down who holds it. Gives the file's new ctime, in ns, which no copy of the folder has. Raises `Unavailable`."""
+    def write_owner(self) -> int:
+        """Write this process's id into the lock file. Returns the file's new ctime in ns, which no copy of the folder has. Raises `Unavailable`."""
         try:
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
@@ -49,7 +49,7 @@ class FolderLock:
             raise explain_os(error, self._path) from error
 
     def release(self) -> None:
-        """Let another server have it. The file stays: removing it would let two servers hold two locks."""
+        """Unlock the folder. The file stays: removing it would let two servers hold two locks."""
         os.close(self._file)
 
 

@@ -1,4 +1,4 @@
-"""Epochs: whether the one of the last run goes on, and where each session stood when a new one began."""
+"""Epochs: decides whether the last one continues, and records where each session stood when a new one began."""
 
 import secrets
 import sqlite3
@@ -16,15 +16,15 @@ def new_name() -> str:
 
 
 def read_boot_id() -> str:
-    """A name of this run of the machine; empty where there is none to be had, and then no two runs are the same."""
+    """The machine's boot id; empty where the system has none. Two empty ids never count as the same boot."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:
         return ""
 
 
-def goes_on(db: sqlite3.Connection, mark: Mark | None, boot_id: str) -> bool:
-    """Whether the database still holds all that was ever stored in it, to judge by its mark.
+def continues(db: sqlite3.Connection, mark: Mark | None, boot_id: str) -> bool:
+    """Whether the database still holds everything that was ever stored in it, judged by its mark.
 
     It does if the last commit that the mark knows is there, and the machine has not gone down since or the stop was
     clean.

@@ -1,4 +1,4 @@
-"""What can be wrong with the data folder, in sentences that name the file and the remedy."""
+"""Journal errors: faults of the data folder as sentences that name the file and the remedy."""
 
 import sqlite3
 from pathlib import Path

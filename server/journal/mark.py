@@ -1,10 +1,10 @@
-"""The mark: a small file beside the database that tells, at the next start, whether stored events may have been lost.
+"""Mark: a small file beside the database that tells, at the next start, whether stored events may have been lost.
 
 It says which journal and epoch it belongs to, on which boot of the machine it was written, whether the last stop was
 clean, and what was committed last. That is a store into mapped memory after each commit: it costs nothing, and it
 outlives the process, though not the machine. A database without that commit was put back from an older copy. If the mark
-was put back with it they agree; but nobody can put back the time at which the lock file was last changed, which every
-start changes and writes down here.
+was put back with it they agree; but the time at which the lock file was last changed cannot be put back, and every start
+changes it and writes it here.
 
 A commit that only appends events, which nearly all do, is known by the last event in it: to count it in the database
 would cost a second page for each. All other commits are counted there, as `meta.changes`.
@@ -45,7 +45,7 @@ _CHANGES, _LAST_SESSION, _LAST_SEQ = 112 // 8, 120 // 8, 128 // 8
 
 
 class Mark(NamedTuple):
-    """What a mark says."""
+    """The content of a mark."""
 
     journal_id: str
     epoch: str
@@ -58,7 +58,7 @@ class Mark(NamedTuple):
 
 
 def read_mark(path: Path) -> Mark | None:
-    """The mark as the last server left it; None if there is none to be trusted. Raises `Unavailable`."""
+    """The mark that the last server wrote; None if it is missing or not valid. Raises `Unavailable`."""
     try:
         data = path.read_bytes()
         inode = path.stat().st_ino

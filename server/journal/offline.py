@@ -1,4 +1,4 @@
-"""Looking into a journal from another process, also while its server runs: it reads, and never waits for the writer for long."""
+"""Offline access: reads a journal from another process, also while its server runs, without blocking the writer."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ from server.journal.schema import VERSION, check_header, connect
 
 
 class Inspection(msgspec.Struct, frozen=True):
-    """What was found. `held_by`: the process of a running server, 0 if it does not say its id, None if none runs.
+    """The state of a data folder. `held_by`: the process of a running server, 0 if it does not say its id, None if none runs.
 
     `version`: of the database's schema; None: there is no database yet.
     """
@@ -29,7 +29,7 @@ class Inspection(msgspec.Struct, frozen=True):
 
 
 def inspect(folder: Path) -> Inspection:
-    """Look at the folder; a database that no server holds is read as a whole. Raises `JournalError`."""
+    """Check the data folder; a database that no server holds is read as a whole. Raises `JournalError`."""
     path = folder / DATABASE
     held_by = _holder(folder / LOCK)
     if not path.exists() or not schema.check_header(path):
@@ -85,8 +85,8 @@ PAGE_BYTES = 1_048_576
 BACKUP_PAGES = 1_000
 
 
-class Look:
-    """What can be seen of a journal."""
+class OfflineJournal:
+    """Read access to a journal file."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -132,8 +132,8 @@ class Look:
 
 
 @contextmanager
-def looking(folder: Path) -> Iterator[Look]:
-    """Look into the journal of this data folder. Raises `JournalError`: there is none, or it cannot be read."""
+def open_offline(folder: Path) -> Iterator[OfflineJournal]:
+    """Open the journal of this data folder for reading. Raises `JournalError` if there is none or it cannot be read."""
     path = folder / DATABASE
     try:
         if not path.exists() or not check_header(path):
@@ -143,7 +143,7 @@ def looking(folder: Path) -> Iterator[Look]:
     except OSError as error:
         raise explain_os(error, path) from error
     try:
-        yield Look(db)
+        yield OfflineJournal(db)
     except sqlite3.Error as error:
         raise explain(error, path) or error from error
     finally:

@@ -1,4 +1,4 @@
-"""Opening the data folder: lock, look, check, migrate, decide the epoch. Blocking; all of it or nothing stays open."""
+"""Opening a journal: locks the data folder, checks and migrates the database, decides the epoch. Blocking."""
 
 import logging
 import sqlite3
@@ -16,8 +16,8 @@ from server.journal.settings import Limits
 log = logging.getLogger("holdfast.journal")
 
 
-class Opened:
-    """An open data folder. `close` may be called in any thread, once."""
+class OpenJournal:
+    """An open data folder with its database, lock and mark. `close` may be called in any thread, once."""
 
     def __init__(self, path: Path, lock: FolderLock, db: sqlite3.Connection, mark: MarkFile, epoch: str) -> None:
         self.path = path
@@ -27,7 +27,7 @@ class Opened:
         self._lock = lock
 
     def close(self) -> None:
-        """Move everything into the database file, mark the stop as clean and let go of the folder."""
+        """Move everything into the database file, mark the stop as clean and unlock the folder."""
         clean = False
         try:
             busy, _, _ = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -43,7 +43,7 @@ class Opened:
                 self._lock.release()
 
 
-def open_folder(folder: Path, durability: Durability, limits: Limits, boot_id: Callable[[], str]) -> Opened:
+def open_folder(folder: Path, durability: Durability, limits: Limits, boot_id: Callable[[], str]) -> OpenJournal:
     """Open the journal in `folder`, making it if there is none.
 
     Raises `FolderInUse`, `SchemaTooNew`, `Corrupt`, `Unavailable`.
@@ -63,12 +63,12 @@ def open_folder(folder: Path, durability: Durability, limits: Limits, boot_id: C
             if mark is not None and mark.locked_at != lock.changed_at:
                 mark = None
             found = _begin(db, path, mark, boot_id())
-            schema.settle_durability(db, durability)
+            schema.set_durability(db, durability)
         except sqlite3.Error as error:
             raise explain(error, path) or error from error
         # One right after the other: whoever is killed between the two leaves a mark that is not believed.
-        found = found._replace(locked_at=lock.sign())
-        opened = Opened(path, lock, db, MarkFile(folder / MARK, found), found.epoch)
+        found = found._replace(locked_at=lock.write_owner())
+        opened = OpenJournal(path, lock, db, MarkFile(folder / MARK, found), found.epoch)
         undo.pop_all()
         return opened
 
@@ -76,7 +76,7 @@ def open_folder(folder: Path, durability: Durability, limits: Limits, boot_id: C
 def _begin(db: sqlite3.Connection, path: Path, mark: Mark | None, boot_id: str) -> Mark:
     """Check the database if need be and go on in its epoch or begin a new one; gives the mark to write."""
     is_new = db.execute("SELECT count(*) FROM meta").fetchone()[0] == 0
-    if is_new or not epochs.goes_on(db, mark, boot_id):
+    if is_new or not epochs.continues(db, mark, boot_id):
         if not is_new:
             # A process that was killed tears no page; a machine that went down, or whoever put the file there, may.
             schema.check_pages(db, path)

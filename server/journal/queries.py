@@ -1,4 +1,4 @@
-"""What readers ask of the database. Each question is one statement, so each answer is of one moment."""
+"""Queries: what the reader threads read. Each is one statement, so each answer is of one moment."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -56,7 +56,7 @@ _POSITION = f"""
 
 
 class Bounds(NamedTuple):
-    """What a read is to give; see `Journal.read`."""
+    """The parameters of `Journal.read`."""
 
     after: int
     through: int | None
@@ -112,7 +112,7 @@ def snapshot(db: sqlite3.Connection, session_id: str) -> tuple[int, bytes] | Non
 
 
 class Listing(NamedTuple):
-    """Which sessions are to be listed; see `Journal.list`."""
+    """The parameters of `Journal.list`."""
 
     user_id: str | None = None
     before: ListPosition | None = None

@@ -1,4 +1,4 @@
-"""The database file: its tables, its version, and what is checked before it is trusted."""
+"""Schema: the database's tables, versions and migrations, and the checks before it is used."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ Durability = Literal["process", "power"]
 """What a stored event outlives: the process (a kill), or the machine too (a power cut)."""
 
 APPLICATION_ID = 0x48464A4C
-"""`HFJL`: marks the file as ours."""
+"""`HFJL`: SQLite's application id of a Holdfast journal."""
 
 CACHE_KIB = 512
 """Pages that a connection keeps in memory; the system's page cache is behind it."""
@@ -144,7 +144,7 @@ def connect(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
 
 
 def configure(db: sqlite3.Connection, path: Path, log_pages_max: int) -> None:
-    """Set up a connection that writes. Until `settle_durability` each commit waits for the disk."""
+    """Set up a connection that writes. Until `set_durability` each commit waits for the disk."""
     if db.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
         why = "its file system cannot hold a write-ahead log: keep the data folder on a local disk"
         raise Unavailable(f"{path}: {why}", path)
@@ -153,7 +153,7 @@ def configure(db: sqlite3.Connection, path: Path, log_pages_max: int) -> None:
     db.execute(f"PRAGMA journal_size_limit = {log_pages_max * 4096:d}")
 
 
-def settle_durability(db: sqlite3.Connection, durability: Durability) -> None:
+def set_durability(db: sqlite3.Connection, durability: Durability) -> None:
     """From here on a commit waits for the disk only if it is to outlive the machine."""
     db.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
 

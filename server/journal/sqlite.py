@@ -1,4 +1,4 @@
-"""The journal on SQLite: for one server, inside its process. One thread writes, a few read."""
+"""SQLite journal: the journal of one server, inside its process. One thread writes, a few read."""
 
 import asyncio
 import builtins
@@ -22,13 +22,13 @@ from server.journal.base import (
     StorageBounds,
     Stored,
 )
-from server.journal.call_queue import Line
+from server.journal.call_queue import CallQueue
 from server.journal.errors import Corrupt, FolderInUse, SchemaTooNew
-from server.journal.open import Opened, open_folder
+from server.journal.open import OpenJournal, open_folder
 from server.journal.schema import Durability
 from server.journal.settings import Limits
 from server.journal.threads import Checkpointer, Readers, Reads, Writer
-from server.journal.transactions import Tables
+from server.journal.transactions import Transactions
 
 __all__ = ["Corrupt", "Durability", "FolderInUse", "Limits", "SchemaTooNew", "SqliteJournal", "open_journal"]
 
@@ -56,23 +56,23 @@ async def open_journal(
     return SqliteJournal(opened, readers, limits)
 
 
-def _close_unwanted(opening: "asyncio.Future[Opened]") -> None:
+def _close_unwanted(opening: "asyncio.Future[OpenJournal]") -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
 
 
 class SqliteJournal:
-    """A `Journal`: see there for what each call does and refuses."""
+    """A `Journal` on SQLite; the interface says what each call does and refuses."""
 
-    def __init__(self, opened: Opened, readers: int, limits: Limits) -> None:
-        self._opened = opened
+    def __init__(self, opened: OpenJournal, readers: int, limits: Limits) -> None:
+        self._open = opened
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._write_line: Line[Tables] = Line(opened.path, limits.waiting_max)
-        self._read_line: Line[Reads] = Line(opened.path, limits.waiting_max)
-        self._readers = Readers(self._read_line, max(1, readers), limits.busy_timeout_s)
+        self._write_queue: CallQueue[Transactions] = CallQueue(opened.path, limits.waiting_max)
+        self._read_queue: CallQueue[Reads] = CallQueue(opened.path, limits.waiting_max)
+        self._readers = Readers(self._read_queue, max(1, readers), limits.busy_timeout_s)
         self._checkpointer = Checkpointer(opened.path, limits)
-        tables = Tables(opened.db, opened.mark, limits.cached_sessions_max)
-        self._writer = Writer(tables, self._write_line, self._checkpointer, limits, at_end=self._end)
+        tables = Transactions(opened.db, opened.mark, limits.cached_sessions_max)
+        self._writer = Writer(tables, self._write_queue, self._checkpointer, limits, at_end=self._end)
         self._readers.start()
         self._checkpointer.start()
         self._writer.thread.start()
@@ -80,7 +80,7 @@ class SqliteJournal:
     @property
     def epoch(self) -> str:
         """The epoch that new events belong to."""
-        return self._opened.epoch
+        return self._open.epoch
 
     @property
     def commits(self) -> int:
@@ -89,7 +89,7 @@ class SqliteJournal:
 
     async def append(self, item: AppendItem) -> None:
         """Store an item; it is durable on return."""
-        await self._write_line.put(partial(Tables.append, item=item))
+        await self._write_queue.put(partial(Transactions.append, item=item))
 
     async def read(
         self,
@@ -102,45 +102,45 @@ class SqliteJournal:
     ) -> builtins.list[Record]:
         """The records after a position."""
         bounds = queries.Bounds(after, through, max_records, max_bytes)
-        return await self._read_line.put(lambda db: queries.read(db, session_id, bounds))
+        return await self._read_queue.put(lambda db: queries.read(db, session_id, bounds))
 
     async def stat(self, session_id: str) -> Stat:
-        """Where the session stands."""
-        head, term, row = await self._read_line.put(lambda db: queries.stat(db, session_id))
+        """The session's head, epoch, row and term."""
+        head, term, row = await self._read_queue.put(lambda db: queries.stat(db, session_id))
         return Stat(head, self.epoch, row, term)
 
     async def answer(self, session_id: str, submission_id: str) -> IdempotencyRecord | None:
         """The first answer to a submission."""
-        return await self._read_line.put(lambda db: queries.answer(db, session_id, submission_id))
+        return await self._read_queue.put(lambda db: queries.answer(db, session_id, submission_id))
 
     async def snapshot(self, session_id: str) -> tuple[int, bytes] | None:
         """The last snapshot."""
-        return await self._read_line.put(lambda db: queries.snapshot(db, session_id))
+        return await self._read_queue.put(lambda db: queries.snapshot(db, session_id))
 
     async def put_snapshot(self, lease: Lease, seq: int, data: bytes) -> None:
-        """Keep a snapshot."""
-        await self._write_line.put(lambda tables: tables.put_snapshot(lease, seq, data))
+        """Store a snapshot."""
+        await self._write_queue.put(lambda tables: tables.put_snapshot(lease, seq, data))
 
     async def create(self, row: SessionRow, bounds: StorageBounds | None = None) -> Lease:
         """Make a session."""
-        return await self._write_line.put(lambda tables: tables.create(row, bounds))
+        return await self._write_queue.put(lambda tables: tables.create(row, bounds))
 
     async def acquire(self, session_id: str) -> Lease:
         """Become a session's owner."""
-        return await self._write_line.put(lambda tables: tables.acquire(session_id))
+        return await self._write_queue.put(lambda tables: tables.acquire(session_id))
 
     async def merge(self, lease: Lease, lo: int, hi: int, records: tuple[Record, ...]) -> None:
         """Replace records by others that stand for the same."""
-        await self._write_line.put(lambda tables: tables.merge(lease, lo, hi, records))
+        await self._write_queue.put(lambda tables: tables.merge(lease, lo, hi, records))
 
     async def delete(self, session_id: str) -> None:
         """Delete a session."""
 
-        def delete(tables: Tables) -> None:
+        def delete(tables: Transactions) -> None:
             tables.delete(session_id)
             self._writer.purge_soon()
 
-        await self._write_line.put(delete)
+        await self._write_queue.put(delete)
 
     async def list(
         self,
@@ -152,58 +152,58 @@ class SqliteJournal:
     ) -> builtins.list[Stat]:
         """The sessions, the newest first."""
         listing = queries.Listing(user_id, before, search, most)
-        found = await self._read_line.put(lambda db: queries.list_sessions(db, listing))
+        found = await self._read_queue.put(lambda db: queries.list_sessions(db, listing))
         return [Stat(head, self.epoch, row, term) for head, term, row in found]
 
     async def stored(self, user_id: str) -> Stored:
-        """What a user's sessions take."""
-        return await self._read_line.put(lambda db: queries.stored(db, user_id))
+        """What a user has stored."""
+        return await self._read_queue.put(lambda db: queries.stored(db, user_id))
 
     async def spent(self, user_id: str, day: str) -> Spent:
-        """What a user's model calls took on a day."""
-        return await self._read_line.put(lambda db: queries.spent(db, user_id, day))
+        """What a user's model calls cost on a day."""
+        return await self._read_queue.put(lambda db: queries.spent(db, user_id, day))
 
     async def unfinished(self) -> builtins.list[str]:
         """The sessions in which work was under way."""
-        return await self._read_line.put(queries.unfinished)
+        return await self._read_queue.put(queries.unfinished)
 
     async def stale(self, before: str, empty_before: str, most: int) -> builtins.list[str]:
-        """Sessions that nobody has used for long."""
-        return await self._read_line.put(lambda db: queries.stale(db, before, empty_before, most))
+        """Sessions not used for long."""
+        return await self._read_queue.put(lambda db: queries.stale(db, before, empty_before, most))
 
     async def good_position(self, session_id: str, epoch: str, seq: int) -> bool:
-        """Whether a client's position still holds."""
+        """Whether a client's position is still good."""
         if seq <= 0 or not epoch:
             return seq == 0
-        return await self._read_line.put(lambda db: queries.good_position(db, session_id, epoch, seq))
+        return await self._read_queue.put(lambda db: queries.good_position(db, session_id, epoch, seq))
 
     async def claim(self, claim: HeldClaim) -> None:
-        """Keep a claim until it is released."""
-        await self._write_line.put(lambda tables: tables.claim(claim))
+        """Store a claim until it is released."""
+        await self._write_queue.put(lambda tables: tables.claim(claim))
 
     async def release_claim(self, claim_id: str) -> None:
-        """Forget a claim."""
-        await self._write_line.put(lambda tables: tables.release_claim(claim_id))
+        """Remove a claim."""
+        await self._write_queue.put(lambda tables: tables.release_claim(claim_id))
 
     async def claims(self, session_id: str | None = None) -> builtins.list[HeldClaim]:
         """All claims, or one session's."""
-        return await self._read_line.put(lambda db: queries.claims(db, session_id))
+        return await self._read_queue.put(lambda db: queries.claims(db, session_id))
 
     async def exported(self, session_id: str, seq: int) -> None:
-        """A copy of the session is elsewhere."""
-        await self._write_line.put(lambda tables: tables.exported(session_id, seq))
+        """Record an export."""
+        await self._write_queue.put(lambda tables: tables.exported(session_id, seq))
 
     async def unexported(
         self, most: int, *, not_of: Collection[str] = (), but: Collection[str] = ()
     ) -> builtins.list[Stat]:
-        """Sessions of which there is no copy of all."""
-        found = await self._read_line.put(lambda db: queries.unexported(db, most, frozenset(not_of), frozenset(but)))
+        """Sessions that are not exported as a whole."""
+        found = await self._read_queue.put(lambda db: queries.unexported(db, most, frozenset(not_of), frozenset(but)))
         return [Stat(head, self.epoch, row, term) for head, term, row in found]
 
     async def aclose(self) -> None:
-        """Stop cleanly. It goes on to the end even if the caller is cancelled."""
-        self._read_line.close()
-        self._write_line.close()
+        """Stop cleanly; it finishes even if the caller is cancelled."""
+        self._read_queue.close()
+        self._write_queue.close()
         await asyncio.shield(self._ended)
         self._writer.thread.join()
 
@@ -213,10 +213,10 @@ class SqliteJournal:
         try:
             self._readers.join()
             self._checkpointer.stop()
-            self._opened.close()
+            self._open.close()
         except Exception as fault:  # noqa: BLE001  # `aclose` raises it
             error = fault
-        self._write_line.on_loop(lambda: self._set_ended(error))
+        self._write_queue.on_loop(lambda: self._set_ended(error))
 
     def _set_ended(self, error: Exception | None) -> None:
         if error is None:

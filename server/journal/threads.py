@@ -1,4 +1,4 @@
-"""The writer: one thread that takes all calls that wait and commits them as one group, with an answer for each."""
+"""Journal threads: the writer commits all calls that wait as one group, readers query, the checkpointer moves the log."""
 
 import logging
 import sqlite3
@@ -7,21 +7,21 @@ from pathlib import Path
 from threading import Event, Thread
 
 from server.journal.base import JournalError
-from server.journal.call_queue import Call, Line
+from server.journal.call_queue import Call, CallQueue
 from server.journal.errors import explain
 from server.journal.schema import connect
 from server.journal.settings import Limits
-from server.journal.transactions import Tables
+from server.journal.transactions import Transactions
 
 Reads = sqlite3.Connection
 
 
 class Readers:
-    """Run until their line ends."""
+    """Threads that run queries, one at a time each, until their queue is closed."""
 
-    def __init__(self, line: Line[Reads], count: int, busy_timeout_s: float) -> None:
-        self._path = line.path
-        self._line = line
+    def __init__(self, queue: CallQueue[Reads], count: int, busy_timeout_s: float) -> None:
+        self._path = queue.path
+        self._queue = queue
         self._busy_timeout_s = busy_timeout_s
         self._threads = [Thread(target=self._run, name="holdfast-journal-reader", daemon=True) for _ in range(count)]
 
@@ -31,13 +31,13 @@ class Readers:
             thread.start()
 
     def join(self) -> None:
-        """Wait until all have ended; the line was closed before."""
+        """Wait until all have ended. Close the queue first."""
         for thread in self._threads:
             thread.join()
 
     def _run(self) -> None:
         db: sqlite3.Connection | None = None
-        while group := self._line.take(1):
+        while group := self._queue.take(1):
             call = group[0]
             try:
                 if db is None:
@@ -46,9 +46,9 @@ class Readers:
                 call.result = call.operation(db)
             except JournalError as refusal:
                 call.error = refusal
-            except Exception as error:  # noqa: BLE001  # it is the caller's to handle, not this thread's
+            except Exception as error:  # noqa: BLE001  # the caller handles it, not this thread
                 call.error = explain(error, self._path) or error
-            self._line.report(group)
+            self._queue.report(group)
         if db is not None:
             db.close()
 
@@ -57,11 +57,11 @@ log = logging.getLogger("holdfast.journal")
 
 
 class Checkpointer:
-    """Runs between `start` and `stop`."""
+    """A thread that moves the write-ahead log into the database, so that the writer does not wait for it."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self.log_too_long = False
-        """The writer is to do the rest; it resets this."""
+        """The writer must finish the checkpoint; it resets this."""
         self._path = path
         self._limits = limits
         self._wanted = Event()
@@ -73,11 +73,11 @@ class Checkpointer:
         self._thread.start()
 
     def wake(self) -> None:
-        """There is something to move."""
+        """Start a checkpoint soon."""
         self._wanted.set()
 
     def stop(self) -> None:
-        """Finish the move under way and end."""
+        """Finish the checkpoint under way and end."""
         self._stopped = True
         self._wanted.set()
         self._thread.join()
@@ -98,14 +98,19 @@ class Checkpointer:
 
 
 class Writer:
-    """Runs until its line ends; then it calls `at_end` in its thread."""
+    """The thread that writes. It runs until its queue is closed, then calls `at_end` in that thread."""
 
     def __init__(
-        self, tables: Tables, line: Line[Tables], checkpointer: Checkpointer, limits: Limits, at_end: Callable[[], None]
+        self,
+        transactions: Transactions,
+        queue: CallQueue[Transactions],
+        checkpointer: Checkpointer,
+        limits: Limits,
+        at_end: Callable[[], None],
     ) -> None:
-        self._path = line.path
-        self._tables = tables
-        self._line = line
+        self._path = queue.path
+        self._transactions = transactions
+        self._queue = queue
         self._checkpointer = checkpointer
         self._limits = limits
         self._at_end = at_end
@@ -119,22 +124,22 @@ class Writer:
         while True:
             if self._purging:
                 self._purge()
-                if self._line.idle():
+                if self._queue.idle():
                     continue
-            group = self._line.take(self._limits.group_max)
+            group = self._queue.take(self._limits.group_max)
             if not group:
                 break
             self._decide(group)
-            self._line.report(group)
+            self._queue.report(group)
             self._checkpoint()
         self._at_end()
 
-    def _decide(self, group: list[Call[Tables]]) -> None:
-        """Commit a group. What the world did fails it whole; a call with a fault of its own fails alone."""
+    def _decide(self, group: list[Call[Transactions]]) -> None:
+        """Commit a group. A fault of the disk fails the whole group; a fault of one call fails that call alone."""
         try:
             self._transact(group)
-        except Exception as error:  # noqa: BLE001  # it is the callers' to handle, not this thread's
-            self._tables.roll_back()
+        except Exception as error:  # noqa: BLE001  # the callers handle it, not this thread
+            self._transactions.roll_back()
             if explain(error, self._path) is None and len(group) > 1:
                 for call in group:
                     self._decide([call])
@@ -142,22 +147,22 @@ class Writer:
             for call in group:
                 call.error = explain(error, self._path) or error
 
-    def _transact(self, group: list[Call[Tables]]) -> None:
-        tables = self._tables
-        tables.begin()
+    def _transact(self, group: list[Call[Transactions]]) -> None:
+        transactions = self._transactions
+        transactions.begin()
         for call in group:
             call.error = None
             try:
-                call.result = call.operation(tables)
+                call.result = call.operation(transactions)
             except JournalError as refusal:
                 call.error = refusal
-        tables.commit()
+        transactions.commit()
         self.commits += 1
 
     def _checkpoint(self) -> None:
         if self._checkpointer.log_too_long:
             self._checkpointer.log_too_long = False
-            self._tables.checkpoint()
+            self._transactions.checkpoint()
         elif self.commits - self._checkpointed >= self._limits.checkpoint_commits:
             self._checkpointed = self.commits
             self._checkpointer.wake()
@@ -165,11 +170,11 @@ class Writer:
     def _purge(self) -> None:
         """One small step of emptying deleted sessions, between the groups."""
         try:
-            self._tables.begin()
-            self._purging = self._tables.purge(self._limits.purge_records)
-            self._tables.commit()
+            self._transactions.begin()
+            self._purging = self._transactions.purge(self._limits.purge_records)
+            self._transactions.commit()
         except Exception as error:  # the thread goes on; the next start tries again
-            self._tables.roll_back()
+            self._transactions.roll_back()
             self._purging = False
             why = explain(error, self._path)
             log.warning(
@@ -177,5 +182,5 @@ class Writer:
             )
 
     def purge_soon(self) -> None:
-        """There is something to purge. Called inside an operation."""
+        """Purge deleted sessions soon. Called inside an operation."""
         self._purging = True

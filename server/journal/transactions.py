@@ -1,4 +1,4 @@
-"""What may be done to the stored sessions, and what is refused: the writer's decisions, inside its transaction.
+"""Transactions: the operations that change stored sessions, and what they refuse. Used by the writer thread alone.
 
 An operation refuses (raises a `JournalError`) before it changes anything, so a refusal leaves the others of its group
 alone. Any other exception means that the transaction is to be rolled back: `roll_back`.
@@ -32,8 +32,8 @@ from server.journal.mark import MarkFile
 log = logging.getLogger("holdfast.journal")
 
 
-class Known:
-    """What the writer remembers of a session, so that an append need not ask the database."""
+class CachedSession:
+    """A session as the writer remembers it, so that an append needs no query."""
 
     __slots__ = ("bytes", "deleted", "head", "key", "term", "term_head")
 
@@ -46,29 +46,29 @@ class Known:
         self.bytes = size
 
 
-class Tables:
-    """The writer's hand on the database. One thread uses it, one transaction at a time."""
+class Transactions:
+    """Operations on the database, one transaction at a time, by one thread."""
 
     def __init__(self, db: sqlite3.Connection, mark: MarkFile, cached_sessions_max: int) -> None:
         self._db = db
         self._cursor = db.cursor()
         self._mark = mark
         self._cached_max = cached_sessions_max
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, CachedSession] = {}
         self._events: list[int | bytes] = []
         self._last = (0, 0)
         self._changed = False
         self._changes: int = db.execute("SELECT changes FROM meta").fetchone()[0]
 
     def begin(self) -> None:
-        """Begin a transaction. The database hears of it with the first change: `_change`."""
+        """Begin a transaction. The database begins one only at the first change: `_change`."""
         if len(self._known) > self._cached_max:
             self._known.clear()
         self._last = (0, 0)
         self._changed = False
 
     def commit(self) -> None:
-        """Make it durable, and let the mark know."""
+        """Commit, and write the mark."""
         if self._changed:
             changes = self._changes + 1
             self._flush()
@@ -87,14 +87,14 @@ class Tables:
             self._mark.appended(*self._last)
 
     def roll_back(self) -> None:
-        """Nothing of the transaction happened; what was remembered is forgotten."""
+        """Undo the transaction and forget all cached sessions."""
         self._known.clear()
         self._events = []
         try:
             if self._db.in_transaction:
                 self._cursor.execute("ROLLBACK")
         except sqlite3.Error:
-            # Then the next transaction cannot begin, and its callers hear why.
+            # Then the next transaction cannot begin, and its callers get that error.
             log.exception("a transaction of the journal could not be rolled back")
 
     def checkpoint(self) -> None:
@@ -145,12 +145,12 @@ class Tables:
             self._check_room(row.user_id, bounds)
         key = self._change(sql.CREATE_SESSION, sql.row_values(row)).lastrowid
         assert key is not None
-        self._known[row.session_id] = Known(key, term=1, term_head=0, deleted=0, head=0, size=0)
+        self._known[row.session_id] = CachedSession(key, term=1, term_head=0, deleted=0, head=0, size=0)
         self._changed = True
         return Lease(row.session_id, 1)
 
     def acquire(self, session_id: str) -> Lease:
-        """See `Journal.acquire`. Earlier appends are decided: they stood in line before."""
+        """See `Journal.acquire`. Earlier appends are done: they were queued before."""
         known = self._there(session_id)
         self._change(sql.ACQUIRE, (known.term + 1, known.head, known.key))
         known.term += 1
@@ -186,7 +186,7 @@ class Tables:
         self._changed = True
 
     def delete(self, session_id: str) -> None:
-        """See `Journal.delete`. The tombstone is there at once; what the session held goes bit by bit: `purge`."""
+        """See `Journal.delete`. The tombstone is written at once; the session's data is removed in small steps: `purge`."""
         known = self._find(session_id)
         if known is None:
             raise NotFound(f"there is no session {session_id}")
@@ -238,29 +238,29 @@ class Tables:
         if stored.bytes >= bounds.bytes_max:
             raise StorageFull("bytes", bounds.bytes_max)
 
-    def _find(self, session_id: str) -> Known | None:
+    def _find(self, session_id: str) -> CachedSession | None:
         known = self._known.get(session_id)
         if known is None:
             row = self._cursor.execute(sql.LOAD_SESSION, (session_id,)).fetchone()
             if row is None:
                 return None
-            known = self._known[session_id] = Known(*row)
+            known = self._known[session_id] = CachedSession(*row)
         return known
 
-    def _there(self, session_id: str) -> Known:
+    def _there(self, session_id: str) -> CachedSession:
         known = self._find(session_id)
         if known is None:
             raise NotFound(f"there is no session {session_id}")
         _check_there(known, session_id)
         return known
 
-    def _leased(self, lease: Lease) -> Known:
+    def _leased(self, lease: Lease) -> CachedSession:
         known = self._there(lease.session_id)
         if lease.term != known.term:
             raise Fenced(f"session {lease.session_id} is held under term {known.term}; {lease.term} is over")
         return known
 
-    def _is_stored(self, known: Known, item: AppendItem) -> bool:
+    def _is_stored(self, known: CachedSession, item: AppendItem) -> bool:
         """Whether the item is a retry of one that was stored under this term."""
         if not item.records or not known.term_head <= item.expected_head <= item.records[-1].seq <= known.head:
             return False
@@ -270,7 +270,7 @@ class Tables:
         given = [(record.seq, record.seq - record.first_seq, record.data) for record in item.records]
         return rows == given and all(self._answered(known, entry) == entry for entry in item.idempotency)
 
-    def _check_unanswered(self, known: Known, item: AppendItem) -> None:
+    def _check_unanswered(self, known: CachedSession, item: AppendItem) -> None:
         """Refuse ids that have an answer. An item without records may be a retry: the same answer again is none."""
         if len({entry.submission_id for entry in item.idempotency}) < len(item.idempotency):
             raise Conflict("one submission id stands twice in one item")
@@ -280,7 +280,7 @@ class Tables:
                 what = f"submission {entry.submission_id!r} of session {item.lease.session_id}"
                 raise AlreadyAnswered(f"{what} has its answer already", earlier)
 
-    def _answered(self, known: Known, entry: IdempotencyRecord) -> IdempotencyRecord | None:
+    def _answered(self, known: CachedSession, entry: IdempotencyRecord) -> IdempotencyRecord | None:
         row = self._cursor.execute(sql.LOAD_ANSWER, (known.key, entry.submission_id)).fetchone()
         return IdempotencyRecord(entry.submission_id, *row) if row else None
 
@@ -298,7 +298,7 @@ class Tables:
         return self._cursor.execute(statement, values)
 
 
-def _check_there(known: Known, session_id: str) -> None:
+def _check_there(known: CachedSession, session_id: str) -> None:
     if known.deleted:
         raise Deleted(f"session {session_id} was deleted")
 

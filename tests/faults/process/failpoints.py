@@ -11,7 +11,7 @@ from typing import Any
 
 from server.journal.mark import MarkFile
 from server.journal.sqlite import SqliteJournal
-from server.journal.transactions import Tables
+from server.journal.transactions import Transactions
 from tests.faults.harness.order import Failpoint, When
 
 POINTS: dict[str, tuple[type, str]] = {
@@ -22,7 +22,7 @@ POINTS: dict[str, tuple[type, str]] = {
     "put_snapshot": (SqliteJournal, "put_snapshot"),
     "delete": (SqliteJournal, "delete"),
     # In the writer's thread: before the transaction is durable, and after, when nobody has heard of it yet.
-    "commit": (Tables, "commit"),
+    "commit": (Transactions, "commit"),
     # Between the commit and the mark that tells the next start of it.
     "mark": (MarkFile, "appended"),
     "mark_change": (MarkFile, "changed"),
