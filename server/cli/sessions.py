@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from server.journal.errors import FolderInUse
 from server.journal.offline import OfflineJournal, open_offline
 from server.journal.sqlite import open_journal
 from server.sessions.export import event_lines, file_name, header_line
+from server.sessions.workspaces import remove_workspace, workspace_folder
 
 FAILURE, USAGE = 1, 2
 TITLE_CHARS = 50
@@ -122,17 +122,19 @@ def _delete(args: argparse.Namespace, folder: Path) -> int:
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             return _fail("nothing was deleted", FAILURE)
 
-    async def delete() -> None:
+    async def delete() -> bool:
         journal = await open_journal(folder)
         try:
-            await journal.delete(args.id)
+            removed = await asyncio.to_thread(remove_workspace, folder, args.id)
+            if removed:
+                await journal.delete(args.id)
         finally:
             await journal.aclose()
+        return removed
 
-    asyncio.run(delete())
-    workspace = folder / "workspaces" / args.id
-    if workspace.exists():
-        shutil.rmtree(workspace)
+    if not asyncio.run(delete()):
+        message = f"{workspace_folder(folder, args.id)} could not be removed, so the session is kept: "
+        return _fail(message + "remove that folder as its owner or as root, then delete the session again", FAILURE)
     print(f"{args.id} is deleted")
     return 0
 

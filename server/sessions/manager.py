@@ -136,7 +136,7 @@ class SessionManager:
         return answer
 
     async def delete_session(self, session_id: str) -> None:
-        """Delete: the sandbox, the actor, the record, the workspace. Raises `SessionNotFound`.
+        """Delete: the sandbox, the actor, the workspace, and the record last. Raises `SessionNotFound`.
 
         A sandbox that cannot be deleted now, or is made at this moment, is swept later: its claim outlives the record.
         """
@@ -146,8 +146,8 @@ class SessionManager:
             actor = self.registry.get(session_id)
             if actor is not None:
                 await self.registry.end(actor, codes.CLOSE_DELETED, "the session was deleted")
+            await self._forget_workspace(session_id)  # before its record: cut short here, it can be deleted again
             await self.journal.delete(session_id)
-            await self._forget_workspace(session_id)
             self._sweeper.soon()
             log.info("session %s: deleted", session_id)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from agent.policy.effects import EffectKind
 from agent.sandbox.factory import NO_SHELL, Elsewhere, FilesOnly, RemoteKind, SandboxKind, sandbox_kind
-from agent.sandbox.local.cleanup import clear
 from agent.sandbox.remote.sandbox import RemoteSandbox
 from agent.sandbox.sandbox import ForSession, Offer, SessionSandbox
 from agent.tools import BUILT_IN, BashTool, Tool, ToolRouter, Workspace, file_tools
@@ -24,6 +23,7 @@ from agent.workspace.files import Sandbox
 from server.config.settings import Settings
 from server.journal.base import Journal, SessionRow
 from server.sessions.sandbox_claims import SessionClaims
+from server.sessions.workspaces import remove_workspace, workspace_folder
 from server.telemetry.secrets import KnownSecrets
 from server.util.checkout import checkout
 from server.util.private_files import read_private, write_private
@@ -182,8 +182,8 @@ class ToolsetFactory:
         return Workspace(self._folder(session_id), self._settings.workspace)
 
     async def forget(self, session_id: str) -> None:
-        """The session was deleted: so are its files."""
-        await asyncio.to_thread(clear, self._folder(session_id))
+        """Remove the files of a session that is being deleted; what cannot be removed is logged."""
+        await asyncio.to_thread(remove_workspace, self._settings.journal.folder, session_id)
 
     async def aclose(self) -> None:
         """No session is awake any more: end what their tools shared."""
@@ -191,4 +191,4 @@ class ToolsetFactory:
         await self._hub_threads.aclose()
 
     def _folder(self, session_id: str) -> Path:
-        return self._settings.journal.folder / "workspaces" / session_id
+        return workspace_folder(self._settings.journal.folder, session_id)

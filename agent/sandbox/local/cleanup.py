@@ -1,4 +1,4 @@
-"""Takes a session's folder away, whatever commands have put there. Blocking."""
+"""Workspace cleanup: removes a session's folder, whatever commands have put there. Blocking."""
 
 import logging
 import os
@@ -11,29 +11,34 @@ from agent.workspace.dirfd import FOLDER, closing
 log = logging.getLogger("holdfast.sandbox")
 
 
-def clear(root: Path) -> None:
-    """Remove the folder with all that is in it, never through a link. What the system refuses stays, and is logged."""
+def remove_folder(root: Path) -> bool:
+    """Remove the folder with all that is in it, never through a link; whether it is gone.
+
+    Folders that commands have made unreadable are opened again. What the system refuses to remove stays, and is logged.
+    """
     try:
         with closing(os.open(root.parent, FOLDER)) as above:
             with closing(open_to_us(above, root.name)) as fd:
                 _empty(fd)
             os.rmdir(root.name, dir_fd=above)
     except FileNotFoundError:
-        return
+        return True
     except OSError as error:
         log.warning("the workspace %s was not wholly removed: %s", root, error)
+        return False
+    return True
 
 
 def _empty(root: int) -> None:
     """Folders in folders are moved up before they are emptied: however deep, two are open at a time."""
-    kept: set[str] = set()
-    while names := _names(root) - kept:
+    refused: set[str] = set()
+    while names := _names(root) - refused:
         for name in names:
             try:
                 _remove(root, name)
             except OSError as error:
                 log.warning("the system refused to remove a name from a workspace: %s", error.strerror)
-                kept.add(name)
+                refused.add(name)
 
 
 def _remove(root: int, name: str) -> None:
@@ -51,5 +56,5 @@ def _remove(root: int, name: str) -> None:
 
 
 def _names(folder: int) -> set[str]:
-    with os.scandir(folder) as found:
-        return {entry.name for entry in found}
+    with os.scandir(folder) as entries:
+        return {entry.name for entry in entries}

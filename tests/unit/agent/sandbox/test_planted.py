@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.sandbox.local.cleanup import clear
+from agent.sandbox.local.cleanup import remove_folder
 from agent.tools import WorkspaceError
 from agent.util.tasks import TaskOwner
 from agent.workspace.files import SandboxError
@@ -109,6 +109,6 @@ async def test_whatever_a_command_left_a_workspace_can_be_taken_away(inside: Pla
         "mkdir -p locked/in && echo > locked/in/file && chmod 0 locked/in locked; ln -s /etc link; mkfifo pipe; "
         "for n in $(seq 1500); do mkdir d && cd d || exit 1; done; chmod 0 . ; true"
     )
-    clear(inside.root)
+    assert remove_folder(inside.root)
     assert not inside.root.exists()
-    clear(inside.root)
+    assert remove_folder(inside.root)

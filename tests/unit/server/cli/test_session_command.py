@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -18,10 +19,14 @@ from tests.support.house import settings_for
 from tests.support.live import DONE, Live, client, listening, same_view
 from tests.support.models.scripted_model import ScriptedModel, text
 
+UNPRIVILEGED = ("setpriv", "--bounding-set=-all") if os.geteuid() == 0 else ()
+"""Takes from root the right to pass over the modes of files, as other users have to heed them."""
 
-async def holdfast(*arguments: str, said: str = "") -> tuple[int, str, str]:
-    """As a user runs it: exit code, standard output, standard error."""
+
+async def holdfast(*arguments: str, said: str = "", prefix: tuple[str, ...] = ()) -> tuple[int, str, str]:
+    """As a user runs it: exit code, standard output, standard error. `prefix`: what the command line begins with."""
     process = await asyncio.create_subprocess_exec(
+        *prefix,
         sys.executable,
         "-c",
         "import sys; from server.cli.main import main; sys.exit(main())",
@@ -104,6 +109,40 @@ async def test_a_session_is_deleted_with_its_workspace_when_no_server_runs(setti
     assert not (folder / "workspaces" / session_id).exists()
     code, _, err = await holdfast("sessions", "show", session_id, *data)
     assert (code, "there is no session" in err) == (1, True)
+
+
+async def session_with_file(settings: Settings) -> tuple[str, Path]:
+    """A stored session with one file, and no server: its id and its workspace."""
+    async with listening(settings) as live:
+        session_id, _ = await talk(live, "hello")
+        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+            assert (await http.put(f"/api/sessions/{session_id}/files/a/b.txt", content=b"x")).status_code == 201
+    return session_id, Path(settings.journal.data) / "workspaces" / session_id
+
+
+async def test_delete_removes_a_folder_that_a_command_made_unreadable(settings: Settings) -> None:
+    session_id, workspace = await session_with_file(settings)
+    (workspace / "a").chmod(0)
+    data = ["--data", settings.journal.data]
+    code, out, err = await holdfast("sessions", "delete", session_id, "--yes", *data, prefix=UNPRIVILEGED)
+    assert (code, out, err) == (0, f"{session_id} is deleted\n", "")
+    assert not workspace.exists()
+
+
+async def test_delete_keeps_the_session_whose_workspace_cannot_be_removed(settings: Settings) -> None:
+    session_id, workspace = await session_with_file(settings)
+    data = ["--data", settings.journal.data]
+    workspace.parent.chmod(0o500)
+    try:
+        code, _, err = await holdfast("sessions", "delete", session_id, "--yes", *data, prefix=UNPRIVILEGED)
+    finally:
+        workspace.parent.chmod(0o700)
+    assert code == 1
+    assert f"{workspace} could not be removed" in err and "then delete the session again" in err
+    code, out, _ = await holdfast("sessions", "list", *data)
+    assert (code, session_id in out, workspace.exists()) == (0, True, True)
+    assert (await holdfast("sessions", "delete", session_id, "--yes", *data, prefix=UNPRIVILEGED))[0] == 0
+    assert not workspace.exists()
 
 
 async def test_a_folder_without_a_journal_is_said_to_have_none(tmp_path: Path) -> None:
