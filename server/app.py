@@ -34,12 +34,11 @@ from server.jobs.dataset_export import SessionExporter
 from server.jobs.retention import Retention
 from server.journal.base import Journal, SessionRow
 from server.journal.sqlite import open_journal
-from server.sessions import actor
 from server.sessions.factory import make_rules
 from server.sessions.manager import SessionManager
 from server.sessions.owner_tokens import OwnerTokens
 from server.sessions.quotas import Quotas
-from server.sessions.registry import Bounds, SessionFactory
+from server.sessions.registry import SessionFactory
 from server.sessions.sandbox_claims import SandboxCollector
 from server.sessions.toolset import ToolsetFactory
 from server.telemetry import log_context
@@ -50,7 +49,6 @@ from server.telemetry.session_observer import Observer
 from server.telemetry.tracing import Tracing, open_tracing
 from server.util.rate_limit import UserRates
 from server.util.refusal import HTTPRefusal
-from server.websocket import connection
 from server.websocket.endpoint import NoSuchRoute, SocketEndpoint
 from server.websocket.registry import SocketRegistry
 from server.websocket.revocation import RevocationWatcher
@@ -111,10 +109,8 @@ class House:
 
     async def _begin(self, app: Starlette, ends: contextlib.AsyncExitStack) -> None:
         """Begin all that lives as long as the app. `ends`: how each ends, the last first."""
-        stored, kept = self.settings.journal, self.settings.sessions
-        journal = await open_journal(
-            self._data, durability=stored.durability, readers=stored.readers, limits=stored.limits()
-        )
+        kept = self.settings.sessions
+        journal = await open_journal(self._data, self.settings.journal)
         ends.callback(log.debug, "the journal is closed")
         ends.push_async_callback(journal.aclose)
         tasks = TaskOwner("app")
@@ -226,22 +222,9 @@ class House:
             lambda row: sweeper.soon() if row.state == "closed" else None,
             owner_tokens,
         )
-        sessions = self.settings.sessions
-        bounds = Bounds(
-            awake_max=sessions.awake_max,
-            awake_max_per_user=sessions.awake_max_per_user,
-            idle_sleep_s=sessions.idle_sleep_s,
-            shutdown_wait_s=sessions.shutdown_wait_s,
-            actor=actor.Settings(
-                inbox_max=sessions.inbox_max,
-                text_max_chars=self.settings.turn.delta_buffer_chars,
-                tail_bytes=sessions.tail_bytes,
-                snapshot_every_events=sessions.snapshot_every_events,
-                retry_s=self.settings.journal.retry_s,
-                recovery_s=self.settings.journal.recovery_s,
-            ),
+        return SessionManager(
+            journal, given, self.settings.sessions, self.settings.journal, self.toolbox.forget, sweeper
         )
-        return SessionManager(journal, given, bounds, self.toolbox.forget, sweeper)
 
     def _exporter(self, journal: Journal, owner_tokens: OwnerTokens, sessions: SessionManager) -> SessionExporter:
         awake = sessions.registry
@@ -267,16 +250,9 @@ class House:
         )
 
     def _route(self, app: Starlette, sessions: SessionManager, ways: Ways) -> None:
-        socket = self.settings.socket
         endpoint = SocketEndpoint(
             sessions,
-            connection.Settings(
-                limits=self.settings.limits(),
-                batch_bytes=socket.outbound_batch_bytes,
-                close_grace_s=socket.close_grace_s,
-                server=f"holdfast/{__version__}",
-            ),
-            socket.sockets_per_session_max,
+            self.settings,
             self.is_demo,
             self.metrics,
             self.sockets,

@@ -3,11 +3,12 @@
 from typing import Annotated
 from urllib.parse import urlsplit
 
-import msgspec
 from msgspec import Meta, field
 
+from agent.util.settings import SettingsGroup
 
-class HubSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+
+class HubSettings(SettingsGroup, frozen=True, kw_only=True):
     """The tools `hf_search`, `hf_repo`, `hf_dataset` and `hf_jobs`: where they ask, how long, and how much they take."""
 
     tools: Annotated[bool, Meta(description="Whether sessions have the Hugging Face tools.")] = True

@@ -5,6 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from agent.util.settings import SettingsGroup
+
 _RESERVED = frozenset(
     {"model", "messages", "tools", "stream", "stream_options", "max_retries", "num_retries", "fallbacks", "timeout"}
 )
@@ -12,7 +14,7 @@ _RESERVED = frozenset(
 Seconds = Annotated[float, Meta(gt=0)]
 
 
-class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ModelSettings(SettingsGroup, frozen=True, kw_only=True):
     """How models are called. Raises ValueError for an `extra` that would change what the caller promises."""
 
     first_token_timeout_s: Annotated[

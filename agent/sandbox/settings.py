@@ -2,14 +2,15 @@
 
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, field
+
+from agent.util.settings import SettingsGroup
 
 SECRET_CHARS_MIN = 32
 Name = Annotated[str, Meta(max_length=200)]
 
 
-class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RemoteSettings(SettingsGroup, frozen=True, kw_only=True):
     """Sandboxes of the kinds `hub` and `space`. Raises ValueError for a Space that is named without its secret."""
 
     hub_image: Annotated[Name, Meta(description="`hub`: Docker image, with `/bin/sh`; `python3` for `grep`.")] = (
@@ -75,7 +76,7 @@ Kind = Literal["local", "hub", "space", "host", "off"]
 Bytes = Annotated[int, Meta(ge=1_048_576, le=2**44)]
 
 
-class SandboxSettings(RemoteSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SandboxSettings(RemoteSettings, frozen=True, kw_only=True):
     """Where the agent's commands run, what they reach, and how much of this machine one of them may take.
 
     Raises ValueError for bounds that contradict each other.

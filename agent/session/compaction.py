@@ -36,7 +36,7 @@ def is_due(session: Session) -> bool:
     itself be more than `compact_at`, and would be compacted again and again. What would not fit even then costs no call.
     """
     now, most = tokens(session), limit(session)
-    if now <= session.rules.compact_at * most:
+    if now <= session.rules.turn.compact_at * most:
         return False
     if now <= most and now <= session.state.compacted_tokens * REGROWTH:
         return False
@@ -59,7 +59,7 @@ def cut(session: Session) -> int | None:
     results of its calls is never torn.
     """
     messages = session.state.view.messages
-    budget = session.rules.keep_fraction * limit(session)
+    budget = session.rules.turn.keep_fraction * limit(session)
     kept, tail = len(messages), 0
     for place in range(len(messages) - 1, session.state.context_from - 1, -1):
         tail += estimate(messages[place])

@@ -28,7 +28,7 @@ def with_note(session: Session, call_id: str, output: str) -> str:
 
 def find_loop(session: Session) -> str | None:
     """Why the turn is to end: a call of the newest message was made too often; None if none was."""
-    rounds, most = _rounds(session.state.view.messages), session.rules.repeated_calls_max
+    rounds, most = _rounds(session.state.view.messages), session.rules.turn.repeated_calls_max
     if len(rounds) < most:
         return None
     for call in rounds[-1].calls:

@@ -11,6 +11,7 @@ from agent.policy.policy import Policy
 from agent.redaction import PATTERNS, RedactionStream, Redactor
 from agent.session import state as states
 from agent.session.messages import CancelWork, Decision, Effect, SubmissionRefusal
+from agent.session.settings import ConversationLimits, TurnSettings
 from agent.session.state import SessionState
 from protocol import events as ev
 from protocol.content import OpenCall, ToolState
@@ -20,6 +21,20 @@ LOG: Literal["log"] = "log"
 """The kind of text that a running tool says; the others are those of a model's message."""
 
 TextKind = Literal["text", "reasoning", "log"]
+
+
+OVERHEAD_TOKENS = 2_000
+"""Tokens of context that are counted for the system prompt and the tools' descriptions before a model has reported its
+own count. With the built-in tools it is near that."""
+
+REPEATED_CALLS_NOTED = 3
+"""Messages with the same call and the same result after which the model is told. Two may be a retry with a reason."""
+
+SHARES_MAX = 32
+"""Links into one session at once. Each is kept in the session's state, which is loaded whole."""
+
+CHUNK_MAX_CHARS = 65_536
+"""Longest text of one `assistant_chunk` or `tool_log`: with its JSON escapes it stays far below every frame limit."""
 
 
 class ToolRules(Protocol):
@@ -45,20 +60,13 @@ class Rules(msgspec.Struct, kw_only=True):
     redactor: Redactor = Redactor(patterns=PATTERNS)
     refuse_work: Callable[[], SubmissionRefusal | None] = lambda: None
     system_prompt: str = ""
-    overhead_tokens: int = 2_000
-    max_iterations: int = 50
-    max_tool_calls: int = 32
-    repeated_calls_noted: int = 3
-    repeated_calls_max: int = 5
-    queued_inputs_max: int = 32
-    shares_max: int = 32
-    history_chars_max: int = 8_000_000
+    turn: TurnSettings = TurnSettings()
+    limits: ConversationLimits = ConversationLimits()
     makes_titles: Callable[[str], bool] = lambda model: False
-    title_max_tokens: int = 1_000
-    title_timeout_s: float = 20.0
-    compact_at: float = 0.75
-    keep_fraction: float = 0.3
-    chunk_max_chars: int = 65_536
+    overhead_tokens: int = msgspec.field(default_factory=lambda: OVERHEAD_TOKENS)
+    repeated_calls_noted: int = REPEATED_CALLS_NOTED
+    shares_max: int = SHARES_MAX
+    chunk_max_chars: int = CHUNK_MAX_CHARS
 
 
 EventT = TypeVar("EventT", bound=ev.EventBase)

@@ -51,11 +51,11 @@ def on_user_input(session: Session, submission: sub.UserInput) -> Answer:
     refused = rules.refuse_work()
     if refused is not None:
         return refused
-    if len(view.queued) >= rules.queued_inputs_max:
+    if len(view.queued) >= rules.limits.queued_inputs_max:
         return SubmissionRefusal(
             codes.QUEUE_FULL, f"{len(view.queued)} inputs wait for their turn already; send it again later"
         )
-    if session.state.history_chars + len(submission.text) > rules.history_chars_max:
+    if session.state.history_chars + len(submission.text) > rules.limits.history_chars_max:
         return SubmissionRefusal(codes.HISTORY_FULL, "the session's history is full; undo, or begin a new session")
     waits_for_approval = view.state == "awaiting_approval"
     accepted = session.accept(submission)
@@ -111,7 +111,7 @@ def on_edit(session: Session, submission: sub.Edit) -> Answer:
     if begins < session.state.context_from:
         return SubmissionRefusal(codes.TURN_UNKNOWN, "that turn is part of a summary already and cannot be edited")
     kept = sum(map(size, session.state.view.messages[:begins]))
-    if kept + len(submission.text) > session.rules.history_chars_max:
+    if kept + len(submission.text) > session.rules.limits.history_chars_max:
         return SubmissionRefusal(
             codes.HISTORY_FULL, "the session's history would be full; say less, or begin a new session"
         )

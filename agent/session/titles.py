@@ -15,6 +15,13 @@ PROMPT = (
 SHOWN_CHARS = 2_000
 TITLE_CHARS = 80
 
+TITLE_MAX_TOKENS = 1_000
+"""Tokens the model may use for a title: a few words, and room for a model that reasons first. If it uses more, the first
+line of the first input stays the title."""
+
+TITLE_TIMEOUT_S = 20.0
+"""How long making a title may take. Nobody waits for it, so a slow model may take its time, but not for ever."""
+
 
 def begin(session: Session) -> None:
     """A turn is complete: after the first one the model is asked for a title. It is asked once, whatever comes of it."""
@@ -32,8 +39,8 @@ def begin(session: Session) -> None:
             title_id=session.title_id,
             model=state.view.model,
             messages=[{"role": "system", "content": PROMPT}, {"role": "user", "content": said}],
-            max_tokens=rules.title_max_tokens,
-            timeout_s=rules.title_timeout_s,
+            max_tokens=TITLE_MAX_TOKENS,
+            timeout_s=TITLE_TIMEOUT_S,
         )
     )
 

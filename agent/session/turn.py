@@ -38,12 +38,12 @@ def _begin_turn(session: Session, waiting: QueuedInput) -> None:
 def call_model(session: Session) -> None:
     """Ask the model for the next message, unless a bound is reached or the context must be made shorter first."""
     state, rules = session.state, session.rules
-    if state.iterations >= rules.max_iterations:
-        message = f'the turn used its {rules.max_iterations} model calls; say "go on" to continue'
+    if state.iterations >= rules.turn.max_iterations:
+        message = f'the turn used its {rules.turn.max_iterations} model calls; say "go on" to continue'
         fail_turn(session, codes.MAX_ITERATIONS, message, True)
     elif (refused := rules.refuse_work()) is not None and refused.code == codes.BUDGET_EXHAUSTED:
         fail_turn(session, refused.code, refused.message, True)
-    elif state.history_chars > rules.history_chars_max:
+    elif state.history_chars > rules.limits.history_chars_max:
         fail_turn(session, codes.HISTORY_FULL, "the session's history is full; undo, or begin a new session", False)
     elif compaction.is_due(session):
         compaction.begin(session)
@@ -104,7 +104,9 @@ def on_model_done(session: Session, done: ModelDone) -> None:
         return
     session.model_call_id = None
     view, reply = session.state.view, done.reply
-    asked = tool_calls.read_calls(reply, session.state, session.rules.max_tool_calls, session.rules.redactor)
+    asked = tool_calls.read_calls(
+        reply, session.state, session.rules.turn.max_tool_calls_per_message, session.rules.redactor
+    )
     message = view.open_message
     session.emit(
         ev.AssistantMessageEvent,

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
+from agent.util.settings import SettingsGroup
 
-class WorkspaceLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+
+class WorkspaceLimits(SettingsGroup, frozen=True, kw_only=True):
     """What a session may keep in its workspace and in its plan, and how much of it a tool shows at once."""
 
     write_bytes_max: Annotated[

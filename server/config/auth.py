@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from agent.util.settings import SettingsGroup
 from server.util.hosts import Authority, parse_authority, parse_origin
-from server.util.settings import Group
 
 
-class OauthSettings(Group, frozen=True, kw_only=True):
+class OauthSettings(SettingsGroup, frozen=True, kw_only=True):
     """Login by OpenID Connect; the environment names are those that Hugging Face gives a Space. Needs `auth.mode` `oauth`."""
 
     provider_url: Annotated[
@@ -45,7 +45,7 @@ class OauthSettings(Group, frozen=True, kw_only=True):
         return self.provider_url.partition("://")[2].partition("/")[0]
 
 
-class BearerSettings(Group, frozen=True, kw_only=True):
+class BearerSettings(SettingsGroup, frozen=True, kw_only=True):
     """Hugging Face tokens as credentials. Needs `auth.mode` `bearer`."""
 
     endpoint: Annotated[
@@ -64,7 +64,7 @@ class BearerSettings(Group, frozen=True, kw_only=True):
     ] = 100
 
 
-class AuthSettings(Group, frozen=True, kw_only=True):
+class AuthSettings(SettingsGroup, frozen=True, kw_only=True):
     """Who gets in, and from where. Raises ValueError for an entry that could never match."""
 
     mode: Annotated[

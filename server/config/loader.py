@@ -12,6 +12,7 @@ import msgspec
 import configs
 from server.config import catalog
 from server.config.interpolation import MAX_DEPTH, SubstitutionError, fill
+from server.config.removed import removed_message
 from server.config.settings import Settings
 
 ALIASES = {
@@ -144,6 +145,9 @@ def _check_keys(tree: Tree, group: type[msgspec.Struct], place: tuple[str, ...],
     fields = {f.encode_name: f.type for f in msgspec.structs.fields(group)}
     for name, value in tree.items():
         if name not in fields:
+            message = removed_message(dotted((*place, name)))
+            if message is not None:
+                raise SettingsError(f"{path}: {dotted((*place, name))}: {message}")
             hint = _did_you_mean(name, list(fields), place)
             raise SettingsError(f"{path}: {dotted((*place, name))}: no such setting; {hint}")
         inner = fields[name]

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
+from agent.util.settings import SettingsGroup
 from server.util.hosts import parse_origin
-from server.util.settings import Group
 
 
-class PageSettings(Group, frozen=True, kw_only=True):
+class PageSettings(SettingsGroup, frozen=True, kw_only=True):
     """The web client at `/`. Raises ValueError for a source that is no origin."""
 
     image_sources: Annotated[

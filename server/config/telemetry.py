@@ -4,16 +4,16 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from server.util.settings import Group
+from agent.util.settings import SettingsGroup
 
 
-class MetricsSettings(Group, frozen=True, kw_only=True):
+class MetricsSettings(SettingsGroup, frozen=True, kw_only=True):
     """What is counted."""
 
     enabled: Annotated[bool, Meta(description="Serve `GET /metrics`.")] = True
 
 
-class TracingSettings(Group, frozen=True, kw_only=True):
+class TracingSettings(SettingsGroup, frozen=True, kw_only=True):
     """Spans for OpenTelemetry, which is the extra `otel`."""
 
     enabled: Annotated[

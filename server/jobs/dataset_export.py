@@ -16,7 +16,7 @@ from agent.tools.hub import Hub
 from agent.util.backoff import Backoff
 from agent.util.errors import log_fault
 from agent.util.tasks import TaskOwner
-from server.config.sessions import ExportSettings
+from server.config.export import ExportSettings
 from server.journal.base import Deleted, Journal, JournalError, NotFound, SessionRow, Stat
 from server.sessions.export import export_chunks
 from server.telemetry.metrics import Metrics

@@ -11,6 +11,10 @@ from server.journal.base import Unavailable
 
 log = logging.getLogger("holdfast.journal")
 
+WAITING_MAX = 10_000
+"""Calls that may wait for the writer, and as many for the readers. The disk is far behind by then (some seconds of full
+load), and each call holds its data in memory."""
+
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -30,10 +34,9 @@ class Call(Generic[S]):
 class CallQueue(Generic[S]):
     """A bounded queue of calls. The event loop uses `put` and `close`, the threads `take`, `idle` and `report`."""
 
-    def __init__(self, path: Path, waiting_max: int) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self._loop = asyncio.get_running_loop()
-        self._waiting_max = waiting_max
         self._waiting = 0
         self._closed = False
         # None is the end; it stays in the queue, so that every thread finds it. `_waiting` bounds the rest.
@@ -46,7 +49,7 @@ class CallQueue(Generic[S]):
         """
         if self._closed:
             raise Unavailable(f"{self.path}: the journal is closed: the server is stopping", self.path)
-        if self._waiting >= self._waiting_max:
+        if self._waiting >= WAITING_MAX:
             raise Unavailable(
                 f"{self.path}: {self._waiting} calls wait already: the disk is too slow for this load", self.path
             )

@@ -11,7 +11,6 @@ from server.journal.data_dir import DATABASE, MARK, FolderLock, create_private
 from server.journal.errors import Corrupt, explain
 from server.journal.mark import Mark, MarkFile, read_mark
 from server.journal.schema import Durability
-from server.journal.settings import Limits
 
 log = logging.getLogger("holdfast.journal")
 
@@ -43,7 +42,7 @@ class OpenJournal:
                 self._lock.release()
 
 
-def open_folder(folder: Path, durability: Durability, limits: Limits, boot_id: Callable[[], str]) -> OpenJournal:
+def open_folder(folder: Path, durability: Durability, boot_id: Callable[[], str]) -> OpenJournal:
     """Open the journal in `folder`, making it if there is none.
 
     Raises `FolderInUse`, `SchemaTooNew`, `Corrupt`, `Unavailable`.
@@ -56,9 +55,9 @@ def open_folder(folder: Path, durability: Durability, limits: Limits, boot_id: C
         if not create_private(path) and not schema.check_header(path) and mark is not None:
             raise Corrupt(path, "it is empty, and journal.mark knows of a fuller one")
         try:
-            db = schema.connect(path, limits.busy_timeout_s)
+            db = schema.connect(path, schema.BUSY_TIMEOUT_S)
             undo.callback(db.close)
-            schema.configure(db, path, limits.log_pages_max)
+            schema.configure(db, path)
             schema.migrate(db, path)
             if mark is not None and mark.locked_at != lock.changed_at:
                 mark = None

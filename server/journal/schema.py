@@ -13,6 +13,14 @@ from server.journal.errors import Corrupt, SchemaTooNew, explain_os
 Durability = Literal["process", "power"]
 """What a stored event outlives: the process (a kill), or the machine too (a power cut)."""
 
+BUSY_TIMEOUT_S = 1.0
+"""How long a call waits for another program that holds the database's lock. Only a backup or an administrator's shell
+does, for moments; the caller tries again by itself after that."""
+
+LOG_PAGES_MAX = 8_192
+"""Pages of 4 KiB in the write-ahead log after which the writer itself moves them into the database: 32 MiB. Readers
+search the log, so a longer one makes every read slower."""
+
 APPLICATION_ID = 0x48464A4C
 """`HFJL`: SQLite's application id of a Holdfast journal."""
 
@@ -143,14 +151,14 @@ def connect(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
     return db
 
 
-def configure(db: sqlite3.Connection, path: Path, log_pages_max: int) -> None:
+def configure(db: sqlite3.Connection, path: Path) -> None:
     """Set up a connection that writes. Until `set_durability` each commit waits for the disk."""
     if db.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
         why = "its file system cannot hold a write-ahead log: keep the data folder on a local disk"
         raise Unavailable(f"{path}: {why}", path)
     db.execute("PRAGMA synchronous = FULL")
-    db.execute(f"PRAGMA wal_autocheckpoint = {log_pages_max:d}")
-    db.execute(f"PRAGMA journal_size_limit = {log_pages_max * 4096:d}")
+    db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX:d}")
+    db.execute(f"PRAGMA journal_size_limit = {LOG_PAGES_MAX * 4096:d}")
 
 
 def set_durability(db: sqlite3.Connection, durability: Durability) -> None:

@@ -1,22 +1,38 @@
-"""The bounds of the SQLite journal, with their units and defaults."""
+"""Journal settings: where events are stored, and how safely."""
 
-import msgspec
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from agent.util.settings import SettingsGroup
+from server.journal.schema import Durability
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """The journal's bounds; the server's settings fill them in."""
+class JournalSettings(SettingsGroup, frozen=True, kw_only=True):
+    """Where events are stored, and how safely."""
 
-    group_max: int = 512
-    """Calls that one commit takes together."""
-    waiting_max: int = 10_000
-    """Calls that may wait for the writer, and for the readers; one more is `Unavailable`."""
-    cached_sessions_max: int = 4_096
-    """Sessions whose head and term the writer remembers."""
-    checkpoint_commits: int = 1_000
-    """Commits after which what the write-ahead log holds is moved into the database, beside the writer."""
-    log_pages_max: int = 8_192
-    """Pages of 4 KiB in the write-ahead log past which the writer itself does that."""
-    purge_records: int = 1_000
-    """Events of deleted sessions that are removed in one step."""
-    busy_timeout_s: float = 1.0
-    """How long to wait for another program that has locked the database."""
+    data: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Data folder, with the journal and the sessions' workspaces. It is made if it is missing.",
+        ),
+    ] = "./data"
+    durability: Annotated[
+        Durability,
+        Meta(description="What a stored event survives. `process`: a killed server; `power`: also a power failure."),
+    ] = "process"
+    retry_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3_600,
+            description="How long a failed write to the journal is tried again. After that the session's work stops.",
+        ),
+    ] = 1.25
+
+    @property
+    def folder(self) -> Path:
+        """The data folder; `~` is the user's home, a relative path starts at the working folder."""
+        return Path(self.data).expanduser()

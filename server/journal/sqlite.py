@@ -26,34 +26,34 @@ from server.journal.call_queue import CallQueue
 from server.journal.errors import Corrupt, FolderInUse, SchemaTooNew
 from server.journal.open import OpenJournal, open_folder
 from server.journal.schema import Durability
-from server.journal.settings import Limits
+from server.journal.settings import JournalSettings
 from server.journal.threads import Checkpointer, Readers, Reads, Writer
 from server.journal.transactions import Transactions
 
-__all__ = ["Corrupt", "Durability", "FolderInUse", "Limits", "SchemaTooNew", "SqliteJournal", "open_journal"]
+__all__ = ["Corrupt", "Durability", "FolderInUse", "SchemaTooNew", "SqliteJournal", "open_journal"]
+
+
+DEFAULTS = JournalSettings()
 
 
 async def open_journal(
     path: Path,
+    settings: JournalSettings = DEFAULTS,
     *,
-    durability: Durability = "process",
-    readers: int = 2,
     boot_id: Callable[[], str] = epochs.read_boot_id,
-    limits: Limits | None = None,
 ) -> "SqliteJournal":
     """Open the journal in the folder `path`, making both if need be. It belongs to the running loop.
 
-    `durability`: what a stored event outlives, the process or a power cut too. `readers`: reading threads.
+    A server gives `settings.folder` as `path`.
     Raises `FolderInUse`, `SchemaTooNew`, `Corrupt`, `Unavailable`, each naming the file and the remedy.
     """
-    limits = limits or Limits()
-    opening = asyncio.get_running_loop().run_in_executor(None, open_folder, path, durability, limits, boot_id)
+    opening = asyncio.get_running_loop().run_in_executor(None, open_folder, path, settings.durability, boot_id)
     try:
         opened = await asyncio.shield(opening)
     except asyncio.CancelledError:
         opening.add_done_callback(_close_unwanted)
         raise
-    return SqliteJournal(opened, readers, limits)
+    return SqliteJournal(opened)
 
 
 def _close_unwanted(opening: "asyncio.Future[OpenJournal]") -> None:
@@ -64,15 +64,15 @@ def _close_unwanted(opening: "asyncio.Future[OpenJournal]") -> None:
 class SqliteJournal:
     """A `Journal` on SQLite; the interface says what each call does and refuses."""
 
-    def __init__(self, opened: OpenJournal, readers: int, limits: Limits) -> None:
+    def __init__(self, opened: OpenJournal) -> None:
         self._open = opened
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._write_queue: CallQueue[Transactions] = CallQueue(opened.path, limits.waiting_max)
-        self._read_queue: CallQueue[Reads] = CallQueue(opened.path, limits.waiting_max)
-        self._readers = Readers(self._read_queue, max(1, readers), limits.busy_timeout_s)
-        self._checkpointer = Checkpointer(opened.path, limits)
-        tables = Transactions(opened.db, opened.mark, limits.cached_sessions_max)
-        self._writer = Writer(tables, self._write_queue, self._checkpointer, limits, at_end=self._end)
+        self._write_queue: CallQueue[Transactions] = CallQueue(opened.path)
+        self._read_queue: CallQueue[Reads] = CallQueue(opened.path)
+        self._readers = Readers(self._read_queue)
+        self._checkpointer = Checkpointer(opened.path)
+        tables = Transactions(opened.db, opened.mark)
+        self._writer = Writer(tables, self._write_queue, self._checkpointer, at_end=self._end)
         self._readers.start()
         self._checkpointer.start()
         self._writer.thread.start()

@@ -6,24 +6,36 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
 
+from server.journal import schema
 from server.journal.base import JournalError
 from server.journal.call_queue import Call, CallQueue
 from server.journal.errors import explain
 from server.journal.schema import connect
-from server.journal.settings import Limits
 from server.journal.transactions import Transactions
 
 Reads = sqlite3.Connection
+
+READERS = 2
+"""Threads that read the journal beside its one writer. SQLite reads hold Python's lock for most of their time, so more
+threads read no faster; two keep a long replay from holding up a short query."""
+
+GROUP_MAX = 512
+"""Calls that one commit takes together. It bounds how long the first of them waits for the last."""
+
+CHECKPOINT_COMMITS = 1_000
+"""Commits after which the write-ahead log is moved into the database, beside the writer: SQLite's own default number."""
+
+PURGE_RECORDS = 1_000
+"""Events of deleted sessions that are removed in one step. A step holds up the writer for a few milliseconds."""
 
 
 class Readers:
     """Threads that run queries, one at a time each, until their queue is closed."""
 
-    def __init__(self, queue: CallQueue[Reads], count: int, busy_timeout_s: float) -> None:
+    def __init__(self, queue: CallQueue[Reads]) -> None:
         self._path = queue.path
         self._queue = queue
-        self._busy_timeout_s = busy_timeout_s
-        self._threads = [Thread(target=self._run, name="holdfast-journal-reader", daemon=True) for _ in range(count)]
+        self._threads = [Thread(target=self._run, name="holdfast-journal-reader", daemon=True) for _ in range(READERS)]
 
     def start(self) -> None:
         """Start the threads."""
@@ -41,7 +53,7 @@ class Readers:
             call = group[0]
             try:
                 if db is None:
-                    db = connect(self._path, self._busy_timeout_s)
+                    db = connect(self._path, schema.BUSY_TIMEOUT_S)
                     db.execute("PRAGMA query_only = ON")
                 call.result = call.operation(db)
             except JournalError as refusal:
@@ -59,11 +71,10 @@ log = logging.getLogger("holdfast.journal")
 class Checkpointer:
     """A thread that moves the write-ahead log into the database, so that the writer does not wait for it."""
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, path: Path) -> None:
         self.log_too_long = False
         """The writer must finish the checkpoint; it resets this."""
         self._path = path
-        self._limits = limits
         self._wanted = Event()
         self._stopped = False
         self._thread = Thread(target=self._run, name="holdfast-journal-checkpointer", daemon=True)
@@ -88,9 +99,9 @@ class Checkpointer:
             self._wanted.clear()
             try:
                 if db is None:
-                    db = connect(self._path, self._limits.busy_timeout_s)
+                    db = connect(self._path, schema.BUSY_TIMEOUT_S)
                 _, pages, _ = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                self.log_too_long = pages > self._limits.log_pages_max
+                self.log_too_long = pages > schema.LOG_PAGES_MAX
             except sqlite3.Error as error:
                 log.warning("the journal's write-ahead log stays as it is: %s", explain(error, self._path) or error)
         if db is not None:
@@ -105,14 +116,12 @@ class Writer:
         transactions: Transactions,
         queue: CallQueue[Transactions],
         checkpointer: Checkpointer,
-        limits: Limits,
         at_end: Callable[[], None],
     ) -> None:
         self._path = queue.path
         self._transactions = transactions
         self._queue = queue
         self._checkpointer = checkpointer
-        self._limits = limits
         self._at_end = at_end
         self.commits = 0
         """Transactions so far."""
@@ -126,7 +135,7 @@ class Writer:
                 self._purge()
                 if self._queue.idle():
                     continue
-            group = self._queue.take(self._limits.group_max)
+            group = self._queue.take(GROUP_MAX)
             if not group:
                 break
             self._decide(group)
@@ -163,7 +172,7 @@ class Writer:
         if self._checkpointer.log_too_long:
             self._checkpointer.log_too_long = False
             self._transactions.checkpoint()
-        elif self.commits - self._checkpointed >= self._limits.checkpoint_commits:
+        elif self.commits - self._checkpointed >= CHECKPOINT_COMMITS:
             self._checkpointed = self.commits
             self._checkpointer.wake()
 
@@ -171,7 +180,7 @@ class Writer:
         """One small step of emptying deleted sessions, between the groups."""
         try:
             self._transactions.begin()
-            self._purging = self._transactions.purge(self._limits.purge_records)
+            self._purging = self._transactions.purge(PURGE_RECORDS)
             self._transactions.commit()
         except Exception as error:  # the thread goes on; the next start tries again
             self._transactions.roll_back()

@@ -32,6 +32,11 @@ from server.journal.mark import MarkFile
 log = logging.getLogger("holdfast.journal")
 
 
+CACHED_SESSIONS_MAX = 4_096
+"""Sessions whose head and term the writer keeps in memory, about 200 bytes each. More than may be awake on most servers;
+a session that is not kept costs its next append one more query."""
+
+
 class CachedSession:
     """A session as the writer remembers it, so that an append needs no query."""
 
@@ -49,11 +54,10 @@ class CachedSession:
 class Transactions:
     """Operations on the database, one transaction at a time, by one thread."""
 
-    def __init__(self, db: sqlite3.Connection, mark: MarkFile, cached_sessions_max: int) -> None:
+    def __init__(self, db: sqlite3.Connection, mark: MarkFile) -> None:
         self._db = db
         self._cursor = db.cursor()
         self._mark = mark
-        self._cached_max = cached_sessions_max
         self._known: dict[str, CachedSession] = {}
         self._events: list[int | bytes] = []
         self._last = (0, 0)
@@ -62,7 +66,7 @@ class Transactions:
 
     def begin(self) -> None:
         """Begin a transaction. The database begins one only at the first change: `_change`."""
-        if len(self._known) > self._cached_max:
+        if len(self._known) > CACHED_SESSIONS_MAX:
             self._known.clear()
         self._last = (0, 0)
         self._changed = False

@@ -29,6 +29,7 @@ from server.journal.base import (
     SessionRow,
     Unavailable,
 )
+from server.journal.settings import JournalSettings
 from server.sessions.broadcaster import EventBroadcaster
 from server.sessions.idempotency import record_answer, refuse, refused_frame, repeat_answer
 from server.sessions.inbox import Answer, Inbox, InboxFull, PendingSubmission
@@ -43,15 +44,8 @@ log = logging.getLogger("holdfast.actor")
 SUBMISSION_ID_BYTES = 12
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """An actor's bounds; the server's settings fill them in."""
-
-    inbox_max: int = 256
-    text_max_chars: int = 65_536
-    tail_bytes: int = 262_144
-    snapshot_every_events: int = 500
-    retry_s: float = 1.25
-    recovery_s: float = 5.0
+RECOVERY_S = 5.0
+"""How long a session whose work stopped because the journal failed waits before it tries its journal again."""
 
 
 class LoadedSession(msgspec.Struct, frozen=True):
@@ -72,7 +66,7 @@ class SessionActor:
         journal: Journal,
         models: ModelCalls,
         tools: ToolRouter,
-        settings: Settings,
+        settings: JournalSettings,
         accounts: Quotas,
         observer: Observer,
     ) -> None:
@@ -80,19 +74,18 @@ class SessionActor:
         head = loaded.state.view.seq
         self.session_id = row.session_id
         self.user_id = row.user_id
-        self.broadcaster = EventBroadcaster(row.session_id, journal, head, settings.tail_bytes)
+        self.broadcaster = EventBroadcaster(row.session_id, journal, head)
         self.sockets = 0
         self.stopping = False
         self.ended = asyncio.Event()
         self.idle_since = time.monotonic()
-        self._inbox = Inbox(settings.inbox_max, settings.text_max_chars)
+        self._inbox = Inbox()
         self._recorder = JournalRecorder(
             journal,
             loaded.lease,
             row,
             head,
-            settings.snapshot_every_events,
-            settings.retry_s,
+            settings,
             accounts,
             observer.appended,
         )
@@ -103,7 +96,6 @@ class SessionActor:
         self._worker = Worker(row.session_id, models, tools, self._inbox, observer.tracer)
         self._task: asyncio.Task[None] | None = None
         self._stepping = False
-        self._recovery_s = settings.recovery_s
         self._lost: JournalError | None = None
         self._close = (codes.CLOSE_RESTART, "the session was put to sleep; reconnect")
 
@@ -191,7 +183,7 @@ class SessionActor:
         if self._lost is None:
             return await self._inbox.take()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._recovery_s):
+            async with asyncio.timeout(RECOVERY_S):
                 return await self._inbox.take()
         return []
 

@@ -91,10 +91,15 @@ class Cursor:
         self._broadcaster.forget(self)
 
 
+TAIL_BYTES = 262_144
+"""Newest encoded events that an awake session keeps in memory. Sockets that keep up are served from it; one that is
+further behind reads the journal. Many answers fit in, and a thousand awake sessions still need only 256 MiB."""
+
+
 class EventBroadcaster:
     """Any number of cursors on one session, or none. `head` is the newest durable position."""
 
-    def __init__(self, session_id: str, journal: Journal, head: int, tail_bytes: int) -> None:
+    def __init__(self, session_id: str, journal: Journal, head: int, tail_bytes: int = TAIL_BYTES) -> None:
         self.head = head
         self._session_id = session_id
         self._journal = journal

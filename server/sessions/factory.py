@@ -21,7 +21,7 @@ def make_rules(
     offered: Sequence[str],
 ) -> Rules:
     """The rules of a session with these tools. `refuse_work`: why its owner may not begin more; `offered`: models to choose from."""
-    turn, sessions = settings.turn, settings.sessions
+    turn = settings.turn
 
     def refuse_model(name: str) -> str | None:
         if settings.model.allow_other_models or name in offered:
@@ -37,17 +37,7 @@ def make_rules(
         redactor=secrets.for_sessions,
         policy=settings.policy.policy(),
         system_prompt=settings.model.system_prompt,
-        overhead_tokens=turn.overhead_tokens,
-        max_iterations=turn.max_iterations,
-        max_tool_calls=turn.max_tool_calls_per_message,
-        repeated_calls_noted=turn.repeated_calls_noted,
-        repeated_calls_max=turn.repeated_calls_max,
-        queued_inputs_max=sessions.queued_inputs_max,
-        history_chars_max=sessions.history_chars_max,
+        turn=turn,
+        limits=settings.sessions,
         makes_titles=lambda name: turn.title_by_model and not models.info(name).demo,
-        title_max_tokens=turn.title_max_tokens,
-        title_timeout_s=turn.title_timeout_s,
-        compact_at=turn.compact_at,
-        keep_fraction=turn.keep_fraction,
-        chunk_max_chars=turn.chunk_max_chars,
     )

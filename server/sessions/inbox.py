@@ -46,6 +46,14 @@ class _Text:
         return ToolLogged(self.key, text) if self.kind is None else Delta(self.key, self.kind, text)
 
 
+SUBMISSIONS_MAX = 256
+"""Submissions that may wait for one session; more: `inbox_full`. The actor takes them all at its next step, so only a
+client that does not wait for answers comes near it."""
+
+TEXT_MAX_CHARS = 65_536
+"""Streamed text that may wait to be stored. Beyond it the model's stream is held back until the journal has caught up."""
+
+
 class Inbox:
     """What waits for one session's actor.
 
@@ -54,7 +62,7 @@ class Inbox:
     so results have no bound of their own.
     """
 
-    def __init__(self, submissions_max: int, text_max_chars: int) -> None:
+    def __init__(self, submissions_max: int = SUBMISSIONS_MAX, text_max_chars: int = TEXT_MAX_CHARS) -> None:
         self._submissions_max = submissions_max
         self._text_max = text_max_chars
         self._urgent: deque[PendingSubmission] = deque()

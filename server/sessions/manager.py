@@ -13,11 +13,14 @@ from agent.session.messages import SubmissionRefusal
 from protocol import codes
 from protocol import submissions as sub
 from protocol.content import PendingTool, ShareLink
+from server.config.sessions import SessionSettings
 from server.journal.base import Journal, ListPosition, SessionRow, Stat
+from server.journal.settings import JournalSettings
+from server.sessions import registry
 from server.sessions.actor import SessionActor
 from server.sessions.errors import SessionNotFound
 from server.sessions.inbox import Answer
-from server.sessions.registry import Bounds, SessionFactory, SessionRegistry
+from server.sessions.registry import SessionFactory, SessionRegistry
 from server.sessions.rows import load_options
 from server.sessions.sandbox_claims import SandboxCollector
 from server.util.clock import utc_now
@@ -52,15 +55,15 @@ class SessionManager:
         self,
         journal: Journal,
         equipment: SessionFactory,
-        bounds: Bounds,
+        settings: SessionSettings,
+        journal_settings: JournalSettings,
         forget_workspace: Callable[[str], Awaitable[None]],
         sweeper: SandboxCollector,
     ) -> None:
         self.journal = journal
-        self.registry = SessionRegistry(journal, equipment, bounds)
+        self.registry = SessionRegistry(journal, equipment, settings, journal_settings)
         self._default_model = equipment.default_model
         self._owner_tokens = equipment.owner_tokens
-        self._shutdown_wait_s = bounds.shutdown_wait_s
         self._forget_workspace = forget_workspace
         self._sweeper = sweeper
 
@@ -126,7 +129,7 @@ class SessionManager:
         if isinstance(waiting, SubmissionRefusal):
             return waiting
         try:
-            async with asyncio.timeout(self._shutdown_wait_s):
+            async with asyncio.timeout(registry.SHUTDOWN_WAIT_S):
                 answer = await waiting
         except TimeoutError:
             await self.registry.end(actor, codes.CLOSE_FAULT, "the session did not end in time; reconnect")

@@ -23,12 +23,17 @@ from server.journal.base import (
     SessionRow,
     Unavailable,
 )
+from server.journal.settings import JournalSettings
 from server.sessions.quotas import Quotas
 from server.sessions.replay import READ_BYTES, record_of, replay
 from server.sessions.rows import Options, dump_options
 from server.util.clock import utc_now
 
 log = logging.getLogger("holdfast.keeper")
+
+SNAPSHOT_EVERY_EVENTS = 500
+"""A session's state is stored after so many events, so that a wake-up reads few events besides. Decoding them takes some
+milliseconds; a snapshot of a long session is larger than they are."""
 
 FIRST_PAUSE_S = 0.05
 """Pause before an append that could not be stored is tried again, identically; each further one is about four times as long."""
@@ -43,8 +48,7 @@ class JournalRecorder:
         lease: Lease,
         row: SessionRow,
         head: int,
-        snapshot_every_events: int,
-        retry_s: float,
+        settings: JournalSettings,
         accounts: Quotas,
         appended: Callable[[float], None],
     ) -> None:
@@ -53,8 +57,7 @@ class JournalRecorder:
         self.head = head
         self._journal = journal
         self._lease = lease
-        self._snapshot_every = snapshot_every_events
-        self._retry_s = retry_s
+        self._retry_s = settings.retry_s
         self._accounts = accounts
         self._appended = appended
         self._snapshot_seq = self._compacted = head
@@ -104,7 +107,7 @@ class JournalRecorder:
                 for record in batch:
                     if record.first_seq < record.seq:
                         await self._journal.merge(self._lease, record.first_seq, record.seq, (record,))
-            if self.head - self._snapshot_seq >= self._snapshot_every:
+            if self.head - self._snapshot_seq >= SNAPSHOT_EVERY_EVENTS:
                 await self._put_snapshot(state)
             await self._accounts.refresh(self.row.user_id)
         except (Fenced, Deleted):

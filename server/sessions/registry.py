@@ -16,8 +16,9 @@ from agent.util.backoff import Backoff
 from agent.util.tasks import TaskOwner
 from agent.worker import ModelCalls
 from protocol import codes
+from server.config.sessions import SessionSettings
 from server.journal.base import Deleted, Journal, NotFound, SessionRow, Stat, Unavailable
-from server.sessions import actor as actors
+from server.journal.settings import JournalSettings
 from server.sessions.actor import LoadedSession, SessionActor
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.owner_tokens import OwnerTokens
@@ -57,18 +58,12 @@ class SessionCapacity:
 log = logging.getLogger("holdfast.awake")
 
 ASLEEP = "the session was put to sleep; reconnect"
+SHUTDOWN_WAIT_S = 5.0
+"""How long the end of a session waits for its work; then the work is cancelled. Below the ten seconds that supervisors give
+a process to stop, so that the journal is still closed in time."""
+
 RECOVER_AGAIN_S, RECOVER_AGAIN_MAX_S = 0.5, 10.0
 """Pauses before sessions that could not be recovered, for want of room or of their journal, are tried again."""
-
-
-class Bounds(msgspec.Struct, frozen=True, kw_only=True):
-    """How many sessions may be awake and for how long; the server's settings fill them in."""
-
-    awake_max: int = 50
-    awake_max_per_user: int = 10
-    idle_sleep_s: float = 60.0
-    shutdown_wait_s: float = 5.0
-    actor: actors.Settings = actors.Settings()
 
 
 class SessionFactory(msgspec.Struct, frozen=True):
@@ -89,12 +84,15 @@ class SessionFactory(msgspec.Struct, frozen=True):
 class SessionRegistry:
     """One actor a session at most. A session's lock is held while its actor is looked up, woken or deleted."""
 
-    def __init__(self, journal: Journal, equipment: SessionFactory, bounds: Bounds) -> None:
+    def __init__(
+        self, journal: Journal, equipment: SessionFactory, settings: SessionSettings, journal_settings: JournalSettings
+    ) -> None:
         self.draining = False
         self._journal = journal
         self._equipment = equipment
-        self._bounds = bounds
-        self._slots = SessionCapacity(bounds.awake_max, bounds.awake_max_per_user)
+        self._settings = settings
+        self._journal_settings = journal_settings
+        self._slots = SessionCapacity(settings.awake_max, settings.awake_max_per_user)
         self._actors: dict[str, SessionActor] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._without_token: set[str] = set()
@@ -162,11 +160,10 @@ class SessionRegistry:
         """Stop an actor, and cancel it if it does not stop in time."""
         actor.stop(code, reason)
         try:
-            async with asyncio.timeout(self._bounds.shutdown_wait_s):
+            async with asyncio.timeout(SHUTDOWN_WAIT_S):
                 await actor.ended.wait()
         except TimeoutError:
-            wait_s = self._bounds.shutdown_wait_s
-            log.warning("session %s did not end in %s s and is cancelled", actor.session_id, wait_s)
+            log.warning("session %s did not end in %s s and is cancelled", actor.session_id, SHUTDOWN_WAIT_S)
             actor.cancel()
             await actor.ended.wait()
 
@@ -181,7 +178,7 @@ class SessionRegistry:
     async def aclose(self) -> None:
         """End all sessions and their tasks."""
         try:
-            async with asyncio.timeout(self._bounds.shutdown_wait_s):
+            async with asyncio.timeout(SHUTDOWN_WAIT_S):
                 await self.drain("the server stops; reconnect")
         except TimeoutError:
             log.warning("%d sessions did not end in time and are cancelled", len(self._actors))
@@ -217,7 +214,9 @@ class SessionRegistry:
         rules = given.rules_for(tools, loaded.row.user_id)
         observer = given.observer_for(loaded.row)
         models = given.models_for(hub_token)
-        actor = SessionActor(loaded, rules, self._journal, models, tools, self._bounds.actor, given.accounts, observer)
+        actor = SessionActor(
+            loaded, rules, self._journal, models, tools, self._journal_settings, given.accounts, observer
+        )
         self._actors[session_id] = actor
         if hub_token is None:
             self._without_token.add(session_id)
@@ -287,8 +286,8 @@ class SessionRegistry:
     async def _reap(self) -> None:
         """Idle costs nothing: who has neither sockets nor work for a while is put to sleep."""
         while True:
-            await asyncio.sleep(min(5.0, max(0.05, self._bounds.idle_sleep_s / 4)))
+            await asyncio.sleep(min(5.0, max(0.05, self._settings.idle_sleep_s / 4)))
             now = time.monotonic()
             for actor in self.all():
-                if actor.may_sleep and now - actor.idle_since >= self._bounds.idle_sleep_s:
+                if actor.may_sleep and now - actor.idle_since >= self._settings.idle_sleep_s:
                     actor.stop(codes.CLOSE_RESTART, ASLEEP)

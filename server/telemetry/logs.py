@@ -9,7 +9,7 @@ from types import TracebackType
 
 import msgspec
 
-from server.config.settings import ServerSettings
+from server.config.server import ServerSettings
 from server.telemetry import log_context
 from server.telemetry.secrets import KnownSecrets
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from server.config.auth import AuthSettings
 from server.config.loader import SettingsError
-from server.config.settings import Settings, SocketSettings
+from server.config.settings import Settings
+from server.config.sockets import SocketSettings
 from server.util.hosts import is_loopback
 
 

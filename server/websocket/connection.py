@@ -17,6 +17,8 @@ from protocol.frames import Frame, Heartbeat, Ready, Synced
 from protocol.limits import Limits
 from protocol.submissions import Submission
 from protocol.view import to_snapshot
+from server import __version__
+from server.config.sockets import SocketSettings
 from server.journal.base import Journal, JournalError
 from server.sessions.actor import SessionActor
 from server.sessions.broadcaster import Ending
@@ -40,13 +42,11 @@ REASON_BYTES_MAX = 123
 """What a close frame has room for (RFC 6455, 5.5)."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """A socket's bounds; the server's settings fill them in. `limits` is what the client is told."""
+OUTBOUND_BATCH_BYTES = 65_536
+"""Frames are sent together in one message up to this size: a replay needs few messages, and none holds up a heartbeat."""
 
-    limits: Limits = Limits()
-    batch_bytes: int = 65_536
-    close_grace_s: float = 2.0
-    server: str = "holdfast"
+SERVER = f"holdfast/{__version__}"
+"""What `ready` calls this server."""
 
 
 class Connection:
@@ -59,7 +59,8 @@ class Connection:
         refuses: Callable[[Submission], SubmissionRefusal | None],
         journal: Journal,
         encoding: Encoding,
-        settings: Settings,
+        limits: Limits,
+        settings: SocketSettings,
         is_demo: Callable[[str], bool],
         metrics: Metrics,
         receive: Receive,
@@ -72,14 +73,14 @@ class Connection:
         self._journal = journal
         self._encoding = encoding
         self._binary = encoding.kind == "msgpack"
-        self._settings = settings
+        self._limits = limits
+        self._close_grace_s = settings.close_grace_s
         self._is_demo = is_demo
         self._metrics = metrics
         self._receive = receive
         self._raw_send = send
         self._transport = transport
         self._loop = asyncio.get_running_loop()
-        limits = settings.limits
         self._frames = TokenBucket(limits.frames_per_s, limits.frames_burst)
         self._bad_frames = TokenBucket(limits.bad_frames_per_minute / 60, limits.bad_frames_per_minute)
         self._outbox: deque[bytes] = deque()
@@ -132,7 +133,7 @@ class Connection:
             self._transport.close(ending.code, reason)
             return
         try:
-            async with asyncio.timeout(self._settings.close_grace_s):
+            async with asyncio.timeout(self._close_grace_s):
                 await self._raw_send({"type": "websocket.close", "code": ending.code, "reason": reason})
         except TimeoutError:
             self._transport.abort()
@@ -149,7 +150,7 @@ class Connection:
                 self._outbox.clear()
                 if said:
                     await self._send(said)
-                events = await self._cursor.next(self._settings.batch_bytes)
+                events = await self._cursor.next(OUTBOUND_BATCH_BYTES)
                 if events:
                     await self._send([e.packed for e in events] if self._binary else [e.data for e in events])
                 elif not said and not self._outbox:
@@ -182,13 +183,13 @@ class Connection:
             state=actor.row.state,  # type: ignore[arg-type]  # the journal stores a SessionStatus
             model=actor.row.model,
             demo=self._is_demo(actor.row.model),
-            limits=self._settings.limits,
-            server=self._settings.server,
+            limits=self._limits,
+            server=SERVER,
             access=self._standing,
         )
         if recovered:
             await self._send([self._encode(ready)])
-            past = replay(self._journal, actor.session_id, self._cursor.position, mark, self._settings.batch_bytes)
+            past = replay(self._journal, actor.session_id, self._cursor.position, mark, OUTBOUND_BATCH_BYTES)
             async for batch in past:
                 await self._send([codec.to_msgpack(r.data) for r in batch] if self._binary else [r.data for r in batch])
                 self._cursor.position = batch[-1].seq
@@ -201,7 +202,7 @@ class Connection:
 
     def _snapshot(self) -> bytes:
         view = self._actor.state.view
-        most, omit = self._settings.limits.outbound_frame_bytes, 0
+        most, omit = self._limits.outbound_frame_bytes, 0
         data = self._encode(to_snapshot(view))
         while len(data) > most and omit < len(view.messages):
             omit += max(1, (len(view.messages) - omit) // 2)
@@ -304,11 +305,11 @@ class Connection:
 
     @property
     def _tick_s(self) -> float:
-        return min(self._settings.limits.heartbeat_s, self._settings.limits.send_timeout_s) / 4
+        return min(self._limits.heartbeat_s, self._limits.send_timeout_s) / 4
 
     def _tick(self) -> None:
         """A few times in every bound: free a client that takes nothing, say something to one that hears nothing."""
-        limits, now = self._settings.limits, self._loop.time()
+        limits, now = self._limits, self._loop.time()
         if not self._is_taking(now) and now - self._taken_at >= limits.send_timeout_s:
             self.end(Ending(codes.CLOSE_TOO_SLOW, "nothing was read for too long; reconnect with the last position"))
             return

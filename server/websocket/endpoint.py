@@ -14,6 +14,7 @@ from protocol.content import AccessLevel
 from protocol.submissions import Interrupt, Submission
 from server.auth.authorization import refuse_submission
 from server.auth.principal import Principal
+from server.config.settings import Settings
 from server.journal.base import JournalError
 from server.sessions.access import authorize_session
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
@@ -23,7 +24,6 @@ from server.telemetry.metrics import Metrics
 from server.transport.websocket import transport_of
 from server.util.rate_limit import UserRates
 from server.util.refusal import HTTPRefusal, RequestRefused
-from server.websocket import connection
 from server.websocket.connection import Connection
 from server.websocket.handshake import RETRY_S, Encoding, Position, choose_encoding, read_position, session_refusal
 from server.websocket.registry import SocketRegistry
@@ -39,16 +39,15 @@ class SocketEndpoint:
     def __init__(
         self,
         manager: SessionManager,
-        settings: connection.Settings,
-        sockets_per_session_max: int,
+        settings: Settings,
         is_demo: Callable[[str], bool],
         metrics: Metrics,
         sockets: SocketRegistry,
         pace: UserRates,
     ) -> None:
         self._manager = manager
-        self._settings = settings
-        self._sockets_max = sockets_per_session_max
+        self._settings = settings.socket
+        self._limits = settings.limits()
         self._is_demo = is_demo
         self._metrics = metrics
         self._open = sockets
@@ -78,8 +77,10 @@ class SocketEndpoint:
             self._check_sockets(principal)
             async with self._manager.attach(session_id, user_id) as actor:
                 self._check_sockets(principal)
-                if actor.sockets > self._sockets_max:
-                    raise _too_many_sockets(f"this session has {self._sockets_max} sockets already; close one")
+                if actor.sockets > self._limits.sockets_per_session:
+                    raise _too_many_sockets(
+                        f"this session has {self._limits.sockets_per_session} sockets already; close one"
+                    )
                 running = True
                 socket = Connection(
                     actor,
@@ -87,6 +88,7 @@ class SocketEndpoint:
                     lambda submission: self._refuse(submission, standing, principal),
                     self._manager.journal,
                     encoding,
+                    self._limits,
                     self._settings,
                     self._is_demo,
                     self._metrics,
@@ -111,7 +113,7 @@ class SocketEndpoint:
             raise RequestRefused(HTTPRefusal("internal", fault_message(found), id=found)) from error
 
     def _check_sockets(self, principal: Principal) -> None:
-        most = self._settings.limits.sockets_per_user
+        most = self._limits.sockets_per_user
         if self._open.of_user(principal.user_id) >= most:
             raise _too_many_sockets(f"you have {most} sockets open already; close one")
 
@@ -122,7 +124,7 @@ class SocketEndpoint:
             return SubmissionRefusal(codes.FORBIDDEN, forbidden)
         if isinstance(submission, Interrupt) or self._pace.take(principal.user_id, time.monotonic()):
             return None
-        most = self._settings.limits.submissions_per_minute
+        most = self._limits.submissions_per_minute
         return SubmissionRefusal(
             codes.TOO_MANY_SUBMISSIONS, f"you submit more than {most} times a minute; wait a moment"
         )

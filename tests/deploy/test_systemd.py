@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import websockets
 
-from server.config.settings import ServerSettings
+from server.config.server import ServerSettings
 from tests.support.network.ports import free_port
 from tests.support.paths import ROOT
 from tests.unit.server.cli.test_cli import HOLDFAST, WAIT_S, environment

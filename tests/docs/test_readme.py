@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from server.config.sessions import PolicySettings
+from agent.policy.settings import PolicySettings
 from tests.contract.sandboxes import bubblewrap
 from tests.integration.test_wscat import unhurried
 from tests.support.live import listening

@@ -9,10 +9,10 @@ import msgspec
 
 from agent.policy.effects import Effects
 from agent.policy.policy import Policy, evaluate
+from agent.policy.settings import PolicySettings
 from agent.tools import ToolRouter
 from protocol.spec.markdown import fill
 from server.cli import generate
-from server.config.sessions import PolicySettings
 from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "tools.md").read_text(encoding="utf-8")

@@ -29,9 +29,14 @@ from tests.support.models.scripted_model import (
 
 LIMIT = 4_000
 SMALL: dict[str, object] = {"default_context_limit": LIMIT}
-TURN = {"overhead_tokens": 100}
 HUGE = "word " * 20_000
 LONG = "word " * 1_200
+
+
+@pytest.fixture(autouse=True)
+def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little of the small context is counted for tools, which the model here is not told of."""
+    monkeypatch.setattr("agent.session.session.OVERHEAD_TOKENS", 100)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -77,7 +82,7 @@ async def overflows(talker: Client, words: str) -> None:
 
 async def test_a_message_that_the_model_cannot_hold_costs_no_call_and_can_be_taken_back(tmp_path: Path) -> None:
     async with ScriptedModel(model_of(LIMIT)) as model:
-        async with listening(served(tmp_path, model, "openai", SMALL, turn=TURN)) as live, client(live) as talker:
+        async with listening(served(tmp_path, model, "openai", SMALL)) as live, client(live) as talker:
             for _ in range(3):
                 await overflows(talker, HUGE)
             assert model.requests == []
@@ -89,7 +94,7 @@ async def test_a_message_that_the_model_cannot_hold_costs_no_call_and_can_be_tak
 
 async def test_after_a_message_too_large_the_next_turn_works_at_the_cost_of_one_summary(tmp_path: Path) -> None:
     async with ScriptedModel(model_of(LIMIT)) as model:
-        async with listening(served(tmp_path, model, "openai", SMALL, turn=TURN)) as live, client(live) as talker:
+        async with listening(served(tmp_path, model, "openai", SMALL)) as live, client(live) as talker:
             await answers_again(talker)
             await overflows(talker, HUGE)
             assert len(model.requests) == 1
@@ -104,7 +109,7 @@ async def test_a_tools_output_too_large_to_compact_ends_the_turn_and_can_be_take
         return calls(Call("read", {"path": "big.txt"})) if reads else model_of(LIMIT)(request)
 
     async with ScriptedModel(script) as model:
-        async with listening(served(tmp_path, model, "openai", SMALL, turn=TURN)) as live, client(live) as talker:
+        async with listening(served(tmp_path, model, "openai", SMALL)) as live, client(live) as talker:
             await answers_again(talker)
             workspace = tmp_path / "workspaces" / talker.ready.session_id
             workspace.mkdir(parents=True, exist_ok=True)
@@ -118,7 +123,7 @@ async def test_a_tools_output_too_large_to_compact_ends_the_turn_and_can_be_take
 
 async def test_a_summary_longer_than_what_it_replaces_is_cut(tmp_path: Path) -> None:
     async with ScriptedModel(model_of(LIMIT, summary=HUGE)) as model:
-        async with listening(served(tmp_path, model, "openai", SMALL, turn=TURN)) as live, client(live) as talker:
+        async with listening(served(tmp_path, model, "openai", SMALL)) as live, client(live) as talker:
             for _ in range(8):
                 assert isinstance(await ask(talker, LONG), ev.TurnComplete)
             summaries = sum(map(is_summary, model.requests))
@@ -130,7 +135,7 @@ async def test_a_summary_of_text_that_is_no_ascii_is_asked_for_within_the_models
     limit = 12_000
     given: dict[str, object] = {"default_context_limit": limit}
     async with ScriptedModel(model_of(limit)) as model:
-        async with listening(served(tmp_path, model, "openai", given, turn=TURN)) as live, client(live) as talker:
+        async with listening(served(tmp_path, model, "openai", given)) as live, client(live) as talker:
             await overflows(talker, "\u8a9e" * 50_000)
             await answers_again(talker)
             assert [is_summary(request) for request in model.requests] == [True, False]
@@ -148,7 +153,7 @@ async def test_a_summary_that_fails_is_told_and_the_context_stays(tmp_path: Path
         return answer if failing and is_summary(request) else model_of(LIMIT)(request)
 
     async with ScriptedModel(script) as model:
-        async with listening(served(tmp_path, model, "openai", SMALL, turn=TURN)) as live, client(live) as talker:
+        async with listening(served(tmp_path, model, "openai", SMALL)) as live, client(live) as talker:
             await ask(talker, LONG)
             await answers_again(talker)
             await talker.send(Compact())

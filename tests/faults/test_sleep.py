@@ -104,12 +104,12 @@ def read_records(monkeypatch: pytest.MonkeyPatch) -> list[Record]:
 
 
 async def test_waking_reads_the_snapshot_and_what_came_after_it_not_the_whole_conversation(
-    tmp_path: Path, read_records: list[Record]
+    tmp_path: Path, read_records: list[Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns, every = length(40, 250), length(50, 500)
-    settings = settings_for(tmp_path, sessions={"snapshot_every_events": every})
+    monkeypatch.setattr("server.sessions.recorder.SNAPSHOT_EVERY_EVENTS", every)
     async with ScriptedModel(lambda _: text("Hel", "lo", ".")) as model:
-        settings = settings_for(tmp_path, model, sessions={"snapshot_every_events": every})
+        settings = settings_for(tmp_path, model)
         async with listening(settings) as live, client(live) as talker:
             for number in range(turns):
                 await turn(talker, f"number {number}")

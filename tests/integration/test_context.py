@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from agent.session.titles import TITLE_MAX_TOKENS
 from protocol import events as ev
 from protocol.submissions import SetTitle, UserInput
 from tests.support.house import settings_for
@@ -38,7 +39,7 @@ async def test_a_title_is_made_by_the_model_after_the_first_turn_beside_the_next
             await talker.until_type(*DONE)
             assert talker.view.title == "A poem"
             asked = await model.request(1)
-            assert settings.turn.title_max_tokens in asked.body.values()
+            assert TITLE_MAX_TOKENS in asked.body.values()
             await talker.send(UserInput(text="more"))
             await talker.until_type(*DONE)
             gate.open()

@@ -28,7 +28,7 @@ from server.journal.base import (
     NotFound,
     Record,
 )
-from server.journal.sqlite import Limits, SqliteJournal, open_journal
+from server.journal.sqlite import SqliteJournal, open_journal
 from tests.properties.journal_model import Model, ModelSession, append, claim, leased, merge, there
 from tests.unit.server.journal.making import row
 
@@ -53,6 +53,15 @@ def outcome(error: BaseException | None) -> type[BaseException] | None:
     return type(error) if error else None
 
 
+CONSTANTS = {
+    "server.journal.transactions.CACHED_SESSIONS_MAX": 1,
+    "server.journal.threads.PURGE_RECORDS": 3,
+    "server.journal.threads.CHECKPOINT_COMMITS": 5,
+    "server.journal.threads.READERS": 1,
+}
+"""Small, so that every bound is met often."""
+
+
 class JournalMachine(RuleBasedStateMachine):
     """The journal and its model take the same calls and say the same."""
 
@@ -73,8 +82,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.journal: SqliteJournal = self.runner.run(self.opened())
 
     async def opened(self) -> SqliteJournal:
-        limits = Limits(cached_sessions_max=1, purge_records=3, checkpoint_commits=5)
-        return await open_journal(self.folder / "data", readers=1, limits=limits)
+        return await open_journal(self.folder / "data")
 
     def teardown(self) -> None:
         try:
@@ -328,4 +336,7 @@ SETTINGS = settings(
 
 @pytest.mark.timeout(300)  # a failing run is made small before it is told
 def test_the_journal_says_what_its_model_says() -> None:
-    run_state_machine_as_test(JournalMachine, settings=SETTINGS)
+    with pytest.MonkeyPatch.context() as changed:
+        for path, value in CONSTANTS.items():
+            changed.setattr(path, value)
+        run_state_machine_as_test(JournalMachine, settings=SETTINGS)

@@ -9,7 +9,9 @@ import msgspec
 from starlette.applications import Starlette
 
 from agent.models import ModelSettings
+from agent.policy.settings import PolicySettings
 from agent.sandbox.settings import SandboxSettings
+from agent.session.settings import TurnSettings
 from agent.tools import WorkspaceLimits
 from agent.tools.hub import HubSettings
 from agent.tools.research import ResearchSettings
@@ -18,16 +20,14 @@ from protocol import codec
 from protocol import events as ev
 from server.app import build_app
 from server.config.auth import AuthSettings
+from server.config.export import ExportSettings
+from server.config.model import ModelChoice
 from server.config.page import PageSettings
-from server.config.sessions import ExportSettings, PolicySettings, TurnSettings, UserLimits
-from server.config.settings import (
-    JournalSettings,
-    ModelChoice,
-    ServerSettings,
-    SessionSettings,
-    Settings,
-    SocketSettings,
-)
+from server.config.server import ServerSettings
+from server.config.sessions import SessionSettings, UserLimits
+from server.config.settings import Settings
+from server.config.sockets import SocketSettings
+from server.journal.settings import JournalSettings
 from server.sessions.actor import SessionActor
 from server.sessions.manager import SessionManager
 from tests.support.models.scripted_model import ScriptedModel

@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 from msgspec import Meta
 
+from agent.util.settings import SettingsGroup
+
 Transport = Literal["", "stdio", "http", "streamable-http", "streamable_http", "streamableHttp", "sse"]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
@@ -16,7 +18,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
-class McpServer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class McpServer(SettingsGroup, frozen=True, kw_only=True):
     """One MCP server. Raises ValueError for an entry that cannot work, saying what to write instead."""
 
     command: Annotated[str, Meta(description="Program to run and speak to over its standard input and output.")] = ""
@@ -65,7 +67,7 @@ class McpServer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError(fault)
 
 
-class McpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class McpLimits(SettingsGroup, frozen=True, kw_only=True):
     """Bounds of what MCP servers may take of time and memory. The servers themselves are in `mcpServers`."""
 
     ready_wait_s: Annotated[

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
+from agent.util.settings import SettingsGroup
 
-class ResearchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+
+class ResearchSettings(SettingsGroup, frozen=True, kw_only=True):
     """The sub-agent `research`: how far one call of it may go. At each bound it reports what it has."""
 
     enabled: Annotated[bool, Meta(description="Whether sessions have the tool `research`.")] = True

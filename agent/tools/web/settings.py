@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta, field
 
+from agent.util.settings import SettingsGroup
 
-class WebSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+
+class WebSettings(SettingsGroup, frozen=True, kw_only=True):
     """The tool `web_fetch`: what it may reach, how long it may take, and how much it reads and shows."""
 
     tools: Annotated[bool, Meta(description="Whether sessions have `web_fetch`.")] = True

@@ -11,27 +11,31 @@ from protocol import events as ev
 from protocol.content import PendingTool
 from protocol.frames import Refused
 from protocol.submissions import Approval, ExecApproval, Submission, UserInput, submission_id
-from server.config.settings import ModelChoice, Settings
+from server.config.model import ModelChoice
+from server.config.settings import Settings
 from tests.faults.harness.conversation import MODELS, Moment, Step, at_a_standstill, with_id
 from tests.faults.harness.follower import Cut, Follower
 from tests.faults.harness.script import LockStep, Script
 from tests.faults.harness.workbench import Workbench
 from tests.faults.process.process import ServerProcess, Zygote
+from tests.support.constants import constants
 from tests.support.house import settings_for
 from tests.support.models.scripted_model import ScriptedModel
 
 KILLED = -9
 LAST = "is anybody there?"
+OFTEN = constants({"server.sessions.recorder.SNAPSHOT_EVERY_EVENTS": 20, "agent.session.session.OVERHEAD_TOKENS": 0})
+"""Snapshots are taken now and then, and a short conversation has something to compact."""
 
 
 def settings_in(folder: Path, model: ScriptedModel) -> Settings:
-    """Settings under which a short conversation has something to compact, and snapshots are taken now and then."""
-    settings = settings_for(folder / "data", model, sessions={"snapshot_every_events": 20})
+    """Settings under which a short conversation has something to compact."""
+    settings = settings_for(folder / "data", model)
     calls = msgspec.structs.replace(settings.model.calls, default_context_limit=20_000)
     return msgspec.structs.replace(
         settings,
         model=ModelChoice(model=MODELS[0], models=list(MODELS), calls=calls),
-        turn=msgspec.structs.replace(settings.turn, overhead_tokens=0, keep_fraction=0.01),
+        turn=msgspec.structs.replace(settings.turn, keep_fraction=0.01),
     )
 
 
@@ -160,7 +164,7 @@ async def driving(zygote: Zygote, folder: Path, script: Script | None = None) ->
     script = LockStep() if script is None else script
     async with ScriptedModel(script) as model:
         async with Workbench(folder) as bench:
-            server = ServerProcess(zygote, folder, settings_in(folder, model), hooks=[bench.hook])
+            server = ServerProcess(zygote, folder, settings_in(folder, model), hooks=[bench.hook, OFTEN])
             async with server:
                 driver = Driver(server, bench, script, model)
                 bench.changed = driver.talker.changed.set

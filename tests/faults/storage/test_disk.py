@@ -44,11 +44,18 @@ def lock(tmp_path: Path) -> Iterator[Outage]:
         yield one
 
 
-def served(folder: Path, model: ScriptedModel, retry_s: float = 0.05, recovery_s: float = 0.1) -> Settings:
-    """A server that soon gives up on its journal, and soon tries it again."""
+def served(folder: Path, model: ScriptedModel, retry_s: float = 0.05) -> Settings:
+    """A server that soon gives up on its journal."""
     settings = settings_for(folder, model)
-    journal = msgspec.structs.replace(settings.journal, retry_s=retry_s, recovery_s=recovery_s, busy_timeout_s=0.02)
+    journal = msgspec.structs.replace(settings.journal, retry_s=retry_s)
     return msgspec.structs.replace(settings, journal=journal)
+
+
+@pytest.fixture(autouse=True)
+def soon_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A journal that failed is tried again soon."""
+    monkeypatch.setattr("server.journal.schema.BUSY_TIMEOUT_S", 0.02)
+    monkeypatch.setattr("server.sessions.actor.RECOVERY_S", 0.1)
 
 
 async def stored(journal: Journal, session_id: str) -> View:
@@ -146,10 +153,11 @@ async def test_a_running_turn_stops_loudly_and_the_session_goes_on_by_itself_whe
 
 
 async def test_a_submission_that_is_not_stored_is_not_acknowledged_and_the_next_try_finds_the_room(
-    outage: Outage,
+    outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("server.sessions.actor.RECOVERY_S", 600.0)
     async with ScriptedModel([text("Hello."), text("Here.")]) as model:
-        async with listening(served(outage.folder, model, recovery_s=600.0)) as live, client(live) as talker:
+        async with listening(served(outage.folder, model)) as live, client(live) as talker:
             await talker.send(UserInput(text="hello"))
             await talker.until_type(ev.TurnComplete)
             outage.begin()

@@ -13,7 +13,9 @@ from starlette.types import Scope
 
 from agent.util.tasks import TaskOwner
 from server.auth.principal import LOCAL, Principal
-from server.config.settings import ServerSettings, Settings, SocketSettings
+from server.config.server import ServerSettings
+from server.config.settings import Settings
+from server.config.sockets import SocketSettings
 from server.http.middleware import Guard
 from server.transport import listeners
 from server.transport.server import Server

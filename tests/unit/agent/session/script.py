@@ -25,6 +25,7 @@ from agent.session.messages import (
     ToolDone,
 )
 from agent.session.session import Rules, Session
+from agent.session.settings import ConversationLimits, TurnSettings
 from agent.session.state import SessionState
 from agent.tools import ToolResult
 from protocol import codec
@@ -64,13 +65,17 @@ class PlainTools:
 
 
 def rules(**changes: Any) -> Rules:
-    """Rules for tests, with changes."""
+    """Rules for tests, with changes of their fields, of `TurnSettings` and of `ConversationLimits`."""
     defaults: dict[str, Any] = {
         "tools": PlainTools(),
         "context_limit": lambda model: 100_000,
         "refuse_model": lambda model: "there is no such model" if model == "nope" else None,
         "system_prompt": "You help.",
     }
+    groups: dict[str, Any] = {"turn": TurnSettings, "limits": ConversationLimits}
+    for name, kind in groups.items():
+        own = {key: changes.pop(key) for key in [*changes] if key in kind.__struct_fields__}
+        defaults[name] = kind(**own)
     return Rules(**(defaults | changes))
 
 

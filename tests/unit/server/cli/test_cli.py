@@ -16,7 +16,8 @@ import websockets
 
 from agent.models import ModelChoice
 from server.cli import generate, main
-from server.config.settings import ServerSettings, Settings
+from server.config.server import ServerSettings
+from server.config.settings import Settings
 from server.transport import listeners
 from tests.support.network.ports import free_port
 from tests.support.paths import ROOT

@@ -16,8 +16,9 @@ from protocol.limits import Limits
 from server.config import catalog
 from server.config.interpolation import MAX_DEPTH, SubstitutionError, fill
 from server.config.loader import SettingsError, load_settings
-from server.config.settings import JournalSettings, Settings, SocketSettings
-from server.journal.settings import Limits as JournalLimits
+from server.config.settings import Settings
+from server.config.sockets import SocketSettings
+from server.journal.settings import JournalSettings
 
 
 @pytest.fixture
@@ -194,7 +195,7 @@ def test_a_secrets_value_is_never_shown(config: Path) -> None:
     said = complaint(config, {"model": {"calls": {"api_key": 123456789}}})
     assert said == "model.calls.api_key: expected str"
     assert catalog.secret("model.calls.api_key")
-    assert not catalog.secret("turn.overhead_tokens")
+    assert not catalog.secret("turn.tool_output_max_tokens")
 
 
 def test_a_clients_limits_are_the_settings() -> None:
@@ -214,13 +215,6 @@ def test_every_setting_has_a_default_and_can_be_written_in_a_file(config: Path) 
             place = place.setdefault(group, {})  # type: ignore[assignment]  # a tree of groups
         place[name] = json.loads(setting.default)
     assert load(config, tree) == Settings()
-
-
-def test_the_journals_bounds_are_the_settings() -> None:
-    assert JournalSettings().limits() == JournalLimits()
-    bounds = msgspec.structs.fields(JournalLimits)
-    changed = msgspec.convert({bound.name: 47 for bound in bounds}, JournalSettings).limits()
-    assert all(getattr(changed, bound.name) == 47 for bound in bounds)
 
 
 def test_a_home_folder_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,8 +248,3 @@ def test_a_setting_under_both_of_its_names_is_refused(config: Path) -> None:
     assert said == "yolo_mode: the same as policy.yolo_mode, which is there too; leave one of them out"
     assert complaint(config, '{"yolo_mode": "perhaps"}').startswith("policy.yolo_mode: expected bool")
     assert complaint(config, '{"policy": 1, "yolo_mode": true}').startswith("policy")
-
-
-def test_the_model_is_told_of_repeated_calls_before_its_turn_ends(config: Path) -> None:
-    said = complaint(config, '{"turn": {"repeated_calls_noted": 5, "repeated_calls_max": 5}}')
-    assert "repeated_calls_noted must be below repeated_calls_max" in said

@@ -19,7 +19,9 @@ from agent.models import ModelSettings
 from agent.sandbox.local.probe import probe
 from agent.sandbox.settings import SandboxSettings
 from server.config.loader import load_settings
-from server.config.settings import ModelChoice, ServerSettings, Settings
+from server.config.model import ModelChoice
+from server.config.server import ServerSettings
+from server.config.settings import Settings
 from server.doctor import checks
 from server.doctor.data_dir import data_folder, journal, room
 from server.doctor.finding import Finding, as_json, as_text, fail, ok, warn

@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 
 from protocol import SUBPROTOCOL_JSON
 from protocol.submissions import Shutdown, UserInput
-from server.config.sessions import ExportSettings
+from server.config.export import ExportSettings
 from server.config.settings import Settings
 from tests.support.house import settings_for
 from tests.support.hub.standin_hub import StandinHub, standin_hub

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from server.journal.base import Unavailable
-from server.journal.sqlite import Limits, open_journal
+from server.journal.sqlite import open_journal
 from tests.unit.server.journal.making import begin, item, texts
 
 BIG = "x" * 20_000
@@ -114,8 +114,11 @@ async def test_all_who_wait_hear_of_a_failed_write_and_all_may_try_again(tmp_pat
         await journal.aclose()
 
 
-async def test_a_journal_locked_by_another_program_is_told_and_works_again_when_it_lets_go(tmp_path: Path) -> None:
-    journal = await open_journal(tmp_path, limits=Limits(busy_timeout_s=0.05))
+async def test_a_journal_locked_by_another_program_is_told_and_works_again_when_it_lets_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.journal.schema.BUSY_TIMEOUT_S", 0.05)
+    journal = await open_journal(tmp_path)
     other = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
     try:
         lease = await begin(journal, "s", "a")

@@ -11,7 +11,8 @@ import pytest
 
 from agent.util.tasks import TaskOwner
 from server.journal.base import Unavailable
-from server.journal.sqlite import Limits, open_journal
+from server.journal.settings import JournalSettings
+from server.journal.sqlite import open_journal
 from tests.support.patience import eventually
 from tests.unit.server.journal.elsewhere import ROOT
 from tests.unit.server.journal.making import begin, item, texts
@@ -43,8 +44,11 @@ async def test_fifty_concurrent_appenders_share_commits(tmp_path: Path) -> None:
         await journal.aclose()
 
 
-async def test_a_line_that_is_too_long_is_unavailable_and_shortens_again(tmp_path: Path) -> None:
-    journal = await open_journal(tmp_path, limits=Limits(waiting_max=3))
+async def test_a_line_that_is_too_long_is_unavailable_and_shortens_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.journal.call_queue.WAITING_MAX", 3)
+    journal = await open_journal(tmp_path)
     try:
         lease = await begin(journal)
         results = await asyncio.gather(
@@ -56,8 +60,9 @@ async def test_a_line_that_is_too_long_is_unavailable_and_shortens_again(tmp_pat
         await journal.aclose()
 
 
-async def test_a_group_is_bounded(tmp_path: Path) -> None:
-    journal = await open_journal(tmp_path, limits=Limits(group_max=2))
+async def test_a_group_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.journal.threads.GROUP_MAX", 2)
+    journal = await open_journal(tmp_path)
     try:
         lease = await begin(journal)
         before = journal.commits
@@ -67,8 +72,11 @@ async def test_a_group_is_bounded(tmp_path: Path) -> None:
         await journal.aclose()
 
 
-async def test_more_sessions_than_the_writer_remembers_are_no_trouble(tmp_path: Path) -> None:
-    journal = await open_journal(tmp_path, limits=Limits(cached_sessions_max=2))
+async def test_more_sessions_than_the_writer_remembers_are_no_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.journal.transactions.CACHED_SESSIONS_MAX", 2)
+    journal = await open_journal(tmp_path)
     try:
         leases = [await begin(journal, f"s{i}") for i in range(10)]
         for head in range(3):
@@ -80,8 +88,11 @@ async def test_more_sessions_than_the_writer_remembers_are_no_trouble(tmp_path: 
         await journal.aclose()
 
 
-async def test_what_a_deleted_session_held_is_removed_bit_by_bit(tmp_path: Path) -> None:
-    journal = await open_journal(tmp_path, limits=Limits(purge_records=10))
+async def test_what_a_deleted_session_held_is_removed_bit_by_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.journal.threads.PURGE_RECORDS", 10)
+    journal = await open_journal(tmp_path)
     try:
         lease = await begin(journal, "s", *map(str, range(95)))
         await journal.put_snapshot(lease, 5, b"state")
@@ -112,9 +123,12 @@ async def test_a_removal_that_was_cut_short_goes_on_at_the_next_start(tmp_path: 
 
 
 @pytest.mark.parametrize("checkpoint_commits", [50, 10**9])
-async def test_the_write_ahead_log_is_begun_anew_when_it_is_long(tmp_path: Path, checkpoint_commits: int) -> None:
-    limits = Limits(checkpoint_commits=checkpoint_commits, log_pages_max=200)
-    journal = await open_journal(tmp_path, limits=limits)
+async def test_the_write_ahead_log_is_begun_anew_when_it_is_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint_commits: int
+) -> None:
+    monkeypatch.setattr("server.journal.threads.CHECKPOINT_COMMITS", checkpoint_commits)
+    monkeypatch.setattr("server.journal.schema.LOG_PAGES_MAX", 200)
+    journal = await open_journal(tmp_path)
     log = tmp_path / "journal.db-wal"
     try:
         lease = await begin(journal)
@@ -132,8 +146,11 @@ async def test_the_write_ahead_log_is_begun_anew_when_it_is_long(tmp_path: Path,
         await journal.aclose()
 
 
-async def test_what_is_in_the_write_ahead_log_moves_into_the_database_beside_the_writer(tmp_path: Path) -> None:
-    journal = await open_journal(tmp_path, limits=Limits(checkpoint_commits=50))
+async def test_what_is_in_the_write_ahead_log_moves_into_the_database_beside_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.journal.threads.CHECKPOINT_COMMITS", 50)
+    journal = await open_journal(tmp_path)
     try:
         lease = await begin(journal)
         size = (tmp_path / "journal.db").stat().st_size
@@ -147,7 +164,7 @@ async def test_what_is_in_the_write_ahead_log_moves_into_the_database_beside_the
 
 
 async def test_with_durability_power_all_works_the_same(tmp_path: Path) -> None:
-    journal = await open_journal(tmp_path, durability="power")
+    journal = await open_journal(tmp_path, JournalSettings(durability="power"))
     try:
         lease = await begin(journal, "s", "a")
         await asyncio.gather(*(journal.append(item(lease, head, "b")) for head in range(1, 20)))
@@ -156,9 +173,10 @@ async def test_with_durability_power_all_works_the_same(tmp_path: Path) -> None:
         await journal.aclose()
 
 
-async def test_its_threads_have_names_and_end_with_it(tmp_path: Path) -> None:
+async def test_its_threads_have_names_and_end_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = set(threading.enumerate())
-    journal = await open_journal(tmp_path, readers=3)
+    monkeypatch.setattr("server.journal.threads.READERS", 3)
+    journal = await open_journal(tmp_path)
     threads = {thread for thread in set(threading.enumerate()) - before if thread.name.startswith("holdfast")}
     assert sorted(thread.name for thread in threads) == [
         "holdfast-journal-checkpointer",

@@ -183,8 +183,11 @@ async def test_a_session_sleeps_when_it_idles_and_a_submission_wakes_it(tmp_path
         assert isinstance(await manager.submit_user_input(session_id, "hello"), ev.Accepted)
 
 
-async def test_shutdown_answers_at_once_and_not_after_its_time_limit(tmp_path: Path) -> None:
-    async with running(settings_for(tmp_path, sessions={"shutdown_wait_s": 60.0})) as manager:
+async def test_shutdown_answers_at_once_and_not_after_its_time_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.sessions.registry.SHUTDOWN_WAIT_S", 60.0)
+    async with running(settings_for(tmp_path)) as manager:
         session_id = await manager.create_session("ann")
         await manager.submit_user_input(session_id, "a long answer please")
         async with asyncio.timeout(30):

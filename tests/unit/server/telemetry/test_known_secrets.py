@@ -3,7 +3,9 @@
 import pytest
 
 from agent.models.settings import ModelSettings
-from server.config.settings import ModelChoice, RedactionSettings, Settings
+from agent.redaction.settings import RedactionSettings
+from server.config.model import ModelChoice
+from server.config.settings import Settings
 from server.telemetry.secrets import LEARNED_MAX, KnownSecrets
 
 TOKEN = "hf_Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1W"

@@ -11,7 +11,7 @@ import pytest
 
 from agent.util.tasks import TaskOwner
 from protocol.submissions import UserInput
-from server.config.settings import ServerSettings
+from server.config.server import ServerSettings
 from server.telemetry import log_context, logs
 from server.telemetry.log_context import NOBODY, LogContext, UserHashes, user_hashes
 from tests.support.house import settings_for

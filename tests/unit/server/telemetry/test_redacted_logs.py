@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.config.settings import ServerSettings, Settings
+from server.config.server import ServerSettings
+from server.config.settings import Settings
 from server.telemetry import logs
 from server.telemetry import logs as redacted_logs
 from server.telemetry.secrets import KnownSecrets

@@ -11,7 +11,8 @@ import httpx
 import msgspec
 import pytest
 
-from server.config.settings import ServerSettings, Settings
+from server.config.server import ServerSettings
+from server.config.settings import Settings
 from server.transport.http import HttpProtocol
 from tests.support.house import settings_for
 from tests.support.live import Live, client, listening

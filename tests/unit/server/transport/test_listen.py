@@ -15,7 +15,8 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from server.config.loader import SettingsError
-from server.config.settings import ServerSettings, Settings
+from server.config.server import ServerSettings
+from server.config.settings import Settings
 from server.transport import listeners
 from server.transport.server import Server
 from server.transport.websocket import SocketTransport, transport_of

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from agent.util.tasks import TaskOwner
-from server.config.settings import ServerSettings, Settings
+from server.config.server import ServerSettings
+from server.config.settings import Settings
 from tests.support.node import node_command
 from tests.support.patience import eventually
 from tests.unit.agent.tools.mcp.house import EVERYTHING, HttpServer, entry, hall, noted

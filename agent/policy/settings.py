@@ -1,0 +1,51 @@
+"""Policy settings: which tool calls run, ask for approval or are refused."""
+
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from agent.policy.policy import Policy, PolicyRule
+from agent.util.settings import SettingsGroup
+
+CPU_JOBS = PolicyRule(action="allow", tool="hf_jobs", operation="*:cpu*", reason="a job on CPU")
+"""Jobs on hardware without a GPU, run once or on a schedule; the tool tells the hardware apart."""
+
+UPLOADS = (
+    PolicyRule(action="ask", tool="hf_repo", effect="delete"),
+    PolicyRule(action="allow", tool="hf_repo", effect="upload", reason="an upload to the Hub"),
+)
+"""Uploads to the Hub, but none that deletes as well."""
+
+
+class PolicySettings(SettingsGroup, frozen=True, kw_only=True):
+    """Which calls run, are asked for or are refused. Where no rule matches, what reaches beyond the workspace asks."""
+
+    rules: Annotated[
+        list[PolicyRule], Meta(description="In order; the first that matches a call decides. See docs/tools.md.")
+    ] = field(default_factory=list)
+    yolo_mode: Annotated[
+        bool, Meta(description="Whether everything that would be asked for runs; what a rule denies is still refused.")
+    ] = False
+    spending_limit_usd: Annotated[
+        float,
+        Meta(
+            ge=0, le=1_000_000, description="What a session spends without being asked; from there on it asks. 0: any."
+        ),
+    ] = 5.0
+    confirm_cpu_jobs: Annotated[
+        bool,
+        Meta(description="Whether jobs on CPU hardware ask; those on GPUs always do, unless a rule says otherwise."),
+    ] = True
+    auto_file_upload: Annotated[bool, Meta(description="Whether uploads to the Hub run without being asked for.")] = (
+        False
+    )
+
+    def policy(self) -> Policy:
+        """As a session decides by it: the operator's rules come first."""
+        cpu_jobs = () if self.confirm_cpu_jobs else (CPU_JOBS,)
+        uploads = UPLOADS if self.auto_file_upload else ()
+        return Policy(
+            rules=(*self.rules, *cpu_jobs, *uploads),
+            yolo_mode=self.yolo_mode,
+            spending_limit_usd=self.spending_limit_usd,
+        )

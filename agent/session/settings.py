@@ -1,0 +1,86 @@
+"""Session settings: how far one turn may go, and how long a conversation may be."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from agent.util.settings import SettingsGroup
+
+
+class ConversationLimits(SettingsGroup, frozen=True, kw_only=True):
+    """How much one conversation may hold."""
+
+    queued_inputs_max: Annotated[
+        int,
+        Meta(ge=0, le=10_000, description="User inputs that may wait for their turn in a session; more: `queue_full`."),
+    ] = 32
+    history_chars_max: Annotated[
+        int,
+        Meta(ge=1_000, le=2**30, description="Length of a session's whole conversation; more: `history_full`."),
+    ] = 8_000_000
+
+
+class TurnSettings(SettingsGroup, frozen=True, kw_only=True):
+    """How far one turn may go. Raises ValueError for limits that contradict each other."""
+
+    max_iterations: Annotated[
+        int,
+        Meta(
+            ge=1, le=10_000, description="Model calls in one turn; more: the turn ends with the error `max_iterations`."
+        ),
+    ] = 50
+    max_tool_calls_per_message: Annotated[
+        int, Meta(ge=1, le=1_000, description="Tool calls that run of one message of the model; the rest are refused.")
+    ] = 32
+    compact_at: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=1,
+            description="The conversation is summarized when it fills this fraction of the model's context.",
+        ),
+    ] = 0.75
+    keep_fraction: Annotated[
+        float,
+        Meta(
+            gt=0,
+            lt=1,
+            description="The newest messages that a summary leaves as they are, as a fraction of the model's context.",
+        ),
+    ] = 0.3
+    repeated_calls_max: Annotated[
+        int,
+        Meta(
+            ge=4,
+            le=1_001,
+            description="Messages with the same tool call and the same result after which the turn ends with the error "
+            "`repeated_calls`.",
+        ),
+    ] = 5
+    tool_output_max_tokens: Annotated[
+        int,
+        Meta(
+            ge=100,
+            le=2_500_000,
+            description="Longest output of a tool that the model gets, by estimate; of a longer one the middle is cut.",
+        ),
+    ] = 12_500
+    agents_md_max_bytes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_048_576,
+            description="How much of the workspace's file `AGENTS.md` is added to the system prompt; 0: nothing.",
+        ),
+    ] = 16_384
+    title_by_model: Annotated[
+        bool,
+        Meta(description="Whether the model writes a session's title after the first turn. The demo model never does."),
+    ] = True
+    tool_timeout_s: Annotated[
+        float, Meta(gt=0, le=86_400, description="How long a tool call may run; then it is cancelled.")
+    ] = 600.0
+
+    def __post_init__(self) -> None:
+        if self.keep_fraction >= self.compact_at:
+            raise ValueError("keep_fraction must be below compact_at, or compaction would free no space")

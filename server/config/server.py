@@ -1,0 +1,73 @@
+"""Server settings: where the server listens, how it logs, starts and stops."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from agent.util.settings import SettingsGroup
+from server.util.hosts import Network, parse_network, parse_origin
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["text", "json"]
+
+
+class ServerSettings(SettingsGroup, frozen=True, kw_only=True):
+    """Where the server listens and how it starts, speaks and stops."""
+
+    host: Annotated[
+        str,
+        Meta(min_length=1, description="Address or name to listen on. `127.0.0.1` and `localhost` mean `::1` too."),
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535, description="TCP port; 0: any free one.")] = 7860
+    log_level: Annotated[LogLevel, Meta(description="What is worth a line of log on standard error.")] = "info"
+    log_format: Annotated[
+        LogFormat, Meta(description="`text`: a line for a person; `json`: an object a line, for a log collector.")
+    ] = "text"
+    access_log: Annotated[bool, Meta(description="Log a line for each HTTP request and each socket.")] = False
+    graceful_shutdown_s: Annotated[
+        float, Meta(ge=0, le=3_600, description="How long a stop waits for sockets and requests; then they are cut.")
+    ] = 10.0
+    preload_model: Annotated[
+        bool, Meta(description="Load the model library in the background at start-up, not at the first turn.")
+    ] = True
+    public_url: Annotated[
+        str,
+        Meta(description="Where browsers reach the server through a proxy, such as `https://box.example`; else empty."),
+    ] = ""
+    space_host: Annotated[
+        str, Meta(description="Name of the Hugging Face Space that this is; then `public_url` is `https://` and this.")
+    ] = ""
+    trusted_proxies: Annotated[
+        list[str],
+        Meta(description="Addresses and networks of proxies whose `X-Forwarded-For|Proto|Host` are believed."),
+    ] = field(default_factory=list)
+    head_timeout_s: Annotated[
+        float, Meta(gt=0, le=600, description="How long a connection may last without credentials; then it is closed.")
+    ] = 10.0
+    head_bytes: Annotated[
+        int, Meta(ge=1_024, le=2**20, description="Largest head of a request, its cookies and headers; more: HTTP 400.")
+    ] = 32_768
+    waiting_max: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="Connections without credentials at once; more: HTTP 503.")
+    ] = 2_048
+    waiting_per_address_max: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="The same from one address that is no trusted proxy; more: HTTP 503.")
+    ] = 1_024
+
+    @property
+    def public_origin(self) -> str:
+        """Where browsers reach the server through a proxy, or empty."""
+        return self.public_url or (f"https://{self.space_host}" if self.space_host else "")
+
+    @property
+    def networks(self) -> list[Network]:
+        """The trusted proxies, as networks."""
+        return [network for text in self.trusted_proxies if (network := parse_network(text)) is not None]
+
+    def __post_init__(self) -> None:
+        if self.public_origin and parse_origin(self.public_origin) is None:
+            key = "public_url" if self.public_url else "space_host"
+            raise ValueError(f"{key}: {self.public_origin!r} is no origin; write `https://name`, without a path")
+        for text in self.trusted_proxies:
+            if parse_network(text) is None:
+                raise ValueError(f"trusted_proxies: {text!r} is neither an address nor a network such as 10.0.0.0/8")
