@@ -1,5 +1,6 @@
 """Why the Hub did not do it, in words for the model: what went wrong, and what to do. No token, no traceback."""
 
+from agent.util.errors import ToolError
 from agent.util.text import one_line
 
 LOG_IN = (
@@ -9,7 +10,7 @@ LOG_IN = (
 _SAID_CHARS = 300
 
 
-class HubFault(Exception):
+class HubFault(ToolError):
     """Why it could not be done, in words for the model."""
 
 

@@ -51,16 +51,20 @@ def _fault(session: Session, approval: Approval, call: PendingTool) -> Submissio
         return None
     edited = not isinstance(approval.arguments, UnsetType)
     arguments = call.arguments if isinstance(approval.arguments, UnsetType) else approval.arguments
-    complaint = session.rules.tools.check(call.tool, arguments)
-    if complaint is not None:  # of what the model wrote, such as the name of a tool that has gone, the model is told
-        return SubmissionRefusal(codes.INVALID_ARGUMENTS, f"{call.tool_call_id}: {complaint}") if edited else None
-    now = session.rules.tools.effects(call.tool, call.arguments).operation
+    tools = session.rules.tools
+    prepared = tools.prepare(call.tool, arguments)
+    if isinstance(
+        prepared, str
+    ):  # of what the model wrote, such as the name of a tool that has gone, the model is told
+        return SubmissionRefusal(codes.INVALID_ARGUMENTS, f"{call.tool_call_id}: {prepared}") if edited else None
+    asked = tools.prepare(call.tool, call.arguments) if edited else prepared
+    now = "" if isinstance(asked, str) else asked.effects.operation
     if call.operation is not UNSET and call.operation != now:
         why = (
             f"{call.tool_call_id}: {call.tool} was asked for as {call.operation!r} and is {now!r} now; reject the call"
         )
         return SubmissionRefusal(codes.FORBIDDEN, why)
-    verdict = tool_calls.verdict_on(session, call.tool, arguments)
+    verdict = tool_calls.verdict_on(session, call.tool, arguments, prepared.effects)
     if verdict.action != "deny":
         return None
     why = f"{call.tool_call_id}: this server's policy refuses it ({verdict.reason})"
@@ -96,8 +100,12 @@ def _let_granted_run(session: Session) -> None:
     for call in list(session.state.view.pending_approval):
         if call.grant is UNSET or call.grant not in session.state.view.grants:
             continue
-        if tool_calls.verdict_on(session, call.tool, call.arguments, reserved).action == "allow":
-            reserved += session.estimate(call.tool, call.arguments)
+        prepared = session.rules.tools.prepare(call.tool, call.arguments)
+        if isinstance(prepared, str):
+            continue
+        effects = prepared.effects
+        if tool_calls.verdict_on(session, call.tool, call.arguments, effects, reserved).action == "allow":
+            reserved += effects.cost_usd or 0.0
             _change(session, call, "approved", "policy")
 
 

@@ -6,13 +6,13 @@ from typing import Any, Literal, Protocol, TypeVar
 import msgspec
 
 from agent.models import ModelUsage
-from agent.policy.effects import Effects
 from agent.policy.policy import Policy
 from agent.redaction import PATTERNS, RedactionStream, Redactor
 from agent.session import state as states
 from agent.session.messages import CancelWork, Decision, Effect, SubmissionRefusal
 from agent.session.settings import ConversationLimits, TurnSettings
 from agent.session.state import SessionState
+from agent.tools.base import PreparedCall
 from protocol import events as ev
 from protocol.content import OpenCall, ToolState
 from protocol.submissions import Submission, submission_id
@@ -40,11 +40,9 @@ CHUNK_MAX_CHARS = 65_536
 class ToolRules(Protocol):
     """What the session asks of the tools before it runs one; the ToolRouter answers."""
 
-    def check(self, name: str, arguments: dict[str, Any]) -> str | None:
-        """A complaint for the model: unknown tool, or arguments that do not fit."""
-
-    def effects(self, name: str, arguments: dict[str, Any]) -> Effects:
-        """What a call would do in the world."""
+    def prepare(self, name: str, arguments: dict[str, Any]) -> PreparedCall | str:
+        """A call and what it would do in the world; or a complaint for the model: unknown tool, or arguments that do not
+        fit."""
 
     def side_effects(self, name: str) -> str | None:
         """What undo cannot take back."""
@@ -184,7 +182,8 @@ class Session:
 
     def estimate(self, tool: str, arguments: dict[str, Any]) -> float:
         """What a call is thought to cost, in US dollars; 0 where nobody knows."""
-        return self.rules.tools.effects(tool, arguments).cost_usd or 0.0
+        call = self.rules.tools.prepare(tool, arguments)
+        return 0.0 if isinstance(call, str) else call.effects.cost_usd or 0.0
 
 
 def seal(session: Session, finish_reason: str) -> None:

@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from agent.models import ModelReply, RawToolCall
 from agent.models.tool_calls import MAX_ID_CHARS, Unreadable, read_arguments, sound_name
+from agent.policy.effects import Effects
 from agent.policy.policy import Spent, Verdict, evaluate
 from agent.redaction import Redactor
 from agent.session import repetition
@@ -30,17 +31,18 @@ def begin(session: Session, calls: list[tuple[ToolCall, str | None]]) -> None:
     asked: list[PendingTool] = []
     reserved = 0.0
     for call, fault in calls:
-        complaint = fault or session.rules.tools.check(call.tool, call.arguments)
-        if complaint is not None:
-            _refuse(session, call, complaint)
+        prepared = fault or session.rules.tools.prepare(call.tool, call.arguments)
+        if isinstance(prepared, str):
+            _refuse(session, call, prepared)
             continue
-        verdict = verdict_on(session, call.tool, call.arguments, reserved)
+        effects = prepared.effects
+        verdict = verdict_on(session, call.tool, call.arguments, effects, reserved)
         if verdict.action == "allow":
-            reserved += session.estimate(call.tool, call.arguments)
+            reserved += effects.cost_usd or 0.0
             run(session, call.tool_call_id, call.tool, call.arguments, "policy")
         elif verdict.action == "ask":
             grant = UNSET if verdict.grant is None else verdict.grant
-            operation = session.rules.tools.effects(call.tool, call.arguments).operation or UNSET
+            operation = effects.operation or UNSET
             asked.append(PendingTool(call.tool_call_id, call.tool, call.arguments, verdict.reason, grant, operation))
         else:
             _refuse(session, call, f"not run: this server's policy refuses it ({verdict.reason})")
@@ -48,11 +50,13 @@ def begin(session: Session, calls: list[tuple[ToolCall, str | None]]) -> None:
         session.emit(ev.ApprovalRequired, tools=asked, count=len(asked))
 
 
-def verdict_on(session: Session, tool: str, arguments: dict[str, Any], reserved_usd: float = 0.0) -> Verdict:
+def verdict_on(
+    session: Session, tool: str, arguments: dict[str, Any], effects: Effects, reserved_usd: float = 0.0
+) -> Verdict:
     """What the policy says of a call; `reserved_usd`: what calls that just began are estimated to cost."""
     state, rules = session.state, session.rules
     spent = Spent(state.spent_usd + reserved_usd, state.cost_unknown)
-    return evaluate(rules.policy, tool, arguments, rules.tools.effects(tool, arguments), state.view.grants, spent)
+    return evaluate(rules.policy, tool, arguments, effects, state.view.grants, spent)
 
 
 def run(session: Session, call_id: str, tool: str, arguments: dict[str, Any], by: str) -> None:

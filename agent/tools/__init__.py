@@ -4,12 +4,13 @@ docs/tools.md says how to add one in ten lines: its arguments as a Struct, from 
 model and the validation come, and what it does with them.
 """
 
-from agent.tools.base import StructTool, Tool, ToolLog, ToolResult
+from agent.tools.base import PreparedCall, StructTool, Tool, ToolLog, ToolResult
 from agent.tools.bash import BashTool
 from agent.tools.edit import EditTool
 from agent.tools.files import GrepTool, ListFilesTool, ReadFileTool, WriteFileTool
 from agent.tools.plan import PlanTool
 from agent.tools.router import ToolRouter, ToolSource
+from agent.util.errors import ToolError
 from agent.workspace.files import Entry, Files
 from agent.workspace.paths import WorkspaceError
 from agent.workspace.settings import WorkspaceLimits
@@ -19,8 +20,10 @@ __all__ = [
     "BUILT_IN",
     "BashTool",
     "Entry",
+    "PreparedCall",
     "StructTool",
     "Tool",
+    "ToolError",
     "ToolLog",
     "ToolResult",
     "ToolRouter",

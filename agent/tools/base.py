@@ -1,13 +1,16 @@
 """What a tool is: the protocol the router speaks, and the base for tools whose arguments are a Struct."""
 
+import logging
 from collections.abc import Awaitable, Callable
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
 from agent.models.types import ModelReply, ModelRequest, ModelUsage, Sink
-from agent.policy.effects import Effects
+from agent.policy.effects import EffectKind, Effects
 from protocol.content import PlanItem, Step
+
+log = logging.getLogger("holdfast.tools")
 
 ToolLog = Callable[[str], Awaitable[None]]
 
@@ -28,7 +31,7 @@ class ToolResult(msgspec.Struct, frozen=True):
 class Tool(Protocol):
     """Something a model can call.
 
-    `check`, `effects` and `side_effects` are asked while a session decides: they answer at once, without I/O.
+    `prepare` is called while a session decides: it answers at once, without I/O.
     """
 
     name: str
@@ -38,15 +41,29 @@ class Tool(Protocol):
     side_effects: str | None
     """What undo cannot take back, such as "files written"."""
 
-    def check(self, arguments: dict[str, object]) -> str | None:
-        """What is wrong with the arguments, and where; None if they fit."""
+    def prepare(self, arguments: dict[str, object]) -> "PreparedCall | str":
+        """The call, ready to be judged and run; or what is wrong with the arguments, and where."""
 
-    def effects(self, arguments: dict[str, object]) -> Effects:
-        """What the call would do; the policy judges by it whether it runs freely."""
+    async def execute(self, arguments: Any, log: ToolLog) -> ToolResult:
+        """Run a call. `arguments`: those of a PreparedCall of this tool.
 
-    async def run(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
-        """Do it. May raise; cancelled, it stops."""
+        Raises `ToolError` with a message for the model; may raise anything else. Cancelled, it stops.
+        """
 
+
+class PreparedCall(msgspec.Struct, frozen=True):
+    """A call whose arguments fit its tool. Made once at each step: when it is called, when it is answered, when it runs.
+
+    `arguments`: as the tool's `execute` takes them. `effects`: what the call would do, judged now.
+    """
+
+    tool: Tool
+    arguments: Any
+    effects: Effects
+
+
+UNKNOWN_EFFECTS: frozenset[EffectKind] = frozenset({"external"})
+"""The effects of a call whose tool could not say what it would do."""
 
 A = TypeVar("A", bound=msgspec.Struct)
 
@@ -68,32 +85,33 @@ class StructTool(Generic[A]):
         if "arguments" in cls.__dict__:
             cls.parameters = parameters_of(cls.arguments)
 
-    async def call(self, arguments: A, log: ToolLog) -> ToolResult:
-        """Do it, with arguments that fit."""
-        raise NotImplementedError
-
-    def fault(self, arguments: A) -> str | None:
+    def validate(self, arguments: A) -> str | None:
         """What is wrong beyond the types, and where (`... - at `$.path``); None if nothing is."""
         return None
 
-    def does(self, arguments: A) -> Effects:
+    def effects(self, arguments: A) -> Effects:
         """What the call would do; nothing outside of the workspace, unless it says so."""
         return Effects()
 
-    def check(self, arguments: dict[str, object]) -> str | None:
+    async def execute(self, arguments: A, log: ToolLog) -> ToolResult:
+        """Run the call, with arguments that fit. Raises `ToolError` with a message for the model."""
+        raise NotImplementedError
+
+    def prepare(self, arguments: dict[str, object]) -> PreparedCall | str:
         try:
-            return self.fault(self._typed(arguments))
+            typed = msgspec.convert(arguments, self.arguments, strict=False)
         except msgspec.ValidationError as error:
             return str(error)
+        complaint = self.validate(typed)
+        return PreparedCall(self, typed, self._effects_or_unknown(typed)) if complaint is None else complaint
 
-    def effects(self, arguments: dict[str, object]) -> Effects:
-        return self.does(self._typed(arguments))
-
-    async def run(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
-        return await self.call(self._typed(arguments), log)
-
-    def _typed(self, arguments: dict[str, object]) -> A:
-        return msgspec.convert(arguments, self.arguments, strict=False)
+    def _effects_or_unknown(self, arguments: A) -> Effects:
+        """As `effects`. If that fails, the effects are unknown, so that a person is asked."""
+        try:
+            return self.effects(arguments)
+        except Exception:  # a fault of the tool must not end the decision
+            log.exception("tool %s failed to say what a call would do", self.name)
+            return Effects(f"what {self.name} would do could not be told", UNKNOWN_EFFECTS)
 
 
 def parameters_of(arguments: type[msgspec.Struct]) -> dict[str, object]:
@@ -138,17 +156,14 @@ class OthersTools(Protocol):
     def specs(self) -> list[dict[str, object]]:
         """As OpenAI function specs."""
 
-    def check(self, name: str, arguments: dict[str, object]) -> str | None:
-        """A complaint for the model, or None."""
-
-    def effects(self, name: str, arguments: dict[str, object]) -> Effects:
-        """What a call would do."""
+    def prepare(self, name: str, arguments: dict[str, object]) -> PreparedCall | str:
+        """A call, ready to be judged and executed; or a complaint for the model."""
 
     def side_effects(self, name: str) -> str | None:
         """What undo cannot take back."""
 
-    async def run(self, name: str, arguments: dict[str, object], log: ToolLog) -> ToolResult:
-        """Run a call; whatever fails is a result."""
+    async def execute(self, call: PreparedCall, log: ToolLog) -> ToolResult:
+        """Execute a call; whatever fails is a result."""
 
 
 class Desk(msgspec.Struct, frozen=True):
@@ -167,7 +182,7 @@ class Desk(msgspec.Struct, frozen=True):
 
 @runtime_checkable
 class Delegating(Protocol):
-    """A tool that works at a desk. Its `run` is never called."""
+    """A tool that works at a desk. Its `execute` is never called."""
 
-    async def delegate(self, arguments: dict[str, object], log: ToolLog, desk: Desk) -> ToolResult:
-        """Do it. May raise; cancelled, it stops."""
+    async def delegate(self, arguments: Any, log: ToolLog, desk: Desk) -> ToolResult:
+        """As `Tool.execute`."""

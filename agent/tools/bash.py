@@ -48,18 +48,18 @@ class BashTool(StructTool[Bash]):
             "the whole is kept in a file."
         )
 
-    def fault(self, arguments: Bash) -> str | None:
+    def validate(self, arguments: Bash) -> str | None:
         most = self._settings.command_timeout_max_s
         if arguments.timeout_s > most:
             return f"Expected at most {most:g}, got {arguments.timeout_s:g} - at `$.timeout_s`"
         return "Expected a command without NUL - at `$.command`" if "\0" in arguments.command else None
 
-    def does(self, arguments: Bash) -> Effects:
+    def effects(self, arguments: Bash) -> Effects:
         first = " ".join(arguments.command.split())
         shown = first if len(first) <= SHOWN_CHARS else f"{first[:SHOWN_CHARS]}..."
         return Effects(f"runs a command: {shown}", self._effects)
 
-    async def call(self, arguments: Bash, log: ToolLog) -> ToolResult:
+    async def execute(self, arguments: Bash, log: ToolLog) -> ToolResult:
         heard = _Heard(self._settings, log)
         try:
             ended = await self._sandbox.exec(
@@ -67,8 +67,6 @@ class BashTool(StructTool[Bash]):
             )
         except _Flood:
             ended = Exit(137, FLOOD.format(most=self._settings.output_bytes_max))
-        except SandboxError as error:
-            return ToolResult(output=str(error), success=False)
         return await self._told(ended, bytes(heard.data))
 
     async def aclose(self) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from agent.policy.effects import Effects
-from agent.tools.base import ToolResult
+from agent.tools.base import ToolLog, ToolResult
 from agent.tools.files import FilePath, FilesTool, path_fault
 from agent.workspace.files import Files, FileStart
 from agent.workspace.paths import WorkspaceError, file_parts, shown
@@ -47,15 +47,15 @@ class EditTool(FilesTool[Edit]):
         super().__init__(files, limits)
         self._one_by_one = asyncio.Lock()
 
-    def fault(self, arguments: Edit) -> str | None:
+    def validate(self, arguments: Edit) -> str | None:
         if arguments.old_string == arguments.new_string:
             return "Expected something else than `old_string` - at `$.new_string`"
         return path_fault(lambda: file_parts(arguments.path, self.limits))
 
-    def does(self, arguments: Edit) -> Effects:
+    def effects(self, arguments: Edit) -> Effects:
         return Effects(f"edits {shown(arguments.path)} in the session's workspace")
 
-    async def work(self, arguments: Edit) -> ToolResult:
+    async def execute(self, arguments: Edit, log: ToolLog) -> ToolResult:
         # Several edits of one file in one message are usual: each sees what the one before it has made.
         async with self._one_by_one:
             return await self._edit(arguments)

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from agent.policy.effects import Effects
 from agent.tools.base import StructTool, ToolLog, ToolResult
-from agent.workspace.files import Entry, Files, SandboxError, Search
+from agent.workspace.files import Entry, Files, Search
 from agent.workspace.paths import WorkspaceError, file_parts, folder_parts, shown
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.text_view import view
@@ -50,16 +50,6 @@ class FilesTool(StructTool[A], Generic[A]):
         self.files = files
         self.limits = limits
 
-    async def call(self, arguments: A, log: ToolLog) -> ToolResult:
-        try:
-            return await self.work(arguments)
-        except SandboxError as error:
-            return ToolResult(output=str(error), success=False)
-
-    async def work(self, arguments: A) -> ToolResult:
-        """Do it. May raise SandboxError."""
-        raise NotImplementedError
-
     async def aclose(self) -> None:
         """Let go of the files; those who share them may have done so before."""
         await self.files.close()
@@ -75,10 +65,10 @@ class ReadFileTool(FilesTool[ReadFile]):
     )
     arguments = ReadFile
 
-    def fault(self, arguments: ReadFile) -> str | None:
+    def validate(self, arguments: ReadFile) -> str | None:
         return path_fault(lambda: file_parts(arguments.path, self.limits))
 
-    async def work(self, arguments: ReadFile) -> ToolResult:
+    async def execute(self, arguments: ReadFile, log: ToolLog) -> ToolResult:
         file = await self.files.read(arguments.path)
         most = self.limits.view_chars_max
         seen = await asyncio.to_thread(view, arguments.path, file, arguments.offset, arguments.limit or None, most)
@@ -92,10 +82,10 @@ class ListFilesTool(FilesTool[ListFiles]):
     description = "List the files and folders in the session's workspace, sorted by name, with the files' sizes."
     arguments = ListFiles
 
-    def fault(self, arguments: ListFiles) -> str | None:
+    def validate(self, arguments: ListFiles) -> str | None:
         return path_fault(lambda: folder_parts(arguments.path, self.limits))
 
-    async def work(self, arguments: ListFiles) -> ToolResult:
+    async def execute(self, arguments: ListFiles, log: ToolLog) -> ToolResult:
         entries, cut = await self.files.list(arguments.path, arguments.recursive)
         if not entries:
             return ToolResult(output="[the folder is empty]", success=True)
@@ -127,17 +117,17 @@ class WriteFileTool(FilesTool[WriteFile]):
             f"At most {limits.write_bytes_max} bytes."
         )
 
-    def fault(self, arguments: WriteFile) -> str | None:
+    def validate(self, arguments: WriteFile) -> str | None:
         size, most = len(arguments.content.encode()), self.limits.write_bytes_max
         if size > most:
             return f"Expected at most {most} bytes as UTF-8, got {size} - at `$.content`"
         return path_fault(lambda: file_parts(arguments.path, self.limits))
 
-    def does(self, arguments: WriteFile) -> Effects:
+    def effects(self, arguments: WriteFile) -> Effects:
         size = len(arguments.content.encode())
         return Effects(f"writes {shown(arguments.path)} ({size} bytes) in the session's workspace")
 
-    async def work(self, arguments: WriteFile) -> ToolResult:
+    async def execute(self, arguments: WriteFile, log: ToolLog) -> ToolResult:
         data = arguments.content.encode()
         replaced = await self.files.write(arguments.path, data)
         done = "replaced" if replaced else "wrote"
@@ -197,7 +187,7 @@ class GrepTool(FilesTool[Grep]):
     )
     arguments = Grep
 
-    def fault(self, arguments: Grep) -> str | None:
+    def validate(self, arguments: Grep) -> str | None:
         if not arguments.fixed:
             try:
                 re.compile(arguments.pattern)
@@ -205,7 +195,7 @@ class GrepTool(FilesTool[Grep]):
                 return f"Expected a regular expression: {error} - at `$.pattern`"
         return path_fault(lambda: folder_parts(arguments.path, self.limits))
 
-    async def work(self, arguments: Grep) -> ToolResult:
+    async def execute(self, arguments: Grep, log: ToolLog) -> ToolResult:
         found = await self.files.search(Search(**msgspec.structs.asdict(arguments)))
         lines: list[str] = []
         left, more = self.limits.view_chars_max, found.more

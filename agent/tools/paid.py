@@ -1,11 +1,14 @@
 """What a sandbox costs, told of every tool that uses it: before, so that the policy asks, and after, as it was."""
 
+from typing import Any
+
 import msgspec
 
 from agent.policy.effects import Effects
 from agent.sandbox.remote.sandbox import RemoteSandbox
-from agent.tools.base import Tool, ToolLog, ToolResult
+from agent.tools.base import PreparedCall, Tool, ToolLog, ToolResult
 from agent.tools.router import Closing
+from agent.util.errors import ToolError
 
 
 class PaidTool:
@@ -19,18 +22,20 @@ class PaidTool:
         self._tool = tool
         self._sandbox = sandbox
 
-    def check(self, arguments: dict[str, object]) -> str | None:
-        """As the tool."""
-        return self._tool.check(arguments)
-
-    def effects(self, arguments: dict[str, object]) -> Effects:
+    def prepare(self, arguments: dict[str, object]) -> PreparedCall | str:
         """As the tool, and what it costs if it is the first to use paid hardware."""
-        return together(self._tool.effects(arguments), self._sandbox.spends())
+        prepared = self._tool.prepare(arguments)
+        if isinstance(prepared, str):
+            return prepared
+        return PreparedCall(self, prepared.arguments, together(prepared.effects, self._sandbox.spends()))
 
-    async def run(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
+    async def execute(self, arguments: Any, log: ToolLog) -> ToolResult:
         """As the tool, with what the sandbox cost since the last call."""
         self._sandbox.agree()
-        result = await self._tool.run(arguments, log)
+        try:
+            result = await self._tool.execute(arguments, log)
+        except ToolError as error:  # such a call may have cost something too
+            result = ToolResult(output=str(error), success=False)
         cost = self._sandbox.take_cost()
         return msgspec.structs.replace(result, cost_usd=cost) if cost else result
 

@@ -37,7 +37,7 @@ class PlanTool(StructTool[Plan]):
             f"{limits.plan_text_chars_max} characters; an empty list clears the plan."
         )
 
-    def fault(self, arguments: Plan) -> str | None:
+    def validate(self, arguments: Plan) -> str | None:
         if len(arguments.items) > self._limits.plan_items_max:
             return f"Expected at most {self._limits.plan_items_max} items, got {len(arguments.items)} - at `$.items`"
         most = self._limits.plan_text_chars_max
@@ -46,7 +46,7 @@ class PlanTool(StructTool[Plan]):
                 return f"Expected at most {most} characters, got {len(item.text)} - at `$.items[{index}].text`"
         return None
 
-    async def call(self, arguments: Plan, log: ToolLog) -> ToolResult:
+    async def execute(self, arguments: Plan, log: ToolLog) -> ToolResult:
         plan = tuple(PlanItem(item.text, item.status) for item in arguments.items)
         done = sum(item.status == "completed" for item in plan)
         output = f"The plan is shown: {done} of {len(plan)} items completed." if plan else "The plan is cleared."

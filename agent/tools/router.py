@@ -8,8 +8,8 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from agent.policy.effects import EffectKind, Effects
-from agent.tools.base import Delegating, Desk, Tool, ToolLog, ToolResult
+from agent.tools.base import Delegating, Desk, PreparedCall, Tool, ToolLog, ToolResult
+from agent.util.errors import ToolError
 from agent.util.text import cut_to_tokens, repair_surrogates
 from agent.workspace.agents_md import ProjectNotes
 
@@ -17,7 +17,6 @@ log = logging.getLogger("holdfast.tools")
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _NAMES_TOLD = 50
-UNTOLD: frozenset[EffectKind] = frozenset({"external"})
 
 
 @runtime_checkable
@@ -92,30 +91,22 @@ class ToolRouter:
         for source in self._sources:
             await source.settle()
 
-    def check(self, name: str, arguments: dict[str, object]) -> str | None:
-        """A complaint for the model: no such tool, or arguments that do not fit, saying what and where. Without I/O."""
+    def prepare(self, name: str, arguments: dict[str, object]) -> PreparedCall | str:
+        """The call, ready to be judged and executed; or a complaint for the model: no such tool, or arguments that do
+        not fit, saying what and where. Without I/O."""
         tool = self._now().get(name)
         if tool is None:
             return self._unknown(name)
         try:
-            complaint = _unencodable(arguments, "$") or tool.check(arguments)
+            prepared = _unencodable(arguments, "$") or tool.prepare(arguments)
         except RecursionError:
-            complaint = "they are nested too deeply"
+            prepared = "they are nested too deeply"
         except Exception as error:  # a tool's fault must not end the decision that asks it
             log.exception("tool %s failed to check its arguments", name)
-            complaint = f"they could not be checked: {_told(error)}"
-        return None if complaint is None else f"the arguments do not fit {name}: {repair_surrogates(complaint)}"
-
-    def effects(self, name: str, arguments: dict[str, object]) -> Effects:
-        """What a call would do. What cannot be told is `external`, and so must be asked for."""
-        tool = self._now().get(name)
-        if tool is None:
-            return Effects(self._unknown(name), UNTOLD)
-        try:
-            return tool.effects(arguments)
-        except Exception:  # as above
-            log.exception("tool %s failed to say what a call would do", name)
-            return Effects(f"what {name} would do could not be told", UNTOLD)
+            prepared = f"they could not be checked: {_told(error)}"
+        return (
+            f"the arguments do not fit {name}: {repair_surrogates(prepared)}" if isinstance(prepared, str) else prepared
+        )
 
     def side_effects(self, name: str) -> str | None:
         """What undo cannot take back of the tool's calls; None if nothing, or if there is no such tool."""
@@ -133,20 +124,24 @@ class ToolRouter:
             return ""
 
     async def run(self, name: str, arguments: dict[str, object], log: ToolLog, desk: Desk | None = None) -> ToolResult:
-        """Run a call; whatever fails comes back as a result with `success=False`. CancelledError passes.
+        """Prepare a call and execute it; whatever fails comes back as a result with `success=False`. CancelledError passes.
 
         `desk`: for a tool that is an agent itself.
         """
         if name not in self._now():
             await self.settle()
-        complaint = self.check(name, arguments)
-        if complaint is not None:
-            return self._clean(ToolResult(output=complaint, success=False))
+        prepared = self.prepare(name, arguments)
+        if isinstance(prepared, str):
+            return self._clean(ToolResult(output=prepared, success=False))
+        return await self.execute(prepared, log, desk)
+
+    async def execute(self, call: PreparedCall, log: ToolLog, desk: Desk | None = None) -> ToolResult:
+        """Execute a call of `prepare`, as `run` does."""
 
         async def clean_log(text: str) -> None:
             await log(repair_surrogates(text))
 
-        return self._clean(await self._run(self._now()[name], arguments, clean_log, desk))
+        return self._clean(await self._execute(call, clean_log, desk))
 
     async def aclose(self) -> None:
         """Close the tools and sources that hold something open; a second call does nothing more than they do."""
@@ -166,13 +161,15 @@ class ToolRouter:
             self._all = dict(sorted(found.items()))
         return self._all
 
-    async def _run(self, tool: Tool, arguments: dict[str, object], tool_log: ToolLog, desk: Desk | None) -> ToolResult:
-        clock = asyncio.timeout(self._timeout_s)
+    async def _execute(self, call: PreparedCall, tool_log: ToolLog, desk: Desk | None) -> ToolResult:
+        tool, clock = call.tool, asyncio.timeout(self._timeout_s)
         try:
             async with clock:
                 if desk is not None and isinstance(tool, Delegating):
-                    return await tool.delegate(arguments, tool_log, desk)
-                return await tool.run(arguments, tool_log)
+                    return await tool.delegate(call.arguments, tool_log, desk)
+                return await tool.execute(call.arguments, tool_log)
+        except ToolError as error:
+            return ToolResult(output=str(error), success=False)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():

@@ -6,6 +6,10 @@ import secrets
 FAULT_ID_BYTES = 4
 
 
+class ToolError(Exception):
+    """A tool call failed for a known reason; the message is for the model, and is the call's result."""
+
+
 def fault_id() -> str:
     """A name for one fault, random: it says nothing and is found in the log."""
     return secrets.token_hex(FAULT_ID_BYTES)

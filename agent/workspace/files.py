@@ -5,11 +5,13 @@ from typing import Protocol
 
 import msgspec
 
+from agent.util.errors import ToolError
+
 Output = Callable[[bytes], Awaitable[None]]
 """Hears what a command writes, as it comes, standard output and error in one; waits while too much waits."""
 
 
-class SandboxError(Exception):
+class SandboxError(ToolError):
     """Why the sandbox cannot do it, in words for the model; names nothing of the server."""
 
 

@@ -14,6 +14,7 @@ from agent.tools import ToolRouter
 from protocol.spec.markdown import fill
 from server.cli import generate
 from tests.support.paths import ROOT
+from tests.support.prepared import complaint_of, effects_of
 
 PAGE = (ROOT / "docs" / "tools.md").read_text(encoding="utf-8")
 
@@ -70,22 +71,25 @@ async def test_a_tool_added_as_the_page_says_is_told_to_the_model_checked_and_ru
     assert isinstance(spec, dict)
     jsonschema.validate({"text": "a b"}, spec["parameters"])
     assert spec["parameters"]["required"] == ["text"]
-    complaint = router.check("count_words", {"text": 1})
+    complaint = complaint_of(router, "count_words", {"text": 1})
     assert complaint is not None
     assert complaint.endswith("Expected `str`, got `int` - at `$.text`")
     said: list[str] = []
     result = await router.run("count_words", {"text": "night owls fly"}, lambda text: logged(said, text))
     assert (result.output, result.success) == ("3", True)
     assert (
-        evaluate(Policy(), "count_words", {"text": ""}, router.effects("count_words", {"text": ""})).action == "allow"
+        evaluate(Policy(), "count_words", {"text": ""}, effects_of(router, "count_words", {"text": ""})).action
+        == "allow"
     )
 
 
 async def test_a_tool_that_says_what_it_does_is_asked_for_and_counted_as_the_page_says() -> None:
     router, said = followed(), list[str]()
-    verdict = evaluate(Policy(), "order", {"boxes": 2}, router.effects("order", {"boxes": 2}))
+    verdict = evaluate(Policy(), "order", {"boxes": 2}, effects_of(router, "order", {"boxes": 2}))
     assert (verdict.action, verdict.reason, verdict.grant) == ("ask", "orders 2 boxes of owl food", "order")
-    dear = evaluate(Policy(yolo_mode=True, spending_limit_usd=20.0), "order", {}, router.effects("order", {"boxes": 2}))
+    dear = evaluate(
+        Policy(yolo_mode=True, spending_limit_usd=20.0), "order", {}, effects_of(router, "order", {"boxes": 2})
+    )
     assert "about $25.00" in dear.reason
     result = await router.run("order", {"boxes": 2}, lambda text: logged(said, text))
     assert (result.cost_usd, said) == (22.0, ["ordering ...\n"])

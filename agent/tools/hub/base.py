@@ -1,13 +1,11 @@
-"""What the Hugging Face tools share: a fault of the Hub is a result for the model, as is what a call lacks."""
+"""Base of the Hugging Face tools: holds the Hub client, and checks which arguments an operation takes."""
 
 from typing import Generic, TypeVar
 
 import msgspec
 
 from agent.hub.client import Hub
-from agent.hub.errors import HubFault
-from agent.tools.base import StructTool, ToolLog, ToolResult
-from agent.workspace.files import SandboxError
+from agent.tools.base import StructTool
 
 A = TypeVar("A", bound=msgspec.Struct)
 
@@ -17,16 +15,6 @@ class HubTool(StructTool[A], Generic[A]):
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-
-    async def call(self, arguments: A, log: ToolLog) -> ToolResult:
-        try:
-            return await self.work(arguments, log)
-        except (HubFault, SandboxError) as error:
-            return ToolResult(output=str(error), success=False)
-
-    async def work(self, arguments: A, log: ToolLog) -> ToolResult:
-        """Do it. May raise HubFault and SandboxError."""
-        raise NotImplementedError
 
 
 def lacks(arguments: msgspec.Struct, operation: str, needed: tuple[str, ...], allowed: tuple[str, ...]) -> str | None:

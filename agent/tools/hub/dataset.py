@@ -54,7 +54,7 @@ class DatasetTool(HubTool[InspectDataset]):
     )
     arguments = InspectDataset
 
-    def fault(self, arguments: InspectDataset) -> str | None:
+    def validate(self, arguments: InspectDataset) -> str | None:
         most = self._hub.settings.rows_max
         if arguments.limit > most:
             return f"Expected `int` <= {most} - at `$.limit`"
@@ -62,7 +62,7 @@ class DatasetTool(HubTool[InspectDataset]):
             arguments, arguments.operation, *_NEEDS[arguments.operation]
         )
 
-    async def work(self, arguments: InspectDataset, log: ToolLog) -> ToolResult:
+    async def execute(self, arguments: InspectDataset, log: ToolLog) -> ToolResult:
         if arguments.operation == "splits":
             return await self._splits(arguments)
         where = await self._where(arguments)

@@ -65,13 +65,13 @@ class JobsTool(HubTool[Jobs]):
             "logs": self._logs,
         }
 
-    def fault(self, arguments: Jobs) -> str | None:
+    def validate(self, arguments: Jobs) -> str | None:
         return job_arguments.fault(arguments, self._hub.settings)
 
-    def does(self, arguments: Jobs) -> Effects:
+    def effects(self, arguments: Jobs) -> Effects:
         return job_arguments.effects(arguments, self._hub.settings)
 
-    async def work(self, arguments: Jobs, log: ToolLog) -> ToolResult:
+    async def execute(self, arguments: Jobs, log: ToolLog) -> ToolResult:
         return await self._operations.get(arguments.operation, self._change)(arguments, log)
 
     async def _run(self, arguments: Jobs, log: ToolLog) -> ToolResult:

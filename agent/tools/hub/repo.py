@@ -36,16 +36,16 @@ class RepoTool(HubTool[Repo]):
         super().__init__(hub)
         self._files = files
 
-    def fault(self, arguments: Repo) -> str | None:
+    def validate(self, arguments: Repo) -> str | None:
         most = self._hub.settings.upload_bytes_max
         if len(arguments.text.encode()) > most:
             return f"Expected at most {most} bytes as UTF-8 - at `$.text`"
         return repo_arguments.fault(arguments)
 
-    def does(self, arguments: Repo) -> Effects:
+    def effects(self, arguments: Repo) -> Effects:
         return repo_arguments.effects(arguments)
 
-    async def work(self, arguments: Repo, log: ToolLog) -> ToolResult:
+    async def execute(self, arguments: Repo, log: ToolLog) -> ToolResult:
         settings = self._hub.settings
         if arguments.operation not in _ANYBODY:
             self._hub.require_token()

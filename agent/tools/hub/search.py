@@ -50,7 +50,7 @@ class SearchTool(HubTool[Search]):
     )
     arguments = Search
 
-    def fault(self, arguments: Search) -> str | None:
+    def validate(self, arguments: Search) -> str | None:
         takes = _TAKES[arguments.kind]
         for name in ("author", "task", "tags", "sort"):
             given = getattr(arguments, name) not in ("", [], "relevance")
@@ -65,7 +65,7 @@ class SearchTool(HubTool[Search]):
             return f"Expected `int` <= {most} - at `$.limit`"
         return None
 
-    async def work(self, arguments: Search, log: ToolLog) -> ToolResult:
+    async def execute(self, arguments: Search, log: ToolLog) -> ToolResult:
         lines = await self._hub.ask(
             lambda api, token: [_LINES[arguments.kind](one) for one in _find(api, token, arguments)]
         )

@@ -13,6 +13,7 @@ import msgspec
 
 from agent.tools.base import ToolLog
 from agent.tools.mcp.settings import McpLimits, McpServer
+from agent.util.errors import ToolError
 from agent.util.tasks import TaskOwner
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ TEXT_CHARS_MAX = 4_000
 """Longest progress or log message that is shown."""
 
 
-class NotDone(Exception):
+class NotDone(ToolError):
     """A call has no result; the message says why, and whether it may have had effects."""
 
 

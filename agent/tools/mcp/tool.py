@@ -1,8 +1,7 @@
 """A tool of an MCP server as the router knows tools."""
 
 from agent.policy.effects import EffectKind, Effects
-from agent.tools.base import ToolLog, ToolResult
-from agent.tools.mcp.calls import NotDone
+from agent.tools.base import PreparedCall, ToolLog, ToolResult
 from agent.tools.mcp.connection import McpConnection
 from agent.tools.mcp.listing import ListedTool
 from agent.tools.mcp.results import ResultReader
@@ -26,10 +25,10 @@ class McpTool:
         if not self._reads_only:
             self.side_effects = f"what the MCP server {connection.name} did"
 
-    def check(self, arguments: dict[str, object]) -> str | None:
-        return self._listed.arguments.complaint(arguments)
+    def prepare(self, arguments: dict[str, object]) -> PreparedCall | str:
+        return self._listed.arguments.complaint(arguments) or PreparedCall(self, arguments, self._effects())
 
-    def effects(self, arguments: dict[str, object]) -> Effects:
+    def _effects(self) -> Effects:
         """The server's name is the operation: what is allowed for the session stays with the server that it was said of."""
         server = self._connection.name
         says = f"calls {self._listed.name} of the MCP server {server}"
@@ -41,9 +40,6 @@ class McpTool:
             says = f"{says}, which may delete or overwrite"
         return Effects(says, frozenset(kinds), server)
 
-    async def run(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
-        try:
-            answer = await self._connection.call(self._listed.name, arguments, self._user_id, log)
-        except NotDone as error:
-            return ToolResult(output=str(error), success=False)
+    async def execute(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
+        answer = await self._connection.call(self._listed.name, arguments, self._user_id, log)
         return await self._reader.read(answer)

@@ -8,7 +8,7 @@ import msgspec
 
 from agent.models import DeltaKind, ModelReply, ModelRequest, RawToolCall
 from agent.models.tool_calls import MAX_ID_CHARS, Unreadable, read_arguments, sound_name
-from agent.tools.base import Desk, ToolLog
+from agent.tools.base import Desk, PreparedCall, ToolLog
 from agent.tools.research.settings import ResearchSettings
 from agent.util.text import cut_middle, cut_to_tokens, estimate_text
 from protocol.content import Step
@@ -30,8 +30,8 @@ class Reading(Protocol):
     def specs(self) -> list[Wire]:
         """The tools it is offered."""
 
-    def refusal(self, name: str, arguments: dict[str, object]) -> str | None:
-        """Why this call is not run; None if it is."""
+    def prepare(self, name: str, arguments: dict[str, object]) -> PreparedCall | str:
+        """The call, if it may run; else why it is not run."""
 
 
 class Work:
@@ -105,12 +105,13 @@ class Work:
         shown = self._shown(arguments)
         self._desk.step(Step(step_id, name, shown))
         began = time.monotonic()
-        refusal = self._reading.refusal(name, arguments)
+        call = self._reading.prepare(name, arguments)
         if place > settings.tool_calls_per_message_max:
-            refusal = f"not run: more than {settings.tool_calls_per_message_max} calls in one message"
-        output, success = refusal or "", False
-        if refusal is None:
-            result = await self._desk.tools.run(name, arguments, _silent)
+            call = f"not run: more than {settings.tool_calls_per_message_max} calls in one message"
+        if isinstance(call, str):
+            output, success = call, False
+        else:
+            result = await self._desk.tools.execute(call, _silent)
             output, success = result.output, result.success
         took = int((time.monotonic() - began) * 1_000)
         self._desk.step(Step(step_id, name, shown, cut_middle(output, settings.step_max_chars), success, took))

@@ -9,7 +9,7 @@ from msgspec import Meta
 from agent.models import ModelError
 from agent.policy.effects import EffectKind, Effects
 from agent.policy.policy import Policy, evaluate
-from agent.tools.base import Desk, StructTool, ToolLog, ToolResult
+from agent.tools.base import Desk, PreparedCall, StructTool, ToolLog, ToolResult
 from agent.tools.research.settings import ResearchSettings
 from agent.tools.research.subagent import Reading, Work
 
@@ -50,16 +50,12 @@ class ResearchTool(StructTool[Research]):
         self._settings = settings
         self._policy = policy
 
-    def does(self, arguments: Research) -> Effects:
+    def effects(self, arguments: Research) -> Effects:
         return Effects(f"reads and searches by itself, with up to {self._settings.model_calls_max} model calls")
 
-    async def call(self, arguments: Research, log: ToolLog) -> ToolResult:
-        raise RuntimeError("research works at a desk")
-
-    async def delegate(self, arguments: dict[str, object], log: ToolLog, desk: Desk) -> ToolResult:
+    async def delegate(self, arguments: Research, log: ToolLog, desk: Desk) -> ToolResult:
         """Find it out. At a bound, or where the model fails, the report is what there is."""
-        task = self._typed(arguments).task
-        work = Work(task, Reader(desk, self._policy), desk, log, self._settings)
+        work = Work(arguments.task, Reader(desk, self._policy), desk, log, self._settings)
         clock = asyncio.timeout(self._settings.time_max_s)
         try:
             async with clock:
@@ -85,22 +81,22 @@ class Reader(Reading):
         """The tools that only read."""
         return self._specs
 
-    def refusal(self, name: str, arguments: dict[str, object]) -> str | None:
-        """Why this call is not run."""
+    def prepare(self, name: str, arguments: dict[str, object]) -> PreparedCall | str:
+        """The call, if it may run; else why it is not run."""
         names = [_name(spec) for spec in self._specs]
         if name not in names:
             return f"not run: {name} is not for research; it has {', '.join(names) or 'no tools'}"
         if name in READS_WITHOUT and arguments.get(READS_WITHOUT[name]):
             return f"not run: research only reads; leave `{READS_WITHOUT[name]}` out"
-        complaint = self._tools.check(name, arguments)
-        if complaint is not None:
-            return complaint
-        effects = self._tools.effects(name, arguments)
+        prepared = self._tools.prepare(name, arguments)
+        if isinstance(prepared, str):
+            return prepared
+        effects = prepared.effects
         if effects.kinds - READS or effects.cost_usd != 0:
             return f"not run: research only reads, and this call is more than that ({effects.says or name})"
         verdict = evaluate(self._policy, name, arguments, effects, self._grants)
         if verdict.action == "allow":
-            return None
+            return prepared
         asked = "would have to be asked for, and research asks nobody" if verdict.action == "ask" else "is refused here"
         return f"not run: it {asked} ({verdict.reason}); go on without it"
 

@@ -16,7 +16,7 @@ from agent.tools.web.response import ContentType, by_type, decode, kind_of, pars
 from agent.tools.web.settings import WebSettings
 from agent.tools.web.urls import URL_CHARS_MAX, Target, WebRefused, parse_url
 from agent.util.text import clean, one_line
-from agent.workspace.files import Files, SandboxError
+from agent.workspace.files import Files
 from agent.workspace.paths import file_parts, shown
 from agent.workspace.settings import WorkspaceLimits
 
@@ -102,7 +102,7 @@ class WebFetchTool(StructTool[WebFetch]):
             "with save_as. No logins, no forms, no private addresses."
         )
 
-    def fault(self, arguments: WebFetch) -> str | None:
+    def validate(self, arguments: WebFetch) -> str | None:
         try:
             parse_url(arguments.url, self._web.settings)
         except WebRefused as refused:
@@ -110,29 +110,26 @@ class WebFetchTool(StructTool[WebFetch]):
         fault = path_fault(lambda: file_parts(arguments.save_as, self._limits)) if arguments.save_as else None
         return fault and fault.replace("$.path", "$.save_as")
 
-    def does(self, arguments: WebFetch) -> Effects:
+    def effects(self, arguments: WebFetch) -> Effects:
         target = parse_url(arguments.url, self._web.settings)
         if self._going_on(arguments, target) is not None:
             return Effects(f"shows more of {target.url}, as it was fetched before")
         saved = f" and saves it as {shown(arguments.save_as)} in the session's workspace" if arguments.save_as else ""
         return Effects(f"asks {target.host} for {target.url}{saved}", frozenset({"network"}))
 
-    async def call(self, arguments: WebFetch, log: ToolLog) -> ToolResult:
-        try:
-            target = parse_url(arguments.url, self._web.settings)
-            page = self._going_on(arguments, target)
-            if page is not None:
-                return self._piece(page, arguments.offset)
-            got = await self._web.fetch(target, save=bool(arguments.save_as))
-            if got.leads_to:
-                return ToolResult(output=_elsewhere(got), success=False)
-            if got.status >= 400:
-                return await self._failed(got)
-            if arguments.save_as:
-                return await self._save(got, arguments.save_as)
-            return await self._show(got, target, arguments.offset)
-        except (WebRefused, SandboxError) as refused:
-            return ToolResult(output=str(refused), success=False)
+    async def execute(self, arguments: WebFetch, log: ToolLog) -> ToolResult:
+        target = parse_url(arguments.url, self._web.settings)
+        page = self._going_on(arguments, target)
+        if page is not None:
+            return self._piece(page, arguments.offset)
+        got = await self._web.fetch(target, save=bool(arguments.save_as))
+        if got.leads_to:
+            return ToolResult(output=_elsewhere(got), success=False)
+        if got.status >= 400:
+            return await self._failed(got)
+        if arguments.save_as:
+            return await self._save(got, arguments.save_as)
+        return await self._show(got, target, arguments.offset)
 
     async def aclose(self) -> None:
         """Let go of the files; those who share them may have done so before."""

@@ -8,6 +8,7 @@ import msgspec
 
 from agent.tools.web.addresses import Address, refuse_address
 from agent.tools.web.settings import WebSettings
+from agent.util.errors import ToolError
 
 if TYPE_CHECKING:
     import httpx
@@ -20,7 +21,7 @@ _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _BAD = re.compile(r"[\x00-\x20\x7f\\]")
 
 
-class WebRefused(Exception):
+class WebRefused(ToolError):
     """It may not be fetched, or was not; the message says why, for the model."""
 
 

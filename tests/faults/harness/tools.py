@@ -58,7 +58,7 @@ class NoteTool(StructTool[Keyed]):
     def __init__(self, told: _Told) -> None:
         self._told = told
 
-    async def call(self, arguments: Keyed, log: ToolLog) -> ToolResult:
+    async def execute(self, arguments: Keyed, log: ToolLog) -> ToolResult:
         self._told(arguments.key)
         return ToolResult(output=LONG_OUTPUT, success=True)
 
@@ -73,10 +73,10 @@ class ChangeTool(StructTool[Change]):
     def __init__(self, told: _Told) -> None:
         self._told = told
 
-    def does(self, arguments: Change) -> Effects:
+    def effects(self, arguments: Change) -> Effects:
         return Effects("it changes something", frozenset({"write_outside"}))
 
-    async def call(self, arguments: Change, log: ToolLog) -> ToolResult:
+    async def execute(self, arguments: Change, log: ToolLog) -> ToolResult:
         self._told(arguments.key)
         return ToolResult(output=f"changed to {arguments.value}", success=True)
 
@@ -92,7 +92,7 @@ class HoldTool(StructTool[Keyed]):
         self._told = told
         self._port = port
 
-    async def call(self, arguments: Keyed, log: ToolLog) -> ToolResult:
+    async def execute(self, arguments: Keyed, log: ToolLog) -> ToolResult:
         self._told(arguments.key)
         child = await asyncio.create_subprocess_exec(
             "sleep", "3600", stdin=asyncio.subprocess.DEVNULL, preexec_fn=_die_with_parent

@@ -211,7 +211,7 @@ class Held(StructTool[Nothing]):
         self.may_end = asyncio.Event()
         self.runs = 0
 
-    async def call(self, arguments: Nothing, log: ToolLog) -> ToolResult:
+    async def execute(self, arguments: Nothing, log: ToolLog) -> ToolResult:
         self.runs += 1
         self.begun.set()
         await self.may_end.wait()
@@ -274,10 +274,10 @@ class Asked(Held):
 
     name = "ask"
 
-    def does(self, arguments: Nothing) -> Effects:
+    def effects(self, arguments: Nothing) -> Effects:
         return Effects("because", frozenset({"write_outside"}))
 
-    async def call(self, arguments: Nothing, log: ToolLog) -> ToolResult:
+    async def execute(self, arguments: Nothing, log: ToolLog) -> ToolResult:
         self.runs += 1
         return ToolResult(output="asked", success=True)
 

@@ -27,7 +27,7 @@ class Meets(StructTool[Nothing]):
     def __init__(self, wanted: int) -> None:
         self.barrier = asyncio.Barrier(wanted)
 
-    async def call(self, arguments: Nothing, log: ToolLog) -> ToolResult:
+    async def execute(self, arguments: Nothing, log: ToolLog) -> ToolResult:
         await self.barrier.wait()
         return ToolResult("met", True)
 

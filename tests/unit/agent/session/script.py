@@ -27,7 +27,7 @@ from agent.session.messages import (
 from agent.session.session import Rules, Session
 from agent.session.settings import ConversationLimits, TurnSettings
 from agent.session.state import SessionState
-from agent.tools import ToolResult
+from agent.tools import PreparedCall, StructTool, ToolResult
 from protocol import codec
 from protocol import events as ev
 from protocol import submissions as sub
@@ -49,15 +49,30 @@ EFFECTS: dict[str, Effects] = {
 """The tools of the scripts and what each call of them would do: what has no kinds runs freely."""
 
 
+class Nothing(msgspec.Struct):
+    pass
+
+
+class Unrun(StructTool[Nothing]):
+    """The tool of a prepared call that a script only decides on: no decision runs it."""
+
+    name = "unrun"
+    description = "Not run."
+    arguments = Nothing
+
+
 class PlainTools:
     """Tool rules as data; anything else is unknown."""
 
-    def check(self, name: str, arguments: dict[str, Any]) -> str | None:
+    def prepare(self, name: str, arguments: dict[str, Any]) -> PreparedCall | str:
         if name not in EFFECTS:
             return f"there is no tool {name!r}"
-        return "`path` must be a string" if not isinstance(arguments.get("path", ""), str) else None
+        if not isinstance(arguments.get("path", ""), str):
+            return "`path` must be a string"
+        return PreparedCall(Unrun(), arguments, self.effects(name))
 
-    def effects(self, name: str, arguments: dict[str, Any]) -> Effects:
+    def effects(self, name: str) -> Effects:
+        """What a call of the tool would do."""
         return EFFECTS[name]
 
     def side_effects(self, name: str) -> str | None:

@@ -165,7 +165,7 @@ def test_a_call_whose_name_is_another_servers_tool_by_now_can_only_be_rejected()
         def __init__(self, server: str) -> None:
             self.server = server
 
-        def effects(self, name: str, arguments: dict[str, Any]) -> Effects:
+        def effects(self, name: str) -> Effects:
             return Effects(f"calls {name} of {self.server}", frozenset({"external", "delete"}), self.server)
 
     script = waiting(call("c1", "write"), call("c2", "write"), tools=Served("one"))

@@ -11,6 +11,7 @@ from agent.policy.effects import Effects
 from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import ToolResult, ToolRouter, Workspace, WorkspaceLimits, file_tools
+from tests.support.prepared import complaint_of, effects_of
 
 
 async def no_log(text: str) -> None:
@@ -103,9 +104,9 @@ async def test_a_file_that_is_not_there_or_behind_a_link_is_not_edited(root: Pat
 
 async def test_an_edit_that_changes_nothing_or_leads_out_is_refused_before_anybody_is_asked(root: Path) -> None:
     router = router_for(root)
-    same = router.check("edit", {"path": "a", "old_string": "x", "new_string": "x"})
+    same = complaint_of(router, "edit", {"path": "a", "old_string": "x", "new_string": "x"})
     assert same is not None and same.endswith("at `$.new_string`")
-    out = router.check("edit", {"path": "../a", "old_string": "x", "new_string": "y"})
+    out = complaint_of(router, "edit", {"path": "../a", "old_string": "x", "new_string": "y"})
     assert out is not None and out.endswith("at `$.path`")
 
 
@@ -125,9 +126,9 @@ async def test_edits_of_one_file_at_once_are_all_made(root: Path) -> None:
 def test_an_edit_runs_freely_and_says_what_undo_leaves(root: Path) -> None:
     router = router_for(root)
     arguments: dict[str, object] = {"path": "a.txt", "old_string": "x", "new_string": "y"}
-    assert router.effects("edit", arguments) == Effects("edits a.txt in the session's workspace")
+    assert effects_of(router, "edit", arguments) == Effects("edits a.txt in the session's workspace")
     assert router.side_effects("edit") == "files edited"
-    assert router.effects("grep", {"pattern": "x"}) == Effects()
+    assert effects_of(router, "grep", {"pattern": "x"}) == Effects()
     assert router.side_effects("grep") is None
 
 
@@ -144,9 +145,9 @@ async def test_matches_are_told_with_path_and_line(root: Path) -> None:
 
 
 async def test_what_is_no_regular_expression_is_refused_with_the_reason(root: Path) -> None:
-    complaint = router_for(root).check("grep", {"pattern": "a("})
+    complaint = complaint_of(router_for(root), "grep", {"pattern": "a("})
     assert complaint is not None and "unterminated subpattern" in complaint and "$.pattern" in complaint
-    assert router_for(root).check("grep", {"pattern": "a(", "fixed": True}) is None
+    assert complaint_of(router_for(root), "grep", {"pattern": "a(", "fixed": True}) is None
 
 
 async def test_a_search_has_a_bound_on_matches_bytes_and_the_length_of_a_line(root: Path) -> None:

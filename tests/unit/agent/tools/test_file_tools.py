@@ -14,6 +14,7 @@ from agent.tools import ToolResult, ToolRouter, WorkspaceLimits, file_tools
 from agent.tools.files import WriteFileTool
 from agent.util.tasks import TaskOwner
 from agent.workspace.workspace import Workspace
+from tests.support.prepared import complaint_of, effects_of
 
 
 async def no_log(text: str) -> None:
@@ -106,7 +107,7 @@ async def test_a_name_cannot_forge_a_line_of_a_listing(router: ToolRouter, root:
 async def test_a_way_out_is_refused_before_anybody_is_asked(router: ToolRouter) -> None:
     for path in ("../a", "/etc/passwd", "a/../../b", "a\0b", "x" * 300):
         for name, more in (("write", {"content": ""}), ("read", {}), ("list", {})):
-            complaint = router.check(name, {"path": path, **more})
+            complaint = complaint_of(router, name, {"path": path, **more})
             assert complaint is not None
             assert complaint.endswith("at `$.path`"), complaint
             assert (await run(router, name, path=path, **more)).success is False
@@ -122,7 +123,7 @@ async def test_a_link_is_refused_in_words(router: ToolRouter, root: Path, tmp_pa
 
 async def test_only_writing_needs_approval_and_cannot_be_undone(router: ToolRouter) -> None:
     write: dict[str, object] = {"path": "notes/ä.txt", "content": "grüße"}
-    assert router.effects("write", write) == Effects("writes notes/ä.txt (7 bytes) in the session's workspace")
+    assert effects_of(router, "write", write) == Effects("writes notes/ä.txt (7 bytes) in the session's workspace")
     assert router.side_effects("write") == "files written"
     free: list[tuple[str, dict[str, object]]] = [
         ("read", {"path": "a"}),
@@ -130,19 +131,19 @@ async def test_only_writing_needs_approval_and_cannot_be_undone(router: ToolRout
         ("plan", {"items": []}),
     ]
     for name, arguments in free:
-        assert router.effects(name, arguments) == Effects()
+        assert effects_of(router, name, arguments) == Effects()
         assert router.side_effects(name) is None
 
 
 async def test_a_path_cannot_disguise_itself_to_who_approves(router: ToolRouter) -> None:
-    reason = router.effects("write", {"path": "a' (0 bytes) \u202etxt", "content": "x"}).says
+    reason = effects_of(router, "write", {"path": "a' (0 bytes) \u202etxt", "content": "x"}).says
     assert reason == "writes 'a\\' (0 bytes) \\u202etxt' (1 bytes) in the session's workspace"
 
 
 async def test_too_much_to_write_is_refused_before_anybody_is_asked(root: Path) -> None:
     router = router_for(root, WorkspaceLimits(write_bytes_max=5))
-    assert router.check("write", {"path": "a", "content": "12345"}) is None
-    complaint = router.check("write", {"path": "a", "content": "gr\u00fc\u00df"})
+    assert complaint_of(router, "write", {"path": "a", "content": "12345"}) is None
+    complaint = complaint_of(router, "write", {"path": "a", "content": "gr\u00fc\u00df"})
     assert complaint == "the arguments do not fit write: Expected at most 5 bytes as UTF-8, got 6 - at `$.content`"
 
 
@@ -162,7 +163,7 @@ async def test_too_much_to_write_is_refused_before_anybody_is_asked(root: Path) 
 async def test_arguments_that_do_not_fit_are_told_what_and_where(
     router: ToolRouter, arguments: dict[str, object], complaint: str
 ) -> None:
-    told = router.check("write", arguments)
+    told = complaint_of(router, "write", arguments)
     assert told is not None
     assert told.startswith("the arguments do not fit write: ")
     assert complaint in told
@@ -170,7 +171,7 @@ async def test_arguments_that_do_not_fit_are_told_what_and_where(
 
 @pytest.mark.parametrize("offset", [0, -1, 1.5, "two", True, None, 10**30, float("nan")])
 async def test_a_line_number_that_is_none_is_refused(router: ToolRouter, offset: object) -> None:
-    told = router.check("read", {"path": "a", "offset": offset})
+    told = complaint_of(router, "read", {"path": "a", "offset": offset})
     assert told is not None
     assert told.endswith("at `$.offset`")
 

@@ -5,6 +5,7 @@ import pytest
 from agent.tools import ToolResult, ToolRouter, WorkspaceLimits
 from agent.tools.plan import PlanTool
 from protocol.content import PlanItem
+from tests.support.prepared import complaint_of
 
 
 async def no_log(text: str) -> None:
@@ -56,6 +57,6 @@ async def test_a_plan_that_does_not_fit_changes_nothing() -> None:
     ],
 )
 def test_a_faulty_plan_is_told_what_and_where(arguments: dict[str, object], complaint: str) -> None:
-    told = router(plan_items_max=2, plan_text_chars_max=5).check("plan", arguments)
+    told = complaint_of(router(plan_items_max=2, plan_text_chars_max=5), "plan", arguments)
     assert told is not None
     assert complaint in told

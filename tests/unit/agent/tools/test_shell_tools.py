@@ -10,6 +10,7 @@ import pytest
 from agent.policy.effects import EffectKind, Effects
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import BashTool, ToolResult, ToolRouter
+from tests.support.prepared import complaint_of, effects_of
 from tests.unit.agent.sandbox.commands import Place, place
 
 SMALL: dict[str, Any] = {"output_chars_max": 1_000, "log_bytes_max": 1_024, "output_bytes_max": 65_536}
@@ -57,7 +58,7 @@ async def test_a_command_may_ask_for_its_own_time_up_to_a_bound(inside: Place) -
     router = router_of(inside, command_timeout_max_s=200)
     result, _ = await run(router, "echo begun; sleep 60", timeout_s=0.5)
     assert result == ToolResult("begun\n[ended: not done within 0.5 s]", False)
-    complaint = router.check("bash", {"command": "x", "timeout_s": 201})
+    complaint = complaint_of(router, "bash", {"command": "x", "timeout_s": 201})
     assert complaint == "the arguments do not fit bash: Expected at most 200, got 201 - at `$.timeout_s`"
 
 
@@ -91,10 +92,10 @@ async def test_what_is_not_text_is_shown_as_far_as_it_is(inside: Place) -> None:
 
 async def test_a_command_says_what_it_would_run_and_its_effects_are_the_sandboxes(inside: Place) -> None:
     arguments: dict[str, object] = {"command": "echo  one\n" + "x" * 400}
-    free = router_of(inside).effects("bash", arguments)
+    free = effects_of(router_of(inside), "bash", arguments)
     assert free == Effects("runs a command: echo one " + "x" * 291 + "...")
     outside: frozenset[EffectKind] = frozenset({"write_outside", "network"})
-    assert router_of(inside, outside).effects("bash", arguments).kinds == outside
+    assert effects_of(router_of(inside, outside), "bash", arguments).kinds == outside
     assert router_of(inside).side_effects("bash") == "commands run, and what they did to files"
 
 
@@ -104,7 +105,7 @@ async def test_the_description_says_what_the_sandbox_is_and_how_long_it_runs(ins
 
 
 async def test_a_command_no_shell_takes_is_refused_before_anybody_is_asked(inside: Place) -> None:
-    assert "NUL" in str(router_of(inside).check("bash", {"command": "a\0b"}))
+    assert "NUL" in str(complaint_of(router_of(inside), "bash", {"command": "a\0b"}))
 
 
 async def test_a_closed_router_runs_no_command(inside: Place) -> None:

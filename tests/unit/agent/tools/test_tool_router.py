@@ -16,9 +16,21 @@ from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.local.probe import Bubblewrap
 from agent.sandbox.local.sandbox import LocalSandbox
 from agent.sandbox.settings import SandboxSettings
-from agent.tools import BashTool, StructTool, ToolLog, ToolResult, ToolRouter, Workspace, WorkspaceLimits, file_tools
+from agent.tools import (
+    BashTool,
+    PreparedCall,
+    StructTool,
+    ToolError,
+    ToolLog,
+    ToolResult,
+    ToolRouter,
+    Workspace,
+    WorkspaceLimits,
+    file_tools,
+)
 from agent.tools.base import parameters_of
 from agent.util.tasks import TaskOwner
+from tests.support.prepared import complaint_of, effects_of
 
 
 class CountWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,7 +42,7 @@ class CountWordsTool(StructTool[CountWords]):
     description = "Count the words of a text."
     arguments = CountWords
 
-    async def call(self, arguments: CountWords, log: ToolLog) -> ToolResult:
+    async def execute(self, arguments: CountWords, log: ToolLog) -> ToolResult:
         return ToolResult(output=str(len(arguments.text.split())), success=True)
 
 
@@ -51,7 +63,7 @@ class Acts(StructTool[Nothing]):
         self.act = act
         self.closed = 0
 
-    async def call(self, arguments: Nothing, log: ToolLog) -> ToolResult:
+    async def execute(self, arguments: Nothing, log: ToolLog) -> ToolResult:
         if isinstance(self.act, Exception):
             raise self.act
         if isinstance(self.act, asyncio.Future):
@@ -66,6 +78,13 @@ class Acts(StructTool[Nothing]):
             await self.act
 
 
+class Forgets(Acts):
+    """Cannot say what it would do."""
+
+    def effects(self, arguments: Nothing) -> Effects:
+        raise KeyError("host")
+
+
 class BySchema:
     """A tool whose schema comes from elsewhere."""
 
@@ -74,16 +93,15 @@ class BySchema:
     parameters: dict[str, object] = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     side_effects: str | None = None
 
-    def check(self, arguments: dict[str, object]) -> str | None:
+    def prepare(self, arguments: dict[str, object]) -> PreparedCall | str:
         fault = jsonschema.exceptions.best_match(
             jsonschema.Draft202012Validator(self.parameters).iter_errors(arguments)
         )
-        return None if fault is None else f"{fault.message} - at `{fault.json_path}`"
+        if fault is not None:
+            return f"{fault.message} - at `{fault.json_path}`"
+        return PreparedCall(self, arguments, Effects("takes a number", frozenset({"network"})))
 
-    def effects(self, arguments: dict[str, object]) -> Effects:
-        return Effects(f"reaches {arguments['host']}", frozenset({"network"}))
-
-    async def run(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
+    async def execute(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
         await log("one \ud83d\ude00 \ud800")
         return ToolResult(f"{arguments['n']} \ud83d\ude00 \ud800", True)
 
@@ -163,11 +181,10 @@ def test_a_name_that_providers_refuse_is_refused(name: str) -> None:
 async def test_an_unknown_tool_is_answered_with_those_there_are() -> None:
     router = ToolRouter([Acts(name="b"), Acts(name="a")])
     complaint = "there is no tool 'c\\ud800'; the tools are: a, b"
-    assert router.check("c\ud800", {}) == complaint
+    assert complaint_of(router, "c\ud800", {}) == complaint
     assert await router.run("c\ud800", {}, no_log) == ToolResult(complaint, False)
-    assert router.effects("c", {}).kinds == {"external"}
     assert router.side_effects("c") is None
-    assert ToolRouter([]).check("a", {}) == "there is no tool 'a'; the tools are: none"
+    assert complaint_of(ToolRouter([]), "a", {}) == "there is no tool 'a'; the tools are: none"
 
 
 async def test_a_tool_by_schema_is_checked_and_run() -> None:
@@ -177,8 +194,8 @@ async def test_a_tool_by_schema_is_checked_and_run() -> None:
     async def log(text: str) -> None:
         logged.append(text)
 
-    assert router.check("by_schema", {"n": 1}) is None
-    told = router.check("by_schema", {"n": "one"})
+    assert complaint_of(router, "by_schema", {"n": 1}) is None
+    told = complaint_of(router, "by_schema", {"n": "one"})
     assert told == "the arguments do not fit by_schema: 'one' is not of type 'integer' - at `$.n`"
     assert await router.run("by_schema", {"n": 1}, log) == ToolResult("1 \U0001f600 \ufffd", True)
     assert logged == ["one \U0001f600 \ufffd"]
@@ -196,7 +213,7 @@ def test_half_a_surrogate_pair_is_found_wherever_it_is() -> None:
         ({"n": 1, "a": {"b": ["x", "\ud800"]}}, "$.a.b[1]"),
         ({"n": 1, "a": {"\udc00": 1}}, "$.a.\\udc00"),
     ):
-        told = router.check("by_schema", arguments)
+        told = complaint_of(router, "by_schema", arguments)
         assert told is not None
         assert f"at `{where}`" in told
 
@@ -205,7 +222,7 @@ def test_arguments_nested_without_end_are_a_complaint() -> None:
     deep: dict[str, object] = {}
     for _ in range(10_000):
         deep = {"a": deep}
-    told = ToolRouter([BySchema()]).check("by_schema", {"n": 1, "a": deep})
+    told = complaint_of(ToolRouter([BySchema()]), "by_schema", {"n": 1, "a": deep})
     assert told is not None
     assert "nested too deeply" in told
 
@@ -213,19 +230,16 @@ def test_arguments_nested_without_end_are_a_complaint() -> None:
 def test_a_check_that_fails_is_a_complaint(caplog: pytest.LogCaptureFixture) -> None:
     tool = BySchema()
     tool.parameters = {"type": "nonsense"}
-    told = ToolRouter([tool]).check("by_schema", {})
+    told = complaint_of(ToolRouter([tool]), "by_schema", {})
     assert told is not None
     assert "UnknownType" in told
     assert "failed to check" in caplog.text
 
 
 def test_what_cannot_be_decided_is_asked_for(caplog: pytest.LogCaptureFixture) -> None:
-    router = ToolRouter([BySchema()])
-    assert router.effects("by_schema", {"host": "example.org"}) == Effects(
-        "reaches example.org", frozenset({"network"})
-    )
-    assert router.effects("by_schema", {}) == Effects(
-        "what by_schema would do could not be told", frozenset({"external"})
+    assert effects_of(ToolRouter([BySchema()]), "by_schema", {"n": 1}).kinds == {"network"}
+    assert effects_of(ToolRouter([Forgets()]), "act", {}) == Effects(
+        "what act would do could not be told", frozenset({"external"})
     )
     assert "KeyError" in caplog.text
 
@@ -236,6 +250,14 @@ async def test_a_tool_that_raises_is_a_failed_result_without_a_traceback(caplog:
     assert caplog.records[0].levelno == logging.WARNING
     assert caplog.records[0].exc_info is not None
     assert await ToolRouter([Acts(LookupError())]).run("act", {}, no_log) == ToolResult("LookupError", False)
+
+
+async def test_a_tool_error_is_a_failed_result_with_its_message_and_is_not_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    result = await ToolRouter([Acts(ToolError("the shelf is empty"))]).run("act", {}, no_log)
+    assert result == ToolResult("the shelf is empty", False)
+    assert not caplog.records
 
 
 async def test_a_tool_that_takes_too_long_is_stopped() -> None:

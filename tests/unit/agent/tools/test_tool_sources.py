@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from agent.policy.effects import Effects
-from agent.tools import Tool, ToolLog, ToolResult, ToolRouter
+from agent.tools import PreparedCall, Tool, ToolLog, ToolResult, ToolRouter
+from tests.support.prepared import complaint_of
 
 
 class Named:
@@ -16,13 +17,10 @@ class Named:
         self.name = name
         self.description = says or name
 
-    def check(self, arguments: dict[str, object]) -> str | None:
-        return None
+    def prepare(self, arguments: dict[str, object]) -> PreparedCall | str:
+        return PreparedCall(self, arguments, Effects(self.description))
 
-    def effects(self, arguments: dict[str, object]) -> Effects:
-        return Effects(self.description)
-
-    async def run(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
+    async def execute(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
         return ToolResult(output=self.description, success=True)
 
 
@@ -64,7 +62,7 @@ async def test_each_look_sees_the_tools_there_are_then() -> None:
     assert (await router.run("a", {}, nothing)).output == "a"
     gone = await router.run("b", {}, nothing)
     assert (gone.success, gone.output) == (False, "there is no tool 'b' now: b is away; the tools are: a, c")
-    assert router.check("b", {}) is not None and router.effects("b", {}).kinds == {"external"}
+    assert complaint_of(router, "b", {}) == gone.output
     assert router.side_effects("b") is None
 
 
@@ -76,7 +74,7 @@ async def test_the_tools_that_stay_keep_their_names_and_unsound_names_are_not_ta
 
 async def test_a_call_of_what_is_on_its_way_waits_for_it() -> None:
     router = ToolRouter([], sources=[Source(coming=(Named("late"),))])
-    assert router.check("late", {}) is not None
+    assert complaint_of(router, "late", {}) is not None
     assert (await router.run("late", {}, nothing)).output == "late"
 
 

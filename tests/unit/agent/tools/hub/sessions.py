@@ -12,6 +12,7 @@ from tests.support.hub.standin_datasets import StandinDatasets
 from tests.support.hub.standin_hub import StandinHub
 from tests.support.hub.standin_jobs import StandinJobs
 from tests.support.hub.standin_search import StandinSearch
+from tests.support.prepared import complaint_of, effects_of
 
 POISON = "hf_serversownlogin0123456789"
 
@@ -59,11 +60,11 @@ class Session:
 
     def does(self, tool: str, **arguments: object) -> Effects:
         """What a call that fits would do."""
-        assert self.router.check(tool, arguments) is None
-        return self.router.effects(tool, arguments)
+        assert complaint_of(self.router, tool, arguments) is None
+        return effects_of(self.router, tool, arguments)
 
     def unfit(self, tool: str, **arguments: object) -> str:
         """What is wrong with a call."""
-        complaint = self.router.check(tool, arguments)
+        complaint = complaint_of(self.router, tool, arguments)
         assert complaint is not None
         return complaint

@@ -10,6 +10,7 @@ from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import ToolRouter, Workspace, WorkspaceLimits
 from agent.tools.hub import HubSettings, HubThreads, hub_tools
+from tests.support.prepared import complaint_of, effects_of
 
 RUN: dict[str, object] = {"operation": "run", "image": "python:3.12", "command": ["python", "-c", "print(1)"]}
 
@@ -21,8 +22,8 @@ def router(**settings: object) -> ToolRouter:
 
 
 def does(tools: ToolRouter, **arguments: object) -> Effects:
-    assert tools.check("hf_jobs", arguments) is None
-    return tools.effects("hf_jobs", arguments)
+    assert complaint_of(tools, "hf_jobs", arguments) is None
+    return effects_of(tools, "hf_jobs", arguments)
 
 
 def test_a_job_on_a_cpu_and_one_on_a_gpu_are_told_apart_and_estimated() -> None:
@@ -105,7 +106,7 @@ def test_looking_needs_nobodys_leave(arguments: dict[str, object]) -> None:
     ],
 )
 def test_what_a_call_lacks_is_said(arguments: dict[str, object], complaint: str) -> None:
-    assert complaint in (router().check("hf_jobs", arguments) or "")
+    assert complaint in (complaint_of(router(), "hf_jobs", arguments) or "")
 
 
 def test_prices_are_by_the_begun_minute() -> None:

@@ -9,6 +9,7 @@ from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import ToolRouter, Workspace, WorkspaceLimits
 from agent.tools.hub import OF_THE_HUB, HubSettings, HubThreads, hub_tools
+from tests.support.prepared import complaint_of, effects_of
 
 
 @pytest.fixture
@@ -57,8 +58,8 @@ def router() -> ToolRouter:
 )
 def test_each_change_says_what_it_is(router: ToolRouter, arguments: dict[str, object], kind: str, says: str) -> None:
     arguments = {"repo": "a/b", **arguments}
-    assert router.check("hf_repo", arguments) is None
-    told = router.effects("hf_repo", arguments)
+    assert complaint_of(router, "hf_repo", arguments) is None
+    told = effects_of(router, "hf_repo", arguments)
     assert told.kinds == {kind} and (told.says, told.operation) == (says, arguments["operation"])
 
 
@@ -75,8 +76,8 @@ def test_each_change_says_what_it_is(router: ToolRouter, arguments: dict[str, ob
 )
 def test_reading_needs_nobodys_leave(router: ToolRouter, arguments: dict[str, object]) -> None:
     arguments = {"repo": "a/b", **arguments}
-    assert router.check("hf_repo", arguments) is None
-    assert router.effects("hf_repo", arguments) == Effects(operation=str(arguments["operation"]))
+    assert complaint_of(router, "hf_repo", arguments) is None
+    assert effects_of(router, "hf_repo", arguments) == Effects(operation=str(arguments["operation"]))
 
 
 @pytest.mark.parametrize(
@@ -105,4 +106,4 @@ def test_reading_needs_nobodys_leave(router: ToolRouter, arguments: dict[str, ob
     ],
 )
 def test_what_a_call_lacks_is_said(router: ToolRouter, arguments: dict[str, object], complaint: str) -> None:
-    assert complaint in (router.check("hf_repo", {"repo": "a/b", **arguments}) or "")
+    assert complaint in (complaint_of(router, "hf_repo", {"repo": "a/b", **arguments}) or "")

@@ -7,8 +7,9 @@ import psutil
 
 from agent.policy.effects import Effects
 from agent.policy.policy import Policy, evaluate
-from agent.tools import ToolLog, ToolResult, ToolRouter
+from agent.tools import PreparedCall, ToolLog, ToolResult, ToolRouter
 from tests.support.patience import eventually
+from tests.support.prepared import effects_of
 from tests.unit.agent.tools.mcp.house import HttpServer, Session, alive, entry, hall, noted, odd
 
 
@@ -86,7 +87,7 @@ async def test_names_that_collide_have_the_servers_name_in_front_and_never_chang
         session = await house.session(tools=[Plan()])
         await eventually(lambda: len(session.names()) == 4, "three servers")
         assert session.names() == ["fourth_plan", "plan", "search", "third_read_it_"]
-        approved = session.router.effects("search", {})
+        approved = effects_of(session.router, "search", {})
         begin.touch()
         await eventually(lambda: "second_search" in session.names(), "the second")
         assert session.names() == ["first_search", "fourth_plan", "plan", "second_search", "third_read_it_"]
@@ -106,7 +107,7 @@ async def test_what_was_allowed_of_one_server_is_not_allowed_of_another_whose_to
         async with hall(tmp_path, servers, ready_wait_s=0.01) as house:
             session = await house.session()  # woken anew: what names it gave before is forgotten
             await eventually(lambda: session.names() == ["search"], there)  # noqa: B023  # it is over when the loop goes on
-            found = evaluate(Policy(), "search", {}, session.router.effects("search", {}), granted)
+            found = evaluate(Policy(), "search", {}, effects_of(session.router, "search", {}), granted)
             assert found.action == "ask" and found.grant == f"search:{there}"
             granted.append(found.grant)
 
@@ -119,18 +120,15 @@ class Plan:
     parameters: dict[str, object] = {"type": "object", "properties": {}}
     side_effects: str | None = None
 
-    def check(self, arguments: dict[str, object]) -> str | None:
-        return None
+    def prepare(self, arguments: dict[str, object]) -> PreparedCall | str:
+        return PreparedCall(self, arguments, Effects())
 
-    def effects(self, arguments: dict[str, object]) -> Effects:
-        return Effects()
-
-    async def run(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
+    async def execute(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
         return ToolResult(output="planned", success=True)
 
 
-def verdict(router: ToolRouter, tool: str) -> str:
-    return evaluate(Policy(), tool, {}, router.effects(tool, {})).action
+def verdict(router: ToolRouter, tool: str, **arguments: object) -> str:
+    return evaluate(Policy(), tool, arguments, effects_of(router, tool, arguments)).action
 
 
 async def test_calls_are_asked_for_unless_annotated_read_only_by_a_server_that_is_trusted(tmp_path: Path) -> None:
@@ -139,8 +137,8 @@ async def test_calls_are_asked_for_unless_annotated_read_only_by_a_server_that_i
         router = (await house.session()).router
         assert verdict(router, "own_whoami") == "allow"
         assert verdict(router, "other_whoami") == "ask"
-        assert verdict(router, "own_echo") == "ask"
-        assert router.effects("own_wipe", {}).kinds == {"external", "delete"}
+        assert verdict(router, "own_echo", text="a") == "ask"
+        assert effects_of(router, "own_wipe", {}).kinds == {"external", "delete"}
         assert router.side_effects("own_whoami") is None
         assert router.side_effects("own_echo") == "what the MCP server own did"
 

@@ -15,6 +15,7 @@ from agent.tools.mcp.stdio import stdio_transport
 from agent.tools.plan import PlanTool
 from agent.util.tasks import TaskOwner
 from tests.support.patience import eventually
+from tests.support.prepared import complaint_of
 from tests.unit.agent.tools.mcp.house import alive, entry, everything, hall, noted, odd
 from tests.unit.agent.tools.mcp.odd_server import PNG
 
@@ -58,7 +59,7 @@ async def test_arguments_that_do_not_fit_come_back_without_a_call(tmp_path: Path
         many = await session.run("echo", text="a", times=9)
         assert not many.success and many.output.endswith("- at `$.times`")
         assert "'text' is a required property" in (await session.run("echo")).output
-        assert session.router.check("echo", {"text": 3}) is not None
+        assert complaint_of(session.router, "echo", {"text": 3}) is not None
         assert (await session.run("echo", text="a", times=2)).output == "aa"
 
 
@@ -93,7 +94,7 @@ async def test_a_server_that_ends_by_itself_is_told_of_while_it_is_away(tmp_path
         assert "echo" not in session.names()
         gone = await session.run("echo", text="x")
         assert not gone.success and "odd (its process ended with code 3)" in gone.output
-        assert session.router.check("echo", {"text": "x"}) is not None
+        assert complaint_of(session.router, "echo", {"text": "x"}) is not None
 
 
 async def test_a_hung_server_costs_a_call_its_time_and_is_started_anew(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from agent.tools.web import Web, WebFetchTool, WebSettings
 from agent.tools.web.tool import UNTRUSTED
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
+from tests.support.prepared import complaint_of, effects_of
 from tests.unit.agent.tools.web.internet import PUBLIC, Internet, Site, ok, redirect
 
 URL = "http://site.example"
@@ -92,7 +93,7 @@ async def test_the_rest_of_a_page_is_shown_as_it_was_fetched_without_asking_anyb
 
     def action(path: str, **arguments: Any) -> str:
         asked = {"url": f"{URL}{path}", **arguments}
-        return evaluate(Policy(), "web_fetch", asked, model.router.effects("web_fetch", asked)).action
+        return evaluate(Policy(), "web_fetch", asked, effects_of(model.router, "web_fetch", asked)).action
 
     assert action("/", offset=1_000) == "ask", "nothing is kept yet"
     await model.calls(url=f"{URL}/")
@@ -178,7 +179,7 @@ async def test_what_goes_wrong_is_a_sentence_without_addresses(model: Model, int
 
 def test_a_person_is_asked_with_the_host_and_the_whole_url(model: Model) -> None:
     arguments: dict[str, object] = {"url": f"{URL}/a?b=c", "save_as": "x.txt"}
-    effects = model.router.effects("web_fetch", arguments)
+    effects = effects_of(model.router, "web_fetch", arguments)
     verdict = evaluate(Policy(), "web_fetch", arguments, effects)
     assert verdict.action == "ask"
     assert verdict.reason == f"asks site.example for {URL}/a?b=c and saves it as x.txt in the session's workspace"
@@ -186,5 +187,5 @@ def test_a_person_is_asked_with_the_host_and_the_whole_url(model: Model) -> None
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1/", "file:///etc/passwd", "http://a:b@site.example/"])
 def test_what_may_not_be_fetched_is_refused_before_anybody_is_asked(model: Model, url: str) -> None:
-    complaint = model.router.check("web_fetch", {"url": url})
+    complaint = complaint_of(model.router, "web_fetch", {"url": url})
     assert complaint is not None and complaint.endswith("at `$.url`")
