@@ -53,9 +53,7 @@ def _fault(session: Session, approval: Approval, call: PendingTool) -> Submissio
     arguments = call.arguments if isinstance(approval.arguments, UnsetType) else approval.arguments
     tools = session.rules.tools
     prepared = tools.prepare(call.tool, arguments)
-    if isinstance(
-        prepared, str
-    ):  # of what the model wrote, such as the name of a tool that has gone, the model is told
+    if isinstance(prepared, str):  # what the model wrote itself, such as the name of a tool that has gone, it is told
         return SubmissionRefusal(codes.INVALID_ARGUMENTS, f"{call.tool_call_id}: {prepared}") if edited else None
     asked = tools.prepare(call.tool, call.arguments) if edited else prepared
     now = "" if isinstance(asked, str) else asked.effects.operation

@@ -1,4 +1,4 @@
-"""HTML as readable Markdown, made by a process of its own (`to_markdown`) that hostile pages may break or stall, and no other."""
+"""HTML as readable Markdown, made by a process of its own (`html_program`) that hostile pages may break or stall, and no other."""
 
 import asyncio
 import html as entities

@@ -5,7 +5,7 @@ import asyncio
 import psutil
 import pytest
 
-from agent.tools.web.html import plain_text, readable
+from agent.tools.web.html import PROGRAM, plain_text, readable
 from agent.tools.web.settings import WebSettings
 from agent.util.tasks import TaskOwner
 from tests.support.patience import eventually
@@ -75,7 +75,7 @@ async def test_cancelled_it_leaves_no_process_behind(tasks: TaskOwner) -> None:
     converting = tasks.start(readable("<a " * 200_000, URL, WebSettings(readable_timeout_s=50.0)), "convert")
 
     def converters() -> list[psutil.Process]:
-        return [one for one in psutil.Process().children() if "to_markdown" in " ".join(one.cmdline())]
+        return [one for one in psutil.Process().children() if PROGRAM.name in " ".join(one.cmdline())]
 
     await eventually(converters)
     children = converters()
