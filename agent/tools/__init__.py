@@ -20,6 +20,7 @@ __all__ = [
     "BUILT_IN",
     "BashTool",
     "Entry",
+    "PlanTool",
     "PreparedCall",
     "StructTool",
     "Tool",
@@ -35,11 +36,11 @@ __all__ = [
 ]
 
 
-_WITH_FILES = (ListFilesTool, ReadFileTool, WriteFileTool, EditTool, GrepTool)
-BUILT_IN = (PlanTool.name, *(tool.name for tool in _WITH_FILES), BashTool.name)
+_FILE_TOOLS = (ListFilesTool, ReadFileTool, WriteFileTool, EditTool, GrepTool)
+BUILT_IN = (PlanTool.name, *(tool.name for tool in _FILE_TOOLS), BashTool.name)
 """The names of the tools a session has on every server, `bash` as far as commands run there."""
 
 
 def file_tools(files: Files, limits: WorkspaceLimits) -> list[Tool]:
-    """The tools every session has: the plan, and its files, wherever they are."""
-    return [PlanTool(limits), *(tool(files, limits) for tool in _WITH_FILES)]
+    """The tools for a session's files, on this machine or elsewhere."""
+    return [tool(files, limits) for tool in _FILE_TOOLS]

@@ -12,7 +12,7 @@ from agent.policy.effects import EffectKind
 from agent.sandbox.factory import NO_SHELL, Elsewhere, FilesOnly, RemoteKind, SandboxKind, sandbox_kind
 from agent.sandbox.remote.sandbox import RemoteSandbox
 from agent.sandbox.sandbox import ForSession, Offer, SessionSandbox
-from agent.tools import BUILT_IN, BashTool, Tool, ToolRouter, Workspace, file_tools
+from agent.tools import BUILT_IN, BashTool, PlanTool, Tool, ToolRouter, Workspace, file_tools
 from agent.tools.hub import OF_THE_HUB, Hub, HubThreads, hub_tools
 from agent.tools.mcp import McpServers
 from agent.tools.paid import PaidTool
@@ -118,8 +118,8 @@ class ToolsetFactory:
         inside = self._in_sandbox(sandbox, offer)
         if isinstance(sandbox, RemoteSandbox):
             inside = [PaidTool(tool, sandbox) for tool in inside]
-        tools = [*inside, *self._of_the_web(sandbox), *self._of_the_hub(sandbox, hf_token)]
-        tools += self._research()
+        tools = [PlanTool(self._settings.workspace), *inside]
+        tools += [*self._of_the_web(sandbox), *self._of_the_hub(sandbox, hf_token), *self._research()]
         mcp = self.mcp.for_session(row.user_id, hf_token, NAMES, sandbox.write)
         return ToolRouter(
             tools,

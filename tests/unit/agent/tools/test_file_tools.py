@@ -10,7 +10,7 @@ import pytest
 from agent.policy.effects import Effects
 from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.settings import SandboxSettings
-from agent.tools import ToolResult, ToolRouter, WorkspaceLimits, file_tools
+from agent.tools import PlanTool, ToolResult, ToolRouter, WorkspaceLimits, file_tools
 from agent.tools.files import WriteFileTool
 from agent.util.tasks import TaskOwner
 from agent.workspace.workspace import Workspace
@@ -29,7 +29,7 @@ def root(tmp_path: Path) -> Path:
 def router_for(root: Path, limits: WorkspaceLimits | None = None) -> ToolRouter:
     """The tools on this folder."""
     limits = limits or WorkspaceLimits()
-    return ToolRouter(file_tools(LocalFiles(Workspace(root, limits), SandboxSettings()), limits))
+    return ToolRouter([PlanTool(limits), *file_tools(LocalFiles(Workspace(root, limits), SandboxSettings()), limits)])
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from agent.sandbox.local.sandbox import LocalSandbox
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import (
     BashTool,
+    PlanTool,
     PreparedCall,
     StructTool,
     ToolError,
@@ -152,7 +153,7 @@ def test_the_built_in_schemas_are_json_schema_without_references(tmp_path: Path)
     files = LocalFiles(Workspace(tmp_path, limits), settings)
     program = Bubblewrap("/usr/bin/bwrap", "0.8.0", "system")
     shell = BashTool(LocalSandbox(Workspace(tmp_path, limits), settings, "a test", program, ()), settings, frozenset())
-    for tool in [*file_tools(files, limits), shell]:
+    for tool in [PlanTool(limits), *file_tools(files, limits), shell]:
         jsonschema.Draft202012Validator.check_schema(tool.parameters)
         assert b"$ref" not in msgspec.json.encode(tool.parameters)
         assert b"$defs" not in msgspec.json.encode(tool.parameters)

@@ -230,6 +230,24 @@ async def test_paid_hardware_is_told_of_before_it_is_used_so_that_the_policy_ask
             assert (space.hardware, space.sleep_s) == ("t4-small", 1_800)
 
 
+async def test_the_plan_uses_no_sandbox_and_so_neither_asks_for_paid_hardware_nor_costs_anything(
+    tmp_path: Path,
+) -> None:
+    plan = calls(Call("plan", {"items": [{"text": "look", "status": "pending"}]}))
+    async with spaces(tmp_path) as hub, ScriptedModel([plan, text("Done.")]) as model:
+        sandbox = {**SPACE, "space_flavor": "t4-small"}
+        settings = settings_for(tmp_path / "data", model, hub={"endpoint": hub.url}, sandbox=sandbox, policy={})
+        async with running(settings) as manager:
+            session_id = await manager.create_session("ann", TOKEN)
+            async with manager.attach(session_id, "ann") as actor:
+                listener = Listener(actor)
+            await manager.submit_user_input(session_id, "go")
+            assert isinstance(await listener.until_type(ev.TurnComplete, ev.ApprovalRequired), ev.TurnComplete)
+            (output,) = [event for event in listener.events if isinstance(event, ev.ToolOutput)]
+            assert output.success and output.cost_usd is msgspec.UNSET
+        assert not hub.made
+
+
 # ---------------------------------------------------------------------------------------------------------- the sweep
 
 
