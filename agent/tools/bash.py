@@ -29,7 +29,7 @@ class Bash(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BashTool(StructTool[Bash]):
-    """Runs a shell command. Owns the sandbox: closing the tool closes it."""
+    """Runs a shell command in the sandbox."""
 
     name = "bash"
     arguments = Bash
@@ -68,10 +68,6 @@ class BashTool(StructTool[Bash]):
         except _Flood:
             ended = Exit(137, FLOOD.format(most=self._settings.output_bytes_max))
         return await self._told(ended, bytes(heard.data))
-
-    async def aclose(self) -> None:
-        """Close the sandbox."""
-        await self._sandbox.close()
 
     async def _told(self, ended: Exit, data: bytes) -> ToolResult:
         text = data.decode("utf-8", "replace")

@@ -50,10 +50,6 @@ class FilesTool(StructTool[A], Generic[A]):
         self.files = files
         self.limits = limits
 
-    async def aclose(self) -> None:
-        """Let go of the files; those who share them may have done so before."""
-        await self.files.close()
-
 
 class ReadFileTool(FilesTool[ReadFile]):
     """Shows a text file, or some of its lines."""

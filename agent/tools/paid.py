@@ -7,7 +7,6 @@ import msgspec
 from agent.policy.effects import Effects
 from agent.sandbox.remote.sandbox import RemoteSandbox
 from agent.tools.base import PreparedCall, Tool, ToolLog, ToolResult
-from agent.tools.router import Closing
 from agent.util.errors import ToolError
 
 
@@ -38,11 +37,6 @@ class PaidTool:
             result = ToolResult(output=str(error), success=False)
         cost = self._sandbox.take_cost()
         return msgspec.structs.replace(result, cost_usd=cost) if cost else result
-
-    async def aclose(self) -> None:
-        """As the tool."""
-        if isinstance(self._tool, Closing):
-            await self._tool.aclose()
 
 
 def together(one: Effects, more: Effects) -> Effects:

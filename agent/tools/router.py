@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -19,12 +19,8 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _NAMES_TOLD = 50
 
 
-@runtime_checkable
-class Closing(Protocol):
-    """A tool that holds something open."""
-
-    async def aclose(self) -> None:
-        """Let go of it."""
+Closer = Callable[[], Awaitable[None]]
+"""Closes something that the tools of a session share."""
 
 
 class ToolSource(Protocol):
@@ -47,8 +43,9 @@ class ToolRouter:
     """The tools of one session: `tools`, which stay, and those of `sources`, which come and go.
 
     A tool that stays keeps its name against one that comes.
+    `closers`: close what the tools share, such as their sandbox; called by `aclose`. A tool closes nothing itself.
     `max_output_tokens`: longest output of a call, as `agent.util.text` estimates it; of a longer one the middle is left out.
-    `timeout_s`: how long a call may take. `close_timeout_s`: how long the tools may take to close.
+    `timeout_s`: how long a call may take. `close_timeout_s`: how long each source and each closer may take.
     `redact`: takes secrets out of an output, before it is cut. `notes`: what the project says to every agent.
     Raises ValueError for names that providers refuse and for two tools of one name.
     """
@@ -58,6 +55,7 @@ class ToolRouter:
         tools: Sequence[Tool],
         *,
         sources: Sequence[ToolSource] = (),
+        closers: Sequence[Closer] = (),
         max_output_tokens: int = 12_500,
         timeout_s: float = 600.0,
         close_timeout_s: float = 5.0,
@@ -72,6 +70,7 @@ class ToolRouter:
                 raise ValueError(f"two tools are named {tool.name!r}")
             self._own[tool.name] = tool
         self._sources = tuple(sources)
+        self._closers = tuple(closers)
         self._came: tuple[Mapping[str, Tool] | None, ...] = (None,) * len(self._sources)
         self._all = self._own
         self._max_output_tokens = max_output_tokens
@@ -144,11 +143,8 @@ class ToolRouter:
         return self._clean(await self._execute(call, clean_log, desk))
 
     async def aclose(self) -> None:
-        """Close the tools and sources that hold something open; a second call does nothing more than they do."""
-        await asyncio.gather(
-            *(self._close(tool.name, tool) for tool in self._own.values()),
-            *(self._close(type(source).__name__, source) for source in self._sources),
-        )
+        """Close the sources and what the tools share, each within `close_timeout_s`. Never raises."""
+        await asyncio.gather(*map(self._close, [*(source.aclose for source in self._sources), *self._closers]))
 
     def _now(self) -> dict[str, Tool]:
         """All there are now, by name and in its order."""
@@ -184,14 +180,12 @@ class ToolRouter:
             log.warning("tool %s failed", tool.name, exc_info=error)
             return ToolResult(output=_told(error), success=False)
 
-    async def _close(self, name: str, held: object) -> None:
-        if not isinstance(held, Closing):
-            return
+    async def _close(self, closer: Closer) -> None:
         try:
             async with asyncio.timeout(self._close_timeout_s):
-                await held.aclose()
-        except Exception as error:  # one tool's fault must not keep the others open
-            log.warning("tool %s did not close", name, exc_info=error)
+                await closer()
+        except Exception as error:  # one that fails must not keep the others open
+            log.warning("%s failed", getattr(closer, "__qualname__", closer), exc_info=error)
 
     def _unknown(self, name: str) -> str:
         why = [said for source in self._sources if (said := source.missing(name)) is not None]

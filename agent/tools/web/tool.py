@@ -131,10 +131,6 @@ class WebFetchTool(StructTool[WebFetch]):
             return await self._save(got, arguments.save_as)
         return await self._show(got, target, arguments.offset)
 
-    async def aclose(self) -> None:
-        """Let go of the files; those who share them may have done so before."""
-        await self._files.close()
-
     def _going_on(self, arguments: WebFetch, target: Target) -> Page | None:
         """The page that this call goes on with, where it is still kept."""
         return self._kept.get(target.url) if arguments.offset and not arguments.save_as else None

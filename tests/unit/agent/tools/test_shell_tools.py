@@ -27,7 +27,9 @@ class Log:
 
 
 def router_of(inside: Place, effects: frozenset[EffectKind] = frozenset(), **settings: Any) -> ToolRouter:
-    return ToolRouter([BashTool(inside.sandbox, msgspec.convert(settings, SandboxSettings), effects)])
+    return ToolRouter(
+        [BashTool(inside.sandbox, msgspec.convert(settings, SandboxSettings), effects)], closers=[inside.sandbox.close]
+    )
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from server.app import build_app
 from tests.support.house import settings_for
 from tests.support.live import DONE, client, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
+from tests.unit.server.journal.making import row
 
 SANDBOX = pytest.mark.skipif(probe().program is None, reason=f"no sandbox on this machine: {probe().why}")
 
@@ -103,3 +104,18 @@ async def test_a_server_that_shall_run_no_commands_runs_none(tmp_path: Path) -> 
     model, _ = await asked(tmp_path, kind="off")
     assert "bash" not in tools(model)
     assert (await offer(tmp_path, kind="off")).reason == "sandbox.kind is `off` in the server's config"
+
+
+async def test_closing_a_sessions_tools_closes_its_sandbox_once_for_all_of_them(tmp_path: Path) -> None:
+    async def log(text: str) -> None:
+        raise AssertionError(text)
+
+    app = build_app(settings_for(tmp_path, sandbox={"kind": "off"}), environ={})
+    async with app.router.lifespan_context(app):
+        router = app.state.house.toolbox.tools_for(row("s"), None)
+        assert (await router.run("write", {"path": "a.txt", "content": "x"}, log)).success
+        await router.aclose()
+        for tool, arguments in (("list", {}), ("read", {"path": "a.txt"}), ("grep", {"pattern": "x"})):
+            result = await router.run(tool, arguments, log)
+            assert (result.success, result.output) == (False, "the session's sandbox is closed")
+        await router.aclose()
