@@ -1,4 +1,4 @@
-"""What a call would do in the world, as data: the approval policy judges by it, and a person reads it. Pure."""
+"""Effects: what a tool call would do, as data for the approval policy and for the person who approves. Pure."""
 
 from typing import Literal
 
@@ -6,15 +6,15 @@ import msgspec
 
 EffectKind = Literal["write_outside", "spend", "upload", "delete", "network", "external"]
 """`write_outside`: changes something outside of the session's workspace and sandbox; `spend`: costs money; `upload`:
-gives something away; `delete`: takes something away for good; `network`: reaches out; `external`: what it does is known
-to somebody else alone, such as an MCP server that is not trusted."""
+sends data to others; `delete`: deletes something for good; `network`: uses the network; `external`: unknown here, such as
+what a tool of an untrusted MCP server does."""
 
 
 class Effects(msgspec.Struct, frozen=True):
     """The effects of one call. Without `kinds` it stays inside the workspace and the conversation.
 
-    `says`: what it would do, in words for the person who is asked. `operation`: which of the things a tool can do, such
-    as `run` of `hf_jobs`; empty for a tool that does one. `cost_usd`: an estimate; None: it costs, nobody knows how much.
+    `says`: what it would do, in words for the person who approves. `operation`: which of the tool's operations, such as
+    `run` of `hf_jobs`; empty for a tool that has one. `cost_usd`: an estimate; None: it costs an unknown amount.
     """
 
     says: str = ""

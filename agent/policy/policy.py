@@ -1,7 +1,7 @@
-"""The mind's caution: whether a call runs, is asked for or is refused, by rules that are data. Pure.
+"""Approval policy: evaluates rules to decide whether a tool call runs, needs an approval, or is refused. Pure.
 
 The rules are the operator's: they come from the server's settings alone. No tool and no submission changes them; what a
-user can add is a grant, which a waiting call names and which lifts nothing but being asked.
+user can add is a grant, which a pending call names and which lifts nothing but the need for an approval.
 """
 
 import fnmatch
@@ -18,7 +18,7 @@ Action = Literal["allow", "ask", "deny"]
 
 
 class PolicyRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to do with the calls that match all of its fields. Raises ValueError for what is no regular expression."""
+    """What to do with the calls that match all of its fields. Raises ValueError for an invalid regular expression."""
 
     action: Annotated[Action, Meta(description="What happens to such a call.")]
     tool: Annotated[str, Meta(description="Name of the tool; `*` and `?` as in file names.")] = "*"
@@ -41,17 +41,17 @@ class PolicyRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                 raise ValueError(f"arguments: {name}: {pattern!r} is no regular expression: {error}") from None
 
     def matches(self, tool: str, arguments: Mapping[str, Any], effects: Effects) -> bool:
-        """Whether the rule is about this call."""
+        """Whether all of the rule's fields match this call."""
         return (
             fnmatch.fnmatchcase(tool, self.tool)
             and fnmatch.fnmatchcase(effects.operation, self.operation)
             and (self.effect is None or self.effect in effects.kinds)
-            and all(re.search(found, _text(arguments.get(name))) for name, found in self.arguments.items())
+            and all(re.search(pattern, _text(arguments.get(name))) for name, pattern in self.arguments.items())
         )
 
 
 def _word(name: str) -> str:
-    """Where a command of this name stands in a command line, be it behind a path or a pipe."""
+    """A regular expression for a command of this name anywhere in a command line, also after a path or a pipe."""
     return rf"(?<![\w.-]){name}(?![\w.-])"
 
 
@@ -66,20 +66,21 @@ DELETING_COMMANDS = {
     r"(?<!\S)--delete(-\w+)*(?!\S)": "the command deletes what its source does not have",
     _word("(mkfs|wipefs|blkdiscard)") + r"|(?<![\w.-])mkfs\.\w": "the command wipes a disk",
 }
-"""Patterns of commands that delete, and what they do. They help who watches; what holds a command back is the sandbox."""
+"""Regular expressions for commands that delete, and the reason shown. They help the person who approves; the sandbox is the
+boundary."""
 
 DEFAULT_RULES = tuple(
     PolicyRule(action="ask", tool="bash", arguments={"command": pattern}, reason=reason, for_session=False)
     for pattern, reason in DELETING_COMMANDS.items()
 )
-"""The rules that come with the server, after the operator's own."""
+"""The rules that come with the server. They are evaluated after the operator's own."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """Rules in order: the first that matches decides. Where none does, a call with effects outside is asked for.
+    """Rules in order: the first that matches decides. Where none does, a call with effects needs an approval.
 
-    `defaults` come after `rules`. `yolo_mode`: what would be asked runs. `spending_limit_usd`: what a session may spend
-    without being asked, in US dollars; 0: any sum.
+    `defaults` come after `rules`. `yolo_mode`: what would need an approval runs. `spending_limit_usd`: US dollars that a
+    session may spend without an approval; 0: any sum.
     """
 
     rules: tuple[PolicyRule, ...] = ()
@@ -89,14 +90,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Spent(msgspec.Struct, frozen=True):
-    """What a session has spent, and will have when what runs is done. `unknown`: there are costs that nobody knows."""
+    """What a session has spent, with the estimates of running calls. `unknown`: some costs are not known."""
 
     usd: float = 0.0
     unknown: bool = False
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What happens to a call, and why. `grant`: what could be allowed for the session; None if nothing could."""
+    """What happens to a call, and why. `grant`: what an approval could allow for the session; None if nothing."""
 
     action: Action
     reason: str = ""
@@ -111,7 +112,7 @@ def evaluate(
     grants: Collection[str] = (),
     spent: Spent = Spent(),  # noqa: B008  # it is frozen
 ) -> Verdict:
-    """What happens to a call whose arguments fit the tool, in a session with these grants that has spent so much."""
+    """Evaluate the policy for a call whose arguments are valid, in a session with these grants and costs."""
     rule = next((rule for rule in (*policy.rules, *policy.defaults) if rule.matches(tool, arguments, effects)), None)
     why = (rule.reason if rule else "") or effects.says
     if rule is not None and rule.action == "deny":
@@ -127,24 +128,25 @@ def evaluate(
 
 
 def _grant(tool: str, effects: Effects, rule: PolicyRule | None) -> str | None:
-    """What "for this session" would allow: the tool, or one of its operations; nothing that deletes or whose cost is unknown."""
+    """What an approval "for this session" would allow: the tool, or one of its operations. None for a call that deletes or
+    whose cost is unknown."""
     if "delete" in effects.kinds or effects.cost_usd is None or (rule is not None and not rule.for_session):
         return None
     return f"{tool}:{effects.operation}" if effects.operation else tool
 
 
 def _past_limit(policy: Policy, effects: Effects, spent: Spent, freed: bool) -> str | None:
-    """Why a call that would run is asked for all the same: the money. `freed`: no rule allows it, only yolo_mode or a grant."""
+    """Why a call that would run needs an approval because of its cost. `freed`: only yolo_mode or a grant allows it."""
     limit, cost = policy.spending_limit_usd, effects.cost_usd
     if cost is None:
         return "nobody knows what this call will cost" if freed or limit else None
     if not limit:
         return None
-    told = f"{'at least ' if spent.unknown else ''}{_usd(spent.usd)} spent"
+    spent_text = f"{'at least ' if spent.unknown else ''}{_usd(spent.usd)} spent"
     if cost > 0 and spent.usd + cost > limit:
-        return f"it would pass the session's spending limit of {_usd(limit)}: {told}, about {_usd(cost)} for this call"
+        return f"it would pass the session's spending limit of {_usd(limit)}: {spent_text}, about {_usd(cost)} for this call"
     if policy.yolo_mode and spent.usd >= limit:
-        return f"the session's spending limit of {_usd(limit)} is reached: {told}, {_usd(cost)} for this call"
+        return f"the session's spending limit of {_usd(limit)} is reached: {spent_text}, {_usd(cost)} for this call"
     return None
 
 
@@ -153,7 +155,7 @@ def _usd(amount: float) -> str:
 
 
 def _text(value: Any) -> str:
-    """An argument as a rule sees it; one that is missing is empty."""
+    """An argument as text for a rule's regular expression; empty if it is missing."""
     if value is None:
         return ""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

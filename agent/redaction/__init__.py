@@ -1,6 +1,11 @@
-"""Redaction: secrets in text are replaced by a marker that names their kind. Pure; the same for a text whole or in pieces.
+"""Redaction: replaces secrets in text by markers that name their kind, in whole texts and in streams alike. Pure.
 
-A secret is a known value (`values.py`) or has a known format (`patterns.py`); `Redactor` finds both (`redactor.py`).
+Value: a secret that is known, such as the content of OPENAI_API_KEY.
+Pattern: the format of a kind of secret, such as `hf_` and 20 letters or digits.
+Finder: values or patterns compiled into regular expressions.
+Redactor: replaces what the finders find.
+RedactionStream: redacts one text that comes in chunks.
+Marker: what replaces a secret, such as `[redacted: OpenAI key]`.
 """
 
 from agent.redaction.patterns import PATTERNS, SecretPattern, parse_pattern

@@ -1,4 +1,4 @@
-"""What finds secrets: known values or formats compiled into two regular expressions, one for a text that may go on.
+"""Secret finder: compiles known values and patterns into regular expressions, for whole texts and for streams.
 
 Every alternative begins with a literal, so that the regular expression engine skips ordinary text in one quick loop; runs
 are bounded and possessive, so that no text makes it slow.
@@ -13,24 +13,24 @@ from agent.redaction.patterns import Literal, Run, SecretPattern
 from agent.redaction.values import spellings
 
 CONTEXT_CHARS = 16
-"""How much of the text before it decides whether something is a secret."""
+"""How many characters before a match are looked at to decide whether it is a secret."""
 
 NESTED_CHARS_MAX = 48
-"""How far the beginning of a value is compared as it arrives; past that, what may be the value is held to its length."""
+"""How many characters of a value are compared while they arrive. After these, text of the value's length is held back."""
 
 
 END = r"\Z"
 
 
 class Tail(NamedTuple):
-    """What goes on hiding after a secret was found. A dash at the end of what there is may belong to it or not."""
+    """Characters after a match that still belong to the secret. `dashes`: a dash at the end of a chunk may belong to it."""
 
     continuation: re.Pattern[str]
     dashes: bool
 
 
 class Replacement(NamedTuple):
-    """What stands in the place of a secret, and what follows it. `shown`: only the match's group is hidden."""
+    """The marker for a secret. `shown`: only the match's group is replaced. `tail`: more characters that belong to it."""
 
     marker: str
     shown: bool = False
@@ -38,7 +38,7 @@ class Replacement(NamedTuple):
 
 
 class Finder(NamedTuple):
-    """`whole` finds secrets. `live` finds also what may be the beginning of one: a match without a group.
+    """`whole` finds secrets. `live` finds also the possible beginning of one: a match without a group.
 
     A match's last group, less one, is the index into `rules`. `heads`: what `trigger` is made of.
     """
@@ -64,7 +64,7 @@ class _Alternative(NamedTuple):
 
 
 def find_values(values: Mapping[str, str]) -> Finder | None:
-    """Finds these values (value -> name) in all their spellings; None if there are none."""
+    """A finder of these values (value -> name) in all their spellings; None if there are none."""
     names: dict[str, str] = {}
     for value, name in values.items():
         for spelling in spellings(value):
@@ -75,12 +75,12 @@ def find_values(values: Mapping[str, str]) -> Finder | None:
 
 @functools.lru_cache(maxsize=8)
 def find_patterns(patterns: tuple[SecretPattern, ...]) -> Finder | None:
-    """Finds what has one of these formats; None if there are none."""
+    """A finder of these patterns; None if there are none."""
     return _compile([alternative for pattern in patterns for alternative in _of_pattern(pattern)])
 
 
 def _compile(alternatives: list[_Alternative]) -> Finder | None:
-    """One branch for each first character; in it the alternatives in their order, which decides between them."""
+    """One branch for each first character. In a branch the first alternative that matches wins."""
     if not alternatives:
         return None
     branches: dict[str, list[_Alternative]] = {}
@@ -94,7 +94,7 @@ def _compile(alternatives: list[_Alternative]) -> Finder | None:
 
 
 def trigger(finders: Iterable[Finder]) -> re.Pattern[str]:
-    """Finds where a secret may begin, by its first three characters: a match with a group.
+    """A regular expression for where a secret may begin, by its first three characters: a match with a group.
 
     Without one, the text ends before that is known, at most two characters after the match's start.
     """
@@ -117,7 +117,9 @@ def _of_value(value: str, rule: Replacement) -> _Alternative:
 
 def _of_pattern(pattern: SecretPattern) -> list[_Alternative]:
     head = pattern.parts[0]
-    assert isinstance(head, Literal), "a pattern begins with a literal: else every character might begin one"
+    assert isinstance(head, Literal), (
+        "a pattern must begin with a literal: otherwise every character might begin a secret"
+    )
     firsts = {head.text[0].lower(), head.text[0].upper()} if head.any_case else {head.text[0]}
     behind = Literal(head.text[1:], head.any_case)
     rest = (behind, *pattern.parts[1:])
@@ -136,7 +138,7 @@ def _of_pattern(pattern: SecretPattern) -> list[_Alternative]:
 
 
 def _guard(pattern: SecretPattern, first: str) -> str:
-    """What stood before the first character, looked at from behind it."""
+    """A lookbehind for what stands before the first character; it is used after that character."""
     c = re.escape(first)
     if pattern.after:
         return f"(?<={pattern.after}{c})"
@@ -162,7 +164,7 @@ def _full(part: Literal | Run) -> str:
 
 
 def _partial(parts: Sequence[Literal | Run], until: str) -> str:
-    """Matches a text that ends before the pattern does, and at nothing else."""
+    """Matches a text that ends before the pattern is complete, and nothing else."""
     regex = ""
     for part in reversed([*parts, *([Literal(until)] if until else [])]):
         if isinstance(part, Literal):
@@ -174,8 +176,8 @@ def _partial(parts: Sequence[Literal | Run], until: str) -> str:
     return regex
 
 
-def _or(found: list[str]) -> str:
-    return f"(?:{'|'.join(found)})"
+def _or(alternatives: list[str]) -> str:
+    return f"(?:{'|'.join(alternatives)})"
 
 
 def _nested(chars: list[str], behind: str) -> str:

@@ -1,4 +1,4 @@
-"""The formats of secrets, as data: each a row of literals and bounded runs of characters, so that matching stays linear.
+"""Secret formats: each is a row of literals and bounded runs of characters, so that matching takes linear time.
 
 Sources: the providers' own pages on the formats of their tokens, and the rules of GitHub's and GitLab's secret scanning.
 """
@@ -13,7 +13,7 @@ PREFIX_CHARS_MIN = 3
 
 
 class Literal(NamedTuple):
-    """These characters; `any_case`: in capitals, small letters or both."""
+    """These characters. `any_case`: in upper case, lower case or mixed."""
 
     text: str
     any_case: bool = False
@@ -47,7 +47,7 @@ class SecretPattern(NamedTuple):
 
 
 def prefixed(name: str, prefix: str, chars: str, least: int) -> SecretPattern:
-    """The commonest format: a prefix, then at least so many characters of a class."""
+    """The most common format: a prefix, then at least `least` characters of a class."""
     return SecretPattern(name, (Literal(prefix), Run(chars, least, least)), tail=chars)
 
 
@@ -130,19 +130,19 @@ _EXTRA = re.compile(
 
 
 def parse_pattern(name: str, text: str) -> SecretPattern:
-    r"""A format of somebody's own, such as `acme_[A-Za-z0-9]{20,}`: a prefix, one class of characters, how many at least.
+    r"""Parse an operator's format, such as `acme_[A-Za-z0-9]{20,}`: a prefix, one class of characters, the minimum number.
 
-    Other regular expressions are not taken: these cannot be slow, and it is known how much of a stream to hold back.
-    Raises ValueError, which says what is wrong.
+    Other regular expressions are refused: formats of this form are matched in linear time, and a stream knows how much to
+    hold back. Raises ValueError with a message that says what is wrong.
     """
-    found = _EXTRA.fullmatch(text)
-    if found is None:
+    match = _EXTRA.fullmatch(text)
+    if match is None:
         raise ValueError(f"{name!r}: {text!r} is not of the form `prefix[A-Za-z0-9]{{20,}}`")
-    prefix, least = re.sub(r"\\(.)", r"\1", found["prefix"]), int(found["least"])
+    prefix, least = re.sub(r"\\(.)", r"\1", match["prefix"]), int(match["least"])
     if len(prefix) < PREFIX_CHARS_MIN or not least:
         raise ValueError(f"{name!r}: needs a prefix of {PREFIX_CHARS_MIN} characters and at least one after it")
     try:
-        re.compile(f"[{found['chars']}]")
+        re.compile(f"[{match['chars']}]")
     except re.error as error:
-        raise ValueError(f"{name!r}: [{found['chars']}] is no class of characters: {error}") from error
-    return prefixed(name, prefix, found["chars"], least)
+        raise ValueError(f"{name!r}: [{match['chars']}] is not a class of characters: {error}") from error
+    return prefixed(name, prefix, match["chars"], least)

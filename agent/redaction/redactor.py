@@ -1,4 +1,4 @@
-"""The redactor: text in, text without its secrets out; whole, or in pieces with as little as possible held back."""
+"""Redactor: replaces secrets in whole texts, and in streams while holding back as little as possible."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,16 +7,17 @@ from agent.redaction.finder import CONTEXT_CHARS, Finder, Tail, find_patterns, f
 from agent.redaction.patterns import SecretPattern
 
 CUT_SHORT = "[redacted: cut short]"
-"""Stands for the beginning of what may have been a secret, where a stream was cut off in the middle of it."""
+"""Replaces the possible beginning of a secret where a stream was aborted."""
 
 HARMLESS_CHARS = 4
-"""So much of what may be a secret is told where a stream was cut off: it says nothing, and is mostly ordinary text."""
+"""So many characters of a possible secret are let through where a stream was aborted: they reveal nothing, and are mostly
+ordinary text."""
 
 
 class Redactor:
-    """Replaces known values (value -> name) and what has a secret's format. Immutable; without either it does nothing.
+    """Replaces known values (value -> name) and text that matches a pattern. Immutable; without either it does nothing.
 
-    Values go first, in a pass of their own, so that no format can cut one in two.
+    Values are replaced first, in a pass of their own, so that no pattern can match half of one.
     """
 
     def __init__(self, values: Mapping[str, str] | None = None, patterns: Iterable[SecretPattern] = ()) -> None:
@@ -31,7 +32,7 @@ class Redactor:
         self._trigger = trigger(self._finders)
 
     def with_values(self, values: Mapping[str, str]) -> "Redactor":
-        """One that knows these values too; itself if it would redact them all anyway."""
+        """A redactor with these values added; itself if it redacts them all already."""
         unknown = {value: name for value, name in values.items() if value in self.redact(value)}
         if not unknown:
             return self
@@ -48,7 +49,7 @@ class Redactor:
         return text
 
     def redact_value(self, value: object) -> object:
-        """A JSON-like value without its secrets; keys too."""
+        """A JSON-like value without secrets in its strings and keys."""
         if isinstance(value, str):
             return self.redact(value)
         if isinstance(value, dict):
@@ -58,14 +59,14 @@ class Redactor:
         return value
 
     def stream(self) -> "RedactionStream":
-        """For a text that comes in pieces."""
+        """A new stream, for one text that comes in chunks."""
         return RedactionStream(self._finders, self._trigger)
 
 
 class RedactionStream:
-    """One text in pieces: what `push` and then `flush` give, joined, is `redact` of the whole, however it was cut.
+    """One text in chunks: what `push` and then `flush` return, joined, equals `redact` of the whole text.
 
-    Held back is only what may be the beginning of a secret, and no longer than that can be decided.
+    It holds back only the possible beginning of a secret, and only until that is decided.
     """
 
     __slots__ = ("_before", "_held", "_passes", "_passing", "_trigger")
@@ -77,57 +78,57 @@ class RedactionStream:
         self._held = ""
         self._passing = False
 
-    def push(self, piece: str) -> str:
-        """What may be told now that this came."""
+    def push(self, chunk: str) -> str:
+        """The redacted text that is complete with this chunk."""
         if self._passing:
-            return self._pass(piece)
-        text = self._before + self._held + piece
+            return self._pass(chunk)
+        text = self._before + self._held + chunk
         begins = len(self._before)
-        found = self._trigger.search(text, begins)
-        if found is None:
+        match = self._trigger.search(text, begins)
+        if match is None:
             self._before, self._held = text[-CONTEXT_CHARS:], ""
             return text[begins:]
-        if found.lastindex is None:
-            ends = found.start()
+        if match.lastindex is None:
+            ends = match.start()
             self._before, self._held = text[max(0, ends - CONTEXT_CHARS) : ends], text[ends:]
             return text[begins:ends]
         self._begin()
         return self._pass(text[begins:])
 
     def flush(self) -> str:
-        """What is held back, at the end of the text."""
-        piece = self._begin()
-        for one in self._passes:
-            piece = one.push(piece, whole=True)
-        return piece
+        """What is held back, redacted, at the end of the text."""
+        chunk = self._begin()
+        for stage in self._passes:
+            chunk = stage.push(chunk, whole=True)
+        return chunk
 
     def cut(self) -> str:
-        """What may be told of what is held back where the text was cut off: the other half of a secret may be missing."""
-        piece = self._begin()
-        for one in self._passes:
-            piece = one.push(piece) + one.cut()
-        return piece
+        """The harmless part of what is held back, where the text ends early: the other half of a secret may be missing."""
+        chunk = self._begin()
+        for stage in self._passes:
+            chunk = stage.push(chunk) + stage.cut()
+        return chunk
 
     @property
     def held_chars(self) -> int:
-        """How much is held back, in code points."""
-        return len(self._held) + sum(len(one.held) for one in self._passes)
+        """Code points that are held back."""
+        return len(self._held) + sum(len(stage.held) for stage in self._passes)
 
     def _begin(self) -> str:
-        """From now on the passes hold back; what they have not seen yet."""
+        """From now on the passes hold text back. Returns the text that they have not seen yet."""
         held, self._held = self._held, ""
         if not self._passing:
             self._passing = True
-            for one in self._passes:
-                one.before = self._before
+            for stage in self._passes:
+                stage.before = self._before
         return held
 
-    def _pass(self, piece: str) -> str:
-        for one in self._passes:
-            piece = one.push(piece)
-        if all(one.idle and one.before == self._passes[0].before for one in self._passes):
+    def _pass(self, chunk: str) -> str:
+        for stage in self._passes:
+            chunk = stage.push(chunk)
+        if all(stage.idle and stage.before == self._passes[0].before for stage in self._passes):
             self._passing, self._before = False, self._passes[0].before
-        return piece
+        return chunk
 
 
 class _Pass:
@@ -143,20 +144,20 @@ class _Pass:
 
     @property
     def idle(self) -> bool:
-        """Whether it is in no secret and before none."""
+        """Whether it is neither inside a secret nor at the possible beginning of one."""
         return not self.held and self._tail is None
 
-    def push(self, piece: str, *, whole: bool = False) -> str:
-        text = self.before + self.held + piece
-        told: list[str] = []
-        finds = self._finder.whole if whole else self._finder.live
-        at = self._through(text, len(self.before), finds, told)
+    def push(self, chunk: str, *, whole: bool = False) -> str:
+        text = self.before + self.held + chunk
+        output: list[str] = []
+        pattern = self._finder.whole if whole else self._finder.live
+        at = self._scan(text, len(self.before), pattern, output)
         if whole:
-            told.append(text[at:])
+            output.append(text[at:])
             at = len(text)
         self.held = text[at:]
         self.before = text[max(0, at - CONTEXT_CHARS) : at]
-        return "".join(told)
+        return "".join(output)
 
     def cut(self) -> str:
         if self._tail is not None:
@@ -166,28 +167,28 @@ class _Pass:
             return CUT_SHORT
         return self.push("", whole=True)
 
-    def _through(self, text: str, at: int, finds: re.Pattern[str], told: list[str]) -> int:
-        """Tell all that can be told; where what cannot be begins."""
+    def _scan(self, text: str, at: int, pattern: re.Pattern[str], output: list[str]) -> int:
+        """Append to `output` all that is decided; returns where the undecided text begins."""
         while True:
             if self._tail is not None:
-                at = self._hide(text, at, self._tail)
+                at = self._skip_tail(text, at, self._tail)
                 if self._tail is not None:
                     return at
-            found = finds.search(text, at)
-            if found is None:
-                told.append(text[at:])
+            match = pattern.search(text, at)
+            if match is None:
+                output.append(text[at:])
                 return len(text)
-            if found.lastindex is None:
-                told.append(text[at : found.start()])
-                return found.start()
-            rule = self._finder.rules[found.lastindex - 1]
-            told += [text[at : found.start(found.lastindex) if rule.shown else found.start()], rule.marker]
-            at, self._tail = found.end(), rule.tail
+            if match.lastindex is None:
+                output.append(text[at : match.start()])
+                return match.start()
+            rule = self._finder.rules[match.lastindex - 1]
+            output += [text[at : match.start(match.lastindex) if rule.shown else match.start()], rule.marker]
+            at, self._tail = match.end(), rule.tail
 
-    def _hide(self, text: str, at: int, tail: Tail) -> int:
-        """Pass over what still belongs to the secret before `at`; the tail ends where something else stands."""
-        found = tail.continuation.match(text, at)
-        at = found.end() if found is not None else at
+    def _skip_tail(self, text: str, at: int, tail: Tail) -> int:
+        """Skip what still belongs to the secret before `at`; the tail ends at the first other character."""
+        match = tail.continuation.match(text, at)
+        at = match.end() if match is not None else at
         if at < len(text) and not (tail.dashes and text[at:] == "-"):
             self._tail = None
         return at

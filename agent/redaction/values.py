@@ -1,4 +1,4 @@
-"""Secrets that are known by their value: which of a process's names hold one, and in which spellings it may appear."""
+"""Known secrets: which variables hold one, and the spellings in which a value may appear in text."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ from urllib.parse import quote, quote_plus
 
 SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL")
 PATH_SUFFIXES = ("_FILE", "_PATH", "_DIR")
-"""Endings of names that say where a secret is, not what it is."""
+"""Endings of variable names whose value is the place of a secret and not the secret."""
 
 VALUE_CHARS_MIN = 8
 VALUE_CHARS_MAX = 8_192
@@ -40,7 +40,7 @@ COMMON_VALUES = frozenset(
         "tokenizer",
     }
 )
-"""Values that hide nothing and would black out ordinary words."""
+"""Values that are no secrets: to redact them would redact ordinary words."""
 
 
 def environment_secrets(environ: Mapping[str, str]) -> dict[str, str]:
@@ -52,30 +52,30 @@ def environment_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     )
 
 
-def named_secrets(found: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Those of these (name, value) that are worth hiding: value -> name. Too short or too common ones are left out."""
-    stripped = ((name[:NAME_CHARS_MAX], value.strip()) for name, value in found)
+def named_secrets(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The secrets among these pairs (name, value): value -> name. Values that are too short or too common are left out."""
+    stripped = ((name[:NAME_CHARS_MAX], value.strip()) for name, value in pairs)
     return {value: name for name, value in stripped if is_secret_value(value)}
 
 
 def is_secret_value(value: str) -> bool:
-    """Whether to know the value is to know a secret."""
+    """Whether the value can be a secret: neither too short or long, nor common, nor of two characters alone."""
     return (
         VALUE_CHARS_MIN <= len(value) <= VALUE_CHARS_MAX and value.lower() not in COMMON_VALUES and len(set(value)) > 2
     )
 
 
 def spellings(value: str) -> list[str]:
-    """The value, and how it looks in JSON, in Python, in a URL and in base64 (at each of three alignments, what surrounds it left out)."""
+    """The value as it is, and as in JSON, Python, a URL and base64 (at each of the three alignments, without the edges)."""
     data = value.encode(errors="surrogatepass")
-    found = [value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]]
-    found += [quote(data, safe=""), quote(data), quote_plus(data)]
+    result = [value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]]
+    result += [quote(data, safe=""), quote(data), quote_plus(data)]
     for shift in range(3):
         encoded = base64.b64encode(bytes(shift) + data).decode()
         groups, rest = divmod(shift + len(data), 3)
         stable = encoded[(0, 2, 3)[shift] : groups * 4 + rest]
-        found += [stable, stable.translate(_URLSAFE)]
-    return list(dict.fromkeys(found))
+        result += [stable, stable.translate(_URLSAFE)]
+    return list(dict.fromkeys(result))
 
 
 _URLSAFE = str.maketrans("+/", "-_")

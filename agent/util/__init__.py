@@ -1,1 +1,7 @@
-"""TODO package."""
+"""Helpers that every package of the agent, and the server, may use.
+
+TaskOwner: starts asyncio tasks and ends them.
+Backoff: the growing pauses between tries.
+Tracer, Span: where operations report their beginning and end for tracing.
+Fault: an unexpected error; the log has its traceback under an id, the client gets the id.
+"""

@@ -1,4 +1,4 @@
-"""The mind's word for a fault of its own: the log has all of it, who asked is given an id that is found there."""
+"""Fault reports: an unexpected error is logged with an id, and the client gets the id and no details."""
 
 import logging
 import secrets
@@ -11,17 +11,17 @@ class ToolError(Exception):
 
 
 def fault_id() -> str:
-    """A name for one fault, random: it says nothing and is found in the log."""
+    """A random id for one fault, by which it is found in the log."""
     return secrets.token_hex(FAULT_ID_BYTES)
 
 
 def log_fault(log: logging.Logger, error: BaseException, what: str, *args: object) -> str:
-    """Log an unexpected error with its traceback and an id; what a client is fault_message of it, with the same id."""
-    found = fault_id()
-    log.error("fault %s: " + what, found, *args, exc_info=error)  # noqa: G003  # `what` is a format of ours
-    return fault_message(found)
+    """Log an unexpected error with its traceback and an id; returns the message for the client, with the same id."""
+    identifier = fault_id()
+    log.error("fault %s: " + what, identifier, *args, exc_info=error)  # noqa: G003  # `what` is a format of ours
+    return fault_message(identifier)
 
 
-def fault_message(found: str) -> str:
-    """What a client is fault_message of the fault with this id."""
-    return f"a fault of the server; tell its operator the id {found}"
+def fault_message(identifier: str) -> str:
+    """The message that a client gets for the fault with this id."""
+    return f"a fault of the server; tell its operator the id {identifier}"

@@ -1,4 +1,4 @@
-"""The one place where tasks are made: each has a name and an owner, and ends with its owner."""
+"""Task ownership: the one place where asyncio tasks are started; each has a name and an owner that ends it."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ log = logging.getLogger("holdfast.tasks")
 
 
 class TaskOwner:
-    """Owns tasks. `aclose()` cancels and awaits them all; a task that fails is logged."""
+    """Starts tasks and keeps them. `aclose()` cancels and awaits them all; a task that fails is logged."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -34,8 +34,8 @@ class TaskOwner:
 
     async def aclose(self) -> None:
         """Cancel all tasks but the caller and wait for them."""
-        mine = asyncio.current_task()
-        tasks = [task for task in self._tasks if task is not mine]
+        caller = asyncio.current_task()
+        tasks = [task for task in self._tasks if task is not caller]
         for task in tasks:
             task.cancel()
         if tasks:

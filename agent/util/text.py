@@ -1,4 +1,4 @@
-"""Text that others wrote is data: without what plays tricks on who reads it, such as control characters. Pure."""
+"""Text helpers: token estimates, cutting, surrogate repair, and removal of control characters. Pure."""
 
 import re
 import unicodedata
@@ -63,33 +63,34 @@ def repair_surrogates(text: str) -> str:
 
 
 class SurrogateRepair:
-    """Mends a text that comes in pieces: a high surrogate at the end of one waits for its other half in the next."""
+    """Repairs a text that comes in chunks: a high surrogate at the end of one is held back for its other half in the next."""
 
     def __init__(self) -> None:
         self._held = ""
 
-    def push(self, piece: str) -> str:
-        if not self._held and piece.isascii():
-            return piece
-        piece = self._held + piece
-        self._held = piece[-1] if piece and "\ud800" <= piece[-1] <= "\udbff" else ""
-        return repair_surrogates(piece[:-1] if self._held else piece)
+    def push(self, chunk: str) -> str:
+        """The repaired text that is complete with this chunk."""
+        if not self._held and chunk.isascii():
+            return chunk
+        chunk = self._held + chunk
+        self._held = chunk[-1] if chunk and "\ud800" <= chunk[-1] <= "\udbff" else ""
+        return repair_surrogates(chunk[:-1] if self._held else chunk)
 
     def flush(self) -> str:
-        """What is still held back, at the end of the text."""
+        """What is held back, at the end of the text."""
         held, self._held = self._held, ""
         return repair_surrogates(held)
 
 
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks that turn the direction of what follows: with them a line can be made to read as another."""
+"""Bidirectional control characters (UAX #9): they can make a line look like another one."""
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 """Control sequences of terminals (ECMA-48), such as colours."""
 
 
 def clean(text: str) -> str:
-    """The text without terminals' control sequences, control characters but line feeds and tabs, marks of direction."""
+    """The text without terminal control sequences, bidirectional controls, and control characters except line feeds and tabs."""
     text = _ANSI.sub("", repair_surrogates(text)).replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text

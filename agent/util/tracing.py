@@ -1,4 +1,4 @@
-"""The mind's spans: where turns, model calls and tool calls say when they begin and end. Who listens is not known here."""
+"""Tracing interface: where turns, model calls and tool calls report when they begin and end."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -9,36 +9,36 @@ Attributes = Mapping[str, str | int | tuple[str, ...]]
 
 
 class Span(Protocol):
-    """One operation while it is under way."""
+    """One operation while it runs."""
 
     def set_attributes(self, attributes: Attributes) -> None:
-        """What became known meanwhile."""
+        """Add attributes to the span."""
 
     def fail(self, code: str) -> None:
-        """It failed, for this reason: a code of the protocol or a type, never a message."""
+        """Mark the span as failed. `code`: an error code of the protocol or the type of an exception, never a message."""
 
 
 class Tracer(Protocol):
-    """Whoever keeps spans; those begun inside of one, in its task and the tasks that this starts, are its children."""
+    """Makes spans. Those begun inside a span, in its task and the tasks that this starts, are its children."""
 
     def span(self, operation: Operation, subject: str, attributes: Attributes) -> AbstractContextManager[Span]:
-        """A span from entering to leaving. `subject`: the agent, the model or the tool."""
+        """A context manager whose block is the span. `subject`: name of the agent, the model or the tool."""
 
 
 class _NoSpan:
     def set_attributes(self, attributes: Attributes) -> None:
-        """Nobody listens."""
+        """Does nothing."""
 
     def fail(self, code: str) -> None:
-        """Nobody listens."""
+        """Does nothing."""
 
 
 class NoTracer:
-    """Keeps nothing."""
+    """The tracer of a server without tracing: records nothing."""
 
     @contextmanager
     def span(self, operation: Operation, subject: str, attributes: Attributes) -> Iterator[Span]:
-        """A span that nobody keeps."""
+        """A span that is not recorded."""
         yield _NO_SPAN
 
 
