@@ -1,4 +1,13 @@
-"""Models: one call streams an answer in; retries, time limits and honest errors. The one importer of LiteLLM."""
+"""Calls of language models: one call streams an answer, with retries, time limits and clear errors. Imports LiteLLM.
+
+Model: a name as LiteLLM knows it, such as `openai/gpt-5.6`, or the built-in `demo`.
+Catalog: the models that the server offers, and what is set for each.
+Provider: opens the streams of all models with LiteLLM.
+ProviderStream: the answer of one call while it arrives.
+StreamChunk: one chunk of such a stream, in one shape for all providers.
+Sink: the function that receives the text of an answer.
+Reply: what remains when the text is through: tool calls, finish reason, usage.
+"""
 
 from agent.models.catalog import Catalog, ModelChoice, ModelEntry, choose_model
 from agent.models.client import Models, OwnerModelClient

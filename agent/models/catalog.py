@@ -1,4 +1,4 @@
-"""The models a server offers: names, and for each what differs from all others: where it is, what it holds, what it costs."""
+"""Model catalog: the models that a server offers, each with its address, key, context limit and prices."""
 
 import os
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ DEFAULT_MODELS: tuple[tuple[str, str], ...] = (
     ("XAI_API_KEY", "xai/grok-4.5"),
     ("HF_TOKEN", "huggingface/openai/gpt-oss-120b"),
 )
-"""Environment name of a credential, and the model it brings; the first that is set wins. HF_TOKEN is last, because it
+"""Environment name of a credential, and the model it selects; the first that is set wins. HF_TOKEN is last, because it
 is often set for other work."""
 
 
 class ModelChoice(msgspec.Struct, frozen=True):
-    """The model, whether it is the demo, and why in words for the log."""
+    """The chosen model, whether it is the demo, and the reason for the log."""
 
     model: str
     demo: bool
@@ -34,20 +34,19 @@ class ModelChoice(msgspec.Struct, frozen=True):
 
 
 def choose_model(configured: str, environ: Mapping[str, str], defaults: Mapping[str, str] | None = None) -> ModelChoice:
-    """The configured model if there is one, else by credentials, else the demo.
+    """The configured model if there is one; else the first whose credentials are set; else the demo.
 
-    `defaults` (credential name to model) changes the model of a credential that the built-in table has and adds others
-    behind it.
+    `defaults` (credential name to model) overrides the built-in table and adds to its end.
     """
     model = configured.strip()
     if model:
-        return ModelChoice(model, model == DEMO_MODEL, "it was asked for")
+        return ModelChoice(model, model == DEMO_MODEL, "it is configured")
     table = {**dict(DEFAULT_MODELS), **(defaults or {})}
     for name, candidate in table.items():
         if environ.get(name, "").strip():
             return ModelChoice(candidate, candidate == DEMO_MODEL, f"{name} is set")
     known = ", ".join(table)
-    return ModelChoice(DEMO_MODEL, True, f"no model was named and no credentials were found (looked for {known})")
+    return ModelChoice(DEMO_MODEL, True, f"no model is configured and no credentials were found (looked for {known})")
 
 
 MILLION: Final = 1_000_000
@@ -55,7 +54,7 @@ Price = Annotated[float, Meta(ge=0)]
 
 
 class LocalServer(msgspec.Struct, frozen=True):
-    """A server on one's own machine that speaks OpenAI's chat completions."""
+    """A server on the same machine with an OpenAI-compatible API. `variable`: environment name of its address."""
 
     name: str
     api_base: str
@@ -68,14 +67,14 @@ LOCAL_SERVERS: Final = {
     "lm_studio": LocalServer("LM Studio", "http://localhost:1234/v1", "LM_STUDIO_API_BASE"),
     "llamacpp": LocalServer("llama.cpp", "http://localhost:8080/v1", "LLAMACPP_API_BASE"),
 }
-"""By the prefix of a model's name: `ollama/qwen3` is `qwen3` on the Ollama of this machine, or of the variable's address."""
+"""By the prefix of a model's name: `ollama/qwen3` is `qwen3` on the Ollama at the variable's address, or on this machine."""
 
 HUB_ROUTER: Final = "huggingface/"
-"""Models that the Hugging Face router serves; the owner's own token pays for them where there is one."""
+"""Prefix of the models that the Hugging Face router serves; the session owner's token pays for them if there is one."""
 
 
 class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One model of the list. What is left out is taken from LiteLLM's table, or from `model.calls`."""
+    """One model of the catalog. What is not set comes from LiteLLM's table, or from `model.calls`."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200, description="Model as LiteLLM names it, or PREFIX/NAME.")]
     label: Annotated[str, Meta(max_length=200, description="What people are shown.")] = ""
@@ -90,7 +89,7 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Route(msgspec.Struct, frozen=True):
-    """How a model is called: its name for LiteLLM, and the address and key where they are not the usual ones."""
+    """How a model is called: its name for LiteLLM, and its address and key if they are not the usual ones."""
 
     model: str
     api_base: str = ""
@@ -98,15 +97,15 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class Catalog:
-    """The list, by name. Also answers for names that are not in it."""
+    """The offered models by name. Models that are not listed have an empty entry."""
 
     def __init__(self, entries: list[str | ModelEntry]) -> None:
-        named = [ModelEntry(name=one) if isinstance(one, str) else one for one in entries]
-        self._entries = {one.name: one for one in named}
+        models = [ModelEntry(name=entry) if isinstance(entry, str) else entry for entry in entries]
+        self._entries = {model.name: model for model in models}
 
     @property
     def names(self) -> list[str]:
-        """In the list's order."""
+        """The names, in the order of the settings."""
         return list(self._entries)
 
     def entry(self, model: str) -> ModelEntry:
@@ -114,19 +113,19 @@ class Catalog:
         return self._entries.get(model) or ModelEntry(name=model)
 
     def route(self, model: str, environ: Mapping[str, str] = os.environ) -> Route:
-        """How to call it."""
+        """How to call the model. `environ`: where the addresses of local servers may be set."""
         entry = self.entry(model)
         prefix, slash, name = model.partition("/")
         local = LOCAL_SERVERS.get(prefix) if slash else None
         if local is None:
-            # No other address's key is sent to this one.
+            # The key of another address is never sent to this one.
             return Route(model, entry.api_base, entry.api_key or ("none" if entry.api_base else ""))
-        # The client wants a key; these servers do not look at it unless they were given one.
+        # The client requires a key; these servers ignore it unless they have one set.
         base = entry.api_base or environ.get(local.variable, "") or local.api_base
         return Route(f"openai/{name}", base, entry.api_key or "none")
 
     def cost_usd(self, model: str, input_tokens: int, output_tokens: int) -> float | None:
-        """The price of a call by the list's own prices, in US dollars; None if it has none for this model."""
+        """The price of a call in US dollars by the entry's own prices; None if it has none."""
         entry = self.entry(model)
         if entry.input_usd is None or entry.output_usd is None:
             return None

@@ -1,4 +1,4 @@
-"""One model call: retries before the first token, time limits, and a stream that is always closed."""
+"""Model client: one call with retries before the first token, time limits, and a stream that is always closed."""
 
 import asyncio
 import gc
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 log = logging.getLogger("holdfast.models")
 
 _YIELD_AFTER_S = 0.002
-"""Seconds of uninterrupted work after which a reader lets others run."""
+"""Seconds of uninterrupted work after which a reader lets other tasks run."""
 _WAITING_READ_S = 0.005
-"""A read that took this many seconds was waited for, and others have run: reading alone is never that slow."""
+"""A read that took this many seconds has waited, so other tasks have run: reading alone is never that slow."""
 
 
 class Models:
-    """All models of a process. `call` may be used by any number of tasks at a time; each call stands for itself."""
+    """All models of a process. Any number of tasks may use `call` at the same time; calls share no state."""
 
     def __init__(self, settings: ModelSettings, catalog: Catalog | None = None) -> None:
         self._settings = settings
@@ -49,7 +49,7 @@ class Models:
     async def call(self, request: ModelRequest, sink: Sink) -> ModelReply:
         """Stream one answer into the sink, then return its tool calls, finish reason and usage.
 
-        Cancelling the task closes the HTTP stream at once. Raises ModelError; what the sink raises goes through.
+        Cancelling the task closes the HTTP stream at once. Raises ModelError; an exception of the sink passes.
         """
         provider = await self._loaded()
         retries, backoff = 0, Backoff(self._settings.backoff_initial_s, self._settings.backoff_max_s)
@@ -69,7 +69,7 @@ class Models:
             await asyncio.sleep(pause_s)
 
     def info(self, model: str) -> ModelInfo:
-        """What is known of the model now; the limits are refined once LiteLLM is loaded. Never blocks."""
+        """What is known of the model now: more once LiteLLM is loaded. Never blocks."""
         table = self._provider.table if self._provider is not None else {}
         entry = self.catalog.entry(model)
         limit = entry.context_limit or pricing.context_limit(table, model) or self._settings.default_context_limit
@@ -86,7 +86,7 @@ class Models:
         )
 
     async def aclose(self) -> None:
-        """Close what is kept open between calls. End the calls first."""
+        """Close the HTTP clients that are kept between calls. End the calls first."""
         await self._tasks.aclose()
         provider, self._provider, self._loading = self._provider, None, None
         if provider is not None:
@@ -104,7 +104,7 @@ class Models:
             module = await asyncio.to_thread(_import_provider)
         except Exception as error:
             self._loading = None
-            message = f"The models can't be used: LiteLLM could not be loaded ({error}). Install the server's dependencies again."
+            message = f"No model can be called: LiteLLM could not be loaded ({error}). Install the server's dependencies again."
             raise ModelError("model_unavailable", message, retryable=False) from error
         provider: Provider = module.Provider(self._settings, self.catalog)
         self._provider = provider
@@ -125,25 +125,25 @@ class Models:
             limit = self._settings.stall_timeout_s if response.started else self._settings.first_token_timeout_s
             raise model_error("model_timeout", request.model, because=f"silent for {limit:g} s") from error
         if not response.finish_reason:
-            raise model_error("model_stream_cut", request.model, because="its stream ended without a reason to finish")
+            raise model_error("model_stream_cut", request.model, because="its stream ended without a finish reason")
         await response.end()
 
     async def _read(self, stream: "ProviderStream", response: ResponseAssembler, watchdog: Watchdog) -> None:
-        """Take the whole stream; let others run every couple of milliseconds, for a read need not wait."""
-        rested = before = time.perf_counter()
-        while (pieces := await stream.read()) is not None:
+        """Read the whole stream. Lets other tasks run every few milliseconds, because a read need not wait."""
+        yielded_at = before = time.perf_counter()
+        while (chunks := await stream.read()) is not None:
             now = time.perf_counter()
             if now - before > _WAITING_READ_S:
-                rested = now
+                yielded_at = now
             watchdog.end_wait()
-            fresh = not response.started
-            await response.take(pieces)
-            if fresh and response.started:
+            waited_for_first = not response.started
+            await response.feed(chunks)
+            if waited_for_first and response.started:
                 watchdog.limit(self._settings.stall_timeout_s)
             before = time.perf_counter()
-            if before - rested > _YIELD_AFTER_S:
+            if before - yielded_at > _YIELD_AFTER_S:
                 await asyncio.sleep(0)
-                rested = before = time.perf_counter()
+                yielded_at = before = time.perf_counter()
             if response.started:
                 watchdog.start_wait()
             else:
@@ -167,7 +167,7 @@ class Models:
 
 
 class OwnerModelClient:
-    """The models as one owner's sessions call them: with the owner's Hugging Face token, where its router is called."""
+    """A client for the sessions of one owner: calls of the Hugging Face router carry the owner's token."""
 
     def __init__(self, models: Models, hub_token: str | None) -> None:
         self._models = models
@@ -179,7 +179,7 @@ class OwnerModelClient:
 
 
 def _import_provider() -> ModuleType:
-    """LiteLLM, imported. Its million objects stay for good, so no collection walks them on the way: each stops the loop."""
+    """Import LiteLLM without garbage collection: each would walk its million objects, which stay, and stop the loop."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""The demo model's mind: what it says to a conversation, by plain words in it. Pure; no key, no network, no LiteLLM."""
+"""Demo model: chooses its answer by plain words in the conversation. Pure; no key, no network, no LiteLLM."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 Message = Mapping[str, object]
 
-NOT_A_MODEL = "I am Holdfast's demo model: no key, no network, and not much of a mind."
+NOT_A_MODEL = "I am Holdfast's demo model: no key, no network, and no intelligence."
 MENU = (
     "Say one of these words to see what it does: **plan** (a plan that I keep), **run** (a command in the sandbox, its "
     "output as it comes), **delete** (a command that asks for your approval), **write**, **edit**, **read** or **list** "
@@ -26,7 +26,7 @@ _NO_SHELL = (
 
 @dataclass(frozen=True)
 class DemoReply:
-    """What to say. `pace`: times the usual gap between words; `fails`: break off after the text."""
+    """One answer. `pace`: factor on the gap between words; `fails`: fail after the text."""
 
     text: str = ""
     reasoning: str = ""
@@ -36,20 +36,20 @@ class DemoReply:
 
 
 def reply_to(messages: Sequence[Message], tools: Sequence[Mapping[str, object]]) -> DemoReply:
-    """The answer to these chat messages; calls only tools that are offered."""
+    """The answer to these chat messages. It calls only tools that are offered."""
     offered = _offered(tools)
     first, last = messages[0], messages[-1]
     if first.get("role") == "system" and re.search(r"\bsummari[sz]e", _text(first)[:60]):
         return _summary(messages)
     if last.get("role") == "tool":
         return _after_results(messages)
-    asked = _text(last).rpartition("\n\n")[2]
-    if re.search(r"\bsummar", asked, re.IGNORECASE):
+    prompt = _text(last).rpartition("\n\n")[2]
+    if re.search(r"\bsummar", prompt, re.IGNORECASE):
         return _summary(messages)
     for pattern, answer in _ANSWERS:
-        if re.search(pattern, asked, re.IGNORECASE):
-            return answer(asked, offered)
-    return DemoReply(f"Hello! {NOT_A_MODEL} But all around me is real: the stream, the tools, the approvals.\n\n{MENU}")
+        if re.search(pattern, prompt, re.IGNORECASE):
+            return answer(prompt, offered)
+    return DemoReply(f"Hello! {NOT_A_MODEL} Everything else is real: the stream, the tools, the approvals.\n\n{MENU}")
 
 
 def count_tokens(messages: Sequence[Message]) -> int:
@@ -59,14 +59,14 @@ def count_tokens(messages: Sequence[Message]) -> int:
 
 def _offered(tools: Sequence[Mapping[str, object]]) -> dict[str, set[str]]:
     """Names of the tools, with the names of their parameters."""
-    found: dict[str, set[str]] = {}
+    result: dict[str, set[str]] = {}
     for tool in tools:
         function = tool.get("function")
         if isinstance(function, Mapping):
             parameters = function.get("parameters")
             properties = parameters.get("properties", {}) if isinstance(parameters, Mapping) else {}
-            found[str(function.get("name"))] = set(properties)
-    return found
+            result[str(function.get("name"))] = set(properties)
+    return result
 
 
 def _text(message: Message) -> str:
@@ -76,18 +76,18 @@ def _text(message: Message) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _file(asked: str) -> str:
-    named = re.search(r"[\w./-]*\w\.\w{1,8}\b", asked)
+def _file(prompt: str) -> str:
+    named = re.search(r"[\w./-]*\w\.\w{1,8}\b", prompt)
     return named[0] if named else _FILE
 
 
-def _call(name: str, asked: str) -> tuple[str, dict[str, object]]:
-    quoted = re.search(r'["“](.+?)["”]', asked, re.DOTALL)
+def _call(name: str, prompt: str) -> tuple[str, dict[str, object]]:
+    quoted = re.search(r'["“](.+?)["”]', prompt, re.DOTALL)
     content = quoted[1] if quoted else "Written by Holdfast's demo model.\n"
     arguments: dict[str, dict[str, object]] = {
-        "write": {"path": _file(asked), "content": content},
-        "read": {"path": _file(asked)},
-        "edit": {"path": _file(asked), "old_string": "Written by", "new_string": "Edited by"},
+        "write": {"path": _file(prompt), "content": content},
+        "read": {"path": _file(prompt)},
+        "edit": {"path": _file(prompt), "old_string": "Written by", "new_string": "Edited by"},
         "list": {"path": "."},
         "plan": {
             "items": [
@@ -100,57 +100,57 @@ def _call(name: str, asked: str) -> tuple[str, dict[str, object]]:
     return name, arguments[name]
 
 
-def _use(names: tuple[str, ...], said: str, asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
-    there = [name for name in names if name in offered]
-    if not there:
+def _use(names: tuple[str, ...], text: str, prompt: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    usable = [name for name in names if name in offered]
+    if not usable:
         return DemoReply(f"I would call {' or '.join(names)} now, but this session offers me no such tool.")
     calls = []
-    for name in there:
-        _, arguments = _call(name, asked)
+    for name in usable:
+        _, arguments = _call(name, prompt)
         calls.append((name, {key: value for key, value in arguments.items() if key in offered[name]}))
-    return DemoReply(said, calls=tuple(calls))
+    return DemoReply(text, calls=tuple(calls))
 
 
-def _plan(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
-    return _use(("plan",), "I make a plan and keep it where you can see it.", asked, offered)
+def _plan(prompt: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    return _use(("plan",), "I make a plan and keep it where you can see it.", prompt, offered)
 
 
-def _write(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
-    return _use(("write",), "I write a file into the workspace.", asked, offered)
+def _write(prompt: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    return _use(("write",), "I write a file into the workspace.", prompt, offered)
 
 
-def _edit(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
-    return _use(("edit",), "I edit the file that I wrote.", asked, offered)
+def _edit(prompt: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    return _use(("edit",), "I edit the file that I wrote.", prompt, offered)
 
 
-def _run(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+def _run(prompt: str, offered: Mapping[str, set[str]]) -> DemoReply:
     return _shell(_STEPS, "I run a command in the sandbox. Its output comes while it runs.", offered)
 
 
-def _delete(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+def _delete(prompt: str, offered: Mapping[str, set[str]]) -> DemoReply:
     return _shell(f"rm {_FILE}", "I would like to delete a file. You decide whether I may.", offered)
 
 
-def _shell(command: str, said: str, offered: Mapping[str, set[str]]) -> DemoReply:
+def _shell(command: str, text: str, offered: Mapping[str, set[str]]) -> DemoReply:
     if "bash" not in offered:
         return DemoReply(_NO_SHELL)
-    return DemoReply(said, calls=(("bash", {"command": command}),))
+    return DemoReply(text, calls=(("bash", {"command": command}),))
 
 
-def _read(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
-    return _use(("read",), "I read a file of the workspace.", asked, offered)
+def _read(prompt: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    return _use(("read",), "I read a file of the workspace.", prompt, offered)
 
 
-def _list(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
-    return _use(("list",), "I look into the workspace.", asked, offered)
+def _list(prompt: str, offered: Mapping[str, set[str]]) -> DemoReply:
+    return _use(("list",), "I look into the workspace.", prompt, offered)
 
 
-def _both(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+def _both(prompt: str, offered: Mapping[str, set[str]]) -> DemoReply:
     two = [name for name in ("list", "write", "plan", "read") if name in offered][:2]
-    return _use(tuple(two) or ("list", "write"), "Two calls at once.", asked, offered)
+    return _use(tuple(two) or ("list", "write"), "Two calls at once.", prompt, offered)
 
 
-def _think(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+def _think(prompt: str, offered: Mapping[str, set[str]]) -> DemoReply:
     reasoning = (
         "I was asked to think. What does a demo model think about? That a socket may go at any time, that whoever comes "
         "back should find every word in its place, and that this thought, too, is an event with a number."
@@ -158,30 +158,30 @@ def _think(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
     return DemoReply("I have thought about it: everything that you see was stored before you saw it.", reasoning)
 
 
-def _long(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+def _long(prompt: str, offered: Mapping[str, set[str]]) -> DemoReply:
     knots = ("anchor", "bowline", "capstan", "davit", "fairlead", "gangway", "halyard", "jib", "keel", "lanyard")
     lines = [
         f"{number}. The {knots[number % 10]} holds when the {knots[number * 7 % 10]} is made fast and the "
         f"{knots[number * 3 % 10]} is kept dry through the night."
         for number in range(1, 101)
     ]
-    return DemoReply("A long answer, for those who want to leave and come back in its middle.\n\n" + "\n".join(lines))
+    return DemoReply("A long answer, so that you can leave and come back in its middle.\n\n" + "\n".join(lines))
 
 
-def _slow(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+def _slow(prompt: str, offered: Mapping[str, set[str]]) -> DemoReply:
     return DemoReply(
         " ".join(f"{number}... waiting for you to interrupt me," for number in range(1, 61)) + " done.", pace=10
     )
 
 
-def _error(asked: str, offered: Mapping[str, set[str]]) -> DemoReply:
+def _error(prompt: str, offered: Mapping[str, set[str]]) -> DemoReply:
     return DemoReply("Here it comes:", fails=True)
 
 
 def _summary(messages: Sequence[Message]) -> DemoReply:
-    said = [_text(message) for message in messages if message.get("role") == "user" and _text(message)]
-    length = sum(len(text.split()) for text in said)
-    begin = " ".join(said[-1].split())[:_QUOTED_CHARS] if said else ""
+    texts = [_text(message) for message in messages if message.get("role") == "user" and _text(message)]
+    length = sum(len(text.split()) for text in texts)
+    begin = " ".join(texts[-1].split())[:_QUOTED_CHARS] if texts else ""
     return DemoReply(f"Summary by the demo model, of {length} words of conversation. It begins: {begin}")
 
 
@@ -195,16 +195,16 @@ def _after_results(messages: Sequence[Message]) -> DemoReply:
         if message.get("role") == "tool"
     ]
     return DemoReply(
-        "\n\n".join([*lines, "That was the whole way of a tool call: asked, decided, run, told to the model."])
+        "\n\n".join([*lines, "That was a whole tool call: requested, decided, run, and its result given to the model."])
     )
 
 
 def _about(tool: str, result: str) -> str:
-    said = result.strip()
-    cut = said if len(said) <= _QUOTED_CHARS else said[:_QUOTED_CHARS] + " …"
-    if re.match(r"the user (rejected|declined|went on)\b|(rejected|denied|not approved)\b", said, re.IGNORECASE):
-        return f"You didn't want `{tool}` to run, so it didn't. What I was told: {cut}"
-    if re.match(r"error\b", said, re.IGNORECASE):
+    text = result.strip()
+    cut = text if len(text) <= _QUOTED_CHARS else text[:_QUOTED_CHARS] + " …"
+    if re.match(r"the user (rejected|declined|went on)\b|(rejected|denied|not approved)\b", text, re.IGNORECASE):
+        return f"You didn't want `{tool}` to run, so it didn't. The result: {cut}"
+    if re.match(r"error\b", text, re.IGNORECASE):
         return f"`{tool}` failed: {cut}"
     return f"`{tool}` is done. It says:\n\n```\n{cut or '(nothing)'}\n```"
 

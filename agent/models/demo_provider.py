@@ -1,4 +1,4 @@
-"""The demo model as a LiteLLM custom provider inside this process. Imported together with LiteLLM, never before."""
+"""Demo provider: the demo model as a LiteLLM custom provider. Imported together with LiteLLM, never before."""
 
 import asyncio
 import json
@@ -22,11 +22,11 @@ from agent.models.demo import BROKEN, DemoReply, count_tokens, reply_to
 
 DEMO_PROVIDER = "holdfast-demo"
 GAP = "holdfast_demo_gap_s"
-"""The parameter that says how many seconds lie between two words."""
+"""The parameter with the seconds between two words."""
 
 
 class DemoFailure(Exception):
-    """The failure that the demo shows, as a provider's server error."""
+    """The demo's failure, as a provider's server error."""
 
     status_code = 500
 
@@ -36,8 +36,8 @@ class DemoProvider(CustomLLM):
 
     @classmethod
     def install(cls) -> None:
-        """Make the demo known to LiteLLM."""
-        others = [one for one in litellm.custom_provider_map if one["provider"] != DEMO_PROVIDER]
+        """Register the demo with LiteLLM; a second call changes nothing."""
+        others = [entry for entry in litellm.custom_provider_map if entry["provider"] != DEMO_PROVIDER]
         litellm.custom_provider_map = [*others, {"provider": DEMO_PROVIDER, "custom_handler": cls()}]
 
     async def astreaming(self, *arguments: object, **given: object) -> AsyncIterator[ModelResponseStream]:  # type: ignore[override]  # the base's return type can't be met: it is a coroutine of its iterator
@@ -57,9 +57,9 @@ class DemoProvider(CustomLLM):
         for index, (name, arguments_of) in enumerate(reply.calls):
             yield _chunk(call=_tool_call(index, name, arguments_of))
         # Before the finish: LiteLLM drops what a custom provider sends after it.
-        counted = _chunk()
-        counted.usage = _usage(messages, reply)
-        yield counted
+        usage_chunk = _chunk()
+        usage_chunk.usage = _usage(messages, reply)
+        yield usage_chunk
         yield _chunk(finish_reason="tool_calls" if reply.calls else "stop")
 
 
@@ -85,6 +85,6 @@ def _chunk(
 
 
 def _usage(messages: Sequence[Mapping[str, object]], reply: DemoReply) -> Usage:
-    sent = count_tokens(messages)
-    said = count_tokens([{"text": reply.reasoning + reply.text, "calls": reply.calls}])
-    return Usage(prompt_tokens=sent, completion_tokens=said, total_tokens=sent + said)
+    input_tokens = count_tokens(messages)
+    output_tokens = count_tokens([{"text": reply.reasoning + reply.text, "calls": reply.calls}])
+    return Usage(prompt_tokens=input_tokens, completion_tokens=output_tokens, total_tokens=input_tokens + output_tokens)

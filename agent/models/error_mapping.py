@@ -1,4 +1,4 @@
-"""From what providers, LiteLLM and the network raise to ModelError. Loaded together with LiteLLM."""
+"""Error mapping: turns exceptions of providers, LiteLLM and the network into ModelError. Loaded together with LiteLLM."""
 
 import json
 import re
@@ -49,28 +49,28 @@ _PREFIX = re.compile(r"^(?:litellm\.)?[A-Za-z_]+(?:-\w+)?(?:Error|Exception|Time
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that it was made from, outermost first."""
-    waiting: list[BaseException | None] = [error]
+    """The error and all its causes and contexts, outermost first."""
+    pending: list[BaseException | None] = [error]
     seen: set[int] = set()
-    while waiting:
-        one = waiting.pop(0)
+    while pending:
+        one = pending.pop(0)
         if one is None or id(one) in seen:
             continue
         seen.add(id(one))
         yield one
         original = getattr(one, "original_exception", None)
-        waiting += [original if isinstance(original, BaseException) else None, one.__cause__, one.__context__]
+        pending += [original if isinstance(original, BaseException) else None, one.__cause__, one.__context__]
 
 
 class ErrorMapper:
-    """Makes the errors of one model; knows the secrets that no message may hold."""
+    """Makes the ModelErrors of one model. `secrets`: what no message may hold."""
 
     def __init__(self, model: str, secrets: tuple[str, ...]) -> None:
         self._model = model
         self._secrets = secrets
 
     def from_opening(self, error: Exception) -> ModelError:
-        """The call was refused, or never got through."""
+        """The error of a call that did not begin to answer."""
         causes = list(chain(error))
         quote = self._quote(error)
         if any(isinstance(cause, httpx.TimeoutException) for cause in causes):
@@ -92,7 +92,7 @@ class ErrorMapper:
     def from_status(
         self, status: int, quote: str, headers: Mapping[str, str] | None = None, names: tuple[str, ...] = ()
     ) -> ModelError:
-        """The answer was an HTTP error with these words of the provider's."""
+        """The error of an HTTP status. `quote`: the provider's message. `names`: its error codes."""
         code = _BY_STATUS.get(status, "model_unavailable" if status >= 500 else "model_bad_request")
         if code in ("model_rate_limited", "model_bad_request") and _UNPAID.search(" ".join((quote, *names))):
             code = "model_payment"
@@ -108,25 +108,25 @@ class ErrorMapper:
         )
 
     def from_reading(self, error: Exception) -> ModelError:
-        """The answer had begun."""
+        """The error of a stream that had begun."""
         causes = list(chain(error))
         if any(isinstance(cause, httpx.TimeoutException) for cause in causes):
-            return model_error("model_timeout", self._model, because="silence in the middle of the answer")
+            return model_error("model_timeout", self._model, because="silent in the middle of its answer")
         if any(isinstance(cause, (httpx.TransportError, httpx.StreamError)) for cause in causes):
             return self.stream_cut()
         if any(isinstance(cause, json.JSONDecodeError) for cause in causes):
             return self.malformed()
         codes = (getattr(cause, name, None) for cause in causes for name in ("code", "status_code"))
-        told = [code for code in codes if isinstance(code, (int, str)) and code not in (500, "", "500")]
-        return self.from_error_chunk(told[0] if told else None, self._quote(error))
+        known = [code for code in codes if isinstance(code, (int, str)) and code not in (500, "", "500")]
+        return self.from_error_chunk(known[0] if known else None, self._quote(error))
 
     def from_error_chunk(self, code: int | str | None, quote: str) -> ModelError:
-        """The provider said in the middle of a stream that it failed."""
+        """The error that a provider sent in its stream."""
         status = _BY_NAME.get(code, 0) if isinstance(code, str) and not code.isdecimal() else int(code or 0)
-        said = self._clean(quote)
-        if status in (401, 402, 403, 413, 429) or _TOO_LONG.search(said):
-            return self.from_status(400 if _TOO_LONG.search(said) else status, said)
-        return model_error("model_bad_response", self._model, because="an error in its stream", quote=said)
+        text = self._clean(quote)
+        if status in (401, 402, 403, 413, 429) or _TOO_LONG.search(text):
+            return self.from_status(400 if _TOO_LONG.search(text) else status, text)
+        return model_error("model_bad_response", self._model, because="it sent an error in its stream", quote=text)
 
     def malformed(self) -> ModelError:
         return model_error("model_bad_response", self._model, because="malformed data in its stream")
@@ -143,7 +143,7 @@ class ErrorMapper:
         )
 
     def stream_cut(self) -> ModelError:
-        return model_error("model_stream_cut", self._model, because="the connection ended before the answer did")
+        return model_error("model_stream_cut", self._model, because="the connection ended before the answer")
 
     def _advice(self, code: ModelErrorCode) -> str:
         if code != "model_auth":
@@ -155,8 +155,8 @@ class ErrorMapper:
     def _quote(self, error: Exception) -> str:
         text = str(getattr(error, "message", "") or error)
         text = re.split(r"\bOriginal exception:|\nTraceback \(", text)[0]
-        while found := _PREFIX.match(text):
-            text = text[found.end() :]
+        while match := _PREFIX.match(text):
+            text = text[match.end() :]
         return self._clean(_from_json(text))
 
     def _clean(self, text: str) -> str:
@@ -170,8 +170,8 @@ def _from_json(text: str) -> str:
     except ValueError:
         return text
     error = body.get("error", body) if isinstance(body, dict) else body
-    said = error.get("message") if isinstance(error, dict) else error
-    return said if isinstance(said, str) else text
+    message = error.get("message") if isinstance(error, dict) else error
+    return message if isinstance(message, str) else text
 
 
 def _headers(error: BaseException) -> Mapping[str, str]:

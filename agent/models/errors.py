@@ -1,4 +1,4 @@
-"""What went wrong in a model call, said to a person: which model, what was wrong, what to do."""
+"""Model errors: the message says which model failed, why, and what to do."""
 
 import re
 from collections.abc import Iterable
@@ -31,14 +31,14 @@ _WHAT: dict[ModelErrorCode, tuple[str, str]] = {
     "model_rate_limited": ("is limiting the rate of calls", "Wait a little and try again, or choose another model."),
     "model_unavailable": ("can't be reached", "Try again, or choose another model."),
     "model_timeout": ("gave no answer in time", "Try again, or choose another model."),
-    "model_stream_cut": ("stopped in the middle of its answer", "What it said so far is kept. Try again."),
+    "model_stream_cut": ("stopped in the middle of its answer", "The text so far is kept. Try again."),
     "model_bad_response": ("sent something that can't be understood", "Try again, or choose another model."),
     "model_context_exceeded": (
         "can't take a conversation this long",
         "Compact the conversation, or choose a model with a larger context.",
     ),
     "model_bad_request": ("refused the request", "Check the model's name and its settings."),
-    "model_output_too_large": ("said more than one message may hold", "Ask for a shorter answer."),
+    "model_output_too_large": ("wrote more than one message may hold", "Ask for a shorter answer."),
 }
 
 _RETRYABLE: frozenset[ModelErrorCode] = frozenset(
@@ -47,7 +47,7 @@ _RETRYABLE: frozenset[ModelErrorCode] = frozenset(
 
 
 class ModelError(Exception):
-    """A model call failed. `retryable`: the same call may succeed later; `retry_after`: seconds, if the provider said."""
+    """A model call failed. `retryable`: the same call may succeed later; `retry_after`: seconds, if the provider gave them."""
 
     def __init__(
         self, code: ModelErrorCode, message: str, *, retryable: bool | None = None, retry_after: float | None = None
@@ -69,22 +69,23 @@ def model_error(
     retryable: bool | None = None,
     retry_after: float | None = None,
 ) -> ModelError:
-    """The error with its message.
+    """Make a ModelError with its message.
 
-    because: a short clause of ours ("HTTP 429", "silent for 60 s"). quote: the provider's own words, already redacted.
+    `because`: a short clause ("HTTP 429", "silent for 60 s"). `quote`: the provider's own message, already redacted.
+    `advice`: what to do, if it is not the usual advice for this code.
     """
     what, usual_advice = _WHAT[code]
     message = f"The model {model} {what}{f' ({because})' if because else ''}."
-    said = " ".join(quote.split())
-    if said:
-        cut = said if len(said) <= _QUOTE_CHARS else said[: _QUOTE_CHARS - 1] + "…"
+    line = " ".join(quote.split())
+    if line:
+        cut = line if len(line) <= _QUOTE_CHARS else line[: _QUOTE_CHARS - 1] + "…"
         message += f' It says: "{cut}".'
     return ModelError(code, f"{message} {advice or usual_advice}", retryable=retryable, retry_after=retry_after)
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """The text without these secrets, and without what looks like an API key."""
+    """The text with these secrets, and whatever looks like an API key, replaced by `[secret]`."""
     for secret in secrets:
         if len(secret) >= _MIN_SECRET_CHARS:
             text = text.replace(secret, "[secret]")
-    return _LOOKS_SECRET.sub(lambda found: f"{found[1] or ''}[secret]", text)
+    return _LOOKS_SECRET.sub(lambda match: f"{match[1] or ''}[secret]", text)

@@ -1,4 +1,4 @@
-"""The door to LiteLLM, and the only module that imports it: 2.5 s and 190 MiB, so load it at first use, in a thread."""
+"""LiteLLM provider: opens streams; the import takes 2.5 s and 190 MiB, so it is loaded at first use, in a thread."""
 
 import copy
 import gc
@@ -27,12 +27,12 @@ from agent.models.streams.wrapped import WrappedStream, Wrapper
 from agent.models.types import DEMO_MODEL, ModelRequest, ProviderStream
 
 lite: Any = litellm  # its annotations do not hold under strict checking
-_LOUD = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx", "httpcore", "openai", "aiohttp")
+_LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx", "httpcore", "openai", "aiohttp")
 _SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 
 
-def _quiet() -> None:
-    """No telemetry, no advice on stdout, no log lines with requests or URLs: some providers' URLs hold the key."""
+def silence_litellm() -> None:
+    """Turn off its telemetry, its output on stdout, and log lines with requests or URLs: some providers' URLs hold the key."""
     lite.telemetry = False
     lite.suppress_debug_info = True
     lite.set_verbose = False
@@ -42,34 +42,34 @@ def _quiet() -> None:
     lite.callbacks = []
     lite.success_callback = []
     lite.failure_callback = []
-    for name in _LOUD:
+    for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def _hush() -> None:
-    """Two warnings that are LiteLLM's own and tell nobody anything.
+def ignore_litellm_warnings() -> None:
+    """Ignore two warnings about LiteLLM's own code.
 
-    Its types are built by pydantic at first use, which has something to say about one of them: so they are built now.
+    Pydantic builds its types at first use and warns about one of them: so they are built now.
     A call that is cancelled in its first milliseconds leaves one of LiteLLM's coroutines behind, before any request.
     """
     warnings.filterwarnings("ignore", message="Item '.*' on TypedDict class", category=UserWarning)
-    unstarted = r"coroutine '\w*(?:LLM|Completion)\w*\..*' was never awaited"
-    warnings.filterwarnings("ignore", message=unstarted, category=RuntimeWarning)
+    never_awaited = r"coroutine '\w*(?:LLM|Completion)\w*\..*' was never awaited"
+    warnings.filterwarnings("ignore", message=never_awaited, category=RuntimeWarning)
     ModelResponseStream(choices=[StreamingChoices(delta=Delta(content=""))])
 
 
-_quiet()
+silence_litellm()
 openai_patch.install()
-_hush()
+ignore_litellm_warnings()
 # LiteLLM's million objects stay for good: without this each full collection walks them and stops the loop for 0.2 s.
 gc.freeze()
 
 
 class Provider:
-    """Opens streams with LiteLLM as the settings say."""
+    """Opens streams with LiteLLM, by the settings and the catalog."""
 
     users: ClassVar[int] = 0
-    """Providers that are not closed: LiteLLM keeps its HTTP clients for all of them."""
+    """Providers that are open: LiteLLM keeps one set of HTTP clients for all of them."""
 
     def __init__(self, settings: ModelSettings, catalog: Catalog) -> None:
         self._settings = settings
@@ -95,7 +95,7 @@ class Provider:
         return DirectStream(response, cast("Wrapper", wrapper), errors, request.model, self._settings.max_output_chars)
 
     async def aclose(self) -> None:
-        """Close the HTTP clients that LiteLLM keeps, when nobody else uses them."""
+        """Close the HTTP clients that LiteLLM keeps, when no other provider uses them."""
         Provider.users -= 1
         if Provider.users:
             return
@@ -105,15 +105,15 @@ class Provider:
     def _parameters(self, request: ModelRequest) -> dict[str, object]:
         settings, route = self._settings, self._catalog.route(request.model)
         effort = request.reasoning_effort or self._catalog.entry(request.model).reasoning_effort
-        owners = request.hub_token if route.model.startswith(HUB_ROUTER) else ""
-        own = {
+        owner_key = request.hub_token if route.model.startswith(HUB_ROUTER) else ""
+        chosen = {
             "api_base": route.api_base or settings.api_base,
-            "api_key": route.api_key or owners or settings.api_key,
+            "api_key": route.api_key or owner_key or settings.api_key,
             "reasoning_effort": effort,
         }
         parameters: dict[str, object] = {
             "drop_params": True,
-            **{name: value for name, value in own.items() if value},
+            **{name: value for name, value in chosen.items() if value},
             **settings.parameters(request.model),
         }
         if request.model == DEMO_MODEL:
@@ -140,5 +140,5 @@ class Provider:
     def _secrets(self, request: ModelRequest) -> tuple[str, ...]:
         parameters = self._settings.parameters(request.model)
         named = {**os.environ, **{key: str(value) for key, value in parameters.items()}}
-        found = (value for name, value in named.items() if any(word in name.upper() for word in _SECRET_NAMES))
-        return (self._settings.api_key, self._catalog.entry(request.model).api_key, request.hub_token, *found)
+        secrets = (value for name, value in named.items() if any(word in name.upper() for word in _SECRET_NAMES))
+        return (self._settings.api_key, self._catalog.entry(request.model).api_key, request.hub_token, *secrets)

@@ -1,7 +1,8 @@
-"""The openai client, spared a walk: it looks up a type for each field of each message, 0.1 s of the loop for 700 messages.
+"""OpenAI client patch: skips its walk over every message, which takes 0.1 s of the loop for 700 messages.
 
-The walk is there to rename fields that have aliases and to encode files. Chat messages have neither: they go out as
-they are given. There is no public way around it (openai-python `_utils/_transform.py`, asked for by `create`).
+The walk looks up a type for each field, to rename fields that have aliases and to encode files. Chat messages have
+neither, so they are sent as they are. There is no public way around it (openai-python `_utils/_transform.py`, called by
+`create`).
 """
 
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from openai.resources.chat.completions import completions
 
 original_transform: Any = completions.async_maybe_transform  # type: ignore[attr-defined]  # imported there, not exported
-"""As the client itself does it."""
+"""The client's own function."""
 
 
 async def _transform_all_but_messages(data: Any, expected_type: object) -> Any:
@@ -20,5 +21,5 @@ async def _transform_all_but_messages(data: Any, expected_type: object) -> Any:
 
 
 def install() -> None:
-    """Once and for all calls of the process."""
+    """Patch the client, for all calls of the process."""
     completions.async_maybe_transform = _transform_all_but_messages  # type: ignore[attr-defined]  # imported there, not exported

@@ -1,4 +1,4 @@
-"""What a model can hold and what it costs, read from LiteLLM's table as plain data. Pure: no network, no lookup by name elsewhere."""
+"""Model prices and limits: read from LiteLLM's table as plain data. Pure: no network."""
 
 import re
 from collections.abc import Mapping
@@ -14,27 +14,28 @@ def entry(table: Table, model: str) -> Mapping[str, object] | None:
     """The model's row: under its name, or under its name without the provider's prefixes."""
     name = model
     while True:
-        found = table.get(name)
-        if found is not None:
-            return found
+        row = table.get(name)
+        if row is not None:
+            return row
         _, slash, name = name.partition("/")
         if not slash:
             return None
 
 
 def context_limit(table: Table, model: str) -> int | None:
-    """Tokens that go into the model, or None."""
+    """Tokens of context that the model takes; None if unknown."""
     row = entry(table, model) or {}
     return _positive(row.get("max_input_tokens")) or _positive(row.get("max_tokens"))
 
 
 def max_output_tokens(table: Table, model: str) -> int | None:
+    """Tokens that the model can write in one answer; None if unknown."""
     row = entry(table, model) or {}
     return _positive(row.get("max_output_tokens"))
 
 
 def cost_usd(table: Table, model: str, tokens: TokenCounts) -> float | None:
-    """The price of a call in US dollars, or None when it is not known for sure."""
+    """The price of a call in US dollars; None if it is not certain."""
     row = _priced(table, model)
     if row is None:
         return None
@@ -55,7 +56,7 @@ def cost_usd(table: Table, model: str, tokens: TokenCounts) -> float | None:
 
 
 def per_million(table: Table, model: str) -> tuple[float | None, float | None]:
-    """US dollars for a million tokens in and out, at the lowest step; None where the price is not known for sure."""
+    """US dollars for a million tokens in and out, at the lowest step; None where the price is not certain."""
     row = _priced(table, model) or {}
     both = (_price(row, "input_cost_per_token", ""), _price(row, "output_cost_per_token", ""))
     known_in, known_out = (None if price is None else round(price * 1_000_000, 6) for price in both)
@@ -65,8 +66,8 @@ def per_million(table: Table, model: str) -> tuple[float | None, float | None]:
 def _priced(table: Table, model: str) -> Mapping[str, object] | None:
     """The row whose prices are this model's.
 
-    One found without the provider's prefix counts only if it is of that provider: a model of the same name served by
-    somebody else has another price.
+    A row found without the provider's prefix counts only if it is of that provider: another provider's model of the same
+    name has another price.
     """
     row = table.get(model)
     if row is not None:
@@ -78,7 +79,7 @@ def _priced(table: Table, model: str) -> Mapping[str, object] | None:
 
 def _step(row: Mapping[str, object], input_tokens: int) -> str:
     """The suffix of the highest long-context price that this many input tokens reach."""
-    steps = [int(found[1]) for key in row if (found := _ABOVE.fullmatch(key))]
+    steps = [int(match[1]) for key in row if (match := _ABOVE.fullmatch(key))]
     reached = [step for step in steps if input_tokens > step * 1000]
     return f"_above_{max(reached)}k_tokens" if reached else ""
 

@@ -1,7 +1,7 @@
-"""Marks for prompt caching, for the providers that cache only what is mark_for_caching. Pure.
+"""Prompt caching: sets the cache marks for providers that cache only what is marked. Pure.
 
 Anthropic's rule (https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching): everything up to a mark_for_caching block
-is kept. So the end of the system prompt is mark_for_caching, with the tools before it, and the end of the conversation so far.
+is cached. So the end of the system prompt is mark_for_caching, with the tools before it, and the end of the conversation so far.
 """
 
 from collections.abc import Sequence
@@ -13,20 +13,20 @@ _MARKED_MODELS = ("anthropic/", "claude-", "bedrock/anthropic.", "vertex_ai/clau
 
 
 def needs_cache_marks(model: str) -> bool:
-    """Whether the model's provider wants to be told what to keep."""
+    """Whether the model's provider caches only what is marked."""
     return model.startswith(_MARKED_MODELS)
 
 
 def mark_for_caching(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-    """The messages with the system prompt and the last text mark_for_caching; the given ones stay as they are."""
-    found = list(messages)
-    places = [place for place, message in enumerate(found) if message.get("role") == "system"][:1]
-    places += [place for place in range(len(found) - 1, -1, -1) if _text(found[place])][:1]
+    """Copies of the messages with the system prompt and the last text marked."""
+    result = list(messages)
+    places = [place for place, message in enumerate(result) if message.get("role") == "system"][:1]
+    places += [place for place in range(len(result) - 1, -1, -1) if _text(result[place])][:1]
     for place in set(places):
-        text = _text(found[place])
+        text = _text(result[place])
         if text:
-            found[place] = {**found[place], "content": [{"type": "text", "text": text, "cache_control": _MARK}]}
-    return found
+            result[place] = {**result[place], "content": [{"type": "text", "text": text, "cache_control": _MARK}]}
+    return result
 
 
 def _text(message: ChatMessage) -> str:

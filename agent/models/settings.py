@@ -1,4 +1,4 @@
-"""Every setting and limit of model calls, with its unit and default."""
+"""Model settings: the limits of model calls, each with its unit and default."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ Seconds = Annotated[float, Meta(gt=0)]
 
 
 class ModelSettings(SettingsGroup, frozen=True, kw_only=True):
-    """How models are called. Raises ValueError for an `extra` that would change what the caller promises."""
+    """How models are called. Raises ValueError for an `extra` that sets what the session decides."""
 
     first_token_timeout_s: Annotated[
         Seconds, Meta(description="Seconds a model may stay silent before its first token; then the call is retried.")

@@ -1,4 +1,4 @@
-"""What goes into a model call and what comes out of it, the same for every provider."""
+"""Model call types: requests, replies and stream chunks, the same for every provider."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, Protocol
@@ -20,8 +20,8 @@ class RawToolCall(msgspec.Struct, frozen=True):
 
 
 class ModelUsage(msgspec.Struct, frozen=True):
-    """Tokens of one call as the provider counted them. `cached_tokens` are a part of `input_tokens`; a cost in US
-    dollars, None when the price is unknown."""
+    """Tokens of one call as the provider counted them. `cached_tokens` are a part of `input_tokens`; `cost_usd` is
+    None when the price is unknown."""
 
     input_tokens: int
     output_tokens: int
@@ -30,7 +30,7 @@ class ModelUsage(msgspec.Struct, frozen=True):
 
 
 class ModelReply(msgspec.Struct, frozen=True):
-    """What is left to say when the text has gone through the sink. `usage` is None if the provider told none."""
+    """What remains when the text has gone through the sink. `usage` is None if the provider sent none."""
 
     tool_calls: tuple[RawToolCall, ...]
     finish_reason: str
@@ -40,7 +40,7 @@ class ModelReply(msgspec.Struct, frozen=True):
 class ModelRequest(msgspec.Struct, frozen=True):
     """One call. Messages and tools in the shapes of OpenAI's chat completions.
 
-    `hub_token`: the session owner's Hugging Face token, for models that its router serves.
+    `hub_token`: the session owner's Hugging Face token, used for models that its router serves.
     """
 
     model: str
@@ -66,7 +66,7 @@ class ModelInfo(msgspec.Struct, frozen=True):
 
 
 class ToolCallFragment(msgspec.Struct):
-    """A chunk of a tool call in a stream. `index` is its place among the calls; None where a provider tells none."""
+    """A part of a tool call in a stream. `index` is the call's place in the message; None if the provider sends none."""
 
     index: int | None = None
     id: str | None = None
@@ -75,7 +75,7 @@ class ToolCallFragment(msgspec.Struct):
 
 
 class TokenCounts(msgspec.Struct):
-    """Tokens of one call, before a price is put on them. Cached and written ones are a part of the input."""
+    """Tokens of one call. Those read from and written to the cache are a part of the input."""
 
     input: int = 0
     output: int = 0
@@ -84,7 +84,7 @@ class TokenCounts(msgspec.Struct):
 
 
 class StreamChunk(msgspec.Struct):
-    """One chunk of a provider's stream, in one shape for all providers. A chunk of nothing is a sign of life."""
+    """One chunk of a provider's stream, in one shape for all providers. An empty one still shows that the stream is alive."""
 
     text: str = ""
     reasoning: str = ""
@@ -94,10 +94,10 @@ class StreamChunk(msgspec.Struct):
 
 
 class ProviderStream(Protocol):
-    """An answer under way. Whoever opened it closes it, always: a stream left alone keeps its connection."""
+    """An answer while it arrives. Whoever opened it must close it: an open stream keeps its connection."""
 
     async def read(self) -> Sequence[StreamChunk] | None:
-        """What has come since the last time, at least one chunk; None at the end. Raises ModelError."""
+        """The chunks since the last read, at least one; None at the end. Raises ModelError."""
 
     async def aclose(self) -> None:
-        """Close the HTTP stream, also in the middle of an answer."""
+        """Close the HTTP stream; possible in the middle of an answer."""

@@ -1,4 +1,4 @@
-"""From the chunks of a stream to deltas for the sink and, at the end, one reply."""
+"""Response assembler: passes the text of a stream's chunks to the sink and builds the reply at the end."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class _Call:
 
 
 class ResponseAssembler:
-    """One answer in the making. `started` is set by the first token: text, reasoning or a part of a tool call."""
+    """Builds one answer. `started` is set by the first token: text, reasoning or a part of a tool call."""
 
     def __init__(self, model: str, sink: Sink, max_chars: int) -> None:
         self._model = model
@@ -49,43 +49,44 @@ class ResponseAssembler:
         self.finish_reason = ""
         self.tokens: TokenCounts | None = None
 
-    async def take(self, chunks: Iterable[StreamChunk]) -> None:
-        """Give the chunks' text to the sink; what came together and is of one kind goes as one delta.
+    async def feed(self, chunks: Iterable[StreamChunk]) -> None:
+        """Pass the chunks' text to the sink. Text of one kind that came together is passed at once.
 
         Raises ModelError (model_output_too_large), and what the sink raises.
         """
         kind: DeltaKind = "text"
-        held: list[str] = []
+        texts: list[str] = []
         for chunk in chunks:
             if chunk.reasoning:
-                if kind != "reasoning" and held:
-                    await self._say(kind, "".join(held))
-                    held = []
+                if kind != "reasoning" and texts:
+                    await self._pass_text(kind, "".join(texts))
+                    texts = []
                 kind = "reasoning"
-                held.append(chunk.reasoning)
+                texts.append(chunk.reasoning)
             if chunk.text:
-                if kind != "text" and held:
-                    await self._say(kind, "".join(held))
-                    held = []
+                if kind != "text" and texts:
+                    await self._pass_text(kind, "".join(texts))
+                    texts = []
                 kind = "text"
-                held.append(chunk.text)
+                texts.append(chunk.text)
             for fragment in chunk.fragments:
-                self._join(fragment)
+                self._add_fragment(fragment)
             if chunk.finish_reason:
                 self.finish_reason = _FINISH.get(chunk.finish_reason, chunk.finish_reason)
             if chunk.tokens is not None:
                 self.tokens = chunk.tokens
-        if held:
-            await self._say(kind, "".join(held))
+        if texts:
+            await self._pass_text(kind, "".join(texts))
 
     async def end(self) -> None:
-        """The stream is over: what waited for its other half goes to the sink."""
+        """The stream is over: text that was held back goes to the sink."""
         for kind, repair in self._repairs.items():
             rest = repair.flush()
             if rest:
                 await self._sink(kind, rest)
 
     def reply(self, usage: ModelUsage | None) -> ModelReply:
+        """The reply, once the stream has ended."""
         calls = tuple(
             RawToolCall(
                 repair_surrogates(call.id), repair_surrogates(call.name), repair_surrogates("".join(call.arguments))
@@ -94,16 +95,16 @@ class ResponseAssembler:
         )
         return ModelReply(calls, self.finish_reason, usage)
 
-    async def _say(self, kind: DeltaKind, text: str) -> None:
+    async def _pass_text(self, kind: DeltaKind, text: str) -> None:
         self.started = True
         self._count(len(text))
-        whole = self._repairs[kind].push(text)
-        if whole:
-            await self._sink(kind, whole)
+        complete = self._repairs[kind].push(text)
+        if complete:
+            await self._sink(kind, complete)
 
-    def _join(self, fragment: ToolCallFragment) -> None:
+    def _add_fragment(self, fragment: ToolCallFragment) -> None:
         self.started = True
-        call = self._slot(fragment)
+        call = self._call_of(fragment)
         if fragment.id and not call.id:
             call.id = fragment.id
             self._count(len(fragment.id))
@@ -114,7 +115,7 @@ class ResponseAssembler:
             call.arguments.append(fragment.arguments)
             self._count(len(fragment.arguments))
 
-    def _slot(self, fragment: ToolCallFragment) -> _Call:
+    def _call_of(self, fragment: ToolCallFragment) -> _Call:
         """The call that a fragment belongs to.
 
         By its index; but some providers give every call of a message the index 0, and some give none: then a

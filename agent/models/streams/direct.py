@@ -1,7 +1,7 @@
-"""An OpenAI-shaped stream read from its HTTP response, past LiteLLM's wrapper: a tenth of the time for each token.
+"""Direct stream: reads an OpenAI-shaped stream from its HTTP response, at a tenth of the cost of LiteLLM's wrapper.
 
-LiteLLM makes the request (address, credentials, parameters) and opens the response; only the reading is ours. It is
-used where the body is known to be OpenAI's server-sent events; all else goes through the wrapper.
+LiteLLM makes the request (address, credentials, parameters) and opens the response; only the reading is ours. Used only
+where the body is known to be OpenAI's server-sent events.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ _BYTES_A_CHAR = 12
 """Bytes of JSON for one code point at most: two escaped surrogates."""
 _ENVELOPE_BYTES = 64 * 1024
 _END_S = 0.25
-"""Seconds that the end of the body is waited for after the last event, so that the connection can be used again."""
+"""Seconds to wait for the end of the body after the last event, so that the connection can be used again."""
 
 
 def response_of(wrapper: object) -> httpx.Response | None:
-    """The response under this LiteLLM stream if its body is OpenAI's events, else None.
+    """The HTTP response of a LiteLLM stream if its body is OpenAI's events, else None.
 
-    By exact types: a subclass is a provider with a dialect of its own.
+    Exact types only: a subclass is a provider with a dialect of its own.
     """
     inner = getattr(wrapper, "completion_stream", None)
     response: object = None
@@ -62,15 +62,15 @@ class DirectStream:
         self._failure: ModelError | None = None
 
     async def read(self) -> Sequence[StreamChunk] | None:
-        """The events of one network read, together."""
+        """The chunks of one network read, together."""
         while self._failure is None and not self._done:
             try:
                 block = await anext(self._blocks)
             except StopAsyncIteration:
-                return self._last()
+                return self._end_of_body()
             except Exception as error:
                 raise self._errors.from_reading(error) from error
-            chunks = self._take(block)
+            chunks = self._feed(block)
             if chunks:
                 return chunks
         if self._failure is not None:
@@ -84,15 +84,15 @@ class DirectStream:
         finally:
             await self._wrapper.aclose()
 
-    def _take(self, block: bytes) -> list[StreamChunk]:
-        """The chunks of the events that this block completes. What fails is kept until they are told."""
+    def _feed(self, block: bytes) -> list[StreamChunk]:
+        """The chunks of the events that this block completes. An error is kept until they have been returned."""
         first, *rest = block.split(b"\n")
         self._line.append(first)
         self._line_bytes += len(first)
         chunks: list[StreamChunk] = []
         if self._line_bytes > self._max_line:
             self._failure = model_error(
-                "model_output_too_large", self._model, because="one endless line", retryable=False
+                "model_output_too_large", self._model, because="one line of its stream is too long", retryable=False
             )
         elif rest:
             *whole, tail = [b"".join(self._line), *rest]
@@ -124,8 +124,8 @@ class DirectStream:
             except ValueError:
                 self._failure = self._errors.malformed()
 
-    def _last(self) -> Sequence[StreamChunk] | None:
-        """The body is over: some servers leave out the empty line after the last event."""
+    def _end_of_body(self) -> Sequence[StreamChunk] | None:
+        """The chunks at the end of the body: some servers omit the empty line after the last event."""
         chunks: list[StreamChunk] = []
         for line in (b"".join(self._line), b""):
             self._parse(line, chunks)
@@ -139,7 +139,7 @@ class DirectStream:
         return chunks or None
 
     async def _finish(self) -> None:
-        """Read the end of the body: a connection that is closed before it can't be used again."""
+        """Read to the end of the body: only then can the connection be used again."""
         try:
             async with asyncio.timeout(_END_S):
                 async for _ in self._blocks:

@@ -1,4 +1,4 @@
-"""OpenAI's stream chunks decoded, as strictly as the field's servers allow. Pure."""
+"""OpenAI chunks: decodes chat completion chunks, as strictly as common servers allow. Pure."""
 
 import json
 
@@ -61,7 +61,7 @@ class _Chunk(msgspec.Struct):
 
 
 class ErrorChunk(Exception):
-    """The provider says in its stream that it failed."""
+    """The provider sent an error in its stream."""
 
     def __init__(self, code: int | str | None, message: str) -> None:
         super().__init__(message)
@@ -73,32 +73,32 @@ _decoder = msgspec.json.Decoder(_Chunk)
 
 
 def decode(data: bytes) -> StreamChunk:
-    """One chunk. Raises ErrorChunk, and ValueError for what is no chunk."""
+    """Decode one chunk. Raises ErrorChunk, and ValueError for data that is not a chunk."""
     try:
         chunk = _decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         chunk = _lenient(data)
     if chunk.error is not None or chunk.object == "error":
         raise _failure(chunk)
-    piece = StreamChunk()
+    result = StreamChunk()
     if chunk.choices:
         choice = chunk.choices[0]
-        piece.finish_reason = choice.finish_reason or ""
+        result.finish_reason = choice.finish_reason or ""
         delta = choice.delta
         if delta is not None:
             content = delta.content
             if content:
-                piece.text = content if isinstance(content, str) else "".join(part.text for part in content)
-            piece.reasoning = delta.reasoning_content or delta.reasoning or ""
+                result.text = content if isinstance(content, str) else "".join(part.text for part in content)
+            result.reasoning = delta.reasoning_content or delta.reasoning or ""
             if delta.tool_calls:
-                piece.fragments = tuple(map(_fragment, delta.tool_calls))
+                result.fragments = tuple(map(_fragment, delta.tool_calls))
     if chunk.usage is not None:
-        piece.tokens = _tokens(chunk.usage)
-    return piece
+        result.tokens = _tokens(chunk.usage)
+    return result
 
 
 def _lenient(data: bytes) -> _Chunk:
-    """For what msgspec refuses and others accept: lone surrogates, bytes that are no UTF-8, numbers as text."""
+    """Decode what msgspec refuses and other clients accept: lone surrogates, invalid UTF-8, numbers as text."""
     try:
         return msgspec.convert(json.loads(data.decode("utf-8", "replace")), _Chunk, strict=False)
     except (msgspec.MsgspecError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""A time limit on waiting for somebody else, which the time we take ourselves does not count against."""
+"""Watchdog: a time limit on waiting for a provider, in which our own work does not count."""
 
 import asyncio
 from types import TracebackType
@@ -8,9 +8,8 @@ from typing import Self
 class Watchdog:
     """Ends the block with TimeoutError when one wait in it lasts longer than the limit.
 
-    Cheaper than a timeout around every read: a read costs one look at the clock, and the timer looks at what has been
-    noted. `waiting()` notes that a wait begins, `busy()` that it is over. Nested cancellation works as in
-    asyncio.timeout. Used once, by one task.
+    Cheaper than a timeout around every read: a read costs one call of the clock, and one timer checks the time that was
+    noted. Nested cancellation works as in asyncio.timeout. Used once, by one task.
     """
 
     def __init__(self, limit: float) -> None:
@@ -24,21 +23,24 @@ class Watchdog:
         self._timer: asyncio.TimerHandle | None = None
 
     def start_wait(self) -> None:
+        """A wait begins."""
         self._began = self._since = self._loop.time()
 
     def end_wait(self) -> None:
+        """The wait is over."""
         self._since = None
 
     def resume_wait(self) -> None:
-        """What came was not what is waited for: the wait goes on, from its beginning."""
+        """What came was not what was waited for: the wait goes on and counts from its beginning."""
         self._since = self._began
 
     @property
     def expired(self) -> bool:
+        """Whether a wait passed the limit and the task was cancelled for it."""
         return self._expired
 
     def limit(self, seconds: float) -> None:
-        """From now on a wait may last this long."""
+        """Set the limit, also for the wait under way."""
         self._limit = seconds
         self._check_in(seconds)
 

@@ -1,4 +1,4 @@
-"""A provider's stream read through LiteLLM's own wrapper: every provider, at some 200-400 us a chunk."""
+"""Wrapped stream: reads any provider's stream through LiteLLM's wrapper, in 200 to 400 us a chunk."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,7 +8,7 @@ from agent.models.types import StreamChunk, TokenCounts, ToolCallFragment
 
 
 class Wrapper(Protocol):
-    """What is used of litellm.CustomStreamWrapper."""
+    """The part of litellm.CustomStreamWrapper that is used."""
 
     chunks: Sequence[object]
 
@@ -17,6 +17,8 @@ class Wrapper(Protocol):
 
 
 class WrappedStream:
+    """A ProviderStream over LiteLLM's wrapper."""
+
     def __init__(self, wrapper: Wrapper, errors: ErrorMapper) -> None:
         self._wrapper = wrapper
         self._errors = errors
@@ -28,39 +30,39 @@ class WrappedStream:
             return None
         except Exception as error:
             raise self._errors.from_reading(error) from error
-        return (self._piece(chunk),)
+        return (self._chunk(chunk),)
 
     async def aclose(self) -> None:
         await self._wrapper.aclose()
 
-    def _piece(self, chunk: object) -> StreamChunk:
-        piece = StreamChunk()
+    def _chunk(self, chunk: object) -> StreamChunk:
+        result = StreamChunk()
         usage = getattr(chunk, "usage", None)
-        if usage is not None and self._usage_was_told():
-            piece.tokens = token_counts(usage)
+        if usage is not None and self._has_usage():
+            result.tokens = token_counts(usage)
         choices = getattr(chunk, "choices", None)
         if choices:
             delta = choices[0].delta
-            piece.text = getattr(delta, "content", None) or ""
-            piece.reasoning = getattr(delta, "reasoning_content", None) or ""
-            piece.fragments = tuple(_fragment(call) for call in getattr(delta, "tool_calls", None) or ())
-            if choices[0].finish_reason and self._finish_was_told():
-                piece.finish_reason = choices[0].finish_reason
-        return piece
+            result.text = getattr(delta, "content", None) or ""
+            result.reasoning = getattr(delta, "reasoning_content", None) or ""
+            result.fragments = tuple(_fragment(call) for call in getattr(delta, "tool_calls", None) or ())
+            if choices[0].finish_reason and self._has_finish_reason():
+                result.finish_reason = choices[0].finish_reason
+        return result
 
-    def _finish_was_told(self) -> bool:
-        """The wrapper makes up a "stop" at the end of a stream that ended without a finish reason."""
+    def _has_finish_reason(self) -> bool:
+        """Whether the provider sent one: the wrapper invents a "stop" for a stream that ended without."""
         wrapper = self._wrapper
-        told = getattr(wrapper, "received_finish_reason", "") or getattr(wrapper, "intermittent_finish_reason", "")
-        return bool(told)
+        reason = getattr(wrapper, "received_finish_reason", "") or getattr(wrapper, "intermittent_finish_reason", "")
+        return bool(reason)
 
-    def _usage_was_told(self) -> bool:
-        """The wrapper counts tokens by itself when the provider told none."""
+    def _has_usage(self) -> bool:
+        """Whether the provider sent one: otherwise the wrapper counts tokens itself."""
         return any(getattr(chunk, "usage", None) is not None for chunk in self._wrapper.chunks)
 
 
 def token_counts(usage: object) -> TokenCounts:
-    """From LiteLLM's usage object; cached tokens lie in its details or beside them."""
+    """The counts in LiteLLM's usage object; cached tokens are in its details or beside them."""
     details = getattr(usage, "prompt_tokens_details", None)
     return TokenCounts(
         input=_int(usage, "prompt_tokens"),

@@ -238,7 +238,7 @@ async def test_nothing_slow_is_imported_before_it_listens() -> None:
 def test_a_demo_that_was_asked_for_needs_no_excuse() -> None:
     opened = listeners.open_sockets(Settings(server=ServerSettings(port=0)))
     try:
-        demo = ModelChoice("demo", True, "it was asked for")
+        demo = ModelChoice("demo", True, "it is configured")
         assert "(model: demo)" in main.announcement(opened, "demo", demo)
         assert "set OPENAI_API_KEY" in main.announcement(
             opened, " ", msgspec.structs.replace(demo, reason="none found")
