@@ -12,23 +12,28 @@ from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 from starlette.types import Scope
 
-from agent.models import Catalog, ModelChoice, ModelInfo, Models, OwnerModelClient, choose_model
+from agent.models import Catalog, ModelChoice, Models, OwnerModelClient, choose_model
 from agent.tools import ToolRouter
 from agent.util.tasks import TaskOwner
 from agent.util.tracing import NO_TRACER
 from protocol.content import ShareLink
 from server import __version__
 from server.auth.authenticator import Ways, open_ways
+from server.auth.authorization import AccessRules
 from server.auth.backends.local import LocalWay
 from server.auth.principal import Principal
 from server.config.settings import Settings
+from server.http import schemas
 from server.http.errors import EXCEPTION_HANDLERS
 from server.http.middleware import Guard
 from server.http.routes.admin import AdminRoutes
 from server.http.routes.files import FileRoutes
-from server.http.routes.login import AuthRoutes
-from server.http.routes.sessions import Routes
+from server.http.routes.login import LoginRoutes
+from server.http.routes.meta import MetaRoutes
+from server.http.routes.oauth import OauthRoutes
+from server.http.routes.sessions import SessionRoutes
 from server.http.routes.shares import ShareRoutes
+from server.http.table import access_rules, openapi_document, starlette_routes
 from server.http.web import PageRoutes, StaticRoutes
 from server.jobs.dataset_export import SessionExporter
 from server.jobs.retention import Retention
@@ -49,7 +54,7 @@ from server.telemetry.session_observer import Observer
 from server.telemetry.tracing import Tracing, open_tracing
 from server.util.rate_limit import UserRates
 from server.util.refusal import HTTPRefusal
-from server.websocket.endpoint import NoSuchRoute, SocketEndpoint
+from server.websocket.endpoint import WEBSOCKET_RULES, NoSuchRoute, SocketEndpoint
 from server.websocket.registry import SocketRegistry
 from server.websocket.revocation import RevocationWatcher
 
@@ -68,7 +73,15 @@ def build_app(
     house = House(settings, choice, known or KnownSecrets(settings, environ))
     app = Starlette(
         lifespan=house.lifespan,
-        middleware=[Middleware(Guard, settings=settings, authenticate=house.authenticate, refused=house.refused)],
+        middleware=[
+            Middleware(
+                Guard,
+                settings=settings,
+                rules=AccessRules(access_rules(), WEBSOCKET_RULES),
+                authenticate=house.authenticate,
+                refused=house.refused,
+            )
+        ],
         exception_handlers=EXCEPTION_HANDLERS,
     )
     app.state.choice = choice
@@ -177,30 +190,26 @@ class House:
         """The models a client may choose from, the server's own first."""
         return list(dict.fromkeys([self.choice.model, *self.models.catalog.names]))
 
-    def public_config(self) -> dict[str, object]:
-        """What `GET /api/config` says to somebody who has yet to log in."""
-        auth = self.settings.auth
-        return {
-            "name": "holdfast",
-            "version": __version__,
-            "auth": {"mode": auth.mode, "token": auth.mode != "local" or auth.local_token},
-        }
-
-    def config(self) -> dict[str, object]:
-        """What `GET /api/config` says."""
-        settings = self.settings
-        return {
-            **self.public_config(),
-            "model": self.choice.model,
-            "demo": self.choice.demo,
-            "model_reason": self.choice.reason,
-            "models": [_told(self.models.info(name)) for name in self.offered()],
-            "allow_other_models": settings.model.allow_other_models,
-            "sandbox": self.toolbox.offer,
-            "mcp": self.toolbox.mcp.statuses(),
-            "page": {"image_sources": settings.page.image_sources},
-            "limits": settings.limits(),
-        }
+    def config(self, authenticated: bool) -> schemas.Config:
+        """The answer of `GET /api/config`; to a caller without credentials only how to log in."""
+        settings, auth = self.settings, self.settings.auth
+        public = schemas.Config(
+            "holdfast", __version__, schemas.AuthInfo(auth.mode, auth.mode != "local" or auth.local_token)
+        )
+        if not authenticated:
+            return public
+        return msgspec.structs.replace(
+            public,
+            model=self.choice.model,
+            demo=self.choice.demo,
+            model_reason=self.choice.reason,
+            models=[self.models.info(name) for name in self.offered()],
+            allow_other_models=settings.model.allow_other_models,
+            sandbox=self.toolbox.offer,
+            mcp=self.toolbox.mcp.statuses(),
+            page=schemas.PageInfo(settings.page.image_sources),
+            limits=settings.limits(),
+        )
 
     def _manager(self, journal: Journal, owner_tokens: OwnerTokens, sweeper: SandboxCollector) -> SessionManager:
         accounts = Quotas(journal, self.settings.users)
@@ -258,27 +267,29 @@ class House:
             self.sockets,
             self._pace,
         )
-        routes = Routes(
-            sessions,
-            self.config,
-            self.public_config,
-            self.metrics.text if self.settings.metrics.enabled else None,
-        )
-        page = PageRoutes(self.settings.auth.frame_ancestors, self.settings.page.image_sources)
+        metrics = self.metrics.text if self.settings.metrics.enabled else None
+        handlers = [
+            PageRoutes(self.settings.auth.frame_ancestors, self.settings.page.image_sources),
+            StaticRoutes(),
+            MetaRoutes(self.config, lambda: sessions.registry.draining, metrics, openapi_document),
+            SessionRoutes(sessions),
+            FileRoutes(sessions, self.toolbox.workspace),
+            ShareRoutes(sessions, ways.shares),
+            AdminRoutes(sessions, self.sockets),
+            LoginRoutes(ways, self.settings),
+            *_oauth_routes(ways, self.settings),
+        ]
         app.router.routes = [
-            WebSocketRoute("/ws", endpoint),
-            WebSocketRoute("/ws/{session_id}", endpoint),
+            *(WebSocketRoute(rule.path, endpoint) for rule in WEBSOCKET_RULES),
             WebSocketRoute("/{path:path}", NoSuchRoute()),
-            *page.routes(),
-            *StaticRoutes().routes(),
-            *routes.routes(),
-            *FileRoutes(self.toolbox.workspace, routes.allowed).routes(),
-            *ShareRoutes(sessions, ways.shares, routes.allowed).routes(),
-            *AdminRoutes(sessions, self.sockets).routes(),
-            *AuthRoutes(ways, self.settings).routes(),
+            *starlette_routes(handlers),
         ]
 
 
-def _told(info: ModelInfo) -> dict[str, object]:
-    """A model, as `GET /api/config` tells it; prices in US dollars for a million tokens, null where they are not known."""
-    return msgspec.structs.asdict(info)
+def _oauth_routes(ways: Ways, settings: Settings) -> list[OauthRoutes]:
+    if settings.auth.mode != "oauth":
+        return []
+    from server.auth.backends.oauth import OauthWay  # it takes a quarter of a second to import
+
+    assert isinstance(ways.way, OauthWay)
+    return [OauthRoutes(ways, ways.way, settings)]

@@ -1,6 +1,7 @@
-"""The body's door: what each route and socket needs, in one table. What is not in it needs credentials all the same."""
+"""Authorization: what each path needs, and what a principal may do."""
 
 import re
+from collections.abc import Iterable
 from typing import Final, Literal
 
 import msgspec
@@ -22,44 +23,21 @@ class Rule(msgspec.Struct, frozen=True):
     need: Need
 
 
-SOCKETS: Final = (Rule("/ws", "sessions"), Rule("/ws/{session_id}", "session"))
-ROUTES: Final = (
-    Rule("/", "nothing"),
-    Rule("/s/{session_id}", "nothing"),
-    Rule("/static/{path:path}", "nothing"),
-    Rule("/livez", "nothing"),
-    Rule("/readyz", "nothing"),
-    Rule("/schema.json", "nothing"),
-    Rule("/asyncapi.json", "nothing"),
-    Rule("/openapi.json", "nothing"),
-    Rule("/auth/local", "nothing"),
-    Rule("/auth/token", "nothing"),
-    Rule("/auth/share", "nothing"),
-    Rule("/auth/login", "nothing"),
-    Rule("/auth/callback", "nothing"),
-    Rule("/auth/logout", "optional"),
-    Rule("/api/config", "optional"),
-    Rule("/api/me", "anyone"),
-    Rule("/api/sessions", "sessions"),
-    Rule("/api/sessions/{session_id}", "session"),
-    Rule("/api/sessions/{session_id}/events", "session"),
-    Rule("/api/sessions/{session_id}/export", "session"),
-    Rule("/api/sessions/{session_id}/files", "session"),
-    Rule("/api/sessions/{session_id}/files/{path:path}", "session"),
-    Rule("/api/sessions/{session_id}/shares", "sessions"),
-    Rule("/api/sessions/{session_id}/shares/{share_id}", "sessions"),
-    Rule("/api/admin/sessions", "admin"),
-    Rule("/api/admin/sessions/{session_id}/stop", "admin"),
-    Rule("/metrics", "metrics"),
-)
-UNKNOWN: Final = Rule("", "anyone")
 OWNERS_ALONE: Final = (Share, Unshare, Shutdown)
 """Submissions that a link never allows."""
 
 
-def rule_for(path: str, *, websocket: bool) -> Rule:
-    """The rule of this path; of one that is none: credentials come before the answer that there is nothing."""
-    return next((rule for rule, pattern in _TABLE[websocket] if pattern.fullmatch(path)), UNKNOWN)
+class AccessRules:
+    """What each path needs. A path without a rule needs credentials: they come before the answer that it is not there."""
+
+    def __init__(self, http: Iterable[Rule], websocket: Iterable[Rule]) -> None:
+        self._http = [(_pattern(rule.path), rule.need) for rule in http]
+        self._websocket = [(_pattern(rule.path), rule.need) for rule in websocket]
+
+    def need_of(self, path: str, *, websocket: bool) -> Need:
+        """What a request, or the upgrade to a websocket, of this path needs."""
+        rules = self._websocket if websocket else self._http
+        return next((need for pattern, need in rules if pattern.fullmatch(path)), "anyone")
 
 
 def lacks(principal: Principal, need: Need) -> HTTPRefusal | None:
@@ -88,15 +66,9 @@ def refuse_submission(standing: AccessLevel, submission: Submission) -> str | No
     return "your link lets you read this session" if standing == "read" else "only the session's owner may do that"
 
 
-def _compiled(rule: Rule) -> re.Pattern[str]:
-    parts = re.split(r"\{\w+(:path)?\}", rule.path)
+def _pattern(path: str) -> re.Pattern[str]:
+    parts = re.split(r"\{\w+(:path)?\}", path)
     pattern = re.escape(parts[0])
     for kind, text in zip(parts[1::2], parts[2::2], strict=True):
         pattern += (".*" if kind else "[^/]+") + re.escape(text)
     return re.compile(pattern, re.DOTALL)
-
-
-_TABLE: Final = {
-    False: [(rule, _compiled(rule)) for rule in ROUTES],
-    True: [(rule, _compiled(rule)) for rule in SOCKETS],
-}

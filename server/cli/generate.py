@@ -13,7 +13,7 @@ from protocol.spec import markdown as protocol
 from protocol.spec.markdown import fill
 from server.config import catalog
 from server.config.loader import shipped_config
-from server.http.openapi import openapi
+from server.http.table import openapi_document
 
 MEND = "make schema"
 
@@ -81,7 +81,7 @@ def asyncapi() -> str:
 
 def http_routes() -> str:
     """The HTTP routes' OpenAPI document."""
-    return json.dumps(openapi(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(openapi_document(), indent=2, ensure_ascii=False) + "\n"
 
 
 def tables() -> dict[str, str]:

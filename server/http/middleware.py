@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.auth.authorization import lacks, rule_for
+from server.auth.authorization import AccessRules, lacks
 from server.auth.principal import Principal
 from server.config.settings import Settings
 from server.http.proxy_headers import BadForwarding, as_sent
@@ -68,6 +68,7 @@ class Guard:
         self,
         app: ASGIApp,
         settings: Settings,
+        rules: AccessRules,
         authenticate: Authenticate,
         refused: Callable[[str], None] = lambda code: None,
     ) -> None:
@@ -75,6 +76,7 @@ class Guard:
         self._app = app
         self._refused = refused
         self._settings = settings
+        self._rules = rules
         self._authenticate = authenticate
         self._proxies = settings.server.networks
         self._public = settings.server.public_origin
@@ -117,7 +119,7 @@ class Guard:
         path = scope["path"]
         if not path.isprintable():
             return HTTPRefusal("bad_request", "the path holds characters that cannot be printed")
-        need = rule_for(path, websocket=scope["type"] == "websocket").need
+        need = self._rules.need_of(path, websocket=scope["type"] == "websocket")
         if need == "nothing":
             return None
         found = await self._authenticate(scope)

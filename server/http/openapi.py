@@ -1,30 +1,29 @@
-"""The HTTP routes as an OpenAPI 3.1 document, written from their table, their rules at the door and their Structs."""
+"""OpenAPI 3.1 document of the HTTP endpoints, made from their table and their Structs."""
 
 import inspect
 import re
-from functools import cache
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
 from server import __version__
-from server.auth.authorization import rule_for
-from server.http.endpoints import JSON, OPERATIONS, Operation, Plain
+from server.http.endpoints import JSON, Endpoint, Media
 from server.http.schemas import Fault
 
 REF: Final = "#/components/schemas/{name}"
 MEANINGS: Final = {
-    200: "Done.",
-    201: "Made.",
-    204: "Done; there is nothing to say.",
-    400: "The request makes no sense; the message says why.",
-    401: "No or bad credentials.",
+    200: "Success.",
+    201: "Created.",
+    204: "Success, without a body.",
+    400: "The request is not valid; the message says why.",
+    401: "There are no credentials, or they are not valid.",
     403: "The Host or Origin is not allowed, or the credentials do not give this right.",
-    404: "There is no such thing, or it is not yours.",
-    409: "It cannot be done as things stand.",
+    404: "It does not exist, or it is not yours.",
+    409: "It is not possible in the present state of the session.",
     413: "The body is too large.",
-    429: "Too often; `Retry-After` says when to try again.",
-    503: "The server is stopping, or cannot do it now.",
+    429: "Too many requests or too much stored; `Retry-After` says when to try again.",
+    503: "The server is stopping or cannot do it now; try again.",
 }
 EVERYWHERE: Final = (400, 403)
 WITH_CREDENTIALS: Final = (401, 429, 503)
@@ -33,84 +32,84 @@ IN_PATH: Final = {
     "share_id": {"pattern": "^[A-Za-z0-9_-]{1,64}$"},
     "path": {
         "pattern": "^[A-Za-z0-9_-]([A-Za-z0-9_.-]*[A-Za-z0-9_-])?(/[A-Za-z0-9_-]+)*$",
-        "description": "a path in the workspace, its slashes as they are; other printable characters are taken too",
+        "description": "a path in the workspace, with its slashes; other printable characters are accepted too",
     },
 }
-_PLACE: Final = re.compile(r"\{(\w+)(?::path)?\}")
+_IN_BRACES: Final = re.compile(r"\{(\w+)(?::path)?\}")
 
 
-@cache
-def openapi() -> dict[str, Any]:
-    """The document."""
-    structs = {kind for operation in OPERATIONS for kind in _structs(operation)} | {Fault}
+def openapi(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """The document of those endpoints that have a name."""
+    named = [endpoint for endpoint in endpoints if endpoint.name]
+    structs = {kind for endpoint in named for kind in _structs(endpoint)} | {Fault}
     ordered = sorted(structs, key=lambda kind: kind.__name__)
     references, schemas = msgspec.json.schema_components(ordered, ref_template=REF)
-    known = dict(zip(ordered, references, strict=True))
+    by_struct = dict(zip(ordered, references, strict=True))
     paths: dict[str, dict[str, Any]] = {}
-    for operation in OPERATIONS:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, known)
+    for endpoint in named:
+        path = endpoint.path.replace(":path}", "}")
+        paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint, by_struct)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Holdfast HTTP routes",
             "version": __version__,
-            "description": "What is beside the websocket. The websocket itself is in asyncapi.json.",
+            "description": "The HTTP routes besides the websocket, which asyncapi.json describes.",
         },
         "paths": paths,
         "components": {
-            "schemas": {name: _plain(schema) for name, schema in sorted(schemas.items())},
+            "schemas": {name: _without_discriminators(schema) for name, schema in sorted(schemas.items())},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }
 
 
-def _structs(operation: Operation) -> list[type]:
-    bodies = [*operation.answers.values(), operation.body]
+def _structs(endpoint: Endpoint) -> list[type]:
+    bodies = [*endpoint.answers.values(), endpoint.body]
     return [body for body in bodies if isinstance(body, type)]
 
 
-def _operation(operation: Operation, known: dict[type, dict[str, Any]]) -> dict[str, Any]:
-    need = rule_for(operation.path, websocket=False).need
-    guarded = need not in ("nothing", "optional")
-    told: dict[str, Any] = {
-        "operationId": f"{operation.handler.__qualname__.replace('Routes.', '_').strip('_')}",
-        "summary": (inspect.getdoc(operation.handler) or "").partition("\n")[0],
-        "security": [{"bearer": []}] if guarded else [{}, {"bearer": []}] if need == "optional" else [],
+def _operation(endpoint: Endpoint, by_struct: dict[type, dict[str, Any]]) -> dict[str, Any]:
+    guarded = endpoint.needs not in ("nothing", "optional")
+    operation: dict[str, Any] = {
+        "operationId": endpoint.name,
+        "summary": (inspect.getdoc(endpoint.handler) or "").partition("\n")[0],
+        "security": [{"bearer": []}] if guarded else [{}, {"bearer": []}] if endpoint.needs == "optional" else [],
     }
-    parameters = [_in_path(name) for name in _PLACE.findall(operation.path)]
+    parameters = [_in_path(name) for name in _IN_BRACES.findall(endpoint.path)]
     parameters += [
-        {"name": q.name, "in": "query", "required": False, "description": q.meaning, "schema": dict(q.schema)}
-        for q in operation.query
+        {"name": q.name, "in": "query", "required": False, "description": q.description, "schema": dict(q.schema)}
+        for q in endpoint.query
     ]
     if parameters:
-        told["parameters"] = parameters
-    if operation.body is not None:
-        told["requestBody"] = {"required": True, "content": _content(operation.body, known)}
-    answers: dict[int, type | Plain | None] = dict.fromkeys(
-        (*EVERYWHERE, *(WITH_CREDENTIALS if guarded else ()), *operation.refusals), Fault
+        operation["parameters"] = parameters
+    if endpoint.body is not None:
+        operation["requestBody"] = {"required": True, "content": _content(endpoint.body, by_struct)}
+    answers: dict[int, type | Media | None] = dict.fromkeys(
+        (*EVERYWHERE, *(WITH_CREDENTIALS if guarded else ()), *endpoint.refusals), Fault
     )
-    answers |= operation.answers
-    told["responses"] = {
-        str(status): {"description": MEANINGS[status], **({"content": _content(body, known)} if body else {})}
+    answers |= endpoint.answers
+    operation["responses"] = {
+        str(status): {"description": MEANINGS[status], **({"content": _content(body, by_struct)} if body else {})}
         for status, body in sorted(answers.items())
     }
-    return told
+    return operation
 
 
 def _in_path(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string", **IN_PATH.get(name, {})}}
 
 
-def _content(body: type | Plain, known: dict[type, dict[str, Any]]) -> dict[str, Any]:
-    if isinstance(body, Plain):
+def _content(body: type | Media, by_struct: dict[type, dict[str, Any]]) -> dict[str, Any]:
+    if isinstance(body, Media):
         return {body.media_type: {"schema": dict(body.schema)} if body.schema else {}}
-    return {JSON: {"schema": known[body]}}
+    return {JSON: {"schema": by_struct[body]}}
 
 
-def _plain(node: Any) -> Any:
-    """Without `discriminator`: what it says is said by the `enum` of the parts already."""
+def _without_discriminators(node: Any) -> Any:
+    """The schema without `discriminator`: the `enum` in each part says the same."""
     if isinstance(node, list):
-        return [_plain(item) for item in node]
+        return [_without_discriminators(item) for item in node]
     if isinstance(node, dict):
-        return {name: _plain(item) for name, item in node.items() if name != "discriminator"}
+        return {name: _without_discriminators(item) for name, item in node.items() if name != "discriminator"}
     return node

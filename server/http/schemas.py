@@ -1,67 +1,67 @@
-"""What the HTTP routes take and answer, as Structs: the OpenAPI document is written from them."""
+"""Schemas: what the HTTP routes take and answer, as Structs. The OpenAPI document is made from them."""
 
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from agent.models import ModelInfo
+from agent.sandbox.sandbox import Offer
 from agent.tools import Entry
 from agent.tools.mcp import McpStatus
-from protocol.content import Access
+from protocol.content import Access, SessionStatus
 from protocol.events import Event
 from protocol.limits import Limits
+from server.auth.credentials import MAX_TOKEN_CHARS
 from server.auth.principal import Right
-from server.http.routes.admin import SessionSeen
-from server.http.routes.shares import Link
 from server.sessions.manager import SessionInfo
 
 
 class Fault(msgspec.Struct):
-    """Why nothing was done. `code` is for programs, `message` for people."""
+    """Why the request was refused. `code` is for programs, `message` for people."""
 
     code: str
     message: str
 
 
 class Status(msgspec.Struct):
-    """How the server is."""
+    """The state of the server."""
 
     status: Literal["ok", "ready"]
 
 
 class AuthInfo(msgspec.Struct):
-    """The way in: its mode, and whether it asks for a token."""
+    """How to log in: the mode (`auth.mode`), and whether a token is needed."""
 
     mode: str
     token: bool
 
 
-class ModelOffered(msgspec.Struct):
-    """A model that a client may choose."""
+class PageInfo(msgspec.Struct):
+    """What the web client needs. `image_sources`: origins whose images it may show."""
 
-    model: str
-    demo: bool
-    context_limit: Annotated[int, Meta(ge=0, description="tokens")]
+    image_sources: list[str]
 
 
-class Config(msgspec.Struct, omit_defaults=True):
-    """What the server offers. Who was not let in is told the first three fields alone."""
+class Config(msgspec.Struct):
+    """What the server offers. Without credentials the answer has `name`, `version` and `auth` alone."""
 
     name: Literal["holdfast"]
     version: str
     auth: AuthInfo
-    model: str = ""
-    demo: bool = False
-    model_reason: str = ""
-    models: list[ModelOffered] = []
-    allow_other_models: bool = True
-    mcp: list[McpStatus] = []
-    limits: Limits = Limits()
-    sessions: dict[str, int] = {}
+    model: str | UnsetType = UNSET
+    demo: bool | UnsetType = UNSET
+    model_reason: str | UnsetType = UNSET
+    models: list[ModelInfo] | UnsetType = UNSET
+    allow_other_models: bool | UnsetType = UNSET
+    sandbox: Offer | UnsetType = UNSET
+    mcp: list[McpStatus] | UnsetType = UNSET
+    page: PageInfo | UnsetType = UNSET
+    limits: Limits | UnsetType = UNSET
 
 
 class Me(msgspec.Struct):
-    """Who the caller is. `expires_at`: when the credentials end, in seconds since 1970; null: not by themselves."""
+    """The caller. `expires_at`: when the credentials expire, in seconds since 1970; null: they do not expire."""
 
     user_id: str
     name: str
@@ -70,14 +70,14 @@ class Me(msgspec.Struct):
 
 
 class Sessions(msgspec.Struct, omit_defaults=True):
-    """The caller's sessions, the newest first. `next`: there are more; ask again with it as `before`."""
+    """The caller's sessions, newest first. `next` is there if there are more; send it as `before` to get them."""
 
     sessions: list[SessionInfo]
     next: str | UnsetType = UNSET
 
 
 class Events(msgspec.Struct):
-    """A page of a session's events. Ask again with `after` = `next_after` while there is `more`."""
+    """A page of a session's events. While `more` is true, ask again with `after` set to `next_after`."""
 
     epoch: str
     seq: Annotated[int, Meta(ge=0, description="the session's newest position")]
@@ -87,41 +87,76 @@ class Events(msgspec.Struct):
 
 
 class Files(msgspec.Struct):
-    """What is in a session's workspace, each folder before what is in it; `more`: not all of it."""
+    """The content of a session's workspace; a folder comes before its files. `more`: the list is not complete."""
 
     files: list[Entry]
     more: bool
 
 
 class FilePut(msgspec.Struct):
-    """A file was put there; `size` in bytes."""
+    """The file that was written; `size` in bytes. `replaced`: there was a file of this name before."""
 
     path: str
     size: Annotated[int, Meta(ge=0)]
     replaced: bool
 
 
+class ShareRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The link to create."""
+
+    access: Annotated[Access, Meta(description="what the holder of the link may do")]
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A link to a session. The secret is behind the `#` of the URL, which browsers do not send to servers."""
+
+    share_id: str
+    access: Access
+    secret: str
+    link: str
+
+
 class Links(msgspec.Struct):
-    """A session's links, the oldest first."""
+    """A session's links, oldest first."""
 
     shares: list[Link]
 
 
+class SessionSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A session as an admin sees it: without its title and its content."""
+
+    session_id: str
+    user_id: str
+    state: SessionStatus
+    is_active: bool
+    is_processing: bool
+    created_at: str
+    last_active_at: str
+    message_count: int
+    seq: int
+
+
 class SessionsSeen(msgspec.Struct):
-    """All sessions, and how many sockets are open."""
+    """All sessions, newest first, and the number of open websockets."""
 
     sessions: list[SessionSeen]
     sockets: Annotated[int, Meta(ge=0)]
 
 
 class Stopped(msgspec.Struct):
-    """Whether something ran."""
+    """Whether there was work to stop."""
 
     stopped: bool
 
 
+class TokenGiven(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A token: of the local user, of the API, of Hugging Face, or a link's secret."""
+
+    token: Annotated[str, Meta(min_length=1, max_length=MAX_TOKEN_CHARS)]
+
+
 class LoggedIn(msgspec.Struct):
-    """A login was made; its cookie is in `Set-Cookie`."""
+    """The new login. Its cookie is in `Set-Cookie`. `expires_at` in seconds since 1970."""
 
     user_id: str
     name: str
@@ -129,7 +164,7 @@ class LoggedIn(msgspec.Struct):
 
 
 class Guest(msgspec.Struct):
-    """A link's holder was let in; the cookie is in `Set-Cookie`."""
+    """The session that the link opens. The cookie is in `Set-Cookie`."""
 
     session_id: str
     access: Access

@@ -1,4 +1,4 @@
-"""The page's files at `/static/`: read once, served from memory, compressed for who takes it, kept by browsers as long as is right."""
+"""Web client: its page, and its files at `/static/`, which are read once and served from memory."""
 
 import base64
 import gzip
@@ -8,11 +8,12 @@ from functools import cache, cached_property
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import BaseRoute, Route
 
+from server.http.endpoints import HTML, Endpoint
 from server.http.security_headers import content_security_policy
 from server.util.refusal import HTTPRefusal
 
@@ -34,50 +35,46 @@ TYPES = {
     ".svg": "image/svg+xml",
 }
 FOR_EVER = "public, max-age=31536000, immutable"
-ASK_AGAIN = "no-cache"
-"""Browsers keep it, and ask each time whether it is still so (ETag)."""
+REVALIDATE = "no-cache"
+"""Browsers keep the file and ask each time whether it changed (ETag)."""
 COMPRESSED = ("gzip", "*")
 
 
 class Asset:
-    """One file as it is served. Those below vendor/ have their version in their path, so they never change."""
+    """One file with its headers. The files below `vendor/` have their version in their path, so they never change."""
 
     def __init__(self, path: Path, name: str) -> None:
         self.body = path.read_bytes()
         self.headers = {
             "content-type": TYPES[path.suffix],
-            "cache-control": FOR_EVER if name.startswith("vendor/") else ASK_AGAIN,
+            "cache-control": FOR_EVER if name.startswith("vendor/") else REVALIDATE,
             "etag": f'"{sha256(self.body).hexdigest()[:32]}"',
             "vary": "accept-encoding",
         }
 
     @cached_property
     def compressed(self) -> bytes:
-        """The body in gzip's format, the same bytes at each start."""
+        """The body, compressed with gzip; the same bytes at each start of the server."""
         return gzip.compress(self.body, 9, mtime=0)
 
 
 def load_assets(folder: Path = WEB) -> dict[str, Asset]:
-    """Every file of the page that a browser may ask for, by its path below the folder."""
-    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.suffix in TYPES}
-    return {name: Asset(path, name) for name, path in sorted(found.items())}
+    """Every file that a browser may request, by its path below the folder."""
+    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.suffix in TYPES}
+    return {name: Asset(path, name) for name, path in sorted(paths.items())}
 
 
 class StaticRoutes:
-    """Serves what was there at the start, and nothing else: no path is ever looked up on the disk."""
+    """Handler of the files. It serves what was there at the start; no path of a request is looked up on the disk."""
 
     def __init__(self) -> None:
         self._assets = load_assets()
 
-    def routes(self) -> list[BaseRoute]:
-        """The routing table."""
-        return [Route("/static/{path:path}", self.serve)]
-
     async def serve(self, request: Request) -> Response:
-        """One file, or the word that the browser's copy is still good."""
+        """Read one file; 304 if the browser has the same one."""
         asset = self._assets.get(str(request.path_params["path"]))
         if asset is None:
-            return HTTPRefusal("not_found", "the page has no such file").as_response()
+            return HTTPRefusal("not_found", "the web client has no such file").as_response()
         if asset.headers["etag"] in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=asset.headers)
         if takes_gzip(request.headers.get("accept-encoding", "")):
@@ -100,12 +97,12 @@ INLINE = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 @cache
 def index_html() -> str:
-    """The page, the same for everyone and every session: it finds out the rest by itself."""
+    """The page. It is the same for every user and every session."""
     return (WEB / "index.html").read_text(encoding="utf-8")
 
 
 def inline_hashes(html: str) -> list[str]:
-    """The policy's names of the inline scripts of a page: the import map, which must be inline, and nothing else."""
+    """The hashes by which the policy allows the inline scripts of a page: the import map, which must be inline."""
     return ["sha256-" + base64.b64encode(sha256(script.encode()).digest()).decode() for script in INLINE.findall(html)]
 
 
@@ -117,7 +114,7 @@ def page_policy(frame_ancestors: Sequence[str], image_sources: Sequence[str]) ->
 
 
 class PageRoutes:
-    """The page, whichever session its address names."""
+    """Handlers of the page, for every address that shows it."""
 
     def __init__(self, frame_ancestors: Sequence[str], image_sources: Sequence[str]) -> None:
         self._headers = {
@@ -125,16 +122,29 @@ class PageRoutes:
             "cache-control": "no-cache",
         }
 
-    def routes(self) -> list[BaseRoute]:
-        """The routing table."""
-        return [Route("/", self.index), Route("/s/{session_id}", self.session)]
-
     async def index(self, request: Request) -> Response:
-        """For a person who opens the address in a browser."""
+        """Read the web client's page."""
         return HTMLResponse(index_html(), headers=self._headers)
 
     async def session(self, request: Request) -> Response:
-        """The same page, which shows the session that its address names; who may see it, the page asks as its user."""
+        """Read the web client's page for one session."""
         if SESSION_ID.fullmatch(str(request.path_params["session_id"])) is None:
-            return HTTPRefusal("not_found", "this is no address of a session").as_response()
+            return HTTPRefusal("not_found", "this is not the address of a session").as_response()
         return await self.index(request)
+
+
+ENDPOINTS: Final = (
+    Endpoint(method="GET", path="/", needs="nothing", handler=PageRoutes.index, name="Page_index", answers={200: HTML}),
+    Endpoint(
+        method="GET",
+        path="/s/{session_id}",
+        needs="nothing",
+        handler=PageRoutes.session,
+        name="Page_session",
+        answers={200: HTML},
+        refusals=(404,),
+    ),
+)
+STATIC_ENDPOINTS: Final = (
+    Endpoint(method="GET", path="/static/{path:path}", needs="nothing", handler=StaticRoutes.serve),
+)

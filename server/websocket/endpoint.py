@@ -4,6 +4,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
@@ -12,7 +13,7 @@ from agent.util.errors import fault_id, fault_message
 from protocol import codes
 from protocol.content import AccessLevel
 from protocol.submissions import Interrupt, Submission
-from server.auth.authorization import refuse_submission
+from server.auth.authorization import Rule, refuse_submission
 from server.auth.principal import Principal
 from server.config.settings import Settings
 from server.journal.base import JournalError
@@ -31,6 +32,8 @@ from server.websocket.registry import SocketRegistry
 log = logging.getLogger("holdfast.socket")
 
 CONN_BYTES = 4
+WEBSOCKET_RULES: Final = (Rule("/ws", "sessions"), Rule("/ws/{session_id}", "session"))
+"""What the upgrade needs, by path."""
 
 
 class SocketEndpoint:

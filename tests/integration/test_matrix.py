@@ -1,4 +1,4 @@
-"""Every way in, with every kind of credential, on every route and on sockets. A route without a rule fails here."""
+"""Every mode of authentication, with every kind of credential, on every endpoint of the table and on websockets."""
 
 import contextlib
 import time
@@ -8,22 +8,22 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.routing import Route, WebSocketRoute
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from server.auth.authorization import ROUTES, SOCKETS, UNKNOWN, rule_for
 from server.auth.backends.api_tokens import new_token, read_tokens, tokens_path, write_tokens
 from server.auth.principal import RIGHTS
 from server.config.settings import Settings
+from server.http.table import access_rules
+from server.websocket.endpoint import WEBSOCKET_RULES
 from tests.support.house import settings_for
 from tests.support.hub.standin_hub import standin_hub
 from tests.support.live import Live, listening
 
 NONE = "0" * 32
 METHODS = ("GET", "POST", "PUT", "DELETE")
-GUARDED = [rule.path for rule in ROUTES if rule.need not in ("nothing", "optional")]
-OPEN = [rule.path for rule in ROUTES if rule.need == "nothing"]
+GUARDED = [rule.path for rule in access_rules() if rule.need not in ("nothing", "optional")]
+OPEN = [rule.path for rule in access_rules() if rule.need == "nothing"]
 HUB_TOKEN = "hf_" + "a" * 34
 WAYS = ("local", "tokens", "oauth", "bearer")
 
@@ -76,7 +76,7 @@ async def statuses(live: Live, headers: dict[str, str]) -> dict[tuple[str, str],
         for path in GUARDED:
             for method in METHODS:
                 found[method, path] = (await http.request(method, filled(path))).status_code
-    for rule in SOCKETS:
+    for rule in WEBSOCKET_RULES:
         try:
             async with connect(f"{live.http.replace('http', 'ws')}{filled(rule.path)}", additional_headers=headers):
                 found["WEBSOCKET", rule.path] = 101
@@ -150,15 +150,3 @@ async def test_the_upgrade_with_another_method_makes_no_socket(tmp_path: Path, m
             listed = await http.get("/api/sessions", headers={"Authorization": f"Bearer {here.good}"})
         assert 400 <= answer.status_code < 500
         assert listed.json()["sessions"] == []
-
-
-async def test_every_route_that_is_served_has_a_rule_of_its_own(tmp_path: Path) -> None:
-    async with served("tokens", tmp_path) as here:
-        app = here.live.server.config.app
-        routes = [route for route in app.router.routes if isinstance(route, Route | WebSocketRoute)]  # type: ignore[union-attr]
-    assert len(routes) > len(GUARDED)
-    for route in routes:
-        websocket = isinstance(route, WebSocketRoute)
-        if route.path == "/{path:path}":
-            continue
-        assert rule_for(filled(route.path), websocket=websocket) is not UNKNOWN, f"{route.path} has no rule"

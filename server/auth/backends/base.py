@@ -7,6 +7,18 @@ from server.auth.principal import Principal
 from server.util.refusal import HTTPRefusal
 
 
+class ProviderFault(Exception):
+    """The login provider did not answer, or its answer is not valid. The message says why, without a credential."""
+
+
+class LoginRefused(Exception):
+    """The login provider refused a login or a refresh token."""
+
+
+class UserNotAllowed(Exception):
+    """The user who logged in is not one of `auth.allowed_users`."""
+
+
 class Way(Protocol):
     """One way in. Times are in seconds since 1970."""
 

@@ -10,7 +10,8 @@ import msgspec
 
 from agent.util.tasks import TaskOwner
 from server.auth.backends.api_tokens import TokensWay
-from server.auth.backends.openid import Identity, LoginRefused, Provider, ProviderFault, Tokens
+from server.auth.backends.base import LoginRefused, ProviderFault, UserNotAllowed
+from server.auth.backends.openid import Identity, Provider, Tokens
 from server.auth.encryption import Seal
 from server.auth.logins import Login, Logins
 from server.auth.principal import Principal, rights_of
@@ -32,10 +33,6 @@ class Asked(msgspec.Struct, frozen=True):
     verifier: str
     redirect_uri: str
     next: str
-
-
-class NotAllowed(Exception):
-    """Who logged in is not one of `auth.allowed_users`."""
 
 
 class OauthWay(TokensWay):
@@ -77,10 +74,10 @@ class OauthWay(TokensWay):
         return asked if secrets.compare_digest(asked.state.encode(), state.encode()) else None
 
     async def finish(self, asked: Asked, code: str, now: float) -> tuple[Login, str]:
-        """The login, and its cookie. Raises `ProviderFault`, `LoginRefused`, `NotAllowed`."""
+        """The login, and its cookie. Raises `ProviderFault`, `LoginRefused`, `UserNotAllowed`."""
         who: Identity = await self.provider.redeem(code, asked.redirect_uri, asked.nonce, asked.verifier)
         if rights_of(who.subject, self._auth) is None:
-            raise NotAllowed(f"the user {who.subject!r} is not one of auth.allowed_users")
+            raise UserNotAllowed(f"the user {who.subject!r} is not one of auth.allowed_users")
         return await self._logins.add(
             credential=CREDENTIAL,
             user_id=who.subject,

@@ -13,20 +13,13 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from server.auth.backends.base import LoginRefused, ProviderFault
 from server.config.auth import OauthSettings
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
 """Signatures that are believed: none, and those by a shared secret, are not."""
 LEEWAY_S = 60
 DOCUMENT_LASTS_S = 3_600.0
-
-
-class ProviderFault(Exception):
-    """The provider cannot be asked, or its answer cannot be believed; the message says why, without a credential."""
-
-
-class LoginRefused(Exception):
-    """The provider says no: to this login, or to this refresh token."""
 
 
 class Document(msgspec.Struct, frozen=True):

@@ -1,27 +1,29 @@
-"""The HTTP routes of a session's files: a client puts some into the workspace, and takes out what the agent made."""
+"""Routes of a session's files: list, download and upload files of the workspace."""
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, Final
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
 
 from agent.tools import Workspace, WorkspaceError
-from protocol.content import Access
-from server.http.responses import answer
+from server.http import schemas
+from server.http.endpoints import BINARY, SESSION, Endpoint
+from server.http.requests import authorized_session, read_body
+from server.http.responses import json_response
+from server.sessions.manager import SessionManager
 from server.util.refusal import HTTPRefusal
 
-PIECE_BYTES = 262_144
-UPLOADS_MAX = 4
-"""Uploads that are taken at once; each is held in memory until it is whole."""
+CHUNK_BYTES: Final = 262_144
+UPLOADS_MAX: Final = 4
+"""Uploads at one time, over all sessions. Each is held in memory until it is complete."""
 
-# A file that a model wrote is shown by nobody's browser as a page of this server.
-AS_A_FILE = {
+# A model may have written the file, so no browser may show it as a page of this server.
+DOWNLOAD_HEADERS: Final = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; sandbox",
     "x-content-type-options": "nosniff",
@@ -29,47 +31,37 @@ AS_A_FILE = {
 
 
 class FileRoutes:
-    """`allowed` gives the session's id to who may read or drive it, and raises for everybody else."""
+    """Handlers of the routes of files. `workspace` gives the workspace of a session by its id."""
 
-    def __init__(
-        self, workspace: Callable[[str], Workspace], allowed: Callable[[Request, Access], Awaitable[str]]
-    ) -> None:
+    def __init__(self, manager: SessionManager, workspace: Callable[[str], Workspace]) -> None:
+        self._manager = manager
         self._workspace = workspace
-        self._allowed = allowed
-        self._places = asyncio.Semaphore(UPLOADS_MAX)
-
-    def routes(self) -> list[BaseRoute]:
-        """The routing table."""
-        return [
-            Route("/api/sessions/{session_id}/files", self.list, methods=["GET"]),
-            Route("/api/sessions/{session_id}/files/{path:path}", self.download, methods=["GET"]),
-            Route("/api/sessions/{session_id}/files/{path:path}", self.upload, methods=["PUT"]),
-        ]
+        self._uploads = asyncio.Semaphore(UPLOADS_MAX)
 
     async def list(self, request: Request) -> Response:
-        """All names in the workspace, as far as `workspace.listed_max` goes."""
-        workspace = self._workspace(await self._allowed(request, "read"))
+        """List the files of a session's workspace."""
+        workspace = self._workspace(await authorized_session(self._manager, request, "read"))
         entries, more = await asyncio.to_thread(workspace.listing, ".", True)
-        return answer({"files": entries, "more": more})
+        return json_response(schemas.Files(entries, more))
 
     async def download(self, request: Request) -> Response:
-        """One file, as an attachment."""
-        workspace = self._workspace(await self._allowed(request, "read"))
+        """Download a file as an attachment."""
+        workspace = self._workspace(await authorized_session(self._manager, request, "read"))
         path = str(request.path_params["path"])
         try:
             file = await asyncio.to_thread(workspace.open, path)
         except WorkspaceError as error:
             return HTTPRefusal("not_found", str(error)).as_response()
         name = quote(PurePosixPath(path).name)
-        headers = {**AS_A_FILE, "content-disposition": f"attachment; filename*=UTF-8''{name}"}
-        return StreamingResponse(_pieces(file), media_type="application/octet-stream", headers=headers)
+        headers = {**DOWNLOAD_HEADERS, "content-disposition": f"attachment; filename*=UTF-8''{name}"}
+        return StreamingResponse(_chunks(file), media_type="application/octet-stream", headers=headers)
 
     async def upload(self, request: Request) -> Response:
-        """Put a file there, in place of one that is there. The body is the file."""
-        workspace = self._workspace(await self._allowed(request, "drive"))
+        """Upload a file; one of the same name is replaced."""
+        workspace = self._workspace(await authorized_session(self._manager, request, "drive"))
         path, most = str(request.path_params["path"]), workspace.limits.upload_bytes_max
-        async with self._places:
-            data = await _body(request, most)
+        async with self._uploads:
+            data = await read_body(request, most)
             if data is None:
                 message = f"the file is larger than {most} bytes (workspace.upload_bytes_max)"
                 return HTTPRefusal("too_large", message).as_response()
@@ -77,23 +69,42 @@ class FileRoutes:
                 replaced = await asyncio.to_thread(workspace.write, path, data, threading.Event(), most=most)
             except WorkspaceError as error:
                 return HTTPRefusal("bad_request", str(error)).as_response()
-        return answer({"path": path, "size": len(data), "replaced": replaced}, 200 if replaced else 201)
+        return json_response(schemas.FilePut(path, len(data), replaced), 200 if replaced else 201)
 
 
-async def _body(request: Request, most: int) -> bytes | None:
-    """The whole body; None as soon as it is known to be larger than `most` bytes."""
-    told = request.headers.get("content-length", "")
-    if told.isdigit() and int(told) > most:
-        return None
-    data = bytearray()
-    async for part in request.stream():
-        data += part
-        if len(data) > most:
-            return None
-    return bytes(data)
-
-
-async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
     with file:
-        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
-            yield piece
+        while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+            yield chunk
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        method="GET",
+        path=f"{SESSION}/files",
+        needs="session",
+        handler=FileRoutes.list,
+        name="File_list",
+        answers={200: schemas.Files},
+        refusals=(404, 503),
+    ),
+    Endpoint(
+        method="GET",
+        path=f"{SESSION}/files/{{path:path}}",
+        needs="session",
+        handler=FileRoutes.download,
+        name="File_download",
+        answers={200: BINARY},
+        refusals=(404, 503),
+    ),
+    Endpoint(
+        method="PUT",
+        path=f"{SESSION}/files/{{path:path}}",
+        needs="session",
+        handler=FileRoutes.upload,
+        name="File_upload",
+        body=BINARY,
+        answers={200: schemas.FilePut, 201: schemas.FilePut},
+        refusals=(404, 413, 503),
+    ),
+)

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from starlette.types import Scope
 
 from agent.util.tasks import TaskOwner
+from server.auth.authorization import AccessRules, Rule
 from server.auth.principal import LOCAL, Principal
 from server.config.server import ServerSettings
 from server.config.settings import Settings
@@ -21,6 +22,7 @@ from server.transport import listeners
 from server.transport.server import Server
 
 WAIT_S = 10.0
+RULES = AccessRules([Rule("/api/me", "anyone")], [Rule("/ws", "sessions")])
 
 
 def settings_for(**socket: object) -> Settings:
@@ -36,7 +38,8 @@ async def everybody(scope: Scope) -> Principal:
 
 def app_of(routes: list[BaseRoute], settings: Settings) -> Starlette:
     """An app behind the guard."""
-    return Starlette(routes=routes, middleware=[Middleware(Guard, settings=settings, authenticate=everybody)])
+    guard = Middleware(Guard, settings=settings, rules=RULES, authenticate=everybody)
+    return Starlette(routes=routes, middleware=[guard])
 
 
 class Running:

@@ -16,7 +16,7 @@ from server.http.middleware import Guard, check_host, check_origin
 from server.transport.listeners import refuse_binding
 from server.util.hosts import Authority, Origin, parse_authority, parse_origin
 from server.util.refusal import HTTPRefusal
-from tests.unit.server.serving import app_of, everybody, serving, settings_for
+from tests.unit.server.serving import RULES, app_of, everybody, serving, settings_for
 
 HERE = Authority("localhost", 7860)
 
@@ -237,6 +237,6 @@ async def test_a_server_without_denial_responses_is_told_to_close() -> None:
     async def send(message: dict[str, object]) -> None:
         sent.append(message)
 
-    guard = Guard(app_of(ROUTES, settings_for()), settings_for(), everybody)
+    guard = Guard(app_of(ROUTES, settings_for()), settings_for(), RULES, everybody)
     await guard({"type": "websocket", "scheme": "ws", "path": "/ws", "headers": []}, None, send)  # type: ignore[arg-type]  # never read
     assert sent == [{"type": "websocket.close", "code": 1008, "reason": "forbidden"}]

@@ -1,0 +1,63 @@
+"""Requests: what the handlers read from one. Everything here raises `RequestRefused` for what it cannot accept."""
+
+from typing import Final
+
+from starlette.requests import Request
+
+from protocol.content import AccessLevel
+from server.auth.principal import Principal
+from server.sessions.access import authorize_session
+from server.sessions.manager import SessionManager
+from server.util.refusal import HTTPRefusal, RequestRefused
+
+ACCESS_LEVELS: Final[tuple[AccessLevel, ...]] = ("read", "drive", "owner")
+"""From the least to the most."""
+INTEGER_DIGITS_MAX: Final = 19
+
+
+def caller(request: Request) -> Principal:
+    """Who the access middleware authenticated."""
+    principal: Principal = request.scope["state"]["principal"]
+    return principal
+
+
+async def authorized_session(manager: SessionManager, request: Request, least: AccessLevel) -> str:
+    """The id of the session in the path, if the caller's access to it is `least` or more.
+
+    Raises `SessionNotFound`, `RequestRefused`.
+    """
+    session_id = str(request.path_params["session_id"])
+    access = await authorize_session(manager, caller(request), session_id)
+    if ACCESS_LEVELS.index(access.standing) < ACCESS_LEVELS.index(least):
+        raise RequestRefused(
+            HTTPRefusal("forbidden", "your link does not allow this; only the session's owner may do it")
+        )
+    return session_id
+
+
+def integer_parameter(request: Request, name: str, default: int, least: int, most: int) -> int:
+    """A whole number of the query string. Raises `RequestRefused`."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit()) or len(text) > INTEGER_DIGITS_MAX or not least <= int(text) <= most:
+        raise bad_request(f"`{name}` must be a whole number from {least} to {most}")
+    return int(text)
+
+
+async def read_body(request: Request, most: int) -> bytes | None:
+    """The whole body; None as soon as it is known to be larger than `most` bytes."""
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > most:
+        return None
+    data = bytearray()
+    async for part in request.stream():
+        data += part
+        if len(data) > most:
+            return None
+    return bytes(data)
+
+
+def bad_request(message: str) -> RequestRefused:
+    """The refusal of a request that cannot be understood."""
+    return RequestRefused(HTTPRefusal("bad_request", message))

@@ -1,0 +1,136 @@
+"""Routes about the server itself: health, metrics, the schema documents, the configuration and the caller."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from protocol.spec import asyncapi, json_schema
+from server.http import schemas
+from server.http.endpoints import JSON_OBJECT, Endpoint, Media
+from server.http.requests import caller
+from server.http.responses import json_response
+from server.util.refusal import HTTPRefusal
+
+
+class MetaRoutes:
+    """Handlers of the routes about the server.
+
+    `config` gives the answer of `GET /api/config`, for a caller with credentials (True) or without (False). `draining`
+    says whether the server is stopping. `metrics` is None where metrics are off. `openapi` gives the OpenAPI document.
+    """
+
+    def __init__(
+        self,
+        config: Callable[[bool], schemas.Config],
+        draining: Callable[[], bool],
+        metrics: Callable[[], bytes] | None,
+        openapi: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._config = config
+        self._draining = draining
+        self._metrics = metrics
+        self._openapi = openapi
+
+    async def livez(self, request: Request) -> Response:
+        """Check that the process answers."""
+        return json_response(schemas.Status("ok"))
+
+    async def readyz(self, request: Request) -> Response:
+        """Check that the server accepts work; 503 while it stops."""
+        if self._draining():
+            return HTTPRefusal("unavailable", "the server is stopping").as_response()
+        return json_response(schemas.Status("ready"))
+
+    async def metrics(self, request: Request) -> Response:
+        """Read the metrics in Prometheus text format."""
+        if self._metrics is None:
+            return HTTPRefusal("not_found", "metrics are switched off (metrics.enabled)").as_response()
+        return Response(self._metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def schema(self, request: Request) -> Response:
+        """Read the JSON Schema of the websocket's frames."""
+        return json_response(json_schema.json_schema())
+
+    async def asyncapi(self, request: Request) -> Response:
+        """Read the AsyncAPI 3 document of the websocket."""
+        return json_response(asyncapi.asyncapi())
+
+    async def openapi(self, request: Request) -> Response:
+        """Read the OpenAPI 3.1 document of the HTTP routes."""
+        return json_response(self._openapi())
+
+    async def config(self, request: Request) -> Response:
+        """Read what the server offers; without credentials, only how to log in."""
+        return json_response(self._config("principal" in request.scope["state"]))
+
+    async def me(self, request: Request) -> Response:
+        """Read who the caller is."""
+        principal = caller(request)
+        return json_response(
+            schemas.Me(principal.user_id, principal.name, sorted(principal.rights), principal.expires_at)
+        )
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        method="GET",
+        path="/livez",
+        needs="nothing",
+        handler=MetaRoutes.livez,
+        name="livez",
+        answers={200: schemas.Status},
+    ),
+    Endpoint(
+        method="GET",
+        path="/readyz",
+        needs="nothing",
+        handler=MetaRoutes.readyz,
+        name="readyz",
+        answers={200: schemas.Status},
+        refusals=(503,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/metrics",
+        needs="metrics",
+        handler=MetaRoutes.metrics,
+        name="metrics",
+        answers={200: Media("text/plain", {"type": "string"})},
+        refusals=(404,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/schema.json",
+        needs="nothing",
+        handler=MetaRoutes.schema,
+        name="schema",
+        answers={200: JSON_OBJECT},
+    ),
+    Endpoint(
+        method="GET",
+        path="/asyncapi.json",
+        needs="nothing",
+        handler=MetaRoutes.asyncapi,
+        name="asyncapi",
+        answers={200: JSON_OBJECT},
+    ),
+    Endpoint(
+        method="GET",
+        path="/openapi.json",
+        needs="nothing",
+        handler=MetaRoutes.openapi,
+        name="openapi",
+        answers={200: JSON_OBJECT},
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/config",
+        needs="optional",
+        handler=MetaRoutes.config,
+        name="config",
+        answers={200: schemas.Config},
+    ),
+    Endpoint(method="GET", path="/api/me", needs="anyone", handler=MetaRoutes.me, name="me", answers={200: schemas.Me}),
+)
