@@ -1,4 +1,4 @@
-"""Benchmarks, the command line: `python -m benchmarks [NAME ...] [--write]`; the exit status is 1 if a bound is passed."""
+"""Command line: `python -m benchmarks [NAME ...] [--write]`, or `compare REF`. The exit status is 1 if a bound is passed."""
 
 import argparse
 import asyncio
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks import machine
+from benchmarks import compare, machine
 from benchmarks.figures import FIGURES
 from benchmarks.table import Row, keep, markdown
 
@@ -18,8 +18,13 @@ KEPT = Path(__file__).parent / "README.md"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, keep."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["compare"]:
+        return compare.main(argv[1:])
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="What the server costs, beside its floors."
+        prog="python -m benchmarks",
+        description="Measure what the server costs, beside the least that it could cost.",
+        epilog="`python -m benchmarks compare REF` measures this checkout beside another commit: see its --help.",
     )
     parser.add_argument(
         "names", metavar="NAME", nargs="*", help=f"figures to measure (default: all): {', '.join(FIGURES)}"

@@ -22,6 +22,19 @@ _LOOK_S = 0.03
 _QUIET_LOOKS = 50
 
 
+class Build(msgspec.Struct, frozen=True):
+    """A checkout that can be run. `program`: the `holdfast` of its own environment."""
+
+    title: str
+    root: Path
+    program: Path
+
+
+def this_build() -> Build:
+    """The checkout that these benchmarks are part of."""
+    return Build("this checkout", ROOT, Path(sys.executable).parent / "holdfast")
+
+
 class Died(Exception):
     """A process ended that should not have, or did not say what was waited for."""
 
@@ -34,13 +47,14 @@ class Process:
         self._name = name
 
     @classmethod
-    async def start(cls, name: str, *arguments: str, environ: Mapping[str, str] | None = None) -> Self:
-        """Run `python ARGUMENTS` at the project's root; what it writes to standard error is seen."""
+    async def start(cls, name: str, *arguments: str, build: Build | None = None) -> Self:
+        """Run `python ARGUMENTS` here, or `holdfast ARGUMENTS` of a build. Its standard error goes to the terminal."""
+        environ = {name: value for name, value in os.environ.items() if build is None or name != "PYTHONPATH"}
         child = await asyncio.create_subprocess_exec(
-            sys.executable,
+            str(build.program) if build else sys.executable,
             *arguments,
-            cwd=ROOT,
-            env={**os.environ, **(environ or {})},
+            cwd=build.root if build else ROOT,
+            env=environ,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=2**26,
@@ -134,15 +148,24 @@ class Server(Process):
 
 @contextlib.asynccontextmanager
 async def server(
-    api_base: str, model: str, groups: Mapping[str, Mapping[str, object]] = MappingProxyType({})
+    api_base: str,
+    model: str,
+    groups: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
+    build: Build | None = None,
 ) -> AsyncIterator[Server]:
-    """A server on a free port and an empty journal, calling `model` at `api_base`; `groups` go over its settings."""
+    """A server on a free port and an empty journal, calling `model` at `api_base`; `groups` go over its settings.
+
+    `build`: whose server it is; None: this checkout's, run by the Python that runs the benchmarks.
+    """
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
         path = Path(folder)
         config = path / "config.json"
         config.write_bytes(msgspec.json.encode(configuration(api_base, model, groups)))
-        arguments = ("-m", "server", "--config", str(config), "--data", str(path / "data"))
-        async with await Server.start("the server", *arguments) as process:
+        command = ("serve",) if build else ("-m", "server")
+        arguments = (*command, "--config", str(config), "--data", str(path / "data"))
+        async with await Server.start(
+            f"the server of {build.title}" if build else "the server", *arguments, build=build
+        ) as process:
             process.address = (await process.line(r"listening on (http\S+)"))[1]
             yield process
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from statistics import median
 
 
 class Garbled(Exception):
@@ -14,6 +15,13 @@ def percentile(values: Sequence[float], part: float) -> float:
         raise ValueError("no values")
     ordered = sorted(values)
     return ordered[max(0, math.ceil(part * len(ordered)) - 1)]
+
+
+def paired_ratio(pairs: Sequence[tuple[float, float]]) -> float:
+    """The median of the ratios of the first of each pair to the second. Raises ValueError if one has no ratio."""
+    if not pairs or any(other <= 0 for _, other in pairs):
+        raise ValueError(f"no ratio of {list(pairs)}: each second value must be greater than 0")
+    return median(one / other for one, other in pairs)
 
 
 def ages_ms(arrivals: Iterable[tuple[int, str]]) -> list[float]:

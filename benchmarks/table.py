@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 import msgspec
+
+from benchmarks.statistics import paired_ratio
 
 BEGINS, ENDS = "<!-- the last run begins -->", "<!-- the last run ends -->"
 _HEAD = ("figure", "ours", "floor", "ratio", "bound", "")
@@ -30,10 +33,47 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return "" if self.within is None else "ok" if self.within else "OVER"
 
 
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """One figure of two builds. `pairs`: this checkout's value and the other build's, in `unit`, of each paired run."""
+
+    figure: str
+    unit: str
+    pairs: list[tuple[float, float]]
+
+    @property
+    def ratio(self) -> float:
+        """This checkout's to the other's: the median of the pairs' ratios. Raises ValueError if a pair has none."""
+        return paired_ratio(self.pairs)
+
+
+def comparison_table(rows: Sequence[Comparison], title: str, ratio_max: float | None = None) -> str:
+    """The figures of both builds as a table: medians and ratios. `title`: of the other build; `ratio_max`: the bound."""
+    head = ("figure", "this checkout", title, "ratio", "bound", "")
+    return _table(head, [_compared(row, ratio_max) for row in rows])
+
+
+def _compared(row: Comparison, ratio_max: float | None) -> tuple[str, ...]:
+    ours, theirs = (f"{number(median(values))} {row.unit}" for values in zip(*row.pairs, strict=True))
+    if ratio_max is None:
+        return (row.figure, ours, theirs, f"{row.ratio:.3f}", "", "")
+    return (
+        row.figure,
+        ours,
+        theirs,
+        f"{row.ratio:.3f}",
+        f"ratio ≤ {ratio_max:g}",
+        "ok" if row.ratio <= ratio_max else "OVER",
+    )
+
+
 def markdown(rows: Sequence[Row]) -> str:
     """The rows as a table whose columns line up."""
-    cells = [_HEAD, *map(_cells, rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEAD))]
+    return _table(_HEAD, list(map(_cells, rows)))
+
+
+def _table(head: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:
+    cells = [head, *lines]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
     rule = tuple("-" * width for width in widths)
     return "\n".join(_line(line, widths) for line in (cells[0], rule, *cells[1:]))
 

@@ -7,7 +7,9 @@ import tempfile
 import time
 from statistics import median
 
-from benchmarks.processes import ROOT, START_S, Died, Process
+import msgspec
+
+from benchmarks.processes import ROOT, START_S, Build, Died, Process
 from benchmarks.table import Row
 
 STARTS = 7
@@ -22,8 +24,8 @@ async def measure(starts: int = STARTS) -> list[Row]:
     bare: list[float] = []
     for _ in range(starts):
         with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
-            ours.append(await start_s("the server", "-m", "server", "--data", folder, "--port"))
-        bare.append(await start_s("the bare server", "-m", "benchmarks.bare_server"))
+            ours.append((await start("the server", "-m", "server", "--data", folder, "--port")).elapsed_s)
+        bare.append((await start("the bare server", "-m", "benchmarks.bare_server")).elapsed_s)
     return [
         Row(
             figure="from exec to the first answer to `GET /livez`",
@@ -44,14 +46,21 @@ def compile_packages() -> None:
         compileall.compile_dir(ROOT / package, quiet=2)
 
 
-async def start_s(name: str, *arguments: str) -> float:
-    """Seconds from exec until `GET /livez` on the port, the last argument, is answered. Raises `Died`."""
+class Start(msgspec.Struct, frozen=True):
+    """A start, from exec to the first answer: elapsed seconds, and CPU seconds of the process."""
+
+    elapsed_s: float
+    cpu_s: float
+
+
+async def start(name: str, *arguments: str, build: Build | None = None) -> Start:
+    """Start a server until `GET /livez` on the port, the last argument, is answered. Raises `Died`."""
     port = free_port()
     began = time.monotonic()
-    async with await Process.start(name, *arguments, str(port)):
+    async with await Process.start(name, *arguments, str(port), build=build) as process:
         while time.monotonic() - began < START_S:
             if await _answers(port):
-                return time.monotonic() - began
+                return Start(time.monotonic() - began, process.cpu_s())
             await asyncio.sleep(_LOOK_S)
     raise Died(f"{name} does not answer within {START_S:g} s")
 

@@ -1,0 +1,184 @@
+"""Comparison of two builds: this checkout and another commit, measured in turn by the same client.
+
+Run as `python -m benchmarks compare REF`. Both servers are started by the `holdfast` program of their own environment, and the
+client speaks the wire with them, so nothing depends on how the other commit lays out its code.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeVar
+
+import msgspec
+import uvloop
+
+from benchmarks import machine
+from benchmarks.checkout import CheckoutError, checked_out
+from benchmarks.figures import ages, cpu, memory, startup
+from benchmarks.processes import Build, Server, scripted_model, server, this_build
+from benchmarks.table import Comparison, comparison_table
+
+Builds = tuple[Build, Build]
+T = TypeVar("T")
+
+
+class Size(msgspec.Struct, frozen=True):
+    """How much is measured: paired runs of each figure after the one that warms up, and what a run consists of."""
+
+    pairs: int = 5
+    turn: cpu.Size = cpu.WHOLE
+    live: ages.Size = ages.WHOLE
+    sessions: int = 200
+
+
+def main(argv: Sequence[str]) -> int:
+    """Set the other commit up, measure, print; 1 if `--ratio-max` is passed or the commit cannot be set up."""
+    args = parse(argv)
+    if args.ahead:
+        machine.go_ahead()
+    described = machine.describe()
+    try:
+        with checked_out(args.reference) as other, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            title = other.title
+            rows = runner.run(measure((this_build(), other), Size(pairs=args.pairs)))
+    except CheckoutError as error:
+        print(f"compare: error: {error}", file=sys.stderr)
+        return 1
+    print(f"{described}\n\n{comparison_table(rows, title, args.ratio_max)}")
+    return 1 if args.ratio_max is not None and any(row.ratio > args.ratio_max for row in rows) else 0
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The command line. Ends the process with status 2 if it is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks compare",
+        description="Measure this checkout and another commit in turn, and print both values and their ratio.",
+    )
+    parser.add_argument("reference", metavar="REF", help="the other commit: a branch, a tag or a hash")
+    parser.add_argument("--pairs", type=int, default=5, metavar="N", help="paired runs of each figure (default: 5)")
+    parser.add_argument(
+        "--ratio-max", type=float, metavar="R", help="exit with status 1 if a ratio of this checkout to REF is above R"
+    )
+    parser.add_argument(
+        "--ahead", action="store_true", help="at real-time priority, on a machine that is busy; needs root"
+    )
+    args = parser.parse_args(argv)
+    if args.pairs < 1:
+        parser.error("--pairs: at least 1")
+    return args
+
+
+async def measure(builds: Builds, size: Size) -> list[Comparison]:
+    """All figures of both builds; says on standard error which one is measured."""
+    rows: list[Comparison] = []
+    async with scripted_model() as api_base:
+        for variant in cpu.WAYS:
+            _announce(f"CPU a token, {variant.title}")
+            rows.append(await measure_turn_cpu(builds, api_base, variant, size))
+        _announce("live CPU")
+        rows.append(await measure_live_cpu(builds, api_base, size))
+        _announce("memory")
+        rows += await measure_memory(builds, api_base, size)
+    _announce("start-up")
+    return [*rows, *await measure_starts(builds, size.pairs)]
+
+
+async def measure_turn_cpu(builds: Builds, api_base: str, variant: cpu.Way, size: Size) -> Comparison:
+    """The CPU of one turn whose tokens come without gaps."""
+    groups = {"model": {"calls": {"direct_streams": variant.direct}}}
+    async with _servers(builds, api_base, variant.model, groups) as servers:
+        pairs = await in_turn(servers, lambda one: cpu.turn_us(one, size.turn.tokens), size.pairs)
+    figure = f"CPU a token, {size.turn.tokens:,} without gaps, {variant.title}"
+    return Comparison(figure=figure, unit="µs", pairs=pairs)
+
+
+async def measure_live_cpu(builds: Builds, api_base: str, size: Size) -> Comparison:
+    """The CPU of many sessions whose tokens come at the pace of real models."""
+    live = size.live
+
+    async def cpu_us(one: Server) -> float:
+        return (await ages.run_ours(one, live)).cpu_us
+
+    async with _servers(builds, api_base, ages.MODEL) as servers:
+        pairs = await in_turn(servers, cpu_us, size.pairs)
+    figure = f"CPU a token, {live.sessions} sessions, a token every {live.every_ms} ms"
+    return Comparison(figure=figure, unit="µs", pairs=pairs)
+
+
+async def measure_memory(builds: Builds, api_base: str, size: Size) -> list[Comparison]:
+    """The process after its start and after its first turns, and what further sessions add."""
+
+    async def at_rest_mib(one: Server) -> float:
+        await one.cpu_at_rest_s()
+        return one.anonymous_kib() / 1024
+
+    def growth(tokens: int) -> Callable[[Server], Awaitable[float]]:
+        return lambda one: memory.growth_kib(one, size.sessions, tokens)
+
+    started: list[tuple[float, float]] = []
+    for _ in range(size.pairs):
+        async with _servers(builds, api_base, memory.MODEL) as servers:
+            started += await in_turn(servers, at_rest_mib, 1, warm_up=False)
+    async with _servers(builds, api_base, memory.MODEL) as servers:
+        talked = await in_turn(servers, growth(memory.WHOLE.tokens), size.pairs)
+        fresh = await in_turn(servers, growth(0), size.pairs)
+        connected = await in_turn(servers, lambda one: memory.connected_kib(one, size.sessions), size.pairs)
+    return [
+        Comparison(figure="memory of the process after its start", unit="MiB", pairs=started),
+        Comparison(
+            figure=f"memory of an idle awake session, {memory.WHOLE.tokens} tokens said", unit="KiB", pairs=talked
+        ),
+        Comparison(figure="memory of an idle awake session, nothing said", unit="KiB", pairs=fresh),
+        Comparison(figure="memory of an idle awake session with a socket, nothing said", unit="KiB", pairs=connected),
+    ]
+
+
+async def measure_starts(builds: Builds, pairs: int) -> list[Comparison]:
+    """The CPU and the time of a start, to the first answer."""
+    starts: list[list[startup.Start]] = [[], []]
+    for number in range(pairs + 1):
+        for build, into in zip(builds, starts, strict=True):
+            with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
+                name = f"the server of {build.title}"
+                one = await startup.start(name, "serve", "--data", folder, "--port", build=build)
+            if number:  # the first one warms up
+                into.append(one)
+    both = list(zip(*starts, strict=True))
+    return [
+        Comparison(
+            figure="CPU from exec to the first answer to `GET /livez`",
+            unit="s",
+            pairs=[(ours.cpu_s, theirs.cpu_s) for ours, theirs in both],
+        ),
+        Comparison(
+            figure="time from exec to the first answer to `GET /livez`",
+            unit="s",
+            pairs=[(ours.elapsed_s, theirs.elapsed_s) for ours, theirs in both],
+        ),
+    ]
+
+
+@contextlib.asynccontextmanager
+async def _servers(
+    builds: Builds, api_base: str, model: str, groups: Mapping[str, Mapping[str, object]] = MappingProxyType({})
+) -> AsyncIterator[tuple[Server, Server]]:
+    ours, theirs = builds
+    async with server(api_base, model, groups, ours) as one, server(api_base, model, groups, theirs) as other:
+        yield one, other
+
+
+async def in_turn(
+    both: tuple[T, T], measure_one: Callable[[T], Awaitable[float]], pairs: int, *, warm_up: bool = True
+) -> list[tuple[float, float]]:
+    """Both measured in turn, A B A B ...: the values of each pair. `warm_up`: one pair more, not counted."""
+    ours, theirs = both
+    values = [(await measure_one(ours), await measure_one(theirs)) for _ in range(pairs + warm_up)]
+    return values[warm_up:]
+
+
+def _announce(figure: str) -> None:
+    print(f"{figure} ...", file=sys.stderr, flush=True)
