@@ -1,1 +1,1 @@
-"""TODO package."""
+"""Command line: the `holdfast` command, one module for each subcommand."""

@@ -1,52 +1,47 @@
-"""The command line `holdfast backup`: a copy of the data folder of one moment, made while the server runs."""
+"""`holdfast backup`: copies the data folder as of one moment, also while the server runs."""
 
 import argparse
-import os
 import shutil
-import sys
 from pathlib import Path
 
-from server.config.loader import SettingsError, load_settings, shipped_config
+from server.cli.options import FAILURE, USAGE, add_place, fail, settings_of
+from server.config.loader import SettingsError
 from server.journal.base import JournalError
 from server.journal.data_dir import DATABASE, FOLDER_MODE, LOCK, MARK
 from server.journal.offline import open_offline
 
-FAILURE, USAGE = 1, 2
-
 LEFT_OUT = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", LOCK, MARK}
-"""The database is copied by itself; the lock and the mark speak of this folder alone: a copy begins a new epoch."""
+"""The database is copied by SQLite. The lock and the mark belong to this folder alone; a copy begins a new epoch."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `holdfast backup`."""
     parser.description = (
-        "Copies the data folder: the journal as of one moment, then the workspaces and the files of credentials. To go "
-        "back to it, stop the server and put the copy in the place of the data folder. It holds everything that the "
-        "data folder does: keep it as safe."
+        "Copies the data folder: the journal as of one moment, then the workspaces and the credential files. To restore "
+        "a backup, stop the server and replace the data folder by it. A backup holds the same secrets as the data "
+        "folder: protect it in the same way."
     )
-    parser.add_argument("to", metavar="FOLDER", type=Path, help="a folder that is not there yet")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="config file (default: the shipped one)")
-    parser.add_argument("--data", metavar="FOLDER", help="data folder (default: $HOLDFAST_DATA, else ./data)")
+    parser.add_argument("to", metavar="FOLDER", type=Path, help="a folder that does not exist yet")
+    add_place(parser)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run it; the exit code: 0 well, 1 failed, 2 wrong usage or settings."""
-    given = {"journal.data": args.data} if args.data is not None else {}
+    """Run the command; the exit code: 0 done, 1 failed, 2 wrong usage or settings."""
     try:
-        folder = load_settings(args.config or shipped_config(), os.environ, given).journal.folder
+        folder = settings_of(args).journal.folder
         size = back_up(folder, args.to)
     except SettingsError as error:
-        return _fail(str(error), USAGE)
+        return fail(str(error), USAGE)
     except FileExistsError:
-        return _fail(f"{args.to} is there already: a backup writes over nothing; name another folder", FAILURE)
+        return fail(f"{args.to} exists already and is not overwritten; name another folder", FAILURE)
     except (JournalError, OSError, shutil.Error) as error:
-        return _fail(f"the backup is not whole, remove {args.to}: {error}", FAILURE)
-    print(f"{args.to}: {size} bytes of journal, and what belongs to it")
+        return fail(f"the backup is not complete; remove {args.to}: {error}", FAILURE)
+    print(f"{args.to}: {size} bytes of journal, with workspaces and credential files")
     return 0
 
 
 def back_up(folder: Path, to: Path) -> int:
-    """Copy; the bytes of the journal. Raises `FileExistsError`, `OSError`, `shutil.Error`, `JournalError`."""
+    """Copy the data folder; returns the size of the copied journal in bytes. Raises `FileExistsError`, `OSError`, `shutil.Error`, `JournalError`."""
     with open_offline(folder) as look:
         to.mkdir(mode=FOLDER_MODE, parents=True)
         look.copy_to(to / DATABASE)
@@ -61,10 +56,5 @@ def back_up(folder: Path, to: Path) -> int:
 
 
 def _unfinished(folder: str, names: list[str]) -> set[str]:
-    """What is being written at this moment is not copied."""
+    """Leave out files that are being written at this moment."""
     return {name for name in names if name.startswith(".holdfast-")}
-
-
-def _fail(message: str, code: int) -> int:
-    print(f"holdfast: error: {message}", file=sys.stderr)
-    return code

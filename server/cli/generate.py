@@ -1,4 +1,4 @@
-"""The body's self-description: each file that is generated from the code, how, and whether it is up to date."""
+"""Generated files: which documents are generated from the code, how, and whether they are up to date."""
 
 import json
 import re

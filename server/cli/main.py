@@ -1,4 +1,4 @@
-"""The body's handle: the command line. It imports what a command needs when it runs it, so that a start is quick."""
+"""`holdfast`: the command line. Each command imports what it needs when it runs, so that it starts quickly."""
 
 import argparse
 import os
@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from server import __version__
+from server.cli.options import FAILURE, INTERRUPTED, USAGE, add_place, fail, settings_of
 
 if TYPE_CHECKING:
     from socket import socket
 
     from agent.models import ModelChoice
     from server.auth.backends.base import Way
-
-FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
 SERVE_HELP = """\
 Serves agent sessions on websockets (/ws), with an HTTP API beside it.
@@ -30,31 +29,33 @@ built-in demo answers. All settings: docs/configuration.md
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """`holdfast COMMAND`; the exit code: 0 well, 1 failed, 2 wrong usage or settings, 130 interrupted."""
+    """Run `holdfast COMMAND`; the exit code: 0 done, 1 failed, 2 wrong usage or settings, 130 interrupted."""
     argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(
         prog="holdfast",
-        description="Holdfast: agent sessions on websockets. Sockets come and go, the session stays.",
+        description="Holdfast: a server for agent sessions on websockets.",
         epilog="`holdfast COMMAND --help` says more about a command.",
     )
     _add_version(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_serve(commands.add_parser("serve", help="run the server", description=SERVE_HELP, formatter_class=_Plain))
-    _add_schema(commands.add_parser("schema", help="print or write what is generated from the code"))
-    _add_doctor(commands.add_parser("doctor", help="look whether all that a server needs is there, and say what to do"))
-    _add_chat(commands.add_parser("chat", help="talk to a server from the terminal"), asked="chat" in argv[:1])
-    _add_token(commands.add_parser("token", help="make, list and revoke API tokens"), asked="token" in argv[:1])
+    _add_schema(commands.add_parser("schema", help="print or write the documents that are generated from the code"))
+    _add_doctor(
+        commands.add_parser("doctor", help="check the machine, the settings and the data folder, and say what to do")
+    )
+    _add_chat(commands.add_parser("chat", help="talk to a server from the terminal"), chosen="chat" in argv[:1])
+    _add_token(commands.add_parser("token", help="make, list and revoke API tokens"), chosen="token" in argv[:1])
     _add_sessions(
-        commands.add_parser("sessions", help="list, show, export, delete sessions"), asked="sessions" in argv[:1]
+        commands.add_parser("sessions", help="list, show, export, delete sessions"), chosen="sessions" in argv[:1]
     )
     _add_backup(
-        commands.add_parser("backup", help="copy the data folder, while the server runs"), asked="backup" in argv[:1]
+        commands.add_parser("backup", help="copy the data folder, while the server runs"), chosen="backup" in argv[:1]
     )
     return _run(parser, argv)
 
 
 def serve_main(argv: Sequence[str] | None = None) -> int:
-    """`python -m server`: `holdfast serve` under another name."""
+    """Run `python -m server`, which is `holdfast serve`."""
     parser = argparse.ArgumentParser(prog="python -m server", description=SERVE_HELP, formatter_class=_Plain)
     _add_version(parser)
     _add_serve(parser)
@@ -81,7 +82,7 @@ def _add_version(parser: argparse.ArgumentParser) -> None:
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", metavar="ADDRESS", help="where to listen (default: 127.0.0.1, and ::1)")
     parser.add_argument("--port", type=int, metavar="N", help="TCP port; 0: any free one (default: $PORT, else 7860)")
-    parser.add_argument("--fd", type=int, metavar="N", help="listen on this open socket, handed over by a supervisor")
+    parser.add_argument("--fd", type=int, metavar="N", help="listen on this open socket, which a supervisor passed on")
     parser.add_argument("--config", type=Path, metavar="FILE", help="config file (default: the shipped one)")
     parser.add_argument(
         "--data", metavar="FOLDER", help="where sessions are stored (default: $HOLDFAST_DATA, else ./data)"
@@ -89,63 +90,64 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", metavar="NAME", help="model, as LiteLLM names it, or `demo` (default: by credentials)"
     )
-    parser.add_argument(
-        "--no-token", action="store_true", help="let every program of this machine in (only on loopback, local mode)"
-    )
+    parser.add_argument("--no-token", action="store_true", help="ask for no token (only on loopback, in local mode)")
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (default: info)")
     parser.set_defaults(command=_serve)
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Looks at the config, the data folder, the address, the sandbox, the model's credential and the MCP servers, and "
-        "says what to do. Changes nothing. Exit code 1 if a check failed."
+        "Checks the config, the data folder, the address, the sandbox, the model's credential and the MCP servers, and "
+        "says what to do. It changes nothing. The exit code is 1 if a check failed."
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="config file (default: the shipped one)")
-    parser.add_argument("--data", metavar="FOLDER", help="data folder, as for `holdfast serve`")
-    parser.add_argument("--json", action="store_true", help="say it as JSON")
-    parser.add_argument("--online", action="store_true", help="also call the model for a few tokens, and ask MCP URLs")
+    add_place(parser)
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser.add_argument(
+        "--online", action="store_true", help="also call the model for a few tokens, and connect to MCP servers"
+    )
     parser.set_defaults(command=_doctor)
 
 
 def _add_schema(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Prints the protocol's JSON Schema; or writes all that is generated from the code: the JSON Schema, the "
+        "Prints the protocol's JSON Schema, or writes all documents that are generated from the code: the JSON Schema, the "
         "AsyncAPI document and the tables in docs/."
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--asyncapi", action="store_true", help="print the AsyncAPI document instead")
     what.add_argument("--write", action="store_true", help="write the generated files of this checkout")
-    what.add_argument("--check", action="store_true", help="compare them; exit code 1 if one is out of date")
+    what.add_argument(
+        "--check", action="store_true", help="compare the generated files; the exit code is 1 if one is out of date"
+    )
     parser.set_defaults(command=_schema)
 
 
-def _add_chat(parser: argparse.ArgumentParser, *, asked: bool) -> None:
-    if asked:
+def _add_chat(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
+    if chosen:
         from clients.terminal import app as chat
 
         chat.add_arguments(parser)
     parser.set_defaults(command=_chat)
 
 
-def _add_token(parser: argparse.ArgumentParser, *, asked: bool) -> None:
-    if asked:
+def _add_token(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
+    if chosen:
         from server.cli import tokens
 
         tokens.add_arguments(parser)
     parser.set_defaults(command=_token)
 
 
-def _add_sessions(parser: argparse.ArgumentParser, *, asked: bool) -> None:
-    if asked:
+def _add_sessions(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
+    if chosen:
         from server.cli import sessions
 
         sessions.add_arguments(parser)
         parser.set_defaults(command=sessions.main)
 
 
-def _add_backup(parser: argparse.ArgumentParser, *, asked: bool) -> None:
-    if asked:
+def _add_backup(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
+    if chosen:
         from server.cli import backup
 
         backup.add_arguments(parser)
@@ -153,9 +155,8 @@ def _add_backup(parser: argparse.ArgumentParser, *, asked: bool) -> None:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from server.config.loader import SettingsError, load_settings, shipped_config
+    from server.config.loader import SettingsError
     from server.telemetry import logs
-    from server.telemetry import logs as redacted_logs
     from server.telemetry.secrets import KnownSecrets
     from server.transport import listeners
 
@@ -163,22 +164,20 @@ def _serve(args: argparse.Namespace) -> int:
         "server.host": args.host,
         "server.port": args.port,
         "server.log_level": args.log_level,
-        "journal.data": args.data,
         "model.model": args.model,
         "auth.local_token": False if args.no_token else None,
     }
-    given = {key: value for key, value in options.items() if value is not None}
     try:
         listeners.refuse_workers(os.environ)
-        settings = load_settings(args.config or shipped_config(), os.environ, given)
+        settings = settings_of(args, options)
         logs.set_up(settings.server)
         secrets = KnownSecrets(settings, os.environ)
-        redacted_logs.install(secrets)
+        logs.redact(secrets)
         sockets = listeners.open_sockets(settings) if args.fd is None else [listeners.adopt_socket(args.fd, settings)]
     except SettingsError as error:
-        return _fail(str(error), USAGE)
+        return fail(str(error), USAGE)
     except listeners.ListenError as error:
-        return _fail(str(error), FAILURE)
+        return fail(str(error), FAILURE)
 
     from server.app import build_app
     from server.journal.base import JournalError
@@ -188,27 +187,27 @@ def _serve(args: argparse.Namespace) -> int:
     app = build_app(settings, known=secrets)
 
     def announce() -> None:
-        said = announcement(sockets, settings.model.model, app.state.choice)
-        print("\n".join([said, *invitation(listeners.local_port(sockets), app.state.house.ways.way)]), flush=True)
+        first = announcement(sockets, settings.model.model, app.state.choice)
+        print("\n".join([first, *invitation(listeners.local_port(sockets), app.state.house.ways.way)]), flush=True)
 
     try:
         run(app, settings, sockets, announce)
     except (FileFault, JournalError, SettingsError, listeners.ListenError) as error:
-        return _fail(str(error), FAILURE)
+        return fail(str(error), FAILURE)
 
 
-def announcement(sockets: "list[socket]", asked: str, choice: "ModelChoice") -> str:
-    """What is said when the server listens: where, and which model (`asked` for, or chosen)."""
+def announcement(sockets: "list[socket]", configured: str, choice: "ModelChoice") -> str:
+    """The line that is printed when the server listens: its address and its model (`configured`, or chosen)."""
     from server.transport import listeners
 
     model = choice.model
-    if choice.demo and not asked.strip():
+    if choice.demo and not configured.strip():
         model += " - no model credentials found; set OPENAI_API_KEY, ANTHROPIC_API_KEY, HF_TOKEN ... or use --model"
     return f"Holdfast {__version__} listening on {listeners.urls(sockets)[0]} (model: {model})"
 
 
 def invitation(port: int | None, way: "Way") -> list[str]:
-    """How to try it from this machine. The local token is shown once, by the start that made it."""
+    """The lines that show how to connect from this machine. The local token is shown only by the start that made it."""
     from server.auth.backends.local import LocalWay, OpenWay
 
     if port is None:
@@ -235,13 +234,13 @@ def _schema(args: argparse.Namespace) -> int:
     if args.write or args.check:
         root = checkout()
         if root is None:
-            return _fail(
+            return fail(
                 "`schema --write` and `--check` need a checkout of Holdfast: an installed package has no docs/", FAILURE
             )
         try:
             stale = generate.write(root) if args.write else generate.check(root)
         except OSError as error:
-            return _fail(f"{error.filename}: {error.strerror}", FAILURE)
+            return fail(f"{error.filename}: {error.strerror}", FAILURE)
         for path in stale:
             print(f"{path}: {'written' if args.write else 'out of date; run `holdfast schema --write`'}")
         return FAILURE if stale and args.check else 0
@@ -269,8 +268,3 @@ def _token(args: argparse.Namespace) -> int:
     from server.cli import tokens
 
     return tokens.main(args)
-
-
-def _fail(message: str, code: int) -> int:
-    print(f"holdfast: error: {message}", file=sys.stderr)
-    return code

@@ -1,4 +1,4 @@
-"""The command line `holdfast sessions`: what is stored is listed, shown, exported and deleted on the server's own machine."""
+"""`holdfast sessions`: lists, shows, exports and deletes stored sessions on the server's own machine."""
 
 import argparse
 import asyncio
@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from protocol.content import PendingTool
-from server.config.loader import SettingsError, load_settings, shipped_config
+from server.cli.options import FAILURE, USAGE, add_place, fail, settings_of
+from server.config.loader import SettingsError
 from server.journal.base import Deleted, JournalError, NotFound, SessionRow
 from server.journal.errors import FolderInUse
 from server.journal.offline import OfflineJournal, open_offline
@@ -17,22 +18,23 @@ from server.journal.sqlite import open_journal
 from server.sessions.export import event_lines, file_name, header_line
 from server.sessions.workspaces import remove_workspace, workspace_folder
 
-FAILURE, USAGE = 1, 2
 TITLE_CHARS = 50
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `holdfast sessions`."""
-    parser.description = "The stored sessions. All but `delete` may be used while the server runs."
+    parser.description = "Works on the stored sessions. All commands but `delete` may be used while the server runs."
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     listing = verbs.add_parser("list", help="list the sessions, the newest first")
-    listing.add_argument("--user", metavar="USER", help="of this user alone")
+    listing.add_argument("--user", metavar="USER", help="only the sessions of this user")
     listing.add_argument("--json", action="store_true", help="one JSON object a line")
     listing.set_defaults(verb=_list)
-    show = verbs.add_parser("show", help="show what is known of a session, as JSON")
+    show = verbs.add_parser("show", help="show a session's properties as JSON")
     show.set_defaults(verb=_show)
-    export = verbs.add_parser("export", help="write a session as JSON Lines: what is known of it, then its events")
-    export.add_argument("-o", "--output", metavar="FILE", help="where to; `-`: standard output (default: a file here)")
+    export = verbs.add_parser("export", help="write a session as JSON Lines: its properties, then its events")
+    export.add_argument(
+        "-o", "--output", metavar="FILE", help="output file; `-`: standard output (default: a file in this folder)"
+    )
     export.set_defaults(verb=_export)
     delete = verbs.add_parser("delete", help="delete a session for good, while no server runs")
     delete.add_argument("--yes", action="store_true", help="do not ask")
@@ -40,34 +42,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for verb in (show, export, delete):
         verb.add_argument("id", metavar="ID", help="the session's id")
     for verb in verbs.choices.values():
-        verb.add_argument("--config", type=Path, metavar="FILE", help="config file (default: the shipped one)")
-        verb.add_argument("--data", metavar="FOLDER", help="data folder (default: $HOLDFAST_DATA, else ./data)")
+        add_place(verb)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run it; the exit code: 0 well, 1 failed, 2 wrong usage or settings."""
-    given = {"journal.data": args.data} if args.data is not None else {}
+    """Run the command; the exit code: 0 done, 1 failed, 2 wrong usage or settings."""
     try:
-        folder = load_settings(args.config or shipped_config(), os.environ, given).journal.folder
+        folder = settings_of(args).journal.folder
         code: int = args.verb(args, folder)
     except SettingsError as error:
-        return _fail(str(error), USAGE)
+        return fail(str(error), USAGE)
     except (NotFound, Deleted):
-        return _fail(f"there is no session {args.id!r}; `holdfast sessions list` shows them", FAILURE)
+        return fail(f"there is no session {args.id!r}; `holdfast sessions list` shows them", FAILURE)
     except FolderInUse as error:
         message = f"{error.path} is in use: while the server runs, delete with `DELETE /api/sessions/{args.id}`"
-        return _fail(message, FAILURE)
+        return fail(message, FAILURE)
     except (JournalError, OSError) as error:
-        return _fail(str(error), FAILURE)
+        return fail(str(error), FAILURE)
     return code
 
 
 def _list(args: argparse.Namespace, folder: Path) -> int:
-    with open_offline(folder) as look:
-        rows = look.rows(args.user)
+    with open_offline(folder) as journal:
+        rows = journal.rows(args.user)
     if args.json:
         for row in rows:
-            print(msgspec.json.encode(_told(row)).decode())
+            print(msgspec.json.encode(_as_json(row)).decode())
         return 0
     table = [("ID", "USER", "STATE", "MESSAGES", "LAST ACTIVE", "TITLE")]
     table += [
@@ -81,46 +81,46 @@ def _list(args: argparse.Namespace, folder: Path) -> int:
 
 
 def _show(args: argparse.Namespace, folder: Path) -> int:
-    with open_offline(folder) as look:
-        head, row = look.stat(args.id)
-        told = {**_told(row), "seq": head, "epoch": look.epoch}
-    told["pending_approval"] = msgspec.json.decode(row.pending_approval, type=list[PendingTool])
-    print(msgspec.json.format(msgspec.json.encode(told)).decode())
+    with open_offline(folder) as journal:
+        head, row = journal.stat(args.id)
+        shown = {**_as_json(row), "seq": head, "epoch": journal.epoch}
+    shown["pending_approval"] = msgspec.json.decode(row.pending_approval, type=list[PendingTool])
+    print(msgspec.json.format(msgspec.json.encode(shown)).decode())
     return 0
 
 
 def _export(args: argparse.Namespace, folder: Path) -> int:
-    with open_offline(folder) as look:
-        head, row = look.stat(args.id)
+    with open_offline(folder) as journal:
+        head, row = journal.stat(args.id)
         if args.output == "-":
-            _write(look, row, head, sys.stdout.fileno())
+            _write(journal, row, head, sys.stdout.fileno())
             return 0
         path = Path(args.output or file_name(args.id))
-        # Whoever may read the folder may not read this for that.
+        # Private: the folder may be readable for others.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            _write(look, row, head, descriptor)
+            _write(journal, row, head, descriptor)
         finally:
             os.close(descriptor)
     print(f"{path}: {head} events")
     return 0
 
 
-def _write(look: OfflineJournal, row: SessionRow, head: int, descriptor: int) -> None:
+def _write(journal: OfflineJournal, row: SessionRow, head: int, descriptor: int) -> None:
     with os.fdopen(descriptor, "wb", closefd=False) as file:
-        file.write(header_line(row, look.epoch, head))
-        for after, records in look.pages(row.session_id, head):
+        file.write(header_line(row, journal.epoch, head))
+        for after, records in journal.pages(row.session_id, head):
             file.writelines(event_lines(records, after))
 
 
 def _delete(args: argparse.Namespace, folder: Path) -> int:
-    with open_offline(folder) as look:
-        _, row = look.stat(args.id)
+    with open_offline(folder) as journal:
+        _, row = journal.stat(args.id)
     if not args.yes:
         print(f"{args.id} of {row.user_id}, {row.message_count} messages: {_plain(row.title)!r}", file=sys.stderr)
         print("Delete it and its workspace for good? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            return _fail("nothing was deleted", FAILURE)
+            return fail("nothing was deleted", FAILURE)
 
     async def delete() -> bool:
         journal = await open_journal(folder)
@@ -134,22 +134,17 @@ def _delete(args: argparse.Namespace, folder: Path) -> int:
 
     if not asyncio.run(delete()):
         message = f"{workspace_folder(folder, args.id)} could not be removed, so the session is kept: "
-        return _fail(message + "remove that folder as its owner or as root, then delete the session again", FAILURE)
+        return fail(message + "remove that folder as its owner or as root, then delete the session again", FAILURE)
     print(f"{args.id} is deleted")
     return 0
 
 
-def _told(row: SessionRow) -> dict[str, object]:
+def _as_json(row: SessionRow) -> dict[str, object]:
     names = ("session_id", "user_id", "title", "model", "state", "message_count", "created_at", "last_active_at")
     return {name: getattr(row, name) for name in names}
 
 
 def _plain(text: str) -> str:
-    """A title as it may be written to a terminal."""
+    """A title that is safe to print in a terminal."""
     shown = "".join(c if c.isprintable() else "?" for c in text)
     return shown if len(shown) <= TITLE_CHARS else shown[: TITLE_CHARS - 3] + "..."
-
-
-def _fail(message: str, code: int) -> int:
-    print(f"holdfast: error: {message}", file=sys.stderr)
-    return code

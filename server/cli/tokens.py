@@ -1,7 +1,6 @@
-"""The command line `holdfast token`: API tokens are made, listed and revoked, also while the server runs."""
+"""`holdfast token`: makes, lists and revokes API tokens, also while the server runs."""
 
 import argparse
-import os
 import re
 import sys
 import time
@@ -13,10 +12,10 @@ from typing import get_args
 
 from server.auth.backends.api_tokens import ApiToken, new_token, read_tokens, tokens_path, write_tokens
 from server.auth.principal import RIGHTS, Right
-from server.config.loader import SettingsError, load_settings, shipped_config
+from server.cli.options import FAILURE, USAGE, add_place, fail, settings_of
+from server.config.loader import SettingsError
 from server.util.private_files import FileFault, locked
 
-FAILURE, USAGE = 1, 2
 UNITS_S = {"m": 60, "h": 3_600, "d": 86_400}
 NOTE_MAX_CHARS = 200
 
@@ -26,45 +25,43 @@ _TIME = re.compile(r"(?P<count>[1-9][0-9]{0,5})(?P<unit>[mhd])")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `holdfast token`."""
     parser.description = (
-        "API tokens, for the way in `tokens` (auth.mode). A running server hears of changes at once: the sockets of a "
-        "revoked token are closed within seconds."
+        "API tokens, for `auth.mode` `tokens`. A running server applies changes at once: it closes the sockets of a "
+        "revoked token within seconds."
     )
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    add = verbs.add_parser("add", help="make a token; it is shown once, and only its hash is kept")
-    add.add_argument("user", metavar="USER", help="whose it is; sessions belong to users")
+    add = verbs.add_parser("add", help="make a token; it is shown once, and only its hash is stored")
+    add.add_argument("user", metavar="USER", help="the user it belongs to; sessions belong to users")
     add.add_argument(
         "--rights",
         default="sessions",
         metavar="LIST",
         help=f"what it allows, separated by commas: {', '.join(RIGHTS)} (default: %(default)s)",
     )
-    add.add_argument("--expires", metavar="TIME", help="how long it is good, such as 12h or 30d (default: for ever)")
-    add.add_argument("--note", default="", metavar="TEXT", help="what it is for")
+    add.add_argument("--expires", metavar="TIME", help="how long it is valid, such as 12h or 30d (default: for ever)")
+    add.add_argument("--note", default="", metavar="TEXT", help="a note that `list` shows")
     add.set_defaults(verb=_add)
     verbs.add_parser("list", help="list the tokens, without their secrets").set_defaults(verb=_list)
-    revoke = verbs.add_parser("revoke", help="end a token")
+    revoke = verbs.add_parser("revoke", help="revoke a token")
     revoke.add_argument("id", metavar="ID", help="its id, as `holdfast token list` shows it")
     revoke.set_defaults(verb=_revoke)
     for verb in verbs.choices.values():
-        verb.add_argument("--config", type=Path, metavar="FILE", help="config file (default: the shipped one)")
-        verb.add_argument("--data", metavar="FOLDER", help="data folder (default: $HOLDFAST_DATA, else ./data)")
+        add_place(verb)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run it; the exit code: 0 well, 1 failed, 2 wrong usage or settings."""
-    given = {"journal.data": args.data} if args.data is not None else {}
+    """Run the command; the exit code: 0 done, 1 failed, 2 wrong usage or settings."""
     try:
-        path = tokens_path(load_settings(args.config or shipped_config(), os.environ, given))
+        path = tokens_path(settings_of(args))
         code: int = args.verb(args, path)
     except (SettingsError, ValueError) as error:
-        return _fail(str(error), USAGE)
+        return fail(str(error), USAGE)
     except FileFault as fault:
-        return _fail(str(fault), FAILURE)
+        return fail(str(fault), FAILURE)
     return code
 
 
 def read_rights(text: str) -> list[Right]:
-    """`sessions,metrics`. Raises ValueError."""
+    """Parse a list of rights such as `sessions,metrics`. Raises ValueError."""
     rights = [part.strip() for part in text.split(",") if part.strip()]
     wrong = [right for right in rights if right not in get_args(Right)]
     if wrong or not rights:
@@ -73,7 +70,7 @@ def read_rights(text: str) -> list[Right]:
 
 
 def read_time_s(text: str) -> float:
-    """`90m`, `12h` or `30d` in seconds. Raises ValueError."""
+    """Parse a duration such as `90m`, `12h` or `30d` into seconds. Raises ValueError."""
     found = _TIME.fullmatch(text)
     if found is None:
         raise ValueError(f"--expires {text!r}: write a number of minutes, hours or days: 90m, 12h, 30d")
@@ -98,7 +95,7 @@ def _add(args: argparse.Namespace, path: Path) -> int:
 
 def _list(args: argparse.Namespace, path: Path) -> int:
     now = time.time()
-    rows = [("ID", "USER", "RIGHTS", "MADE", "GOOD", "NOTE")]
+    rows = [("ID", "USER", "RIGHTS", "MADE", "VALID", "NOTE")]
     rows += [
         (kept.id, kept.user, ",".join(kept.rights), _day(kept.created_at), _until(kept, now), kept.note)
         for kept in read_tokens(path)
@@ -113,7 +110,7 @@ def _revoke(args: argparse.Namespace, path: Path) -> int:
     with _changing(path) as tokens:
         left = [kept for kept in tokens if kept.id != args.id]
         if len(left) == len(tokens):
-            return _fail(f"there is no token {args.id!r} in {path}; `holdfast token list` shows them", FAILURE)
+            return fail(f"there is no token {args.id!r} in {path}; `holdfast token list` shows them", FAILURE)
         tokens[:] = left
     print(f"token {args.id} is revoked")
     return 0
@@ -121,7 +118,7 @@ def _revoke(args: argparse.Namespace, path: Path) -> int:
 
 @contextmanager
 def _changing(path: Path) -> Iterator[list[ApiToken]]:
-    """The tokens, to be changed in place: nobody else changes them meanwhile. Raises `FileFault`."""
+    """The tokens, to be changed in place under the file's lock. Raises `FileFault`."""
     with locked(path):
         tokens = read_tokens(path)
         before = list(tokens)
@@ -138,8 +135,3 @@ def _until(kept: ApiToken, now: float) -> str:
 
 def _day(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%MZ")
-
-
-def _fail(message: str, code: int) -> int:
-    print(f"holdfast: error: {message}", file=sys.stderr)
-    return code

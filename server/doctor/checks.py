@@ -1,4 +1,4 @@
-"""The doctor looks at the machine: Python, descriptors, worker processes, the sandbox."""
+"""Checks: the address, the model, MCP servers, Python, file descriptors and the sandbox."""
 
 import asyncio
 import http.client
@@ -21,9 +21,9 @@ ASK_S = 3.0
 
 
 def address(settings: Settings) -> Finding:
-    """Whether the server may and can listen where it is told to. Binds for a moment, and listens to nobody."""
+    """Whether the server may and can listen at its address. Binds for a moment and accepts nothing."""
     host, port = settings.server.host, settings.server.port
-    where = f"{host} port {port}, way in: {settings.auth.mode}"
+    where = f"{host} port {port}, auth mode: {settings.auth.mode}"
     try:
         for sock in listeners.open_sockets(settings):
             sock.close()
@@ -31,7 +31,7 @@ def address(settings: Settings) -> Finding:
         return fail("address", where, str(error))
     except ListenError as error:
         if port and is_ours(port):
-            return ok("address", f"{where}; a Holdfast answers there already")
+            return ok("address", f"{where}; a Holdfast server answers there already")
         return fail("address", where, str(error))
     return ok("address", f"{where}; it is free")
 
@@ -41,12 +41,12 @@ def is_ours(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ASK_S)
     try:
         connection.request("GET", "/api/config")
-        said = msgspec.json.decode(connection.getresponse().read(65_536))
+        config = msgspec.json.decode(connection.getresponse().read(65_536))
     except (OSError, http.client.HTTPException, msgspec.MsgspecError, UnicodeError, socket.timeout):  # noqa: UP041
         return False
     finally:
         connection.close()
-    return isinstance(said, dict) and said.get("name") == "holdfast"
+    return isinstance(config, dict) and config.get("name") == "holdfast"
 
 
 OUTPUT_TOKENS = 16
@@ -63,13 +63,13 @@ def chosen(settings: Settings, environ: Mapping[str, str]) -> Finding:
 
 
 async def answers(settings: Settings, environ: Mapping[str, str]) -> Finding:
-    """Whether it does: one real call of a few tokens, without retries."""
+    """Whether the model answers: one real call of a few tokens, without retries."""
     model = choose_model(settings.model.model, environ, settings.model.calls.defaults).model
     models = Models(msgspec.structs.replace(settings.model.calls, max_retries=0))
-    said: list[str] = []
+    reply: list[str] = []
 
     async def sink(kind: DeltaKind, text: str) -> None:
-        said.append(text)
+        reply.append(text)
 
     messages: list[dict[str, object]] = [{"role": "user", "content": "Say: ok"}]
     try:
@@ -78,11 +78,11 @@ async def answers(settings: Settings, environ: Mapping[str, str]) -> Finding:
         return fail("model call", f"{error.code}", error.message)
     finally:
         await models.aclose()
-    return ok("model call", f"{model} answered with {len(''.join(said))} characters")
+    return ok("model call", f"{model} answered with {len(''.join(reply))} characters")
 
 
 async def mcp_servers(settings: Settings, environ: Mapping[str, str], *, online: bool) -> list[Finding]:
-    """A finding for each server. `online`: they are connected to, all at once."""
+    """A finding for each MCP server. `online`: also connect to them, all at once."""
     if not settings.mcp_servers:
         return [ok("MCP servers", "none are configured")]
     found = [_one(settings, f"MCP server {name}", name, environ, online) for name in settings.mcp_servers]
@@ -134,7 +134,7 @@ def descriptors(soft: int, hard: int) -> Finding:
 
 
 def workers(environ: Mapping[str, str]) -> Finding:
-    """Whether somebody asks for several worker processes."""
+    """Whether the environment asks for several worker processes."""
     try:
         refuse_workers(environ)
     except SettingsError as error:
@@ -143,7 +143,7 @@ def workers(environ: Mapping[str, str]) -> Finding:
 
 
 def sandbox(settings: SandboxSettings, path: str) -> Finding:
-    """Whether the agent's commands run, and in what. `path`: where programs are looked for, as in PATH."""
+    """Whether the agent's commands run, and in which sandbox. `path`: a search path for programs, as in PATH."""
     match settings.kind:
         case "host":
             advice = "set sandbox.kind to `local`, unless this machine is nobody else's and may be lost"

@@ -1,4 +1,4 @@
-"""The doctor looks at the data folder: whether it can be used, has room, and holds a sound journal."""
+"""Data folder checks: whether it can be used, has room, and holds a sound journal."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ NAME = "data folder"
 
 
 def data_folder(folder: Path) -> list[Finding]:
-    """All that is to say of it. Makes nothing that stays."""
+    """All findings about the data folder. Leaves nothing behind in it."""
     if not folder.exists():
         return [_to_be_made(folder)]
     if not folder.is_dir():
@@ -37,12 +37,12 @@ def data_folder(folder: Path) -> list[Finding]:
 
 def room(free_bytes: int) -> Finding:
     """Whether there is room on the disk."""
-    said = f"{free_bytes / (1 << 30):.1f} GiB are free"
+    free = f"{free_bytes / (1 << 30):.1f} GiB are free"
     if free_bytes < LEAST_FREE_BYTES:
-        return fail("disk", said, "make room: a full disk stops all sessions")
+        return fail("disk", free, "make room: a full disk stops all sessions")
     if free_bytes < FREE_BYTES:
-        return warn("disk", said, "make room soon: a full disk stops all sessions")
-    return ok("disk", said)
+        return warn("disk", free, "make room soon: a full disk stops all sessions")
+    return ok("disk", free)
 
 
 def journal(folder: Path) -> Finding:

@@ -1,4 +1,4 @@
-"""The doctor's words: what a check found, how bad it is, and what to do."""
+"""Finding: what a check found, how bad it is, and what to do."""
 
 from typing import Literal
 
@@ -17,22 +17,22 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def ok(name: str, found: str) -> Finding:
-    """All is well."""
+    """A finding without a problem."""
     return Finding(name, "ok", found)
 
 
 def warn(name: str, found: str, advice: str) -> Finding:
-    """It works, but something will be missing."""
+    """A finding of something that works in part."""
     return Finding(name, "warn", found, advice)
 
 
 def fail(name: str, found: str, advice: str) -> Finding:
-    """It will not work."""
+    """A finding of something that does not work."""
     return Finding(name, "fail", found, advice)
 
 
 def as_text(findings: list[Finding]) -> str:
-    """For a person: a line a finding, with the advice below it."""
+    """The findings for people: a line each, with the advice below it."""
     width = max((len(finding.name) for finding in findings), default=0)
     lines = []
     for finding in findings:
@@ -45,6 +45,6 @@ def as_text(findings: list[Finding]) -> str:
 
 
 def as_json(findings: list[Finding]) -> str:
-    """For a program."""
+    """The findings as a JSON object: `ok`, `checks`."""
     well = all(finding.level != "fail" for finding in findings)
     return msgspec.json.format(msgspec.json.encode({"ok": well, "checks": findings}), indent=2).decode()

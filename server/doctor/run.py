@@ -1,4 +1,4 @@
-"""The doctor's round: every check in its order, as far as the ones before it allow."""
+"""Run: makes every check in order; checks that need good settings are left out where the settings are not."""
 
 import asyncio
 import difflib

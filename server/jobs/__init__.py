@@ -1,1 +1,1 @@
-"""TODO package."""
+"""Jobs: work that runs on a schedule: the export of sessions to datasets, and retention."""

@@ -1,4 +1,4 @@
-"""Finished sessions, kept in their owners' datasets. What is due is known from the journal alone; owns its tasks."""
+"""Dataset export: uploads finished sessions to their owners' datasets. The journal knows which are due."""
 
 import asyncio
 import hashlib
@@ -24,14 +24,14 @@ from server.telemetry.metrics import Metrics
 log = logging.getLogger("holdfast.exporter")
 
 FOLDER = "sessions"
-"""Of the dataset."""
+"""The folder in the dataset."""
 
 
 @dataclass
-class Waiting:
-    """An owner whose sessions are not tried now, until a time of the loop, or until another token of theirs is known.
+class OwnerPause:
+    """An owner whose sessions are not tried until a time of the loop, or until another token of the owner is known.
 
-    `row`: of the session that failed. `token`: a digest of the token that did not do; empty: there was none.
+    `row`: the session that failed. `token`: a digest of the token that failed; empty if there was none.
     """
 
     row: SessionRow
@@ -41,14 +41,14 @@ class Waiting:
 
 
 class TooLarge(Exception):
-    """The session passes `export.file_bytes_max`."""
+    """The session is larger than `export.file_bytes_max`."""
 
 
 class SessionExporter:
-    """One upload of an owner at a time, of so many owners at once. A failure makes its owner wait, and nobody else.
+    """Uploads one session of an owner at a time, of several owners at once. A failure delays its owner alone.
 
-    `awake`: the ids of sessions that are not finished. `token_of`: the Hugging Face token of a user, None where none is known.
-    `hub_of`: the Hub, with a token. `folder`: where a file is put together; nothing of it is left there.
+    `awake`: the ids of sessions that are awake. `token_of`: the Hugging Face token of a user, None where none is known.
+    `hub_of`: a Hub client with a token. `folder`: where the temporary file is made.
     """
 
     def __init__(
@@ -68,21 +68,21 @@ class SessionExporter:
         self._hub_of = hub_of
         self._metrics = metrics
         self._folder = folder
-        self._waiting: dict[str, Waiting] = {}
+        self._pauses: dict[str, OwnerPause] = {}
         self._look = asyncio.Event()
         self._tasks = TaskOwner("exporter")
 
     def start(self) -> None:
-        """Begin, if the settings say so."""
+        """Start the task, if the settings ask for exports."""
         if self._settings.save_sessions:
             self._tasks.start(self._run(), "look")
 
     def look(self) -> None:
-        """Something may be due."""
+        """Look for due sessions soon."""
         self._look.set()
 
     async def aclose(self) -> None:
-        """Stop; what is under way is due again at the next start."""
+        """Stop; an upload under way is due again at the next start."""
         await self._tasks.aclose()
 
     async def _run(self) -> None:
@@ -92,9 +92,9 @@ class SessionExporter:
                 while await self._round():
                     pass
             except JournalError as error:
-                log.warning("sessions to be kept cannot be listed; it is tried again: %s", error)
+                log.warning("sessions to export cannot be listed; trying again: %s", error)
             now = asyncio.get_running_loop().time()
-            soonest = min((one.until - now for one in self._waiting.values()), default=math.inf)
+            soonest = min((one.until - now for one in self._pauses.values()), default=math.inf)
             try:
                 async with asyncio.timeout(max(0.0, min(soonest, self._settings.look_every_s))):
                     await self._look.wait()
@@ -103,56 +103,56 @@ class SessionExporter:
 
     async def _round(self) -> bool:
         """Try one session of each of some owners; False if none is due. Raises `JournalError`."""
-        resting = await self._resting()
-        due = await self._journal.unexported(self._settings.at_once_max, not_of=resting, but=self._awake())
+        paused = await self._paused_owners()
+        due = await self._journal.unexported(self._settings.at_once_max, not_of=paused, but=self._awake())
         tried = [self._tasks.start(self._try(stat), stat.row.session_id) for stat in due]
         if tried:
             await asyncio.wait(tried)
         return bool(due)
 
-    async def _resting(self) -> list[str]:
-        """The owners who wait on."""
+    async def _paused_owners(self) -> list[str]:
+        """The owners whose pause is not over."""
         now = asyncio.get_running_loop().time()
-        resting: list[str] = []
-        for user_id, waiting in list(self._waiting.items()):
+        paused: list[str] = []
+        for user_id, waiting in list(self._pauses.items()):
             if waiting.until > now and _digest(await self._token_of(waiting.row.user_id)) == waiting.token:
-                resting.append(user_id)
-        return resting
+                paused.append(user_id)
+        return paused
 
     async def _try(self, stat: Stat) -> None:
         row, token = stat.row, None
         try:
             token = await self._token_of(row.user_id)
-            outcome = "no_token" if token is None else await self._kept(stat, token)
+            outcome = "no_token" if token is None else await self._export(stat, token)
         except (HubFault, JournalError, OSError) as error:
-            pause_s = self._rest(row, token)
-            log.warning("session %s: not kept; tried again in %.1f s: %s", row.session_id, pause_s, error)
+            pause_s = self._pause(row, token)
+            log.warning("session %s: not exported; trying again in %.1f s: %s", row.session_id, pause_s, error)
             outcome = "failure"
         except Exception as error:  # noqa: BLE001  # whatever it is, it must not be tried again at once
-            pause_s = self._rest(row, token)
-            log_fault(log, error, "session %s: not kept; tried again in %.1f s", row.session_id, pause_s)
+            pause_s = self._pause(row, token)
+            log_fault(log, error, "session %s: not exported; trying again in %.1f s", row.session_id, pause_s)
             outcome = "failure"
         if outcome == "no_token":
             self._await_login(row)
         self._metrics.exports.of(outcome).inc()
 
-    async def _kept(self, stat: Stat, token: str) -> str:
-        """Keep it, and remember that in the journal; the outcome. Raises `HubFault`, `JournalError`, `OSError`."""
+    async def _export(self, stat: Stat, token: str) -> str:
+        """Upload the session and record that in the journal; returns the outcome. Raises `HubFault`, `JournalError`, `OSError`."""
         session_id, outcome = stat.row.session_id, "success"
         try:
-            await self._keep(stat, token)
-            log.info("session %s: kept in its owner's dataset up to %d", session_id, stat.head)
+            await self._upload(stat, token)
+            log.info("session %s: exported to its owner's dataset up to %d", session_id, stat.head)
         except TooLarge:
             outcome = "too_large"
-            log.warning("session %s: too large to be kept (export.file_bytes_max)", session_id)
+            log.warning("session %s: too large to export (export.file_bytes_max)", session_id)
         try:
             await self._journal.exported(session_id, stat.head)
         except (Deleted, NotFound):
-            log.info("session %s: was deleted while it was kept", session_id)
-        self._waiting.pop(stat.row.user_id, None)
+            log.info("session %s: was deleted during its export", session_id)
+        self._pauses.pop(stat.row.user_id, None)
         return outcome
 
-    async def _keep(self, stat: Stat, token: str) -> None:
+    async def _upload(self, stat: Stat, token: str) -> None:
         """Upload the file that `GET /api/sessions/{id}/export` answers."""
         session_id = stat.row.session_id
         with tempfile.TemporaryFile(dir=self._folder) as file:
@@ -172,15 +172,17 @@ class SessionExporter:
         file.seek(0)
 
     def _await_login(self, row: SessionRow) -> None:
-        log.warning("session %s: its owner's sessions are kept once the owner logs in to Hugging Face", row.session_id)
-        self._waiting[row.user_id] = Waiting(row, _digest(None), math.inf, self._backoff())
+        log.warning(
+            "session %s: the owner's sessions are exported once the owner logs in to Hugging Face", row.session_id
+        )
+        self._pauses[row.user_id] = OwnerPause(row, _digest(None), math.inf, self._backoff())
 
-    def _rest(self, row: SessionRow, token: str | None) -> float:
-        """The owner waits, each time twice as long; from the beginning with another token."""
-        known, before = _digest(token), self._waiting.get(row.user_id)
+    def _pause(self, row: SessionRow, token: str | None) -> float:
+        """Pause the owner, each time for twice as long; another token starts from the beginning. Returns seconds."""
+        known, before = _digest(token), self._pauses.get(row.user_id)
         backoff = before.backoff if before is not None and before.token == known else self._backoff()
         pause_s = backoff.next_s()
-        self._waiting[row.user_id] = Waiting(row, known, asyncio.get_running_loop().time() + pause_s, backoff)
+        self._pauses[row.user_id] = OwnerPause(row, known, asyncio.get_running_loop().time() + pause_s, backoff)
         return pause_s
 
     def _backoff(self) -> Backoff:
@@ -188,5 +190,5 @@ class SessionExporter:
 
 
 def _digest(token: str | None) -> str:
-    """By which a token is known again; empty for none."""
+    """A digest that identifies a token; empty for none."""
     return "" if token is None else hashlib.sha256(token.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The body's broom: sessions nobody uses any more are deleted after a while, if the settings say so. Owns its task."""
+"""Retention: deletes sessions that were not used for as long as the settings say."""
 
 import asyncio
 import logging
@@ -13,12 +13,12 @@ from server.util.clock import rfc3339
 log = logging.getLogger("holdfast.retention")
 
 AT_ONCE = 100
-"""Sessions deleted in one step; the next step is at once, if there are more."""
+"""Sessions deleted in one step; the next step follows at once if there are more."""
 DAY_S = 86_400.0
 
 
 class Retention:
-    """Looks every `every_s`. 0 days: no session with something in it is deleted; 0 s: none without."""
+    """Deletes old sessions, every `every_s`. `after_days` 0: no session with messages is deleted. `empty_after_s` 0: none without."""
 
     def __init__(
         self, manager: SessionManager, *, after_days: float, empty_after_s: float, every_s: float = 600.0
@@ -30,7 +30,7 @@ class Retention:
         self._tasks = TaskOwner("retention")
 
     def start(self) -> None:
-        """Begin, if there is anything to do."""
+        """Start the task, if the settings ask for deletions."""
         if self._after_s or self._empty_after_s:
             self._tasks.start(self._run(), "sweep")
 
@@ -39,7 +39,7 @@ class Retention:
         await self._tasks.aclose()
 
     async def sweep(self, now: datetime) -> int:
-        """One step; how many were deleted. One that is awake with sockets or work is left alone. Raises `JournalError`."""
+        """Delete one batch; returns the number deleted. A session that is awake with sockets or work is left alone. Raises `JournalError`."""
         deleted = 0
         for session_id in await self._manager.journal.stale(
             self._before(now, self._after_s), self._before(now, self._empty_after_s), AT_ONCE
@@ -53,7 +53,7 @@ class Retention:
                 continue
             deleted += 1
         if deleted:
-            log.info("%d sessions that nobody used any more were deleted", deleted)
+            log.info("retention deleted %d sessions", deleted)
         return deleted
 
     async def _run(self) -> None:
@@ -66,5 +66,5 @@ class Retention:
             await asyncio.sleep(0 if deleted == AT_ONCE else self._every_s)
 
     def _before(self, now: datetime, after_s: float) -> str:
-        """The time before which a session must have been used last; empty, which nothing is before: never."""
+        """The time before which a session counts as old. Empty if it never does: no time sorts before an empty string."""
         return rfc3339(now - timedelta(seconds=after_s)) if after_s else ""

@@ -257,7 +257,7 @@ class SessionActor:
                 await self._lose(error)
                 return False
             self.broadcaster.publish(records)
-            self._observer.saw(events)
+            self._observer.on_events(events)
         for decision in decisions:
             for effect in decision.effects:
                 self._worker.start(effect)

@@ -1,4 +1,4 @@
-"""The body's voice: whom a line of log is about. Kept with the task that speaks, inherited by the tasks it starts."""
+"""Log context: the session, turn, user and connection that a log line is about, kept with the running task and its children."""
 
 from contextvars import ContextVar
 from hashlib import blake2b
@@ -14,7 +14,7 @@ HASH_BYTES = 6
 
 
 class LogContext(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is known of the speaker; empty: not that kind of task. `user` is a salted hash, `conn` one socket's own name."""
+    """What a log line is about; a field is empty where it does not apply. `user` is a salted hash, `conn` a name of one socket."""
 
     session: str = ""
     turn: str = ""
@@ -22,9 +22,9 @@ class LogContext(msgspec.Struct, frozen=True, omit_defaults=True):
     conn: str = ""
 
 
-NOBODY = LogContext()
+NO_CONTEXT = LogContext()
 
-_CONTEXT: ContextVar[LogContext] = ContextVar("holdfast log context", default=NOBODY)
+_CONTEXT: ContextVar[LogContext] = ContextVar("holdfast log context", default=NO_CONTEXT)
 
 
 def current() -> LogContext:
@@ -33,7 +33,7 @@ def current() -> LogContext:
 
 
 def enter(context: LogContext) -> None:
-    """From here on the running task, and each task it starts, speaks in this context."""
+    """Set the context of the running task and of each task that it starts from now on."""
     _CONTEXT.set(context)
 
 
@@ -43,7 +43,7 @@ def bind(**known: str) -> None:
 
 
 class UserHashes:
-    """Names for users in logs: the same user always has the same one, and without the salt none leads to a user."""
+    """Names for users in logs. A user always has the same name; without the salt no name leads to its user."""
 
     def __init__(self, salt: bytes) -> None:
         self._salt = salt

@@ -1,4 +1,4 @@
-"""The body's voice: one line for each thing worth knowing, as text or JSON, on standard error, by the standard library."""
+"""Logs: one line for each record, as text or JSON, on standard error, with secrets redacted."""
 
 import json
 import logging
@@ -18,8 +18,8 @@ log = logging.getLogger("holdfast.server")
 UVICORN = ("uvicorn.access", "uvicorn.error")
 
 
-def install(secrets: KnownSecrets) -> None:
-    """Redact what every handler of the root logger writes from now on, and what ends the process or a thread."""
+def redact(secrets: KnownSecrets) -> None:
+    """Redact what every handler of the root logger writes from now on, uncaught exceptions included."""
     for handler in logging.getLogger().handlers:
         if not isinstance(handler.formatter, RedactingFormatter):
             handler.setFormatter(RedactingFormatter(handler.formatter or logging.Formatter(), secrets))
@@ -40,7 +40,7 @@ class RedactingFormatter(logging.Formatter):
         self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line. One that cannot be formatted is said to be so: the library would print its raw arguments."""
+        """The line. A record that cannot be formatted becomes a line that says so: the library would print its raw arguments."""
         try:
             return self._secrets.for_logs.redact(self._formatter.format(record))
         except Exception as error:  # noqa: BLE001  # whatever a record's arguments raise must not lose the rest
@@ -75,20 +75,20 @@ def _thread_crashed(args: threading.ExceptHookArgs) -> None:
 FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s%(context)s: %(message)s"
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
 
-OTHERS = {
+LIBRARY_LEVELS = {
     "httpx": logging.WARNING,
     "httpx2": logging.WARNING,
     "httpcore": logging.WARNING,
     "httpcore2": logging.WARNING,
     "asyncio": logging.WARNING,
-    "mcp": logging.CRITICAL,  # a server could fill the log through it; what fails is told by holdfast.mcp
+    "mcp": logging.CRITICAL,  # a server could fill the log through it; failures are logged by holdfast.mcp
     "opentelemetry": logging.WARNING,
 }
-"""Libraries that are only heard from this level on."""
+"""The least level at which these libraries are logged."""
 
 
 class OneLine(logging.Formatter):
-    """UTC times; a line break in a message is written as `\\n`: nobody can forge a line. Tracebacks keep theirs."""
+    """UTC times. A line break in a message is written as `\\n`, so that no message can forge a line. Tracebacks keep theirs."""
 
     converter = staticmethod(time.gmtime)
 
@@ -96,13 +96,13 @@ class OneLine(logging.Formatter):
         """The line, without its traceback."""
         record.message = record.message.translate(_ESCAPES)
         known = msgspec.to_builtins(log_context.current())
-        said = " ".join(f"{name}={value}" for name, value in known.items()).translate(_ESCAPES)
-        record.context = f" [{said}]" if said else ""
+        context = " ".join(f"{name}={value}" for name, value in known.items()).translate(_ESCAPES)
+        record.context = f" [{context}]" if context else ""
         return super().formatMessage(record)
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a record: `at`, `level`, `logger`, `message`, what is known of whom it is about, `traceback`."""
+    """One JSON object a record: `at`, `level`, `logger`, `message`, the log context, `traceback`."""
 
     converter = staticmethod(time.gmtime)
 
@@ -134,7 +134,7 @@ def set_up(settings: ServerSettings) -> None:
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.INFO))
     logging.getLogger("holdfast").setLevel(level)
-    for name, least in OTHERS.items():
+    for name, least in LIBRARY_LEVELS.items():
         logging.getLogger(name).setLevel(max(level, least))
     logging.getLogger("uvicorn.error").setLevel(level if settings.access_log else max(level, logging.WARNING))
     logging.getLogger("uvicorn.access").propagate = settings.access_log

@@ -1,4 +1,4 @@
-"""What is counted, for Prometheus. Labels come from closed sets only; events are counted, not tokens."""
+"""Metrics: what is counted for Prometheus. Label values come from closed sets only."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from protocol.codes import CLOSES, DENIALS, ERRORS, REFUSALS
 
 OTHER = "other"
-"""The label of what is not in a closed set."""
+"""The label value for everything outside of a closed set."""
 
 OUTCOMES = ("complete", "error", "interrupted", "restart", "shutdown")
 STATES = ("idle", "running", "awaiting_approval", "closed")
@@ -29,8 +29,8 @@ REPLAY_EVENTS = (0, 1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000)
 M = TypeVar("M", Counter, Gauge)
 
 
-class Closed(Generic[M]):
-    """A metric's children, made ahead for every combination of its labels' closed sets; what is in none is `other`."""
+class ClosedMetric(Generic[M]):
+    """A metric whose label values come from closed sets; any other value counts as `other`."""
 
     def __init__(self, metric: M, *sets: Iterable[str]) -> None:
         self._sets = tuple(map(frozenset, sets))
@@ -45,7 +45,7 @@ class Closed(Generic[M]):
 
 
 class SessionStates(Collector):
-    """How many awake sessions are in each state, counted when somebody asks."""
+    """The number of awake sessions in each state, counted at each scrape."""
 
     def __init__(self) -> None:
         self.states: Callable[[], Iterable[str]] = lambda: ()
@@ -64,7 +64,7 @@ class SessionStates(Collector):
 class Metrics:
     """The server's counters, in a registry of their own.
 
-    `models` and `tools` are the names that get a label of their own: those a server offers, never those clients bring.
+    `models` and `tools` are the names that get a label value of their own: those that the server offers, never those that clients send.
     """
 
     def __init__(self, models: Iterable[str] = (), tools: Iterable[str] = ()) -> None:
@@ -73,52 +73,55 @@ class Metrics:
         self.states = SessionStates()
         self.registry.register(self.states)
         models, tools = list(models), list(tools)
-        self.awake = self._gauge("sessions_awake", "Sessions awake now, those on their way included")
+        self.awake = self._gauge("sessions_awake", "Sessions awake now, including those that are waking")
         self.sockets = self._gauge("sockets", "Sockets open now")
-        self.connects = Closed(
-            self._counter("connects", "Sockets accepted, by what they were told first", "answer"), ANSWERS
+        self.connects = ClosedMetric(
+            self._counter("connects", "Sockets accepted, by how they were answered: replay, snapshot or gap", "answer"),
+            ANSWERS,
         )
         closes = map(str, CLOSES)
-        self.closes = Closed(self._counter("socket_closes", "Sockets closed, by websocket close code", "code"), closes)
-        self.denials = Closed(
-            self._counter("denials", "Requests and upgrades refused at the door, by code", "code"), DENIALS
+        self.closes = ClosedMetric(
+            self._counter("socket_closes", "Sockets closed, by websocket close code", "code"), closes
         )
-        self.refusals = Closed(self._counter("refusals", "Submissions and frames refused, by code", "code"), REFUSALS)
+        self.denials = ClosedMetric(self._counter("denials", "Requests and upgrades refused, by code", "code"), DENIALS)
+        self.refusals = ClosedMetric(
+            self._counter("refusals", "Submissions and frames refused, by code", "code"), REFUSALS
+        )
         self.events = self._counter("events", "Events stored and published")
-        self.append_s = self._histogram("append_seconds", "Time an append took until it was durable", APPEND_S)
+        self.append_s = self._histogram("append_seconds", "Time until an append was durable", APPEND_S)
         self.send_s = self._histogram(
-            "send_seconds", "Time a message took until the client's connection took it", SEND_S
+            "send_seconds", "Time until a message was handed to the client's connection", SEND_S
         )
-        self.replays = self._histogram("replay_events", "Events a client that came back had missed", REPLAY_EVENTS)
-        self.turns = Closed(self._counter("turns", "Turns ended, by how", "outcome"), OUTCOMES)
-        self.turn_s = self._histogram("turn_seconds", "Time a turn took, approvals waited for included", TURN_S)
-        self.errors = Closed(self._counter("errors", "Turns and operations that failed, by code", "code"), ERRORS)
-        self.tokens = Closed(
+        self.replays = self._histogram("replay_events", "Events replayed to a client that came back", REPLAY_EVENTS)
+        self.turns = ClosedMetric(self._counter("turns", "Turns ended, by outcome", "outcome"), OUTCOMES)
+        self.turn_s = self._histogram("turn_seconds", "Duration of a turn, including the wait for approvals", TURN_S)
+        self.errors = ClosedMetric(self._counter("errors", "Turns and operations that failed, by code", "code"), ERRORS)
+        self.tokens = ClosedMetric(
             self._counter("tokens", "Tokens of model calls as providers count them", "model", "kind"), models, TOKENS
         )
-        self.cost_usd = Closed(
+        self.cost_usd = ClosedMetric(
             self._counter("cost_usd", "US dollars of model calls whose price is known", "model"), models
         )
-        self.tool_calls = Closed(
-            self._counter("tool_calls", "Tool calls that came to a result", "tool", "outcome"), tools, CALLS
+        self.tool_calls = ClosedMetric(
+            self._counter("tool_calls", "Tool calls that ended, by outcome", "tool", "outcome"), tools, CALLS
         )
 
-        self.exports = Closed(
-            self._counter("exports", "Sessions put into their owners' datasets, by outcome", "outcome"), EXPORTS
+        self.exports = ClosedMetric(
+            self._counter("exports", "Sessions exported to their owners' datasets, by outcome", "outcome"), EXPORTS
         )
-        self.claims = self._gauge("sandbox_claims", "Sandboxes elsewhere that sessions have, or may have")
-        self.sandboxes = Closed(
-            self._counter("sandboxes_swept", "Sandboxes elsewhere to be given back, by what came of it", "outcome"),
+        self.claims = self._gauge("sandbox_claims", "Remote sandboxes that sessions hold, or may hold")
+        self.sandboxes = ClosedMetric(
+            self._counter("sandboxes_swept", "Releases of remote sandboxes, by outcome", "outcome"),
             SWEPT,
         )
 
     def watch(self, awake: Callable[[], int], states: Callable[[], Iterable[str]]) -> None:
-        """Read the number of awake sessions, and the state of each, when asked."""
+        """Read the number of awake sessions, and the state of each, at each scrape."""
         self.awake.set_function(awake)
         self.states.states = states
 
     def text(self) -> bytes:
-        """All of it in the Prometheus text format."""
+        """All metrics in the Prometheus text format."""
         return generate_latest(self.registry)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:

@@ -1,4 +1,4 @@
-"""The body's list of what must not be said: secrets of the environment and the settings, and those learned while it runs."""
+"""Known secrets: values of the environment and the settings, and those learned at run time, that are redacted."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class KnownSecrets:
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         calls = settings.model.calls
         extras = [(name, value) for parameters in calls.extra.values() for name, value in parameters.items()]
-        said = {name: value for name, value in extras if isinstance(value, str)}
+        texts = {name: value for name, value in extras if isinstance(value, str)}
         listed = [(f"api_key of {one.name}", one.api_key) for one in settings.model.models if not isinstance(one, str)]
         known = named_secrets(
             [
@@ -29,7 +29,7 @@ class KnownSecrets:
                 *listed,
             ]
         )
-        known |= environment_secrets(said) | environment_secrets(environ)
+        known |= environment_secrets(texts) | environment_secrets(environ)
         for name, entry in settings.mcp_servers.items():
             known |= named_secrets((f"{key} of {name}", value) for key, value in entry_secrets(entry))
         extra = [parse_pattern(name, text) for name, text in settings.redaction.extra_patterns.items()]
@@ -41,16 +41,16 @@ class KnownSecrets:
 
     @property
     def for_sessions(self) -> Redactor:
-        """What a session is given that wakes now."""
+        """The redactor for a session that wakes now."""
         return self._all if self._enabled else self._nothing
 
     @property
     def for_logs(self) -> Redactor:
-        """What redacts the log now."""
+        """The redactor for the log."""
         return self._all
 
     def learn(self, name: str, value: str) -> None:
-        """A secret that came up at run time, such as an owner's token; `name` is said in its place."""
+        """Add a secret that became known at run time, such as an owner's token. `name` is written in its place."""
         learned = named_secrets([(name, value)])
         if value in self._learned:
             self._learned.move_to_end(value)

@@ -1,4 +1,4 @@
-"""What the operator learns of one awake session: its counts and its lines of log. Hears what was stored; decides nothing."""
+"""Session observer: metrics, log lines and spans of one awake session, made from its recorded events."""
 
 import logging
 import time
@@ -17,7 +17,7 @@ log = logging.getLogger("holdfast.turn")
 
 
 class Tally(msgspec.Struct):
-    """A turn so far. `model_calls`: those whose usage was told."""
+    """A turn so far. `model_calls`: those whose usage the provider reported."""
 
     turn_id: str
     began: float
@@ -28,7 +28,7 @@ class Tally(msgspec.Struct):
 
 
 class Observer:
-    """Lives in its actor's task: what is bound to the log's context here is there for the actor and its worker."""
+    """Runs in its actor's task, so that the log context that it binds holds for the actor and its worker."""
 
     def __init__(
         self,
@@ -59,17 +59,17 @@ class Observer:
         self._spans.close()
 
     def appended(self, seconds: float) -> None:
-        """An append was durable after this time."""
+        """Count an append that took this time."""
         self._metrics.append_s.observe(seconds)
 
-    def saw(self, events: Sequence[ev.Event]) -> None:
-        """These are stored and published."""
+    def on_events(self, events: Sequence[ev.Event]) -> None:
+        """Count events that were recorded and delivered."""
         self._metrics.events.inc(len(events))
         for event in events:
             if not isinstance(event, (ev.AssistantChunk, ev.ToolLog)):
-                self._saw(event)
+                self._on_event(event)
 
-    def _saw(self, event: ev.Event) -> None:
+    def _on_event(self, event: ev.Event) -> None:
         match event:
             case ev.Processing():
                 self._begin_turn(event.turn_id)

@@ -1,4 +1,7 @@
-"""The body's spans: OpenTelemetry by the GenAI names, the one importer of it. An extra: without it there is no import."""
+"""Tracing: OpenTelemetry spans with the GenAI semantic conventions. OpenTelemetry is an extra, imported only if tracing is on.
+
+https://opentelemetry.io/docs/specs/semconv/gen-ai/
+"""
 
 import asyncio
 import importlib.util
@@ -28,20 +31,20 @@ PROVIDERS = {
 
 
 class Tracing:
-    """Where spans go, for as long as the app lives."""
+    """The tracer of a running app, with its exporter."""
 
     def __init__(self, tracer: Tracer, provider: "TracerProvider | None" = None) -> None:
         self.tracer = tracer
         self._provider = provider
 
     async def aclose(self) -> None:
-        """Send what waits, within the exporter's own time limit."""
+        """Send the spans that wait, within the exporter's time limit."""
         if self._provider is not None:
             await asyncio.to_thread(self._provider.shutdown)
 
 
 def open_tracing(settings: TracingSettings) -> Tracing:
-    """As the settings say. Raises `SettingsError` if spans are wanted and the extra is not installed."""
+    """The tracing that the settings ask for. Raises `SettingsError` if spans are wanted and the extra is not installed."""
     if not settings.enabled:
         return Tracing(NO_TRACER)
     if not installed():
@@ -62,14 +65,14 @@ def open_tracing(settings: TracingSettings) -> Tracing:
 
 
 class GenAiTracer:
-    """Spans by the GenAI names. What is said in them is never kept."""
+    """Spans with the GenAI names, without any content of messages."""
 
     def __init__(self, tracer: "trace.Tracer") -> None:
         self._tracer = tracer
 
     @contextmanager
     def span(self, operation: Operation, subject: str, attributes: Attributes) -> Iterator[Span]:
-        """A span that is the current one inside; an exception is told by its type alone, a cancellation as such."""
+        """A span that is current inside the block. An exception is recorded by its type alone, a cancellation as an outcome."""
         from opentelemetry.trace import SpanKind
 
         known = {"gen_ai.operation.name": operation, SUBJECTS[operation]: subject, **attributes}
@@ -97,11 +100,11 @@ class _Span:
         self.failed = False
 
     def set_attributes(self, attributes: Attributes) -> None:
-        """What became known."""
+        """Add attributes."""
         self._span.set_attributes(dict(attributes))
 
     def fail(self, code: str) -> None:
-        """It failed."""
+        """Mark the span as failed."""
         from opentelemetry.trace import StatusCode
 
         self.failed = True
@@ -116,6 +119,6 @@ def provider_of(model: str) -> str:
 
 
 def installed() -> bool:
-    """Whether the extra is there."""
+    """Whether the extra `otel` is installed."""
     parts = ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.exporter.otlp")
     return all(importlib.util.find_spec(part) is not None for part in parts)

@@ -19,9 +19,9 @@ def serve(order: Order, more: list[str], tell: Callable[[Report], None]) -> int:
     failpoints.install(order.failpoints, Path(order.calls))
     announcement = main.announcement
 
-    def announce(sockets: list[socket.socket], asked: str, choice: ModelChoice) -> str:
+    def announce(sockets: list[socket.socket], configured: str, choice: ModelChoice) -> str:
         tell(Report(port=sockets[0].getsockname()[1]))
-        return announcement(sockets, asked, choice)
+        return announcement(sockets, configured, choice)
 
     main.announcement = announce
     for hook in order.hooks:

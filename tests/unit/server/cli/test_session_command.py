@@ -166,7 +166,7 @@ async def test_a_backup_made_in_mid_talk_opens_with_what_was_said_by_then_and_be
         assert str(copy) in out
         await talk(live, "after")
         code, _, err = await holdfast("backup", str(copy), "--data", settings.journal.data)
-        assert (code, "there already" in err) == (1, True)
+        assert (code, "exists already" in err) == (1, True)
         async with client(live, session_id) as one:
             epoch = (await one.synced()).ready.epoch
     async with (

@@ -199,11 +199,11 @@ async def test_a_session_too_large_is_left_out_for_good(
 ) -> None:
     async with listening(settings(tmp_path, hub, file_bytes_max=8_000)) as live:
         await talk(live, "alice", "x" * 10_000)
-        await eventually(lambda: "too large to be kept" in caplog.text)
+        await eventually(lambda: "too large to export" in caplog.text)
         small = await talk(live, "alice", "small")
         await eventually(lambda: files(hub))
     assert list(files(hub)) == [f"sessions/{small}.jsonl"]
-    assert caplog.text.count("too large to be kept") == 1
+    assert caplog.text.count("too large to export") == 1
 
 
 async def test_nothing_is_kept_unless_the_settings_say_so(hub: StandinHub, tmp_path: Path) -> None:

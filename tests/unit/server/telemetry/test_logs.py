@@ -13,7 +13,7 @@ from agent.util.tasks import TaskOwner
 from protocol.submissions import UserInput
 from server.config.server import ServerSettings
 from server.telemetry import log_context, logs
-from server.telemetry.log_context import NOBODY, LogContext, UserHashes, user_hashes
+from server.telemetry.log_context import NO_CONTEXT, LogContext, UserHashes, user_hashes
 from tests.support.house import settings_for
 from tests.support.live import DONE, client, listening
 from tests.support.models.scripted_model import Call, Finish, Say, ScriptedModel, Usage, calls, stream
@@ -23,14 +23,14 @@ from tests.support.models.scripted_model import Call, Finish, Say, ScriptedModel
 def restored() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    names = ["holdfast", "uvicorn.error", *logs.OTHERS]
+    names = ["holdfast", "uvicorn.error", *logs.LIBRARY_LEVELS]
     levels = {name: logging.getLogger(name).level for name in names}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
     for name in names:
         logging.getLogger(name).setLevel(levels[name])
-    log_context.enter(NOBODY)
+    log_context.enter(NO_CONTEXT)
 
 
 def test_a_line_break_in_a_message_makes_no_second_line(capsys: pytest.CaptureFixture[str]) -> None:

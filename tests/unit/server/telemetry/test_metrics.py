@@ -152,7 +152,7 @@ def test_no_name_of_a_tool_a_model_or_a_code_makes_a_label(heard: list[tuple[str
     before = series(metrics)
     observer = Observer(metrics, LogContext())
     for seq, (tool, model, success) in enumerate(heard, 1):
-        observer.saw(
+        observer.on_events(
             [
                 ev.ModelChanged(seq=seq, at=AT, model=model),
                 ev.ToolOutput(

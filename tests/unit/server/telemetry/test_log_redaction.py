@@ -10,7 +10,6 @@ import pytest
 from server.config.server import ServerSettings
 from server.config.settings import Settings
 from server.telemetry import logs
-from server.telemetry import logs as redacted_logs
 from server.telemetry.secrets import KnownSecrets
 
 TOKEN = "hf_Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1W"
@@ -21,7 +20,7 @@ PASSWORD = 'corr"ect-horse\nbattery'
 def restored() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level, hooks = root.handlers[:], root.level, (sys.excepthook, threading.excepthook)
-    names = ["holdfast", "uvicorn.error", "uvicorn.access", *logs.OTHERS]
+    names = ["holdfast", "uvicorn.error", "uvicorn.access", *logs.LIBRARY_LEVELS]
     before = {name: (logging.getLogger(name).level, logging.getLogger(name).propagate) for name in names}
     yield
     root.handlers[:] = handlers
@@ -31,14 +30,14 @@ def restored() -> Iterator[None]:
         logger = logging.getLogger(name)
         logger.setLevel(was)
         logger.propagate = propagated
-        logger.filters = [known for known in logger.filters if not isinstance(known, redacted_logs.WithoutQuery)]
+        logger.filters = [known for known in logger.filters if not isinstance(known, logs.WithoutQuery)]
 
 
 def set_up() -> KnownSecrets:
     """Logs as the server sets them up."""
     secrets = KnownSecrets(Settings(), {"DB_PASSWORD": PASSWORD})
     logs.set_up(ServerSettings(log_level="debug", access_log=True))
-    redacted_logs.install(secrets)
+    logs.redact(secrets)
     return secrets
 
 
