@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from agent.hub.errors import LOG_IN, HubRefusal, Stopped, TooMuch
-from agent.hub.http import ask
-from agent.hub.identity import HubRefused, HubUnreachable, whoami
+from agent.hub.errors import LOGIN_NEEDED, AnswerTooLarge, CallStopped, HubRefusal
+from agent.hub.http import call_api
+from agent.hub.identity import HubUnreachable, TokenRejected, whoami
 from agent.hub.pools import HubThreads
-from agent.hub.request import Call
+from agent.hub.request import HubCall
 from agent.hub.settings import HubSettings
-from agent.hub.thread_pipe import Pipe
+from agent.hub.thread_pipe import ThreadPipe
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -23,7 +23,7 @@ FollowEnd = Literal["end", "time", "size"]
 _GRACE_S = 1.0
 
 
-class Hub:
+class HubClient:
     """`token`: the owner's, or None; the process's own login and `HF_TOKEN` are never used."""
 
     def __init__(self, settings: HubSettings, threads: HubThreads, token: str | None) -> None:
@@ -33,25 +33,25 @@ class Hub:
         self._owner = ""
 
     def require_token(self) -> str:
-        """The owner's token. Raises HubFault that says how there could be one."""
+        """The owner's token. Raises HubError that says how there could be one."""
         if self._token is None:
-            raise HubRefusal(LOG_IN)
+            raise HubRefusal(LOGIN_NEEDED)
         return self._token
 
     async def ask(self, work: "Callable[[HfApi, Token], T]", timeout_s: float | None = None) -> T:
-        """What `work(api, token)` gives, in a thread. `timeout_s`: `settings.timeout_s` unless told. Raises HubFault."""
+        """What `work(api, token)` gives, in a thread. `timeout_s`: `settings.timeout_s` unless told. Raises HubError."""
         most = timeout_s or self.settings.timeout_s
-        call = Call(most, most, self.settings.answer_bytes_max, self._token)
+        call = HubCall(most, most, self.settings.answer_bytes_max, self._token)
         return await self._threads.ask.run(call, lambda: self._ask(call, work), most)
 
     async def owner(self) -> str:
-        """The name of the token's user, asked for once. Raises HubFault, also without a token."""
+        """The name of the token's user, asked for once. Raises HubError, also without a token."""
         token = self.require_token()
 
         def who(api: "HfApi", _: Token) -> str:
             try:
                 return whoami(token, api.endpoint, self.settings.timeout_s).name
-            except HubRefused:
+            except TokenRejected:
                 raise HubRefusal("the Hub does not take the owner's token: the owner has to log in again") from None
             except HubUnreachable as error:
                 raise HubRefusal(str(error)) from None
@@ -68,10 +68,10 @@ class Hub:
     ) -> FollowEnd:
         """Give what `lines` yields to `heard`, as it comes, until its end or a bound; which of them it was.
 
-        Cancelled, it leaves at once and the thread that reads is ended. Raises HubFault.
+        Cancelled, it leaves at once and the thread that reads is ended. Raises HubError.
         """
-        call = Call(follow_s, follow_s, self.settings.log_bytes_max, self._token)
-        pipe = Pipe()
+        call = HubCall(follow_s, follow_s, self.settings.log_bytes_max, self._token)
+        pipe = ThreadPipe()
 
         def read(api: "HfApi", token: Token) -> FollowEnd:
             try:
@@ -81,9 +81,9 @@ class Hub:
                     if taken > self.settings.log_bytes_max:
                         return "size"
                     pipe.put(f"{line}\n")
-            except Stopped:
+            except CallStopped:
                 return "time"
-            except TooMuch:
+            except AnswerTooLarge:
                 return "size"
             return "end"
 
@@ -108,5 +108,5 @@ class Hub:
             pipe.close()
             call.stop()
 
-    def _ask(self, call: Call, work: "Callable[[HfApi, Token], T]") -> T:
-        return ask(call, self.settings.endpoint, lambda api: work(api, self._token or False))
+    def _ask(self, call: HubCall, work: "Callable[[HfApi, Token], T]") -> T:
+        return call_api(call, self.settings.endpoint, lambda api: work(api, self._token or False))

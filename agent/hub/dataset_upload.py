@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
-from agent.hub.client import Hub, Token
+from agent.hub.client import HubClient, Token
 from agent.hub.errors import HubRefusal
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ class DatasetFile(msgspec.Struct, frozen=True):
     message: str
 
 
-async def keep(hub: Hub, kept: DatasetFile, timeout_s: float) -> None:
-    """Put the file there, in place of one that is there. Raises HubFault, also for a dataset that others can read."""
+async def upload_to_private_dataset(hub: HubClient, kept: DatasetFile, timeout_s: float) -> None:
+    """Put the file there, in place of one that is there. Raises HubError, also for a dataset that others can read."""
     repo_id = kept.repo.replace("{user}", await hub.owner())
 
     def work(api: "HfApi", token: Token) -> None:

@@ -3,30 +3,30 @@
 from agent.util.errors import ToolError
 from agent.util.text import one_line
 
-LOG_IN = (
+LOGIN_NEEDED = (
     "no Hugging Face token of the session's owner is known, and the server's own is never used: "
     "the owner has to log in with Hugging Face"
 )
 _SAID_CHARS = 300
 
 
-class HubFault(ToolError):
+class HubError(ToolError):
     """Why it could not be done, in words for the model."""
 
 
-class HubRefusal(HubFault):
+class HubRefusal(HubError):
     """The same, and it is known that nothing was done."""
 
 
-class Stopped(Exception):
+class CallStopped(Exception):
     """The call is no longer wanted, or its time is over."""
 
 
-class TooMuch(Exception):
+class AnswerTooLarge(Exception):
     """The answer is larger than what is taken."""
 
 
-def told(status: int | None, said: str | None, *, missing: bool, gated: bool, wait_s: str, known: bool) -> str:
+def refusal_text(status: int | None, said: str | None, *, missing: bool, gated: bool, wait_s: str, known: bool) -> str:
     """A refusal of the Hub in words.
 
     `status`: of its HTTP answer. `said`: its own words. `missing`: it says that there is no such repository, file,
@@ -45,7 +45,7 @@ def told(status: int | None, said: str | None, *, missing: bool, gated: bool, wa
         words = f"there is no such thing there, or it is private{hidden}: check the name, the type and the revision"
     elif status == 401:
         words = "it does not take the owner's token: the owner has to log in with Hugging Face again"
-        words = words if known else LOG_IN
+        words = words if known else LOGIN_NEEDED
     elif status == 402:
         words = "it wants to be paid: the owner needs credit or another plan"
     elif status == 403:

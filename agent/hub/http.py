@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from agent.hub.errors import HubFault, HubRefusal, Stopped, TooMuch, told
-from agent.hub.request import CURRENT, Call
+from agent.hub.errors import AnswerTooLarge, CallStopped, HubError, HubRefusal, refusal_text
+from agent.hub.request import CURRENT_CALL, HubCall
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -69,7 +69,7 @@ def _stream_class() -> type:
     class Bounded(_http().SyncByteStream):  # type: ignore[misc]  # the base is known at run time alone
         """An answer's bytes, within the bounds of its call."""
 
-        def __init__(self, inner: Any, call: Call) -> None:
+        def __init__(self, inner: Any, call: HubCall) -> None:
             self._inner = inner
             self._call = call
 
@@ -88,7 +88,7 @@ def before(request: Any) -> None:
 
     Raises RuntimeError if it has another token.
     """
-    call = CURRENT.get()
+    call = CURRENT_CALL.get()
     if call is not None:
         wanted = request.extensions.get("timeout") or {}
         call.admit(request.headers.get("authorization"))
@@ -98,7 +98,7 @@ def before(request: Any) -> None:
 
 def after(stream_class: type, response: Any) -> None:
     """An answer has begun. Raises HfHubHTTPError for one on which the library would wait and try again."""
-    call = CURRENT.get()
+    call = CURRENT_CALL.get()
     if call is None:
         return
     response.stream = stream_class(response.stream, call)
@@ -110,8 +110,8 @@ def after(stream_class: type, response: Any) -> None:
         hf_raise_for_status(response)
 
 
-def ask(call: Call, endpoint: str, work: "Callable[[HfApi], T]") -> T:
-    """Do `work` with an API that knows the call's token and no other, in this thread. Raises HubFault.
+def call_api(call: HubCall, endpoint: str, work: "Callable[[HfApi], T]") -> T:
+    """Do `work` with an API that knows the call's token and no other, in this thread. Raises HubError.
 
     `endpoint`: empty for the library's own. Without a token the Hub is asked anonymously.
     """
@@ -121,37 +121,37 @@ def ask(call: Call, endpoint: str, work: "Callable[[HfApi], T]") -> T:
     try:
         return call.do(lambda: work(HfApi(endpoint=endpoint or None, token=call.token or False)))
     except Exception as error:
-        fault = explained(call, error)
+        fault = error_from(call, error)
         if fault is None:
             raise
         raise fault from None
 
 
-def explained(call: Call, error: BaseException) -> HubFault | None:
+def error_from(call: HubCall, error: BaseException) -> HubError | None:
     """What went wrong in a call, in words; None for what is neither the Hub's fault nor the network's."""
     from huggingface_hub.errors import HfHubHTTPError
 
     match error:
         case HfHubHTTPError():
-            return refused(error, known=call.token is not None)
-        case Stopped():
-            return HubFault(_LATE)
-        case TooMuch():
-            return HubFault("the Hub's answer is too large to be taken: ask for less")
+            return refusal_from(error, known=call.token is not None)
+        case CallStopped():
+            return HubError(_LATE)
+        case AnswerTooLarge():
+            return HubError("the Hub's answer is too large to be taken: ask for less")
         case RuntimeError() if error.__cause__ is not None:  # the library wraps what befalls the upload of a large file
-            return explained(call, error.__cause__)
+            return error_from(call, error.__cause__)
         case ValueError() | KeyError() | TypeError() | AttributeError():  # what its parsers raise at a strange answer
             log.warning("an answer of the Hub cannot be understood", exc_info=error)
-            return HubFault(f"the Hub's answer cannot be understood ({type(error).__name__})")
+            return HubError(f"the Hub's answer cannot be understood ({type(error).__name__})")
     if isinstance(error, _http().HTTPError):
         late = call.stopped or call.left_s <= 0
-        return HubFault(
+        return HubError(
             _LATE if late else f"the Hub cannot be reached, or broke off ({type(error).__name__}): try again"
         )
     return None
 
 
-def refused(error: Any, *, known: bool) -> HubFault:
+def refusal_from(error: Any, *, known: bool) -> HubError:
     """An HfHubHTTPError in words."""
     from huggingface_hub import errors
 
@@ -160,9 +160,9 @@ def refused(error: Any, *, known: bool) -> HubFault:
     )
     response = error.response
     wait_s = response.headers.get("retry-after", "") if response.status_code == 429 else ""
-    kind = HubRefusal if response.status_code < 500 else HubFault
+    kind = HubRefusal if response.status_code < 500 else HubError
     return kind(
-        told(
+        refusal_text(
             response.status_code,
             error.server_message,
             missing=missing,

@@ -10,7 +10,7 @@ class HubIdentity(msgspec.Struct, frozen=True):
     name: str
 
 
-class HubRefused(Exception):
+class TokenRejected(Exception):
     """The Hub says that the token is none, or belongs to no user."""
 
 
@@ -42,7 +42,7 @@ def whoami(token: str, endpoint: str, timeout_s: float) -> HubIdentity:
     except HfHubHTTPError as error:
         status = getattr(error.response, "status_code", None)
         if status in (401, 403):
-            raise HubRefused(f"the Hub refused the token ({status})") from None
+            raise TokenRejected(f"the Hub refused the token ({status})") from None
         raise HubUnreachable(f"the Hub answered {status}") from None
     except Exception as error:  # noqa: BLE001  # the class depends on the HTTP library of the hub's version
         raise HubUnreachable(f"the Hub cannot be asked: {type(error).__name__}") from None
@@ -50,5 +50,5 @@ def whoami(token: str, endpoint: str, timeout_s: float) -> HubIdentity:
         raise HubUnreachable("the Hub's answer cannot be understood")
     user_id, name = said.get("id"), said.get("name")
     if said.get("type") != "user" or not isinstance(user_id, str) or not isinstance(name, str):
-        raise HubRefused("the token belongs to no user")
+        raise TokenRejected("the token belongs to no user")
     return HubIdentity(user_id, name)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from agent.hub.errors import HubFault
-from agent.hub.request import Call
+from agent.hub.errors import HubError
+from agent.hub.request import HubCall
 from agent.hub.settings import HubSettings
 
 T = TypeVar("T")
@@ -14,7 +14,7 @@ T = TypeVar("T")
 CLOSE_S = 2.0
 
 
-class Pool:
+class HubThreadPool:
     """So many threads, and no queue behind them: who comes when all are busy waits on the loop.
 
     `waits`: if not, who comes then is refused.
@@ -24,16 +24,16 @@ class Pool:
         self._threads = ThreadPoolExecutor(size, thread_name_prefix=name)
         self._free = asyncio.Semaphore(size)
         self._waits = waits
-        self._running: dict[asyncio.Future[Any], Call] = {}
+        self._running: dict[asyncio.Future[Any], HubCall] = {}
 
     def __len__(self) -> int:
         """How many threads are at work."""
         return len(self._running)
 
-    async def run(self, call: Call, work: Callable[[], T], timeout_s: float) -> T:
+    async def run(self, call: HubCall, work: Callable[[], T], timeout_s: float) -> T:
         """`work` in a thread, for `timeout_s` at most. Cancelled or out of time, the call is stopped and left at once.
 
-        Raises what `work` raises, and HubFault.
+        Raises what `work` raises, and HubError.
         """
         clock = asyncio.timeout(timeout_s)
         try:
@@ -46,14 +46,14 @@ class Pool:
             if not clock.expired():
                 raise
             call.stop()
-            raise HubFault(
+            raise HubError(
                 f"the Hub did not answer within {timeout_s:g} s; what was asked for may be done yet"
             ) from None
 
-    async def begin(self, call: Call, work: Callable[[], T]) -> "asyncio.Future[T]":
-        """`work` in a thread, as soon as one is free; `call` is stopped when the pool closes. Raises HubFault."""
+    async def begin(self, call: HubCall, work: Callable[[], T]) -> "asyncio.Future[T]":
+        """`work` in a thread, as soon as one is free; `call` is stopped when the pool closes. Raises HubError."""
         if self._free.locked() and not self._waits:
-            raise HubFault("too many jobs are followed at the moment: try again later, or ask without following")
+            raise HubError("too many jobs are followed at the moment: try again later, or ask without following")
         await self._free.acquire()
         try:
             future = asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -83,8 +83,8 @@ class HubThreads:
     """All threads of a server that speak to the Hub: `ask` for questions, `follow` for those who follow logs."""
 
     def __init__(self, settings: HubSettings) -> None:
-        self.ask = Pool("hub", settings.threads, waits=True)
-        self.follow = Pool("hub-follow", settings.follow_threads, waits=False)
+        self.ask = HubThreadPool("hub", settings.threads, waits=True)
+        self.follow = HubThreadPool("hub-follow", settings.follow_threads, waits=False)
 
     async def aclose(self) -> None:
         """End them all."""

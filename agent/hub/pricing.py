@@ -12,17 +12,17 @@ FLAVORS = Path(__file__).with_name("flavors.json")
 
 
 @functools.cache
-def listed() -> Mapping[str, float]:
+def list_prices() -> Mapping[str, float]:
     """The prices that ship with Holdfast."""
     return msgspec.json.decode(FLAVORS.read_bytes(), type=dict[str, float])
 
 
-def estimate(flavor: str, seconds: float, own: Mapping[str, float]) -> float | None:
+def estimate_usd(flavor: str, seconds: float, own: Mapping[str, float]) -> float | None:
     """US dollars for so long on that hardware, billed by the begun minute; None if its price is not known.
 
     `own`: prices that take the place of the listed ones.
     """
-    price = own.get(flavor, listed().get(flavor))
+    price = own.get(flavor, list_prices().get(flavor))
     return None if price is None else price * math.ceil(seconds / 60) / 60
 
 

@@ -8,12 +8,12 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from agent.hub.errors import Stopped, TooMuch
+from agent.hub.errors import AnswerTooLarge, CallStopped
 
 T = TypeVar("T")
 
 
-class Call:
+class HubCall:
     """What a thread does for one caller; `stop` is for the caller, all else for the thread.
 
     `timeout_s`: how long the whole may take, from now on. `silence_s`: how long the Hub may say nothing in it.
@@ -32,13 +32,13 @@ class Call:
         """Answers that broke off so far: of a followed log the library tells a break from an end to nobody."""
 
     def do(self, work: Callable[[], T]) -> T:
-        """Run `work` in this thread as this call. Raises what it raises, `Stopped` and `TooMuch`."""
-        reset = CURRENT.set(self)
+        """Run `work` in this thread as this call. Raises what it raises, `CallStopped` and `AnswerTooLarge`."""
+        reset = CURRENT_CALL.set(self)
         try:
             self.check()
             return work()
         finally:
-            CURRENT.reset(reset)
+            CURRENT_CALL.reset(reset)
             self.release()
 
     def stop(self) -> None:
@@ -62,7 +62,7 @@ class Call:
     def check(self) -> None:
         """Raises Stopped if it must not go on."""
         if self.stopped or self.left_s <= 0:
-            raise Stopped
+            raise CallStopped
 
     def pause(self, seconds: float) -> None:
         """Wait so long, or until it must not go on. Raises Stopped."""
@@ -99,19 +99,19 @@ class Call:
                 self.check()
                 taken += len(piece)
                 if taken > self._bytes_max:
-                    raise TooMuch
+                    raise AnswerTooLarge
                 yield piece
         except Exception:
             self.broken += 1
             raise
 
 
-CURRENT: ContextVar[Call | None] = ContextVar("hub call", default=None)
+CURRENT_CALL: ContextVar[HubCall | None] = ContextVar("hub call", default=None)
 """The call that this thread is about; none in threads that are not ours."""
 
 
-def current() -> Call:
+def current_call() -> HubCall:
     """The call that this thread is about; only such threads may ask."""
-    call = CURRENT.get()
+    call = CURRENT_CALL.get()
     assert call is not None, "this thread is about no call"
     return call

@@ -3,13 +3,13 @@
 import asyncio
 import threading
 
-from agent.hub.errors import Stopped
+from agent.hub.errors import CallStopped
 
 CHARS_MAX = 65_536
 """Text that may wait for the reader; then the writing thread waits."""
 
 
-class Pipe:
+class ThreadPipe:
     """`put` and `end` are for the thread, `take` and `close` for the loop in which it was made."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Pipe:
         with self._room:
             self._room.wait_for(lambda: self._size < CHARS_MAX or self._closed)
             if self._closed:
-                raise Stopped
+                raise CallStopped
             self._parts.append(text)
             self._size += len(text)
         self._loop.call_soon_threadsafe(self._ready.set)

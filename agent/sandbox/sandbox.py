@@ -7,7 +7,16 @@ from typing import Literal
 import msgspec
 
 from agent.sandbox.claims import Claims
-from agent.workspace.files import Entry, Exit, FileStart, Found, Output, Sandbox, SandboxError, Search
+from agent.workspace.files import (
+    Entry,
+    ExitStatus,
+    FileStart,
+    OutputSink,
+    Sandbox,
+    SandboxError,
+    SearchRequest,
+    SearchResult,
+)
 from agent.workspace.workspace import Workspace
 
 
@@ -18,7 +27,7 @@ class SandboxProgram(msgspec.Struct, frozen=True, kw_only=True):
     version: str
 
 
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
+class SandboxInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What sessions have, as `GET /api/config` tells it. `shell`: whether commands run; if not, `reason` says why.
 
     `says`: where commands run and what they reach, in words for the model and for people. `program`: of the kind `local`.
@@ -32,7 +41,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     program: SandboxProgram | None = None
 
 
-class ForSession(msgspec.Struct, frozen=True, kw_only=True):
+class SandboxRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Whom a sandbox is made for. `workspace`: the session's files on this machine; `hf_token`: of its owner.
 
     `claims`: what it holds outside of this machine.
@@ -55,7 +64,7 @@ class SessionSandbox:
         self._making = asyncio.Lock()
         self._closed = False
 
-    async def exec(self, command: str, output: Output, timeout_s: float) -> Exit:
+    async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
         return await (await self._sandbox()).exec(command, output, timeout_s)
 
     async def read(self, path: str) -> FileStart:
@@ -67,7 +76,7 @@ class SessionSandbox:
     async def list(self, path: str, recursive: bool) -> tuple[list[Entry], bool]:
         return await (await self._sandbox()).list(path, recursive)
 
-    async def search(self, wanted: Search) -> Found:
+    async def search(self, wanted: SearchRequest) -> SearchResult:
         return await (await self._sandbox()).search(wanted)
 
     async def close(self) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from agent.sandbox.settings import SandboxSettings
-from agent.workspace.files import Exit, Found, Match, Output, SandboxError, Search
+from agent.workspace.files import ExitStatus, OutputSink, SandboxError, SearchMatch, SearchRequest, SearchResult
 
 PROGRAM = Path(__file__).with_name("search_program.py")
 LINE_CHARS = 300
@@ -21,7 +21,7 @@ GRACE_S = 2.0
 NO_PLACE = "there is nothing of that name in the workspace"
 
 
-async def search_here(root: int, wanted: Search, settings: SandboxSettings) -> Found:
+async def search_here(root: int, wanted: SearchRequest, settings: SandboxSettings) -> SearchResult:
     """Search below the open folder `root`, which is closed at the end. Raises SandboxError."""
     try:
         process = await asyncio.create_subprocess_exec(
@@ -47,8 +47,8 @@ async def search_here(root: int, wanted: Search, settings: SandboxSettings) -> F
 
 
 async def search_by_command(
-    run: Callable[[str, Output, float], Awaitable[Exit]], wanted: Search, settings: SandboxSettings
-) -> Found:
+    run: Callable[[str, OutputSink, float], Awaitable[ExitStatus]], wanted: SearchRequest, settings: SandboxSettings
+) -> SearchResult:
     """Search where files are reached by commands alone; `run` is the sandbox's `exec`, and Python is there."""
     said = bytearray()
 
@@ -64,7 +64,7 @@ async def search_by_command(
     return _read(bytes(said), bytes(said).decode(errors="replace"))
 
 
-def _request(wanted: Search, settings: SandboxSettings, root: int | None) -> str:
+def _request(wanted: SearchRequest, settings: SandboxSettings, root: int | None) -> str:
     asked = {
         **msgspec.structs.asdict(wanted),
         "parts": [name for name in wanted.path.split("/") if name not in ("", ".")],
@@ -78,9 +78,9 @@ def _request(wanted: Search, settings: SandboxSettings, root: int | None) -> str
     return msgspec.json.encode(asked).decode()
 
 
-def _read(said: bytes, complaint: str) -> Found:
+def _read(said: bytes, complaint: str) -> SearchResult:
     """What the program wrote; without its last line it was killed, by the clock."""
-    matches: list[Match] = []
+    matches: list[SearchMatch] = []
     for line in said.splitlines():
         try:
             found = msgspec.json.decode(line, type=list[str | int])
@@ -88,12 +88,12 @@ def _read(said: bytes, complaint: str) -> Found:
             continue  # cut by the kill, or part of a complaint
         match found:
             case [str(path), int(number), str(text)]:
-                matches.append(Match(path, number, text))
+                matches.append(SearchMatch(path, number, text))
             case [str(more)]:
-                return Found(tuple(matches), more)
+                return SearchResult(tuple(matches), more)
     if "FileNotFoundError" in complaint:
         raise SandboxError(NO_PLACE)
     if "Traceback" in complaint:
         last = complaint.strip().splitlines()[-1]
         raise SandboxError(f"the search failed: {last[:LINE_CHARS]}")
-    return Found(tuple(matches), "not done in time: the pattern or the files are too much for one search")
+    return SearchResult(tuple(matches), "not done in time: the pattern or the files are too much for one search")

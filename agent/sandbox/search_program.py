@@ -23,11 +23,11 @@ PASSED_OVER = re.compile(r"\.git|\.holdfast-[0-9a-f]{16}\.part")
 DATA_BYTES = 1 << 30
 
 
-class Enough(Exception):
+class SearchLimit(Exception):
     """Why the search ends before its end."""
 
 
-class Searching:
+class Searcher:
     """One search; `asked` as `agent.sandbox.search` writes it."""
 
     def __init__(self, asked: "dict[str, Any]") -> None:
@@ -88,7 +88,7 @@ class Searching:
                 begins = line.endswith(b"\n")
                 self.left -= len(line)
                 if self.left < 0:
-                    raise Enough("more text than one search looks at")
+                    raise SearchLimit("more text than one search looks at")
                 text = line.decode("utf-8", "replace").rstrip("\r\n")
                 if self.found(text):
                     self.tell(path, number, text)
@@ -96,7 +96,7 @@ class Searching:
     def tell(self, path: str, line: int, text: str) -> None:
         """Write a match down."""
         if self.matches <= 0:
-            raise Enough("more matches than one search tells")
+            raise SearchLimit("more matches than one search tells")
         self.matches -= 1
         shown = text if len(text) <= self.chars else text[: self.chars] + "..."
         write([path.encode("utf-8", "backslashreplace").decode(), line, shown])
@@ -121,8 +121,8 @@ def main() -> None:
         pass  # the place has a narrower bound of its own
     try:
         root = asked["root"] if asked["root"] is not None else os.open(".", FOLDER)
-        Searching(asked).at(root, asked["parts"])
-    except Enough as why:
+        Searcher(asked).at(root, asked["parts"])
+    except SearchLimit as why:
         write([str(why)])
     except MemoryError:
         write(["no memory left"])

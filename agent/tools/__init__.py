@@ -11,7 +11,7 @@ from agent.tools.files import GrepTool, ListFilesTool, ReadFileTool, WriteFileTo
 from agent.tools.plan import PlanTool
 from agent.tools.router import ToolRouter, ToolSource
 from agent.util.errors import ToolError
-from agent.workspace.files import Entry, Files
+from agent.workspace.files import Entry, SessionFiles
 from agent.workspace.paths import WorkspaceError
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
@@ -41,6 +41,6 @@ BUILT_IN = (PlanTool.name, *(tool.name for tool in _FILE_TOOLS), BashTool.name)
 """The names of the tools a session has on every server, `bash` as far as commands run there."""
 
 
-def file_tools(files: Files, limits: WorkspaceLimits) -> list[Tool]:
+def file_tools(files: SessionFiles, limits: WorkspaceLimits) -> list[Tool]:
     """The tools for a session's files, on this machine or elsewhere."""
     return [tool(files, limits) for tool in _FILE_TOOLS]

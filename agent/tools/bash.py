@@ -11,7 +11,7 @@ from agent.policy.effects import EffectKind, Effects
 from agent.sandbox.settings import SandboxSettings
 from agent.tools.base import StructTool, ToolLog, ToolResult
 from agent.util.text import join_ends
-from agent.workspace.files import Exit, Sandbox, SandboxError
+from agent.workspace.files import ExitStatus, Sandbox, SandboxError
 
 COMMAND_CHARS_MAX = 65_536
 SHOWN_CHARS = 300
@@ -66,10 +66,10 @@ class BashTool(StructTool[Bash]):
                 arguments.command, heard.hear, arguments.timeout_s or self._settings.command_timeout_s
             )
         except _Flood:
-            ended = Exit(137, FLOOD.format(most=self._settings.output_bytes_max))
+            ended = ExitStatus(137, FLOOD.format(most=self._settings.output_bytes_max))
         return await self._told(ended, bytes(heard.data))
 
-    async def _told(self, ended: Exit, data: bytes) -> ToolResult:
+    async def _told(self, ended: ExitStatus, data: bytes) -> ToolResult:
         text = data.decode("utf-8", "replace")
         why = f"[ended: {ended.stopped}]" if ended.stopped else f"[exit code {ended.code}]" if ended.code else ""
         most = self._settings.output_chars_max

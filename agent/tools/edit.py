@@ -11,7 +11,7 @@ from msgspec import Meta
 from agent.policy.effects import Effects
 from agent.tools.base import ToolLog, ToolResult
 from agent.tools.files import FilePath, FilesTool, path_fault
-from agent.workspace.files import Files, FileStart
+from agent.workspace.files import FileStart, SessionFiles
 from agent.workspace.paths import WorkspaceError, file_parts, shown
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.text_view import is_binary
@@ -43,7 +43,7 @@ class EditTool(FilesTool[Edit]):
     arguments = Edit
     side_effects: str | None = "files edited"
 
-    def __init__(self, files: Files, limits: WorkspaceLimits) -> None:
+    def __init__(self, files: SessionFiles, limits: WorkspaceLimits) -> None:
         super().__init__(files, limits)
         self._one_by_one = asyncio.Lock()
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from agent.policy.effects import Effects
 from agent.tools.base import StructTool, ToolLog, ToolResult
-from agent.workspace.files import Entry, Files, Search
+from agent.workspace.files import Entry, SearchRequest, SessionFiles
 from agent.workspace.paths import WorkspaceError, file_parts, folder_parts, shown
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.text_view import view
@@ -46,7 +46,7 @@ A = TypeVar("A", bound=msgspec.Struct)
 class FilesTool(StructTool[A], Generic[A]):
     """A tool that works on the session's files, wherever they are."""
 
-    def __init__(self, files: Files, limits: WorkspaceLimits) -> None:
+    def __init__(self, files: SessionFiles, limits: WorkspaceLimits) -> None:
         self.files = files
         self.limits = limits
 
@@ -106,7 +106,7 @@ class WriteFileTool(FilesTool[WriteFile]):
     arguments = WriteFile
     side_effects: str | None = "files written"
 
-    def __init__(self, files: Files, limits: WorkspaceLimits) -> None:
+    def __init__(self, files: SessionFiles, limits: WorkspaceLimits) -> None:
         super().__init__(files, limits)
         self.description = (
             "Write a text file in the session's workspace, in place of one that is there; missing folders are made. "
@@ -192,7 +192,7 @@ class GrepTool(FilesTool[Grep]):
         return path_fault(lambda: folder_parts(arguments.path, self.limits))
 
     async def execute(self, arguments: Grep, log: ToolLog) -> ToolResult:
-        found = await self.files.search(Search(**msgspec.structs.asdict(arguments)))
+        found = await self.files.search(SearchRequest(**msgspec.structs.asdict(arguments)))
         lines: list[str] = []
         left, more = self.limits.view_chars_max, found.more
         for match in found.matches:

@@ -49,7 +49,7 @@ def closing(fd: int) -> Iterator[int]:
 
 
 @contextmanager
-def told(path: str) -> Iterator[None]:
+def as_workspace_errors(path: str) -> Iterator[None]:
     """Make what the system refuses a WorkspaceError that names no path but the model's own."""
     try:
         yield
@@ -94,7 +94,7 @@ def owner_to_keep(folder: int) -> int | None:
     return owner if os.geteuid() == 0 and owner != 0 else None
 
 
-class MadeFolders:
+class CreatedFolders:
     """The folders one write makes; unless kept, those still empty are removed when the stack unwinds."""
 
     def __init__(self, stack: ExitStack) -> None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class DiskWork:
+class DiskExecutor:
     """Runs blocking work in the loop's threads, at most one thread at a time.
 
     A caller that is cancelled leaves at once. Its work is told by the event it was given and ends by itself; what comes

@@ -7,7 +7,7 @@ import msgspec
 
 from agent.util.errors import ToolError
 
-Output = Callable[[bytes], Awaitable[None]]
+OutputSink = Callable[[bytes], Awaitable[None]]
 """Hears what a command writes, as it comes, standard output and error in one; waits while too much waits."""
 
 
@@ -15,7 +15,7 @@ class SandboxError(ToolError):
     """Why the sandbox cannot do it, in words for the model; names nothing of the server."""
 
 
-class Lost(SandboxError):
+class SandboxLost(SandboxError):
     """The sandbox is no longer there, or does not answer."""
 
 
@@ -34,7 +34,7 @@ class Entry(msgspec.Struct, frozen=True):
     size: int
 
 
-class Search(msgspec.Struct, frozen=True, kw_only=True):
+class SearchRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What to look for in the files below `path`. `glob`: only names or paths that match, as in a shell; empty: all.
 
     `pattern`: a regular expression of Python's `re`, found within a line; with `fixed` a plain text.
@@ -47,7 +47,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     ignore_case: bool = False
 
 
-class Match(msgspec.Struct, frozen=True):
+class SearchMatch(msgspec.Struct, frozen=True):
     """A line in which something was found; `line` counts from 1, `text` may be cut."""
 
     path: str
@@ -55,21 +55,21 @@ class Match(msgspec.Struct, frozen=True):
     text: str
 
 
-class Found(msgspec.Struct, frozen=True):
+class SearchResult(msgspec.Struct, frozen=True):
     """What a search found, files in order of their names. `more`: why it is not all, in words, or empty."""
 
-    matches: tuple[Match, ...]
+    matches: tuple[SearchMatch, ...]
     more: str = ""
 
 
-class Exit(msgspec.Struct, frozen=True):
+class ExitStatus(msgspec.Struct, frozen=True):
     """How a command ended. `code`: its exit code, 128 + n for signal n. `stopped`: why it was ended, or empty."""
 
     code: int
     stopped: str = ""
 
 
-class Files(Protocol):
+class SessionFiles(Protocol):
     """A session's files. Paths are relative to its workspace. Every method may raise SandboxError."""
 
     async def read(self, path: str) -> FileStart:
@@ -81,7 +81,7 @@ class Files(Protocol):
     async def list(self, path: str, recursive: bool) -> tuple[list[Entry], bool]:
         """What is in a folder, each folder before what is in it, names in order; and whether there is more."""
 
-    async def search(self, wanted: Search) -> Found:
+    async def search(self, wanted: SearchRequest) -> SearchResult:
         """The lines in which something is found; bounded in time too. Links are not followed, binary files passed over.
 
         Where files are reached by commands alone, `agent.sandbox.search.search_by_command` does it.
@@ -91,7 +91,7 @@ class Files(Protocol):
         """Let go of what is held open here; nothing can be done after it. Closing twice is once."""
 
 
-class Sandbox(Files, Protocol):
+class Sandbox(SessionFiles, Protocol):
     """One session's sandbox: its files, and a shell beside them."""
 
     says: str
@@ -99,7 +99,7 @@ class Sandbox(Files, Protocol):
     network: bool
     """Whether commands reach the network."""
 
-    async def exec(self, command: str, output: Output, timeout_s: float) -> Exit:
+    async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
         """Run a shell command in the workspace to its end. Cancelled, or out of time, its whole process tree is killed.
 
         What it leaves running in the background is killed with its end.

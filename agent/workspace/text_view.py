@@ -10,7 +10,7 @@ from agent.workspace.paths import WorkspaceError, shown
 _BINARY_PROBE_BYTES = 8192
 
 
-class View(msgspec.Struct, frozen=True):
+class TextView(msgspec.Struct, frozen=True):
     """Lines of a file, with a note in brackets after them if there is more. `cut`: there is more."""
 
     text: str
@@ -22,7 +22,7 @@ def is_binary(data: bytes) -> bool:
     return b"\0" in data[:_BINARY_PROBE_BYTES]
 
 
-def view(path: str, file: FileStart, first: int, most: int | None, chars_max: int) -> View:
+def view(path: str, file: FileStart, first: int, most: int | None, chars_max: int) -> TextView:
     """Lines `first`.. (from 1; they end at line feeds), at most `most` of them and about `chars_max` code points.
 
     What is not UTF-8 becomes U+FFFD. Raises WorkspaceError for a binary file and for a `first` past the end.
@@ -35,7 +35,7 @@ def view(path: str, file: FileStart, first: int, most: int | None, chars_max: in
     if lines[-1] == "":
         lines.pop()
     if not lines:
-        return View("[the file is empty]", False)
+        return TextView("[the file is empty]", False)
     if first > len(lines):
         where = f"the first {len(file.data)} bytes of {shown(path)} have" if partial else f"{shown(path)} has"
         raise WorkspaceError(f"{where} {len(lines)} lines; there is no line {first}")
@@ -48,8 +48,8 @@ def view(path: str, file: FileStart, first: int, most: int | None, chars_max: in
         notes.append(f"only the first {len(file.data)} of {file.size} bytes can be shown")
     shown_text = "\n".join(taken)
     if not notes:
-        return View(shown_text + ("\n" if text.endswith("\n") else ""), False)
-    return View(f"{shown_text}\n[{'; '.join(notes)}]", True)
+        return TextView(shown_text + ("\n" if text.endswith("\n") else ""), False)
+    return TextView(f"{shown_text}\n[{'; '.join(notes)}]", True)
 
 
 def _fitting(lines: list[str], first: int, chars_max: int) -> tuple[list[str], list[str]]:

@@ -13,14 +13,14 @@ from agent.workspace.dirfd import (
     NO_FOLDER,
     READ,
     WRITE_NEW,
-    MadeFolders,
+    CreatedFolders,
+    as_workspace_errors,
     closing,
     kind,
     log,
     open_below,
     owner_to_keep,
     refuse_kind,
-    told,
     walk,
 )
 from agent.workspace.files import Entry, FileStart
@@ -38,7 +38,7 @@ class Workspace:
     def read(self, path: str) -> FileStart:
         """The file's first `read_bytes_max` bytes. Raises WorkspaceError."""
         *above, name = file_parts(path, self.limits)
-        with told(path), ExitStack() as stack:
+        with as_workspace_errors(path), ExitStack() as stack:
             root = stack.enter_context(closing(self.open_root()))
             folder = _descend(stack, root, above, path)
             fd = stack.enter_context(closing(open_below(folder, name, READ, path)))
@@ -52,7 +52,7 @@ class Workspace:
     def open(self, path: str) -> BinaryIO:
         """The file, to be read from its beginning to its end and closed by the caller. Raises WorkspaceError."""
         *above, name = file_parts(path, self.limits)
-        with told(path), ExitStack() as stack:
+        with as_workspace_errors(path), ExitStack() as stack:
             root = stack.enter_context(closing(self.open_root()))
             folder = _descend(stack, root, above, path)
             file = os.fdopen(open_below(folder, name, READ, path), "rb")
@@ -74,8 +74,8 @@ class Workspace:
             raise WorkspaceError(f"{len(data)} bytes are too many: at most {most} in one write")
         *above, name = file_parts(path, self.limits)
         _heed(stop)
-        with told(path), ExitStack() as stack:
-            made = MadeFolders(stack)
+        with as_workspace_errors(path), ExitStack() as stack:
+            made = CreatedFolders(stack)
             root = stack.enter_context(closing(self.make_root()))
             names, total = self._usage(root)
             folder = _descend(stack, root, above, path, made)
@@ -93,7 +93,7 @@ class Workspace:
         parts = folder_parts(path, self.limits)
         entries: list[Entry] = []
         cut = False
-        with told(path), ExitStack() as stack:
+        with as_workspace_errors(path), ExitStack() as stack:
             try:
                 root = stack.enter_context(closing(self.open_root()))
             except FileNotFoundError:
@@ -157,7 +157,7 @@ def _heed(stop: threading.Event) -> None:
 
 
 def _descend(
-    stack: ExitStack, root: int, parts: "tuple[str, ...] | list[str]", path: str, made: MadeFolders | None = None
+    stack: ExitStack, root: int, parts: "tuple[str, ...] | list[str]", path: str, made: CreatedFolders | None = None
 ) -> int:
     """Open the folder below the root; the stack closes what was opened. With `made`, missing ones are made."""
     fd = root

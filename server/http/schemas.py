@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from agent.models import ModelInfo
-from agent.sandbox.sandbox import Offer
+from agent.sandbox.sandbox import SandboxInfo
 from agent.tools import Entry
 from agent.tools.mcp import McpStatus
 from protocol.content import Access, SessionStatus
@@ -54,7 +54,7 @@ class Config(msgspec.Struct):
     model_reason: str | UnsetType = UNSET
     models: list[ModelInfo] | UnsetType = UNSET
     allow_other_models: bool | UnsetType = UNSET
-    sandbox: Offer | UnsetType = UNSET
+    sandbox: SandboxInfo | UnsetType = UNSET
     mcp: list[McpStatus] | UnsetType = UNSET
     page: PageInfo | UnsetType = UNSET
     limits: Limits | UnsetType = UNSET

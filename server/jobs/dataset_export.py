@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from agent.hub.dataset_upload import DatasetFile, keep
-from agent.hub.errors import HubFault
-from agent.tools.hub import Hub
+from agent.hub.dataset_upload import DatasetFile, upload_to_private_dataset
+from agent.hub.errors import HubError
+from agent.tools.hub import HubClient
 from agent.util.backoff import Backoff
 from agent.util.errors import log_fault
 from agent.util.tasks import TaskOwner
@@ -57,7 +57,7 @@ class SessionExporter:
         settings: ExportSettings,
         awake: Callable[[], Collection[str]],
         token_of: Callable[[str], Awaitable[str | None]],
-        hub_of: Callable[[str], Hub],
+        hub_of: Callable[[str], HubClient],
         metrics: Metrics,
         folder: Path,
     ) -> None:
@@ -124,7 +124,7 @@ class SessionExporter:
         try:
             token = await self._token_of(row.user_id)
             outcome = "no_token" if token is None else await self._export(stat, token)
-        except (HubFault, JournalError, OSError) as error:
+        except (HubError, JournalError, OSError) as error:
             pause_s = self._pause(row, token)
             log.warning("session %s: not exported; trying again in %.1f s: %s", row.session_id, pause_s, error)
             outcome = "failure"
@@ -137,7 +137,7 @@ class SessionExporter:
         self._metrics.exports.of(outcome).inc()
 
     async def _export(self, stat: Stat, token: str) -> str:
-        """Upload the session and record that in the journal; returns the outcome. Raises `HubFault`, `JournalError`, `OSError`."""
+        """Upload the session and record that in the journal; returns the outcome. Raises `HubError`, `JournalError`, `OSError`."""
         session_id, outcome = stat.row.session_id, "success"
         try:
             await self._upload(stat, token)
@@ -160,7 +160,7 @@ class SessionExporter:
             kept = DatasetFile(
                 self._settings.session_dataset_repo, f"{FOLDER}/{session_id}.jsonl", file, f"Session {session_id}"
             )
-            await keep(self._hub_of(token), kept, self._settings.upload_timeout_s)
+            await upload_to_private_dataset(self._hub_of(token), kept, self._settings.upload_timeout_s)
 
     async def _write(self, stat: Stat, file: IO[bytes]) -> None:
         size = 0

@@ -9,11 +9,18 @@ from hashlib import sha256
 from pathlib import Path
 
 from agent.policy.effects import EffectKind
-from agent.sandbox.factory import NO_SHELL, Elsewhere, FilesOnly, RemoteKind, SandboxKind, sandbox_kind
+from agent.sandbox.factory import (
+    NO_SHELL,
+    FilesOnlyBackend,
+    RemoteBackend,
+    RemoteSandboxFactory,
+    SandboxBackend,
+    open_backend,
+)
 from agent.sandbox.remote.sandbox import RemoteSandbox
-from agent.sandbox.sandbox import ForSession, Offer, SessionSandbox
+from agent.sandbox.sandbox import SandboxInfo, SandboxRequest, SessionSandbox
 from agent.tools import BUILT_IN, BashTool, PlanTool, Tool, ToolRouter, Workspace, file_tools
-from agent.tools.hub import OF_THE_HUB, Hub, HubThreads, hub_tools
+from agent.tools.hub import OF_THE_HUB, HubClient, HubThreads, hub_tools
 from agent.tools.mcp import McpServers
 from agent.tools.paid import PaidTool
 from agent.tools.research import ResearchTool
@@ -71,11 +78,11 @@ class ToolsetFactory:
         self._known_secrets = known_secrets
         self._hub_threads = HubThreads(settings.hub)
         self._web = Web(settings.web)
-        self._kind: SandboxKind | None = None
+        self._kind: SandboxBackend | None = None
         self.mcp = McpServers(settings.mcp_servers, settings.mcp)
         self._journal: Journal | None = None
         self._key = KeyFile(settings.journal.folder)
-        self.elsewhere = Elsewhere(settings.sandbox, settings.hub, self._hub_threads, self._key.secret_for)
+        self.elsewhere = RemoteSandboxFactory(settings.sandbox, settings.hub, self._hub_threads, self._key.secret_for)
         """What sandboxes elsewhere are made with, and given back."""
 
     def names(self) -> list[str]:
@@ -93,7 +100,7 @@ class ToolsetFactory:
         if self._settings.sandbox.kind == "space":
             await asyncio.to_thread(self._key.open)
         hidden = tuple(folder for folder in (self._settings.journal.folder, checkout()) if folder is not None)
-        self._kind = await asyncio.to_thread(sandbox_kind, self._settings.sandbox, hidden, self.elsewhere)
+        self._kind = await asyncio.to_thread(open_backend, self._settings.sandbox, hidden, self.elsewhere)
         offer = self._kind.offer
         if offer.kind == "host":
             log.warning("sandbox.kind is `host`: the agent's commands run unprotected, in %s", offer.says)
@@ -104,7 +111,7 @@ class ToolsetFactory:
         self.mcp.start()
 
     @property
-    def offer(self) -> Offer:
+    def offer(self) -> SandboxInfo:
         """What sandbox sessions have. Raises RuntimeError before `open`."""
         return self._sandbox_kind.offer
 
@@ -131,24 +138,24 @@ class ToolsetFactory:
             notes=ProjectNotes(self.workspace(row.session_id), turn.agents_md_max_bytes, redact),
         )
 
-    def _sandbox(self, row: SessionRow, hf_token: str | None) -> tuple[Sandbox, Offer]:
+    def _sandbox(self, row: SessionRow, hf_token: str | None) -> tuple[Sandbox, SandboxInfo]:
         """The session's sandbox, which is made when it is first used, and what it offers."""
         kind = self._sandbox_kind
         assert self._journal is not None
-        session = ForSession(
+        session = SandboxRequest(
             session_id=row.session_id,
             workspace=self.workspace(row.session_id),
             hf_token=hf_token,
             claims=SessionClaims(self._journal, row.session_id, row.user_id),
         )
-        if isinstance(kind, RemoteKind):
+        if isinstance(kind, RemoteBackend):
             if hf_token:
                 return kind.of(session), kind.offer
-            kind = FilesOnly(self._settings.sandbox, NO_SHELL)
+            kind = FilesOnlyBackend(self._settings.sandbox, NO_SHELL)
         offer = kind.offer
         return SessionSandbox(lambda: kind.make(session), offer.says, network=offer.network), offer
 
-    def _in_sandbox(self, sandbox: Sandbox, offer: Offer) -> list[Tool]:
+    def _in_sandbox(self, sandbox: Sandbox, offer: SandboxInfo) -> list[Tool]:
         tools = file_tools(sandbox, self._settings.workspace)
         if offer.shell:
             effects = ON_THE_HOST if offer.kind == "host" else ON_THE_NETWORK if offer.network else frozenset()
@@ -169,14 +176,14 @@ class ToolsetFactory:
         return [ResearchTool(settings.research, settings.policy.policy())] if settings.research.enabled else []
 
     @property
-    def _sandbox_kind(self) -> SandboxKind:
+    def _sandbox_kind(self) -> SandboxBackend:
         if self._kind is None:
             raise RuntimeError("the toolbox is not open yet")
         return self._kind
 
-    def hub(self, hf_token: str) -> Hub:
+    def hub(self, hf_token: str) -> HubClient:
         """The Hub, as somebody with this token."""
-        return Hub(self._settings.hub, self._hub_threads, hf_token)
+        return HubClient(self._settings.hub, self._hub_threads, hf_token)
 
     def workspace(self, session_id: str) -> Workspace:
         """The session's files on this machine."""

@@ -8,7 +8,7 @@ import pytest
 
 from agent.sandbox.settings import SandboxSettings
 from agent.util.tasks import TaskOwner
-from agent.workspace.files import Entry, Exit, FileStart, Match, Sandbox, SandboxError, Search
+from agent.workspace.files import Entry, ExitStatus, FileStart, Sandbox, SandboxError, SearchMatch, SearchRequest
 from tests.contract.sandboxes import BACKENDS
 from tests.support.patience import eventually
 
@@ -40,7 +40,7 @@ async def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         yield opened
 
 
-async def run(sandbox: Sandbox, command: str, timeout_s: float = LONG_S) -> tuple[Exit, str]:
+async def run(sandbox: Sandbox, command: str, timeout_s: float = LONG_S) -> tuple[ExitStatus, str]:
     """Run a command to its end; its output, as text."""
     heard = Heard()
     ended = await sandbox.exec(command, heard, timeout_s)
@@ -51,15 +51,15 @@ async def run(sandbox: Sandbox, command: str, timeout_s: float = LONG_S) -> tupl
 
 
 async def test_a_command_has_its_exit_code_and_its_output_in_order(sandbox: Sandbox) -> None:
-    assert await run(sandbox, "echo one; echo two >&2; echo three; exit 7") == (Exit(7), "one\ntwo\nthree\n")
+    assert await run(sandbox, "echo one; echo two >&2; echo three; exit 7") == (ExitStatus(7), "one\ntwo\nthree\n")
 
 
 async def test_a_command_is_bash_and_has_no_input(sandbox: Sandbox) -> None:
-    assert await run(sandbox, "words=(a b); echo ${words[1]}; cat; echo $?") == (Exit(0), "b\n0\n")
+    assert await run(sandbox, "words=(a b); echo ${words[1]}; cat; echo $?") == (ExitStatus(0), "b\n0\n")
 
 
 async def test_what_a_signal_ended_is_told_as_a_shell_does(sandbox: Sandbox) -> None:
-    assert (await run(sandbox, "kill -TERM $$"))[0] == Exit(143)
+    assert (await run(sandbox, "kill -TERM $$"))[0] == ExitStatus(143)
 
 
 async def test_output_comes_while_the_command_runs(sandbox: Sandbox, tasks: TaskOwner) -> None:
@@ -71,9 +71,9 @@ async def test_output_comes_while_the_command_runs(sandbox: Sandbox, tasks: Task
 
 async def test_a_command_works_in_the_workspace_where_its_files_stay(sandbox: Sandbox) -> None:
     await sandbox.write("notes/a.txt", b"one\n")
-    assert await run(sandbox, "cat notes/a.txt; echo two > b.txt") == (Exit(0), "one\n")
+    assert await run(sandbox, "cat notes/a.txt; echo two > b.txt") == (ExitStatus(0), "one\n")
     assert await sandbox.read("b.txt") == FileStart(b"two\n", 4)
-    assert await run(sandbox, "cat b.txt") == (Exit(0), "two\n")
+    assert await run(sandbox, "cat b.txt") == (ExitStatus(0), "two\n")
 
 
 async def test_a_command_out_of_time_is_killed_even_if_it_will_not_go(sandbox: Sandbox) -> None:
@@ -119,7 +119,7 @@ async def test_a_cancelled_command_takes_its_whole_family_along(sandbox: Sandbox
 
 
 async def test_what_a_command_leaves_in_the_background_ends_with_it(sandbox: Sandbox) -> None:
-    assert (await run(sandbox, ALL))[0] == Exit(0)
+    assert (await run(sandbox, ALL))[0] == ExitStatus(0)
     assert [name for name in FAMILIES if await beats(sandbox, name)] == []
 
 
@@ -137,13 +137,13 @@ async def test_output_that_nobody_takes_holds_the_command_back(sandbox: Sandbox,
     assert taken < 10_000_000
     assert (await sandbox.list(".", False))[0] == []
     hold.set()
-    assert await running == Exit(0)
+    assert await running == ExitStatus(0)
     assert taken == 30_000_000
 
 
 async def test_commands_run_beside_each_other(sandbox: Sandbox) -> None:
     both = ("touch a; until test -e b; do sleep 0.02; done", "touch b; until test -e a; do sleep 0.02; done")
-    assert await asyncio.gather(*(run(sandbox, command) for command in both)) == [(Exit(0), "")] * 2
+    assert await asyncio.gather(*(run(sandbox, command) for command in both)) == [(ExitStatus(0), "")] * 2
 
 
 async def test_no_variable_of_the_server_is_in_a_commands_environment(
@@ -151,7 +151,7 @@ async def test_no_variable_of_the_server_is_in_a_commands_environment(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-server")
     ended, said = await run(sandbox, "env")
-    assert ended == Exit(0)
+    assert ended == ExitStatus(0)
     assert "sk-of-the-server" not in said and "HOME=" in said
 
 
@@ -201,29 +201,36 @@ async def test_links_that_a_command_plants_are_not_followed(sandbox: Sandbox) ->
             await sandbox.read(path)
         with pytest.raises(SandboxError):
             await sandbox.write(path, b"x")
-    assert (await sandbox.search(Search(pattern="root"))).matches == ()
+    assert (await sandbox.search(SearchRequest(pattern="root"))).matches == ()
 
 
 async def test_a_search_finds_lines_by_expression_text_and_name(sandbox: Sandbox) -> None:
     await sandbox.write("src/a.py", b"import os\n# a.b\n")
     await sandbox.write("src/b.txt", "Import\naxb grüße\n".encode())
     await sandbox.write("c.bin", b"import\0")
-    assert (await sandbox.search(Search(pattern=r"^im\w+"))).matches == (Match("src/a.py", 1, "import os"),)
-    assert [found.path for found in (await sandbox.search(Search(pattern="import", ignore_case=True))).matches] == [
+    assert (await sandbox.search(SearchRequest(pattern=r"^im\w+"))).matches == (
+        SearchMatch("src/a.py", 1, "import os"),
+    )
+    assert [
+        found.path for found in (await sandbox.search(SearchRequest(pattern="import", ignore_case=True))).matches
+    ] == [
         "src/a.py",
         "src/b.txt",
     ]
-    assert [found.text for found in (await sandbox.search(Search(pattern="a.b"))).matches] == ["# a.b", "axb grüße"]
-    fixed = await sandbox.search(Search(pattern="a.b", fixed=True))
-    assert (fixed.matches, fixed.more) == ((Match("src/a.py", 2, "# a.b"),), "")
-    assert (await sandbox.search(Search(pattern="i", path="src", glob="*.txt", ignore_case=True))).matches == (
-        Match("src/b.txt", 1, "Import"),
+    assert [found.text for found in (await sandbox.search(SearchRequest(pattern="a.b"))).matches] == [
+        "# a.b",
+        "axb grüße",
+    ]
+    fixed = await sandbox.search(SearchRequest(pattern="a.b", fixed=True))
+    assert (fixed.matches, fixed.more) == ((SearchMatch("src/a.py", 2, "# a.b"),), "")
+    assert (await sandbox.search(SearchRequest(pattern="i", path="src", glob="*.txt", ignore_case=True))).matches == (
+        SearchMatch("src/b.txt", 1, "Import"),
     )
-    assert (await sandbox.search(Search(pattern="a.b", path="src/b.txt"))).matches == (
-        Match("src/b.txt", 2, "axb grüße"),
+    assert (await sandbox.search(SearchRequest(pattern="a.b", path="src/b.txt"))).matches == (
+        SearchMatch("src/b.txt", 2, "axb grüße"),
     )
     with pytest.raises(SandboxError):
-        await sandbox.search(Search(pattern="x", path="nowhere"))
+        await sandbox.search(SearchRequest(pattern="x", path="nowhere"))
 
 
 async def test_a_pattern_that_would_run_for_ever_is_ended(tmp_path: Path) -> None:
@@ -231,8 +238,8 @@ async def test_a_pattern_that_would_run_for_ever_is_ended(tmp_path: Path) -> Non
         async with opening(tmp_path, SandboxSettings(search_timeout_s=1.0)) as sandbox:
             await sandbox.write("a.txt", b"found\n")
             await sandbox.write("b.txt", b"a" * 60 + b"!\n")
-            found = await sandbox.search(Search(pattern="(a+)+$|found"))
-            assert found.matches == (Match("a.txt", 1, "found"),)
+            found = await sandbox.search(SearchRequest(pattern="(a+)+$|found"))
+            assert found.matches == (SearchMatch("a.txt", 1, "found"),)
             assert "not done in time" in found.more
 
 

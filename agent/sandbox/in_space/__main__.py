@@ -5,7 +5,7 @@ import sys
 from typing import NoReturn
 
 from agent.sandbox.in_space import PACKAGE, SECRET_VARIABLE, supervisor
-from agent.sandbox.in_space.files import Files
+from agent.sandbox.in_space.files import SpaceFiles
 from agent.sandbox.in_space.http_server import SandboxServer, workspace
 
 SECRET_CHARS_MIN = 32
@@ -38,7 +38,7 @@ def main() -> None:
     supervisor.prctl(supervisor.PR_SET_DUMPABLE, 0)  # so that no command reads the secret out of its memory
     supervisor.prctl(supervisor.PR_SET_CHILD_SUBREAPER, 1)
     address = os.environ.get("HOST", "0.0.0.0"), int(os.environ.get("PORT", "7860"))
-    with SandboxServer(address, secret, Files(workspace())) as server:
+    with SandboxServer(address, secret, SpaceFiles(workspace())) as server:
         sys.stderr.write(f"listening on port {server.server_port}\n")
         sys.stderr.flush()
         server.serve_forever()

@@ -25,7 +25,7 @@ ENDED_S = 10.0
 """How long a cancellation waits for the end of what it cancels."""
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """What cannot be done, in words for the model, with the HTTP status that says it."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -33,7 +33,7 @@ class Refused(Exception):
         self.status = status
 
 
-class Running:
+class RunningCommand:
     """One command: `run` carries it to its end, `stop` (from any thread) ends it."""
 
     def __init__(self, command: str, folder: str) -> None:
@@ -118,26 +118,28 @@ class Running:
             self.process.wait()
 
 
-class Commands:
+class CommandTable:
     """All that run."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, RunningCommand] = {}
         self._cancelled: deque[str] = deque(maxlen=1_000)
 
-    def start(self, command_id: str, command: str, folder: str) -> Running:
+    def start(self, command_id: str, command: str, folder: str) -> RunningCommand:
         """Start one. Raises Refused."""
         if len(command.encode()) > COMMAND_BYTES_MAX or "\0" in command:
-            raise Refused(400, f"the command is too long, at most {COMMAND_BYTES_MAX} bytes, or holds a zero byte")
+            raise RequestRefused(
+                400, f"the command is too long, at most {COMMAND_BYTES_MAX} bytes, or holds a zero byte"
+            )
         with self._lock:
             if command_id in self._running:
-                raise Refused(409, "this command runs already")
+                raise RequestRefused(409, "this command runs already")
             if command_id in self._cancelled:
-                raise Refused(409, "this command was cancelled before it began")
+                raise RequestRefused(409, "this command was cancelled before it began")
             if len(self._running) >= COMMANDS_MAX:
-                raise Refused(429, f"{COMMANDS_MAX} commands run already, which is the limit")
-            running = self._running[command_id] = Running(command, folder)
+                raise RequestRefused(429, f"{COMMANDS_MAX} commands run already, which is the limit")
+            running = self._running[command_id] = RunningCommand(command, folder)
             return running
 
     def end(self, command_id: str) -> None:

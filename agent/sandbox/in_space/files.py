@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from agent.sandbox.in_space.commands import Refused
+from agent.sandbox.in_space.commands import RequestRefused
 
 NAMES_MAX = 64
 """Names in one path."""
@@ -27,7 +27,7 @@ UNFINISHED = ".holdfast-", ".part"
 KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
 
 
-class Files:
+class SpaceFiles:
     """The folder `root`."""
 
     def __init__(self, root: str) -> None:
@@ -41,7 +41,7 @@ class Files:
             with open(fd, "rb") as file:
                 found = os.fstat(fd)
                 if not stat.S_ISREG(found.st_mode):
-                    raise Refused(400, f"{path} is no file")
+                    raise RequestRefused(400, f"{path} is no file")
                 data = file.read(min(most, READ_BYTES_MAX))
                 return data, max(len(data), found.st_size)
 
@@ -51,7 +51,7 @@ class Files:
         with self._folder(above, path, make=True) as folder, _refusing(path):
             former = _former(name, folder)
             if former is not None and not stat.S_ISREG(former.st_mode):
-                raise Refused(400, f"{path} is a {_kind(former.st_mode)}, not a file")
+                raise RequestRefused(400, f"{path} is a {_kind(former.st_mode)}, not a file")
             unfinished = secrets.token_hex(8).join(UNFINISHED)
             with open(os.open(unfinished, NEW, 0o644, dir_fd=folder), "wb") as file:
                 try:
@@ -129,9 +129,9 @@ def _kind(mode: int) -> str:
 def _parts(path: str, want_file: bool) -> list[str]:
     parts = [name for name in path.split("/") if name not in ("", ".")]
     if path.startswith("/") or ".." in parts or "\0" in path or len(parts) > NAMES_MAX:
-        raise Refused(400, "paths are relative to the workspace and stay inside it")
+        raise RequestRefused(400, "paths are relative to the workspace and stay inside it")
     if want_file and not parts:
-        raise Refused(400, "the path names a folder, not a file")
+        raise RequestRefused(400, "the path names a folder, not a file")
     return parts
 
 
@@ -141,8 +141,8 @@ def _refusing(path: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise Refused(404, f"there is no {path} in the workspace") from None
+        raise RequestRefused(404, f"there is no {path} in the workspace") from None
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
-            raise Refused(400, f"{path} leads through a link or through what is no folder") from None
-        raise Refused(400, f"the system refused {path}: {error.strerror}") from None
+            raise RequestRefused(400, f"{path} leads through a link or through what is no folder") from None
+        raise RequestRefused(400, f"the system refused {path}: {error.strerror}") from None

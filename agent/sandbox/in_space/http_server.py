@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from agent.sandbox.in_space import EXIT, OUTPUT, PING, SECRET_HEADER, VERSION
-from agent.sandbox.in_space.commands import Commands, Refused
-from agent.sandbox.in_space.files import READ_BYTES_MAX, WRITE_BYTES_MAX, Files
+from agent.sandbox.in_space.commands import CommandTable, RequestRefused
+from agent.sandbox.in_space.files import READ_BYTES_MAX, WRITE_BYTES_MAX, SpaceFiles
 
 JSON_BYTES_MAX = 1 << 20
 """Largest request that is no file."""
@@ -32,11 +32,11 @@ class SandboxServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, address: tuple[str, int], secret: str, files: Files) -> None:
+    def __init__(self, address: tuple[str, int], secret: str, files: SpaceFiles) -> None:
         super().__init__(address, Handler)
         self.secret = secret.encode()
         self.files = files
-        self.commands = Commands()
+        self.commands = CommandTable()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -70,12 +70,12 @@ class Handler(BaseHTTPRequestHandler):
                 return
             given = self.headers.get(SECRET_HEADER, "").encode("latin-1", "replace")
             if not hmac.compare_digest(given, self.server.secret):
-                raise Refused(HTTPStatus.UNAUTHORIZED, f"{SECRET_HEADER} is missing or wrong")
+                raise RequestRefused(HTTPStatus.UNAUTHORIZED, f"{SECRET_HEADER} is missing or wrong")
             route = routes.get(url.path)
             if route is None:
-                raise Refused(HTTPStatus.NOT_FOUND, "there is no such route")
+                raise RequestRefused(HTTPStatus.NOT_FOUND, "there is no such route")
             route()
-        except Refused as refused:
+        except RequestRefused as refused:
             self.close_connection = True
             self._pass_over_body()
             self._send(refused.status, json.dumps({"error": str(refused)}).encode())
@@ -90,7 +90,7 @@ class Handler(BaseHTTPRequestHandler):
         command_id, command = str(asked.get("id", "")), asked.get("command")
         timeout_s = asked.get("timeout_s")
         if not command_id or not isinstance(command, str) or not isinstance(timeout_s, int | float):
-            raise Refused(HTTPStatus.BAD_REQUEST, "id, command and timeout_s are needed")
+            raise RequestRefused(HTTPStatus.BAD_REQUEST, "id, command and timeout_s are needed")
         deadline = time.monotonic() + min(float(timeout_s), TIMEOUT_MAX_S)
         running = self.server.commands.start(command_id, command, self.server.files.root)
         try:
@@ -126,7 +126,7 @@ class Handler(BaseHTTPRequestHandler):
     def _number(self, name: str, default: int) -> int:
         text = self.query.get(name, str(default))
         if not text.isdecimal() or len(text) > 12:
-            raise Refused(HTTPStatus.BAD_REQUEST, f"{name} is no number")
+            raise RequestRefused(HTTPStatus.BAD_REQUEST, f"{name} is no number")
         return int(text)
 
     def _json(self) -> dict[str, Any]:
@@ -135,19 +135,19 @@ class Handler(BaseHTTPRequestHandler):
         except (ValueError, RecursionError):
             said = None
         if not isinstance(said, dict):
-            raise Refused(HTTPStatus.BAD_REQUEST, "the request is no JSON object")
+            raise RequestRefused(HTTPStatus.BAD_REQUEST, "the request is no JSON object")
         return said
 
     def _body(self, most: int) -> bytes:
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal():
-            raise Refused(HTTPStatus.LENGTH_REQUIRED, "Content-Length is needed")
+            raise RequestRefused(HTTPStatus.LENGTH_REQUIRED, "Content-Length is needed")
         if len(length) > 12 or int(length) > most:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"it is too large: at most {most} bytes")
+            raise RequestRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"it is too large: at most {most} bytes")
         self.body_taken = True
         body = self.rfile.read(int(length))
         if len(body) < int(length):
-            raise Refused(HTTPStatus.BAD_REQUEST, "the request is cut short")
+            raise RequestRefused(HTTPStatus.BAD_REQUEST, "the request is cut short")
         return body
 
     def _pass_over_body(self) -> None:

@@ -5,7 +5,7 @@ import os
 import secrets
 from pathlib import Path
 
-from agent.sandbox.local.limits import open_to_us
+from agent.sandbox.local.limits import open_as_owner
 from agent.workspace.dirfd import FOLDER, closing
 
 log = logging.getLogger("holdfast.sandbox")
@@ -18,7 +18,7 @@ def remove_folder(root: Path) -> bool:
     """
     try:
         with closing(os.open(root.parent, FOLDER)) as above:
-            with closing(open_to_us(above, root.name)) as fd:
+            with closing(open_as_owner(above, root.name)) as fd:
                 _empty(fd)
             os.rmdir(root.name, dir_fd=above)
     except FileNotFoundError:
@@ -45,12 +45,12 @@ def _remove(root: int, name: str) -> None:
     try:
         os.unlink(name, dir_fd=root)
     except IsADirectoryError:
-        with closing(open_to_us(root, name)) as folder:
+        with closing(open_as_owner(root, name)) as folder:
             for inner in _names(folder):
                 try:
                     os.unlink(inner, dir_fd=folder)
                 except IsADirectoryError:
-                    os.close(open_to_us(folder, inner))
+                    os.close(open_as_owner(folder, inner))
                     os.rename(inner, secrets.token_hex(16), src_dir_fd=folder, dst_dir_fd=root)
         os.rmdir(name, dir_fd=root)
 

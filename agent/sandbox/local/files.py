@@ -4,18 +4,18 @@ import asyncio
 
 from agent.sandbox.search import search_here
 from agent.sandbox.settings import SandboxSettings
-from agent.workspace.disk_executor import DiskWork
-from agent.workspace.files import Entry, FileStart, Found, SandboxError, Search
+from agent.workspace.disk_executor import DiskExecutor
+from agent.workspace.files import Entry, FileStart, SandboxError, SearchRequest, SearchResult
 from agent.workspace.workspace import Workspace
 
 
 class LocalFiles:
     """The workspace, off the event loop, one piece of work at a time; what is cancelled leaves nothing half done."""
 
-    def __init__(self, workspace: Workspace, settings: SandboxSettings, disk: DiskWork | None = None) -> None:
+    def __init__(self, workspace: Workspace, settings: SandboxSettings, disk: DiskExecutor | None = None) -> None:
         self._workspace = workspace
         self._settings = settings
-        self._disk = disk or DiskWork()
+        self._disk = disk or DiskExecutor()
         self._closed = False
 
     async def read(self, path: str) -> FileStart:
@@ -29,11 +29,11 @@ class LocalFiles:
     async def list(self, path: str, recursive: bool) -> tuple[list[Entry], bool]:
         return await self._disk.run(lambda _: self._workspace.listing(path, recursive))
 
-    async def search(self, wanted: Search) -> Found:
+    async def search(self, wanted: SearchRequest) -> SearchResult:
         try:
             root = await asyncio.to_thread(self._workspace.open_root)
         except FileNotFoundError:
-            return Found(())
+            return SearchResult(())
         return await search_here(root, wanted, self._settings)
 
     def refuse_closed(self) -> None:

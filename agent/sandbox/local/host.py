@@ -9,11 +9,11 @@ from pathlib import Path
 
 from agent.sandbox.local.bubblewrap import shell
 from agent.sandbox.local.files import LocalFiles
-from agent.sandbox.local.limits import Room, Watch
-from agent.sandbox.local.process import Command
+from agent.sandbox.local.limits import LimitMonitor, WorkspaceQuota
+from agent.sandbox.local.process import CommandProcess
 from agent.sandbox.local.sandbox import refuse_nul
 from agent.sandbox.settings import SandboxSettings
-from agent.workspace.files import Exit, Output
+from agent.workspace.files import ExitStatus, OutputSink
 from agent.workspace.workspace import Workspace
 
 KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "TZ")
@@ -35,10 +35,10 @@ class HostSandbox(LocalFiles):
     def __init__(self, workspace: Workspace, settings: SandboxSettings, says: str) -> None:
         super().__init__(workspace, settings)
         self.says = says
-        self._room = Room(workspace.root, workspace.limits)
+        self._room = WorkspaceQuota(workspace.root, workspace.limits)
         self._places = asyncio.Semaphore(settings.commands_max)
 
-    async def exec(self, command: str, output: Output, timeout_s: float) -> Exit:
+    async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
         refuse_nul(command)
         async with self._places:
             self.refuse_closed()
@@ -47,11 +47,11 @@ class HostSandbox(LocalFiles):
             started = await self._start(command)
             try:
                 await started.ready()
-                return await started.run(output, timeout_s, Watch(self._settings, self._room, before, 0))
+                return await started.run(output, timeout_s, LimitMonitor(self._settings, self._room, before, 0))
             finally:
                 await started.kill()
 
-    async def _start(self, command: str) -> Command:
+    async def _start(self, command: str) -> CommandProcess:
         cookie = f"{COOKIE}={secrets.token_hex(16)}"
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         process = await asyncio.create_subprocess_exec(
@@ -69,7 +69,7 @@ class HostSandbox(LocalFiles):
                 os.killpg(process.pid, signal.SIGKILL)
             _kill_those_with(cookie.encode())
 
-        return Command(process, end)
+        return CommandProcess(process, end)
 
 
 def _kill_those_with(cookie: bytes) -> None:

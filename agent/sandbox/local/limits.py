@@ -18,7 +18,7 @@ LOOK = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 BLOCK_BYTES = 512
 
 
-class Usage(msgspec.Struct, frozen=True):
+class DiskUsage(msgspec.Struct, frozen=True):
     """Names below a folder, and the bytes they take on disk or claim. `too_deep`: there are folders below the bound."""
 
     names: int = 0
@@ -26,7 +26,7 @@ class Usage(msgspec.Struct, frozen=True):
     too_deep: bool = False
 
 
-def usage(root: Path, names_max: int, depth_max: int) -> Usage:
+def disk_usage(root: Path, names_max: int, depth_max: int) -> DiskUsage:
     """Count what is below `root`, up to just past `names_max`. A folder that hides what is in it is opened again.
 
     A file with several names counts once for each. Raises OSError where the disk fails.
@@ -35,12 +35,12 @@ def usage(root: Path, names_max: int, depth_max: int) -> Usage:
     try:
         above = os.open(root.parent, FOLDER)
     except FileNotFoundError:
-        return Usage()
+        return DiskUsage()
     with closing(above), suppress(FileNotFoundError):
-        fd = open_to_us(above, root.name)
+        fd = open_as_owner(above, root.name)
         with closing(fd):
             counting.folder(fd, depth_max)
-    return Usage(counting.names, counting.size, counting.too_deep)
+    return DiskUsage(counting.names, counting.size, counting.too_deep)
 
 
 class _Count:
@@ -67,12 +67,12 @@ class _Count:
             return
         for name in below:
             with suppress(FileNotFoundError, NotADirectoryError):
-                inner = open_to_us(fd, name)
+                inner = open_as_owner(fd, name)
                 with closing(inner):
                     self.folder(inner, depth - 1)
 
 
-def hand_over(root: int, user: int, depth: int) -> None:
+def chown_tree(root: int, user: int, depth: int) -> None:
     """Make an open folder, and what is in it, a user's own, unless it is so. Who hands over is root. Raises OSError."""
     if os.fstat(root).st_uid == user:
         return
@@ -90,7 +90,7 @@ def _hand_over(folder: int, user: int, depth: int) -> None:
                         _hand_over(inner, user, depth - 1)
 
 
-def open_to_us(folder: int, name: str) -> int:
+def open_as_owner(folder: int, name: str) -> int:
     """Open a folder below `folder`, never through a link; its owner, who we are, is let in first. Raises OSError."""
     with closing(os.open(name, LOOK, dir_fd=folder)) as seen:
         mode = stat.S_IMODE(os.fstat(seen).st_mode)
@@ -110,24 +110,24 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 IN_MEMORY = ("tmp", "dev/shm")  # below the sandbox's root
 
 
-class Room(msgspec.Struct, frozen=True):
+class WorkspaceQuota(msgspec.Struct, frozen=True):
     """A session's workspace and what it may hold."""
 
     root: Path
     limits: WorkspaceLimits
 
-    def used(self) -> Usage:
+    def used(self) -> DiskUsage:
         """How much it holds now. Blocking."""
-        return usage(self.root, FAR * self.limits.files_max, 2 * self.limits.depth_max)
+        return disk_usage(self.root, FAR * self.limits.files_max, 2 * self.limits.depth_max)
 
-    def hopeless(self, now: Usage) -> str:
+    def hopeless(self, now: DiskUsage) -> str:
         """Why no command can be let in any more, or empty. One that makes room could be, as long as all can be counted."""
         far = FAR * self.limits.total_bytes_max
         if now.size > far or now.names > FAR * self.limits.files_max:
             return f"the workspace holds more than {FAR} times what it may: no command can run in it any more"
         return ""
 
-    def excess(self, now: Usage, before: Usage) -> str:
+    def excess(self, now: DiskUsage, before: DiskUsage) -> str:
         """Why what it holds is too much and more than before, or empty: a command that makes room is left alone."""
         most = self.limits
         if now.size > most.total_bytes_max and now.size > before.size:
@@ -139,10 +139,10 @@ class Room(msgspec.Struct, frozen=True):
         return ""
 
 
-class Watch:
+class LimitMonitor:
     """Watches one command. `leader`: the sandbox's first process, by this machine's number; 0: its processes are not seen."""
 
-    def __init__(self, settings: SandboxSettings, room: Room, before: Usage, leader: int) -> None:
+    def __init__(self, settings: SandboxSettings, room: WorkspaceQuota, before: DiskUsage, leader: int) -> None:
         self._settings = settings
         self._room = room
         self._before = before

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from agent.sandbox.local.bubblewrap import GO, READY
-from agent.sandbox.local.limits import Watch
+from agent.sandbox.local.limits import LimitMonitor
 from agent.util.tasks import TaskOwner
-from agent.workspace.files import Exit, Output, SandboxError
+from agent.workspace.files import ExitStatus, OutputSink, SandboxError
 
 log = logging.getLogger("holdfast.sandbox")
 
@@ -17,7 +17,7 @@ START_S = 20.0
 COMPLAINT_BYTES = 4_096
 
 
-class Command:
+class CommandProcess:
     """A process that has been started with pipes and waits to be told to begin. `end` kills all that came of it."""
 
     def __init__(self, process: asyncio.subprocess.Process, end: Callable[[], None]) -> None:
@@ -39,7 +39,7 @@ class Command:
             log.error("a sandbox did not start: %s", said.decode(errors="replace").strip() or "it says nothing")
             raise SandboxError("the sandbox did not start; the server's log says why")
 
-    async def run(self, output: Output, timeout_s: float, watch: Watch) -> Exit:
+    async def run(self, output: OutputSink, timeout_s: float, watch: LimitMonitor) -> ExitStatus:
         """Let it begin, and follow it to its end."""
         clock = asyncio.get_running_loop().call_later(timeout_s, self._stop, f"not done within {timeout_s:g} s")
         tasks = TaskOwner("command")
@@ -54,7 +54,7 @@ class Command:
         finally:
             clock.cancel()
             await tasks.aclose()
-        return Exit(code if code >= 0 else 128 - code, self._stopped)
+        return ExitStatus(code if code >= 0 else 128 - code, self._stopped)
 
     async def kill(self) -> None:
         """End it with all that came of it, if it has not ended, and wait for that."""
@@ -68,7 +68,7 @@ class Command:
         self._stopped = self._stopped or why
         self._end()
 
-    async def _watched(self, watch: Watch) -> None:
+    async def _watched(self, watch: LimitMonitor) -> None:
         why = await watch.until_too_much(lambda: self._process.returncode is not None)
         if why:
             self._stop(why)

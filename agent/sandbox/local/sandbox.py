@@ -9,12 +9,12 @@ import msgspec
 
 from agent.sandbox.local import bubblewrap, unprivileged
 from agent.sandbox.local.files import LocalFiles
-from agent.sandbox.local.limits import Room, Watch, hand_over
+from agent.sandbox.local.limits import LimitMonitor, WorkspaceQuota, chown_tree
 from agent.sandbox.local.probe import Bubblewrap
-from agent.sandbox.local.process import Command
+from agent.sandbox.local.process import CommandProcess
 from agent.sandbox.settings import SandboxSettings
 from agent.workspace.dirfd import closing
-from agent.workspace.files import Exit, Output, SandboxError
+from agent.workspace.files import ExitStatus, OutputSink, SandboxError
 from agent.workspace.workspace import Workspace
 
 INFO_BYTES = 65_536
@@ -38,10 +38,10 @@ class LocalSandbox(LocalFiles):
         self.network = settings.network
         self._program = program
         self._hidden = hidden
-        self._room = Room(workspace.root, workspace.limits)
+        self._room = WorkspaceQuota(workspace.root, workspace.limits)
         self._places = asyncio.Semaphore(settings.commands_max)
 
-    async def exec(self, command: str, output: Output, timeout_s: float) -> Exit:
+    async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
         refuse_nul(command)
         async with self._places:
             self.refuse_closed()
@@ -52,20 +52,20 @@ class LocalSandbox(LocalFiles):
             started, info = await self._start(command)
             try:
                 await started.ready()
-                watch = Watch(self._settings, self._room, before, _leader(info))
+                watch = LimitMonitor(self._settings, self._room, before, _leader(info))
                 ended = await started.run(output, timeout_s, watch)
             finally:
                 os.close(info)
                 await started.kill()
-            return ended if ended.stopped else Exit(ended.code, await watch.after())
+            return ended if ended.stopped else ExitStatus(ended.code, await watch.after())
 
     def _make_root(self) -> None:
         """The workspace is there, and its user's as whom commands run."""
         with closing(self._workspace.make_root()) as root:
             if os.geteuid() == 0:
-                hand_over(root, unprivileged.USER_ID, 2 * self._workspace.limits.depth_max)
+                chown_tree(root, unprivileged.USER_ID, 2 * self._workspace.limits.depth_max)
 
-    async def _start(self, command: str) -> tuple[Command, int]:
+    async def _start(self, command: str) -> tuple[CommandProcess, int]:
         """The command's sandbox, and the descriptor on which bubblewrap tells of itself."""
         with ExitStack() as stack:
             brought: list[int] = []
@@ -104,7 +104,7 @@ class LocalSandbox(LocalFiles):
             with suppress(ProcessLookupError):
                 process.kill()
 
-        return Command(process, end), info
+        return CommandProcess(process, end), info
 
 
 def refuse_nul(command: str) -> None:

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from agent.hub.client import Token
-from agent.hub.pricing import estimate
-from agent.hub.request import Call
+from agent.hub.pricing import estimate_usd
+from agent.hub.request import HubCall
 from agent.sandbox.claims import Claim
-from agent.sandbox.remote.hub_job_client import HubPlace
-from agent.sandbox.remote.hub_owner import Owner, status_of
-from agent.sandbox.remote.sandbox import Named, Say
+from agent.sandbox.remote.hub_job_client import HubJobClient
+from agent.sandbox.remote.hub_owner import HubOwnerClient, status_of
+from agent.sandbox.remote.sandbox import DetailKnown, Progress
 from agent.sandbox.settings import RemoteSettings
-from agent.workspace.files import Lost, SandboxError
+from agent.workspace.files import SandboxError, SandboxLost
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi, Sandbox
@@ -27,29 +27,29 @@ OVER = frozenset({"COMPLETED", "ERROR", "DELETED", "CANCELED"})
 SAID_CHARS = 500
 
 
-class HubMaker:
+class HubJobProvider:
     """Makes them for one owner."""
 
     kind = "hub"
     owned = True
 
-    def __init__(self, owner: Owner, settings: RemoteSettings) -> None:
+    def __init__(self, owner: HubOwnerClient, settings: RemoteSettings) -> None:
         self._owner = owner
         self._settings = settings
         self.flavor = settings.hub_flavor
-        self.usd_per_hour = estimate(settings.hub_flavor, 3_600, owner.usd_per_hour)
+        self.usd_per_hour = estimate_usd(settings.hub_flavor, 3_600, owner.usd_per_hour)
         self.says = (
             f"a machine of the Hugging Face Hub ({settings.hub_flavor}, image {settings.hub_image}) with network, for this "
             f"session alone. It ends, and its files with it, {settings.hub_idle_s // 60} minutes after its last use and "
             "24 hours after its first; what is to stay must be uploaded."
         )
 
-    async def make(self, claim_id: str, named: Named, say: Say) -> HubPlace:
+    async def make(self, claim_id: str, named: DetailKnown, say: Progress) -> HubJobClient:
         await say(f"a sandbox on {self.flavor} is being started")
         name = await self._owner.name()
         settings = self._settings
 
-        def create(call: Call) -> "Sandbox":
+        def create(call: HubCall) -> "Sandbox":
             from huggingface_hub import Sandbox
 
             made = Sandbox.create(
@@ -67,17 +67,17 @@ class HubMaker:
 
         made = await self._within("it did not start", create, settings.start_timeout_s + 60)
         await named(f"{name}/{made.id}")
-        place = HubPlace(self._owner, made, self._settings)
+        place = HubJobClient(self._owner, made, self._settings)
         await place.prepare()
         await say("the sandbox is ready")
         return place
 
-    async def find(self, claim: Claim, say: Say) -> HubPlace | None:
+    async def find(self, claim: Claim, say: Progress) -> HubJobClient | None:
         name = await self._owner.name()
         jobs = [claim.detail] if claim.detail else [f"{name}/{job}" for job in await self._labelled(name, claim)]
         for job in jobs:
 
-            def connect(_: Call, job: str = job) -> "Sandbox | None":
+            def connect(_: HubCall, job: str = job) -> "Sandbox | None":
                 from huggingface_hub import Sandbox
                 from huggingface_hub.errors import HfHubHTTPError
                 from huggingface_hub.errors import SandboxError as HubSandboxError
@@ -95,10 +95,10 @@ class HubMaker:
             found = await self._within("it cannot be found", connect, self._settings.start_wait_s)
             if found is None:
                 continue
-            place = HubPlace(self._owner, found, self._settings)
+            place = HubJobClient(self._owner, found, self._settings)
             try:
                 await place.prepare()
-            except Lost:
+            except SandboxLost:
                 await place.aclose()  # such as when it was made with a token that is no longer the owner's
                 continue
             return place
@@ -138,8 +138,8 @@ class HubMaker:
 
         return await self._owner.ask(find)
 
-    async def _within(self, what: str, work: Callable[[Call], T], timeout_s: float) -> T:
-        def told(call: Call) -> T:
+    async def _within(self, what: str, work: Callable[[HubCall], T], timeout_s: float) -> T:
+        def told(call: HubCall) -> T:
             from huggingface_hub.errors import SandboxError as HubSandboxError
 
             try:

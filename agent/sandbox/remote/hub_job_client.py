@@ -8,14 +8,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from agent.hub.errors import HubFault, Stopped
-from agent.hub.request import Call
-from agent.hub.thread_pipe import Pipe
-from agent.sandbox.remote.hub_owner import Owner
+from agent.hub.errors import CallStopped, HubError
+from agent.hub.request import HubCall
+from agent.hub.thread_pipe import ThreadPipe
+from agent.sandbox.remote.hub_owner import HubOwnerClient
 from agent.sandbox.remote.sandbox import LATE_S
 from agent.sandbox.settings import RemoteSettings
 from agent.util.tasks import TaskOwner
-from agent.workspace.files import Entry, Exit, FileStart, Lost, Output, SandboxError
+from agent.workspace.files import Entry, ExitStatus, FileStart, OutputSink, SandboxError, SandboxLost
 from agent.workspace.paths import is_unfinished, shown, unfinished_name
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ KILL = f'mark="$1"; {_KILL}'
 KINDS = {"file": "file", "dir": "folder", "symlink": "link"}
 
 
-class HubPlace:
+class HubJobClient:
     """One Job. The calls of its API block: they are made in threads."""
 
-    def __init__(self, owner: Owner, sandbox: "Sandbox", settings: RemoteSettings) -> None:
+    def __init__(self, owner: HubOwnerClient, sandbox: "Sandbox", settings: RemoteSettings) -> None:
         self._owner = owner
         self._sandbox = sandbox
         self._idle_s = settings.hub_idle_s
@@ -55,10 +55,10 @@ class HubPlace:
         """See that it answers, and that there is a workspace."""
         await self._ask(lambda: self._sandbox.files.mkdir(WORKSPACE))
 
-    async def exec(self, command: str, output: Output, timeout_s: float) -> Exit:
+    async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
         """Run a command, with a mark in its environment by which it is ended with all that came of it."""
         mark = secrets.token_hex(16)
-        ended: Exit | None = None
+        ended: ExitStatus | None = None
         late = asyncio.Event()
         tasks = TaskOwner("sandbox command")
         tasks.start(self._stay_awake(), "stay awake")
@@ -69,7 +69,7 @@ class HubPlace:
             await tasks.aclose()
             if ended is None:
                 await self._kill(mark)
-        return Exit(ended.code or 137, f"not done within {timeout_s:g} s") if late.is_set() else ended
+        return ExitStatus(ended.code or 137, f"not done within {timeout_s:g} s") if late.is_set() else ended
 
     async def read(self, path: str, most: int) -> FileStart:
         """The first `most` bytes of a file, and its size."""
@@ -130,11 +130,11 @@ class HubPlace:
         """Let go of the connections to it."""
         await asyncio.to_thread(self._sandbox.close)
 
-    async def _follow(self, mark: str, command: str, output: Output, timeout_s: float) -> Exit:
-        pipe = Pipe()
+    async def _follow(self, mark: str, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
+        pipe = ThreadPipe()
         call = self._owner.call(timeout_s + LATE_S)
 
-        def run(_: Call) -> Exit:
+        def run(_: HubCall) -> ExitStatus:
             ended = self._sandbox.run(
                 ["/bin/sh", "-c", RUN, "sh", command],
                 cwd=WORKSPACE,
@@ -145,9 +145,9 @@ class HubPlace:
                 check=False,
                 capture_output=False,
             )
-            return Exit(ended.exit_code if ended.exit_code is not None else 128 + (ended.signal or 9))
+            return ExitStatus(ended.exit_code if ended.exit_code is not None else 128 + (ended.signal or 9))
 
-        def work() -> Exit:
+        def work() -> ExitStatus:
             try:
                 return self._told(call, run)
             finally:
@@ -160,7 +160,7 @@ class HubPlace:
                     await output(text.encode(errors="replace"))
                 return await asyncio.shield(running)
         except TimeoutError:
-            raise Lost("the sandbox does not answer") from None
+            raise SandboxLost("the sandbox does not answer") from None
         finally:
             pipe.close()
             call.stop()
@@ -185,13 +185,13 @@ class HubPlace:
     async def _ask(self, work: Callable[[], T], path: str = "") -> T:
         return await self._owner.wait_for(lambda call: self._told(call, lambda _: work(), path), ASK_S)
 
-    def _told(self, call: Call, work: Callable[[Call], T], path: str = "") -> T:
-        """Do it in this thread. Raises SandboxError, `Lost` where the sandbox is not what it was."""
+    def _told(self, call: HubCall, work: Callable[[HubCall], T], path: str = "") -> T:
+        """Do it in this thread. Raises SandboxError, `SandboxLost` where the sandbox is not what it was."""
         try:
             return self._owner.within(call, work)
-        except HubFault as fault:
-            raise Lost(str(fault)) from None
-        except Stopped:
+        except HubError as fault:
+            raise SandboxLost(str(fault)) from None
+        except CallStopped:
             raise SandboxError("stopped") from None
         except _hub_error() as error:
             status = getattr(error, "status_code", None)
@@ -199,7 +199,7 @@ class HubPlace:
                 raise SandboxError(f"there is no {shown(path)} in the workspace") from None
             if status is not None and 400 <= status < 500 and status not in (401, 403, 404, 408, 410, 429):
                 raise SandboxError(f"the sandbox refused: {str(error)[:300]}") from None
-            raise Lost(f"the sandbox does not answer as it should ({status or type(error).__name__})") from None
+            raise SandboxLost(f"the sandbox does not answer as it should ({status or type(error).__name__})") from None
 
     def _is_there(self) -> bool:
         """Whether it was the sandbox that said so, and not who stands before one that is gone."""

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from agent.hub.client import Hub, Token
-from agent.hub.errors import HubFault
-from agent.hub.http import ask
-from agent.hub.pools import HubThreads, Pool
-from agent.hub.request import Call
+from agent.hub.client import HubClient, Token
+from agent.hub.errors import HubError
+from agent.hub.http import call_api
+from agent.hub.pools import HubThreadPool, HubThreads
+from agent.hub.request import HubCall
 from agent.hub.settings import HubSettings
 from agent.sandbox.settings import RemoteSettings
 from agent.workspace.files import SandboxError
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class RemoteThreads:
+class RemoteSandboxThreads:
     """All threads of a server that wait for sandboxes: `ask` for what is soon answered, `follow` for whole commands."""
 
     def __init__(self, settings: RemoteSettings, hub_threads: HubThreads) -> None:
         self.hub = hub_threads
-        self.ask = Pool("sandbox", settings.remote_threads, waits=True)
-        self.follow = Pool("sandbox-follow", settings.remote_commands_max, waits=True)
+        self.ask = HubThreadPool("sandbox", settings.remote_threads, waits=True)
+        self.follow = HubThreadPool("sandbox-follow", settings.remote_commands_max, waits=True)
 
     async def aclose(self) -> None:
         """End them; those of the Hub's tools are not ours to end."""
@@ -32,14 +32,14 @@ class RemoteThreads:
         await self.follow.aclose()
 
 
-class Owner:
+class HubOwnerClient:
     """The owner of sandboxes, at the Hub."""
 
-    def __init__(self, settings: HubSettings, threads: RemoteThreads, token: str) -> None:
+    def __init__(self, settings: HubSettings, threads: RemoteSandboxThreads, token: str) -> None:
         self.token = token
         self.threads = threads
         self._settings = settings
-        self._hub = Hub(settings, threads.hub, token)
+        self._hub = HubClient(settings, threads.hub, token)
 
     @property
     def usd_per_hour(self) -> dict[str, float]:
@@ -50,31 +50,31 @@ class Owner:
         """The account's name. Raises SandboxError."""
         try:
             return await self._hub.owner()
-        except HubFault as fault:
+        except HubError as fault:
             raise SandboxError(str(fault)) from None
 
     async def ask(self, work: "Callable[[HfApi, Token], T]", timeout_s: float | None = None) -> T:
-        """See `Hub.ask`. Raises SandboxError."""
+        """See `HubClient.ask`. Raises SandboxError."""
         try:
             return await self._hub.ask(work, timeout_s)
-        except HubFault as fault:
+        except HubError as fault:
             raise SandboxError(str(fault)) from None
 
-    async def wait_for(self, work: Callable[[Call], T], timeout_s: float) -> T:
+    async def wait_for(self, work: Callable[[HubCall], T], timeout_s: float) -> T:
         """What `work` gives, in a thread for sandboxes; it may look at whether anybody still waits. Raises SandboxError."""
         call = self.call(timeout_s)
         try:
             return await self.threads.ask.run(call, lambda: self.within(call, work), timeout_s)
-        except HubFault as fault:
+        except HubError as fault:
             raise SandboxError(str(fault)) from None
 
-    def call(self, timeout_s: float) -> Call:
+    def call(self, timeout_s: float) -> HubCall:
         """One call, from now on."""
-        return Call(timeout_s, self._settings.timeout_s, self._settings.answer_bytes_max, self.token)
+        return HubCall(timeout_s, self._settings.timeout_s, self._settings.answer_bytes_max, self.token)
 
-    def within(self, call: Call, work: Callable[[Call], T]) -> T:
-        """Do `work` as this call, in this thread. Raises HubFault."""
-        return ask(call, self._settings.endpoint, lambda _: work(call))
+    def within(self, call: HubCall, work: Callable[[HubCall], T]) -> T:
+        """Do `work` as this call, in this thread. Raises HubError."""
+        return call_api(call, self._settings.endpoint, lambda _: work(call))
 
 
 def status_of(error: Exception) -> int | None:

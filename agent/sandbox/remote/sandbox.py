@@ -11,27 +11,36 @@ import msgspec
 from agent.policy.effects import Effects
 from agent.sandbox.claims import Claim, Claims
 from agent.sandbox.local.sandbox import refuse_nul
-from agent.sandbox.remote.upload import Bringing
+from agent.sandbox.remote.upload import WorkspaceUpload
 from agent.sandbox.search import search_by_command
 from agent.sandbox.settings import SandboxSettings
 from agent.util.tasks import TaskOwner
-from agent.workspace.files import Entry, Exit, FileStart, Found, Lost, Output, SandboxError, Search
+from agent.workspace.files import (
+    Entry,
+    ExitStatus,
+    FileStart,
+    OutputSink,
+    SandboxError,
+    SandboxLost,
+    SearchRequest,
+    SearchResult,
+)
 from agent.workspace.paths import file_parts, folder_parts
 from agent.workspace.workspace import Workspace
 
 CLAIM_ID_BYTES = 12
 LATE_S = 30.0
 """How long past its time a command may be ended by the sandbox itself."""
-Say = Callable[[str], Awaitable[None]]
+Progress = Callable[[str], Awaitable[None]]
 """Hears how far the making is, in words for people."""
-Named = Callable[[str], Awaitable[None]]
+DetailKnown = Callable[[str], Awaitable[None]]
 """Is told by what it is found, as soon as that is known."""
 
 
-class Place(Protocol):
-    """A sandbox elsewhere that is ready. Paths have been checked. Every method may raise SandboxError, `Lost` too."""
+class SandboxClient(Protocol):
+    """A sandbox elsewhere that is ready. Paths have been checked. Every method may raise SandboxError, `SandboxLost` too."""
 
-    async def exec(self, command: str, output: Output, timeout_s: float) -> Exit:
+    async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
         """As `Sandbox.exec`."""
 
     async def read(self, path: str, most: int) -> FileStart:
@@ -47,7 +56,7 @@ class Place(Protocol):
         """Let go of the connections to it; it stays."""
 
 
-class Maker(Protocol):
+class SandboxProvider(Protocol):
     """How one kind of sandbox is made, found and given back, with one owner's token. All may raise SandboxError."""
 
     kind: str
@@ -58,10 +67,10 @@ class Maker(Protocol):
     usd_per_hour: float | None
     """What it costs while it runs; None: nobody knows."""
 
-    async def make(self, claim_id: str, named: Named, say: Say) -> Place:
+    async def make(self, claim_id: str, named: DetailKnown, say: Progress) -> SandboxClient:
         """Ask for one under this name, and wait until it is ready. Asked again under the same name it is the same one."""
 
-    async def find(self, claim: Claim, say: Say) -> Place | None:
+    async def find(self, claim: Claim, say: Progress) -> SandboxClient | None:
         """What was asked for, ready; None if it is not there (any more)."""
 
     async def give_back(self, claim: Claim) -> bool:
@@ -73,16 +82,16 @@ class RemoteSandbox:
 
     network = True
 
-    def __init__(self, maker: Maker, claims: Claims, settings: SandboxSettings, workspace: Workspace) -> None:
+    def __init__(self, maker: SandboxProvider, claims: Claims, settings: SandboxSettings, workspace: Workspace) -> None:
         """`workspace`: the session's files on the server, which are brought there."""
         self.says = maker.says
         self._maker = maker
         self._claims = claims
         self._settings = settings
         self._limits = workspace.limits
-        self._bringing = Bringing(workspace)
-        self._place: Place | None = None
-        self._making: asyncio.Task[Place | SandboxError] | None = None
+        self._bringing = WorkspaceUpload(workspace)
+        self._place: SandboxClient | None = None
+        self._making: asyncio.Task[SandboxClient | SandboxError] | None = None
         self._said: list[str] = []
         self._news = asyncio.Event()
         self._agreed = maker.usd_per_hour == 0.0
@@ -112,7 +121,7 @@ class RemoteSandbox:
         since, self._paid_until = self._paid_until, now
         return price * (now - since) / 3_600
 
-    async def exec(self, command: str, output: Output, timeout_s: float) -> Exit:
+    async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
         """Run a command; while the sandbox is being made, `output` hears how far that is."""
 
         async def say(text: str) -> None:
@@ -140,7 +149,7 @@ class RemoteSandbox:
         async with self._using() as place:
             return await place.list(name, recursive, self._limits.listed_max)
 
-    async def search(self, wanted: Search) -> Found:
+    async def search(self, wanted: SearchRequest) -> SearchResult:
         """By a command, which needs `python3` there."""
         folder_parts(wanted.path, self._limits)
         async with self._using() as place:
@@ -153,17 +162,17 @@ class RemoteSandbox:
         await self._drop()
 
     @asynccontextmanager
-    async def _using(self, say: Say | None = None) -> AsyncIterator[Place]:
+    async def _using(self, say: Progress | None = None) -> AsyncIterator[SandboxClient]:
         place = self._place or await self._ready(say)
         try:
             await self._bringing.bring(place)
             yield place
-        except Lost as error:
+        except SandboxLost as error:
             if self._place is place:
                 await self._drop()
             raise SandboxError(f"{error}; the next call looks for it, and makes a new one if it is gone") from None
 
-    async def _ready(self, say: Say | None) -> Place:
+    async def _ready(self, say: Progress | None) -> SandboxClient:
         if self._closed:
             raise SandboxError("the sandbox is closed")
         if not self._agreed:
@@ -195,7 +204,7 @@ class RemoteSandbox:
             raise made
         return made
 
-    async def _make(self) -> Place | SandboxError:
+    async def _make(self) -> SandboxClient | SandboxError:
         try:
             place = await (self._find_or_make() if self._maker.owned else self._maker.make("", _nowhere, self._say))
         except SandboxError as error:
@@ -205,7 +214,7 @@ class RemoteSandbox:
             self._paid_until = asyncio.get_running_loop().time()
         return place
 
-    async def _find_or_make(self) -> Place:
+    async def _find_or_make(self) -> SandboxClient:
         claim: Claim | None = None
         for held in await self._claims.held():
             if held.kind != self._maker.kind:
@@ -225,7 +234,7 @@ class RemoteSandbox:
             await self._claims.put(claim)
         return await self._ask_for(claim)
 
-    async def _ask_for(self, claim: Claim) -> Place:
+    async def _ask_for(self, claim: Claim) -> SandboxClient:
         asked = claim
 
         async def named(detail: str) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.hub.client import Token
-from agent.hub.pricing import estimate
+from agent.hub.pricing import estimate_usd
 from agent.sandbox import in_space
 from agent.sandbox.claims import Claim
 from agent.sandbox.in_space import SECRET_VARIABLE
-from agent.sandbox.remote.hub_owner import Owner, status_of
-from agent.sandbox.remote.sandbox import Named, Say
+from agent.sandbox.remote.hub_owner import HubOwnerClient, status_of
+from agent.sandbox.remote.sandbox import DetailKnown, Progress
 from agent.sandbox.settings import RemoteSettings
 from agent.workspace.files import SandboxError
 
@@ -40,19 +40,19 @@ SecretFor = Callable[[str], str]
 """The secret of the Space that a claim's id names; always the same."""
 
 
-class Broken(SandboxError):
+class SpaceFailed(SandboxError):
     """The Space ended in a way from which it does not come back."""
 
 
-class Spaces:
+class SpaceStarter:
     """How one owner's Spaces are waited for."""
 
-    def __init__(self, owner: Owner, settings: RemoteSettings) -> None:
+    def __init__(self, owner: HubOwnerClient, settings: RemoteSettings) -> None:
         self.owner = owner
         self.settings = settings
         self._secret_told = False
 
-    async def ready(self, repo: str, secret: str, say: Say) -> "SpaceClient":
+    async def ready(self, repo: str, secret: str, say: Progress) -> "SpaceClient":
         """Wait until the Space runs and our program answers in it. Raises SandboxError."""
         said = ""
         woken = False
@@ -61,7 +61,7 @@ class Spaces:
                 while True:
                     stage = await self.stage(repo)
                     if stage in FAILED:
-                        raise Broken(f"the sandbox's Space did not start: the Hub says {stage}")
+                        raise SpaceFailed(f"the sandbox's Space did not start: the Hub says {stage}")
                     if stage != said:
                         await say(WORDS.get(stage, f"the sandbox's Space is {stage}"))
                         said = stage
@@ -123,26 +123,26 @@ class Spaces:
         await self.owner.ask(lambda api, token: api.add_space_secret(repo, SECRET_VARIABLE, secret, token=token))
 
 
-class SpaceMaker:
+class SpaceProvider:
     """Makes a Space for each session."""
 
     kind = "space"
     owned = True
 
-    def __init__(self, spaces: Spaces, secret_for: SecretFor) -> None:
+    def __init__(self, spaces: SpaceStarter, secret_for: SecretFor) -> None:
         self._spaces = spaces
         self._owner = spaces.owner
         self._secret_for = secret_for
         settings = spaces.settings
         self.flavor = settings.space_flavor
         paid = settings.space_flavor != FREE
-        self.usd_per_hour = estimate(settings.space_flavor, 3_600, self._owner.usd_per_hour) if paid else 0.0
+        self.usd_per_hour = estimate_usd(settings.space_flavor, 3_600, self._owner.usd_per_hour) if paid else 0.0
         self.says = (
             f"a machine of the Hugging Face Hub ({self.flavor}) with network, for this session alone. When it is not used "
             "for long it sleeps, and its files are lost then; what is to stay must be uploaded."
         )
 
-    async def make(self, claim_id: str, named: Named, say: Say) -> "SpaceClient":
+    async def make(self, claim_id: str, named: DetailKnown, say: Progress) -> "SpaceClient":
         await say("a private Space is being made for the session's sandbox")
         repo, secret = f"{await self._owner.name()}/{PREFIX}{claim_id}", self._secret_for(claim_id)
         settings = self._spaces.settings
@@ -172,14 +172,14 @@ class SpaceMaker:
         await named(repo)  # not before: what has no program yet is to be made again, under its name
         return await self._spaces.ready(repo, secret, say)
 
-    async def find(self, claim: Claim, say: Say) -> "SpaceClient | None":
+    async def find(self, claim: Claim, say: Progress) -> "SpaceClient | None":
         if not claim.detail:
             return None  # it may lack its secret or its program: it is made again under the same name
         if not await self._is_there(claim.detail):
             return None
         try:
             return await self._spaces.ready(claim.detail, self._secret_for(claim.claim_id), say)
-        except Broken:
+        except SpaceFailed:
             return None
 
     async def give_back(self, claim: Claim) -> bool:
@@ -206,7 +206,7 @@ class SpaceMaker:
         return await self._owner.ask(look)
 
 
-class NamedSpace:
+class NamedSpaceProvider:
     """The one Space that the settings name. It is nobody's to delete."""
 
     kind = "space"
@@ -214,17 +214,17 @@ class NamedSpace:
     flavor = ""
     usd_per_hour: float | None = 0.0
 
-    def __init__(self, spaces: Spaces) -> None:
+    def __init__(self, spaces: SpaceStarter) -> None:
         self._spaces = spaces
         self.says = (
             "a machine of the Hugging Face Hub with network, which other sessions use too: keep to a folder of your own"
         )
 
-    async def make(self, claim_id: str, named: Named, say: Say) -> "SpaceClient":
+    async def make(self, claim_id: str, named: DetailKnown, say: Progress) -> "SpaceClient":
         settings = self._spaces.settings
         return await self._spaces.ready(settings.space, settings.space_secret, say)
 
-    async def find(self, claim: Claim, say: Say) -> "SpaceClient | None":
+    async def find(self, claim: Claim, say: Progress) -> "SpaceClient | None":
         return None
 
     async def give_back(self, claim: Claim) -> bool:

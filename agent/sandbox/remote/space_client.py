@@ -13,7 +13,7 @@ import msgspec
 
 from agent.sandbox.in_space import EXIT, FRAME_BYTES_MAX, FRAME_HEAD, OUTPUT, PING_S, SECRET_HEADER, VERSION
 from agent.sandbox.remote.sandbox import LATE_S
-from agent.workspace.files import Entry, Exit, FileStart, Lost, Output, SandboxError
+from agent.workspace.files import Entry, ExitStatus, FileStart, OutputSink, SandboxError, SandboxLost
 
 CONNECT_S = 15.0
 TRANSFER_S = 120.0
@@ -24,21 +24,21 @@ ANSWER_BYTES_MAX = 80 << 20
 LOST = "the connection to the sandbox broke; what the command had begun was stopped or may have had effects"
 
 
-class Ended(msgspec.Struct, frozen=True):
+class ExitFrame(msgspec.Struct, frozen=True):
     """What the last frame of a command holds."""
 
     code: int
     stopped: str
 
 
-class Listing(msgspec.Struct, frozen=True):
+class ListAnswer(msgspec.Struct, frozen=True):
     """What a listing holds: path, kind and size of each."""
 
     entries: list[tuple[str, str, int]]
     more: bool
 
 
-class Unreachable(Lost):
+class Unreachable(SandboxLost):
     """The program does not answer, or something else answers in its place."""
 
 
@@ -68,7 +68,7 @@ class SpaceClient:
         if said.get("version") != VERSION:
             raise Unreachable(f"the sandbox runs version {said.get('version')!r:.20} of its program, not {VERSION}")
 
-    async def exec(self, command: str, output: Output, timeout_s: float) -> Exit:
+    async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
         """Run a command; cancelled, or failing in any way, it is ended there before this returns."""
         command_id = secrets.token_hex(16)
         asked = {"id": command_id, "command": command, "timeout_s": timeout_s}
@@ -96,15 +96,15 @@ class SpaceClient:
     async def list(self, path: str, recursive: bool, most: int) -> tuple[list[Entry], bool]:
         """What is in a folder, and whether there is more."""
         asked: dict[str, str | int] = {"path": path, "recursive": int(recursive), "max": most}
-        listing: Listing = await self._ask(Listing, "GET", "/list", params=asked)
+        listing: ListAnswer = await self._ask(ListAnswer, "GET", "/list", params=asked)
         return [Entry(*entry) for entry in listing.entries], listing.more
 
-    async def _follow(self, asked: dict[str, object], output: Output, timeout_s: float) -> Exit:
+    async def _follow(self, asked: dict[str, object], output: OutputSink, timeout_s: float) -> ExitStatus:
         timeout = httpx.Timeout(4 * PING_S, connect=CONNECT_S)
         async with self._answer("POST", "/exec", json=asked, timeout=timeout) as answer:
             async for kind, data in _frames(answer):
                 if kind == EXIT:
-                    return _exit(msgspec.json.decode(data, type=Ended), timeout_s)
+                    return _exit(msgspec.json.decode(data, type=ExitFrame), timeout_s)
                 if kind == OUTPUT:
                     await output(data)
         raise SandboxError(LOST)
@@ -171,6 +171,6 @@ async def _frames(answer: httpx.Response) -> AsyncIterator[tuple[bytes, bytes]]:
             del waiting[: FRAME_HEAD + length]
 
 
-def _exit(ended: Ended, timeout_s: float) -> Exit:
+def _exit(ended: ExitFrame, timeout_s: float) -> ExitStatus:
     said = {"time": f"not done within {math.floor(timeout_s * 1_000) / 1_000:g} s", "output": "it wrote too much"}
-    return Exit(ended.code, said.get(ended.stopped, ended.stopped))
+    return ExitStatus(ended.code, said.get(ended.stopped, ended.stopped))

@@ -4,11 +4,11 @@ import asyncio
 from contextlib import suppress
 from typing import Protocol
 
-from agent.workspace.files import FileStart, Lost, SandboxError
+from agent.workspace.files import FileStart, SandboxError, SandboxLost
 from agent.workspace.workspace import Workspace
 
 
-class Shelf(Protocol):
+class UploadTarget(Protocol):
     """Where they are brought."""
 
     async def read(self, path: str, most: int) -> FileStart:
@@ -18,7 +18,7 @@ class Shelf(Protocol):
         """Put a file there."""
 
 
-class Bringing:
+class WorkspaceUpload:
     """What was brought, by its time of change. What a sandbox that was found again has already stays as it is there."""
 
     def __init__(self, workspace: Workspace) -> None:
@@ -30,7 +30,7 @@ class Bringing:
         """The sandbox is another one."""
         self._brought.clear()
 
-    async def bring(self, shelf: Shelf) -> None:
+    async def bring(self, shelf: UploadTarget) -> None:
         """Whatever is new or has changed since the last time. Raises SandboxError."""
         async with self._lock:
             for path, changed_at in (await asyncio.to_thread(self._there)).items():
@@ -52,10 +52,10 @@ class Bringing:
         with self._workspace.open(path) as file:
             return file.read()
 
-    async def _has(self, shelf: Shelf, path: str) -> bool:
+    async def _has(self, shelf: UploadTarget, path: str) -> bool:
         try:
             await shelf.read(path, 1)
-        except Lost:
+        except SandboxLost:
             raise
         except SandboxError:
             return False

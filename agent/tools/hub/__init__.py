@@ -1,6 +1,6 @@
 """The tools for the Hugging Face Hub, with the token of a session's owner and no other."""
 
-from agent.hub.client import Hub
+from agent.hub.client import HubClient
 from agent.hub.pools import HubThreads
 from agent.hub.settings import HubSettings
 from agent.tools.base import Tool
@@ -8,7 +8,7 @@ from agent.tools.hub.dataset import DatasetTool
 from agent.tools.hub.jobs import JobsTool
 from agent.tools.hub.repo import RepoTool
 from agent.tools.hub.search import SearchTool
-from agent.workspace.files import Files
+from agent.workspace.files import SessionFiles
 
 _FOLLOW_PART = 0.8
 """How much of a call's time may be spent on following a job: the rest is for asking what came of it."""
@@ -16,16 +16,16 @@ _FOLLOW_PART = 0.8
 OF_THE_HUB = ("hf_search", "hf_repo", "hf_dataset", "hf_jobs")
 """The names of all of them."""
 
-__all__ = ["OF_THE_HUB", "Hub", "HubSettings", "HubThreads", "hub_tools"]
+__all__ = ["OF_THE_HUB", "HubClient", "HubSettings", "HubThreads", "hub_tools"]
 
 
 def hub_tools(
-    settings: HubSettings, threads: HubThreads, token: str | None, files: Files, timeout_s: float
+    settings: HubSettings, threads: HubThreads, token: str | None, files: SessionFiles, timeout_s: float
 ) -> list[Tool]:
     """A session's Hugging Face tools.
 
     `token`: its owner's, or None. `files`: the session's. `timeout_s`: after which a call is cancelled.
     """
-    hub = Hub(settings, threads, token)
+    hub = HubClient(settings, threads, token)
     follow_max_s = min(settings.follow_s, timeout_s * _FOLLOW_PART)
     return [SearchTool(hub), RepoTool(hub, files), DatasetTool(hub), JobsTool(hub, follow_max_s)]

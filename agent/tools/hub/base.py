@@ -4,7 +4,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from agent.hub.client import Hub
+from agent.hub.client import HubClient
 from agent.tools.base import StructTool
 
 A = TypeVar("A", bound=msgspec.Struct)
@@ -13,7 +13,7 @@ A = TypeVar("A", bound=msgspec.Struct)
 class HubTool(StructTool[A], Generic[A]):
     """A tool that asks the Hub."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: HubClient) -> None:
         self._hub = hub
 
 

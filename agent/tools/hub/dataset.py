@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from agent.hub.client import Token
-from agent.hub.errors import HubFault
+from agent.hub.errors import HubError
 from agent.hub.formatting import count, fitting, table
 from agent.hub.names import REPO_ID, repo_fault
 from agent.tools.base import ToolLog, ToolResult
@@ -93,7 +93,7 @@ class DatasetTool(HubTool[InspectDataset]):
         """Rows by config and split, where the viewer knows them; it counts large datasets later than it lists them."""
         try:
             said = await self._get("size", {"dataset": dataset})
-        except HubFault:
+        except HubError:
             return {}
         parts = _list(_dict(said.get("size")).get("splits"))
         return {(str(one.get("config")), str(one.get("split"))): int(one.get("num_rows") or 0) for one in parts}
@@ -109,7 +109,7 @@ class DatasetTool(HubTool[InspectDataset]):
                     break
             else:
                 known = ", ".join(one_line(f"{one.get('config')}/{one.get('split')}", 100) for one in found[:50])
-                raise HubFault(f"{arguments.dataset} has no such config and split; it has: {known or 'none'}")
+                raise HubError(f"{arguments.dataset} has no such config and split; it has: {known or 'none'}")
         return {"dataset": arguments.dataset, "config": config, "split": split}
 
     async def _get(self, path: str, query: Mapping[str, str | int]) -> dict[str, Any]:
@@ -129,7 +129,7 @@ class DatasetTool(HubTool[InspectDataset]):
 
         said = await self._hub.ask(get)
         if not isinstance(said, dict):
-            raise HubFault("the dataset viewer's answer cannot be understood")
+            raise HubError("the dataset viewer's answer cannot be understood")
         return said
 
     def _schema(self, where: Mapping[str, str | int], said: Mapping[str, Any]) -> ToolResult:

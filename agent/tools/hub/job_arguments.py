@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from agent.hub.pricing import estimate, hardware
+from agent.hub.pricing import estimate_usd, hardware
 from agent.hub.settings import HubSettings
 from agent.policy.effects import EffectKind, Effects
 from agent.tools.hub.base import lacks
@@ -123,7 +123,7 @@ def time_s(arguments: Jobs, settings: HubSettings) -> int:
 
 def cost_usd(arguments: Jobs, settings: HubSettings) -> float | None:
     """What one run may cost at most; None if nobody knows."""
-    return estimate(arguments.flavor, time_s(arguments, settings), settings.usd_per_hour)
+    return estimate_usd(arguments.flavor, time_s(arguments, settings), settings.usd_per_hour)
 
 
 def effects(arguments: Jobs, settings: HubSettings) -> Effects:

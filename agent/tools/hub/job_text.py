@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.hub.formatting import day, table
-from agent.hub.pricing import estimate, listed
+from agent.hub.pricing import estimate_usd, list_prices
 from agent.hub.settings import HubSettings
 from agent.util.text import one_line
 
@@ -23,7 +23,7 @@ def cost_usd(job: Any, settings: HubSettings) -> float | None:
     seconds = job.durations.running_secs if job.durations is not None else None
     if stage(job) not in ENDED or seconds is None:
         return None
-    return estimate(one_line(job.flavor), seconds, settings.usd_per_hour)
+    return estimate_usd(one_line(job.flavor), seconds, settings.usd_per_hour)
 
 
 def summary(job: Any, settings: HubSettings) -> str:
@@ -91,7 +91,7 @@ def hardware_table(flavors: Sequence[Any], settings: HubSettings) -> str:
     """A row for each flavor (huggingface_hub's JobHardwareInfo), with the Hub's own price and the one reckoned with here."""
     rows = []
     for one in flavors:
-        reckoned = settings.usd_per_hour.get(one.name, listed().get(one.name))
+        reckoned = settings.usd_per_hour.get(one.name, list_prices().get(one.name))
         card = one.accelerator
         rows.append(
             (

@@ -4,10 +4,10 @@ import itertools
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from agent.hub.client import Hub, Token
-from agent.hub.errors import HubFault, HubRefusal
+from agent.hub.client import HubClient, Token
+from agent.hub.errors import HubError, HubRefusal
 from agent.hub.formatting import fitting
-from agent.hub.request import current
+from agent.hub.request import current_call
 from agent.policy.effects import Effects
 from agent.tools.base import ToolLog, ToolResult
 from agent.tools.hub import job_arguments
@@ -52,7 +52,7 @@ class JobsTool(HubTool[Jobs]):
     arguments = Jobs
     side_effects: str | None = "jobs started, ended or scheduled"
 
-    def __init__(self, hub: Hub, follow_max_s: float) -> None:
+    def __init__(self, hub: HubClient, follow_max_s: float) -> None:
         super().__init__(hub)
         self._follow_max_s = follow_max_s
         self._operations: dict[Operation, Callable[[Jobs, ToolLog], Awaitable[ToolResult]]] = {
@@ -80,7 +80,7 @@ class JobsTool(HubTool[Jobs]):
             job = await self._hub.ask(
                 lambda api, token: api.run_job(**self._spec(arguments, token), namespace=namespace, token=token)
             )
-        except HubFault as fault:
+        except HubError as fault:
             cost = 0.0 if isinstance(fault, HubRefusal) else job_arguments.cost_usd(arguments, self._hub.settings)
             return ToolResult(output=str(fault), success=False, cost_usd=cost)
         await log(f"{summary(job, self._hub.settings)}\n")
@@ -171,11 +171,11 @@ class JobsTool(HubTool[Jobs]):
         why = ""
         try:
             why = await self._hub.follow(lines, hear, follow_s)
-        except HubFault as fault:
+        except HubError as fault:
             notes.append(f"its logs cannot be followed: {fault}")
         try:
             job = await self._look(job_id, namespace)
-        except HubFault as fault:
+        except HubError as fault:
             if arguments.operation == "run":
                 return ToolResult(
                     output=f"the job {job_id} was started; what became of it is unknown: {fault}", success=True
@@ -225,7 +225,7 @@ class JobsTool(HubTool[Jobs]):
 
     def _spec(self, arguments: Jobs, token: Token) -> dict[str, Any]:
         if not isinstance(token, str):
-            raise HubFault("a job needs the owner's token")
+            raise HubError("a job needs the owner's token")
         return {
             "image": arguments.image,
             "command": arguments.command,
@@ -238,7 +238,7 @@ class JobsTool(HubTool[Jobs]):
 
 def _lines(api: "HfApi", token: Token, job_id: str, namespace: str, poll_s: float, *, follow: bool) -> Iterator[str]:
     """A job's log, line by line; following, to the job's end: a stream that ends or breaks before is asked for again."""
-    call = current()
+    call = current_call()
     seen, barren = 0, 0
     while barren < _BARREN_MAX:
         broken, before = call.broken, seen
@@ -252,4 +252,4 @@ def _lines(api: "HfApi", token: Token, job_id: str, namespace: str, poll_s: floa
             return
         barren = 0 if whole or seen > before else barren + 1
         call.pause(poll_s)
-    raise HubFault("they break off again and again")
+    raise HubError("they break off again and again")

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.hub.client import Hub, Token
-from agent.hub.errors import HubFault
+from agent.hub.client import HubClient, Token
+from agent.hub.errors import HubError
 from agent.policy.effects import Effects
 from agent.tools.base import ToolLog, ToolResult
 from agent.tools.hub import repo_arguments, repo_files, repo_refs
 from agent.tools.hub.base import HubTool
 from agent.tools.hub.repo_arguments import Operation, Repo
-from agent.workspace.files import Files
+from agent.workspace.files import SessionFiles
 from agent.workspace.paths import shown
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class RepoTool(HubTool[Repo]):
     arguments = Repo
     side_effects: str | None = "changes on the Hub"
 
-    def __init__(self, hub: Hub, files: Files) -> None:
+    def __init__(self, hub: HubClient, files: SessionFiles) -> None:
         super().__init__(hub)
         self._files = files
 
@@ -81,14 +81,14 @@ class RepoTool(HubTool[Repo]):
                 return repo_refs.change_talk
 
     async def _data(self, arguments: Repo) -> bytes:
-        """What is to be uploaded, all of it. Raises HubFault, and SandboxError if there is no such file."""
+        """What is to be uploaded, all of it. Raises HubError, and SandboxError if there is no such file."""
         if arguments.text:
             return arguments.text.encode()
         file = await self._files.read(arguments.file)
         most = self._hub.settings.upload_bytes_max
         if file.size > min(most, len(file.data)):
             held = min(most, max(len(file.data), 1))
-            raise HubFault(
+            raise HubError(
                 f"{shown(arguments.file)} has {file.size} bytes, and this tool uploads {held} at most: "
                 "split it, or upload it by a program that has the user's token"
             )

@@ -5,7 +5,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from agent.hub.client import Token
-from agent.hub.errors import HubFault
+from agent.hub.errors import HubError
 from agent.hub.formatting import fitting
 from agent.hub.settings import HubSettings
 from agent.tools.base import ToolResult
@@ -122,6 +122,6 @@ def _commit(
             token=token,
         )
     except ValueError as error:  # the library looks at a README's metadata before it sends it
-        raise HubFault(f"the files cannot be committed: {one_line(error, 1_000)}") from None
+        raise HubError(f"the files cannot be committed: {one_line(error, 1_000)}") from None
     proposed = f"\nproposed in {one_line(made.pr_url)}" if made.pr_url else ""
     return f"{one_line(made.commit_url, 500)}{proposed}"

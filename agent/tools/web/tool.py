@@ -16,7 +16,7 @@ from agent.tools.web.response import ContentType, by_type, decode, kind_of, pars
 from agent.tools.web.settings import WebSettings
 from agent.tools.web.urls import URL_CHARS_MAX, Target, WebRefused, parse_url
 from agent.util.text import clean, one_line
-from agent.workspace.files import Files
+from agent.workspace.files import SessionFiles
 from agent.workspace.paths import file_parts, shown
 from agent.workspace.settings import WorkspaceLimits
 
@@ -91,7 +91,7 @@ class WebFetchTool(StructTool[WebFetch]):
     arguments = WebFetch
     side_effects: str | None = "files saved from the web"
 
-    def __init__(self, web: Web, files: Files, limits: WorkspaceLimits) -> None:
+    def __init__(self, web: Web, files: SessionFiles, limits: WorkspaceLimits) -> None:
         self._web = web
         self._files = files
         self._limits = limits

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from agent.hub.identity import HubIdentity, HubRefused, HubUnreachable, whoami
+from agent.hub.identity import HubIdentity, HubUnreachable, TokenRejected, whoami
 from agent.util.tasks import TaskOwner
 from server.auth.backends.base import SimpleWay
 from server.auth.encryption import Seal
@@ -114,7 +114,7 @@ class BearerWay(SimpleWay):
             said = await loop.run_in_executor(
                 self._threads, whoami, token, self._bounds.endpoint, self._bounds.timeout_s
             )
-        except HubRefused as refused:
+        except TokenRejected as refused:
             self._known.pop(credential, None)
             _bounded(self._refused, credential, now, self._bounds.cached_max)
             return HTTPRefusal("unauthorized", str(refused))

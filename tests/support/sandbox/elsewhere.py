@@ -10,10 +10,10 @@ import pytest
 from agent.hub.pools import HubThreads
 from agent.hub.settings import HubSettings
 from agent.sandbox.claims import Claim
-from agent.sandbox.remote.hub_job import HubMaker
-from agent.sandbox.remote.hub_owner import Owner, RemoteThreads
-from agent.sandbox.remote.sandbox import Maker, RemoteSandbox
-from agent.sandbox.remote.space import NamedSpace, SpaceMaker, Spaces
+from agent.sandbox.remote.hub_job import HubJobProvider
+from agent.sandbox.remote.hub_owner import HubOwnerClient, RemoteSandboxThreads
+from agent.sandbox.remote.sandbox import RemoteSandbox, SandboxProvider
+from agent.sandbox.remote.space import NamedSpaceProvider, SpaceProvider, SpaceStarter
 from agent.sandbox.settings import SandboxSettings
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
@@ -30,7 +30,7 @@ def secret_for(claim_id: str) -> str:
     return f"secret of {claim_id}".ljust(40, ".")
 
 
-class Elsewhere:
+class RemoteSetup:
     """One session's owner, ann, with the Hub and the journal. `kind`: the sandboxes that `sandbox` makes."""
 
     def __init__(
@@ -52,14 +52,14 @@ class Elsewhere:
         self.settings = SandboxSettings(**{**given, **settings})
         self.hub_settings = HubSettings(endpoint=hub.url)
         self.hub_threads = HubThreads(self.hub_settings)
-        self.threads = RemoteThreads(self.settings, self.hub_threads)
+        self.threads = RemoteSandboxThreads(self.settings, self.hub_threads)
 
-    def maker(self, token: str = TOKEN) -> Maker:
-        owner = Owner(self.hub_settings, self.threads, token)
+    def maker(self, token: str = TOKEN) -> SandboxProvider:
+        owner = HubOwnerClient(self.hub_settings, self.threads, token)
         if self.kind == "hub":
-            return HubMaker(owner, self.settings)
-        spaces = Spaces(owner, self.settings)
-        return NamedSpace(spaces) if self.settings.space else SpaceMaker(spaces, secret_for)
+            return HubJobProvider(owner, self.settings)
+        spaces = SpaceStarter(owner, self.settings)
+        return NamedSpaceProvider(spaces) if self.settings.space else SpaceProvider(spaces, secret_for)
 
     def sandbox(self, token: str = TOKEN) -> RemoteSandbox:
         """Agreed to, whatever it costs."""
@@ -84,9 +84,9 @@ class Elsewhere:
 
 
 @contextlib.asynccontextmanager
-async def elsewhere(
+async def remote_setup(
     kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any
-) -> AsyncIterator[Elsewhere]:
+) -> AsyncIterator[RemoteSetup]:
     """`monkeypatch`: huggingface_hub's Sandbox asks at the library's own address and no other."""
     users: dict[str, str] = {}
     address: list[str] = []
@@ -98,7 +98,7 @@ async def elsewhere(
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
         journal = await open_journal(folder / "data")
         await journal.create(row("s"))
-        place = Elsewhere(folder, kind, hub, jobs, journal, **settings)
+        place = RemoteSetup(folder, kind, hub, jobs, journal, **settings)
         try:
             yield place
         finally:

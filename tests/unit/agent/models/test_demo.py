@@ -11,7 +11,7 @@ from agent.policy.effects import Effects
 from agent.policy.policy import Policy, evaluate
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import BashTool, ToolRouter, WorkspaceLimits, file_tools
-from tests.unit.agent.sandbox.commands import place
+from tests.unit.agent.sandbox.commands import open_sandbox
 
 
 def tool(name: str, *properties: str) -> dict[str, object]:
@@ -144,7 +144,7 @@ def test_tokens_grow_with_what_is_said() -> None:
 
 
 async def test_what_it_runs_writes_edits_and_deletes_is_real(tmp_path: Path) -> None:
-    async with place(tmp_path) as inside:
+    async with open_sandbox(tmp_path) as inside:
         settings, limits = SandboxSettings(), WorkspaceLimits()
         router = ToolRouter(
             [*file_tools(inside.sandbox, limits), BashTool(inside.sandbox, settings, frozenset())], timeout_s=60

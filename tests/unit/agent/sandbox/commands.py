@@ -9,7 +9,7 @@ import msgspec
 
 from agent.sandbox.local.sandbox import LocalSandbox
 from agent.sandbox.settings import SandboxSettings
-from agent.workspace.files import Exit
+from agent.workspace.files import ExitStatus
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
 from tests.contract.sandboxes import bubblewrap
@@ -17,7 +17,7 @@ from tests.contract.sandboxes import bubblewrap
 LONG_S = 60.0
 
 
-class Place:
+class OpenSandbox:
     """One session's sandbox, and where its workspace really is."""
 
     def __init__(self, sandbox: LocalSandbox, workspace: Workspace) -> None:
@@ -25,7 +25,7 @@ class Place:
         self.workspace = workspace
         self.root = workspace.root
 
-    async def run(self, command: str, timeout_s: float = LONG_S) -> tuple[Exit, str]:
+    async def run(self, command: str, timeout_s: float = LONG_S) -> tuple[ExitStatus, str]:
         """Run a command to its end; its output, as text."""
         heard = bytearray()
 
@@ -38,17 +38,17 @@ class Place:
     async def says(self, command: str) -> str:
         """What a command says that ends well."""
         ended, said = await self.run(command)
-        assert ended == Exit(0), (ended, said)
+        assert ended == ExitStatus(0), (ended, said)
         return said
 
 
 @contextlib.asynccontextmanager
-async def place(
+async def open_sandbox(
     folder: Path, limits: Mapping[str, int] | None = None, hidden: tuple[Path, ...] = (), **settings: Any
-) -> AsyncIterator[Place]:
+) -> AsyncIterator[OpenSandbox]:
     """A sandbox whose workspace is below `folder`; the test is skipped where there is no bubblewrap."""
     workspace = Workspace(folder / "workspaces" / "one", WorkspaceLimits(**(limits or {})))
     chosen = msgspec.convert(settings, SandboxSettings)
     sandbox = LocalSandbox(workspace, chosen, "a test", bubblewrap(), hidden)
-    yield Place(sandbox, workspace)
+    yield OpenSandbox(sandbox, workspace)
     await sandbox.close()

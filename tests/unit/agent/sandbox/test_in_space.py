@@ -13,7 +13,7 @@ import pytest
 
 from agent.sandbox.in_space import SECRET_HEADER
 from agent.sandbox.remote.space_client import SpaceClient, Unreachable
-from agent.workspace.files import Entry, Exit, SandboxError
+from agent.workspace.files import Entry, ExitStatus, SandboxError
 from tests.support.sandbox.space_program import ROOT, SECRET, Program, space_program
 
 
@@ -37,7 +37,7 @@ class Place:
             await self._heard.wait_for(lambda: done(bytes(self.said)))
         return bytes(self.said)
 
-    async def run(self, command: str, timeout_s: float = 30.0) -> Exit:
+    async def run(self, command: str, timeout_s: float = 30.0) -> ExitStatus:
         self.said.clear()
         return await self.client.exec(command, self.hear, timeout_s)
 
@@ -69,10 +69,10 @@ async def gone(pid: int) -> None:
 
 async def test_a_command_runs_in_the_workspace_and_tells_its_output_and_its_code(place: Place) -> None:
     await place.client.check()
-    assert await place.run("echo out; echo err >&2; pwd; exit 3") == Exit(3)
+    assert await place.run("echo out; echo err >&2; pwd; exit 3") == ExitStatus(3)
     assert place.said.decode() == f"out\nerr\n{place.workspace}\n"
-    assert await place.run("kill -TERM $$") == Exit(128 + 15)
-    assert await place.run("cat") == Exit(0)
+    assert await place.run("kill -TERM $$") == ExitStatus(128 + 15)
+    assert await place.run("cat") == ExitStatus(0)
 
 
 async def test_output_comes_while_the_command_runs_byte_for_byte(place: Place) -> None:
@@ -81,7 +81,7 @@ async def test_output_comes_while_the_command_runs_byte_for_byte(place: Place) -
     assert await place.until(lambda said: len(said) >= 3) == b"a\0\xff"
     await asyncio.to_thread((place.workspace / "go").write_text, "on\n")
     (ended,) = await running
-    assert ended == Exit(0)
+    assert ended == ExitStatus(0)
     assert bytes(place.said) == b"a\0\xffon\n"
 
 
@@ -109,11 +109,11 @@ async def test_a_cancelled_commands_processes_are_gone_when_the_cancelling_is_do
     with pytest.raises(asyncio.CancelledError):
         await running
     await gone(pid)
-    assert await place.run("echo still here") == Exit(0)
+    assert await place.run("echo still here") == ExitStatus(0)
 
 
 async def test_what_a_command_leaves_in_the_background_ends_with_it_and_does_not_hold_it_up(place: Place) -> None:
-    assert await place.run("sleep 600 & echo $!") == Exit(0)
+    assert await place.run("sleep 600 & echo $!") == ExitStatus(0)
     await gone(int(place.said))
 
 
@@ -121,7 +121,7 @@ async def test_a_command_that_kills_its_supervisor_ends_and_its_daemons_with_it(
     ended = await place.run("setsid sleep 600 & echo $!; kill -9 $PPID; sleep 600")
     assert ended.code == 128 + 9
     await gone(int(place.said.split()[0]))
-    assert await place.run("echo still here") == Exit(0)
+    assert await place.run("echo still here") == ExitStatus(0)
 
 
 async def test_when_the_program_is_killed_its_commands_do_not_go_on(place: Place) -> None:

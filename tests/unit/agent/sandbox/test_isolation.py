@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.agent.sandbox.commands import Place, place
+from tests.unit.agent.sandbox.commands import OpenSandbox, open_sandbox
 
 ROOT = Path(__file__).resolve().parents[4]
 PYTHON = pytest.mark.skipif(
@@ -17,8 +17,8 @@ PYTHON = pytest.mark.skipif(
 
 
 @pytest.fixture
-async def inside(tmp_path: Path) -> AsyncIterator[Place]:
-    async with place(tmp_path) as opened:
+async def inside(tmp_path: Path) -> AsyncIterator[OpenSandbox]:
+    async with open_sandbox(tmp_path) as opened:
         yield opened
 
 
@@ -38,14 +38,14 @@ def calls(*lines: str) -> str:
 # -------------------------------------------------------------------------------------------------------- environment
 
 
-async def test_the_environment_is_the_listed_one(inside: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_environment_is_the_listed_one(inside: OpenSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_of_the_server")
     names = {line.partition("=")[0] for line in (await inside.says("env")).splitlines()}
     given = {"PATH", "HOME", "TMPDIR", "USER", "LOGNAME", "SHELL", "LANG", "TERM"}
     assert given <= names <= given | {"PWD", "SHLVL", "_", "OLDPWD"}
 
 
-async def test_no_descriptor_of_the_server_passes(inside: Place, tmp_path: Path) -> None:
+async def test_no_descriptor_of_the_server_passes(inside: OpenSandbox, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("of the server")
     fd = os.open(tmp_path / "secret", os.O_RDONLY)
     os.set_inheritable(fd, True)
@@ -63,7 +63,7 @@ async def test_no_descriptor_of_the_server_passes(inside: Place, tmp_path: Path)
 # ----------------------------------------------------------------------------------------------------------- the files
 
 
-async def test_no_folder_of_the_machine_is_there(inside: Place, tmp_path: Path) -> None:
+async def test_no_folder_of_the_machine_is_there(inside: OpenSandbox, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("of the server")
     paths = [tmp_path / "secret", Path.home(), ROOT, ROOT / "README.md", inside.root.parent, Path("/etc/shadow")]
     wanted = " ".join(map(str, [*paths, "/var", "/home", "/root", "/run", "/sys", "/boot", "/srv", "/mnt", "/media"]))
@@ -72,19 +72,19 @@ async def test_no_folder_of_the_machine_is_there(inside: Place, tmp_path: Path) 
     assert seen <= {"bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "tmp", "usr", "workspace"}
 
 
-async def test_the_workspace_and_memory_are_the_only_places_to_write(inside: Place) -> None:
+async def test_the_workspace_and_memory_are_the_only_places_to_write(inside: OpenSandbox) -> None:
     tries = "for d; do { : > $d/.try; } 2>/dev/null && echo $d && rm $d/.try; done; true"
     places = "$(find / -xdev -type d -not -path '/proc/*') /usr /usr/bin /dev /dev/pts /proc /tmp /dev/shm /workspace"
     said = await inside.says(f"set -- {places}; {tries}")
     assert set(said.split()) == {"/tmp", "/dev/shm", "/workspace"}
 
 
-async def test_memory_is_empty_for_each_command(inside: Place) -> None:
+async def test_memory_is_empty_for_each_command(inside: OpenSandbox) -> None:
     await inside.says("echo mine > /tmp/mine; echo mine > /dev/shm/mine")
     assert await inside.says("ls -A /tmp /dev/shm") == "/dev/shm:\n\n/tmp:\n"
 
 
-async def test_users_are_made_up(inside: Place) -> None:
+async def test_users_are_made_up(inside: OpenSandbox) -> None:
     assert await inside.says("id -un; cat /etc/passwd | wc -l; hostname 2>/dev/null || cat /etc/hostname || true")
     assert (await inside.says("id -u; id -g")).split() == ["1000", "1000"]
     assert "agent" in await inside.says("cat /etc/passwd")
@@ -94,13 +94,13 @@ async def test_a_hidden_folder_is_empty_where_one_above_it_is_shown(tmp_path: Pa
     (open_folder / "data").mkdir(parents=True)
     (open_folder / "tool").write_text("to be read")
     (open_folder / "data" / "token").write_text("a secret")
-    async with place(tmp_path, hidden=(open_folder / "data",), readable=[str(open_folder)]) as opened:
+    async with open_sandbox(tmp_path, hidden=(open_folder / "data",), readable=[str(open_folder)]) as opened:
         assert await opened.says(f"cat {open_folder}/tool; ls -A {open_folder}/data") == "to be read"
         ended, _ = await opened.run(f"touch {open_folder}/data/x {open_folder}/x")
         assert ended.code != 0
 
 
-async def test_no_device_is_there_or_can_be_made(inside: Place) -> None:
+async def test_no_device_is_there_or_can_be_made(inside: OpenSandbox) -> None:
     said = await inside.says(
         "find /dev -type b; mknod /tmp/disk b 8 0 2>/dev/null && echo made; : 2>/dev/null </dev/tty && echo tty; true"
     )
@@ -110,7 +110,7 @@ async def test_no_device_is_there_or_can_be_made(inside: Place) -> None:
 # ------------------------------------------------------------------------------------------------------- the processes
 
 
-async def test_no_process_of_the_machine_is_seen(inside: Place) -> None:
+async def test_no_process_of_the_machine_is_seen(inside: OpenSandbox) -> None:
     said = await inside.says(
         f"cat /proc/[0-9]*/cmdline | tr '\\0' ' '; kill -0 {os.getpid()} 2>/dev/null && echo ali''ve; true"
     )
@@ -119,12 +119,12 @@ async def test_no_process_of_the_machine_is_seen(inside: Place) -> None:
     assert len((await inside.says("ls -d /proc/[0-9]*")).split()) <= 4
 
 
-async def test_no_process_holds_the_servers_environment(inside: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_process_holds_the_servers_environment(inside: OpenSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-server")
     assert "sk-of-the-server" not in await inside.says("cat /proc/[0-9]*/environ; true")
 
 
-async def test_the_kernels_settings_cannot_be_written(inside: Place) -> None:
+async def test_the_kernels_settings_cannot_be_written(inside: OpenSandbox) -> None:
     said = await inside.says(
         "find /proc/sys /proc/sysrq-trigger /proc/mtrr /proc/irq /proc/bus -type f -writable 2>/dev/null; "
         "echo 1 2>/dev/null > /proc/sys/vm/swappiness && echo written; true"
@@ -132,7 +132,7 @@ async def test_the_kernels_settings_cannot_be_written(inside: Place) -> None:
     assert said == ""
 
 
-async def test_no_capability_is_left(inside: Place) -> None:
+async def test_no_capability_is_left(inside: OpenSandbox) -> None:
     status = dict(line.split(":\t", 1) for line in (await inside.says("cat /proc/self/status")).splitlines())
     sets = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
     assert [int(status[name], 16) for name in sets] == [0] * 5
@@ -140,7 +140,7 @@ async def test_no_capability_is_left(inside: Place) -> None:
 
 
 @PYTHON
-async def test_the_kernel_refuses_new_namespaces_mounts_and_modules(inside: Place) -> None:
+async def test_the_kernel_refuses_new_namespaces_mounts_and_modules(inside: OpenSandbox) -> None:
     said = await inside.says(
         calls(
             "f(c.unshare(0x10000000))  # a user namespace",
@@ -156,12 +156,12 @@ async def test_the_kernel_refuses_new_namespaces_mounts_and_modules(inside: Plac
 
 
 @PYTHON
-async def test_no_process_outside_can_be_traced(inside: Place) -> None:
+async def test_no_process_outside_can_be_traced(inside: OpenSandbox) -> None:
     said = await inside.says(calls(f"f(c.ptrace(16, {os.getpid()}, 0, 0))", f"f(c.ptrace(16, {os.getppid()}, 0, 0))"))
     assert said.split() == ["ESRCH", "ESRCH"]
 
 
-async def test_a_command_that_stops_the_sandboxes_first_process_is_ended_all_the_same(inside: Place) -> None:
+async def test_a_command_that_stops_the_sandboxes_first_process_is_ended_all_the_same(inside: OpenSandbox) -> None:
     ended, _ = await inside.run("kill -STOP 1; kill -KILL 1; sleep 60", 1.0)
     assert ended.stopped
 
@@ -183,7 +183,7 @@ def connects(host: str, port: int) -> str:
     return f"(exec 3<>/dev/tcp/{host}/{port}) 2>&1 && echo connected; true"
 
 
-async def test_neither_loopback_nor_the_world_is_reached(inside: Place) -> None:
+async def test_neither_loopback_nor_the_world_is_reached(inside: OpenSandbox) -> None:
     with listening() as port:
         assert "connected" not in await inside.says(connects("127.0.0.1", port))
     for host in ("169.254.169.254", "1.1.1.1", "10.0.0.1"):
@@ -194,7 +194,7 @@ async def test_neither_loopback_nor_the_world_is_reached(inside: Place) -> None:
 
 
 @PYTHON
-async def test_no_unix_socket_of_the_machine_is_reached_by_its_abstract_name(inside: Place) -> None:
+async def test_no_unix_socket_of_the_machine_is_reached_by_its_abstract_name(inside: OpenSandbox) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(f"\0holdfast-test-{os.getpid()}")
         server.listen()
@@ -206,6 +206,6 @@ async def test_no_unix_socket_of_the_machine_is_reached_by_its_abstract_name(ins
 
 
 async def test_with_the_network_on_it_is_reached(tmp_path: Path) -> None:
-    async with place(tmp_path, network=True) as opened:
+    async with open_sandbox(tmp_path, network=True) as opened:
         with socket.create_server(("127.0.0.1", 0)) as server:
             assert await opened.says(connects("127.0.0.1", server.getsockname()[1])) == "connected\n"

@@ -12,21 +12,23 @@ from agent.tools import WorkspaceError
 from agent.util.tasks import TaskOwner
 from agent.workspace.files import SandboxError
 from tests.support.patience import eventually
-from tests.unit.agent.sandbox.commands import Place, place
+from tests.unit.agent.sandbox.commands import OpenSandbox, open_sandbox
 
 SECRET = b"of the server"
 
 
 @pytest.fixture
-async def inside(tmp_path: Path) -> AsyncIterator[Place]:
+async def inside(tmp_path: Path) -> AsyncIterator[OpenSandbox]:
     (tmp_path / "secret").write_bytes(SECRET)
-    async with place(tmp_path) as opened:
+    async with open_sandbox(tmp_path) as opened:
         yield opened
     assert (tmp_path / "secret").read_bytes() == SECRET
     assert sorted(os.listdir(tmp_path)) == ["secret", "workspaces"]
 
 
-async def test_links_to_the_servers_files_are_neither_read_nor_written_through(inside: Place, tmp_path: Path) -> None:
+async def test_links_to_the_servers_files_are_neither_read_nor_written_through(
+    inside: OpenSandbox, tmp_path: Path
+) -> None:
     await inside.says(
         f"ln -s {tmp_path}/secret file; ln -s {tmp_path} folder; ln -s /proc/self/root root; ln -s ../.. up"
     )
@@ -39,20 +41,20 @@ async def test_links_to_the_servers_files_are_neither_read_nor_written_through(i
             inside.workspace.open(path)
 
 
-async def test_no_file_outside_gets_a_second_name_inside(inside: Place) -> None:
+async def test_no_file_outside_gets_a_second_name_inside(inside: OpenSandbox) -> None:
     for path in ("/etc/passwd", "/usr/bin/env", "/etc/ld.so.cache"):
         ended, said = await inside.run(f"ln {path} here")
         assert ended.code and "here" in said
     assert os.listdir(inside.root) == []
 
 
-async def test_a_write_to_one_name_of_a_file_leaves_its_other_names_alone(inside: Place) -> None:
+async def test_a_write_to_one_name_of_a_file_leaves_its_other_names_alone(inside: OpenSandbox) -> None:
     await inside.says("echo one > a; ln a b")
     await inside.sandbox.write("a", b"two\n")
     assert await inside.says("cat a b") == "two\none\n"
 
 
-async def test_pipes_and_sockets_are_refused_without_waiting(inside: Place) -> None:
+async def test_pipes_and_sockets_are_refused_without_waiting(inside: OpenSandbox) -> None:
     await inside.says("mkfifo pipe")
     with pytest.raises(SandboxError, match="pipe"):
         await inside.sandbox.read("pipe")
@@ -60,7 +62,9 @@ async def test_pipes_and_sockets_are_refused_without_waiting(inside: Place) -> N
         await inside.sandbox.write("pipe", b"x")
 
 
-async def test_a_folder_swapped_for_a_link_while_the_server_writes_leads_nowhere(inside: Place, tmp_path: Path) -> None:
+async def test_a_folder_swapped_for_a_link_while_the_server_writes_leads_nowhere(
+    inside: OpenSandbox, tmp_path: Path
+) -> None:
     outside = tmp_path / "workspaces" / "outside"
     outside.mkdir(parents=True)
     outside.chmod(0o777)
@@ -82,29 +86,29 @@ async def test_a_folder_swapped_for_a_link_while_the_server_writes_leads_nowhere
     outside.rmdir()
 
 
-async def test_a_file_keeps_no_right_beyond_those_of_its_users(inside: Place) -> None:
+async def test_a_file_keeps_no_right_beyond_those_of_its_users(inside: OpenSandbox) -> None:
     await inside.says("echo > tool; chmod 6755 tool")
     await inside.sandbox.write("tool", b"new")
     assert stat.S_IMODE((inside.root / "tool").stat().st_mode) == 0o755
 
 
-async def test_what_the_server_writes_is_the_commands_to_change(inside: Place) -> None:
+async def test_what_the_server_writes_is_the_commands_to_change(inside: OpenSandbox) -> None:
     await inside.sandbox.write("a/b.txt", b"one\n")
     await inside.says("echo two >> a/b.txt; echo > a/c.txt; mv a/b.txt d.txt; rm -r a")
     assert (await inside.sandbox.read("d.txt")).data == b"one\ntwo\n"
 
 
-async def test_files_from_before_the_first_command_are_its_own(inside: Place) -> None:
+async def test_files_from_before_the_first_command_are_its_own(inside: OpenSandbox) -> None:
     await inside.sandbox.write("a/b.txt", b"one\n")
     assert await inside.says("mv a/b.txt a/c.txt; rm -r a; ls") == ""
 
 
-async def test_a_folder_with_the_name_of_an_unfinished_file_stops_no_write(inside: Place) -> None:
+async def test_a_folder_with_the_name_of_an_unfinished_file_stops_no_write(inside: OpenSandbox) -> None:
     await inside.says("mkdir -p .holdfast-0123456789abcdef.part/x")
     assert not await inside.sandbox.write("a.txt", b"x")
 
 
-async def test_whatever_a_command_left_a_workspace_can_be_taken_away(inside: Place) -> None:
+async def test_whatever_a_command_left_a_workspace_can_be_taken_away(inside: OpenSandbox) -> None:
     await inside.run(
         "mkdir -p locked/in && echo > locked/in/file && chmod 0 locked/in locked; ln -s /etc link; mkfifo pipe; "
         "for n in $(seq 1500); do mkdir d && cd d || exit 1; done; chmod 0 . ; true"

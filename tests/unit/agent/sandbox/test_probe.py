@@ -11,7 +11,7 @@ from agent.sandbox.local import probe as probing
 from agent.sandbox.local.probe import Bubblewrap, packaged_program, probe
 from agent.sandbox.local.sandbox import LocalSandbox
 from agent.sandbox.settings import SandboxSettings
-from agent.workspace.files import Exit
+from agent.workspace.files import ExitStatus
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
 
@@ -55,7 +55,7 @@ async def output_of(program: Bubblewrap, folder: Path) -> str:
 
     try:
         end = await sandbox.exec("id -un && pwd && echo written > file && cat file", take, 60.0)
-        assert end == Exit(0), (end, b"".join(pieces))
+        assert end == ExitStatus(0), (end, b"".join(pieces))
     finally:
         await sandbox.close()
     assert (folder / "file").read_text() == "written\n"

@@ -12,26 +12,26 @@ from agent.sandbox.claims import Claim
 from agent.sandbox.in_space import SECRET_VARIABLE
 from agent.sandbox.remote.sandbox import RemoteSandbox
 from agent.util.tasks import TaskOwner
-from agent.workspace.files import Exit, SandboxError
+from agent.workspace.files import ExitStatus, SandboxError
 from tests.support.patience import eventually
-from tests.support.sandbox.elsewhere import TOKEN, Elsewhere, Heard, elsewhere
+from tests.support.sandbox.elsewhere import TOKEN, Heard, RemoteSetup, remote_setup
 
 
 @pytest.fixture(params=["hub", "space"])
 async def place(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Elsewhere]:
-    async with elsewhere(request.param, tmp_path, monkeypatch) as place:
+) -> AsyncIterator[RemoteSetup]:
+    async with remote_setup(request.param, tmp_path, monkeypatch) as place:
         yield place
 
 
 async def run(sandbox: RemoteSandbox, command: str) -> str:
     heard = Heard()
-    assert await sandbox.exec(command, heard, 30.0) == Exit(0)
+    assert await sandbox.exec(command, heard, 30.0) == ExitStatus(0)
     return heard.text
 
 
-async def test_nothing_is_made_before_it_is_used_and_one_is_enough(place: Elsewhere) -> None:
+async def test_nothing_is_made_before_it_is_used_and_one_is_enough(place: RemoteSetup) -> None:
     sandbox = place.sandbox()
     assert place.there() == []
     assert await run(sandbox, "echo hello") == "hello\n"
@@ -41,7 +41,7 @@ async def test_nothing_is_made_before_it_is_used_and_one_is_enough(place: Elsewh
     await sandbox.close()
 
 
-async def test_while_it_is_made_the_user_hears_how_far_it_is(place: Elsewhere) -> None:
+async def test_while_it_is_made_the_user_hears_how_far_it_is(place: RemoteSetup) -> None:
     sandbox, heard = place.sandbox(), Heard()
     await sandbox.exec("echo hello", heard, 30.0)
     told = [line for line in heard.data.decode().splitlines() if line.startswith("[")]
@@ -50,7 +50,7 @@ async def test_while_it_is_made_the_user_hears_how_far_it_is(place: Elsewhere) -
     await sandbox.close()
 
 
-async def test_a_closed_one_stays_and_is_found_again_with_its_files(place: Elsewhere) -> None:
+async def test_a_closed_one_stays_and_is_found_again_with_its_files(place: RemoteSetup) -> None:
     first = place.sandbox()
     await first.write("kept.txt", b"kept")
     await first.close()
@@ -63,7 +63,7 @@ async def test_a_closed_one_stays_and_is_found_again_with_its_files(place: Elsew
         await second.read("kept.txt")
 
 
-async def test_given_back_it_is_gone_and_giving_back_again_is_nothing(place: Elsewhere) -> None:
+async def test_given_back_it_is_gone_and_giving_back_again_is_nothing(place: RemoteSetup) -> None:
     sandbox = place.sandbox()
     await run(sandbox, "true")
     await sandbox.close()
@@ -73,7 +73,7 @@ async def test_given_back_it_is_gone_and_giving_back_again_is_nothing(place: Els
     assert await place.maker().give_back(claim) is False
 
 
-async def test_one_that_is_gone_is_replaced_and_its_claim_released(place: Elsewhere) -> None:
+async def test_one_that_is_gone_is_replaced_and_its_claim_released(place: RemoteSetup) -> None:
     first = place.sandbox()
     await first.write("lost.txt", b"lost")
     await first.close()
@@ -85,7 +85,7 @@ async def test_one_that_is_gone_is_replaced_and_its_claim_released(place: Elsewh
     await second.close()
 
 
-async def test_one_that_goes_while_it_is_used_is_told_of_and_replaced_by_the_next_call(place: Elsewhere) -> None:
+async def test_one_that_goes_while_it_is_used_is_told_of_and_replaced_by_the_next_call(place: RemoteSetup) -> None:
     sandbox = place.sandbox()
     await run(sandbox, "true")
     await place.maker().give_back(await place.claim())
@@ -97,7 +97,7 @@ async def test_one_that_goes_while_it_is_used_is_told_of_and_replaced_by_the_nex
 
 
 async def test_what_was_asked_for_by_a_server_that_died_before_it_heard_the_answer_is_used_and_not_asked_for_twice(
-    place: Elsewhere,
+    place: RemoteSetup,
 ) -> None:
     first = place.sandbox()
     await run(first, "echo x > here")
@@ -112,14 +112,14 @@ async def test_what_was_asked_for_by_a_server_that_died_before_it_heard_the_answ
     await second.close()
 
 
-async def test_two_first_uses_at_once_make_one(place: Elsewhere) -> None:
+async def test_two_first_uses_at_once_make_one(place: RemoteSetup) -> None:
     sandbox = place.sandbox()
     assert await asyncio.gather(*(run(sandbox, f"echo {number}") for number in range(3))) == ["0\n", "1\n", "2\n"]
     assert len(place.there()) == 1
     await sandbox.close()
 
 
-async def test_without_a_token_that_the_hub_takes_nothing_is_made_and_it_says_why(place: Elsewhere) -> None:
+async def test_without_a_token_that_the_hub_takes_nothing_is_made_and_it_says_why(place: RemoteSetup) -> None:
     sandbox = place.sandbox("hf_unknown_0123456789")
     with pytest.raises(SandboxError, match="log in"):
         await sandbox.read("a.txt")
@@ -128,7 +128,7 @@ async def test_without_a_token_that_the_hub_takes_nothing_is_made_and_it_says_wh
     await sandbox.close()
 
 
-async def test_a_claim_names_no_secret(place: Elsewhere) -> None:
+async def test_a_claim_names_no_secret(place: RemoteSetup) -> None:
     sandbox = place.sandbox()
     await run(sandbox, "true")
     said = str(await place.journal.claims())
@@ -141,7 +141,7 @@ async def test_a_claim_names_no_secret(place: Elsewhere) -> None:
 
 
 async def test_what_is_put_into_the_workspace_on_the_server_is_brought_there_once_and_again_when_it_changes(
-    place: Elsewhere,
+    place: RemoteSetup,
 ) -> None:
     place.workspace.write("data/in.txt", b"one", threading.Event())
     sandbox = place.sandbox()
@@ -159,7 +159,7 @@ async def test_what_is_put_into_the_workspace_on_the_server_is_brought_there_onc
 async def test_a_job_that_was_only_starting_when_its_server_died_is_cancelled_and_another_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with elsewhere("hub", tmp_path, monkeypatch) as place:
+    async with remote_setup("hub", tmp_path, monkeypatch) as place:
         first = place.sandbox()
         await run(first, "true")
         await first.close()
@@ -176,7 +176,7 @@ async def test_a_job_that_was_only_starting_when_its_server_died_is_cancelled_an
 async def test_a_job_made_with_a_token_that_was_replaced_is_replaced_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with elsewhere("hub", tmp_path, monkeypatch) as place:
+    async with remote_setup("hub", tmp_path, monkeypatch) as place:
         first = place.sandbox()
         await run(first, "true")
         await first.close()
@@ -192,7 +192,7 @@ async def test_a_job_made_with_a_token_that_was_replaced_is_replaced_too(
 async def test_a_long_command_keeps_its_job_from_ending_as_idle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: TaskOwner
 ) -> None:
-    async with elsewhere("hub", tmp_path, monkeypatch, hub_idle_s=0.03) as place:
+    async with remote_setup("hub", tmp_path, monkeypatch, hub_idle_s=0.03) as place:
         sandbox = place.sandbox()
         running = tasks.start(run(sandbox, "until test -e go; do sleep 0.02; done"), "command")
         await eventually(lambda: any(job.asked_for_processes > 1 for job in place.jobs.jobs.values()))
@@ -204,7 +204,7 @@ async def test_a_long_command_keeps_its_job_from_ending_as_idle(
 async def test_paid_hardware_is_not_begun_by_who_did_not_say_what_it_costs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with elsewhere("space", tmp_path, monkeypatch, space_flavor="a10g-small") as place:
+    async with remote_setup("space", tmp_path, monkeypatch, space_flavor="a10g-small") as place:
         sandbox = RemoteSandbox(place.maker(), place.claims, place.settings, place.workspace)
         assert (set(sandbox.spends().kinds), sandbox.spends().cost_usd) == ({"spend"}, 1.0)
         with pytest.raises(SandboxError, match="not begun"):
@@ -221,7 +221,7 @@ async def test_paid_hardware_is_not_begun_by_who_did_not_say_what_it_costs(
 async def test_hardware_whose_price_nobody_knows_is_said_to_cost_nobody_knows_how_much(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with elsewhere("space", tmp_path, monkeypatch, space_flavor="new-chip") as place:
+    async with remote_setup("space", tmp_path, monkeypatch, space_flavor="new-chip") as place:
         sandbox = RemoteSandbox(place.maker(), place.claims, place.settings, place.workspace)
         assert (set(sandbox.spends().kinds), sandbox.spends().cost_usd) == ({"spend"}, None)
         assert sandbox.take_cost() is None
@@ -230,7 +230,7 @@ async def test_hardware_whose_price_nobody_knows_is_said_to_cost_nobody_knows_ho
 async def test_a_space_that_knows_another_secret_is_told_the_new_one_and_starts_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with elsewhere("space", tmp_path, monkeypatch) as place:
+    async with remote_setup("space", tmp_path, monkeypatch) as place:
         first = place.sandbox()
         await run(first, "true")
         await first.close()
@@ -246,7 +246,7 @@ async def test_a_space_that_knows_another_secret_is_told_the_new_one_and_starts_
 
 
 async def test_a_space_that_broke_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with elsewhere("space", tmp_path, monkeypatch) as place:
+    async with remote_setup("space", tmp_path, monkeypatch) as place:
         first = place.sandbox()
         await run(first, "true")
         await first.close()

@@ -7,11 +7,11 @@ import threading
 import pytest
 
 from agent.util.tasks import TaskOwner
-from agent.workspace.disk_executor import DiskWork
+from agent.workspace.disk_executor import DiskExecutor
 
 
 async def test_the_loop_goes_on_while_the_disk_works(tasks: TaskOwner) -> None:
-    disk, release = DiskWork(), threading.Event()
+    disk, release = DiskExecutor(), threading.Event()
     work = tasks.start(disk.run(lambda _: release.wait(10)), "work")
     await asyncio.sleep(0)
     release.set()
@@ -22,14 +22,14 @@ async def test_what_work_raises_reaches_its_caller() -> None:
     def fail(_: threading.Event) -> None:
         raise OSError("no")
 
-    disk = DiskWork()
+    disk = DiskExecutor()
     with pytest.raises(OSError, match="no"):
         await disk.run(fail)
     assert await disk.run(lambda _: 1) == 1
 
 
 async def test_a_cancelled_caller_leaves_at_once_and_the_next_waits_for_the_end(tasks: TaskOwner) -> None:
-    disk = DiskWork()
+    disk = DiskExecutor()
     begun, release = threading.Event(), threading.Event()
     order: list[str] = []
 
@@ -56,7 +56,7 @@ async def test_a_cancelled_caller_leaves_at_once_and_the_next_waits_for_the_end(
 
 
 async def test_work_cancelled_while_it_waits_is_never_begun(tasks: TaskOwner) -> None:
-    disk = DiskWork()
+    disk = DiskExecutor()
     begun, release = threading.Event(), threading.Event()
     ran: list[int] = []
 
@@ -77,7 +77,7 @@ async def test_work_cancelled_while_it_waits_is_never_begun(tasks: TaskOwner) ->
 
 async def test_how_work_ends_that_nobody_waits_for_is_no_fault(tasks: TaskOwner) -> None:
     """It is told to stop, and says that it did: the loop must not log that as an exception that nobody took."""
-    disk, begun, told = DiskWork(), threading.Event(), list[object]()
+    disk, begun, told = DiskExecutor(), threading.Event(), list[object]()
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
 
     def stopped(stop: threading.Event) -> None:

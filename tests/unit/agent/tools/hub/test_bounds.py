@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.hub.client import Hub
-from agent.hub.errors import told
+from agent.hub.client import HubClient
+from agent.hub.errors import refusal_text
 from agent.tools.hub import HubSettings, HubThreads
 from agent.util.tasks import TaskOwner
 from tests.support.hub.standin_datasets import Split
@@ -50,7 +50,7 @@ async def test_a_token_that_is_no_longer_good_is_said_so(session: Make, hub: Sta
 
 def test_what_is_gated_missing_or_may_be_either_is_told_apart() -> None:
     def words(status: int, *, missing: bool = False, gated: bool = False, wait_s: str = "", known: bool = True) -> str:
-        return told(status, "No.\n\x07", missing=missing, gated=gated, wait_s=wait_s, known=known)
+        return refusal_text(status, "No.\n\x07", missing=missing, gated=gated, wait_s=wait_s, known=known)
 
     assert "access has to be asked for" in words(403, gated=True, missing=True)
     assert "the owner's token is no longer good" in words(401, missing=True)
@@ -131,6 +131,6 @@ async def test_a_token_that_is_not_the_owners_is_never_sent(session: Make, hub: 
     threads = HubThreads(settings)
     for owner in ("hf_alice", None):
         with pytest.raises(RuntimeError, match="not the owner's"):
-            await Hub(settings, threads, owner).ask(lambda api, token: list(api.list_models(token=POISON)))
+            await HubClient(settings, threads, owner).ask(lambda api, token: list(api.list_models(token=POISON)))
     await threads.aclose()
     await session().said("hf_search", kind="models")

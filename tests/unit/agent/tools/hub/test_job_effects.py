@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.hub.pricing import estimate, hardware, listed
+from agent.hub.pricing import estimate_usd, hardware, list_prices
 from agent.policy.effects import Effects
 from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.settings import SandboxSettings
@@ -110,5 +110,9 @@ def test_what_a_call_lacks_is_said(arguments: dict[str, object], complaint: str)
 
 
 def test_prices_are_by_the_begun_minute() -> None:
-    assert estimate("cpu-xl", 60, {}) == pytest.approx(1 / 60) and estimate("cpu-xl", 61, {}) == pytest.approx(2 / 60)
-    assert all(price > 0 for price in listed().values()) and hardware("cpu-xl") == "cpu" and hardware("l4x1") == "gpu"
+    assert estimate_usd("cpu-xl", 60, {}) == pytest.approx(1 / 60) and estimate_usd("cpu-xl", 61, {}) == pytest.approx(
+        2 / 60
+    )
+    assert (
+        all(price > 0 for price in list_prices().values()) and hardware("cpu-xl") == "cpu" and hardware("l4x1") == "gpu"
+    )
