@@ -142,9 +142,9 @@ class House:
         owner_tokens = OwnerTokens(ways.hub_token, self.settings.users.watched_max)
         sweeper = SandboxCollector(journal, give_back, owner_tokens, self.settings.sandbox, self.metrics)
         ends.push_async_callback(sweeper.aclose)
-        manager = self.manager = app.state.manager = self._manager(journal, owner_tokens, sweeper)
-        exporter = self._exporter(journal, owner_tokens, manager)
+        exporter = self._exporter(journal, owner_tokens)
         ends.push_async_callback(exporter.aclose)
+        manager = self.manager = app.state.manager = self._manager(journal, owner_tokens, sweeper, exporter)
         ends.push_async_callback(manager.registry.aclose)
         retention = Retention(manager, after_days=kept.delete_after_days, empty_after_s=kept.delete_empty_after_s)
         ends.push_async_callback(retention.aclose)
@@ -156,7 +156,7 @@ class House:
             tasks.start(self.models.load(), "load models")
         manager.registry.start()
         retention.start()
-        exporter.start()
+        exporter.start(lambda: [actor.session_id for actor in manager.registry.all()])
         sweeper.start(manager.registry)
         watch.start()
 
@@ -211,13 +211,20 @@ class House:
             limits=settings.limits(),
         )
 
-    def _manager(self, journal: Journal, owner_tokens: OwnerTokens, sweeper: SandboxCollector) -> SessionManager:
+    def _manager(
+        self, journal: Journal, owner_tokens: OwnerTokens, sweeper: SandboxCollector, exporter: SessionExporter
+    ) -> SessionManager:
         accounts = Quotas(journal, self.settings.users)
 
         def tools_for(row: SessionRow, token: str | None) -> ToolRouter:
             if token:
                 sweeper.owner_is_here(row.user_id)
             return self.toolbox.tools_for(row, token)
+
+        def on_end(row: SessionRow) -> None:
+            exporter.look()
+            if row.state == "closed":
+                sweeper.soon()
 
         given = SessionFactory(
             lambda token: OwnerModelClient(self.models, token),
@@ -228,26 +235,17 @@ class House:
             accounts,
             lambda: self.choice.model,
             self._observer,
-            lambda row: sweeper.soon() if row.state == "closed" else None,
+            on_end,
             owner_tokens,
         )
         return SessionManager(
             journal, given, self.settings.sessions, self.settings.journal, self.toolbox.forget, sweeper
         )
 
-    def _exporter(self, journal: Journal, owner_tokens: OwnerTokens, sessions: SessionManager) -> SessionExporter:
-        awake = sessions.registry
-        made = SessionExporter(
-            journal,
-            self.settings.export,
-            lambda: [actor.session_id for actor in awake.all()],
-            owner_tokens.get,
-            self.toolbox.hub,
-            self.metrics,
-            self._data,
+    def _exporter(self, journal: Journal, owner_tokens: OwnerTokens) -> SessionExporter:
+        return SessionExporter(
+            journal, self.settings.export, owner_tokens.get, self.toolbox.hub, self.metrics, self._data
         )
-        awake.slept = made.look
-        return made
 
     def _observer(self, row: SessionRow) -> Observer:
         about = LogContext(session=row.session_id, user=self.users.of(row.user_id))

@@ -47,7 +47,7 @@ class TooLarge(Exception):
 class SessionExporter:
     """Uploads one session of an owner at a time, of several owners at once. A failure delays its owner alone.
 
-    `awake`: the ids of sessions that are awake. `token_of`: the Hugging Face token of a user, None where none is known.
+    `token_of`: the Hugging Face token of a user, None where none is known.
     `hub_of`: a Hub client with a token. `folder`: where the temporary file is made.
     """
 
@@ -55,7 +55,6 @@ class SessionExporter:
         self,
         journal: Journal,
         settings: ExportSettings,
-        awake: Callable[[], Collection[str]],
         token_of: Callable[[str], Awaitable[str | None]],
         hub_of: Callable[[str], HubClient],
         metrics: Metrics,
@@ -63,7 +62,6 @@ class SessionExporter:
     ) -> None:
         self._journal = journal
         self._settings = settings
-        self._awake = awake
         self._token_of = token_of
         self._hub_of = hub_of
         self._metrics = metrics
@@ -72,10 +70,10 @@ class SessionExporter:
         self._look = asyncio.Event()
         self._tasks = TaskOwner("exporter")
 
-    def start(self) -> None:
-        """Start the task, if the settings ask for exports."""
+    def start(self, awake: Callable[[], Collection[str]]) -> None:
+        """Start the task, if the settings ask for exports. `awake`: the ids of sessions that are awake."""
         if self._settings.save_sessions:
-            self._tasks.start(self._run(), "look")
+            self._tasks.start(self._run(awake), "look")
 
     def look(self) -> None:
         """Look for due sessions soon."""
@@ -85,11 +83,11 @@ class SessionExporter:
         """Stop; an upload under way is due again at the next start."""
         await self._tasks.aclose()
 
-    async def _run(self) -> None:
+    async def _run(self, awake: Callable[[], Collection[str]]) -> None:
         while True:
             self._look.clear()
             try:
-                while await self._round():
+                while await self._round(awake()):
                     pass
             except JournalError as error:
                 log.warning("sessions to export cannot be listed; trying again: %s", error)
@@ -101,10 +99,10 @@ class SessionExporter:
             except TimeoutError:
                 continue
 
-    async def _round(self) -> bool:
+    async def _round(self, awake: Collection[str]) -> bool:
         """Try one session of each of some owners; False if none is due. Raises `JournalError`."""
         paused = await self._paused_owners()
-        due = await self._journal.unexported(self._settings.at_once_max, not_of=paused, but=self._awake())
+        due = await self._journal.unexported(self._settings.at_once_max, not_of=paused, but=awake)
         tried = [self._tasks.start(self._try(stat), stat.row.session_id) for stat in due]
         if tried:
             await asyncio.wait(tried)

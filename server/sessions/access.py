@@ -14,7 +14,7 @@ class SessionAccess(msgspec.Struct, frozen=True):
 
     session_id: str
     owner: str
-    standing: AccessLevel
+    level: AccessLevel
     principal: Principal
 
 

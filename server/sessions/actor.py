@@ -17,6 +17,7 @@ from agent.util.errors import log_fault
 from agent.worker import ModelCalls, Worker
 from protocol import codes
 from protocol import events as ev
+from protocol.codes import CloseReason
 from protocol.submissions import Submission, submission_id
 from server.journal.base import (
     Deleted,
@@ -42,6 +43,8 @@ from server.util.clock import utc_now
 log = logging.getLogger("holdfast.actor")
 
 SUBMISSION_ID_BYTES = 12
+SLEEP_REASON = CloseReason(codes.CLOSE_RESTART, "the session was put to sleep; reconnect")
+DELETED_REASON = CloseReason(codes.CLOSE_DELETED, "the session was deleted")
 
 
 RECOVERY_S = 5.0
@@ -97,7 +100,7 @@ class SessionActor:
         self._task: asyncio.Task[None] | None = None
         self._stepping = False
         self._lost: JournalError | None = None
-        self._close = (codes.CLOSE_RESTART, "the session was put to sleep; reconnect")
+        self._close_reason = SLEEP_REASON
 
     @property
     def state(self) -> SessionState:
@@ -146,11 +149,11 @@ class SessionActor:
                 codes.INBOX_FULL, "the session has too many submissions waiting; send it again in a moment"
             )
 
-    def stop(self, code: int, reason: str) -> None:
-        """End the actor after what it does now: what runs is ended, the session is kept. Its sockets get `code`."""
+    def stop(self, reason: CloseReason) -> None:
+        """End the actor after its present step. Running work is ended, the session is kept. Its sockets get `reason`."""
         if not self.stopping:
             self.stopping = True
-            self._close = (code, reason)
+            self._close_reason = reason
             self._inbox.result(Stop())
 
     def cancel(self) -> None:
@@ -171,10 +174,10 @@ class SessionActor:
         except Fenced as error:
             log.warning("session %s: %s", self.session_id, error)
         except (Deleted, NotFound):
-            self._close = (codes.CLOSE_DELETED, "the session was deleted")
+            self._close_reason = DELETED_REASON
         except Exception as error:  # noqa: BLE001  # every ending is one of these
-            said = log_fault(log, error, "session %s: its actor failed", self.session_id)
-            self._close = (codes.CLOSE_FAULT, said)
+            message = log_fault(log, error, "session %s: its actor failed", self.session_id)
+            self._close_reason = CloseReason(codes.CLOSE_FAULT, message)
         finally:
             await self._end()
 
@@ -262,7 +265,7 @@ class SessionActor:
             for effect in decision.effects:
                 self._worker.start(effect)
                 if isinstance(effect, EndSession):
-                    self.broadcaster.end(codes.CLOSE_GOODBYE, "the session was shut down")
+                    self.broadcaster.end(CloseReason(codes.CLOSE_GOODBYE, "the session was shut down"))
         for waiting, answer in answers:
             if not waiting.answer.done():
                 waiting.answer.set_result(answer)
@@ -321,7 +324,7 @@ class SessionActor:
         await self._worker.aclose()
         left = [item for item in self._inbox.drain() if isinstance(item, PendingSubmission)]
         refuse(left, SubmissionRefusal(codes.GOING_AWAY, "the session is going to sleep; reconnect and send it again"))
-        self.broadcaster.end(*self._close)
+        self.broadcaster.end(self._close_reason)
         self._observer.close()
         if self._lost is None:
             await self._recorder.checkpoint(self._session.state)

@@ -1,7 +1,7 @@
-"""The broadcaster: one session's newest events, encoded once, and the cursors that follow them. Memory is bounded by the tail.
+"""Broadcaster: delivers one session's events to any number of cursors.
 
-A socket is a cursor: a position and a flag to wake it, never a queue. What the tail does not hold any more is read from
-the journal, so a slow reader costs nothing here.
+The newest events are kept in memory, encoded once: the tail. A cursor is a position in the log, not a queue of events.
+What the tail does not hold any more is read from the journal, so a slow reader needs no memory here.
 """
 
 import asyncio
@@ -10,14 +10,15 @@ from collections import deque
 import msgspec
 
 from protocol import codec
+from protocol.codes import CloseReason
 from server.journal.base import Journal, Record
 from server.sessions.replay import merged
 
 
 class TailEvent(msgspec.Struct, gc=False):
-    """One event in the tail: its JSON, and its MessagePack once somebody wanted it.
+    """One event in the tail: its JSON, and its MessagePack from the first use on.
 
-    Thousands of them live for long and hold no cycles: the garbage collector need not walk them.
+    Without garbage collection (`gc=False`): there are thousands, they live long, and they refer to nothing else.
     """
 
     seq: int
@@ -33,52 +34,73 @@ class TailEvent(msgspec.Struct, gc=False):
         return self._packed
 
 
-class Ending(Exception):
-    """The follower's end: the close code and reason to give its client."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
-
-
 class Cursor:
-    """One follower's place in the log. `next` gives what is new since `position` and moves it."""
+    """One follower: its position in the log, and the out-of-band frames that wait for it.
+
+    `position`: the seq of the last event that the follower has. `close_reason`: set when the follower is to end, once
+    it has all events up to the head.
+    """
 
     def __init__(self, broadcaster: "EventBroadcaster", position: int) -> None:
         self.position = position
-        self.notices: deque[bytes] = deque()
+        self.close_reason: CloseReason | None = None
         self._broadcaster = broadcaster
-        self._wake = asyncio.Event()
-        self._ending: Ending | None = None
+        self._changed = asyncio.Event()
+        self._out_of_band: deque[bytes] = deque()
+        self._notice: bytes | None = None
 
     def wake(self) -> None:
-        """Let a waiting `next` look again."""
-        self._wake.set()
+        """Let `wait` return."""
+        self._changed.set()
 
-    def end(self, code: int, reason: str) -> None:
-        """Let the follower end once it has all there is."""
-        if self._ending is None:
-            self._ending = Ending(code, reason)
-        self._wake.set()
+    def end(self, reason: CloseReason) -> None:
+        """Let the follower end once it has all events. The first reason counts."""
+        if self.close_reason is None:
+            self.close_reason = reason
+        self.wake()
 
     async def wait(self) -> None:
-        """Until there may be something new."""
-        await self._wake.wait()
-        self._wake.clear()
+        """Wait until there may be something new: an event, an out-of-band frame, or the end."""
+        await self._changed.wait()
+        self._changed.clear()
 
-    def check(self) -> None:
-        """Raises `Ending` if the follower is to end."""
-        if self._ending is not None:
-            raise self._ending
+    def put(self, frame: bytes) -> None:
+        """Add an out-of-band frame: JSON without a seq, for this follower alone. The caller bounds how many wait."""
+        self._out_of_band.append(frame)
+        self.wake()
+
+    def notify(self, frame: bytes) -> None:
+        """Add an out-of-band frame about the session. It replaces an earlier one that still waits."""
+        if self._notice is not None:
+            self._out_of_band.remove(self._notice)
+        self._notice = frame
+        self.put(frame)
+
+    def take_out_of_band(self) -> list[bytes]:
+        """The out-of-band frames that wait, in order; then none waits."""
+        frames = [*self._out_of_band]
+        self._out_of_band.clear()
+        self._notice = None
+        return frames
+
+    @property
+    def has_out_of_band(self) -> bool:
+        """Whether out-of-band frames wait."""
+        return bool(self._out_of_band)
+
+    def advance(self, seq: int) -> None:
+        """The follower has all events up to `seq`, by a snapshot or a replay: `next` goes on after it.
+
+        Before the first `next` it may also go back, to where a client that comes back stands.
+        """
+        self.position = seq
 
     async def next(self, max_bytes: int) -> list[TailEvent]:
-        """Events after `position`, in order and without a hole, about `max_bytes` of them; none if there is nothing new.
+        """Events after `position`, in order and without a hole, about `max_bytes` of them; moves the position.
 
-        Raises `Ending` when the follower has all there is and is to end, `JournalError` if the journal cannot be read.
+        Empty if there is nothing new. Raises `JournalError` if the journal cannot be read.
         """
         if self.position >= self._broadcaster.head:
-            self.check()
             return []
         events = self._broadcaster.tail_after(self.position, max_bytes)
         if events is None:
@@ -87,7 +109,7 @@ class Cursor:
         return events
 
     def detach(self) -> None:
-        """The follower is gone."""
+        """Remove the cursor: its follower is gone."""
         self._broadcaster.forget(self)
 
 
@@ -97,7 +119,7 @@ further behind reads the journal. Many answers fit in, and a thousand awake sess
 
 
 class EventBroadcaster:
-    """Any number of cursors on one session, or none. `head` is the newest durable position."""
+    """The cursors of one session. `head`: the seq of the newest durable event. `len()`: how many cursors there are."""
 
     def __init__(self, session_id: str, journal: Journal, head: int, tail_bytes: int = TAIL_BYTES) -> None:
         self.head = head
@@ -112,19 +134,20 @@ class EventBroadcaster:
         return len(self._cursors)
 
     def follow(self, position: int) -> Cursor:
-        """A cursor after `position`; nothing between it and the head is lost, however late it begins to read."""
+        """A new cursor. It gives every event after `position`, however late it begins to read."""
         cursor = Cursor(self, position)
         self._cursors.add(cursor)
         return cursor
 
     def forget(self, cursor: Cursor) -> None:
-        """Let a cursor go."""
+        """Remove a cursor. Called by `Cursor.detach`."""
         self._cursors.discard(cursor)
 
     def publish(self, records: tuple[Record, ...]) -> None:
-        """These records are durable: keep them in the tail and wake every cursor.
+        """Add records that are durable to the tail, and wake every cursor.
 
-        The bound is on what is older: a large message would empty the tail, and everyone would read it from the journal.
+        The bound of the tail counts older events only. Otherwise one large event would empty the tail, and every cursor
+        would read it from the journal.
         """
         while self._tail_size > self._tail_bytes:
             self._tail_size -= len(self._tail.popleft().data)
@@ -136,7 +159,7 @@ class EventBroadcaster:
             cursor.wake()
 
     def advance(self, head: int) -> None:
-        """The journal holds events up to `head` that may not have come through here: cursors read them there."""
+        """Set the head after the journal was read anew: events up to it may not have been published here."""
         if head != self.head:
             self._tail.clear()
             self._tail_size = 0
@@ -145,19 +168,17 @@ class EventBroadcaster:
             cursor.wake()
 
     def notify(self, frame: bytes) -> None:
-        """A frame about the session's server, without a seq, to every cursor; a cursor that is behind keeps the newest."""
+        """Give every cursor an out-of-band frame about the session: JSON without a seq."""
         for cursor in self._cursors:
-            cursor.notices.clear()
-            cursor.notices.append(frame)
-            cursor.wake()
+            cursor.notify(frame)
 
-    def end(self, code: int, reason: str) -> None:
-        """End every cursor there is now, after it has all events."""
+    def end(self, reason: CloseReason) -> None:
+        """End every cursor there is now, once it has all events."""
         for cursor in self._cursors:
-            cursor.end(code, reason)
+            cursor.end(reason)
 
     def tail_after(self, position: int, max_bytes: int) -> list[TailEvent] | None:
-        """What the tail holds after `position`; None if the journal must be asked."""
+        """Events of the tail after `position`, about `max_bytes`; None if the tail does not reach back that far."""
         if not self._tail or self._tail[0].first_seq > position + 1:
             return None
         behind = 0
@@ -176,6 +197,6 @@ class EventBroadcaster:
         return events
 
     async def read_after(self, position: int, max_bytes: int) -> list[TailEvent]:
-        """What the journal holds after `position`, merged."""
+        """Events of the journal after `position`, about `max_bytes`, adjacent text merged. Raises `JournalError`."""
         records = await self._journal.read(self._session_id, position, through=self.head, max_bytes=max_bytes)
         return [TailEvent(record.seq, record.first_seq, record.data) for record in merged(records, position)]

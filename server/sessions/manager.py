@@ -12,12 +12,13 @@ import msgspec
 from agent.session.messages import SubmissionRefusal
 from protocol import codes
 from protocol import submissions as sub
+from protocol.codes import CloseReason
 from protocol.content import PendingTool, ShareLink
 from server.config.sessions import SessionSettings
 from server.journal.base import Journal, ListPosition, SessionRow, Stat
 from server.journal.settings import JournalSettings
 from server.sessions import registry
-from server.sessions.actor import SessionActor
+from server.sessions.actor import DELETED_REASON, SessionActor
 from server.sessions.errors import SessionNotFound
 from server.sessions.inbox import Answer
 from server.sessions.registry import SessionFactory, SessionRegistry
@@ -132,7 +133,7 @@ class SessionManager:
             async with asyncio.timeout(registry.SHUTDOWN_WAIT_S):
                 answer = await waiting
         except TimeoutError:
-            await self.registry.end(actor, codes.CLOSE_FAULT, "the session did not end in time; reconnect")
+            await self.registry.end(actor, CloseReason(codes.CLOSE_FAULT, "the session did not end in time; reconnect"))
             return SubmissionRefusal(codes.INTERNAL, "the session did not answer and was stopped; send it again")
         if not isinstance(answer, SubmissionRefusal):
             await self._sweeper.end(session_id)
@@ -148,7 +149,7 @@ class SessionManager:
             await self._sweeper.end(session_id)
             actor = self.registry.get(session_id)
             if actor is not None:
-                await self.registry.end(actor, codes.CLOSE_DELETED, "the session was deleted")
+                await self.registry.end(actor, DELETED_REASON)
             await self._forget_workspace(session_id)  # before its record: cut short here, it can be deleted again
             await self.journal.delete(session_id)
             self._sweeper.soon()

@@ -16,10 +16,11 @@ from agent.util.backoff import Backoff
 from agent.util.tasks import TaskOwner
 from agent.worker import ModelCalls
 from protocol import codes
+from protocol.codes import CloseReason
 from server.config.sessions import SessionSettings
 from server.journal.base import Deleted, Journal, NotFound, SessionRow, Stat, Unavailable
 from server.journal.settings import JournalSettings
-from server.sessions.actor import LoadedSession, SessionActor
+from server.sessions.actor import SLEEP_REASON, LoadedSession, SessionActor
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.owner_tokens import OwnerTokens
 from server.sessions.quotas import Quotas
@@ -57,7 +58,6 @@ class SessionCapacity:
 
 log = logging.getLogger("holdfast.awake")
 
-ASLEEP = "the session was put to sleep; reconnect"
 SHUTDOWN_WAIT_S = 5.0
 """How long the end of a session waits for its work; then the work is cancelled. Below the ten seconds that supervisors give
 a process to stop, so that the journal is still closed in time."""
@@ -76,8 +76,8 @@ class SessionFactory(msgspec.Struct, frozen=True):
     accounts: Quotas
     default_model: Callable[[], str]
     observer_for: Callable[[SessionRow], Observer]
-    at_end: Callable[[SessionRow], None]
-    """Is told when a session is awake no more."""
+    on_end: Callable[[SessionRow], None]
+    """Called when an actor has ended, with its session's last row."""
     owner_tokens: OwnerTokens
 
 
@@ -97,8 +97,6 @@ class SessionRegistry:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._without_token: set[str] = set()
         self._tasks = TaskOwner("sessions")
-        self.slept: Callable[[], None] = lambda: None
-        """Hears that a session has fallen asleep."""
 
     def start(self) -> None:
         """Begin to look after the sessions: recover what was under way, put to sleep what idles."""
@@ -150,15 +148,15 @@ class SessionRegistry:
         async with self.lock(session_id):
             actor = self._actors.get(session_id)
             if actor is not None and await self._owner_is_here(actor):
-                actor.stop(codes.CLOSE_RESTART, ASLEEP)
+                actor.stop(SLEEP_REASON)
             if actor is not None and actor.stopping:
                 await actor.ended.wait()
                 actor = None
             yield actor if actor is not None else await self._wake(session_id)
 
-    async def end(self, actor: SessionActor, code: int, reason: str) -> None:
-        """Stop an actor, and cancel it if it does not stop in time."""
-        actor.stop(code, reason)
+    async def end(self, actor: SessionActor, reason: CloseReason) -> None:
+        """Stop an actor and wait for its end; cancel it if that takes too long."""
+        actor.stop(reason)
         try:
             async with asyncio.timeout(SHUTDOWN_WAIT_S):
                 await actor.ended.wait()
@@ -167,11 +165,11 @@ class SessionRegistry:
             actor.cancel()
             await actor.ended.wait()
 
-    async def drain(self, reason: str) -> None:
-        """Take no more work, let every session end what it does, and wait for that; sockets get 1012 with the reason."""
+    async def drain(self, text: str) -> None:
+        """Refuse new work, stop every session and wait until all have ended. Their sockets get 1012 with this text."""
         self.draining = True
         for actor in self.all():
-            actor.stop(codes.CLOSE_RESTART, reason)
+            actor.stop(CloseReason(codes.CLOSE_RESTART, text))
         for actor in self.all():
             await actor.ended.wait()
 
@@ -232,8 +230,7 @@ class SessionRegistry:
             self._without_token.discard(actor.session_id)
             self._slots.release(actor.user_id)
             actor.ended.set()
-            self.slept()
-            self._equipment.at_end(actor.row)
+            self._equipment.on_end(actor.row)
 
     async def _make_room(self, user_id: str) -> None:
         """Reserve a place, putting the longest idle session to sleep if there is none. Raises `SessionCapacityError`."""
@@ -248,7 +245,7 @@ class SessionRegistry:
                 if not sleepy:
                     raise
                 victim = min(sleepy, key=lambda a: a.idle_since)
-                victim.stop(codes.CLOSE_RESTART, ASLEEP)
+                victim.stop(SLEEP_REASON)
                 await victim.ended.wait()
 
     async def _recover(self) -> None:
@@ -290,4 +287,4 @@ class SessionRegistry:
             now = time.monotonic()
             for actor in self.all():
                 if actor.may_sleep and now - actor.idle_since >= self._settings.idle_sleep_s:
-                    actor.stop(codes.CLOSE_RESTART, ASLEEP)
+                    actor.stop(SLEEP_REASON)

@@ -8,12 +8,9 @@ from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
-from agent.session.messages import SubmissionRefusal
 from agent.util.errors import fault_id, fault_message
-from protocol import codes
 from protocol.content import AccessLevel
-from protocol.submissions import Interrupt, Submission
-from server.auth.authorization import Rule, refuse_submission
+from server.auth.authorization import Rule
 from server.auth.principal import Principal
 from server.config.settings import Settings
 from server.journal.base import JournalError
@@ -25,8 +22,9 @@ from server.telemetry.metrics import Metrics
 from server.transport.websocket import transport_of
 from server.util.rate_limit import UserRates
 from server.util.refusal import HTTPRefusal, RequestRefused
-from server.websocket.connection import Connection
+from server.websocket.connection import Connection, ConnectionContext, Peer
 from server.websocket.handshake import RETRY_S, Encoding, Position, choose_encoding, read_position, session_refusal
+from server.websocket.policy import SubmissionPolicy
 from server.websocket.registry import SocketRegistry
 
 log = logging.getLogger("holdfast.socket")
@@ -37,7 +35,7 @@ WEBSOCKET_RULES: Final = (Rule("/ws", "sessions"), Rule("/ws/{session_id}", "ses
 
 
 class SocketEndpoint:
-    """An ASGI app for the websocket scope; the guard has let the caller in already."""
+    """ASGI app for the websocket scope. The middleware has authenticated the caller already."""
 
     def __init__(
         self,
@@ -49,9 +47,8 @@ class SocketEndpoint:
         pace: UserRates,
     ) -> None:
         self._manager = manager
-        self._settings = settings.socket
         self._limits = settings.limits()
-        self._is_demo = is_demo
+        self._context = ConnectionContext(manager.journal, self._limits, settings.socket, metrics, is_demo)
         self._metrics = metrics
         self._open = sockets
         self._pace = pace
@@ -73,10 +70,10 @@ class SocketEndpoint:
         running = False
         try:
             user_id: str = principal.user_id
-            standing: AccessLevel = "owner"
+            level: AccessLevel = "owner"
             if session_id is not None:
                 access = await authorize_session(self._manager, principal, session_id)
-                user_id, standing, principal = access.owner, access.standing, access.principal
+                user_id, level, principal = access.owner, access.level, access.principal
             self._check_sockets(principal)
             async with self._manager.attach(session_id, user_id) as actor:
                 self._check_sockets(principal)
@@ -85,22 +82,11 @@ class SocketEndpoint:
                         f"this session has {self._limits.sockets_per_session} sockets already; close one"
                     )
                 running = True
-                socket = Connection(
-                    actor,
-                    standing,
-                    lambda submission: self._refuse(submission, standing, principal),
-                    self._manager.journal,
-                    encoding,
-                    self._limits,
-                    self._settings,
-                    self._is_demo,
-                    self._metrics,
-                    receive,
-                    send,
-                    transport_of(scope, send),
-                )
+                policy = SubmissionPolicy(principal, level, self._pace, self._limits.submissions_per_minute)
+                peer = Peer(receive, send, transport_of(scope, send), encoding)
+                socket = Connection(actor, policy, peer, self._context)
                 log_context.bind(session=actor.session_id, conn=secrets.token_hex(CONN_BYTES))
-                with self._metrics.sockets.track_inprogress(), self._open.held(principal, socket.end):
+                with self._metrics.sockets.track_inprogress(), self._open.track(principal, socket.end):
                     await self._run(socket, position, encoding)
         except (SessionNotFound, SessionCapacityError, GoingAway, JournalError) as error:
             if running:
@@ -111,26 +97,14 @@ class SocketEndpoint:
         except Exception as error:
             if running:
                 raise
-            found = fault_id()
-            log.error("fault %s: a socket could not be bound to a session", found, exc_info=error)
-            raise RequestRefused(HTTPRefusal("internal", fault_message(found), id=found)) from error
+            error_id = fault_id()
+            log.error("fault %s: a socket could not be bound to a session", error_id, exc_info=error)
+            raise RequestRefused(HTTPRefusal("internal", fault_message(error_id), id=error_id)) from error
 
     def _check_sockets(self, principal: Principal) -> None:
         most = self._limits.sockets_per_user
-        if self._open.of_user(principal.user_id) >= most:
+        if self._open.count_of(principal.user_id) >= most:
             raise _too_many_sockets(f"you have {most} sockets open already; close one")
-
-    def _refuse(self, submission: Submission, standing: AccessLevel, principal: Principal) -> SubmissionRefusal | None:
-        """Why this may not be submitted here and now, or None. An interrupt is never too fast."""
-        forbidden = refuse_submission(standing, submission)
-        if forbidden is not None:
-            return SubmissionRefusal(codes.FORBIDDEN, forbidden)
-        if isinstance(submission, Interrupt) or self._pace.take(principal.user_id, time.monotonic()):
-            return None
-        most = self._limits.submissions_per_minute
-        return SubmissionRefusal(
-            codes.TOO_MANY_SUBMISSIONS, f"you submit more than {most} times a minute; wait a moment"
-        )
 
     async def _run(self, socket: Connection, position: Position | None, encoding: Encoding) -> None:
         began = time.monotonic()
@@ -149,7 +123,7 @@ class SocketEndpoint:
 
 
 class NoSuchRoute:
-    """The websocket scope's answer to a path that is none."""
+    """ASGI app for websocket requests to any other path."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the upgrade."""

@@ -1,4 +1,4 @@
-"""The body's door, from inside: sockets whose credentials ran out or were revoked are closed within seconds."""
+"""Revocation watcher: closes open websockets within seconds after their credentials expired or were revoked."""
 
 import asyncio
 import logging
@@ -6,19 +6,18 @@ import time
 from collections.abc import Callable
 
 from agent.util.tasks import TaskOwner
-from protocol.codes import CLOSE_CREDENTIALS
+from protocol.codes import CLOSE_CREDENTIALS, CloseReason
 from server.auth.authenticator import Ways
 from server.auth.principal import Principal
-from server.sessions.broadcaster import Ending
 from server.websocket.registry import SocketRegistry
 
 log = logging.getLogger("holdfast.auth")
 
-LEAST_PAUSE_S = 0.01
+PAUSE_MIN_S = 0.01
 
 
 class RevocationWatcher:
-    """Looks at the credentials of all open sockets every `recheck_s`, and at the moment the next of them expires."""
+    """Checks the credentials of all open sockets every `recheck_s` seconds, and when the next of them expires."""
 
     def __init__(
         self, ways: Ways, sockets: SocketRegistry, recheck_s: float, clock: Callable[[], float] = time.time
@@ -28,37 +27,37 @@ class RevocationWatcher:
         self._recheck_s = recheck_s
         self._clock = clock
         self._tasks = TaskOwner("credentials")
-        self._judged: set[Principal] = set()
+        self._checking: set[Principal] = set()
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to check."""
         self._tasks.start(self._run(), "watch")
 
     async def aclose(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         await self._tasks.aclose()
 
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(self._pause_s())
             for principal in self._sockets.principals():
-                if principal not in self._judged:
-                    self._judged.add(principal)
-                    self._tasks.start(self._judge(principal), principal.credential)
+                if principal not in self._checking:
+                    self._checking.add(principal)
+                    self._tasks.start(self._revalidate(principal), principal.credential)
 
-    async def _judge(self, principal: Principal) -> None:
-        """A task each: an answer that is slow to come does not hold up the others'."""
+    async def _revalidate(self, principal: Principal) -> None:
+        """Close the sockets of these credentials if they are not valid any more. One task each: a slow check delays no other."""
         try:
             if await self._ways.still_good(principal):
                 return
         finally:
-            self._judged.discard(principal)
-        over = principal.expires_at is not None and principal.expires_at <= self._clock()
-        reason = "the credentials expired" if over else "the credentials were revoked"
-        ended = self._sockets.end(principal, Ending(CLOSE_CREDENTIALS, f"{reason}; log in and come back"))
-        log.info("%s: %s; %d sockets were closed", principal.credential, reason, ended)
+            self._checking.discard(principal)
+        expired = principal.expires_at is not None and principal.expires_at <= self._clock()
+        text = "the credentials expired" if expired else "the credentials were revoked"
+        closed = self._sockets.close(principal, CloseReason(CLOSE_CREDENTIALS, f"{text}; log in and come back"))
+        log.info("%s: %s; %d sockets were closed", principal.credential, text, closed)
 
     def _pause_s(self) -> float:
         now = self._clock()
-        ends = [p.expires_at - now for p in self._sockets.principals() if p.expires_at is not None]
-        return max(LEAST_PAUSE_S, min([self._recheck_s, *ends]))
+        expiring = [p.expires_at - now for p in self._sockets.principals() if p.expires_at is not None]
+        return max(PAUSE_MIN_S, min([self._recheck_s, *expiring]))

@@ -21,9 +21,8 @@ from protocol.submissions import Approval, ExecApproval, UserInput
 from protocol.view import View
 from server.journal.base import Record
 from server.journal.sqlite import SqliteJournal
-from server.sessions.broadcaster import Ending
+from server.sessions.actor import SLEEP_REASON
 from server.sessions.manager import SessionManager
-from server.sessions.registry import ASLEEP
 from tests.faults.harness.lengths import fresh_seed, length
 from tests.faults.harness.memory import mapped_kib
 from tests.faults.process.process import ServerProcess, Zygote
@@ -287,8 +286,7 @@ async def test_at_whatever_step_a_session_falls_asleep_who_attaches_gets_one_tha
                 cursor = actor.broadcaster.follow(actor.broadcaster.head)
                 await asyncio.sleep(0)
                 assert not actor.stopping
-                with contextlib.suppress(Ending):
-                    await cursor.next(1)
+                assert await cursor.next(1) == []
                 cursor.detach()
 
         async def submit() -> None:
@@ -302,7 +300,7 @@ async def test_at_whatever_step_a_session_falls_asleep_who_attaches_gets_one_tha
                     await asyncio.sleep(0)
                 for actor in manager.registry.all():
                     if actor.may_sleep:
-                        actor.stop(codes.CLOSE_RESTART, ASLEEP)
+                        actor.stop(SLEEP_REASON)
                 async with asyncio.timeout(PATIENCE_S):
                     await arriving
                 tally["arrivals while falling asleep"] += 1

@@ -18,6 +18,7 @@ from agent.tools.research import ResearchSettings
 from agent.tools.web import WebSettings
 from protocol import codec
 from protocol import events as ev
+from protocol.codes import CloseReason
 from server.app import build_app
 from server.config.auth import AuthSettings
 from server.config.export import ExportSettings
@@ -75,6 +76,14 @@ async def running(settings: Settings) -> AsyncIterator[SessionManager]:
         yield app.state.manager
 
 
+class ListenerEnded(Exception):
+    """The session ended its followers while something was awaited."""
+
+    def __init__(self, reason: CloseReason) -> None:
+        super().__init__(reason.text)
+        self.reason = reason
+
+
 class Listener:
     """Follows a session as a socket does, and keeps what it heard."""
 
@@ -83,9 +92,12 @@ class Listener:
         self._cursor = actor.broadcaster.follow(after)
 
     async def until(self, done: Callable[[ev.Event], bool]) -> ev.Event:
-        """Listen until an event is the one; that event."""
+        """Listen until an event is the one; that event. Raises `ListenerEnded`."""
         while True:
-            for tailed in await self._cursor.next(1_000_000):
+            events = await self._cursor.next(1_000_000)
+            if not events and self._cursor.close_reason is not None:
+                raise ListenerEnded(self._cursor.close_reason)
+            for tailed in events:
                 event = codec.decode_event(tailed.data)
                 self.events.append(event)
                 if done(event):

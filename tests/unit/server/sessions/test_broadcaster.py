@@ -1,7 +1,8 @@
-"""The broadcaster: what its tail keeps for those who are a little behind."""
+"""Broadcaster: its tail, its cursors, and their out-of-band frames."""
 
 from pathlib import Path
 
+from protocol.codes import CloseReason
 from server.journal.base import Record
 from server.journal.sqlite import open_journal
 from server.sessions.broadcaster import EventBroadcaster
@@ -26,4 +27,37 @@ async def test_the_tail_keeps_the_newest_step_whole_and_a_bounded_part_of_what_c
     broadcaster.publish((record(34, 100),))
     assert broadcaster.tail_after(32, 10_000) is None
     assert broadcaster.tail_after(33, 10_000) is not None
+    await journal.aclose()
+
+
+async def test_out_of_band_frames_are_taken_in_order_and_a_notice_replaces_one_that_waits(tmp_path: Path) -> None:
+    journal = await open_journal(tmp_path)
+    broadcaster = EventBroadcaster("session", journal, 0, tail_bytes=1_000)
+    cursor, other = broadcaster.follow(0), broadcaster.follow(0)
+    cursor.put(b"1")
+    broadcaster.notify(b"old")
+    cursor.put(b"2")
+    for _ in range(3):
+        broadcaster.notify(b"new")
+    await cursor.wait()
+    assert (cursor.take_out_of_band(), other.take_out_of_band()) == ([b"1", b"2", b"new"], [b"new"])
+    assert cursor.take_out_of_band() == []
+    broadcaster.notify(b"later")
+    assert cursor.take_out_of_band() == [b"later"]
+    await journal.aclose()
+
+
+async def test_a_cursor_goes_on_after_the_seq_it_was_advanced_to_and_keeps_its_first_close_reason(
+    tmp_path: Path,
+) -> None:
+    journal = await open_journal(tmp_path)
+    broadcaster = EventBroadcaster("session", journal, 0, tail_bytes=1_000)
+    for seq in range(1, 5):
+        broadcaster.publish((record(seq, 100),))
+    cursor = broadcaster.follow(4)
+    cursor.advance(2)
+    broadcaster.end(CloseReason(1012, "the first"))
+    broadcaster.end(CloseReason(1011, "the second"))
+    assert [event.seq for event in await cursor.next(10_000)] == [3, 4], "what there is comes before the end"
+    assert (await cursor.next(10_000), cursor.close_reason) == ([], CloseReason(1012, "the first"))
     await journal.aclose()

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from agent.session.messages import SubmissionRefusal
-from protocol import codes
 from protocol import events as ev
 from protocol.submissions import Approval
 from server.journal.base import HeldClaim
 from server.journal.sqlite import open_journal
+from server.sessions.actor import SLEEP_REASON
 from server.sessions.manager import SessionManager
 from server.util.clock import utc_now
 from tests.support.house import Listener, running, settings_for
@@ -135,7 +135,7 @@ async def test_it_stays_while_the_session_sleeps_and_is_found_again_on_waking_an
             assert (await ask(manager, session_id)).output.endswith("1\n")
             async with manager.registry.activated(session_id) as actor:
                 pass
-            await manager.registry.end(actor, codes.CLOSE_RESTART, "asleep")
+            await manager.registry.end(actor, SLEEP_REASON)
             looked = hub.asked["runtime"]
             assert (await ask(manager, session_id)).output.endswith("2\n")
             assert hub.asked["runtime"] > looked

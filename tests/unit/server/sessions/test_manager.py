@@ -9,11 +9,10 @@ import pytest
 from agent.session.messages import SubmissionRefusal
 from protocol import events as ev
 from protocol.submissions import Approval, UserInput
-from server.sessions.broadcaster import Ending
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.inbox import DuplicateSubmission
 from server.sessions.manager import SessionManager
-from tests.support.house import Listener, running, settings_for
+from tests.support.house import Listener, ListenerEnded, running, settings_for
 from tests.support.models.scripted_model import Call, Gate, Say, ScriptedModel, calls, stream, text
 
 DONE = (ev.TurnComplete, ev.Interrupted, ev.ErrorEvent)
@@ -209,9 +208,9 @@ async def test_delete_ends_a_running_turn_and_its_followers_and_leaves_nothing(t
         await manager.submit_approval(session_id, [Approval("c1", True)])
         await listener.until_type(ev.ToolOutput)
         await manager.delete_session(session_id)
-        with pytest.raises(Ending) as ended:
+        with pytest.raises(ListenerEnded) as ended:
             await listener.until_type(ev.ShutdownEvent)
-        assert ended.value.code == 4404
+        assert ended.value.reason.code == 4404
         assert manager.active_session_count == 0
         assert not (tmp_path / "workspaces" / session_id).exists()
         with pytest.raises(SessionNotFound):
