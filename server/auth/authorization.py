@@ -51,19 +51,19 @@ def lacks(principal: Principal, need: Need) -> HTTPRefusal | None:
     return HTTPRefusal("forbidden", f"this needs the right `{need}`, which your credentials do not give")
 
 
-def standing(principal: Principal, session_id: str, owner: str) -> AccessLevel | None:
-    """What this principal is to that session; None: nothing, so that for them it is not there."""
+def access_level(principal: Principal, session_id: str, owner: str) -> AccessLevel | None:
+    """What this principal may do with that session; None if they have no access."""
     if principal.user_id == owner and "sessions" in principal.rights:
         return "owner"
     grant = principal.grant
     return grant.access if grant is not None and grant.session_id == session_id else None
 
 
-def refuse_submission(standing: AccessLevel, submission: Submission) -> str | None:
-    """Why somebody of this standing may not submit that, or None if they may."""
-    if standing == "owner" or (standing == "drive" and not isinstance(submission, OWNERS_ALONE)):
+def refuse_submission(level: AccessLevel, submission: Submission) -> str | None:
+    """Why a client with this access may not hand in that submission, or None if it may."""
+    if level == "owner" or (level == "drive" and not isinstance(submission, OWNERS_ALONE)):
         return None
-    return "your link lets you read this session" if standing == "read" else "only the session's owner may do that"
+    return "your link lets you read this session" if level == "read" else "only the session's owner may do that"
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -27,7 +27,7 @@ async def authorized_session(manager: SessionManager, request: Request, least: A
     Raises `SessionNotFound`, `RequestRefused`.
     """
     session_id = str(request.path_params["session_id"])
-    access = await authorize_session(manager, caller(request), session_id)
+    access = await authorize_session(manager.registry, caller(request), session_id)
     if ACCESS_LEVELS.index(access.level) < ACCESS_LEVELS.index(least):
         raise RequestRefused(
             HTTPRefusal("forbidden", "your link does not allow this; only the session's owner may do it")

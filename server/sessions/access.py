@@ -1,31 +1,43 @@
-"""What somebody is to a session: its owner, the holder of a link to it, or nobody, to whom it is not there."""
+"""Session access: what a principal may do with a session."""
+
+from dataclasses import dataclass
 
 import msgspec
 
 from protocol.content import AccessLevel
-from server.auth.authorization import standing
+from server.auth.authorization import access_level
 from server.auth.principal import Principal, guest
+from server.journal.base import SessionRow
 from server.sessions.errors import SessionNotFound
-from server.sessions.manager import SessionManager
+from server.sessions.registry import SessionRegistry
 
 
-class SessionAccess(msgspec.Struct, frozen=True):
-    """Who was access to a session. `principal` is what they are here: a guest, where it is a link that lets them in."""
+@dataclass(frozen=True, slots=True)
+class SessionAccess:
+    """A principal that may use a session.
 
-    session_id: str
-    owner: str
+    `row`: of the session. `level`: what the principal may do. `principal`: who they are in this session: a guest, if it
+    is a share link that gives them access.
+    """
+
+    row: SessionRow
     level: AccessLevel
     principal: Principal
 
 
-async def authorize_session(manager: SessionManager, principal: Principal, session_id: str) -> SessionAccess:
-    """Admit to the session. Raises `SessionNotFound`, also where there is one that is not theirs to see."""
-    owner = await manager.get_session_owner(session_id)
-    what = standing(principal, session_id, owner)
-    if what is None:
-        raise SessionNotFound(session_id)
-    if what == "owner" or principal.grant is None:
-        here = msgspec.structs.replace(principal, grant=None)
-    else:
-        here = guest(principal.grant, by_cookie=principal.by_cookie)
-    return SessionAccess(session_id, owner, what, here)
+def authorize(principal: Principal, row: SessionRow) -> SessionAccess:
+    """The principal's access to the session of this row. Raises `SessionNotFound` if they have none."""
+    level = access_level(principal, row.session_id, row.user_id)
+    if level is None:
+        raise SessionNotFound(row.session_id)
+    if level == "owner" or principal.grant is None:
+        return SessionAccess(row, level, msgspec.structs.replace(principal, grant=None))
+    return SessionAccess(row, level, guest(principal.grant, by_cookie=principal.by_cookie))
+
+
+async def authorize_session(registry: SessionRegistry, principal: Principal, session_id: str) -> SessionAccess:
+    """Open the session and authorize the principal. Reads the row once, or not at all if the session is awake.
+
+    Raises `SessionNotFound`, also for a session to which the principal has no access.
+    """
+    return authorize(principal, (await registry.open(session_id)).row)

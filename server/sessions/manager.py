@@ -4,8 +4,8 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import msgspec
 
@@ -78,24 +78,24 @@ class SessionManager:
         return (await self._create(user_id)).session_id
 
     @asynccontextmanager
-    async def attach(self, session_id: str | None, user_id: str) -> AsyncIterator[SessionActor]:
-        """Borrow the actor for a socket: it stays awake meanwhile. Without an id a new session is made.
+    async def attach(self, row: SessionRow) -> AsyncIterator[SessionActor]:
+        """The session's actor, for a socket: it stays awake inside the block. `row`: as `registry.open` gave it.
 
-        Raises `SessionNotFound`, `SessionCapacityError`, `GoingAway`, `JournalError`.
+        The caller has authorized the client. Raises `SessionNotFound`, `SessionCapacityError`, `GoingAway`,
+        `JournalError`.
         """
-        if session_id is None:
-            actor = await self._create(user_id)
+        async with self.registry.activated(row.session_id, row.user_id) as actor:
             actor.sockets += 1
-        elif not await self.verify_session_access(session_id, user_id):
-            raise SessionNotFound(session_id)
-        else:
-            async with self.registry.activated(session_id) as actor:
-                actor.sockets += 1
-        try:
+        with _detached_at_end(actor):
             yield actor
-        finally:
-            actor.sockets -= 1
-            actor.idle_since = time.monotonic()
+
+    @asynccontextmanager
+    async def attach_new(self, user_id: str) -> AsyncIterator[SessionActor]:
+        """The actor of a new session of this user, as `attach`. Raises `SessionCapacityError`, `GoingAway`, `JournalError`."""
+        actor = await self._create(user_id)
+        actor.sockets += 1
+        with _detached_at_end(actor):
+            yield actor
 
     async def submit(self, session_id: str, submission: sub.Submission) -> Answer:
         """Hand in a submission and wait for its answer. Raises `SessionNotFound`, `SessionCapacityError`, `GoingAway`."""
@@ -145,7 +145,7 @@ class SessionManager:
         A sandbox that cannot be deleted now, or is made at this moment, is swept later: its claim outlives the record.
         """
         async with self.registry.lock(session_id):
-            await self.registry.stat(session_id)
+            await self.registry.open(session_id)
             await self._sweeper.end(session_id)
             actor = self.registry.get(session_id)
             if actor is not None:
@@ -157,14 +157,12 @@ class SessionManager:
 
     async def get_session_owner(self, session_id: str) -> str:
         """The user it belongs to. Raises `SessionNotFound`."""
-        actor = self.registry.get(session_id)
-        return actor.user_id if actor is not None else (await self.registry.stat(session_id)).row.user_id
+        return (await self.registry.open(session_id)).row.user_id
 
     async def links(self, session_id: str) -> list[ShareLink]:
         """The links that let others into the session now; none where there is no such session."""
-        actor = self.registry.get(session_id)
         try:
-            row = actor.row if actor is not None else (await self.registry.stat(session_id)).row
+            row = (await self.registry.open(session_id)).row
         except SessionNotFound:
             return []
         return load_options(row.options).shares
@@ -178,11 +176,8 @@ class SessionManager:
 
     async def get_session_info(self, session_id: str) -> SessionInfo:
         """What is to be known about a session, awake or asleep. Raises `SessionNotFound`."""
-        actor = self.registry.get(session_id)
-        if actor is not None:
-            return self._info(actor.row, actor.broadcaster.head)
-        stat = await self.registry.stat(session_id)
-        return self._info(stat.row, stat.head)
+        session = await self.registry.open(session_id)
+        return self._info(session.row, session.head)
 
     async def list_sessions(self, user_id: str | None) -> list[SessionInfo]:
         """The user's sessions, or everybody's, the newest first."""
@@ -241,3 +236,13 @@ class SessionManager:
             epoch=self.journal.epoch,
             seq=head,
         )
+
+
+@contextmanager
+def _detached_at_end(actor: SessionActor) -> Iterator[None]:
+    """Take one socket off the actor at the end of the block."""
+    try:
+        yield
+    finally:
+        actor.sockets -= 1
+        actor.idle_since = time.monotonic()

@@ -18,13 +18,14 @@ from agent.worker import ModelCalls
 from protocol import codes
 from protocol.codes import CloseReason
 from server.config.sessions import SessionSettings
-from server.journal.base import Deleted, Journal, NotFound, SessionRow, Stat, Unavailable
+from server.journal.base import Deleted, Journal, NotFound, SessionRow, Unavailable
 from server.journal.settings import JournalSettings
 from server.sessions.actor import SLEEP_REASON, LoadedSession, SessionActor
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.owner_tokens import OwnerTokens
 from server.sessions.quotas import Quotas
 from server.sessions.replay import load_state
+from server.sessions.rows import StoredSession
 from server.telemetry.session_observer import Observer
 
 
@@ -120,12 +121,19 @@ class SessionRegistry:
         """Who holds it is alone in looking the session up, waking or deleting it."""
         return self._locks.setdefault(session_id, asyncio.Lock())
 
-    async def stat(self, session_id: str) -> Stat:
-        """What the journal knows of the session. Raises `SessionNotFound`."""
+    async def open(self, session_id: str) -> StoredSession:
+        """The session's row and head: its actor's if it is awake, else from the journal, in one read.
+
+        Raises `SessionNotFound`, `Unavailable`.
+        """
+        actor = self._actors.get(session_id)
+        if actor is not None:
+            return StoredSession(actor.row, actor.broadcaster.head)
         try:
-            return await self._journal.stat(session_id)
+            stat = await self._journal.stat(session_id)
         except (NotFound, Deleted) as error:
             raise SessionNotFound(session_id) from error
+        return StoredSession(stat.row, stat.head)
 
     async def create(self, row: SessionRow) -> SessionActor:
         """A new session, awake. Raises `SessionCapacityError`, `GoingAway`, `JournalError`."""
@@ -141,8 +149,12 @@ class SessionRegistry:
             raise
 
     @asynccontextmanager
-    async def activated(self, session_id: str) -> AsyncIterator[SessionActor]:
-        """The session's actor, woken if it slept; it cannot fall asleep inside."""
+    async def activated(self, session_id: str, user_id: str | None = None) -> AsyncIterator[SessionActor]:
+        """The session's actor, which is started if the session slept. It cannot be evicted inside the block.
+
+        `user_id`: the owner, where the caller knows it; saves one read of a sleeping session. Raises `SessionNotFound`,
+        `SessionCapacityError`, `GoingAway`, `JournalError`.
+        """
         if self.draining:
             raise GoingAway
         async with self.lock(session_id):
@@ -152,7 +164,7 @@ class SessionRegistry:
             if actor is not None and actor.stopping:
                 await actor.ended.wait()
                 actor = None
-            yield actor if actor is not None else await self._wake(session_id)
+            yield actor if actor is not None else await self._activate(session_id, user_id)
 
     async def end(self, actor: SessionActor, reason: CloseReason) -> None:
         """Stop an actor and wait for its end; cancel it if that takes too long."""
@@ -188,16 +200,19 @@ class SessionRegistry:
             return False
         return await self._equipment.owner_tokens.get(actor.user_id) is not None and actor.may_wake_again
 
-    async def _wake(self, session_id: str) -> SessionActor:
-        user_id = (await self.stat(session_id)).row.user_id
+    async def _activate(self, session_id: str, user_id: str | None) -> SessionActor:
+        user_id = user_id or (await self.open(session_id)).row.user_id
         await self._make_room(user_id)
         try:
-            lease = await self._journal.acquire(session_id)
+            try:
+                lease = await self._journal.acquire(session_id)
+            except (NotFound, Deleted) as error:
+                raise SessionNotFound(session_id) from error
             await self._equipment.accounts.open(user_id)
-            stat = await self.stat(session_id)
-            state = await load_state(self._journal, session_id, stat.head, self._equipment.default_model())
-            log.info("session %s: woken at %d", session_id, stat.head)
-            return await self._begin(LoadedSession(lease, stat.row, state))
+            session = await self.open(session_id)  # read under the lease: from here on nobody else appends
+            state = await load_state(self._journal, session_id, session.head, self._equipment.default_model())
+            log.info("session %s: activated at %d", session_id, session.head)
+            return await self._begin(LoadedSession(lease, session.row, state))
         except BaseException:
             self._slots.release(user_id)
             raise

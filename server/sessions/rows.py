@@ -1,12 +1,20 @@
-"""What the info row keeps of a session beside its columns: what must be known of one that sleeps, without reading its events."""
+"""Session rows: the forms in which a session is described without its events."""
 
 import msgspec
 
 from protocol.content import ShareLink
+from server.journal.base import SessionRow
+
+
+class StoredSession(msgspec.Struct, frozen=True):
+    """A session's row, and the seq of its last stored event."""
+
+    row: SessionRow
+    head: int
 
 
 class Options(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The row's `options`."""
+    """What the row's column `options` holds as JSON: `shares`, the links that are valid now."""
 
     shares: list[ShareLink] = []
 
@@ -15,10 +23,10 @@ _decoder = msgspec.json.Decoder(Options)
 
 
 def dump_options(options: Options) -> bytes:
-    """As the row holds them."""
+    """The options as JSON for the row."""
     return msgspec.json.encode(options)
 
 
 def load_options(data: bytes) -> Options:
-    """From the row."""
+    """The options from the JSON of a row. Raises `msgspec.MsgspecError`."""
     return _decoder.decode(data)

@@ -69,13 +69,15 @@ class SocketEndpoint:
         position = read_position(scope.get("query_string", b""))
         running = False
         try:
-            user_id: str = principal.user_id
             level: AccessLevel = "owner"
-            if session_id is not None:
-                access = await authorize_session(self._manager, principal, session_id)
-                user_id, level, principal = access.owner, access.level, access.principal
+            if session_id is None:
+                attached = self._manager.attach_new(principal.user_id)
+            else:
+                access = await authorize_session(self._manager.registry, principal, session_id)
+                level, principal = access.level, access.principal
+                attached = self._manager.attach(access.row)
             self._check_sockets(principal)
-            async with self._manager.attach(session_id, user_id) as actor:
+            async with attached as actor:
                 self._check_sockets(principal)
                 if actor.sockets > self._limits.sockets_per_session:
                     raise _too_many_sockets(

@@ -117,14 +117,14 @@ async def test_waking_reads_the_snapshot_and_what_came_after_it_not_the_whole_co
             # As after kill -9: nobody put the session away.
             read_records.clear()
             async with running(settings_for(_copy(tmp_path, tmp_path / "copy"), model)) as manager:
-                async with manager.attach(session_id, "local") as actor:
+                async with manager.attach((await manager.registry.open(session_id)).row) as actor:
                     assert encoded(actor.state.view) == encoded(view)
                 assert len(read_records) <= every + a_turn
         # And as it slept: nothing is read but the snapshot.
         async with running(settings) as manager:
             read_records.clear()
             began = time.process_time()
-            async with manager.attach(session_id, "local") as actor:
+            async with manager.attach((await manager.registry.open(session_id)).row) as actor:
                 assert encoded(actor.state.view) == encoded(view)
             cpu_ms = (time.process_time() - began) * 1_000
             assert read_records == []
@@ -188,7 +188,7 @@ async def test_what_works_waits_for_an_approval_or_has_a_socket_is_not_put_to_sl
 async def test_when_all_of_the_server_is_busy_another_user_hears_503_at_once(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, sessions={"awake_max": 2, "awake_max_per_user": 2})
     async with listening(settings) as live:
-        async with live.manager.attach(None, "ann"), live.manager.attach(None, "ben"):
+        async with live.manager.attach_new("ann"), live.manager.attach_new("ben"):
             status, body = await denied(live.ws)
             assert (status, body["error_type"]) == (503, "global")
         async with client(live) as talker:
@@ -282,7 +282,7 @@ async def test_at_whatever_step_a_session_falls_asleep_who_attaches_gets_one_tha
         session_id = await manager.create_session("ann")
 
         async def attach() -> None:
-            async with manager.attach(session_id, "ann") as actor:
+            async with manager.attach((await manager.registry.open(session_id)).row) as actor:
                 cursor = actor.broadcaster.follow(actor.broadcaster.head)
                 await asyncio.sleep(0)
                 assert not actor.stopping

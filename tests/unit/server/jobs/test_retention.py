@@ -50,7 +50,7 @@ async def test_a_session_in_which_nothing_was_said_goes_earlier_unless_somebody_
         empty = await manager.create_session("ann")
         retention = Retention(manager, after_days=0, empty_after_s=3_600)
         assert await retention.sweep(datetime.now(UTC)) == 0
-        async with manager.attach(empty, "ann"):
+        async with manager.attach((await manager.registry.open(empty)).row):
             assert await retention.sweep(after(days=1)) == 0
         assert await retention.sweep(after(days=1)) == 1
         assert not await there(manager, empty)
@@ -60,7 +60,7 @@ async def test_one_that_waits_for_an_approval_waits_for_ever(tmp_path: Path) -> 
     asks = calls(Call("write", {"path": "a.txt", "content": "x"}))
     async with ScriptedModel([asks]) as model, running(settings_for(tmp_path, model)) as manager:
         session_id = await manager.create_session("ann")
-        async with manager.attach(session_id, "ann") as actor:
+        async with manager.attach((await manager.registry.open(session_id)).row) as actor:
             await manager.submit(session_id, UserInput(text="write"))
             while actor.row.state != "awaiting_approval":
                 cursor = actor.broadcaster.follow(actor.broadcaster.head)

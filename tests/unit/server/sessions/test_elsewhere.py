@@ -67,7 +67,7 @@ async def server(
 
 async def ask(manager: SessionManager, session_id: str) -> ev.ToolOutput:
     """One turn; what its command came to."""
-    async with manager.attach(session_id, "ann") as actor:
+    async with manager.attach((await manager.registry.open(session_id)).row) as actor:
         listener = Listener(actor, actor.broadcaster.head)
     await manager.submit_user_input(session_id, "go")
     output = await listener.until_type(ev.ToolOutput)
@@ -189,7 +189,7 @@ async def test_while_it_is_built_the_user_hears_so_and_a_call_that_waits_too_lon
     async with spaces(tmp_path) as hub, server(tmp_path, hub, start_wait_s=0.2) as manager:
         hub.never_starts = "BUILDING"
         session_id = await manager.create_session("ann", TOKEN)
-        async with manager.attach(session_id, "ann") as actor:
+        async with manager.attach((await manager.registry.open(session_id)).row) as actor:
             listener = Listener(actor)
         assert "try again in a minute" in (await ask(manager, session_id)).output
         await listener.until_type(ev.TurnComplete)
@@ -216,7 +216,7 @@ async def test_paid_hardware_is_told_of_before_it_is_used_so_that_the_policy_ask
     async with spaces(tmp_path) as hub:
         async with server(tmp_path, hub, policy={}, space_flavor="t4-small") as manager:
             session_id = await manager.create_session("ann", TOKEN)
-            async with manager.attach(session_id, "ann") as actor:
+            async with manager.attach((await manager.registry.open(session_id)).row) as actor:
                 listener = Listener(actor)
             await manager.submit_user_input(session_id, "go")
             asked = await listener.until_type(ev.ApprovalRequired)
@@ -239,7 +239,7 @@ async def test_the_plan_uses_no_sandbox_and_so_neither_asks_for_paid_hardware_no
         settings = settings_for(tmp_path / "data", model, hub={"endpoint": hub.url}, sandbox=sandbox, policy={})
         async with running(settings) as manager:
             session_id = await manager.create_session("ann", TOKEN)
-            async with manager.attach(session_id, "ann") as actor:
+            async with manager.attach((await manager.registry.open(session_id)).row) as actor:
                 listener = Listener(actor)
             await manager.submit_user_input(session_id, "go")
             assert isinstance(await listener.until_type(ev.TurnComplete, ev.ApprovalRequired), ev.TurnComplete)

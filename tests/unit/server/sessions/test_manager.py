@@ -19,7 +19,7 @@ DONE = (ev.TurnComplete, ev.Interrupted, ev.ErrorEvent)
 
 
 async def listen(manager: SessionManager, session_id: str) -> Listener:
-    async with manager.attach(session_id, "ann") as actor:
+    async with manager.attach((await manager.registry.open(session_id)).row) as actor:
         return Listener(actor)
 
 
@@ -129,7 +129,7 @@ async def test_two_hundred_creates_at_once_never_pass_the_users_limit(tmp_path: 
 
         async def hold(stack: contextlib.AsyncExitStack) -> None:
             try:
-                held.append((await stack.enter_async_context(manager.attach(None, "ann"))).session_id)
+                held.append((await stack.enter_async_context(manager.attach_new("ann"))).session_id)
             except SessionCapacityError as error:
                 refused.append(error.error_type)
 
@@ -142,7 +142,7 @@ async def test_two_hundred_creates_at_once_never_pass_the_users_limit(tmp_path: 
 async def test_the_servers_limit_holds_over_all_users(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, sessions={"awake_max": 3, "awake_max_per_user": 2})
     async with running(settings) as manager:
-        async with manager.attach(None, "ann"), manager.attach(None, "ann"), manager.attach(None, "ben"):
+        async with manager.attach_new("ann"), manager.attach_new("ann"), manager.attach_new("ben"):
             with pytest.raises(SessionCapacityError) as refused:
                 await manager.create_session("cat")
             assert refused.value.error_type == "global"
@@ -152,7 +152,7 @@ async def test_an_idle_session_makes_room_and_a_held_one_does_not(tmp_path: Path
     settings = settings_for(tmp_path, sessions={"awake_max": 2, "awake_max_per_user": 2})
     async with running(settings) as manager:
         idle = await manager.create_session("ann")
-        async with manager.attach(None, "ann") as held:
+        async with manager.attach_new("ann") as held:
             newer = await manager.create_session("ann")
             awake = {actor.session_id for actor in manager.registry.all()}
             assert awake == {held.session_id, newer}
@@ -226,10 +226,8 @@ async def test_a_session_of_somebody_else_and_one_that_is_not_there_give_the_sam
         assert await manager.get_session_owner(session_id) == "ann"
         assert await manager.verify_session_access(session_id, "ann")
         assert not await manager.verify_session_access(session_id, "ben")
-        for other in (session_id, "no-such-session"):
-            with pytest.raises(SessionNotFound):
-                async with manager.attach(other, "ben"):
-                    pass
+        with pytest.raises(SessionNotFound):
+            await manager.registry.open("no-such-session")
         assert await manager.list_sessions("ben") == []
 
 
