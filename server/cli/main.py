@@ -31,6 +31,11 @@ built-in demo answers. All settings: docs/configuration.md
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `holdfast COMMAND`; the exit code: 0 done, 1 failed, 2 wrong usage or settings, 130 interrupted."""
     argv = sys.argv[1:] if argv is None else argv
+    return _run(make_parser(argv), argv)
+
+
+def make_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of the command line; only the command that `argv` begins with has its options."""
     parser = argparse.ArgumentParser(
         prog="holdfast",
         description="Holdfast: a server for agent sessions on websockets.",
@@ -51,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_backup(
         commands.add_parser("backup", help="copy the data folder, while the server runs"), chosen="backup" in argv[:1]
     )
-    return _run(parser, argv)
+    return parser
 
 
 def serve_main(argv: Sequence[str] | None = None) -> int:

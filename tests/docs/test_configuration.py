@@ -1,10 +1,15 @@
 """docs/configuration.md, held against the code."""
 
+from pathlib import Path
+
+import pytest
+
 from protocol.spec.markdown import fill
 from server.cli import generate
 from server.config import catalog
-from server.config.loader import load_settings, shipped_config
+from server.config.loader import SettingsError, load_settings, shipped_config
 from server.config.settings import Settings
+from tests.docs.documents import examples
 from tests.support.paths import ROOT
 
 PAGE = ROOT / "docs" / "configuration.md"
@@ -20,6 +25,17 @@ def test_every_setting_is_on_the_page_with_a_meaning() -> None:
     for setting in catalog.settings():
         assert f"| `{setting.key}` |" in text
         assert setting.meaning.endswith("."), setting.key
+
+
+def test_the_errors_on_the_page_are_those_of_the_loader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    mistakes = ['{"server": {"prot": 1}}', '{"server": {"port": "${PORT}"}}', '{\n\n"server": {}\n  "auth": {}}']
+    (example,) = examples("docs/configuration.md", "text")
+    monkeypatch.chdir(tmp_path)
+    for line, text in zip(example.text.splitlines(), mistakes, strict=True):
+        Path("my.json").write_text(text)
+        with pytest.raises(SettingsError) as error:
+            load_settings(Path("my.json"), {"PORT": "99999"})
+        assert line == f"holdfast: error: {error.value}"
 
 
 def test_every_number_has_a_unit_and_a_range() -> None:
