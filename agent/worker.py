@@ -1,4 +1,4 @@
-"""The mind's hands: carries out effects as tasks it owns, and results what came of them. The only I/O of a turn."""
+"""Worker: runs a session's effects as tasks and reports their results. The only I/O of a turn."""
 
 import asyncio
 import logging
@@ -36,27 +36,27 @@ log = logging.getLogger("holdfast.worker")
 
 
 class ModelCalls(Protocol):
-    """Who calls models; `agent.models.Models` does."""
+    """A model client, such as `agent.models.Models`."""
 
     async def call(self, request: ModelRequest, sink: Sink) -> ModelReply:
         """Stream one message into the sink. Raises `ModelError`."""
 
 
 class ResultSink(Protocol):
-    """Where results go: the session's inbox."""
+    """Receives the results: the session's inbox."""
 
     async def delta(self, message_id: str, kind: DeltaKind, text: str) -> None:
-        """Text of the model; waits while too much of it waits."""
+        """Text of the model. Blocks while too much text is queued."""
 
     async def tool_log(self, tool_call_id: str, text: str) -> None:
-        """Output of a tool; waits while too much of it waits."""
+        """Live output of a tool. Blocks while too much text is queued."""
 
     def result(self, message: Input) -> None:
-        """An outcome."""
+        """The result of an effect."""
 
 
 class Worker:
-    """Runs a session's effects. At most one model call and the calls of one message run at a time, as the session decides."""
+    """Runs a session's effects. The session decides that at most one model call, or one message's tool calls, run at a time."""
 
     def __init__(
         self, session_id: str, models: ModelCalls, tools: ToolRouter, results: ResultSink, tracer: Tracer = NO_TRACER
@@ -65,11 +65,11 @@ class Worker:
         self._tools = tools
         self._results = results
         self._tracer = tracer
-        self._about: Attributes = {"gen_ai.conversation.id": session_id}
+        self._attributes: Attributes = {"gen_ai.conversation.id": session_id}
         self._tasks = TaskOwner(f"session/{session_id}")
 
     def start(self, effect: Effect) -> None:
-        """Begin an effect, or cancel what runs; never waits."""
+        """Begin an effect, or cancel what runs. Does not block."""
         match effect:
             case CallModel():
                 self._tasks.start(self._call_model(effect), effect.message_id)
@@ -83,7 +83,7 @@ class Worker:
                 self.cancel()
 
     def cancel(self) -> None:
-        """Stop what runs, without waiting for its end."""
+        """Cancel what runs, without waiting for its end."""
         self._tasks.cancel()
 
     @property
@@ -92,7 +92,7 @@ class Worker:
         return len(self._tasks)
 
     async def aclose(self) -> None:
-        """Cancel what runs, wait for it to end, and let the tools go."""
+        """Cancel what runs, wait for it to end, and close the tools."""
         await self._tasks.aclose()
         await self._tools.aclose()
 
@@ -109,9 +109,9 @@ class Worker:
                 tools=self._tools.specs(),
                 reasoning_effort=effect.reasoning_effort,
             )
-            reply = await self._ask(request, sink)
+            reply = await self._call(request, sink)
         except Exception as error:  # noqa: BLE001  # whatever fails here must end the turn, not leave it waiting
-            self._results.result(ModelFailed(effect.message_id, *_fault(error)))
+            self._results.result(ModelFailed(effect.message_id, *_error_of(error)))
         else:
             self._results.result(ModelDone(effect.message_id, reply))
 
@@ -124,14 +124,14 @@ class Worker:
 
         request = ModelRequest(model=effect.model, messages=effect.messages, tools=[])
         try:
-            reply = await self._ask(request, sink)
+            reply = await self._call(request, sink)
         except Exception as error:  # noqa: BLE001  # as above
-            self._results.result(SummaryFailed(effect.summary_id, *_fault(error)))
+            self._results.result(SummaryFailed(effect.summary_id, *_error_of(error)))
         else:
             self._results.result(SummaryDone(effect.summary_id, "".join(parts), reply))
 
     async def _make_title(self, effect: MakeTitle) -> None:
-        """Whatever fails, the session has a title already."""
+        """A failure is only logged: the session has a title already."""
         parts: list[str] = []
 
         async def sink(kind: DeltaKind, text: str) -> None:
@@ -139,42 +139,42 @@ class Worker:
                 parts.append(text)
 
         request = ModelRequest(effect.model, effect.messages, [], effect.max_tokens)
-        made = TitleDone(effect.title_id)
+        done = TitleDone(effect.title_id)
         try:
             async with asyncio.timeout(effect.timeout_s):
-                reply = await self._ask(request, sink)
-            made = TitleDone(effect.title_id, "".join(parts), reply.usage)
+                reply = await self._call(request, sink)
+            done = TitleDone(effect.title_id, "".join(parts), reply.usage)
         except (ModelError, TimeoutError) as error:
             log.info("no title was made: %s", error)
         except Exception as error:  # noqa: BLE001  # as above
             log_fault(log, error, "a title could not be made")
-        self._results.result(made)
+        self._results.result(done)
 
-    async def _ask(self, request: ModelRequest, sink: Sink) -> ModelReply:
-        with self._tracer.span("chat", request.model, self._about) as span:
+    async def _call(self, request: ModelRequest, sink: Sink) -> ModelReply:
+        with self._tracer.span("chat", request.model, self._attributes) as span:
             try:
                 reply = await self._models.call(request, sink)
             except ModelError as error:
                 span.fail(error.code)
                 raise
-            _note_reply(span, reply)
+            _record_reply(span, reply)
             return reply
 
     async def _run_tool(self, effect: RunTool) -> None:
         async def tool_log(text: str) -> None:
             await self._results.tool_log(effect.tool_call_id, text)
 
-        began = time.monotonic()
+        started = time.monotonic()
         try:
-            about = {**self._about, "gen_ai.tool.call.id": effect.tool_call_id}
-            with self._tracer.span("execute_tool", effect.tool, about) as span:
+            attributes = {**self._attributes, "gen_ai.tool.call.id": effect.tool_call_id}
+            with self._tracer.span("execute_tool", effect.tool, attributes) as span:
                 result = await self._tools.run(effect.tool, dict(effect.arguments), tool_log, self._desk(effect))
                 if not result.success:
                     span.fail("tool_failed")
         except Exception as error:  # noqa: BLE001  # as above
-            said = log_fault(log, error, "tool %s failed outside its router", effect.tool)
-            result = ToolResult(output=f"{type(error).__name__}: {said}", success=False)
-        self._results.result(ToolDone(effect.tool_call_id, result, int((time.monotonic() - began) * 1000)))
+            message = log_fault(log, error, "tool %s failed outside its router", effect.tool)
+            result = ToolResult(output=f"{type(error).__name__}: {message}", success=False)
+        self._results.result(ToolDone(effect.tool_call_id, result, int((time.monotonic() - started) * 1000)))
 
     def _desk(self, effect: RunTool) -> Desk:
         """For a tool that is an agent itself: what it does is told as its call's."""
@@ -183,20 +183,20 @@ class Worker:
             model=effect.model,
             grants=effect.grants,
             tools=self._tools,
-            ask=self._ask,
+            ask=self._call,
             step=lambda step: results.result(ToolStepped(call_id, step)),
             spent=lambda usage: results.result(ToolSpent(call_id, usage)),
         )
 
 
-def _note_reply(span: Span, reply: ModelReply) -> None:
+def _record_reply(span: Span, reply: ModelReply) -> None:
     span.set_attributes({"gen_ai.response.finish_reasons": (reply.finish_reason,)})
     if reply.usage is not None:
         tokens = {"input": reply.usage.input_tokens, "output": reply.usage.output_tokens}
         span.set_attributes({f"gen_ai.usage.{kind}_tokens": count for kind, count in tokens.items()})
 
 
-def _fault(error: Exception) -> tuple[str, str, bool]:
+def _error_of(error: Exception) -> tuple[str, str, bool]:
     if isinstance(error, ModelError):
         return error.code, error.message, error.retryable
-    return codes.INTERNAL, log_fault(log, error, "a model call failed for a reason that is not the model's"), True
+    return codes.INTERNAL, log_fault(log, error, "a model call failed by a fault of the server"), True

@@ -67,7 +67,7 @@ LOCAL_SERVERS: Final = {
     "lm_studio": LocalServer("LM Studio", "http://localhost:1234/v1", "LM_STUDIO_API_BASE"),
     "llamacpp": LocalServer("llama.cpp", "http://localhost:8080/v1", "LLAMACPP_API_BASE"),
 }
-"""By the prefix of a model's name: `ollama/qwen3` is `qwen3` on the Ollama at the variable's address, or on this machine."""
+"""By the prefix of a model's name: `ollama/qwen3` is `qwen3` of Ollama, here or at the variable's address."""
 
 HUB_ROUTER: Final = "huggingface/"
 """Prefix of the models that the Hugging Face router serves; the session owner's token pays for them if there is one."""

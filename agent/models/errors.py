@@ -47,7 +47,7 @@ _RETRYABLE: frozenset[ModelErrorCode] = frozenset(
 
 
 class ModelError(Exception):
-    """A model call failed. `retryable`: the same call may succeed later; `retry_after`: seconds, if the provider gave them."""
+    """A model call failed. `retryable`: the same call may succeed later; `retry_after`: seconds, if the provider sent any."""
 
     def __init__(
         self, code: ModelErrorCode, message: str, *, retryable: bool | None = None, retry_after: float | None = None

@@ -1,7 +1,7 @@
 """Prompt caching: sets the cache marks for providers that cache only what is marked. Pure.
 
-Anthropic's rule (https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching): everything up to a mark_for_caching block
-is cached. So the end of the system prompt is mark_for_caching, with the tools before it, and the end of the conversation so far.
+Anthropic's rule (https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching): everything up to a marked block
+is cached. So the end of the system prompt is marked, with the tools before it, and the end of the conversation so far.
 """
 
 from collections.abc import Sequence

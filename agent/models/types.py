@@ -84,7 +84,7 @@ class TokenCounts(msgspec.Struct):
 
 
 class StreamChunk(msgspec.Struct):
-    """One chunk of a provider's stream, in one shape for all providers. An empty one still shows that the stream is alive."""
+    """One chunk of a provider's stream, in one shape for all providers. An empty one shows that the stream is alive."""
 
     text: str = ""
     reasoning: str = ""

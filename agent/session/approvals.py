@@ -1,4 +1,4 @@
-"""The mind's answers about calls that wait: a person approves, rejects, edits, or allows for the session; or goes on without."""
+"""Approvals: a user approves, rejects or edits pending tool calls, once or for the session."""
 
 from msgspec import UNSET, UnsetType
 
@@ -13,7 +13,7 @@ from protocol.view import open_call
 
 
 def on_exec_approval(session: Session, submission: ExecApproval) -> ev.Accepted | SubmissionRefusal:
-    """All of the submission's answers, or none; the turn goes on when every call has one."""
+    """Apply all approvals of the submission, or none. The turn continues when every pending call has its answer."""
     pending = {p.tool_call_id: p for p in session.state.view.pending_approval}
     answered: set[str] = set()
     for approval in submission.approvals:
@@ -23,26 +23,26 @@ def on_exec_approval(session: Session, submission: ExecApproval) -> ev.Accepted 
         if call_id not in pending:
             return _not_pending(session, call_id)
         answered.add(call_id)
-        refused = _fault(session, approval, pending[call_id])
+        refused = _refusal(session, approval, pending[call_id])
         if refused is not None:
             return refused
     accepted = session.accept(submission)
     for approval in submission.approvals:
-        _settle(session, approval, pending[approval.tool_call_id])
-    _let_granted_run(session)
+        _apply(session, approval, pending[approval.tool_call_id])
+    _approve_granted(session)
     turn.go_on(session)
     return accepted
 
 
 def abandon(session: Session) -> None:
-    """The user goes on without an answer."""
+    """The user sent another input instead of answers: the pending calls are abandoned."""
     for pending in list(session.state.view.pending_approval):
         _change(session, pending, "abandoned", "user")
 
 
-def _fault(session: Session, approval: Approval, call: PendingTool) -> SubmissionRefusal | None:
-    """Why this answer cannot be taken. What the user wrote instead of the model must fit the tool and the policy too; and
-    the policy, or whose tool has this name, may have become another since the call was asked for."""
+def _refusal(session: Session, approval: Approval, call: PendingTool) -> SubmissionRefusal | None:
+    """Why this approval is refused, or None. Arguments that the user edited must be valid for the tool and the policy too. The
+    policy, and the tool of this name, may have changed since the approval was requested."""
     if approval.scope == "session" and (not approval.approved or call.grant is UNSET):
         return SubmissionRefusal(
             codes.INVALID, f"{call.tool_call_id}: this cannot be answered for the session, only once"
@@ -53,14 +53,14 @@ def _fault(session: Session, approval: Approval, call: PendingTool) -> Submissio
     arguments = call.arguments if isinstance(approval.arguments, UnsetType) else approval.arguments
     tools = session.rules.tools
     prepared = tools.prepare(call.tool, arguments)
-    if isinstance(prepared, str):  # what the model wrote itself, such as the name of a tool that has gone, it is told
+    if isinstance(
+        prepared, str
+    ):  # the model gets the complaint about what it wrote itself, such as a tool that is gone
         return SubmissionRefusal(codes.INVALID_ARGUMENTS, f"{call.tool_call_id}: {prepared}") if edited else None
-    asked = tools.prepare(call.tool, call.arguments) if edited else prepared
-    now = "" if isinstance(asked, str) else asked.effects.operation
+    original = tools.prepare(call.tool, call.arguments) if edited else prepared
+    now = "" if isinstance(original, str) else original.effects.operation
     if call.operation is not UNSET and call.operation != now:
-        why = (
-            f"{call.tool_call_id}: {call.tool} was asked for as {call.operation!r} and is {now!r} now; reject the call"
-        )
+        why = f"{call.tool_call_id}: {call.tool} was {call.operation!r} when it was shown and is {now!r} now; reject the call"
         return SubmissionRefusal(codes.FORBIDDEN, why)
     verdict = tool_calls.verdict_on(session, call.tool, arguments, prepared.effects)
     if verdict.action != "deny":
@@ -79,11 +79,11 @@ def _not_pending(session: Session, call_id: str) -> SubmissionRefusal:
         isinstance(m, ToolMessage) and m.tool_call_id == call_id for m in view.messages
     )
     if known:
-        return SubmissionRefusal(codes.APPROVAL_STALE, f"call {call_id!r} does not wait for an answer any more")
-    return SubmissionRefusal(codes.APPROVAL_UNKNOWN, f"no call {call_id!r} waits for an answer")
+        return SubmissionRefusal(codes.APPROVAL_STALE, f"call {call_id!r} does not wait for an approval any more")
+    return SubmissionRefusal(codes.APPROVAL_UNKNOWN, f"no call {call_id!r} waits for an approval")
 
 
-def _settle(session: Session, approval: Approval, call: PendingTool) -> None:
+def _apply(session: Session, approval: Approval, call: PendingTool) -> None:
     if not approval.approved:
         _change(session, call, "rejected", "user", feedback=approval.feedback)
         return
@@ -92,8 +92,8 @@ def _settle(session: Session, approval: Approval, call: PendingTool) -> None:
     _change(session, call, "approved", "user", feedback=approval.feedback, arguments=edited, grant=grant)
 
 
-def _let_granted_run(session: Session) -> None:
-    """Other calls that wait, and are covered by what was just allowed for the session, need no answer of their own."""
+def _approve_granted(session: Session) -> None:
+    """Approve the other pending calls that a new grant covers."""
     reserved = 0.0
     for call in list(session.state.view.pending_approval):
         if call.grant is UNSET or call.grant not in session.state.view.grants:

@@ -1,4 +1,4 @@
-"""The mind's forgetting: when the context is too full, where to cut it, and what to ask for as a summary. Pure."""
+"""Compaction: decides when the context is too full, what to summarise, and puts the summary in its place. Pure."""
 
 from agent.session import context
 from agent.session.messages import Summarize, SummaryDone
@@ -30,15 +30,15 @@ def limit(session: Session) -> int:
 
 
 def is_due(session: Session) -> bool:
-    """Whether to compact before the next model call: the context is too full, and without its older part it would fit.
+    """Whether to compact before the next model call: the context is too full, and with a summary it would fit.
 
-    After a compaction the context must first have grown by a fifth, or past the limit: what the summary leaves may
-    itself be more than `compact_at`, and would be compacted again and again. What would not fit even then costs no call.
+    After a compaction the context must first have grown by a fifth, or past the limit: what remains may itself be more
+    than `compact_at`, and would be compacted again and again. A context that a summary cannot make fit costs no call.
     """
-    now, most = tokens(session), limit(session)
-    if now <= session.rules.turn.compact_at * most:
+    used, most = tokens(session), limit(session)
+    if used <= session.rules.turn.compact_at * most:
         return False
-    if now <= most and now <= session.state.compacted_tokens * REGROWTH:
+    if used <= most and used <= session.state.compacted_tokens * REGROWTH:
         return False
     kept = cut(session)
     if kept is None:
@@ -56,7 +56,7 @@ def cut(session: Session) -> int | None:
     """The first message to keep, or None if there is nothing before it to summarise.
 
     The tail that stays takes at most `keep_fraction` of the limit, and at least the last group: a message with the
-    results of its calls is never torn.
+    results of its calls stays whole.
     """
     messages = session.state.view.messages
     budget = session.rules.turn.keep_fraction * limit(session)
@@ -72,30 +72,30 @@ def cut(session: Session) -> int | None:
 
 
 def begin(session: Session) -> None:
-    """Ask for the summary of what will be cut."""
+    """Call the model for a summary of the messages that will be cut."""
     state = session.state
     kept = cut(session)
-    assert kept is not None, "asked for only where there is something to cut"
+    assert kept is not None, "callers check that there is something to cut"
     messages = state.view.messages[state.context_from : kept]
     room = max(250, (limit(session) - SUMMARY_RESERVE_TOKENS) // 2)
-    said = context.transcript(messages, room * BYTES_A_TOKEN)
-    if (long := estimate_text(said)) > room:
-        said = context.transcript(messages, len(said) * room // long)
+    text = context.transcript(messages, room * BYTES_A_TOKEN)
+    if (estimated := estimate_text(text)) > room:
+        text = context.transcript(messages, len(text) * room // estimated)
     if state.summary:
-        said = f"Earlier summary: {state.summary}\n\n{said}"
+        text = f"Earlier summary: {state.summary}\n\n{text}"
     session.summary_id = f"summary-{state.view.seq}"
     session.summary_cut = kept
     session.add_effect(
         Summarize(
             summary_id=session.summary_id,
             model=state.view.model,
-            messages=[{"role": "system", "content": SUMMARY_PROMPT}, {"role": "user", "content": said}],
+            messages=[{"role": "system", "content": SUMMARY_PROMPT}, {"role": "user", "content": text}],
         )
     )
 
 
 def finish(session: Session, done: SummaryDone, operation_id: str | None) -> None:
-    """Put the summary in the place of what it stands for."""
+    """Replace the older messages in the context by the summary."""
     state = session.state
     kept = session.summary_cut
     old = tokens(session)

@@ -1,4 +1,4 @@
-"""The mind's letter to the model: the history as messages that every provider accepts. Pure."""
+"""Prompt building: the history as chat messages that every provider accepts. Pure."""
 
 import msgspec
 
@@ -21,74 +21,74 @@ def build(state: SessionState, system_prompt: str) -> list[ChatMessage]:
     Valid for strict providers: the system message first, then a user message; each tool call has its one result right
     after it, in the order of the calls; no empty assistant message; neither two user nor two assistant messages in a row.
     """
-    wire: list[ChatMessage] = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    chat: list[ChatMessage] = [{"role": "system", "content": system_prompt}] if system_prompt else []
     if state.summary:
-        wire.append(_user(SUMMARY_INTRO + state.summary))
+        chat.append(_user(SUMMARY_INTRO + state.summary))
     messages = state.view.messages
     place = state.context_from
     while place < len(messages):
         message = messages[place]
         place += 1
         if isinstance(message, UserMessage):
-            _append_text(wire, _user(message.text))
+            _append_text(chat, _user(message.text))
         elif isinstance(message, AssistantMessage):
             results: dict[str, ToolMessage] = {}
             while place < len(messages) and isinstance(result := messages[place], ToolMessage):
                 results[result.tool_call_id] = result
                 place += 1
-            _append_assistant(wire, message, results)
-    return wire
+            _append_assistant(chat, message, results)
+    return chat
 
 
-def with_notes(wire: list[ChatMessage], notes: str, most_tokens: int) -> list[ChatMessage]:
-    """The messages with the project's notes before what the first user message says, cut to about `most_tokens`.
+def with_notes(chat: list[ChatMessage], notes: str, most_tokens: int) -> list[ChatMessage]:
+    """The messages with the project's notes, cut to about `most_tokens`, before the text of the first user message.
 
-    They are a user's words and not the server's, so they are no part of the system message; which stays as it is, and
+    The notes are a user's text and not the server's, so they are not in the system message. This one stays as it is, and
     in the provider's cache, when they change.
     """
-    place = next((place for place, message in enumerate(wire) if message["role"] == "user"), None)
+    place = next((place for place, message in enumerate(chat) if message["role"] == "user"), None)
     if not notes or place is None:
-        return wire
-    if (long := estimate_text(notes)) > most_tokens:
-        notes = notes[: len(notes) * most_tokens // long] + NOTES_CUT
-    said = {**wire[place], "content": f"{NOTES_INTRO}{notes}\n\n{wire[place]['content']}"}
-    return [*wire[:place], said, *wire[place + 1 :]]
+        return chat
+    if (estimated := estimate_text(notes)) > most_tokens:
+        notes = notes[: len(notes) * most_tokens // estimated] + NOTES_CUT
+    first = {**chat[place], "content": f"{NOTES_INTRO}{notes}\n\n{chat[place]['content']}"}
+    return [*chat[:place], first, *chat[place + 1 :]]
 
 
 def _user(text: str) -> ChatMessage:
     return {"role": "user", "content": text}
 
 
-def _append_text(wire: list[ChatMessage], message: ChatMessage) -> None:
+def _append_text(chat: list[ChatMessage], message: ChatMessage) -> None:
     """Append, joining with a message of the same role: strict providers want roles to alternate."""
-    last = wire[-1] if wire else None
+    last = chat[-1] if chat else None
     if last is not None and last["role"] == message["role"] and "tool_calls" not in last:
         last["content"] = f"{last['content']}\n\n{message['content']}"
     else:
-        wire.append(message)
+        chat.append(message)
 
 
-def _append_assistant(wire: list[ChatMessage], message: AssistantMessage, results: dict[str, ToolMessage]) -> None:
+def _append_assistant(chat: list[ChatMessage], message: AssistantMessage, results: dict[str, ToolMessage]) -> None:
     text = message.text.strip()
     if message.sealed:
         text = f"{text}\n{CUT_SHORT}" if text else ""
     if not message.tool_calls:
-        if text and not any(m["role"] == "user" for m in wire):
-            wire.append(_user("(continued)"))
+        if text and not any(m["role"] == "user" for m in chat):
+            chat.append(_user("(continued)"))
         if text:
-            _append_text(wire, {"role": "assistant", "content": text})
+            _append_text(chat, {"role": "assistant", "content": text})
         return
     calls = [_call(call) for call in message.tool_calls]
-    last = wire[-1] if wire else None
+    last = chat[-1] if chat else None
     if last is not None and last["role"] == "assistant":
         last["content"] = f"{last['content']}\n\n{text}" if text else last["content"]
         last["tool_calls"] = calls
     else:
-        if not any(m["role"] == "user" for m in wire):
-            wire.append(_user("(continued)"))
-        wire.append({"role": "assistant", "content": text or None, "tool_calls": calls})
+        if not any(m["role"] == "user" for m in chat):
+            chat.append(_user("(continued)"))
+        chat.append({"role": "assistant", "content": text or None, "tool_calls": calls})
     for call in message.tool_calls:
-        wire.append(
+        chat.append(
             {"role": "tool", "tool_call_id": call.tool_call_id, "content": _result(results.get(call.tool_call_id))}
         )
 
@@ -101,15 +101,15 @@ def _call(call: ToolCall) -> ChatMessage:
 def _result(result: ToolMessage | None) -> str:
     if result is None:
         return NO_RESULT
-    said = result.output or "(no output)"
+    output = result.output or "(no output)"
     if result.arguments is not msgspec.UNSET:
         edited = msgspec.json.encode(result.arguments).decode()
-        return f"[The user edited the arguments before approving. What ran: {edited}]\n{said}"
-    return said if result.success or result.state != "completed" else f"Error: {said}"
+        return f"[The user edited the arguments before approving. What ran: {edited}]\n{output}"
+    return output if result.success or result.state != "completed" else f"Error: {output}"
 
 
 def transcript(messages: list[Message], limit_chars: int) -> str:
-    """The messages as plain text for a summary, each cut in its middle so that all of them fit `limit_chars`."""
+    """The messages as plain text for a summary, in at most `limit_chars`: long ones are cut in their middle."""
     parts = [_as_text(message) for message in messages]
     share = max(200, limit_chars // max(1, len(parts)))
     if sum(map(len, parts)) > limit_chars:

@@ -1,4 +1,4 @@
-"""The mind's front door: one input in, one decision out, synchronously. No clock, no I/O."""
+"""Decision: redacts one input and passes it to its handler. Synchronous; no clock, no I/O."""
 
 from agent.session import recovery, submissions, titles, tool_calls, turn
 from agent.session.messages import (
@@ -26,7 +26,7 @@ from protocol.submissions import SubmissionBase
 
 
 def decide(session: Session, message: Input, now: str) -> Decision:
-    """What follows from `message` at `now` (RFC 3339, UTC). Changes the session's state by the events it decides."""
+    """What follows from `message` at `now` (RFC 3339, UTC). Folds the decided events into the session's state."""
     session.begin(now)
     answer: Accepted | SubmissionRefusal | None = None
     for redacted in without_secrets(session, message):

@@ -1,4 +1,4 @@
-"""The mind's two doors: what a session is told (inputs) and what it answers (a decision: events, effects, an answer)."""
+"""Messages of the state machine: its inputs, and the decision it returns (events, effects, an answer)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from protocol.submissions import Submission
 
 
 class Delta(msgspec.Struct, frozen=True):
-    """Text of the model, as much as came since the last one."""
+    """Text of the model's message since the last delta."""
 
     message_id: str
     kind: DeltaKind
@@ -21,7 +21,7 @@ class Delta(msgspec.Struct, frozen=True):
 
 
 class ModelDone(msgspec.Struct, frozen=True):
-    """The model's message is whole. All its text was given as deltas before."""
+    """The model's message is complete. All its text came as deltas before."""
 
     message_id: str
     reply: ModelReply
@@ -37,7 +37,7 @@ class ModelFailed(msgspec.Struct, frozen=True):
 
 
 class SummaryDone(msgspec.Struct, frozen=True):
-    """The summary for a compaction is there."""
+    """The model has written the summary for a compaction."""
 
     summary_id: str
     text: str
@@ -45,7 +45,7 @@ class SummaryDone(msgspec.Struct, frozen=True):
 
 
 class SummaryFailed(msgspec.Struct, frozen=True):
-    """The summary could not be made."""
+    """The model call for the summary failed. `code` as in ModelFailed."""
 
     summary_id: str
     code: str
@@ -54,7 +54,7 @@ class SummaryFailed(msgspec.Struct, frozen=True):
 
 
 class TitleDone(msgspec.Struct, frozen=True):
-    """The model made a title, or none: then `text` is empty."""
+    """The model call for a title has ended. `text` is empty if it made none."""
 
     title_id: str
     text: str = ""
@@ -69,21 +69,21 @@ class ToolLogged(msgspec.Struct, frozen=True):
 
 
 class ToolStepped(msgspec.Struct, frozen=True):
-    """A sub-agent's own call, inside of a running one: begun, or done."""
+    """A tool call that a running call's sub-agent made: begun, or done."""
 
     tool_call_id: str
     step: Step
 
 
 class ToolSpent(msgspec.Struct, frozen=True):
-    """A running call made a model call of its own."""
+    """A running call's sub-agent has made a model call."""
 
     tool_call_id: str
     usage: ModelUsage
 
 
 class ToolDone(msgspec.Struct, frozen=True):
-    """A call has its result."""
+    """A tool call has its result."""
 
     tool_call_id: str
     result: ToolResult
@@ -91,17 +91,17 @@ class ToolDone(msgspec.Struct, frozen=True):
 
 
 class Recover(msgspec.Struct, frozen=True):
-    """The session was loaded: whatever was under way when it was last awake is not any more."""
+    """The session was loaded: work that was under way when it was last awake has ended."""
 
 
 class Stop(msgspec.Struct, frozen=True):
-    """The server stops: end what runs, keep the session."""
+    """The server stops, or puts the session to sleep: end what runs, keep the session."""
 
 
 class Fail(msgspec.Struct, frozen=True):
     """The server failed under the session: end what runs with an error.
 
-    `keeps_waiting`: a turn that only waits for approvals has lost nothing and goes on waiting.
+    `keeps_waiting`: a turn that only waits for approvals has lost nothing and continues to wait.
     """
 
     code: str
@@ -129,7 +129,7 @@ Input = (
 
 
 class CallModel(msgspec.Struct, frozen=True):
-    """Ask the model for the message `message_id`. `notes_max_tokens`: how much of the project's notes it is told."""
+    """Call the model for the message `message_id`. `notes_max_tokens`: how much of the project's notes is sent along."""
 
     message_id: str
     model: str
@@ -139,7 +139,7 @@ class CallModel(msgspec.Struct, frozen=True):
 
 
 class Summarize(msgspec.Struct, frozen=True):
-    """Ask the model for a summary."""
+    """Call the model for a summary."""
 
     summary_id: str
     model: str
@@ -147,7 +147,7 @@ class Summarize(msgspec.Struct, frozen=True):
 
 
 class MakeTitle(msgspec.Struct, frozen=True):
-    """Ask the model for a title, within these bounds."""
+    """Call the model for a title, within these limits."""
 
     title_id: str
     model: str
@@ -157,7 +157,7 @@ class MakeTitle(msgspec.Struct, frozen=True):
 
 
 class RunTool(msgspec.Struct, frozen=True):
-    """Run an approved, or freely allowed, call. `model`, `grants`: the session's, for a tool that is a sub-agent."""
+    """Run a tool call that is approved or needs no approval. `model`, `grants`: the session's, for a sub-agent."""
 
     tool_call_id: str
     tool: str
@@ -178,14 +178,14 @@ Effect = CallModel | Summarize | MakeTitle | RunTool | CancelWork | EndSession
 
 
 class SubmissionRefusal(msgspec.Struct, frozen=True):
-    """A submission that did nothing. `code` is one of `protocol.codes.REFUSALS`."""
+    """The answer to a submission that changes nothing. `code` is one of `protocol.codes.REFUSALS`."""
 
     code: str
     message: str
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What follows from one input. The effects begin once the events are stored; `answer` is there for a submission."""
+    """What follows from one input. The effects begin once the events are stored. `answer` is set for a submission."""
 
     events: tuple[Event, ...]
     effects: tuple[Effect, ...]

@@ -1,4 +1,4 @@
-"""The mind after a fault: how a session comes back from a crash, a stop of the server, or a failure under it."""
+"""Recovery: ends or keeps a session's work after a crash, a stop of the server, or a failure under it."""
 
 from agent.session import turn
 from agent.session.messages import CancelWork, Fail
@@ -8,7 +8,7 @@ from protocol.content import ToolState
 
 
 def on_recover(session: Session) -> None:
-    """Nothing runs any more. A turn that only waits for approvals still waits; any other ends here."""
+    """Nothing runs after a restart. A turn that only waits for approvals continues to wait; any other ends here."""
     session.model_call_id = session.summary_id = session.title_id = None
     if session.state.view.pending_approval:
         _end_running(session, "outcome_unknown", "restart")
@@ -21,7 +21,7 @@ def on_recover(session: Session) -> None:
 
 
 def on_stop(session: Session) -> None:
-    """The server stops. What waits for approval still waits; queued inputs have their turn when it is back."""
+    """The server stops. Calls that wait for an approval continue to wait; queued inputs get their turns later."""
     if session.state.view.pending_approval:
         session.title_id = None
         session.add_effect(CancelWork())
@@ -35,7 +35,7 @@ def on_stop(session: Session) -> None:
 def on_fail(session: Session, fault: Fail) -> None:
     """The server failed under the session: the work ends with an error, and the session goes on.
 
-    What ran may have been done, though nobody knows what came of it.
+    Calls that ran may have been done; their outcome is not known.
     """
     view, turn_id = session.state.view, session.state.view.turn_id
     if view.pending_approval and fault.keeps_waiting:

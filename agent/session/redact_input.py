@@ -1,7 +1,7 @@
-"""The mind's ear: every input loses its secrets before the session decides on it, so that no event ever holds one.
+"""Input redaction: takes the secrets out of every input before the session decides, so that no event holds one.
 
-Whatever is made of events then agrees: journal, replay, snapshot, what the model is sent, what is approved and run. A
-tool's arguments are redacted as well: a model can only know a secret that somebody told it, and it was told the marker.
+Everything made of events then agrees: journal, replay, snapshot, the model's context, what is approved and what runs. A
+tool's arguments are redacted as well: a model only knows the marker of a secret, because its input was redacted.
 """
 
 import functools
@@ -39,7 +39,7 @@ KINDS: tuple[DeltaKind, ...] = ("reasoning", "text")
 
 
 def without_secrets(session: Session, message: Input) -> Iterator[Input]:
-    """The input without its secrets; before it, what was held back of the texts that it ends."""
+    """The redacted input; before it, what was held back of the text streams that it ends."""
     redactor = session.rules.redactor
     match message:
         case Delta():
@@ -90,7 +90,7 @@ def without_secrets(session: Session, message: Input) -> Iterator[Input]:
 
 
 def _cut(session: Session) -> Iterator[Input]:
-    """Everything under way ends here: what is held back is told as far as it says nothing."""
+    """All text streams end here: the harmless part of what was held back."""
     for key, kind, rest in session.abort_streams():
         if kind == LOG:
             yield from _log(key, rest)
@@ -114,9 +114,9 @@ def _reply(redactor: Redactor, reply: ModelReply) -> ModelReply:
 
 
 def _call(redactor: Redactor, call: RawToolCall) -> RawToolCall:
-    """An id with a secret gives way to one of ours; the arguments are redacted where they are read."""
-    kept = call.id if redactor.redact(call.id) == call.id else ""
-    return RawToolCall(kept, redactor.redact(call.name), call.arguments)
+    """An id with a secret is emptied, and gets replaced; the arguments are redacted where they are decoded."""
+    call_id = call.id if redactor.redact(call.id) == call.id else ""
+    return RawToolCall(call_id, redactor.redact(call.name), call.arguments)
 
 
 def _result(redactor: Redactor, result: ToolResult) -> ToolResult:
@@ -127,14 +127,14 @@ def _result(redactor: Redactor, result: ToolResult) -> ToolResult:
 
 
 def _submission(redactor: Redactor, submission: Submission) -> Submission:
-    """All of it but the id, which is refused where it holds a secret: it is what a client knows its submission by."""
+    """Every field but the id: a client knows its submission by it, so an id with a secret is refused instead."""
     return msgspec.structs.replace(_struct(redactor, submission), id=submission.id)
 
 
-def _struct(redactor: Redactor, said: StructT) -> StructT:
-    """Every text in it, whatever the field; within the wire's bound, for a marker may be longer than its secret."""
-    bounds = _bounds(type(said))
-    return msgspec.structs.replace(said, **{f: _field(redactor, getattr(said, f), bounds[f]) for f in bounds})
+def _struct(redactor: Redactor, struct: StructT) -> StructT:
+    """Redact every text of the struct, within the protocol's limit: a marker may be longer than its secret."""
+    bounds = _bounds(type(struct))
+    return msgspec.structs.replace(struct, **{f: _field(redactor, getattr(struct, f), bounds[f]) for f in bounds})
 
 
 def _field(redactor: Redactor, value: Any, most: int | None) -> Any:
@@ -149,7 +149,7 @@ def _field(redactor: Redactor, value: Any, most: int | None) -> Any:
 
 @functools.cache
 def _bounds(kind: type[msgspec.Struct]) -> dict[str, int | None]:
-    """The longest text that each field may hold."""
+    """The maximum length of each field's text; None for a field without one."""
     about = inspect.type_info(kind)
     assert isinstance(about, inspect.StructType)
     return {field.name: _longest(field.type) for field in about.fields}

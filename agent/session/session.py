@@ -1,4 +1,4 @@
-"""The mind's core: one session under decision: its state, the rules it decides by, and what it has said and asked for."""
+"""Session: its state, the rules it decides by, and the events and effects of the decision under way."""
 
 from collections.abc import Callable
 from typing import Any, Literal, Protocol, TypeVar
@@ -18,7 +18,7 @@ from protocol.content import OpenCall, ToolState
 from protocol.submissions import Submission, submission_id
 
 LOG: Literal["log"] = "log"
-"""The kind of text that a running tool says; the others are those of a model's message."""
+"""The kind of a running tool's live output; the other kinds are those of a model's message."""
 
 TextKind = Literal["text", "reasoning", "log"]
 
@@ -38,7 +38,7 @@ CHUNK_MAX_CHARS = 65_536
 
 
 class ToolRules(Protocol):
-    """What the session asks of the tools before it runs one; the ToolRouter answers."""
+    """What a session must know of the tools; the ToolRouter implements it."""
 
     def prepare(self, name: str, arguments: dict[str, Any]) -> PreparedCall | str:
         """A call and what it would do in the world; or a complaint for the model: unknown tool, or arguments that do not
@@ -49,7 +49,11 @@ class ToolRules(Protocol):
 
 
 class Rules(msgspec.Struct, kw_only=True):
-    """The settings and outside answers a session decides by; plain data and pure functions."""
+    """The settings and facts that a session decides by: plain data and pure functions.
+
+    `context_limit`: tokens that a model takes. `refuse_model`: why a model cannot be chosen, or None. `refuse_work`: why
+    the user may not begin work now, or None. `makes_titles`: whether a model is called for titles.
+    """
 
     tools: ToolRules
     context_limit: Callable[[str], int]
@@ -71,10 +75,10 @@ EventT = TypeVar("EventT", bound=ev.EventBase)
 
 
 class Session:
-    """A session's state and what is under way for it.
+    """A session's state, the ids of its calls under way, and the decision under way.
 
-    `emit` folds each event at once, so what follows in the same decision sees it. Whoever calls `handle` stores the
-    events before anybody sees them or an effect begins; if they cannot be stored the Session is dropped and loaded anew.
+    `emit` folds each event into the state at once, so that the rest of the decision sees it. The caller of `decide` stores
+    the events before anybody sees them or an effect begins. If they cannot be stored, it loads the Session anew.
     """
 
     def __init__(self, state: SessionState, rules: Rules) -> None:
@@ -90,7 +94,7 @@ class Session:
         self._effects: list[Effect] = []
 
     def begin(self, now: str) -> None:
-        """A new decision, at `now` (RFC 3339, UTC)."""
+        """Begin a decision at `now` (RFC 3339, UTC)."""
         self._now, self._events, self._effects = now, [], []
 
     def decision(self, answer: ev.Accepted | SubmissionRefusal | None) -> Decision:
@@ -98,7 +102,7 @@ class Session:
         return Decision(tuple(self._events), tuple(self._effects), answer)
 
     def emit(self, what: type[EventT], /, **fields: Any) -> EventT:
-        """Say that something happened: the next event of the session."""
+        """Add the session's next event to the decision, and fold it into the state."""
         event = what(seq=self.state.view.seq + 1, at=self._now, **fields)
         states.apply(self.state, event)  # type: ignore[arg-type]  # EventT is one of the union's members
         self._events.append(event)  # type: ignore[arg-type]
@@ -124,38 +128,38 @@ class Session:
         )
 
     def accept(self, submission: Submission) -> ev.Accepted:
-        """Say that the submission is taken."""
+        """Emit that the submission is accepted."""
         return self.emit(ev.Accepted, submission_id=submission_id(submission), submission=submission)
 
     def add_effect(self, effect: Effect) -> None:
-        """Ask for something to be done in the world, once the events are stored."""
+        """Add an effect to the decision. It begins once the events are stored."""
         self._effects.append(effect)
 
     def redaction_stream(self, key: str, kind: TextKind) -> RedactionStream:
-        """The stream that redacts a text while it comes: of the message, or the tool call, with this id."""
+        """The stream that redacts a text while it arrives. `key`: id of the message or of the tool call."""
         stream = self._streams.get((key, kind))
         if stream is None:
             stream = self._streams[key, kind] = self.rules.redactor.stream()
         return stream
 
     def finish_stream(self, key: str, kind: TextKind) -> str:
-        """The text is whole: what was held back of it."""
+        """The text is complete: what was held back of it."""
         stream = self._streams.pop((key, kind), None)
         return "" if stream is None else stream.flush()
 
     def abort_streams(self) -> list[tuple[str, TextKind, str]]:
-        """No text goes on: what may be told of what was held back, by id and kind."""
+        """All texts end early: the harmless part of what was held back, by id and kind."""
         rests = [(key, kind, stream.cut()) for (key, kind), stream in self._streams.items()]
         self._streams.clear()
         return rests
 
     @property
     def working(self) -> bool:
-        """Whether a turn or a compaction is under way, waiting for approval included."""
+        """Whether a turn or a compaction is under way; a turn that waits for an approval is."""
         return self.state.view.turn_id is not None
 
     def stop_work(self, state: ToolState, by: str, finish_reason: str) -> None:
-        """Every ending of unfinished work: seal the open message, end every open call as `state`, stop what runs."""
+        """End unfinished work: seal the open message, end every open call as `state`, cancel what runs."""
         view = self.state.view
         self.model_call_id = self.summary_id = self.title_id = None
         self.add_effect(CancelWork())
@@ -169,25 +173,25 @@ class Session:
             self.end_call(call, ended, by)
 
     def end_call(self, call: OpenCall, state: ToolState, by: str) -> None:
-        """The call ends without a result. What one that ran may have cost is not known any more: its estimate counts."""
-        guessed = self.estimate(call.tool, call.arguments) if call.state == "running" else 0.0
+        """The call ends without a result. If it ran, its cost is not known, so its estimate is counted."""
+        estimated_usd = self.estimate(call.tool, call.arguments) if call.state == "running" else 0.0
         self.emit(
             ev.ToolStateChange,
             tool_call_id=call.tool_call_id,
             tool=call.tool,
             state=state,
             by=by,
-            estimated_usd=guessed or msgspec.UNSET,
+            estimated_usd=estimated_usd or msgspec.UNSET,
         )
 
     def estimate(self, tool: str, arguments: dict[str, Any]) -> float:
-        """What a call is thought to cost, in US dollars; 0 where nobody knows."""
+        """The estimated cost of a call in US dollars; 0 if it is unknown."""
         call = self.rules.tools.prepare(tool, arguments)
         return 0.0 if isinstance(call, str) else call.effects.cost_usd or 0.0
 
 
 def seal(session: Session, finish_reason: str) -> None:
-    """Keep what came of the open message as a message cut short."""
+    """Keep the received part of the open message, marked as cut short."""
     message = session.state.view.open_message
     if message is None:
         return

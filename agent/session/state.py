@@ -1,4 +1,4 @@
-"""The mind's memory: one session's state, and `apply`, the fold of events into it, live and when a session is loaded."""
+"""Session state, and `apply`, which folds events into it: live, and when a session is loaded."""
 
 import msgspec
 
@@ -11,10 +11,11 @@ from protocol.view import View
 
 
 class SessionState(msgspec.Struct, kw_only=True):
-    """All that decides what a session does next. Everything here follows from the session's events.
+    """All that a session's decisions depend on. Everything here follows from the session's events.
 
-    `view` is what clients see too. `spent_usd` is the sum of all costs that are known or estimated, `cost_unknown` whether one is neither.
-    The rest is the model's side: its context is `summary` and the messages from `context_from` on; `counted_tokens` is what the provider counted for the first `counted_messages` messages.
+    `view` is what clients see. `spent_usd` is the sum of all known or estimated costs; `cost_unknown`: there are others.
+    The model's context is `summary` and the messages from `context_from` on. `counted_tokens` is what the provider counted
+    for the first `counted_messages` messages.
     """
 
     view: View = msgspec.field(default_factory=View)
@@ -43,7 +44,7 @@ def dump(state: SessionState) -> bytes:
 
 
 def load(data: bytes) -> SessionState:
-    """The state from `dump`'s bytes. Raises `msgspec.MsgspecError` if another version wrote them: fold the journal instead."""
+    """The state from `dump`'s bytes. Raises `msgspec.MsgspecError` if another version wrote them."""
     return _decoder.decode(data)
 
 
@@ -86,7 +87,7 @@ def apply(state: SessionState, event: ev.Event) -> None:
 
 
 def size(message: Message) -> int:
-    """How much of the history's bound a message takes, in code points."""
+    """How many code points of the history's limit a message takes."""
     if isinstance(message, UserMessage):
         return len(message.text)
     if isinstance(message, ToolMessage):
@@ -103,7 +104,7 @@ def _size_of_steps(state: SessionState, tool_call_id: str) -> int:
 
 
 def _count(state: SessionState, event: ev.UsageEvent) -> None:
-    """What a model call cost; and, unless it was a sub-agent's, how many tokens the provider found in the context."""
+    """Count the cost of a model call and, unless a sub-agent made it, the provider's count of the context's tokens."""
     if event.cost_usd is None:
         state.cost_unknown = True
     else:
@@ -114,9 +115,9 @@ def _count(state: SessionState, event: ev.UsageEvent) -> None:
 
 
 def context_tokens(state: SessionState, overhead: int) -> int:
-    """About how many tokens the next model call sends: the provider's own count as far as it goes, an estimate for the rest.
+    """About how many tokens the next model call sends: the provider's count as far as it goes, and an estimate.
 
-    `overhead` is the estimate for the system prompt and the tools, used while the provider has not counted yet.
+    `overhead` is an estimate of the system prompt and the tools, used until the provider has counted.
     """
     if state.counted_messages:
         return state.counted_tokens + sum(map(estimate, state.view.messages[state.counted_messages :]))
@@ -125,7 +126,7 @@ def context_tokens(state: SessionState, overhead: int) -> int:
 
 
 def last_turn(state: SessionState) -> int:
-    """Where the last turn's messages begin; the number of messages if there is none."""
+    """The index of the last turn's first message; the number of messages if there is no turn."""
     messages = state.view.messages
     turn_id = next((m.turn_id for m in reversed(messages) if isinstance(m, UserMessage)), "")
     begins = turn_begins(state, turn_id)
@@ -133,7 +134,7 @@ def last_turn(state: SessionState) -> int:
 
 
 def turn_begins(state: SessionState, turn_id: str) -> int | None:
-    """Where this turn's messages begin."""
+    """The index of this turn's first message; None if there is no such turn."""
     for place, message in enumerate(state.view.messages):
         if isinstance(message, UserMessage) and message.turn_id == turn_id:
             return place

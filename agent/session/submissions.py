@@ -1,4 +1,4 @@
-"""The mind's answers to clients: for each submission, what happens or why not. A transition table in functions."""
+"""Submission handlers: one for each type, which accepts the submission with its events and effects, or refuses it."""
 
 import hashlib
 
@@ -15,9 +15,9 @@ Answer = ev.Accepted | SubmissionRefusal
 
 
 def on_submission(session: Session, submission: sub.Submission) -> Answer:
-    """Accept or refuse, and let happen what follows."""
+    """Pass the submission to its handler; refuse it if its id holds a secret or the session is closed."""
     if session.rules.redactor.redact(sub.submission_id(submission)) != sub.submission_id(submission):
-        return SubmissionRefusal(codes.INVALID, "`id` looks like a secret, and ids are stored; make another one")
+        return SubmissionRefusal(codes.INVALID, "`id` looks like a secret, and ids are stored; use another one")
     if session.state.view.state == "closed":
         return SubmissionRefusal(codes.SESSION_CLOSED, "the session was shut down; begin a new one to go on")
     match submission:
@@ -52,9 +52,7 @@ def on_user_input(session: Session, submission: sub.UserInput) -> Answer:
     if refused is not None:
         return refused
     if len(view.queued) >= rules.limits.queued_inputs_max:
-        return SubmissionRefusal(
-            codes.QUEUE_FULL, f"{len(view.queued)} inputs wait for their turn already; send it again later"
-        )
+        return SubmissionRefusal(codes.QUEUE_FULL, f"{len(view.queued)} inputs are queued already; send it again later")
     if session.state.history_chars + len(submission.text) > rules.limits.history_chars_max:
         return SubmissionRefusal(codes.HISTORY_FULL, "the session's history is full; undo, or begin a new session")
     waits_for_approval = view.state == "awaiting_approval"
@@ -92,7 +90,7 @@ def on_undo(session: Session, submission: sub.Undo) -> Answer:
             codes.NOTHING_TO_UNDO, "the last turn is part of a summary already and cannot be undone"
         )
     accepted = session.accept(submission)
-    _take_back(session, begins)
+    _remove_turns(session, begins)
     return accepted
 
 
@@ -113,15 +111,15 @@ def on_edit(session: Session, submission: sub.Edit) -> Answer:
     kept = sum(map(size, session.state.view.messages[:begins]))
     if kept + len(submission.text) > session.rules.limits.history_chars_max:
         return SubmissionRefusal(
-            codes.HISTORY_FULL, "the session's history would be full; say less, or begin a new session"
+            codes.HISTORY_FULL, "the session's history would be full; write less, or begin a new session"
         )
     accepted = session.accept(submission)
-    _take_back(session, begins)
+    _remove_turns(session, begins)
     turn.next_turn(session)
     return accepted
 
 
-def _take_back(session: Session, begins: int) -> None:
+def _remove_turns(session: Session, begins: int) -> None:
     removed = session.state.view.messages[begins:]
     kept: dict[str, None] = {}
     for message in removed:
@@ -184,7 +182,7 @@ def on_share(session: Session, submission: sub.Share) -> Answer:
     """Make a link that opens the session for others."""
     if len(session.state.view.shares) >= session.rules.shares_max:
         return SubmissionRefusal(
-            codes.TOO_MANY_SHARES, f"the session has {session.rules.shares_max} links; take one back"
+            codes.TOO_MANY_SHARES, f"the session has {session.rules.shares_max} links; revoke one first"
         )
     accepted = session.accept(submission)
     session.emit(ev.Shared, share_id=share_id_of(accepted.submission_id), access=submission.access)
@@ -192,7 +190,7 @@ def on_share(session: Session, submission: sub.Share) -> Answer:
 
 
 def share_id_of(submission_id: str) -> str:
-    """The name of the link that this `share` makes: as unique in its session as the submission's id, and plain."""
+    """The id of the link that this `share` makes: unique in its session, in hexadecimal digits."""
     return hashlib.blake2b(submission_id.encode(), digest_size=12).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""The mind's titles: the first line of the first input at once; after the first turn one of the model's, if nobody chose one."""
+"""Titles: the first line of the first input, then one of the model's after the first turn, unless the user chose one."""
 
 from agent.session import compaction
 from agent.session.messages import MakeTitle, TitleDone
@@ -24,41 +24,41 @@ TITLE_TIMEOUT_S = 20.0
 
 
 def begin(session: Session) -> None:
-    """A turn is complete: after the first one the model is asked for a title. It is asked once, whatever comes of it."""
+    """A turn is complete: after the first one, call the model for a title. It is called once, whatever the result."""
     state, rules = session.state, session.rules
-    asked = next((m.text for m in state.view.messages if isinstance(m, UserMessage)), "")
-    if state.turns_done != 1 or state.title_chosen or not asked or not rules.makes_titles(state.view.model):
+    first_input = next((m.text for m in state.view.messages if isinstance(m, UserMessage)), "")
+    if state.turns_done != 1 or state.title_chosen or not first_input or not rules.makes_titles(state.view.model):
         return
     if rules.refuse_work() is not None:
         return
-    parts = (cut_middle(text, SHOWN_CHARS) for text in (asked, last_answer(state)))
-    said = "User: {}\n\nAssistant: {}".format(*parts)
+    parts = (cut_middle(text, SHOWN_CHARS) for text in (first_input, last_answer(state)))
+    excerpt = "User: {}\n\nAssistant: {}".format(*parts)
     session.title_id = f"title-{state.view.seq}"
     session.add_effect(
         MakeTitle(
             title_id=session.title_id,
             model=state.view.model,
-            messages=[{"role": "system", "content": PROMPT}, {"role": "user", "content": said}],
+            messages=[{"role": "system", "content": PROMPT}, {"role": "user", "content": excerpt}],
             max_tokens=TITLE_MAX_TOKENS,
             timeout_s=TITLE_TIMEOUT_S,
         )
     )
 
 
-def on_title_done(session: Session, made: TitleDone) -> None:
-    """There is a title, or none. What it took is counted; a title that the user chose meanwhile stays."""
+def on_title_done(session: Session, done: TitleDone) -> None:
+    """Set the title that the model done, if it done one and the user chose none meanwhile. Its usage is counted."""
     view = session.state.view
-    if made.title_id != session.title_id or view.state == "closed":
+    if done.title_id != session.title_id or view.state == "closed":
         return
     session.title_id = None
-    if made.usage is not None:
-        session.emit_usage(made.usage, compaction.tokens(session), compaction.limit(session))
-    title = first_line(made.text).strip("\"'`*#“”„«» ").rstrip(".")
+    if done.usage is not None:
+        session.emit_usage(done.usage, compaction.tokens(session), compaction.limit(session))
+    title = first_line(done.text).strip("\"'`*#“”„«» ").rstrip(".")
     if title and title != view.title and not session.state.title_chosen:
         session.emit(ev.TitleChanged, title=title)
 
 
 def first_line(text: str) -> str:
-    """The first line that says something, as a title."""
+    """The first line that is not blank, cut to the length of a title."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return line if len(line) <= TITLE_CHARS else f"{line[: TITLE_CHARS - 1]}…"

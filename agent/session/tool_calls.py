@@ -1,4 +1,4 @@
-"""The mind's orders: the tool calls of one message are announced, refused, begun or put before a person, and get their results."""
+"""Tool-call lifecycle: announces calls, refuses, starts or holds them for approval, and takes their results."""
 
 import math
 from typing import Any
@@ -25,13 +25,13 @@ MAX_MALFORMED_CHARS = 2_000
 
 
 def begin(session: Session, calls: list[tuple[ToolCall, str | None]]) -> None:
-    """Announce the calls; those that are wrong get their complaint, those that run freely begin, the rest is asked for."""
+    """Announce the calls. Invalid ones get a complaint as result, allowed ones start, the others need an approval."""
     for call, _ in calls:
         session.emit(ev.ToolCallEvent, tool_call_id=call.tool_call_id, tool=call.tool, arguments=call.arguments)
-    asked: list[PendingTool] = []
+    pending: list[PendingTool] = []
     reserved = 0.0
-    for call, fault in calls:
-        prepared = fault or session.rules.tools.prepare(call.tool, call.arguments)
+    for call, complaint in calls:
+        prepared = complaint or session.rules.tools.prepare(call.tool, call.arguments)
         if isinstance(prepared, str):
             _refuse(session, call, prepared)
             continue
@@ -43,48 +43,48 @@ def begin(session: Session, calls: list[tuple[ToolCall, str | None]]) -> None:
         elif verdict.action == "ask":
             grant = UNSET if verdict.grant is None else verdict.grant
             operation = effects.operation or UNSET
-            asked.append(PendingTool(call.tool_call_id, call.tool, call.arguments, verdict.reason, grant, operation))
+            pending.append(PendingTool(call.tool_call_id, call.tool, call.arguments, verdict.reason, grant, operation))
         else:
             _refuse(session, call, f"not run: this server's policy refuses it ({verdict.reason})")
-    if asked:
-        session.emit(ev.ApprovalRequired, tools=asked, count=len(asked))
+    if pending:
+        session.emit(ev.ApprovalRequired, tools=pending, count=len(pending))
 
 
 def verdict_on(
     session: Session, tool: str, arguments: dict[str, Any], effects: Effects, reserved_usd: float = 0.0
 ) -> Verdict:
-    """What the policy says of a call; `reserved_usd`: what calls that just began are estimated to cost."""
+    """The policy's verdict on a call. `reserved_usd`: the estimated cost of calls that start in the same decision."""
     state, rules = session.state, session.rules
     spent = Spent(state.spent_usd + reserved_usd, state.cost_unknown)
     return evaluate(rules.policy, tool, arguments, effects, state.view.grants, spent)
 
 
 def run(session: Session, call_id: str, tool: str, arguments: dict[str, Any], by: str) -> None:
-    """Let the call begin."""
+    """Start the call. `by`: who allowed it, "policy" or "user"."""
     view = session.state.view
     session.emit(ev.ToolStateChange, tool_call_id=call_id, tool=tool, state="running", by=by)
     session.add_effect(RunTool(call_id, tool, arguments, view.model, tuple(view.grants)))
 
 
 def on_tool_logged(session: Session, logged: ToolLogged) -> None:
-    """Live output of a running call, each piece within the bound of one."""
+    """Emit live output of a running call, each part within the limit of one event."""
     call = _running(session, logged.tool_call_id)
     if call is None:
         return
-    bound = session.rules.chunk_max_chars
-    for start in range(0, len(logged.text), bound):
-        piece = logged.text[start : start + bound]
-        session.emit(ev.ToolLog, tool_call_id=call.tool_call_id, offset=len(call.log), text=piece)
+    limit = session.rules.chunk_max_chars
+    for start in range(0, len(logged.text), limit):
+        text = logged.text[start : start + limit]
+        session.emit(ev.ToolLog, tool_call_id=call.tool_call_id, offset=len(call.log), text=text)
 
 
 def on_tool_stepped(session: Session, stepped: ToolStepped) -> None:
-    """A sub-agent's own call, inside of a running one."""
+    """Emit a step of a running call's sub-agent."""
     if _running(session, stepped.tool_call_id) is not None:
         session.emit(ev.ToolStep, tool_call_id=stepped.tool_call_id, step=stepped.step)
 
 
 def spend(session: Session, spent: ToolSpent) -> bool:
-    """What a sub-agent's model call took; whether its call still runs."""
+    """Emit the usage of a sub-agent's model call. Returns whether the sub-agent's tool call still runs."""
     if _running(session, spent.tool_call_id) is None:
         return False
     own = session.state.view.usage
@@ -93,7 +93,7 @@ def spend(session: Session, spent: ToolSpent) -> bool:
 
 
 def finish(session: Session, done: ToolDone) -> bool:
-    """A running call has its result; False if it does not run any more."""
+    """Emit the result of a running call. Returns False if the call does not run any more."""
     call = _running(session, done.tool_call_id)
     if call is None:
         return False
@@ -111,17 +111,17 @@ def _running(session: Session, call_id: str) -> OpenCall | None:
 
 
 def _cost(session: Session, call: OpenCall, result: ToolResult) -> float | UnsetType:
-    """What the call cost: as it says itself, else as it was estimated if it did what it was to do."""
-    told = result.cost_usd
-    if told is not None and math.isfinite(told) and told >= 0:
-        return told
-    guessed = session.estimate(call.tool, call.arguments) if result.success else 0.0
-    return guessed or UNSET
+    """The cost that the tool reports; else the estimate if the call succeeded."""
+    reported = result.cost_usd
+    if reported is not None and math.isfinite(reported) and reported >= 0:
+        return reported
+    estimated = session.estimate(call.tool, call.arguments) if result.success else 0.0
+    return estimated or UNSET
 
 
 def _refuse(session: Session, call: ToolCall, why: str) -> None:
-    said = repetition.with_note(session, call.tool_call_id, why)
-    _output(session, call, ToolResult(output=said, success=False), 0)
+    output = repetition.with_note(session, call.tool_call_id, why)
+    _output(session, call, ToolResult(output=output, success=False), 0)
 
 
 def _output(
@@ -144,7 +144,7 @@ def read_calls(
 ) -> list[tuple[ToolCall, str | None]]:
     """The calls of a reply, each with a complaint for the model if it cannot be run as written.
 
-    An id that is missing, too long or used before gives way to one of ours.
+    An id that is missing, too long or used before is replaced.
     """
     used = {c.tool_call_id for m in state.view.messages if isinstance(m, AssistantMessage) for c in m.tool_calls}
     calls: list[tuple[ToolCall, str | None]] = []

@@ -1,4 +1,4 @@
-"""The mind's turn: model -> tool calls -> results -> model, until there is no call, a bound, an interrupt or an error."""
+"""Turn: model call, tool calls, results, model call, until there are no calls, a limit, an interrupt or an error."""
 
 from agent.session import compaction, context, repetition, titles, tool_calls
 from agent.session.messages import (
@@ -18,25 +18,25 @@ from protocol import events as ev
 from protocol.content import QueuedInput
 
 NOTES_FRACTION = 0.125
-"""The part of the model's limit that the project's notes may take."""
+"""The fraction of the model's context limit that the project's notes may take."""
 
 
 def next_turn(session: Session) -> None:
-    """Where nothing is under way, the input that waits longest gets its turn."""
+    """Begin the turn of the oldest queued input, if nothing is under way."""
     if not session.working and session.state.view.queued:
         _begin_turn(session, session.state.view.queued[0])
 
 
-def _begin_turn(session: Session, waiting: QueuedInput) -> None:
+def _begin_turn(session: Session, queued: QueuedInput) -> None:
     turn_id = f"turn-{session.state.view.seq + 1}"
-    session.emit(ev.Processing, turn_id=turn_id, submission_id=waiting.submission_id)
+    session.emit(ev.Processing, turn_id=turn_id, submission_id=queued.submission_id)
     if not session.state.view.title:
-        session.emit(ev.TitleChanged, title=titles.first_line(waiting.text))
+        session.emit(ev.TitleChanged, title=titles.first_line(queued.text))
     call_model(session)
 
 
 def call_model(session: Session) -> None:
-    """Ask the model for the next message, unless a bound is reached or the context must be made shorter first."""
+    """Call the model for the next message, unless a limit is reached or the context must be compacted first."""
     state, rules = session.state, session.rules
     if state.iterations >= rules.turn.max_iterations:
         message = f'the turn used its {rules.turn.max_iterations} model calls; say "go on" to continue'
@@ -48,7 +48,7 @@ def call_model(session: Session) -> None:
     elif compaction.is_due(session):
         compaction.begin(session)
     elif (tokens := compaction.tokens(session)) > (limit := compaction.limit(session)):
-        message = f"the conversation takes about {tokens} tokens and {state.view.model} holds {limit}; undo, or begin a new session"
+        message = f"the conversation takes about {tokens} tokens and {state.view.model} takes {limit}; undo, or begin a new session"
         fail_turn(session, codes.CONTEXT_OVERFLOW, message, False)
     else:
         session.model_call_id = f"msg-{state.view.seq + 1}"
@@ -59,7 +59,7 @@ def call_model(session: Session) -> None:
 
 
 def go_on(session: Session) -> None:
-    """Once no call waits for an answer, run what was approved; once every call has its result, ask the model again."""
+    """Once no call waits for an approval, run the approved ones; once every call has its result, call the model again."""
     view = session.state.view
     if view.pending_approval:
         return
@@ -68,16 +68,16 @@ def go_on(session: Session) -> None:
             tool_calls.run(session, call.tool_call_id, call.tool, call.arguments, "user")
     if view.open_calls or session.model_call_id is not None or session.summary_id is not None:
         return
-    stuck = repetition.find_loop(session)
-    if stuck is not None:
-        fail_turn(session, codes.REPEATED_CALLS, stuck, True)
+    loop = repetition.find_loop(session)
+    if loop is not None:
+        fail_turn(session, codes.REPEATED_CALLS, loop, True)
         return
     _join_steering(session)
     call_model(session)
 
 
 def fail_turn(session: Session, code: str, message: str, retryable: bool) -> None:
-    """The turn or compaction under way ends with an error; the session goes on."""
+    """End the turn or compaction under way with an error; the session continues."""
     turn_id = session.state.view.turn_id
     session.stop_work("cancelled", "policy", "error")
     session.emit(ev.ErrorEvent, code=code, message=message, retryable=retryable, turn_id=turn_id)
@@ -85,26 +85,26 @@ def fail_turn(session: Session, code: str, message: str, retryable: bool) -> Non
 
 
 def on_delta(session: Session, delta: Delta) -> None:
-    """Text of the model becomes chunks, each within the bound of one."""
+    """Emit text of the model as chunks, each within the limit of one."""
     if delta.message_id != session.model_call_id:
         return
-    bound = session.rules.chunk_max_chars
-    for start in range(0, len(delta.text), bound):
+    limit = session.rules.chunk_max_chars
+    for start in range(0, len(delta.text), limit):
         message = session.state.view.open_message
         offset = 0
         if message is not None:
             offset = len(message.text if delta.kind == "text" else message.reasoning)
-        piece = delta.text[start : start + bound]
-        session.emit(ev.AssistantChunk, message_id=delta.message_id, offset=offset, text=piece, kind=delta.kind)
+        text = delta.text[start : start + limit]
+        session.emit(ev.AssistantChunk, message_id=delta.message_id, offset=offset, text=text, kind=delta.kind)
 
 
 def on_model_done(session: Session, done: ModelDone) -> None:
-    """The message is whole: end the turn, or see to its calls."""
+    """The message is complete: begin its tool calls, or end the turn."""
     if done.message_id != session.model_call_id:
         return
     session.model_call_id = None
     view, reply = session.state.view, done.reply
-    asked = tool_calls.read_calls(
+    calls = tool_calls.read_calls(
         reply, session.state, session.rules.turn.max_tool_calls_per_message, session.rules.redactor
     )
     message = view.open_message
@@ -113,16 +113,16 @@ def on_model_done(session: Session, done: ModelDone) -> None:
         message_id=done.message_id,
         text=message.text if message else "",
         reasoning=message.reasoning if message else "",
-        tool_calls=[call for call, _ in asked],
+        tool_calls=[call for call, _ in calls],
         finish_reason=reply.finish_reason,
         sealed=False,
     )
     if (usage := reply.usage) is not None:
         session.emit_usage(usage, usage.input_tokens + usage.output_tokens, compaction.limit(session))
-    if asked:
-        tool_calls.begin(session, asked)
+    if calls:
+        tool_calls.begin(session, calls)
         go_on(session)
-    elif any(waiting.when == "steer" for waiting in view.queued):
+    elif any(queued.when == "steer" for queued in view.queued):
         _join_steering(session)
         call_model(session)
     else:
@@ -142,13 +142,13 @@ def _complete(session: Session) -> None:
 
 
 def on_model_failed(session: Session, failed: ModelFailed) -> None:
-    """The model call ended in an error: keep the partial text, say so, go on with the session."""
+    """The model call failed: keep the partial text and end the turn with the error."""
     if failed.message_id == session.model_call_id:
         fail_turn(session, failed.code, failed.message, failed.retryable)
 
 
 def on_summary_done(session: Session, done: SummaryDone) -> None:
-    """The context is shorter: back to the turn that needed it, or to rest."""
+    """The summary is there: compact, then continue the turn that needed it, if there is one."""
     if done.summary_id != session.summary_id:
         return
     session.summary_id = None
@@ -164,20 +164,20 @@ def on_summary_done(session: Session, done: SummaryDone) -> None:
 
 
 def on_summary_failed(session: Session, failed: SummaryFailed) -> None:
-    """No summary: the context stays as it is and the turn, or the operation, ends with an error."""
+    """There is no summary: the context is unchanged, and the turn or the compaction ends with an error."""
     if failed.summary_id == session.summary_id:
         message = f"the context could not be compacted: {failed.message}"
         fail_turn(session, codes.COMPACTION_FAILED, message, failed.retryable)
 
 
 def on_tool_done(session: Session, done: ToolDone) -> None:
-    """A running call has its result."""
+    """A running call has its result: continue the turn if it was the last one."""
     if tool_calls.finish(session, done):
         go_on(session)
 
 
 def on_tool_spent(session: Session, spent: ToolSpent) -> None:
-    """A sub-agent's model call was paid; where nothing is left to spend, the turn ends before its next one."""
+    """Count a sub-agent's model call; if the user's budget is exhausted, the turn ends before its next one."""
     if not tool_calls.spend(session, spent):
         return
     refused = session.rules.refuse_work()
@@ -187,5 +187,5 @@ def on_tool_spent(session: Session, spent: ToolSpent) -> None:
 
 def _join_steering(session: Session) -> None:
     view = session.state.view
-    for waiting in [waiting for waiting in view.queued if waiting.when == "steer"]:
-        session.emit(ev.InputJoined, turn_id=view.turn_id, submission_id=waiting.submission_id)
+    for queued in [queued for queued in view.queued if queued.when == "steer"]:
+        session.emit(ev.InputJoined, turn_id=view.turn_id, submission_id=queued.submission_id)

@@ -63,7 +63,7 @@ def repair_surrogates(text: str) -> str:
 
 
 class SurrogateRepair:
-    """Repairs a text that comes in chunks: a high surrogate at the end of one is held back for its other half in the next."""
+    """Repairs a text that comes in chunks: a high surrogate at the end of one is held back for its other half."""
 
     def __init__(self) -> None:
         self._held = ""
@@ -90,7 +90,7 @@ _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
 def clean(text: str) -> str:
-    """The text without terminal control sequences, bidirectional controls, and control characters except line feeds and tabs."""
+    """The text without terminal control sequences, bidirectional controls, and all control characters but line feeds, tabs."""
     text = _ANSI.sub("", repair_surrogates(text)).replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
