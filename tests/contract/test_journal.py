@@ -118,7 +118,7 @@ async def test_an_item_that_cannot_be_stored_at_all_fails_alone(journal: Journal
     assert [len(await texts(journal, f"s{i}")) for i in range(5)] == [1, 1, 0, 1, 1]
 
 
-async def test_an_append_behind_one_that_cannot_be_stored_is_decided_as_if_that_had_not_been(journal: Journal) -> None:
+async def test_an_append_after_a_failed_one_is_decided_as_if_that_had_not_been(journal: Journal) -> None:
     lease = await begin(journal)
     unstorable = AppendItem(lease, 0, (Record(1, 1, object()),))  # type: ignore[arg-type]  # that is the point
     results = await asyncio.gather(
@@ -141,13 +141,13 @@ async def test_fifty_appenders_at_once_each_find_all_their_events_in_order(journ
         assert await texts(journal, f"s{i}") == [f"s{i} {head}" for head in range(20)]
 
 
-async def test_appends_put_in_line_without_waiting_are_stored_in_that_order(journal: Journal) -> None:
+async def test_appends_queued_without_waiting_are_stored_in_order(journal: Journal) -> None:
     lease = await begin(journal)
     await asyncio.gather(*(journal.append(item(lease, head, str(head))) for head in range(100)))
     assert await texts(journal) == [str(head) for head in range(100)]
 
 
-async def test_a_cancelled_append_is_stored_whole_or_not_at_all_and_harms_nobody(journal: Journal) -> None:
+async def test_a_cancelled_append_is_stored_whole_or_not_at_all(journal: Journal) -> None:
     lease, other = await begin(journal, "s"), await begin(journal, "t")
     tasks = TaskOwner("test")
     cancelled = tasks.start(journal.append(item(lease, 0, "a", "b", "c")), "cancelled")
@@ -199,7 +199,7 @@ async def test_an_identical_append_in_the_same_group_is_stored_once(journal: Jou
     assert await texts(journal) == ["a", "b", "c"]
 
 
-async def test_an_identical_settling_without_events_again_succeeds(journal: Journal) -> None:
+async def test_an_identical_item_without_events_succeeds_again(journal: Journal) -> None:
     lease = await begin(journal)
     again = item(lease, 0, idempotency=(accepted("one"),))
     await journal.append(again)
@@ -217,7 +217,7 @@ async def test_an_append_like_a_stored_one_but_for_a_byte_is_a_conflict(journal:
         await journal.append(item(lease, 0, "a", "b", idempotency=(accepted("one"),)))
 
 
-async def test_what_an_older_term_stored_is_no_retry_of_the_new_one(journal: Journal) -> None:
+async def test_an_item_stored_by_an_older_term_is_no_retry(journal: Journal) -> None:
     await begin(journal, "s", "a")
     lease = await journal.acquire("s")
     with pytest.raises(Conflict):
@@ -239,13 +239,13 @@ async def test_an_append_of_an_older_term_is_fenced(journal: Journal) -> None:
     assert await texts(journal) == ["a", "c"]
 
 
-async def test_an_append_of_a_term_never_given_is_fenced(journal: Journal) -> None:
+async def test_an_append_of_an_unknown_term_is_fenced(journal: Journal) -> None:
     lease = await begin(journal)
     with pytest.raises(Fenced):
         await journal.append(item(Lease("s", lease.term + 1), 0, "a"))
 
 
-async def test_acquire_returns_when_appends_of_older_terms_are_decided(journal: Journal) -> None:
+async def test_acquire_returns_after_appends_of_older_terms_are_decided(journal: Journal) -> None:
     old = await begin(journal)
     tasks = TaskOwner("test")
     appends = [tasks.start(journal.append(item(old, head, str(head))), str(head)) for head in range(20)]
@@ -257,7 +257,7 @@ async def test_acquire_returns_when_appends_of_older_terms_are_decided(journal: 
     await journal.append(item(new, head, "next"))
 
 
-async def test_terms_go_on_growing_after_a_restart(journal: Journal, reopen: Reopen) -> None:
+async def test_terms_keep_growing_after_a_restart(journal: Journal, reopen: Reopen) -> None:
     await begin(journal)
     before = await journal.acquire("s")
     after = await (await reopen()).acquire("s")
@@ -267,7 +267,7 @@ async def test_terms_go_on_growing_after_a_restart(journal: Journal, reopen: Reo
 # --------------------------------------------------------------------------------------------------- submissions
 
 
-async def test_a_settled_submission_has_its_answer(journal: Journal) -> None:
+async def test_a_stored_answer_is_found_by_its_submission_id(journal: Journal) -> None:
     lease = await begin(journal)
     await journal.append(item(lease, 0, "a", idempotency=(accepted("one", "first"), accepted("two"))))
     assert await journal.answer("s", "one") == accepted("one", "first")
@@ -275,7 +275,7 @@ async def test_a_settled_submission_has_its_answer(journal: Journal) -> None:
     assert await journal.answer("s", "three") is None
 
 
-async def test_a_submission_is_settled_once(journal: Journal) -> None:
+async def test_a_submission_id_is_answered_once(journal: Journal) -> None:
     lease = await begin(journal)
     await journal.append(item(lease, 0, "a", idempotency=(accepted("one", "first"),)))
     with pytest.raises(AlreadyAnswered) as refused:
@@ -287,7 +287,7 @@ async def test_a_submission_is_settled_once(journal: Journal) -> None:
     assert await journal.answer("s", "two") is None
 
 
-async def test_a_submission_settled_twice_in_one_item_is_a_conflict(journal: Journal) -> None:
+async def test_a_submission_id_answered_twice_in_one_item_is_a_conflict(journal: Journal) -> None:
     lease = await begin(journal)
     with pytest.raises(Conflict):
         await journal.append(item(lease, 0, "a", idempotency=(accepted("one", "first"), accepted("one", "second"))))

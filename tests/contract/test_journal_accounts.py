@@ -16,12 +16,12 @@ def spending(tokens: int, microdollars: int = 0) -> Spent:
     return Spent("ann", DAY, tokens, microdollars)
 
 
-async def test_nobody_has_stored_or_spent_anything_at_first(journal: Journal) -> None:
+async def test_a_new_user_has_stored_and_spent_nothing(journal: Journal) -> None:
     assert await journal.stored("ann") == Stored(0, 0)
     assert await journal.spent("ann", DAY) == spending(0)
 
 
-async def test_what_is_stored_is_counted_by_user_when_its_row_is_written(journal: Journal) -> None:
+async def test_stored_bytes_are_counted_by_user_when_the_row_is_written(journal: Journal) -> None:
     lease = await begin(journal, "a")
     await journal.append(item(lease, 0, "12345", "678", row=row("a")))
     await journal.create(row("b", user_id="bob"))
@@ -29,7 +29,7 @@ async def test_what_is_stored_is_counted_by_user_when_its_row_is_written(journal
     assert await journal.stored("bob") == Stored(1, 0)
 
 
-async def test_merging_and_deleting_make_room(journal: Journal) -> None:
+async def test_merging_and_deleting_reduce_the_stored_bytes(journal: Journal) -> None:
     lease = await begin(journal, "a")
     await journal.append(item(lease, 0, "12345", "67890", row=row("a")))
     await journal.merge(lease, 1, 2, (Record(2, 1, b"123"),))
@@ -38,7 +38,7 @@ async def test_merging_and_deleting_make_room(journal: Journal) -> None:
     assert await journal.stored("ann") == Stored(0, 0)
 
 
-async def test_what_a_turn_stored_that_was_cut_short_is_counted_when_the_session_is_taken_up(reopen: Reopen) -> None:
+async def test_bytes_of_a_turn_cut_short_are_counted_at_acquire(reopen: Reopen) -> None:
     journal = await reopen()
     lease = await begin(journal, "a")
     await journal.append(item(lease, 0, "12345", row=row("a", unfinished=True)))
@@ -48,7 +48,7 @@ async def test_what_a_turn_stored_that_was_cut_short_is_counted_when_the_session
     assert await journal.stored("ann") == Stored(1, 10)
 
 
-async def test_what_was_spent_adds_up_by_user_and_day_and_outlives_the_session(reopen: Reopen) -> None:
+async def test_spending_adds_up_by_user_and_day_and_outlives_the_session(reopen: Reopen) -> None:
     journal = await reopen()
     lease = await begin(journal, "a")
     for head, spent in enumerate([spending(100, 7), spending(50, 1), Spent("ann", "2026-02-01", 3, 0)]):
@@ -60,7 +60,7 @@ async def test_what_was_spent_adds_up_by_user_and_day_and_outlives_the_session(r
     assert await journal.spent("bob", DAY) == Spent("bob", DAY, 0, 0)
 
 
-async def test_the_identical_item_again_is_not_paid_twice_and_a_fenced_one_not_at_all(journal: Journal) -> None:
+async def test_a_retried_item_is_counted_once_and_a_fenced_one_never(journal: Journal) -> None:
     lease = await begin(journal, "a")
     paid = msgspec.structs.replace(item(lease, 0, "x"), spent=spending(100))
     await journal.append(paid)
@@ -72,7 +72,7 @@ async def test_the_identical_item_again_is_not_paid_twice_and_a_fenced_one_not_a
     assert await journal.spent("ann", DAY) == spending(100)
 
 
-async def test_many_made_at_once_never_pass_the_bound(journal: Journal) -> None:
+async def test_many_creates_at_once_never_pass_the_limit(journal: Journal) -> None:
     bounds = StorageBounds(sessions_max=10, bytes_max=100)
     made = await asyncio.gather(
         *(journal.create(row(f"s{number}"), bounds) for number in range(200)), return_exceptions=True
@@ -83,7 +83,7 @@ async def test_many_made_at_once_never_pass_the_bound(journal: Journal) -> None:
     await journal.create(row("other", user_id="bob"), bounds)
 
 
-async def test_who_stores_too_many_bytes_makes_no_more_sessions(journal: Journal) -> None:
+async def test_a_user_over_the_byte_limit_creates_no_more_sessions(journal: Journal) -> None:
     lease = await begin(journal, "a")
     await journal.append(item(lease, 0, "x" * 100, row=row("a")))
     with pytest.raises(StorageFull, match="delete some") as full:

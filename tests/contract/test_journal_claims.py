@@ -14,7 +14,7 @@ CLAIM = HeldClaim("c1", "s", "ann", "space", "", NOON)
 FOUND = msgspec.structs.replace(CLAIM, detail="ann/holdfast-c1")
 
 
-async def test_a_claim_is_there_again_after_a_restart_and_its_detail_is_the_last_one_given(reopen: Reopen) -> None:
+async def test_a_claim_survives_a_restart_with_its_newest_detail(reopen: Reopen) -> None:
     journal = await reopen()
     await begin(journal)
     await journal.claim(CLAIM)
@@ -23,7 +23,7 @@ async def test_a_claim_is_there_again_after_a_restart_and_its_detail_is_the_last
     assert await journal.claims("s") == await journal.claims() == [FOUND]
 
 
-async def test_claims_come_the_oldest_first_for_all_and_for_one_session(journal: Journal) -> None:
+async def test_claims_are_listed_oldest_first_for_all_and_for_one_session(journal: Journal) -> None:
     await begin(journal, "s")
     await begin(journal, "other")
     old = msgspec.structs.replace(CLAIM, claim_id="z")
@@ -51,7 +51,7 @@ async def test_a_claim_outlives_its_session_until_it_is_released(reopen: Reopen)
     assert await journal.claims() == []
 
 
-async def test_nothing_new_is_claimed_for_a_session_that_is_not_there(journal: Journal) -> None:
+async def test_a_new_claim_for_a_missing_session_is_refused(journal: Journal) -> None:
     with pytest.raises(NotFound):
         await journal.claim(CLAIM)
     await begin(journal)
@@ -61,7 +61,7 @@ async def test_nothing_new_is_claimed_for_a_session_that_is_not_there(journal: J
     assert await journal.claims() == []
 
 
-async def test_one_sessions_claim_is_not_anothers_to_replace(journal: Journal) -> None:
+async def test_a_claim_cannot_be_replaced_by_another_session(journal: Journal) -> None:
     await begin(journal, "s")
     await begin(journal, "other")
     await journal.claim(CLAIM)
@@ -70,7 +70,7 @@ async def test_one_sessions_claim_is_not_anothers_to_replace(journal: Journal) -
     assert await journal.claims() == [CLAIM]
 
 
-async def test_of_a_claim_and_a_deletion_that_come_together_no_claim_is_left_unknown(journal: Journal) -> None:
+async def test_a_claim_and_a_deletion_at_once_leave_no_unknown_claim(journal: Journal) -> None:
     await begin(journal)
     await asyncio.gather(
         *(journal.claim(msgspec.structs.replace(CLAIM, claim_id=f"c{number}")) for number in range(20)),

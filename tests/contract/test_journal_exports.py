@@ -43,7 +43,7 @@ async def test_sessions_at_work_waiting_empty_or_deleted_are_not_due(journal: Jo
     assert await due(journal) == []
 
 
-async def test_each_user_is_told_once_with_the_session_not_used_for_longest(journal: Journal) -> None:
+async def test_each_user_is_listed_once_with_the_session_not_used_for_longest(journal: Journal) -> None:
     for session_id, user_id, day in [("a2", "ann", 2), ("a1", "ann", 1), ("b3", "bob", 3), ("c4", "cy", 4)]:
         await begin_of(journal, session_id, user_id, day)
     assert await due(journal) == ["a1", "b3", "c4"]
@@ -52,7 +52,7 @@ async def test_each_user_is_told_once_with_the_session_not_used_for_longest(jour
     assert await due(journal, but=("a1",)) == ["a2", "b3", "c4"]
 
 
-async def test_nobody_has_a_copy_of_what_is_not_there(journal: Journal) -> None:
+async def test_an_export_past_the_head_is_refused(journal: Journal) -> None:
     await begin(journal, "s", "one")
     with pytest.raises(Conflict):
         await journal.exported("s", 2)

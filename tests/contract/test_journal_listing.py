@@ -18,14 +18,14 @@ async def test_sessions_are_listed_newest_first_and_by_user(journal: Journal) ->
     assert await journal.list("nobody") == []
 
 
-async def test_the_list_says_of_each_session_what_stat_says(journal: Journal) -> None:
+async def test_the_list_agrees_with_stat(journal: Journal) -> None:
     await begin(journal, "a", "one", "two")
     await begin(journal, "b")
     await journal.acquire("b")
     assert await journal.list() == [await journal.stat("a"), await journal.stat("b")]
 
 
-async def test_the_list_goes_on_behind_a_place_and_leaves_none_out(journal: Journal) -> None:
+async def test_the_list_continues_after_a_position_without_gaps(journal: Journal) -> None:
     days = [1, 2, 2, 2, 3]
     for number, day in enumerate(days):
         await journal.create(row(f"s{number}", last_active_at=f"2026-01-0{day}T00:00:00.000Z"))
@@ -41,7 +41,7 @@ async def test_the_list_goes_on_behind_a_place_and_leaves_none_out(journal: Jour
         assert paged == whole
 
 
-async def test_the_list_is_searched_by_title_in_any_case_and_letter_by_letter(journal: Journal) -> None:
+async def test_the_list_is_searched_by_literal_title_text_in_any_case(journal: Journal) -> None:
     for name, title in [("a", "Zürich 100%"), ("b", "zürich_plan"), ("c", "Bern")]:
         await journal.create(msgspec.structs.replace(row(name), title=title))
 

@@ -52,7 +52,7 @@ async def test_the_row_of_another_session_is_a_conflict(journal: Journal) -> Non
         await journal.append(item(lease, 0, "a", row=row("t")))
 
 
-async def test_unfinished_sessions_are_told(journal: Journal, reopen: Reopen) -> None:
+async def test_unfinished_sessions_are_listed(journal: Journal, reopen: Reopen) -> None:
     lease = await begin(journal, "s")
     await begin(journal, "t")
     assert await journal.unfinished() == []
@@ -61,7 +61,7 @@ async def test_unfinished_sessions_are_told(journal: Journal, reopen: Reopen) ->
     assert await (await reopen()).unfinished() == ["s"]
 
 
-async def test_a_session_that_never_was_is_not_found(journal: Journal) -> None:
+async def test_an_unknown_session_is_not_found(journal: Journal) -> None:
     for call in every_call(journal, Lease("nowhere", 1)):
         with pytest.raises(NotFound):
             await call
@@ -89,7 +89,7 @@ def every_call(journal: Journal, lease: Lease) -> list[Awaitable[object]]:
     ]
 
 
-async def test_after_a_delete_everyone_hears_deleted(journal: Journal, reopen: Reopen) -> None:
+async def test_after_a_delete_every_call_raises_deleted(journal: Journal, reopen: Reopen) -> None:
     lease = await begin(journal, "s")
     await journal.append(item(lease, 0, "a", idempotency=(accepted("one"),), row=row(unfinished=True)))
     await journal.put_snapshot(lease, 1, b"state")
@@ -104,7 +104,7 @@ async def test_after_a_delete_everyone_hears_deleted(journal: Journal, reopen: R
         await current.delete("s")
 
 
-async def test_a_delete_takes_its_own_session_alone(journal: Journal) -> None:
+async def test_a_delete_removes_only_its_own_session(journal: Journal) -> None:
     await begin(journal, "before", "x")
     await begin(journal, "s", *map(str, range(2500)))
     await begin(journal, "behind", "y")
@@ -129,7 +129,7 @@ async def test_an_append_that_meets_a_delete_is_stored_before_it_or_refused(jour
 # ------------------------------------------------------------------------------------------------------------ merge
 
 
-async def test_a_merged_record_takes_the_place_of_its_parts(journal: Journal) -> None:
+async def test_a_merged_record_replaces_its_parts(journal: Journal) -> None:
     lease = await begin(journal, "s", *"abcde")
     await journal.merge(lease, 2, 4, (Record(4, 2, b"bcd"),))
     assert await journal.read("s", 0) == [Record(1, 1, b"a"), Record(4, 2, b"bcd"), Record(5, 5, b"e")]
@@ -280,7 +280,7 @@ async def test_a_clean_restart_keeps_everything_and_the_epoch(journal: Journal, 
 # -------------------------------------------------------------------------------------------------------- the end
 
 
-async def test_closing_decides_what_waits(journal: Journal, reopen: Reopen) -> None:
+async def test_closing_finishes_waiting_calls(journal: Journal, reopen: Reopen) -> None:
     lease = await begin(journal)
     tasks = TaskOwner("test")
     appends = [tasks.start(journal.append(item(lease, head, str(head))), str(head)) for head in range(50)]

@@ -88,7 +88,7 @@ async def test_text_reaches_the_sink_in_order_and_the_reply_says_how_it_ended(ba
     assert reply.tool_calls == ()
 
 
-async def test_usage_is_told(backend: Backend) -> None:
+async def test_usage_is_reported(backend: Backend) -> None:
     reply = await backend.call("hello", tools=TOOLS)
     assert reply.usage is not None
     assert reply.usage.input_tokens > 0
@@ -96,7 +96,7 @@ async def test_usage_is_told(backend: Backend) -> None:
     assert reply.usage.cost_usd == (0.0 if backend.model == "demo" else None)
 
 
-async def test_reasoning_and_text_come_under_their_own_kinds(backend: Backend) -> None:
+async def test_reasoning_and_text_have_kinds_of_their_own(backend: Backend) -> None:
     await backend.call("think", tools=TOOLS)
     heard = backend.heard
     kinds = [kind for kind, _ in heard.deltas]
@@ -105,7 +105,7 @@ async def test_reasoning_and_text_come_under_their_own_kinds(backend: Backend) -
     assert "hought" in heard.all()
 
 
-async def test_a_tool_call_comes_whole_with_arguments_of_json(backend: Backend) -> None:
+async def test_a_tool_call_is_delivered_whole_with_json_arguments(backend: Backend) -> None:
     reply = await backend.call("write", tools=TOOLS)
     heard = backend.heard
     assert heard.all()
@@ -116,7 +116,7 @@ async def test_a_tool_call_comes_whole_with_arguments_of_json(backend: Backend) 
     assert set(json.loads(call.arguments)) == {"path", "content"}
 
 
-async def test_two_tool_calls_of_one_message_come_in_order_with_ids_of_their_own(backend: Backend) -> None:
+async def test_two_tool_calls_of_one_message_are_in_order_with_their_own_ids(backend: Backend) -> None:
     reply = await backend.call("both", tools=TOOLS)
     assert [call.name for call in reply.tool_calls] == ["list", "write"]
     assert len({call.id for call in reply.tool_calls}) == 2
@@ -138,7 +138,7 @@ async def test_the_result_of_a_tool_reaches_the_model(backend: Backend) -> None:
     assert reply.finish_reason == "stop"
 
 
-async def test_a_failure_of_the_model_names_it_and_keeps_what_was_said(backend: Backend) -> None:
+async def test_a_model_failure_names_the_model_and_keeps_the_text_so_far(backend: Backend) -> None:
     heard = Heard()
     with pytest.raises(ModelError) as raised:
         await backend.models.call(backend.ask("error"), heard)
@@ -161,7 +161,7 @@ async def test_a_cancelled_call_ends_and_closes_its_stream(backend: Backend, tas
             await backend.server.requests[0].left.wait()
 
 
-async def test_what_the_sink_raises_goes_through_and_closes_the_stream(backend: Backend) -> None:
+async def test_an_exception_of_the_sink_is_raised_and_closes_the_stream(backend: Backend) -> None:
     async def full(kind: str, piece: str) -> None:
         raise LookupError("no room")
 
@@ -172,7 +172,7 @@ async def test_what_the_sink_raises_goes_through_and_closes_the_stream(backend: 
             await backend.server.requests[0].left.wait()
 
 
-async def test_a_sink_that_waits_holds_the_stream_back(backend: Backend, tasks: TaskOwner) -> None:
+async def test_a_slow_sink_slows_the_stream(backend: Backend, tasks: TaskOwner) -> None:
     open_, told = asyncio.Event(), []
 
     async def slow(kind: str, piece: str) -> None:
@@ -197,14 +197,14 @@ async def test_calls_run_side_by_side(backend: Backend) -> None:
     assert len({sink.all() for sink in sinks}) == 1
 
 
-async def test_the_request_is_left_as_it_was(backend: Backend) -> None:
+async def test_the_request_is_not_modified(backend: Backend) -> None:
     request = backend.ask({"role": "system", "content": "Be kind."}, "write", tools=TOOLS)
     before = json.dumps([request.messages, request.tools])
     await backend.models.call(request, backend.heard)
     assert json.dumps([request.messages, request.tools]) == before
 
 
-async def test_what_is_known_of_a_model_is_there_before_and_after_loading(backend: Backend) -> None:
+async def test_model_info_is_available_before_and_after_loading(backend: Backend) -> None:
     before = backend.models.info(backend.model)
     await backend.models.load()
     after = backend.models.info(backend.model)

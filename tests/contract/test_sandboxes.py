@@ -58,25 +58,25 @@ async def test_a_command_is_bash_and_has_no_input(sandbox: Sandbox) -> None:
     assert await run(sandbox, "words=(a b); echo ${words[1]}; cat; echo $?") == (ExitStatus(0), "b\n0\n")
 
 
-async def test_what_a_signal_ended_is_told_as_a_shell_does(sandbox: Sandbox) -> None:
+async def test_a_command_ended_by_a_signal_has_a_shells_exit_code(sandbox: Sandbox) -> None:
     assert (await run(sandbox, "kill -TERM $$"))[0] == ExitStatus(143)
 
 
-async def test_output_comes_while_the_command_runs(sandbox: Sandbox, tasks: TaskOwner) -> None:
+async def test_output_is_delivered_while_the_command_runs(sandbox: Sandbox, tasks: TaskOwner) -> None:
     heard = Heard()
     running = tasks.start(sandbox.exec("echo begun; sleep 60", heard, LONG_S), "command")
     await heard.until(b"begun\n")
     assert not running.done()
 
 
-async def test_a_command_works_in_the_workspace_where_its_files_stay(sandbox: Sandbox) -> None:
+async def test_a_command_works_in_the_workspace_and_its_files_stay(sandbox: Sandbox) -> None:
     await sandbox.write("notes/a.txt", b"one\n")
     assert await run(sandbox, "cat notes/a.txt; echo two > b.txt") == (ExitStatus(0), "one\n")
     assert await sandbox.read("b.txt") == FileStart(b"two\n", 4)
     assert await run(sandbox, "cat b.txt") == (ExitStatus(0), "two\n")
 
 
-async def test_a_command_out_of_time_is_killed_even_if_it_will_not_go(sandbox: Sandbox) -> None:
+async def test_a_command_out_of_time_is_killed_even_if_it_ignores_signals(sandbox: Sandbox) -> None:
     ended, said = await run(sandbox, "trap '' TERM INT HUP; echo begun; while :; do sleep 1; done", 1.0)
     assert (ended.stopped, said) == ("not done within 1 s", "begun\n")
     assert ended.code != 0
@@ -102,13 +102,13 @@ async def beats(sandbox: Sandbox, name: str) -> bool:
     return await sandbox.read(name) != before
 
 
-async def test_a_command_out_of_time_takes_its_whole_family_along(sandbox: Sandbox) -> None:
+async def test_a_command_out_of_time_is_ended_with_all_its_children(sandbox: Sandbox) -> None:
     ended, _ = await run(sandbox, f"{FAMILIES['orphan'].format('beat')}; sleep 60", 1.5)
     assert ended.stopped
     assert not await beats(sandbox, "beat")
 
 
-async def test_a_cancelled_command_takes_its_whole_family_along(sandbox: Sandbox, tasks: TaskOwner) -> None:
+async def test_a_cancelled_command_is_ended_with_all_its_children(sandbox: Sandbox, tasks: TaskOwner) -> None:
     heard = Heard()
     running = tasks.start(sandbox.exec(f"{ALL}; echo begun; sleep 60", heard, LONG_S), "command")
     await heard.until(b"begun")
@@ -118,12 +118,12 @@ async def test_a_cancelled_command_takes_its_whole_family_along(sandbox: Sandbox
     assert [name for name in FAMILIES if await beats(sandbox, name)] == []
 
 
-async def test_what_a_command_leaves_in_the_background_ends_with_it(sandbox: Sandbox) -> None:
+async def test_background_processes_end_with_their_command(sandbox: Sandbox) -> None:
     assert (await run(sandbox, ALL))[0] == ExitStatus(0)
     assert [name for name in FAMILIES if await beats(sandbox, name)] == []
 
 
-async def test_output_that_nobody_takes_holds_the_command_back(sandbox: Sandbox, tasks: TaskOwner) -> None:
+async def test_a_command_waits_while_its_output_is_not_read(sandbox: Sandbox, tasks: TaskOwner) -> None:
     hold, taken = asyncio.Event(), 0
 
     async def slowly(piece: bytes) -> None:
@@ -141,7 +141,7 @@ async def test_output_that_nobody_takes_holds_the_command_back(sandbox: Sandbox,
     assert taken == 30_000_000
 
 
-async def test_commands_run_beside_each_other(sandbox: Sandbox) -> None:
+async def test_commands_run_concurrently(sandbox: Sandbox) -> None:
     both = ("touch a; until test -e b; do sleep 0.02; done", "touch b; until test -e a; do sleep 0.02; done")
     assert await asyncio.gather(*(run(sandbox, command) for command in both)) == [(ExitStatus(0), "")] * 2
 
@@ -155,7 +155,7 @@ async def test_no_variable_of_the_server_is_in_a_commands_environment(
     assert "sk-of-the-server" not in said and "HOME=" in said
 
 
-async def test_a_command_that_no_shell_can_be_given_is_refused(sandbox: Sandbox) -> None:
+async def test_a_command_with_a_nul_byte_is_refused(sandbox: Sandbox) -> None:
     with pytest.raises(SandboxError, match="NUL"):
         await run(sandbox, "echo \0")
 
@@ -163,13 +163,13 @@ async def test_a_command_that_no_shell_can_be_given_is_refused(sandbox: Sandbox)
 # -------------------------------------------------------------------------------------------------------------- files
 
 
-async def test_a_write_says_whether_it_took_the_place_of_a_file(sandbox: Sandbox) -> None:
+async def test_a_write_reports_whether_it_replaced_a_file(sandbox: Sandbox) -> None:
     assert not await sandbox.write("a/b.bin", b"\0\xff")
     assert await sandbox.write("a/b.bin", b"new")
     assert await sandbox.read("a/b.bin") == FileStart(b"new", 3)
 
 
-async def test_a_folder_is_listed_with_what_is_below_it(sandbox: Sandbox) -> None:
+async def test_a_folder_is_listed_with_its_contents(sandbox: Sandbox) -> None:
     assert await sandbox.list(".", True) == ([], False)
     await sandbox.write("b/c.txt", b"12")
     await sandbox.write("a.txt", b"1")
@@ -189,12 +189,12 @@ async def test_no_path_leads_out_of_the_workspace(sandbox: Sandbox) -> None:
             await sandbox.list(path, False)
 
 
-async def test_what_is_not_there_is_said_to_be_missing(sandbox: Sandbox) -> None:
+async def test_a_missing_file_is_reported_as_missing(sandbox: Sandbox) -> None:
     with pytest.raises(SandboxError, match=r"a\.txt"):
         await sandbox.read("a.txt")
 
 
-async def test_links_that_a_command_plants_are_not_followed(sandbox: Sandbox) -> None:
+async def test_links_made_by_a_command_are_not_followed(sandbox: Sandbox) -> None:
     await run(sandbox, "ln -s /etc/passwd file; ln -s /etc folder; ln -s .. up")
     for path in ("file", "folder/passwd", "up/x"):
         with pytest.raises(SandboxError):
@@ -233,7 +233,7 @@ async def test_a_search_finds_lines_by_expression_text_and_name(sandbox: Sandbox
         await sandbox.search(SearchRequest(pattern="x", path="nowhere"))
 
 
-async def test_a_pattern_that_would_run_for_ever_is_ended(tmp_path: Path) -> None:
+async def test_a_pattern_that_never_ends_is_stopped(tmp_path: Path) -> None:
     for opening in BACKENDS.values():
         async with opening(tmp_path, SandboxSettings(search_timeout_s=1.0)) as sandbox:
             await sandbox.write("a.txt", b"found\n")

@@ -46,7 +46,7 @@ def test_an_image_runs_as_an_ordinary_user_on_the_port_and_stops_when_told(docke
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=["plain", "space"])
-def test_an_image_is_built_in_stages_of_all_that_the_server_is_made_of(dockerfile: Path) -> None:
+def test_an_image_copies_every_package_of_the_server(dockerfile: Path) -> None:
     found = instructions(dockerfile)
     assert [kind for kind, _ in found].count("FROM") == 2
     sources = [word for kind, words in found if kind == "COPY" and "--from" not in words for word in words.split()[:-1]]
@@ -69,7 +69,7 @@ def test_the_constraints_of_an_image_are_the_versions_of_the_lock() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[^\s\\]+( ; .+)?", line.rstrip()) for line in lines)
 
 
-def test_a_space_has_the_header_and_a_config_that_loads_with_what_the_platform_sets() -> None:
+def test_a_space_has_its_header_and_a_config_that_loads_with_the_platforms_variables() -> None:
     header = (DEPLOY / "space" / "README.md").read_text().split("---")[1]
     told = dict(line.split(": ", 1) for line in header.strip().splitlines())
     assert (told["sdk"], told["app_port"], told["hf_oauth"]) == ("docker", "7860", "true")
@@ -80,7 +80,7 @@ def test_a_space_has_the_header_and_a_config_that_loads_with_what_the_platform_s
     assert (settings.auth.oauth.client_id, settings.journal.data) == ("id", "/data")
 
 
-def test_nginx_waits_longer_than_the_server_is_silent() -> None:
+def test_nginx_timeouts_are_longer_than_the_heartbeat() -> None:
     text = (DEPLOY / "nginx" / "holdfast.conf").read_text()
     socket = Settings().socket
     for name in ("proxy_read_timeout", "proxy_send_timeout"):

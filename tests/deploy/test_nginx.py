@@ -129,7 +129,7 @@ async def behind(tmp_path: Path, **server: Any) -> AsyncIterator[tuple[Live, Ngi
             await nginx.stop()
 
 
-async def test_a_conversation_goes_through_it_and_is_taken_up_after_a_reload_and_a_restart(tmp_path: Path) -> None:
+async def test_a_conversation_resumes_through_nginx_after_a_reload_and_a_restart(tmp_path: Path) -> None:
     async with behind(tmp_path) as (_, nginx):
         async with nginx.client() as talker:
             await talker.send(UserInput(text="hello"))
@@ -148,14 +148,14 @@ async def test_a_conversation_goes_through_it_and_is_taken_up_after_a_reload_and
             assert isinstance(await back.until_type(*DONE), ev.TurnComplete)
 
 
-async def test_frames_come_out_as_they_go_in_and_not_in_a_buffers_time(tmp_path: Path) -> None:
+async def test_nginx_does_not_buffer_frames(tmp_path: Path) -> None:
     async with behind(tmp_path) as (_, nginx), nginx.client() as talker:
         await talker.send(UserInput(text="hello"))
         await talker.until_type(*DONE)
         assert len(talker.messages) > 5
 
 
-async def test_foreign_origins_and_hosts_are_refused_behind_it_too(tmp_path: Path) -> None:
+async def test_foreign_origins_and_hosts_are_refused_behind_nginx(tmp_path: Path) -> None:
     async with behind(tmp_path) as (_, nginx):
         with pytest.raises(InvalidStatus) as refused:
             async with nginx.client(origin="https://evil.example"):
@@ -167,7 +167,7 @@ async def test_foreign_origins_and_hosts_are_refused_behind_it_too(tmp_path: Pat
         assert (evil.status_code, ours.status_code) == (403, 200)
 
 
-async def test_what_a_client_says_of_its_own_address_scheme_and_host_is_replaced(tmp_path: Path) -> None:
+async def test_nginx_replaces_forwarded_headers_of_the_client(tmp_path: Path) -> None:
     async with behind(tmp_path) as (_, nginx), nginx.http() as http:
         forged = {
             "host": f"{NAME}:{nginx.port}",
@@ -180,7 +180,7 @@ async def test_what_a_client_says_of_its_own_address_scheme_and_host_is_replaced
     assert "strict-transport-security" in answer.headers, "the server knows that the client came by TLS"
 
 
-async def test_a_proxy_that_is_not_trusted_is_not_believed(tmp_path: Path) -> None:
+async def test_forwarded_headers_of_an_untrusted_proxy_are_ignored(tmp_path: Path) -> None:
     async with behind(tmp_path, public_url="", trusted_proxies=[]) as (_, nginx), nginx.http() as http:
         answer = await http.get("/livez", headers={"host": "localhost"})
     assert answer.status_code == 200 and "strict-transport-security" not in answer.headers

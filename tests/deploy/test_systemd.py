@@ -21,7 +21,7 @@ needs = pytest.mark.skipif
 
 
 @needs(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
-def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     for unit in UNITS.iterdir():
         # It wants to see the program, which is not at its place here.
         text = re.sub(r"/opt/holdfast/\.venv/bin/holdfast", "/bin/true", unit.read_text())
@@ -36,7 +36,7 @@ def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
     assert (found.returncode, said) == (0, []), found.stderr
 
 
-def test_the_service_waits_longer_for_its_end_than_the_server_takes() -> None:
+def test_the_unit_stop_timeout_is_longer_than_the_servers_stop() -> None:
     text = (UNITS / "holdfast.service").read_text()
     (seconds,) = re.findall(r"^TimeoutStopSec=(\d+)$", text, re.MULTILINE)
     assert int(seconds) > ServerSettings().graceful_shutdown_s and "--fd 3" in text and "KillMode=mixed" in text

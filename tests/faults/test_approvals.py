@@ -119,7 +119,7 @@ async def room(zygote: Zygote, folder: Path) -> AsyncIterator[Room]:
 
 
 @pytest.mark.timeout(300)
-async def test_of_two_clients_that_answer_at_once_the_first_wins_and_both_hear_of_it(
+async def test_of_two_clients_that_answer_at_once_the_first_wins_and_both_get_the_event(
     zygote: Zygote, tmp_path: Path, tally: Counter[str]
 ) -> None:
     seed = fresh_seed()
@@ -159,7 +159,7 @@ async def race(here: Room, rng: random.Random, number: int) -> str:
     return winner
 
 
-async def test_an_answer_that_comes_late_is_refused_and_changes_nothing(zygote: Zygote, tmp_path: Path) -> None:
+async def test_a_late_answer_is_refused_and_changes_nothing(zygote: Zygote, tmp_path: Path) -> None:
     async with room(zygote, tmp_path) as here:
         (call_id,) = await here.asked()
         assert await here.answer(here.one, "first", edit(call_id, "the user's")) == "accepted"
@@ -201,7 +201,7 @@ async def test_an_answer_for_a_call_that_is_gone_is_refused(zygote: Zygote, tmp_
 
 
 @pytest.mark.parametrize("how", ["killed", "stopped"])
-async def test_what_waits_for_an_answer_still_waits_after_a_restart(zygote: Zygote, tmp_path: Path, how: str) -> None:
+async def test_a_waiting_approval_still_waits_after_a_restart(zygote: Zygote, tmp_path: Path, how: str) -> None:
     async with room(zygote, tmp_path) as here:
         first, second = await here.asked(2)
         assert await here.answer(here.one, "a part", edit(first, "the user's")) == "accepted"

@@ -40,7 +40,7 @@ def counting(pieces: int, *gates: Gate) -> Answer:
     return stream(*steps, Say("and so on."), Finish())
 
 
-async def test_from_every_position_inside_a_running_message_the_message_goes_on(
+async def test_a_running_message_continues_from_every_position_inside_it(
     zygote: Zygote, tmp_path: Path, tally: Counter[str]
 ) -> None:
     gate = Gate()
@@ -75,7 +75,7 @@ def _said(view: View) -> str:
     return "" if view.open_message is None else view.open_message.text
 
 
-async def test_two_sockets_that_come_back_at_once_from_one_position_both_get_all_of_it(
+async def test_two_sockets_that_resume_at_once_from_one_position_both_get_everything(
     zygote: Zygote, tmp_path: Path
 ) -> None:
     gates = [Gate(), Gate()]
@@ -105,9 +105,7 @@ async def test_two_sockets_that_come_back_at_once_from_one_position_both_get_all
             assert len(model.requests) == 1
 
 
-async def test_a_client_that_answers_nothing_for_a_while_goes_on_where_it_was_on_the_same_socket(
-    zygote: Zygote, tmp_path: Path
-) -> None:
+async def test_a_client_that_is_silent_for_a_while_continues_on_the_same_socket(zygote: Zygote, tmp_path: Path) -> None:
     async with ScriptedModel([text("Hello."), stream(Tokens(20_000, text="a longer word "), Finish())]) as model:
         settings = settings_for(tmp_path / "data", model)
         async with ServerProcess(zygote, tmp_path, settings) as server, TcpProxy("127.0.0.1", server.port) as proxy:
@@ -129,7 +127,7 @@ async def test_a_client_that_answers_nothing_for_a_while_goes_on_where_it_was_on
                 assert (quiet.sockets, quiet.snapshots) == (1, 1)
 
 
-async def test_clients_that_are_gone_before_they_are_let_in_leave_nothing_behind(tmp_path: Path) -> None:
+async def test_clients_that_leave_before_they_are_accepted_leave_nothing_behind(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, sessions={"awake_max": 100, "awake_max_per_user": 100})
     request = (
         b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

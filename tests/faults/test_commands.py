@@ -52,7 +52,7 @@ async def ended(workspaces: Path) -> None:
             pass
 
 
-async def test_a_server_that_is_killed_takes_its_commands_along(zygote: Zygote, tmp_path: Path) -> None:
+async def test_a_killed_server_ends_its_commands(zygote: Zygote, tmp_path: Path) -> None:
     script = [calls(Call("bash", {"command": COMMAND}, id="c1")), text("I see.")]
     async with ScriptedModel(script) as model:
         settings = settings_for(tmp_path / "data", model)
@@ -71,7 +71,7 @@ async def test_a_server_that_is_killed_takes_its_commands_along(zygote: Zygote, 
             assert states == ["outcome_unknown"]
 
 
-async def test_an_interrupt_takes_the_command_along(zygote: Zygote, tmp_path: Path) -> None:
+async def test_an_interrupt_ends_the_command(zygote: Zygote, tmp_path: Path) -> None:
     async with ScriptedModel([calls(Call("bash", {"command": COMMAND}, id="c1"))]) as model:
         async with ServerProcess(zygote, tmp_path, settings_for(tmp_path / "data", model)) as server:
             await server.start()
@@ -83,7 +83,7 @@ async def test_an_interrupt_takes_the_command_along(zygote: Zygote, tmp_path: Pa
                 await ended(tmp_path / "data" / "workspaces")
 
 
-async def test_a_server_that_is_told_to_stop_ends_its_commands(zygote: Zygote, tmp_path: Path) -> None:
+async def test_a_stopped_server_ends_its_commands(zygote: Zygote, tmp_path: Path) -> None:
     async with ScriptedModel([calls(Call("bash", {"command": COMMAND}, id="c1"))]) as model:
         async with ServerProcess(zygote, tmp_path, settings_for(tmp_path / "data", model)) as server:
             await server.start()

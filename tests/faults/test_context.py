@@ -80,7 +80,7 @@ async def overflows(talker: Client, words: str) -> None:
     assert "openai/scripted" in ended.message and "undo" in ended.message
 
 
-async def test_a_message_that_the_model_cannot_hold_costs_no_call_and_can_be_taken_back(tmp_path: Path) -> None:
+async def test_a_message_larger_than_the_context_makes_no_call_and_can_be_undone(tmp_path: Path) -> None:
     async with ScriptedModel(model_of(LIMIT)) as model:
         async with listening(served(tmp_path, model, "openai", SMALL)) as live, client(live) as talker:
             for _ in range(3):
@@ -92,7 +92,7 @@ async def test_a_message_that_the_model_cannot_hold_costs_no_call_and_can_be_tak
             assert len(model.requests) == 1
 
 
-async def test_after_a_message_too_large_the_next_turn_works_at_the_cost_of_one_summary(tmp_path: Path) -> None:
+async def test_after_a_message_too_large_the_next_turn_works_with_one_summary(tmp_path: Path) -> None:
     async with ScriptedModel(model_of(LIMIT)) as model:
         async with listening(served(tmp_path, model, "openai", SMALL)) as live, client(live) as talker:
             await answers_again(talker)
@@ -103,7 +103,7 @@ async def test_after_a_message_too_large_the_next_turn_works_at_the_cost_of_one_
             assert [is_summary(request) for request in model.requests] == [False, True, False, False, False]
 
 
-async def test_a_tools_output_too_large_to_compact_ends_the_turn_and_can_be_taken_back(tmp_path: Path) -> None:
+async def test_a_tool_output_too_large_to_compact_ends_the_turn_and_can_be_undone(tmp_path: Path) -> None:
     def script(request: Request) -> Answer:
         reads = request.messages[-1] == {"role": "user", "content": "read it"}
         return calls(Call("read", {"path": "big.txt"})) if reads else model_of(LIMIT)(request)
@@ -131,7 +131,7 @@ async def test_a_summary_longer_than_what_it_replaces_is_cut(tmp_path: Path) -> 
             assert len(model.requests) == 8 + summaries
 
 
-async def test_a_summary_of_text_that_is_no_ascii_is_asked_for_within_the_models_limit(tmp_path: Path) -> None:
+async def test_a_summary_of_non_ascii_text_is_requested_within_the_models_limit(tmp_path: Path) -> None:
     limit = 12_000
     given: dict[str, object] = {"default_context_limit": limit}
     async with ScriptedModel(model_of(limit)) as model:
@@ -146,7 +146,7 @@ async def test_a_summary_of_text_that_is_no_ascii_is_asked_for_within_the_models
     [Refusal(400, "prompt is too long"), Refusal(401, "bad key"), stream(Say("They"), Cut()), stream(Finish())],
     ids=["too-long", "no-credentials", "cut", "empty"],
 )
-async def test_a_summary_that_fails_is_told_and_the_context_stays(tmp_path: Path, answer: Answer) -> None:
+async def test_a_failed_summary_is_reported_and_the_context_stays(tmp_path: Path, answer: Answer) -> None:
     failing = True
 
     def script(request: Request) -> Answer:

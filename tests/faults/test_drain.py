@@ -121,7 +121,7 @@ async def check(here: Address, talker: Talker, tally: Counter[str]) -> None:
 
 
 @pytest.mark.timeout(length(60, 900))
-async def test_after_a_stop_under_load_all_come_back_by_themselves_and_nothing_is_lost(
+async def test_after_a_stop_under_load_all_clients_resume_and_nothing_is_lost(
     zygote: Zygote, tmp_path: Path, tally: Counter[str]
 ) -> None:
     rng = random.Random(fresh_seed())
@@ -172,7 +172,7 @@ class Knocker:
 
 
 @pytest.mark.timeout(length(60, 900))
-async def test_with_a_socket_handed_over_a_restart_refuses_nobody(
+async def test_a_restart_on_an_inherited_socket_refuses_no_client(
     zygote: Zygote, tmp_path: Path, tally: Counter[str]
 ) -> None:
     tasks = TaskOwner("knockers")

@@ -129,7 +129,7 @@ async def killed_at(running: Running, moment: str) -> None:
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-async def test_whenever_the_server_dies_the_session_goes_on_with_one_sandbox(running: Running, moment: str) -> None:
+async def test_a_session_has_one_sandbox_whenever_the_server_dies(running: Running, moment: str) -> None:
     await killed_at(running, moment)
     await running.again()
     output = await running.run("echo alive")
@@ -140,9 +140,7 @@ async def test_whenever_the_server_dies_the_session_goes_on_with_one_sandbox(run
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-async def test_whenever_the_server_dies_nothing_is_left_once_the_session_is_deleted(
-    running: Running, moment: str
-) -> None:
+async def test_a_deleted_session_leaves_no_sandbox_whenever_the_server_died(running: Running, moment: str) -> None:
     await killed_at(running, moment)
     await running.again()
     await running.delete()
@@ -150,7 +148,7 @@ async def test_whenever_the_server_dies_nothing_is_left_once_the_session_is_dele
     assert running.hub.deleted == running.hub.made
 
 
-async def test_a_sandbox_that_nobody_heard_of_is_swept_though_its_session_only_sleeps(running: Running) -> None:
+async def test_a_sandbox_whose_answer_was_lost_is_released_while_its_session_sleeps(running: Running) -> None:
     await killed_at(running, "the answer is never heard")
     await running.again()
     await running.hub.until(lambda: not running.hub.spaces)
@@ -158,7 +156,7 @@ async def test_a_sandbox_that_nobody_heard_of_is_swept_though_its_session_only_s
     assert output.output.endswith("alive\n") and len(running.hub.spaces) == 1
 
 
-async def test_a_request_that_arrives_after_its_server_died_is_swept_too(running: Running) -> None:
+async def test_a_sandbox_made_after_its_server_died_is_released(running: Running) -> None:
     running.hub.before["duplicate"] = running.kill
     await running.dies("echo hello")
     await running.again()
@@ -166,7 +164,7 @@ async def test_a_request_that_arrives_after_its_server_died_is_swept_too(running
     await running.hub.until(lambda: bool(running.hub.made) and not running.hub.spaces)
 
 
-async def test_a_command_in_the_middle_of_which_the_server_dies_ends_and_the_sandbox_is_found_again(
+async def test_a_command_ends_with_its_server_and_the_sandbox_is_found_again(
     running: Running,
 ) -> None:
     async with running.client() as client:

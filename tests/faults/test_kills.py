@@ -67,7 +67,7 @@ async def side_by_side(zygote: Zygote, folder: Path, points: Sequence[Failpoint]
         await tasks.aclose()
 
 
-async def test_the_conversation_without_a_kill_holds_all_it_should(zygote: Zygote, tmp_path: Path) -> None:
+async def test_the_conversation_without_a_kill_is_complete(zygote: Zygote, tmp_path: Path) -> None:
     driver = await killed_at(zygote, tmp_path)
     assert not driver.passed_over
     assert not driver.refused
@@ -89,7 +89,7 @@ async def test_the_conversation_without_a_kill_holds_all_it_should(zygote: Zygot
         ("mark", length(6, 1)),
     ],
 )
-async def test_a_kill_at_every_one_of_the_journals_calls(
+async def test_a_kill_at_every_call_of_the_journal_loses_nothing(
     zygote: Zygote, tmp_path: Path, tally: Counter[str], call: str, step: int, when: When
 ) -> None:
     """`step` 1: at every one; else at every so manieth, where others are as good as the same."""
@@ -105,7 +105,7 @@ async def test_a_kill_at_every_one_of_the_journals_calls(
 
 
 @pytest.mark.timeout(600)
-async def test_a_kill_while_the_session_comes_back_from_a_kill(
+async def test_a_kill_during_the_recovery_from_a_kill_loses_nothing(
     zygote: Zygote, tmp_path: Path, tally: Counter[str]
 ) -> None:
     """The second server dies at its first or second event, which says how the turn that was under way ended."""
@@ -128,7 +128,7 @@ async def test_a_kill_while_the_session_comes_back_from_a_kill(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_a_kill_at_a_delete_leaves_all_of_the_session_or_nothing(
+async def test_a_kill_during_a_delete_leaves_all_of_the_session_or_nothing(
     zygote: Zygote, tmp_path: Path, tally: Counter[str], when: When
 ) -> None:
     async with driving(zygote, tmp_path) as driver:
@@ -156,9 +156,7 @@ async def test_a_kill_at_a_delete_leaves_all_of_the_session_or_nothing(
 
 
 @pytest.mark.timeout(1_800)
-async def test_kills_at_random_times_of_random_conversations(
-    zygote: Zygote, tmp_path: Path, tally: Counter[str]
-) -> None:
+async def test_kills_at_random_times_lose_nothing(zygote: Zygote, tmp_path: Path, tally: Counter[str]) -> None:
     seed = fresh_seed()
     print(f"HOLDFAST_FAULTS_SEED={seed}")
     conversations = length(AT_ONCE, 120)

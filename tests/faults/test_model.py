@@ -126,7 +126,7 @@ def names(value: object) -> str:
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("fault", ENDS, ids=names)
-async def test_a_failure_ends_the_turn_with_its_error_and_the_next_turn_works(
+async def test_a_model_failure_ends_the_turn_with_its_error_and_the_next_turn_works(
     tmp_path: Path, fault: Ends, provider: str
 ) -> None:
     async with ScriptedModel([*fault.answers, text("Still here.")]) as model:
@@ -149,7 +149,7 @@ async def test_a_failure_ends_the_turn_with_its_error_and_the_next_turn_works(
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("fault", GOES_ON, ids=names)
-async def test_a_flaw_does_not_end_the_turn_and_the_history_stays_valid(
+async def test_a_flawed_answer_does_not_end_the_turn_and_the_history_stays_valid(
     tmp_path: Path, fault: GoesOn, provider: str
 ) -> None:
     async with ScriptedModel([*fault.answers, text("Still here.")]) as model:
@@ -183,7 +183,9 @@ async def test_two_calls_with_one_id_each_get_a_result_of_their_own(tmp_path: Pa
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-async def test_a_provider_that_is_not_there_is_told_and_used_again_when_it_is(tmp_path: Path, provider: str) -> None:
+async def test_an_unreachable_provider_is_reported_and_used_again_when_it_is_reachable(
+    tmp_path: Path, provider: str
+) -> None:
     model = ScriptedModel([text("Still here.")], port=free_port())
     async with listening(served(tmp_path, model, provider)) as live, client(live) as talker:
         ended = await ask(talker, "hello")
@@ -195,7 +197,7 @@ async def test_a_provider_that_is_not_there_is_told_and_used_again_when_it_is(tm
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-async def test_a_retry_after_is_waited_out_before_the_call_is_made_again(tmp_path: Path, provider: str) -> None:
+async def test_a_retry_waits_as_long_as_retry_after_says(tmp_path: Path, provider: str) -> None:
     async with ScriptedModel([Refusal(429, retry_after=0.4), text("Still here.")]) as model:
         async with listening(served(tmp_path, model, provider)) as live, client(live) as talker:
             await answers_again(talker)

@@ -20,7 +20,7 @@ async def hello(server: ServerProcess) -> str:
         return one.ready.session_id
 
 
-async def test_a_server_is_killed_and_comes_back_at_the_same_port_and_folder(zygote: Zygote, tmp_path: Path) -> None:
+async def test_a_killed_server_starts_again_at_the_same_port_and_folder(zygote: Zygote, tmp_path: Path) -> None:
     async with ServerProcess(zygote, tmp_path, settings_for(tmp_path / "data")) as server:
         await server.start()
         session_id = await hello(server)

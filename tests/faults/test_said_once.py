@@ -103,7 +103,7 @@ EFFECTS: dict[str, type[ev.EventBase]] = {
     [cut_before_it_arrived, cut_before_its_ack, cut_after_its_ack, on_two_sockets_at_once],
     ids=lambda manner: manner.__name__,
 )
-async def test_what_is_said_again_is_not_done_again(
+async def test_a_submission_sent_again_is_not_done_again(
     zygote: Zygote, tmp_path: Path, tally: Counter[str], manner: Manner
 ) -> None:
     """Every submission of the conversation is said again in this manner."""
@@ -112,7 +112,7 @@ async def test_what_is_said_again_is_not_done_again(
 
 @pytest.mark.parametrize("manner", [killed_after_its_ack, stopped_after_its_ack], ids=lambda manner: manner.__name__)
 @pytest.mark.parametrize("kind", KINDS)
-async def test_what_is_said_again_after_a_restart_is_not_done_again(
+async def test_a_submission_sent_again_after_a_restart_is_not_done_again(
     zygote: Zygote, tmp_path: Path, tally: Counter[str], kind: str, manner: Manner
 ) -> None:
     """One submission: what comes after it in the conversation may not come to be."""
@@ -168,7 +168,7 @@ def _by_user(event: ev.Event) -> bool:
 
 
 @pytest.mark.parametrize("restart", ["", "killed", "stopped"])
-async def test_a_shutdown_said_again_gets_its_first_answer(zygote: Zygote, tmp_path: Path, restart: str) -> None:
+async def test_a_shutdown_sent_again_gets_its_first_answer(zygote: Zygote, tmp_path: Path, restart: str) -> None:
     async with driving(zygote, tmp_path) as driver:
         await driver.server.start()
         await driver.all_come()

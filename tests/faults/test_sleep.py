@@ -60,7 +60,7 @@ async def admitted(stack: contextlib.AsyncExitStack, live: Address, *args: Any, 
 
 
 @pytest.mark.timeout(length(60, 3_600))
-async def test_many_more_sessions_than_may_be_awake_work_one_after_the_other(
+async def test_more_sessions_than_may_be_awake_work_one_after_the_other(
     zygote: Zygote, tmp_path: Path, tally: Counter[str]
 ) -> None:
     count = length(300, 10_000)
@@ -102,7 +102,7 @@ def read_records(monkeypatch: pytest.MonkeyPatch) -> list[Record]:
     return told
 
 
-async def test_waking_reads_the_snapshot_and_what_came_after_it_not_the_whole_conversation(
+async def test_waking_reads_the_snapshot_and_the_events_after_it_alone(
     tmp_path: Path, read_records: list[Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns, every = length(40, 250), length(50, 500)
@@ -147,7 +147,7 @@ def _copy(source: Path, target: Path) -> Path:
     return target
 
 
-async def test_what_works_waits_for_an_approval_or_has_a_socket_is_not_put_to_sleep_and_refusals_come_at_once(
+async def test_busy_sessions_are_not_put_to_sleep_and_refusals_come_at_once(
     tmp_path: Path,
 ) -> None:
     gate = Gate()
@@ -185,7 +185,7 @@ async def test_what_works_waits_for_an_approval_or_has_a_socket_is_not_put_to_sl
             await held.socket.ping()
 
 
-async def test_when_all_of_the_server_is_busy_another_user_hears_503_at_once(tmp_path: Path) -> None:
+async def test_when_every_session_is_busy_another_user_gets_503_at_once(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, sessions={"awake_max": 2, "awake_max_per_user": 2})
     async with listening(settings) as live:
         async with live.manager.attach_new("ann"), live.manager.attach_new("ben"):
@@ -212,7 +212,7 @@ async def test_two_hundred_sockets_at_once_never_pass_the_limit(tmp_path: Path) 
         assert max(most) == 10
 
 
-async def test_two_hundred_creates_at_once_put_each_other_to_sleep_and_never_pass_the_limit(tmp_path: Path) -> None:
+async def test_two_hundred_creates_at_once_never_pass_the_limit(tmp_path: Path) -> None:
     async with running(settings_for(tmp_path)) as manager, contextlib.AsyncExitStack() as stack:
         most = _watch(manager, stack)
         made = await asyncio.gather(*(manager.create_session("ann") for _ in range(200)), return_exceptions=True)
@@ -274,7 +274,7 @@ async def test_a_socket_that_comes_while_its_session_falls_asleep_loses_nothing(
                 tally["visits to a session falling asleep"] += 2 * 60
 
 
-async def test_at_whatever_step_a_session_falls_asleep_who_attaches_gets_one_that_lives(
+async def test_attaching_at_any_step_of_falling_asleep_gives_an_awake_session(
     tmp_path: Path, tally: Counter[str]
 ) -> None:
     """As the reaper does it, at every turn of the loop while a socket attaches, and while a submission comes in."""
@@ -306,7 +306,7 @@ async def test_at_whatever_step_a_session_falls_asleep_who_attaches_gets_one_tha
                 tally["arrivals while falling asleep"] += 1
 
 
-async def test_a_socket_that_waits_for_a_session_which_ends_is_told_to_come_back(tmp_path: Path) -> None:
+async def test_a_socket_that_waits_for_an_ending_session_is_closed_with_a_code_to_reconnect(tmp_path: Path) -> None:
     """The journal is held up, so the state is ahead of what is stored when the session ends."""
     async with listening(settings_for(tmp_path)) as live, client(live) as talker:
         await talker.synced()

@@ -206,9 +206,7 @@ async def holding(server: ServerProcess, told: Path, model_port: int) -> tuple[H
 
 @pytest.mark.skipif(not LONG, reason="ten minutes: in the long form alone")
 @pytest.mark.timeout(SOAK_S + 300)
-async def test_after_a_long_time_of_everything_at_once_nothing_is_left_over(
-    zygote: Zygote, tmp_path: Path, tally: Counter[str]
-) -> None:
+async def test_a_long_mixed_load_leaves_nothing_behind(zygote: Zygote, tmp_path: Path, tally: Counter[str]) -> None:
     seed = fresh_seed()
     print(f"HOLDFAST_FAULTS_SEED={seed}")
     told = tmp_path / "census"

@@ -42,7 +42,7 @@ async def until_sockets(actor: SessionActor, count: int) -> None:
     await eventually(lambda: actor.sockets == count, f"{count} sockets")
 
 
-async def test_a_reader_that_stalls_is_let_go_in_time_and_learns_4408_if_it_reads_again_soon(tmp_path: Path) -> None:
+async def test_a_stalled_reader_is_closed_in_time_and_gets_4408_if_it_reads_again(tmp_path: Path) -> None:
     bounds = {"send_timeout_s": 0.4, "close_grace_s": 10.0, "send_buffer_bytes": BUFFER_BYTES}
     async with (
         ScriptedModel([much()]) as model,
@@ -70,7 +70,7 @@ async def test_a_reader_that_stalls_is_let_go_in_time_and_learns_4408_if_it_read
             assert same_view(back.view, stayed.view)
 
 
-async def test_a_reader_that_never_reads_again_is_cut_after_the_grace(tmp_path: Path) -> None:
+async def test_a_reader_that_never_reads_again_is_cut_after_the_grace_period(tmp_path: Path) -> None:
     bounds = {"send_timeout_s": 0.3, "close_grace_s": 0.2, "send_buffer_bytes": BUFFER_BYTES}
     async with (
         ScriptedModel([much()]) as model,
@@ -88,7 +88,7 @@ async def test_a_reader_that_never_reads_again_is_cut_after_the_grace(tmp_path: 
             await proxy.cut()
 
 
-async def test_a_slow_reader_that_takes_what_it_is_sent_is_not_cut(tmp_path: Path) -> None:
+async def test_a_slow_reader_that_keeps_reading_is_not_cut(tmp_path: Path) -> None:
     bounds = {
         "send_timeout_s": 0.5,
         "ping_interval_s": 1.0,
@@ -161,7 +161,7 @@ async def watch(pid: int, held: list[int]) -> None:
 
 
 @pytest.mark.timeout(length(60, 600))
-async def test_one_that_reads_nothing_costs_little_memory_and_fifty_others_hear_everything(
+async def test_a_client_that_reads_nothing_costs_little_memory_and_fifty_others_get_everything(
     zygote: Zygote, tmp_path: Path
 ) -> None:
     """After a word that warms the server up. It is not even cut off before the others have heard it all."""
@@ -198,7 +198,7 @@ async def test_one_that_reads_nothing_costs_little_memory_and_fifty_others_hear_
 
 
 @pytest.mark.timeout(length(60, 300))
-async def test_beside_one_that_reads_nothing_the_others_hear_each_token_as_soon(zygote: Zygote, tmp_path: Path) -> None:
+async def test_a_client_that_reads_nothing_does_not_delay_the_others(zygote: Zygote, tmp_path: Path) -> None:
     tokens = length(500, 3_000)
     bounds = {"send_timeout_s": 600.0, "send_buffer_bytes": BUFFER_BYTES, "sockets_per_session_max": 100}
     paced = stream(Tokens(tokens, 0.005, stamped=True), Finish())
@@ -228,7 +228,7 @@ async def test_beside_one_that_reads_nothing_the_others_hear_each_token_as_soon(
     assert p99[1] < p99[0] + length(1_000, 50)
 
 
-async def test_a_stop_with_a_stuck_client_is_over_soon_and_the_others_are_told_why(tmp_path: Path) -> None:
+async def test_a_stop_with_a_stuck_client_ends_soon_and_the_others_get_the_reason(tmp_path: Path) -> None:
     bounds = {"send_timeout_s": 600.0, "close_grace_s": 0.5, "send_buffer_bytes": BUFFER_BYTES}
     loop = asyncio.get_running_loop()
     async with ScriptedModel([much(20_000, Gate(), Say("."))]) as model:

@@ -98,7 +98,7 @@ async def test_a_cut_in_the_middle_of_a_message_loses_and_doubles_nothing(tmp_pa
         assert encoded(view) == encoded(client.view) == encoded(stayed.view)
 
 
-async def test_what_was_said_before_a_lost_answer_is_done_once(tmp_path: Path) -> None:
+async def test_a_submission_whose_answer_was_lost_is_done_once(tmp_path: Path) -> None:
     async with (
         ScriptedModel([text("Once.")]) as model,
         listening(settings_for(tmp_path, model)) as live,
@@ -120,7 +120,7 @@ async def test_what_was_said_before_a_lost_answer_is_done_once(tmp_path: Path) -
         assert len([m for m in client.view.messages if isinstance(m, AssistantMessage)]) == 1
 
 
-async def test_it_outlives_a_server_that_is_stopped_and_started_again(tmp_path: Path) -> None:
+async def test_the_client_survives_a_server_restart(tmp_path: Path) -> None:
     async with ScriptedModel([text("Hello."), text("Still here.")]) as model:
         settings = settings_for(tmp_path, model)
         async with listening(settings) as live:
@@ -141,7 +141,7 @@ async def test_it_outlives_a_server_that_is_stopped_and_started_again(tmp_path: 
     assert last.text == "Still here."
 
 
-async def test_a_connection_that_went_silent_is_left_for_another(tmp_path: Path) -> None:
+async def test_a_silent_connection_is_replaced(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, socket={"heartbeat_s": 0.2})
     async with (
         listening(settings) as live,
@@ -168,7 +168,7 @@ async def test_a_session_that_is_deleted_is_forgotten(tmp_path: Path) -> None:
         assert denied.value.status == 404
 
 
-async def test_a_session_that_is_shut_down_is_left(tmp_path: Path) -> None:
+async def test_the_client_stays_away_from_a_session_that_was_shut_down(tmp_path: Path) -> None:
     async with listening(settings_for(tmp_path)) as live, client_of(live.http) as client:
         await client.submit(Shutdown())
         last = (await heard_until(client, Ended))[-1]

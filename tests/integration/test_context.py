@@ -10,7 +10,7 @@ from tests.support.live import DONE, client, listening, same_view
 from tests.support.models.scripted_model import Call, Finish, Gate, Refusal, Say, ScriptedModel, calls, stream, text
 
 
-async def test_the_projects_notes_reach_the_model_at_each_call_as_the_file_stands_then(tmp_path: Path) -> None:
+async def test_agents_md_is_sent_with_each_call_in_its_current_form(tmp_path: Path) -> None:
     notes = {"path": "AGENTS.md", "content": "Use tabs. Key: hf_" + "a" * 34}
     script = [calls(Call("write", notes, id="c1")), text("Done."), text("Yes.")]
     async with ScriptedModel(script) as model:
@@ -29,7 +29,7 @@ async def test_the_projects_notes_reach_the_model_at_each_call_as_the_file_stand
     assert "hf_aaa" not in second + third
 
 
-async def test_a_title_is_made_by_the_model_after_the_first_turn_beside_the_next_one(tmp_path: Path) -> None:
+async def test_the_model_makes_a_title_after_the_first_turn_while_the_next_one_runs(tmp_path: Path) -> None:
     gate = Gate()
     title = stream(Say("Owls"), gate, Say(" at night"), Finish())
     async with ScriptedModel([text("Night falls."), title, text("More.")]) as model:
@@ -52,7 +52,7 @@ async def test_a_title_is_made_by_the_model_after_the_first_turn_beside_the_next
                 assert whole.view.messages == talker.view.messages
 
 
-async def test_a_title_call_that_fails_leaves_the_first_line_and_the_session_well(tmp_path: Path) -> None:
+async def test_a_failed_title_call_leaves_the_first_line_as_the_title(tmp_path: Path) -> None:
     async with ScriptedModel([text("Night falls."), Refusal(401), text("More.")]) as model:
         settings = settings_for(tmp_path, model, turn={"title_by_model": True})
         async with listening(settings) as live, client(live) as talker:
@@ -65,7 +65,7 @@ async def test_a_title_call_that_fails_leaves_the_first_line_and_the_session_wel
             assert not any(isinstance(event, ev.ErrorEvent) for event in talker.events)
 
 
-async def test_a_user_who_names_the_session_first_is_not_overruled(tmp_path: Path) -> None:
+async def test_a_title_that_the_user_set_is_not_replaced(tmp_path: Path) -> None:
     async with ScriptedModel([text("Night falls.")]) as model:
         settings = settings_for(tmp_path, model, turn={"title_by_model": True})
         async with listening(settings) as live, client(live) as talker:

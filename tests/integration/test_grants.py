@@ -31,7 +31,7 @@ async def answer(talker: Client, scope: str) -> None:
     await talker.send(ExecApproval(approvals=approvals))
 
 
-async def test_what_is_allowed_for_the_session_runs_unasked_after_an_undo_a_restart_and_for_all_clients(
+async def test_a_grant_holds_after_an_undo_and_a_restart_and_for_all_clients(
     tmp_path: Path,
 ) -> None:
     script = [calls(write("a", "c1")), text("Done."), calls(write("b", "c2")), text("Done again.")]
@@ -65,7 +65,7 @@ def careful(data: Path, model: ScriptedModel, limit: float) -> Settings:
     return msgspec.structs.replace(settings, model=msgspec.structs.replace(settings.model, models=[entry]))
 
 
-async def test_yolo_mode_pauses_at_the_spending_limit_and_goes_on_by_an_answer(tmp_path: Path) -> None:
+async def test_yolo_mode_pauses_at_the_spending_limit_and_continues_after_an_answer(tmp_path: Path) -> None:
     dear = Usage(input_tokens=600, output_tokens=0)
     script = [calls(write("a", "c1"), usage=dear), calls(write("b", "c2"), usage=dear), text("Done.")]
     async with ScriptedModel(script) as model, listening(careful(tmp_path, model, 1.0)) as live:
@@ -84,7 +84,7 @@ async def test_yolo_mode_pauses_at_the_spending_limit_and_goes_on_by_an_answer(t
             assert (tmp_path / "workspaces" / session_id / "b").exists()
 
 
-async def test_no_tool_and_no_word_of_a_client_changes_the_policy(tmp_path: Path) -> None:
+async def test_no_tool_and_no_submission_changes_the_policy(tmp_path: Path) -> None:
     """The policy is in the settings alone: what a session writes is in its own folder, and is not read as settings."""
     loose = '{"policy": {"yolo_mode": true, "rules": []}, "yolo_mode": true}'
     names = ["configs/main_agent_config.json", "AGENTS.md", ".holdfast/policy.json"]

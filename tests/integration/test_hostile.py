@@ -65,7 +65,7 @@ async def test_a_refusal_names_the_submission_it_is_about(tmp_path: Path) -> Non
         assert (refused.id, refused.message) == ("mine", "Expected `str`, got `int` - at `$.text`")
 
 
-async def test_a_binary_message_where_text_was_agreed_is_refused_and_the_other_way_round(tmp_path: Path) -> None:
+async def test_a_message_of_the_wrong_kind_for_the_subprotocol_is_refused(tmp_path: Path) -> None:
     async with listening(settings_for(tmp_path)) as live:
         async with client(live) as talker:
             await talker.socket.send(b"\x81\xa1a\x01")
@@ -100,7 +100,7 @@ async def test_several_frames_in_one_message_are_taken_in_order(tmp_path: Path) 
                 assert ids == ["a", "b"]
 
 
-async def test_a_person_types_plain_text_and_an_empty_line_is_nothing(tmp_path: Path) -> None:
+async def test_plain_text_is_a_user_input_and_an_empty_line_is_ignored(tmp_path: Path) -> None:
     async with listening(settings_for(tmp_path)) as live, client(live, encoding="hand") as talker:
         assert talker.socket.subprotocol is None
         await talker.socket.send("")
@@ -141,7 +141,7 @@ async def test_ten_thousand_frames_a_second_close_the_socket(tmp_path: Path) -> 
             await works(bystander)
 
 
-async def test_what_is_accepted_at_the_size_limit_can_be_replayed(tmp_path: Path) -> None:
+async def test_a_message_at_the_size_limit_can_be_replayed(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     async with listening(settings) as live:
         async with client(live) as talker:
@@ -201,7 +201,7 @@ async def test_refused_before_the_upgrade_with_a_reason(tmp_path: Path) -> None:
             pass
 
 
-async def test_used_up_sessions_are_refused_at_once_and_say_whose_limit_it_is(tmp_path: Path) -> None:
+async def test_a_session_over_a_limit_is_refused_at_once_with_the_limits_name(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, sessions={"awake_max": 3, "awake_max_per_user": 2})
     async with listening(settings) as live, client(live), client(live):
         assert await refused(live.ws) == (
@@ -218,7 +218,7 @@ async def test_used_up_sessions_are_refused_at_once_and_say_whose_limit_it_is(tm
         assert (status, body["error_type"]) == (503, "global")
 
 
-async def test_a_session_has_a_bound_on_its_sockets(tmp_path: Path) -> None:
+async def test_a_session_has_a_limit_on_its_sockets(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, socket={"sockets_per_session_max": 1})
     async with listening(settings) as live, client(live) as one:
         await one.synced()

@@ -98,7 +98,7 @@ async def statuses(live: Live, headers: dict[str, str]) -> dict[tuple[str, str],
     ],
     ids=["none", "wrong", "unknown token", "basic", "empty", "wrong cookie"],
 )
-async def test_without_good_credentials_every_guarded_route_and_socket_answers_401_or_tells_to_wait(
+async def test_without_valid_credentials_every_protected_endpoint_answers_401_or_429(
     tmp_path: Path, way: str, headers: dict[str, str]
 ) -> None:
     async with served(way, tmp_path) as here:
@@ -107,7 +107,7 @@ async def test_without_good_credentials_every_guarded_route_and_socket_answers_4
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_with_good_credentials_no_route_answers_401_or_403(tmp_path: Path, way: str) -> None:
+async def test_with_valid_credentials_no_endpoint_answers_401_or_403(tmp_path: Path, way: str) -> None:
     async with served(way, tmp_path) as here:
         found = await statuses(here.live, {"Authorization": f"Bearer {here.good}"})
         assert not set(found.values()) & {401, 403, 500}, found
@@ -115,7 +115,7 @@ async def test_with_good_credentials_no_route_answers_401_or_403(tmp_path: Path,
         assert found["WEBSOCKET", "/ws/{session_id}"] == 404
 
 
-async def test_expired_and_revoked_tokens_are_as_none(tmp_path: Path) -> None:
+async def test_expired_and_revoked_tokens_count_as_no_credentials(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, auth={"mode": "tokens"})
     expired = add(settings, expires_at=time.time() - 1)
     revoked = add(settings)
@@ -128,7 +128,7 @@ async def test_expired_and_revoked_tokens_are_as_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", OPEN)
-async def test_what_needs_nothing_answers_everybody_and_asks_for_nothing(tmp_path: Path, path: str) -> None:
+async def test_public_endpoints_answer_without_credentials(tmp_path: Path, path: str) -> None:
     async with served("tokens", tmp_path) as here:
         async with httpx.AsyncClient(base_url=here.live.http, trust_env=False) as http:
             for headers in ({}, {"Authorization": "Bearer wrong"}):

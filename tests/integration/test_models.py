@@ -48,7 +48,7 @@ async def test_a_session_answers_with_the_model_it_chose_and_the_others_with_the
         assert told == [("qwen3", "high"), ("scripted", None), ("qwen3", "high")]
 
 
-async def test_the_models_on_offer_are_told_with_their_context_window_and_price(tmp_path: Path) -> None:
+async def test_the_offered_models_have_a_context_window_and_a_price(tmp_path: Path) -> None:
     async with ScriptedModel() as model, listening(offering(tmp_path, model)) as live:
         async with httpx.AsyncClient(base_url=live.http) as http:
             config = (await http.get("/api/config")).json()

@@ -53,7 +53,7 @@ def script(*inner: Answer) -> list[Answer]:
     return [WRITE, text("Written."), ASK, *inner, text("They are about owls.")]
 
 
-async def test_its_calls_progress_and_cost_are_nested_in_its_own_and_every_resume_is_whole(tmp_path: Path) -> None:
+async def test_calls_progress_and_cost_are_nested_in_the_research_call(tmp_path: Path) -> None:
     look = calls(Call("read", {"path": "notes.txt"}, id="x"), Call("list", {}, id="y"), before="I read the notes. ")
     inner = [look, calls(Call("read", {"path": "none.txt"}, id="x")), text("Owls fly at night: ", "notes.txt.")]
     async with ScriptedModel(script(*inner)) as model:
@@ -105,7 +105,7 @@ async def sent(model: ScriptedModel, number: int) -> list[dict[str, Any]]:
     return messages
 
 
-async def test_what_would_be_asked_for_or_changes_something_is_refused_and_it_is_told(tmp_path: Path) -> None:
+async def test_calls_that_need_approval_or_change_something_are_refused(tmp_path: Path) -> None:
     wanted = [
         Call("write", {"path": "b", "content": "x"}, id="a"),
         Call("research", {"task": "more"}, id="b"),
@@ -145,7 +145,7 @@ async def test_what_would_be_asked_for_or_changes_something_is_refused_and_it_is
         assert part in answer
 
 
-async def test_where_the_policy_lets_it_read_the_web_it_does(tmp_path: Path) -> None:
+async def test_research_reads_the_web_if_the_policy_allows_it(tmp_path: Path) -> None:
     rules = [{"action": "allow", "tool": "web_fetch"}]
     inner = [calls(Call("web_fetch", {"url": "http://127.0.0.1:1/"}, id="a")), text("It is not there.")]
     async with ScriptedModel(script(*inner)) as model:
@@ -159,9 +159,7 @@ async def test_where_the_policy_lets_it_read_the_web_it_does(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "bound", [{"model_calls_max": 2}, {"tokens_max": 1_000, "model_calls_max": 9}], ids=["calls", "tokens"]
 )
-async def test_at_its_bound_it_is_told_to_report_and_its_last_words_are_the_report(
-    tmp_path: Path, bound: dict[str, int]
-) -> None:
+async def test_at_the_step_limit_the_last_message_is_the_report(tmp_path: Path, bound: dict[str, int]) -> None:
     dear = Usage(input_tokens=990, output_tokens=20)
     again = calls(Call("list", {}, id="a"), before="Still looking.", usage=dear)
     async with ScriptedModel(script(again, again)) as model:
@@ -174,7 +172,7 @@ async def test_at_its_bound_it_is_told_to_report_and_its_last_words_are_the_repo
         assert "write your report now" in str((await sent(model, 4))[-1])
 
 
-async def test_when_its_time_is_over_it_ends_with_what_it_has_said(tmp_path: Path) -> None:
+async def test_at_the_time_limit_research_ends_with_its_text_so_far(tmp_path: Path) -> None:
     async with ScriptedModel(script(stream(Say("Owls, I think"), Hang()))) as model:
         settings = settings_for(tmp_path, model, policy={}, research={"time_max_s": 0.5})
         async with listening(settings) as live, client(live) as talker:
@@ -186,7 +184,7 @@ async def test_when_its_time_is_over_it_ends_with_what_it_has_said(tmp_path: Pat
             assert called.output.endswith("Owls, I think")
 
 
-async def test_a_model_that_fails_it_ends_the_call_and_not_the_turn(tmp_path: Path) -> None:
+async def test_a_model_failure_ends_the_research_call_and_not_the_turn(tmp_path: Path) -> None:
     async with ScriptedModel(script(Refusal(400))) as model:
         settings = settings_for(tmp_path, model, policy={})
         async with listening(settings) as live, client(live) as talker:
@@ -195,7 +193,7 @@ async def test_a_model_that_fails_it_ends_the_call_and_not_the_turn(tmp_path: Pa
             assert result(talker.view).output.startswith("the research is not finished: ")
 
 
-async def test_another_model_does_it_where_the_settings_name_one(tmp_path: Path) -> None:
+async def test_research_uses_the_model_of_its_settings(tmp_path: Path) -> None:
     async with ScriptedModel(script(text("Nothing."))) as model:
         settings = settings_for(tmp_path, model, policy={}, research={"model": "openai/cheap"})
         async with listening(settings) as live, client(live) as talker:
@@ -205,7 +203,7 @@ async def test_another_model_does_it_where_the_settings_name_one(tmp_path: Path)
         assert asked == ["scripted", "scripted", "scripted", "cheap", "scripted"]
 
 
-async def test_an_interrupt_ends_it_and_keeps_what_it_did(tmp_path: Path) -> None:
+async def test_an_interrupt_ends_research_and_keeps_its_steps(tmp_path: Path) -> None:
     inner = [calls(Call("list", {}, id="a")), stream(Say("Owls"), Hang())]
     async with ScriptedModel([ASK, *inner, text("Hello.")]) as model:
         async with listening(settings_for(tmp_path, model, policy={})) as live, client(live) as talker:
@@ -218,7 +216,7 @@ async def test_an_interrupt_ends_it_and_keeps_what_it_did(tmp_path: Path) -> Non
             assert isinstance(await say(talker, "are you there?"), ev.TurnComplete)
 
 
-async def test_a_server_that_stops_in_the_middle_keeps_what_it_did_and_does_not_do_it_again(tmp_path: Path) -> None:
+async def test_a_server_stop_keeps_the_steps_of_research_and_does_not_repeat_them(tmp_path: Path) -> None:
     inner = [calls(Call("list", {}, id="a")), stream(Say("Owls"), Gate(), Finish())]
     async with ScriptedModel([ASK, *inner]) as model:
         settings = settings_for(tmp_path, model, policy={})
@@ -235,7 +233,7 @@ async def test_a_server_that_stops_in_the_middle_keeps_what_it_did_and_does_not_
         assert len(model.requests) == 3
 
 
-async def test_it_can_be_switched_off(tmp_path: Path) -> None:
+async def test_research_can_be_switched_off(tmp_path: Path) -> None:
     async with ScriptedModel([text("Hello.")]) as model:
         settings = settings_for(tmp_path, model, research={"enabled": False})
         async with listening(settings) as live, client(live) as talker:

@@ -48,7 +48,7 @@ ROUTES = [
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-async def test_a_session_of_somebody_else_is_answered_like_one_that_is_not_there(
+async def test_a_session_of_another_user_is_answered_like_a_missing_one(
     all_users: Users, method: str, path: str
 ) -> None:
     session_id = await session_of(all_users, "alice")
@@ -59,7 +59,7 @@ async def test_a_session_of_somebody_else_is_answered_like_one_that_is_not_there
     assert theirs.status_code == 404
 
 
-async def test_a_socket_to_somebody_elses_session_is_refused_like_one_to_none(all_users: Users) -> None:
+async def test_a_socket_to_a_session_of_another_user_is_refused_like_a_missing_one(all_users: Users) -> None:
     session_id = await session_of(all_users, "alice")
     said = []
     for wanted in (session_id, "0" * 32):
@@ -71,7 +71,7 @@ async def test_a_socket_to_somebody_elses_session_is_refused_like_one_to_none(al
     assert said[0][0] == 404
 
 
-async def test_who_has_a_link_to_read_reads_and_does_nothing(all_users: Users) -> None:
+async def test_a_read_link_allows_reading_alone(all_users: Users) -> None:
     session_id = await session_of(all_users, "alice")
     _, secret = await link_to(all_users, session_id, "read")
     everything: list[Submission] = [
@@ -96,7 +96,7 @@ async def test_who_has_a_link_to_read_reads_and_does_nothing(all_users: Users) -
         assert (await http.delete(f"/api/sessions/{session_id}")).status_code == 403
 
 
-async def test_who_has_a_link_to_drive_does_all_but_what_is_the_owners_alone(all_users: Users) -> None:
+async def test_a_drive_link_allows_everything_but_the_owners_operations(all_users: Users) -> None:
     session_id = await session_of(all_users, "alice")
     share_id, secret = await link_to(all_users, session_id, "drive")
     async with all_users.socket(secret, session_id) as guest:
@@ -110,7 +110,7 @@ async def test_who_has_a_link_to_drive_does_all_but_what_is_the_owners_alone(all
         assert (await http.get(f"/api/sessions/{session_id}/shares")).status_code == 403
 
 
-async def test_a_link_lets_into_its_own_session_and_nowhere_else(all_users: Users) -> None:
+async def test_a_link_opens_its_own_session_alone(all_users: Users) -> None:
     session_id = await session_of(all_users, "alice")
     other = await session_of(all_users, "alice")
     _, secret = await link_to(all_users, session_id, "drive")
@@ -124,7 +124,7 @@ async def test_a_link_lets_into_its_own_session_and_nowhere_else(all_users: User
     assert denied.value.response.status_code == 403
 
 
-async def test_everyone_hears_of_links_and_no_event_holds_a_secret(all_users: Users) -> None:
+async def test_link_events_reach_all_clients_without_the_secret(all_users: Users) -> None:
     session_id = await session_of(all_users, "alice")
     async with all_users.socket("alice", session_id) as owner:
         share_id, secret = await link_to(all_users, session_id, "read")
@@ -139,7 +139,7 @@ async def test_everyone_hears_of_links_and_no_event_holds_a_secret(all_users: Us
         assert (await http.get(f"/api/sessions/{session_id}/shares")).json() == {"shares": []}
 
 
-async def test_a_link_that_is_taken_back_closes_its_sockets_and_no_others(all_users: Users) -> None:
+async def test_a_revoked_link_closes_its_sockets_and_no_others(all_users: Users) -> None:
     session_id = await session_of(all_users, "alice")
     share_id, secret = await link_to(all_users, session_id, "read")
     async with all_users.socket("alice", session_id) as owner, all_users.socket(secret, session_id) as guest:
@@ -155,7 +155,7 @@ async def test_a_link_that_is_taken_back_closes_its_sockets_and_no_others(all_us
     assert denied.value.response.status_code == 401
 
 
-async def test_links_hold_over_sleep_and_a_restart_and_end_with_the_session(tmp_path: Path) -> None:
+async def test_links_survive_sleep_and_restart_and_end_with_the_session(tmp_path: Path) -> None:
     async with users(tmp_path, sessions={"idle_sleep_s": 0.05}) as first:
         session_id = await session_of(first, "alice")
         _, secret = await link_to(first, session_id, "read")
@@ -171,13 +171,13 @@ async def test_links_hold_over_sleep_and_a_restart_and_end_with_the_session(tmp_
 
 
 @pytest.mark.parametrize("broken", ["hfl_", "hfl_x_y_z", "hfl_é", "hfl_" + "a" * 300])
-async def test_a_secret_that_is_none_lets_nobody_in(all_users: Users, broken: str) -> None:
+async def test_an_unknown_link_secret_is_refused(all_users: Users, broken: str) -> None:
     async with all_users.http("alice") as http:
         refused = await http.get("/api/me", headers=[(b"authorization", f"Bearer {broken}".encode())])
         assert refused.status_code == 401
 
 
-async def test_a_secret_that_was_changed_by_a_character_lets_nobody_in(all_users: Users) -> None:
+async def test_a_link_secret_changed_by_one_character_is_refused(all_users: Users) -> None:
     session_id = await session_of(all_users, "alice")
     _, secret = await link_to(all_users, session_id, "read")
     changed = secret[:-2] + ("A" if secret[-2] != "A" else "B") + secret[-1]
@@ -185,7 +185,7 @@ async def test_a_secret_that_was_changed_by_a_character_lets_nobody_in(all_users
         assert (await http.get(f"/api/sessions/{session_id}")).status_code == 401
 
 
-async def test_a_browser_keeps_a_link_beside_its_login_and_owns_what_is_its_own(all_users: Users) -> None:
+async def test_a_browser_keeps_a_link_beside_its_login(all_users: Users) -> None:
     session_id = await session_of(all_users, "alice")
     _, secret = await link_to(all_users, session_id, "read")
     async with all_users.http("bob") as http:
@@ -227,7 +227,7 @@ async def test_an_admin_lists_and_stops_but_does_not_read(all_users: Users) -> N
         assert (await http.get("/api/admin/sessions")).status_code == 403
 
 
-async def test_nobody_reads_or_drives_by_guessing_the_local_user(all_users: Users) -> None:
+async def test_the_local_users_name_opens_no_session(all_users: Users) -> None:
     """There is no name that stands above ownership."""
     session_id = await session_of(all_users, "alice")
     for who in ("bob", "root"):

@@ -9,7 +9,7 @@ from tests.support.live import client, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 
 
-async def test_a_page_is_fetched_once_a_person_has_seen_its_url(tmp_path: Path) -> None:
+async def test_a_page_is_fetched_after_its_url_is_approved(tmp_path: Path) -> None:
     async with listening(settings_for(tmp_path / "other")) as other:
         url = f"{other.http}/livez"
         script = [calls(Call("web_fetch", {"url": url}, id="c1")), text("It lives.")]
@@ -27,7 +27,7 @@ async def test_a_page_is_fetched_once_a_person_has_seen_its_url(tmp_path: Path) 
             await talker.until_type(ev.TurnComplete)
 
 
-async def test_what_leads_inside_is_refused_without_asking_anybody(tmp_path: Path) -> None:
+async def test_a_private_address_is_refused_without_an_approval(tmp_path: Path) -> None:
     script = [calls(Call("web_fetch", {"url": "http://169.254.169.254/latest/"}, id="c1")), text("I may not.")]
     async with (
         ScriptedModel(script) as model,

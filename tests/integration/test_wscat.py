@@ -27,7 +27,7 @@ async def test_plain_lines_are_a_conversation(tmp_path: Path) -> None:
         assert "refused" not in person.told()
 
 
-async def test_a_conversation_cut_in_the_middle_of_a_sentence_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_a_conversation_cut_in_the_middle_of_a_sentence_resumes_there(tmp_path: Path) -> None:
     async with listening(unhurried(tmp_path)) as live:
         async with wscat(live.ws) as person:
             await person.until("synced")
@@ -48,7 +48,7 @@ async def test_a_conversation_cut_in_the_middle_of_a_sentence_goes_on_where_it_w
         assert text == back.heard[-1]["final_response"]
 
 
-async def test_a_conversation_goes_on_after_a_restart(tmp_path: Path) -> None:
+async def test_a_conversation_resumes_after_a_restart(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     async with listening(settings) as live, wscat(live.ws) as person:
         await person.until("synced")

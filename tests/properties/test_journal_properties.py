@@ -335,7 +335,7 @@ SETTINGS = settings(
 
 
 @pytest.mark.timeout(300)  # a failing run is made small before it is told
-def test_the_journal_says_what_its_model_says() -> None:
+def test_the_journal_agrees_with_its_model() -> None:
     with pytest.MonkeyPatch.context() as changed:
         for path, value in CONSTANTS.items():
             changed.setattr(path, value)

@@ -133,7 +133,7 @@ def test_a_client_that_resumes_at_any_seq_ends_in_the_view_of_one_that_never_lef
 
 @settings(max_examples=60, deadline=None)
 @given(steps=st.lists(STEP, max_size=40))
-def test_a_record_merged_across_a_clients_position_changes_nothing_it_has(steps: list[tuple[object, ...]]) -> None:
+def test_a_record_merged_across_a_position_changes_nothing_before_it(steps: list[tuple[object, ...]]) -> None:
     script = Script()
     for step in steps:
         play(script, step)
@@ -150,7 +150,7 @@ def test_a_record_merged_across_a_clients_position_changes_nothing_it_has(steps:
 
 @settings(max_examples=100, deadline=None)
 @given(steps=st.lists(STEP, max_size=30))
-def test_whatever_happened_the_next_input_is_taken(steps: list[tuple[object, ...]]) -> None:
+def test_the_next_input_is_always_accepted(steps: list[tuple[object, ...]]) -> None:
     script = Script(queued_inputs_max=1_000)
     for step in steps:
         play(script, step)

@@ -101,7 +101,7 @@ async def refusal_of(talker: Client, id: str) -> Refused:
     return frame
 
 
-async def test_a_running_turn_stops_loudly_and_the_session_goes_on_by_itself_when_there_is_room(
+async def test_a_full_disk_ends_the_turn_with_an_error_and_the_session_continues_when_there_is_room(
     outage: Outage,
 ) -> None:
     gate = Gate()
@@ -152,7 +152,7 @@ async def test_a_running_turn_stops_loudly_and_the_session_goes_on_by_itself_whe
                 await agree(live, talker, watcher, other)
 
 
-async def test_a_submission_that_is_not_stored_is_not_acknowledged_and_the_next_try_finds_the_room(
+async def test_a_submission_that_is_not_stored_is_not_acknowledged_and_succeeds_when_there_is_room(
     outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.sessions.actor.RECOVERY_S", 600.0)
@@ -172,7 +172,7 @@ async def test_a_submission_that_is_not_stored_is_not_acknowledged_and_the_next_
             await agree(live, talker)
 
 
-async def test_a_waiting_approval_still_waits_and_what_is_answered_then_runs_once(outage: Outage) -> None:
+async def test_an_approval_waits_through_an_outage_and_its_call_runs_once(outage: Outage) -> None:
     wanted = Call("write", {"path": "a.txt", "content": "x"}, id="c1")
     async with ScriptedModel([calls(wanted, before="I write."), text("Done.")]) as model:
         async with listening(served(outage.folder, model)) as live, client(live) as talker:
@@ -243,7 +243,7 @@ async def test_a_tool_whose_result_cannot_be_stored_has_an_unknown_outcome_and_i
             await agree(live, talker)
 
 
-async def test_a_free_call_beside_a_waiting_one_is_told_and_the_approval_still_waits(
+async def test_a_call_beside_a_waiting_one_is_reported_and_the_approval_still_waits(
     outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held, asked = Held(), Asked()
@@ -282,7 +282,7 @@ class Asked(Held):
         return ToolResult(output="asked", success=True)
 
 
-async def test_all_sessions_hear_of_it_and_all_go_on(outage: Outage) -> None:
+async def test_all_sessions_report_the_outage_and_continue_after_it(outage: Outage) -> None:
     gates = [Gate() for _ in range(3)]
     script = [stream(Say("One "), gate, Say("two " * 5_000), Hang()) for gate in gates]
     async with ScriptedModel([*script, *[text("Still here.")] * 3]) as model:
@@ -306,7 +306,9 @@ async def test_all_sessions_hear_of_it_and_all_go_on(outage: Outage) -> None:
                     await agree(live, talker)
 
 
-async def test_a_lock_shorter_than_the_retries_is_not_noticed(lock: Outage, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_lock_that_ends_within_the_retries_has_no_effect(
+    lock: Outage, caplog: pytest.LogCaptureFixture
+) -> None:
     gate = Gate()
     async with ScriptedModel([stream(Say("One "), gate, Say("two."), *text("").steps)]) as model:
         async with listening(served(lock.folder, model, retry_s=600.0)) as live, client(live) as talker:

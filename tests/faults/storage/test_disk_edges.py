@@ -37,7 +37,7 @@ def lock(tmp_path: Path) -> Iterator[Outage]:
         yield one
 
 
-async def test_a_session_that_cannot_be_woken_is_refused_with_the_reason_and_wakes_when_it_can(
+async def test_a_session_that_cannot_be_read_is_refused_with_the_reason_and_wakes_later(
     outage: Outage,
 ) -> None:
     async with ScriptedModel([text("Hello."), text("Here.")]) as model:
@@ -64,7 +64,7 @@ async def test_a_session_that_cannot_be_woken_is_refused_with_the_reason_and_wak
                 await agree(live, again)
 
 
-async def test_a_stop_during_an_outage_ends_in_time_and_the_next_start_goes_on(outage: Outage) -> None:
+async def test_a_stop_during_an_outage_ends_in_time_and_the_next_start_continues(outage: Outage) -> None:
     gate = Gate()
     script = [stream(Say("One "), gate, Say("two " * 5_000), Hang()), text("Still here.")]
     async with ScriptedModel(script) as model:
@@ -119,7 +119,7 @@ async def test_a_session_that_cannot_be_recovered_at_the_start_is_recovered_when
 
 
 @pytest.mark.parametrize("heard", [True, False], ids=["retried", "given-up"])
-async def test_an_append_that_was_stored_and_said_to_be_unavailable_is_neither_lost_nor_doubled(
+async def test_an_append_that_was_stored_but_reported_unavailable_is_neither_lost_nor_doubled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heard: bool
 ) -> None:
     failures = 1 if heard else 3
@@ -152,7 +152,7 @@ async def test_an_append_that_was_stored_and_said_to_be_unavailable_is_neither_l
             assert len(model.requests) == (2 if heard else 1)
 
 
-async def test_damage_to_one_session_is_told_to_its_clients_and_does_not_touch_the_others(tmp_path: Path) -> None:
+async def test_damage_to_one_session_is_reported_to_its_clients_and_does_not_affect_others(tmp_path: Path) -> None:
     async with ScriptedModel(lambda request: text("Hello.")) as model:
         settings = served(tmp_path, model)
         views = {}
@@ -186,7 +186,7 @@ async def test_damage_to_one_session_is_told_to_its_clients_and_does_not_touch_t
                 await agree(live, talker)
 
 
-async def test_a_reason_of_many_bytes_is_cut_where_a_close_frame_ends(tmp_path: Path) -> None:
+async def test_a_long_close_reason_is_cut_to_the_size_of_a_close_frame(tmp_path: Path) -> None:
     """The folder's name makes the message long, in bytes even more than in characters."""
     folder = tmp_path / ("\u8a9e" * 60)
     async with ScriptedModel(lambda request: text("Hello.")) as model:

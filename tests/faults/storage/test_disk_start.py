@@ -131,7 +131,7 @@ SPOILT: list[tuple[Callable[[Path], None], str, str]] = [
 
 
 @pytest.mark.parametrize(("spoil", "fault", "remedy"), SPOILT, ids=lambda value: getattr(value, "__name__", ""))
-async def test_a_database_that_is_no_good_is_refused_untouched_and_a_backup_takes_its_place(
+async def test_a_damaged_database_is_refused_unchanged_and_can_be_replaced_by_a_backup(
     zygote: Zygote, tmp_path: Path, kept: Kept, spoil: Callable[[Path], None], fault: str, remedy: str
 ) -> None:
     path = kept.copy(tmp_path / "data")
@@ -148,7 +148,9 @@ async def test_a_database_that_is_no_good_is_refused_untouched_and_a_backup_take
         await works(server, kept)
 
 
-async def test_a_damaged_database_may_be_moved_away_to_begin_anew(zygote: Zygote, tmp_path: Path, kept: Kept) -> None:
+async def test_after_a_damaged_database_is_moved_away_an_empty_one_is_made(
+    zygote: Zygote, tmp_path: Path, kept: Kept
+) -> None:
     path = kept.copy(tmp_path / "data")
     no_database(path)
     async with served(zygote, tmp_path, path.parent) as server:
@@ -161,7 +163,7 @@ async def test_a_damaged_database_may_be_moved_away_to_begin_anew(zygote: Zygote
 
 
 # ----------------------------------------------------------------------------------------------- the folder cannot be had
-async def test_a_database_that_another_program_keeps_to_itself_is_refused_until_it_lets_go(
+async def test_a_database_locked_by_another_program_is_refused_until_it_is_unlocked(
     zygote: Zygote, tmp_path: Path, kept: Kept
 ) -> None:
     path = kept.copy(tmp_path / "data")
@@ -185,7 +187,7 @@ async def test_a_folder_of_another_server_is_refused_naming_its_process(
 
 
 @pytest.mark.parametrize("made", [True, False], ids=["existing", "new"])
-async def test_a_folder_that_may_not_be_written_is_refused_until_it_may(
+async def test_a_folder_without_write_permission_is_refused_until_it_has_it(
     zygote: Zygote, tmp_path: Path, kept: Kept, made: bool
 ) -> None:
     data = tmp_path / "data"
@@ -202,7 +204,7 @@ async def test_a_folder_that_may_not_be_written_is_refused_until_it_may(
             await server.start()
 
 
-async def test_a_database_that_may_not_be_written_is_refused_until_it_may(
+async def test_a_database_without_write_permission_is_refused_until_it_has_it(
     zygote: Zygote, tmp_path: Path, kept: Kept
 ) -> None:
     path = kept.copy(tmp_path / "data")
@@ -223,7 +225,7 @@ def disk(tmp_path: Path) -> Iterator[tuple[Path, bool]]:
         yield folder, mounted
 
 
-async def test_a_file_system_that_is_read_only_is_refused_until_it_is_not(
+async def test_a_read_only_file_system_is_refused_until_it_is_writable(
     zygote: Zygote, tmp_path: Path, kept: Kept, disk: tuple[Path, bool]
 ) -> None:
     folder, mounted = disk

@@ -102,7 +102,7 @@ def twin(follower: Follower, name: str) -> Follower:
 @pytest.mark.parametrize("ends", ["stopped", "killed"])
 @pytest.mark.parametrize("copied", ["stopped", "killed"])
 @pytest.mark.parametrize("ways", [DATABASE, BACKUP, OVERWRITTEN], ids=["database", "backup", "overwritten"])
-async def test_an_older_database_put_back(
+async def test_a_restored_older_database_begins_a_new_epoch(
     zygote: Zygote, tmp_path: Path, tally: Counter[str], ways: Ways, copied: str, ends: str
 ) -> None:
     take, put_back = ways
@@ -148,7 +148,7 @@ async def test_an_older_database_put_back(
 
 @pytest.mark.parametrize("left", [0.0, 0.3, 0.6, 0.9, 1.0])
 @pytest.mark.parametrize("mark", ["of the last start", "newer than the database"])
-async def test_the_machine_loses_power_and_with_it_the_end_of_the_log(
+async def test_a_power_loss_that_loses_the_end_of_the_log_begins_a_new_epoch(
     zygote: Zygote, tmp_path: Path, tally: Counter[str], left: float, mark: str
 ) -> None:
     async with house(zygote, tmp_path) as one:
@@ -187,7 +187,7 @@ async def test_the_machine_loses_power_and_with_it_the_end_of_the_log(
 
 
 @pytest.mark.parametrize("name", [step.name for step in steps()])
-async def test_an_older_database_from_the_middle_of_a_conversation(
+async def test_a_database_restored_from_the_middle_of_a_conversation_begins_a_new_epoch(
     zygote: Zygote, tmp_path: Path, tally: Counter[str], name: str
 ) -> None:
     """The copy is of a turn under way: what ran in it has an unknown outcome, and the session goes on."""
@@ -229,7 +229,9 @@ async def test_an_older_database_from_the_middle_of_a_conversation(
 
 
 @pytest.mark.timeout(600)
-async def test_losses_at_random_with_clients_of_every_age(zygote: Zygote, tmp_path: Path, tally: Counter[str]) -> None:
+async def test_random_losses_with_clients_at_every_position(
+    zygote: Zygote, tmp_path: Path, tally: Counter[str]
+) -> None:
     """Recovered only if all that the client ever saw is still there; and always then, if the database knows its epoch."""
     seed = fresh_seed()
     print(f"HOLDFAST_FAULTS_SEED={seed}")
