@@ -13,11 +13,11 @@ what a tool of an untrusted MCP server does."""
 class Effects(msgspec.Struct, frozen=True):
     """The effects of one call. Without `kinds` it stays inside the workspace and the conversation.
 
-    `says`: what it would do, in words for the person who approves. `operation`: which of the tool's operations, such as
+    `description`: what it would do, in words for the person who approves. `operation`: which of the tool's operations, such as
     `run` of `hf_jobs`; empty for a tool that has one. `cost_usd`: an estimate; None: it costs an unknown amount.
     """
 
-    says: str = ""
+    description: str = ""
     kinds: frozenset[EffectKind] = frozenset()
     operation: str = ""
     cost_usd: float | None = 0.0

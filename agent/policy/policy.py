@@ -26,11 +26,15 @@ class PolicyRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     effect: Annotated[EffectKind | None, Meta(description="Only calls with this effect.")] = None
     arguments: Annotated[
         dict[str, str],
-        Meta(description="Regular expressions by name of an argument; each must be found in the argument, as text."),
+        Meta(
+            description="Regular expressions by name of an argument; each must match somewhere in the argument's text."
+        ),
     ] = {}
-    reason: Annotated[str, Meta(description="Said to who is asked, and to the model that is refused.")] = ""
+    reason: Annotated[str, Meta(description="The reason that the user sees, and the model if the call is refused.")] = (
+        ""
+    )
     for_session: Annotated[
-        bool, Meta(description="Whether who is asked may allow such calls for the rest of the session.")
+        bool, Meta(description="Whether an approval may allow such calls for the rest of the session.")
     ] = True
 
     def __post_init__(self) -> None:
@@ -114,13 +118,13 @@ def evaluate(
 ) -> Verdict:
     """Evaluate the policy for a call whose arguments are valid, in a session with these grants and costs."""
     rule = next((rule for rule in (*policy.rules, *policy.defaults) if rule.matches(tool, arguments, effects)), None)
-    why = (rule.reason if rule else "") or effects.says
+    why = (rule.reason if rule else "") or effects.description
     if rule is not None and rule.action == "deny":
         return Verdict("deny", why or f"{tool} is not allowed here")
     asks = bool(effects.kinds) if rule is None else rule.action == "ask"
     grant = _grant(tool, effects, rule)
     if asks and not policy.yolo_mode and grant not in grants:
-        return Verdict("ask", why or f"{tool} is to be asked for", grant)
+        return Verdict("ask", why or f"{tool} needs an approval", grant)
     limit = _past_limit(policy, effects, spent, asks)
     if limit is not None:
         return Verdict("ask", f"{limit} ({why})" if why else limit)
@@ -139,7 +143,7 @@ def _past_limit(policy: Policy, effects: Effects, spent: Spent, freed: bool) -> 
     """Why a call that would run needs an approval because of its cost. `freed`: only yolo_mode or a grant allows it."""
     limit, cost = policy.spending_limit_usd, effects.cost_usd
     if cost is None:
-        return "nobody knows what this call will cost" if freed or limit else None
+        return "the cost of this call is not known" if freed or limit else None
     if not limit:
         return None
     spent_text = f"{'at least ' if spent.unknown else ''}{_usd(spent.usd)} spent"

@@ -8,7 +8,7 @@ from agent.policy.policy import Policy, PolicyRule
 from agent.util.settings import SettingsGroup
 
 CPU_JOBS = PolicyRule(action="allow", tool="hf_jobs", operation="*:cpu*", reason="a job on CPU")
-"""Jobs on hardware without a GPU, run once or on a schedule; the tool tells the hardware apart."""
+"""Jobs on hardware without a GPU, run once or on a schedule; the operation's name has the kind of hardware."""
 
 UPLOADS = (
     PolicyRule(action="ask", tool="hf_repo", effect="delete"),
@@ -18,30 +18,34 @@ UPLOADS = (
 
 
 class PolicySettings(SettingsGroup, frozen=True, kw_only=True):
-    """Which calls run, are asked for or are refused. Where no rule matches, what reaches beyond the workspace asks."""
+    """Which tool calls run, need an approval, or are refused. A call that no rule matches needs one if it has effects outside
+    the workspace."""
 
     rules: Annotated[
         list[PolicyRule], Meta(description="In order; the first that matches a call decides. See docs/tools.md.")
     ] = field(default_factory=list)
     yolo_mode: Annotated[
-        bool, Meta(description="Whether everything that would be asked for runs; what a rule denies is still refused.")
+        bool,
+        Meta(description="Whether calls that need an approval run without one; what a rule denies is still refused."),
     ] = False
     spending_limit_usd: Annotated[
         float,
         Meta(
-            ge=0, le=1_000_000, description="What a session spends without being asked; from there on it asks. 0: any."
+            ge=0,
+            le=1_000_000,
+            description="What a session may spend without an approval; past it, calls that cost need one. 0: any sum.",
         ),
     ] = 5.0
     confirm_cpu_jobs: Annotated[
         bool,
-        Meta(description="Whether jobs on CPU hardware ask; those on GPUs always do, unless a rule says otherwise."),
+        Meta(
+            description="Whether jobs on CPU hardware need an approval; on GPUs they always do, unless a rule allows them."
+        ),
     ] = True
-    auto_file_upload: Annotated[bool, Meta(description="Whether uploads to the Hub run without being asked for.")] = (
-        False
-    )
+    auto_file_upload: Annotated[bool, Meta(description="Whether uploads to the Hub run without an approval.")] = False
 
     def policy(self) -> Policy:
-        """As a session decides by it: the operator's rules come first."""
+        """The policy of a session: the operator's rules come first."""
         cpu_jobs = () if self.confirm_cpu_jobs else (CPU_JOBS,)
         uploads = UPLOADS if self.auto_file_upload else ()
         return Policy(

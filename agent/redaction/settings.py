@@ -9,7 +9,7 @@ from agent.util.settings import SettingsGroup
 
 
 class RedactionSettings(SettingsGroup, frozen=True, kw_only=True):
-    """What is kept out of events. Logs are always redacted. Raises ValueError for a pattern of another form."""
+    """What is redacted in events. Logs are always redacted. Raises ValueError for a pattern of another form."""
 
     enabled: Annotated[
         bool, Meta(description="Replace secrets by a marker before anything is stored, shown or sent to a model.")

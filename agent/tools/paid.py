@@ -45,7 +45,7 @@ def together(one: Effects, more: Effects) -> Effects:
         return one
     costs = (one.cost_usd, more.cost_usd)
     return Effects(
-        says="; ".join(filter(None, (one.says, more.says))),
+        description="; ".join(filter(None, (one.description, more.description))),
         kinds=one.kinds | more.kinds,
         operation=one.operation,
         cost_usd=None if None in costs else sum(cost for cost in costs if cost),

@@ -93,7 +93,7 @@ class Reader(Reading):
             return prepared
         effects = prepared.effects
         if effects.kinds - READS or effects.cost_usd != 0:
-            return f"not run: research only reads, and this call is more than that ({effects.says or name})"
+            return f"not run: research only reads, and this call is more than that ({effects.description or name})"
         verdict = evaluate(self._policy, name, arguments, effects, self._grants)
         if verdict.action == "allow":
             return prepared

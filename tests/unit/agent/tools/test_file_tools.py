@@ -136,7 +136,7 @@ async def test_only_writing_needs_approval_and_cannot_be_undone(router: ToolRout
 
 
 async def test_a_path_cannot_disguise_itself_to_who_approves(router: ToolRouter) -> None:
-    reason = effects_of(router, "write", {"path": "a' (0 bytes) \u202etxt", "content": "x"}).says
+    reason = effects_of(router, "write", {"path": "a' (0 bytes) \u202etxt", "content": "x"}).description
     assert reason == "writes 'a\\' (0 bytes) \\u202etxt' (1 bytes) in the session's workspace"
 
 

@@ -35,12 +35,12 @@ def test_a_job_on_a_cpu_and_one_on_a_gpu_are_told_apart_and_estimated() -> None:
         0.01,
     )
     gpu = does(router(), **RUN, flavor="a10g-small", timeout_s=7_200, namespace="acme")
-    assert (gpu.operation, gpu.cost_usd) == ("run:gpu", 2.0) and "paid by acme" in gpu.says
+    assert (gpu.operation, gpu.cost_usd) == ("run:gpu", 2.0) and "paid by acme" in gpu.description
 
 
 def test_hardware_whose_price_nobody_knows_is_dear_and_of_unknown_cost() -> None:
     unknown = does(router(), **RUN, flavor="h900")
-    assert (unknown.operation, unknown.cost_usd) == ("run:gpu", None) and "not known" in unknown.says
+    assert (unknown.operation, unknown.cost_usd) == ("run:gpu", None) and "not known" in unknown.description
     told = does(router(usd_per_hour={"h900": 60.0, "cpu-basic": 6.0}), **RUN, flavor="h900", timeout_s=60)
     assert told.cost_usd == 1.0
     assert does(router(usd_per_hour={"cpu-basic": 6.0}), **RUN, timeout_s=60).cost_usd == pytest.approx(0.1)
@@ -49,13 +49,14 @@ def test_hardware_whose_price_nobody_knows_is_dear_and_of_unknown_cost() -> None
 def test_a_schedule_costs_nobody_knows_how_much() -> None:
     effects = does(router(), **{**RUN, "operation": "schedule"}, schedule="@hourly", flavor="t4-small")
     assert (effects.operation, effects.cost_usd) == ("schedule:gpu", None) and effects.kinds == {"spend"}
-    assert "again and again (@hourly)" in effects.says and "$0.20 at most" in effects.says
+    assert "again and again (@hourly)" in effects.description and "$0.20 at most" in effects.description
 
 
 def test_a_job_that_is_given_the_token_is_more_than_spending() -> None:
     effects = does(router(), **RUN, secrets=["HF_TOKEN"])
     assert (
-        effects.kinds == {"spend", "external"} and "gives it the owner's Hugging Face token as HF_TOKEN" in effects.says
+        effects.kinds == {"spend", "external"}
+        and "gives it the owner's Hugging Face token as HF_TOKEN" in effects.description
     )
 
 
@@ -70,7 +71,7 @@ def test_a_job_that_is_given_the_token_is_more_than_spending() -> None:
 )
 def test_what_changes_a_job_says_so(operation: str, kind: str, cost: float | None) -> None:
     effects = does(router(), operation=operation, job_id="abc")
-    assert effects.kinds == {kind} and "abc" in effects.says
+    assert effects.kinds == {kind} and "abc" in effects.description
     assert (effects.operation, effects.cost_usd) == (operation, cost)
 
 

@@ -60,7 +60,7 @@ def test_each_change_says_what_it_is(router: ToolRouter, arguments: dict[str, ob
     arguments = {"repo": "a/b", **arguments}
     assert complaint_of(router, "hf_repo", arguments) is None
     told = effects_of(router, "hf_repo", arguments)
-    assert told.kinds == {kind} and (told.says, told.operation) == (says, arguments["operation"])
+    assert told.kinds == {kind} and (told.description, told.operation) == (says, arguments["operation"])
 
 
 @pytest.mark.parametrize(

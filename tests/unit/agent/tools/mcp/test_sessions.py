@@ -91,7 +91,7 @@ async def test_names_that_collide_have_the_servers_name_in_front_and_never_chang
         begin.touch()
         await eventually(lambda: "second_search" in session.names(), "the second")
         assert session.names() == ["first_search", "fourth_plan", "plan", "second_search", "third_read_it_"]
-        assert "first" in approved.says
+        assert "first" in approved.description
         stale = await session.run("search")
         assert not stale.success and "first no longer has it under this name" in stale.output
         assert (await session.run("third_read_it_")).output.startswith("read it! of")
