@@ -1,4 +1,4 @@
-"""The Hub as one session reaches it: with its owner's token or none, off the event loop, in bounds."""
+"""Hub client of one session: calls the Hub with the owner's token or none, in threads, within bounds."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Token = str | bool
-"""What every call of the API is given as its `token`: the owner's, or False. Never None: that is the server's own."""
+"""What each call of `HfApi` gets as `token`: the owner's, or False. Never None, which means the server's own token."""
 FollowEnd = Literal["end", "time", "size"]
 
 _GRACE_S = 1.0
 
 
 class HubClient:
-    """`token`: the owner's, or None; the process's own login and `HF_TOKEN` are never used."""
+    """One owner's access to the Hub. `token`: the owner's, or None; the process's own login and `HF_TOKEN` are never used."""
 
     def __init__(self, settings: HubSettings, threads: HubThreads, token: str | None) -> None:
         self.settings = settings
@@ -33,22 +33,22 @@ class HubClient:
         self._owner = ""
 
     def require_token(self) -> str:
-        """The owner's token. Raises HubError that says how there could be one."""
+        """The owner's token. Without one raises HubRefusal, which says that the owner has to log in."""
         if self._token is None:
             raise HubRefusal(LOGIN_NEEDED)
         return self._token
 
     async def ask(self, work: "Callable[[HfApi, Token], T]", timeout_s: float | None = None) -> T:
-        """What `work(api, token)` gives, in a thread. `timeout_s`: `settings.timeout_s` unless told. Raises HubError."""
-        most = timeout_s or self.settings.timeout_s
-        call = HubCall(most, most, self.settings.answer_bytes_max, self._token)
-        return await self._threads.ask.run(call, lambda: self._ask(call, work), most)
+        """Run `work(api, token)` in a thread; its result. `timeout_s`: default `settings.timeout_s`. Raises HubError."""
+        limit_s = timeout_s or self.settings.timeout_s
+        call = HubCall(limit_s, limit_s, self.settings.answer_bytes_max, self._token)
+        return await self._threads.ask.run(call, lambda: self._ask(call, work), limit_s)
 
     async def owner(self) -> str:
-        """The name of the token's user, asked for once. Raises HubError, also without a token."""
+        """The account name of the token's user; requested once, then remembered. Raises HubError, also without a token."""
         token = self.require_token()
 
-        def who(api: "HfApi", _: Token) -> str:
+        def account_name(api: "HfApi", _: Token) -> str:
             try:
                 return whoami(token, api.endpoint, self.settings.timeout_s).name
             except TokenRejected:
@@ -57,39 +57,25 @@ class HubClient:
                 raise HubRefusal(str(error)) from None
 
         if not self._owner:
-            self._owner = await self.ask(who)
+            self._owner = await self.ask(account_name)
         return self._owner
 
     async def follow(
         self,
         lines: "Callable[[HfApi, Token], Iterable[str]]",
-        heard: Callable[[str], Awaitable[None]],
+        on_text: Callable[[str], Awaitable[None]],
         follow_s: float,
     ) -> FollowEnd:
-        """Give what `lines` yields to `heard`, as it comes, until its end or a bound; which of them it was.
+        """Give what `lines` yields to `on_text` as it comes; what ended it: its `end`, the `time` or the `size`.
 
-        Cancelled, it leaves at once and the thread that reads is ended. Raises HubError.
+        When it is cancelled it returns at once, and the thread that reads is ended. Raises HubError.
         """
         call = HubCall(follow_s, follow_s, self.settings.log_bytes_max, self._token)
         pipe = ThreadPipe()
 
-        def read(api: "HfApi", token: Token) -> FollowEnd:
-            try:
-                taken = 0
-                for line in lines(api, token):
-                    taken += len(line) + 1
-                    if taken > self.settings.log_bytes_max:
-                        return "size"
-                    pipe.put(f"{line}\n")
-            except CallStopped:
-                return "time"
-            except AnswerTooLarge:
-                return "size"
-            return "end"
-
         def work() -> FollowEnd:
             try:
-                return self._ask(call, read)
+                return self._ask(call, lambda api, token: self._pump(lines(api, token), pipe))
             finally:
                 pipe.end()
 
@@ -98,7 +84,7 @@ class HubClient:
         try:
             async with clock:
                 while (text := await pipe.take()) is not None:
-                    await heard(text)
+                    await on_text(text)
                 return await asyncio.shield(reading)
         except TimeoutError:
             if not clock.expired():
@@ -107,6 +93,21 @@ class HubClient:
         finally:
             pipe.close()
             call.stop()
+
+    def _pump(self, lines: Iterable[str], pipe: ThreadPipe) -> FollowEnd:
+        """Put the lines into the pipe, in the call's thread."""
+        size = 0
+        try:
+            for line in lines:
+                size += len(line) + 1
+                if size > self.settings.log_bytes_max:
+                    return "size"
+                pipe.put(f"{line}\n")
+        except CallStopped:
+            return "time"
+        except AnswerTooLarge:
+            return "size"
+        return "end"
 
     def _ask(self, call: HubCall, work: "Callable[[HfApi, Token], T]") -> T:
         return call_api(call, self.settings.endpoint, lambda api: work(api, self._token or False))

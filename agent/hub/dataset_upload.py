@@ -1,4 +1,4 @@
-"""A file into its owner's private dataset, which is made if it is not there."""
+"""Dataset upload: puts a file into its owner's private dataset, which is created if it is missing."""
 
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class DatasetFile(msgspec.Struct, frozen=True):
-    """What goes where. `repo`: the dataset, in which `{user}` stands for the owner's name; `file`: from its beginning."""
+    """A file and its place. `repo`: the dataset, with `{user}` for the owner's name; `file`: read from its beginning."""
 
     repo: str
     path: str
@@ -20,20 +20,20 @@ class DatasetFile(msgspec.Struct, frozen=True):
     message: str
 
 
-async def upload_to_private_dataset(hub: HubClient, kept: DatasetFile, timeout_s: float) -> None:
-    """Put the file there, in place of one that is there. Raises HubError, also for a dataset that others can read."""
-    repo_id = kept.repo.replace("{user}", await hub.owner())
+async def upload_to_private_dataset(hub: HubClient, upload: DatasetFile, timeout_s: float) -> None:
+    """Upload the file; one of the same path is replaced. Raises HubError, also if the dataset is public."""
+    repo_id = upload.repo.replace("{user}", await hub.owner())
 
     def work(api: "HfApi", token: Token) -> None:
         api.create_repo(repo_id, repo_type="dataset", private=True, exist_ok=True, token=token)
         if not api.dataset_info(repo_id, token=token).private:
-            raise HubRefusal(f"the dataset {repo_id} is public: make it private, or nothing is kept there")
+            raise HubRefusal(f"the dataset {repo_id} is public: make it private, then the upload is tried again")
         api.upload_file(
-            path_or_fileobj=kept.file,
-            path_in_repo=kept.path,
+            path_or_fileobj=upload.file,
+            path_in_repo=upload.path,
             repo_id=repo_id,
             repo_type="dataset",
-            commit_message=kept.message,
+            commit_message=upload.message,
             token=token,
         )
 

@@ -1,16 +1,16 @@
-"""How what the Hub says is written down for the model: times, counts, tables, in bounds. Pure."""
+"""Hub formatting: writes times, counts and tables of the Hub as bounded text for the model. Pure."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 
 def day(at: datetime | None) -> str:
-    """A time, to the minute, in UTC as the Hub gives it; empty if there is none."""
+    """A time to the minute, in UTC as the Hub gives it; empty for None."""
     return "" if at is None else at.strftime("%Y-%m-%d %H:%M")
 
 
 def count(number: int | None) -> str:
-    """A number that is read at a glance: 950, 12.3k, 4.5M; empty if there is none."""
+    """A short form of a number: 950, 12.3k, 4.5M; empty for None."""
     if number is None:
         return ""
     for unit, size in (("B", 1_000_000_000), ("M", 1_000_000), ("k", 1_000)):
@@ -29,7 +29,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def fitting(lines: Sequence[str], chars_max: int) -> tuple[list[str], bool]:
-    """The lines that fit into so many code points, and whether there are more."""
+    """The first lines that fit into `chars_max` code points, and whether there are more."""
     left = chars_max
     for number, text in enumerate(lines):
         left -= len(text) + 1

@@ -1,4 +1,4 @@
-"""huggingface_hub made ready, once: quiet, and its HTTP client held to the bounds of the call under way (calls.py).
+"""huggingface_hub set-up: silences the library and holds its HTTP client to the bounds of the current call (request.py).
 
 Its functions take no timeout, retry by themselves with sleeps, and share one client for the whole process. That client
 gets hooks here. In threads that have no call of ours they do nothing.
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
-"""Statuses on which the library would sleep and ask again; who called is told instead."""
+"""Statuses on which the library would sleep and retry; here the caller gets the error instead."""
 
 log = logging.getLogger("holdfast.tools")
 
-_LATE = "the Hub did not answer in time; what was asked for may have been done"
+_LATE = "the Hub did not answer in time; the request may have been carried out"
 
 _lock = threading.Lock()
 
 
 def prepare() -> None:
-    """Import the library (takes a while, so not on the event loop) and put the hooks in. A second time does nothing."""
+    """Import the library and add the hooks; once. The import takes long: do not call this on the event loop."""
     with _lock:
         _prepare()
 
@@ -43,19 +43,19 @@ def _prepare() -> None:
     from huggingface_hub.utils.logging import set_verbosity_error
 
     disable_progress_bars()
-    set_verbosity_error()  # type: ignore[no-untyped-call]  # what it warns of is told in results; it would write past our log
+    set_verbosity_error()  # type: ignore[no-untyped-call]  # its warnings are in results too; it would write past our log
     stream_class = _stream_class()
 
-    def client() -> Any:
-        made = default_client_factory()
-        hooks = made.event_hooks
-        made.event_hooks = {
-            "request": [*hooks["request"], before],
-            "response": [*hooks["response"], functools.partial(after, stream_class)],
+    def create_client() -> Any:
+        client = default_client_factory()
+        hooks = client.event_hooks
+        client.event_hooks = {
+            "request": [*hooks["request"], before_request],
+            "response": [*hooks["response"], functools.partial(after_response, stream_class)],
         }
-        return made
+        return client
 
-    set_client_factory(client)
+    set_client_factory(create_client)
 
 
 def _http() -> Any:
@@ -83,21 +83,21 @@ def _stream_class() -> type:
     return Bounded
 
 
-def before(request: Any) -> None:
-    """A request is about to be sent: with the owner's token or none, the call's timeouts, and no compression, which hides sizes.
+def before_request(request: Any) -> None:
+    """Hook: give the request the call's timeouts, and forbid compression, which hides sizes.
 
-    Raises RuntimeError if it has another token.
+    Raises RuntimeError if the request carries another token than the owner's.
     """
     call = CURRENT_CALL.get()
     if call is not None:
-        wanted = request.extensions.get("timeout") or {}
+        timeouts = request.extensions.get("timeout") or {}
         call.admit(request.headers.get("authorization"))
-        request.extensions = {**request.extensions, "timeout": call.bounded(wanted)}
+        request.extensions = {**request.extensions, "timeout": call.bounded(timeouts)}
         request.headers["accept-encoding"] = "identity"
 
 
-def after(stream_class: type, response: Any) -> None:
-    """An answer has begun. Raises HfHubHTTPError for one on which the library would wait and try again."""
+def after_response(stream_class: type, response: Any) -> None:
+    """Hook: bound the answer's body. Raises HfHubHTTPError for a status on which the library would wait and retry."""
     call = CURRENT_CALL.get()
     if call is None:
         return
@@ -111,9 +111,9 @@ def after(stream_class: type, response: Any) -> None:
 
 
 def call_api(call: HubCall, endpoint: str, work: "Callable[[HfApi], T]") -> T:
-    """Do `work` with an API that knows the call's token and no other, in this thread. Raises HubError.
+    """Run `work` in this thread with an `HfApi` that has the call's token and no other. Raises HubError.
 
-    `endpoint`: empty for the library's own. Without a token the Hub is asked anonymously.
+    `endpoint`: empty for the library's own. Without a token requests are anonymous.
     """
     prepare()
     from huggingface_hub import HfApi
@@ -121,14 +121,14 @@ def call_api(call: HubCall, endpoint: str, work: "Callable[[HfApi], T]") -> T:
     try:
         return call.do(lambda: work(HfApi(endpoint=endpoint or None, token=call.token or False)))
     except Exception as error:
-        fault = error_from(call, error)
-        if fault is None:
+        hub_error = error_from(call, error)
+        if hub_error is None:
             raise
-        raise fault from None
+        raise hub_error from None
 
 
 def error_from(call: HubCall, error: BaseException) -> HubError | None:
-    """What went wrong in a call, in words; None for what is neither the Hub's fault nor the network's."""
+    """The HubError for what a call raised; None for an error that is neither the Hub's nor the network's."""
     from huggingface_hub.errors import HfHubHTTPError
 
     match error:
@@ -152,7 +152,7 @@ def error_from(call: HubCall, error: BaseException) -> HubError | None:
 
 
 def refusal_from(error: Any, *, known: bool) -> HubError:
-    """An HfHubHTTPError in words."""
+    """The HubError for an HfHubHTTPError. `known`: the request carried the owner's token."""
     from huggingface_hub import errors
 
     missing = isinstance(

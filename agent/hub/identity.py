@@ -1,4 +1,4 @@
-"""The Hub as a witness: whose token this is. Blocks; the caller has a thread for it."""
+"""Token identity: looks up whose Hub token this is. Blocks; call it in a thread."""
 
 import msgspec
 
@@ -11,17 +11,17 @@ class HubIdentity(msgspec.Struct, frozen=True):
 
 
 class TokenRejected(Exception):
-    """The Hub says that the token is none, or belongs to no user."""
+    """The Hub rejects the token, or it belongs to no user (but to an organization)."""
 
 
 class HubUnreachable(Exception):
-    """The Hub does not answer as it should; the message says how, without the token."""
+    """The Hub does not answer, or not as it should; the message says how, without the token."""
 
 
 def whoami(token: str, endpoint: str, timeout_s: float) -> HubIdentity:
-    """Whose token this is, by `GET /api/whoami-v2` at `endpoint` (empty: `HF_ENDPOINT`). Raises the two above.
+    """Whose token this is, by `GET /api/whoami-v2` at `endpoint` (empty: `HF_ENDPOINT`). Raises TokenRejected and HubUnreachable.
 
-    As `HfApi.whoami` asks, but not for ever: that one has no timeout.
+    The same request as `HfApi.whoami`, which has no timeout.
     """
     from agent.hub.http import prepare
 
@@ -36,19 +36,19 @@ def whoami(token: str, endpoint: str, timeout_s: float) -> HubIdentity:
 
     try:
         url = f"{HfApi(endpoint=endpoint or None).endpoint}/api/whoami-v2"
-        answer = get_session().get(url, headers=build_hf_headers(token=token), timeout=timeout_s)
-        hf_raise_for_status(answer)
-        said = answer.json()
+        response = get_session().get(url, headers=build_hf_headers(token=token), timeout=timeout_s)
+        hf_raise_for_status(response)
+        body = response.json()
     except HfHubHTTPError as error:
         status = getattr(error.response, "status_code", None)
         if status in (401, 403):
             raise TokenRejected(f"the Hub refused the token ({status})") from None
         raise HubUnreachable(f"the Hub answered {status}") from None
     except Exception as error:  # noqa: BLE001  # the class depends on the HTTP library of the hub's version
-        raise HubUnreachable(f"the Hub cannot be asked: {type(error).__name__}") from None
-    if not isinstance(said, dict):
+        raise HubUnreachable(f"the Hub cannot be reached: {type(error).__name__}") from None
+    if not isinstance(body, dict):
         raise HubUnreachable("the Hub's answer cannot be understood")
-    user_id, name = said.get("id"), said.get("name")
-    if said.get("type") != "user" or not isinstance(user_id, str) or not isinstance(name, str):
+    user_id, name = body.get("id"), body.get("name")
+    if body.get("type") != "user" or not isinstance(user_id, str) or not isinstance(name, str):
         raise TokenRejected("the token belongs to no user")
     return HubIdentity(user_id, name)

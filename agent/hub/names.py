@@ -1,4 +1,4 @@
-"""Names on the Hub as a call may give them: repositories, revisions, paths. Pure."""
+"""Hub names: checks names of repositories, revisions and paths that a tool call gives. Pure."""
 
 import re
 
@@ -10,7 +10,7 @@ _BAD = re.compile(r"--|\.\.|\.git$|[-.]$")
 
 
 def repo_fault(repo_id: str, argument: str) -> str | None:
-    """What the pattern does not say of a repository's name: no `--`, no `..`, no `.git`, no `-` or `.` at an end."""
+    """What is wrong with a repository's name beyond `REPO_ID`: `--`, `..`, `.git`, `-` or `.` at an end; else None."""
     if not repo_id.isprintable() or any(_BAD.search(part) for part in repo_id.split("/")):
         return f"{repo_id!r} is no name of a repository; write `owner/name` - at `$.{argument}`"
     return None

@@ -1,4 +1,4 @@
-"""The threads in which the Hub is asked: so many for a server, owned, and left at once by who is cancelled."""
+"""Hub thread pools: run blocking calls in a fixed number of threads; a cancelled caller does not wait for its thread."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,9 +15,8 @@ CLOSE_S = 2.0
 
 
 class HubThreadPool:
-    """So many threads, and no queue behind them: who comes when all are busy waits on the loop.
-
-    `waits`: if not, who comes then is refused.
+    """A fixed number of threads without a queue. `waits`: whether a caller waits on the loop while all threads are busy;
+    if not, it is refused.
     """
 
     def __init__(self, name: str, size: int, *, waits: bool) -> None:
@@ -27,13 +26,13 @@ class HubThreadPool:
         self._running: dict[asyncio.Future[Any], HubCall] = {}
 
     def __len__(self) -> int:
-        """How many threads are at work."""
+        """The number of threads that run a call."""
         return len(self._running)
 
     async def run(self, call: HubCall, work: Callable[[], T], timeout_s: float) -> T:
-        """`work` in a thread, for `timeout_s` at most. Cancelled or out of time, the call is stopped and left at once.
+        """Run `work` in a thread for at most `timeout_s`; its result.
 
-        Raises what `work` raises, and HubError.
+        When it is cancelled or out of time it stops the call and returns at once. Raises what `work` raises, and HubError.
         """
         clock = asyncio.timeout(timeout_s)
         try:
@@ -47,11 +46,11 @@ class HubThreadPool:
                 raise
             call.stop()
             raise HubError(
-                f"the Hub did not answer within {timeout_s:g} s; what was asked for may be done yet"
+                f"the Hub did not answer within {timeout_s:g} s; the request may still be carried out"
             ) from None
 
     async def begin(self, call: HubCall, work: Callable[[], T]) -> "asyncio.Future[T]":
-        """`work` in a thread, as soon as one is free; `call` is stopped when the pool closes. Raises HubError."""
+        """Start `work` in a thread as soon as one is free; its future. `call` is stopped when the pool closes. Raises HubError."""
         if self._free.locked() and not self._waits:
             raise HubError("too many jobs are followed at the moment: try again later, or ask without following")
         await self._free.acquire()
@@ -68,10 +67,10 @@ class HubThreadPool:
         self._running.pop(future, None)
         self._free.release()
         if not future.cancelled():
-            future.exception()  # a caller that left does not ask for it
+            future.exception()  # marks it as read: its caller may have left
 
     async def aclose(self) -> None:
-        """Stop all calls and wait a moment for their threads; one that hangs ends at its timeout."""
+        """Stop all calls and wait up to `CLOSE_S` for their threads; a thread that hangs ends at its timeout."""
         for call in self._running.values():
             call.stop()
         if self._running:
@@ -80,12 +79,12 @@ class HubThreadPool:
 
 
 class HubThreads:
-    """All threads of a server that speak to the Hub: `ask` for questions, `follow` for those who follow logs."""
+    """All threads of a server for the Hub: `ask` for short calls, `follow` for following logs."""
 
     def __init__(self, settings: HubSettings) -> None:
         self.ask = HubThreadPool("hub", settings.threads, waits=True)
         self.follow = HubThreadPool("hub-follow", settings.follow_threads, waits=False)
 
     async def aclose(self) -> None:
-        """End them all."""
+        """Close both pools."""
         await asyncio.gather(self.ask.aclose(), self.follow.aclose())

@@ -1,4 +1,4 @@
-"""What a job costs: list prices by hardware flavor, and an estimate from them. Pure, but for one file read once."""
+"""Hub pricing: list prices by hardware flavor, and the cost of a job estimated from them."""
 
 import functools
 import math
@@ -13,19 +13,19 @@ FLAVORS = Path(__file__).with_name("flavors.json")
 
 @functools.cache
 def list_prices() -> Mapping[str, float]:
-    """The prices that ship with Holdfast."""
+    """The prices that ship with Holdfast: US dollars an hour by flavor."""
     return msgspec.json.decode(FLAVORS.read_bytes(), type=dict[str, float])
 
 
 def estimate_usd(flavor: str, seconds: float, own: Mapping[str, float]) -> float | None:
-    """US dollars for so long on that hardware, billed by the begun minute; None if its price is not known.
+    """US dollars for `seconds` on that hardware, billed by the begun minute; None if its price is not known.
 
-    `own`: prices that take the place of the listed ones.
+    `own`: the settings' prices, which replace the listed ones.
     """
     price = own.get(flavor, list_prices().get(flavor))
     return None if price is None else price * math.ceil(seconds / 60) / 60
 
 
 def hardware(flavor: str) -> str:
-    """`cpu` or `gpu`; a flavor that nobody knows may be any hardware, so it counts as the dear one."""
+    """`cpu` or `gpu`; an unknown flavor counts as `gpu`, the more expensive one."""
     return "cpu" if flavor.startswith("cpu-") else "gpu"

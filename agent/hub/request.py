@@ -1,4 +1,4 @@
-"""One call to the Hub in a thread: until when it may go on, what it may take, and how it is ended from outside."""
+"""Hub call: bounds one call in a thread by time, silence and size, and lets its caller stop it."""
 
 import socket
 import threading
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 class HubCall:
-    """What a thread does for one caller; `stop` is for the caller, all else for the thread.
+    """One call, run by a thread for a caller; `stop` is for the caller, all else for the thread.
 
-    `timeout_s`: how long the whole may take, from now on. `silence_s`: how long the Hub may say nothing in it.
-    `bytes_max`: how much one answer may hold. `token`: the only one that may be sent, or None.
+    `timeout_s`: for the whole call, from now on. `silence_s`: for one read, write or connect. `bytes_max`: of one answer.
+    `token`: the only token that may be sent, or None.
     """
 
     def __init__(self, timeout_s: float, silence_s: float, bytes_max: int, token: str | None = None) -> None:
@@ -29,10 +29,10 @@ class HubCall:
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self.broken = 0
-        """Answers that broke off so far: of a followed log the library tells a break from an end to nobody."""
+        """The number of answers that broke off; the library does not tell the end of a followed log from a break."""
 
     def do(self, work: Callable[[], T]) -> T:
-        """Run `work` in this thread as this call. Raises what it raises, `CallStopped` and `AnswerTooLarge`."""
+        """Run `work` in this thread as this call. Raises what it raises, CallStopped and AnswerTooLarge."""
         reset = CURRENT_CALL.set(self)
         try:
             self.check()
@@ -42,7 +42,7 @@ class HubCall:
             self.release()
 
     def stop(self) -> None:
-        """Nobody waits for it any more: what it reads ends now, and it asks for nothing more."""
+        """End the call: its open read fails now, and it sends no further request. For any thread."""
         self._stopped.set()
         with self._lock:
             if self._socket is not None:
@@ -51,54 +51,54 @@ class HubCall:
 
     @property
     def stopped(self) -> bool:
-        """Whether nobody waits any more."""
+        """Whether `stop` was called."""
         return self._stopped.is_set()
 
     @property
     def left_s(self) -> float:
-        """How much of its time is left."""
+        """Seconds that are left of its time; negative after it."""
         return self._deadline - time.monotonic()
 
     def check(self) -> None:
-        """Raises Stopped if it must not go on."""
+        """Raises CallStopped if it was stopped or its time is over."""
         if self.stopped or self.left_s <= 0:
             raise CallStopped
 
     def pause(self, seconds: float) -> None:
-        """Wait so long, or until it must not go on. Raises Stopped."""
+        """Sleep for so many seconds; ends earlier when the call is stopped. Raises CallStopped."""
         self._stopped.wait(max(0.0, min(seconds, self.left_s)))
         self.check()
 
-    def bounded(self, wanted: dict[str, Any]) -> dict[str, float]:
-        """The timeouts of a request (connect, read, write, pool; seconds) within those of the call. Raises Stopped."""
+    def bounded(self, timeouts: dict[str, Any]) -> dict[str, float]:
+        """The timeouts of a request (connect, read, write, pool; seconds) within those of the call. Raises CallStopped."""
         self.check()
-        most = max(0.001, min(self._silence_s, self.left_s))
-        return {kind: min(wanted.get(kind) or most, most) for kind in ("connect", "read", "write", "pool")}
+        limit_s = max(0.001, min(self._silence_s, self.left_s))
+        return {kind: min(timeouts.get(kind) or limit_s, limit_s) for kind in ("connect", "read", "write", "pool")}
 
     def admit(self, authorization: str | None) -> None:
-        """Raises RuntimeError if a request would carry a token that is not the owner's: better no answer than that."""
+        """Raises RuntimeError if a request would carry a token that is not the owner's."""
         if authorization is not None and (self.token is None or authorization != f"Bearer {self.token}"):
             raise RuntimeError("a request to the Hub would have carried a token that is not the owner's")
 
     def hold(self, connection: Any) -> None:
-        """An answer is being read from this connection (httpcore's `network_stream`), until `release`."""
+        """Note the connection (httpcore's `network_stream`) that an answer is read from, so that `stop` can shut it down."""
         with self._lock:
             self._socket = None if connection is None else connection.get_extra_info("socket")
         self.check()
 
     def release(self) -> None:
-        """It was read: the connection may serve others from now on."""
+        """Forget the connection: the answer was read, and the connection may serve other calls."""
         with self._lock:
             self._socket = None
 
     def pieces(self, answer: Any) -> Iterator[bytes]:
-        """The answer's bytes as they come. Raises Stopped and TooMuch."""
-        taken = 0
+        """Yield the answer's bytes as they come. Raises CallStopped and AnswerTooLarge."""
+        size = 0
         try:
             for piece in answer:
                 self.check()
-                taken += len(piece)
-                if taken > self._bytes_max:
+                size += len(piece)
+                if size > self._bytes_max:
                     raise AnswerTooLarge
                 yield piece
         except Exception:
@@ -107,11 +107,11 @@ class HubCall:
 
 
 CURRENT_CALL: ContextVar[HubCall | None] = ContextVar("hub call", default=None)
-"""The call that this thread is about; none in threads that are not ours."""
+"""The call that this thread runs; None in threads that run none."""
 
 
 def current_call() -> HubCall:
-    """The call that this thread is about; only such threads may ask."""
+    """The call that this thread runs. Only for code that runs in a call."""
     call = CURRENT_CALL.get()
-    assert call is not None, "this thread is about no call"
+    assert call is not None, "this thread runs no call"
     return call

@@ -1,4 +1,4 @@
-"""Every setting and limit of the Hugging Face tools, with its unit and default."""
+"""Hub settings: every setting and limit of the Hugging Face tools, with its unit and default."""
 
 from typing import Annotated
 from urllib.parse import urlsplit

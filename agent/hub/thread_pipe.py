@@ -1,4 +1,4 @@
-"""Text on its way from a thread to the event loop: bounded, in order, joined while the reader is slow."""
+"""Thread pipe: carries text from a thread to the event loop, bounded and in order; joins it while the reader is slow."""
 
 import asyncio
 import threading
@@ -6,11 +6,11 @@ import threading
 from agent.hub.errors import CallStopped
 
 CHARS_MAX = 65_536
-"""Text that may wait for the reader; then the writing thread waits."""
+"""Code points that may wait for the reader; beyond it the writing thread blocks."""
 
 
 class ThreadPipe:
-    """`put` and `end` are for the thread, `take` and `close` for the loop in which it was made."""
+    """Create it in the event loop that reads. `put` and `end` are for the thread, `take` and `close` for the loop."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -22,7 +22,7 @@ class ThreadPipe:
         self._closed = False
 
     def put(self, text: str) -> None:
-        """Waits while too much waits. Raises Stopped once nobody reads."""
+        """Add text; blocks while the pipe is full. Raises CallStopped after `close`."""
         with self._room:
             self._room.wait_for(lambda: self._size < CHARS_MAX or self._closed)
             if self._closed:
@@ -32,13 +32,13 @@ class ThreadPipe:
         self._loop.call_soon_threadsafe(self._ready.set)
 
     def end(self) -> None:
-        """There will be no more."""
+        """Mark the end of the text."""
         with self._room:
             self._ended = True
         self._loop.call_soon_threadsafe(self._ready.set)
 
     async def take(self) -> str | None:
-        """All that waits, once there is something; None after the end."""
+        """Wait for text and take all of it; None after the end."""
         while True:
             with self._room:
                 if self._parts:
@@ -53,7 +53,7 @@ class ThreadPipe:
             self._ready.clear()
 
     def close(self) -> None:
-        """Nobody reads any more."""
+        """Stop reading: `put` raises from now on."""
         with self._room:
             self._closed = True
             self._room.notify_all()
