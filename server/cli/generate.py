@@ -11,6 +11,7 @@ from agent.models.catalog import DEFAULT_MODELS
 from agent.policy.policy import DELETING_COMMANDS
 from protocol.spec import markdown as protocol
 from protocol.spec.markdown import fill
+from server.cli.frame_table import frame_tables
 from server.config import catalog
 from server.config.loader import shipped_config
 from server.http.table import openapi_document
@@ -45,6 +46,7 @@ def artifacts() -> list[Artifact]:
         *(Artifact(path, text=text) for path, text in protocol.artifacts().items()),
         Artifact("docs/openapi.json", text=http_routes),
         Artifact("docs/protocol.md", tables=protocol.protocol_tables),
+        Artifact("docs/frames.md", tables=frame_tables),
         Artifact("docs/configuration.md", tables=tables),
         Artifact("docs/tools.md", tables=tool_tables),
     ]

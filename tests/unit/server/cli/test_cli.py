@@ -259,7 +259,7 @@ async def test_schema_prints_the_schema_or_the_asyncapi_document() -> None:
 
 def test_what_is_generated_is_written_once_and_then_up_to_date(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
-    for page in ("configuration", "protocol", "tools"):
+    for page in ("configuration", "frames", "protocol", "tools"):
         (tmp_path / f"docs/{page}.md").write_text("by hand\n")
     assert set(generate.check(tmp_path)) >= {"docs/schema.json", "docs/asyncapi.json"}
     written = generate.write(tmp_path)
