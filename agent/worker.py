@@ -26,7 +26,7 @@ from agent.session.messages import (
     ToolStepped,
 )
 from agent.tools import ToolResult, ToolRouter
-from agent.tools.base import Desk
+from agent.tools.base import SubagentContext
 from agent.util.errors import log_fault
 from agent.util.tasks import TaskOwner
 from agent.util.tracing import NO_TRACER, Attributes, Span, Tracer
@@ -101,7 +101,7 @@ class Worker:
             await self._results.delta(effect.message_id, kind, text)
 
         try:
-            await self._tools.settle()
+            await self._tools.wait_ready()
             notes = await self._tools.notes()
             request = ModelRequest(
                 model=effect.model,
@@ -168,7 +168,7 @@ class Worker:
         try:
             attributes = {**self._attributes, "gen_ai.tool.call.id": effect.tool_call_id}
             with self._tracer.span("execute_tool", effect.tool, attributes) as span:
-                result = await self._tools.run(effect.tool, dict(effect.arguments), tool_log, self._desk(effect))
+                result = await self._tools.run(effect.tool, dict(effect.arguments), tool_log, self._context(effect))
                 if not result.success:
                     span.fail("tool_failed")
         except Exception as error:  # noqa: BLE001  # as above
@@ -176,16 +176,16 @@ class Worker:
             result = ToolResult(output=f"{type(error).__name__}: {message}", success=False)
         self._results.result(ToolDone(effect.tool_call_id, result, int((time.monotonic() - started) * 1000)))
 
-    def _desk(self, effect: RunTool) -> Desk:
-        """For a tool that is an agent itself: what it does is told as its call's."""
+    def _context(self, effect: RunTool) -> SubagentContext:
+        """What a sub-agent may use: its steps and its usage are reported for its own call."""
         call_id, results = effect.tool_call_id, self._results
-        return Desk(
+        return SubagentContext(
             model=effect.model,
             grants=effect.grants,
             tools=self._tools,
-            ask=self._call,
-            step=lambda step: results.result(ToolStepped(call_id, step)),
-            spent=lambda usage: results.result(ToolSpent(call_id, usage)),
+            call_model=self._call,
+            report_step=lambda step: results.result(ToolStepped(call_id, step)),
+            report_usage=lambda usage: results.result(ToolSpent(call_id, usage)),
         )
 
 

@@ -1,7 +1,13 @@
-"""Tools: what a model may do besides talk, and the router between them and a session.
+"""Tools: the functions that a model may call, and the router that finds, prepares and runs them for a session.
 
-docs/tools.md says how to add one in ten lines: its arguments as a Struct, from which both the JSON Schema told to the
-model and the validation come, and what it does with them.
+Tool: has a name, a description, a JSON Schema of its arguments, and the methods `prepare` and `execute`.
+Prepared call: the decoded, valid arguments of one call, and its effects.
+Effects: what a call would do outside the workspace, and what it would cost; the policy decides by them.
+Side effects: what undo does not revert.
+Router: all tools of one session, by name.
+Tool source: tools that may change while a session lives, such as those of MCP servers.
+Sub-agent: a tool that calls a model and tools itself.
+How to add a tool: docs/tools.md.
 """
 
 from agent.tools.base import PreparedCall, StructTool, Tool, ToolLog, ToolResult
@@ -17,7 +23,7 @@ from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
 
 __all__ = [
-    "BUILT_IN",
+    "BUILT_IN_NAMES",
     "BashTool",
     "Entry",
     "PlanTool",
@@ -37,8 +43,8 @@ __all__ = [
 
 
 _FILE_TOOLS = (ListFilesTool, ReadFileTool, WriteFileTool, EditTool, GrepTool)
-BUILT_IN = (PlanTool.name, *(tool.name for tool in _FILE_TOOLS), BashTool.name)
-"""The names of the tools a session has on every server, `bash` as far as commands run there."""
+BUILT_IN_NAMES = (PlanTool.name, *(tool.name for tool in _FILE_TOOLS), BashTool.name)
+"""The names of the tools that every server offers; `bash` only where commands can run."""
 
 
 def file_tools(files: SessionFiles, limits: WorkspaceLimits) -> list[Tool]:

@@ -1,4 +1,4 @@
-"""What a tool is: the protocol the router speaks, and the base for tools whose arguments are a Struct."""
+"""Tool interfaces: what the router calls, and the base class of tools whose arguments are a msgspec Struct."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -16,9 +16,9 @@ ToolLog = Callable[[str], Awaitable[None]]
 
 
 class ToolResult(msgspec.Struct, frozen=True):
-    """What a call came to. `truncated`: `output` is not all there was. `plan`: the session's plan from now on.
+    """The result of a call. `truncated`: `output` is incomplete. `plan`: the session's new plan.
 
-    `cost_usd`: what the call cost; None: the tool does not know better than it estimated before.
+    `cost_usd`: what the call cost, in US dollars; None: the estimate in the call's effects counts.
     """
 
     output: str
@@ -39,22 +39,23 @@ class Tool(Protocol):
     parameters: dict[str, object]
     """JSON Schema of the arguments, an object."""
     side_effects: str | None
-    """What undo cannot take back, such as "files written"."""
+    """What undo does not revert, such as "files written"; None if nothing."""
 
     def prepare(self, arguments: dict[str, object]) -> "PreparedCall | str":
-        """The call, ready to be judged and run; or what is wrong with the arguments, and where."""
+        """The decoded call and its effects; or what is wrong with the arguments, and where."""
 
     async def execute(self, arguments: Any, log: ToolLog) -> ToolResult:
-        """Run a call. `arguments`: those of a PreparedCall of this tool.
+        """Run a call. `arguments`: those of a PreparedCall of this tool. `log`: takes output while the call runs.
 
-        Raises `ToolError` with a message for the model; may raise anything else. Cancelled, it stops.
+        Raises ToolError, whose message the model gets; other exceptions are reported as faults of the tool. When it is
+        cancelled it stops.
         """
 
 
 class PreparedCall(msgspec.Struct, frozen=True):
-    """A call whose arguments fit its tool. Made once at each step: when it is called, when it is answered, when it runs.
+    """A call with valid arguments. Made once at each step: when the model makes the call, when a person answers, when it runs.
 
-    `arguments`: as the tool's `execute` takes them. `effects`: what the call would do, judged now.
+    `arguments`: in the form that the tool's `execute` takes. `effects`: what the call would do, as of now.
     """
 
     tool: Tool
@@ -69,9 +70,9 @@ A = TypeVar("A", bound=msgspec.Struct)
 
 
 class StructTool(Generic[A]):
-    """A Tool whose arguments are the Struct `arguments`: its fields, types and `Meta` make both schema and validation.
+    """A Tool whose arguments are the Struct `arguments`: its fields, types and `Meta` give both schema and validation.
 
-    Numbers and booleans are taken from strings and whole floats too: some models write them so.
+    Numbers and booleans are also accepted as strings, and integers as whole floats: some models write them so.
     """
 
     name: str
@@ -86,15 +87,15 @@ class StructTool(Generic[A]):
             cls.parameters = parameters_of(cls.arguments)
 
     def validate(self, arguments: A) -> str | None:
-        """What is wrong beyond the types, and where (`... - at `$.path``); None if nothing is."""
+        """What is wrong with arguments whose types are right, and where (`... - at `$.path``); None if nothing is."""
         return None
 
     def effects(self, arguments: A) -> Effects:
-        """What the call would do; nothing outside of the workspace, unless it says so."""
+        """What the call would do. By default: nothing outside the workspace."""
         return Effects()
 
     async def execute(self, arguments: A, log: ToolLog) -> ToolResult:
-        """Run the call, with arguments that fit. Raises `ToolError` with a message for the model."""
+        """Run the call. Raises ToolError with a message for the model."""
         raise NotImplementedError
 
     def prepare(self, arguments: dict[str, object]) -> PreparedCall | str:
@@ -106,16 +107,16 @@ class StructTool(Generic[A]):
         return PreparedCall(self, typed, self._effects_or_unknown(typed)) if complaint is None else complaint
 
     def _effects_or_unknown(self, arguments: A) -> Effects:
-        """As `effects`. If that fails, the effects are unknown, so that a person is asked."""
+        """The result of `effects`. If that raises, the effects are unknown, so a person is asked."""
         try:
             return self.effects(arguments)
         except Exception:  # a fault of the tool must not end the decision
-            log.exception("tool %s failed to say what a call would do", self.name)
-            return Effects(f"what {self.name} would do could not be told", UNKNOWN_EFFECTS)
+            log.exception("tool %s failed to determine the effects of a call", self.name)
+            return Effects(f"the effects of {self.name} could not be determined", UNKNOWN_EFFECTS)
 
 
 def parameters_of(arguments: type[msgspec.Struct]) -> dict[str, object]:
-    """The Struct's JSON Schema as every provider takes it: without references, with a type for each choice.
+    """The Struct's JSON Schema in the form that every provider accepts: without `$ref`, and with `type` beside `enum`.
 
     Raises ValueError for a Struct that contains itself.
     """
@@ -137,7 +138,7 @@ def _inline(node: object, components: dict[str, dict[str, object]], above: tuple
     if isinstance(reference, str):
         name = reference.rsplit("/", 1)[-1]
         if name in above:
-            raise ValueError(f"{name} contains itself: such arguments cannot be told to every model")
+            raise ValueError(f"{name} contains itself: providers accept no recursive schema")
         beside = {key: value for key, value in node.items() if key != "$ref"}
         target = _inline({**components[name], **beside}, components, (*above, name))
         assert isinstance(target, dict)
@@ -150,39 +151,40 @@ def _inline(node: object, components: dict[str, dict[str, object]], above: tuple
     return written
 
 
-class OthersTools(Protocol):
-    """The session's tools, as the ToolRouter has them."""
+class SessionTools(Protocol):
+    """The session's tools; ToolRouter implements it."""
 
     def specs(self) -> list[dict[str, object]]:
-        """As OpenAI function specs."""
+        """The tools as OpenAI function specs."""
 
     def prepare(self, name: str, arguments: dict[str, object]) -> PreparedCall | str:
-        """A call, ready to be judged and executed; or a complaint for the model."""
+        """The decoded call and its effects; or an error message for the model."""
 
     def side_effects(self, name: str) -> str | None:
-        """What undo cannot take back."""
+        """What undo does not revert; None if nothing."""
 
     async def execute(self, call: PreparedCall, log: ToolLog) -> ToolResult:
-        """Execute a call; whatever fails is a result."""
+        """Run a call. A failure is a result with `success=False`."""
 
 
-class Desk(msgspec.Struct, frozen=True):
-    """One call's desk. `model`, `grants`: the session's when the call began. `ask` raises ModelError.
+class SubagentContext(msgspec.Struct, frozen=True):
+    """What a sub-agent may use while one call runs. `model`, `grants`: the session's when the call began.
 
-    `step` tells of a call that the tool made: begun, and under the same id done. `spent`: of a model call that it made.
+    `call_model` raises ModelError. `report_step` shows a tool call of the sub-agent: when it begins, and again with the
+    same id when it ends. `report_usage` accounts a model call of the sub-agent.
     """
 
     model: str
     grants: tuple[str, ...]
-    tools: OthersTools
-    ask: Callable[[ModelRequest, Sink], Awaitable[ModelReply]]
-    step: Callable[[Step], None]
-    spent: Callable[[ModelUsage], None]
+    tools: SessionTools
+    call_model: Callable[[ModelRequest, Sink], Awaitable[ModelReply]]
+    report_step: Callable[[Step], None]
+    report_usage: Callable[[ModelUsage], None]
 
 
 @runtime_checkable
-class Delegating(Protocol):
-    """A tool that works at a desk. Its `execute` is never called."""
+class SubagentTool(Protocol):
+    """A tool that is a sub-agent: the router calls `delegate` in place of `execute`."""
 
-    async def delegate(self, arguments: Any, log: ToolLog, desk: Desk) -> ToolResult:
-        """As `Tool.execute`."""
+    async def delegate(self, arguments: Any, log: ToolLog, context: SubagentContext) -> ToolResult:
+        """Run a call, as `Tool.execute` does, with what `context` offers."""

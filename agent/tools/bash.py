@@ -1,4 +1,4 @@
-"""The shell tool: a command in the session's sandbox, streamed, its long output kept in a file."""
+"""Shell tool: runs a command in the session's sandbox, streams its output, and saves a long output to a file."""
 
 import codecs
 import secrets
@@ -15,17 +15,17 @@ from agent.workspace.files import ExitStatus, Sandbox, SandboxError
 
 COMMAND_CHARS_MAX = 65_536
 SHOWN_CHARS = 300
-KEPT_IN = ".holdfast"
-FLOOD = "its output was longer than {most} bytes; write such output into a file"
+OUTPUT_FOLDER = ".holdfast"
+OUTPUT_TOO_LONG = "its output was longer than {most} bytes; write such output to a file"
 
 
 class Bash(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The arguments of `bash`."""
 
     command: Annotated[
-        str, Meta(min_length=1, max_length=COMMAND_CHARS_MAX, description="What to run, as for `bash -c`.")
+        str, Meta(min_length=1, max_length=COMMAND_CHARS_MAX, description="The command, as for `bash -c`.")
     ]
-    timeout_s: Annotated[float, Meta(ge=0, description="Seconds it may run; 0: as long as is usual here.")] = 0
+    timeout_s: Annotated[float, Meta(ge=0, description="Time limit in seconds; 0: the default.")] = 0
 
 
 class BashTool(StructTool[Bash]):
@@ -36,16 +36,16 @@ class BashTool(StructTool[Bash]):
     side_effects: str | None = "commands run, and what they did to files"
 
     def __init__(self, sandbox: Sandbox, settings: SandboxSettings, effects: frozenset[EffectKind]) -> None:
-        """`effects`: what any command may do beyond the workspace."""
+        """`effects`: what any command may do outside the workspace."""
         self._sandbox = sandbox
         self._settings = settings
         self._effects = effects
         self.description = (
-            f"Run a command with bash in the session's workspace, which is its current folder. It runs in {sandbox.says}. "
-            "It has no input, and its standard output and error come back in one. What it leaves running in the "
-            f"background is ended with it. It may run {settings.command_timeout_s:g} s, or up to "
-            f"{settings.command_timeout_max_s:g} if it asks for that. Of a long output the middle is left out here and "
-            "the whole is kept in a file."
+            f"Run a command with bash; its current folder is the session's workspace. It runs in {sandbox.says}. "
+            "It has no input; its standard output and standard error are returned as one text. Processes that it leaves "
+            f"in the background are ended when it ends. The time limit is {settings.command_timeout_s:g} s, or "
+            f"`timeout_s` up to {settings.command_timeout_max_s:g}. The middle of a long output is left out, and the "
+            "whole output is saved to a file."
         )
 
     def validate(self, arguments: Bash) -> str | None:
@@ -55,46 +55,46 @@ class BashTool(StructTool[Bash]):
         return "Expected a command without NUL - at `$.command`" if "\0" in arguments.command else None
 
     def effects(self, arguments: Bash) -> Effects:
-        first = " ".join(arguments.command.split())
-        shown = first if len(first) <= SHOWN_CHARS else f"{first[:SHOWN_CHARS]}..."
+        command = " ".join(arguments.command.split())
+        shown = command if len(command) <= SHOWN_CHARS else f"{command[:SHOWN_CHARS]}..."
         return Effects(f"runs a command: {shown}", self._effects)
 
     async def execute(self, arguments: Bash, log: ToolLog) -> ToolResult:
-        heard = _Heard(self._settings, log)
+        output = _OutputCollector(self._settings, log)
         try:
             ended = await self._sandbox.exec(
-                arguments.command, heard.hear, arguments.timeout_s or self._settings.command_timeout_s
+                arguments.command, output.add, arguments.timeout_s or self._settings.command_timeout_s
             )
-        except _Flood:
-            ended = ExitStatus(137, FLOOD.format(most=self._settings.output_bytes_max))
-        return await self._told(ended, bytes(heard.data))
+        except _OutputTooLong:
+            ended = ExitStatus(137, OUTPUT_TOO_LONG.format(most=self._settings.output_bytes_max))
+        return await self._result(ended, bytes(output.data))
 
-    async def _told(self, ended: ExitStatus, data: bytes) -> ToolResult:
+    async def _result(self, ended: ExitStatus, data: bytes) -> ToolResult:
         text = data.decode("utf-8", "replace")
-        why = f"[ended: {ended.stopped}]" if ended.stopped else f"[exit code {ended.code}]" if ended.code else ""
+        note = f"[ended: {ended.stopped}]" if ended.stopped else f"[exit code {ended.code}]" if ended.code else ""
         most = self._settings.output_chars_max
         cut = len(text) > most
         if cut:
-            text = join_ends(text, most, await self._keep(data))
-        if why:
-            text = f"{text}\n{why}" if text and not text.endswith("\n") else f"{text}{why}"
+            text = join_ends(text, most, await self._save(data))
+        if note:
+            text = f"{text}\n{note}" if text and not text.endswith("\n") else f"{text}{note}"
         return ToolResult(output=text or "[no output]", success=ended.code == 0 and not ended.stopped, truncated=cut)
 
-    async def _keep(self, data: bytes) -> str:
-        path = f"{KEPT_IN}/output-{secrets.token_hex(4)}.txt"
+    async def _save(self, data: bytes) -> str:
+        path = f"{OUTPUT_FOLDER}/output-{secrets.token_hex(4)}.txt"
         try:
             await self._sandbox.write(path, data)
         except SandboxError as error:
-            return f"they could not be kept: {error}"
+            return f"the whole output could not be saved: {error}"
         return f"the whole output is in {path}"
 
 
-class _Flood(Exception):
-    """A command wrote more than it may."""
+class _OutputTooLong(Exception):
+    """A command wrote more than `output_bytes_max`."""
 
 
-class _Heard:
-    """The output so far, as bytes; the first of it goes to the log as text."""
+class _OutputCollector:
+    """Collects a command's output as bytes, and passes the first `log_bytes_max` bytes to the log as text."""
 
     def __init__(self, settings: SandboxSettings, log: ToolLog) -> None:
         self.data = bytearray()
@@ -102,12 +102,12 @@ class _Heard:
         self._log = log
         self._text = codecs.getincrementaldecoder("utf-8")("replace")
 
-    async def hear(self, piece: bytes) -> None:
+    async def add(self, piece: bytes) -> None:
         room = self._settings.log_bytes_max - len(self.data)
         self.data += piece
         if len(self.data) > self._settings.output_bytes_max:
             del self.data[self._settings.output_bytes_max :]
-            raise _Flood
+            raise _OutputTooLong
         if room <= 0:
             return
         text = self._text.decode(piece[:room])

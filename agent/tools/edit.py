@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from agent.policy.effects import Effects
 from agent.tools.base import ToolLog, ToolResult
-from agent.tools.files import FilePath, FilesTool, path_fault
+from agent.tools.files import FilePath, FilesTool, path_error
 from agent.workspace.files import FileStart, SessionFiles
 from agent.workspace.paths import WorkspaceError, file_parts, shown
 from agent.workspace.settings import WorkspaceLimits
@@ -50,7 +50,7 @@ class EditTool(FilesTool[Edit]):
     def validate(self, arguments: Edit) -> str | None:
         if arguments.old_string == arguments.new_string:
             return "Expected something else than `old_string` - at `$.new_string`"
-        return path_fault(lambda: file_parts(arguments.path, self.limits))
+        return path_error(lambda: file_parts(arguments.path, self.limits))
 
     def effects(self, arguments: Edit) -> Effects:
         return Effects(f"edits {shown(arguments.path)} in the session's workspace")

@@ -62,7 +62,7 @@ class ReadFileTool(FilesTool[ReadFile]):
     arguments = ReadFile
 
     def validate(self, arguments: ReadFile) -> str | None:
-        return path_fault(lambda: file_parts(arguments.path, self.limits))
+        return path_error(lambda: file_parts(arguments.path, self.limits))
 
     async def execute(self, arguments: ReadFile, log: ToolLog) -> ToolResult:
         file = await self.files.read(arguments.path)
@@ -79,7 +79,7 @@ class ListFilesTool(FilesTool[ListFiles]):
     arguments = ListFiles
 
     def validate(self, arguments: ListFiles) -> str | None:
-        return path_fault(lambda: folder_parts(arguments.path, self.limits))
+        return path_error(lambda: folder_parts(arguments.path, self.limits))
 
     async def execute(self, arguments: ListFiles, log: ToolLog) -> ToolResult:
         entries, cut = await self.files.list(arguments.path, arguments.recursive)
@@ -117,7 +117,7 @@ class WriteFileTool(FilesTool[WriteFile]):
         size, most = len(arguments.content.encode()), self.limits.write_bytes_max
         if size > most:
             return f"Expected at most {most} bytes as UTF-8, got {size} - at `$.content`"
-        return path_fault(lambda: file_parts(arguments.path, self.limits))
+        return path_error(lambda: file_parts(arguments.path, self.limits))
 
     def effects(self, arguments: WriteFile) -> Effects:
         size = len(arguments.content.encode())
@@ -130,7 +130,7 @@ class WriteFileTool(FilesTool[WriteFile]):
         return ToolResult(output=f"{done} {shown(arguments.path)} ({len(data)} bytes)", success=True)
 
 
-def path_fault(parse: Callable[[], object]) -> str | None:
+def path_error(parse: Callable[[], object]) -> str | None:
     """What is wrong with the argument `path`, by a function that raises WorkspaceError for it."""
     try:
         parse()
@@ -189,7 +189,7 @@ class GrepTool(FilesTool[Grep]):
                 re.compile(arguments.pattern)
             except (re.error, RecursionError, OverflowError) as error:
                 return f"Expected a regular expression: {error} - at `$.pattern`"
-        return path_fault(lambda: folder_parts(arguments.path, self.limits))
+        return path_error(lambda: folder_parts(arguments.path, self.limits))
 
     async def execute(self, arguments: Grep, log: ToolLog) -> ToolResult:
         found = await self.files.search(SearchRequest(**msgspec.structs.asdict(arguments)))

@@ -1,4 +1,4 @@
-"""What a sandbox costs, told of every tool that uses it: before, so that the policy asks, and after, as it was."""
+"""Paid tools: add the cost of a session's paid sandbox to the effects and results of the tools that use it."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from agent.util.errors import ToolError
 
 
 class PaidTool:
-    """A tool whose calls use a sandbox elsewhere."""
+    """A tool whose calls use a remote sandbox."""
 
     def __init__(self, tool: Tool, sandbox: RemoteSandbox) -> None:
         self.name = tool.name
@@ -22,25 +22,25 @@ class PaidTool:
         self._sandbox = sandbox
 
     def prepare(self, arguments: dict[str, object]) -> PreparedCall | str:
-        """As the tool, and what it costs if it is the first to use paid hardware."""
+        """As the tool does. The first call that uses paid hardware has the cost of that among its effects."""
         prepared = self._tool.prepare(arguments)
         if isinstance(prepared, str):
             return prepared
-        return PreparedCall(self, prepared.arguments, together(prepared.effects, self._sandbox.spends()))
+        return PreparedCall(self, prepared.arguments, combine_effects(prepared.effects, self._sandbox.spends()))
 
     async def execute(self, arguments: Any, log: ToolLog) -> ToolResult:
-        """As the tool, with what the sandbox cost since the last call."""
+        """As the tool does. The result's cost is that of the sandbox since the last call."""
         self._sandbox.agree()
         try:
             result = await self._tool.execute(arguments, log)
-        except ToolError as error:  # such a call may have cost something too
+        except ToolError as error:  # a failed call may have used the sandbox too
             result = ToolResult(output=str(error), success=False)
         cost = self._sandbox.take_cost()
         return msgspec.structs.replace(result, cost_usd=cost) if cost else result
 
 
-def together(one: Effects, more: Effects) -> Effects:
-    """Both."""
+def combine_effects(one: Effects, more: Effects) -> Effects:
+    """The effects of both. The cost is unknown if one of the two is."""
     if not more.kinds:
         return one
     costs = (one.cost_usd, more.cost_usd)

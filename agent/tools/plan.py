@@ -1,4 +1,4 @@
-"""The plan tool: the model says what it is about to do and how far it is; every client sees it."""
+"""Plan tool: the model writes its plan and the status of each step; every client shows it."""
 
 from typing import Annotated, Literal
 
@@ -11,16 +11,16 @@ from protocol.content import PlanItem
 
 
 class PlanStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One item as the model writes it."""
+    """One item of the plan in the arguments."""
 
-    text: Annotated[str, Meta(min_length=1, description="What is to be done, in a few words.")]
-    status: Annotated[Literal["pending", "in_progress", "completed"], Meta(description="How far it is.")]
+    text: Annotated[str, Meta(min_length=1, description="What to do, in a few words.")]
+    status: Annotated[Literal["pending", "in_progress", "completed"], Meta(description="The status of the item.")]
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The arguments of `plan`."""
 
-    items: Annotated[list[PlanStep], Meta(description="The whole plan in order; it replaces the former one.")]
+    items: Annotated[list[PlanStep], Meta(description="The whole plan, in order; it replaces the previous one.")]
 
 
 class PlanTool(StructTool[Plan]):
@@ -32,8 +32,8 @@ class PlanTool(StructTool[Plan]):
     def __init__(self, limits: WorkspaceLimits) -> None:
         self._limits = limits
         self.description = (
-            "Show the user your plan for a task of several steps, and keep it up to date: call it again, with the "
-            f"whole plan, whenever a step begins or ends. At most {limits.plan_items_max} items of "
+            "Show the user your plan for a task of several steps, and keep it up to date: call this again with the "
+            f"whole plan whenever a step begins or ends. At most {limits.plan_items_max} items of "
             f"{limits.plan_text_chars_max} characters; an empty list clears the plan."
         )
 

@@ -1,4 +1,4 @@
-"""Between a session and its tools: finds the tool, checks the call, runs it in bounds, and answers whatever happens."""
+"""Tool router: finds a session's tool by name, prepares calls, and runs them within bounds on time and output."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from agent.tools.base import Delegating, Desk, PreparedCall, Tool, ToolLog, ToolResult
+from agent.tools.base import PreparedCall, SubagentContext, SubagentTool, Tool, ToolLog, ToolResult
 from agent.util.errors import ToolError
 from agent.util.text import cut_to_tokens, repair_surrogates
 from agent.workspace.agents_md import ProjectNotes
@@ -16,7 +16,7 @@ from agent.workspace.agents_md import ProjectNotes
 log = logging.getLogger("holdfast.tools")
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_NAMES_TOLD = 50
+_NAMES_LISTED_MAX = 50
 
 
 Closer = Callable[[], Awaitable[None]]
@@ -24,30 +24,30 @@ Closer = Callable[[], Awaitable[None]]
 
 
 class ToolSource(Protocol):
-    """Tools that come and go, such as those of servers elsewhere."""
+    """A set of tools that changes while the session lives, such as those of MCP servers."""
 
     def tools(self) -> Mapping[str, Tool]:
-        """Those there are now, by name; the same object until something changed. Answers at once."""
+        """The tools that are available now, by name; the same object until something changed. Without I/O."""
 
     def missing(self, name: str) -> str | None:
-        """Why a tool of this name may not be there now; None if the source knows nothing of it. Answers at once."""
+        """Why a tool of this name may be unavailable now; None if the source does not know it. Without I/O."""
 
-    async def settle(self) -> None:
-        """Wait, within a bound, for tools that are on their way. Never raises."""
+    async def wait_ready(self) -> None:
+        """Wait, within a bound, for tools that are still starting. Never raises."""
 
     async def aclose(self) -> None:
-        """Let go of all of them."""
+        """Release what the source holds open."""
 
 
 class ToolRouter:
-    """The tools of one session: `tools`, which stay, and those of `sources`, which come and go.
+    """The tools of one session: `tools`, which are fixed, and those of `sources`, which may change.
 
-    A tool that stays keeps its name against one that comes.
+    Where a source offers a tool with the name of a fixed one, the fixed one is used.
     `closers`: close what the tools share, such as their sandbox; called by `aclose`. A tool closes nothing itself.
-    `max_output_tokens`: longest output of a call, as `agent.util.text` estimates it; of a longer one the middle is left out.
+    `max_output_tokens`: longest output of a call, as `agent.util.text` estimates it; the middle of a longer one is removed.
     `timeout_s`: how long a call may take. `close_timeout_s`: how long each source and each closer may take.
-    `redact`: takes secrets out of an output, before it is cut. `notes`: what the project says to every agent.
-    Raises ValueError for names that providers refuse and for two tools of one name.
+    `redact`: removes secrets from an output, before it is shortened. `notes`: the workspace's AGENTS.md.
+    Raises ValueError for a name that providers refuse, and for two tools with one name.
     """
 
     def __init__(
@@ -62,17 +62,17 @@ class ToolRouter:
         redact: Callable[[str], str] = str,
         notes: ProjectNotes | None = None,
     ) -> None:
-        self._own: dict[str, Tool] = {}
+        self._fixed: dict[str, Tool] = {}
         for tool in sorted(tools, key=lambda tool: tool.name):
             if _NAME.fullmatch(tool.name) is None:
-                raise ValueError(f"tool name {tool.name!r}: 1-64 letters, digits, _ and - are what providers take")
-            if tool.name in self._own:
-                raise ValueError(f"two tools are named {tool.name!r}")
-            self._own[tool.name] = tool
+                raise ValueError(f"tool name {tool.name!r}: providers accept 1-64 letters, digits, _ and -")
+            if tool.name in self._fixed:
+                raise ValueError(f"two tools have the name {tool.name!r}")
+            self._fixed[tool.name] = tool
         self._sources = tuple(sources)
         self._closers = tuple(closers)
-        self._came: tuple[Mapping[str, Tool] | None, ...] = (None,) * len(self._sources)
-        self._all = self._own
+        self._source_tools: tuple[Mapping[str, Tool] | None, ...] = (None,) * len(self._sources)
+        self._tools = self._fixed
         self._max_output_tokens = max_output_tokens
         self._timeout_s = timeout_s
         self._close_timeout_s = close_timeout_s
@@ -82,18 +82,18 @@ class ToolRouter:
     def specs(self) -> list[dict[str, object]]:
         """The tools as OpenAI function specs, by name. Each caller gets a copy: providers' adapters edit it."""
         # Made anew each time, in microseconds: kept, they would be the largest thing an idle session holds.
-        told = msgspec.json.encode([_spec(tool) for tool in self._now().values()])
-        return msgspec.json.decode(told, type=list[dict[str, object]])
+        encoded = msgspec.json.encode([_spec(tool) for tool in self._current().values()])
+        return msgspec.json.decode(encoded, type=list[dict[str, object]])
 
-    async def settle(self) -> None:
-        """Wait, within the sources' bounds, for tools that are on their way."""
+    async def wait_ready(self) -> None:
+        """Wait, within the sources' bounds, for tools that are still starting."""
         for source in self._sources:
-            await source.settle()
+            await source.wait_ready()
 
     def prepare(self, name: str, arguments: dict[str, object]) -> PreparedCall | str:
-        """The call, ready to be judged and executed; or a complaint for the model: no such tool, or arguments that do
-        not fit, saying what and where. Without I/O."""
-        tool = self._now().get(name)
+        """The decoded call and its effects; or an error message for the model: there is no such tool, or what is wrong
+        with the arguments, and where. Without I/O."""
+        tool = self._current().get(name)
         if tool is None:
             return self._unknown(name)
         try:
@@ -101,19 +101,19 @@ class ToolRouter:
         except RecursionError:
             prepared = "they are nested too deeply"
         except Exception as error:  # a tool's fault must not end the decision that asks it
-            log.exception("tool %s failed to check its arguments", name)
-            prepared = f"they could not be checked: {_told(error)}"
+            log.exception("tool %s failed to validate its arguments", name)
+            prepared = f"they could not be validated: {_describe(error)}"
         return (
             f"the arguments do not fit {name}: {repair_surrogates(prepared)}" if isinstance(prepared, str) else prepared
         )
 
     def side_effects(self, name: str) -> str | None:
-        """What undo cannot take back of the tool's calls; None if nothing, or if there is no such tool."""
-        tool = self._now().get(name)
+        """What undo does not revert of the tool's calls; None if nothing, or if there is no such tool."""
+        tool = self._current().get(name)
         return None if tool is None else tool.side_effects
 
     async def notes(self) -> str:
-        """What the workspace's AGENTS.md says now; empty if there is none. Never raises."""
+        """The text of the workspace's AGENTS.md; empty if there is none or it cannot be read. Never raises."""
         if self._notes is None:
             return ""
         try:
@@ -122,47 +122,49 @@ class ToolRouter:
             log.exception("the project's notes could not be read")
             return ""
 
-    async def run(self, name: str, arguments: dict[str, object], log: ToolLog, desk: Desk | None = None) -> ToolResult:
-        """Prepare a call and execute it; whatever fails comes back as a result with `success=False`. CancelledError passes.
+    async def run(
+        self, name: str, arguments: dict[str, object], log: ToolLog, context: SubagentContext | None = None
+    ) -> ToolResult:
+        """Prepare and run a call. Every failure is a result with `success=False`; only CancelledError is raised.
 
-        `desk`: for a tool that is an agent itself.
+        `context`: for a tool that is a sub-agent.
         """
-        if name not in self._now():
-            await self.settle()
+        if name not in self._current():
+            await self.wait_ready()
         prepared = self.prepare(name, arguments)
         if isinstance(prepared, str):
             return self._clean(ToolResult(output=prepared, success=False))
-        return await self.execute(prepared, log, desk)
+        return await self.execute(prepared, log, context)
 
-    async def execute(self, call: PreparedCall, log: ToolLog, desk: Desk | None = None) -> ToolResult:
-        """Execute a call of `prepare`, as `run` does."""
+    async def execute(self, call: PreparedCall, log: ToolLog, context: SubagentContext | None = None) -> ToolResult:
+        """Run a call that `prepare` returned. Failures are results, as in `run`."""
 
         async def clean_log(text: str) -> None:
             await log(repair_surrogates(text))
 
-        return self._clean(await self._execute(call, clean_log, desk))
+        return self._clean(await self._execute(call, clean_log, context))
 
     async def aclose(self) -> None:
         """Close the sources and what the tools share, each within `close_timeout_s`. Never raises."""
         await asyncio.gather(*map(self._close, [*(source.aclose for source in self._sources), *self._closers]))
 
-    def _now(self) -> dict[str, Tool]:
-        """All there are now, by name and in its order."""
-        came = tuple(source.tools() for source in self._sources)
-        if any(now is not before for now, before in zip(came, self._came, strict=True)):
-            self._came = came
-            found = dict(self._own)
-            for tools in came:
-                found = {**{name: tool for name, tool in tools.items() if _NAME.fullmatch(name)}, **found}
-            self._all = dict(sorted(found.items()))
-        return self._all
+    def _current(self) -> dict[str, Tool]:
+        """All tools that are available now, by name, sorted by name."""
+        current = tuple(source.tools() for source in self._sources)
+        if any(new is not old for new, old in zip(current, self._source_tools, strict=True)):
+            self._source_tools = current
+            merged = dict(self._fixed)
+            for tools in current:
+                merged = {**{name: tool for name, tool in tools.items() if _NAME.fullmatch(name)}, **merged}
+            self._tools = dict(sorted(merged.items()))
+        return self._tools
 
-    async def _execute(self, call: PreparedCall, tool_log: ToolLog, desk: Desk | None) -> ToolResult:
+    async def _execute(self, call: PreparedCall, tool_log: ToolLog, context: SubagentContext | None) -> ToolResult:
         tool, clock = call.tool, asyncio.timeout(self._timeout_s)
         try:
             async with clock:
-                if desk is not None and isinstance(tool, Delegating):
-                    return await tool.delegate(call.arguments, tool_log, desk)
+                if context is not None and isinstance(tool, SubagentTool):
+                    return await tool.delegate(call.arguments, tool_log, context)
                 return await tool.execute(call.arguments, tool_log)
         except ToolError as error:
             return ToolResult(output=str(error), success=False)
@@ -170,15 +172,15 @@ class ToolRouter:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            log.warning("tool %s was cancelled from within", tool.name)
-            return ToolResult(output="CancelledError: the call was cancelled from within the tool", success=False)
-        except Exception as error:  # every call has its result, or the model's history is invalid
+            log.warning("tool %s cancelled its own call", tool.name)
+            return ToolResult(output="CancelledError: the tool cancelled its own call", success=False)
+        except Exception as error:  # without a result for each call, providers refuse the conversation
             if clock.expired() and isinstance(error, TimeoutError):
-                log.warning("tool %s did not end within %g s", tool.name, self._timeout_s)
-                output = f"stopped: not done within {self._timeout_s:g} s; what it had begun may have had effects"
+                log.warning("tool %s did not finish within %g s", tool.name, self._timeout_s)
+                output = f"stopped: not finished within {self._timeout_s:g} s; it may have had effects"
                 return ToolResult(output=output, success=False)
             log.warning("tool %s failed", tool.name, exc_info=error)
-            return ToolResult(output=_told(error), success=False)
+            return ToolResult(output=_describe(error), success=False)
 
     async def _close(self, closer: Closer) -> None:
         try:
@@ -188,17 +190,16 @@ class ToolRouter:
             log.warning("%s failed", getattr(closer, "__qualname__", closer), exc_info=error)
 
     def _unknown(self, name: str) -> str:
-        why = [said for source in self._sources if (said := source.missing(name)) is not None]
-        absent = f" now: {'; '.join(why)}" if why else ""
-        names = list(self._now())
-        told = ", ".join(names[:_NAMES_TOLD]) or "none"
-        more = f" and {len(names) - _NAMES_TOLD} more" if len(names) > _NAMES_TOLD else ""
-        return f"there is no tool {name[:64]!a}{absent}; the tools are: {told}{more}"
+        reasons = [reason for source in self._sources if (reason := source.missing(name)) is not None]
+        unavailable = f" now: {'; '.join(reasons)}" if reasons else ""
+        names = list(self._current())
+        listed = ", ".join(names[:_NAMES_LISTED_MAX]) or "none"
+        more = f" and {len(names) - _NAMES_LISTED_MAX} more" if len(names) > _NAMES_LISTED_MAX else ""
+        return f"there is no tool {name[:64]!a}{unavailable}; the tools are: {listed}{more}"
 
     def _clean(self, result: ToolResult) -> ToolResult:
-        output = self._redact(
-            repair_surrogates(result.output)
-        )  # before the cut, which may go through the middle of a secret
+        # Redacted before it is shortened: that could cut a secret in two.
+        output = self._redact(repair_surrogates(result.output))
         cut = cut_to_tokens(output, self._max_output_tokens)
         return msgspec.structs.replace(result, output=cut, truncated=result.truncated or cut != output)
 
@@ -208,21 +209,21 @@ def _spec(tool: Tool) -> dict[str, object]:
     return {"type": "function", "function": function}
 
 
-def _told(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     message = str(error)
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
-def _unencodable(value: object, where: str) -> str | None:
-    """Where text cannot be written as UTF-8, as it holds half of a surrogate pair."""
+def _unencodable(value: object, path: str) -> str | None:
+    """Where a text cannot be encoded as UTF-8, because it has half of a surrogate pair; None if there is no such text."""
     if isinstance(value, str):
         return (
-            None if repair_surrogates(value) is value else f"text that is not valid Unicode - at `{ascii(where)[1:-1]}`"
+            None if repair_surrogates(value) is value else f"text that is not valid Unicode - at `{ascii(path)[1:-1]}`"
         )
     if isinstance(value, dict):
-        parts = [(key, f"{where}.{key}") for key in value] + [(value[key], f"{where}.{key}") for key in value]
+        parts = [(key, f"{path}.{key}") for key in value] + [(value[key], f"{path}.{key}") for key in value]
     elif isinstance(value, list):
-        parts = [(item, f"{where}[{index}]") for index, item in enumerate(value)]
+        parts = [(item, f"{path}[{index}]") for index, item in enumerate(value)]
     else:
         return None
-    return next((found for part, at in parts if (found := _unencodable(part, at))), None)
+    return next((error for part, at in parts if (error := _unencodable(part, at))), None)

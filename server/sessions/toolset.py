@@ -19,8 +19,8 @@ from agent.sandbox.factory import (
 )
 from agent.sandbox.remote.sandbox import RemoteSandbox
 from agent.sandbox.sandbox import SandboxInfo, SandboxRequest, SessionSandbox
-from agent.tools import BUILT_IN, BashTool, PlanTool, Tool, ToolRouter, Workspace, file_tools
-from agent.tools.hub import OF_THE_HUB, HubClient, HubThreads, hub_tools
+from agent.tools import BUILT_IN_NAMES, BashTool, PlanTool, Tool, ToolRouter, Workspace, file_tools
+from agent.tools.hub import HUB_TOOL_NAMES, HubClient, HubThreads, hub_tools
 from agent.tools.mcp import McpServers
 from agent.tools.paid import PaidTool
 from agent.tools.research import ResearchTool
@@ -64,7 +64,7 @@ class KeyFile:
 
 log = logging.getLogger("holdfast.toolbox")
 
-NAMES = frozenset({*BUILT_IN, WebFetchTool.name, *OF_THE_HUB, ResearchTool.name})
+NAMES = frozenset({*BUILT_IN_NAMES, WebFetchTool.name, *HUB_TOOL_NAMES, ResearchTool.name})
 """Of all our tools, also of those that are not offered here: rules and grants that name one mean no other's."""
 ON_THE_HOST: frozenset[EffectKind] = frozenset({"write_outside", "network"})
 ON_THE_NETWORK: frozenset[EffectKind] = frozenset({"network"})
@@ -89,7 +89,7 @@ class ToolsetFactory:
         """The tools that every session may have."""
         of_the_web = (WebFetchTool.name,) if self._settings.web.tools else ()
         of_research = (ResearchTool.name,) if self._settings.research.enabled else ()
-        return [*BUILT_IN, *of_the_web, *(OF_THE_HUB if self._settings.hub.tools else ()), *of_research]
+        return [*BUILT_IN_NAMES, *of_the_web, *(HUB_TOOL_NAMES if self._settings.hub.tools else ()), *of_research]
 
     async def open(self, journal: Journal) -> None:
         """Look what sandbox this machine has, say so in the log, and begin to connect to the MCP servers that sessions share.

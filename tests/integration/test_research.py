@@ -130,14 +130,14 @@ async def test_calls_that_need_approval_or_change_something_are_refused(tmp_path
     for answer, part in zip(
         answers,
         (
-            "write is not for research",
-            "research is not for research",
+            "research does not have the tool write",
+            "research does not have the tool research",
             "asks nobody",
-            "leave `save_as` out",
+            "omit `save_as`",
             "it may hold secrets",
             "$.path",
             "not a JSON object",
-            "not for research",
+            "does not have the tool no_such_tool",
         ),
         strict=True,
     ):
@@ -180,7 +180,7 @@ async def test_at_the_time_limit_research_ends_with_its_text_so_far(tmp_path: Pa
             assert isinstance(await say(talker, "go"), ev.TurnComplete)
             called = result(talker.view)
             assert not called.success
-            assert called.output.startswith("the research is not finished: its 0.5 s are over")
+            assert called.output.startswith("the research is not finished: its time limit of 0.5 s is reached")
             assert called.output.endswith("Owls, I think")
 
 

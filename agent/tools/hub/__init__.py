@@ -13,10 +13,10 @@ from agent.workspace.files import SessionFiles
 _FOLLOW_PART = 0.8
 """How much of a call's time may be spent on following a job: the rest is for asking what came of it."""
 
-OF_THE_HUB = ("hf_search", "hf_repo", "hf_dataset", "hf_jobs")
+HUB_TOOL_NAMES = ("hf_search", "hf_repo", "hf_dataset", "hf_jobs")
 """The names of all of them."""
 
-__all__ = ["OF_THE_HUB", "HubClient", "HubSettings", "HubThreads", "hub_tools"]
+__all__ = ["HUB_TOOL_NAMES", "HubClient", "HubSettings", "HubThreads", "hub_tools"]
 
 
 def hub_tools(

@@ -17,8 +17,10 @@ class HubTool(StructTool[A], Generic[A]):
         self._hub = hub
 
 
-def lacks(arguments: msgspec.Struct, operation: str, needed: tuple[str, ...], allowed: tuple[str, ...]) -> str | None:
-    """Which argument an operation lacks, or was given and does not take; None if none. Said as msgspec says it.
+def argument_error(
+    arguments: msgspec.Struct, operation: str, needed: tuple[str, ...], allowed: tuple[str, ...]
+) -> str | None:
+    """Which argument an operation argument_error, or was given and does not take; None if none. Said as msgspec says it.
 
     An argument counts as given if it is not what the Struct has by default.
     """

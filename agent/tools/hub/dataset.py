@@ -11,7 +11,7 @@ from agent.hub.errors import HubError
 from agent.hub.formatting import count, fitting, table
 from agent.hub.names import REPO_ID, repo_fault
 from agent.tools.base import ToolLog, ToolResult
-from agent.tools.hub.base import HubTool, lacks
+from agent.tools.hub.base import HubTool, argument_error
 from agent.util.text import one_line
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class DatasetTool(HubTool[InspectDataset]):
         most = self._hub.settings.rows_max
         if arguments.limit > most:
             return f"Expected `int` <= {most} - at `$.limit`"
-        return repo_fault(arguments.dataset, "dataset") or lacks(
+        return repo_fault(arguments.dataset, "dataset") or argument_error(
             arguments, arguments.operation, *_NEEDS[arguments.operation]
         )
 

@@ -9,7 +9,7 @@ from msgspec import Meta
 from agent.hub.pricing import estimate_usd, hardware
 from agent.hub.settings import HubSettings
 from agent.policy.effects import EffectKind, Effects
-from agent.tools.hub.base import lacks
+from agent.tools.hub.base import argument_error
 from agent.util.text import one_line
 
 Operation = Literal[
@@ -99,7 +99,7 @@ class Jobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def fault(arguments: Jobs, settings: HubSettings) -> str | None:
     """What is wrong beyond the types; None if nothing is."""
     needed, allowed = _NEEDS[arguments.operation]
-    complaint = lacks(arguments, arguments.operation, needed, allowed)
+    complaint = argument_error(arguments, arguments.operation, needed, allowed)
     if complaint is not None:
         return complaint
     if any(character.isspace() or not character.isprintable() for character in arguments.image):

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from agent.hub.names import REPO_ID, path_fault, repo_fault, revision_fault
 from agent.policy.effects import EffectKind, Effects
-from agent.tools.hub.base import lacks
+from agent.tools.hub.base import argument_error
 from agent.util.text import one_line
 
 Operation = Literal[
@@ -106,7 +106,7 @@ def fault(arguments: Repo) -> str | None:
     """What is wrong beyond the types; None if nothing is."""
     operation = arguments.operation
     needed, allowed = _NEEDS[operation]
-    complaint = repo_fault(arguments.repo, "repo") or lacks(
+    complaint = repo_fault(arguments.repo, "repo") or argument_error(
         arguments, operation, ("repo", *needed), (*_ALWAYS, *allowed)
     )
     if complaint is not None:

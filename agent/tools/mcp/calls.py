@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
 
-class CallLog:
+class CallLogQueue:
     """Text of one call. `say` never waits: of what comes while too much waits, only the number is told."""
 
     def __init__(self, most_chars: int) -> None:
@@ -61,7 +61,7 @@ class CallLog:
             await self._news.wait()
 
 
-CURRENT: Final[ContextVar[CallLog | None]] = ContextVar("holdfast_mcp_call", default=None)
+CURRENT: Final[ContextVar[CallLogQueue | None]] = ContextVar("holdfast_mcp_call", default=None)
 """The call in whose context a message of a server arrives: over HTTP that of the request it is an answer to."""
 
 
@@ -77,7 +77,7 @@ TEXT_CHARS_MAX = 4_000
 """Longest progress or log message that is shown."""
 
 
-class NotDone(ToolError):
+class CallFailed(ToolError):
     """A call has no result; the message says why, and whether it may have had effects."""
 
 
@@ -104,7 +104,7 @@ class Calls:
         self._why = why
         self._tasks = TaskOwner(f"mcp/{name}/calls")
         self._callers: set[str] = set()
-        self._logs: list[CallLog] = []
+        self._logs: list[CallLogQueue] = []
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -118,11 +118,13 @@ class Calls:
         await self._tasks.aclose()
 
     async def call(self, tool: str, arguments: dict[str, object], user_id: str, say: ToolLog) -> "CallToolResult":
-        """Call a tool; what the server says meanwhile goes to `say`. Raises NotDone; cancelled, it tells the server so."""
+        """Call a tool; what the server says meanwhile goes to `say`. Raises CallFailed; cancelled, it tells the server so."""
         if len(self) >= self._limits.calls_max:
-            raise NotDone(f"not run: the MCP server {self._name} has {len(self)} calls to do already; try again later")
+            raise CallFailed(
+                f"not run: the MCP server {self._name} has {len(self)} calls to do already; try again later"
+            )
         self._callers.add(user_id)
-        said = CallLog(self._limits.log_chars_max)
+        said = CallLogQueue(self._limits.log_chars_max)
         task = self._tasks.start(self._ask(tool, arguments, said), tool)
         task.add_done_callback(lambda _: said.end())
         self._logs.append(said)
@@ -133,14 +135,16 @@ class Calls:
         except TimeoutError:
             self._suspect()
             seconds = self._entry.call_timeout_s
-            raise NotDone(f"stopped: not done within {seconds:g} s; what it had begun may have had effects") from None
+            raise CallFailed(
+                f"stopped: not done within {seconds:g} s; what it had begun may have had effects"
+            ) from None
         finally:
             self._logs.remove(said)
             task.cancel()
         if task.cancelled():
-            raise NotDone(self._gone())
+            raise CallFailed(self._gone())
         answer = task.result()
-        if isinstance(answer, NotDone):
+        if isinstance(answer, CallFailed):
             raise answer
         return answer
 
@@ -158,7 +162,7 @@ class Calls:
         else:
             log.debug("MCP server %s says: %s", self._name, line)
 
-    async def _ask(self, tool: str, arguments: dict[str, object], said: CallLog) -> "CallToolResult | NotDone":
+    async def _ask(self, tool: str, arguments: dict[str, object], said: CallLogQueue) -> "CallToolResult | CallFailed":
         from mcp import MCPError
         from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST
 
@@ -171,14 +175,14 @@ class Calls:
         except MCPError as error:
             self._suspect()
             if error.code == CONNECTION_CLOSED:
-                return NotDone(self._gone())
+                return CallFailed(self._gone())
             if error.code == INVALID_REQUEST and error.message == "Session terminated":
-                return NotDone(f"not run: the MCP server {self._name} was started anew; try again in a moment")
-            return NotDone(f"the MCP server {self._name} answered with an error: {error.message} ({error.code})")
+                return CallFailed(f"not run: the MCP server {self._name} was started anew; try again in a moment")
+            return CallFailed(f"the MCP server {self._name} answered with an error: {error.message} ({error.code})")
         except Exception as error:  # whatever the library raises of an answer, the call has its result
             self._suspect()
             log.warning("MCP server %s: the call of %s failed", self._name, tool, exc_info=error)
-            return NotDone(f"the answer of the MCP server {self._name} could not be used: {error}")
+            return CallFailed(f"the answer of the MCP server {self._name} could not be used: {error}")
 
     def _gone(self) -> str:
         why = self._why()

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from agent.tools.base import ToolLog
-from agent.tools.mcp.calls import Calls, NotDone
-from agent.tools.mcp.errors import ServerFault, reason
+from agent.tools.mcp.calls import CallFailed, Calls
+from agent.tools.mcp.errors import McpServerError, reason
 from agent.tools.mcp.http import http_transport
 from agent.tools.mcp.listing import ListedTool, read_tools
 from agent.tools.mcp.settings import McpLimits, McpServer
@@ -55,7 +55,7 @@ class McpConnection:
         self.reason = "it is starting"
         self.tools: tuple[ListedTool, ...] = ()
         self.version = 0
-        self.settled = asyncio.Event()
+        self.attempted = asyncio.Event()
         self._limits = limits
         self._token = token
         self._calls: Calls | None = None
@@ -93,9 +93,9 @@ class McpConnection:
         self._set("off", "it was ended")
 
     async def call(self, tool: str, arguments: dict[str, object], user_id: str, say: ToolLog) -> "CallToolResult":
-        """Call a tool; what the server says meanwhile goes to `say`. Raises NotDone; cancelled, it tells the server so."""
+        """Call a tool; what the server says meanwhile goes to `say`. Raises CallFailed; cancelled, it tells the server so."""
         if self._calls is None:
-            raise NotDone(f"not run: the MCP server {self.name} is not there: {self.reason}")
+            raise CallFailed(f"not run: the MCP server {self.name} is not there: {self.reason}")
         return await self._calls.call(tool, arguments, user_id, say)
 
     # ------------------------------------------------------------------------------------------------ the owner's task
@@ -111,7 +111,7 @@ class McpConnection:
             except Exception as error:  # noqa: BLE001  # whatever it is, the server is tried again
                 fault = error  # what broke off in the library comes as a group; a bare cancellation is our own
             else:
-                fault = ServerFault("the connection ended")
+                fault = McpServerError("the connection ended")
             attempt = 0 if self._up_since else attempt + 1
             up_s = time.monotonic() - self._up_since if self._up_since else 0.0
             log.debug("MCP server %s failed", self.name, exc_info=fault)
@@ -200,7 +200,7 @@ class McpConnection:
                     continue
             self._wake.clear()
             if self._broken:
-                raise ServerFault(self._broken)
+                raise McpServerError(self._broken)
             try:
                 async with asyncio.timeout(self._limits.check_timeout_s):
                     listed = await self._listed(client)
@@ -268,4 +268,4 @@ class McpConnection:
     def _set(self, state: State, why: str, tools: tuple[ListedTool, ...] = ()) -> None:
         self.state, self.reason, self.tools = state, why, tools
         self.version += 1
-        self.settled.set()
+        self.attempted.set()

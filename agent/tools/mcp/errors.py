@@ -6,7 +6,7 @@ CONNECTION_CLOSED = -32000
 """What the library's `MCPError` has for a `code` then."""
 
 
-class ServerFault(Exception):
+class McpServerError(Exception):
     """The connection to a server cannot be made or cannot go on; the message says why, in words for everyone."""
 
 
@@ -14,7 +14,7 @@ def reason(error: BaseException) -> str:
     """What a failed connection is told as. What the library says of it goes to the log alone."""
     leaves = list(_leaves(error))
     for leaf in leaves:
-        if isinstance(leaf, ServerFault):
+        if isinstance(leaf, McpServerError):
             return str(leaf)
     names = {type(leaf).__name__ for leaf in leaves}
     if names & {"ConnectError", "ConnectTimeout", "ConnectionRefusedError"}:

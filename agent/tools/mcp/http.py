@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from agent.tools.mcp.errors import ServerFault
+from agent.tools.mcp.errors import McpServerError
 from agent.tools.mcp.settings import McpLimits, McpServer
 
 LEAVE_S = 1.0
@@ -49,9 +49,9 @@ async def http_transport(
         if not is_stream or response.request.method == "GET":
             response.stream = Watched(response.stream, most=None if is_stream else most)
 
-    def broken(why: str) -> ServerFault:
+    def broken(why: str) -> McpServerError:
         lost(why)
-        return ServerFault(why)
+        return McpServerError(why)
 
     class Watched(httpx2.AsyncByteStream):
         """An answer's bytes, up to a bound; or without one those of the stream that a server speaks on by itself."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agent.tools.mcp.schemas import Arguments, UnfitSchema, told
+from agent.tools.mcp.schemas import Arguments, UnusableSchema, told
 
 if TYPE_CHECKING:
     from mcp.types import Tool
@@ -33,7 +33,7 @@ def read_tools(server: str, tools: "Iterable[Tool]") -> tuple[ListedTool, ...]:
     for tool in tools:
         try:
             found.append(_read(server, tool))
-        except (UnfitSchema, RecursionError) as error:
+        except (UnusableSchema, RecursionError) as error:
             log.warning("MCP server %s: its tool %a is left out: %s", server, tool.name[:64], error)
     return tuple(found)
 

@@ -19,7 +19,7 @@ from agent.workspace.paths import shown
 if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
-Keep = Callable[[str, bytes], Awaitable[object]]
+SaveFile = Callable[[str, bytes], Awaitable[object]]
 """Puts bytes into the session's workspace under a relative path. May raise SandboxError."""
 
 FOLDER = "mcp"
@@ -42,7 +42,7 @@ SUFFIXES = {
 class ResultReader:
     """Reads the results of one tool's calls. `keep`: where files go. `tool`: by what they are named."""
 
-    def __init__(self, tool: str, keep: Keep, limits: McpLimits) -> None:
+    def __init__(self, tool: str, keep: SaveFile, limits: McpLimits) -> None:
         self._tool = tool
         self._keep = keep
         self._limits = limits

@@ -17,7 +17,7 @@ _VALUES = ("default", "examples", "enum", "const")
 _NOT_AT_THE_TOP = ("anyOf", "oneOf", "allOf", "not", "if", "then", "else", "enum", "const")
 
 
-class UnfitSchema(ValueError):
+class UnusableSchema(ValueError):
     """A tool's schema that no provider would take; the message says why."""
 
 
@@ -25,12 +25,12 @@ def told(schema: dict[str, Any]) -> dict[str, object]:
     """The schema as a model is told it: an object, without references, without what providers refuse at the top.
 
     What is left out here is still checked. A reference that leads into itself or out of the schema is told as "anything",
-    and so is each argument of a schema that would be too large. Raises UnfitSchema.
+    and so is each argument of a schema that would be too large. Raises UnusableSchema.
     """
     if len(msgspec.json.encode(schema)) > BYTES_MAX:
-        raise UnfitSchema(f"its schema is larger than {BYTES_MAX} bytes")
+        raise UnusableSchema(f"its schema is larger than {BYTES_MAX} bytes")
     if schema.get("type", "object") != "object":
-        raise UnfitSchema("its arguments are no object")
+        raise UnusableSchema("its arguments are no object")
     try:
         flat = _Inliner(schema).run()
     except _TooLarge:
@@ -41,7 +41,7 @@ def told(schema: dict[str, Any]) -> dict[str, object]:
     properties = properties if isinstance(properties, dict) else {}
     for name in properties:
         if _PROPERTY.fullmatch(name) is None:
-            raise UnfitSchema("an argument's name is not one that providers take")
+            raise UnusableSchema("an argument's name is not one that providers take")
     required = flat.get("required")
     known = [name for name in required if name in properties] if isinstance(required, list) else []
     flat = {**flat, "type": "object", "properties": properties, "required": known}
@@ -53,7 +53,7 @@ def told(schema: dict[str, Any]) -> dict[str, object]:
 class Arguments:
     """Holds arguments against a schema. Nothing is fetched: a reference out of the schema is no reference.
 
-    Raises UnfitSchema for what is no JSON Schema.
+    Raises UnusableSchema for what is no JSON Schema.
     """
 
     def __init__(self, schema: dict[str, Any]) -> None:
@@ -64,7 +64,7 @@ class Arguments:
         try:
             kind.check_schema(schema)
         except jsonschema.SchemaError as error:
-            raise UnfitSchema(f"its schema is no JSON Schema: {_short(error.message)}") from error
+            raise UnusableSchema(f"its schema is no JSON Schema: {_short(error.message)}") from error
         self._validator = kind(schema, registry=referencing.Registry())
         self._best = jsonschema.exceptions.best_match
         self._unresolvable = referencing.exceptions.Unresolvable

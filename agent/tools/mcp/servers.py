@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from agent.tools.base import Tool
 from agent.tools.mcp.connection import McpConnection, McpStatus
 from agent.tools.mcp.naming import Identity, name_tools
-from agent.tools.mcp.results import Keep, ResultReader
+from agent.tools.mcp.results import ResultReader, SaveFile
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.tools.mcp.tool import McpTool
 
@@ -45,7 +45,7 @@ class McpServers:
         ]
 
     def for_session(
-        self, user_id: str, token: str | None, taken: AbstractSet[str], keep: Keep
+        self, user_id: str, token: str | None, taken: AbstractSet[str], keep: SaveFile
     ) -> "SessionServers | None":
         """What one session has of them; None where none is configured. `token`: its owner's. `taken`: names that
         they do not get. `keep`: puts files into its workspace."""
@@ -64,7 +64,7 @@ async def try_server(name: str, entry: McpServer, limits: McpLimits) -> McpStatu
     connection = McpConnection(name, entry, limits)
     connection.start()
     try:
-        await connection.settled.wait()
+        await connection.attempted.wait()
         return connection.status
     finally:
         await connection.aclose()
@@ -80,7 +80,7 @@ class SessionServers:
         limits: McpLimits,
         user_id: str,
         taken: AbstractSet[str],
-        keep: Keep,
+        keep: SaveFile,
     ) -> None:
         self._own = own
         self._all = [*shared, *own]
@@ -113,16 +113,16 @@ class SessionServers:
         said = "; ".join(f"{one.name} ({one.reason})" for one in absent)
         return f"it may come from an MCP server that is not there now: {said}"
 
-    async def settle(self) -> None:
+    async def wait_ready(self) -> None:
         """Wait until every server has come up or failed for the first time, as long as the settings allow."""
         self._start()
-        waiting = [one for one in self._all if not one.settled.is_set()]
+        waiting = [one for one in self._all if not one.attempted.is_set()]
         try:
             async with asyncio.timeout(self._limits.ready_wait_s):
                 for one in waiting:
-                    await one.settled.wait()
+                    await one.attempted.wait()
         except TimeoutError:
-            log.debug("MCP servers are still starting: %s", [one.name for one in waiting if not one.settled.is_set()])
+            log.debug("MCP servers are still starting: %s", [one.name for one in waiting if not one.attempted.is_set()])
 
     async def aclose(self) -> None:
         """End the session's own servers."""

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from agent.tools.mcp.errors import ServerFault
+from agent.tools.mcp.errors import McpServerError
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.util.tasks import TaskOwner
 
@@ -53,7 +53,7 @@ async def stdio_transport(
 ) -> AsyncIterator[tuple[Any, Any]]:
     """The server's process, as the MCP client wants it. `ended` hears why it ended by itself.
 
-    Raises ServerFault if it cannot be started.
+    Raises McpServerError if it cannot be started.
     """
     import anyio
     from mcp.shared.message import SessionMessage
@@ -110,7 +110,7 @@ class _Process:
     async def start(cls, name: str, entry: McpServer, token: str | None, limits: McpLimits) -> "_Process":
         path = program(entry, os.environ)
         if path is None:
-            raise ServerFault("its command is not on the PATH")
+            raise McpServerError("its command is not on the PATH")
         held, lifeline = os.pipe()
         supervise = [sys.executable, "-I", "-S", str(SUPERVISOR), str(held), str(limits.stop_wait_s)]
         try:
@@ -128,7 +128,7 @@ class _Process:
             )
         except (OSError, ValueError) as error:
             os.close(lifeline)
-            raise ServerFault("its process could not be started; is its cwd a folder?") from error
+            raise McpServerError("its process could not be started; is its cwd a folder?") from error
         except BaseException:
             os.close(lifeline)
             raise
@@ -147,7 +147,7 @@ class _Process:
                     message = self._parsed(line)
                     if message is not None:
                         await arriving.send(message)
-            except ServerFault as fault:
+            except McpServerError as fault:
                 ended(str(fault))
                 return
             except (anyio.BrokenResourceError, anyio.ClosedResourceError):
@@ -224,7 +224,7 @@ class _Process:
                 looked = 0
                 yield line
             if len(waiting) > most:
-                raise ServerFault(f"it sent a message of more than {most} bytes")
+                raise McpServerError(f"it sent a message of more than {most} bytes")
 
     def _parsed(self, line: bytes) -> Any:
         from mcp.shared.message import SessionMessage

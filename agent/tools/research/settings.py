@@ -1,4 +1,4 @@
-"""Every setting and bound of the sub-agent `research`."""
+"""Research settings: the model of the sub-agent `research`, and the bounds of one call."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from agent.util.settings import SettingsGroup
 
 
 class ResearchSettings(SettingsGroup, frozen=True, kw_only=True):
-    """The sub-agent `research`: how far one call of it may go. At each bound it reports what it has."""
+    """The sub-agent `research`: its model and the bounds of one call. At a bound it reports what it has found."""
 
     enabled: Annotated[bool, Meta(description="Whether sessions have the tool `research`.")] = True
     model: Annotated[str, Meta(description="Model that does it; empty: the session's own.")] = ""

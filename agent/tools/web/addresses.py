@@ -51,14 +51,14 @@ NEVER6: Final = _networks("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"
 NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
-def refuse_address(address: Address, *, allow_private: bool) -> str | None:
+def address_refusal(address: Address, *, allow_private: bool) -> str | None:
     """Why this address may not be reached, in a few words; None if it may.
 
     IPv6 that stands for IPv4 (mapped, NAT64) is judged as that. 6to4, Teredo and other tunnels are refused whatever they hold.
     """
     inner = _inside(address)
     if inner is not None:
-        return refuse_address(inner, allow_private=allow_private)
+        return address_refusal(inner, allow_private=allow_private)
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
         return "an address of one link"
     if _in(address, METADATA):

@@ -8,10 +8,10 @@ from http import HTTPStatus
 import httpcore
 import msgspec
 
-from agent.tools.web.network import Edges, PinnedBackend
+from agent.tools.web.network import NetworkAccess, PinnedBackend
 from agent.tools.web.response import ACCEPTED, Body, read_body
 from agent.tools.web.settings import WebSettings
-from agent.tools.web.urls import Target, WebRefused, parse_url
+from agent.tools.web.urls import FetchError, Target, parse_url
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 HEADERS: list[tuple[bytes | str, bytes | str]] = [
@@ -21,7 +21,7 @@ HEADERS: list[tuple[bytes | str, bytes | str]] = [
 ]
 
 
-class Fetched(msgspec.Struct, frozen=True):
+class FetchResult(msgspec.Struct, frozen=True):
     """An answer. `url`: where it came from, after redirects. `size`: of the whole body, if it is known; `cut`: not all is here.
 
     `leads_to`: where it redirects, if that was not followed.
@@ -43,24 +43,26 @@ class Plan(msgspec.Struct, frozen=True):
     wants: Callable[[str], bool]
 
 
-async def fetch(target: Target, plan: Plan, settings: WebSettings, edges: Edges, tls: ssl.SSLContext) -> Fetched:
-    """Fetch it. Raises `WebRefused` for whatever goes wrong; cancelled, it closes its connection and leaves."""
+async def fetch(
+    target: Target, plan: Plan, settings: WebSettings, edges: NetworkAccess, tls: ssl.SSLContext
+) -> FetchResult:
+    """Fetch it. Raises `FetchError` for whatever goes wrong; cancelled, it closes its connection and leaves."""
     clock = asyncio.timeout(settings.timeout_s)
     try:
         async with clock:
             for _ in range(settings.redirects_max + 1):
                 hop = await _hop(target, plan, settings, edges, tls)
-                if isinstance(hop, Fetched):
+                if isinstance(hop, FetchResult):
                     return hop
                 target = hop
     except TimeoutError:
-        raise WebRefused(f"{target.host} did not answer in full within {settings.timeout_s:g} s") from None
-    raise WebRefused(f"there were more than {settings.redirects_max} redirects")
+        raise FetchError(f"{target.host} did not answer in full within {settings.timeout_s:g} s") from None
+    raise FetchError(f"there were more than {settings.redirects_max} redirects")
 
 
 async def _hop(
-    target: Target, plan: Plan, settings: WebSettings, edges: Edges, tls: ssl.SSLContext
-) -> Fetched | Target:
+    target: Target, plan: Plan, settings: WebSettings, edges: NetworkAccess, tls: ssl.SSLContext
+) -> FetchResult | Target:
     """Ask for one URL: its answer, or where to go on."""
     backend = PinnedBackend(edges, allow_private=settings.allow_private_networks)
     silence = settings.read_timeout_s
@@ -75,32 +77,34 @@ async def _hop(
                     return _follow(target, response.status, headers[b"location"], settings)
                 return await _read(target, response, headers, plan)
     except httpcore.TimeoutException:
-        raise WebRefused(f"{target.host} was silent for {silence:g} s") from None
+        raise FetchError(f"{target.host} was silent for {silence:g} s") from None
     except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError) as error:
-        raise WebRefused(_told(target.host, error)) from None
+        raise FetchError(_told(target.host, error)) from None
 
 
-def _follow(target: Target, status: int, location: str, settings: WebSettings) -> Fetched | Target:
+def _follow(target: Target, status: int, location: str, settings: WebSettings) -> FetchResult | Target:
     # Headers are Latin-1 to HTTP, UTF-8 to those who write more than ASCII there.
     location = location.encode("latin-1").decode("utf-8", "replace")
     try:
         further = parse_url(location, settings, base=target.url)
-    except WebRefused as refused:
-        raise WebRefused(f"{target.host} redirects to where it may not be followed: {refused}") from None
+    except FetchError as refused:
+        raise FetchError(f"{target.host} redirects to where it may not be followed: {refused}") from None
     if further.host == target.host or settings.follow_to_other_hosts:
         return further
-    return Fetched(target.url, status, "", leads_to=further.url)
+    return FetchResult(target.url, status, "", leads_to=further.url)
 
 
-async def _read(target: Target, response: httpcore.Response, headers: dict[bytes, str], plan: Plan) -> Fetched:
+async def _read(target: Target, response: httpcore.Response, headers: dict[bytes, str], plan: Plan) -> FetchResult:
     kind = headers.get(b"content-type", "")
     length = headers.get(b"content-length", "")
     encoded = headers.get(b"content-encoding", "")
     size = int(length) if length.isascii() and length.isdigit() and len(length) < 20 and not encoded else None
     if not plan.wants(kind):
-        return Fetched(target.url, response.status, kind, size=size, cut=True)
+        return FetchResult(target.url, response.status, kind, size=size, cut=True)
     body: Body = await read_body(response.aiter_stream(), encoded, plan.bytes_max)
-    return Fetched(target.url, response.status, kind, body.data, body.cut, size=size if body.cut else len(body.data))
+    return FetchResult(
+        target.url, response.status, kind, body.data, body.cut, size=size if body.cut else len(body.data)
+    )
 
 
 def _told(host: str, error: Exception) -> str:

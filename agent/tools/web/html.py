@@ -19,7 +19,7 @@ TEXT_PER_HTML = 4
 """Characters of Markdown for each of HTML, at most; more is padding."""
 
 
-class Readable(msgspec.Struct, frozen=True):
+class ReadablePage(msgspec.Struct, frozen=True):
     """A page to read. `plain`: it could not be made Markdown; this is its text without its tags."""
 
     title: str
@@ -27,7 +27,7 @@ class Readable(msgspec.Struct, frozen=True):
     plain: bool = False
 
 
-async def readable(html: str, url: str, settings: WebSettings) -> Readable:
+async def readable(html: str, url: str, settings: WebSettings) -> ReadablePage:
     """The page at `url` as Markdown, or, where that takes too much, as plain text. Cancelled, it kills its process."""
     most = len(html) * TEXT_PER_HTML + 1_000
     arguments = (url, settings.readable_memory_bytes, math.ceil(settings.readable_timeout_s), most)
@@ -46,7 +46,7 @@ async def readable(html: str, url: str, settings: WebSettings) -> Readable:
         async with asyncio.timeout(settings.readable_timeout_s):
             said, _ = await process.communicate(html.encode("utf-8", "replace"))
         if process.returncode == 0:
-            return msgspec.json.decode(said, type=Readable)
+            return msgspec.json.decode(said, type=ReadablePage)
         log.info("a page could not be made Markdown: exit %s", process.returncode)
     except TimeoutError:
         log.info("a page could not be made Markdown within %g s", settings.readable_timeout_s)
@@ -54,7 +54,7 @@ async def readable(html: str, url: str, settings: WebSettings) -> Readable:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return Readable("", await asyncio.to_thread(plain_text, html), plain=True)
+    return ReadablePage("", await asyncio.to_thread(plain_text, html), plain=True)
 
 
 def plain_text(html: str) -> str:

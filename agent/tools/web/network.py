@@ -14,8 +14,8 @@ from typing import Any
 
 import httpcore
 
-from agent.tools.web.addresses import refuse_address
-from agent.tools.web.urls import WebRefused
+from agent.tools.web.addresses import address_refusal
+from agent.tools.web.urls import FetchError
 
 TRIED_MAX = 4
 """Addresses of one name that are tried, one after another."""
@@ -38,7 +38,7 @@ async def dial(address: str, port: int, timeout_s: float | None) -> httpcore.Asy
 
 
 @dataclass(frozen=True)
-class Edges:
+class NetworkAccess:
     """How the network is reached. `tls`: makes the context that certificates are checked by; it blocks."""
 
     resolve: Resolve = resolve
@@ -47,9 +47,9 @@ class Edges:
 
 
 class PinnedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to hosts whose every address may be reached. Raises `WebRefused` for the others."""
+    """Connects to hosts whose every address may be reached. Raises `FetchError` for the others."""
 
-    def __init__(self, edges: Edges, *, allow_private: bool) -> None:
+    def __init__(self, edges: NetworkAccess, *, allow_private: bool) -> None:
         self._edges = edges
         self._allow_private = allow_private
 
@@ -77,9 +77,9 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(f"looking up {host} took too long") from error
         except (OSError, UnicodeError) as error:
-            raise WebRefused(f"{host} cannot be looked up: there is no such host, or no answer") from error
+            raise FetchError(f"{host} cannot be looked up: there is no such host, or no answer") from error
         for text in found:
-            refused = refuse_address(ipaddress.ip_address(text), allow_private=self._allow_private)
+            refused = address_refusal(ipaddress.ip_address(text), allow_private=self._allow_private)
             if refused is not None:
-                raise WebRefused(f"{host} leads to {refused}; it cannot be fetched from")
+                raise FetchError(f"{host} leads to {refused}; it cannot be fetched from")
         return list(dict.fromkeys(found))

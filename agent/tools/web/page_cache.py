@@ -13,7 +13,7 @@ class Page(msgspec.Struct, frozen=True):
     cut: bool
 
 
-class KeptPages:
+class PageCache:
     """Pages by URL, at most `chars_max` code points of text in all: the one that was kept longest goes first."""
 
     def __init__(self, chars_max: int) -> None:
@@ -36,6 +36,6 @@ class KeptPages:
         return self._pages.get(url)
 
     def drop(self, url: str) -> None:
-        """Keep it no longer."""
+        """SaveFile it no longer."""
         page = self._pages.pop(url, None)
         self._chars -= 0 if page is None else len(page.text)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from agent.tools.web.urls import WebRefused
+from agent.tools.web.urls import FetchError
 
 ACCEPTED = "gzip, deflate"
 _GZIP, _ZLIB, _RAW = 31, 15, -15
@@ -23,7 +23,7 @@ class Body(msgspec.Struct, frozen=True):
 
 
 async def read_body(pieces: AsyncIterator[bytes], encoding: str, most: int) -> Body:
-    """The first `most` bytes behind a `Content-Encoding`; as many are taken from the network. Raises `WebRefused`."""
+    """The first `most` bytes behind a `Content-Encoding`; as many are taken from the network. Raises `FetchError`."""
     data, taken = bytearray(), 0
     inflater = _inflater(encoding)
     async for piece in pieces:
@@ -32,7 +32,7 @@ async def read_body(pieces: AsyncIterator[bytes], encoding: str, most: int) -> B
         if len(data) > most or taken > most:
             return Body(bytes(data[:most]), True)
     if inflater is not None and not inflater.whole:
-        raise WebRefused("the server's answer ends in the middle of its compressed data")
+        raise FetchError("the server's answer ends in the middle of its compressed data")
     return Body(bytes(data), False)
 
 
@@ -49,7 +49,7 @@ class Inflater:
         return self._inflate is None or self._inflate.eof
 
     def feed(self, piece: bytes, most: int) -> bytes:
-        """What this piece adds, at most `most` bytes; what is beyond is dropped. Raises `WebRefused`."""
+        """What this piece adds, at most `most` bytes; what is beyond is dropped. Raises `FetchError`."""
         made = bytearray()
         try:
             while piece and len(made) < most:
@@ -60,7 +60,7 @@ class Inflater:
                     break
                 piece = self._inflate.unused_data.lstrip(b"\0") if self._gzip else b""
         except zlib.error as error:
-            raise WebRefused(f"the server's answer is not compressed as it says: {error}") from None
+            raise FetchError(f"the server's answer is not compressed as it says: {error}") from None
         return bytes(made)
 
 
@@ -70,7 +70,7 @@ def _inflater(encoding: str) -> Inflater | None:
         return None
     if name in ("gzip", "x-gzip", "deflate"):
         return Inflater(gzip=name != "deflate")
-    raise WebRefused(f"the server's answer is compressed in a way that cannot be read: {name[:40]}")
+    raise FetchError(f"the server's answer is compressed in a way that cannot be read: {name[:40]}")
 
 
 def _frame(piece: bytes) -> int:

@@ -9,20 +9,20 @@ from msgspec import Meta
 
 from agent.policy.effects import Effects
 from agent.tools.base import StructTool, ToolLog, ToolResult
-from agent.tools.files import path_fault
+from agent.tools.files import path_error
 from agent.tools.web.html import readable
-from agent.tools.web.page_cache import KeptPages, Page
+from agent.tools.web.page_cache import Page, PageCache
 from agent.tools.web.response import ContentType, by_type, decode, kind_of, parse_type
 from agent.tools.web.settings import WebSettings
-from agent.tools.web.urls import URL_CHARS_MAX, Target, WebRefused, parse_url
+from agent.tools.web.urls import URL_CHARS_MAX, FetchError, Target, parse_url
 from agent.util.text import clean, one_line
 from agent.workspace.files import SessionFiles
 from agent.workspace.paths import file_parts, shown
 from agent.workspace.settings import WorkspaceLimits
 
 if TYPE_CHECKING:
-    from agent.tools.web.fetch import Fetched
-    from agent.tools.web.network import Edges
+    from agent.tools.web.fetch import FetchResult
+    from agent.tools.web.network import NetworkAccess
 
 FAULT_CHARS_MAX = 2_000
 """How much of a page is shown that comes with an HTTP error."""
@@ -46,18 +46,18 @@ class WebFetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Web:
     """What all sessions' fetches share: the way to the network, its certificates, and how many go at once."""
 
-    def __init__(self, settings: WebSettings, edges: "Edges | None" = None) -> None:
+    def __init__(self, settings: WebSettings, edges: "NetworkAccess | None" = None) -> None:
         self.settings = settings
         self._edges = edges
         self._tls: ssl.SSLContext | None = None
         self._fetching = asyncio.Semaphore(settings.at_once_max)
         self._converting = asyncio.Semaphore(settings.readable_at_once_max)
 
-    async def fetch(self, target: Target, *, save: bool) -> "Fetched":
-        """Fetch it: text to show, or whatever it is to save. Raises `WebRefused`."""
+    async def fetch(self, target: Target, *, save: bool) -> "FetchResult":
+        """Fetch it: text to show, or whatever it is to save. Raises `FetchError`."""
         from agent.tools.web import fetch, network  # as late as this: a server that fetches nothing need not load them
 
-        edges = self._edges or network.Edges()
+        edges = self._edges or network.NetworkAccess()
         settings = self.settings
         if save:
             plan = fetch.Plan(settings.save_bytes_max, lambda kind: True)
@@ -68,7 +68,7 @@ class Web:
                 self._tls = await asyncio.to_thread(edges.tls)
             return await fetch.fetch(target, plan, settings, edges, self._tls)
 
-    async def page(self, got: "Fetched", told: ContentType) -> Page | None:
+    async def page(self, got: "FetchResult", told: ContentType) -> Page | None:
         """What was fetched, as text; None if it is none."""
         kind = kind_of(told, got.body)
         if kind == "binary" or (got.cut and not got.body):
@@ -95,7 +95,7 @@ class WebFetchTool(StructTool[WebFetch]):
         self._web = web
         self._files = files
         self._limits = limits
-        self._kept = KeptPages(web.settings.kept_chars_max)
+        self._kept = PageCache(web.settings.kept_chars_max)
         self.description = (
             "Fetch a page from the public internet: HTML as Markdown, JSON and text as they are. A long page is shown in "
             "pieces: the last line in brackets then says with which offset to go on. Files that are no text are saved "
@@ -105,9 +105,9 @@ class WebFetchTool(StructTool[WebFetch]):
     def validate(self, arguments: WebFetch) -> str | None:
         try:
             parse_url(arguments.url, self._web.settings)
-        except WebRefused as refused:
+        except FetchError as refused:
             return f"{refused} - at `$.url`"
-        fault = path_fault(lambda: file_parts(arguments.save_as, self._limits)) if arguments.save_as else None
+        fault = path_error(lambda: file_parts(arguments.save_as, self._limits)) if arguments.save_as else None
         return fault and fault.replace("$.path", "$.save_as")
 
     def effects(self, arguments: WebFetch) -> Effects:
@@ -135,7 +135,7 @@ class WebFetchTool(StructTool[WebFetch]):
         """The page that this call goes on with, where it is still kept."""
         return self._kept.get(target.url) if arguments.offset and not arguments.save_as else None
 
-    async def _show(self, got: "Fetched", target: Target, offset: int) -> ToolResult:
+    async def _show(self, got: "FetchResult", target: Target, offset: int) -> ToolResult:
         told = parse_type(got.content_type)
         page = await self._web.page(got, told)
         if page is None:
@@ -149,9 +149,9 @@ class WebFetchTool(StructTool[WebFetch]):
         return self._piece(page, offset)
 
     def _piece(self, page: Page, offset: int) -> ToolResult:
-        """The page from this character on, as much as one call shows. Raises WebRefused where it has none."""
+        """The page from this character on, as much as one call shows. Raises FetchError where it has none."""
         if offset and offset >= len(page.text):
-            raise WebRefused(f"the page has {len(page.text)} characters; there is no character {offset}")
+            raise FetchError(f"the page has {len(page.text)} characters; there is no character {offset}")
         end = min(len(page.text), offset + self._web.settings.view_chars_max)
         notes = []
         if (offset, end) != (0, len(page.text)):
@@ -162,17 +162,17 @@ class WebFetchTool(StructTool[WebFetch]):
         lines = [page.about, UNTRUSTED, "", clean(page.text[offset:end]), *([f"[{'; '.join(notes)}]"] if notes else [])]
         return ToolResult(output="\n".join(lines), success=True, truncated=bool(notes))
 
-    async def _save(self, got: "Fetched", path: str) -> ToolResult:
+    async def _save(self, got: "FetchResult", path: str) -> ToolResult:
         most = self._web.settings.save_bytes_max
         if got.cut:
-            raise WebRefused(f"it is larger than {most} bytes (web.save_bytes_max); nothing was saved")
+            raise FetchError(f"it is larger than {most} bytes (web.save_bytes_max); nothing was saved")
         await self._files.write(path, got.body)
         kind = parse_type(got.content_type).media_type or "of no type"
         return ToolResult(
             output=f"saved {got.url} ({kind}, {len(got.body)} bytes) as {shown(path)} in the workspace", success=True
         )
 
-    async def _failed(self, got: "Fetched") -> ToolResult:
+    async def _failed(self, got: "FetchResult") -> ToolResult:
         from agent.tools.web.fetch import phrase
 
         page = await self._web.page(got, parse_type(got.content_type))
@@ -180,5 +180,5 @@ class WebFetchTool(StructTool[WebFetch]):
         return ToolResult(output=f"{got.url} answers {phrase(got.status)}{said}", success=False)
 
 
-def _elsewhere(got: "Fetched") -> str:
+def _elsewhere(got: "FetchResult") -> str:
     return f"{got.url} redirects to another host: {got.leads_to}\nNothing was fetched from there; call web_fetch with it if that is wanted."

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agent.tools.web.addresses import Address, refuse_address
+from agent.tools.web.addresses import Address, address_refusal
 from agent.tools.web.settings import WebSettings
 from agent.util.errors import ToolError
 
@@ -21,7 +21,7 @@ _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _BAD = re.compile(r"[\x00-\x20\x7f\\]")
 
 
-class WebRefused(ToolError):
+class FetchError(ToolError):
     """It may not be fetched, or was not; the message says why, for the model."""
 
 
@@ -35,51 +35,51 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def parse_url(text: str, settings: WebSettings, base: str = "") -> Target:
-    """What this URL, found at `base`, asks for. Raises `WebRefused`."""
+    """What this URL, found at `base`, asks for. Raises `FetchError`."""
     import httpx  # as late as this: it costs a tenth of a second of every start
 
     if len(text) > URL_CHARS_MAX:
-        raise WebRefused(f"the URL is longer than {URL_CHARS_MAX} characters")
+        raise FetchError(f"the URL is longer than {URL_CHARS_MAX} characters")
     if _BAD.search(text):
-        raise WebRefused("the URL holds a space, a backslash or a control character; write them as %20 and so on")
+        raise FetchError("the URL holds a space, a backslash or a control character; write them as %20 and so on")
     try:
         url = httpx.URL(base).join(text) if base else httpx.URL(text)
     except (httpx.InvalidURL, ValueError) as error:
-        raise WebRefused(f"this is no URL: {error}") from None
+        raise FetchError(f"this is no URL: {error}") from None
     _check_form(url)
     host = url.raw_host.decode("ascii").lower().rstrip(".")
     _check_host(host, settings)
     port = PORTS[url.scheme] if url.port is None else url.port
     if not 0 < port < 65_536:
-        raise WebRefused(f"{port} is no port")
+        raise FetchError(f"{port} is no port")
     return Target(str(url.copy_with(fragment=None)), url.scheme, host, port)
 
 
 def _check_form(url: "httpx.URL") -> None:
     if url.scheme not in PORTS:
-        raise WebRefused(f"only http and https can be fetched, not {url.scheme or 'a URL without a scheme'}")
+        raise FetchError(f"only http and https can be fetched, not {url.scheme or 'a URL without a scheme'}")
     if url.userinfo:
-        raise WebRefused("the URL holds a user name or a password; nothing is fetched with credentials")
+        raise FetchError("the URL holds a user name or a password; nothing is fetched with credentials")
     if not url.host:
-        raise WebRefused("the URL names no host")
+        raise FetchError("the URL names no host")
 
 
 def _check_host(host: str, settings: WebSettings) -> None:
     address = literal(host)
     if address is not None:
-        refused = refuse_address(address, allow_private=settings.allow_private_networks)
+        refused = address_refusal(address, allow_private=settings.allow_private_networks)
         if refused is not None:
-            raise WebRefused(f"{host} is {refused}; it cannot be fetched from")
+            raise FetchError(f"{host} is {refused}; it cannot be fetched from")
     elif _NUMBER.fullmatch(host.rpartition(".")[2]):
-        raise WebRefused(f"{host} is an address in an odd spelling; write it as four numbers from 0 to 255")
+        raise FetchError(f"{host} is an address in an odd spelling; write it as four numbers from 0 to 255")
     elif not _NAME.fullmatch(host):
-        raise WebRefused("the URL's host is no name of a host")
+        raise FetchError("the URL's host is no name of a host")
     elif not settings.allow_private_networks and within(host, "localhost"):
-        raise WebRefused(f"{host} is this machine; it cannot be fetched from")
+        raise FetchError(f"{host} is this machine; it cannot be fetched from")
     if any(within(host, entry) for entry in settings.denied_hosts):
-        raise WebRefused(f"this server does not let {host} be fetched from (web.denied_hosts)")
+        raise FetchError(f"this server does not let {host} be fetched from (web.denied_hosts)")
     if settings.allowed_hosts and not any(within(host, entry) for entry in settings.allowed_hosts):
-        raise WebRefused(f"this server lets only some hosts be fetched from, not {host} (web.allowed_hosts)")
+        raise FetchError(f"this server lets only some hosts be fetched from, not {host} (web.allowed_hosts)")
 
 
 def literal(host: str) -> Address | None:

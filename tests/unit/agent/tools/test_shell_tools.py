@@ -78,13 +78,13 @@ async def test_of_a_long_output_the_middle_is_cut_and_the_whole_is_kept(inside: 
 async def test_where_there_is_no_room_to_keep_it_a_long_output_is_told_all_the_same(tmp_path: Path) -> None:
     async with open_sandbox(tmp_path, {"upload_bytes_max": 100}) as opened:
         result, _ = await run(router_of(opened, **SMALL), "seq 2000")
-        assert result.success and "they could not be kept: " in result.output
+        assert result.success and "the whole output could not be saved: " in result.output
 
 
 async def test_a_flood_of_output_is_ended(inside: OpenSandbox) -> None:
     result, log = await run(router_of(inside, **SMALL), "yes")
     assert not result.success and len(log) < 1_100
-    assert result.output.endswith("[ended: its output was longer than 65536 bytes; write such output into a file]")
+    assert result.output.endswith("[ended: its output was longer than 65536 bytes; write such output to a file]")
 
 
 async def test_what_is_not_text_is_shown_as_far_as_it_is(inside: OpenSandbox) -> None:
@@ -103,7 +103,7 @@ async def test_a_command_says_what_it_would_run_and_its_effects_are_the_sandboxe
 
 async def test_the_description_says_what_the_sandbox_is_and_how_long_it_runs(inside: OpenSandbox) -> None:
     (spec,) = router_of(inside).specs()
-    assert "It runs in a test. " in str(spec) and "120 s" in str(spec) and "background is ended" in str(spec)
+    assert "It runs in a test. " in str(spec) and "120 s" in str(spec) and "background are ended" in str(spec)
 
 
 async def test_a_command_no_shell_takes_is_refused_before_anybody_is_asked(inside: OpenSandbox) -> None:

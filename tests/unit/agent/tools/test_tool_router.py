@@ -161,13 +161,13 @@ def test_arguments_that_contain_themselves_are_refused_at_once() -> None:
 
 
 def test_two_tools_of_one_name_are_refused() -> None:
-    with pytest.raises(ValueError, match="two tools are named 'a'"):
+    with pytest.raises(ValueError, match="two tools have the name 'a'"):
         ToolRouter([Acts(name="a"), Acts(name="b"), Acts(name="a")])
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a.b", "ä", "x" * 65])
 def test_a_name_that_providers_refuse_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="what providers take"):
+    with pytest.raises(ValueError, match="providers accept"):
         ToolRouter([Acts(name=name)])
 
 
@@ -226,13 +226,13 @@ def test_a_check_that_fails_is_a_complaint(caplog: pytest.LogCaptureFixture) -> 
     told = complaint_of(ToolRouter([tool]), "by_schema", {})
     assert told is not None
     assert "UnknownType" in told
-    assert "failed to check" in caplog.text
+    assert "failed to validate" in caplog.text
 
 
 def test_what_cannot_be_decided_is_asked_for(caplog: pytest.LogCaptureFixture) -> None:
     assert effects_of(ToolRouter([BySchema()]), "by_schema", {"n": 1}).kinds == {"network"}
     assert effects_of(ToolRouter([Forgets()]), "act", {}) == Effects(
-        "what act would do could not be told", frozenset({"external"})
+        "the effects of act could not be determined", frozenset({"external"})
     )
     assert "KeyError" in caplog.text
 
@@ -257,7 +257,7 @@ async def test_a_tool_that_takes_too_long_is_stopped() -> None:
     forever: asyncio.Future[ToolResult] = asyncio.get_running_loop().create_future()
     result = await ToolRouter([Acts(forever)], timeout_s=0.01).run("act", {}, no_log)
     assert result.success is False
-    assert result.output.startswith("stopped: not done within 0.01 s")
+    assert result.output.startswith("stopped: not finished within 0.01 s")
     assert forever.cancelled()
 
 

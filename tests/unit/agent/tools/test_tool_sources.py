@@ -38,7 +38,7 @@ class Source:
     def missing(self, name: str) -> str | None:
         return f"{name} is away"
 
-    async def settle(self) -> None:
+    async def wait_ready(self) -> None:
         self.now = {**self.now, **{tool.name: tool for tool in self.coming}}
 
     async def aclose(self) -> None:

@@ -8,7 +8,7 @@ from agent.policy.effects import Effects
 from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import ToolRouter, Workspace, WorkspaceLimits
-from agent.tools.hub import OF_THE_HUB, HubSettings, HubThreads, hub_tools
+from agent.tools.hub import HUB_TOOL_NAMES, HubSettings, HubThreads, hub_tools
 from tests.support.prepared import complaint_of, effects_of
 
 
@@ -17,7 +17,7 @@ def router() -> ToolRouter:
     settings = HubSettings()
     files = LocalFiles(Workspace(Path(), WorkspaceLimits()), SandboxSettings())
     tools = hub_tools(settings, HubThreads(settings), "hf_alice", files, timeout_s=600.0)
-    assert [tool.name for tool in tools] == list(OF_THE_HUB)
+    assert [tool.name for tool in tools] == list(HUB_TOOL_NAMES)
     return ToolRouter(tools)
 
 

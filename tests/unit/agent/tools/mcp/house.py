@@ -144,7 +144,7 @@ class Hall:
         """A new session whose servers have come up, or failed."""
         made = Session(self.servers, self._folder / f"session-{len(self._sessions)}", user, token, tools or [])
         self._sessions.append(made)
-        await made.router.settle()
+        await made.router.wait_ready()
         return made
 
     def state(self, name: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.tools.mcp.schemas import Arguments, UnfitSchema, told
+from agent.tools.mcp.schemas import Arguments, UnusableSchema, told
 
 TREE: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -56,7 +56,7 @@ def test_values_in_a_schema_are_left_as_they_are() -> None:
     ],
 )
 def test_a_schema_that_no_provider_takes_is_said_to_be_so(schema: dict[str, Any]) -> None:
-    with pytest.raises(UnfitSchema):
+    with pytest.raises(UnusableSchema):
         told(schema)
 
 
@@ -89,6 +89,6 @@ def test_no_reference_is_fetched() -> None:
 
 
 def test_what_is_no_schema_is_refused() -> None:
-    with pytest.raises(UnfitSchema, match="no JSON Schema"):
+    with pytest.raises(UnusableSchema, match="no JSON Schema"):
         Arguments({"properties": {"a": {"type": "strange"}}})
     assert json.dumps(told({"properties": {"a": {"type": "strange"}}}))

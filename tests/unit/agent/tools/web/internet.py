@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from agent.tools.web import Web, WebSettings
 from agent.tools.web import network as dial
-from agent.tools.web.urls import WebRefused, parse_url
+from agent.tools.web.urls import FetchError, parse_url
 
 PUBLIC = "93.184.216.34"
 HOST = "site.example"
@@ -99,8 +99,8 @@ class Internet:
         self.tls: Callable[[], ssl.SSLContext] = ssl.create_default_context
 
     @property
-    def edges(self) -> dial.Edges:
-        return dial.Edges(self.resolve, self.dial, self.tls)
+    def edges(self) -> dial.NetworkAccess:
+        return dial.NetworkAccess(self.resolve, self.dial, self.tls)
 
     def name(self, host: str, *answers: list[str]) -> None:
         self.names[host] = list(answers)
@@ -195,5 +195,5 @@ async def get(internet: Internet, url: str, *, save: bool = False, **settings: A
 
 
 async def refused(internet: Internet, url: str, why: str, **settings: Any) -> None:
-    with pytest.raises(WebRefused, match=why):
+    with pytest.raises(FetchError, match=why):
         await get(internet, url, **settings)

@@ -6,7 +6,7 @@ import pytest
 
 from agent.tools.web.settings import WebSettings
 from agent.tools.web.tool import Web
-from agent.tools.web.urls import WebRefused, parse_url
+from agent.tools.web.urls import FetchError, parse_url
 from tests.unit.agent.tools.web.internet import (
     HOST,
     PUBLIC,
@@ -149,7 +149,7 @@ async def test_this_machine_is_reached_by_the_systems_own_resolver_where_the_set
     for host in ("127.0.0.1", "localhost"):
         got = await Web(settings).fetch(parse_url(f"http://{host}:{there.port}/", settings), save=False)
         assert got.body == b"local"
-    with pytest.raises(WebRefused, match="leads to a private address"):
+    with pytest.raises(FetchError, match="leads to a private address"):
         await Web(WebSettings()).fetch(parse_url(f"http://localhost:{there.port}/", settings), save=False)
 
 

@@ -4,9 +4,9 @@ import ipaddress
 
 import pytest
 
-from agent.tools.web.addresses import refuse_address
+from agent.tools.web.addresses import address_refusal
 from agent.tools.web.settings import WebSettings
-from agent.tools.web.urls import WebRefused, parse_url
+from agent.tools.web.urls import FetchError, parse_url
 
 PRIVATE = (
     "10.1.2.3",
@@ -71,20 +71,20 @@ PUBLIC = (
 @pytest.mark.parametrize("text", PRIVATE)
 def test_private_addresses_are_reached_only_if_the_settings_say_so(text: str) -> None:
     address = ipaddress.ip_address(text)
-    assert refuse_address(address, allow_private=False) is not None
-    assert refuse_address(address, allow_private=True) is None
+    assert address_refusal(address, allow_private=False) is not None
+    assert address_refusal(address, allow_private=True) is None
 
 
 @pytest.mark.parametrize("text", NEVER)
 def test_metadata_and_special_addresses_are_never_reached(text: str) -> None:
     address = ipaddress.ip_address(text)
-    assert refuse_address(address, allow_private=False) is not None
-    assert refuse_address(address, allow_private=True) is not None
+    assert address_refusal(address, allow_private=False) is not None
+    assert address_refusal(address, allow_private=True) is not None
 
 
 @pytest.mark.parametrize("text", PUBLIC)
 def test_public_addresses_are_reached(text: str) -> None:
-    assert refuse_address(ipaddress.ip_address(text), allow_private=False) is None
+    assert address_refusal(ipaddress.ip_address(text), allow_private=False) is None
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_public_addresses_are_reached(text: str) -> None:
     ],
 )
 def test_what_may_not_be_asked_for_is_refused_before_anything_is_looked_up(url: str, why: str) -> None:
-    with pytest.raises(WebRefused, match=why):
+    with pytest.raises(FetchError, match=why):
         parse_url(url, WebSettings())
 
 
@@ -153,7 +153,7 @@ def test_hosts_are_denied_and_allowed_with_all_names_below_them() -> None:
         "https://bad.example.com/",
         "https://x.bad.example.com/",
     ):
-        with pytest.raises(WebRefused, match=r"web\.(allowed|denied)_hosts"):
+        with pytest.raises(FetchError, match=r"web\.(allowed|denied)_hosts"):
             parse_url(url, settings)
 
 
@@ -161,5 +161,5 @@ def test_private_hosts_can_be_asked_for_where_the_settings_say_so() -> None:
     settings = WebSettings(allow_private_networks=True)
     assert parse_url("http://localhost:8080/", settings).port == 8080
     assert parse_url("http://[::1]/", settings).host == "::1"
-    with pytest.raises(WebRefused):
+    with pytest.raises(FetchError):
         parse_url("http://169.254.169.254/", settings)
