@@ -18,14 +18,14 @@ from agent.util.tasks import TaskOwner
 from agent.util.tracing import NO_TRACER
 from protocol.content import ShareLink
 from server import __version__
-from server.auth.authenticator import Ways, open_ways
+from server.auth.authenticator import Authenticator, create_authenticator
 from server.auth.authorization import AccessRules
-from server.auth.backends.local import LocalWay
+from server.auth.backends.local import LocalBackend
 from server.auth.principal import Principal
 from server.config.settings import Settings
 from server.http import schemas
 from server.http.errors import EXCEPTION_HANDLERS
-from server.http.middleware import Guard
+from server.http.middleware import AccessMiddleware
 from server.http.routes.admin import AdminRoutes
 from server.http.routes.files import FileRoutes
 from server.http.routes.login import LoginRoutes
@@ -75,7 +75,7 @@ def build_app(
         lifespan=house.lifespan,
         middleware=[
             Middleware(
-                Guard,
+                AccessMiddleware,
                 settings=settings,
                 rules=AccessRules(access_rules(), WEBSOCKET_RULES),
                 authenticate=house.authenticate,
@@ -103,7 +103,7 @@ class House:
         self.users = UserHashes(secrets.token_bytes(log_context.SALT_BYTES))
         self.manager: SessionManager | None = None
         self.tracing = Tracing(NO_TRACER)
-        self.ways: Ways | None = None
+        self.authenticator: Authenticator | None = None
         self.sockets = SocketRegistry()
         pace, watched = settings.users.submissions_per_minute, settings.users.watched_max
         self._pace = UserRates(pace / 60, pace, watched)
@@ -132,14 +132,14 @@ class House:
         self.tracing = open_tracing(self.settings.tracing)
         ends.push_async_callback(self.tracing.aclose)
         self.users = log_context.user_hashes(self._data, secrets.token_bytes(log_context.SALT_BYTES))
-        ways = self.ways = await open_ways(self.settings, self._links)
-        ends.push_async_callback(ways.aclose)
+        authenticator = self.authenticator = await create_authenticator(self.settings, self._links)
+        ends.push_async_callback(authenticator.aclose)
         ends.push_async_callback(self.toolbox.aclose)
         await self.toolbox.open(journal)
-        if isinstance(ways.way, LocalWay):
-            self.known_secrets.learn("local token", ways.way.token)
+        if isinstance(authenticator.backend, LocalBackend):
+            self.known_secrets.learn("local token", authenticator.backend.token)
         give_back = self.toolbox.elsewhere.give_back
-        owner_tokens = OwnerTokens(ways.hub_token, self.settings.users.watched_max)
+        owner_tokens = OwnerTokens(authenticator.hub_token, self.settings.users.watched_max)
         sweeper = SandboxCollector(journal, give_back, owner_tokens, self.settings.sandbox, self.metrics)
         ends.push_async_callback(sweeper.aclose)
         exporter = self._exporter(journal, owner_tokens)
@@ -148,10 +148,10 @@ class House:
         ends.push_async_callback(manager.registry.aclose)
         retention = Retention(manager, after_days=kept.delete_after_days, empty_after_s=kept.delete_empty_after_s)
         ends.push_async_callback(retention.aclose)
-        watch = RevocationWatcher(ways, self.sockets, self.settings.auth.recheck_s)
+        watch = RevocationWatcher(authenticator, self.sockets, self.settings.auth.recheck_s)
         ends.push_async_callback(watch.aclose)
         self._watch(manager)
-        self._route(app, manager, ways)
+        self._route(app, manager, authenticator)
         if self.settings.server.preload_model:
             tasks.start(self.models.load(), "load models")
         manager.registry.start()
@@ -165,9 +165,9 @@ class House:
 
     async def authenticate(self, scope: Scope) -> Principal | HTTPRefusal:
         """Who the request comes from."""
-        if self.ways is None:
+        if self.authenticator is None:
             return HTTPRefusal("unavailable", "the server is not ready")
-        found = await self.ways.authenticate(scope)
+        found = await self.authenticator.authenticate(scope)
         if isinstance(found, Principal):
             log_context.bind(user=self.users.of(found.user_id))
         return found
@@ -256,7 +256,7 @@ class House:
             lambda: sessions.active_session_count, lambda: [actor.row.state for actor in sessions.registry.all()]
         )
 
-    def _route(self, app: Starlette, sessions: SessionManager, ways: Ways) -> None:
+    def _route(self, app: Starlette, sessions: SessionManager, authenticator: Authenticator) -> None:
         endpoint = SocketEndpoint(
             sessions,
             self.settings,
@@ -272,10 +272,10 @@ class House:
             MetaRoutes(self.config, lambda: sessions.registry.draining, metrics, openapi_document),
             SessionRoutes(sessions),
             FileRoutes(sessions, self.toolbox.workspace),
-            ShareRoutes(sessions, ways.shares),
+            ShareRoutes(sessions, authenticator.shares),
             AdminRoutes(sessions, self.sockets),
-            LoginRoutes(ways, self.settings),
-            *_oauth_routes(ways, self.settings),
+            LoginRoutes(authenticator, self.settings),
+            *_oauth_routes(authenticator, self.settings),
         ]
         app.router.routes = [
             *(WebSocketRoute(rule.path, endpoint) for rule in WEBSOCKET_RULES),
@@ -284,10 +284,10 @@ class House:
         ]
 
 
-def _oauth_routes(ways: Ways, settings: Settings) -> list[OauthRoutes]:
+def _oauth_routes(authenticator: Authenticator, settings: Settings) -> list[OauthRoutes]:
     if settings.auth.mode != "oauth":
         return []
-    from server.auth.backends.oauth import OauthWay  # it takes a quarter of a second to import
+    from server.auth.backends.oauth import OauthBackend  # it takes a quarter of a second to import
 
-    assert isinstance(ways.way, OauthWay)
-    return [OauthRoutes(ways, ways.way, settings)]
+    assert isinstance(authenticator.backend, OauthBackend)
+    return [OauthRoutes(authenticator, authenticator.backend, settings)]

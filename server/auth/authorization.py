@@ -40,7 +40,7 @@ class AccessRules:
         return next((need for pattern, need in rules if pattern.fullmatch(path)), "anyone")
 
 
-def lacks(principal: Principal, need: Need) -> HTTPRefusal | None:
+def check_need(principal: Principal, need: Need) -> HTTPRefusal | None:
     """Why this principal may not, or None if it may."""
     if need in ("nothing", "optional", "anyone") or need in principal.rights:
         return None

@@ -17,7 +17,7 @@ _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +(?P<token>[\x21-\x7e]+)")
 _COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
-class Presented(msgspec.Struct, frozen=True):
+class Credentials(msgspec.Struct, frozen=True):
     """A token, or a login's cookie, or none; `fault` says what cannot be understood."""
 
     token: str | None = None
@@ -25,23 +25,23 @@ class Presented(msgspec.Struct, frozen=True):
     fault: str | None = None
 
 
-def read_credentials(headers: Headers, cookie_name: str) -> Presented:
+def parse_credentials(headers: Headers, cookie_name: str) -> Credentials:
     """What the request brings. A token comes before a cookie: a wrong token is not saved by a good cookie."""
     headers = list(headers)
     authorization = [value.decode("latin-1").strip() for name, value in headers if name == b"authorization"]
     cookies = read_cookies(headers, cookie_name)
     if len(authorization) > 1:
-        return Presented(fault="more than one Authorization header")
+        return Credentials(fault="more than one Authorization header")
     if authorization:
         found = _BEARER.fullmatch(authorization[0])
         if found is None or len(found["token"]) > MAX_TOKEN_CHARS:
-            return Presented(fault="the Authorization header must be `Bearer TOKEN`")
-        return Presented(token=found["token"])
+            return Credentials(fault="the Authorization header must be `Bearer TOKEN`")
+        return Credentials(token=found["token"])
     if len(set(cookies)) > 1:
-        return Presented(fault="the login cookie is there twice; delete this site's cookies")
+        return Credentials(fault="the login cookie is there twice; delete this site's cookies")
     if cookies and _COOKIE_VALUE.fullmatch(cookies[0]):
-        return Presented(cookie=cookies[0])
-    return Presented(fault="the login cookie is not one of this server's" if cookies else None)
+        return Credentials(cookie=cookies[0])
+    return Credentials(fault="the login cookie is not one of this server's" if cookies else None)
 
 
 def read_cookies(headers: Headers, wanted: str) -> list[str]:
@@ -51,12 +51,12 @@ def read_cookies(headers: Headers, wanted: str) -> list[str]:
     return [value for name, _, value in pairs if name == wanted]
 
 
-NAME = "holdfast"
-GUEST = "holdfast-guest"
-"""Holds a link's secret, beside a login: who has both is both."""
+LOGIN_COOKIE = "holdfast"
+GUEST_COOKIE = "holdfast-guest"
+"""Holds a link's secret, beside the login's cookie: who has both has the rights of both."""
 
 
-class Style(msgspec.Struct, frozen=True):
+class CookieStyle(msgspec.Struct, frozen=True):
     """How cookies are set on the way a request came. Cookies do not know ports: on plain loopback the name says it."""
 
     name: str
@@ -71,7 +71,7 @@ class Style(msgspec.Struct, frozen=True):
         return f"{self.name}=; Max-Age=0; {self.attributes}"
 
 
-def style(scope: Scope, settings: Settings, name: str = NAME) -> Style:
+def cookie_style(scope: Scope, settings: Settings, name: str = LOGIN_COOKIE) -> CookieStyle:
     """For the request in `scope`, as the guard hands it on. Only on this machine may a cookie travel unencrypted."""
     host = host_of(scope)
     secure = scope.get("scheme") in ("https", "wss") or host is None or not host.loopback
@@ -83,9 +83,9 @@ def style(scope: Scope, settings: Settings, name: str = NAME) -> Style:
     attributes = f"Path=/; HttpOnly; SameSite={same_site.capitalize()}"
     if secure:
         partitioned = "; Partitioned" if same_site == "none" else ""
-        return Style(f"__Host-{name}", f"{attributes}; Secure{partitioned}")
+        return CookieStyle(f"__Host-{name}", f"{attributes}; Secure{partitioned}")
     port = f"-{host.port}" if host is not None and host.port else ""
-    return Style(f"{name}{port}", attributes)
+    return CookieStyle(f"{name}{port}", attributes)
 
 
 def host_of(scope: Scope) -> Authority | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from server.auth.logins import Login
-from server.util.private_files import PRIVATE, FileFault
+from server.util.private_files import PRIVATE, PrivateFileError
 
 FILE = "logins.db"
 VERSION = 1
@@ -23,11 +23,11 @@ CREATE TABLE IF NOT EXISTS logins (
 FIELDS = [field.name for field in msgspec.structs.fields(Login)]
 
 
-class SqliteLogins:
+class SqliteLoginStore:
     """A `LoginStore` in the file `logins.db`, readable by its owner alone. The journal's lock keeps others out."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises `FileFault`."""
+        """Raises `PrivateFileError`."""
         self._path = folder / FILE
         try:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE))
@@ -36,7 +36,7 @@ class SqliteLogins:
                 self._path, timeout=BUSY_TIMEOUT_S, check_same_thread=False, isolation_level=None
             )
         except OSError as error:
-            raise FileFault(f"{self._path}: cannot be opened: {error.strerror}") from error
+            raise PrivateFileError(f"{self._path}: cannot be opened: {error.strerror}") from error
         try:
             self._set_up()
         except BaseException:
@@ -65,10 +65,12 @@ class SqliteLogins:
         try:
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if version > VERSION:
-                raise FileFault(f"{self._path}: written by a newer version; move it away, and everyone logs in anew")
+                raise PrivateFileError(
+                    f"{self._path}: written by a newer version; move it away, and everyone logs in anew"
+                )
             # What is dropped is a login's secret: it must not stay behind in free pages.
             self._db.execute("PRAGMA secure_delete = ON")
             self._db.execute(SCHEMA)
             self._db.execute(f"PRAGMA user_version = {VERSION}")
         except sqlite3.DatabaseError as error:
-            raise FileFault(f"{self._path}: {error}; move it away, and everyone logs in anew") from error
+            raise PrivateFileError(f"{self._path}: {error}; move it away, and everyone logs in anew") from error

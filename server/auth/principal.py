@@ -56,12 +56,12 @@ def guest(grant: Grant, *, by_cookie: bool) -> Principal:
     )
 
 
-EVERYBODY: frozenset[Right] = frozenset({"sessions"})
-ADMIN: frozenset[Right] = frozenset({"sessions", "metrics", "admin"})
+USER_RIGHTS: frozenset[Right] = frozenset({"sessions"})
+ADMIN_RIGHTS: frozenset[Right] = frozenset({"sessions", "metrics", "admin"})
 
 
 def rights_of(user_id: str, auth: AuthSettings) -> frozenset[Right] | None:
     """The rights of this user of `oauth` and `bearer`; None: does not come in."""
     if user_id in auth.admins:
-        return ADMIN
-    return EVERYBODY if not auth.allowed_users or user_id in auth.allowed_users else None
+        return ADMIN_RIGHTS
+    return USER_RIGHTS if not auth.allowed_users or user_id in auth.allowed_users else None

@@ -10,7 +10,7 @@ from typing import Final
 
 from protocol.content import ShareLink
 from server.auth.principal import Grant, Principal, guest
-from server.util.private_files import FileFault, read_private, write_private
+from server.util.private_files import PrivateFileError, read_private, write_private
 
 FILE: Final = "shares.key"
 KEY_BYTES: Final = 32
@@ -19,14 +19,14 @@ PREFIX: Final = "hfl_"
 CREDENTIAL: Final = "share:"
 MAX_SECRET_CHARS: Final = 256
 
-LinksOf = Callable[[str], Awaitable[Sequence[ShareLink]]]
+LinksOfSession = Callable[[str], Awaitable[Sequence[ShareLink]]]
 """The links of a session that are good now; none if there is no such session."""
 
 
-class Shares:
+class ShareLinks:
     """Makes the secrets of links, and says whom they let in."""
 
-    def __init__(self, key: bytes, links_of: LinksOf) -> None:
+    def __init__(self, key: bytes, links_of: LinksOfSession) -> None:
         self._key = key
         self._links_of = links_of
 
@@ -34,7 +34,7 @@ class Shares:
         """What a link's holder presents. It says which link it is; the rest proves it (HMAC-SHA256)."""
         return f"{PREFIX}{session_id}_{share_id}_{self._proof(session_id, share_id)}"
 
-    async def know(self, token: str, *, by_cookie: bool = False) -> Principal | None:
+    async def authenticate(self, token: str, *, by_cookie: bool = False) -> Principal | None:
         """Who presents this secret, if it is one, and its link was not taken back."""
         parts = token.removeprefix(PREFIX).split("_", 2)
         if not token.startswith(PREFIX) or len(token) > MAX_SECRET_CHARS or len(parts) != 3:
@@ -44,7 +44,7 @@ class Shares:
             return None
         return await self._good(session_id, share_id, by_cookie=by_cookie)
 
-    async def recall(self, principal: Principal) -> Principal | None:
+    async def revalidate(self, principal: Principal) -> Principal | None:
         """The same guest, if the link is still good."""
         grant = principal.grant
         if grant is None:
@@ -63,11 +63,11 @@ class Shares:
 
 
 def load_key(folder: Path) -> bytes:
-    """The key in the data folder, made if there is none. Whoever deletes the file takes all links back. Raises `FileFault`."""
+    """The key in the data folder, made if there is none. Whoever deletes the file takes all links back. Raises `PrivateFileError`."""
     path = folder / FILE
     if not path.exists():
         write_private(path, secrets.token_bytes(KEY_BYTES))
     key = read_private(path, KEY_BYTES)
     if len(key) != KEY_BYTES:
-        raise FileFault(f"{path}: holds no key of {KEY_BYTES} bytes; delete it, which takes all links back")
+        raise PrivateFileError(f"{path}: holds no key of {KEY_BYTES} bytes; delete it, which takes all links back")
     return key

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from socket import socket
 
     from agent.models import ModelChoice
-    from server.auth.backends.base import Way
+    from server.auth.backends.base import AuthBackend
 
 SERVE_HELP = """\
 Serves agent sessions on websockets (/ws), with an HTTP API beside it.
@@ -187,17 +187,20 @@ def _serve(args: argparse.Namespace) -> int:
     from server.app import build_app
     from server.journal.base import JournalError
     from server.transport.server import run
-    from server.util.private_files import FileFault
+    from server.util.private_files import PrivateFileError
 
     app = build_app(settings, known=secrets)
 
     def announce() -> None:
         first = announcement(sockets, settings.model.model, app.state.choice)
-        print("\n".join([first, *invitation(listeners.local_port(sockets), app.state.house.ways.way)]), flush=True)
+        print(
+            "\n".join([first, *invitation(listeners.local_port(sockets), app.state.house.authenticator.backend)]),
+            flush=True,
+        )
 
     try:
         run(app, settings, sockets, announce)
-    except (FileFault, JournalError, SettingsError, listeners.ListenError) as error:
+    except (PrivateFileError, JournalError, SettingsError, listeners.ListenError) as error:
         return fail(str(error), FAILURE)
 
 
@@ -211,24 +214,24 @@ def announcement(sockets: "list[socket]", configured: str, choice: "ModelChoice"
     return f"Holdfast {__version__} listening on {listeners.urls(sockets)[0]} (model: {model})"
 
 
-def invitation(port: int | None, way: "Way") -> list[str]:
+def invitation(port: int | None, backend: "AuthBackend") -> list[str]:
     """The lines that show how to connect from this machine. The local token is shown only by the start that made it."""
-    from server.auth.backends.local import LocalWay, OpenWay
+    from server.auth.backends.local import LocalBackend, NoTokenBackend
 
     if port is None:
         return []
     wscat = f"Try it: wscat -c ws://localhost:{port}/ws"
-    if isinstance(way, OpenWay):
+    if isinstance(backend, NoTokenBackend):
         return [wscat]
-    if not isinstance(way, LocalWay):
+    if not isinstance(backend, LocalBackend):
         return [f'{wscat} -H "Authorization: Bearer TOKEN"']
-    if not way.made:
-        file = shlex.quote(str(way.path))
+    if not backend.made:
+        file = shlex.quote(str(backend.path))
         return [f'{wscat} -H "Authorization: Bearer $(cat {file})"']
     return [
-        f"Open: http://localhost:{port}/#token={way.token}",
-        f'{wscat} -H "Authorization: Bearer {way.token}"',
-        f"The token is kept in {way.path} and not shown again.",
+        f"Open: http://localhost:{port}/#token={backend.token}",
+        f'{wscat} -H "Authorization: Bearer {backend.token}"',
+        f"The token is kept in {backend.path} and not shown again.",
     ]
 
 

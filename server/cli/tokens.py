@@ -14,7 +14,7 @@ from server.auth.backends.api_tokens import ApiToken, new_token, read_tokens, to
 from server.auth.principal import RIGHTS, Right
 from server.cli.options import FAILURE, USAGE, add_place, fail, settings_of
 from server.config.loader import SettingsError
-from server.util.private_files import FileFault, locked
+from server.util.private_files import PrivateFileError, locked
 
 UNITS_S = {"m": 60, "h": 3_600, "d": 86_400}
 NOTE_MAX_CHARS = 200
@@ -55,7 +55,7 @@ def main(args: argparse.Namespace) -> int:
         code: int = args.verb(args, path)
     except (SettingsError, ValueError) as error:
         return fail(str(error), USAGE)
-    except FileFault as fault:
+    except PrivateFileError as fault:
         return fail(str(fault), FAILURE)
     return code
 
@@ -118,7 +118,7 @@ def _revoke(args: argparse.Namespace, path: Path) -> int:
 
 @contextmanager
 def _changing(path: Path) -> Iterator[list[ApiToken]]:
-    """The tokens, to be changed in place under the file's lock. Raises `FileFault`."""
+    """The tokens, to be changed in place under the file's lock. Raises `PrivateFileError`."""
     with locked(path):
         tokens = read_tokens(path)
         before = list(tokens)

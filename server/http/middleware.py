@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.auth.authorization import AccessRules, lacks
+from server.auth.authorization import AccessRules, check_need
 from server.auth.principal import Principal
 from server.config.settings import Settings
-from server.http.proxy_headers import BadForwarding, as_sent
-from server.http.security_headers import with_headers
+from server.http.proxy_headers import BadForwardedHeader, apply_forwarded_headers
+from server.http.security_headers import add_security_headers
 from server.transport import admission
 from server.util.hosts import DEFAULT_PORTS, Authority, Origin, parse_authority, parse_origin
 from server.util.refusal import HTTPRefusal
@@ -58,7 +58,7 @@ def check_origin(headers: Headers, scheme: str, host: Authority, allowed: Sequen
     return HTTPRefusal("forbidden", f"pages of {origin} may not use this server; allow them in auth.allowed_origins")
 
 
-class Guard:
+class AccessMiddleware:
     """ASGI middleware over both scopes. Who is let in stands in `scope["state"]["principal"]`.
 
     It is not there where a route needs nothing (`server/auth/authorization.py`), or nobody, and no good credentials came.
@@ -90,12 +90,12 @@ class Guard:
             await self._app(scope, receive, send)
             return
         try:
-            scope = as_sent(scope, self._proxies, self._public)
-        except BadForwarding as bad:
+            scope = apply_forwarded_headers(scope, self._proxies, self._public)
+        except BadForwardedHeader as bad:
             self._refused("bad_request")
             await HTTPRefusal("bad_request", str(bad)).send(scope, send)
             return
-        send = with_headers(send, scope, self._settings.auth.frame_ancestors)
+        send = add_security_headers(send, scope, self._settings.auth.frame_ancestors)
         decision = await self.admit(scope)
         if isinstance(decision, HTTPRefusal):
             self._refused(decision.code)
@@ -125,7 +125,7 @@ class Guard:
         found = await self._authenticate(scope)
         if isinstance(found, HTTPRefusal):
             return None if need == "optional" and found.status == 401 else found
-        return lacks(found, need) or check_page(scope, found) or found
+        return check_need(found, need) or check_page(scope, found) or found
 
 
 def check_page(scope: Scope, principal: Principal) -> HTTPRefusal | None:

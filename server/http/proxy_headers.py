@@ -11,15 +11,15 @@ SECURE = {"http": "https", "ws": "wss"}
 PLAIN = {"https": "http", "wss": "ws"}
 
 
-class BadForwarding(Exception):
+class BadForwardedHeader(Exception):
     """A trusted proxy says something that cannot be; the message says what."""
 
 
-def as_sent(scope: Scope, proxies: Sequence[Network], public: str) -> Scope:
+def apply_forwarded_headers(scope: Scope, proxies: Sequence[Network], public: str) -> Scope:
     """A copy of `scope` with the client, scheme and Host that the first trusted proxy saw, and no forwarding headers.
 
     Only what comes from an address in `proxies` is believed. `public` is the origin at which browsers reach the server,
-    or empty: a request for its host came by its scheme. Raises `BadForwarding`.
+    or empty: a request for its host came by its scheme. Raises `BadForwardedHeader`.
     """
     headers = [(name.lower(), value) for name, value in scope["headers"]]
     said = {name: value for name, value in headers if name in (FOR, PROTO, HOST)}
@@ -41,11 +41,11 @@ def _believe(
 ) -> None:
     for name in (PROTO, HOST):
         if sum(key == name for key, _ in headers) > 1:
-            raise BadForwarding(f"the proxy sent more than one {name.decode()}")
+            raise BadForwardedHeader(f"the proxy sent more than one {name.decode()}")
     if PROTO in said:
         proto = _last(said[PROTO]).lower()
         if proto not in ("http", "https", "ws", "wss"):
-            raise BadForwarding("the proxy's x-forwarded-proto is neither http nor https")
+            raise BadForwardedHeader("the proxy's x-forwarded-proto is neither http nor https")
         scope["scheme"] = _scheme(scope, secure=proto in ("https", "wss"))
     if HOST in said:
         host = _last(said[HOST]).encode("latin-1")
@@ -54,7 +54,7 @@ def _believe(
     while hops:
         hop = hops.pop()
         if parse_address(hop) is None:
-            raise BadForwarding("the proxy's x-forwarded-for holds no address")
+            raise BadForwardedHeader("the proxy's x-forwarded-for holds no address")
         scope["client"] = (hop, 0)
         if not trusted(hop, proxies):
             return

@@ -49,7 +49,7 @@ def content_security_policy(
     return PAGE.format(hashes=spelled, images=images, ancestors=allowed)
 
 
-def with_headers(send: Send, scope: Scope, ancestors: Sequence[str]) -> Send:
+def add_security_headers(send: Send, scope: Scope, ancestors: Sequence[str]) -> Send:
     """`send`, which adds them to the answer. What a route has set itself stays."""
 
     async def sending(message: Message) -> None:

@@ -49,7 +49,7 @@ class KeyFile:
         self._lock = threading.Lock()
 
     def open(self) -> bytes:
-        """The key. Blocks at first. Raises `FileFault`."""
+        """The key. Blocks at first. Raises `PrivateFileError`."""
         with self._lock:
             if not self._key:
                 if not self._path.exists():
@@ -94,7 +94,7 @@ class ToolsetFactory:
     async def open(self, journal: Journal) -> None:
         """Look what sandbox this machine has, say so in the log, and begin to connect to the MCP servers that sessions share.
 
-        Before sessions get their tools. `journal`: keeps what their sandboxes claim. Raises `FileFault`.
+        Before sessions get their tools. `journal`: keeps what their sandboxes claim. Raises `PrivateFileError`.
         """
         self._journal = journal
         if self._settings.sandbox.kind == "space":

@@ -54,7 +54,7 @@ class UserHashes:
 
 
 def user_hashes(folder: Path, fresh: bytes) -> UserHashes:
-    """With the salt kept in the data folder, which is `fresh` if there was none. Raises `FileFault`."""
+    """With the salt kept in the data folder, which is `fresh` if there was none. Raises `PrivateFileError`."""
     path = folder / SALT_FILE
     if not path.exists():
         write_private(path, fresh)

@@ -11,14 +11,14 @@ from typing import Final
 PRIVATE: Final = 0o600
 OTHERS: Final = 0o077
 
-Stamp = tuple[int, int, int]
+FileVersion = tuple[int, int, int]
 
 
-class FileFault(Exception):
+class PrivateFileError(Exception):
     """A file cannot be used; the message says which, why and what to do."""
 
 
-def stamp(path: Path) -> Stamp | None:
+def stamp(path: Path) -> FileVersion | None:
     """What changes when the file does: time, size, inode. None: there is no file."""
     try:
         found = path.stat()
@@ -28,28 +28,28 @@ def stamp(path: Path) -> Stamp | None:
 
 
 def read_private(path: Path, most_bytes: int) -> bytes:
-    """The file, if nobody else can read it. Raises `FileFault`."""
+    """The file, if nobody else can read it. Raises `PrivateFileError`."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(fd, "rb") as file:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode):
-                raise FileFault(f"{path}: is no plain file")
+                raise PrivateFileError(f"{path}: is no plain file")
             if found.st_mode & OTHERS:
-                raise FileFault(
+                raise PrivateFileError(
                     f"{path}: others can read or change it (mode {stat.S_IMODE(found.st_mode):04o}), so it is no secret. "
                     "Delete it to get a new one; or, if nobody else was on this machine, `chmod 600` it"
                 )
             data = file.read(most_bytes + 1)
     except OSError as error:
-        raise FileFault(f"{path}: cannot be read: {error.strerror}") from error
+        raise PrivateFileError(f"{path}: cannot be read: {error.strerror}") from error
     if len(data) > most_bytes:
-        raise FileFault(f"{path}: larger than {most_bytes} bytes; is it the right file?")
+        raise PrivateFileError(f"{path}: larger than {most_bytes} bytes; is it the right file?")
     return data
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Put `data` in the place of the file, for its owner alone. Raises `FileFault`."""
+    """Put `data` in the place of the file, for its owner alone. Raises `PrivateFileError`."""
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,18 +66,18 @@ def write_private(path: Path, data: bytes) -> None:
             raise
         _sync(path.parent)
     except OSError as error:
-        raise FileFault(f"{path}: cannot be written: {error.strerror}") from error
+        raise PrivateFileError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Alone among those who ask for the same file, also in other processes. Raises `FileFault`."""
+    """Alone among those who ask for the same file, also in other processes. Raises `PrivateFileError`."""
     lock = path.with_name(f".{path.name}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
     except OSError as error:
-        raise FileFault(f"{lock}: cannot be written: {error.strerror}") from error
+        raise PrivateFileError(f"{lock}: cannot be written: {error.strerror}") from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield

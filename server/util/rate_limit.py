@@ -50,7 +50,7 @@ class TokenBucket:
         return self._tokens < 1
 
 
-class Failures:
+class LoginThrottle:
     """Counts at most `watched_max` addresses, the longest quiet one forgotten first.
 
     Good credentials are never counted and always let in, so that one who guesses does not lock out the others behind
@@ -63,11 +63,11 @@ class Failures:
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     @property
-    def pause_s(self) -> float:
+    def retry_after_s(self) -> float:
         """When one who has tried too often may try again."""
         return max(1.0, 60 / self._per_minute)
 
-    def note(self, address: str, now: float) -> bool:
+    def record_failure(self, address: str, now: float) -> bool:
         """One more, at `now` (seconds, monotonic); False if it is one too many."""
         key = network_of(address)
         bucket = self._buckets.pop(key, None) or TokenBucket(self._per_minute / 60, self._per_minute)
@@ -76,7 +76,7 @@ class Failures:
             self._buckets.popitem(last=False)
         return bucket.take(now)
 
-    def tired(self, address: str, now: float) -> bool:
+    def is_blocked(self, address: str, now: float) -> bool:
         """Whether this address has used up its tries."""
         bucket = self._buckets.get(network_of(address))
         return bucket is not None and bucket.empty(now)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from agent.util.tasks import TaskOwner
 from protocol.codes import CLOSE_CREDENTIALS, CloseReason
-from server.auth.authenticator import Ways
+from server.auth.authenticator import Authenticator
 from server.auth.principal import Principal
 from server.websocket.registry import SocketRegistry
 
@@ -20,9 +20,13 @@ class RevocationWatcher:
     """Checks the credentials of all open sockets every `recheck_s` seconds, and when the next of them expires."""
 
     def __init__(
-        self, ways: Ways, sockets: SocketRegistry, recheck_s: float, clock: Callable[[], float] = time.time
+        self,
+        authenticator: Authenticator,
+        sockets: SocketRegistry,
+        recheck_s: float,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._ways = ways
+        self._authenticator = authenticator
         self._sockets = sockets
         self._recheck_s = recheck_s
         self._clock = clock
@@ -48,7 +52,7 @@ class RevocationWatcher:
     async def _revalidate(self, principal: Principal) -> None:
         """Close the sockets of these credentials if they are not valid any more. One task each: a slow check delays no other."""
         try:
-            if await self._ways.still_good(principal):
+            if await self._authenticator.is_valid(principal):
                 return
         finally:
             self._checking.discard(principal)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from server.auth.backends.base import SimpleWay
+from server.auth.backends.base import BaseAuthBackend
 from server.auth.principal import Principal, Right
 from server.config.settings import Settings
-from server.util.private_files import FileFault, Stamp, read_private, stamp, write_private
+from server.util.private_files import FileVersion, PrivateFileError, read_private, stamp, write_private
 
 log = logging.getLogger("holdfast.auth")
 
@@ -41,7 +41,7 @@ class ApiToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     note: str = ""
 
 
-class TokenFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ApiTokenFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the file holds."""
 
     tokens: list[ApiToken] = []
@@ -54,20 +54,20 @@ def tokens_path(settings: Settings) -> Path:
 
 
 def read_tokens(path: Path) -> list[ApiToken]:
-    """The tokens in the file; none if it is not there. Raises `FileFault`."""
+    """The tokens in the file; none if it is not there. Raises `PrivateFileError`."""
     if not path.exists():
         return []
     try:
-        return msgspec.json.decode(read_private(path, MAX_FILE_BYTES), type=TokenFile).tokens
+        return msgspec.json.decode(read_private(path, MAX_FILE_BYTES), type=ApiTokenFile).tokens
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise FileFault(f"{path}: is no file of tokens: {error}") from error
+        raise PrivateFileError(f"{path}: is no file of tokens: {error}") from error
 
 
 def write_tokens(path: Path, tokens: list[ApiToken]) -> None:
-    """Put these in the place of what the file holds. Raises `FileFault`."""
-    data = msgspec.json.format(msgspec.json.encode(TokenFile(tokens)), indent=1) + b"\n"
+    """Put these in the place of what the file holds. Raises `PrivateFileError`."""
+    data = msgspec.json.format(msgspec.json.encode(ApiTokenFile(tokens)), indent=1) + b"\n"
     if len(data) > MAX_FILE_BYTES:
-        raise FileFault(f"{path}: has no room for more tokens; revoke some")
+        raise PrivateFileError(f"{path}: has no room for more tokens; revoke some")
     write_private(path, data)
 
 
@@ -95,23 +95,23 @@ def hash_of(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
-class TokensWay(SimpleWay):
+class ApiTokenBackend(BaseAuthBackend):
     """The way in of the mode `tokens`. The file is read again when it changed: a revoked token is known at once."""
 
     def __init__(self, path: Path, *, needed: bool = True) -> None:
         self._path = path
         self._needed = needed
-        self._stamp: Stamp | None = None
+        self._stamp: FileVersion | None = None
         self._by_hash: dict[str, ApiToken] = {}
         self._by_id: dict[str, ApiToken] = {}
 
     async def open(self) -> None:
-        """Read the file. Raises `FileFault`."""
+        """Read the file. Raises `PrivateFileError`."""
         self._read()
         if self._needed and not self._by_id:
             log.warning("no token is in %s yet, so nobody gets in; make one with `holdfast token add USER`", self._path)
 
-    def know(self, token: str, now: float) -> Principal | None:
+    def authenticate_local(self, token: str, now: float) -> Principal | None:
         """Whose token this is."""
         self._look_again()
         hashed = hash_of(token)
@@ -119,7 +119,7 @@ class TokensWay(SimpleWay):
         # The lookup's time tells of a hash, from which no token follows; the comparison tells nothing at all.
         return _principal(found) if found is not None and hmac.compare_digest(found.hash, hashed) else None
 
-    async def recall(self, credential: str, now: float) -> Principal | None:
+    async def revalidate(self, credential: str, now: float) -> Principal | None:
         """Whose token it was, if it was not revoked."""
         self._look_again()
         kind, _, token_id = credential.partition(":")
@@ -134,7 +134,7 @@ class TokensWay(SimpleWay):
             return
         try:
             self._read()
-        except FileFault as fault:
+        except PrivateFileError as fault:
             self._stamp = stamp(self._path)
             log.error("the tokens stay as they were: %s", fault)
 

@@ -1,4 +1,4 @@
-"""The body's door: what a way in is. Each mode has one; `ways.py` puts what they share around it."""
+"""The body's door: what a way in is. Each mode has one; `authenticator.py` puts what they share around it."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ from server.auth.principal import Principal
 from server.util.refusal import HTTPRefusal
 
 
-class ProviderFault(Exception):
+class ProviderError(Exception):
     """The login provider did not answer, or its answer is not valid. The message says why, without a credential."""
 
 
@@ -19,35 +19,35 @@ class UserNotAllowed(Exception):
     """The user who logged in is not one of `auth.allowed_users`."""
 
 
-class Way(Protocol):
+class AuthBackend(Protocol):
     """One way in. Times are in seconds since 1970."""
 
     async def open(self) -> None:
-        """Make ready. Raises `FileFault`, `SettingsError`."""
+        """Make ready. Raises `PrivateFileError`, `SettingsError`."""
 
     async def aclose(self) -> None:
         """Let go of what is open."""
 
-    def know(self, token: str, now: float) -> Principal | None:
+    def authenticate_local(self, token: str, now: float) -> Principal | None:
         """Who presents this token, if that is known without asking anybody."""
 
-    async def ask(self, token: str, now: float) -> Principal | HTTPRefusal | None:
+    async def authenticate_remote(self, token: str, now: float) -> Principal | HTTPRefusal | None:
         """Who presents this token, where somebody else must be asked; None: nobody that is known."""
 
-    async def recall(self, credential: str, now: float) -> Principal | None:
+    async def revalidate(self, credential: str, now: float) -> Principal | None:
         """Who this credential lets in now; None if it ran out."""
 
-    async def recall_login(self, login: Login, now: float) -> Principal | None:
+    async def revalidate_login(self, login: Login, now: float) -> Principal | None:
         """Who this browser's login lets in now; None if what it came from ran out."""
 
-    def keep(self, principal: Principal, token: str) -> bytes:
+    def seal_credential(self, principal: Principal, token: str) -> bytes:
         """What a login made from this token must keep of it, sealed."""
 
     async def hub_token(self, user_id: str, now: float) -> str | None:
         """The Hugging Face token of this user, for their tools; None where there is none."""
 
 
-class SimpleWay:
+class BaseAuthBackend:
     """What a way is that asks nobody and keeps nothing."""
 
     async def open(self) -> None:
@@ -56,23 +56,23 @@ class SimpleWay:
     async def aclose(self) -> None:
         """Nothing is open."""
 
-    def know(self, token: str, now: float) -> Principal | None:
+    def authenticate_local(self, token: str, now: float) -> Principal | None:
         """Nobody."""
         return None
 
-    async def ask(self, token: str, now: float) -> Principal | HTTPRefusal | None:
+    async def authenticate_remote(self, token: str, now: float) -> Principal | HTTPRefusal | None:
         """Nobody else is asked."""
         return None
 
-    async def recall(self, credential: str, now: float) -> Principal | None:
+    async def revalidate(self, credential: str, now: float) -> Principal | None:
         """Nobody."""
         return None
 
-    async def recall_login(self, login: Login, now: float) -> Principal | None:
+    async def revalidate_login(self, login: Login, now: float) -> Principal | None:
         """As what it came from."""
-        return await self.recall(login.credential, now)
+        return await self.revalidate(login.credential, now)
 
-    def keep(self, principal: Principal, token: str) -> bytes:
+    def seal_credential(self, principal: Principal, token: str) -> bytes:
         """Nothing."""
         return b""
 

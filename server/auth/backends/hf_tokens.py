@@ -11,8 +11,8 @@ import msgspec
 
 from agent.hub.identity import HubIdentity, HubUnreachable, TokenRejected, whoami
 from agent.util.tasks import TaskOwner
-from server.auth.backends.base import SimpleWay
-from server.auth.encryption import Seal
+from server.auth.backends.base import BaseAuthBackend
+from server.auth.encryption import CredentialCipher
 from server.auth.logins import Login, Logins
 from server.auth.principal import Principal, rights_of
 from server.config.auth import AuthSettings
@@ -26,7 +26,7 @@ PREFIX = "hf_"
 """How the Hub's tokens begin: nobody else's secrets are sent there."""
 
 
-class Known(msgspec.Struct, frozen=True):
+class CachedIdentity(msgspec.Struct, frozen=True):
     """A token that the Hub said yes to, last at `asked_at`."""
 
     principal: Principal
@@ -34,17 +34,17 @@ class Known(msgspec.Struct, frozen=True):
     asked_at: float
 
 
-class BearerWay(SimpleWay):
+class HfTokenBackend(BaseAuthBackend):
     """The way in of the mode `bearer`. Tokens are in memory; on disk only where a login keeps one, sealed."""
 
-    def __init__(self, auth: AuthSettings, logins: Logins, seal: Seal) -> None:
+    def __init__(self, auth: AuthSettings, logins: Logins, cipher: CredentialCipher) -> None:
         self._auth = auth
         self._logins = logins
-        self._seal = seal
+        self._cipher = cipher
         bounds = self._bounds = auth.bearer
         self._threads = ThreadPoolExecutor(bounds.asked_at_once_max, "whoami")
         self._tasks = TaskOwner("whoami")
-        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._known: OrderedDict[str, CachedIdentity] = OrderedDict()
         self._refused: OrderedDict[str, float] = OrderedDict()
         self._asking: dict[str, asyncio.Task[Principal | HTTPRefusal]] = {}
 
@@ -53,12 +53,12 @@ class BearerWay(SimpleWay):
         await self._tasks.aclose()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def know(self, token: str, now: float) -> Principal | None:
+    def authenticate_local(self, token: str, now: float) -> Principal | None:
         """Whose token this is, if the Hub said so not long ago."""
         known = self._known.get(credential_of(token))
         return known.principal if known is not None and now - known.asked_at < self._bounds.cached_s else None
 
-    async def ask(self, token: str, now: float) -> Principal | HTTPRefusal | None:
+    async def authenticate_remote(self, token: str, now: float) -> Principal | HTTPRefusal | None:
         """Ask the Hub. Who asks about the same token meanwhile gets the same answer."""
         credential = credential_of(token)
         refused_at = self._refused.get(credential)
@@ -74,7 +74,7 @@ class BearerWay(SimpleWay):
             asking.add_done_callback(lambda _: self._asking.pop(credential, None))
         return await asyncio.shield(asking)
 
-    async def recall(self, credential: str, now: float) -> Principal | None:
+    async def revalidate(self, credential: str, now: float) -> Principal | None:
         """Who this token lets in; the Hub is asked again when its answer is old."""
         known = self._known.get(credential)
         if known is None:
@@ -82,20 +82,20 @@ class BearerWay(SimpleWay):
         self._known.move_to_end(credential)
         if now - known.asked_at < self._bounds.cached_s:
             return known.principal
-        answer = await self.ask(known.token, now)
+        answer = await self.authenticate_remote(known.token, now)
         return answer if isinstance(answer, Principal) else None
 
-    async def recall_login(self, login: Login, now: float) -> Principal | None:
+    async def revalidate_login(self, login: Login, now: float) -> Principal | None:
         """As the token that the login keeps."""
         if login.credential not in self._known:
-            token = self._seal.open(login.sealed)
-            answer = None if token is None else await self.ask(token.decode(), now)
+            token = self._cipher.decrypt(login.sealed)
+            answer = None if token is None else await self.authenticate_remote(token.decode(), now)
             return answer if isinstance(answer, Principal) else None
-        return await self.recall(login.credential, now)
+        return await self.revalidate(login.credential, now)
 
-    def keep(self, principal: Principal, token: str) -> bytes:
+    def seal_credential(self, principal: Principal, token: str) -> bytes:
         """The token, sealed."""
-        return self._seal.close(token.encode())
+        return self._cipher.encrypt(token.encode())
 
     async def hub_token(self, user_id: str, now: float) -> str | None:
         """A token of this user: one that was shown since the start, else that of a login."""
@@ -103,7 +103,7 @@ class BearerWay(SimpleWay):
             if known.principal.user_id == user_id:
                 return known.token
         for login in self._logins.of_user(user_id, now):
-            token = self._seal.open(login.sealed)
+            token = self._cipher.decrypt(login.sealed)
             if token is not None:
                 return token.decode()
         return None
@@ -125,7 +125,7 @@ class BearerWay(SimpleWay):
         if principal is None:
             _bounded(self._refused, credential, now, self._bounds.cached_max)
             return HTTPRefusal("unauthorized", "this user is not one of auth.allowed_users")
-        _bounded(self._known, credential, Known(principal, token, now), self._bounds.cached_max)
+        _bounded(self._known, credential, CachedIdentity(principal, token, now), self._bounds.cached_max)
         return principal
 
     def _trusting(self, credential: str, now: float, error: HubUnreachable) -> Principal | HTTPRefusal:

@@ -6,9 +6,9 @@ import secrets
 from hashlib import sha256
 from pathlib import Path
 
-from server.auth.backends.base import SimpleWay
+from server.auth.backends.base import BaseAuthBackend
 from server.auth.principal import LOCAL, LOCAL_RIGHTS, LOCAL_USER, Principal
-from server.util.private_files import FileFault, Stamp, read_private, stamp, write_private
+from server.util.private_files import FileVersion, PrivateFileError, read_private, stamp, write_private
 
 log = logging.getLogger("holdfast.auth")
 
@@ -19,7 +19,7 @@ LEAST_CHARS = 32
 """A token that somebody wrote into the file must not be one that can be guessed."""
 
 
-class _OneUser(SimpleWay):
+class _OneUser(BaseAuthBackend):
     """The user of this machine. `hf_token`: theirs, if they wrote it into the settings."""
 
     def __init__(self, hf_token: str) -> None:
@@ -30,7 +30,7 @@ class _OneUser(SimpleWay):
         return self._hf_token or None if user_id == LOCAL_USER else None
 
 
-class LocalWay(_OneUser):
+class LocalBackend(_OneUser):
     """The way in of local mode. `made`: this start made the token, so it is to be shown."""
 
     def __init__(self, folder: Path, hf_token: str = "") -> None:
@@ -39,10 +39,10 @@ class LocalWay(_OneUser):
         self.made = False
         self._token = ""
         self._credential = ""
-        self._stamp: Stamp | None = None
+        self._stamp: FileVersion | None = None
 
     async def open(self) -> None:
-        """Find the token, or make it. Raises `FileFault`."""
+        """Find the token, or make it. Raises `PrivateFileError`."""
         if not self.path.exists():
             write_private(self.path, f"{secrets.token_urlsafe(TOKEN_BYTES)}\n".encode())
             self.made = True
@@ -53,14 +53,14 @@ class LocalWay(_OneUser):
         """The token itself, to be shown to who started the server, and to nobody else."""
         return self._token
 
-    def know(self, token: str, now: float) -> Principal | None:
+    def authenticate_local(self, token: str, now: float) -> Principal | None:
         """The local user, if this is the token."""
         self._look_again()
         if not self._token or not hmac.compare_digest(token.encode(), self._token.encode()):
             return None
         return self._user()
 
-    async def recall(self, credential: str, now: float) -> Principal | None:
+    async def revalidate(self, credential: str, now: float) -> Principal | None:
         """The local user, as long as the token is the one that let them in: a changed file changes it."""
         self._look_again()
         return self._user() if self._token and credential == self._credential else None
@@ -73,7 +73,7 @@ class LocalWay(_OneUser):
             return
         try:
             self._read()
-        except FileFault as fault:
+        except PrivateFileError as fault:
             self._token = self._credential = ""
             self._stamp = stamp(self.path)
             log.error("nobody gets in any more: %s", fault)
@@ -83,7 +83,7 @@ class LocalWay(_OneUser):
         data = read_private(self.path, MAX_FILE_BYTES)
         token = data.decode("ascii", "replace").strip()
         if len(token) < LEAST_CHARS or not token.isascii() or not token.isprintable() or " " in token:
-            raise FileFault(
+            raise PrivateFileError(
                 f"{self.path}: holds no token (one word of {LEAST_CHARS} or more ASCII characters); delete it, and the "
                 "next start makes a new one"
             )
@@ -91,7 +91,7 @@ class LocalWay(_OneUser):
         self._credential = f"local:{sha256(token.encode()).hexdigest()[:12]}"
 
 
-class OpenWay(_OneUser):
+class NoTokenBackend(_OneUser):
     """Local mode without a token: everybody who reaches the server is the local user."""
 
     def __init__(self, hf_token: str = "") -> None:
@@ -103,10 +103,10 @@ class OpenWay(_OneUser):
             "no token is asked for (auth.local_token): every program and user of this machine may use the server"
         )
 
-    def know(self, token: str, now: float) -> Principal | None:
+    def authenticate_local(self, token: str, now: float) -> Principal | None:
         """Anybody."""
         return LOCAL
 
-    async def recall(self, credential: str, now: float) -> Principal | None:
+    async def revalidate(self, credential: str, now: float) -> Principal | None:
         """It does not end."""
         return LOCAL

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from agent.util.tasks import TaskOwner
-from server.auth.backends.api_tokens import TokensWay
-from server.auth.backends.base import LoginRefused, ProviderFault, UserNotAllowed
-from server.auth.backends.openid import Identity, Provider, Tokens
-from server.auth.encryption import Seal
+from server.auth.backends.api_tokens import ApiTokenBackend
+from server.auth.backends.base import LoginRefused, ProviderError, UserNotAllowed
+from server.auth.backends.openid import Identity, OpenIDProvider, ProviderTokens
+from server.auth.encryption import CredentialCipher
 from server.auth.logins import Login, Logins
 from server.auth.principal import Principal, rights_of
 from server.config.auth import AuthSettings
@@ -25,7 +25,7 @@ RETRY_S = 30.0
 """How long a renewal that failed is not tried again, while the old token may still be good."""
 
 
-class Asked(msgspec.Struct, frozen=True):
+class PendingLogin(msgspec.Struct, frozen=True):
     """A login under way: what the browser keeps of it in a sealed cookie, so that it cannot be begun for somebody else."""
 
     state: str
@@ -35,15 +35,15 @@ class Asked(msgspec.Struct, frozen=True):
     next: str
 
 
-class OauthWay(TokensWay):
+class OauthBackend(ApiTokenBackend):
     """The way in of the mode `oauth`; API tokens are for its users' programs."""
 
-    def __init__(self, auth: AuthSettings, tokens: Path, logins: Logins, seal: Seal) -> None:
+    def __init__(self, auth: AuthSettings, tokens: Path, logins: Logins, cipher: CredentialCipher) -> None:
         super().__init__(tokens, needed=False)
-        self.provider = Provider(auth.oauth)
+        self.provider = OpenIDProvider(auth.oauth)
         self._auth = auth
         self._logins = logins
-        self._seal = seal
+        self._cipher = cipher
         self._tasks = TaskOwner("oauth")
         self._renewing: dict[str, asyncio.Task[Login | None]] = {}
         self._failed_at: dict[str, float] = {}
@@ -54,27 +54,27 @@ class OauthWay(TokensWay):
         await self.provider.aclose()
 
     async def begin(self, redirect_uri: str, wanted: str) -> tuple[str, str]:
-        """Where the browser goes to log in, and what its cookie keeps meanwhile. Raises `ProviderFault`."""
-        asked = Asked(
+        """Where the browser goes to log in, and what its cookie keeps meanwhile. Raises `ProviderError`."""
+        asked = PendingLogin(
             state=secrets.token_urlsafe(24),
             nonce=secrets.token_urlsafe(24),
             verifier=secrets.token_urlsafe(48),
             redirect_uri=redirect_uri,
-            next=own_path(wanted),
+            next=local_path(wanted),
         )
         url = await self.provider.login_url(redirect_uri, asked.state, asked.nonce, asked.verifier)
-        return url, self._seal.close(msgspec.json.encode(asked)).decode()
+        return url, self._cipher.encrypt(msgspec.json.encode(asked)).decode()
 
-    def asked(self, cookie: str, state: str) -> Asked | None:
+    def asked(self, cookie: str, state: str) -> PendingLogin | None:
         """The login that this browser began with this state, if it did so not too long ago."""
-        data = self._seal.open(cookie.encode(), self._auth.oauth.login_wait_s)
+        data = self._cipher.decrypt(cookie.encode(), self._auth.oauth.login_wait_s)
         if data is None:
             return None
-        asked = msgspec.json.decode(data, type=Asked)
+        asked = msgspec.json.decode(data, type=PendingLogin)
         return asked if secrets.compare_digest(asked.state.encode(), state.encode()) else None
 
-    async def finish(self, asked: Asked, code: str, now: float) -> tuple[Login, str]:
-        """The login, and its cookie. Raises `ProviderFault`, `LoginRefused`, `UserNotAllowed`."""
+    async def finish(self, asked: PendingLogin, code: str, now: float) -> tuple[Login, str]:
+        """The login, and its cookie. Raises `ProviderError`, `LoginRefused`, `UserNotAllowed`."""
         who: Identity = await self.provider.redeem(code, asked.redirect_uri, asked.nonce, asked.verifier)
         if rights_of(who.subject, self._auth) is None:
             raise UserNotAllowed(f"the user {who.subject!r} is not one of auth.allowed_users")
@@ -84,13 +84,13 @@ class OauthWay(TokensWay):
             name=who.name,
             now=now,
             lifetime_s=self._lifetime_s(who.tokens, now),
-            sealed=self._seal.close(msgspec.json.encode(who.tokens)),
+            sealed=self._cipher.encrypt(msgspec.json.encode(who.tokens)),
         )
 
-    async def recall_login(self, login: Login, now: float) -> Principal | None:
+    async def revalidate_login(self, login: Login, now: float) -> Principal | None:
         """The user of this login; the provider is asked for new tokens when the old ones end soon."""
         if login.credential != CREDENTIAL:
-            return await super().recall_login(login, now)
+            return await super().revalidate_login(login, now)
         rights = rights_of(login.user_id, self._auth)
         if rights is None or await self._fresh(login, now) is None:
             return None
@@ -121,36 +121,36 @@ class OauthWay(TokensWay):
             renewing.add_done_callback(lambda _: self._renewing.pop(login.login_id, None))
         return await asyncio.shield(renewing)
 
-    async def _renew(self, login: Login, tokens: Tokens, now: float) -> Login | None:
+    async def _renew(self, login: Login, tokens: ProviderTokens, now: float) -> Login | None:
         try:
             fresh = await self.provider.refresh(tokens)
         except LoginRefused as refused:
             log.info("login %s is over: %s", login.login_id, refused)
             await self._logins.drop([login.login_id])
             return None
-        except ProviderFault as fault:
+        except ProviderError as fault:
             log.warning("login %s cannot be renewed; it is tried again: %s", login.login_id, fault)
             self._failed_at[login.login_id] = now
             return login
         self._failed_at.pop(login.login_id, None)
         if self._logins.get(login.login_id, now) is None:
             return None
-        renewed = msgspec.structs.replace(login, sealed=self._seal.close(msgspec.json.encode(fresh)))
+        renewed = msgspec.structs.replace(login, sealed=self._cipher.encrypt(msgspec.json.encode(fresh)))
         await self._logins.put(renewed)
         return renewed
 
-    def _tokens(self, login: Login) -> Tokens | None:
-        data = self._seal.open(login.sealed)
-        return None if data is None else msgspec.json.decode(data, type=Tokens)
+    def _tokens(self, login: Login) -> ProviderTokens | None:
+        data = self._cipher.decrypt(login.sealed)
+        return None if data is None else msgspec.json.decode(data, type=ProviderTokens)
 
-    def _lifetime_s(self, tokens: Tokens, now: float) -> float:
+    def _lifetime_s(self, tokens: ProviderTokens, now: float) -> float:
         """Without a refresh token a login lasts as long as the access token does."""
         if tokens.refresh_token is not None or tokens.expires_at is None:
             return self._auth.login_s
         return min(self._auth.login_s, tokens.expires_at - now)
 
 
-def own_path(wanted: str) -> str:
+def local_path(wanted: str) -> str:
     """`wanted` if it is a path of this server and nothing else, so that a login leads nowhere but home; else `/`."""
     parts = urlsplit(wanted) if wanted.isprintable() and wanted.isascii() else None
     if parts is None or len(wanted) > NEXT_MAX_CHARS or parts.scheme or parts.netloc or "\\" in wanted:

@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from server.auth.backends.base import LoginRefused, ProviderFault
+from server.auth.backends.base import LoginRefused, ProviderError
 from server.config.auth import OauthSettings
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
@@ -22,7 +22,7 @@ LEEWAY_S = 60
 DOCUMENT_LASTS_S = 3_600.0
 
 
-class Document(msgspec.Struct, frozen=True):
+class ProviderMetadata(msgspec.Struct, frozen=True):
     """What the provider says of itself."""
 
     issuer: str
@@ -31,7 +31,7 @@ class Document(msgspec.Struct, frozen=True):
     jwks_uri: str
 
 
-class Tokens(msgspec.Struct, frozen=True):
+class ProviderTokens(msgspec.Struct, frozen=True):
     """What the provider gives to act for a user. `expires_at` in seconds since 1970; None: it does not say."""
 
     access_token: str
@@ -44,10 +44,10 @@ class Identity(msgspec.Struct, frozen=True):
 
     subject: str
     name: str
-    tokens: Tokens
+    tokens: ProviderTokens
 
 
-class Provider:
+class OpenIDProvider:
     """One OpenID provider, by the code flow with PKCE."""
 
     def __init__(self, settings: OauthSettings) -> None:
@@ -55,7 +55,7 @@ class Provider:
         self._client = httpx2.AsyncClient(timeout=settings.timeout_s)
         self._at_once = asyncio.Semaphore(settings.asked_at_once_max)
         self._reading = asyncio.Lock()
-        self._document: Document | None = None
+        self._document: ProviderMetadata | None = None
         self._document_at = 0.0
         self._keys: KeySet | None = None
         self._keys_at = 0.0
@@ -65,7 +65,7 @@ class Provider:
         await self._client.aclose()
 
     async def login_url(self, redirect_uri: str, state: str, nonce: str, verifier: str) -> str:
-        """Where a browser logs in. Raises `ProviderFault`."""
+        """Where a browser logs in. Raises `ProviderError`."""
         document = await self._describe()
         async with self._oauth() as oauth:
             url, _ = oauth.create_authorization_url(
@@ -78,7 +78,7 @@ class Provider:
         return str(url)
 
     async def redeem(self, code: str, redirect_uri: str, nonce: str, verifier: str) -> Identity:
-        """Who logged in, for the code that the browser brought back. Raises `ProviderFault`, `LoginRefused`."""
+        """Who logged in, for the code that the browser brought back. Raises `ProviderError`, `LoginRefused`."""
         document = await self._describe()
         said = await self._token(
             document,
@@ -93,8 +93,8 @@ class Provider:
         name = next((name for name in names if isinstance(name, str) and name), claims["sub"])
         return Identity(claims["sub"], str(name), tokens)
 
-    async def refresh(self, tokens: Tokens) -> Tokens:
-        """New tokens for old ones. Raises `ProviderFault`, `LoginRefused`."""
+    async def refresh(self, tokens: ProviderTokens) -> ProviderTokens:
+        """New tokens for old ones. Raises `ProviderError`, `LoginRefused`."""
         document = await self._describe()
         said = await self._token(document, grant_type="refresh_token", refresh_token=tokens.refresh_token)
         return read_tokens(said, tokens.refresh_token)
@@ -110,7 +110,7 @@ class Provider:
             timeout=given.timeout_s,
         )
 
-    async def _token(self, document: Document, *, grant_type: str, **fields: str | None) -> dict[str, Any]:
+    async def _token(self, document: ProviderMetadata, *, grant_type: str, **fields: str | None) -> dict[str, Any]:
         try:
             async with asyncio.timeout(self._settings.timeout_s), self._at_once, self._oauth() as oauth:
                 if grant_type == "refresh_token":
@@ -121,9 +121,9 @@ class Provider:
         except OAuthError as error:
             raise LoginRefused(f"the provider refused: {str(error.error)[:100]}") from None
         except (httpx2.HTTPError, TimeoutError, ValueError) as error:
-            raise ProviderFault(f"the provider's token endpoint failed: {type(error).__name__}") from None
+            raise ProviderError(f"the provider's token endpoint failed: {type(error).__name__}") from None
 
-    async def _verify(self, document: Document, id_token: str, nonce: str, access_token: str) -> dict[str, Any]:
+    async def _verify(self, document: ProviderMetadata, id_token: str, nonce: str, access_token: str) -> dict[str, Any]:
         """The claims of an id token that this provider signed, for us, for this login."""
         try:
             token = await self._decode(document, id_token)
@@ -138,12 +138,12 @@ class Provider:
             )
             claims.validate(leeway=LEEWAY_S)
         except (JoseError, ValueError, TypeError) as error:
-            raise ProviderFault(f"the provider's id token is not to be believed: {type(error).__name__}") from None
+            raise ProviderError(f"the provider's id token is not to be believed: {type(error).__name__}") from None
         if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= 255:
-            raise ProviderFault("the provider's id token names no subject")
+            raise ProviderError("the provider's id token names no subject")
         return dict(claims)
 
-    async def _decode(self, document: Document, id_token: str) -> jwt.Token:
+    async def _decode(self, document: ProviderMetadata, id_token: str) -> jwt.Token:
         keys = await self._key_set(document, newer_than=None)
         try:
             return jwt.decode(id_token, keys, algorithms=ALGORITHMS)
@@ -154,21 +154,21 @@ class Provider:
                 raise
             return jwt.decode(id_token, newer, algorithms=ALGORITHMS)
 
-    async def _describe(self) -> Document:
+    async def _describe(self) -> ProviderMetadata:
         async with self._reading:
             if self._document is None or time.monotonic() - self._document_at > DOCUMENT_LASTS_S:
                 base = self._settings.provider_url.rstrip("/")
                 data = await self._get(f"{base}/.well-known/openid-configuration")
                 try:
-                    document = msgspec.json.decode(data, type=Document)
+                    document = msgspec.json.decode(data, type=ProviderMetadata)
                 except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-                    raise ProviderFault("the provider does not describe itself as OpenID asks") from error
+                    raise ProviderError("the provider does not describe itself as OpenID asks") from error
                 if document.issuer.rstrip("/") != base:
-                    raise ProviderFault("the provider calls itself by another name than auth.oauth.provider_url")
+                    raise ProviderError("the provider calls itself by another name than auth.oauth.provider_url")
                 self._document, self._document_at = document, time.monotonic()
             return self._document
 
-    async def _key_set(self, document: Document, newer_than: KeySet | None) -> KeySet:
+    async def _key_set(self, document: ProviderMetadata, newer_than: KeySet | None) -> KeySet:
         async with self._reading:
             now = time.monotonic()
             wanted = self._keys is None or (
@@ -179,7 +179,7 @@ class Provider:
                 try:
                     self._keys = KeySet.import_key_set(msgspec.json.decode(data))
                 except (JoseError, msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
-                    raise ProviderFault("the provider's keys cannot be understood") from error
+                    raise ProviderError("the provider's keys cannot be understood") from error
                 self._keys_at = now
             return self._keys
 
@@ -188,16 +188,16 @@ class Provider:
             answer = await self._client.get(url, headers={"accept": "application/json"})
             answer.raise_for_status()
         except httpx2.HTTPError as error:
-            raise ProviderFault(f"the provider cannot be asked: {type(error).__name__}") from None
+            raise ProviderError(f"the provider cannot be asked: {type(error).__name__}") from None
         return answer.content
 
 
-def read_tokens(said: dict[str, Any], refresh_token: str | None) -> Tokens:
-    """The tokens in the provider's answer; `refresh_token` stays where it gives no new one. Raises `ProviderFault`."""
+def read_tokens(said: dict[str, Any], refresh_token: str | None) -> ProviderTokens:
+    """The tokens in the provider's answer; `refresh_token` stays where it gives no new one. Raises `ProviderError`."""
     access, refresh, expires = said.get("access_token"), said.get("refresh_token"), said.get("expires_at")
     if not isinstance(access, str) or not access:
-        raise ProviderFault("the provider gave no access token")
-    return Tokens(
+        raise ProviderError("the provider gave no access token")
+    return ProviderTokens(
         access,
         refresh if isinstance(refresh, str) and refresh else refresh_token,
         float(expires) if isinstance(expires, int | float) else None,

@@ -12,8 +12,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from server.auth import credentials
-from server.auth.authenticator import Ways
+from server.auth.authenticator import Authenticator
+from server.auth.credentials import GUEST_COOKIE, LOGIN_COOKIE, cookie_style
 from server.auth.principal import Principal
 from server.config.settings import Settings
 from server.http import schemas
@@ -28,8 +28,8 @@ BODY_BYTES_MAX: Final = 16_384
 class LoginRoutes:
     """Handlers of login and logout."""
 
-    def __init__(self, ways: Ways, settings: Settings) -> None:
-        self._ways = ways
+    def __init__(self, authenticator: Authenticator, settings: Settings) -> None:
+        self._authenticator = authenticator
         self._settings = settings
         self._mode = settings.auth.mode
 
@@ -48,11 +48,11 @@ class LoginRoutes:
     async def share(self, request: Request) -> Response:
         """Open a session by a link's secret."""
         token = await _read_token(request)
-        guest = await self._ways.shares.know(token, by_cookie=True)
+        guest = await self._authenticator.shares.authenticate(token, by_cookie=True)
         if guest is None or guest.grant is None:
             return HTTPRefusal("unauthorized", "this link is not complete, or it was revoked").as_response()
         response = json_response(schemas.Guest(guest.grant.session_id, guest.grant.access))
-        style = credentials.style(request.scope, self._settings, credentials.GUEST)
+        style = cookie_style(request.scope, self._settings, GUEST_COOKIE)
         response.headers["set-cookie"] = style.set(token, self._settings.auth.login_s)
         return response
 
@@ -60,19 +60,19 @@ class LoginRoutes:
         """Log out."""
         principal: Principal | None = request.scope["state"].get("principal")
         if principal is not None:
-            await self._ways.log_out(principal)
+            await self._authenticator.log_out(principal)
         response = Response(status_code=204)
-        for name in (credentials.NAME, credentials.GUEST):
-            response.headers.append("set-cookie", credentials.style(request.scope, self._settings, name).clear())
+        for name in (LOGIN_COOKIE, GUEST_COOKIE):
+            response.headers.append("set-cookie", cookie_style(request.scope, self._settings, name).clear())
         return response
 
     async def _exchange(self, request: Request) -> Response:
-        exchanged = await self._ways.exchange(await _read_token(request), request.scope)
+        exchanged = await self._authenticator.exchange(await _read_token(request), request.scope)
         if isinstance(exchanged, HTTPRefusal):
             return exchanged.as_response()
         login, cookie = exchanged
         response = json_response(schemas.LoggedIn(login.user_id, login.name, login.expires_at))
-        style = credentials.style(request.scope, self._settings)
+        style = cookie_style(request.scope, self._settings)
         response.headers["set-cookie"] = style.set(cookie, login.expires_at - login.created_at)
         return response
 

@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, Final
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from server.auth import credentials
-from server.auth.authenticator import Ways, address_of
-from server.auth.backends.base import LoginRefused, ProviderFault, UserNotAllowed
-from server.auth.credentials import read_cookies
+from server.auth.authenticator import Authenticator, address_of
+from server.auth.backends.base import LoginRefused, ProviderError, UserNotAllowed
+from server.auth.credentials import cookie_style, read_cookies
 from server.config.settings import Settings
 from server.http.endpoints import Endpoint
 
 if TYPE_CHECKING:
     # It takes a quarter of a second to import, which only a server in this mode should pay.
-    from server.auth.backends.oauth import OauthWay
+    from server.auth.backends.oauth import OauthBackend
 
 log = logging.getLogger("holdfast.auth")
 
@@ -37,26 +36,26 @@ PAGE: Final = """<!doctype html>
 class OauthRoutes:
     """Handlers of the login at the provider."""
 
-    def __init__(self, ways: Ways, way: "OauthWay", settings: Settings) -> None:
-        self._way = way
-        self._ways = ways
+    def __init__(self, authenticator: Authenticator, backend: "OauthBackend", settings: Settings) -> None:
+        self._backend = backend
+        self._authenticator = authenticator
         self._settings = settings
 
     async def login(self, request: Request) -> Response:
         """Send the browser to the provider."""
         try:
-            url, state = await self._way.begin(self._callback_url(request), request.query_params.get("next", "/"))
-        except ProviderFault as fault:
+            url, state = await self._backend.begin(self._callback_url(request), request.query_params.get("next", "/"))
+        except ProviderError as fault:
             log.error("no login is possible: %s", fault)
             return _page("The login provider does not answer as it should. Try again in a moment.", 503)
         response = _redirect(url)
-        style = credentials.style(request.scope, self._settings, COOKIE)
+        style = cookie_style(request.scope, self._settings, COOKIE)
         response.headers.append("set-cookie", style.set(state, self._settings.auth.oauth.login_wait_s))
         return response
 
     async def callback(self, request: Request) -> Response:
         """Receive the browser back from the provider, and log it in."""
-        style = credentials.style(request.scope, self._settings, COOKIE)
+        style = cookie_style(request.scope, self._settings, COOKIE)
         response = await self._finish(request, style.name)
         response.headers.append("set-cookie", style.clear())
         return response
@@ -65,28 +64,28 @@ class OauthRoutes:
         address, now = address_of(request.scope), asyncio.get_running_loop().time()
         query = request.query_params
         cookies = read_cookies(request.scope["headers"], cookie_name)
-        begun = self._way.asked(cookies[0], query.get("state", "")) if len(set(cookies)) == 1 else None
+        begun = self._backend.asked(cookies[0], query.get("state", "")) if len(set(cookies)) == 1 else None
         if begun is None:
             return _page("This login was not begun in this browser, or it took too long.", 400)
         if not query.get("code"):
             return _page("The login provider refused the login.", 403)
-        if self._ways.failures.tired(address, now):
+        if self._authenticator.failures.is_blocked(address, now):
             return _page("Too many logins from your address failed. Try again later.", 429)
         try:
-            login, cookie = await self._way.finish(begun, query["code"], time.time())
+            login, cookie = await self._backend.finish(begun, query["code"], time.time())
         except UserNotAllowed as error:
             log.info("%s", error)
             return _page("You may not use this server. Its administrator can allow you.", 403)
         except LoginRefused as error:
-            self._ways.failures.note(address, now)
+            self._authenticator.failures.record_failure(address, now)
             log.info("a login failed: %s", error)
             return _page("The login provider refused the login.", 403)
-        except ProviderFault as fault:
-            self._ways.failures.note(address, now)
+        except ProviderError as fault:
+            self._authenticator.failures.record_failure(address, now)
             log.error("a login failed: %s", fault)
             return _page("The login provider's answer could not be checked. Try again in a moment.", 503)
         response = _redirect(begun.next)
-        style = credentials.style(request.scope, self._settings)
+        style = cookie_style(request.scope, self._settings)
         response.headers.append("set-cookie", style.set(cookie, login.expires_at - login.created_at))
         return response
 

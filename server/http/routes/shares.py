@@ -12,7 +12,7 @@ from agent.session.submissions import share_id_of
 from protocol import codes
 from protocol import submissions as sub
 from protocol.content import ShareLink
-from server.auth.share_links import Shares
+from server.auth.share_links import ShareLinks
 from server.http import schemas
 from server.http.endpoints import SESSION, Endpoint
 from server.http.requests import authorized_session, bad_request, read_body
@@ -28,7 +28,7 @@ STATUSES: Final = {codes.SHARE_UNKNOWN: 404, codes.TOO_MANY_SHARES: 409, codes.S
 class ShareRoutes:
     """Handlers of the routes of links."""
 
-    def __init__(self, manager: SessionManager, shares: Shares) -> None:
+    def __init__(self, manager: SessionManager, shares: ShareLinks) -> None:
         self._manager = manager
         self._shares = shares
 

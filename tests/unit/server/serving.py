@@ -17,7 +17,7 @@ from server.auth.principal import LOCAL, Principal
 from server.config.server import ServerSettings
 from server.config.settings import Settings
 from server.config.sockets import SocketSettings
-from server.http.middleware import Guard
+from server.http.middleware import AccessMiddleware
 from server.transport import listeners
 from server.transport.server import Server
 
@@ -38,7 +38,7 @@ async def everybody(scope: Scope) -> Principal:
 
 def app_of(routes: list[BaseRoute], settings: Settings) -> Starlette:
     """An app behind the guard."""
-    guard = Middleware(Guard, settings=settings, rules=RULES, authenticate=everybody)
+    guard = Middleware(AccessMiddleware, settings=settings, rules=RULES, authenticate=everybody)
     return Starlette(routes=routes, middleware=[guard])
 
 

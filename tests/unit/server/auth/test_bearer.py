@@ -157,8 +157,8 @@ async def test_a_login_made_from_a_token_outlives_a_restart_sealed_and_gives_the
         assert not path.is_file() or ADA.encode() not in path.read_bytes(), path
     async with listening(settings) as live:
         house = live.server._app.state.house
-        assert await house.ways.hub_token("id-ada") == ADA
-        assert await house.ways.hub_token("id-bob") is None
+        assert await house.authenticator.hub_token("id-ada") == ADA
+        assert await house.authenticator.hub_token("id-bob") is None
         async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
             own = {"Cookie": f"holdfast-{live.port}={cookie}"}
             assert (await http.get("/api/me", headers=own)).json()["user_id"] == "id-ada"

@@ -9,9 +9,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from server.auth.login_store import SqliteLogins
+from server.auth.login_store import SqliteLoginStore
 from server.auth.logins import Login, Logins
-from server.util.rate_limit import Failures, network_of
+from server.util.rate_limit import LoginThrottle, network_of
 from tests.integration.test_matrix import WAYS, served
 from tests.support.house import settings_for
 from tests.support.live import Client, listening
@@ -127,19 +127,19 @@ async def test_one_address_behind_a_proxy_wears_out_alone(tmp_path: Path) -> Non
 
 
 def test_only_so_many_addresses_are_watched() -> None:
-    failures = Failures(per_minute=1, watched_max=2)
-    assert failures.note("1.1.1.1", 0.0) and not failures.note("1.1.1.1", 0.0)
-    assert failures.tired("1.1.1.1", 0.0)
+    failures = LoginThrottle(per_minute=1, watched_max=2)
+    assert failures.record_failure("1.1.1.1", 0.0) and not failures.record_failure("1.1.1.1", 0.0)
+    assert failures.is_blocked("1.1.1.1", 0.0)
     for address in ("2.2.2.2", "3.3.3.3"):
-        assert failures.note(address, 0.0)
-    assert not failures.tired("1.1.1.1", 0.0), "the longest quiet one is forgotten"
-    assert failures.tired("3.3.3.3", 30.0) and not failures.tired("3.3.3.3", 61.0)
+        assert failures.record_failure(address, 0.0)
+    assert not failures.is_blocked("1.1.1.1", 0.0), "the longest quiet one is forgotten"
+    assert failures.is_blocked("3.3.3.3", 30.0) and not failures.is_blocked("3.3.3.3", 61.0)
     assert network_of("::ffff:1.2.3.4") == "1.2.3.4"
     assert network_of("2001:db8:1:2:3::4%eth0") == "2001:db8:1:2::/64"
 
 
 async def test_the_oldest_logins_make_room_for_new_ones(tmp_path: Path) -> None:
-    logins = Logins(SqliteLogins(tmp_path), 4, 2)
+    logins = Logins(SqliteLoginStore(tmp_path), 4, 2)
     await logins.open(0.0)
 
     async def add(user: str, now: float) -> Login:
@@ -152,7 +152,7 @@ async def test_the_oldest_logins_make_room_for_new_ones(tmp_path: Path) -> None:
     assert logins.get(second.login_id, 20.0) is None
     assert all(logins.get(one.login_id, 20.0) for one in (third, *others))
     await logins.aclose()
-    again = Logins(SqliteLogins(tmp_path), 4, 2)
+    again = Logins(SqliteLoginStore(tmp_path), 4, 2)
     await again.open(105.0)
     assert again.get(third.login_id, 105.0) is None, "it was over"
     assert [again.get(one.login_id, 105.0) is not None for one in others] == [True] * 3

@@ -12,9 +12,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from protocol.frames import Synced
-from server.auth.backends.local import LocalWay
+from server.auth.backends.local import LocalBackend
 from server.config.settings import Settings
-from server.util.private_files import FileFault
+from server.util.private_files import PrivateFileError
 from tests.support.house import running, settings_for
 from tests.support.live import Client, Live, listening
 
@@ -65,11 +65,11 @@ async def test_the_file_is_for_its_owner_alone_and_stays_over_a_restart(tmp_path
 
 
 async def test_a_token_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    way = LocalWay(tmp_path)
+    way = LocalBackend(tmp_path)
     await way.open()
     way.path.chmod(0o644)
-    with pytest.raises(FileFault, match=r"others can read or change it \(mode 0644\)"):
-        await LocalWay(tmp_path).open()
+    with pytest.raises(PrivateFileError, match=r"others can read or change it \(mode 0644\)"):
+        await LocalBackend(tmp_path).open()
 
 
 @pytest.mark.parametrize("content", ["", "short", "two " * 20, "x" * 2_000, "\u00e9" * 40])
@@ -77,15 +77,15 @@ async def test_a_file_that_holds_no_token_is_refused(tmp_path: Path, content: st
     path = tmp_path / "token"
     path.write_text(content)
     path.chmod(0o600)
-    with pytest.raises(FileFault, match="token"):
-        await LocalWay(tmp_path).open()
+    with pytest.raises(PrivateFileError, match="token"):
+        await LocalBackend(tmp_path).open()
 
 
 async def test_a_link_in_the_place_of_the_token_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("x" * 43)
     (tmp_path / "token").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(FileFault, match="cannot be read"):
-        await LocalWay(tmp_path).open()
+    with pytest.raises(PrivateFileError, match="cannot be read"):
+        await LocalBackend(tmp_path).open()
 
 
 async def test_a_new_token_in_the_file_ends_the_old_one_and_its_sockets(live: Live, tmp_path: Path) -> None:

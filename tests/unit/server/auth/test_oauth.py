@@ -13,9 +13,9 @@ from joserfc.jwk import OctKey, RSAKey
 from websockets.asyncio.client import connect
 
 from protocol.frames import Synced
-from server.auth.authenticator import Ways
+from server.auth.authenticator import Authenticator
 from server.auth.backends.api_tokens import new_token, write_tokens
-from server.auth.backends.oauth import own_path
+from server.auth.backends.oauth import local_path
 from server.config.settings import Settings
 from tests.support.house import settings_for
 from tests.support.live import Client, Live, listening
@@ -56,9 +56,9 @@ def cookie_of(http: httpx.AsyncClient, live: Live) -> dict[str, str]:
     return {"Cookie": f"holdfast-{live.port}={http.cookies[f'holdfast-{live.port}']}", "Origin": live.http}
 
 
-def ways(live: Live) -> Ways:
-    found = live.server._app.state.house.ways
-    assert isinstance(found, Ways)
+def authenticator(live: Live) -> Authenticator:
+    found = live.server._app.state.house.authenticator
+    assert isinstance(found, Authenticator)
     return found
 
 
@@ -85,8 +85,8 @@ async def test_the_tokens_stay_on_the_server_encrypted_and_go_to_the_owners_tool
         home = await log_in(http)
         (access,) = provider.issued
         assert access not in str(home.headers) + str(http.cookies)
-        assert await ways(live).hub_token("user-1") == access
-        assert await ways(live).hub_token("user-2") is None
+        assert await authenticator(live).hub_token("user-1") == access
+        assert await authenticator(live).hub_token("user-2") is None
         own = dict(http.cookies)
     kept = [path for path in tmp_path.rglob("*") if path.is_file()]
     for path in kept:
@@ -95,7 +95,7 @@ async def test_the_tokens_stay_on_the_server_encrypted_and_go_to_the_owners_tool
         assert all(value.encode() not in data for value in own.values()), path
     assert {(path.name, path.stat().st_mode & 0o077) for path in kept} >= {("secret.key", 0), ("logins.db", 0)}
     async with listening(settings) as live:
-        assert await ways(live).hub_token("user-1") == access, "found again after a restart"
+        assert await authenticator(live).hub_token("user-1") == access, "found again after a restart"
 
 
 async def test_tokens_are_renewed_before_they_end_and_a_login_goes_on(tmp_path: Path, provider: OpenIdProvider) -> None:
@@ -104,7 +104,7 @@ async def test_tokens_are_renewed_before_they_end_and_a_login_goes_on(tmp_path: 
         await log_in(http)
         assert (await http.get("/api/me")).status_code == 200
         assert provider.asked.count("refresh_token") == 1
-        assert await ways(live).hub_token("user-1") == provider.issued[-1]
+        assert await authenticator(live).hub_token("user-1") == provider.issued[-1]
         assert len(provider.issued) >= 2
 
 
@@ -295,9 +295,9 @@ ELSEWHERE += ["/\n/evil", "/" + "x" * 2_000, "/\u00e9", "http:/x", "///evil.exam
 
 @pytest.mark.parametrize("wanted", ELSEWHERE)
 def test_a_login_leads_home_and_nowhere_else(wanted: str) -> None:
-    assert own_path(wanted) == "/"
+    assert local_path(wanted) == "/"
 
 
 def test_a_login_leads_back_to_the_page_it_came_from() -> None:
     for wanted in ("/", "/a/b?c=d&e=%2F", "/?session=1#end"):
-        assert own_path(wanted) == wanted
+        assert local_path(wanted) == wanted

@@ -17,7 +17,7 @@ from server.auth.backends.api_tokens import new_token, read_tokens, write_tokens
 from server.auth.principal import Right
 from server.cli.tokens import read_rights, read_time_s
 from server.config.settings import Settings
-from server.util.private_files import FileFault
+from server.util.private_files import PrivateFileError
 from tests.support.house import settings_for
 from tests.support.live import Client, Live, listening
 from tests.unit.server.cli.test_cli import HOLDFAST, run
@@ -132,14 +132,14 @@ def test_a_file_that_holds_no_tokens_is_refused(tmp_path: Path, content: str) ->
     path = tmp_path / "tokens.json"
     path.write_bytes(content.encode("latin-1"))
     path.chmod(0o600)
-    with pytest.raises(FileFault, match="is no file of tokens"):
+    with pytest.raises(PrivateFileError, match="is no file of tokens"):
         read_tokens(path)
 
 
 def test_a_file_of_tokens_that_others_can_change_is_refused(tmp_path: Path) -> None:
     add(tmp_path, "ada")
     (tmp_path / "tokens.json").chmod(0o660)
-    with pytest.raises(FileFault, match="others can read or change it"):
+    with pytest.raises(PrivateFileError, match="others can read or change it"):
         read_tokens(tmp_path / "tokens.json")
 
 

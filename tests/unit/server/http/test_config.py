@@ -25,7 +25,7 @@ async def http(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def differences(answer: Any, schema: dict[str, Any], schemas: dict[str, Any], at: str = "config") -> Iterator[str]:
-    """Every field that the answer has and the schema lacks, or the other way round."""
+    """Every field that the answer has and the schema check_need, or the other way round."""
     if "$ref" in schema:
         schema = schemas[schema["$ref"].rpartition("/")[2]]
     if "anyOf" in schema:

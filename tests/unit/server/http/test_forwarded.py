@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from server.http.proxy_headers import BadForwarding, as_sent
+from server.http.proxy_headers import BadForwardedHeader, apply_forwarded_headers
 from server.util.hosts import Network, parse_network
 
 PROXIES: list[Network] = [network for text in ("10.0.0.0/8", "fd00::/8") if (network := parse_network(text))]
@@ -14,7 +14,7 @@ def seen(*headers: tuple[str, str], peer: str = "10.0.0.1", public: str = "", ty
     """The client, scheme and Host that the guard goes by, for a request that came from `peer` with these headers."""
     pairs = [(b"host", b"inner:80"), *((name.encode(), value.encode("latin-1")) for name, value in headers)]
     scope: dict[str, Any] = {"type": type, "scheme": {"http": "http", "websocket": "ws"}[type], "headers": pairs}
-    found = as_sent({**scope, "client": (peer, 1234)}, PROXIES, public)
+    found = apply_forwarded_headers({**scope, "client": (peer, 1234)}, PROXIES, public)
     assert not [name for name, _ in found["headers"] if name.startswith(b"x-forwarded")], "nobody reads them later"
     hosts = [value.decode() for name, value in found["headers"] if name == b"host"]
     assert len(hosts) == 1
@@ -69,7 +69,7 @@ def test_where_each_proxy_adds_its_own_the_nearest_counts() -> None:
     ],
 )
 def test_a_listed_proxy_that_makes_no_sense_is_told_so(headers: list[tuple[str, str]]) -> None:
-    with pytest.raises(BadForwarding, match="the proxy"):
+    with pytest.raises(BadForwardedHeader, match="the proxy"):
         seen(*headers)
     seen(*headers, peer="203.0.113.1")
 

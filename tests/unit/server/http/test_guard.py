@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket
 from websockets.typing import Origin as OriginHeader
 
 from server.config.auth import AuthSettings
-from server.http.middleware import Guard, check_host, check_origin
+from server.http.middleware import AccessMiddleware, check_host, check_origin
 from server.transport.listeners import refuse_binding
 from server.util.hosts import Authority, Origin, parse_authority, parse_origin
 from server.util.refusal import HTTPRefusal
@@ -237,6 +237,6 @@ async def test_a_server_without_denial_responses_is_told_to_close() -> None:
     async def send(message: dict[str, object]) -> None:
         sent.append(message)
 
-    guard = Guard(app_of(ROUTES, settings_for()), settings_for(), RULES, everybody)
+    guard = AccessMiddleware(app_of(ROUTES, settings_for()), settings_for(), RULES, everybody)
     await guard({"type": "websocket", "scheme": "ws", "path": "/ws", "headers": []}, None, send)  # type: ignore[arg-type]  # never read
     assert sent == [{"type": "websocket.close", "code": 1008, "reason": "forbidden"}]
