@@ -1,65 +1,77 @@
-"""The Dockerfiles and the Space's files: what they name is there, and they keep what hosts ask for. No image is built here."""
+"""Deployment files: what the Dockerfile and the Space's files name is there, and fits the hosts. No image is built here."""
 
 import json
 import re
 import subprocess
-import tomllib
-from pathlib import Path
 
 import pytest
 
 from server.config.loader import load_settings
 from server.config.settings import Settings
 from tests.support.paths import ROOT
+from tests.support.wheel import packages
 
 DEPLOY = ROOT / "deploy"
-DOCKERFILES = [DEPLOY / "Dockerfile", DEPLOY / "space" / "Dockerfile"]
+DOCKERFILE = DEPLOY / "Dockerfile"
+Instructions = list[tuple[str, str]]
 
 
-def instructions(dockerfile: Path) -> list[tuple[str, str]]:
-    """Each instruction and its words, continued lines joined, comments left out."""
-    lines = [line for line in dockerfile.read_text().splitlines() if not line.startswith("#")]
+def stages() -> dict[str, tuple[str, Instructions]]:
+    """Each stage by its name: the image or stage that it is made from, and its instructions with their continued lines joined."""
+    lines = [line for line in DOCKERFILE.read_text().splitlines() if not line.startswith("#")]
     joined = re.sub(r"\\\n", " ", "\n".join(lines))
-    return [(kind, words.strip()) for kind, _, words in (line.partition(" ") for line in joined.splitlines() if line)]
+    found: dict[str, tuple[str, Instructions]] = {}
+    inside: Instructions = []
+    for kind, _, words in (line.partition(" ") for line in joined.splitlines() if line):
+        if kind == "FROM":
+            base, _, name = words.partition(" AS ")
+            inside = []
+            found[name] = (base, inside)
+        else:
+            inside.append((kind, words.strip()))
+    return found
 
 
-def last_stage(dockerfile: Path) -> list[tuple[str, str]]:
-    found = instructions(dockerfile)
-    return found[max(index for index, (kind, _) in enumerate(found) if kind == "FROM") :]
+def image(kind: str) -> dict[str, list[str]]:
+    """The instructions of the image that is built `FOR` this kind, those of the stages below it first."""
+    found, every = stages(), dict[str, list[str]]()
+    assert found[""] == ("${FOR}", []) and re.search(r"^ARG FOR=host$", DOCKERFILE.read_text(), re.MULTILINE)
+    base, own = found[kind]
+    for name, words in [*found[base][1], *own]:
+        every.setdefault(name, []).append(words)
+    return every
 
 
-@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=["plain", "space"])
-def test_an_image_runs_as_an_ordinary_user_on_the_port_and_stops_when_told(dockerfile: Path) -> None:
-    stage = dict(last_stage(dockerfile))
-    assert stage["USER"] == "1000" and stage["EXPOSE"] == "7860" and stage["STOPSIGNAL"] == "SIGTERM"
-    assert (
-        "PORT=7860" in stage["ENV"]
-        and "HOLDFAST_HOST=0.0.0.0" in stage["ENV"]
-        and "HOLDFAST_DATA=/data" in stage["ENV"]
-    )
-    assert "HOLDFAST_AUTH=local" not in stage["ENV"] and "HOLDFAST_AUTH=" in stage["ENV"]
-    command = json.loads(stage["CMD"])
-    assert command[:2] == ["holdfast", "serve"], "in exec form: a shell would swallow the signal"
-    assert all((ROOT / word).exists() for word in command if word.startswith("configs/"))
-    assert "/livez" in stage["HEALTHCHECK"]
-    compile(json.loads(stage["HEALTHCHECK"].partition("CMD ")[2])[2], "healthcheck", "exec")
+@pytest.mark.parametrize("kind", ["host", "space"])
+def test_an_image_runs_as_an_ordinary_user_on_the_port_and_stops_when_told(kind: str) -> None:
+    built = image(kind)
+    assert (built["USER"], built["EXPOSE"], built["STOPSIGNAL"]) == (["1000"], ["7860"], ["SIGTERM"])
+    environment = " ".join(built["ENV"]).split()
+    assert {"PORT=7860", "HOLDFAST_HOST=0.0.0.0", "HOLDFAST_DATA=/data"} <= set(environment)
+    assert f"HOLDFAST_AUTH={'tokens' if kind == 'host' else 'oauth'}" in environment
+    (words,) = built["CMD"]
+    command = json.loads(words)
+    assert command[:2] == ["holdfast", "serve"], "in exec form: a shell would not pass the signal on"
+    if kind == "space":
+        assert f"configs/space_config.json {command[command.index('--config') + 1]}" in built["COPY"]
+    (health,) = built["HEALTHCHECK"]
+    assert "/livez" in health
+    compile(json.loads(health.partition("CMD ")[2])[2], "healthcheck", "exec")
 
 
-@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=["plain", "space"])
-def test_an_image_copies_every_package_of_the_server(dockerfile: Path) -> None:
-    found = instructions(dockerfile)
-    assert [kind for kind, _ in found].count("FROM") == 2
-    sources = [word for kind, words in found if kind == "COPY" and "--from" not in words for word in words.split()[:-1]]
+def test_an_image_is_built_in_stages_of_all_that_the_server_is_made_of() -> None:
+    found = stages()
+    assert list(found) == ["build", "base", "host", "space", ""]
+    copied = [words for kind, words in found["build"][1] if kind == "COPY"]
+    sources = [word for words in copied for word in words.split()[:-1]]
     assert all((ROOT / source).exists() for source in sources)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    packages = {name for name in project["tool"]["setuptools"]["packages"]["find"]["include"] if "." not in name}
-    assert packages | {"configs", "pyproject.toml", "requirements.lock"} <= set(sources)
-    installed = " ".join(words for kind, words in last_stage(dockerfile) if kind == "RUN")
+    assert {*packages(), "pyproject.toml", "requirements.lock", "README.md"} == set(sources)
+    installed = " ".join(words for kind, words in found["base"][1] if kind == "RUN")
     assert not re.search(r"\b(gcc|build-essential|clang)\b", installed)
 
 
 def test_the_constraints_of_an_image_are_the_versions_of_the_lock() -> None:
-    script = re.search(r"sed (.+?) requirements\.lock", (DEPLOY / "Dockerfile").read_text())
+    script = re.search(r"sed (.+?) requirements\.lock", DOCKERFILE.read_text())
     assert script is not None
     made = subprocess.run(
         f"sed {script[1]} requirements.lock", shell=True, cwd=ROOT, capture_output=True, text=True, check=True

@@ -102,8 +102,18 @@ def docker(arguments: Words) -> None:
         for given in known.build_arg:
             name = given.partition("=")[0]
             assert re.search(rf"^ARG {name}\b", (ROOT / known.file).read_text(), re.MULTILINE), f"no ARG {name}"
+    elif arguments[0] == "exec":
+        check(shlex.join(arguments[2:]))
     else:
-        assert arguments[0] in ("run", "exec", "stop"), arguments
+        assert arguments[0] == "run", arguments
+
+
+def sed(arguments: Words) -> None:
+    """The line that is replaced is in the file."""
+    script, file = arguments[:2]
+    there([file])
+    pattern = script.split("/")[1]
+    assert re.search(pattern, (ROOT / file).read_text(), re.MULTILINE), f"{file} has no line {pattern}"
 
 
 def systemctl(arguments: Words) -> None:
@@ -133,6 +143,7 @@ PROGRAMS: dict[str, Callable[[Words], None]] = {
     "python": python,
     "cp": copy,
     "docker": docker,
+    "sed": sed,
     "systemctl": systemctl,
     "hf": upload,
     "uv": install,
