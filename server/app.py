@@ -39,11 +39,11 @@ from server.jobs.dataset_export import SessionExporter
 from server.jobs.retention import Retention
 from server.journal.base import Journal, SessionRow
 from server.journal.sqlite import open_journal
-from server.sessions.factory import make_rules
+from server.sessions.factory import SessionFactory, make_rules
 from server.sessions.manager import SessionManager
 from server.sessions.owner_tokens import OwnerTokens
 from server.sessions.quotas import Quotas
-from server.sessions.registry import SessionFactory
+from server.sessions.registry import SessionRegistry, SessionServices
 from server.sessions.sandbox_claims import SandboxCollector
 from server.sessions.toolset import ToolsetFactory
 from server.telemetry import log_context
@@ -214,7 +214,7 @@ class House:
     def _manager(
         self, journal: Journal, owner_tokens: OwnerTokens, sweeper: SandboxCollector, exporter: SessionExporter
     ) -> SessionManager:
-        accounts = Quotas(journal, self.settings.users)
+        quotas = Quotas(journal, self.settings.users)
 
         def tools_for(row: SessionRow, token: str | None) -> ToolRouter:
             if token:
@@ -226,21 +226,17 @@ class House:
             if row.state == "closed":
                 sweeper.soon()
 
-        given = SessionFactory(
-            lambda token: OwnerModelClient(self.models, token),
-            tools_for,
-            lambda tools, user_id: make_rules(
-                self.settings, self.models, self.known_secrets, tools, lambda: accounts.refuse(user_id), self.offered()
+        factory = SessionFactory(
+            models_for=lambda token: OwnerModelClient(self.models, token),
+            tools_for=tools_for,
+            rules_for=lambda tools, user_id: make_rules(
+                self.settings, self.models, self.known_secrets, tools, lambda: quotas.refuse(user_id), self.offered()
             ),
-            accounts,
-            lambda: self.choice.model,
-            self._observer,
-            on_end,
-            owner_tokens,
+            observer_for=self._observer,
         )
-        return SessionManager(
-            journal, given, self.settings.sessions, self.settings.journal, self.toolbox.forget, sweeper
-        )
+        services = SessionServices(journal, factory, quotas, owner_tokens, lambda: self.choice.model, on_end)
+        registry = SessionRegistry(services, self.settings.sessions, self.settings.journal)
+        return SessionManager(registry, self.toolbox.forget, sweeper)
 
     def _exporter(self, journal: Journal, owner_tokens: OwnerTokens) -> SessionExporter:
         return SessionExporter(

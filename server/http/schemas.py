@@ -14,7 +14,7 @@ from protocol.events import Event
 from protocol.limits import Limits
 from server.auth.credentials import MAX_TOKEN_CHARS
 from server.auth.principal import Right
-from server.sessions.manager import SessionInfo
+from server.sessions.rows import SessionInfo
 
 
 class Fault(msgspec.Struct):

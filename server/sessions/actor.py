@@ -1,4 +1,4 @@
-"""The session actor: the one writer of a session. In a loop: take what waits, decide, append, publish, let effects begin."""
+"""Session actor: the only writer of a session. In a loop it takes what waits, decides, records, publishes and starts effects."""
 
 import asyncio
 import contextlib
@@ -10,11 +10,10 @@ import msgspec
 
 from agent.session.decide import decide
 from agent.session.messages import Decision, EndSession, Fail, Input, Recover, Stop, SubmissionRefusal
-from agent.session.session import Rules, Session
+from agent.session.session import Session
 from agent.session.state import SessionState
-from agent.tools import ToolRouter
 from agent.util.errors import log_fault
-from agent.worker import ModelCalls, Worker
+from agent.worker import Worker
 from protocol import codes
 from protocol import events as ev
 from protocol.codes import CloseReason
@@ -25,19 +24,19 @@ from server.journal.base import (
     IdempotencyRecord,
     Journal,
     JournalError,
-    Lease,
     NotFound,
     SessionRow,
+    Stat,
     Unavailable,
 )
 from server.journal.settings import JournalSettings
 from server.sessions.broadcaster import EventBroadcaster
+from server.sessions.factory import SessionParts
 from server.sessions.idempotency import record_answer, refuse, refused_frame, repeat_answer
 from server.sessions.inbox import Answer, Inbox, InboxFull, PendingSubmission
 from server.sessions.quotas import Quotas
 from server.sessions.recorder import JournalRecorder
-from server.sessions.replay import load_state
-from server.telemetry.session_observer import Observer
+from server.sessions.replay import LoadedSession, load_state
 from server.util.clock import utc_now
 
 log = logging.getLogger("holdfast.actor")
@@ -51,52 +50,38 @@ RECOVERY_S = 5.0
 """How long a session whose work stopped because the journal failed waits before it tries its journal again."""
 
 
-class LoadedSession(msgspec.Struct, frozen=True):
-    """What an actor begins with: its lease, its info row and the state up to the head."""
-
-    lease: Lease
-    row: SessionRow
-    state: SessionState
-
-
 class SessionActor:
-    """One awake session. Made by `SessionRegistry`, which runs `run` as its task; every ending meets in `_end`."""
+    """One active session. `SessionRegistry` makes it and runs `run` as its task.
+
+    `broadcaster`: delivers the stored events. `sockets`: how many are attached. `idle_since`: when the last step ended,
+    in seconds of the monotonic clock. `ended` is set by the registry, after `run` has returned.
+    """
 
     def __init__(
         self,
         loaded: LoadedSession,
-        rules: Rules,
+        parts: SessionParts,
         journal: Journal,
-        models: ModelCalls,
-        tools: ToolRouter,
+        quotas: Quotas,
         settings: JournalSettings,
-        accounts: Quotas,
-        observer: Observer,
     ) -> None:
         row = msgspec.structs.replace(loaded.row, model=loaded.state.view.model)
-        head = loaded.state.view.seq
+        loaded = msgspec.structs.replace(loaded, row=row)
         self.session_id = row.session_id
         self.user_id = row.user_id
-        self.broadcaster = EventBroadcaster(row.session_id, journal, head)
+        self.broadcaster = EventBroadcaster(row.session_id, journal, loaded.state.view.seq)
         self.sockets = 0
         self.stopping = False
         self.ended = asyncio.Event()
         self.idle_since = time.monotonic()
         self._inbox = Inbox()
-        self._recorder = JournalRecorder(
-            journal,
-            loaded.lease,
-            row,
-            head,
-            settings,
-            accounts,
-            observer.appended,
-        )
-        self._observer = observer
+        self._recorder = JournalRecorder(journal, loaded, settings, quotas, parts.observer.appended)
+        self._observer = parts.observer
         self._journal = journal
-        self._rules = rules
-        self._session = Session(loaded.state, rules)
-        self._worker = Worker(row.session_id, models, tools, self._inbox, observer.tracer)
+        self._term = loaded.lease.term
+        self._rules = parts.rules
+        self._session = Session(loaded.state, parts.rules)
+        self._worker = Worker(row.session_id, parts.models, parts.tools, self._inbox, parts.observer.tracer)
         self._task: asyncio.Task[None] | None = None
         self._stepping = False
         self._lost: JournalError | None = None
@@ -104,39 +89,47 @@ class SessionActor:
 
     @property
     def state(self) -> SessionState:
-        """The session's state. Ahead of what is stored while an append is under way: see `durable`."""
+        """The session's state. While an append is under way it is ahead of what is stored: see `durable`."""
         return self._session.state
 
     @property
     def row(self) -> SessionRow:
-        """The session's info, as stored."""
+        """The session's row, as it was last stored."""
         return self._recorder.row
 
     @property
+    def stat(self) -> Stat:
+        """Where the session stands, as the journal would tell it."""
+        return Stat(self.broadcaster.head, self._journal.epoch, self.row, self._term)
+
+    @property
     def durable(self) -> bool:
-        """Whether all the state holds has been stored."""
+        """Whether the whole state is stored."""
         return self._session.state.view.seq == self.broadcaster.head
 
     @property
     def busy(self) -> bool:
-        """Whether work is under way or waits, an approval included."""
+        """Whether work is under way or waits. An approval that waits counts."""
         return self._stepping or self._session.working or len(self._inbox) > 0 or self._lost is not None
 
     @property
     def may_sleep(self) -> bool:
-        """Whether nobody would notice."""
+        """Whether it may be evicted: no work, no sockets."""
         return not (self.busy or self.sockets or self.stopping)
 
     @property
-    def may_wake_again(self) -> bool:
-        """Whether it could sleep and wake at once and nobody would notice; an approval may wait, for it goes on waiting."""
+    def may_restart(self) -> bool:
+        """Whether it may be stopped and activated anew at once. An approval may wait: it waits on afterwards."""
         waits = bool(self._session.state.view.pending_approval) and self._worker.running == 0
         idle = not self._session.working or waits
         unfinished = self._stepping or len(self._inbox) > 0 or self._lost is not None
         return idle and not (unfinished or self.sockets or self.stopping)
 
     def submit(self, submission: Submission) -> "asyncio.Future[Answer] | SubmissionRefusal":
-        """Put a submission in line, with an id of ours if the client gave none; a refusal at once if there is no room."""
+        """Add a submission to the inbox; the answer comes by the future. A refusal if it is stopping or the inbox is full.
+
+        A submission without an id gets one.
+        """
         own_id = bool(submission_id(submission))
         if not own_id:
             submission = msgspec.structs.replace(submission, id=secrets.token_hex(SUBMISSION_ID_BYTES))
@@ -157,12 +150,12 @@ class SessionActor:
             self._inbox.result(Stop())
 
     def cancel(self) -> None:
-        """End the actor at once, for one that does not stop."""
+        """Cancel the actor's task, for an actor that does not stop."""
         if self._task is not None:
             self._task.cancel()
 
     async def run(self) -> None:
-        """The actor's life."""
+        """Run until it is stopped, fails, or the session is deleted. Every ending goes through `_end`."""
         self._task = asyncio.current_task()
         state = self._session.state
         self._observer.begin(state.view.model, state.view.turn_id if state.in_turn else None)
@@ -175,14 +168,14 @@ class SessionActor:
             log.warning("session %s: %s", self.session_id, error)
         except (Deleted, NotFound):
             self._close_reason = DELETED_REASON
-        except Exception as error:  # noqa: BLE001  # every ending is one of these
+        except Exception as error:  # noqa: BLE001  # it becomes the close reason of the sockets
             message = log_fault(log, error, "session %s: its actor failed", self.session_id)
             self._close_reason = CloseReason(codes.CLOSE_FAULT, message)
         finally:
             await self._end()
 
     async def _next(self) -> list[PendingSubmission | Input]:
-        """What to do next; a session whose journal failed tries by itself after a while."""
+        """Wait for the inbox. After a failure of the journal at most `RECOVERY_S`, to try the journal again."""
         if self._lost is None:
             return await self._inbox.take()
         with contextlib.suppress(TimeoutError):
@@ -231,7 +224,7 @@ class SessionActor:
         await self._commit(decisions, tuple(new_answers.values()), answers)
 
     async def _repeated(self, waiting: PendingSubmission, answers: list[tuple[PendingSubmission, Answer]]) -> bool:
-        """Whether the submission came before and has its answer. Only a client's own id can have come before."""
+        """Whether the submission is a duplicate; if so, add its answer. Only ids that clients make can be duplicates."""
         if not waiting.own_id:
             return False
         try:
@@ -250,7 +243,7 @@ class SessionActor:
         new_answers: tuple[IdempotencyRecord, ...],
         answers: list[tuple[PendingSubmission, Answer]],
     ) -> bool:
-        """Store, then tell everyone, then let the effects begin, then answer; False if it could not be stored."""
+        """Store the events, publish them, start the effects, answer the submissions. False if they could not be stored."""
         events = [event for decision in decisions for event in decision.events]
         if events:
             try:
@@ -274,7 +267,10 @@ class SessionActor:
         return True
 
     async def _lose(self, error: Unavailable) -> None:
-        """The journal does not take events: stop loudly. Nobody saw what was not stored, so the journal is the truth."""
+        """After a failed append: tell the sockets, stop the work, and load the state anew.
+
+        Events are published after they are stored, so no client has seen one that is not in the journal.
+        """
         if self._lost is None:
             log.error("session %s: work stopped: %s", self.session_id, error)
             self.broadcaster.notify(refused_frame(_not_stored(error)))
@@ -283,10 +279,10 @@ class SessionActor:
         try:
             await self._reload()
         except Unavailable as unread:
-            log.warning("session %s: nor can it be read: %s", self.session_id, unread)
+            log.warning("session %s: its journal cannot be read either: %s", self.session_id, unread)
 
     async def _regain(self, taken: list[PendingSubmission | Input]) -> bool:
-        """Load the session anew and end what was under way with an error; whether that could be stored."""
+        """After a failed append: load the state anew and end the work with an error. Whether that could be stored."""
         try:
             await self._reload()
             stored = not self._session.working or await self._commit([self._failed(self._lost)], (), [])
@@ -304,7 +300,7 @@ class SessionActor:
         return decide(self._session, Fail(codes.JOURNAL_UNAVAILABLE, message, True, keeps_waiting=True), utc_now())
 
     async def _start_over(self, fault: Fail) -> None:
-        """After a fault in a decision: the state is what the journal says, and the work under way ends with an error."""
+        """After an exception in a decision: load the state anew, and end the work with an error."""
         self._worker.cancel()
         try:
             await self._reload()
@@ -319,7 +315,7 @@ class SessionActor:
         self.broadcaster.advance(head)
 
     async def _end(self) -> None:
-        """Every ending: no task, no waiter, no cursor is left behind."""
+        """End the worker, answer what waits, end the cursors, write a snapshot."""
         self.stopping = True
         await self._worker.aclose()
         left = [item for item in self._inbox.drain() if isinstance(item, PendingSubmission)]

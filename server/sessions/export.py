@@ -1,4 +1,4 @@
-"""A session as a file: JSON Lines, first what is known of it, then its events, adjacent text merged. For routes, datasets and the command line."""
+"""Session export: a session as a JSON Lines file. First a header line, then one event a line, adjacent text merged."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 
@@ -6,49 +6,31 @@ import msgspec
 
 from server.journal.base import Journal, Record, SessionRow, Stat
 from server.sessions.replay import merged, replay
+from server.sessions.rows import export_header
 
-FORMAT = 1
-"""Of the file; it grows when what a reader may rely on changes."""
-PIECE_BYTES = 4_194_304
-"""Event data of one piece, at most."""
+CHUNK_BYTES = 4_194_304
+"""Bytes of event data in one chunk, about."""
 MEDIA_TYPE = "application/jsonl; charset=utf-8"
 
 
-class ExportHeader(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="session"):
-    """The first line. `seq`: the last event that follows."""
-
-    format: int
-    session_id: str
-    user_id: str
-    title: str
-    model: str
-    created_at: str
-    last_active_at: str
-    message_count: int
-    state: str
-    epoch: str
-    seq: int
-
-
 def header_line(row: SessionRow, epoch: str, seq: int) -> bytes:
-    """The first line."""
-    told = {name: getattr(row, name) for name in ExportHeader.__struct_fields__ if hasattr(row, name)}
-    return msgspec.json.encode(ExportHeader(format=FORMAT, epoch=epoch, seq=seq, **told)) + b"\n"
+    """The first line: the session without its events. `seq`: of the last event that follows."""
+    return msgspec.json.encode(export_header(row, epoch, seq)) + b"\n"
 
 
 def event_lines(records: Iterable[Record], after: int) -> Iterator[bytes]:
-    """The lines of some of its events, which follow `after`."""
+    """The lines of these records, which follow the event `after`."""
     for record in merged(list(records), after):
         yield record.data + b"\n"
 
 
 async def export_chunks(journal: Journal, stat: Stat) -> AsyncIterator[bytes]:
-    """The whole file, up to where `stat` says that the session stands. Raises `JournalError`."""
+    """The whole file in chunks, up to the head of `stat`. Raises `JournalError`."""
     yield header_line(stat.row, stat.epoch, stat.head)
-    async for batch in replay(journal, stat.row.session_id, 0, stat.head, PIECE_BYTES):
+    async for batch in replay(journal, stat.row.session_id, 0, stat.head, CHUNK_BYTES):
         yield b"".join(record.data + b"\n" for record in batch)
 
 
 def file_name(session_id: str) -> str:
-    """What the file is called."""
+    """The name of the export file."""
     return f"holdfast-{session_id}.jsonl"

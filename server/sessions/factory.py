@@ -1,6 +1,7 @@
-"""The body's rules: what one session decides by, from the settings and from what the server knows."""
+"""Session factory: makes the parts that a session works with when it is activated."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
@@ -8,8 +9,42 @@ from agent.models import Models
 from agent.session.messages import SubmissionRefusal
 from agent.session.session import Rules
 from agent.tools import ToolRouter
+from agent.worker import ModelCalls
 from server.config.settings import Settings
+from server.journal.base import SessionRow
 from server.telemetry.secrets import KnownSecrets
+from server.telemetry.session_observer import Observer
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """What one active session works with; made anew at each activation."""
+
+    models: ModelCalls
+    tools: ToolRouter
+    rules: Rules
+    observer: Observer
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFactory:
+    """Makes a session's parts.
+
+    `models_for`: the model client for a Hugging Face token. `tools_for`: the tools for a row and a token. `rules_for`:
+    the rules for these tools and the owner's user id. `observer_for`: the observer for a row.
+    """
+
+    models_for: Callable[[str | None], ModelCalls]
+    tools_for: Callable[[SessionRow, str | None], ToolRouter]
+    rules_for: Callable[[ToolRouter, str], Rules]
+    observer_for: Callable[[SessionRow], Observer]
+
+    def make(self, row: SessionRow, hub_token: str | None) -> SessionParts:
+        """The parts of the session of this row. `hub_token`: its owner's Hugging Face token, if one is known."""
+        tools = self.tools_for(row, hub_token)
+        return SessionParts(
+            self.models_for(hub_token), tools, self.rules_for(tools, row.user_id), self.observer_for(row)
+        )
 
 
 def make_rules(
@@ -20,14 +55,14 @@ def make_rules(
     refuse_work: Callable[[], SubmissionRefusal | None],
     offered: Sequence[str],
 ) -> Rules:
-    """The rules of a session with these tools. `refuse_work`: why its owner may not begin more; `offered`: models to choose from."""
+    """The rules of a session with these tools. `refuse_work`: why its owner may not start a turn; `offered`: the model names."""
     turn = settings.turn
 
     def refuse_model(name: str) -> str | None:
         if settings.model.allow_other_models or name in offered:
             return None
-        said = msgspec.json.encode(name).decode()
-        return f"this server does not offer {said}; choose one of: {', '.join(offered)}"
+        quoted = msgspec.json.encode(name).decode()
+        return f"this server does not offer {quoted}; choose one of: {', '.join(offered)}"
 
     return Rules(
         tools=tools,

@@ -1,4 +1,4 @@
-"""An actor's hand on the journal: appends its events, keeps the info row, and tidies up after a turn. Holds the lease."""
+"""Journal recorder: stores what one actor decides. Appends events, updates the row, compacts, writes snapshots."""
 
 import asyncio
 import logging
@@ -18,14 +18,13 @@ from server.journal.base import (
     IdempotencyRecord,
     Journal,
     JournalError,
-    Lease,
     Record,
     SessionRow,
     Unavailable,
 )
 from server.journal.settings import JournalSettings
 from server.sessions.quotas import Quotas
-from server.sessions.replay import READ_BYTES, record_of, replay
+from server.sessions.replay import READ_BYTES, LoadedSession, record_of, replay
 from server.sessions.rows import Options, dump_options
 from server.util.clock import utc_now
 
@@ -40,39 +39,41 @@ FIRST_PAUSE_S = 0.05
 
 
 class JournalRecorder:
-    """What one actor stores. `row` is the info row as it was last stored, `head` the last seq."""
+    """Stores one session's events, under its lease.
+
+    `row`: as it was last stored. `head`: the seq of the last stored event. `on_append` is called with the seconds that
+    each append took, its retries included.
+    """
 
     def __init__(
         self,
         journal: Journal,
-        lease: Lease,
-        row: SessionRow,
-        head: int,
+        loaded: LoadedSession,
         settings: JournalSettings,
-        accounts: Quotas,
-        appended: Callable[[float], None],
+        quotas: Quotas,
+        on_append: Callable[[float], None],
     ) -> None:
-        """`appended` hears how many seconds each append took, its retries included."""
-        self.row = row
-        self.head = head
+        self.row = loaded.row
+        self.head = loaded.state.view.seq
         self._journal = journal
-        self._lease = lease
+        self._lease = loaded.lease
         self._retry_s = settings.retry_s
-        self._accounts = accounts
-        self._appended = appended
-        self._snapshot_seq = self._compacted = head
+        self._quotas = quotas
+        self._on_append = on_append
+        self._snapshot_seq = self._compacted = self.head
 
     async def append(
         self, events: list[ev.Event], answers: tuple[IdempotencyRecord, ...], state: SessionState
     ) -> tuple[Record, ...]:
-        """Store these events, which led to `state`; they are durable on return.
+        """Store these events, which led to `state`, and the answers to submissions. They are durable on return.
 
-        Raises `Unavailable` (after some tries: whether they were stored is not known), `Fenced`, `Deleted`, `Conflict`.
+        Raises `Fenced`, `Deleted`, `Conflict`; and `Unavailable`, after retries: then it is not known whether they were
+        stored.
         """
         records = tuple(map(record_of, events))
         quiet = not answers and all(isinstance(event, (ev.AssistantChunk, ev.ToolLog)) for event in events)
         row = self.row if quiet else _row(self.row, state)
-        spent = None if quiet else self._accounts.spent_by(row.user_id, events)
+        spent = None if quiet else self._quotas.spent_by(row.user_id, events)
         item = AppendItem(self._lease, self.head, records, answers, None if quiet else row, spent)
         began = time.perf_counter()
         for pause in (*pauses(self._retry_s), None):
@@ -84,23 +85,26 @@ class JournalRecorder:
                     raise
                 log.warning("session %s: tried again in %.2f s: %s", self._lease.session_id, pause, error)
                 await asyncio.sleep(pause)
-        self._appended(time.perf_counter() - began)
+        self._on_append(time.perf_counter() - began)
         self.row, self.head = row, records[-1].seq
         if spent is not None:
-            self._accounts.spend(spent)
+            self._quotas.spend(spent)
         return records
 
     async def answer(self, submission_id: str) -> IdempotencyRecord | None:
-        """The first answer to a submission, if it was accepted before."""
+        """The first answer to the submission with this id; None if it was not accepted before. Raises `Unavailable`."""
         return await self._journal.answer(self._lease.session_id, submission_id)
 
     async def stored_head(self) -> int:
-        """Where the journal stands, after an append whose outcome is not known."""
+        """Read the head from the journal, after an append whose outcome is not known. Raises `JournalError`."""
         self.head = (await self._journal.stat(self._lease.session_id)).head
         return self.head
 
     async def compact(self, state: SessionState) -> None:
-        """After a turn: its text events become one record each; now and then a snapshot, so that waking is quick."""
+        """Merge the turn's text events in the journal into one record each; sometimes write a snapshot. Called after a turn.
+
+        Both make the next activation faster. Raises `Fenced`, `Deleted`; other failures are logged.
+        """
         began, self._compacted = self._compacted, self.head
         try:
             async for batch in replay(self._journal, self._lease.session_id, began, self.head, READ_BYTES):
@@ -109,20 +113,23 @@ class JournalRecorder:
                         await self._journal.merge(self._lease, record.first_seq, record.seq, (record,))
             if self.head - self._snapshot_seq >= SNAPSHOT_EVERY_EVENTS:
                 await self._put_snapshot(state)
-            await self._accounts.refresh(self.row.user_id)
+            await self._quotas.refresh(self.row.user_id)
         except (Fenced, Deleted):
             raise
         except JournalError as error:
-            log.warning("session %s: its journal was not tidied: %s", self._lease.session_id, error)
+            log.warning("session %s: its journal was not compacted: %s", self._lease.session_id, error)
 
     async def checkpoint(self, state: SessionState) -> None:
-        """At the end: a snapshot, if it is newer. It is a cache; without it the next waking reads more."""
+        """Write a snapshot if there are events after the last one. Called at the end; a failure is logged.
+
+        A snapshot is a cache: without it the next activation reads more events.
+        """
         if state.view.seq != self.head or self.head == self._snapshot_seq:
             return
         try:
             await self._put_snapshot(state)
         except JournalError as error:
-            log.info("session %s: no snapshot at its end: %s", self._lease.session_id, error)
+            log.info("session %s: its last snapshot was not stored: %s", self._lease.session_id, error)
 
     async def _put_snapshot(self, state: SessionState) -> None:
         seq = self.head

@@ -1,4 +1,4 @@
-"""Replay: a session's past from the journal, adjacent text events merged, up to a mark."""
+"""Replay: reads a session's past events from the journal, adjacent text events merged, and loads its state from them."""
 
 import logging
 from collections.abc import AsyncIterator, Iterable
@@ -11,23 +11,26 @@ from protocol import codec
 from protocol import events as ev
 from protocol.codec import decode_event
 from protocol.merge import TEXT_EVENTS, Merger, after
-from server.journal.base import Journal, Record
+from server.journal.base import Journal, Lease, Record, SessionRow
 
 
 def record_of(event: ev.Event) -> Record:
-    """An event as the journal stores it."""
+    """The record with which the journal stores this event."""
     return Record(seq=event.seq, first_seq=ev.first_seq(event), data=codec.encode(event))
 
 
 class RecordMerger:
-    """Takes records in order, gives them in order, text merged. Only events that can be merged are decoded."""
+    """Merges adjacent text events. Records go in and come out in order; only events that can be merged are decoded.
+
+    `position`: the seq up to which the reader has everything; a merged record that reaches past it is cut there.
+    """
 
     def __init__(self, position: int) -> None:
         self._position = position
         self._merger = Merger()
 
     def push(self, record: Record) -> list[Record]:
-        """Take one record; give what is complete."""
+        """Take one record; return those that are complete."""
         if record.first_seq <= self._position:
             record = record_of(after(codec.decode_event(record.data), self._position))
         if not record.data.startswith(TEXT_EVENTS):
@@ -35,12 +38,12 @@ class RecordMerger:
         return [record_of(event) for event in self._merger.push(codec.decode_event(record.data))]
 
     def flush(self) -> list[Record]:
-        """Give what is held back."""
+        """Return the records that are held back."""
         return [record_of(event) for event in self._merger.flush()]
 
 
 def merged(records: Iterable[Record], position: int) -> list[Record]:
-    """These records as one who is at `position` is told them."""
+    """These records for a reader at `position`, adjacent text merged."""
     merger = RecordMerger(position)
     out = [ready for record in records for ready in merger.push(record)]
     return out + merger.flush()
@@ -49,9 +52,9 @@ def merged(records: Iterable[Record], position: int) -> list[Record]:
 async def replay(
     journal: Journal, session_id: str, position: int, mark: int, max_bytes: int
 ) -> AsyncIterator[list[Record]]:
-    """All records after `position` up to `mark`, in batches of about `max_bytes`, in order, without a hole.
+    """All records after `position` up to `mark`, in order and without a hole, in batches of about `max_bytes`.
 
-    A record that was merged across the mark comes whole: the reading may end a little past it.
+    A record that was merged across the mark comes whole, so the last seq may be above `mark`. Raises `JournalError`.
     """
     merger = RecordMerger(position)
     batch: list[Record] = []
@@ -73,18 +76,29 @@ async def replay(
 log = logging.getLogger("holdfast.loading")
 
 READ_BYTES = 1_048_576
-"""How much of the journal is read at once."""
+"""Bytes of event data that one read of the journal takes."""
+
+
+class LoadedSession(msgspec.Struct, frozen=True):
+    """What an actor starts with: the lease, the row, and the state up to the head."""
+
+    lease: Lease
+    row: SessionRow
+    state: SessionState
 
 
 async def load_state(journal: Journal, session_id: str, head: int, default_model: str) -> SessionState:
-    """The state after the event `head`. A session that never chose a model has the server's."""
+    """The state after the event `head`: the newest snapshot, and the events after it. Raises `JournalError`.
+
+    `default_model`: for a session that never chose a model.
+    """
     state = SessionState()
     stored = await journal.snapshot(session_id)
     if stored is not None and stored[0] <= head:
         try:
             state = states.load(stored[1])
         except msgspec.MsgspecError:
-            log.info("session %s: its snapshot is of another version; folding the whole journal", session_id)
+            log.info("session %s: its snapshot has another version; reading all of its events", session_id)
     async for batch in replay(journal, session_id, state.view.seq, head, READ_BYTES):
         for record in batch:
             states.apply(state, decode_event(record.data))

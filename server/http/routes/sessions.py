@@ -14,8 +14,9 @@ from server.http.requests import authorized_session, bad_request, caller, intege
 from server.http.responses import json_response
 from server.journal.base import ListPosition
 from server.sessions.export import MEDIA_TYPE, export_chunks, file_name
-from server.sessions.manager import SessionInfo, SessionManager
+from server.sessions.manager import SessionManager
 from server.sessions.replay import merged
+from server.sessions.rows import SessionInfo
 
 EVENTS_LIMIT: Final = 200
 EVENTS_LIMIT_MAX: Final = 1_000

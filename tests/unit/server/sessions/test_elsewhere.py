@@ -271,7 +271,7 @@ async def logged_in(folder: Path, hub: StandinSpaces, **sandbox: Any) -> AsyncIt
     """A server that knows ann's token from the start."""
     async with server(folder, hub, **sandbox) as manager:
         manager._owner_tokens.give("ann", TOKEN)
-        manager._sweeper.soon()
+        manager._collector.soon()
         yield manager
 
 
@@ -296,7 +296,7 @@ async def test_a_sleeping_session_keeps_its_own_but_not_one_whose_answer_was_nev
         hub.by_hand("ann/holdfast-sandbox-c2", "x" * 32)
         async with logged_in(tmp_path, hub) as manager:
             await hub.until(lambda: bool(hub.deleted))
-            assert await manager._sweeper.sweep() >= 0
+            assert await manager._collector.sweep() >= 0
             assert (list(hub.spaces), hub.deleted) == (["ann/holdfast-sandbox-c1"], ["ann/holdfast-sandbox-c2"])
             assert [claim.claim_id for claim in await manager.journal.claims()] == ["c1"]
 
@@ -316,7 +316,7 @@ async def test_without_the_owners_token_it_is_kept_and_given_back_when_they_are_
     async with spaces(tmp_path) as hub:
         hub.by_hand("ann/holdfast-sandbox-c1", "x" * 32)
         async with server(tmp_path, hub, sweep_s=3_600.0) as manager:
-            await manager._sweeper.sweep()
+            await manager._collector.sweep()
             assert (await manager.journal.claims(), list(hub.spaces)) == ([CLAIM], ["ann/holdfast-sandbox-c1"])
             assert not hub.asked
             await manager.create_session("ann", TOKEN)
@@ -328,5 +328,5 @@ async def test_a_space_that_no_session_made_is_never_deleted_whatever_a_claim_sa
     async with spaces(tmp_path) as hub:
         hub.by_hand("ann/my-own", "x" * 32)
         async with logged_in(tmp_path, hub) as manager:
-            await manager._sweeper.sweep()
+            await manager._collector.sweep()
             assert list(hub.spaces) == ["ann/my-own"] and not hub.asked["delete"]

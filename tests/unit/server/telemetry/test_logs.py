@@ -144,7 +144,7 @@ async def test_a_conversations_lines_say_who_and_how_it_ended_and_nothing_that_w
         for line in said
     }
     assert {"started", "draining", "stopping"} <= told.keys()
-    assert {f"session {session_id}: made", f"session {session_id}: deleted"} <= told.keys()
+    assert {f"session {session_id}: created", f"session {session_id}: deleted"} <= told.keys()
     opened, closed, ended = told["opened"], told["closed"], told["turn ended"]
     assert opened["conn"] == closed["conn"] and opened["session"] == closed["session"] == session_id
     assert opened["user"] == closed["user"] == ended["user"] == user
