@@ -18,8 +18,7 @@ UPLOADS = (
 
 
 class PolicySettings(SettingsGroup, frozen=True, kw_only=True):
-    """Which tool calls run, need an approval, or are refused. A call that no rule matches needs one if it has effects outside
-    the workspace."""
+    """Which tool calls run, need an approval, or are refused. A call that no rule matches needs one if it has effects."""
 
     rules: Annotated[
         list[PolicyRule], Meta(description="In order; the first that matches a call decides. See docs/tools.md.")

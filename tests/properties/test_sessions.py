@@ -53,16 +53,16 @@ def play(script: Script, step: tuple[object, ...]) -> None:
                 script.tool_done(view.open_calls[number].tool_call_id, text)
         case ("log", int(number), str(text)):
             if number < len(view.open_calls):
-                script.tell(ToolLogged(view.open_calls[number].tool_call_id, text))
+                script.handle(ToolLogged(view.open_calls[number].tool_call_id, text))
         case ("step", int(number), str(step_id), text):
             if number < len(view.open_calls):
                 inner = Step(step_id, "read", {"path": step_id})
                 if isinstance(text, str):
                     inner = Step(step_id, "read", {"path": step_id}, text, True, 3)
-                script.tell(ToolStepped(view.open_calls[number].tool_call_id, inner))
+                script.handle(ToolStepped(view.open_calls[number].tool_call_id, inner))
         case ("spend", int(number)):
             if number < len(view.open_calls):
-                script.tell(ToolSpent(view.open_calls[number].tool_call_id, USAGE))
+                script.handle(ToolSpent(view.open_calls[number].tool_call_id, USAGE))
         case ("answer for the session",):
             granted = [pending for pending in view.pending_approval if isinstance(pending.grant, str)]
             if granted:
@@ -82,18 +82,18 @@ def play(script: Script, step: tuple[object, ...]) -> None:
         case ("summary",):
             script.summarised()
         case ("no summary",):
-            script.tell(SummaryFailed(script.session.summary_id or "", "model_timeout", "silent", True))
+            script.handle(SummaryFailed(script.session.summary_id or "", "model_timeout", "silent", True))
         case ("model",):
             script.submit(SetModel(model=f"m{len(script.events)}"))
         case ("restart",):
             script.restart()
-            script.tell(Recover())
+            script.handle(Recover())
         case ("stop",):
-            script.tell(Stop())
+            script.handle(Stop())
             script.restart()
-            script.tell(Recover())
+            script.handle(Recover())
         case ("fault",):
-            script.tell(Fail("internal", "a fault", True))
+            script.handle(Fail("internal", "a fault", True))
 
 
 def views_along(script: Script) -> list[View]:
@@ -155,7 +155,7 @@ def test_the_next_input_is_always_accepted(steps: list[tuple[object, ...]]) -> N
     for step in steps:
         play(script, step)
     script.restart()
-    script.tell(Recover())
+    script.handle(Recover())
     assert script.say("are you there?")[0] == "accepted"
     for _ in range(len(script.view.queued) + 2):
         if script.session.model_call_id:

@@ -1,4 +1,4 @@
-"""The worker: the calls of one message run side by side, and stop together."""
+"""Worker: the tool calls of one message run concurrently and are cancelled together."""
 
 import asyncio
 

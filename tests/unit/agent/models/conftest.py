@@ -1,4 +1,4 @@
-"""Ways to a scripted model, and tasks with an owner."""
+"""Fixtures: the ways to read a scripted model's stream, and tasks with an owner."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What models say, in all its shapes: text that is no UTF-8, tool calls in pieces, usage and its price."""
+"""Answers in all their shapes: text that is not UTF-8, tool calls in fragments, usage and its price."""
 
 import json
 
@@ -22,7 +22,7 @@ async def test_a_lone_surrogate_is_replaced(way: str) -> None:
     backend.heard.all().encode()
 
 
-async def test_surrogates_in_a_tool_call_are_mended(way: str) -> None:
+async def test_surrogates_in_a_tool_call_are_repaired(way: str) -> None:
     async with scripted(way, [calls(Call("f", '{"text": "\ud83d\ude00 \ud83d"}', fragments=40))]) as backend:
         reply = await backend.call()
     assert json.loads(reply.tool_calls[0].arguments) == {"text": "😀 \ufffd"}
@@ -34,7 +34,7 @@ async def test_a_huge_delta_comes_whole(way: str) -> None:
     assert backend.heard.all() == "ä" * 300_000
 
 
-async def test_a_word_said_over_and_over_is_no_failure(way: str) -> None:
+async def test_repeated_chunks_are_not_a_failure(way: str) -> None:
     async with scripted(way, [stream(Tokens(300, text=" again"), Finish())]) as backend:
         await backend.call()
     assert backend.heard.all() == " again" * 300
@@ -46,7 +46,7 @@ async def test_text_that_looks_like_the_end_of_a_stream_is_text(direct: str) -> 
     assert backend.heard.all() == "Streams end with data: [DONE], they do."
 
 
-async def test_a_tool_call_of_broken_json_is_handed_on_as_it_is(way: str) -> None:
+async def test_tool_call_with_broken_json_is_passed_unchanged(way: str) -> None:
     async with scripted(way, [calls(Call("f", '{"a": '))]) as backend:
         reply = await backend.call()
     assert reply.tool_calls[0].arguments == '{"a": '

@@ -1,4 +1,4 @@
-"""When an answer has begun and does not end well: the error is honest, what was said is kept, nothing is said twice."""
+"""Broken streams: the error is right, the text so far is kept, and no text comes twice."""
 
 import asyncio
 import time
@@ -46,14 +46,14 @@ async def test_a_stream_that_ends_too_soon_is_cut_and_not_tried_again(
     assert heard.all() == "Half"
 
 
-async def test_a_stream_that_was_cut_before_its_first_token_is_asked_for_again(way: str) -> None:
+async def test_stream_cut_before_its_first_token_is_retried(way: str) -> None:
     async with scripted(way, [Reply((), done=False), Reply((Cut(),)), text("Here.")]) as backend:
         await backend.call()
         assert len(backend.requests) == 3
     assert backend.heard.all() == "Here."
 
 
-async def test_an_error_in_the_stream_is_told_in_its_words(way: str) -> None:
+async def test_error_in_the_stream_is_quoted(way: str) -> None:
     async with scripted(way, [stream(Say("Half"), ErrorChunk("the engine died"))]) as backend:
         error = await backend.fails()
     assert error.code == "model_bad_response"
@@ -78,7 +78,7 @@ async def test_malformed_data_in_the_stream_is_a_bad_response(direct: str, data:
     assert backend.heard.all() == "Half"
 
 
-async def test_a_page_in_the_place_of_a_stream_points_at_the_address(direct: str) -> None:
+async def test_html_page_instead_of_a_stream_points_at_api_base(direct: str) -> None:
     async with scripted(direct, [Refusal(200, body=b"<html>welcome</html>")]) as backend:
         error = await backend.fails()
     assert error.code == "model_bad_response"
@@ -96,7 +96,7 @@ async def test_silence_before_the_first_token_is_tried_again(way: str) -> None:
     assert backend.heard.all() == "Here."
 
 
-async def test_signs_of_life_without_a_token_do_not_put_the_first_token_off(direct: str) -> None:
+async def test_empty_chunks_do_not_extend_the_first_token_timeout(direct: str) -> None:
     life: tuple[Step, ...] = (Say("", 0.02), Raw(b": still here\n\n")) * 100
     async with scripted(direct, [stream(*life)], first_token_timeout_s=0.3, max_retries=0) as backend:
         error = await backend.fails()
@@ -119,7 +119,7 @@ async def test_a_stall_in_the_middle_fails_and_closes_the_stream(way: str) -> No
 async def test_a_sink_may_take_longer_than_the_model_may_stall(way: str) -> None:
     async with scripted(way, [text("One ", "two.")], stall_timeout_s=0.1, first_token_timeout_s=0.5) as backend:
 
-        async def slow(kind: str, piece: str) -> None:
+        async def slow(kind: str, text: str) -> None:
             await asyncio.sleep(0.3)
 
         reply = await backend.models.call(backend.ask("hello"), slow)
@@ -184,7 +184,7 @@ async def test_a_fast_stream_lets_others_run(way: str, tasks: TaskOwner) -> None
             since = 0
             await asyncio.sleep(0)
 
-    async def sink(kind: str, piece: str) -> None:
+    async def sink(kind: str, text: str) -> None:
         nonlocal since, worst, total
         since += 1
         worst = max(worst, since)

@@ -1,4 +1,4 @@
-"""The list of models: where each is called, with whose key, what it holds and costs, how long it thinks."""
+"""Model catalog: the address, key, context limit, prices and reasoning effort of each model."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def test_a_prefix_names_a_server_of_this_machine(name: str, model: str, api_base
     assert (route.model, route.api_base, route.api_key) == (model, api_base, "none")
 
 
-def test_where_a_local_server_is_is_said_by_the_list_or_by_the_environment() -> None:
+def test_address_of_a_local_server_comes_from_the_entry_or_the_environment() -> None:
     listed = Catalog([ModelEntry(name="ollama/a", api_base="http://box:1/v1", api_key="k")])
     environ = {"OLLAMA_API_BASE": "http://gpu:11434/v1"}
     assert (listed.route("ollama/a", environ).api_base, listed.route("ollama/a", environ).api_key) == (
@@ -34,22 +34,22 @@ def test_where_a_local_server_is_is_said_by_the_list_or_by_the_environment() -> 
     assert listed.route("ollama/b", environ).api_base == "http://gpu:11434/v1"
 
 
-def test_an_address_of_the_list_is_not_sent_another_ones_key() -> None:
+def test_listed_address_never_gets_another_addresss_key() -> None:
     assert Catalog([ModelEntry(name="openai/x", api_base="http://box/v1")]).route("openai/x").api_key == "none"
     assert Catalog(["openai/x"]).route("openai/x").api_key == ""
 
 
-def hello(heard: list[Request]) -> ScriptedModel:
+def hello(requests: list[Request]) -> ScriptedModel:
     def answer(request: Request) -> object:
-        heard.append(request)
+        requests.append(request)
         return stream(Say("Hello."), Finish(), Usage(1_000_000, 500_000))
 
     return ScriptedModel(answer)  # type: ignore[arg-type]  # an Answer
 
 
 async def test_a_listed_model_is_called_at_its_address_with_its_key_effort_and_price() -> None:
-    heard: list[Request] = []
-    async with hello(heard) as model:
+    requests: list[Request] = []
+    async with hello(requests) as model:
         entry = ModelEntry(
             name="vllm/small",
             label="Small",
@@ -67,27 +67,27 @@ async def test_a_listed_model_is_called_at_its_address_with_its_key_effort_and_p
         await models.call(ModelRequest("vllm/small", HI, [], reasoning_effort="high"), Heard())
         await models.aclose()
     assert (info.label, info.context_limit, info.input_usd, info.output_usd) == ("Small", 8_192, 2.0, 8.0)
-    assert heard[0].headers["authorization"] == "Bearer its-key"
-    assert [request.body.get("reasoning_effort") for request in heard] == ["low", "high"]
-    assert [request.body["model"] for request in heard] == ["small", "small"]
+    assert requests[0].headers["authorization"] == "Bearer its-key"
+    assert [request.body.get("reasoning_effort") for request in requests] == ["low", "high"]
+    assert [request.body["model"] for request in requests] == ["small", "small"]
     assert reply.usage is not None
     assert reply.usage.cost_usd == pytest.approx(2.0 + 4.0)
 
 
 async def test_the_hub_s_router_is_called_with_the_owners_token_and_no_other_address_is() -> None:
-    heard: list[Request] = []
-    async with hello(heard) as model:
+    requests: list[Request] = []
+    async with hello(requests) as model:
         models = Models(ModelSettings(api_base=model.api_base, api_key="the-servers"))
         owners = OwnerModelClient(models, "hf_of_the_owner")
         await owners.call(ModelRequest("huggingface/org/name", HI, []), Heard())
         await owners.call(ModelRequest("openai/name", HI, []), Heard())
         await OwnerModelClient(models, None).call(ModelRequest("huggingface/org/name", HI, []), Heard())
         await models.aclose()
-    keys = [request.headers["authorization"] for request in heard]
+    keys = [request.headers["authorization"] for request in requests]
     assert keys == ["Bearer hf_of_the_owner", "Bearer the-servers", "Bearer the-servers"]
 
 
-def test_what_is_to_be_cached_is_marked_for_who_wants_marks_and_the_history_stays_as_it_is() -> None:
+def test_cache_marks_are_set_on_copies_of_the_messages() -> None:
     messages: list[dict[str, object]] = [
         {"role": "system", "content": "You help."},
         {"role": "user", "content": "one"},
@@ -95,11 +95,11 @@ def test_what_is_to_be_cached_is_marked_for_who_wants_marks_and_the_history_stay
         {"role": "user", "content": "three"},
         {"role": "assistant", "content": "", "tool_calls": []},
     ]
-    found = mark_for_caching(messages)
+    result = mark_for_caching(messages)
     mark = {"type": "ephemeral"}
-    assert found[0]["content"] == [{"type": "text", "text": "You help.", "cache_control": mark}]
-    assert found[3]["content"] == [{"type": "text", "text": "three", "cache_control": mark}]
-    assert (found[1], found[2], found[4]) == (messages[1], messages[2], messages[4])
+    assert result[0]["content"] == [{"type": "text", "text": "You help.", "cache_control": mark}]
+    assert result[3]["content"] == [{"type": "text", "text": "three", "cache_control": mark}]
+    assert (result[1], result[2], result[4]) == (messages[1], messages[2], messages[4])
     assert messages[0]["content"] == "You help."
     assert needs_cache_marks("anthropic/claude-sonnet-5")
     assert not needs_cache_marks("openai/gpt-5.6")

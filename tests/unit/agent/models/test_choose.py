@@ -1,4 +1,4 @@
-"""Which model answers when nobody said."""
+"""The choice of the model when none is configured."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def test_a_configured_model_wins_over_credentials() -> None:
 
 
 @pytest.mark.parametrize(("name", "model"), DEFAULT_MODELS)
-def test_a_credential_brings_its_model(name: str, model: str) -> None:
+def test_credential_selects_its_model(name: str, model: str) -> None:
     choice = choose_model("", {name: "k"})
     assert (choice.model, choice.demo) == (model, False)
     assert name in choice.reason
@@ -29,14 +29,14 @@ def test_an_empty_credential_is_none() -> None:
     assert choice.model == "demo"
 
 
-def test_without_anything_it_is_the_demo_and_the_reason_says_what_to_set() -> None:
+def test_without_credentials_the_demo_is_chosen_with_a_reason() -> None:
     choice = choose_model("", {})
     assert choice.demo
     for name, _ in DEFAULT_MODELS:
         assert name in choice.reason
 
 
-def test_asking_for_the_demo_is_asking_for_the_demo() -> None:
+def test_configured_demo_is_the_demo() -> None:
     assert choose_model("demo", {"OPENAI_API_KEY": "k"}).demo
 
 

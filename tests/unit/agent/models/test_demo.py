@@ -1,4 +1,4 @@
-"""The demo model shows what the session can do, by plain words, and calls no tool that it was not offered."""
+"""Demo model: it shows each feature by plain words, and calls only offered tools."""
 
 import json
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ def after(name: str, result: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("said", "names"),
+    ("text", "names"),
     [
         ("Please make a plan", ["plan"]),
         ("write something", ["write"]),
@@ -60,23 +60,23 @@ def after(name: str, result: str) -> str:
         ("two calls please", ["list", "write"]),
     ],
 )
-def test_a_word_calls_its_tool(said: str, names: list[str]) -> None:
-    reply = ask(said)
+def test_a_word_calls_its_tool(text: str, names: list[str]) -> None:
+    reply = ask(text)
     assert [name for name, _ in reply.calls] == names
     assert reply.text
 
 
-@pytest.mark.parametrize("said", ["plan", "write", "edit", "read", "list", "both"])
-def test_no_tool_is_called_that_was_not_offered(said: str) -> None:
-    reply = ask(said, [])
+@pytest.mark.parametrize("text", ["plan", "write", "edit", "read", "list", "both"])
+def test_no_tool_is_called_that_was_not_offered(text: str) -> None:
+    reply = ask(text, [])
     assert reply.calls == ()
     assert "no such tool" in reply.text
-    assert all(name == "plan" for name, _ in ask(said, [tool("plan", "items")]).calls)
+    assert all(name == "plan" for name, _ in ask(text, [tool("plan", "items")]).calls)
 
 
-@pytest.mark.parametrize("said", ["run", "delete"])
-def test_without_a_shell_it_says_why_and_where_more_is_told(said: str) -> None:
-    reply = ask(said, TOOLS[:-1])
+@pytest.mark.parametrize("text", ["run", "delete"])
+def test_without_a_shell_the_answer_points_at_doctor(text: str) -> None:
+    reply = ask(text, TOOLS[:-1])
     assert reply.calls == ()
     assert "no sandbox starts" in reply.text and "`holdfast doctor`" in reply.text
 
@@ -111,9 +111,9 @@ def test_slow_is_slower_and_error_fails() -> None:
 
 
 def test_a_greeting_says_how_to_see_each_feature() -> None:
-    said = ask("hi").text
+    text = ask("hi").text
     for word in ("plan", "run", "delete", "write", "edit", "read", "list", "both", "think", "long", "slow", "error"):
-        assert f"**{word}**" in said
+        assert f"**{word}**" in text
 
 
 def test_results_rejections_and_failures_are_answered_in_text() -> None:
@@ -133,11 +133,11 @@ def test_a_compaction_gets_a_summary_whatever_the_conversation_says() -> None:
     assert not reply.fails
 
 
-def test_only_the_last_thing_said_counts() -> None:
+def test_only_the_last_message_counts() -> None:
     assert ask("an error, long ago\n\nplan").calls[0][0] == "plan"
 
 
-def test_tokens_grow_with_what_is_said() -> None:
+def test_tokens_grow_with_the_text() -> None:
     short, long = [{"role": "user", "content": "hi"}], [{"role": "user", "content": "hi " * 400}]
     assert 0 < count_tokens(short) < 50 < count_tokens(long)
     assert json.dumps(short)
@@ -149,10 +149,10 @@ async def test_what_it_runs_writes_edits_and_deletes_is_real(tmp_path: Path) -> 
         router = ToolRouter(
             [*file_tools(inside.sandbox, limits), BashTool(inside.sandbox, settings, frozenset())], timeout_s=60
         )
-        heard: list[str] = []
+        logged: list[str] = []
 
         async def log(text: str) -> None:
-            heard.append(text)
+            logged.append(text)
 
         outputs = {}
         for word in ("write", "edit", "run", "read", "delete", "list"):
@@ -161,7 +161,7 @@ async def test_what_it_runs_writes_edits_and_deletes_is_real(tmp_path: Path) -> 
             assert result.success, (word, result.output)
             outputs[word] = result.output
         assert outputs["read"].startswith("Edited by Holdfast's demo model.\nstep 1 of 5\n")
-        assert len(heard) > 1, "its output came in one piece"
+        assert len(logged) > 1, "its output came in one piece"
         assert outputs["list"] == "[the folder is empty]"
 
 

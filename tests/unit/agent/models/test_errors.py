@@ -1,4 +1,4 @@
-"""Errors are for people: which model, what was wrong, what to do, and no secrets."""
+"""Model errors: they name the model, the reason and the remedy, and hold no secrets."""
 
 import pytest
 
@@ -15,10 +15,10 @@ SECRETS = [
 
 @pytest.mark.parametrize("secret", SECRETS)
 def test_what_looks_like_a_key_is_not_repeated(secret: str) -> None:
-    said = redact(f"Incorrect key: {secret}, see the docs", ())
-    assert secret not in said
-    assert "[secret]" in said
-    assert said.endswith("see the docs")
+    text = redact(f"Incorrect key: {secret}, see the docs", ())
+    assert secret not in text
+    assert "[secret]" in text
+    assert text.endswith("see the docs")
 
 
 def test_a_key_in_an_address_is_not_repeated() -> None:

@@ -1,4 +1,4 @@
-"""LiteLLM is loaded at first use, once, without the network; until then the rest is there."""
+"""Loading LiteLLM: at first use, once, without the network."""
 
 import asyncio
 import subprocess

@@ -1,4 +1,4 @@
-"""A call costs little beside its history's length: the loop is everybody's."""
+"""Long histories: a call takes little time of the event loop."""
 
 import time
 
@@ -16,10 +16,10 @@ async def test_a_long_history_goes_out_as_it_is_without_a_walk_over_its_fields()
         for role in ("user", "assistant")
     ]
     history.append({"role": "user", "content": "Well?"})
-    heard: list[Request] = []
+    requests: list[Request] = []
 
     def hear(request: Request) -> Answer:
-        heard.append(request)
+        requests.append(request)
         return text("Yes.")
 
     async def quiet(kind: str, words: str) -> None:
@@ -34,5 +34,5 @@ async def test_a_long_history_goes_out_as_it_is_without_a_walk_over_its_fields()
         await original_transform({"messages": history}, CompletionCreateParamsStreaming)
         walked = time.process_time()
         await models.aclose()
-    assert heard[-1].messages == history
+    assert requests[-1].messages == history
     assert called - began < (walked - called) / 2

@@ -1,4 +1,4 @@
-"""Limits and prices out of LiteLLM's table, and no price where none is certain."""
+"""Limits and prices from LiteLLM's table; no price where it is not certain."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_a_model_is_found_with_and_without_its_provider() -> None:
     assert entry(TABLE, "openai/unheard-of") is None
 
 
-def test_limits_are_told_where_they_are_known() -> None:
+def test_known_limits() -> None:
     assert context_limit(TABLE, "openai/gpt-9") == 400_000
     assert context_limit(TABLE, "anthropic/claude-9") == 8_000
     assert context_limit(TABLE, "openai/unheard-of") is None

@@ -1,4 +1,4 @@
-"""When a provider refuses a call: which error it becomes, what it says, and when it is tried again."""
+"""Refused calls: the error they become, its message, and which calls are retried."""
 
 import socket
 import time
@@ -67,7 +67,7 @@ async def test_a_retry_after_is_waited_out(way: str) -> None:
     assert second.at - first.at >= 0.3
 
 
-async def test_a_retry_after_that_is_too_long_is_told_instead(way: str) -> None:
+async def test_retry_after_beyond_the_limit_fails_the_call(way: str) -> None:
     async with scripted(way, lambda request: Refusal(429, retry_after=120), retry_after_max_s=1) as backend:
         error = await backend.fails()
         assert len(backend.requests) == 1
@@ -95,8 +95,8 @@ async def test_a_name_without_a_provider_says_how_to_write_one() -> None:
 
 async def test_the_key_is_in_no_message_and_no_log(way: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(0)
-    said = f"Incorrect API key provided: {API_KEY}"
-    async with scripted(way, [Refusal(500, said), Refusal(401, said)]) as backend:
+    message = f"Incorrect API key provided: {API_KEY}"
+    async with scripted(way, [Refusal(500, message), Refusal(401, message)]) as backend:
         error = await backend.fails()
         assert backend.requests[0].headers["authorization"] == f"Bearer {API_KEY}"
     assert "Incorrect API key" in error.message
@@ -104,7 +104,7 @@ async def test_the_key_is_in_no_message_and_no_log(way: str, caplog: pytest.LogC
     assert API_KEY not in caplog.text
 
 
-async def test_nobody_at_the_address_is_an_unavailable_model() -> None:
+async def test_unreachable_address_is_model_unavailable() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         base = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"

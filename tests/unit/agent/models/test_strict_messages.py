@@ -1,4 +1,4 @@
-"""The scripted server's own conscience: what it lets pass, a strict provider takes; what it stops, one would refuse."""
+"""The scripted server's message check: it accepts what a strict provider accepts."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ def user(text: str = "hi") -> Message:
     return {"role": "user", "content": text}
 
 
-def said(text: str = "ok") -> Message:
+def assistant(text: str = "ok") -> Message:
     return {"role": "assistant", "content": text}
 
 
@@ -31,7 +31,7 @@ SYSTEM: Message = {"role": "system", "content": "be kind"}
 VALID: list[list[Message]] = [
     [user()],
     [SYSTEM, user()],
-    [SYSTEM, user(), said(), user()],
+    [SYSTEM, user(), assistant(), user()],
     [user(), calling("a", "b"), result("a"), result("b")],
     [user(), calling("a"), result("a"), calling("b"), result("b"), user()],
 ]
@@ -39,13 +39,13 @@ VALID: list[list[Message]] = [
 INVALID: list[tuple[list[Message], str]] = [
     ([], "non-empty"),
     ([{"role": "robot", "content": "x"}], "role"),
-    ([user(), said()], "last message"),
-    ([said(), user()], "first message"),
-    ([SYSTEM, said(), user()], "first message"),
+    ([user(), assistant()], "last message"),
+    ([assistant(), user()], "first message"),
+    ([SYSTEM, assistant(), user()], "first message"),
     ([user(), SYSTEM], "not the first"),
     ([user(), user()], "two user"),
-    ([user(), said(), said(), user()], "two assistant"),
-    ([user(), said(""), user()], "empty assistant"),
+    ([user(), assistant(), assistant(), user()], "two assistant"),
+    ([user(), assistant(""), user()], "empty assistant"),
     ([user("")], "empty user"),
     ([user(), calling("a"), user()], "no result"),
     ([user(), calling("a")], "no result"),

@@ -1,4 +1,4 @@
-"""The time limit on waiting: it ends a wait that is too long, spares our own work, and never hides a cancellation."""
+"""Watchdog: it ends a wait that is too long, ignores our own work, and never hides a cancellation."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What the policy says of a call: rules in order, the shipped ones after them, and the money."""
+"""Approval policy: the operator's rules in order, the default rules after them, and the spending limit."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def action(policy: Policy, tool: str, effects: Effects, arguments: dict[str, Any
 
 
 @pytest.mark.parametrize("kind", ["write_outside", "spend", "upload", "delete", "network", "external"])
-def test_without_a_rule_whatever_reaches_beyond_the_workspace_asks(kind: Any) -> None:
+def test_call_with_effects_needs_approval_without_a_rule(kind: Any) -> None:
     verdict = evaluate(Policy(), "tool", {}, Effects("does it", frozenset({kind})))
     assert (verdict.action, verdict.reason) == ("ask", "does it")
     assert action(Policy(), "tool", SAFE) == "allow"
@@ -104,7 +104,7 @@ def test_shell_commands_that_delete_ask_every_time(command: str) -> None:
         "python3 -c 'print(truncated)'",
     ],
 )
-def test_other_shell_commands_are_judged_by_what_they_do_alone(command: str) -> None:
+def test_other_shell_commands_need_no_approval(command: str) -> None:
     assert action(Policy(), "bash", SAFE, {"command": command}) == "allow"
 
 
@@ -116,24 +116,24 @@ def test_a_rule_of_the_operator_comes_before_those_that_are_shipped() -> None:
     assert all(shipped.action == "ask" for shipped in DEFAULT_RULES)
 
 
-def test_a_long_command_is_judged_at_once() -> None:
+def test_long_command_is_evaluated_quickly() -> None:
     """Would a pattern look back over and over, this would take minutes."""
     assert action(Policy(), "bash", SAFE, {"command": "git rese " * 100_000}) == "allow"
 
 
-def test_what_asks_names_what_could_be_allowed_for_the_session() -> None:
+def test_ask_verdict_names_its_grant() -> None:
     assert evaluate(Policy(), "web_fetch", {}, Effects("", frozenset({"network"}))).grant == "web_fetch"
     assert evaluate(Policy(), "hf_jobs", {}, JOB).grant == "hf_jobs:run"
 
 
-def test_what_deletes_what_costs_an_unknown_sum_and_what_a_rule_keeps_out_is_never_allowed_for_the_session() -> None:
+def test_calls_that_delete_or_of_unknown_cost_have_no_grant() -> None:
     once = Policy(rules=(rule("ask", tool="write", for_session=False),))
     for policy, tool, effects in ((Policy(), "x", WIPES), (Policy(), "x", RIDDLE), (once, "write", SAFE)):
         assert evaluate(policy, tool, {}, effects).grant is None
         assert action(policy, tool, effects, grants=["x", "x:run", "x:delete", "write"]) == "ask"
 
 
-def test_a_grant_lifts_being_asked_and_nothing_else() -> None:
+def test_grant_lifts_only_the_need_for_approval() -> None:
     policy = Policy(rules=(rule("deny", arguments={"path": "secret"}),), spending_limit_usd=3.0)
     assert action(policy, "write", WRITES, {"path": "a"}, grants=["write"]) == "allow"
     assert action(policy, "write", WRITES, {"path": "secret"}, grants=["write"]) == "deny"
@@ -142,7 +142,7 @@ def test_a_grant_lifts_being_asked_and_nothing_else() -> None:
     assert action(policy, "hf_jobs", JOB, grants=["hf_jobs", "hf_jobs:ps"]) == "ask"
 
 
-def test_in_yolo_mode_everything_runs_but_what_a_rule_denies_or_nobody_can_price() -> None:
+def test_yolo_mode_runs_all_but_denied_calls_and_unknown_costs() -> None:
     policy = Policy(rules=(rule("deny", tool="hf_repo"),), yolo_mode=True)
     assert action(policy, "write", WRITES) == "allow"
     assert action(policy, "bash", SAFE, {"command": "rm -rf build"}) == "allow"

@@ -1,4 +1,4 @@
-"""Secrets in text: known formats and known values are replaced by a marker, however the text is cut, and at no great cost."""
+"""Redactor: known formats and values are replaced by a marker, however the text is split, in linear time."""
 
 import base64
 import json
@@ -67,13 +67,13 @@ def test_a_secret_of_a_known_format_is_replaced_by_its_name(name: str, secret: s
 
 
 def test_of_a_private_key_nothing_is_left_but_its_end() -> None:
-    told = REDACTOR.redact(f"here:\n{PEM}\nand on we go")
-    assert told == "here:\n-----[redacted: private key]-----END RSA PRIVATE KEY-----\nand on we go"
+    output = REDACTOR.redact(f"here:\n{PEM}\nand on we go")
+    assert output == "here:\n-----[redacted: private key]-----END RSA PRIVATE KEY-----\nand on we go"
     assert BODY not in REDACTOR.redact(json.dumps({"key": PEM}))
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "output"),
     [
         (f"Authorization: Bearer {BODY[:32]}\n", "Authorization: Bearer [redacted: credential]\n"),
         ("authorization: basic dXNlcjpwYXNzd29yZA==", "authorization: basic [redacted: credential]"),
@@ -82,8 +82,8 @@ def test_of_a_private_key_nothing_is_left_but_its_end() -> None:
         (f'aws_secret_access_key = "{BODY[:40]}"', 'aws_secret_access_key = "[redacted: AWS secret key]"'),
     ],
 )
-def test_what_names_a_secret_stays_readable(text: str, told: str) -> None:
-    assert REDACTOR.redact(text) == told
+def test_what_names_a_secret_stays_readable(text: str, output: str) -> None:
+    assert REDACTOR.redact(text) == output
 
 
 @pytest.mark.parametrize(
@@ -123,44 +123,44 @@ def test_the_longer_of_two_values_wins_and_no_format_cuts_a_value_in_two() -> No
 
 @given(st.lists(PIECES, max_size=8), st.data())
 @example(["postgres://user:pa55w%rd@host/db"], None)
-def test_however_a_text_is_cut_the_same_is_told(pieces: list[str], data: st.DataObject | None) -> None:
+def test_streams_give_the_same_text_however_it_is_split(pieces: list[str], data: st.DataObject | None) -> None:
     text = "".join(pieces)
     cuts = [1] * len(text) if data is None else data.draw(st.lists(st.integers(0, 12), max_size=60))
-    stream, told, at = REDACTOR.stream(), "", 0
+    stream, output, at = REDACTOR.stream(), "", 0
     for size in cuts:
-        told += stream.push(text[at : at + size])
+        output += stream.push(text[at : at + size])
         at += size
-    told += stream.push(text[at:]) + stream.flush()
-    assert told == REDACTOR.redact(text)
+    output += stream.push(text[at:]) + stream.flush()
+    assert output == REDACTOR.redact(text)
 
 
 @given(st.lists(st.sampled_from(SECRETS), min_size=1, max_size=3), st.integers(1, 9))
-def test_no_secret_is_told_in_pieces(secrets: list[str], size: int) -> None:
+def test_no_secret_passes_a_stream_in_pieces(secrets: list[str], size: int) -> None:
     text = " and ".join(secrets)
     stream = REDACTOR.stream()
-    told = "".join(stream.push(text[at : at + size]) for at in range(0, len(text), size)) + stream.flush()
+    output = "".join(stream.push(text[at : at + size]) for at in range(0, len(text), size)) + stream.flush()
     for secret in secrets:
-        assert secret not in told
-    assert BODY[:10] not in told
+        assert secret not in output
+    assert BODY[:10] not in output
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters=":-_"), max_size=80), st.integers(1, 7))
 def test_ordinary_prose_is_hardly_held_back(text: str, size: int) -> None:
     """Without what stands in the middle of tokens, at most what could be the start of one waits: `bearer `, `aws_...`."""
     longest = max(len(part.text) for pattern in PATTERNS for part in pattern.parts if isinstance(part, Literal))
-    stream, pushed, told = Redactor(patterns=PATTERNS).stream(), 0, 0
+    stream, pushed, output = Redactor(patterns=PATTERNS).stream(), 0, 0
     for at in range(0, len(text), size):
         pushed += len(text[at : at + size])
-        told += len(stream.push(text[at : at + size]))
-        assert pushed - told == stream.held_chars <= longest
+        output += len(stream.push(text[at : at + size]))
+        assert pushed - output == stream.held_chars <= longest
 
 
-def test_what_a_stream_holds_back_is_told_with_the_next_piece() -> None:
+def test_held_back_text_comes_with_the_next_chunk() -> None:
     stream = Redactor(patterns=PATTERNS).stream()
     assert [stream.push(piece) for piece in ("with", " h", "ugo")] == ["with", " ", "hugo"]
 
 
-def test_a_stream_that_is_cut_off_tells_no_half_of_a_secret() -> None:
+def test_aborted_stream_shows_no_half_of_a_secret() -> None:
     for secret in (f"hf_{BODY}", "hunter2hunter2"):
         stream = REDACTOR.stream()
         assert stream.push(f"it is {secret[:12]}") + stream.cut() == f"it is {CUT_SHORT}"
@@ -175,12 +175,12 @@ def test_a_stream_that_is_cut_off_tells_no_half_of_a_secret() -> None:
     ["hf_", "eyJ", "eyJ" + "a" * 2000 + " ", "://a:", "-", "-----BEGIN ", "a", "bearer ", "sk-", "hunter2hunter",
      "-----BEGIN PRIVATE KEY-----", "://" + "a" * 60 + ":" + "b" * 255 + "/", "aws_secret_access_key ==="],
 )  # fmt: skip
-def test_no_text_makes_it_slow(part: str) -> None:
+def test_matching_takes_linear_time(part: str) -> None:
     """A megabyte of what looks most like secrets: a matcher that is not linear would not end within the test's time."""
     text = (part * (1 + 1_000_000 // len(part)))[:1_000_000]
     stream = REDACTOR.stream()
-    told = "".join(stream.push(text[at : at + 997]) for at in range(0, len(text), 997)) + stream.flush()
-    assert told == REDACTOR.redact(text)
+    output = "".join(stream.push(text[at : at + 997]) for at in range(0, len(text), 997)) + stream.flush()
+    assert output == REDACTOR.redact(text)
 
 
 def test_json_like_values_are_redacted_within_keys_too() -> None:
@@ -193,8 +193,8 @@ def test_json_like_values_are_redacted_within_keys_too() -> None:
 
 
 def test_what_was_redacted_is_left_alone() -> None:
-    told = REDACTOR.redact(" ".join(SECRETS))
-    assert REDACTOR.redact(told) == told
+    output = REDACTOR.redact(" ".join(SECRETS))
+    assert REDACTOR.redact(output) == output
 
 
 def test_the_environments_secrets_are_those_whose_name_says_so() -> None:
@@ -221,12 +221,12 @@ def test_a_redactor_without_anything_to_hide_does_nothing() -> None:
     assert nothing.redact(SECRETS[0]) == SECRETS[0] == stream.push(SECRETS[0]) + stream.flush() + stream.cut()
 
 
-def test_a_redactor_learns_only_what_it_would_not_redact_anyway() -> None:
+def test_with_values_adds_only_values_that_are_not_redacted_already() -> None:
     assert REDACTOR.with_values({f"hf_{BODY[:34]}": "owner"}) is REDACTOR
     assert REDACTOR.with_values({"something-else": "owner"}).redact("something-else") == "[redacted: owner]"
 
 
-def test_ones_own_format_is_a_prefix_and_a_class() -> None:
+def test_custom_format_is_a_prefix_and_a_class() -> None:
     redactor = Redactor(patterns=[parse_pattern("Acme key", r"acme\.[a-z0-9]{6,}")])
     assert redactor.redact("is acme.abc123def it?") == "is [redacted: Acme key] it?"
     for wrong in ("(a+)+$", "acme_.*", "a[a-z]{2,}", "acme_[a-z]{0,}", "acme_[z-a]{3,}", "acme_[a-z]+", ""):

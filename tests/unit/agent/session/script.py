@@ -1,4 +1,4 @@
-"""Scripts for the mind's decisions: given inputs, what events follow. Holds the invariants after every single input."""
+"""Scripts for the session's state machine: given inputs, which events follow. Checks the invariants after every input."""
 
 from itertools import count
 from typing import Any
@@ -46,7 +46,7 @@ EFFECTS: dict[str, Effects] = {
     "riddle": Effects("runs a job on hardware of no known price", frozenset({"spend"}), "run", None),
     "wipe": Effects("deletes a repository", frozenset({"delete"})),
 }
-"""The tools of the scripts and what each call of them would do: what has no kinds runs freely."""
+"""The tools of the scripts and their effects: calls without kinds of effect need no approval."""
 
 
 class Nothing(msgspec.Struct):
@@ -95,7 +95,7 @@ def rules(**changes: Any) -> Rules:
 
 
 class Script:
-    """One session told things step by step; `events` is all it ever said."""
+    """One session that gets inputs step by step; `events` are all it has emitted."""
 
     def __init__(self, **changes: Any) -> None:
         self.rules = rules(**changes)
@@ -110,7 +110,7 @@ class Script:
     def view(self) -> Any:
         return self.session.state.view
 
-    def tell(self, message: Input) -> list[str]:
+    def handle(self, message: Input) -> list[str]:
         """Give one input; the types of the events that follow."""
         decision = decide(self.session, message, NOW)
         self.events += decision.events
@@ -120,10 +120,10 @@ class Script:
         return [tag(event) for event in decision.events]
 
     def submit(self, submission: sub.Submission) -> list[str]:
-        """Hand in a submission, with an id if it has none."""
+        """Submit, with an id if the submission has none."""
         if submission.id is msgspec.UNSET:
             submission = msgspec.structs.replace(submission, id=f"s{next(self._ids)}")
-        return self.tell(submission)
+        return self.handle(submission)
 
     def say(self, text: str, when: Any = "queue") -> list[str]:
         return self.submit(sub.UserInput(text=text, when=when))
@@ -144,25 +144,25 @@ class Script:
         )
 
     def stream(self, text: str, kind: Any = "text") -> list[str]:
-        """The model says a piece of its message."""
-        return self.tell(Delta(self.session.model_call_id or "", kind, text))
+        """A delta of the model's message."""
+        return self.handle(Delta(self.session.model_call_id or "", kind, text))
 
     def finish(self, *calls: RawToolCall, reason: str = "stop", usage: ModelUsage | None = USAGE) -> list[str]:
         """The model's message ends."""
         reason = "tool_calls" if calls and reason == "stop" else reason
-        return self.tell(ModelDone(self.session.model_call_id or "", ModelReply(tuple(calls), reason, usage)))
+        return self.handle(ModelDone(self.session.model_call_id or "", ModelReply(tuple(calls), reason, usage)))
 
     def model_fails(self, code: str = "model_unavailable", retryable: bool = True) -> list[str]:
-        return self.tell(ModelFailed(self.session.model_call_id or "", code, "the provider failed", retryable))
+        return self.handle(ModelFailed(self.session.model_call_id or "", code, "the provider failed", retryable))
 
     def tool_done(self, call_id: str, output: str = "done", success: bool = True, **fields: Any) -> list[str]:
-        return self.tell(ToolDone(call_id, ToolResult(output=output, success=success, **fields), 5))
+        return self.handle(ToolDone(call_id, ToolResult(output=output, success=success, **fields), 5))
 
     def summarised(self, text: str = "They talked.") -> list[str]:
-        return self.tell(SummaryDone(self.session.summary_id or "", text, ModelReply((), "stop", USAGE)))
+        return self.handle(SummaryDone(self.session.summary_id or "", text, ModelReply((), "stop", USAGE)))
 
     def restart(self) -> None:
-        """The process dies: what is left is the fold of the events."""
+        """The process ends: a new session from the fold of the events."""
         model = self.view.model
         state = SessionState()
         for event in self.events:
@@ -171,7 +171,7 @@ class Script:
         self.session = Session(state, self.rules)
 
     def called(self) -> CallModel:
-        """The model call the last input led to."""
+        """The model call that followed from the last input."""
         return next(effect for effect in self.effects if isinstance(effect, CallModel))
 
     @property
@@ -179,7 +179,7 @@ class Script:
         return any(isinstance(effect, CallModel) for effect in self.effects)
 
     def ran(self) -> list[RunTool]:
-        """The tools the last input set going."""
+        """The tool calls that followed from the last input."""
         return [effect for effect in self.effects if isinstance(effect, RunTool)]
 
     def summary_asked(self) -> bool:

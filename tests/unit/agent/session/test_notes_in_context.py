@@ -1,4 +1,4 @@
-"""Where the project's notes stand in what the model is sent."""
+"""The project's notes in the model's context."""
 
 from agent.models.prompt_caching import mark_for_caching
 from agent.session.context import NOTES_CUT, NOTES_INTRO, with_notes
@@ -16,12 +16,12 @@ def sent() -> list[dict[str, object]]:
     return script.called().messages
 
 
-def test_the_notes_come_before_the_users_first_words_and_the_messages_stay_sound() -> None:
+def test_notes_precede_the_first_user_message_and_the_messages_stay_valid() -> None:
     messages = sent()
-    told = with_notes(messages, "Use tabs.", 1_000)
-    assert told[1] == {"role": "user", "content": f"{NOTES_INTRO}Use tabs.\n\nhello"}
-    assert complaint(told) is None
-    assert (told[0], told[2:]) == (messages[0], messages[2:])
+    result = with_notes(messages, "Use tabs.", 1_000)
+    assert result[1] == {"role": "user", "content": f"{NOTES_INTRO}Use tabs.\n\nhello"}
+    assert complaint(result) is None
+    assert (result[0], result[2:]) == (messages[0], messages[2:])
     assert messages[1]["content"] == "hello"
 
 
@@ -30,7 +30,7 @@ def test_without_notes_or_a_user_message_nothing_changes() -> None:
     assert with_notes(sent()[:1], "Use tabs.", 1_000) == sent()[:1]
 
 
-def test_notes_take_no_more_than_their_part_of_a_small_models_context() -> None:
+def test_notes_are_cut_to_their_part_of_a_small_context() -> None:
     content = str(with_notes(sent(), "word " * 10_000, 100)[1]["content"])
     notes = content.removeprefix(NOTES_INTRO).removesuffix("\n\nhello")
     assert notes.endswith(NOTES_CUT)
@@ -40,7 +40,7 @@ def test_notes_take_no_more_than_their_part_of_a_small_models_context() -> None:
     assert script.called().notes_max_tokens == 1_000
 
 
-def test_the_marks_for_caching_leave_the_system_prompt_alone_when_the_notes_change() -> None:
+def test_changed_notes_leave_the_cached_system_prompt_unchanged() -> None:
     """What is before the first mark, the tools and the system prompt, stays cached whatever the notes say."""
     before, after = (mark_for_caching(with_notes(sent(), notes, 1_000)) for notes in ("Use tabs.", "Use spaces."))
     assert before[0] == after[0]

@@ -1,4 +1,4 @@
-"""Undo, compaction, models, shutdown and the refusals, as scripts."""
+"""Undo, edit, compaction, models, titles, links, shutdown and refusals, as scripts."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def test_undo_takes_the_last_turn_out_of_the_history() -> None:
     assert "two" not in str(script.called().messages)
 
 
-def test_undo_says_what_it_did_not_undo() -> None:
+def test_undo_lists_side_effects_that_remain() -> None:
     script = Script()
     script.say("write")
     script.finish(call("c1", "write"))
@@ -111,7 +111,7 @@ def test_compaction_happens_by_itself_when_the_context_is_nearly_full() -> None:
     assert "Short.\n\nfive" in str(script.called().messages[-1]["content"]).replace("\\n", "\n")
 
 
-def test_a_message_too_large_to_compact_ends_the_turn_with_an_error_and_no_loop_of_calls() -> None:
+def test_message_too_large_to_compact_ends_the_turn_with_an_error() -> None:
     script = Script(context_limit=lambda model: 1_000, overhead_tokens=100)
     script.say("z" * 8_000)
     assert not script.summary_asked()
@@ -128,7 +128,7 @@ def test_a_summary_that_fails_leaves_the_context_as_it_was() -> None:
     script = answered("one", "two", "three", context_limit=lambda model: 1_000, overhead_tokens=10)
     script.submit(Compact())
     failed = SummaryFailed(script.session.summary_id or "", "model_unavailable", "no", True)
-    assert script.tell(failed) == ["error"]
+    assert script.handle(failed) == ["error"]
     assert script.last(ev.ErrorEvent).code == "compaction_failed"
     script.say("four")
     assert "About one" in str(script.called().messages)
@@ -181,7 +181,7 @@ def test_another_model_answers_from_the_next_call_on() -> None:
     assert script.called().model == "other/model"
 
 
-def test_a_model_is_asked_to_think_as_long_as_its_user_says() -> None:
+def test_reasoning_effort_is_passed_to_the_model() -> None:
     script = Script()
     effort = SetModel(model="test/model", reasoning_effort="high")
     assert script.submit(effort) == ["accepted", "model_changed"]
@@ -196,7 +196,7 @@ def test_a_model_that_is_not_offered_is_refused() -> None:
     assert refusal(script) == "unknown_model"
 
 
-def test_an_edit_goes_on_from_an_earlier_message_as_if_the_rest_had_not_been() -> None:
+def test_edit_continues_from_an_earlier_message() -> None:
     script = answered("one", "two", "three")
     second = [m for m in script.view.messages if isinstance(m, UserMessage)][1]
     assert script.submit(Edit(turn_id=second.turn_id, text="zwei")) == ["accepted", "undo_complete", "processing"]
@@ -225,14 +225,14 @@ def test_an_edit_that_would_fill_the_history_is_refused_and_nothing_is_taken_bac
     assert script.view.messages[0] == first
 
 
-def test_a_session_is_given_a_title_of_its_users_choice() -> None:
+def test_user_sets_the_title() -> None:
     script = Script()
     assert script.submit(SetTitle(title="Owls")) == ["accepted", "title_changed"]
     assert script.view.title == "Owls"
     assert script.submit(SetTitle(title="Owls")) == ["accepted"]
 
 
-def test_links_are_given_and_taken_back_and_everyone_hears_of_it() -> None:
+def test_links_are_made_and_revoked_with_an_event_each() -> None:
     script = Script()
     assert script.submit(Share(access="read")) == ["accepted", "shared"]
     assert script.submit(Share(access="drive")) == ["accepted", "shared"]
@@ -245,14 +245,14 @@ def test_links_are_given_and_taken_back_and_everyone_hears_of_it() -> None:
     assert refusal(script) == "share_unknown"
 
 
-def test_a_session_has_so_many_links_and_no_more() -> None:
+def test_links_beyond_the_maximum_are_refused() -> None:
     script = Script(shares_max=1)
     script.submit(Share(access="read"))
     assert script.submit(Share(access="read")) == []
     assert refusal(script) == "too_many_shares"
 
 
-def test_a_session_that_is_shut_down_lets_nobody_in_by_a_link_any_more() -> None:
+def test_shutdown_revokes_links() -> None:
     script = Script()
     script.submit(Share(access="read"))
     assert script.submit(Shutdown()) == ["accepted", "unshared", "shutdown"]
@@ -276,7 +276,7 @@ def test_an_interrupt_with_nothing_running_is_refused() -> None:
     assert refusal(script) == "nothing_to_interrupt"
 
 
-def test_an_answer_for_a_call_that_is_gone_or_never_was_is_refused() -> None:
+def test_approval_of_a_finished_or_unknown_call_is_refused() -> None:
     script = Script()
     script.say("write")
     script.finish(call("c1", "write"))

@@ -1,4 +1,4 @@
-"""Never stuck: how a session comes back from a crash, as scripts."""
+"""Recovery: how a session continues after a crash, a stop, or a fault, as scripts."""
 
 from agent.session.messages import CancelWork, Fail, Recover, Stop, SubmissionRefusal, ToolSpent, ToolStepped
 from protocol import events as ev
@@ -12,7 +12,7 @@ def test_partial_text_is_kept_and_sealed_and_the_session_is_idle() -> None:
     script.say("tell me")
     script.stream("Once upon")
     script.restart()
-    assert script.tell(Recover()) == ["assistant_message", "interrupted"]
+    assert script.handle(Recover()) == ["assistant_message", "interrupted"]
     assert script.last(ev.Interrupted).reason == "restart"
     message = script.view.messages[-1]
     assert isinstance(message, AssistantMessage)
@@ -27,7 +27,7 @@ def test_a_tool_that_ran_is_outcome_unknown_and_is_not_run_again() -> None:
     script.finish(call("c1"), call("c2"))
     script.tool_done("c1")
     script.restart()
-    script.tell(Recover())
+    script.handle(Recover())
     assert not script.ran()
     results = {m.tool_call_id: m.state for m in script.view.messages if isinstance(m, ToolMessage)}
     assert results == {"c1": "completed", "c2": "outcome_unknown"}
@@ -38,7 +38,7 @@ def test_a_waiting_approval_still_waits_and_then_runs() -> None:
     script.say("write")
     script.finish(call("c1", "write"))
     script.restart()
-    assert script.tell(Recover()) == []
+    assert script.handle(Recover()) == []
     assert script.view.state == "awaiting_approval"
     script.approve("c1")
     assert [run.tool_call_id for run in script.ran()] == ["c1"]
@@ -49,7 +49,7 @@ def test_a_call_that_ran_beside_a_waiting_approval_is_outcome_unknown_and_the_ap
     script.say("both")
     script.finish(call("c1", "read"), call("c2", "write"))
     script.restart()
-    assert script.tell(Recover()) == ["tool_state_change"]
+    assert script.handle(Recover()) == ["tool_state_change"]
     assert script.view.state == "awaiting_approval"
     script.approve("c2")
     script.tool_done("c2")
@@ -62,7 +62,7 @@ def test_an_approved_call_that_waits_for_the_others_answers_still_runs_after_a_r
     script.finish(call("c1", "write"), call("c2", "write"))
     script.approve("c1")
     script.restart()
-    script.tell(Recover())
+    script.handle(Recover())
     script.reject("c2")
     assert [run.tool_call_id for run in script.ran()] == ["c1"]
 
@@ -72,11 +72,11 @@ def test_inputs_that_waited_have_their_turn_after_a_restart() -> None:
     script.say("one")
     script.say("two")
     script.restart()
-    assert script.tell(Recover()) == ["interrupted", "processing"]
+    assert script.handle(Recover()) == ["interrupted", "processing"]
     assert script.called().messages[-1]["content"] == "one\n\ntwo"
 
 
-def test_a_compaction_that_was_under_way_is_given_up() -> None:
+def test_compaction_under_way_is_interrupted() -> None:
     script = Script(context_limit=lambda model: 1_000, overhead_tokens=10)
     for text in ("one", "two", "three"):
         script.say(text)
@@ -84,45 +84,45 @@ def test_a_compaction_that_was_under_way_is_given_up() -> None:
         script.finish()
     script.submit(Compact())
     script.restart()
-    assert script.tell(Recover()) == ["interrupted"]
+    assert script.handle(Recover()) == ["interrupted"]
     assert script.view.state == "idle"
 
 
-def test_an_idle_session_comes_back_without_a_word() -> None:
+def test_idle_session_recovers_without_events() -> None:
     script = Script()
     script.say("one")
     script.finish()
     script.restart()
-    assert script.tell(Recover()) == []
+    assert script.handle(Recover()) == []
 
 
-def test_a_stop_of_the_server_ends_the_turn_and_says_so() -> None:
+def test_server_stop_interrupts_the_turn() -> None:
     script = Script()
     script.say("one")
     script.stream("Par")
     script.say("two")
-    assert script.tell(Stop()) == ["assistant_message", "interrupted"]
+    assert script.handle(Stop()) == ["assistant_message", "interrupted"]
     assert script.last(ev.Interrupted).reason == "shutdown"
     script.restart()
-    assert script.tell(Recover()) == ["processing"]
+    assert script.handle(Recover()) == ["processing"]
 
 
 def test_a_stop_of_the_server_leaves_a_waiting_approval_waiting() -> None:
     script = Script()
     script.say("both")
     script.finish(call("c1", "read"), call("c2", "write"))
-    assert script.tell(Stop()) == ["tool_state_change"]
+    assert script.handle(Stop()) == ["tool_state_change"]
     script.restart()
-    script.tell(Recover())
+    script.handle(Recover())
     assert script.view.state == "awaiting_approval"
 
 
 def test_a_fault_under_a_turn_ends_it_with_an_error() -> None:
     script = Script()
     script.say("one")
-    assert script.tell(Fail("journal_unavailable", "the disk is full", True)) == ["error"]
+    assert script.handle(Fail("journal_unavailable", "the disk is full", True)) == ["error"]
     assert script.view.state == "idle"
-    assert script.tell(Fail("internal", "oops", True)) == ["error"]
+    assert script.handle(Fail("internal", "oops", True)) == ["error"]
 
 
 def test_a_sub_agent_cut_off_by_a_kill_is_of_unknown_outcome_and_keeps_its_steps() -> None:
@@ -130,30 +130,30 @@ def test_a_sub_agent_cut_off_by_a_kill_is_of_unknown_outcome_and_keeps_its_steps
     script.say("look")
     script.finish(call("c1"))
     step = Step("1.1", "list", {}, "nothing", True, 3)
-    assert script.tell(ToolStepped("c1", step)) == ["tool_step"]
-    assert script.tell(ToolSpent("c1", USAGE)) == ["usage"]
+    assert script.handle(ToolStepped("c1", step)) == ["tool_step"]
+    assert script.handle(ToolSpent("c1", USAGE)) == ["usage"]
     script.restart()
-    script.tell(Recover())
+    script.handle(Recover())
     result = script.view.messages[-1]
     assert (result.state, result.steps) == ("outcome_unknown", [step])
     assert script.ran() == []
 
 
-def test_what_a_sub_agent_still_says_after_its_call_ended_is_not_heard() -> None:
+def test_steps_of_a_sub_agent_are_ignored_after_its_call_ended() -> None:
     script = Script()
     script.say("look")
     script.finish(call("c1"))
     script.submit(Interrupt())
-    assert script.tell(ToolStepped("c1", Step("1.1", "list", {}))) == []
-    assert script.tell(ToolSpent("c1", USAGE)) == []
+    assert script.handle(ToolStepped("c1", Step("1.1", "list", {}))) == []
+    assert script.handle(ToolSpent("c1", USAGE)) == []
 
 
-def test_a_sub_agent_that_spends_the_last_of_a_budget_ends_the_turn_before_its_next_call() -> None:
+def test_sub_agent_that_exhausts_the_budget_ends_the_turn() -> None:
     spent: list[SubmissionRefusal] = []
     script = Script(refuse_work=lambda: spent[0] if spent else None)
     script.say("look")
     script.finish(call("c1"))
     spent.append(SubmissionRefusal("budget_exhausted", "nothing is left for today"))
-    assert script.tell(ToolSpent("c1", USAGE)) == ["usage", "tool_state_change", "error"]
+    assert script.handle(ToolSpent("c1", USAGE)) == ["usage", "tool_state_change", "error"]
     assert script.last(ev.ErrorEvent).code == "budget_exhausted"
     assert any(isinstance(effect, CancelWork) for effect in script.effects)

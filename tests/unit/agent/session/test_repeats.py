@@ -1,4 +1,4 @@
-"""The same call with the same result, over and over: the model is told once, then the turn ends with a clear error."""
+"""Loop detection: a repeated call with the same result is noted once for the model, then ends the turn with an error."""
 
 from agent.session.repetition import NOTE
 from protocol import events as ev
@@ -15,12 +15,12 @@ def outputs(script: Script) -> list[str]:
     return [event.output for event in script.events if isinstance(event, ev.ToolOutput)]
 
 
-def test_the_model_is_told_once_and_the_turn_ends_if_it_goes_on() -> None:
+def test_repetition_is_noted_once_then_ends_the_turn() -> None:
     script = Script(repeated_calls_noted=3, repeated_calls_max=5)
     script.say("look")
-    told = [round_of(script, number) for number in range(5)]
+    rounds = [round_of(script, number) for number in range(5)]
     assert outputs(script) == ["same", "same", "same" + NOTE, "same", "same"]
-    assert told[-1] == ["tool_output", "error"]
+    assert rounds[-1] == ["tool_output", "error"]
     error = script.last(ev.ErrorEvent)
     assert (error.code, error.retryable) == ("repeated_calls", True)
     assert "read" in error.message
@@ -39,7 +39,7 @@ def test_another_result_or_other_arguments_are_no_repetition() -> None:
     assert script.asks_model
 
 
-def test_the_same_call_twice_in_one_message_is_made_once_as_far_as_the_model_knows() -> None:
+def test_equal_calls_in_one_message_count_once() -> None:
     script = Script(repeated_calls_noted=2, repeated_calls_max=3)
     script.say("look")
     script.finish(*(call(f"c{number}") for number in range(4)))
@@ -49,7 +49,7 @@ def test_the_same_call_twice_in_one_message_is_made_once_as_far_as_the_model_kno
     assert script.asks_model
 
 
-def test_calls_that_cannot_be_read_are_noticed_too() -> None:
+def test_repeated_malformed_calls_count() -> None:
     script = Script(repeated_calls_noted=2, repeated_calls_max=3)
     script.say("look")
     for number in range(3):
@@ -58,7 +58,7 @@ def test_calls_that_cannot_be_read_are_noticed_too() -> None:
     assert script.last(ev.ErrorEvent).code == "repeated_calls"
 
 
-def test_a_word_of_the_user_begins_the_count_anew() -> None:
+def test_user_input_resets_the_count() -> None:
     script = Script(repeated_calls_noted=2, repeated_calls_max=3)
     script.say("look")
     round_of(script, 0)
@@ -74,7 +74,7 @@ def test_a_word_of_the_user_begins_the_count_anew() -> None:
     assert script.asks_model
 
 
-def test_a_restart_does_not_forget_the_count() -> None:
+def test_count_survives_a_restart() -> None:
     script = Script(repeated_calls_noted=2, repeated_calls_max=4)
     script.say("look")
     round_of(script, 0)

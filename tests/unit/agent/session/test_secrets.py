@@ -1,4 +1,4 @@
-"""A session never holds a secret: whatever it is told, no event, no message to a model and no call of a tool has one."""
+"""Input redaction: no event, no message to a model and no tool call of a session holds a secret."""
 
 import msgspec
 import pytest
@@ -21,8 +21,8 @@ def script() -> Script:
     return Script(redactor=Redactor({PASSWORD: "DB_PASSWORD"}, PATTERNS))
 
 
-def told(session: Script) -> str:
-    """All that it said, and all that it asked for."""
+def all_text(session: Script) -> str:
+    """All events and effects of the session, as text."""
     events = b"".join(codec.encode(event) for event in session.events)
     return events.decode() + str(session.effects) + str(session.session.state)
 
@@ -31,24 +31,24 @@ def texts(session: Script, kind: str = "text") -> str:
     return "".join(e.text for e in session.events if isinstance(e, ev.AssistantChunk) and e.kind == kind)
 
 
-def test_what_a_user_says_is_redacted_before_it_is_an_event_and_before_the_model_has_it() -> None:
+def test_user_input_is_redacted_in_events_and_in_the_context() -> None:
     session = script()
     session.say(f"use {SECRET} and {PASSWORD}")
     assert session.last(ev.Accepted).submission.text == f"use {SHOWN} and [redacted: DB_PASSWORD]"
     assert session.called().messages[-1]["content"] == f"use {SHOWN} and [redacted: DB_PASSWORD]"
     assert session.last(ev.TitleChanged).title == f"use {SHOWN} and [redacted: DB_PASSWORD]"
     session.say(f"also {SECRET}", when="steer")
-    assert SECRET not in told(session)
+    assert SECRET not in all_text(session)
 
 
 @pytest.mark.parametrize("size", [1, 3, 10, 100])
-def test_what_a_model_says_is_redacted_over_the_borders_of_its_pieces(size: int) -> None:
+def test_model_text_is_redacted_across_deltas(size: int) -> None:
     session = script()
     session.say("go")
-    said = f"It is {SECRET}, or {PASSWORD}. That was it: h"
-    for at in range(0, len(said), size):
-        session.stream(said[at : at + size])
-        session.stream(said[at : at + size], kind="reasoning")
+    text = f"It is {SECRET}, or {PASSWORD}. That was it: h"
+    for at in range(0, len(text), size):
+        session.stream(text[at : at + size])
+        session.stream(text[at : at + size], kind="reasoning")
     session.finish()
     expected = f"It is {SHOWN}, or [redacted: DB_PASSWORD]. That was it: h"
     whole = session.last(ev.AssistantMessageEvent)
@@ -56,7 +56,7 @@ def test_what_a_model_says_is_redacted_over_the_borders_of_its_pieces(size: int)
     assert whole.reasoning == texts(session, "reasoning") == expected
 
 
-def test_ordinary_pieces_are_told_as_they_come() -> None:
+def test_ordinary_deltas_are_not_held_back() -> None:
     session = script()
     session.say("go")
     for piece in ("Well, ", "it ", "looks ", "good."):
@@ -64,7 +64,7 @@ def test_ordinary_pieces_are_told_as_they_come() -> None:
         assert session.last(ev.AssistantChunk).text == piece
 
 
-def test_a_piece_that_may_begin_a_secret_waits_for_the_next() -> None:
+def test_possible_beginning_of_a_secret_is_held_back() -> None:
     session = script()
     session.say("go")
     assert session.stream("hf_Ab1") == []
@@ -73,7 +73,7 @@ def test_a_piece_that_may_begin_a_secret_waits_for_the_next() -> None:
 
 
 @pytest.mark.parametrize("end", ["interrupt", "shutdown", "stop", "fault", "model fails"])
-def test_a_message_that_is_cut_off_shows_no_half_of_a_secret(end: str) -> None:
+def test_aborted_message_shows_no_half_of_a_secret(end: str) -> None:
     session = script()
     session.say("go")
     session.stream(f"It is {SECRET[:18]}")
@@ -83,9 +83,9 @@ def test_a_message_that_is_cut_off_shows_no_half_of_a_secret(end: str) -> None:
         case "shutdown":
             session.submit(sub.Shutdown())
         case "stop":
-            session.tell(Stop())
+            session.handle(Stop())
         case "fault":
-            session.tell(Fail("internal", "the server failed", True))
+            session.handle(Fail("internal", "the server failed", True))
         case "model fails":
             session.model_fails()
     sealed = session.last(ev.AssistantMessageEvent)
@@ -93,7 +93,7 @@ def test_a_message_that_is_cut_off_shows_no_half_of_a_secret(end: str) -> None:
     assert sealed.text == texts(session) == f"It is {CUT_SHORT}"
 
 
-def test_after_a_crash_what_was_held_back_is_gone_and_nothing_of_it_was_told() -> None:
+def test_held_back_text_is_lost_in_a_crash() -> None:
     session = script()
     session.say("go")
     session.stream(f"It is {SECRET[:18]}")
@@ -101,8 +101,8 @@ def test_after_a_crash_what_was_held_back_is_gone_and_nothing_of_it_was_told() -
     assert session.view.open_message.text == "It is "
 
 
-def test_what_was_approved_is_what_runs_and_is_what_everyone_saw() -> None:
-    """A tool is run with the marker, too: a model knows no secret but one that somebody told it, and it was told the marker."""
+def test_redacted_arguments_are_shown_approved_and_run() -> None:
+    """A tool runs with the marker, too: the model's input was redacted, so it only knows the marker."""
     session = script()
     session.say("go")
     arguments = msgspec.json.encode({"path": f"keys/{SECRET}", "deep": [{SECRET: PASSWORD}]}).decode()
@@ -112,7 +112,7 @@ def test_what_was_approved_is_what_runs_and_is_what_everyone_saw() -> None:
     assert session.last(ev.ApprovalRequired).tools[0].arguments == shown
     session.approve("c1")
     assert session.ran()[0].arguments == shown
-    assert SECRET not in told(session)
+    assert SECRET not in all_text(session)
 
 
 def test_an_edit_and_feedback_are_redacted_before_they_are_stored_and_run() -> None:
@@ -122,19 +122,19 @@ def test_an_edit_and_feedback_are_redacted_before_they_are_stored_and_run() -> N
     session.approve("c1", arguments={"path": PASSWORD})
     session.reject("c2", feedback=f"not with {SECRET}" + "!" * 19_960)
     assert session.ran()[0].arguments == {"path": "[redacted: DB_PASSWORD]"}
-    assert SECRET not in told(session)
-    assert PASSWORD not in told(session)
+    assert SECRET not in all_text(session)
+    assert PASSWORD not in all_text(session)
 
 
-def test_a_call_that_cannot_be_read_keeps_no_secret_in_its_id_name_or_text() -> None:
+def test_malformed_call_is_redacted_in_id_name_and_text() -> None:
     session = script()
     session.say("go")
     session.finish(
         call(SECRET, SECRET, '{"path":"' + SECRET), call("c2", PASSWORD, '{"path":"\\u0068f_' + SECRET[3:] + '"}')
     )
-    assert SECRET not in told(session)
-    assert PASSWORD not in told(session)
-    assert SECRET[:20] not in told(session)
+    assert SECRET not in all_text(session)
+    assert PASSWORD not in all_text(session)
+    assert SECRET[:20] not in all_text(session)
 
 
 def test_a_tools_log_output_and_plan_are_redacted() -> None:
@@ -142,14 +142,14 @@ def test_a_tools_log_output_and_plan_are_redacted() -> None:
     session.say("go")
     session.finish(call("c1", "read"))
     for piece in ("key: hf_", SECRET[3:20], SECRET[20:], " and ", PASSWORD[:7], PASSWORD[7:], " h"):
-        session.tell(ToolLogged("c1", piece))
+        session.handle(ToolLogged("c1", piece))
     result = ToolResult(output=f"got {SECRET}", success=True, plan=(PlanItem(f"hide {PASSWORD}", "pending"),))
-    session.tell(ToolDone("c1", result, 5))
+    session.handle(ToolDone("c1", result, 5))
     logged = "".join(event.text for event in session.events if isinstance(event, ev.ToolLog))
     assert logged == f"key: {SHOWN} and [redacted: DB_PASSWORD] h"
     assert session.last(ev.ToolOutput).output == f"got {SHOWN}"
     assert session.last(ev.PlanUpdate).items[0].text == "hide [redacted: DB_PASSWORD]"
-    assert SECRET not in told(session)
+    assert SECRET not in all_text(session)
 
 
 def test_errors_summaries_and_models_names_are_redacted() -> None:
@@ -159,19 +159,19 @@ def test_errors_summaries_and_models_names_are_redacted() -> None:
         session.stream("well")
         session.finish()
     session.submit(sub.Compact())
-    session.tell(SummaryFailed(session.session.summary_id or "", "model_auth", f"bad key {SECRET}", False))
+    session.handle(SummaryFailed(session.session.summary_id or "", "model_auth", f"bad key {SECRET}", False))
     session.submit(sub.Compact())
     session.summarised(f"They shared {SECRET}.")
     assert session.last(ev.Compacted).summary == f"They shared {SHOWN}."
     session.submit(sub.SetModel(model=f"x/{SECRET}{'y' * 160}"))
-    assert "x/[redacted: Hugging Face token]" in told(session)
+    assert "x/[redacted: Hugging Face token]" in all_text(session)
     session.say("go")
-    session.tell(Fail("internal", f"because of {PASSWORD}", True))
-    assert SECRET not in told(session)
-    assert PASSWORD not in told(session)
+    session.handle(Fail("internal", f"because of {PASSWORD}", True))
+    assert SECRET not in all_text(session)
+    assert PASSWORD not in all_text(session)
 
 
-def test_an_id_that_looks_like_a_secret_is_refused_for_ids_are_stored() -> None:
+def test_id_that_looks_like_a_secret_is_refused() -> None:
     session = script()
     assert session.submit(sub.UserInput(text="hello", id=SECRET)) == []
     assert session.answer is not None
@@ -181,5 +181,5 @@ def test_an_id_that_looks_like_a_secret_is_refused_for_ids_are_stored() -> None:
 def test_every_text_of_a_session_is_redacted_unless_it_is_switched_off() -> None:
     session = Script(redactor=Redactor())
     session.say(SECRET)
-    assert SECRET in told(session)
+    assert SECRET in all_text(session)
     assert [tag(event) for event in session.events][0] == "accepted"

@@ -1,4 +1,4 @@
-"""What a model wrote as a tool call, and what it is told where that cannot be run."""
+"""Tool calls as models write them: which run, and which get a complaint as result."""
 
 import msgspec
 
@@ -7,7 +7,7 @@ from protocol import events as ev
 from tests.unit.agent.session.script import Script, call
 
 
-def told(*calls: RawToolCall, reason: str = "stop") -> Script:
+def reply_with(*calls: RawToolCall, reason: str = "stop") -> Script:
     script = Script()
     script.say("do it")
     script.finish(*calls, reason=reason)
@@ -18,36 +18,36 @@ def outputs(script: Script) -> dict[str, str]:
     return {event.tool_call_id: event.output for event in script.events if isinstance(event, ev.ToolOutput)}
 
 
-def test_a_call_cut_by_the_output_limit_is_told_so_and_the_whole_ones_before_it_run() -> None:
-    script = told(call("c1"), call("c2", "read", '{"path": "a'), reason="length")
+def test_call_cut_by_the_output_limit_gets_a_complaint_and_earlier_calls_run() -> None:
+    script = reply_with(call("c1"), call("c2", "read", '{"path": "a'), reason="length")
     assert [effect.tool_call_id for effect in script.ran()] == ["c1"]
     assert "cut by the output limit" in outputs(script)["c2"]
     script.tool_done("c1")
     assert "cut by the output limit" in str(script.called().messages[-1])
 
 
-def test_a_call_of_which_only_the_name_came_is_not_run_without_arguments() -> None:
+def test_call_cut_after_its_name_is_not_run() -> None:
     for half in (call("c1", "read", ""), call("c1", "", ""), call("", "re", "  ")):
-        script = told(half, reason="length")
+        script = reply_with(half, reason="length")
         assert script.ran() == []
         assert "cut by the output limit" in next(iter(outputs(script).values()))
         assert script.asks_model
 
 
 def test_a_call_without_arguments_runs_where_nothing_was_cut() -> None:
-    assert told(call("c1", "read", "")).ran()
-    assert told(call("c1", "read", "{}"), reason="length").ran()
+    assert reply_with(call("c1", "read", "")).ran()
+    assert reply_with(call("c1", "read", "{}"), reason="length").ran()
 
 
-def test_arguments_that_are_no_json_come_back_with_what_is_wrong_and_where() -> None:
-    script = told(call("c1", "read", '{"path": }'))
-    said = outputs(script)["c1"]
-    assert "not a JSON object" in said
-    assert "byte 9" in said
+def test_invalid_json_arguments_get_a_complaint_with_position() -> None:
+    script = reply_with(call("c1", "read", '{"path": }'))
+    output = outputs(script)["c1"]
+    assert "not a JSON object" in output
+    assert "byte 9" in output
     message = next(m for m in script.view.messages if m.__class__.__name__ == "AssistantMessage")
     assert message.tool_calls[0].malformed == '{"path": }'
 
 
 def test_arguments_that_do_not_fit_come_back_with_the_tools_complaint() -> None:
-    script = told(call("c1", "read", msgspec.json.encode({"path": 1}).decode()))
+    script = reply_with(call("c1", "read", msgspec.json.encode({"path": 1}).decode()))
     assert outputs(script)["c1"] == "`path` must be a string"

@@ -1,4 +1,4 @@
-"""The turn as scripts: what a session says when it is told things."""
+"""Turns as scripts: the events that follow from inputs."""
 
 from agent.models import ModelReply, ModelUsage
 from agent.session.messages import CancelWork, ModelDone, ToolLogged
@@ -73,7 +73,7 @@ def test_a_tool_that_writes_waits_for_approval_and_then_runs_as_approved() -> No
     assert script.view.state == "running"
 
 
-def test_edited_arguments_are_what_runs_and_the_model_is_told() -> None:
+def test_edited_arguments_run_and_the_model_sees_them() -> None:
     script = Script()
     script.say("write it")
     script.finish(call("c1", "write", '{"path":"a"}'))
@@ -166,18 +166,18 @@ def test_an_interrupt_keeps_the_partial_text_sealed_and_ends_the_turn() -> None:
     assert script.view.state == "idle"
 
 
-def test_what_an_interrupted_model_or_tool_still_says_is_ignored() -> None:
+def test_late_results_after_an_interrupt_are_ignored() -> None:
     script = Script()
     script.say("read")
     message_id = script.session.model_call_id
     assert message_id is not None
     script.submit(Interrupt())
-    assert script.tell(ModelDone(message_id, ModelReply((), "stop", None))) == []
+    assert script.handle(ModelDone(message_id, ModelReply((), "stop", None))) == []
     script.say("again")
     script.finish(call("c1"))
     script.submit(Interrupt())
     assert script.tool_done("c1") == []
-    assert script.tell(ToolLogged("c1", "late")) == []
+    assert script.handle(ToolLogged("c1", "late")) == []
 
 
 def test_an_interrupt_cancels_running_calls_and_abandons_waiting_ones() -> None:
@@ -216,7 +216,7 @@ def test_malformed_arguments_go_back_to_the_model_as_a_failed_result() -> None:
     assert "not a JSON object" in str(script.called().messages[-1]["content"])
 
 
-def test_half_a_call_cut_by_the_output_limit_is_told_to_the_model_as_that() -> None:
+def test_call_cut_by_the_output_limit_gets_a_complaint() -> None:
     script = Script()
     script.say("read")
     script.finish(call("c1", "read", '{"path": "a'), reason="length")
@@ -262,7 +262,7 @@ def test_a_turn_ends_with_an_error_when_its_model_calls_are_used_up() -> None:
     assert script.asks_model
 
 
-def test_a_plan_is_told_as_a_plan() -> None:
+def test_plan_emits_plan_update() -> None:
     script = Script()
     script.say("plan")
     script.finish(call("p", "plan"))
@@ -274,8 +274,8 @@ def test_live_output_of_a_tool_is_logged_by_offset() -> None:
     script = Script()
     script.say("read")
     script.finish(call("c1"))
-    script.tell(ToolLogged("c1", "one "))
-    script.tell(ToolLogged("c1", "two"))
+    script.handle(ToolLogged("c1", "one "))
+    script.handle(ToolLogged("c1", "two"))
     assert script.last(ev.ToolLog).offset == 4
     assert script.view.open_calls[0].log == "one two"
 

@@ -10,18 +10,18 @@ halves = st.lists(st.sampled_from(["\ud83d", "\ude00", "a", "é", "😀", "\ufff
 
 
 @given(anything)
-def test_mended_text_can_be_encoded_and_sound_text_is_left_alone(text: str) -> None:
-    mended = repair_surrogates(text)
-    mended.encode()
+def test_repaired_text_can_be_encoded_and_valid_text_is_unchanged(text: str) -> None:
+    repaired = repair_surrogates(text)
+    repaired.encode()
     if not any("\ud800" <= char <= "\udfff" for char in text):
-        assert mended == text
+        assert repaired == text
 
 
 @given(halves)
-def test_text_mended_in_pieces_is_the_text_mended_whole(pieces: list[str]) -> None:
+def test_repair_in_chunks_equals_repair_of_the_whole(chunks: list[str]) -> None:
     repair = SurrogateRepair()
-    said = "".join([*(repair.push(piece) for piece in pieces), repair.flush()])
-    assert said == repair_surrogates("".join(pieces))
+    result = "".join([*(repair.push(chunk) for chunk in chunks), repair.flush()])
+    assert result == repair_surrogates("".join(chunks))
 
 
 def test_a_half_that_waits_is_held_back_and_only_that() -> None:
