@@ -42,7 +42,7 @@ from server.journal.sqlite import open_journal
 from server.sessions.factory import SessionFactory, make_rules
 from server.sessions.manager import SessionManager
 from server.sessions.owner_tokens import OwnerTokens
-from server.sessions.quotas import Quotas
+from server.sessions.quotas import USERS_MAX, Quotas
 from server.sessions.registry import SessionRegistry, SessionServices
 from server.sessions.sandbox_claims import SandboxCollector
 from server.sessions.toolset import ToolsetFactory
@@ -105,7 +105,7 @@ class House:
         self.tracing = Tracing(NO_TRACER)
         self.authenticator: Authenticator | None = None
         self.sockets = SocketRegistry()
-        pace, watched = settings.users.submissions_per_minute, settings.users.watched_max
+        pace, watched = settings.users.submissions_per_minute, USERS_MAX
         self._pace = UserRates(pace / 60, pace, watched)
         self._data = settings.journal.folder
 
@@ -139,7 +139,7 @@ class House:
         if isinstance(authenticator.backend, LocalBackend):
             self.known_secrets.learn("local token", authenticator.backend.token)
         give_back = self.toolbox.elsewhere.give_back
-        owner_tokens = OwnerTokens(authenticator.hub_token, self.settings.users.watched_max)
+        owner_tokens = OwnerTokens(authenticator.hub_token, USERS_MAX)
         sweeper = SandboxCollector(journal, give_back, owner_tokens, self.settings.sandbox, self.metrics)
         ends.push_async_callback(sweeper.aclose)
         exporter = self._exporter(journal, owner_tokens)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from agent.util.tasks import TaskOwner
+from tests.support.constants import restore
 from tests.support.node import node_command
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,6 +37,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("holdfast")
+
+
+@pytest.fixture(autouse=True)
+def own_constants() -> Iterator[None]:
+    """A test that changed built-in values leaves them as they were."""
+    yield
+    restore()
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from server.auth.backends.base import AuthBackend
 from server.auth.backends.local import LocalBackend, NoTokenBackend
 from server.auth.credentials import GUEST_COOKIE, Credentials, cookie_style, parse_credentials
 from server.auth.login_store import SqliteLoginStore
-from server.auth.logins import Login, Logins
+from server.auth.logins import LOGINS_MAX, LOGINS_PER_USER_MAX, Login, Logins
 from server.auth.principal import LOCAL, Principal
 from server.auth.share_links import CREDENTIAL, LinksOfSession, ShareLinks, load_key
 from server.config.settings import Settings
-from server.util.rate_limit import LoginThrottle
+from server.util.rate_limit import ADDRESSES_MAX, LoginThrottle
 from server.util.refusal import HTTPRefusal
 
 LOGIN = "login:"
@@ -47,7 +47,7 @@ class Authenticator:
         self.shares = shares
         self._settings = settings
         self._clock = clock
-        self.failures = LoginThrottle(auth.failures_per_minute, auth.failures_watched_max)
+        self.failures = LoginThrottle(auth.failures_per_minute, ADDRESSES_MAX)
 
     async def open(self) -> None:
         """Make ready. Raises `PrivateFileError`, `SettingsError`."""
@@ -185,7 +185,7 @@ async def create_authenticator(
     if auth.mode == "local" and not auth.local_token:
         authenticator = Authenticator(settings, NoTokenBackend(auth.local_hf_token), None, shares, clock)
     else:
-        logins = Logins(SqliteLoginStore(folder), auth.logins_max, auth.logins_per_user_max)
+        logins = Logins(SqliteLoginStore(folder), LOGINS_MAX, LOGINS_PER_USER_MAX)
         try:
             authenticator = Authenticator(settings, _create_backend(settings, logins), logins, shares, clock)
         except BaseException:

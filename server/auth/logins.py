@@ -12,6 +12,13 @@ COOKIE_BYTES = 32
 ID_BYTES = 8
 
 
+LOGINS_MAX = 10_000
+"""Logins that are kept; the oldest make room. A row each, so the file stays at some MiB."""
+
+LOGINS_PER_USER_MAX = 20
+"""Logins of one user; the oldest make room. More than the browsers of one person, few enough that nobody displaces others."""
+
+
 class Login(msgspec.Struct, frozen=True, kw_only=True):
     """One browser's login. `credential` names what it came from, `sealed` is what must be kept of that, encrypted.
 

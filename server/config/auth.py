@@ -20,19 +20,6 @@ class OauthSettings(SettingsGroup, frozen=True, kw_only=True):
         "openid profile"
     )
     timeout_s: Annotated[float, Meta(gt=0, le=120, description="How long the provider may take to answer.")] = 10.0
-    login_wait_s: Annotated[
-        int, Meta(ge=1, le=3_600, description="How long a person may take to log in at the provider.")
-    ] = 600
-    asked_at_once_max: Annotated[
-        int, Meta(ge=1, le=1_000, description="Requests to the provider at once; more wait, at most `timeout_s`.")
-    ] = 16
-    keys_again_s: Annotated[
-        float,
-        Meta(ge=0, le=3_600, description="How soon the provider's keys are read again for a signature by a new one."),
-    ] = 10.0
-    refresh_before_s: Annotated[
-        float, Meta(ge=0, le=86_400, description="An access token is renewed so long before it ends.")
-    ] = 300.0
 
     def __post_init__(self) -> None:
         origin = parse_origin(self.provider_url.rstrip("/").partition("://")[0] + "://" + self.host)
@@ -53,15 +40,6 @@ class BearerSettings(SettingsGroup, frozen=True, kw_only=True):
     ] = ""
     timeout_s: Annotated[float, Meta(gt=0, le=120, description="How long the Hub may take to answer.")] = 10.0
     cached_s: Annotated[float, Meta(ge=0, le=3_600, description="How long the Hub's yes holds.")] = 180.0
-    refused_s: Annotated[float, Meta(ge=0, le=3_600, description="How long the Hub's no holds.")] = 30.0
-    unreachable_s: Annotated[
-        float, Meta(ge=0, le=86_400, description="How long a yes holds on while the Hub cannot be asked again.")
-    ] = 1_800.0
-    cached_max: Annotated[int, Meta(ge=1, le=1_000_000, description="Tokens whose answer is kept.")] = 10_000
-    asked_at_once_max: Annotated[int, Meta(ge=1, le=100, description="Tokens the Hub is asked about at once.")] = 8
-    waiting_max: Annotated[
-        int, Meta(ge=0, le=100_000, description="Requests that may wait for that; more: HTTP 503.")
-    ] = 100
 
 
 class AuthSettings(SettingsGroup, frozen=True, kw_only=True):
@@ -112,19 +90,12 @@ class AuthSettings(SettingsGroup, frozen=True, kw_only=True):
         Meta(description="Of the login cookie. `none`: the page sits in another site's frame; `auto`: so in a Space."),
     ] = "auto"
     login_s: Annotated[float, Meta(ge=1, le=31_536_000, description="How long a browser's login lasts.")] = 604_800.0
-    logins_max: Annotated[int, Meta(ge=1, le=1_000_000, description="Logins kept; the oldest make room.")] = 10_000
-    logins_per_user_max: Annotated[
-        int, Meta(ge=1, le=10_000, description="Logins kept for one user; the oldest make room.")
-    ] = 20
     recheck_s: Annotated[
         float, Meta(gt=0, le=60, description="How often the credentials of open sockets are looked at again.")
     ] = 2.0
     failures_per_minute: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Wrong credentials a minute from one address; more: HTTP 429.")
     ] = 60
-    failures_watched_max: Annotated[
-        int, Meta(ge=1, le=10_000_000, description="Addresses whose wrong credentials are counted.")
-    ] = 10_000
     oauth: OauthSettings = field(default_factory=OauthSettings)
     bearer: BearerSettings = field(default_factory=BearerSettings)
 

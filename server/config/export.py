@@ -19,20 +19,9 @@ class ExportSettings(SettingsGroup, frozen=True, kw_only=True):
     session_dataset_repo: Annotated[
         str, Meta(description="The dataset: `{user}` is the owner's name on the Hub. Made private if it is not there.")
     ] = "{user}/holdfast-sessions"
-    at_once_max: Annotated[
-        int, Meta(ge=1, le=64, description="Uploads at once, each of another user; more wait their turn.")
-    ] = 2
     file_bytes_max: Annotated[
         int, Meta(ge=1_024, le=2**40, description="Largest session that is uploaded; a larger one is not, and logged.")
     ] = 268_435_456
-    upload_timeout_s: Annotated[float, Meta(gt=0, le=86_400, description="How long one upload may take.")] = 300.0
-    retry_initial_s: Annotated[
-        float, Meta(gt=0, le=86_400, description="Pause before a failed upload is tried again; then twice as long.")
-    ] = 10.0
-    retry_max_s: Annotated[float, Meta(gt=0, le=604_800, description="The longest such pause.")] = 3_600.0
-    look_every_s: Annotated[
-        float, Meta(gt=0, le=86_400, description="How often owners without a token are asked for again.")
-    ] = 60.0
 
     def __post_init__(self) -> None:
         if REPO.fullmatch(self.session_dataset_repo) is None:

@@ -44,15 +44,6 @@ class ServerSettings(SettingsGroup, frozen=True, kw_only=True):
     head_timeout_s: Annotated[
         float, Meta(gt=0, le=600, description="How long a connection may last without credentials; then it is closed.")
     ] = 10.0
-    head_bytes: Annotated[
-        int, Meta(ge=1_024, le=2**20, description="Largest head of a request, its cookies and headers; more: HTTP 400.")
-    ] = 32_768
-    waiting_max: Annotated[
-        int, Meta(ge=1, le=1_000_000, description="Connections without credentials at once; more: HTTP 503.")
-    ] = 2_048
-    waiting_per_address_max: Annotated[
-        int, Meta(ge=1, le=1_000_000, description="The same from one address that is no trusted proxy; more: HTTP 503.")
-    ] = 1_024
 
     @property
     def public_origin(self) -> str:

@@ -62,9 +62,6 @@ class UserLimits(SettingsGroup, frozen=True, kw_only=True):
         float,
         Meta(ge=0, description="US dollars of model calls in one UTC day; more: `budget_exhausted`; 0: no bound."),
     ] = DEFAULTS.cost_usd_per_day
-    watched_max: Annotated[
-        int, Meta(ge=1, le=10_000_000, description="Users whose spending and pace are kept in memory.")
-    ] = 10_000
 
     def storage(self) -> StorageBounds:
         """The bounds, as the journal takes them."""

@@ -26,19 +26,9 @@ class SocketSettings(SettingsGroup, frozen=True, kw_only=True):
     ping_interval_s: Annotated[
         float, Meta(ge=1, le=3_600, description="Time between two websocket pings to a client.")
     ] = 20.0
-    ping_timeout_s: Annotated[
-        float, Meta(ge=1, le=3_600, description="How long a client's pong may take; then close 1011.")
-    ] = 20.0
     send_timeout_s: Annotated[
         float, Meta(gt=0, le=3_600, description="How long a client may take nothing it is sent; then close 4408.")
     ] = DEFAULTS.send_timeout_s
-    close_grace_s: Annotated[
-        float, Meta(gt=0, le=600, description="How long a closed socket may take to say goodbye; then it is cut.")
-    ] = 2.0
-    send_buffer_bytes: Annotated[
-        int,
-        Meta(ge=4_096, le=2**26, description="What waits for one slow reader in the process, and again in the kernel."),
-    ] = 65_536
     frames_per_s: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Frames a client may send in the long run; more: close 4429.")
     ] = DEFAULTS.frames_per_s

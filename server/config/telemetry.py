@@ -23,7 +23,3 @@ class TracingSettings(SettingsGroup, frozen=True, kw_only=True):
         str, Meta(description="OTLP/HTTP address for spans; empty: `OTEL_EXPORTER_OTLP_ENDPOINT`, or this machine's.")
     ] = ""
     service_name: Annotated[str, Meta(min_length=1, description="What the server is called there.")] = "holdfast"
-    timeout_s: Annotated[float, Meta(gt=0, le=60, description="How long sending may take, at a stop too.")] = 5.0
-    queue_max: Annotated[
-        int, Meta(ge=512, le=1_000_000, description="Spans that may wait to be sent; more are left out.")
-    ] = 2_048

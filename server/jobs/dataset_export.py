@@ -27,6 +27,22 @@ FOLDER = "sessions"
 """The folder in the dataset."""
 
 
+UPLOADS_MAX = 2
+"""Uploads at once, each of another user: export is not urgent, and leaves the network to the sessions."""
+
+UPLOAD_TIMEOUT_S = 300.0
+"""How long one upload may take: the largest session by a slow line."""
+
+LOOK_EVERY_S = 60.0
+"""How often owners whose token is not known are looked for again. It costs one query."""
+
+RETRY_INITIAL_S = 10.0
+"""Pause before a failed upload is tried again; it doubles each time."""
+
+RETRY_MAX_S = 3_600.0
+"""The longest such pause: an outage of the Hub costs one try an hour for each session."""
+
+
 @dataclass
 class OwnerPause:
     """An owner whose sessions are not tried until a time of the loop, or until another token of the owner is known.
@@ -94,7 +110,7 @@ class SessionExporter:
             now = asyncio.get_running_loop().time()
             soonest = min((one.until - now for one in self._pauses.values()), default=math.inf)
             try:
-                async with asyncio.timeout(max(0.0, min(soonest, self._settings.look_every_s))):
+                async with asyncio.timeout(max(0.0, min(soonest, LOOK_EVERY_S))):
                     await self._look.wait()
             except TimeoutError:
                 continue
@@ -102,7 +118,7 @@ class SessionExporter:
     async def _round(self, awake: Collection[str]) -> bool:
         """Try one session of each of some owners; False if none is due. Raises `JournalError`."""
         paused = await self._paused_owners()
-        due = await self._journal.unexported(self._settings.at_once_max, not_of=paused, but=awake)
+        due = await self._journal.unexported(UPLOADS_MAX, not_of=paused, but=awake)
         tried = [self._tasks.start(self._try(stat), stat.row.session_id) for stat in due]
         if tried:
             await asyncio.wait(tried)
@@ -158,7 +174,7 @@ class SessionExporter:
             kept = DatasetFile(
                 self._settings.session_dataset_repo, f"{FOLDER}/{session_id}.jsonl", file, f"Session {session_id}"
             )
-            await upload_to_private_dataset(self._hub_of(token), kept, self._settings.upload_timeout_s)
+            await upload_to_private_dataset(self._hub_of(token), kept, UPLOAD_TIMEOUT_S)
 
     async def _write(self, stat: Stat, file: IO[bytes]) -> None:
         size = 0
@@ -184,7 +200,7 @@ class SessionExporter:
         return pause_s
 
     def _backoff(self) -> Backoff:
-        return Backoff(self._settings.retry_initial_s, self._settings.retry_max_s)
+        return Backoff(RETRY_INITIAL_S, RETRY_MAX_S)
 
 
 def _digest(token: str | None) -> str:

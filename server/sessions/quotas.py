@@ -15,6 +15,10 @@ from server.util.clock import utc_now
 MICRODOLLARS = 1_000_000
 
 
+USERS_MAX = 10_000
+"""Users whose spending, pace and token are kept in memory, the longest quiet one forgotten first: some MiB."""
+
+
 class Account(msgspec.Struct):
     """One user's account. `spent` is of one day; another day begins at nothing."""
 
@@ -41,7 +45,7 @@ class Quotas:
             spent = max(spent, known.spent, key=lambda one: one.tokens)
         self._accounts[user_id] = Account(stored, spent)
         self._accounts.move_to_end(user_id)
-        while len(self._accounts) > self.limits.watched_max:
+        while len(self._accounts) > USERS_MAX:
             self._accounts.popitem(last=False)
 
     async def refresh(self, user_id: str) -> None:

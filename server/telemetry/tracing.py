@@ -30,6 +30,13 @@ PROVIDERS = {
 """Providers by LiteLLM's prefix, where the GenAI names spell them otherwise."""
 
 
+TIMEOUT_S = 5.0
+"""How long sending spans may take, also when the server stops: a silent collector must not delay the stop for long."""
+
+QUEUE_MAX = 2_048
+"""Spans that may wait to be sent; more are dropped. The default of OpenTelemetry's own specification."""
+
+
 class Tracing:
     """The tracer of a running app, with its exporter."""
 
@@ -56,10 +63,10 @@ def open_tracing(settings: TracingSettings) -> Tracing:
 
     about = Resource.create({"service.name": settings.service_name, "service.version": __version__})
     provider = TracerProvider(resource=about, shutdown_on_exit=False)
-    timeout = settings.timeout_s
+    timeout = TIMEOUT_S
     exporter = OTLPSpanExporter(endpoint=settings.endpoint or None, timeout=timeout)
     provider.add_span_processor(
-        BatchSpanProcessor(exporter, max_queue_size=settings.queue_max, export_timeout_millis=timeout * 1000)
+        BatchSpanProcessor(exporter, max_queue_size=QUEUE_MAX, export_timeout_millis=timeout * 1000)
     )
     return Tracing(GenAiTracer(provider.get_tracer("holdfast", __version__)), provider)
 

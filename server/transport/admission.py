@@ -9,6 +9,14 @@ EXTENSION = "holdfast.connection_slot"
 """Key of the connection's `Slot` in the ASGI scope's extensions."""
 
 
+CONNECTIONS_MAX = 2_048
+"""Connections that have shown no credentials yet, at once; more get HTTP 503. Each costs some KiB, and this stays far below
+the usual limit of open files."""
+
+CONNECTIONS_PER_ADDRESS_MAX = 1_024
+"""The same from one address that is no trusted proxy: half, so that one address cannot keep all others out."""
+
+
 class ConnectionLimiter:
     """Counts unauthenticated connections. `len()` is how many there are now."""
 

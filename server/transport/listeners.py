@@ -9,6 +9,7 @@ from server.config.auth import AuthSettings
 from server.config.loader import SettingsError
 from server.config.settings import Settings
 from server.config.sockets import SocketSettings
+from server.transport import websocket
 from server.util.hosts import is_loopback
 
 
@@ -29,7 +30,7 @@ BACKLOG = 2048
 """How many connections the kernel holds until they are accepted."""
 FREE_PORT_TRIES = 20
 KERNEL_TIMEOUT_FACTOR = 1.25
-"""The kernel cuts a client that takes nothing after this times `send_timeout_s`, plus `close_grace_s`."""
+"""The kernel cuts a client that takes nothing after this times `send_timeout_s`, plus `CLOSE_GRACE_S`."""
 
 _LOOPBACKS = {"127.0.0.1", "localhost"}
 
@@ -154,11 +155,11 @@ def _set_options(sock: socket.socket, bounds: SocketSettings) -> None:
 
     The kernel cuts without a close frame. So its timeout is longer than the server's own, which closes with 4408.
     """
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, bounds.send_buffer_bytes)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, websocket.SEND_BUFFER_BYTES)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     user_timeout = getattr(socket, "TCP_USER_TIMEOUT", None)
     if user_timeout is not None:
-        seconds = bounds.send_timeout_s * KERNEL_TIMEOUT_FACTOR + bounds.close_grace_s
+        seconds = bounds.send_timeout_s * KERNEL_TIMEOUT_FACTOR + websocket.CLOSE_GRACE_S
         sock.setsockopt(socket.IPPROTO_TCP, user_timeout, round(seconds * 1000))
 
 

@@ -23,6 +23,7 @@ from websockets.frames import Opcode
 from websockets.http11 import Request
 
 from server.config.settings import Settings
+from server.transport import admission, websocket
 from server.transport.admission import EXTENSION as SLOT_EXTENSION
 from server.transport.admission import ConnectionLimiter, Slot
 from server.transport.http import HttpProtocol
@@ -40,15 +41,17 @@ COPIED_BYTES_MAX = 16_384
 Drain = Callable[[str], Awaitable[None] | None]
 
 
+HEAD_BYTES = 32_768
+"""Largest head of a request, with its cookies; a longer one gets HTTP 400. Every usual proxy allows as much or less."""
+
+
 class SocketProtocol(WebSocketsSansIOProtocol):
     """uvicorn's websocket connection, with bounds. The app finds it in the ASGI scope's extensions as a `SocketTransport`.
 
-    `send_buffer_bytes`: what may wait in the process for a slow peer. `close_grace_s`: seconds that a peer has to take
-    and answer a close frame. Both are replaced by a subclass that is made from the settings.
+    What may wait in the process for a slow peer is `SEND_BUFFER_BYTES`. `CLOSE_GRACE_S`: seconds that a peer has to take
+    and answer a close frame.
     """
 
-    send_buffer_bytes = 65_536
-    close_grace_s = 2.0
     slot: Slot | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -60,7 +63,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound what waits in the process for a peer that reads slowly."""
         super().connection_made(transport)
-        self.transport.set_write_buffer_limits(high=self.send_buffer_bytes)
+        self.transport.set_write_buffer_limits(high=websocket.SEND_BUFFER_BYTES)
 
     def handle_connect(self, event: Request) -> None:
         """As uvicorn's; puts the transport and the slot into the scope before the app's task runs."""
@@ -91,7 +94,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.transport.write(data)
 
     def close(self, code: int, reason: str) -> None:
-        """Send a close frame behind all that waits to be sent, without waiting; cut the connection after `close_grace_s`."""
+        """Send a close frame behind all that waits to be sent, without waiting; cut the connection after `CLOSE_GRACE_S`."""
         if not self.handshake_complete or self._is_ending():
             return
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
@@ -100,7 +103,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.close_sent = True
         self.read_paused = False
         self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(self.close_grace_s, self.transport.abort)
+        self.close_timer = self.loop.call_later(websocket.CLOSE_GRACE_S, self.transport.abort)
 
     def abort(self) -> None:
         """Drop the connection at once, with all that waits to be sent."""
@@ -120,7 +123,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.handshake_complete = True
         if self.close_timer is not None and message["type"] == "websocket.close":
             self.close_timer.cancel()
-            self.close_timer = self.loop.call_later(self.close_grace_s, self.transport.abort)
+            self.close_timer = self.loop.call_later(websocket.CLOSE_GRACE_S, self.transport.abort)
 
     def keepalive_timeout(self) -> None:
         """As uvicorn's; but not while data sent before the ping still waits: the peer cannot have answered yet.
@@ -136,9 +139,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         return self.close_sent or self.disconnected or self.transport.is_closing()
 
     def shutdown(self) -> None:
-        """As uvicorn's; but a peer that does not read cannot delay the stop: it is cut after `close_grace_s`."""
+        """As uvicorn's; but a peer that does not read cannot delay the stop: it is cut after `CLOSE_GRACE_S`."""
         super().shutdown()
-        self.loop.call_later(self.close_grace_s, self.transport.abort)
+        self.loop.call_later(websocket.CLOSE_GRACE_S, self.transport.abort)
 
 
 class Server(uvicorn.Server):
@@ -200,7 +203,7 @@ class Server(uvicorn.Server):
             log.warning(
                 "the sessions did not end their work within server.graceful_shutdown_s; the server stops anyway"
             )
-        closed_by = min(deadline, loop.time() + self._settings.socket.close_grace_s)
+        closed_by = min(deadline, loop.time() + websocket.CLOSE_GRACE_S)
         # uvicorn has no event for a websocket that has closed
         while self._open_sockets() and loop.time() < closed_by and not self.force_exit:  # noqa: ASYNC110 - see above
             await asyncio.sleep(POLL_S)
@@ -274,12 +277,8 @@ def frame_header(opcode: Opcode, size: int) -> bytes:
 def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
     bounds, server = settings.socket, settings.server
 
-    class BoundedSocket(SocketProtocol):
-        send_buffer_bytes = bounds.send_buffer_bytes
-        close_grace_s = bounds.close_grace_s
-
     class BoundedHttp(HttpProtocol):
-        limiter = ConnectionLimiter(server.waiting_max, server.waiting_per_address_max)
+        limiter = ConnectionLimiter(admission.CONNECTIONS_MAX, admission.CONNECTIONS_PER_ADDRESS_MAX)
         proxies = server.networks
         head_timeout_s = server.head_timeout_s
 
@@ -287,11 +286,11 @@ def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
         app,
         interface="asgi3",
         http=BoundedHttp,
-        h11_max_incomplete_event_size=server.head_bytes,
-        ws=BoundedSocket,
+        h11_max_incomplete_event_size=HEAD_BYTES,
+        ws=SocketProtocol,
         ws_max_size=bounds.inbound_message_bytes,
         ws_ping_interval=bounds.ping_interval_s,
-        ws_ping_timeout=bounds.ping_timeout_s,
+        ws_ping_timeout=websocket.PING_TIMEOUT_S,
         ws_per_message_deflate=bounds.permessage_deflate,
         lifespan="off",
         log_config=None,

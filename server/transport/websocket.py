@@ -12,6 +12,16 @@ EXTENSION = "holdfast.transport"
 WHY_NOT = "this server was not started by `holdfast serve`"
 
 
+CLOSE_GRACE_S = 2.0
+"""How long a peer may take to answer a close frame; then the connection is cut. Enough for a slow mobile network."""
+
+SEND_BUFFER_BYTES = 65_536
+"""What may wait in the process for one slow reader, and as much again in the kernel. One batch of frames fits in."""
+
+PING_TIMEOUT_S = 20.0
+"""How long a client's pong may take; then the socket is closed with 1011. As long as `websockets` and uvicorn wait."""
+
+
 class SocketTransport(Protocol):
     """One websocket's connection. Only `write` waits; the others can be used for a peer that does not read."""
 

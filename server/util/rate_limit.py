@@ -5,6 +5,9 @@ from collections import OrderedDict
 
 from server.util.hosts import parse_address
 
+ADDRESSES_MAX = 10_000
+"""Addresses whose wrong credentials are counted, the longest quiet one forgotten first: about 2 MiB."""
+
 
 class UserRates:
     """A bucket for each user, however many sockets and sessions they have."""

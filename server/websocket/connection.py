@@ -18,13 +18,13 @@ from protocol.limits import Limits
 from protocol.submissions import Submission
 from protocol.view import to_snapshot
 from server import __version__
-from server.config.sockets import SocketSettings
 from server.journal.base import Journal, JournalError
 from server.sessions.actor import SessionActor
 from server.sessions.idempotency import refused_frame
 from server.sessions.inbox import Answer, DuplicateSubmission
 from server.sessions.replay import replay
 from server.telemetry.metrics import Metrics
+from server.transport import websocket
 from server.transport.websocket import SocketTransport
 from server.util.rate_limit import TokenBucket
 from server.websocket.handshake import Encoding, Position
@@ -65,7 +65,6 @@ class ConnectionContext:
 
     journal: Journal
     limits: Limits
-    settings: SocketSettings
     metrics: Metrics
     is_demo: Callable[[str], bool]
 
@@ -89,7 +88,6 @@ class Connection:
         self._encoding = peer.encoding
         self._binary = peer.encoding.kind == "msgpack"
         limits = self._limits = context.limits
-        self._close_grace_s = context.settings.close_grace_s
         self._is_demo = context.is_demo
         self._metrics = context.metrics
         self._receive = peer.receive
@@ -150,7 +148,7 @@ class Connection:
             self._transport.close(reason.code, text)
             return
         try:
-            async with asyncio.timeout(self._close_grace_s):
+            async with asyncio.timeout(websocket.CLOSE_GRACE_S):
                 await self._raw_send({"type": "websocket.close", "code": reason.code, "reason": text})
         except TimeoutError:
             self._transport.abort()

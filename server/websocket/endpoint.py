@@ -48,7 +48,7 @@ class SocketEndpoint:
     ) -> None:
         self._manager = manager
         self._limits = settings.limits()
-        self._context = ConnectionContext(manager.journal, self._limits, settings.socket, metrics, is_demo)
+        self._context = ConnectionContext(manager.journal, self._limits, metrics, is_demo)
         self._metrics = metrics
         self._open = sockets
         self._pace = pace

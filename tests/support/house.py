@@ -31,6 +31,7 @@ from server.config.sockets import SocketSettings
 from server.journal.settings import JournalSettings
 from server.sessions.actor import SessionActor
 from server.sessions.manager import SessionManager
+from tests.support.constants import built_in
 from tests.support.models.scripted_model import ScriptedModel
 
 ASKS_TO_WRITE = {"rules": [{"tool": "write", "action": "ask"}]}
@@ -40,9 +41,10 @@ ASKS_TO_WRITE = {"rules": [{"tool": "write", "action": "ask"}]}
 def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) -> Settings:
     """Settings for tests; `groups` are fields of `auth`, `export`, `hub`, `page`, `policy`, `research`, `sandbox`, `sessions`, `socket`, `turn`, `users`, `web` and `workspace` by those names, as dicts.
 
-    No scripted model is asked for a title, unless `turn` says so.
+    What is built in, and no setting any more, is changed until the test ends. No scripted model is asked for a title, unless `turn` says so.
     Who is asking is another test's subject: without `auth` everyone on this machine is the local user.
     """
+    groups = {name: built_in(name, given) for name, given in groups.items()}
     calls = ModelSettings(demo_token_ms=0.0, max_retries=0)
     name = "demo"
     if model is not None:

@@ -6,6 +6,9 @@ from server.auth.logins import Login
 from server.auth.principal import Principal
 from server.util.refusal import HTTPRefusal
 
+LOGIN_WAIT_S = 600
+"""How long a person may take to log in at the provider: time to find a second factor."""
+
 
 class ProviderError(Exception):
     """The login provider did not answer, or its answer is not valid. The message says why, without a credential."""

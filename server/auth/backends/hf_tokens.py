@@ -26,6 +26,22 @@ PREFIX = "hf_"
 """How the Hub's tokens begin: nobody else's secrets are sent there."""
 
 
+REFUSED_S = 30.0
+"""How long the Hub's refusal of a token holds, so that a client that tries again and again causes few requests."""
+
+UNREACHABLE_S = 1_800.0
+"""How long an accepted token stays accepted while the Hub cannot be reached: an outage of half an hour stops nobody."""
+
+CACHED_MAX = 10_000
+"""Tokens whose answer is kept, the oldest forgotten first: some MiB."""
+
+REQUESTS_MAX = 8
+"""Tokens that the Hub is asked about at once, a thread each."""
+
+WAITING_MAX = 100
+"""Tokens that may wait for that; more get HTTP 503. The last of them waits for about ten answers."""
+
+
 class CachedIdentity(msgspec.Struct, frozen=True):
     """A token that the Hub said yes to, last at `asked_at`."""
 
@@ -41,8 +57,8 @@ class HfTokenBackend(BaseAuthBackend):
         self._auth = auth
         self._logins = logins
         self._cipher = cipher
-        bounds = self._bounds = auth.bearer
-        self._threads = ThreadPoolExecutor(bounds.asked_at_once_max, "whoami")
+        self._bounds = auth.bearer
+        self._threads = ThreadPoolExecutor(REQUESTS_MAX, "whoami")
         self._tasks = TaskOwner("whoami")
         self._known: OrderedDict[str, CachedIdentity] = OrderedDict()
         self._refused: OrderedDict[str, float] = OrderedDict()
@@ -62,11 +78,11 @@ class HfTokenBackend(BaseAuthBackend):
         """Ask the Hub. Who asks about the same token meanwhile gets the same answer."""
         credential = credential_of(token)
         refused_at = self._refused.get(credential)
-        if not token.startswith(PREFIX) or (refused_at is not None and now - refused_at < self._bounds.refused_s):
+        if not token.startswith(PREFIX) or (refused_at is not None and now - refused_at < REFUSED_S):
             return None
         asking = self._asking.get(credential)
         if asking is None:
-            if len(self._asking) >= self._bounds.asked_at_once_max + self._bounds.waiting_max:
+            if len(self._asking) >= REQUESTS_MAX + WAITING_MAX:
                 return HTTPRefusal(
                     "unavailable", "too many tokens wait for the Hub's answer; try again", retry_after_s=5
                 )
@@ -116,23 +132,23 @@ class HfTokenBackend(BaseAuthBackend):
             )
         except TokenRejected as refused:
             self._known.pop(credential, None)
-            _bounded(self._refused, credential, now, self._bounds.cached_max)
+            _bounded(self._refused, credential, now, CACHED_MAX)
             return HTTPRefusal("unauthorized", str(refused))
         except HubUnreachable as error:
             return self._trusting(credential, now, error)
         self._refused.pop(credential, None)
         principal = self._principal(credential, said)
         if principal is None:
-            _bounded(self._refused, credential, now, self._bounds.cached_max)
+            _bounded(self._refused, credential, now, CACHED_MAX)
             return HTTPRefusal("unauthorized", "this user is not one of auth.allowed_users")
-        _bounded(self._known, credential, CachedIdentity(principal, token, now), self._bounds.cached_max)
+        _bounded(self._known, credential, CachedIdentity(principal, token, now), CACHED_MAX)
         return principal
 
     def _trusting(self, credential: str, now: float, error: HubUnreachable) -> Principal | HTTPRefusal:
         """A token that was good goes on being so for a while when the Hub cannot be asked."""
         known = self._known.get(credential)
         log.warning("%s: %s", credential, error)
-        if known is not None and now - known.asked_at < self._bounds.unreachable_s:
+        if known is not None and now - known.asked_at < UNREACHABLE_S:
             return known.principal
         return HTTPRefusal("unavailable", "the Hub cannot be asked whose token this is; try again", retry_after_s=5)
 

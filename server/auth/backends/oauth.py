@@ -10,7 +10,7 @@ import msgspec
 
 from agent.util.tasks import TaskOwner
 from server.auth.backends.api_tokens import ApiTokenBackend
-from server.auth.backends.base import LoginRefused, ProviderError, UserNotAllowed
+from server.auth.backends.base import LOGIN_WAIT_S, LoginRefused, ProviderError, UserNotAllowed
 from server.auth.backends.openid import Identity, OpenIDProvider, ProviderTokens
 from server.auth.encryption import CredentialCipher
 from server.auth.logins import Login, Logins
@@ -23,6 +23,10 @@ CREDENTIAL = "oauth"
 NEXT_MAX_CHARS = 1_024
 RETRY_S = 30.0
 """How long a renewal that failed is not tried again, while the old token may still be good."""
+
+
+REFRESH_BEFORE_S = 300.0
+"""An access token is renewed so long before it ends: a tool call that begins with it still succeeds."""
 
 
 class PendingLogin(msgspec.Struct, frozen=True):
@@ -67,7 +71,7 @@ class OauthBackend(ApiTokenBackend):
 
     def asked(self, cookie: str, state: str) -> PendingLogin | None:
         """The login that this browser began with this state, if it did so not too long ago."""
-        data = self._cipher.decrypt(cookie.encode(), self._auth.oauth.login_wait_s)
+        data = self._cipher.decrypt(cookie.encode(), LOGIN_WAIT_S)
         if data is None:
             return None
         asked = msgspec.json.decode(data, type=PendingLogin)
@@ -110,7 +114,7 @@ class OauthBackend(ApiTokenBackend):
         tokens = self._tokens(login)
         if tokens is None:
             return None
-        due = tokens.expires_at is not None and tokens.expires_at - now <= self._auth.oauth.refresh_before_s
+        due = tokens.expires_at is not None and tokens.expires_at - now <= REFRESH_BEFORE_S
         failed_at = self._failed_at.get(login.login_id)
         if not due or tokens.refresh_token is None or (failed_at is not None and now - failed_at < RETRY_S):
             return login

@@ -22,6 +22,14 @@ LEEWAY_S = 60
 DOCUMENT_LASTS_S = 3_600.0
 
 
+REQUESTS_MAX = 16
+"""Requests to the provider at once; more wait, at most `auth.oauth.timeout_s`. Logins are rare, and providers limit rates."""
+
+KEYS_AGAIN_S = 10.0
+"""How soon the provider's keys are read again for a signature by an unknown key. Soon enough for a rotation, and forged
+tokens cause few requests."""
+
+
 class ProviderMetadata(msgspec.Struct, frozen=True):
     """What the provider says of itself."""
 
@@ -53,7 +61,7 @@ class OpenIDProvider:
     def __init__(self, settings: OauthSettings) -> None:
         self._settings = settings
         self._client = httpx2.AsyncClient(timeout=settings.timeout_s)
-        self._at_once = asyncio.Semaphore(settings.asked_at_once_max)
+        self._at_once = asyncio.Semaphore(REQUESTS_MAX)
         self._reading = asyncio.Lock()
         self._document: ProviderMetadata | None = None
         self._document_at = 0.0
@@ -171,9 +179,7 @@ class OpenIDProvider:
     async def _key_set(self, document: ProviderMetadata, newer_than: KeySet | None) -> KeySet:
         async with self._reading:
             now = time.monotonic()
-            wanted = self._keys is None or (
-                self._keys is newer_than and now - self._keys_at >= self._settings.keys_again_s
-            )
+            wanted = self._keys is None or (self._keys is newer_than and now - self._keys_at >= KEYS_AGAIN_S)
             if wanted or now - self._keys_at > DOCUMENT_LASTS_S or self._keys is None:
                 data = await self._get(document.jwks_uri)
                 try:

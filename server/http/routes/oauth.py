@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from server.auth.authenticator import Authenticator, address_of
-from server.auth.backends.base import LoginRefused, ProviderError, UserNotAllowed
+from server.auth.backends.base import LOGIN_WAIT_S, LoginRefused, ProviderError, UserNotAllowed
 from server.auth.credentials import cookie_style, read_cookies
 from server.config.settings import Settings
 from server.http.endpoints import Endpoint
@@ -50,7 +50,7 @@ class OauthRoutes:
             return _page("The login provider does not answer as it should. Try again in a moment.", 503)
         response = _redirect(url)
         style = cookie_style(request.scope, self._settings, COOKIE)
-        response.headers.append("set-cookie", style.set(state, self._settings.auth.oauth.login_wait_s))
+        response.headers.append("set-cookie", style.set(state, LOGIN_WAIT_S))
         return response
 
     async def callback(self, request: Request) -> Response:

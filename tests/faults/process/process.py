@@ -27,6 +27,7 @@ import msgspec
 from agent.util.tasks import TaskOwner
 from server.config.settings import Settings
 from tests.faults.harness.order import Failpoint, Hook, Order, Report
+from tests.support.constants import changed, constants
 from tests.support.network.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -143,7 +144,7 @@ class ServerProcess:
         order = Order(
             argv=["serve", "--config", str(config)],
             failpoints=list(failpoints),
-            hooks=list(self.hooks),
+            hooks=[constants(changed), *self.hooks],
             environ=self.environ,
             stdout=str(self._folder / "stdout"),
             stderr=str(self._folder / "stderr"),

@@ -20,6 +20,7 @@ from server.config.sockets import SocketSettings
 from server.http.middleware import AccessMiddleware
 from server.transport import listeners
 from server.transport.server import Server
+from tests.support.constants import built_in
 
 WAIT_S = 10.0
 RULES = AccessRules([Rule("/api/me", "anyone")], [Rule("/ws", "sessions")])
@@ -27,7 +28,7 @@ RULES = AccessRules([Rule("/api/me", "anyone")], [Rule("/ws", "sessions")])
 
 def settings_for(**socket: object) -> Settings:
     """Settings of a server on a free port, with these bounds of its sockets."""
-    bounds = msgspec.convert(socket, SocketSettings)
+    bounds = msgspec.convert(built_in("socket", socket), SocketSettings)
     return Settings(server=ServerSettings(port=0, graceful_shutdown_s=5.0), socket=bounds)
 
 

@@ -16,6 +16,7 @@ from protocol.submissions import Interrupt, UserInput
 from server.app import build_app
 from server.config.telemetry import TracingSettings
 from server.telemetry.tracing import GenAiTracer, Tracing, open_tracing, provider_of
+from tests.support.constants import built_in
 from tests.support.house import settings_for
 from tests.support.live import DONE, Live, client, listening
 from tests.support.models.scripted_model import (
@@ -148,7 +149,8 @@ async def test_wanted_but_not_installed_is_said_with_what_to_install(tmp_path: P
 
 async def test_spans_are_sent_where_the_settings_say_and_a_silent_collector_holds_up_no_stop(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
-    wanted = TracingSettings(enabled=True, endpoint="http://127.0.0.1:1/v1/traces", timeout_s=0.5)
+    built_in("tracing", {"timeout_s": 0.5})
+    wanted = TracingSettings(enabled=True, endpoint="http://127.0.0.1:1/v1/traces")
     app = build_app(msgspec.structs.replace(settings, tracing=wanted), environ={})
     async with app.router.lifespan_context(app):
         with app.state.house.tracing.tracer.span("chat", "demo", {}):

@@ -14,6 +14,7 @@ import pytest
 from server.config.server import ServerSettings
 from server.config.settings import Settings
 from server.transport.http import HttpProtocol
+from tests.support.constants import built_in
 from tests.support.house import settings_for
 from tests.support.live import Live, client, listening
 from tests.support.network.bare_http import request, status
@@ -24,7 +25,7 @@ SOON_S = 10.0
 
 def bounded(data: Path, **server: Any) -> Settings:
     settings = settings_for(data)
-    changed: ServerSettings = msgspec.structs.replace(settings.server, **server)
+    changed: ServerSettings = msgspec.structs.replace(settings.server, **built_in("server", server))
     return msgspec.structs.replace(settings, server=changed)
 
 
