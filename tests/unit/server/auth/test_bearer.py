@@ -40,7 +40,7 @@ async def me(live: Live, token: str) -> httpx.Response:
         return await http.get("/api/me", headers=headers(token))
 
 
-async def test_a_token_of_the_hub_lets_its_user_in_and_the_hub_is_asked_once(tmp_path: Path, hub: StandinHub) -> None:
+async def test_a_hub_token_authenticates_its_user_with_one_request_to_the_hub(tmp_path: Path, hub: StandinHub) -> None:
     async with listening(guarded(tmp_path, hub)) as live:
         for _ in range(3):
             said = (await me(live, ADA)).json()
@@ -50,7 +50,9 @@ async def test_a_token_of_the_hub_lets_its_user_in_and_the_hub_is_asked_once(tmp
     assert hub.asked == {ADA: 1}
 
 
-async def test_those_who_ask_at_once_share_one_question(tmp_path: Path, hub: StandinHub, tasks: TaskOwner) -> None:
+async def test_concurrent_requests_share_one_check_of_a_token(
+    tmp_path: Path, hub: StandinHub, tasks: TaskOwner
+) -> None:
     hub.open.clear()
     async with listening(guarded(tmp_path, hub)) as live:
         asking = [tasks.start(me(live, ADA), "ask") for _ in range(10)]
@@ -60,7 +62,7 @@ async def test_those_who_ask_at_once_share_one_question(tmp_path: Path, hub: Sta
     assert hub.asked == {ADA: 1}
 
 
-async def test_a_no_is_kept_for_a_while_too(tmp_path: Path, hub: StandinHub) -> None:
+async def test_a_refused_token_is_cached_for_a_while(tmp_path: Path, hub: StandinHub) -> None:
     wrong = "hf_" + "x" * 34
     async with listening(guarded(tmp_path, hub)) as live:
         answers = [await me(live, wrong) for _ in range(3)]
@@ -69,14 +71,14 @@ async def test_a_no_is_kept_for_a_while_too(tmp_path: Path, hub: StandinHub) -> 
     assert wrong not in "".join(answer.text for answer in answers)
 
 
-async def test_what_is_no_token_of_the_hub_is_not_sent_there(tmp_path: Path, hub: StandinHub) -> None:
+async def test_a_string_that_is_no_hub_token_is_not_sent_to_the_hub(tmp_path: Path, hub: StandinHub) -> None:
     async with listening(guarded(tmp_path, hub)) as live:
         for token in ("sk-somebody-elses-secret", "x", "HF_" + "a" * 34):
             assert (await me(live, token)).status_code == 401
     assert not hub.asked
 
 
-async def test_the_hub_is_not_flooded(tmp_path: Path, hub: StandinHub, tasks: TaskOwner) -> None:
+async def test_requests_to_the_hub_are_limited(tmp_path: Path, hub: StandinHub, tasks: TaskOwner) -> None:
     hub.open.clear()
     settings = guarded(tmp_path, hub, {"asked_at_once_max": 2, "waiting_max": 3})
     async with listening(settings) as live:
@@ -91,7 +93,7 @@ async def test_the_hub_is_not_flooded(tmp_path: Path, hub: StandinHub, tasks: Ta
     assert hub.most_at_once == 2
 
 
-async def test_one_who_guesses_wears_out_but_locks_nobody_out(tmp_path: Path, hub: StandinHub) -> None:
+async def test_an_address_that_guesses_is_throttled_without_locking_others_out(tmp_path: Path, hub: StandinHub) -> None:
     async with listening(guarded(tmp_path, hub, failures_per_minute=3)) as live:
         assert (await me(live, ADA)).status_code == 200
         statuses = [(await me(live, f"hf_wrong{n}")).status_code for n in range(6)]
@@ -112,7 +114,7 @@ async def test_a_token_revoked_at_the_hub_closes_its_sockets(tmp_path: Path, hub
         assert (await me(live, ADA)).status_code == 401
 
 
-async def test_while_the_hub_is_away_a_good_token_stays_good_and_a_new_one_is_told_to_wait(
+async def test_while_the_hub_is_unreachable_known_tokens_stay_valid_and_new_ones_must_wait(
     tmp_path: Path, hub: StandinHub
 ) -> None:
     async with listening(guarded(tmp_path, hub, {"cached_s": 0.0})) as live:
@@ -126,14 +128,14 @@ async def test_while_the_hub_is_away_a_good_token_stays_good_and_a_new_one_is_to
         assert (await me(live, BOB)).status_code == 200
 
 
-async def test_a_yes_that_is_too_old_is_no_yes(tmp_path: Path, hub: StandinHub) -> None:
+async def test_a_cached_success_expires(tmp_path: Path, hub: StandinHub) -> None:
     async with listening(guarded(tmp_path, hub, {"cached_s": 0.0, "unreachable_s": 0.0})) as live:
         assert (await me(live, ADA)).status_code == 200
         hub.status = 500
         assert (await me(live, ADA)).status_code == 503
 
 
-async def test_only_users_come_in_and_only_the_allowed_ones(tmp_path: Path, hub: StandinHub) -> None:
+async def test_only_allowed_users_are_admitted(tmp_path: Path, hub: StandinHub) -> None:
     settings = guarded(tmp_path, hub, allowed_users=["id-ada", "bob"], admins=["id-carol"])
     hub.users["hf_carol"] = "carol"
     async with listening(settings) as live:
@@ -145,7 +147,7 @@ async def test_only_users_come_in_and_only_the_allowed_ones(tmp_path: Path, hub:
         assert (await me(live, "hf_org")).status_code == 401
 
 
-async def test_a_login_made_from_a_token_outlives_a_restart_sealed_and_gives_the_owners_tools_the_token(
+async def test_a_login_from_a_hub_token_survives_a_restart_and_reaches_the_owners_tools(
     tmp_path: Path, hub: StandinHub
 ) -> None:
     settings = guarded(tmp_path, hub)

@@ -42,9 +42,7 @@ HOSTILE_HOSTS = [
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_hostile_origins_and_hosts_are_refused_on_both_scopes_with_good_credentials_too(
-    tmp_path: Path, way: str
-) -> None:
+async def test_foreign_origins_and_hosts_are_refused_even_with_valid_credentials(tmp_path: Path, way: str) -> None:
     async with served(way, tmp_path) as here:
         own = {"Authorization": f"Bearer {here.good}"}
         cases = [{"Origin": text} for text in HOSTILE_ORIGINS] + [{"Host": text} for text in HOSTILE_HOSTS]
@@ -60,7 +58,7 @@ async def test_hostile_origins_and_hosts_are_refused_on_both_scopes_with_good_cr
             assert (await http.get("/api/sessions", headers=own)).json()["sessions"] == []
 
 
-async def test_what_a_page_may_do_with_a_cookie_needs_its_origin(tmp_path: Path) -> None:
+async def test_a_cookie_needs_the_pages_origin(tmp_path: Path) -> None:
     async with served("local", tmp_path) as here:
         async with httpx.AsyncClient(base_url=here.live.http, trust_env=False) as http:
             assert (await http.post("/auth/local", json={"token": here.good})).status_code == 200
@@ -84,7 +82,7 @@ async def test_what_a_page_may_do_with_a_cookie_needs_its_origin(tmp_path: Path)
             )
 
 
-async def test_a_login_that_expires_closes_its_sockets_and_is_none_any_more(tmp_path: Path) -> None:
+async def test_an_expired_login_closes_its_sockets_and_is_refused(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, auth={"local_token": True, "login_s": 1.0, "recheck_s": 0.2})
     async with listening(settings) as live, httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
         token = (tmp_path / "token").read_text().strip()
@@ -97,7 +95,7 @@ async def test_a_login_that_expires_closes_its_sockets_and_is_none_any_more(tmp_
             await connect(live.ws, additional_headers=cookie)
 
 
-async def test_a_wrong_token_beside_a_good_cookie_lets_nobody_in(tmp_path: Path) -> None:
+async def test_a_wrong_token_beside_a_valid_cookie_is_refused(tmp_path: Path) -> None:
     async with served("local", tmp_path) as here:
         async with httpx.AsyncClient(base_url=here.live.http, trust_env=False) as http:
             await http.post("/auth/local", json={"token": here.good})
@@ -111,7 +109,7 @@ async def test_a_wrong_token_beside_a_good_cookie_lets_nobody_in(tmp_path: Path)
             assert (await http.get("/api/me", headers=other)).status_code == 401
 
 
-async def test_one_address_behind_a_proxy_wears_out_alone(tmp_path: Path) -> None:
+async def test_addresses_behind_a_proxy_are_throttled_separately(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, auth={"mode": "tokens", "failures_per_minute": 2})
     server = msgspec.structs.replace(settings.server, trusted_proxies=["127.0.0.1"])
     async with listening(msgspec.structs.replace(settings, server=server)) as live:
@@ -126,7 +124,7 @@ async def test_one_address_behind_a_proxy_wears_out_alone(tmp_path: Path) -> Non
             assert [await guess(f"2001:db8::{n}") for n in range(1, 5)] == [401, 401, 429, 429], "one network"
 
 
-def test_only_so_many_addresses_are_watched() -> None:
+def test_the_number_of_watched_addresses_is_bounded() -> None:
     failures = LoginThrottle(per_minute=1, watched_max=2)
     assert failures.record_failure("1.1.1.1", 0.0) and not failures.record_failure("1.1.1.1", 0.0)
     assert failures.is_blocked("1.1.1.1", 0.0)
@@ -138,7 +136,7 @@ def test_only_so_many_addresses_are_watched() -> None:
     assert network_of("2001:db8:1:2:3::4%eth0") == "2001:db8:1:2::/64"
 
 
-async def test_the_oldest_logins_make_room_for_new_ones(tmp_path: Path) -> None:
+async def test_new_logins_replace_the_oldest_ones(tmp_path: Path) -> None:
     logins = Logins(SqliteLoginStore(tmp_path), 4, 2)
     await logins.open(0.0)
 

@@ -37,7 +37,7 @@ def bearer(data: Path) -> dict[str, str]:
     return {"Authorization": f"Bearer {token(data)}"}
 
 
-async def test_the_token_lets_in_over_http_and_over_a_socket(live: Live, tmp_path: Path) -> None:
+async def test_the_local_token_authenticates_over_http_and_websocket(live: Live, tmp_path: Path) -> None:
     async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
         assert (await http.get("/api/sessions")).status_code == 401
         assert (await http.get("/api/sessions", headers=bearer(tmp_path))).status_code == 200
@@ -49,13 +49,13 @@ async def test_the_token_lets_in_over_http_and_over_a_socket(live: Live, tmp_pat
         await Client(socket).until_type(Synced)
 
 
-async def test_a_token_in_the_url_lets_nobody_in(live: Live, tmp_path: Path) -> None:
+async def test_a_token_in_the_url_is_refused(live: Live, tmp_path: Path) -> None:
     async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
         for name in ("token", "access_token", "authorization", "api_key"):
             assert (await http.get(f"/api/me?{name}={token(tmp_path)}")).status_code == 401
 
 
-async def test_the_file_is_for_its_owner_alone_and_stays_over_a_restart(tmp_path: Path) -> None:
+async def test_the_token_file_is_private_and_kept_over_a_restart(tmp_path: Path) -> None:
     async with running(guarded(tmp_path)):
         first = token(tmp_path)
     assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
@@ -73,7 +73,7 @@ async def test_a_token_that_others_can_read_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "short", "two " * 20, "x" * 2_000, "\u00e9" * 40])
-async def test_a_file_that_holds_no_token_is_refused(tmp_path: Path, content: str) -> None:
+async def test_a_token_file_without_a_token_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "token"
     path.write_text(content)
     path.chmod(0o600)
@@ -81,14 +81,14 @@ async def test_a_file_that_holds_no_token_is_refused(tmp_path: Path, content: st
         await LocalBackend(tmp_path).open()
 
 
-async def test_a_link_in_the_place_of_the_token_is_refused(tmp_path: Path) -> None:
+async def test_a_symbolic_link_as_the_token_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("x" * 43)
     (tmp_path / "token").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(PrivateFileError, match="cannot be read"):
         await LocalBackend(tmp_path).open()
 
 
-async def test_a_new_token_in_the_file_ends_the_old_one_and_its_sockets(live: Live, tmp_path: Path) -> None:
+async def test_a_new_token_in_the_file_revokes_the_old_one_and_closes_its_sockets(live: Live, tmp_path: Path) -> None:
     old = bearer(tmp_path)
     async with connect(live.ws, additional_headers=old) as socket:
         client = Client(socket)
@@ -105,7 +105,7 @@ async def test_a_new_token_in_the_file_ends_the_old_one_and_its_sockets(live: Li
         assert (await http.get("/api/me", headers=bearer(tmp_path))).status_code == 200
 
 
-async def test_without_a_token_everyone_here_is_the_local_user_and_the_log_warns(
+async def test_without_a_token_every_local_caller_is_the_local_user_and_the_log_warns(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "holdfast.auth"):
@@ -135,7 +135,7 @@ async def test_the_page_exchanges_the_token_for_a_cookie(live: Live, tmp_path: P
         assert (await http.get("/api/me", headers={"Cookie": own["Cookie"]})).status_code == 401
 
 
-async def test_a_login_outlives_a_restart_but_not_its_token(tmp_path: Path) -> None:
+async def test_a_login_survives_a_restart_but_not_its_token(tmp_path: Path) -> None:
     async with listening(guarded(tmp_path)) as live:
         async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
             answer = await http.post("/auth/local", json={"token": token(tmp_path)})
@@ -148,7 +148,7 @@ async def test_a_login_outlives_a_restart_but_not_its_token(tmp_path: Path) -> N
             assert (await http.get("/api/me", headers=cookie)).status_code == 401
 
 
-async def test_only_the_hash_of_a_login_is_kept(tmp_path: Path) -> None:
+async def test_only_the_hash_of_a_login_is_stored(tmp_path: Path) -> None:
     async with listening(guarded(tmp_path)) as live:
         async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
             answer = await http.post("/auth/local", json={"token": token(tmp_path)})
@@ -174,7 +174,7 @@ async def test_only_the_hash_of_a_login_is_kept(tmp_path: Path) -> None:
         (b'{"token": "\\ud800"}', "application/json"),
     ],
 )
-async def test_a_body_that_is_no_token_is_refused(live: Live, body: bytes, kind: str) -> None:
+async def test_a_login_body_without_a_token_is_refused(live: Live, body: bytes, kind: str) -> None:
     async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
         answer = await http.post("/auth/local", content=body, headers={"content-type": kind})
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")

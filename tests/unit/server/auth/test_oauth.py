@@ -63,7 +63,7 @@ def authenticator(live: Live) -> Authenticator:
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
-async def test_who_logged_in_is_let_in_over_http_and_over_a_socket(
+async def test_a_login_authenticates_over_http_and_websocket(
     tmp_path: Path, provider: OpenIdProvider, algorithm: str
 ) -> None:
     provider.algorithm = algorithm
@@ -77,7 +77,7 @@ async def test_who_logged_in_is_let_in_over_http_and_over_a_socket(
             await Client(socket).until_type(Synced)
 
 
-async def test_the_tokens_stay_on_the_server_encrypted_and_go_to_the_owners_tools(
+async def test_provider_tokens_are_stored_encrypted_and_reach_the_owners_tools(
     tmp_path: Path, provider: OpenIdProvider
 ) -> None:
     settings = guarded(tmp_path, provider)
@@ -98,7 +98,7 @@ async def test_the_tokens_stay_on_the_server_encrypted_and_go_to_the_owners_tool
         assert await authenticator(live).hub_token("user-1") == access, "found again after a restart"
 
 
-async def test_tokens_are_renewed_before_they_end_and_a_login_goes_on(tmp_path: Path, provider: OpenIdProvider) -> None:
+async def test_provider_tokens_are_refreshed_before_they_expire(tmp_path: Path, provider: OpenIdProvider) -> None:
     provider.access_lasts_s = 100
     async with listening(guarded(tmp_path, provider, {"refresh_before_s": 200})) as live, browser(live) as http:
         await log_in(http)
@@ -108,7 +108,7 @@ async def test_tokens_are_renewed_before_they_end_and_a_login_goes_on(tmp_path: 
         assert len(provider.issued) >= 2
 
 
-async def test_a_login_whose_renewal_is_refused_is_over_and_its_sockets_closed(
+async def test_a_login_whose_refresh_is_refused_ends_and_its_sockets_close(
     tmp_path: Path, provider: OpenIdProvider
 ) -> None:
     provider.access_lasts_s = 100
@@ -122,7 +122,7 @@ async def test_a_login_whose_renewal_is_refused_is_over_and_its_sockets_closed(
         assert (await http.get("/api/me")).status_code == 401
 
 
-async def test_a_provider_that_is_away_ends_no_login(tmp_path: Path, provider: OpenIdProvider) -> None:
+async def test_an_unreachable_provider_ends_no_login(tmp_path: Path, provider: OpenIdProvider) -> None:
     provider.access_lasts_s = 100
     async with listening(guarded(tmp_path, provider, {"refresh_before_s": 200})) as live, browser(live) as http:
         await log_in(http)
@@ -177,7 +177,7 @@ WRONG_CLAIMS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("claims", WRONG_CLAIMS, ids=str)
-async def test_an_id_token_that_is_not_for_this_login_lets_nobody_in(
+async def test_an_id_token_for_another_login_is_refused(
     tmp_path: Path, provider: OpenIdProvider, claims: dict[str, Any]
 ) -> None:
     provider.claims = claims
@@ -187,7 +187,7 @@ async def test_an_id_token_that_is_not_for_this_login_lets_nobody_in(
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "RS256"])
-async def test_an_id_token_that_another_key_signed_lets_nobody_in(
+async def test_an_id_token_signed_by_another_key_is_refused(
     tmp_path: Path, provider: OpenIdProvider, algorithm: str
 ) -> None:
     provider.algorithm = algorithm
@@ -198,7 +198,9 @@ async def test_an_id_token_that_another_key_signed_lets_nobody_in(
         assert (await http.get("/api/me")).status_code == 401
 
 
-async def test_a_login_can_only_be_ended_in_the_browser_that_began_it(tmp_path: Path, provider: OpenIdProvider) -> None:
+async def test_a_login_can_only_be_completed_in_the_browser_that_began_it(
+    tmp_path: Path, provider: OpenIdProvider
+) -> None:
     async with listening(guarded(tmp_path, provider)) as live, browser(live) as ada, browser(live) as eve:
         there = await eve.get("/auth/login")
         back = (await eve.get(there.headers["location"])).headers["location"]
@@ -209,7 +211,7 @@ async def test_a_login_can_only_be_ended_in_the_browser_that_began_it(tmp_path: 
         assert (await ada.get("/api/me")).status_code == 401
 
 
-async def test_a_code_is_good_once(tmp_path: Path, provider: OpenIdProvider) -> None:
+async def test_an_authorization_code_works_once(tmp_path: Path, provider: OpenIdProvider) -> None:
     async with listening(guarded(tmp_path, provider)) as live, browser(live) as http:
         there = await http.get("/auth/login")
         kept = {"Cookie": f"holdfast-login-{live.port}={http.cookies[f'holdfast-login-{live.port}']}"}
@@ -221,7 +223,7 @@ async def test_a_code_is_good_once(tmp_path: Path, provider: OpenIdProvider) -> 
         assert code not in again.text
 
 
-async def test_a_refusal_of_the_provider_is_told_without_its_words(tmp_path: Path, provider: OpenIdProvider) -> None:
+async def test_a_refusal_of_the_provider_is_shown_without_its_text(tmp_path: Path, provider: OpenIdProvider) -> None:
     async with listening(guarded(tmp_path, provider)) as live, browser(live) as http:
         there = await http.get("/auth/login")
         state = parse_qs(urlsplit(there.headers["location"]).query)["state"][0]
@@ -229,9 +231,7 @@ async def test_a_refusal_of_the_provider_is_told_without_its_words(tmp_path: Pat
         assert refused.status_code == 403 and "<script>" not in refused.text
 
 
-async def test_a_provider_that_is_down_or_another_is_no_reason_to_hang(
-    tmp_path: Path, provider: OpenIdProvider
-) -> None:
+async def test_an_unreachable_or_wrong_provider_does_not_hang(tmp_path: Path, provider: OpenIdProvider) -> None:
     async with listening(guarded(tmp_path / "a", provider)) as live, browser(live) as http:
         provider.down = True
         assert (await http.get("/auth/login")).status_code == 503
@@ -243,7 +243,9 @@ async def test_a_provider_that_is_down_or_another_is_no_reason_to_hang(
             assert (await http.get("/auth/login")).status_code == 503
 
 
-async def test_only_allowed_users_come_in_and_admins_are_named_by_id(tmp_path: Path, provider: OpenIdProvider) -> None:
+async def test_only_allowed_users_are_admitted_and_admins_are_named_by_id(
+    tmp_path: Path, provider: OpenIdProvider
+) -> None:
     settings = guarded(tmp_path, provider, allowed_users=["user-1"], admins=["user-9", "ada"])
     async with listening(settings) as live:
         for subject, status, rights in (
@@ -294,10 +296,10 @@ ELSEWHERE += ["/\n/evil", "/" + "x" * 2_000, "/\u00e9", "http:/x", "///evil.exam
 
 
 @pytest.mark.parametrize("wanted", ELSEWHERE)
-def test_a_login_leads_home_and_nowhere_else(wanted: str) -> None:
+def test_a_login_redirects_to_this_server_alone(wanted: str) -> None:
     assert local_path(wanted) == "/"
 
 
-def test_a_login_leads_back_to_the_page_it_came_from() -> None:
+def test_a_login_returns_to_the_page_it_came_from() -> None:
     for wanted in ("/", "/a/b?c=d&e=%2F", "/?session=1#end"):
         assert local_path(wanted) == wanted

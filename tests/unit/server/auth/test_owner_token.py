@@ -34,9 +34,7 @@ def by_bearer(data: Path, hub: StandinHub, model: ScriptedModel) -> Settings:
     return msgspec.structs.replace(settings, model=choice)
 
 
-async def test_a_session_that_woke_without_its_owners_token_has_it_once_they_are_here(
-    tmp_path: Path, hub: StandinHub
-) -> None:
+async def test_a_session_gets_its_owners_token_when_the_owner_connects(tmp_path: Path, hub: StandinHub) -> None:
     script = [calls(Call("write", {"path": "a", "content": "1"})), text("Done.")]
     async with ScriptedModel(script) as model:
         settings = by_bearer(tmp_path, hub, model)

@@ -52,16 +52,14 @@ async def http(live: Live) -> AsyncIterator[httpx.AsyncClient]:
         yield session
 
 
-async def test_a_token_that_is_added_lets_its_user_in_at_once(http: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_an_added_token_works_at_once(http: httpx.AsyncClient, tmp_path: Path) -> None:
     assert (await http.get("/api/me", headers=bearer("hft_wrong"))).status_code == 401
     secret = add(tmp_path, "ada", "sessions", "metrics")
     me = (await http.get("/api/me", headers=bearer(secret))).json()
     assert (me["user_id"], me["rights"]) == ("ada", ["metrics", "sessions"])
 
 
-async def test_a_revoked_token_closes_its_sockets_and_nobody_elses(
-    live: Live, http: httpx.AsyncClient, tmp_path: Path
-) -> None:
+async def test_a_revoked_token_closes_only_its_own_sockets(live: Live, http: httpx.AsyncClient, tmp_path: Path) -> None:
     ada, bob = add(tmp_path, "ada"), add(tmp_path, "bob")
     async with connect(live.ws, additional_headers=bearer(ada)) as hers:
         async with connect(live.ws, additional_headers=bearer(bob)) as his:
@@ -114,7 +112,7 @@ async def test_sessions_belong_to_users_and_not_to_tokens(live: Live, http: http
     assert [answer.status_code for answer in answers] == [200, 200, 404]
 
 
-async def test_a_file_torn_by_hand_changes_nothing_and_is_told(
+async def test_a_broken_token_file_changes_nothing_and_is_logged(
     http: httpx.AsyncClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = add(tmp_path, "ada")
@@ -143,7 +141,7 @@ def test_a_file_of_tokens_that_others_can_change_is_refused(tmp_path: Path) -> N
         read_tokens(tmp_path / "tokens.json")
 
 
-def test_only_hashes_are_kept_for_the_owner_alone(tmp_path: Path) -> None:
+def test_the_token_file_is_private_and_holds_only_hashes(tmp_path: Path) -> None:
     secret = add(tmp_path, "ada")
     path = tmp_path / "tokens.json"
     assert secret not in path.read_text() and secret.removeprefix("hft_") not in path.read_text()
@@ -151,7 +149,7 @@ def test_only_hashes_are_kept_for_the_owner_alone(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["tokens.json"]
 
 
-async def test_the_command_makes_lists_and_revokes(tmp_path: Path) -> None:
+async def test_the_command_makes_lists_and_revokes_tokens(tmp_path: Path) -> None:
     data = ["--data", str(tmp_path)]
     code, secret, told = await run(
         HOLDFAST, "token", "add", "ada", "--rights", "sessions,admin", "--expires", "30d", "--note", "her laptop", *data
@@ -166,7 +164,7 @@ async def test_the_command_makes_lists_and_revokes(tmp_path: Path) -> None:
     assert (code, out) == (1, "") and "there is no token" in err
 
 
-async def test_tokens_made_at_once_are_all_kept(tmp_path: Path) -> None:
+async def test_tokens_made_concurrently_are_all_stored(tmp_path: Path) -> None:
     made = await asyncio.gather(*(run(HOLDFAST, "token", "add", f"user{n}", "--data", str(tmp_path)) for n in range(4)))
     assert [code for code, _, _ in made] == [0] * 4
     assert {kept.user for kept in read_tokens(tmp_path / "tokens.json")} == {"user0", "user1", "user2", "user3"}
@@ -189,6 +187,6 @@ async def test_wrong_usage_makes_no_token(tmp_path: Path, args: list[str], fault
     assert read_tokens(tmp_path / "tokens.json") == []
 
 
-def test_times_and_rights_are_read_as_they_are_written() -> None:
+def test_times_and_rights_are_parsed() -> None:
     assert [read_time_s(text) for text in ("90m", "12h", "30d")] == [5_400, 43_200, 2_592_000]
     assert read_rights(" metrics , sessions,metrics") == ["sessions", "metrics"]

@@ -80,7 +80,7 @@ async def server(
         assert b"Traceback" not in err, err.decode()
 
 
-async def test_the_version_and_the_help_are_there() -> None:
+async def test_version_and_help_are_printed() -> None:
     assert await run(HOLDFAST, "--version") == (0, "Holdfast 0.1.0\n", "")
     for args, words in (
         (["--help"], ["serve", "schema", "chat"]),
@@ -133,7 +133,7 @@ async def test_a_data_folder_in_use_ends_with_code_1_and_one_line(tmp_path: Path
 
 
 @pytest.mark.parametrize("command", [MODULE, [*HOLDFAST, "serve"]])
-async def test_a_server_says_where_it_listens_and_that_the_demo_answers(tmp_path: Path, command: list[str]) -> None:
+async def test_a_server_prints_its_address_and_that_the_demo_answers(tmp_path: Path, command: list[str]) -> None:
     async with server(tmp_path, "--port", "0", command=command) as (_, port, said):
         assert said.startswith(
             f"Holdfast 0.1.0 listening on http://127.0.0.1:{port} (model: demo - no model credentials"
@@ -143,7 +143,7 @@ async def test_a_server_says_where_it_listens_and_that_the_demo_answers(tmp_path
             assert (ready["type"], ready["model"], ready["demo"]) == ("ready", "demo", True)
 
 
-async def test_the_token_is_shown_by_the_start_that_makes_it_and_by_no_other(tmp_path: Path) -> None:
+async def test_the_token_is_printed_only_by_the_start_that_makes_it(tmp_path: Path) -> None:
     for start_number in (1, 2):
         process = await start(MODULE, "--data", str(tmp_path), "--port", "0")
         try:
@@ -165,7 +165,7 @@ async def test_the_token_is_shown_by_the_start_that_makes_it_and_by_no_other(tmp
         assert token.encode() not in out + err
 
 
-async def test_a_token_that_is_no_secret_ends_the_start_with_one_line(tmp_path: Path) -> None:
+async def test_a_readable_token_file_ends_the_start_with_one_line(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("x" * 43)
     (tmp_path / "token").chmod(0o640)
     code, out, err = await run(MODULE, "--data", str(tmp_path), "--port", "0")
@@ -173,7 +173,7 @@ async def test_a_token_that_is_no_secret_ends_the_start_with_one_line(tmp_path: 
     assert err.startswith("holdfast: error: ") and "chmod 600" in err and err.count("\n") == 1
 
 
-async def test_the_port_comes_from_the_environment_and_the_option_goes_over_it(tmp_path: Path) -> None:
+async def test_the_port_option_overrides_the_environment(tmp_path: Path) -> None:
     number = free_port()
     async with server(tmp_path / "a", PORT=str(number)) as (_, port, _):
         assert port == number
@@ -181,13 +181,13 @@ async def test_the_port_comes_from_the_environment_and_the_option_goes_over_it(t
         assert port != 1
 
 
-async def test_a_named_model_is_said(tmp_path: Path) -> None:
+async def test_a_named_model_is_printed(tmp_path: Path) -> None:
     async with server(tmp_path, "--port", "0", "--model", "openai/some-model") as (_, _, said):
         assert said.endswith("(model: openai/some-model)")
 
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_stops_it_with_code_0_and_tells_the_sockets_why(tmp_path: Path, sig: signal.Signals) -> None:
+async def test_a_signal_ends_the_server_with_code_0_and_a_close_reason(tmp_path: Path, sig: signal.Signals) -> None:
     async with server(tmp_path, "--port", "0") as (process, port, _):
         async with websockets.connect(f"ws://localhost:{port}/ws") as client:
             await asyncio.wait_for(client.recv(), WAIT_S)
@@ -207,7 +207,7 @@ async def test_a_stop_does_not_wait_for_the_model_library(tmp_path: Path) -> Non
         assert loop.time() - began < 1.5
 
 
-async def test_on_a_handed_over_socket_a_restart_refuses_nobody(tmp_path: Path) -> None:
+async def test_a_restart_on_an_inherited_socket_refuses_no_client(tmp_path: Path) -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         held.listen(16)
@@ -223,7 +223,7 @@ async def test_on_a_handed_over_socket_a_restart_refuses_nobody(tmp_path: Path) 
         await writer.wait_closed()
 
 
-async def test_nothing_slow_is_imported_before_it_listens() -> None:
+async def test_no_slow_library_is_imported_before_the_server_listens() -> None:
     for imported, slow in (
         (
             "server.cli.main, server.app, server.transport.server",
@@ -235,7 +235,7 @@ async def test_nothing_slow_is_imported_before_it_listens() -> None:
         assert await run([sys.executable, "-c", code]) == (0, "set()\n", "")
 
 
-def test_a_demo_that_was_asked_for_needs_no_excuse() -> None:
+def test_a_chosen_demo_prints_no_hint_about_credentials() -> None:
     opened = listeners.open_sockets(Settings(server=ServerSettings(port=0)))
     try:
         demo = ModelChoice("demo", True, "it is configured")
@@ -257,7 +257,7 @@ async def test_schema_prints_the_schema_or_the_asyncapi_document() -> None:
     assert json.loads(out)["asyncapi"].startswith("3.")
 
 
-def test_what_is_generated_is_written_once_and_then_up_to_date(tmp_path: Path) -> None:
+def test_generated_files_are_up_to_date_after_being_written(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     for page in ("configuration", "frames", "protocol", "tools"):
         (tmp_path / f"docs/{page}.md").write_text("by hand\n")
@@ -270,7 +270,7 @@ def test_what_is_generated_is_written_once_and_then_up_to_date(tmp_path: Path) -
     assert generate.check(tmp_path) == ["docs/schema.json"]
 
 
-def test_a_page_that_is_missing_is_a_fault_and_not_made_up(tmp_path: Path) -> None:
+def test_a_missing_document_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     assert "docs/configuration.md" in generate.check(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"docs/.*\.md"):

@@ -145,7 +145,7 @@ async def test_delete_keeps_the_session_whose_workspace_cannot_be_removed(settin
     assert not workspace.exists()
 
 
-async def test_a_folder_without_a_journal_is_said_to_have_none(tmp_path: Path) -> None:
+async def test_a_folder_without_a_journal_is_an_error(tmp_path: Path) -> None:
     for command in (["sessions", "list"], ["backup", str(tmp_path / "to")]):
         code, _, err = await holdfast(*command, "--data", str(tmp_path / "nothing"))
         assert code == 1
@@ -153,9 +153,7 @@ async def test_a_folder_without_a_journal_is_said_to_have_none(tmp_path: Path) -
     assert not (tmp_path / "nothing").exists()
 
 
-async def test_a_backup_made_in_mid_talk_opens_with_what_was_said_by_then_and_begins_a_new_epoch(
-    settings: Settings, tmp_path: Path
-) -> None:
+async def test_a_backup_of_a_running_server_opens_with_a_new_epoch(settings: Settings, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     async with listening(settings) as live:
         session_id, view = await talk(live, "before")

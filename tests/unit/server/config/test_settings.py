@@ -62,7 +62,7 @@ def complaint(config: Path, text: str | dict[str, object], **environ: str) -> st
         ("}", "}"),
     ],
 )
-def test_variables_are_filled_in(text: str, filled: str) -> None:
+def test_variables_are_substituted(text: str, filled: str) -> None:
     environ = {"A": "a", "EMPTY": "", "HOSTILE": "${A} $${A} }"}
     assert fill(text, environ) == filled
 
@@ -80,25 +80,25 @@ def test_variables_are_filled_in(text: str, filled: str) -> None:
         ("${NONE:-" * (MAX_DEPTH + 1) + "}" * (MAX_DEPTH + 1), "nested deeper"),
     ],
 )
-def test_a_blank_that_cannot_be_filled_in_is_a_fault(text: str, fault: str) -> None:
+def test_a_variable_without_value_and_default_is_an_error(text: str, fault: str) -> None:
     with pytest.raises(SubstitutionError) as error:
         fill(text, {"A": "a"})
     assert fault in str(error.value)
 
 
 @given(st.text().filter(lambda text: "${" not in text))
-def test_a_text_without_a_brace_after_a_dollar_stays_as_it_is(text: str) -> None:
+def test_a_dollar_without_a_brace_stays_as_it_is(text: str) -> None:
     assert fill(text, {}) == text
 
 
 @given(st.text(alphabet="${}:-AB x"))
-def test_any_text_is_filled_in_or_refused(text: str) -> None:
+def test_any_text_is_substituted_or_refused(text: str) -> None:
     with contextlib.suppress(SubstitutionError):
         assert "${A}" not in fill(text.replace("$$", ""), {"A": "${B}"})
 
 
 @given(st.text())
-def test_a_value_is_taken_as_it_is(value: str) -> None:
+def test_a_substituted_value_is_not_substituted_again(value: str) -> None:
     assert fill("${A}", {"A": value}) == value
 
 
@@ -106,7 +106,7 @@ def test_an_empty_file_gives_the_defaults(config: Path) -> None:
     assert load(config, {}) == Settings()
 
 
-def test_variables_become_numbers_and_booleans_where_a_setting_wants_them(config: Path) -> None:
+def test_variables_become_numbers_and_booleans_where_the_setting_is_one(config: Path) -> None:
     text = {
         "server": {"port": "${PORT:-7860}", "preload_model": "${PRELOAD:-false}"},
         "turn": {"compact_at": "${AT:-0.5}"},
@@ -119,7 +119,7 @@ def test_variables_become_numbers_and_booleans_where_a_setting_wants_them(config
     assert settings.model.models == ["a", "b"]
 
 
-def test_the_command_line_goes_over_the_file(config: Path) -> None:
+def test_the_command_line_overrides_the_file(config: Path) -> None:
     config.write_text('{"server": {"port": 1, "host": "localhost"}}')
     settings = load_settings(config, {}, {"server.port": 2, "model.model": "demo"})
     assert (settings.server.port, settings.server.host, settings.model.model) == (2, "localhost", "demo")
@@ -168,7 +168,7 @@ def test_the_command_line_goes_over_the_file(config: Path) -> None:
         ('{"server": {"port": "${PORT}"}}', 'expected int, but it is "eighty" (from the environment variable PORT)'),
     ],
 )
-def test_a_fault_is_told_with_its_place(config: Path, text: str, fault: str) -> None:
+def test_an_error_names_its_place(config: Path, text: str, fault: str) -> None:
     assert fault in complaint(config, text, PORT="eighty")
 
 
@@ -179,26 +179,26 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         assert str(error.value) == f"{path}: cannot be read: {os.strerror(2 if fault[0] == 'N' else 21)}"
 
 
-def test_bytes_that_are_no_text_are_named_by_line(config: Path) -> None:
+def test_bytes_that_are_not_utf8_are_named_by_line(config: Path) -> None:
     config.write_bytes(b'{\n"server":\xff}')
     with pytest.raises(SettingsError, match="line 2: not UTF-8"):
         load_settings(config, {})
 
 
-def test_a_file_far_too_large_is_not_read_whole(config: Path) -> None:
+def test_a_file_that_is_too_large_is_refused(config: Path) -> None:
     config.write_bytes(b" " * 2_000_000)
     with pytest.raises(SettingsError, match="larger than"):
         load_settings(config, {})
 
 
-def test_a_secrets_value_is_never_shown(config: Path) -> None:
+def test_the_value_of_a_secret_is_never_shown(config: Path) -> None:
     said = complaint(config, {"model": {"calls": {"api_key": 123456789}}})
     assert said == "model.calls.api_key: expected str"
     assert catalog.secret("model.calls.api_key")
     assert not catalog.secret("turn.tool_output_max_tokens")
 
 
-def test_a_clients_limits_are_the_settings() -> None:
+def test_the_limits_that_clients_see_come_from_the_settings() -> None:
     assert Settings().limits() == Limits()
     changed = Settings(socket=SocketSettings(frames_per_s=7, heartbeat_s=3.0)).limits()
     assert (changed.frames_per_s, changed.heartbeat_s) == (7, 3.0)
@@ -217,7 +217,7 @@ def test_every_setting_has_a_default_and_can_be_written_in_a_file(config: Path) 
     assert load(config, tree) == Settings()
 
 
-def test_a_home_folder_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_folder_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
     assert JournalSettings(data="~/sessions").folder == Path("/home/somebody/sessions")
     assert JournalSettings(data="./data").folder == Path("data")

@@ -47,7 +47,7 @@ async def stored(folder: Path) -> None:
         await manager.submit_user_input(await manager.create_session("local"), "hello")
 
 
-async def test_a_folder_that_a_server_left_in_order_is_sound_and_stays_as_it_is(tmp_path: Path) -> None:
+async def test_a_data_folder_after_a_clean_stop_is_sound_and_unchanged(tmp_path: Path) -> None:
     await stored(tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     found = data_folder(tmp_path)
@@ -56,7 +56,7 @@ async def test_a_folder_that_a_server_left_in_order_is_sound_and_stays_as_it_is(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-async def test_a_folder_held_by_a_running_server_is_well_and_names_the_process(tmp_path: Path) -> None:
+async def test_a_data_folder_in_use_is_ok_and_names_the_process(tmp_path: Path) -> None:
     async with running(settings_for(tmp_path)):
         found = journal(tmp_path)
     assert found.level == "ok" and f"process {os.getpid()}" in found.found
@@ -86,12 +86,12 @@ def test_a_file_that_is_no_database_is_found(tmp_path: Path) -> None:
     assert journal(tmp_path).level == "fail"
 
 
-def test_a_folder_that_is_not_there_is_made_by_the_first_start(tmp_path: Path) -> None:
+def test_a_missing_data_folder_is_ok(tmp_path: Path) -> None:
     (found,) = data_folder(tmp_path / "a" / "b")
     assert found.level == "ok" and not (tmp_path / "a").exists()
 
 
-def test_a_folder_that_cannot_be_made_or_is_none_or_cannot_be_written_fails(tmp_path: Path) -> None:
+def test_an_unusable_data_folder_fails(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file" / "data", tmp_path / "file", Path("/proc/self")):
         (found,) = data_folder(folder)
@@ -113,7 +113,7 @@ def test_a_full_disk_fails_and_a_fuller_one_warns() -> None:
 # -------------------------------------------------------------------------------------------------------- the machine
 
 
-def test_bubblewrap_is_looked_for_on_the_path_and_tried(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bubblewrap_is_searched_on_the_path_and_tried(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.sandbox.local.probe.PACKAGE", "holdfast-no-such-package")
     missing = checks.sandbox(SandboxSettings(), str(open_folder))
     assert missing.level == "warn" and "apt install bubblewrap" in missing.advice
@@ -147,12 +147,12 @@ def test_the_packaged_bubblewrap_is_named_and_why_the_systems_is_not_used(open_f
     assert "the system's is not used: bubblewrap unknown starts no sandbox: broken" in finding.found
 
 
-def test_commands_that_run_unprotected_are_warned_of_and_none_at_all_are_not() -> None:
+def test_unprotected_commands_are_a_warning() -> None:
     assert checks.sandbox(SandboxSettings(kind="host"), "/nowhere").level == "warn"
     assert checks.sandbox(SandboxSettings(kind="off"), "/nowhere").level == "ok"
 
 
-def test_an_old_python_few_descriptors_and_many_workers_are_told() -> None:
+def test_an_old_python_few_descriptors_and_many_workers_are_reported() -> None:
     assert checks.python((3, 10, 9)).level == "fail" and checks.python((3, 14, 0)).level == "ok"
     few = checks.descriptors(1024, 65_536)
     assert few.level == "warn" and "65536" in few.advice
@@ -167,7 +167,7 @@ def listening_on(host: str, port: int) -> Settings:
     return Settings(server=ServerSettings(host=host, port=port))
 
 
-def test_a_free_port_is_free_and_a_foreign_one_is_in_use() -> None:
+def test_a_free_port_is_ok_and_a_used_one_fails() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -181,13 +181,13 @@ def test_a_free_port_is_free_and_a_foreign_one_is_in_use() -> None:
     assert checks.address(listening_on("127.0.0.1", port)).level == "ok"
 
 
-async def test_a_port_on_which_a_holdfast_answers_is_well(tmp_path: Path) -> None:
+async def test_a_port_on_which_holdfast_answers_is_ok(tmp_path: Path) -> None:
     async with server(tmp_path, "--port", "0") as (_, port, _):
         found = await asyncio.to_thread(checks.address, listening_on("127.0.0.1", port))
     assert found.level == "ok" and "answers there already" in found.found
 
 
-def test_an_address_that_the_way_in_does_not_allow_fails() -> None:
+def test_an_address_that_the_auth_mode_does_not_allow_fails() -> None:
     found = checks.address(listening_on("0.0.0.0", 0))
     assert found.level == "fail" and "auth.mode" in found.advice
 
@@ -195,7 +195,7 @@ def test_an_address_that_the_way_in_does_not_allow_fails() -> None:
 # ---------------------------------------------------------------------------------------------------------- the model
 
 
-def test_the_credential_that_chooses_the_model_is_named_and_the_demo_warned_of() -> None:
+def test_the_credential_that_chooses_the_model_is_named_and_the_demo_is_a_warning() -> None:
     assert checks.chosen(Settings(), {"HF_TOKEN": "hf_x"}).found.endswith("HF_TOKEN is set")
     demo = checks.chosen(Settings(), {})
     assert demo.level == "warn" and "demo" in demo.found
@@ -206,7 +206,7 @@ def test_the_credential_that_chooses_the_model_is_named_and_the_demo_warned_of()
     ("answer", "level", "words"),
     [(stream(Say("ok"), Finish()), "ok", "answered"), (Refusal(401, "wrong key"), "fail", "model_auth")],
 )
-async def test_a_call_online_tells_whether_the_model_answers(answer: object, level: str, words: str) -> None:
+async def test_online_the_model_is_called(answer: object, level: str, words: str) -> None:
     async with ScriptedModel([answer]) as scripted:  # type: ignore[list-item]
         calls = ModelSettings(api_base=scripted.api_base, api_key="secret-key", max_retries=3)
         found = await checks.answers(Settings(model=ModelChoice(model="openai/scripted", calls=calls)), {})
@@ -238,7 +238,7 @@ def closed() -> Iterator[str]:
         thread.join()
 
 
-async def test_mcp_servers_are_looked_for_and_online_spoken_to(tmp_path: Path, closed: str) -> None:
+async def test_mcp_servers_are_searched_and_online_connected(tmp_path: Path, closed: str) -> None:
     config = tmp_path / "c.json"
     odd = {
         "command": sys.executable,
@@ -278,13 +278,13 @@ async def test_mcp_servers_are_looked_for_and_online_spoken_to(tmp_path: Path, c
 # -------------------------------------------------------------------------------------------------------- the command
 
 
-def test_a_variable_that_no_setting_takes_is_told_with_the_one_that_was_meant() -> None:
+def test_an_unknown_variable_is_reported_with_a_similar_one() -> None:
     found = variables('{"server": {"port": "${HOLDFAST_PORT:-1}"}}', {"HOLDFAST_PROT": "1", "PATH": ""})
     assert found.level == "warn" and "HOLDFAST_PORT" in found.advice
     assert variables("${HOLDFAST_PORT}", {"HOLDFAST_PORT": "1"}).level == "ok"
 
 
-def test_bad_settings_end_the_round_with_what_is_wrong(tmp_path: Path) -> None:
+def test_wrong_settings_end_the_checks_with_the_error(tmp_path: Path) -> None:
     config = tmp_path / "c.json"
     config.write_text('{"server": {"prot": 1}}')
     found = examine(config, {}, {}, online=False)
@@ -293,7 +293,7 @@ def test_bad_settings_end_the_round_with_what_is_wrong(tmp_path: Path) -> None:
     assert "NOT_SET is not set" in examine(config, {}, {}, online=False)[-1].found
 
 
-def test_findings_are_told_to_people_and_to_programs() -> None:
+def test_findings_are_printed_as_text_and_as_json() -> None:
     found = [ok("a", "is well"), warn("long name", "so so", "mend it"), fail("b", "broken", "mend it now")]
     assert as_text(found).splitlines()[:2] == ["ok    a          is well", "warn  long name  so so"]
     assert "-> mend it now" in as_text(found) and "1 failed, 1 warned" in as_text(found)
@@ -302,7 +302,7 @@ def test_findings_are_told_to_people_and_to_programs() -> None:
     assert json.loads(as_json(found[:2]))["ok"] is True
 
 
-async def test_the_command_says_what_it_found_and_its_exit_code_says_whether_one_failed(tmp_path: Path) -> None:
+async def test_the_command_prints_findings_and_its_exit_code_says_whether_one_failed(tmp_path: Path) -> None:
     code, out, err = await run(HOLDFAST, "doctor", "--data", str(tmp_path / "data"), PORT="0")
     assert (code, err) == (0, "") and "the built-in demo answers" in out
     assert not (tmp_path / "data").exists()
@@ -316,6 +316,6 @@ async def test_several_workers_are_refused_with_the_reason(tmp_path: Path) -> No
     assert code == 2 and "a session lives in one process" in err
 
 
-def test_python_is_the_one_that_runs() -> None:
+def test_the_python_check_names_the_running_version() -> None:
     found = only(examine(None, {}, {"server.port": 0}, online=False), "python")
     assert found.found == ".".join(map(str, sys.version_info[:3]))

@@ -26,7 +26,7 @@ async def files(live: Live) -> AsyncIterator[httpx.AsyncClient]:
             yield http
 
 
-async def test_a_file_that_was_put_there_comes_out_again_byte_by_byte(files: httpx.AsyncClient) -> None:
+async def test_an_uploaded_file_is_downloaded_byte_for_byte(files: httpx.AsyncClient) -> None:
     data = bytes(range(256)) * 5_000
     made = await files.put("data/owls%20%F0%9F%A6%89.bin", content=data)
     assert (made.status_code, made.json()) == (201, {"path": "data/owls 🦉.bin", "size": len(data), "replaced": False})
@@ -36,7 +36,7 @@ async def test_a_file_that_was_put_there_comes_out_again_byte_by_byte(files: htt
     assert got.content == data[1:]
 
 
-async def test_what_is_there_is_listed(files: httpx.AsyncClient) -> None:
+async def test_files_are_listed(files: httpx.AsyncClient) -> None:
     base = str(files.base_url).rstrip("/")
     assert (await files.get(base)).json() == {"files": [], "more": False}
     await files.put("a/b.txt", content=b"hello")
@@ -44,7 +44,7 @@ async def test_what_is_there_is_listed(files: httpx.AsyncClient) -> None:
     assert [(one["path"], one["kind"], one["size"]) for one in listed] == [("a", "folder", 0), ("a/b.txt", "file", 5)]
 
 
-async def test_a_browser_is_given_a_file_and_never_a_page(files: httpx.AsyncClient) -> None:
+async def test_a_file_is_sent_as_a_download_and_never_as_a_page(files: httpx.AsyncClient) -> None:
     await files.put("evil.html", content=b"<script>alert(1)</script>")
     got = await files.get("evil.html")
     assert got.headers["content-type"] == "application/octet-stream"
@@ -54,7 +54,7 @@ async def test_a_browser_is_given_a_file_and_never_a_page(files: httpx.AsyncClie
 
 
 @pytest.mark.parametrize("path", ["..%2F..%2Fjournal.db", "%2Fetc%2Fpasswd", "a%2F..%2F..%2Fb", "a%00b", "folder%2F"])
-async def test_a_path_that_leads_out_is_refused(files: httpx.AsyncClient, path: str) -> None:
+async def test_a_path_outside_of_the_workspace_is_refused(files: httpx.AsyncClient, path: str) -> None:
     put, got = await files.put(path, content=b"x"), await files.get(path)
     assert put.status_code in (400, 404)
     assert got.status_code in (400, 404)
@@ -70,7 +70,7 @@ async def test_a_link_in_the_workspace_is_not_followed(files: httpx.AsyncClient,
     assert "links are not followed" in got.json()["message"]
 
 
-async def test_a_file_that_is_too_large_is_refused_also_when_its_length_is_not_told(files: httpx.AsyncClient) -> None:
+async def test_a_file_that_is_too_large_is_refused_with_and_without_a_length(files: httpx.AsyncClient) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(40):
             yield bytes(100_000)
@@ -81,7 +81,7 @@ async def test_a_file_that_is_too_large_is_refused_also_when_its_length_is_not_t
         assert "workspace.upload_bytes_max" in refused.json()["message"]
 
 
-async def test_a_file_that_is_not_there_is_said_so(files: httpx.AsyncClient) -> None:
+async def test_a_missing_file_is_404(files: httpx.AsyncClient) -> None:
     got = await files.get("nothing.txt")
     assert (got.status_code, got.json()["code"]) == (404, "not_found")
     assert "nothing.txt" in got.json()["message"]

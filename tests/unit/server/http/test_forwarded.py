@@ -28,7 +28,7 @@ SAID = (
 )
 
 
-def test_a_listed_proxy_is_believed_on_both_scopes() -> None:
+def test_a_trusted_proxys_headers_are_used_for_http_and_websocket() -> None:
     assert seen(*SAID) == {"client": "203.0.113.9", "scheme": "https", "host": "box.example"}
     assert seen(*SAID, peer="fd00::7", type="websocket")["scheme"] == "wss"
     assert seen(*SAID, peer="::ffff:10.0.0.1")["client"] == "203.0.113.9"
@@ -36,11 +36,11 @@ def test_a_listed_proxy_is_believed_on_both_scopes() -> None:
 
 
 @pytest.mark.parametrize("peer", ["203.0.113.1", "127.0.0.1", "::1", "11.0.0.1", "fe80::1", ""])
-def test_anybody_else_is_not(peer: str) -> None:
+def test_headers_of_an_untrusted_address_are_ignored(peer: str) -> None:
     assert seen(*SAID, peer=peer) == {"client": peer, "scheme": "http", "host": "inner:80"}
 
 
-def test_the_client_is_the_last_hop_that_is_no_proxy_of_ours() -> None:
+def test_the_client_is_the_last_hop_that_is_not_a_trusted_proxy() -> None:
     for hops, client in (
         ("1.1.1.1, 203.0.113.9, 10.0.0.2", "203.0.113.9"),
         ("nonsense, 203.0.113.9", "203.0.113.9"),
@@ -51,7 +51,7 @@ def test_the_client_is_the_last_hop_that_is_no_proxy_of_ours() -> None:
     assert seen(("X-Forwarded-For", "1.1.1.1"), ("X-Forwarded-For", "203.0.113.9"))["client"] == "203.0.113.9"
 
 
-def test_where_each_proxy_adds_its_own_the_nearest_counts() -> None:
+def test_of_several_forwarded_values_the_nearest_proxys_counts() -> None:
     found = seen(("X-Forwarded-Proto", "https, http"), ("X-Forwarded-Host", "evil.example, box.example"))
     assert (found["scheme"], found["host"]) == ("http", "box.example")
 
@@ -68,13 +68,13 @@ def test_where_each_proxy_adds_its_own_the_nearest_counts() -> None:
         [("X-Forwarded-For", "203.0.113.9:1234")],
     ],
 )
-def test_a_listed_proxy_that_makes_no_sense_is_told_so(headers: list[tuple[str, str]]) -> None:
+def test_malformed_headers_of_a_trusted_proxy_are_refused(headers: list[tuple[str, str]]) -> None:
     with pytest.raises(BadForwardedHeader, match="the proxy"):
         seen(*headers)
     seen(*headers, peer="203.0.113.1")
 
 
-def test_what_is_public_by_https_is_https_without_any_header() -> None:
+def test_an_https_public_url_makes_the_scheme_https() -> None:
     for public, host, scheme in (
         ("https://inner", "inner:80", "https"),
         ("https://other", "inner:80", "http"),

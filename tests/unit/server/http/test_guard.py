@@ -49,7 +49,7 @@ def refused(decision: object) -> bool:
         "[::ffff:127.0.0.1]:80",
     ],
 )
-def test_a_loopback_host_is_let_in_on_any_port(value: str) -> None:
+def test_a_loopback_host_is_accepted_on_any_port(value: str) -> None:
     assert isinstance(check_host(headers(("Host", value)), []), Authority)
 
 
@@ -95,7 +95,7 @@ def test_a_missing_or_doubled_host_is_refused() -> None:
     assert refused(check_host(headers(("host", "localhost"), ("HOST", "localhost")), []))
 
 
-def test_a_listed_host_is_let_in_whatever_its_case_and_only_on_its_port_if_it_names_one() -> None:
+def test_an_allowed_host_is_accepted_in_any_case_and_on_its_port() -> None:
     allowed = ["Box.Lan", "other.lan:8080", "[fd00::1]"]
     for value in ("box.lan", "BOX.LAN:99", "box.lan.", "other.lan:8080", "[FD00:0::1]:5"):
         assert isinstance(check_host(headers(("host", value)), allowed), Authority), value
@@ -103,17 +103,17 @@ def test_a_listed_host_is_let_in_whatever_its_case_and_only_on_its_port_if_it_na
         assert refused(check_host(headers(("host", value)), allowed)), value
 
 
-def test_without_an_origin_there_is_no_page_to_refuse() -> None:
+def test_a_request_without_an_origin_is_accepted() -> None:
     assert check_origin([], "ws", HERE, []) is None
 
 
 @pytest.mark.parametrize("scheme", ["http", "ws"])
 @pytest.mark.parametrize("origin", ["http://localhost:7860", "HTTP://LOCALHOST:7860", "http://localhost.:7860"])
-def test_the_servers_own_origin_is_let_in(scheme: str, origin: str) -> None:
+def test_the_servers_own_origin_is_accepted(scheme: str, origin: str) -> None:
     assert check_origin(headers(("origin", origin)), scheme, HERE, []) is None
 
 
-def test_an_origin_without_a_port_has_the_schemes_own() -> None:
+def test_an_origin_without_a_port_has_the_default_port() -> None:
     assert check_origin(headers(("origin", "http://localhost")), "ws", Authority("localhost", None), []) is None
     assert check_origin(headers(("origin", "https://localhost")), "wss", Authority("localhost", None), []) is None
     assert check_origin(headers(("origin", "http://localhost:80")), "ws", Authority("localhost", None), []) is None
@@ -144,12 +144,12 @@ def test_a_foreign_origin_is_refused(origin: str) -> None:
     assert refused(check_origin(headers(("origin", origin)), "ws", HERE, []))
 
 
-def test_two_origins_are_refused_even_if_both_are_good() -> None:
+def test_two_origins_are_refused_even_if_both_are_allowed() -> None:
     both = headers(("origin", "http://localhost:7860"), ("Origin", "http://localhost:7860"))
     assert refused(check_origin(both, "ws", HERE, []))
 
 
-def test_a_listed_origin_is_let_in_exactly() -> None:
+def test_an_allowed_origin_must_match_exactly() -> None:
     allowed = ["https://app.example", "http://localhost:3000"]
     for origin in ("https://app.example", "https://APP.example:443", "http://localhost:3000"):
         assert check_origin(headers(("origin", origin)), "ws", HERE, allowed) is None, origin
@@ -157,7 +157,7 @@ def test_a_listed_origin_is_let_in_exactly() -> None:
         assert refused(check_origin(headers(("origin", origin)), "ws", HERE, allowed)), origin
 
 
-def test_local_mode_may_only_be_bound_to_this_machine() -> None:
+def test_local_mode_listens_on_loopback_alone() -> None:
     for address in ("127.0.0.1", "127.3.2.1", "::1", "::ffff:127.0.0.1"):
         assert refuse_binding(address, [address], AuthSettings()) is None
     for address in ("0.0.0.0", "::", "192.168.1.5", "fe80::1%eth0"):
@@ -167,7 +167,7 @@ def test_local_mode_may_only_be_bound_to_this_machine() -> None:
     assert why is not None and "10.0.0.7" in why
 
 
-def test_names_are_brought_into_one_spelling() -> None:
+def test_host_names_are_normalized() -> None:
     assert parse_authority("BOX.lan.:080") == Authority("box.lan", 80)
     assert parse_origin("HTTPS://[0:0::1]") == Origin("https", "::1", 443)
     assert str(parse_origin("HTTPS://[0:0::1]:443")) == "https://[::1]"
@@ -204,7 +204,7 @@ async def raw(port: int, *lines: str) -> str:
     return answer.decode()
 
 
-async def test_http_and_sockets_are_guarded_alike_over_the_wire(caplog: pytest.LogCaptureFixture) -> None:
+async def test_http_and_websockets_are_checked_alike(caplog: pytest.LogCaptureFixture) -> None:
     settings = settings_for()
     with caplog.at_level(logging.WARNING):
         async with serving(app_of(ROUTES, settings), settings) as running:
@@ -231,7 +231,7 @@ async def test_http_and_sockets_are_guarded_alike_over_the_wire(caplog: pytest.L
     assert said == ["Invalid HTTP request received."], "of two Host headers; a refusal is no fault"
 
 
-async def test_a_server_without_denial_responses_is_told_to_close() -> None:
+async def test_without_denial_responses_the_websocket_is_closed() -> None:
     sent: list[dict[str, object]] = []
 
     async def send(message: dict[str, object]) -> None:

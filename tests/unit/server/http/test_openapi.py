@@ -106,7 +106,7 @@ async def schemathesis(live: Live, folder: Path, config: str = "", *options: str
 
 
 @pytest.mark.timeout(120)
-async def test_no_request_gets_an_answer_that_the_document_does_not_tell_of(tmp_path: Path) -> None:
+async def test_every_answer_is_documented(tmp_path: Path) -> None:
     async with guarded(tmp_path) as (live, folder):
         code, said = await schemathesis(live, folder, FILES)
         assert code == 0, said
@@ -116,7 +116,7 @@ async def test_no_request_gets_an_answer_that_the_document_does_not_tell_of(tmp_
 
 
 @pytest.mark.timeout(120)
-async def test_nor_is_there_one_about_a_session_that_is_there(tmp_path: Path) -> None:
+async def test_every_answer_about_an_existing_session_is_documented(tmp_path: Path) -> None:
     async with guarded(tmp_path) as (live, folder):
         session_id = await live.manager.create_session("local")
         await live.manager.submit_user_input(session_id, "hello")
@@ -134,7 +134,7 @@ async def test_nor_is_there_one_about_a_session_that_is_there(tmp_path: Path) ->
         assert told, "no request reached the session"
 
 
-async def test_a_method_that_is_not_there_is_told_which_are(tmp_path: Path) -> None:
+async def test_a_wrong_method_gets_the_allowed_methods(tmp_path: Path) -> None:
     async with listening(settings_for(tmp_path)) as live, httpx.AsyncClient(base_url=live.http) as http:
         refused = await http.patch(f"/api/sessions/{'0' * 32}")
     assert (refused.status_code, refused.headers["allow"]) == (405, "DELETE, GET, HEAD")

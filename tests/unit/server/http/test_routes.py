@@ -86,13 +86,13 @@ async def test_a_deleted_session_is_gone_for_everyone(live: Live, http: httpx.As
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-async def test_config_says_which_model_answers_and_whether_it_is_the_demo(http: httpx.AsyncClient) -> None:
+async def test_config_names_the_model_and_whether_it_is_the_demo(http: httpx.AsyncClient) -> None:
     config = (await http.get("/api/config")).json()
     assert (config["model"], config["demo"]) == ("demo", True)
     assert config["limits"]["inbound_message_bytes"] == 1_048_576
 
 
-async def test_the_server_says_how_it_is(live: Live, http: httpx.AsyncClient) -> None:
+async def test_livez_readyz_and_metrics_answer(live: Live, http: httpx.AsyncClient) -> None:
     assert (await http.get("/livez")).status_code == 200
     assert (await http.get("/readyz")).status_code == 200
     assert "holdfast_sessions_awake" in (await http.get("/metrics")).text
@@ -102,12 +102,12 @@ async def test_the_server_says_how_it_is(live: Live, http: httpx.AsyncClient) ->
     assert (await http.get("/livez")).status_code == 200
 
 
-async def test_the_wire_is_told_by_the_server_itself(http: httpx.AsyncClient) -> None:
+async def test_the_schema_documents_are_served(http: httpx.AsyncClient) -> None:
     assert (await http.get("/asyncapi.json")).json()["asyncapi"].startswith("3.")
     assert "$defs" in (await http.get("/schema.json")).json()
 
 
-async def test_the_page_says_how_to_talk_to_the_server(http: httpx.AsyncClient) -> None:
+async def test_the_page_is_served(http: httpx.AsyncClient) -> None:
     page = await http.get("/")
     assert "wscat -c ws://" in page.text
     assert "/static/app/main.js" in page.text
@@ -121,7 +121,7 @@ async def test_the_page_says_how_to_talk_to_the_server(http: httpx.AsyncClient) 
         ("/auth/login", 404, "not_found"),
     ],
 )
-async def test_what_is_not_there_is_said_in_json(http: httpx.AsyncClient, path: str, status: int, code: str) -> None:
+async def test_an_unknown_path_is_404_in_json(http: httpx.AsyncClient, path: str, status: int, code: str) -> None:
     answer = await http.get(path)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
@@ -142,7 +142,7 @@ async def test_a_foreign_origin_or_host_is_refused_on_every_route(http: httpx.As
             assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
 
-async def test_a_session_is_made_and_is_there_for_a_socket(live: Live, http: httpx.AsyncClient) -> None:
+async def test_a_created_session_accepts_a_socket(live: Live, http: httpx.AsyncClient) -> None:
     made = await http.post("/api/sessions")
     assert made.status_code == 201
     info = made.json()
@@ -177,7 +177,7 @@ async def refusals_of(settings: Settings, held: int) -> list[tuple[int, dict[str
         ({"users": {"stored_sessions_max": 1}}, 1, 429, "storage", "per_user"),
     ],
 )
-async def test_a_session_that_cannot_be_made_is_refused_as_the_upgrade_refuses_it(
+async def test_creating_a_session_is_refused_like_the_upgrade(
     tmp_path: Path, groups: dict[str, Any], held: int, status: int, code: str, kind: str
 ) -> None:
     route, upgrade = await refusals_of(settings_for(tmp_path, **groups), held)
@@ -186,7 +186,7 @@ async def test_a_session_that_cannot_be_made_is_refused_as_the_upgrade_refuses_i
     assert route[2] is not None
 
 
-async def test_a_server_that_stops_makes_no_session(live: Live, http: httpx.AsyncClient) -> None:
+async def test_a_stopping_server_creates_no_session(live: Live, http: httpx.AsyncClient) -> None:
     await live.manager.registry.drain("stopping")
     said = await http.post("/api/sessions")
     assert (said.status_code, said.json()["code"]) == (503, "unavailable")
@@ -211,7 +211,7 @@ async def test_sessions_are_listed_page_by_page_and_searched(live: Live, http: h
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "before=yesterday", "search=" + "x" * 201])
-async def test_a_bad_way_to_list_is_named(http: httpx.AsyncClient, query: str) -> None:
+async def test_a_bad_listing_parameter_is_named(http: httpx.AsyncClient, query: str) -> None:
     answer = await http.get(f"/api/sessions?{query}")
     assert answer.status_code == 400
     assert query.split("=")[0] in answer.json()["message"]

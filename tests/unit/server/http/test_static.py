@@ -27,7 +27,7 @@ async def test_the_page_is_the_same_for_every_session_and_needs_no_login(http: h
     assert (await http.get("/s/no session")).status_code == 404
 
 
-async def test_a_file_is_compressed_for_who_takes_that(http: httpx.AsyncClient) -> None:
+async def test_a_file_is_compressed_if_the_client_accepts_it(http: httpx.AsyncClient) -> None:
     plain = (WEB / "holdfast.js").read_bytes()
     async with http.stream("GET", "/static/holdfast.js", headers={"accept-encoding": "gzip, br"}) as answer:
         raw = b"".join([part async for part in answer.aiter_raw()])
@@ -40,7 +40,7 @@ async def test_a_file_is_compressed_for_who_takes_that(http: httpx.AsyncClient) 
     assert identity.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_a_copy_that_is_still_good_is_not_sent_again(http: httpx.AsyncClient) -> None:
+async def test_an_unchanged_file_is_answered_with_304(http: httpx.AsyncClient) -> None:
     first = await http.get("/static/view.js")
     again = await http.get("/static/view.js", headers={"if-none-match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
@@ -49,7 +49,7 @@ async def test_a_copy_that_is_still_good_is_not_sent_again(http: httpx.AsyncClie
     assert other.status_code == 200
 
 
-async def test_files_with_their_version_in_their_path_are_kept_for_ever(http: httpx.AsyncClient) -> None:
+async def test_versioned_files_are_cached_for_ever(http: httpx.AsyncClient) -> None:
     path = next(WEB.glob("vendor/preact-1*/preact.mjs")).relative_to(WEB)
     answer = await http.get(f"/static/{path}")
     assert "immutable" in answer.headers["cache-control"]
@@ -60,7 +60,7 @@ async def test_files_with_their_version_in_their_path_are_kept_for_ever(http: ht
     ["/static/", "/static/none.js", "/static/index.html", "/static/../server/page.py", "/static/%2e%2e/%2e%2e/pyproject.toml",
      "/static//etc/passwd", "/static/vendor", "/static/app/../../address.py", "/static/..%2faddress.py"],
 )  # fmt: skip
-async def test_what_is_no_file_of_the_page_is_not_there(http: httpx.AsyncClient, path: str) -> None:
+async def test_an_unknown_file_is_404(http: httpx.AsyncClient, path: str) -> None:
     request = http.build_request("GET", path)
     request.url = request.url.copy_with(raw_path=path.encode())
     assert (await http.send(request)).status_code in (401, 404)
@@ -70,5 +70,5 @@ async def test_what_is_no_file_of_the_page_is_not_there(http: httpx.AsyncClient,
     ("accepted", "takes"),
     [("gzip", True), ("br, gzip;q=0.5", True), ("*", True), ("", False), ("br", False), ("gzip;q=0", False)],
 )
-def test_gzip_goes_to_who_accepts_it(accepted: str, takes: bool) -> None:
+def test_accept_encoding_is_parsed(accepted: str, takes: bool) -> None:
     assert takes_gzip(accepted) is takes

@@ -76,7 +76,7 @@ def commits(hub: StandinHub) -> int:
     return len(hub.faults.requests("/commit/"))
 
 
-async def test_a_finished_session_is_kept_whole_in_its_owners_private_dataset(hub: StandinHub, tmp_path: Path) -> None:
+async def test_a_finished_session_is_exported_to_its_owners_private_dataset(hub: StandinHub, tmp_path: Path) -> None:
     async with listening(settings(tmp_path, hub)) as live:
         session_id = await talk(live, "alice", "hello there")
         await eventually(lambda: files(hub))
@@ -88,7 +88,7 @@ async def test_a_finished_session_is_kept_whole_in_its_owners_private_dataset(hu
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("tmp")] == []
 
 
-async def test_a_session_that_goes_on_takes_the_place_of_its_older_file_and_one_that_does_not_is_left_alone(
+async def test_a_continued_session_replaces_its_file_and_an_unchanged_one_does_not(
     hub: StandinHub, tmp_path: Path
 ) -> None:
     async with listening(settings(tmp_path, hub)) as live:
@@ -105,7 +105,7 @@ async def test_a_session_that_goes_on_takes_the_place_of_its_older_file_and_one_
         assert commits(hub) == 3
 
 
-async def test_a_session_that_was_shut_down_is_kept_with_its_last_event(hub: StandinHub, tmp_path: Path) -> None:
+async def test_a_session_that_was_shut_down_is_exported_with_its_last_event(hub: StandinHub, tmp_path: Path) -> None:
     async with listening(settings(tmp_path, hub)) as live:
         async with socket(live, "alice") as talker:
             await talker.send(UserInput(text="hello"))
@@ -115,7 +115,7 @@ async def test_a_session_that_was_shut_down_is_kept_with_its_last_event(hub: Sta
         await eventually(lambda: any(b'"type":"shutdown"' in data.splitlines()[-1] for data in files(hub).values()))
 
 
-async def test_a_session_in_use_is_not_kept_yet(hub: StandinHub, tmp_path: Path) -> None:
+async def test_a_session_in_use_is_not_exported(hub: StandinHub, tmp_path: Path) -> None:
     async with listening(settings(tmp_path, hub)) as live, socket(live, "alice") as talker:
         await talker.send(UserInput(text="in use"))
         await talker.until_type(*DONE)
@@ -124,7 +124,7 @@ async def test_a_session_in_use_is_not_kept_yet(hub: StandinHub, tmp_path: Path)
         assert list(files(hub)) == [f"sessions/{other}.jsonl"]
 
 
-async def test_a_hub_that_fails_is_asked_again_and_hinders_no_turn(hub: StandinHub, tmp_path: Path) -> None:
+async def test_a_failed_export_is_retried_and_delays_no_turn(hub: StandinHub, tmp_path: Path) -> None:
     hub.faults.fail(500, times=3, path="/commit/")
     silence = hub.faults.hang(path="/preupload/")
     async with listening(settings(tmp_path, hub)) as live:
@@ -136,7 +136,7 @@ async def test_a_hub_that_fails_is_asked_again_and_hinders_no_turn(hub: StandinH
     assert commits(hub) >= 4
 
 
-async def test_one_owners_trouble_is_nobody_elses(hub: StandinHub, tmp_path: Path) -> None:
+async def test_a_failure_delays_its_owner_alone(hub: StandinHub, tmp_path: Path) -> None:
     hub.faults.fail(503, times=1_000, path="/api/datasets/alice")
     async with listening(settings(tmp_path, hub)) as live:
         await talk(live, "alice", "of alice")
@@ -155,7 +155,7 @@ async def hub_was_asked(hub: StandinHub, path: str) -> None:
     await eventually(lambda: hub.faults.requests(path))
 
 
-async def test_a_dataset_that_others_can_read_gets_nothing(
+async def test_nothing_is_exported_to_a_public_dataset(
     hub: StandinHub, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     hub.repos.store.create("dataset", "alice/holdfast-sessions", private=False, by="alice")
@@ -167,7 +167,7 @@ async def test_a_dataset_that_others_can_read_gets_nothing(
         await eventually(lambda: files(hub))
 
 
-async def test_what_was_not_kept_before_a_restart_is_kept_after_it_once_its_owner_is_there(
+async def test_an_export_missed_before_a_restart_is_made_when_the_owner_connects(
     hub: StandinHub, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     hub.faults.fail(500, times=1_000, path="/api/repos/create")
@@ -184,7 +184,7 @@ async def test_what_was_not_kept_before_a_restart_is_kept_after_it_once_its_owne
     assert caplog.text.count("once the owner logs in") == 1
 
 
-async def test_a_secret_that_was_told_is_not_in_the_file(hub: StandinHub, tmp_path: Path) -> None:
+async def test_the_file_holds_no_secret(hub: StandinHub, tmp_path: Path) -> None:
     canary = "sk-" + "canary0" * 6
     async with listening(settings(tmp_path, hub)) as live:
         await talk(live, "alice", f"my key is {canary}, and my token {TOKENS['alice']}")
@@ -194,7 +194,7 @@ async def test_a_secret_that_was_told_is_not_in_the_file(hub: StandinHub, tmp_pa
     assert canary.encode() not in data and TOKENS["alice"].encode() not in data
 
 
-async def test_a_session_too_large_is_left_out_for_good(
+async def test_a_session_too_large_is_never_exported(
     hub: StandinHub, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with listening(settings(tmp_path, hub, file_bytes_max=8_000)) as live:
@@ -206,7 +206,7 @@ async def test_a_session_too_large_is_left_out_for_good(
     assert caplog.text.count("too large to export") == 1
 
 
-async def test_nothing_is_kept_unless_the_settings_say_so(hub: StandinHub, tmp_path: Path) -> None:
+async def test_nothing_is_exported_by_default(hub: StandinHub, tmp_path: Path) -> None:
     async with listening(settings(tmp_path, hub, save_sessions=False)) as live:
         session_id = await talk(live, "alice", "hello")
         await eventually(lambda: live.manager.registry.get(session_id) is None)
@@ -214,7 +214,7 @@ async def test_nothing_is_kept_unless_the_settings_say_so(hub: StandinHub, tmp_p
     assert hub.faults.requests("/api/repos/create") == []
 
 
-async def test_how_it_went_is_counted(hub: StandinHub, tmp_path: Path) -> None:
+async def test_exports_are_counted_by_outcome(hub: StandinHub, tmp_path: Path) -> None:
     hub.faults.fail(500, times=2, path="/commit/")
     async with listening(settings(tmp_path, hub)) as live:
         await talk(live, "alice", "hello")

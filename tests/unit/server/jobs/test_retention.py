@@ -25,7 +25,7 @@ def after(days: float) -> datetime:
     return datetime.now(UTC) + timedelta(days=days) + HOUR
 
 
-async def test_a_session_not_used_for_so_long_is_deleted_with_its_workspace(tmp_path: Path) -> None:
+async def test_an_old_session_is_deleted_with_its_workspace(tmp_path: Path) -> None:
     async with (
         ScriptedModel(lambda _: text("Hello.")) as model,
         running(settings_for(tmp_path, model, sessions={"idle_sleep_s": 0.0})) as manager,
@@ -45,7 +45,7 @@ async def test_a_session_not_used_for_so_long_is_deleted_with_its_workspace(tmp_
         assert not folder.exists()
 
 
-async def test_a_session_in_which_nothing_was_said_goes_earlier_unless_somebody_is_there(tmp_path: Path) -> None:
+async def test_an_empty_session_is_deleted_earlier_unless_it_has_a_socket(tmp_path: Path) -> None:
     async with running(settings_for(tmp_path)) as manager:
         empty = await manager.create_session("ann")
         retention = Retention(manager, after_days=0, empty_after_s=3_600)
@@ -56,7 +56,7 @@ async def test_a_session_in_which_nothing_was_said_goes_earlier_unless_somebody_
         assert not await there(manager, empty)
 
 
-async def test_one_that_waits_for_an_approval_waits_for_ever(tmp_path: Path) -> None:
+async def test_a_session_with_a_waiting_approval_is_never_deleted(tmp_path: Path) -> None:
     asks = calls(Call("write", {"path": "a.txt", "content": "x"}))
     async with ScriptedModel([asks]) as model, running(settings_for(tmp_path, model)) as manager:
         session_id = await manager.create_session("ann")

@@ -42,7 +42,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", folder], check=True)
 
 
-async def test_a_full_disk_is_told_and_appends_work_again_when_there_is_space(small_disk: Path) -> None:
+async def test_a_full_disk_is_reported_and_appends_work_again_when_there_is_space(small_disk: Path) -> None:
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(500_000))
     journal = await open_journal(small_disk / "data")
@@ -72,7 +72,7 @@ async def test_a_full_disk_is_told_and_appends_work_again_when_there_is_space(sm
     await again.aclose()
 
 
-async def test_a_journal_that_cannot_be_made_on_a_full_disk_is_told_and_can_be_made_later(small_disk: Path) -> None:
+async def test_a_journal_on_a_full_disk_is_reported_and_can_be_made_later(small_disk: Path) -> None:
     ballast = small_disk / "ballast"
     with pytest.raises(OSError, match="No space"):
         ballast.write_bytes(bytes(2_000_000))
@@ -84,7 +84,7 @@ async def test_a_journal_that_cannot_be_made_on_a_full_disk_is_told_and_can_be_m
     await journal.aclose()
 
 
-async def test_a_failed_write_is_told_and_the_same_append_again_is_safe(tmp_path: Path) -> None:
+async def test_after_a_failed_write_the_same_append_again_is_safe(tmp_path: Path) -> None:
     journal = await open_journal(tmp_path)
     try:
         lease = await begin(journal, "s", "a")
@@ -100,7 +100,7 @@ async def test_a_failed_write_is_told_and_the_same_append_again_is_safe(tmp_path
         await journal.aclose()
 
 
-async def test_all_who_wait_hear_of_a_failed_write_and_all_may_try_again(tmp_path: Path) -> None:
+async def test_a_failed_write_is_reported_to_every_waiting_append(tmp_path: Path) -> None:
     journal = await open_journal(tmp_path)
     try:
         leases = [await begin(journal, f"s{i}") for i in range(20)]
@@ -114,7 +114,7 @@ async def test_all_who_wait_hear_of_a_failed_write_and_all_may_try_again(tmp_pat
         await journal.aclose()
 
 
-async def test_a_journal_locked_by_another_program_is_told_and_works_again_when_it_lets_go(
+async def test_a_locked_journal_is_reported_and_works_again_when_it_is_unlocked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.journal.schema.BUSY_TIMEOUT_S", 0.05)
@@ -134,7 +134,7 @@ async def test_a_journal_locked_by_another_program_is_told_and_works_again_when_
         await journal.aclose()
 
 
-async def test_a_stop_that_cannot_reach_the_disk_ends_all_the_same_and_loses_nothing(tmp_path: Path) -> None:
+async def test_a_stop_without_a_working_disk_ends_and_loses_nothing(tmp_path: Path) -> None:
     journal = await open_journal(tmp_path)
     lease = await begin(journal)
     for head in range(20):

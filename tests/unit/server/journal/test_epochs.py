@@ -33,7 +33,7 @@ async def test_a_clean_stop_keeps_the_epoch_over_a_reboot(tmp_path: Path) -> Non
     assert journal.epoch == epoch
 
 
-async def test_an_older_copy_put_back_begins_a_new_epoch_and_tells_good_positions_from_lost_ones(
+async def test_a_restored_copy_begins_a_new_epoch_and_refuses_lost_positions(
     tmp_path: Path,
 ) -> None:
     first = await grow(tmp_path, 10)
@@ -88,7 +88,7 @@ async def test_a_copy_from_before_a_session_was_made_or_deleted_is_noticed(tmp_p
     assert len({*epochs, journal.epoch}) == 3
 
 
-async def test_the_whole_folder_put_back_from_a_copy_begins_a_new_epoch(tmp_path: Path) -> None:
+async def test_a_restored_folder_begins_a_new_epoch(tmp_path: Path) -> None:
     """The mark in the copy agrees with the database in the copy; that it is a copy is what tells."""
     folder, copy = tmp_path / "data", tmp_path / "backup"
     epoch = await grow(folder, 5)
@@ -105,7 +105,7 @@ async def test_the_whole_folder_put_back_from_a_copy_begins_a_new_epoch(tmp_path
         await journal.aclose()
 
 
-async def test_a_copy_that_lived_on_elsewhere_and_comes_back_begins_a_new_epoch(tmp_path: Path) -> None:
+async def test_a_copy_that_was_used_elsewhere_begins_a_new_epoch(tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     first = await grow(here, 5)
     there.mkdir()

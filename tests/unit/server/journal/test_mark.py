@@ -35,12 +35,12 @@ def test_what_was_committed_is_in_the_file_at_once(tmp_path: Path) -> None:
     assert read_mark(path) == MARK._replace(clean=True, changes=8, last_session=4, last_seq=2**40)
 
 
-def test_there_may_be_none(tmp_path: Path) -> None:
+def test_a_missing_mark_is_none(tmp_path: Path) -> None:
     assert read_mark(tmp_path / "journal.mark") is None
 
 
 @pytest.mark.parametrize("at", [0, 7, 8, 24, 40, 80, 88, 96, 103, 104])
-def test_a_mark_with_a_wrong_byte_is_not_believed(tmp_path: Path, at: int) -> None:
+def test_a_mark_with_a_wrong_byte_is_not_valid(tmp_path: Path, at: int) -> None:
     path = tmp_path / "journal.mark"
     MarkFile(path, MARK).close(clean=False)
     data = bytearray(path.read_bytes())
@@ -50,14 +50,14 @@ def test_a_mark_with_a_wrong_byte_is_not_believed(tmp_path: Path, at: int) -> No
 
 
 @pytest.mark.parametrize("length", [0, 1, 104, 135, 137])
-def test_a_mark_of_another_length_is_not_believed(tmp_path: Path, length: int) -> None:
+def test_a_mark_of_another_length_is_not_valid(tmp_path: Path, length: int) -> None:
     path = tmp_path / "journal.mark"
     MarkFile(path, MARK).close(clean=False)
     path.write_bytes((path.read_bytes() + b"\0")[:length])
     assert read_mark(path) is None
 
 
-def test_a_copy_of_a_mark_is_not_believed(tmp_path: Path) -> None:
+def test_a_copy_of_a_mark_is_not_valid(tmp_path: Path) -> None:
     MarkFile(tmp_path / "journal.mark", MARK).close(clean=True)
     shutil.copy(tmp_path / "journal.mark", tmp_path / "copy")
     assert read_mark(tmp_path / "copy") is None
@@ -70,7 +70,7 @@ def test_a_longer_file_in_its_place_is_cut(tmp_path: Path) -> None:
     assert read_mark(path) == MARK
 
 
-def test_a_mark_that_cannot_be_written_or_read_is_told(tmp_path: Path) -> None:
+def test_a_mark_that_cannot_be_written_or_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "journal.mark").mkdir()
     with pytest.raises(Unavailable, match=r"journal\.mark"):
         MarkFile(tmp_path / "journal.mark", MARK)

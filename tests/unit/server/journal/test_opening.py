@@ -45,7 +45,7 @@ async def test_the_folder_is_made_and_is_private(tmp_path: Path) -> None:
         await journal.aclose()
 
 
-async def test_after_a_clean_stop_all_is_in_the_database_file_alone(tmp_path: Path) -> None:
+async def test_after_a_clean_stop_everything_is_in_the_database_file(tmp_path: Path) -> None:
     path = await filled(tmp_path / "data")
     assert sorted(file.name for file in path.parent.iterdir()) == ["journal.db", "journal.lock", "journal.mark"]
     shutil.copy(path, tmp_path / "copy.db")
@@ -54,7 +54,7 @@ async def test_after_a_clean_stop_all_is_in_the_database_file_alone(tmp_path: Pa
     copy.close()
 
 
-async def test_a_folder_with_any_characters_in_its_name_will_do(tmp_path: Path) -> None:
+async def test_a_folder_may_have_any_characters_in_its_name(tmp_path: Path) -> None:
     folder = tmp_path / "50% of #1? é"
     await filled(folder)
     journal = await open_journal(folder)
@@ -207,7 +207,7 @@ async def test_a_damaged_page_is_found_when_the_mark_does_not_vouch_for_the_file
         await open_journal(tmp_path, boot_id=lambda: "boot 2")
 
 
-async def test_damage_found_while_reading_is_told_as_such(tmp_path: Path) -> None:
+async def test_damage_found_while_reading_is_reported_as_corrupt(tmp_path: Path) -> None:
     damage(await filled(tmp_path, *("x" * 400 for _ in range(50))))
     journal = await open_journal(tmp_path)
     try:
@@ -221,7 +221,7 @@ async def test_damage_found_while_reading_is_told_as_such(tmp_path: Path) -> Non
 # --------------------------------------------------------------------------------------------- folders that won't do
 
 
-async def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
+async def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("in the way")
     with pytest.raises(Unavailable, match="data") as refused:
         await open_journal(tmp_path / "data")
@@ -257,14 +257,14 @@ def open_as_somebody_else(folder: Path) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
 
 
-def test_a_folder_that_cannot_be_written_is_told(open_to_all: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error(open_to_all: Path) -> None:
     open_to_all.chmod(0o555)
     told = open_as_somebody_else(open_to_all)
     assert told.startswith(f"Unavailable {open_to_all} ")
     assert "writable" in told
 
 
-async def test_a_database_that_cannot_be_written_is_told(open_to_all: Path) -> None:
+async def test_a_database_that_cannot_be_written_is_an_error(open_to_all: Path) -> None:
     path = await filled(open_to_all)
     open_to_all.chmod(0o777)
     for file in open_to_all.iterdir():
@@ -297,7 +297,7 @@ async def test_a_journal_of_ten_thousand_sessions_opens_quickly(tmp_path: Path) 
         assert took < 2.0
 
 
-async def test_a_database_of_the_first_version_is_taken_up_and_what_it_holds_is_counted(tmp_path: Path) -> None:
+async def test_a_database_of_version_1_is_migrated_and_its_bytes_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     with closing(sqlite3.connect(path)) as db:
         db.executescript(f"{STEPS[0]} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;")
@@ -314,7 +314,7 @@ async def test_a_database_of_the_first_version_is_taken_up_and_what_it_holds_is_
         await journal.aclose()
 
 
-async def test_a_database_from_before_claims_is_taken_up_and_keeps_them_from_then_on(tmp_path: Path) -> None:
+async def test_a_database_without_claims_is_migrated(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
         db.executescript(f"{STEPS[0]} {STEPS[1]} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 2;")
         db.execute("INSERT INTO meta VALUES ('id', 0)")

@@ -44,9 +44,7 @@ async def test_fifty_concurrent_appenders_share_commits(tmp_path: Path) -> None:
         await journal.aclose()
 
 
-async def test_a_line_that_is_too_long_is_unavailable_and_shortens_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_full_queue_is_unavailable_until_it_is_shorter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.journal.call_queue.WAITING_MAX", 3)
     journal = await open_journal(tmp_path)
     try:
@@ -72,9 +70,7 @@ async def test_a_group_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         await journal.aclose()
 
 
-async def test_more_sessions_than_the_writer_remembers_are_no_trouble(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_more_sessions_than_the_writer_caches_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.journal.transactions.CACHED_SESSIONS_MAX", 2)
     journal = await open_journal(tmp_path)
     try:
@@ -88,9 +84,7 @@ async def test_more_sessions_than_the_writer_remembers_are_no_trouble(
         await journal.aclose()
 
 
-async def test_what_a_deleted_session_held_is_removed_bit_by_bit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_deleted_sessions_data_is_removed_in_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.journal.threads.PURGE_RECORDS", 10)
     journal = await open_journal(tmp_path)
     try:
@@ -106,7 +100,7 @@ async def test_what_a_deleted_session_held_is_removed_bit_by_bit(
         await journal.aclose()
 
 
-async def test_a_removal_that_was_cut_short_goes_on_at_the_next_start(tmp_path: Path) -> None:
+async def test_an_unfinished_removal_continues_at_the_next_start(tmp_path: Path) -> None:
     journal = await open_journal(tmp_path)
     await begin(journal, "s", *map(str, range(95)))
     await journal.delete("s")
@@ -123,7 +117,7 @@ async def test_a_removal_that_was_cut_short_goes_on_at_the_next_start(tmp_path: 
 
 
 @pytest.mark.parametrize("checkpoint_commits", [50, 10**9])
-async def test_the_write_ahead_log_is_begun_anew_when_it_is_long(
+async def test_a_long_write_ahead_log_is_restarted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint_commits: int
 ) -> None:
     monkeypatch.setattr("server.journal.threads.CHECKPOINT_COMMITS", checkpoint_commits)
@@ -146,7 +140,7 @@ async def test_the_write_ahead_log_is_begun_anew_when_it_is_long(
         await journal.aclose()
 
 
-async def test_what_is_in_the_write_ahead_log_moves_into_the_database_beside_the_writer(
+async def test_the_write_ahead_log_is_checkpointed_beside_the_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.journal.threads.CHECKPOINT_COMMITS", 50)
@@ -163,7 +157,7 @@ async def test_what_is_in_the_write_ahead_log_moves_into_the_database_beside_the
         await journal.aclose()
 
 
-async def test_with_durability_power_all_works_the_same(tmp_path: Path) -> None:
+async def test_durability_power_works_the_same(tmp_path: Path) -> None:
     journal = await open_journal(tmp_path, JournalSettings(durability="power"))
     try:
         lease = await begin(journal, "s", "a")
@@ -173,7 +167,7 @@ async def test_with_durability_power_all_works_the_same(tmp_path: Path) -> None:
         await journal.aclose()
 
 
-async def test_its_threads_have_names_and_end_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_journals_threads_have_names_and_end_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = set(threading.enumerate())
     monkeypatch.setattr("server.journal.threads.READERS", 3)
     journal = await open_journal(tmp_path)
@@ -187,7 +181,7 @@ async def test_its_threads_have_names_and_end_with_it(tmp_path: Path, monkeypatc
     assert not threads & set(threading.enumerate())
 
 
-async def test_closing_goes_on_when_the_one_who_asked_is_cancelled(tmp_path: Path) -> None:
+async def test_closing_continues_when_its_caller_is_cancelled(tmp_path: Path) -> None:
     journal = await open_journal(tmp_path)
     tasks = TaskOwner("test")
     closing = tasks.start(journal.aclose(), "close")

@@ -83,7 +83,7 @@ async def given_back(manager: SessionManager, hub: StandinSpaces) -> None:
         await hub.until(lambda: True)
 
 
-async def test_a_session_makes_one_by_its_first_command_and_it_goes_when_the_session_is_deleted(tmp_path: Path) -> None:
+async def test_a_remote_sandbox_is_made_by_the_first_command_and_deleted_with_its_session(tmp_path: Path) -> None:
     async with spaces(tmp_path) as hub, server(tmp_path, hub) as manager:
         session_id = await manager.create_session("ann", TOKEN)
         assert not hub.made
@@ -98,7 +98,7 @@ async def test_a_session_makes_one_by_its_first_command_and_it_goes_when_the_ses
         assert await manager.journal.claims() == []
 
 
-async def test_a_job_goes_with_its_session_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_job_is_cancelled_with_its_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     users: dict[str, str] = {}
     address: list[str] = []
     jobs = StandinSandboxes(tmp_path / "jobs", users, lambda: address[0])
@@ -118,7 +118,7 @@ async def test_a_job_goes_with_its_session_too(tmp_path: Path, monkeypatch: pyte
         await jobs.aclose()
 
 
-async def test_it_goes_when_the_session_is_shut_down(tmp_path: Path) -> None:
+async def test_a_remote_sandbox_is_deleted_when_the_session_is_shut_down(tmp_path: Path) -> None:
     async with spaces(tmp_path) as hub, server(tmp_path, hub, sweep_s=3_600.0) as manager:
         session_id = await manager.create_session("ann", TOKEN)
         await ask(manager, session_id)
@@ -126,7 +126,7 @@ async def test_it_goes_when_the_session_is_shut_down(tmp_path: Path) -> None:
         await given_back(manager, hub)
 
 
-async def test_it_stays_while_the_session_sleeps_and_is_found_again_on_waking_and_after_a_restart(
+async def test_a_remote_sandbox_stays_while_the_session_sleeps_and_is_found_again(
     tmp_path: Path,
 ) -> None:
     async with spaces(tmp_path) as hub:
@@ -145,7 +145,7 @@ async def test_it_stays_while_the_session_sleeps_and_is_found_again_on_waking_an
         assert len(hub.made) == 1 and not hub.deleted
 
 
-async def test_without_the_owners_token_there_is_no_shell_and_files_are_here(tmp_path: Path) -> None:
+async def test_without_the_owners_token_there_is_no_shell_and_files_are_local(tmp_path: Path) -> None:
     async with spaces(tmp_path) as hub, server(tmp_path, hub) as manager:
         session_id = await manager.create_session("ann")
         output = await ask(manager, session_id)
@@ -153,7 +153,7 @@ async def test_without_the_owners_token_there_is_no_shell_and_files_are_here(tmp
         assert not hub.asked
 
 
-async def test_a_deletion_that_fails_is_tried_again_until_it_succeeds(tmp_path: Path) -> None:
+async def test_a_failed_deletion_of_a_sandbox_is_retried(tmp_path: Path) -> None:
     async with spaces(tmp_path) as hub, server(tmp_path, hub) as manager:
         session_id = await manager.create_session("ann", TOKEN)
         await ask(manager, session_id)
@@ -163,7 +163,7 @@ async def test_a_deletion_that_fails_is_tried_again_until_it_succeeds(tmp_path: 
         assert hub.asked["delete"] == 4
 
 
-async def test_one_that_never_gets_healthy_is_given_up_and_deleted_and_the_model_is_told_why(tmp_path: Path) -> None:
+async def test_a_sandbox_that_never_gets_healthy_is_deleted_and_the_model_gets_the_reason(tmp_path: Path) -> None:
     async with spaces(tmp_path) as hub, server(tmp_path, hub) as manager:
         hub.never_starts = "BUILD_ERROR"
         session_id = await manager.create_session("ann", TOKEN)
@@ -174,7 +174,7 @@ async def test_one_that_never_gets_healthy_is_given_up_and_deleted_and_the_model
         assert (await ask(manager, session_id)).success
 
 
-async def test_one_that_only_builds_is_given_up_after_a_while(tmp_path: Path) -> None:
+async def test_a_sandbox_that_only_builds_is_given_up_after_a_while(tmp_path: Path) -> None:
     async with spaces(tmp_path) as hub, server(tmp_path, hub, start_timeout_s=0.3) as manager:
         hub.never_starts = "APP_STARTING"
         session_id = await manager.create_session("ann", TOKEN)
@@ -183,7 +183,7 @@ async def test_one_that_only_builds_is_given_up_after_a_while(tmp_path: Path) ->
         assert hub.deleted == hub.made
 
 
-async def test_while_it_is_built_the_user_hears_so_and_a_call_that_waits_too_long_is_told_to_come_again(
+async def test_the_build_of_a_sandbox_is_reported_and_a_call_that_waits_too_long_must_retry(
     tmp_path: Path,
 ) -> None:
     async with spaces(tmp_path) as hub, server(tmp_path, hub, start_wait_s=0.2) as manager:
@@ -197,7 +197,7 @@ async def test_while_it_is_built_the_user_hears_so_and_a_call_that_waits_too_lon
         assert "the sandbox is being built" in said
 
 
-async def test_the_space_that_the_settings_name_is_used_and_left_alone(tmp_path: Path) -> None:
+async def test_the_space_named_in_the_settings_is_used_and_never_deleted(tmp_path: Path) -> None:
     secret = "a secret of somebody's own making"
     async with spaces(tmp_path) as hub:
         hub.by_hand("ann/machine", secret)
@@ -210,7 +210,7 @@ async def test_the_space_that_the_settings_name_is_used_and_left_alone(tmp_path:
         assert list(hub.spaces) == ["ann/machine"] and not hub.asked["delete"] and not hub.made
 
 
-async def test_paid_hardware_is_told_of_before_it_is_used_so_that_the_policy_asks_and_accounted_after(
+async def test_paid_hardware_needs_approval_and_is_accounted(
     tmp_path: Path,
 ) -> None:
     async with spaces(tmp_path) as hub:
@@ -277,9 +277,7 @@ async def logged_in(folder: Path, hub: StandinSpaces, **sandbox: Any) -> AsyncIt
 
 @pytest.mark.parametrize("claim", [CLAIM, CUT], ids=["known", "answer never heard"])
 @pytest.mark.parametrize("over", ["deleted", "closed"])
-async def test_what_a_crash_left_of_a_session_that_is_over_is_given_back_at_start_up(
-    tmp_path: Path, claim: HeldClaim, over: str
-) -> None:
+async def test_a_sandbox_left_by_a_crash_is_released_at_start_up(tmp_path: Path, claim: HeldClaim, over: str) -> None:
     await left_behind(tmp_path, claim, deleted=over == "deleted", state="closed" if over == "closed" else "idle")
     async with spaces(tmp_path) as hub:
         hub.by_hand("ann/holdfast-sandbox-c1", "x" * 32)
@@ -288,7 +286,7 @@ async def test_what_a_crash_left_of_a_session_that_is_over_is_given_back_at_star
             assert hub.deleted == ["ann/holdfast-sandbox-c1"]
 
 
-async def test_a_sleeping_session_keeps_its_own_but_not_one_whose_answer_was_never_heard(tmp_path: Path) -> None:
+async def test_a_sleeping_session_keeps_its_sandbox_but_not_one_whose_answer_was_lost(tmp_path: Path) -> None:
     other = msgspec.structs.replace(CUT, claim_id="c2")
     await left_behind(tmp_path, CLAIM, other)
     async with spaces(tmp_path) as hub:
@@ -301,7 +299,7 @@ async def test_a_sleeping_session_keeps_its_own_but_not_one_whose_answer_was_nev
             assert [claim.claim_id for claim in await manager.journal.claims()] == ["c1"]
 
 
-async def test_what_may_turn_up_yet_is_looked_for_until_it_does(tmp_path: Path) -> None:
+async def test_a_sandbox_that_may_still_appear_is_searched_until_it_does(tmp_path: Path) -> None:
     await left_behind(tmp_path, msgspec.structs.replace(CUT, claimed_at=utc_now()), deleted=True)
     async with spaces(tmp_path) as hub:
         async with logged_in(tmp_path, hub, unsettled_s=3_600.0) as manager:
@@ -311,7 +309,7 @@ async def test_what_may_turn_up_yet_is_looked_for_until_it_does(tmp_path: Path) 
             await given_back(manager, hub)
 
 
-async def test_without_the_owners_token_it_is_kept_and_given_back_when_they_are_here_again(tmp_path: Path) -> None:
+async def test_without_the_owners_token_a_sandbox_is_released_when_the_owner_is_back(tmp_path: Path) -> None:
     await left_behind(tmp_path, CLAIM, deleted=True)
     async with spaces(tmp_path) as hub:
         hub.by_hand("ann/holdfast-sandbox-c1", "x" * 32)
@@ -323,7 +321,7 @@ async def test_without_the_owners_token_it_is_kept_and_given_back_when_they_are_
             await given_back(manager, hub)
 
 
-async def test_a_space_that_no_session_made_is_never_deleted_whatever_a_claim_says(tmp_path: Path) -> None:
+async def test_a_space_that_no_session_made_is_never_deleted(tmp_path: Path) -> None:
     await left_behind(tmp_path, msgspec.structs.replace(CLAIM, detail="ann/my-own"), deleted=True)
     async with spaces(tmp_path) as hub:
         hub.by_hand("ann/my-own", "x" * 32)

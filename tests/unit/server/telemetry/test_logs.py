@@ -51,7 +51,7 @@ def test_a_fault_keeps_its_traceback(capsys: pytest.CaptureFixture[str]) -> None
     assert "it failed\nTraceback" in err and err.endswith("RuntimeError: broken\n")
 
 
-def test_levels_are_for_the_project_and_libraries_stay_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_levels_apply_to_the_project_and_libraries_stay_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up(ServerSettings(log_level="debug"))
     logging.getLogger("holdfast.x").debug("shown")
     logging.getLogger("httpx").info("hidden")
@@ -61,7 +61,7 @@ def test_levels_are_for_the_project_and_libraries_stay_quiet(capsys: pytest.Capt
     assert "shown" in err and "hidden" not in err
 
 
-def test_the_access_log_is_there_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_access_log_can_be_switched_on(capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up(ServerSettings(access_log=True))
     logging.getLogger("uvicorn.error").info("WebSocket /ws [accepted]")
     logging.getLogger("uvicorn.access").info("GET /")
@@ -72,7 +72,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
-def test_as_json_a_record_is_one_object_in_one_line_whatever_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_json_record_is_one_object_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up(ServerSettings(log_format="json"))
     logging.getLogger("holdfast.x").warning("said %s", 'a\r\n{"level":"error"}\u2028\ud800\x1b')
     try:
@@ -90,7 +90,7 @@ def test_as_json_a_record_is_one_object_in_one_line_whatever_it_says(capsys: pyt
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-async def test_a_line_says_whom_it_is_about_and_so_do_those_of_the_tasks_begun_there(
+async def test_a_line_has_its_log_context_and_child_tasks_inherit_it(
     capsys: pytest.CaptureFixture[str], form: Any
 ) -> None:
     logs.set_up(ServerSettings(log_format=form))
@@ -113,7 +113,7 @@ async def test_a_line_says_whom_it_is_about_and_so_do_those_of_the_tasks_begun_t
         assert (outer["session"], outer["user"], "turn" in outer, "conn" in outer) == ("s1", "u1", False, False)
 
 
-def test_a_user_has_one_name_in_the_log_as_long_as_the_salt_is_kept_and_it_is_not_their_own(tmp_path: Path) -> None:
+def test_a_user_has_one_hashed_name_in_the_log(tmp_path: Path) -> None:
     first = user_hashes(tmp_path, b"a" * 32).of("ann@example.org")
     assert first == user_hashes(tmp_path, b"b" * 32).of("ann@example.org")
     assert first != UserHashes(b"b" * 32).of("ann@example.org") and first != user_hashes(tmp_path, b"").of("bob")
@@ -121,9 +121,7 @@ def test_a_user_has_one_name_in_the_log_as_long_as_the_salt_is_kept_and_it_is_no
     assert (tmp_path / "log.salt").stat().st_mode & 0o077 == 0
 
 
-async def test_a_conversations_lines_say_who_and_how_it_ended_and_nothing_that_was_said(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_conversations_log_lines_have_no_content(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up(ServerSettings(log_format="json"))
     script = [
         calls(Call("no_such_tool", {"path": "secret-argument"})),

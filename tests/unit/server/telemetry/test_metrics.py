@@ -86,7 +86,7 @@ async def test_a_conversation_is_counted_exactly(tmp_path: Path) -> None:
         assert now["socket_closes_total/1000"] == now["connects_total/snapshot"] == 1
 
 
-async def test_what_a_client_had_missed_is_a_replay_of_that_many_events(tmp_path: Path) -> None:
+async def test_missed_events_are_counted_as_a_replay(tmp_path: Path) -> None:
     async with conversing(tmp_path, stream(Say("Hel"), Say("lo"), Finish())) as (live, _):
         async with client(live) as talker:
             await talker.send(UserInput(text="go"))
@@ -118,7 +118,7 @@ async def test_an_interrupted_and_a_failed_turn_are_counted_as_such(tmp_path: Pa
     assert now[f"errors_total/{error.code}"] == 1
 
 
-async def test_an_operation_that_is_no_turn_is_not_counted_as_one(tmp_path: Path) -> None:
+async def test_a_compaction_is_not_counted_as_a_turn(tmp_path: Path) -> None:
     async with conversing(tmp_path, stream(Say("Hello"), Finish())) as (live, _):
         async with client(live) as talker:
             await talker.send(UserInput(text="go"))
@@ -129,7 +129,7 @@ async def test_an_operation_that_is_no_turn_is_not_counted_as_one(tmp_path: Path
     assert sum(value for key, value in now.items() if key.startswith("turns_total")) == 1
 
 
-async def test_who_is_refused_at_the_door_is_counted_by_the_code(tmp_path: Path) -> None:
+async def test_refused_requests_are_counted_by_code(tmp_path: Path) -> None:
     async with listening(settings_for(tmp_path)) as live:
         async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
             await http.get("/api/me", headers={"host": "evil.example"})
@@ -144,7 +144,7 @@ names = st.text(max_size=40)
 
 
 @given(st.lists(st.tuples(names, names, st.booleans()), max_size=30))
-def test_no_name_of_a_tool_a_model_or_a_code_makes_a_label(heard: list[tuple[str, str, bool]]) -> None:
+def test_unknown_names_count_as_other(heard: list[tuple[str, str, bool]]) -> None:
     def series(metrics: Metrics) -> set[str]:
         return {f"{sample.name}{sample.labels}" for family in metrics.registry.collect() for sample in family.samples}
 

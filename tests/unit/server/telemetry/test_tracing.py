@@ -105,7 +105,7 @@ async def test_a_tool_call_is_a_span_of_its_turn(tmp_path: Path, kept: InMemoryS
     assert tool.status.status_code is StatusCode.UNSET
 
 
-async def test_a_failed_call_is_told_by_its_code_alone_and_a_cancelled_one_is_no_error(
+async def test_a_failed_call_has_only_its_code_and_a_cancelled_one_is_no_error(
     tmp_path: Path, kept: InMemorySpanExporter
 ) -> None:
     gate = Gate()
@@ -129,12 +129,12 @@ async def test_a_failed_call_is_told_by_its_code_alone_and_a_cancelled_one_is_no
     assert "secret-" not in "".join(span.to_json() for span in kept.get_finished_spans())
 
 
-async def test_without_it_nothing_of_opentelemetry_is_imported() -> None:
+async def test_without_tracing_opentelemetry_is_not_imported() -> None:
     code = "import sys, server.app, server.transport.server; print([name for name in sys.modules if name.startswith('opentelemetry')])"
     assert await run([sys.executable, "-c", code]) == (0, "[]\n", "")
 
 
-async def test_wanted_but_not_installed_is_said_with_what_to_install(tmp_path: Path) -> None:
+async def test_missing_opentelemetry_is_an_error_that_says_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "opentelemetry").mkdir()
     (tmp_path / "opentelemetry" / "__init__.py").write_text("")
     code = (
@@ -147,7 +147,7 @@ async def test_wanted_but_not_installed_is_said_with_what_to_install(tmp_path: P
     assert (done, err) == (0, "") and "pip install 'holdfast[otel]'" in out
 
 
-async def test_spans_are_sent_where_the_settings_say_and_a_silent_collector_holds_up_no_stop(tmp_path: Path) -> None:
+async def test_spans_are_sent_to_the_endpoint_and_a_silent_collector_delays_no_stop(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     built_in("tracing", {"timeout_s": 0.5})
     wanted = TracingSettings(enabled=True, endpoint="http://127.0.0.1:1/v1/traces")
@@ -160,6 +160,6 @@ async def test_spans_are_sent_where_the_settings_say_and_a_silent_collector_hold
         raise RuntimeError("again")
 
 
-def test_providers_are_named_as_the_genai_names_have_it() -> None:
+def test_providers_have_their_genai_names() -> None:
     models = ["anthropic/claude", "gemini/x", "gpt-5", "demo", "bedrock/y"]
     assert [provider_of(model) for model in models] == ["anthropic", "gcp.gemini", "openai", "holdfast", "aws.bedrock"]

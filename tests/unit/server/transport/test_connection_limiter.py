@@ -41,7 +41,7 @@ async def opened(live: Live, said: bytes = b"") -> AsyncIterator[asyncio.StreamR
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /ws HTTP/1.1\r\nHost: localhost\r\n", b"GET /livez HTTP/1.1\r\nX: "])
-async def test_who_does_not_finish_the_head_of_a_request_is_let_go(tmp_path: Path, said: bytes) -> None:
+async def test_an_unfinished_request_head_is_cut_off(tmp_path: Path, said: bytes) -> None:
     async with listening(bounded(tmp_path, head_timeout_s=0.2)) as live, opened(live, said) as reader:
         async with asyncio.timeout(SOON_S):
             await reader.read()
@@ -55,7 +55,7 @@ async def test_a_head_that_is_too_large_is_refused(tmp_path: Path) -> None:
                     assert status(await reader.read()) == 400
 
 
-async def test_only_so_many_may_wait_and_who_was_let_in_does_not_count(tmp_path: Path) -> None:
+async def test_unauthenticated_connections_are_limited_and_authenticated_ones_do_not_count(tmp_path: Path) -> None:
     async with listening(bounded(tmp_path, waiting_max=3)) as live, contextlib.AsyncExitStack() as stack:
         for _ in range(6):
             one = await stack.enter_async_context(client(live))
@@ -78,7 +78,7 @@ def connections() -> int:
     return sum(isinstance(one, HttpProtocol) for one in gc.get_objects())
 
 
-async def test_of_a_socket_that_is_gone_nothing_is_kept_until_its_time_without_credentials_would_have_ended(
+async def test_a_closed_connections_timer_is_released_at_once(
     tmp_path: Path,
 ) -> None:
     before = connections()
@@ -97,7 +97,7 @@ async def origin_is_good(live: Live, **headers: str) -> bool:
     return answer.status_code == 200
 
 
-async def test_what_a_proxy_says_is_believed_from_a_listed_one_alone(tmp_path: Path) -> None:
+async def test_proxy_headers_are_used_from_trusted_proxies_alone(tmp_path: Path) -> None:
     """Who comes by https through a proxy has an https Origin; a forged header makes nobody's Origin good."""
     said = {"X_Forwarded_Proto": "https", "Origin": "https://localhost:8443", "X_Forwarded_Host": "localhost:8443"}
     async with listening(bounded(tmp_path / "a")) as live:
@@ -110,7 +110,7 @@ async def test_what_a_proxy_says_is_believed_from_a_listed_one_alone(tmp_path: P
 
 
 @pytest.mark.parametrize("path", ["/", "/livez", "/api/config", "/nothing", "/api/sessions/x"])
-async def test_every_answer_tells_a_browser_what_it_may_do_with_it(tmp_path: Path, path: str) -> None:
+async def test_every_answer_has_the_security_headers(tmp_path: Path, path: str) -> None:
     async with listening(bounded(tmp_path)) as live:
         async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
             headers = (await http.get(path)).headers

@@ -46,7 +46,7 @@ def has_ipv6() -> bool:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST"])
-def test_localhost_is_listened_on_in_both_families_on_one_port(host: str) -> None:
+def test_localhost_listens_on_ipv4_and_ipv6_on_one_port(host: str) -> None:
     opened = listeners.open_sockets(settings_on(host))
     try:
         names = [sock.getsockname()[:2] for sock in opened]
@@ -60,17 +60,17 @@ def test_localhost_is_listened_on_in_both_families_on_one_port(host: str) -> Non
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "0"])
-def test_in_local_mode_nothing_but_this_machine_is_listened_on(host: str) -> None:
+def test_local_mode_listens_on_this_machine_alone(host: str) -> None:
     with pytest.raises(SettingsError, match=r"server\.host: refusing to listen on .*local mode"):
         listeners.open_sockets(settings_on(host))
 
 
-def test_a_port_in_use_is_said_plainly(taken: int) -> None:
+def test_a_port_in_use_is_a_plain_error(taken: int) -> None:
     with pytest.raises(listeners.ListenError, match=rf"127\.0\.0\.1:{taken} is in use by another process"):
         listeners.open_sockets(settings_on("127.0.0.1", taken))
 
 
-def test_a_host_that_is_no_address_is_said_plainly() -> None:
+def test_a_host_that_is_no_address_is_a_plain_error() -> None:
     with pytest.raises(listeners.ListenError, match=r"server\.host: 'no such host' is no address"):
         listeners.open_sockets(settings_on("no such host"))
 
@@ -82,7 +82,7 @@ def test_several_worker_processes_are_refused(workers: str) -> None:
 
 
 @pytest.mark.parametrize("environ", [{}, {"WEB_CONCURRENCY": "1"}, {"WEB_CONCURRENCY": ""}])
-def test_one_worker_process_is_fine(environ: dict[str, str]) -> None:
+def test_one_worker_process_is_accepted(environ: dict[str, str]) -> None:
     listeners.refuse_workers(environ)
 
 
@@ -99,7 +99,7 @@ def test_a_descriptor_that_is_no_tcp_socket_is_refused() -> None:
     os.close(write)
 
 
-def test_a_handed_over_socket_is_held_to_local_mode_too() -> None:
+def test_an_inherited_socket_must_fit_local_mode() -> None:
     with sockets_of_the_os.socket() as sock:
         sock.bind(("0.0.0.0", 0))
         with pytest.raises(SettingsError, match="local mode"):
@@ -115,7 +115,7 @@ async def echo(websocket: WebSocket) -> None:
         return
 
 
-async def test_a_handed_over_socket_is_served_on_and_outlives_the_server() -> None:
+async def test_an_inherited_socket_is_served_and_outlives_the_server() -> None:
     given = sockets_of_the_os.socket()
     given.bind(("127.0.0.1", 0))
     given.listen()
@@ -133,7 +133,7 @@ async def test_a_handed_over_socket_is_served_on_and_outlives_the_server() -> No
     given.close()
 
 
-async def test_two_servers_that_bound_one_port_do_not_both_listen() -> None:
+async def test_two_servers_do_not_listen_on_one_port() -> None:
     settings = settings_for()
     first = listeners.open_sockets(settings)
     port = listeners.local_port(first)
@@ -218,7 +218,7 @@ async def test_a_client_that_does_not_read_is_freed_by_the_kernel_after_the_send
         client.close()
 
 
-async def test_a_client_that_does_not_read_does_not_hold_up_a_stop() -> None:
+async def test_a_client_that_does_not_read_delays_no_stop() -> None:
     settings = settings_for(close_grace_s=0.2, send_buffer_bytes=32_768)
     flood = Flood()
     loop = asyncio.get_running_loop()
@@ -251,7 +251,7 @@ async def test_a_client_that_does_not_answer_a_close_is_cut_off() -> None:
         client.close()
 
 
-async def test_a_stop_gives_the_app_the_first_word() -> None:
+async def test_a_stop_drains_the_app_first() -> None:
     leave = asyncio.Event()
     said: list[str] = []
 
@@ -294,7 +294,7 @@ async def test_a_drain_without_end_is_cut_at_the_graceful_shutdown(caplog: pytes
     assert "graceful_shutdown_s" in caplog.text
 
 
-async def test_a_second_signal_ends_the_wait() -> None:
+async def test_a_second_signal_ends_the_drain() -> None:
     async def stay(websocket: WebSocket) -> None:
         await websocket.accept()
         await websocket.send_text("here")
@@ -309,7 +309,7 @@ async def test_a_second_signal_ends_the_wait() -> None:
             await running.stop()
 
 
-async def test_a_fault_at_start_up_comes_out_as_it_is() -> None:
+async def test_an_exception_at_start_up_is_raised() -> None:
     class Fault(Exception):
         pass
 
@@ -334,7 +334,7 @@ async def test_a_message_larger_than_the_limit_is_refused_with_1009() -> None:
             assert closed.value.rcvd is not None and closed.value.rcvd.code == 1009
 
 
-async def test_messages_are_not_compressed_unless_asked_for() -> None:
+async def test_messages_are_not_compressed_by_default() -> None:
     for asked in (False, True):
         settings = settings_for(permessage_deflate=asked)
         async with serving(app_of([WebSocketRoute("/ws", echo)], settings), settings) as running:

@@ -32,7 +32,7 @@ async def test_messages_of_every_size_arrive_whole_compressed_or_not(deflate: bo
                 await client.recv()
 
 
-async def test_nothing_is_sent_behind_a_goodbye() -> None:
+async def test_nothing_is_sent_after_a_close_frame() -> None:
     async def write(websocket: WebSocket) -> None:
         await websocket.accept()
         transport = transport_of(websocket.scope, websocket.send)
@@ -48,7 +48,7 @@ async def test_nothing_is_sent_behind_a_goodbye() -> None:
                 await client.recv()
 
 
-async def test_under_another_server_messages_go_the_way_of_asgi(caplog: pytest.LogCaptureFixture) -> None:
+async def test_under_another_server_messages_are_sent_through_asgi(caplog: pytest.LogCaptureFixture) -> None:
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
