@@ -40,10 +40,10 @@ def is_due(session: Session) -> bool:
         return False
     if used <= most and used <= session.state.compacted_tokens * REGROWTH:
         return False
-    kept = cut(session)
-    if kept is None:
+    kept_from = first_kept(session)
+    if kept_from is None:
         return False
-    tail = sum(map(estimate, session.state.view.messages[kept:]))
+    tail = sum(map(estimate, session.state.view.messages[kept_from:]))
     return session.rules.overhead_tokens + summary_room(session) + tail <= most
 
 
@@ -52,7 +52,7 @@ def summary_room(session: Session) -> int:
     return int(SUMMARY_FRACTION * limit(session))
 
 
-def cut(session: Session) -> int | None:
+def first_kept(session: Session) -> int | None:
     """The first message to keep, or None if there is nothing before it to summarise.
 
     The tail that stays takes at most `keep_fraction` of the limit, and at least the last group: a message with the
@@ -60,23 +60,23 @@ def cut(session: Session) -> int | None:
     """
     messages = session.state.view.messages
     budget = session.rules.turn.keep_fraction * limit(session)
-    kept, tail = len(messages), 0
+    kept_from, tail = len(messages), 0
     for place in range(len(messages) - 1, session.state.context_from - 1, -1):
         tail += estimate(messages[place])
         if isinstance(messages[place], ToolMessage):
             continue
-        if tail > budget and kept < len(messages):
+        if tail > budget and kept_from < len(messages):
             break
-        kept = place
-    return kept if session.state.context_from < kept < len(messages) else None
+        kept_from = place
+    return kept_from if session.state.context_from < kept_from < len(messages) else None
 
 
 def begin(session: Session) -> None:
     """Call the model for a summary of the messages that will be cut."""
     state = session.state
-    kept = cut(session)
-    assert kept is not None, "callers check that there is something to cut"
-    messages = state.view.messages[state.context_from : kept]
+    kept_from = first_kept(session)
+    assert kept_from is not None, "callers check that there is something to cut"
+    messages = state.view.messages[state.context_from : kept_from]
     room = max(250, (limit(session) - SUMMARY_RESERVE_TOKENS) // 2)
     text = context.transcript(messages, room * BYTES_A_TOKEN)
     if (estimated := estimate_text(text)) > room:
@@ -84,7 +84,7 @@ def begin(session: Session) -> None:
     if state.summary:
         text = f"Earlier summary: {state.summary}\n\n{text}"
     session.summary_id = f"summary-{state.view.seq}"
-    session.summary_cut = kept
+    session.kept_from = kept_from
     session.add_effect(
         Summarize(
             summary_id=session.summary_id,
@@ -97,12 +97,12 @@ def begin(session: Session) -> None:
 def finish(session: Session, done: SummaryDone, operation_id: str | None) -> None:
     """Replace the older messages in the context by the summary."""
     state = session.state
-    kept = session.summary_cut
+    kept_from = session.kept_from
     old = tokens(session)
     summary = cut_to_tokens(done.text, summary_room(session))
-    new = session.rules.overhead_tokens + estimate_text(summary) + sum(map(estimate, state.view.messages[kept:]))
+    new = session.rules.overhead_tokens + estimate_text(summary) + sum(map(estimate, state.view.messages[kept_from:]))
     if done.reply.usage is not None:
         session.emit_usage(done.reply.usage, old, limit(session))
     session.emit(
-        ev.Compacted, old_tokens=old, new_tokens=new, summary=summary, kept_from=kept, operation_id=operation_id
+        ev.Compacted, old_tokens=old, new_tokens=new, summary=summary, kept_from=kept_from, operation_id=operation_id
     )

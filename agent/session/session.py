@@ -87,7 +87,7 @@ class Session:
         self.model_call_id: str | None = None
         self.summary_id: str | None = None
         self.title_id: str | None = None
-        self.summary_cut = 0
+        self.kept_from = 0
         self._streams: dict[tuple[str, TextKind], RedactionStream] = {}
         self._now = ""
         self._events: list[ev.Event] = []

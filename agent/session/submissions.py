@@ -108,8 +108,8 @@ def on_edit(session: Session, submission: sub.Edit) -> Answer:
         )
     if begins < session.state.context_from:
         return SubmissionRefusal(codes.TURN_UNKNOWN, "that turn is part of a summary already and cannot be edited")
-    kept = sum(map(size, session.state.view.messages[:begins]))
-    if kept + len(submission.text) > session.rules.limits.history_chars_max:
+    kept_chars = sum(map(size, session.state.view.messages[:begins]))
+    if kept_chars + len(submission.text) > session.rules.limits.history_chars_max:
         return SubmissionRefusal(
             codes.HISTORY_FULL, "the session's history would be full; write less, or begin a new session"
         )
@@ -121,13 +121,13 @@ def on_edit(session: Session, submission: sub.Edit) -> Answer:
 
 def _remove_turns(session: Session, begins: int) -> None:
     removed = session.state.view.messages[begins:]
-    kept: dict[str, None] = {}
+    remaining: dict[str, None] = {}
     for message in removed:
         if isinstance(message, ToolMessage) and message.state in ("completed", "cancelled", "outcome_unknown"):
             effects = session.rules.tools.side_effects(message.tool)
             if effects is not None:
-                kept[f"{message.tool}: {effects}"] = None
-    session.emit(ev.UndoComplete, removed_messages=len(removed), kept=list(kept))
+                remaining[f"{message.tool}: {effects}"] = None
+    session.emit(ev.UndoComplete, removed_messages=len(removed), kept=list(remaining))
 
 
 def on_compact(session: Session, submission: sub.Compact) -> Answer:
@@ -137,7 +137,7 @@ def on_compact(session: Session, submission: sub.Compact) -> Answer:
     refused = session.rules.refuse_work()
     if refused is not None:
         return refused
-    if compaction.cut(session) is None:
+    if compaction.first_kept(session) is None:
         return SubmissionRefusal(codes.NOTHING_TO_COMPACT, "the conversation is too short to compact")
     accepted = session.accept(submission)
     compaction.begin(session)

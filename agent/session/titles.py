@@ -20,7 +20,7 @@ TITLE_MAX_TOKENS = 1_000
 line of the first input stays the title."""
 
 TITLE_TIMEOUT_S = 20.0
-"""How long making a title may take. Nobody waits for it, so a slow model may take its time, but not for ever."""
+"""Seconds that the call for a title may take. No turn waits for it, so a slow model has time, within a limit."""
 
 
 def begin(session: Session) -> None:
