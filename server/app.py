@@ -52,7 +52,7 @@ from server.telemetry.metrics import Metrics
 from server.telemetry.secrets import KnownSecrets
 from server.telemetry.session_observer import Observer
 from server.telemetry.tracing import Tracing, open_tracing
-from server.util.rate_limit import UserRates
+from server.util.rate_limit import KeyedRateLimiter
 from server.util.refusal import HTTPRefusal
 from server.websocket.endpoint import WEBSOCKET_RULES, NoSuchRoute, SocketEndpoint
 from server.websocket.registry import SocketRegistry
@@ -106,7 +106,7 @@ class House:
         self.authenticator: Authenticator | None = None
         self.sockets = SocketRegistry()
         pace, watched = settings.users.submissions_per_minute, USERS_MAX
-        self._pace = UserRates(pace / 60, pace, watched)
+        self._pace = KeyedRateLimiter(pace / 60, pace, watched)
         self._data = settings.journal.folder
 
     @contextlib.asynccontextmanager

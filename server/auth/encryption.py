@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from server.util.private_files import PrivateFileError, read_private, write_private
+from server.util.private_files import PrivateFileError, load_or_create_key
 
 FILE = "secret.key"
 MAX_FILE_BYTES = 1_024
@@ -35,9 +35,7 @@ def create_cipher(secret: str, folder: Path) -> CredentialCipher:
     if secret:
         return CredentialCipher(base64.urlsafe_b64encode(sha256(b"holdfast logins\0" + secret.encode()).digest()))
     path = folder / FILE
-    if not path.exists():
-        write_private(path, Fernet.generate_key() + b"\n")
-    key = read_private(path, MAX_FILE_BYTES).strip()
+    key = load_or_create_key(path, lambda: Fernet.generate_key() + b"\n", MAX_FILE_BYTES).strip()
     try:
         return CredentialCipher(key)
     except ValueError as error:

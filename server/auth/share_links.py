@@ -10,7 +10,7 @@ from typing import Final
 
 from protocol.content import ShareLink
 from server.auth.principal import Grant, Principal, guest
-from server.util.private_files import PrivateFileError, read_private, write_private
+from server.util.private_files import PrivateFileError, load_or_create_key
 
 FILE: Final = "shares.key"
 KEY_BYTES: Final = 32
@@ -65,9 +65,7 @@ class ShareLinks:
 def load_key(folder: Path) -> bytes:
     """The key in the data folder, made if there is none. Whoever deletes the file takes all links back. Raises `PrivateFileError`."""
     path = folder / FILE
-    if not path.exists():
-        write_private(path, secrets.token_bytes(KEY_BYTES))
-    key = read_private(path, KEY_BYTES)
+    key = load_or_create_key(path, lambda: secrets.token_bytes(KEY_BYTES), KEY_BYTES)
     if len(key) != KEY_BYTES:
         raise PrivateFileError(f"{path}: holds no key of {KEY_BYTES} bytes; delete it, which takes all links back")
     return key

@@ -1,7 +1,8 @@
 """Owner tokens: where the Hugging Face token of a session's owner comes from."""
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+
+from server.util.lru_map import LruMap
 
 
 class OwnerTokens:
@@ -14,15 +15,11 @@ class OwnerTokens:
 
     def __init__(self, of_login: Callable[[str], Awaitable[str | None]], given_max: int) -> None:
         self._of_login = of_login
-        self._given_max = given_max
-        self._given: OrderedDict[str, str] = OrderedDict()
+        self._given: LruMap[str, str] = LruMap(given_max)
 
     def give(self, user_id: str, token: str) -> None:
         """Use this token for the user from now on."""
         self._given[user_id] = token
-        self._given.move_to_end(user_id)
-        while len(self._given) > self._given_max:
-            self._given.popitem(last=False)
 
     async def get(self, user_id: str) -> str | None:
         """The user's token, or None if none is known."""

@@ -1,6 +1,5 @@
 """What users have stored and spent, in memory, as of the journal: decides at once whether one may go on."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -11,6 +10,7 @@ from protocol import events as ev
 from server.config.sessions import UserLimits
 from server.journal.base import Journal, Spent, Stored
 from server.util.clock import utc_now
+from server.util.lru_map import LruMap
 
 MICRODOLLARS = 1_000_000
 
@@ -33,7 +33,7 @@ class Quotas:
         self.limits = limits
         self._journal = journal
         self._now = now
-        self._accounts: OrderedDict[str, Account] = OrderedDict()
+        self._accounts: LruMap[str, Account] = LruMap(USERS_MAX)
 
     async def open(self, user_id: str) -> None:
         """Take up a user's account. Raises `Unavailable`."""
@@ -44,9 +44,6 @@ class Quotas:
             # What is being stored at this moment is counted here already.
             spent = max(spent, known.spent, key=lambda one: one.tokens)
         self._accounts[user_id] = Account(stored, spent)
-        self._accounts.move_to_end(user_id)
-        while len(self._accounts) > USERS_MAX:
-            self._accounts.popitem(last=False)
 
     async def refresh(self, user_id: str) -> None:
         """See again what the user stores. Raises `Unavailable`."""

@@ -33,7 +33,7 @@ from server.sessions.sandbox_claims import SessionClaims
 from server.sessions.workspaces import remove_workspace, workspace_folder
 from server.telemetry.secrets import KnownSecrets
 from server.util.checkout import checkout
-from server.util.private_files import read_private, write_private
+from server.util.private_files import load_or_create_key
 
 FILE = "sandbox.key"
 KEY_BYTES = 32
@@ -52,9 +52,7 @@ class KeyFile:
         """The key. Blocks at first. Raises `PrivateFileError`."""
         with self._lock:
             if not self._key:
-                if not self._path.exists():
-                    write_private(self._path, secrets.token_hex(KEY_BYTES).encode() + b"\n")
-                self._key = read_private(self._path, MAX_FILE_BYTES).strip()
+                self._key = load_or_create_key(self._path, _new_key, MAX_FILE_BYTES).strip()
             return self._key
 
     def secret_for(self, claim_id: str) -> str:
@@ -68,6 +66,10 @@ NAMES = frozenset({*BUILT_IN_NAMES, WebFetchTool.name, *HUB_TOOL_NAMES, Research
 """Of all our tools, also of those that are not offered here: rules and grants that name one mean no other's."""
 ON_THE_HOST: frozenset[EffectKind] = frozenset({"write_outside", "network"})
 ON_THE_NETWORK: frozenset[EffectKind] = frozenset({"network"})
+
+
+def _new_key() -> bytes:
+    return secrets.token_hex(KEY_BYTES).encode() + b"\n"
 
 
 class ToolsetFactory:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from server.util.private_files import read_private, write_private
+from server.util.private_files import load_or_create_key
 
 SALT_FILE = "log.salt"
 SALT_BYTES = 32
@@ -55,7 +55,4 @@ class UserHashes:
 
 def user_hashes(folder: Path, fresh: bytes) -> UserHashes:
     """With the salt kept in the data folder, which is `fresh` if there was none. Raises `PrivateFileError`."""
-    path = folder / SALT_FILE
-    if not path.exists():
-        write_private(path, fresh)
-    return UserHashes(read_private(path, SALT_BYTES))
+    return UserHashes(load_or_create_key(folder / SALT_FILE, lambda: fresh, SALT_BYTES))

@@ -1,11 +1,11 @@
 """Known secrets: values of the environment and the settings, and those learned at run time, that are redacted."""
 
-from collections import OrderedDict
 from collections.abc import Mapping
 
 from agent.redaction import PATTERNS, Redactor, environment_secrets, named_secrets, parse_pattern
 from agent.tools.mcp.settings import entry_secrets
 from server.config.settings import Settings
+from server.util.lru_map import LruMap
 
 LEARNED_MAX = 64
 """Secrets without a known format that were learned at run time; of more, the newest are kept."""
@@ -36,7 +36,7 @@ class KnownSecrets:
         self._enabled = settings.redaction.enabled
         self._nothing = Redactor()
         self._base = Redactor(known, [*extra, *PATTERNS])
-        self._learned: OrderedDict[str, str] = OrderedDict()
+        self._learned: LruMap[str, str] = LruMap(LEARNED_MAX)
         self._all = self._base
 
     @property
@@ -56,6 +56,4 @@ class KnownSecrets:
             self._learned.move_to_end(value)
         elif self._all.with_values(learned) is not self._all:
             self._learned.update(learned)
-            while len(self._learned) > LEARNED_MAX:
-                self._learned.popitem(last=False)
             self._all = self._base.with_values(self._learned)

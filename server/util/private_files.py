@@ -3,7 +3,7 @@
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -67,6 +67,16 @@ def write_private(path: Path, data: bytes) -> None:
         _sync(path.parent)
     except OSError as error:
         raise PrivateFileError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def load_or_create_key(path: Path, create: Callable[[], bytes], most_bytes: int) -> bytes:
+    """The content of a key's file. If there is no file, one with what `create` returns is written first.
+
+    Raises `PrivateFileError`.
+    """
+    if not path.exists():
+        write_private(path, create())
+    return read_private(path, most_bytes)
 
 
 @contextmanager

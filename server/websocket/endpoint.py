@@ -20,7 +20,7 @@ from server.sessions.manager import SessionManager
 from server.telemetry import log_context
 from server.telemetry.metrics import Metrics
 from server.transport.websocket import transport_of
-from server.util.rate_limit import UserRates
+from server.util.rate_limit import KeyedRateLimiter
 from server.util.refusal import HTTPRefusal, RequestRefused
 from server.websocket.connection import Connection, ConnectionContext, Peer
 from server.websocket.handshake import RETRY_S, Encoding, Position, choose_encoding, read_position, session_refusal
@@ -44,7 +44,7 @@ class SocketEndpoint:
         is_demo: Callable[[str], bool],
         metrics: Metrics,
         sockets: SocketRegistry,
-        pace: UserRates,
+        pace: KeyedRateLimiter,
     ) -> None:
         self._manager = manager
         self._limits = settings.limits()

@@ -9,7 +9,7 @@ from protocol.content import AccessLevel
 from protocol.submissions import Interrupt, Submission
 from server.auth.authorization import refuse_submission
 from server.auth.principal import Principal
-from server.util.rate_limit import UserRates
+from server.util.rate_limit import KeyedRateLimiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class SubmissionPolicy:
 
     principal: Principal
     access: AccessLevel
-    rates: UserRates
+    rates: KeyedRateLimiter
     per_minute: int
 
     def refuse(self, submission: Submission) -> SubmissionRefusal | None:

@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
-from typing import TypeVar
 
 import msgspec
 
@@ -16,11 +14,10 @@ from server.auth.encryption import CredentialCipher
 from server.auth.logins import Login, Logins
 from server.auth.principal import Principal, rights_of
 from server.config.auth import AuthSettings
+from server.util.lru_map import LruMap
 from server.util.refusal import HTTPRefusal
 
 log = logging.getLogger("holdfast.auth")
-
-T = TypeVar("T")
 
 PREFIX = "hf_"
 """How the Hub's tokens begin: nobody else's secrets are sent there."""
@@ -60,8 +57,8 @@ class HfTokenBackend(BaseAuthBackend):
         self._bounds = auth.bearer
         self._threads = ThreadPoolExecutor(REQUESTS_MAX, "whoami")
         self._tasks = TaskOwner("whoami")
-        self._known: OrderedDict[str, CachedIdentity] = OrderedDict()
-        self._refused: OrderedDict[str, float] = OrderedDict()
+        self._known: LruMap[str, CachedIdentity] = LruMap(CACHED_MAX)
+        self._refused: LruMap[str, float] = LruMap(CACHED_MAX)
         self._asking: dict[str, asyncio.Task[Principal | HTTPRefusal]] = {}
 
     async def aclose(self) -> None:
@@ -132,16 +129,16 @@ class HfTokenBackend(BaseAuthBackend):
             )
         except TokenRejected as refused:
             self._known.pop(credential, None)
-            _bounded(self._refused, credential, now, CACHED_MAX)
+            self._refused[credential] = now
             return HTTPRefusal("unauthorized", str(refused))
         except HubUnreachable as error:
             return self._trusting(credential, now, error)
         self._refused.pop(credential, None)
         principal = self._principal(credential, said)
         if principal is None:
-            _bounded(self._refused, credential, now, CACHED_MAX)
+            self._refused[credential] = now
             return HTTPRefusal("unauthorized", "this user is not one of auth.allowed_users")
-        _bounded(self._known, credential, CachedIdentity(principal, token, now), CACHED_MAX)
+        self._known[credential] = CachedIdentity(principal, token, now)
         return principal
 
     def _trusting(self, credential: str, now: float, error: HubUnreachable) -> Principal | HTTPRefusal:
@@ -162,10 +159,3 @@ class HfTokenBackend(BaseAuthBackend):
 def credential_of(token: str) -> str:
     """A name for a token from which it cannot be found."""
     return f"bearer:{sha256(token.encode()).hexdigest()[:32]}"
-
-
-def _bounded(kept: OrderedDict[str, T], key: str, value: T, most: int) -> None:
-    kept[key] = value
-    kept.move_to_end(key)
-    while len(kept) > most:
-        kept.popitem(last=False)

@@ -125,7 +125,7 @@ async def test_addresses_behind_a_proxy_are_throttled_separately(tmp_path: Path)
 
 
 def test_the_number_of_watched_addresses_is_bounded() -> None:
-    failures = LoginThrottle(per_minute=1, watched_max=2)
+    failures = LoginThrottle(failures_per_minute=1, addresses_max=2)
     assert failures.record_failure("1.1.1.1", 0.0) and not failures.record_failure("1.1.1.1", 0.0)
     assert failures.is_blocked("1.1.1.1", 0.0)
     for address in ("2.2.2.2", "3.3.3.3"):
