@@ -6,5 +6,5 @@ Event: a fact of the session; it is stored before anybody sees it.
 Effect: work for the worker, such as a model call; it begins once the decision's events are stored.
 State: what follows from the session's events; `state.apply` folds an event into it.
 Turn: model calls and tool calls from one user input until the model makes no more calls.
-Compaction: a summary of the model's takes the place of the older messages in the context.
+Compaction: a summary that the model writes takes the place of the older messages in the context.
 """

@@ -73,23 +73,23 @@ def without_secrets(session: Session, message: Input) -> Iterator[Input]:
             yield msgspec.structs.replace(message, message=redactor.redact(message.message))
         case ModelFailed():
             if message.message_id == session.model_call_id:
-                yield from _cut(session)
+                yield from _abort_texts(session)
             yield msgspec.structs.replace(message, message=redactor.redact(message.message))
         case Fail():
-            yield from _cut(session)
+            yield from _abort_texts(session)
             yield msgspec.structs.replace(message, message=redactor.redact(message.message))
         case SubmissionBase():
             if isinstance(message, Interrupt | Shutdown):
-                yield from _cut(session)
+                yield from _abort_texts(session)
             yield _submission(redactor, message)
         case Stop():
-            yield from _cut(session)
+            yield from _abort_texts(session)
             yield message
         case _:
             yield message
 
 
-def _cut(session: Session) -> Iterator[Input]:
+def _abort_texts(session: Session) -> Iterator[Input]:
     """All text streams end here: the harmless part of what was held back."""
     for key, kind, rest in session.abort_streams():
         if kind == LOG:

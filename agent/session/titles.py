@@ -46,7 +46,7 @@ def begin(session: Session) -> None:
 
 
 def on_title_done(session: Session, done: TitleDone) -> None:
-    """Set the title that the model done, if it done one and the user chose none meanwhile. Its usage is counted."""
+    """Set the title that the model wrote, if it wrote one and the user chose none meanwhile. Its usage is counted."""
     view = session.state.view
     if done.title_id != session.title_id or view.state == "closed":
         return

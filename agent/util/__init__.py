@@ -3,5 +3,6 @@
 TaskOwner: starts asyncio tasks and ends them.
 Backoff: the growing pauses between tries.
 Tracer, Span: where operations report their beginning and end for tracing.
+SettingsGroup: the base of every group of settings.
 Fault: an unexpected error; the log has its traceback under an id, the client gets the id.
 """

@@ -22,5 +22,5 @@ class Backoff:
         return longest_s * random.uniform(0.5, 1.0)
 
     def reset(self) -> None:
-        """It did not fail for long enough: begin with the shortest pause again."""
+        """Begin with the shortest pause again, once what failed has worked for long enough."""
         self._longest_s = self._initial_s

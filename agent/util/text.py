@@ -90,7 +90,7 @@ _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
 def clean(text: str) -> str:
-    """The text without terminal control sequences, bidirectional controls, and all control characters but line feeds, tabs."""
+    """The text without terminal control sequences, bidirectional controls, and other control characters. Line feeds and tabs stay."""
     text = _ANSI.sub("", repair_surrogates(text)).replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
