@@ -1,12 +1,16 @@
-"""The documents' links lead somewhere: to a file or folder that is there, and to a heading in it."""
+"""What the documents name is there: files, headings, tests and settings."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from server.config import catalog
 from tests.docs.documents import DOCUMENTS, FENCE, read
 from tests.support.paths import ROOT
+
+NO_SETTINGS = {"journal.mark", "sandbox.key", "sandbox.program", "sandbox.reason"}
+"""Files of the data folder, and fields of `GET /api/config`, that look like settings."""
 
 
 def headings(text: str) -> set[str]:
@@ -29,3 +33,15 @@ def test_the_links_of_a_document_lead_somewhere(document: str) -> None:
             assert heading in headings(Path(path).read_text()), (
                 f"{document} links to {target}: there is no such heading"
             )
+
+
+@pytest.mark.parametrize("document", sorted({*DOCUMENTS} - {"CHANGELOG.md", "docs/frames.md"}))
+def test_the_tests_and_settings_that_a_document_names_are_there(document: str) -> None:
+    text = FENCE.sub("", read(document))
+    for path in re.findall(r"`(tests/[\w/.]+)`", text):
+        assert (ROOT / path).exists(), f"{document} names {path}, which is not there"
+    groups = {group.partition(".")[0] for group in catalog.groups() if group}
+    known = NO_SETTINGS | {setting.key for setting in catalog.settings()} | set(catalog.groups())
+    for key in re.findall(r"`((?:\w+\.)+\w+)(?:: [^`]*)?`", text):
+        if key.partition(".")[0] in groups and not key.endswith((".py", ".js", ".json", ".md")):
+            assert key in known, f"{document} names the setting {key}, which is not there"
