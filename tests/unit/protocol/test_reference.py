@@ -64,7 +64,7 @@ def test_an_event_is_told_from_the_other_frames_by_its_time() -> None:
 
 
 def test_every_submission_is_explained() -> None:
-    said = re.sub(r"<!-- generated.*?<!-- end -->", "", section("Saying something"), flags=re.DOTALL)
+    said = re.sub(r"<!-- generated.*?<!-- end -->", "", section("Submissions"), flags=re.DOTALL)
     for struct in get_args(Submission):
         assert f"`{struct.__struct_config__.tag}`" in said
 
