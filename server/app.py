@@ -138,7 +138,7 @@ class House:
         await self.toolbox.open(journal)
         if isinstance(authenticator.backend, LocalBackend):
             self.known_secrets.learn("local token", authenticator.backend.token)
-        give_back = self.toolbox.elsewhere.give_back
+        give_back = self.toolbox.remote.give_back
         owner_tokens = OwnerTokens(authenticator.hub_token, USERS_MAX)
         sweeper = SandboxCollector(journal, give_back, owner_tokens, self.settings.sandbox, self.metrics)
         ends.push_async_callback(sweeper.aclose)
@@ -218,7 +218,7 @@ class House:
 
         def tools_for(row: SessionRow, token: str | None) -> ToolRouter:
             if token:
-                sweeper.owner_is_here(row.user_id)
+                sweeper.owner_token_known(row.user_id)
             return self.toolbox.tools_for(row, token)
 
         def on_end(row: SessionRow) -> None:
@@ -236,7 +236,7 @@ class House:
         )
         services = SessionServices(journal, factory, quotas, owner_tokens, lambda: self.choice.model, on_end)
         registry = SessionRegistry(services, self.settings.sessions, self.settings.journal)
-        return SessionManager(registry, self.toolbox.forget, sweeper)
+        return SessionManager(registry, self.toolbox.remove_workspace, sweeper)
 
     def _exporter(self, journal: Journal, owner_tokens: OwnerTokens) -> SessionExporter:
         return SessionExporter(

@@ -1,4 +1,4 @@
-"""What users have stored and spent, in memory, as of the journal: decides at once whether one may go on."""
+"""Quotas: what each user has stored and spent, against the limits of the settings. Kept in memory, read from the journal."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,63 +14,62 @@ from server.util.lru_map import LruMap
 
 MICRODOLLARS = 1_000_000
 
-
 USERS_MAX = 10_000
-"""Users whose spending, pace and token are kept in memory, the longest quiet one forgotten first: some MiB."""
+"""Users whose spending, submission rate and given token are kept in memory: some MiB. Those active longest ago are forgotten first."""
 
 
-class Account(msgspec.Struct):
-    """One user's account. `spent` is of one day; another day begins at nothing."""
+class UserUsage(msgspec.Struct):
+    """What one user has stored, and has spent on the day that `spent` names."""
 
     stored: Stored
     spent: Spent
 
 
 class Quotas:
-    """The accounts of the users who were here lately."""
+    """The usage of users with active sessions; of `USERS_MAX` users at most, those active last."""
 
     def __init__(self, journal: Journal, limits: UserLimits, now: Callable[[], str] = utc_now) -> None:
         self.limits = limits
         self._journal = journal
         self._now = now
-        self._accounts: LruMap[str, Account] = LruMap(USERS_MAX)
+        self._usage: LruMap[str, UserUsage] = LruMap(USERS_MAX)
 
     async def open(self, user_id: str) -> None:
-        """Take up a user's account. Raises `Unavailable`."""
+        """Read a user's usage from the journal. Called when a session is activated. Raises `Unavailable`."""
         spent = await self._journal.spent(user_id, self._today())
         stored = await self._journal.stored(user_id)
-        known = self._accounts.get(user_id)
-        if known is not None and known.spent.day == spent.day:
-            # What is being stored at this moment is counted here already.
-            spent = max(spent, known.spent, key=lambda one: one.tokens)
-        self._accounts[user_id] = Account(stored, spent)
+        in_memory = self._usage.get(user_id)
+        if in_memory is not None and in_memory.spent.day == spent.day:
+            # Appends that are under way are counted in memory already, but not in the journal.
+            spent = max(spent, in_memory.spent, key=lambda one: one.tokens)
+        self._usage[user_id] = UserUsage(stored, spent)
 
     async def refresh(self, user_id: str) -> None:
-        """See again what the user stores. Raises `Unavailable`."""
-        account = self._accounts.get(user_id)
-        if account is not None:
-            account.stored = await self._journal.stored(user_id)
+        """Read again how much the user stores. Raises `Unavailable`."""
+        usage = self._usage.get(user_id)
+        if usage is not None:
+            usage.stored = await self._journal.stored(user_id)
 
     def spend(self, spent: Spent) -> None:
-        """This was stored as spent."""
-        account = self._accounts.get(spent.user_id)
-        if account is None:
+        """Add what the journal has stored as spent."""
+        usage = self._usage.get(spent.user_id)
+        if usage is None:
             return
-        before = account.spent
+        before = usage.spent
         same = before.day == spent.day
-        account.spent = msgspec.structs.replace(
+        usage.spent = msgspec.structs.replace(
             spent,
             tokens=spent.tokens + (before.tokens if same else 0),
             microdollars=spent.microdollars + (before.microdollars if same else 0),
         )
 
     def refuse(self, user_id: str) -> SubmissionRefusal | None:
-        """Why no model may be called for this user now, or None."""
-        account = self._accounts.get(user_id)
-        return None if account is None else judge(self.limits, account, self._today())
+        """Why no model may be called for this user now, or None. From memory, without waiting."""
+        usage = self._usage.get(user_id)
+        return None if usage is None else judge(self.limits, usage, self._today())
 
     def spent_by(self, user_id: str, events: Sequence[ev.Event]) -> Spent | None:
-        """What these events tell of spending; None if nothing."""
+        """What these events add to the user's spending; None if nothing."""
         used = [event for event in events if isinstance(event, ev.UsageEvent)]
         if not used:
             return None
@@ -85,16 +84,16 @@ class Quotas:
         return self._now()[:10]
 
 
-def judge(limits: UserLimits, account: Account, today: str) -> SubmissionRefusal | None:
-    """Why the holder of this account may not go on, or None. Pure."""
-    spent = account.spent
+def judge(limits: UserLimits, usage: UserUsage, today: str) -> SubmissionRefusal | None:
+    """Why a user with this usage may not go on, or None. `today`: the day in UTC, `2026-01-31`. Pure."""
+    spent = usage.spent
     if spent.day == today:
         if limits.tokens_per_day and spent.tokens >= limits.tokens_per_day:
             return _exhausted(f"{limits.tokens_per_day} tokens")
         if limits.cost_usd_per_day and spent.microdollars >= limits.cost_usd_per_day * MICRODOLLARS:
             return _exhausted(f"{limits.cost_usd_per_day:g} US dollars")
-    if account.stored.bytes >= limits.stored_bytes_max:
-        message = f"your sessions hold {account.stored.bytes} bytes of at most {limits.stored_bytes_max}; delete some"
+    if usage.stored.bytes >= limits.stored_bytes_max:
+        message = f"your sessions hold {usage.stored.bytes} bytes of at most {limits.stored_bytes_max}; delete some"
         return SubmissionRefusal(codes.STORAGE_FULL, message)
     return None
 

@@ -1,6 +1,6 @@
-"""The body's other broom: what sessions hold elsewhere is given back once they are over, and until it is. Owns its tasks.
+"""Sandbox claims: records a session's remote sandboxes in the journal, and deletes those that are not needed any more.
 
-It goes by the claims in the journal alone, so it makes no difference how a session, or the server, came to its end.
+The collector looks at the claims in the journal alone. So it does not matter how a session, or the server, ended.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from server.util.clock import utc_now
 
 
 class SessionClaims:
-    """`agent.sandbox.claims.Claims` over the journal. Every call may raise its `Unavailable`."""
+    """The claims of one session, in the journal (`agent.sandbox.claims.Claims`). Every call may raise `Unavailable`."""
 
     def __init__(self, journal: Journal, session_id: str, user_id: str) -> None:
         self._journal = journal
@@ -32,11 +32,11 @@ class SessionClaims:
         self._user_id = user_id
 
     async def held(self) -> list[Claim]:
-        """What the session has, or may have, the oldest first."""
-        return [told(claim) for claim in await self._journal.claims(self._session_id)]
+        """The session's claims, oldest first."""
+        return [claim_of(claim) for claim in await self._journal.claims(self._session_id)]
 
     async def put(self, claim: Claim) -> None:
-        """Durable on return. Raises `Deleted` for a new claim of a session that was deleted meanwhile."""
+        """Store a claim; durable on return. Raises `Deleted` for a new claim of a session that was deleted."""
         await self._journal.claim(
             HeldClaim(
                 session_id=self._session_id,
@@ -47,96 +47,101 @@ class SessionClaims:
         )
 
     async def release(self, claim_id: str) -> None:
-        """It was given back, or was never there."""
+        """Remove a claim: its sandbox was deleted, or never existed."""
         await self._journal.release_claim(claim_id)
 
 
-def told(claim: HeldClaim) -> Claim:
-    """A stored claim, as who gives it back needs it."""
+def claim_of(claim: HeldClaim) -> Claim:
+    """The claim in a stored one."""
     return Claim(claim.claim_id, claim.kind, claim.detail)
 
 
 log = logging.getLogger("holdfast.sweeper")
 
 RETRY_MAX_S = 3_600.0
-AT_ONCE = 4
-"""Claims that are given back side by side."""
+CONCURRENT_MAX = 4
+"""Sandboxes that are deleted at the same time."""
 
-Standing = Literal["awake", "asleep", "over"]
+SessionPhase = Literal["awake", "asleep", "over"]
+"""`over`: closed or deleted."""
 
 
-class Failed(msgspec.Struct):
-    """A claim whose giving back failed. It is tried again at `not_before`, by the loop's clock."""
+class FailedDeletion(msgspec.Struct):
+    """A sandbox whose deletion failed. It is tried again at `not_before`, in seconds of the loop's clock."""
 
     backoff: Backoff
     not_before: float = 0.0
 
 
-def wanted(claim: HeldClaim, standing: Standing) -> bool:
-    """Whether it is to be given back. Of one without detail nobody heard the answer: a session that sleeps has no use of it."""
-    return standing == "over" or (standing == "asleep" and not claim.detail)
+def is_due(claim: HeldClaim, phase: SessionPhase) -> bool:
+    """Whether the claim's sandbox is to be deleted.
+
+    A claim without `detail` was stored, but the answer to the request for its sandbox never came. Only a session that is
+    awake may still use such a sandbox.
+    """
+    return phase == "over" or (phase == "asleep" and not claim.detail)
 
 
-def settled(claim: HeldClaim, found: bool, now: datetime, unsettled_s: float) -> bool:
-    """Whether the claim may be forgotten. What was asked for without an answer may turn up for a while."""
+def is_resolved(claim: HeldClaim, deleted: bool, now: datetime, unsettled_s: float) -> bool:
+    """Whether the claim can be removed. A sandbox whose request had no answer may still appear for `unsettled_s`."""
     age_s = (now - datetime.fromisoformat(claim.claimed_at)).total_seconds()
-    return found or bool(claim.detail) or age_s >= unsettled_s
+    return deleted or bool(claim.detail) or age_s >= unsettled_s
 
 
 class SandboxCollector:
-    """Looks at start-up, every `sweep_s`, and when it is told to."""
+    """Deletes remote sandboxes that no session needs: at start-up, every `sweep_s` seconds, and on `soon`."""
 
     def __init__(
         self,
         journal: Journal,
-        give_back: Callable[[Claim, str], Awaitable[bool]],
+        delete: Callable[[Claim, str], Awaitable[bool]],
         owner_tokens: OwnerTokens,
         settings: RemoteSettings,
         metrics: Metrics,
     ) -> None:
-        """`give_back`: with an owner's token; whether there was something."""
+        """`delete`: deletes a claim's sandbox with its owner's token; whether there was one. Raises `SandboxError`."""
         self._journal = journal
-        self._give_back = give_back
+        self._delete = delete
         self._owner_tokens = owner_tokens
         self._settings = settings
         self._metrics = metrics
         self._sessions: SessionRegistry | None = None
-        self._failed: dict[str, Failed] = {}
-        self._waiting_for: set[str] = set()
-        """Users without whose token something cannot be given back."""
+        self._failed: dict[str, FailedDeletion] = {}
+        self._missing_owners: set[str] = set()
+        """Users whose token is needed to delete a sandbox, and is not known."""
         self._running: dict[str, asyncio.Task[bool]] = {}
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(CONCURRENT_MAX)
         self._soon = asyncio.Event()
         self._tasks = TaskOwner("sweeper")
 
     def start(self, sessions: SessionRegistry) -> None:
-        """Begin."""
+        """Start the task. `sessions`: tells which sessions are awake."""
         self._sessions = sessions
         self._tasks.start(self._run(), "sweep")
 
     async def aclose(self) -> None:
-        """Stop; what is left is found again."""
+        """Stop. What is left is found at the next start."""
         await self._tasks.aclose()
 
     def soon(self) -> None:
-        """A session is over: look now."""
+        """Look now: a session is over."""
         self._soon.set()
 
-    def owner_is_here(self, user_id: str) -> None:
-        """This user's token is known now."""
-        if user_id in self._waiting_for:
-            self._waiting_for.discard(user_id)
+    def owner_token_known(self, user_id: str) -> None:
+        """Look now, if a sandbox waits for this user's token: it is known."""
+        if user_id in self._missing_owners:
+            self._missing_owners.discard(user_id)
             self._soon.set()
 
     async def end(self, session_id: str) -> None:
-        """Give back all that a session has, for `give_back_s` at most; what is left is swept. Raises `JournalError`."""
+        """Delete all sandboxes of a session; waits for `give_back_s` at most, the rest goes on. Raises `JournalError`."""
         claims = await self._journal.claims(session_id)
         tasks = [self._begin(claim) for claim in claims if claim.detail]
         if tasks:
             await asyncio.wait(tasks, timeout=self._settings.give_back_s)
 
     async def sweep(self) -> float:
-        """One look; when the next is due, in seconds. Raises `JournalError`."""
+        """Look at all claims once. Returns the seconds until the next look is due. Raises `JournalError`."""
         claims = await self._journal.claims()
         self._metrics.claims.set(len(claims))
         held = {claim.claim_id for claim in claims}
@@ -147,7 +152,7 @@ class SandboxCollector:
             failed = self._failed.get(claim.claim_id)
             if failed is not None and failed.not_before > now:
                 continue
-            if wanted(claim, await self._standing(claim.session_id)):
+            if is_due(claim, await self._phase(claim.session_id)):
                 tasks.append(self._begin(claim))
         if tasks:
             await asyncio.wait(tasks)
@@ -161,7 +166,7 @@ class SandboxCollector:
             try:
                 pause = await self.sweep()
             except JournalError as error:
-                log.warning("what sessions hold elsewhere cannot be listed; it is tried again: %s", error)
+                log.warning("claims of remote sandboxes cannot be listed; trying again: %s", error)
                 pause = self._settings.sweep_retry_s
             try:
                 async with asyncio.timeout(pause):
@@ -169,7 +174,7 @@ class SandboxCollector:
             except TimeoutError:
                 continue
 
-    async def _standing(self, session_id: str) -> Standing:
+    async def _phase(self, session_id: str) -> SessionPhase:
         assert self._sessions is not None
         actor = self._sessions.get(session_id)
         if actor is not None:
@@ -180,43 +185,43 @@ class SandboxCollector:
             return "over"
 
     def _begin(self, claim: HeldClaim) -> asyncio.Task[bool]:
-        """Give it back, if that is not under way."""
+        """The task that deletes the claim's sandbox; a new one if none runs."""
         running = self._running.get(claim.claim_id)
         if running is None:
-            running = self._running[claim.claim_id] = self._tasks.start(self._one(claim), claim.claim_id)
+            running = self._running[claim.claim_id] = self._tasks.start(self._collect(claim), claim.claim_id)
             running.add_done_callback(lambda _: self._running.pop(claim.claim_id, None))
         return running
 
-    async def _one(self, claim: HeldClaim) -> bool:
-        """Whether nothing of it is left."""
+    async def _collect(self, claim: HeldClaim) -> bool:
+        """Delete the claim's sandbox. Whether the claim was removed."""
         token = await self._owner_tokens.get(claim.user_id)
         if token is None:
-            if claim.user_id not in self._waiting_for:
-                log.warning("a sandbox of session %s waits for its owner to log in, to be deleted", claim.session_id)
-            self._waiting_for.add(claim.user_id)
+            if claim.user_id not in self._missing_owners:
+                log.warning(
+                    "session %s: a remote sandbox cannot be deleted before its owner logs in again", claim.session_id
+                )
+            self._missing_owners.add(claim.user_id)
             self._metrics.sandboxes.of("no_token").inc()
             return False
-        async with self._places:
+        async with self._slots:
             try:
                 if claim.detail:
-                    return await self._with(claim, token)
+                    return await self._delete_claimed(claim, token)
                 assert self._sessions is not None
-                async with self._sessions.lock(
-                    claim.session_id
-                ):  # so that it does not wake and go on with it meanwhile
-                    if await self._standing(claim.session_id) == "awake":
+                async with self._sessions.lock(claim.session_id):  # it must not be activated meanwhile
+                    if await self._phase(claim.session_id) == "awake":
                         return False
-                    return await self._with(claim, token)
+                    return await self._delete_claimed(claim, token)
             except (SandboxError, JournalError) as error:
                 self._note_failure(claim, error)
                 return False
 
-    async def _with(self, claim: HeldClaim, token: str) -> bool:
-        found = await self._give_back(told(claim), token)
-        if found:
-            log.info("session %s: its sandbox (%s) was given back", claim.session_id, claim.kind)
+    async def _delete_claimed(self, claim: HeldClaim, token: str) -> bool:
+        deleted = await self._delete(claim_of(claim), token)
+        if deleted:
+            log.info("session %s: its remote sandbox (%s) was deleted", claim.session_id, claim.kind)
             self._metrics.sandboxes.of("given_back").inc()
-        if not settled(claim, found, datetime.now(UTC), self._settings.unsettled_s):
+        if not is_resolved(claim, deleted, datetime.now(UTC), self._settings.unsettled_s):
             return False
         await self._journal.release_claim(claim.claim_id)
         self._failed.pop(claim.claim_id, None)
@@ -225,9 +230,7 @@ class SandboxCollector:
     def _note_failure(self, claim: HeldClaim, error: Exception) -> None:
         failed = self._failed.get(claim.claim_id)
         if failed is None:
-            failed = self._failed[claim.claim_id] = Failed(Backoff(self._settings.sweep_retry_s, RETRY_MAX_S))
-            log.warning(
-                "a sandbox of session %s could not be given back; it is tried again: %s", claim.session_id, error
-            )
+            failed = self._failed[claim.claim_id] = FailedDeletion(Backoff(self._settings.sweep_retry_s, RETRY_MAX_S))
+            log.warning("session %s: a remote sandbox could not be deleted; trying again: %s", claim.session_id, error)
         failed.not_before = asyncio.get_running_loop().time() + failed.backoff.next_s()
         self._metrics.sandboxes.of("failed").inc()

@@ -1,4 +1,4 @@
-"""The body's tools: puts together what one session may use, from the settings and its owner's rights."""
+"""Toolset: puts together the tools of each session, from the settings and its owner's Hugging Face token."""
 
 import asyncio
 import hmac
@@ -35,35 +35,35 @@ from server.telemetry.secrets import KnownSecrets
 from server.util.checkout import checkout
 from server.util.private_files import load_or_create_key
 
-FILE = "sandbox.key"
+KEY_FILE = "sandbox.key"
 KEY_BYTES = 32
 MAX_FILE_BYTES = 1_024
 
 
-class KeyFile:
-    """The key, made when it is first needed."""
+class SandboxKey:
+    """The key from which the secrets of Spaces are derived: a private file in the data folder, made at the first use."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
+        self._path = folder / KEY_FILE
         self._key = b""
         self._lock = threading.Lock()
 
     def open(self) -> bytes:
-        """The key. Blocks at first. Raises `PrivateFileError`."""
+        """The key. The first call reads or writes the file, and blocks. Raises `PrivateFileError`."""
         with self._lock:
             if not self._key:
                 self._key = load_or_create_key(self._path, _new_key, MAX_FILE_BYTES).strip()
             return self._key
 
     def secret_for(self, claim_id: str) -> str:
-        """The secret of the Space that this claim names, 64 hex digits; always the same."""
+        """The secret of the Space of this claim: 64 hex digits, the same at each call (HMAC-SHA-256)."""
         return hmac.new(self.open(), b"holdfast sandbox\0" + claim_id.encode(), sha256).hexdigest()
 
 
 log = logging.getLogger("holdfast.toolbox")
 
-NAMES = frozenset({*BUILT_IN_NAMES, WebFetchTool.name, *HUB_TOOL_NAMES, ResearchTool.name})
-"""Of all our tools, also of those that are not offered here: rules and grants that name one mean no other's."""
+RESERVED_NAMES = frozenset({*BUILT_IN_NAMES, WebFetchTool.name, *HUB_TOOL_NAMES, ResearchTool.name})
+"""All built-in tools, also those that the settings switch off: no MCP server may offer a tool under one of these names."""
 ON_THE_HOST: frozenset[EffectKind] = frozenset({"write_outside", "network"})
 ON_THE_NETWORK: frozenset[EffectKind] = frozenset({"network"})
 
@@ -73,37 +73,39 @@ def _new_key() -> bytes:
 
 
 class ToolsetFactory:
-    """Makes each session's ToolRouter when it wakes, and takes its workspace away when it is deleted."""
+    """Makes the `ToolRouter` of each session that is activated, and removes the workspaces of deleted sessions.
+
+    `mcp`: the MCP servers that sessions share. `remote`: makes and deletes remote sandboxes.
+    """
 
     def __init__(self, settings: Settings, known_secrets: KnownSecrets) -> None:
         self._settings = settings
         self._known_secrets = known_secrets
         self._hub_threads = HubThreads(settings.hub)
         self._web = Web(settings.web)
-        self._kind: SandboxBackend | None = None
+        self._backend: SandboxBackend | None = None
         self.mcp = McpServers(settings.mcp_servers, settings.mcp)
         self._journal: Journal | None = None
-        self._key = KeyFile(settings.journal.folder)
-        self.elsewhere = RemoteSandboxFactory(settings.sandbox, settings.hub, self._hub_threads, self._key.secret_for)
-        """What sandboxes elsewhere are made with, and given back."""
+        self._key = SandboxKey(settings.journal.folder)
+        self.remote = RemoteSandboxFactory(settings.sandbox, settings.hub, self._hub_threads, self._key.secret_for)
 
     def names(self) -> list[str]:
-        """The tools that every session may have."""
-        of_the_web = (WebFetchTool.name,) if self._settings.web.tools else ()
-        of_research = (ResearchTool.name,) if self._settings.research.enabled else ()
-        return [*BUILT_IN_NAMES, *of_the_web, *(HUB_TOOL_NAMES if self._settings.hub.tools else ()), *of_research]
+        """The names of the tools that sessions may have."""
+        web_names = (WebFetchTool.name,) if self._settings.web.tools else ()
+        research_names = (ResearchTool.name,) if self._settings.research.enabled else ()
+        return [*BUILT_IN_NAMES, *web_names, *(HUB_TOOL_NAMES if self._settings.hub.tools else ()), *research_names]
 
     async def open(self, journal: Journal) -> None:
-        """Look what sandbox this machine has, say so in the log, and begin to connect to the MCP servers that sessions share.
+        """Find out which sandbox this machine offers, log it, and start to connect to the shared MCP servers.
 
-        Before sessions get their tools. `journal`: keeps what their sandboxes claim. Raises `PrivateFileError`.
+        Call it before `tools_for`. `journal`: stores the claims of remote sandboxes. Raises `PrivateFileError`.
         """
         self._journal = journal
         if self._settings.sandbox.kind == "space":
             await asyncio.to_thread(self._key.open)
         hidden = tuple(folder for folder in (self._settings.journal.folder, checkout()) if folder is not None)
-        self._kind = await asyncio.to_thread(open_backend, self._settings.sandbox, hidden, self.elsewhere)
-        offer = self._kind.offer
+        self._backend = await asyncio.to_thread(open_backend, self._settings.sandbox, hidden, self.remote)
+        offer = self._backend.offer
         if offer.kind == "host":
             log.warning("sandbox.kind is `host`: the agent's commands run unprotected, in %s", offer.says)
         elif offer.shell:
@@ -114,22 +116,22 @@ class ToolsetFactory:
 
     @property
     def offer(self) -> SandboxInfo:
-        """What sandbox sessions have. Raises RuntimeError before `open`."""
-        return self._sandbox_kind.offer
+        """The sandbox that sessions have. Raises RuntimeError before `open`."""
+        return self._opened_backend.offer
 
     def tools_for(self, row: SessionRow, hf_token: str | None) -> ToolRouter:
-        """The session's tools, with its owner's Hugging Face token where one is known."""
+        """The session's tools. `hf_token`: its owner's Hugging Face token, if one is known."""
         turn = self._settings.turn
         if hf_token:
             self._known_secrets.learn("Hugging Face token", hf_token)
         redact = self._known_secrets.for_sessions.redact
         sandbox, offer = self._sandbox(row, hf_token)
-        inside = self._in_sandbox(sandbox, offer)
+        inside = self._sandbox_tools(sandbox, offer)
         if isinstance(sandbox, RemoteSandbox):
             inside = [PaidTool(tool, sandbox) for tool in inside]
         tools = [PlanTool(self._settings.workspace), *inside]
-        tools += [*self._of_the_web(sandbox), *self._of_the_hub(sandbox, hf_token), *self._research()]
-        mcp = self.mcp.for_session(row.user_id, hf_token, NAMES, sandbox.write)
+        tools += [*self._web_tools(sandbox), *self._hub_tools(sandbox, hf_token), *self._research_tools()]
+        mcp = self.mcp.for_session(row.user_id, hf_token, RESERVED_NAMES, sandbox.write)
         return ToolRouter(
             tools,
             sources=[mcp] if mcp is not None else [],
@@ -141,8 +143,8 @@ class ToolsetFactory:
         )
 
     def _sandbox(self, row: SessionRow, hf_token: str | None) -> tuple[Sandbox, SandboxInfo]:
-        """The session's sandbox, which is made when it is first used, and what it offers."""
-        kind = self._sandbox_kind
+        """The session's sandbox, which starts at its first use, and what it offers."""
+        backend = self._opened_backend
         assert self._journal is not None
         session = SandboxRequest(
             session_id=row.session_id,
@@ -150,54 +152,54 @@ class ToolsetFactory:
             hf_token=hf_token,
             claims=SessionClaims(self._journal, row.session_id, row.user_id),
         )
-        if isinstance(kind, RemoteBackend):
+        if isinstance(backend, RemoteBackend):
             if hf_token:
-                return kind.of(session), kind.offer
-            kind = FilesOnlyBackend(self._settings.sandbox, NO_SHELL)
-        offer = kind.offer
-        return SessionSandbox(lambda: kind.make(session), offer.says, network=offer.network), offer
+                return backend.of(session), backend.offer
+            backend = FilesOnlyBackend(self._settings.sandbox, NO_SHELL)
+        offer = backend.offer
+        return SessionSandbox(lambda: backend.make(session), offer.says, network=offer.network), offer
 
-    def _in_sandbox(self, sandbox: Sandbox, offer: SandboxInfo) -> list[Tool]:
+    def _sandbox_tools(self, sandbox: Sandbox, offer: SandboxInfo) -> list[Tool]:
         tools = file_tools(sandbox, self._settings.workspace)
         if offer.shell:
             effects = ON_THE_HOST if offer.kind == "host" else ON_THE_NETWORK if offer.network else frozenset()
             tools.append(BashTool(sandbox, self._settings.sandbox, effects))
         return tools
 
-    def _of_the_web(self, sandbox: Sandbox) -> list[Tool]:
+    def _web_tools(self, sandbox: Sandbox) -> list[Tool]:
         return [WebFetchTool(self._web, sandbox, self._settings.workspace)] if self._settings.web.tools else []
 
-    def _of_the_hub(self, sandbox: Sandbox, hf_token: str | None) -> list[Tool]:
+    def _hub_tools(self, sandbox: Sandbox, hf_token: str | None) -> list[Tool]:
         settings = self._settings
         if not settings.hub.tools:
             return []
         return hub_tools(settings.hub, self._hub_threads, hf_token, sandbox, settings.turn.tool_timeout_s)
 
-    def _research(self) -> list[Tool]:
+    def _research_tools(self) -> list[Tool]:
         settings = self._settings
         return [ResearchTool(settings.research, settings.policy.policy())] if settings.research.enabled else []
 
     @property
-    def _sandbox_kind(self) -> SandboxBackend:
-        if self._kind is None:
-            raise RuntimeError("the toolbox is not open yet")
-        return self._kind
+    def _opened_backend(self) -> SandboxBackend:
+        if self._backend is None:
+            raise RuntimeError("ToolsetFactory.open has not been called")
+        return self._backend
 
     def hub(self, hf_token: str) -> HubClient:
-        """The Hub, as somebody with this token."""
+        """A Hub client that acts with this token."""
         return HubClient(self._settings.hub, self._hub_threads, hf_token)
 
     def workspace(self, session_id: str) -> Workspace:
         """The session's files on this machine."""
         return Workspace(self._folder(session_id), self._settings.workspace)
 
-    async def forget(self, session_id: str) -> None:
+    async def remove_workspace(self, session_id: str) -> None:
         """Remove the files of a session that is being deleted; what cannot be removed is logged."""
         await asyncio.to_thread(remove_workspace, self._settings.journal.folder, session_id)
 
     async def aclose(self) -> None:
-        """No session is awake any more: end what their tools shared."""
-        await asyncio.gather(self.elsewhere.aclose(), self.mcp.aclose())
+        """Close what the sessions' tools share. Call it when no session is active any more."""
+        await asyncio.gather(self.remote.aclose(), self.mcp.aclose())
         await self._hub_threads.aclose()
 
     def _folder(self, session_id: str) -> Path:

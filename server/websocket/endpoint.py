@@ -1,4 +1,4 @@
-"""The websocket endpoints `/ws` and `/ws/{session_id}`: from the upgrade request to a running connection, or a refusal."""
+"""Websocket endpoint: serves `/ws` and `/ws/{session_id}`. Checks the request, then runs a connection or refuses the upgrade."""
 
 import logging
 import secrets

@@ -34,14 +34,14 @@ def session_refusal(error: Exception) -> HTTPRefusal:
 
 
 class Position(msgspec.Struct, frozen=True):
-    """Where a client's view stands: it has everything up to `seq` of `epoch` (empty: it did not say)."""
+    """The last event that a client has: `seq` of `epoch`. An empty epoch: the client did not give one."""
 
     epoch: str
     seq: int
 
 
 class Encoding(msgspec.Struct, frozen=True):
-    """How frames travel. `subprotocol` is what the server answers; without one a person may type plain text."""
+    """How frames are encoded. `subprotocol`: the one the server chose; without one a person may type plain text."""
 
     kind: Literal["json", "msgpack"]
     subprotocol: str | None

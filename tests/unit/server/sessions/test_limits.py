@@ -14,7 +14,7 @@ from protocol import events as ev
 from protocol.submissions import Compact, Edit, Interrupt, SetTitle, UserInput
 from server.config.sessions import UserLimits
 from server.journal.base import Spent, Stored
-from server.sessions.quotas import Account, judge
+from server.sessions.quotas import UserUsage, judge
 from tests.support.house import settings_for
 from tests.support.live import DONE, Client, Live, client, listening
 from tests.support.models.scripted_model import Call, Finish, Say, ScriptedModel, Usage, calls, stream, text
@@ -181,5 +181,5 @@ TODAY = "2026-01-31"
     ],
 )
 def test_tokens_and_money_are_limited_by_day_if_set(limits: UserLimits, spent: Spent, code: str | None) -> None:
-    refused = judge(limits, Account(Stored(1, 1), spent), TODAY)
+    refused = judge(limits, UserUsage(Stored(1, 1), spent), TODAY)
     assert (refused.code if refused else None) == code
