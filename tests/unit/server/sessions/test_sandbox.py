@@ -38,7 +38,7 @@ async def offer(folder: Path, **sandbox: Any) -> Any:
     """What `GET /api/config` says of the sandbox."""
     app = build_app(settings_for(folder, sandbox=sandbox), environ={})
     async with app.router.lifespan_context(app):
-        return app.state.house.config()["sandbox"]
+        return app.state.house.config(authenticated=True).sandbox
 
 
 @SANDBOX
