@@ -1,4 +1,4 @@
-"""What a project says to every agent that works on it: the file AGENTS.md of the workspace (https://agents.md)."""
+"""Project notes: reads the file AGENTS.md of the workspace for the model (https://agents.md)."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ NAME = "AGENTS.md"
 
 
 class ProjectNotes:
-    """Reads the notes anew each time: they are the user's to change, and the agent's."""
+    """The notes of one workspace, at most `most_bytes` of them; read anew each time, because user and agent change them."""
 
     def __init__(self, workspace: Workspace, most_bytes: int, redact: Callable[[str], str] = str) -> None:
         self._workspace = Workspace(
@@ -30,9 +30,9 @@ class ProjectNotes:
 
     def _read(self) -> str:
         try:
-            found = self._workspace.read(NAME)
+            file = self._workspace.read(NAME)
         except WorkspaceError:
             return ""
-        text = self._redact(repair_surrogates(found.data.decode("utf-8", "replace"))).strip()
-        left_out = found.size - len(found.data)
+        text = self._redact(repair_surrogates(file.data.decode("utf-8", "replace"))).strip()
+        left_out = file.size - len(file.data)
         return f"{text}\n[{NAME} is longer: {left_out} more bytes are left out]" if left_out and text else text

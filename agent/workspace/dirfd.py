@@ -1,4 +1,4 @@
-"""Names opened from an open folder, one at a time and never through a link, and the walk below it; for `workspace`.
+"""Folder descriptors: opens names below an open folder one at a time, never through a link, and walks the tree below it.
 
 What was opened is what is used: there is no moment between a check and its use in which a name could be swapped.
 """
@@ -35,13 +35,13 @@ _KINDS = {
 
 
 def kind(mode: int) -> str:
-    """What a mode says a name is, in a word."""
+    """The kind of file that a mode names: `file`, `folder`, `link` and so on."""
     return _KINDS.get(stat.S_IFMT(mode), "special file")
 
 
 @contextmanager
 def closing(fd: int) -> Iterator[int]:
-    """Close the descriptor at the end."""
+    """Close the descriptor when the block ends."""
     try:
         yield fd
     finally:
@@ -50,7 +50,7 @@ def closing(fd: int) -> Iterator[int]:
 
 @contextmanager
 def as_workspace_errors(path: str) -> Iterator[None]:
-    """Make what the system refuses a WorkspaceError that names no path but the model's own."""
+    """Turn an OSError into a WorkspaceError that names no path but `path`, the model's own."""
     try:
         yield
     except FileNotFoundError:
@@ -63,14 +63,14 @@ def as_workspace_errors(path: str) -> Iterator[None]:
 def open_below(folder: int, name: str, flags: int, path: str) -> int:
     """Open a name in a folder. Raises WorkspaceError if it is a link or of the wrong kind, else OSError.
 
-    `path`: what the model asked for, to be named in the refusal.
+    `path`: what the model gave, named in the error.
     """
     try:
         return os.open(name, flags, dir_fd=folder)
     except FileNotFoundError:
         raise
     except OSError:
-        # Looked at only to say why: the opening has failed already.
+        # Only to find the reason: the opening has failed already.
         refuse_kind(
             os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode, name, path, want_folder=flags == FOLDER
         )
@@ -89,28 +89,28 @@ def refuse_kind(mode: int, name: str, path: str, *, want_folder: bool) -> None:
 
 
 def owner_to_keep(folder: int) -> int | None:
-    """Whose what is made in a folder must be, where who makes it is root and the folder is a sandbox's; else None."""
+    """The user who must own what is made in a folder: its owner, if this process is root and the owner is not; else None."""
     owner = os.fstat(folder).st_uid
     return owner if os.geteuid() == 0 and owner != 0 else None
 
 
 class CreatedFolders:
-    """The folders one write makes; unless kept, those still empty are removed when the stack unwinds."""
+    """The folders that one write creates; without `commit`, those still empty are removed when the stack unwinds."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
         self._count = 0
-        self._kept = False
+        self._committed = False
 
     def __len__(self) -> int:
         return self._count
 
-    def keep(self) -> None:
-        """They stay."""
-        self._kept = True
+    def commit(self) -> None:
+        """Keep the folders when the stack unwinds."""
+        self._committed = True
 
     def make(self, folder: int, name: str) -> None:
-        """Make a folder where nothing has its name yet. `folder` must stay open until the stack unwinds."""
+        """Create a folder unless the name exists. `folder` must stay open until the stack unwinds."""
         try:
             os.mkdir(name, 0o700, dir_fd=folder)
         except FileExistsError:
@@ -121,7 +121,7 @@ class CreatedFolders:
         self._stack.callback(self._remove, folder, name)
 
     def _remove(self, folder: int, name: str) -> None:
-        if not self._kept:
+        if not self._committed:
             # One that somebody has filled or taken away meanwhile is theirs.
             with suppress(OSError):
                 os.rmdir(name, dir_fd=folder)
@@ -133,10 +133,10 @@ def walk(
     """The names below a folder with their state, in order, each folder before what is in it; of each the first `most`.
 
     `above`: the names that lead to `folder`. The state is None once for a folder that lies too deep to look into.
-    `sweep`: remove what killed writes have left. What vanishes or changes its kind meanwhile is passed over.
+    `sweep`: remove the unfinished files of killed writes. Names that vanish or change their kind meanwhile are skipped.
     """
-    with os.scandir(folder) as found:
-        names = nsmallest(most, _finished(folder, found, sweep))
+    with os.scandir(folder) as entries:
+        names = nsmallest(most, _finished(folder, entries, sweep))
     for name in names:
         parts = (*above, name)
         try:
@@ -159,8 +159,8 @@ def walk(
             yield from walk(fd, parts, deepest - 1, most, sweep=sweep)
 
 
-def _finished(folder: int, found: "Iterator[os.DirEntry[str]]", sweep: bool) -> Iterator[str]:
-    for entry in found:
+def _finished(folder: int, entries: "Iterator[os.DirEntry[str]]", sweep: bool) -> Iterator[str]:
+    for entry in entries:
         if not is_unfinished(entry.name):
             yield entry.name
         elif sweep:

@@ -1,4 +1,4 @@
-"""Disk work off the event loop: one piece at a time for each session, in order, and told when it is not wanted."""
+"""Disk executor: runs a session's disk work in threads, one piece at a time and in order."""
 
 import asyncio
 import threading
@@ -11,21 +11,21 @@ T = TypeVar("T")
 class DiskExecutor:
     """Runs blocking work in the loop's threads, at most one thread at a time.
 
-    A caller that is cancelled leaves at once. Its work is told by the event it was given and ends by itself; what comes
-    next waits for that end, so nobody sees a piece of work half done.
+    A caller that is cancelled returns at once. Its work sees the event that it was given and ends by itself; the next
+    work waits for that end, so no caller sees work that is half done.
     """
 
     def __init__(self) -> None:
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def run(self, work: Callable[[threading.Event], T]) -> T:
-        """`work(stop)` in a thread; `stop` is set once nobody waits for the result any more."""
+        """Run `work(stop)` in a thread; its result. `stop` is set when the caller is cancelled."""
         stop = threading.Event()
-        await self._turn.acquire()
+        await self._lock.acquire()
         try:
             future = asyncio.get_running_loop().run_in_executor(None, work, stop)
         except BaseException:
-            self._turn.release()
+            self._lock.release()
             raise
         future.add_done_callback(self._ended)
         try:
@@ -35,11 +35,11 @@ class DiskExecutor:
             raise
 
     def _ended(self, future: "asyncio.Future[T]") -> None:
-        self._turn.release()
+        self._lock.release()
         if not future.cancelled():
-            future.exception()  # a caller that left does not ask for it
+            future.exception()  # marks it as read: its caller may have left
 
     async def aclose(self) -> None:
-        """Wait until no work is under way."""
-        async with self._turn:
+        """Wait until no work runs."""
+        async with self._lock:
             pass

@@ -1,4 +1,4 @@
-"""What a sandbox is: a place for one session's files and commands, wherever it is. The tools speak this and no more."""
+"""Sandbox interface: the files and commands of one session, wherever they are. The tools use nothing else."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -8,26 +8,26 @@ import msgspec
 from agent.util.errors import ToolError
 
 OutputSink = Callable[[bytes], Awaitable[None]]
-"""Hears what a command writes, as it comes, standard output and error in one; waits while too much waits."""
+"""Takes a command's output as it comes, standard output and error in one; waits while its buffer is full."""
 
 
 class SandboxError(ToolError):
-    """Why the sandbox cannot do it, in words for the model; names nothing of the server."""
+    """A sandbox failed. The message is for the model and names nothing of the server."""
 
 
 class SandboxLost(SandboxError):
-    """The sandbox is no longer there, or does not answer."""
+    """The sandbox is gone, or does not answer."""
 
 
 class FileStart(msgspec.Struct, frozen=True):
-    """A file's bytes from its beginning, and its whole size in bytes."""
+    """The first bytes of a file, and the size of the whole file in bytes."""
 
     data: bytes
     size: int
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One name in the workspace. `size`: bytes, of a file; 0 of anything else."""
+    """One name in the workspace. `kind`: `file`, `folder`, `link` and so on. `size`: bytes of a file; else 0."""
 
     path: str
     kind: str
@@ -48,7 +48,7 @@ class SearchRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SearchMatch(msgspec.Struct, frozen=True):
-    """A line in which something was found; `line` counts from 1, `text` may be cut."""
+    """A line that matches; `line` counts from 1, `text` may be cut."""
 
     path: str
     line: int
@@ -56,14 +56,14 @@ class SearchMatch(msgspec.Struct, frozen=True):
 
 
 class SearchResult(msgspec.Struct, frozen=True):
-    """What a search found, files in order of their names. `more`: why it is not all, in words, or empty."""
+    """The matches, files in order of their names. `more`: why these are not all, as text; empty if they are."""
 
     matches: tuple[SearchMatch, ...]
     more: str = ""
 
 
 class ExitStatus(msgspec.Struct, frozen=True):
-    """How a command ended. `code`: its exit code, 128 + n for signal n. `stopped`: why it was ended, or empty."""
+    """How a command ended. `code`: its exit code, 128 + n for signal n. `stopped`: why the sandbox ended it, or empty."""
 
     code: int
     stopped: str = ""
@@ -76,31 +76,31 @@ class SessionFiles(Protocol):
         """The beginning of a file, and its size."""
 
     async def write(self, path: str, data: bytes) -> bool:
-        """Put a file there, wholly or not at all, with the folders on the way; True if it took the place of one."""
+        """Write a file, wholly or not at all, with the folders on the way; True if it replaced one."""
 
     async def list(self, path: str, recursive: bool) -> tuple[list[Entry], bool]:
-        """What is in a folder, each folder before what is in it, names in order; and whether there is more."""
+        """The entries of a folder, each folder before its own entries, names in order; and whether there are more."""
 
     async def search(self, wanted: SearchRequest) -> SearchResult:
-        """The lines in which something is found; bounded in time too. Links are not followed, binary files passed over.
+        """The lines that match; bounded in time too. Links are not followed, binary files are skipped.
 
         Where files are reached by commands alone, `agent.sandbox.search.search_by_command` does it.
         """
 
     async def close(self) -> None:
-        """Let go of what is held open here; nothing can be done after it. Closing twice is once."""
+        """Release what is open here; no call works after it. May be called twice."""
 
 
 class Sandbox(SessionFiles, Protocol):
     """One session's sandbox: its files, and a shell beside them."""
 
     says: str
-    """What it is, in words for the model and for people: where commands run, and what they can reach."""
+    """Where commands run and what they can reach, as text for the model and for people."""
     network: bool
     """Whether commands reach the network."""
 
     async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
         """Run a shell command in the workspace to its end. Cancelled, or out of time, its whole process tree is killed.
 
-        What it leaves running in the background is killed with its end.
+        Its background processes are killed when it ends.
         """

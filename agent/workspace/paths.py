@@ -1,4 +1,4 @@
-"""Which names may be a path inside a workspace; pure, so a bad one is refused before anybody is asked to approve it."""
+"""Workspace paths: checks paths that a tool call gives. Pure, so that a bad one is refused before it needs approval."""
 
 import re
 import unicodedata
@@ -13,11 +13,11 @@ _UNFINISHED = re.compile(r"\.holdfast-[0-9a-f]{16}\.part")
 
 
 class WorkspaceError(SandboxError):
-    """Why something cannot be done in the workspace, in words for the model; names no path outside of it."""
+    """The workspace refuses. The message is for the model and names no path outside of the workspace."""
 
 
 def shown(path: str, most: int = 300) -> str:
-    """The path as it may stand in a sentence: quoted and escaped unless plain, so that it cannot pretend to be text."""
+    """The path as part of a sentence: quoted and escaped unless it is plain, so that it cannot look like the sentence."""
     if _PLAIN.fullmatch(path) and len(path) <= most:
         return path
     text = path.replace("\\", "\\\\") if path.isprintable() else path.encode("unicode_escape").decode()
@@ -26,12 +26,12 @@ def shown(path: str, most: int = 300) -> str:
 
 
 def unfinished_name(token: str) -> str:
-    """The name under which a file is written until it is whole. `token`: 16 hex digits."""
+    """The name of a file while it is being written. `token`: 16 hex digits."""
     return f".holdfast-{token}.part"
 
 
 def is_unfinished(name: str) -> bool:
-    """Whether a name is one of those."""
+    """Whether a name is that of a file being written."""
     return _UNFINISHED.fullmatch(name) is not None
 
 

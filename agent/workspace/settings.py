@@ -1,4 +1,4 @@
-"""Every setting and limit of the built-in tools, with its unit and default."""
+"""Workspace settings: every limit of the workspace and of the built-in tools, with its unit and default."""
 
 from typing import Annotated
 

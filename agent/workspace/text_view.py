@@ -1,4 +1,4 @@
-"""A piece of a file as text: which lines, how many fit, and what to ask for next. Pure."""
+"""Text view: cuts a range of lines out of a file, as much as fits, and says how to go on. Pure."""
 
 import codecs
 
@@ -11,14 +11,14 @@ _BINARY_PROBE_BYTES = 8192
 
 
 class TextView(msgspec.Struct, frozen=True):
-    """Lines of a file, with a note in brackets after them if there is more. `cut`: there is more."""
+    """Lines of a file, with a note in brackets after them if there are more. `cut`: whether there are more."""
 
     text: str
     cut: bool
 
 
 def is_binary(data: bytes) -> bool:
-    """Whether a file that begins so is not text: text has no NUL."""
+    """Whether a file with these first bytes is binary: it has a zero byte among them."""
     return b"\0" in data[:_BINARY_PROBE_BYTES]
 
 
@@ -39,14 +39,14 @@ def view(path: str, file: FileStart, first: int, most: int | None, chars_max: in
     if first > len(lines):
         where = f"the first {len(file.data)} bytes of {shown(path)} have" if partial else f"{shown(path)} has"
         raise WorkspaceError(f"{where} {len(lines)} lines; there is no line {first}")
-    wanted = lines[first - 1 : None if most is None else first - 1 + most]
-    taken, notes = _fitting(wanted, first, chars_max)
-    last = first - 1 + len(taken)
+    selected = lines[first - 1 : None if most is None else first - 1 + most]
+    fitting, notes = _fitting(selected, first, chars_max)
+    last = first - 1 + len(fitting)
     if last < len(lines):
         notes.append(f"lines {first}-{last} of {len(lines)}; go on with offset={last + 1}")
     if partial:
         notes.append(f"only the first {len(file.data)} of {file.size} bytes can be shown")
-    shown_text = "\n".join(taken)
+    shown_text = "\n".join(fitting)
     if not notes:
         return TextView(shown_text + ("\n" if text.endswith("\n") else ""), False)
     return TextView(f"{shown_text}\n[{'; '.join(notes)}]", True)

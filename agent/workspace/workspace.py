@@ -1,4 +1,4 @@
-"""A session's own folder on disk: reads, writes and lists by relative names, within bounds, never outside. Blocking."""
+"""Workspace: reads, writes and lists a session's files by relative paths, within bounds, never outside. Blocking."""
 
 import os
 import secrets
@@ -29,7 +29,7 @@ from agent.workspace.settings import WorkspaceLimits
 
 
 class Workspace:
-    """The folder `root` of one session, made by its first write, for this user alone (0700). Its parent is trusted."""
+    """One session's folder `root`, created by its first write with mode 0700. Its parent folder is trusted."""
 
     def __init__(self, root: Path, limits: WorkspaceLimits) -> None:
         self.root = root
@@ -42,15 +42,15 @@ class Workspace:
             root = stack.enter_context(closing(self.open_root()))
             folder = _descend(stack, root, above, path)
             fd = stack.enter_context(closing(open_below(folder, name, READ, path)))
-            found = os.fstat(fd)
-            refuse_kind(found.st_mode, name, path, want_folder=False)
+            state = os.fstat(fd)
+            refuse_kind(state.st_mode, name, path, want_folder=False)
             data = bytearray()
             while part := os.read(fd, min(self.limits.read_bytes_max - len(data), 1 << 20)):
                 data += part
-            return FileStart(bytes(data), max(len(data), found.st_size))
+            return FileStart(bytes(data), max(len(data), state.st_size))
 
     def open(self, path: str) -> BinaryIO:
-        """The file, to be read from its beginning to its end and closed by the caller. Raises WorkspaceError."""
+        """Open the file for reading; the caller closes it. Raises WorkspaceError."""
         *above, name = file_parts(path, self.limits)
         with as_workspace_errors(path), ExitStack() as stack:
             root = stack.enter_context(closing(self.open_root()))
@@ -64,31 +64,31 @@ class Workspace:
             return file
 
     def write(self, path: str, data: bytes, stop: threading.Event, *, most: int | None = None) -> bool:
-        """Put `data` there, wholly or not at all, with the folders on the way. True if it took the place of a file.
+        """Write `data`, wholly or not at all, with the folders on the way. True if it replaced a file.
 
-        At most `most` bytes (`write_bytes_max` unless told otherwise). If `stop` is set before the last step, nothing of
-        it is left. One write at a time. Raises WorkspaceError.
+        `most`: bytes allowed; default `write_bytes_max`. If `stop` is set before the last step, nothing of it is left.
+        One write at a time. Raises WorkspaceError.
         """
         most = self.limits.write_bytes_max if most is None else most
         if len(data) > most:
             raise WorkspaceError(f"{len(data)} bytes are too many: at most {most} in one write")
         *above, name = file_parts(path, self.limits)
-        _heed(stop)
+        _check_not_stopped(stop)
         with as_workspace_errors(path), ExitStack() as stack:
-            made = CreatedFolders(stack)
+            created = CreatedFolders(stack)
             root = stack.enter_context(closing(self.make_root()))
             names, total = self._usage(root)
-            folder = _descend(stack, root, above, path, made)
+            folder = _descend(stack, root, above, path, created)
             former = _former(folder, name, path)
-            self._refuse_overflow(names + len(made) + (former is None), total, len(data), former)
+            self._refuse_overflow(names + len(created) + (former is None), total, len(data), former)
             _put(folder, name, data, former, stop)
-            made.keep()
+            created.commit()
             return former is not None
 
     def listing(self, path: str, recursive: bool) -> tuple[list[Entry], bool]:
-        """What is in a folder, each folder before what is in it, names in order; and whether there is more.
+        """The entries of a folder, each folder before its own entries, names in order; and whether there are more.
 
-        At most `listed_max` entries, `depth_max` deep. A workspace not made yet is empty. Raises WorkspaceError.
+        At most `listed_max` entries, `depth_max` deep. A workspace that does not exist yet is empty. Raises WorkspaceError.
         """
         parts = folder_parts(path, self.limits)
         entries: list[Entry] = []
@@ -130,7 +130,7 @@ class Workspace:
             raise WorkspaceError("the session's workspace is not a folder") from error
 
     def _usage(self, root: int) -> tuple[int, int]:
-        """How many files and folders there are, and the bytes of all files. Counted anew: tools may have added some."""
+        """The number of files and folders, and the bytes of all files. Counted anew: commands may have added some."""
         most = self.limits.files_max
         names = total = 0
         for _, state in walk(root, (), 2 * self.limits.depth_max, most + 1, sweep=True):
@@ -151,31 +151,31 @@ class Workspace:
             raise WorkspaceError(f"the workspace is full: its files hold {total} bytes, at most {most}")
 
 
-def _heed(stop: threading.Event) -> None:
+def _check_not_stopped(stop: threading.Event) -> None:
     if stop.is_set():
         raise WorkspaceError("stopped before it was written")
 
 
 def _descend(
-    stack: ExitStack, root: int, parts: "tuple[str, ...] | list[str]", path: str, made: CreatedFolders | None = None
+    stack: ExitStack, root: int, parts: "tuple[str, ...] | list[str]", path: str, created: CreatedFolders | None = None
 ) -> int:
-    """Open the folder below the root; the stack closes what was opened. With `made`, missing ones are made."""
+    """Open the folder below the root; the stack closes what was opened. With `created`, missing ones are created."""
     fd = root
     for name in parts:
-        if made is not None:
-            made.make(fd, name)
+        if created is not None:
+            created.make(fd, name)
         fd = stack.enter_context(closing(open_below(fd, name, FOLDER, path)))
     return fd
 
 
 def _former(folder: int, name: str, path: str) -> os.stat_result | None:
-    """What a write replaces. Asked only to refuse in words: a rename replaces a link, it does not follow it."""
+    """What a write replaces, for a clear refusal: a rename would replace a link, not follow it."""
     try:
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        state = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return None
-    refuse_kind(found.st_mode, name, path, want_folder=False)
-    return found
+    refuse_kind(state.st_mode, name, path, want_folder=False)
+    return state
 
 
 def _put(folder: int, name: str, data: bytes, former: os.stat_result | None, stop: threading.Event) -> None:
@@ -191,7 +191,7 @@ def _put(folder: int, name: str, data: bytes, former: os.stat_result | None, sto
             if former is not None:
                 os.fchmod(fd, stat.S_IMODE(former.st_mode) & 0o777)
             os.fsync(fd)
-        _heed(stop)
+        _check_not_stopped(stop)
         os.rename(unfinished, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with suppress(FileNotFoundError):
