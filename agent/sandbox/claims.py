@@ -1,4 +1,4 @@
-"""What a session holds outside of the server and must give back: named in the journal before it is asked for."""
+"""Claims: what a session holds outside of the server and must give back, recorded before it is requested."""
 
 from typing import Protocol
 
@@ -6,10 +6,10 @@ import msgspec
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """A thing that lives, and may cost money, until it is given back: a sandbox elsewhere.
+    """A remote sandbox, which runs and may cost money until it is given back.
 
-    `claim_id`: of our making. `kind`: who knows how to give it back, such as `space`. `detail`: by what it is found, in
-    that kind's own words; never a secret.
+    `claim_id`: chosen by the server. `kind`: the backend that can give it back, such as `space`. `detail`: how that backend
+    finds it, such as a Space's name; empty until it is known, never a secret.
     """
 
     claim_id: str
@@ -18,13 +18,13 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Claims(Protocol):
-    """One session's claims, in the journal. Every call may raise the journal's `Unavailable`."""
+    """One session's claims in the journal. Each call may raise the journal's `Unavailable`."""
 
     async def held(self) -> list[Claim]:
-        """What the session has, or may have, the oldest first."""
+        """The session's claims, the oldest first."""
 
     async def put(self, claim: Claim) -> None:
-        """Durable on return; takes the place of a claim with the same id."""
+        """Store a claim, durably; it replaces one with the same id."""
 
     async def release(self, claim_id: str) -> None:
-        """It was given back, or was never there."""
+        """Delete a claim: what it names was given back, or never existed."""

@@ -1,4 +1,4 @@
-"""The kinds of sandboxes there are: what each offers, and how it makes one for a session. A new kind is plugged in here."""
+"""Sandbox backends: what each kind of sandbox offers, and how it creates one for a session. Add a new kind here."""
 
 import logging
 from pathlib import Path
@@ -28,7 +28,7 @@ NO_SHELL = f"no commands run, there are files alone: {LOGIN_NEEDED}"
 
 
 class RemoteSandboxFactory:
-    """What sandboxes elsewhere need of a server. `secret_for`: the secret of the Space that a claim's id names."""
+    """Creates the providers of remote sandboxes. `secret_for`: gives the secret of the Space that a claim's id names."""
 
     def __init__(
         self, settings: SandboxSettings, hub: HubSettings, hub_threads: HubThreads, secret_for: SecretFor
@@ -38,52 +38,52 @@ class RemoteSandboxFactory:
         self._threads = RemoteSandboxThreads(settings, hub_threads)
         self._secret_for = secret_for
 
-    def maker(self, kind: str, token: str) -> SandboxProvider:
-        """How a kind is made with this owner's token. Raises SandboxError for one that is none."""
+    def provider(self, kind: str, token: str) -> SandboxProvider:
+        """The provider of a kind for this owner's token. Raises SandboxError for an unknown kind."""
         owner = HubOwnerClient(self._hub, self._threads, token)
         match kind:
             case "hub":
                 return HubJobProvider(owner, self.settings)
             case "space":
                 return SpaceProvider(SpaceStarter(owner, self.settings), self._secret_for)
-        raise SandboxError(f"there is no kind of sandbox called {kind}")
+        raise SandboxError(f"no kind of sandbox is called {kind!r}")
 
     def named_space(self, token: str) -> SandboxProvider:
-        """The Space that the settings name."""
+        """The provider of the one Space that the settings name."""
         return NamedSpaceProvider(SpaceStarter(HubOwnerClient(self._hub, self._threads, token), self.settings))
 
     async def give_back(self, claim: Claim, token: str) -> bool:
-        """See that what was claimed is no more, whatever the settings say now; whether there was one. Raises SandboxError."""
-        return await self.maker(claim.kind, token).give_back(claim)
+        """Delete what was claimed, whatever the settings are now; whether it existed. Raises SandboxError."""
+        return await self.provider(claim.kind, token).give_back(claim)
 
     async def aclose(self) -> None:
-        """End the threads."""
+        """Close the threads."""
         await self._threads.aclose()
 
 
 class RemoteBackend:
-    """Sandboxes elsewhere, for those whose token is known."""
+    """Remote sandboxes, for owners whose token is known."""
 
-    def __init__(self, kind: RemoteName, elsewhere: RemoteSandboxFactory) -> None:
+    def __init__(self, kind: RemoteName, remote: RemoteSandboxFactory) -> None:
         self._kind = kind
-        self._elsewhere = elsewhere
-        says = self._maker("").says
+        self._remote = remote
+        says = self._provider("").says
         self.offer = SandboxInfo(kind=kind, says=says, shell=True, network=True, reason=f"otherwise {NO_SHELL}")
 
-    async def make(self, session: SandboxRequest) -> RemoteSandbox:
-        """The session's, by its claims. Raises SandboxError without its owner's token."""
-        return self.of(session)
+    async def create(self, session: SandboxRequest) -> RemoteSandbox:
+        """The session's sandbox. Raises SandboxError without its owner's token."""
+        return self.open(session)
 
-    def of(self, session: SandboxRequest) -> RemoteSandbox:
-        """As `make`, at once: nothing is asked for before its first use."""
+    def open(self, session: SandboxRequest) -> RemoteSandbox:
+        """As `create`, without waiting: the sandbox is requested at its first use."""
         if not session.hf_token or session.claims is None:
             raise SandboxError(LOGIN_NEEDED)
-        return RemoteSandbox(self._maker(session.hf_token), session.claims, self._elsewhere.settings, session.workspace)
+        return RemoteSandbox(self._provider(session.hf_token), session.claims, self._remote.settings, session.workspace)
 
-    def _maker(self, token: str) -> SandboxProvider:
-        if self._kind == "space" and self._elsewhere.settings.space:
-            return self._elsewhere.named_space(token)
-        return self._elsewhere.maker(self._kind, token)
+    def _provider(self, token: str) -> SandboxProvider:
+        if self._kind == "space" and self._remote.settings.space:
+            return self._remote.named_space(token)
+        return self._remote.provider(self._kind, token)
 
 
 OFF = "sandbox.kind is `off` in the server's config"
@@ -95,33 +95,30 @@ HOST = "the server's own machine as the server's own user, without a sandbox: it
 
 
 class SandboxBackend(Protocol):
-    """A kind of sandbox, set up once for a server."""
+    """A kind of sandbox, set up once for a server. `offer`: what its sessions have."""
 
     offer: SandboxInfo
 
-    async def make(self, session: SandboxRequest) -> Sandbox:
-        """The session's sandbox. May raise SandboxError; cancelled, it leaves none behind."""
+    async def create(self, session: SandboxRequest) -> Sandbox:
+        """Create the session's sandbox. May raise SandboxError; when it is cancelled, none is left behind."""
 
 
-def open_backend(
-    settings: SandboxSettings, hidden: tuple[Path, ...], elsewhere: RemoteSandboxFactory
-) -> SandboxBackend:
-    """The kind that the settings name, looked for on this machine: without what it needs there are files alone.
+def open_backend(settings: SandboxSettings, hidden: tuple[Path, ...], remote: RemoteSandboxFactory) -> SandboxBackend:
+    """Set up the backend that the settings name; files alone where this machine lacks what it needs.
 
-    `hidden`: folders of the server that no command may see. `elsewhere`: for the kinds that are not here. Blocks for some
-    milliseconds.
+    `hidden`: folders of the server that no command may see. `remote`: for the remote kinds. Blocks for some milliseconds.
     """
     match settings.kind:
         case "local":
-            found = probe()
-            if found.program is None:
-                return FilesOnlyBackend(settings, f"{found.why}; {found.advice}")
-            if found.not_used:
-                log.info("the system's bwrap is not used: %s", found.not_used)
-            log.info("sandboxes are made by %s", found.program)
-            return LocalBackend(settings, found.program, hidden)
+            result = probe()
+            if result.program is None:
+                return FilesOnlyBackend(settings, f"{result.why}; {result.advice}")
+            if result.not_used:
+                log.info("the system's bwrap is not used: %s", result.not_used)
+            log.info("sandboxes are made by %s", result.program)
+            return LocalBackend(settings, result.program, hidden)
         case "hub" | "space":
-            return RemoteBackend(settings.kind, elsewhere)
+            return RemoteBackend(settings.kind, remote)
         case "host":
             return HostBackend(settings)
         case "off":
@@ -129,7 +126,7 @@ def open_backend(
 
 
 class LocalBackend:
-    """Bubblewrap on this machine."""
+    """Sandboxes on this machine, made by bubblewrap."""
 
     def __init__(self, settings: SandboxSettings, program: Bubblewrap, hidden: tuple[Path, ...]) -> None:
         network = "with network" if settings.network else "without network"
@@ -144,24 +141,24 @@ class LocalBackend:
         self._program = program
         self._hidden = hidden
 
-    async def make(self, session: SandboxRequest) -> Sandbox:
+    async def create(self, session: SandboxRequest) -> Sandbox:
         return LocalSandbox(session.workspace, self._settings, self.offer.says, self._program, self._hidden)
 
 
 class HostBackend:
-    """The bare machine."""
+    """Commands on this machine without a sandbox."""
 
     offer = SandboxInfo(kind="host", says=HOST, shell=True, network=True)
 
     def __init__(self, settings: SandboxSettings) -> None:
         self._settings = settings
 
-    async def make(self, session: SandboxRequest) -> Sandbox:
+    async def create(self, session: SandboxRequest) -> Sandbox:
         return HostSandbox(session.workspace, self._settings, self.offer.says)
 
 
 class FilesOnlyBackend:
-    """The workspace on this machine, and no commands."""
+    """Files in the workspace on this machine, no commands. `reason`: why."""
 
     def __init__(self, settings: SandboxSettings, reason: str) -> None:
         self.offer = SandboxInfo(
@@ -169,7 +166,7 @@ class FilesOnlyBackend:
         )
         self._settings = settings
 
-    async def make(self, session: SandboxRequest) -> Sandbox:
+    async def create(self, session: SandboxRequest) -> Sandbox:
         return _NoShell(session.workspace, self._settings, self.offer)
 
 

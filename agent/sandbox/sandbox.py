@@ -1,4 +1,4 @@
-"""One session's sandbox as its tools hold it: made at first use, once, and closed with the session's work."""
+"""Session sandbox: creates a session's sandbox at its first use, and closes it with the session."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -42,9 +42,9 @@ class SandboxInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SandboxRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom a sandbox is made for. `workspace`: the session's files on this machine; `hf_token`: of its owner.
+    """The session that a sandbox is created for. `workspace`: its files on this machine. `hf_token`: its owner's.
 
-    `claims`: what it holds outside of this machine.
+    `claims`: its claims in the journal, for remote sandboxes.
     """
 
     session_id: str
@@ -54,14 +54,14 @@ class SandboxRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionSandbox:
-    """A Sandbox that is not there yet. `make` is called at the first use, and again after it failed."""
+    """A Sandbox that is created at its first use, by `create`; this is called again after it has failed."""
 
-    def __init__(self, make: Callable[[], Awaitable[Sandbox]], says: str, *, network: bool) -> None:
+    def __init__(self, create: Callable[[], Awaitable[Sandbox]], says: str, *, network: bool) -> None:
         self.says = says
         self.network = network
-        self._make = make
-        self._made: Sandbox | None = None
-        self._making = asyncio.Lock()
+        self._create = create
+        self._opened: Sandbox | None = None
+        self._lock = asyncio.Lock()
         self._closed = False
 
     async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
@@ -81,15 +81,21 @@ class SessionSandbox:
 
     async def close(self) -> None:
         self._closed = True
-        async with self._making:
-            made, self._made = self._made, None
-        if made is not None:
-            await made.close()
+        async with self._lock:
+            sandbox, self._opened = self._opened, None
+        if sandbox is not None:
+            await sandbox.close()
 
     async def _sandbox(self) -> Sandbox:
-        async with self._making:
+        async with self._lock:
             if self._closed:
                 raise SandboxError("the session's sandbox is closed")
-            if self._made is None:
-                self._made = await self._make()
-            return self._made
+            if self._opened is None:
+                self._opened = await self._create()
+            return self._opened
+
+
+def refuse_nul(command: str) -> None:
+    """Raises SandboxError for a command with a zero byte, which cannot be an argument of a shell."""
+    if "\0" in command:
+        raise SandboxError("a command cannot hold the character NUL")

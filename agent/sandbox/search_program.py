@@ -1,6 +1,6 @@
-"""A search through files, as a program of its own: a pathological pattern can then be killed. Standard library alone.
+"""Search program: searches files in a process of its own, so that a slow pattern can be killed. Standard library alone.
 
-Runs as `python3 search_program.py REQUEST`, or by `python3 -c` in a sandbox elsewhere, in the workspace or with `root`,
+Runs as `python3 search_program.py REQUEST`, or by `python3 -c` in a remote sandbox, in the workspace or with `root`,
 the number of an open descriptor of it. Writes a JSON array `[path, line, text]` for each match, and last `[why]`, why
 that is not all, or empty.
 """
@@ -19,28 +19,28 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 PROBE_BYTES = 8192
 LINE_BYTES = 1 << 20
-PASSED_OVER = re.compile(r"\.git|\.holdfast-[0-9a-f]{16}\.part")
+SKIPPED = re.compile(r"\.git|\.holdfast-[0-9a-f]{16}\.part")
 DATA_BYTES = 1 << 30
 
 
 class SearchLimit(Exception):
-    """Why the search ends before its end."""
+    """A bound of the search is reached; the message says which."""
 
 
 class Searcher:
-    """One search; `asked` as `agent.sandbox.search` writes it."""
+    """One search; `request` as `agent.sandbox.search` writes it."""
 
-    def __init__(self, asked: "dict[str, Any]") -> None:
-        pattern = re.escape(asked["pattern"]) if asked["fixed"] else asked["pattern"]
-        self.found = re.compile(pattern, re.IGNORECASE if asked["ignore_case"] else 0).search
-        self.glob = asked["glob"]
-        self.left = asked["bytes_max"]
-        self.matches = asked["matches_max"]
-        self.chars = asked["chars_max"]
-        self.depth = asked["depth_max"]
+    def __init__(self, request: "dict[str, Any]") -> None:
+        pattern = re.escape(request["pattern"]) if request["fixed"] else request["pattern"]
+        self.matches_line = re.compile(pattern, re.IGNORECASE if request["ignore_case"] else 0).search
+        self.glob = request["glob"]
+        self.left = request["bytes_max"]
+        self.matches_left = request["matches_max"]
+        self.chars = request["chars_max"]
+        self.depth = request["depth_max"]
 
     def at(self, root: int, parts: "list[str]") -> None:
-        """Search what the names lead to, from the open folder `root`."""
+        """Search the file or folder at the path `parts` below the open folder `root`."""
         folder = root
         for name in parts[:-1]:
             folder = os.open(name, FOLDER, dir_fd=folder)
@@ -55,10 +55,10 @@ class Searcher:
 
     def folder(self, fd: int, above: str, depth: int) -> None:
         """Search the files below an open folder, names in order."""
-        with os.scandir(fd) as found:
-            names = sorted(entry.name for entry in found)
+        with os.scandir(fd) as entries:
+            names = sorted(entry.name for entry in entries)
         for name in names:
-            if PASSED_OVER.fullmatch(name):
+            if SKIPPED.fullmatch(name):
                 continue
             try:
                 state = os.stat(name, dir_fd=fd, follow_symlinks=False)
@@ -90,38 +90,38 @@ class Searcher:
                 if self.left < 0:
                     raise SearchLimit("more text than one search looks at")
                 text = line.decode("utf-8", "replace").rstrip("\r\n")
-                if self.found(text):
-                    self.tell(path, number, text)
+                if self.matches_line(text):
+                    self.report(path, number, text)
 
-    def tell(self, path: str, line: int, text: str) -> None:
-        """Write a match down."""
-        if self.matches <= 0:
-            raise SearchLimit("more matches than one search tells")
-        self.matches -= 1
+    def report(self, path: str, line: int, text: str) -> None:
+        """Write one match, as long as the bound allows."""
+        if self.matches_left <= 0:
+            raise SearchLimit("more matches than one search shows")
+        self.matches_left -= 1
         shown = text if len(text) <= self.chars else text[: self.chars] + "..."
         write([path.encode("utf-8", "backslashreplace").decode(), line, shown])
 
 
 def write(value: object) -> None:
-    """One line of the answer, at once: what was found is told even if the search is killed."""
+    """Write one line of the answer at once, so that it is kept if the search is killed."""
     sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()
 
 
 def main() -> None:
     """Search as the first argument asks."""
-    asked = json.loads(sys.argv[1])
-    # No handler: a pattern that runs for ever runs in C, and would never let one have its turn.
-    signal.alarm(asked["seconds"])
+    request = json.loads(sys.argv[1])
+    # No handler: a pattern that runs for ever runs in C, and would never let one run.
+    signal.alarm(request["seconds"])
     try:
         import resource
 
         resource.setrlimit(resource.RLIMIT_DATA, (DATA_BYTES, DATA_BYTES))
     except (ImportError, ValueError, OSError):
-        pass  # the place has a narrower bound of its own
+        pass  # the sandbox has a narrower bound of its own
     try:
-        root = asked["root"] if asked["root"] is not None else os.open(".", FOLDER)
-        Searcher(asked).at(root, asked["parts"])
+        root = request["root"] if request["root"] is not None else os.open(".", FOLDER)
+        Searcher(request).at(root, request["parts"])
     except SearchLimit as why:
         write([str(why)])
     except MemoryError:

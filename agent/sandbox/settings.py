@@ -1,4 +1,4 @@
-"""Every setting and limit of the place where an agent's commands run, with its unit and default."""
+"""Sandbox settings: every setting and limit of the sandboxes, with its unit and default."""
 
 from typing import Annotated, Literal
 

@@ -154,10 +154,10 @@ class ToolsetFactory:
         )
         if isinstance(backend, RemoteBackend):
             if hf_token:
-                return backend.of(session), backend.offer
+                return backend.open(session), backend.offer
             backend = FilesOnlyBackend(self._settings.sandbox, NO_SHELL)
         offer = backend.offer
-        return SessionSandbox(lambda: backend.make(session), offer.says, network=offer.network), offer
+        return SessionSandbox(lambda: backend.create(session), offer.says, network=offer.network), offer
 
     def _sandbox_tools(self, sandbox: Sandbox, offer: SandboxInfo) -> list[Tool]:
         tools = file_tools(sandbox, self._settings.workspace)

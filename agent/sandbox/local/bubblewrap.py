@@ -1,4 +1,4 @@
-"""How one command's sandbox is built: bubblewrap's arguments, from the settings and what this machine has."""
+"""Bubblewrap arguments: describes one command's sandbox, from the settings and what this machine has."""
 
 import os
 import stat
@@ -13,7 +13,7 @@ WORKSPACE = "/workspace"
 USER_ID = 1000
 SHM_BYTES = 67_108_864
 NICE = 10
-"""Commands step back behind the server."""
+"""Commands run at a lower priority than the server."""
 OUT_OF_MEMORY_FIRST = 500
 """When the machine runs out of memory, commands are ended before the server."""
 ENVIRONMENT = {
@@ -40,8 +40,8 @@ CONFIGURATION = (
 WITH_NETWORK = ("/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/gai.conf")
 READY = b"ready\n"
 GO = b"go\n"
-# The other side hears that the sandbox stands, and has looked after its limits, before the command begins. Without it,
-# as after the server's death, nothing begins.
+# The server reads "ready" once the sandbox is set up, starts to watch its limits, and writes "go". Without that answer,
+# as after the server's death, the command does not begin.
 START = (
     f"echo {OUT_OF_MEMORY_FIRST} >/proc/self/oom_score_adj; echo ready; "
     'read -r go && [ "$go" = go ] || exit 125; exec "$@" </dev/null'
@@ -49,11 +49,12 @@ START = (
 
 
 def build(
-    settings: SandboxSettings, workspace: str, hidden: tuple[Path, ...], bring: Callable[[bytes], int]
+    settings: SandboxSettings, workspace: str, hidden: tuple[Path, ...], as_descriptor: Callable[[bytes], int]
 ) -> list[str]:
-    """The arguments that make one command's sandbox. `workspace`: where bubblewrap finds it. `bring`: gives a descriptor from which bubblewrap reads these bytes.
+    """The arguments for one command's sandbox. `workspace`: where bubblewrap finds it.
 
-    `hidden`: folders that nobody sees in it, even where one above them is shown.
+    `hidden`: folders that are empty in it, even where a folder above them is shown. `as_descriptor`: gives a file
+    descriptor from which bubblewrap reads the bytes.
     """
     arguments = [*ISOLATION, "--uid", str(USER_ID), "--gid", str(USER_ID), "--hostname", "sandbox"]
     if not settings.network:
@@ -66,7 +67,7 @@ def build(
     for path in (*CONFIGURATION, *(WITH_NETWORK if settings.network else ())):
         arguments += ["--ro-bind-try", os.path.realpath(path), path]
     for path, text in FILES.items():
-        arguments += ["--perms", "0644", "--ro-bind-data", str(bring(text.encode())), path]
+        arguments += ["--perms", "0644", "--ro-bind-data", str(as_descriptor(text.encode())), path]
     arguments += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
     arguments += ["--size", str(min(SHM_BYTES, settings.tmp_bytes)), "--perms", "1777", "--tmpfs", "/dev/shm"]
     arguments += ["--remount-ro", "/dev"]
@@ -80,7 +81,7 @@ def build(
 
 
 def inside(settings: SandboxSettings, command: str) -> list[str]:
-    """What runs in the sandbox: the limits, then the command in a shell."""
+    """The command line in the sandbox: sets the limits, then runs the command in a shell."""
     limits = {
         "core": 0,
         "cpu": settings.cpu_s,
@@ -95,12 +96,12 @@ def inside(settings: SandboxSettings, command: str) -> list[str]:
 
 
 def shell() -> str:
-    """The shell that commands are written for."""
+    """The shell that runs commands: bash, or sh where there is none."""
     return "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh"
 
 
 def _system(path: str) -> list[str]:
-    """A folder of programs as it is here: a link into /usr on most systems, else a folder."""
+    """A folder of programs, shown as it is here: a link into /usr on most systems, else a folder."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -111,7 +112,7 @@ def _system(path: str) -> list[str]:
 
 
 def _within(hidden: tuple[Path, ...], shown: tuple[str, ...]) -> list[str]:
-    """Those of the hidden folders that lie in a shown one."""
+    """The hidden folders that lie in a shown one."""
     real = [os.path.realpath(path) for path in shown]
-    found = {os.path.realpath(path) for path in hidden if path.is_dir()}
-    return sorted(path for path in found if any(os.path.commonpath((path, above)) == above for above in real))
+    folders = {os.path.realpath(path) for path in hidden if path.is_dir()}
+    return sorted(path for path in folders if any(os.path.commonpath((path, above)) == above for above in real))

@@ -1,4 +1,4 @@
-"""The files of a session on this machine: its workspace as the tools see it, whatever runs commands beside it."""
+"""Local files: a session's workspace on this machine as its tools use it."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from agent.workspace.workspace import Workspace
 
 
 class LocalFiles:
-    """The workspace, off the event loop, one piece of work at a time; what is cancelled leaves nothing half done."""
+    """The workspace's files, accessed in threads, one access at a time; a cancelled write leaves nothing half done."""
 
     def __init__(self, workspace: Workspace, settings: SandboxSettings, disk: DiskExecutor | None = None) -> None:
         self._workspace = workspace
@@ -23,25 +23,25 @@ class LocalFiles:
 
     async def write(self, path: str, data: bytes) -> bool:
         # What one call of `write` may write is that tool's bound; others put larger files here, as clients do.
-        most = self._workspace.limits.upload_bytes_max
-        return await self._disk.run(lambda stop: self._workspace.write(path, data, stop, most=most))
+        bytes_max = self._workspace.limits.upload_bytes_max
+        return await self._disk.run(lambda stop: self._workspace.write(path, data, stop, most=bytes_max))
 
     async def list(self, path: str, recursive: bool) -> tuple[list[Entry], bool]:
         return await self._disk.run(lambda _: self._workspace.listing(path, recursive))
 
-    async def search(self, wanted: SearchRequest) -> SearchResult:
+    async def search(self, search: SearchRequest) -> SearchResult:
         try:
             root = await asyncio.to_thread(self._workspace.open_root)
         except FileNotFoundError:
             return SearchResult(())
-        return await search_here(root, wanted, self._settings)
+        return await search_here(root, search, self._settings)
 
     def refuse_closed(self) -> None:
-        """Raises SandboxError once it is closed."""
+        """Raises SandboxError after `close`."""
         if self._closed:
             raise SandboxError("the session's sandbox is closed")
 
     async def close(self) -> None:
-        """Wait until the disk is left alone."""
+        """Close, and wait until no disk work runs."""
         self._closed = True
         await self._disk.aclose()

@@ -1,4 +1,4 @@
-"""One command as a process: its output streamed, its end by itself, by the clock, by its watch or by being cancelled."""
+"""Command process: streams one command's output, and ends it at its time limit, at a resource limit or when cancelled."""
 
 import asyncio
 import logging
@@ -14,11 +14,11 @@ log = logging.getLogger("holdfast.sandbox")
 
 PIECE_BYTES = 65_536
 START_S = 20.0
-COMPLAINT_BYTES = 4_096
+MESSAGE_BYTES = 4_096
 
 
 class CommandProcess:
-    """A process that has been started with pipes and waits to be told to begin. `end` kills all that came of it."""
+    """A process that was started with pipes and waits for "go". `end` kills it with all its descendants."""
 
     def __init__(self, process: asyncio.subprocess.Process, end: Callable[[], None]) -> None:
         self._process = process
@@ -28,24 +28,24 @@ class CommandProcess:
         self._out, self._into = process.stdout, process.stdin
 
     async def ready(self) -> None:
-        """Until the place where it will run stands. Raises SandboxError."""
+        """Wait until its sandbox is set up. Raises SandboxError."""
         try:
             async with asyncio.timeout(START_S):
                 first = await self._out.readline()
         except TimeoutError:
             first = b"it does not start\n"
         if first != READY:
-            said = first + await self._out.read(COMPLAINT_BYTES) if first else b""
-            log.error("a sandbox did not start: %s", said.decode(errors="replace").strip() or "it says nothing")
+            message = first + await self._out.read(MESSAGE_BYTES) if first else b""
+            log.error("a sandbox did not start: %s", message.decode(errors="replace").strip() or "it wrote no reason")
             raise SandboxError("the sandbox did not start; the server's log says why")
 
-    async def run(self, output: OutputSink, timeout_s: float, watch: LimitMonitor) -> ExitStatus:
-        """Let it begin, and follow it to its end."""
+    async def run(self, output: OutputSink, timeout_s: float, monitor: LimitMonitor) -> ExitStatus:
+        """Let it begin, give its output to `output`, and wait for its end."""
         clock = asyncio.get_running_loop().call_later(timeout_s, self._stop, f"not done within {timeout_s:g} s")
         tasks = TaskOwner("command")
-        tasks.start(self._watched(watch), "watch")
+        tasks.start(self._monitor(monitor), "monitor")
         try:
-            with suppress(ConnectionError):  # it has ended already; how is told below
+            with suppress(ConnectionError):  # it has ended already; its exit code is read below
                 self._into.write(GO)
                 await self._into.drain()
             while piece := await self._out.read(PIECE_BYTES):
@@ -57,19 +57,19 @@ class CommandProcess:
         return ExitStatus(code if code >= 0 else 128 - code, self._stopped)
 
     async def kill(self) -> None:
-        """End it with all that came of it, if it has not ended, and wait for that."""
+        """Kill it with all its descendants, and wait for its end."""
         self._end()
         self._into.close()
         while await self._out.read(PIECE_BYTES):
-            pass  # some Pythons take a process for ended only once its pipes are
+            pass  # some Python versions see a process as ended only after its pipes are
         await self._process.wait()
 
     def _stop(self, why: str) -> None:
         self._stopped = self._stopped or why
         self._end()
 
-    async def _watched(self, watch: LimitMonitor) -> None:
-        why = await watch.until_too_much(lambda: self._process.returncode is not None)
+    async def _monitor(self, monitor: LimitMonitor) -> None:
+        why = await monitor.until_exceeded(lambda: self._process.returncode is not None)
         if why:
             self._stop(why)
         else:

@@ -1,4 +1,4 @@
-"""The sandbox on this machine: bubblewrap around each command, the session's workspace its only place to write."""
+"""Local sandbox: runs each command in bubblewrap on this machine; it can write in the session's workspace alone."""
 
 import asyncio
 import os
@@ -12,6 +12,7 @@ from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.local.limits import LimitMonitor, WorkspaceQuota, chown_tree
 from agent.sandbox.local.probe import Bubblewrap
 from agent.sandbox.local.process import CommandProcess
+from agent.sandbox.sandbox import refuse_nul
 from agent.sandbox.settings import SandboxSettings
 from agent.workspace.dirfd import closing
 from agent.workspace.files import ExitStatus, OutputSink, SandboxError
@@ -21,13 +22,13 @@ INFO_BYTES = 65_536
 
 
 class _Info(msgspec.Struct, rename="kebab"):
-    """What bubblewrap tells of itself (`--info-fd`): the sandbox's first process, by this machine's number."""
+    """What bubblewrap writes to `--info-fd`: the process id of the sandbox's first process on this machine."""
 
     child_pid: int
 
 
 class LocalSandbox(LocalFiles):
-    """Each command has a sandbox of its own, which is gone with it: its processes, its `/tmp` and all."""
+    """One session's sandbox. Each command has bubblewrap of its own; its processes and its `/tmp` are gone with it."""
 
     def __init__(
         self, workspace: Workspace, settings: SandboxSettings, says: str, program: Bubblewrap, hidden: tuple[Path, ...]
@@ -38,63 +39,63 @@ class LocalSandbox(LocalFiles):
         self.network = settings.network
         self._program = program
         self._hidden = hidden
-        self._room = WorkspaceQuota(workspace.root, workspace.limits)
-        self._places = asyncio.Semaphore(settings.commands_max)
+        self._quota = WorkspaceQuota(workspace.root, workspace.limits)
+        self._slots = asyncio.Semaphore(settings.commands_max)
 
     async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
         refuse_nul(command)
-        async with self._places:
+        async with self._slots:
             self.refuse_closed()
             await asyncio.to_thread(self._make_root)
-            before = await asyncio.to_thread(self._room.used)
-            if why := self._room.hopeless(before):
+            before = await asyncio.to_thread(self._quota.used)
+            if why := self._quota.refusal(before):
                 raise SandboxError(why)
-            started, info = await self._start(command)
+            process, info = await self._start(command)
             try:
-                await started.ready()
-                watch = LimitMonitor(self._settings, self._room, before, _leader(info))
-                ended = await started.run(output, timeout_s, watch)
+                await process.ready()
+                monitor = LimitMonitor(self._settings, self._quota, before, _leader(info))
+                status = await process.run(output, timeout_s, monitor)
             finally:
                 os.close(info)
-                await started.kill()
-            return ended if ended.stopped else ExitStatus(ended.code, await watch.after())
+                await process.kill()
+            return status if status.stopped else ExitStatus(status.code, await monitor.after())
 
     def _make_root(self) -> None:
-        """The workspace is there, and its user's as whom commands run."""
+        """Create the workspace's folder, and give it to the user as whom commands run."""
         with closing(self._workspace.make_root()) as root:
             if os.geteuid() == 0:
                 chown_tree(root, unprivileged.USER_ID, 2 * self._workspace.limits.depth_max)
 
     async def _start(self, command: str) -> tuple[CommandProcess, int]:
-        """The command's sandbox, and the descriptor on which bubblewrap tells of itself."""
+        """Start the command's sandbox; with the descriptor on which bubblewrap writes its `_Info`."""
         with ExitStack() as stack:
-            brought: list[int] = []
+            passed: list[int] = []
 
-            def bring(data: bytes) -> int:
+            def as_descriptor(data: bytes) -> int:
                 fd = os.memfd_create("holdfast", os.MFD_CLOEXEC)
                 stack.callback(os.close, fd)
                 os.write(fd, data)
                 os.lseek(fd, 0, os.SEEK_SET)
-                brought.append(fd)
+                passed.append(fd)
                 return fd
 
-            info, told = os.pipe()
-            stack.callback(os.close, told)
+            info, info_writer = os.pipe()
+            stack.callback(os.close, info_writer)
+            passed.append(info_writer)
             launch = self._program.launch(str(self._workspace.root.absolute()))
-            built = bubblewrap.build(self._settings, launch.source, self._hidden, bring)
+            options = bubblewrap.build(self._settings, launch.source, self._hidden, as_descriptor)
+            options += ["--info-fd", str(info_writer)]
             # By a descriptor, so that the command lines that a command sees name no path of this machine.
-            arguments = bring(b"".join(os.fsencode(part) + b"\0" for part in (*built, "--info-fd", str(told))))
+            arguments = as_descriptor(b"".join(os.fsencode(option) + b"\0" for option in options))
+            command_line = [
+                *launch.command,
+                "--args",
+                str(arguments),
+                "--",
+                *bubblewrap.inside(self._settings, command),
+            ]
             try:
-                process = await asyncio.create_subprocess_exec(
-                    *(*launch.command, "--args", str(arguments), "--"),
-                    *bubblewrap.inside(self._settings, command),
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.STDOUT,
-                    pass_fds=(*brought, told),
-                    cwd="/",
-                    env={},
-                )
+                process = await _spawn(command_line, passed)
             except BaseException:
                 os.close(info)
                 raise
@@ -107,12 +108,19 @@ class LocalSandbox(LocalFiles):
         return CommandProcess(process, end), info
 
 
-def refuse_nul(command: str) -> None:
-    """Raises SandboxError for what cannot be handed to a shell."""
-    if "\0" in command:
-        raise SandboxError("a command cannot hold the character NUL")
+async def _spawn(command_line: list[str], passed: list[int]) -> asyncio.subprocess.Process:
+    """Start a process with pipes, an empty environment and no other descriptors than those passed."""
+    return await asyncio.create_subprocess_exec(
+        *command_line,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        pass_fds=passed,
+        cwd="/",
+        env={},
+    )
 
 
 def _leader(info: int) -> int:
-    """The sandbox's first process. Bubblewrap has told it, and let go of the pipe, before the sandbox stands."""
+    """The sandbox's first process. Bubblewrap writes it and closes the pipe before the sandbox is set up."""
     return msgspec.json.decode(os.read(info, INFO_BYTES), type=_Info).child_pid

@@ -10,8 +10,8 @@ import msgspec
 
 from agent.policy.effects import Effects
 from agent.sandbox.claims import Claim, Claims
-from agent.sandbox.local.sandbox import refuse_nul
 from agent.sandbox.remote.upload import WorkspaceUpload
+from agent.sandbox.sandbox import refuse_nul
 from agent.sandbox.search import search_by_command
 from agent.sandbox.settings import SandboxSettings
 from agent.util.tasks import TaskOwner
