@@ -1,4 +1,4 @@
-"""Benchmarks, a floor: the least that uvicorn and Starlette can serve. `python -m benchmarks.bare_server PORT`."""
+"""Bare server: the least that uvicorn and Starlette can serve, as a floor. Run as `python -m benchmarks.bare_server PORT`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Benchmarks, the machine: what a reader must know of it to judge the figures; no names, no paths."""
+"""Machine: what a reader must know of it to judge the figures. No host names and no paths."""
 
 import importlib.util
 import os

@@ -1,4 +1,4 @@
-"""Benchmarks, the processes: the server under test, the scripted model and the bare readers, each one of its own."""
+"""Processes: the server under test, the scripted model and the bare readers, each a process of its own."""
 
 import asyncio
 import contextlib

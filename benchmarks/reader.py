@@ -1,4 +1,4 @@
-"""Benchmarks, the floors: a process that reads model streams and does nothing else. `python -m benchmarks.reader KIND BASE MODEL`.
+"""Bare readers: a process that reads model streams and does nothing else, as a floor. `python -m benchmarks.reader KIND BASE MODEL`.
 
 KIND `litellm` reads as LiteLLM is meant to be read; `aiohttp` reads the same bytes by hand with msgspec, about the least
 that Python can do. It takes a `Reading` a line on standard input and answers each with a `ReadingDone`. Same interpreter and

@@ -1,4 +1,4 @@
-"""Benchmarks, the arithmetic: percentiles, and token ages from the stamps in a text. Pure."""
+"""Statistics: percentiles, ratios of paired runs, and token ages from the stamps in a text. Pure."""
 
 import math
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Benchmarks, the table: what was measured beside its floor and its bound, as markdown. Pure but for `keep`."""
+"""Tables: what was measured, beside its floor and its bound or beside another build, as Markdown. Pure but for `keep`."""
 
 from collections.abc import Sequence
 from pathlib import Path

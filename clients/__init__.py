@@ -1,4 +1,9 @@
-"""Outside: who speaks the wire. Imports protocol alone, so that it shows what any client can do with the protocol's documents."""
+"""Clients: programs that speak the wire. The package imports `protocol` alone, as a client by anybody else could.
+
+Session client (`clients.session`): the library; its public names are here.
+Terminal client (`clients.terminal`): `holdfast chat`.
+Web client (`clients/web`): the page, and `holdfast.js`, the library for browsers.
+"""
 
 from clients.session.client import SessionClient
 from clients.session.core import Position, SessionCore

@@ -1,4 +1,15 @@
-"""The words: every message of the wire, version 1, as msgspec Structs. Imports msgspec alone and does no I/O."""
+"""Wire protocol, version 1: every message between server and client, as msgspec Structs, and what a client makes of them.
+
+The package imports msgspec alone and does no I/O.
+
+Frame: any message from the server. Frames about one socket have no `seq`; all others are events.
+Event: a fact of a session. It is stored in the journal, has a position `seq`, and is the same for every client.
+Submission: a message from a client that asks for something: to say something, to approve, to interrupt, to undo.
+Refusal: the answer `refused` to a submission or frame that did nothing; its code is in `codes.py`.
+View: what a client shows of a session: the result of applying all events up to a position.
+Snapshot: a whole view in one frame.
+Merging: joining adjacent text events of one message into one, so that a replay is short.
+"""
 
 PROTOCOL_VERSION = 1
 SUBPROTOCOL_JSON = "holdfast.v1.json"

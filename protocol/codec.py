@@ -1,7 +1,7 @@
-"""The one codec: frames to bytes and back, in JSON (text, one frame a line) and MessagePack (binary, one after another)."""
+"""Codec: frames to bytes and back, in JSON (text, one frame a line) and MessagePack (binary, one after another)."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -119,11 +119,6 @@ def decode_submission(data: bytes | str, *, binary: bool = False) -> Submission:
 def by_hand(text: str) -> Submission | None:
     """What a person typed: a user_input, or nothing if the line is empty (a frame begins with `{` and does not come here)."""
     return UserInput(text=text) if text else None
-
-
-def join_json(frames: Iterable[bytes]) -> str:
-    """Many frames as one text message."""
-    return b"\n".join(frames).decode()
 
 
 def check_plain(value: Any, depth: int = 0) -> None:

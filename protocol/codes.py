@@ -1,4 +1,4 @@
-"""The words for what went wrong: refusal, error and close codes, each with what it means and what the client then does."""
+"""Codes: every code of a refusal, an error, a close or an HTTP denial, what it means, and what the client does then."""
 
 from dataclasses import dataclass
 from typing import Final, NamedTuple

@@ -1,4 +1,4 @@
-"""The words, what frames are made of: messages, tool calls, plan items, usage. Shared by events, snapshots and the view."""
+"""Content: what frames are made of: messages, tool calls, plan items, usage. Events, snapshots and the view share it."""
 
 from typing import Annotated, Any, Literal
 

@@ -1,4 +1,4 @@
-"""The words the session says to everyone: events, facts. Journaled, numbered, the same for every client."""
+"""Events: facts of a session, in the order of their `seq`. They are stored in the journal and are the same for every client."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""The words about one socket: frames without a seq. `Frame` is everything the server can send."""
+"""Frames about one socket, which have no `seq`. `Frame` is everything that the server can send."""
 
 from typing import Annotated
 

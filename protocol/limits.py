@@ -1,4 +1,4 @@
-"""The words, their bounds: the limits a client is told in `ready`, each with its unit and default."""
+"""Limits: the bounds that a server tells a client in `ready`, each with its unit and default."""
 
 from typing import Annotated, Final
 

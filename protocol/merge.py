@@ -1,4 +1,4 @@
-"""The words, told shorter: adjacent text events of one message become one, for replay and for what is kept after a turn."""
+"""Merging: adjacent text events of one message become one event, for replay and for the journal after a turn."""
 
 from typing import TypeAlias
 

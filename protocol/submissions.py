@@ -1,4 +1,4 @@
-"""The words a client says: submissions, verbs. `Submission` is the tagged union; `submission_body` is what makes two of them the same."""
+"""Submissions: what a client asks of a session. `submission_body` is equal for two that ask for the same."""
 
 from typing import Annotated
 

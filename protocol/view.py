@@ -1,4 +1,4 @@
-"""The words' meaning: the view a client has of a session, and `apply`, the one fold of events into it. No I/O, no clock."""
+"""View: what a client shows of a session, and `apply`, which folds one event into it. Pure: no I/O and no clock."""
 
 import msgspec
 

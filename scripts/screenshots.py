@@ -1,4 +1,4 @@
-"""Makes the README's pictures of the page: `python -m scripts.screenshots`. A real server and a real Chromium; the model's words are a script's."""
+"""Screenshots: makes the README's pictures of the page with a real server and a scripted model: `python -m scripts.screenshots`."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The first step of every verb in the Makefile: makes .venv what the lock files say, and is quick when it is.
+"""Set-up: makes .venv what the lock files say, and is quick when it is. Every target of the Makefile begins with it.
 
 Runs under any Python >= 3.11, the environment's own included, on the standard library alone.
 """

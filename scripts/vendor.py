@@ -1,4 +1,4 @@
-"""Fetches the page's third-party modules from the npm registry into clients/web/vendor/ and writes down what they are.
+"""Vendoring: fetches the page's third-party modules from the npm registry into clients/web/vendor/ and writes VENDOR.json.
 
     python scripts/vendor.py                      fetch what VENDOR.json names, at its versions
     python scripts/vendor.py preact@11.3.0        the same, with another version of one package
@@ -12,6 +12,7 @@ import argparse
 import base64
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -19,10 +20,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from import_map import INDEX, folder_of, written  # type: ignore[import-not-found]  # it is beside this file
-
-VENDOR = Path(__file__).resolve().parent.parent / "clients" / "web" / "vendor"
+WEB = Path(__file__).resolve().parent.parent / "clients" / "web"
+INDEX = WEB / "index.html"
+VENDOR = WEB / "vendor"
 LIST = VENDOR / "VENDOR.json"
+IMPORT_MAP = re.compile(r'(<script type="importmap">).*?(</script>)', re.DOTALL)
 LICENCE_NAMES = ("LICENSE", "license", "LICENSE.md", "LICENSE.txt")
 
 
@@ -77,7 +79,7 @@ def fetch(listed: dict[str, Any], changes: dict[str, str]) -> None:
             (folder / name).write_bytes(data)
             package["sha384"][name] = digest(data)
     LIST.write_text(json.dumps(listed, indent=2) + "\n")
-    INDEX.write_text(written(INDEX.read_text(), listed))
+    INDEX.write_text(with_import_map(INDEX.read_text(), listed))
 
 
 def download(package: dict[str, Any]) -> dict[str, bytes]:
@@ -128,6 +130,28 @@ def check(listed: dict[str, Any]) -> None:
     others = {path for path in VENDOR.rglob("*") if path.is_file()} - known
     if others:
         raise VendorError(f"VENDOR.json does not name {', '.join(sorted(str(p.relative_to(VENDOR)) for p in others))}")
+
+
+def folder_of(package: dict[str, Any]) -> str:
+    """Where a package's files are, below vendor/. The version is in it, so that browsers may keep them for ever."""
+    return f"{package['name'].removeprefix('@').replace('/', '-')}-{package['version']}"
+
+
+def import_map(listed: dict[str, Any]) -> str:
+    """The map as JSON. A name that ends in `/` stands for a package's folder."""
+    imports: dict[str, str] = {}
+    integrity: dict[str, str] = {}
+    for package in listed["packages"]:
+        base = f"/static/vendor/{folder_of(package)}/"
+        for name, file in package["imports"].items():
+            imports[name] = base + file
+        integrity |= {base + file: hash_ for file, hash_ in package["sha384"].items() if file != "LICENCE"}
+    return json.dumps({"imports": imports, "integrity": integrity}, indent=2)
+
+
+def with_import_map(html: str, listed: dict[str, Any]) -> str:
+    """The page with this map in it."""
+    return IMPORT_MAP.sub(lambda match: match[1] + import_map(listed) + match[2], html)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Benchmarks, the figures by name, in the order of the table."""
+"""Figures: what is measured, by name, in the order of the table."""
 
 from collections.abc import Awaitable, Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""Benchmarks: the age of every token at its client, many sessions at the pace of real models, and that nothing is lost."""
+"""Token ages: how old each token is at its client, with many sessions at the pace of real models; none may be lost."""
 
 import asyncio
 from statistics import median

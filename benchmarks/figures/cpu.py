@@ -1,4 +1,4 @@
-"""Benchmarks: the server's CPU for a streamed token, one session, a stream without gaps; beside LiteLLM alone reading it."""
+"""CPU a token: the server's CPU for one session's stream without gaps, beside LiteLLM alone reading the same stream."""
 
 from statistics import median
 

@@ -1,4 +1,4 @@
-"""Benchmarks: from the client's interrupt to the end of the model's HTTP stream, while the model talks and while it is silent."""
+"""Interrupts: from the client's interrupt to the end of the model's HTTP stream, while the model talks and while it is silent."""
 
 import time
 from statistics import median

@@ -1,4 +1,4 @@
-"""Benchmarks: what a session costs in memory while it is awake and idle, and while it sleeps."""
+"""Memory: what a session costs while it is awake and idle, and while it sleeps."""
 
 import asyncio
 import contextlib

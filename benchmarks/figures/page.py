@@ -1,4 +1,4 @@
-"""Benchmarks: the page in Chromium: its first paint, and the longest frame while a long answer streams into it."""
+"""Page: its first paint in Chromium, and the longest frame while a long answer streams in."""
 
 import asyncio
 from statistics import median

@@ -1,4 +1,4 @@
-"""Benchmarks: what a client that comes back is sent for a long answer, after its end and in the middle of it."""
+"""Replay: what a client that reconnects is sent of a long answer, in the middle of it and after its end."""
 
 import msgspec
 

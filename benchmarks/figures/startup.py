@@ -1,4 +1,4 @@
-"""Benchmarks: from exec to the first answer, in a compiled environment."""
+"""Start-up: from exec to the first answer, in a compiled environment."""
 
 import asyncio
 import compileall

@@ -1,4 +1,4 @@
-"""Outside, where to connect: from a server's address and a position to a websocket's. Pure."""
+"""Addresses: the websocket URL for a server's address, a session and a position. Pure."""
 
 import ipaddress
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit

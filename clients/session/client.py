@@ -1,4 +1,4 @@
-"""Outside, the session client: drives a `SessionCore` over sockets, comes back by itself, answers who waits."""
+"""Session client: drives a `SessionCore` over sockets, reconnects by itself and answers waiting callers."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Outside, one socket's life: reads it into the core, writes what the core has to send, and cuts it when it falls silent."""
+"""Connection: one socket from its opening to its end: passes frames to the core, sends what is due, closes it when it is silent."""
 
 import asyncio
 import contextlib

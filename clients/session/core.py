@@ -1,4 +1,4 @@
-"""Outside, the pure core of a session client: frames in, outcomes out; position, view and outbox. No I/O, no clock."""
+"""Core of the session client: frames in, outcomes out; holds position, view and outbox. Pure: no I/O and no clock."""
 
 import enum
 import random

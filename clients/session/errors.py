@@ -1,4 +1,4 @@
-"""Outside, what can go wrong: the exceptions a user of the session client meets."""
+"""Errors: the exceptions that a user of the session client meets."""
 
 from clients.session.reconnect import Action
 

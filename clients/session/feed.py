@@ -1,4 +1,4 @@
-"""Outside, the line to the consumer: bounded; where it is full, who fills it waits, and is told how long nobody took anything."""
+"""Feed: the bounded queue of outcomes for the consumer. Where it is full, the producer waits, and sees for how long."""
 
 import asyncio
 from collections import deque

@@ -1,4 +1,4 @@
-"""Outside, from a websocket message to the server's frames; what this version does not know is told by type and position."""
+"""Frames: reads a websocket message into the server's frames. Of an unknown one it gives the type and the position."""
 
 from collections.abc import Iterator
 

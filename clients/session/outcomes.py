@@ -1,4 +1,4 @@
-"""Outside, what a client hears besides the session's events: states of its connection, and answers to its submissions."""
+"""Outcomes: what a client is given besides the session's events: states of its connection, and answers to its submissions."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Outside, after a socket ended: what each close code and HTTP refusal asks of a client, and how long to wait. Pure."""
+"""Reconnecting: what a client does after each close code and HTTP refusal, and how long it waits. Pure."""
 
 import enum
 import random

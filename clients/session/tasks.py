@@ -1,4 +1,4 @@
-"""Outside, the one place where a client's tasks are made: they end with the block that owns them."""
+"""Tasks: the one place that makes a client's tasks; they end with the block that owns them."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Outside, questions to a view: whether it is at rest, and how it stands now. Pure."""
+"""Views: whether a view is at rest, and a copy of it. Pure."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Outside, who waits: for the answer to a submission, or for the view to become something."""
+"""Waiters: callers that wait for the answer to a submission, or for the view to reach a state."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The terminal client, `holdfast chat`: a plain conversation over the same wire as everybody's."""
+"""Application: `holdfast chat` from its command line to its exit code."""
 
 import argparse
 import asyncio

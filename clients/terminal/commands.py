@@ -1,4 +1,4 @@
-"""The terminal client's ear: what a typed line means, beside a question and without one. Pure."""
+"""Commands: what a typed line means, as an answer to a question and otherwise. Pure."""
 
 import msgspec
 

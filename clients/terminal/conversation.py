@@ -1,4 +1,4 @@
-"""The terminal client's conversation: lines in, events out, questions asked when the view says that one waits."""
+"""Conversation: sends typed lines, shows events, and asks about calls that wait for approval."""
 
 import asyncio
 from collections.abc import Callable

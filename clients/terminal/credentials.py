@@ -1,4 +1,4 @@
-"""Outside, the credentials of a person at a terminal: given, in the environment, or in the data folder of a server here."""
+"""Credentials of a person at a terminal: given, from the environment, or from the data folder of a server on this machine."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""The terminal client's ear, its drum: lines of a file descriptor, read in a thread that can be ended at any time."""
+"""Line reader: lines of a file descriptor, read in a thread that can be stopped at any time."""
 
 import asyncio
 import codecs

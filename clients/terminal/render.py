@@ -1,4 +1,4 @@
-"""The terminal client's mouth: events in, text for the terminal out. Remembers what of a message was shown. Pure."""
+"""Rendering: events in, text for the terminal out. Remembers how much of each message was shown. Pure."""
 
 import re
 from typing import Literal

@@ -1,5 +1,4 @@
-// Outside, what a client shows: the view of a session, and `apply`, the one fold of events into it. No I/O, no clock.
-// The mirror of protocol/view.py; the same recorded streams are folded by both in tests/unit/clients/web/.
+// View: what a client shows of a session, and `apply`, which folds one event into it. Pure: no I/O and no clock.
 
 /** @import * as Wire from "../../docs/protocol.d.ts" */
 import { setFrom } from "./lib/code-points.js";

@@ -1,4 +1,4 @@
-"""The words for tools that read APIs: the wire as an AsyncAPI 3.0 document, with its messages from the JSON Schema."""
+"""AsyncAPI: the wire as an AsyncAPI 3.0 document, whose messages are those of the JSON Schema."""
 
 from typing import Any, Final, get_args
 

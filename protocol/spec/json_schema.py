@@ -1,4 +1,4 @@
-"""The words for validators: every frame and submission as one JSON Schema, written from the Structs."""
+"""JSON Schema: every frame and submission as one schema (draft 2020-12), generated from the Structs."""
 
 from typing import Any, Final, get_args
 

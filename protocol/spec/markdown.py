@@ -1,4 +1,4 @@
-"""The words for readers: tables of the wire in Markdown, and the files that are written from the Structs."""
+"""Markdown: the tables of docs/protocol.md, and the list of the files that are generated from the Structs."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The words for pages and editors: the wire as TypeScript declarations, tagged unions that narrow by `type`."""
+"""TypeScript: the wire as declarations, with tagged unions that narrow by `type`."""
 
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, get_args

@@ -1,1 +1,1 @@
-"""The page in a real browser, in front of the real server; only the model's network is stood in for."""
+"""Tests of the page in a real browser and against the real server; only the model is a stand-in."""

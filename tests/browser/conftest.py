@@ -1,4 +1,4 @@
-"""What all tests of the page share: one Chromium a worker, and the tabs of a test, in which nothing may go wrong unseen."""
+"""Fixtures of the page's tests: one Chromium a worker, and the tabs of a test, whose console must stay free of faults."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

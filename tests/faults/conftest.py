@@ -1,4 +1,4 @@
-"""What all fault tests share: one zygote a worker, from which the servers come, and the count of what was done to them."""
+"""Fixtures of the fault tests: one zygote a worker, and the count of the faults that were caused."""
 
 import sys
 from collections import Counter

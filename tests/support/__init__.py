@@ -1,1 +1,1 @@
-"""Doubles that stand in for the network: a scripted model server and what it checks."""
+"""Test support: stand-ins for the network (a scripted model, a Hub, an identity provider), a test server, and its clients."""

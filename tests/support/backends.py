@@ -1,4 +1,4 @@
-"""Models over a scripted server, in each way they can be reached and read."""
+"""Model backends: models over a scripted server, in each way they can be reached and read."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping

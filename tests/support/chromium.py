@@ -1,4 +1,4 @@
-"""The real Chromium of this machine, driven through Playwright: for the tests of the page, its benchmark and its pictures."""
+"""Chromium: the browser of this machine, driven through Playwright, for the tests of the page, its benchmark and its pictures."""
 
 import contextlib
 import shutil

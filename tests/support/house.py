@@ -1,4 +1,4 @@
-"""A whole server in the test's own loop: real journal, real LiteLLM, a scripted model server in the place of the network."""
+"""Test server: settings for tests, and the whole server in the test's own event loop; only the model is a stand-in."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""A server that listens: uvicorn as in production, on a free loopback port, in the test's own loop; and a plain client."""
+"""Listening server: uvicorn as in production on a free loopback port, in the test's own event loop, and a plain client."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""An OpenID provider on loopback, in the place of the network: discovery, keys, codes with PKCE, signed id tokens, refresh."""
+"""OpenID provider: one on loopback, with discovery, keys, codes with PKCE, signed id tokens and refresh."""
 
 import contextlib
 import secrets

@@ -1,4 +1,4 @@
-"""Waiting for what comes about by itself, where nothing tells that it has: the one place where tests look again and again."""
+"""Polling: waits for a condition that nothing announces. The one place where tests look again and again."""
 
 import asyncio
 import inspect

@@ -1,4 +1,4 @@
-"""Users of a server in the mode `tokens`: each with an API token, over HTTP and over sockets."""
+"""Users: of a server in the mode `tokens`, each with an API token, over HTTP and over sockets."""
 
 import contextlib
 import time

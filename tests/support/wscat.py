@@ -1,4 +1,4 @@
-"""The real wscat (npm), driven as a person at a terminal drives it."""
+"""wscat: the real program (npm), driven as a person at a terminal drives it."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-// The page: where it begins. Finds out who is here, then shows the session that the address names.
+// Entry point: finds out who the user is, then shows the session that the address names.
 
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";

@@ -1,4 +1,4 @@
-// Outside, what offsets mean: they count code points, where a string of this language counts UTF-16 units.
+// Code points: applies offsets, which count code points, to strings, which count UTF-16 units.
 
 /** How many code points a growing text has, kept beside it: offsets count these, strings here count UTF-16 units. */
 /** @type {WeakMap<object, Map<string, { text: string, points: number }>>} */

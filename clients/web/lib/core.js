@@ -1,5 +1,4 @@
-// Outside, the pure core of a session client: frames in, outcomes out; position, view and outbox. No I/O, no clock.
-// The mirror of clients/session/core.py.
+// Core of the session client: frames in, outcomes out; holds position, view and outbox. Pure: no I/O and no clock.
 
 /** @import * as Wire from "../../../docs/protocol.d.ts" */
 /** @import { Action, Backoff } from "./reconnect.js" */

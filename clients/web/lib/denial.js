@@ -1,4 +1,4 @@
-// Outside, what a browser's WebSocket does not say: a session is made, and why an upgrade was refused is asked for, over HTTP.
+// Denials: makes a session over HTTP, and asks there why an upgrade was refused, which a browser's WebSocket does not say.
 
 /** @typedef {Pick<import("./environment.js").World, "fetch" | "setTimeout" | "clearTimeout">} Http */
 /** @typedef {{ status: number, message: string, retryAfter_ms: number } | { why: string }} Denial */

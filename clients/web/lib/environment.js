@@ -1,4 +1,4 @@
-// Outside, what a client needs of the browser it runs in: sockets, HTTP, a clock, and whether there is a network.
+// Environment: what the client needs of its browser: sockets, HTTP, a clock, and whether there is a network.
 
 /**
  * What the world outside is made of; tests bring their own.

@@ -1,4 +1,4 @@
-// Outside, the line to a consumer: bounded; a consumer that falls behind is told so instead of missing something.
+// Feed: the bounded queue of outcomes for one consumer. A consumer that falls behind gets an error and misses nothing silently.
 
 /** @template T */
 export class Feed {

@@ -1,4 +1,4 @@
-// Outside, what was said and not yet answered: submissions kept by id until they are settled, and when each is due. Pure.
+// Outbox: submissions that have no final answer yet, by id, and when each is due to be sent. Pure.
 
 /** @import { Submission } from "../../../docs/protocol.d.ts" */
 /** @import { Backoff } from "./reconnect.js" */

@@ -1,4 +1,4 @@
-// Outside, what a client says of its connection, and of its end.
+// Status: the state of the connection, and the error with which a session ends.
 
 /** @import { Action } from "./reconnect.js" */
 

@@ -1,4 +1,4 @@
-"""axe-core in the page: what it finds that keeps people out."""
+"""axe: runs axe-core in the page and reports what keeps people out."""
 
 import json
 from functools import cache

@@ -1,4 +1,4 @@
-"""The page as a person uses it: what they find by its role and name, and what they do with it."""
+"""Chat page: finds what a person sees by its role and name, and does what a person does."""
 
 import re
 from urllib.parse import urlsplit

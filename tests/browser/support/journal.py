@@ -1,4 +1,4 @@
-"""What the journal of a session says, read over HTTP as anybody reads it."""
+"""Journal: reads the events of a session over HTTP, as any client can."""
 
 import httpx
 import msgspec

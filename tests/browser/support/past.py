@@ -1,4 +1,4 @@
-"""A session with a long past, written into a journal before its server starts: what would take minutes to say."""
+"""Past: writes a long history into a journal before its server starts, which would take minutes to say."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A page in front of a real server that calls a scripted model: where most tests of the page begin."""
+"""Scene: a page, a real server and a scripted model, with which most tests of the page begin."""
 
 import contextlib
 from collections.abc import AsyncIterator

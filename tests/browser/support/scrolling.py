@@ -1,4 +1,4 @@
-"""Where things stand in the conversation's list, and whether they stay there."""
+"""Scrolling: measures where the rows of the conversation are, and whether they stay there."""
 
 from collections.abc import Awaitable, Callable
 

@@ -1,4 +1,4 @@
-"""The tabs of a test and what came to pass in them: faults in the console, breaches of the policy, what was asked for outside."""
+"""Tabs: the tabs of a test, and what happened in them: console faults, policy violations, requests to other hosts."""
 
 import re
 from typing import Any

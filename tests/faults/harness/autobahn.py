@@ -1,4 +1,4 @@
-"""The Autobahn test suite, which needs a Python of its own: an old one, found on this machine, and an environment for it."""
+"""Autobahn test suite: finds the old Python that it needs on this machine, and makes an environment for it."""
 
 import json
 import os

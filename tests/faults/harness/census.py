@@ -1,4 +1,4 @@
-"""Which tasks and threads a server under test has: it writes their names to a file when it gets SIGUSR1."""
+"""Census: a server under test writes the names of its tasks and threads to a file when it gets SIGUSR1."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Clients for the fault tests: one that never leaves, and one that comes back by the protocol's rules and nothing more."""
+"""Clients of the fault tests: one that never disconnects, and one that reconnects by the protocol's rules and nothing more."""
 
 import asyncio
 import copy

@@ -1,4 +1,4 @@
-"""The scripted conversation: steps that wait for their moment and are passed over when it cannot come any more.
+"""Scripted conversation: steps that wait until they are possible, and are skipped when they cannot become so.
 
 A server that is killed in the middle of it ends the turn, so that much of what was to come does not happen. Whoever
 drives the steps goes on where they stand.

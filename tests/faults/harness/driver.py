@@ -1,4 +1,4 @@
-"""Drives a conversation with a server that dies: two clients follow, one talks, and after each death all come back."""
+"""Driver: holds a conversation with a server that is killed: two clients follow, one talks, and all reconnect after each kill."""
 
 import contextlib
 from collections import Counter

@@ -1,4 +1,4 @@
-"""A client of a server that dies: it follows a session from socket to socket and keeps all it ever saw.
+"""Follower: a client that follows a session from socket to socket and keeps everything that it received.
 
 It holds each socket to the protocol's promises: the order of frames, no gap, nothing twice, `recovered` where it is due.
 """

@@ -1,4 +1,4 @@
-"""How long the fault tests run: a short form in `make test`, a long one in `make faults`."""
+"""Lengths: how long the fault tests run: short in `make test`, long in `make faults`."""
 
 import os
 import random

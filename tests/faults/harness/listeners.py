@@ -1,4 +1,4 @@
-"""Many listeners at little cost: they keep no view, only how far they are, and how old each token was when it came."""
+"""Listeners: many clients at little cost: they keep their position and the age of each token, and no view."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What a process holds: memory and descriptors, from /proc; and how growth is made measurable."""
+"""Memory: a process's memory and descriptors, from /proc, and how their growth is measured."""
 
 import os
 import re

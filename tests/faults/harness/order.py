@@ -1,4 +1,4 @@
-"""What a test asks of the zygote: one server process, with the failpoints it is to die at. Shared by both sides."""
+"""Orders: what a test asks of the zygote: one server process, and its failpoints. Both sides use it."""
 
 from typing import Any, Literal
 

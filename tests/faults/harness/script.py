@@ -1,4 +1,4 @@
-"""What the model says in the conversations that are killed: in step with a client, so that every piece is an event of its own."""
+"""Model answers of the fault tests: in step with a client, so that every piece becomes an event of its own."""
 
 import random
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What tests of a failing model share: a server that soon gives up, a question, and whether the next turn works."""
+"""Failing models: a server that gives up soon, a question, and a check that the next turn works."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Tools for a server under test: each writes down that it ran, so that a call run twice is found. Put in by a hook."""
+"""Tools of a server under test: each notes that it ran, so that a call that runs twice is found. Installed by a hook."""
 
 import asyncio
 import ctypes

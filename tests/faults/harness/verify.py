@@ -1,4 +1,4 @@
-"""What must hold of a session after all that was done to its server: the promises, as checks of what clients saw."""
+"""Verification: what must hold of a session after its server was killed, checked on what its clients received."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""The test's side of the tools under test: which calls hold, what became of their processes, how often each call ran."""
+"""Workbench: the test's control of the tools under test: which calls wait, their processes, and how often each call ran."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Disks that fail for a while: full, limited or locked by another program, without a hook in the server."""
+"""Disks that fail for a time: full, limited, or locked by another program, without a hook in the server."""
 
 import contextlib
 import ctypes

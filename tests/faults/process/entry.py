@@ -1,4 +1,4 @@
-"""The tests' own entry point of the server: the real command line, after failpoints and hooks are put in their places."""
+"""Entry point of the server under test: the real command line, after failpoints and hooks are installed."""
 
 import importlib
 import os

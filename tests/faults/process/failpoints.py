@@ -1,4 +1,4 @@
-"""Failpoints: the journal's operations of a server under test, counted, and where the test said so, deadly."""
+"""Failpoints: count the journal's operations of a server under test, and kill it at the one that a test names."""
 
 import functools
 import os

@@ -1,4 +1,4 @@
-"""A machine that loses power, or is given a backup: what becomes of the data folder while no server runs on it."""
+"""Machine: what a power cut or a restored backup does to the data folder while no server runs on it."""
 
 import shutil
 from pathlib import Path

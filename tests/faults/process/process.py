@@ -1,4 +1,4 @@
-"""Servers as processes of their own, for tests that kill them: started, killed, stopped, and started again where they were.
+"""Server processes: started, killed, stopped and started again at the same port and on the same data.
 
     async with ServerProcess(zygote, tmp_path, settings_for(tmp_path / "data", model)) as server:
         await server.start(Failpoint("append", 7, "after"))

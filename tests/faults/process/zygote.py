@@ -1,4 +1,4 @@
-"""The zygote: a process that has imported everything and forks a server whenever a test asks, which saves the imports.
+"""Zygote: a process that has imported everything and forks a server on demand, which saves the imports.
 
 `python -m tests.faults.process.zygote FD`: FD is a Unix socket of whole packets. Each packet is an `Order` in JSON with the
 descriptor of another such socket, on which the `Report`s about that server come, and perhaps that of a socket to listen

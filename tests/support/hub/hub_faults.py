@@ -1,4 +1,4 @@
-"""Faults of the stand-in Hub on demand, before any of its routes: an error status, silence, a connection that is cut."""
+"""Hub faults: an error status, silence or a cut connection on demand, before any route of the stand-in Hub."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Repositories as the Hub keeps them, in memory: commits that hold whole trees, and the names that point to them. No HTTP."""
+"""Repository store: repositories in memory as the Hub keeps them: commits with whole trees, branches and tags. No HTTP."""
 
 import base64
 import hashlib

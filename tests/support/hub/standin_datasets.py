@@ -1,4 +1,4 @@
-"""The Hub's dataset viewer on loopback: splits, sizes, first rows, rows and search. A part of the stand-in Hub, below `/viewer`."""
+"""Stand-in for the Hub's dataset viewer, below `/viewer`: splits, sizes, first rows, rows and search."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Pull requests and discussions of the stand-in Hub's repositories: list, show, open, comment, merge, close."""
+"""Stand-in for the Hub's pull requests and discussions: list, show, open, comment, merge, close."""
 
 import difflib
 from typing import Any

@@ -1,4 +1,4 @@
-"""The Hugging Face Hub on loopback, in the place of the network: whose token is this, and the repositories. One app."""
+"""Stand-in for the Hugging Face Hub on loopback: one app of all its parts, and whose token is whose."""
 
 import asyncio
 import contextlib

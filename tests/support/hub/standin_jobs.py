@@ -1,4 +1,4 @@
-"""The Hub's Jobs on loopback: run, list, look, follow, cancel, and the scheduled ones. A part of the stand-in Hub; nothing is run."""
+"""Stand-in for the Hub's Jobs: run, list, show, follow, cancel, and scheduled ones. Nothing is run."""
 
 import asyncio
 import itertools

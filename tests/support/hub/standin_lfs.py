@@ -1,4 +1,4 @@
-"""Large files of the stand-in Hub's repositories by the git-lfs batch API: where they go up, and what was put there."""
+"""Stand-in for the Hub's large files by the git-lfs batch API: uploads, and what was uploaded."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""The Hub's repositories on loopback: the routes that huggingface_hub asks for files, commits, branches, tags and PRs.
+"""Stand-in for the Hub's repositories: the routes that huggingface_hub uses for files, commits, branches, tags and PRs.
 
 Whose token it is says the stand-in Hub (`users` by token). A private repository is not there for others; only its owner
 writes to it, but anybody may propose a change to one that they see.

@@ -1,4 +1,4 @@
-"""The Hub's searches on loopback: models, datasets, Spaces and papers, as huggingface_hub asks for them. A part of the stand-in Hub."""
+"""Stand-in for the Hub's search: models, datasets, Spaces and papers, as huggingface_hub asks for them."""
 
 from typing import Any
 

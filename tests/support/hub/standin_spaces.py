@@ -1,4 +1,4 @@
-"""The Hub's Spaces on loopback: duplicated, given secrets and files, built, run as the processes they are, deleted.
+"""Stand-in for the Hub's Spaces: duplicated, given secrets and files, built, run as real processes, deleted.
 
 What runs in a Space is what was committed to it. `faults` make a route fail; `before` and `after` are called around a
 route's effect, such as to kill who asks.

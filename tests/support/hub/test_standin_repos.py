@@ -1,4 +1,4 @@
-"""The stand-in's repositories, asked by the real huggingface_hub: what it makes is what it finds again."""
+"""Stand-in repositories: the real huggingface_hub finds what it put there."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

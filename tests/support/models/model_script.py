@@ -1,4 +1,4 @@
-"""The words a model script is written in, and their bytes: server-sent events, encoded once and ahead of time."""
+"""Model scripts: the steps of a scripted answer, and their server-sent events, encoded ahead of time."""
 
 import asyncio
 import functools

@@ -1,4 +1,4 @@
-"""The HTTP side of the scripted model server: one connection, one request at a time, replies as scripted."""
+"""Scripted HTTP: the connections of the scripted model server: one request at a time, answered as scripted."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible chat-completions server that says what a script says: the network's double behind LiteLLM.
+"""Scripted model: an OpenAI-compatible chat-completions server that answers as a script says.
 
 In a test, on its loop and on loopback:
 

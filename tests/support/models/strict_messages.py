@@ -1,4 +1,4 @@
-"""What the strictest providers demand of a request's messages, in one pure function."""
+"""Strict messages: checks a request's messages by the rules of the strictest providers. Pure."""
 
 import json
 import re

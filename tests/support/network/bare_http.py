@@ -1,4 +1,4 @@
-"""One HTTP request on a connection of its own, for those who ask many a second: closed however the asking ends."""
+"""Bare HTTP: one request on a connection of its own, which is closed however the request ends."""
 
 import asyncio
 

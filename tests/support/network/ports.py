@@ -1,4 +1,4 @@
-"""Ports of servers that come and go in a test: none is given twice, to two tests or to two workers that run beside each other."""
+"""Ports: free ports for the servers of tests. No two tests, and no two workers, are given the same one."""
 
 import itertools
 import os

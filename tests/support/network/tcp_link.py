@@ -1,4 +1,4 @@
-"""One connection through the TCP proxy, and the conditions it is forwarded under. For `tcp_proxy`."""
+"""TCP link: one connection through the TCP proxy, and the conditions under which it is forwarded."""
 
 import asyncio
 import socket

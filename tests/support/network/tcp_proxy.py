@@ -1,4 +1,4 @@
-"""A TCP proxy for tests: between a client and a server it cuts, refuses, goes silent, delays and narrows at will.
+"""TCP proxy: between a client and a server, it cuts, refuses, falls silent, delays and slows down on demand.
 
 In a test:
 

@@ -1,4 +1,4 @@
-"""The TCP proxy as a process, driven by lines on stdin: for trials by hand and for clients that are processes themselves.
+"""TCP proxy as a process, driven by lines on stdin: for trials by hand and for clients that are processes themselves.
 
 `python -m tests.support.network.tcp_proxy --to 127.0.0.1:7860 --port 8200` prints `listening on 127.0.0.1:8200`; then each line
 on stdin is an order, answered by `ok`, by the number of links, or by what is wrong with it. It goes on when stdin ends,

@@ -1,4 +1,4 @@
-"""Tests that run beside each other are given ports of their own."""
+"""Ports: tests that run at the same time get different ports."""
 
 import itertools
 

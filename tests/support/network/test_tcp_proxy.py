@@ -1,4 +1,4 @@
-"""The TCP proxy does to a connection what it says, and nothing else."""
+"""TCP proxy: does to a connection what it was told, and nothing else."""
 
 import asyncio
 import sys

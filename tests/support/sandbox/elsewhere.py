@@ -1,4 +1,4 @@
-"""Sandboxes elsewhere under test: the stand-in Hub, a real journal for the claims, and the real huggingface_hub between."""
+"""Remote sandboxes under test: the stand-in Hub, a real journal for the claims, and the real huggingface_hub between them."""
 
 import contextlib
 from collections.abc import AsyncIterator

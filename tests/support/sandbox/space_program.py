@@ -1,4 +1,4 @@
-"""The program inside a sandbox Space, run as the process that it is, in a folder of the test."""
+"""Space program: the program inside a sandbox Space, run as a process in a folder of the test."""
 
 import asyncio
 import contextlib

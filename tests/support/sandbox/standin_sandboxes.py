@@ -1,4 +1,4 @@
-"""The Hub's Jobs that are sandboxes, on loopback: `run_job` and the program in the Job that huggingface_hub's Sandbox speaks to.
+"""Stand-in for the Hub's sandbox Jobs, on loopback: `run_job`, and the program in the Job that huggingface_hub speaks to.
 
 Commands really run, in a folder of the test; `/` of a sandbox's files is that folder.
 """

@@ -1,1 +1,1 @@
-"""Tests of the words: golden files, codec, merge, view, and what is written from the Structs."""
+"""Tests of the protocol: golden files, codec, merging, view, and the generated documents."""

@@ -1,4 +1,4 @@
-"""What bytes of a client come to: a submission that can be stored, or a refusal that can be sent; nothing else."""
+"""Hostile bytes: decodes what a client may send, and checks that it gives a valid submission or a refusal, and nothing else."""
 
 import datetime
 

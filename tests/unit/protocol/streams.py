@@ -1,4 +1,4 @@
-"""Random lives of a session: streams of events as a server could say them, for properties of the fold and of merging."""
+"""Random streams: events as a server could send them, for properties of the view and of merging."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Whatever a client sends: a submission, or a refusal that says what was wrong and where."""
+"""Codec: whatever a client sends gives a submission, or a refusal that says what was wrong and where."""
 
 import math
 

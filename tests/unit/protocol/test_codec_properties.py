@@ -1,4 +1,4 @@
-"""Random bytes and random objects: a submission or a refusal, never another exception."""
+"""Codec, properties: random bytes and objects give a submission or a refusal, never another exception."""
 
 from typing import Any
 

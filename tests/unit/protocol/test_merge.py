@@ -1,4 +1,4 @@
-"""Told merged or one by one, from wherever a client left: the view is the same in the end, and nothing is missing between."""
+"""Merging: merged or not, and from any position, the events give the same view and none is missing."""
 
 import time
 from collections.abc import Iterable

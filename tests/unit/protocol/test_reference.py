@@ -1,4 +1,4 @@
-"""The committed documents say what the code says, and docs/protocol.md leaves out nothing a client meets."""
+"""Reference: the committed documents are what the code generates, and docs/protocol.md leaves nothing out."""
 
 import json
 import re

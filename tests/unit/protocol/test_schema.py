@@ -1,4 +1,4 @@
-"""The JSON Schema takes what the codec takes and refuses what it refuses; AsyncAPI and TypeScript say the same words."""
+"""Generated documents: JSON Schema accepts what the codec accepts; AsyncAPI and TypeScript hold the same messages."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""What a client shows after each event."""
+"""View: what a client shows after each event."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Whatever a session says: beginning with a snapshot, or being told an event twice, makes no difference to the view."""
+"""View, properties: a snapshot first, or an event twice, makes no difference to the view."""
 
 import msgspec
 from hypothesis import given

@@ -1,4 +1,4 @@
-// The page: a session as a file, made from its journal, so that it is whole whatever the page shows of it.
+// Export: saves a session as a file. It is made from the journal, so it is complete whatever the page has loaded.
 
 import { apply, emptyView } from "../../view.js";
 import { http, journal, sessionPath } from "./http.js";

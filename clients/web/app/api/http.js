@@ -1,4 +1,4 @@
-// The page: the HTTP routes beside the socket, as functions. Every fault becomes an `HttpError` with the server's own words.
+// HTTP: the server's routes as functions. Every failure becomes an `HttpError` with the server's message.
 
 /** What `GET /api/config` says, as far as the page uses it.
  * @typedef {object} Config

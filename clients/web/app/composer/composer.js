@@ -1,4 +1,4 @@
-// The page: where one writes. Enter sends; while a turn runs it queues, and with Ctrl it joins the turn.
+// Composer: the field in which messages are written. Enter sends; while a turn runs it queues, and with Ctrl it joins the turn.
 
 /** @import { Conversation } from "../state/conversation.js" */
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";

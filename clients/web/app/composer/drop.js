@@ -1,5 +1,5 @@
-// The page: files that are dragged over it. They are taken wherever they are let go: a browser that is left to itself opens
-// them in the page's place.
+// Drops: takes files that are dragged onto the page, wherever they are dropped. Otherwise the browser would open them in
+// the page's place.
 
 /** @import { Conversation } from "../state/conversation.js" */
 import { filesOf } from "../state/uploads.js";

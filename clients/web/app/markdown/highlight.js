@@ -1,4 +1,4 @@
-// The page: colours for code. The highlighter and each language are fetched when the first block of that language is there.
+// Highlighting: colours code. The highlighter and each language are fetched when the first block of that language is shown.
 // It gives a tree of scopes, which becomes elements one by one; its own HTML is never used.
 
 /** Longer code stays plain: colouring it would hold up the page. */

@@ -1,5 +1,5 @@
-// The page: the markdown parser, held so that no word is lost. It keeps few levels, and looks for the end of a link's
-// address as far as it takes: where a text goes beyond that, its rest is plain.
+// Markdown parser: wraps the streaming parser so that no character is lost. It limits the levels of nesting and the length of
+// a link's address; what goes beyond that is shown as plain text.
 
 /** @typedef {typeof import("streaming-markdown")} Markdown */
 

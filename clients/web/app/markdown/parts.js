@@ -1,4 +1,4 @@
-// The page: a long text in parts, so that a frame's work is that of what is seen and not of all that was said.
+// Parts: divides a long text into parts, so that a frame's work depends on what is visible and not on the whole text.
 
 /** Blocks in a part. */
 const BLOCKS = 16;

@@ -1,4 +1,4 @@
-// The page: markdown into DOM, the one renderer for what streams and for what is history. It makes elements one by one,
+// Markdown writer: turns Markdown into DOM, for texts that stream and for those of the history. It makes elements one by one,
 // never from HTML; links go to http, https and mailto alone, and images come from listed sources alone.
 
 import * as smd from "streaming-markdown";

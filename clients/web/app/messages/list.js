@@ -1,4 +1,4 @@
-// The page: the conversation as a list of rows, each drawn by what it is.
+// Message list: the conversation as rows, each drawn by its kind.
 
 /** @import { Conversation } from "../state/conversation.js" */
 /** @import { Row } from "../state/rows.js" */

@@ -1,4 +1,4 @@
-// The page: what people and the model said.
+// Messages: what the user and the model wrote, what waits to be sent, and notes.
 
 /** @import { Conversation } from "../state/conversation.js" */
 /** @import { Row } from "../state/rows.js" */

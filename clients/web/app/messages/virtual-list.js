@@ -1,5 +1,5 @@
-// The page: a long list of which only what is seen is in the document. The reader's position is theirs: what changes above
-// it moves nothing, and only who stands at the end is taken along with what is added.
+// Virtual list: a long list of which only the visible rows are in the document. Changes above the reader's position move
+// nothing, and only a reader at the end follows what is added.
 
 import { Component, createRef } from "preact";
 import { html, Icon } from "../ui/html.js";

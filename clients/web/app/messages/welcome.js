@@ -1,4 +1,4 @@
-// The page: the first screen, for who was never here: what this is, and what to try.
+// Welcome: the first screen of a new session: what this is, and what to try.
 
 /** @import { Conversation } from "../state/conversation.js" */
 import { config, panel } from "../state/store.js";

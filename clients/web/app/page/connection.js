@@ -1,4 +1,4 @@
-// The page: the quiet line that never lies about the connection.
+// Connection line: the state of the connection, as it is.
 
 /** @import { Conversation } from "../state/conversation.js" */
 import { useEffect, useState } from "preact/hooks";

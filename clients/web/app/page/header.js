@@ -1,4 +1,4 @@
-// The page: the top of a conversation: its title, its state, and what can be done with it.
+// Header: the top of a conversation: its title, its state, and the menu of what can be done with it.
 
 /** @import { Conversation } from "../state/conversation.js" */
 import { useEffect, useRef } from "preact/hooks";

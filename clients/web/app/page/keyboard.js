@@ -1,4 +1,4 @@
-// The page: keys that work everywhere on it. What they do is listed in keys.js.
+// Keyboard: keys that work everywhere on the page. panels/keys.js lists what each does.
 
 /** @import { Conversation } from "../state/conversation.js" */
 import { go, guest, panel } from "../state/store.js";

@@ -1,4 +1,4 @@
-// The page: the way in, where one is needed.
+// Login: the form for credentials, where the server asks for them.
 
 import { useEffect, useState } from "preact/hooks";
 import { words } from "../text/format.js";

@@ -1,4 +1,4 @@
-// The page: which model answers, what it holds and costs, and how long it thinks.
+// Model choice: which model answers, its context and price, and its reasoning effort.
 
 /** @import { SetModel } from "../../../../docs/protocol.d.ts" */
 /** @import { Conversation } from "../state/conversation.js" */

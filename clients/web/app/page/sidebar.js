@@ -1,4 +1,4 @@
-// The page: the sessions: their titles, what they do and what waits; search, rename, delete with undo, export.
+// Sidebar: the list of sessions with their titles and states; search, rename, delete with undo, export.
 
 /** @import { SessionInfo } from "../api/http.js" */
 import { useEffect, useRef, useState } from "preact/hooks";

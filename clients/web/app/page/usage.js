@@ -1,4 +1,4 @@
-// The page: what a session has used, what that cost, and how full the model's context is.
+// Usage: the tokens and the cost of a session, and how full the model's context is.
 
 /** @import { Conversation } from "../state/conversation.js" */
 import { money, short } from "../text/format.js";

@@ -1,4 +1,4 @@
-// The page: what this server is and what its agent can do here, and where something is off, why.
+// About panel: what this server is and what its agent can do here; where something is missing, why.
 
 import { plural, size } from "../text/format.js";
 import { visible } from "../text/visible.js";

@@ -1,4 +1,4 @@
-// The page: the files of a session: those in its workspace, to be taken out, and those on their way into it.
+// Files panel: the files in a session's workspace, and those that are being uploaded.
 
 /** @import { Conversation } from "../state/conversation.js" */
 /** @import { FileEntry } from "../api/http.js" */

@@ -1,4 +1,4 @@
-// The page: what the keyboard does, and the list of it. Each key works in one place of the code; here they are told.
+// Shortcuts panel: the list of keyboard shortcuts. Each shortcut is implemented in one other place.
 
 import { Dialog } from "../ui/dialog.js";
 import { html } from "../ui/html.js";

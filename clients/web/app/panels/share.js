@@ -1,4 +1,4 @@
-// The page: links that let others into a session, to read or to drive it; its owner makes them and takes them back.
+// Share panel: links with which others may read or drive a session; the owner makes them and takes them back.
 
 /** @import { Conversation } from "../state/conversation.js" */
 import { useEffect, useState } from "preact/hooks";

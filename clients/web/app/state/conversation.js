@@ -1,4 +1,4 @@
-// The page: one session as it is shown: the library's session, and beside it what the view does not hold.
+// Conversation: the state of one session on the page: the library's session, and what the view does not hold.
 
 /** @import { Heard } from "../../holdfast.js" */
 /** @import { Status } from "../../lib/status.js" */

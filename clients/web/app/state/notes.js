@@ -1,4 +1,4 @@
-// The page: what happened that is no message (a failure, an interruption, a summary), in words for people. Pure.
+// Notes: events that are no message (a failure, an interruption, a summary) as text for people. Pure.
 
 /** @import * as Wire from "../../../../docs/protocol.d.ts" */
 

@@ -1,4 +1,4 @@
-// The page: the rows of a conversation, made from the view and what lies beside it. Pure.
+// Rows: makes the rows of a conversation from the view, the notes and what is not sent yet. Pure.
 
 /** @import * as Wire from "../../../../docs/protocol.d.ts" */
 /** @import { View } from "../../view.js" */

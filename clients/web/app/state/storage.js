@@ -1,4 +1,4 @@
-// The page: what outlives a reload: submissions without an answer, and the text that is being written.
+// Storage: keeps unanswered submissions and drafts in the browser over a reload.
 
 /** @import { Submission } from "../../../../docs/protocol.d.ts" */
 

@@ -1,4 +1,4 @@
-// The page: what all of it shares: who is here, what the server offers, the sessions, what is said in passing.
+// Store: the state that the whole page shares: the user, the server's configuration, the sessions, notices.
 
 /** @import { Config, Me, SessionInfo } from "../api/http.js" */
 import { computed, signal } from "@preact/signals";

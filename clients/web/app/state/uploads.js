@@ -1,4 +1,4 @@
-// The page: files on their way into the workspace: how far each is, what was refused and why, and those yet to be spoken of.
+// Uploads: files on their way into the workspace: their progress, failures, and which a message has not mentioned yet.
 
 /** @import { Signal } from "@preact/signals" */
 import { signal } from "@preact/signals";

@@ -1,4 +1,4 @@
-// The page: what a terminal would show of a program's output: colours as names, lines that were written over, nothing else.
+// ANSI: a program's output as a terminal would show it: colours by name, overwritten lines, no control characters.
 // Pure. Source: ECMA-48, section 8.3 (SGR, EL); XTerm Control Sequences for OSC and the 256 colours.
 
 /** @typedef {{ text: string, style: string }} Run `style`: names of colours and weights, with spaces between; often empty */

@@ -1,4 +1,4 @@
-// The page: changes of texts, line by line: from two texts, from a unified diff, and with what did not change left out. Pure.
+// Diff: changes of texts line by line, from two texts or from a unified diff; unchanged lines can be left out. Pure.
 
 /** @typedef {{ kind: "same" | "old" | "new" | "head", text: string }} DiffLine `head`: where the lines that follow are */
 

@@ -1,4 +1,4 @@
-// The page: numbers, sizes, prices and times in words. Pure.
+// Formats: numbers, sizes, prices and times as text. Pure.
 
 /** @param {unknown} error */
 export function words(error) {

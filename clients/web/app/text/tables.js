@@ -1,4 +1,4 @@
-// The page: rows and columns in a tool's output: a JSON list of objects, JSON Lines, or a Markdown table. Pure.
+// Tables: finds rows and columns in an output: a JSON list of objects, JSON Lines, or a Markdown table. Pure.
 
 /** @typedef {{ columns: string[], rows: string[][], more: number, before: string, after: string }} Table `before` and `after`: what is said around it */
 

@@ -1,4 +1,4 @@
-// Visible text: shows the characters that have no looks and that could deceive a reader. Pure.
+// Visible text: makes invisible and reordering characters visible, so that a text cannot deceive its reader. Pure.
 
 // Characters that have no looks and change the order or the place of others (Unicode Standard Annex 9; Trojan Source, 2021).
 const UNSEEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;

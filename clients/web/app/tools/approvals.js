@@ -1,4 +1,4 @@
-// The page: calls that wait for an answer. What is shown is what runs: an edit is sent whole and replaces the model's.
+// Approvals: the calls that wait for an answer. What is shown is what runs: an edit is sent whole and replaces the model's.
 
 /** @import { Conversation } from "../state/conversation.js" */
 /** @import { Approval, PendingTool } from "../../../../docs/protocol.d.ts" */

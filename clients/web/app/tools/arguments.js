@@ -1,4 +1,4 @@
-// The page: what a call is asked to do, so that a person can judge it: the same for what waits, runs and is over.
+// Arguments: shows what a call asks for, so that a person can judge it; the same before, during and after it runs.
 
 /** @import { Json } from "../../../../docs/protocol.d.ts" */
 import { visible } from "../text/visible.js";

@@ -1,4 +1,4 @@
-// The page: how a tool's arguments and output are best shown, and what in them would deceive the eye. Pure.
+// Tool calls: what their arguments and output hold: a change, a command, a file, a plan, an exit code. Pure.
 
 /** @import { Json } from "../../../../docs/protocol.d.ts" */
 /** @import { DiffLine } from "../text/diff.js" */

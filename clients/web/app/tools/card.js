@@ -1,4 +1,4 @@
-// The page: tool calls as cards: what was asked, how it goes, what came of it.
+// Tool card: one call: its arguments, its state, its steps and its result.
 
 /** @import { Step } from "../../../../docs/protocol.d.ts" */
 /** @import { Conversation } from "../state/conversation.js" */

@@ -1,4 +1,4 @@
-// The page: what tools show: a terminal, a diff, a table, a file with colours, steps, or text as it is.
+// Outputs: shows a result as a terminal, a diff, a table, a file with colours, a checklist, or plain text.
 
 /** @import { DiffLine } from "../text/diff.js" */
 /** @import { Table as TableShape } from "../text/tables.js" */

@@ -1,4 +1,4 @@
-// The page: what the agent plans, always in view.
+// Plan: the agent's plan, always in view.
 
 /** @import { Conversation } from "../state/conversation.js" */
 import { visible } from "../text/visible.js";

@@ -1,4 +1,4 @@
-// The page: what is shown above it: one dialog at a time, which the browser gives the focus and takes it back from.
+// Dialog: a panel above the page, one at a time. The browser moves the focus into it and back.
 
 import { useEffect, useRef } from "preact/hooks";
 import { panel } from "../state/store.js";

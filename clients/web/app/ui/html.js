@@ -1,4 +1,4 @@
-// The page: templates, icons and the small words that every component uses.
+// Templates: `html` for components, and the icons.
 
 import htm from "htm";
 import { h } from "preact";

@@ -1,4 +1,4 @@
-"""A recorded session, and who speaks it on the wire as the server does: ready, replay or snapshot, synced, live."""
+"""Recorded session: a server that plays it as the real one does: ready, replay or snapshot, synced, live."""
 
 import functools
 from typing import Any

@@ -1,4 +1,4 @@
-"""A core at a known place, told frames: what the scripts of its tests are written with."""
+"""Scripts: a client core in a known state and frames to give it."""
 
 import random
 from typing import Any

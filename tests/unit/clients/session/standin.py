@@ -1,4 +1,4 @@
-"""A server that says what a test writes: one script for each connection, in order."""
+"""Stand-in server: sends what a test wrote, one script for each connection, in order."""
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Where a client connects."""
+"""Addresses: where a client connects."""
 
 import pytest
 

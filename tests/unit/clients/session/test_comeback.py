@@ -1,4 +1,4 @@
-"""What each ending asks of a client."""
+"""Reconnecting: what a client does after each ending."""
 
 import random
 

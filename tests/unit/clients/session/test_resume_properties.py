@@ -1,4 +1,4 @@
-"""Promise 1 at the client: wherever it is cut, its view ends as that of one that never left, and so does what it was told."""
+"""Resuming, properties: wherever a client is cut off, its view and its events are at the end those of one that never left."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st

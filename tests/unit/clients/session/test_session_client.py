@@ -1,4 +1,4 @@
-"""The session client against a server that does what a test says: cuts, refusals, faults, and consumers that do not read."""
+"""Session client: against a server that does what a test says: cuts, refusals, faults, and consumers that do not read."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""The session client's core, as scripts: these frames at this time, then that."""
+"""Core of the session client: given frames at given times, what it gives back."""
 
 import random
 from typing import Any

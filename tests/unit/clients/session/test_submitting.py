@@ -1,4 +1,4 @@
-"""Submissions at the client: sent until they are answered, once each, and never more than the server takes."""
+"""Submitting: submissions are sent until they are answered, done once, and never more than the server takes."""
 
 import math
 

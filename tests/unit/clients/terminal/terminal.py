@@ -1,4 +1,4 @@
-"""`holdfast chat` as people run it: a process, with a pipe or a terminal for its input."""
+"""Terminal: runs `holdfast chat` as a process, with a pipe or a terminal for its input."""
 
 import asyncio
 import contextlib

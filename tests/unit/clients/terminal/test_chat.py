@@ -1,4 +1,4 @@
-"""`holdfast chat`, run as people run it, against the real server."""
+"""`holdfast chat`: run as a process against the real server."""
 
 import asyncio
 from pathlib import Path

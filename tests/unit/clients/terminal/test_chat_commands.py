@@ -1,4 +1,4 @@
-"""What typed lines mean."""
+"""Commands: what typed lines mean."""
 
 import pytest
 

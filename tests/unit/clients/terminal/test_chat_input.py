@@ -1,4 +1,4 @@
-"""Lines from a descriptor, read beside the loop."""
+"""Line reader: lines of a descriptor, read beside the event loop."""
 
 import asyncio
 import os

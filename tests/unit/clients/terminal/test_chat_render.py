@@ -1,4 +1,4 @@
-"""What the terminal is shown."""
+"""Rendering: what the terminal shows."""
 
 from typing import Any
 

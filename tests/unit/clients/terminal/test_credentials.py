@@ -1,4 +1,4 @@
-"""A person at a terminal does not type tokens: `holdfast chat` finds the one of the server on this machine."""
+"""Credentials: `holdfast chat` finds the token of the server on this machine, so that nobody has to type it."""
 
 from pathlib import Path
 

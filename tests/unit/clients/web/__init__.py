@@ -1,4 +1,4 @@
-"""The page's modules, without a browser."""
+"""Tests of the page's modules, without a browser."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-// The client library on a clock and a network that the test moves: watchdog, coming back, offline, goodbye. Run by test_node.py.
+// Client library, with a clock and a network that the test controls: watchdog, reconnecting, offline, close. Run by test_node.py.
 
 import assert from "node:assert/strict";
 import test from "node:test";

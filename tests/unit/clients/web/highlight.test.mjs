@@ -1,4 +1,4 @@
-// Colours never change the words: every language that the page knows gives back all of its text. Run by test_node.py.
+// Highlighting: colours never change the text, in every language that the page knows. Run by test_node.py.
 
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";

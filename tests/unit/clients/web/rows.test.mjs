@@ -1,4 +1,4 @@
-// What the page makes of a view and of tools' words, before any element is made. Run by test_node.py.
+// Rows, notes and export: what the page makes of a view before it makes elements. Run by test_node.py.
 
 import assert from "node:assert/strict";
 import test from "node:test";

@@ -1,4 +1,4 @@
-"""The page's fold is the server's: the same streams through view.js and protocol/view.py give the same views."""
+"""View in JavaScript: view.js and protocol/view.py make the same views of the same events."""
 
 import subprocess
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The page's modules under Node: their own tests, and their types against those of the protocol."""
+"""Page modules under Node: their own tests, and their types against those of the protocol."""
 
 import subprocess
 from pathlib import Path

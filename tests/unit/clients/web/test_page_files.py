@@ -1,4 +1,4 @@
-"""The page's files: the vendored ones are what they are said to be, none is too long, and all of the first load is small."""
+"""Page files: vendored files match their hashes, modules are short and import one way, and the first load is small."""
 
 import gzip
 import json

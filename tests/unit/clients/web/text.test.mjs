@@ -1,4 +1,4 @@
-// What the page makes of tools' arguments and output: diffs, terminals, tables, and nothing unseen. Run by test_node.py.
+// Texts of tools: diffs, terminals, tables, arguments, and characters made visible. Run by test_node.py.
 
 import assert from "node:assert/strict";
 import test from "node:test";
