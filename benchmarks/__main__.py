@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def measure(names: Sequence[str]) -> list[Row]:
-    """These figures, one after another; says on standard error what is under way."""
+    """These figures, one after another; prints the name of each on standard error."""
     rows: list[Row] = []
     for name in names:
         began = time.monotonic()

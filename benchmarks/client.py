@@ -29,8 +29,8 @@ class Frame(msgspec.Struct):
     size: int = 0
 
 
-class Heard(msgspec.Struct):
-    """A turn as one client heard it. `arrivals`: monotonic ns and the text that came then; `text`: the chunks put together."""
+class Turn(msgspec.Struct):
+    """A turn as one client received it. `arrivals`: monotonic ns and the text that came then; `text`: the chunks put together."""
 
     arrivals: list[tuple[int, str]] = []
     text: str = ""
@@ -40,7 +40,7 @@ class Heard(msgspec.Struct):
     ended_by: str = ""
 
 
-class Failed(Exception):
+class TurnFailed(Exception):
     """The server refused something or a turn failed."""
 
 
@@ -48,7 +48,7 @@ _decoder = msgspec.json.Decoder(Frame)
 
 
 class Client:
-    """One socket. `ready` has been heard."""
+    """One socket, after `ready` and `synced`."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -67,7 +67,7 @@ class Client:
         return frames
 
     async def greet(self) -> None:
-        """Hear everything up to `synced`."""
+        """Receive everything up to `synced`."""
         while True:
             for frame in await self.message():
                 if frame.type == "ready":
@@ -77,49 +77,49 @@ class Client:
                 else:
                     self.past.append(frame)
 
-    async def ask(self, text: str) -> None:
+    async def submit_input(self, text: str) -> None:
         """Submit a user input."""
-        await self._say({"type": "user_input", "text": text})
+        await self._send({"type": "user_input", "text": text})
 
     async def interrupt(self) -> None:
         """Submit an interrupt."""
-        await self._say({"type": "interrupt"})
+        await self._send({"type": "interrupt"})
 
-    async def turn(self, text: str) -> Heard:
-        """Ask and hear the answer to its end. Raises `Failed`."""
-        await self.ask(text)
-        return await self.hear()
+    async def turn(self, text: str) -> Turn:
+        """Submit a user input and receive the answer to its end. Raises `TurnFailed`."""
+        await self.submit_input(text)
+        return await self.receive_turn()
 
-    async def hear(self, until_chars: int | None = None) -> Heard:
-        """Hear a turn to its end, or until its text is this long. Raises `Failed`."""
-        heard = Heard()
+    async def receive_turn(self, until_chars: int | None = None) -> Turn:
+        """Receive a turn to its end, or until its text is this long. Raises `TurnFailed`."""
+        turn = Turn()
         async with asyncio.timeout(TURN_S):
-            while not heard.ended_by and (until_chars is None or len(heard.text) < until_chars):
+            while not turn.ended_by and (until_chars is None or len(turn.text) < until_chars):
                 frames = await self.message()
                 now = time.monotonic_ns()
-                heard.messages += 1
+                turn.messages += 1
                 for frame in frames:
-                    take(heard, frame, now)
-        return heard
+                    take(turn, frame, now)
+        return turn
 
-    async def _say(self, frame: dict[str, str]) -> None:
+    async def _send(self, frame: dict[str, str]) -> None:
         await self._socket.send(msgspec.json.encode(frame), text=True)
 
 
-def take(heard: Heard, frame: Frame, now: int) -> None:
-    """Add one frame to what was heard. Raises `Failed`."""
-    heard.frames += 1
+def take(turn: Turn, frame: Frame, now: int) -> None:
+    """Add one frame to the turn. Raises `TurnFailed`."""
+    turn.frames += 1
     if frame.type == "assistant_chunk":
         if frame.kind == "text":
-            fresh = frame.text[max(0, len(heard.text) - frame.offset) :]
-            heard.arrivals.append((now, fresh))
-            heard.text = heard.text[: frame.offset] + frame.text
+            fresh = frame.text[max(0, len(turn.text) - frame.offset) :]
+            turn.arrivals.append((now, fresh))
+            turn.text = turn.text[: frame.offset] + frame.text
     elif frame.type == "assistant_message":
-        heard.whole = frame.text
+        turn.whole = frame.text
     elif frame.type in ("refused", "error"):
-        raise Failed(f"{frame.type}: {frame.code}: {frame.message}")
+        raise TurnFailed(f"{frame.type}: {frame.code}: {frame.message}")
     elif frame.type in _ENDS:
-        heard.ended_by = frame.type
+        turn.ended_by = frame.type
 
 
 @contextlib.asynccontextmanager

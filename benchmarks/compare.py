@@ -30,8 +30,8 @@ class Size(msgspec.Struct, frozen=True):
     """How much is measured: paired runs of each figure after the one that warms up, and what a run consists of."""
 
     pairs: int = 5
-    turn: cpu.Size = cpu.WHOLE
-    live: ages.Size = ages.WHOLE
+    turn: cpu.Size = cpu.FULL
+    live: ages.Size = ages.FULL
     sessions: int = 200
 
 
@@ -76,7 +76,7 @@ async def measure(builds: Builds, size: Size) -> list[Comparison]:
     """All figures of both builds; says on standard error which one is measured."""
     rows: list[Comparison] = []
     async with scripted_model() as api_base:
-        for variant in cpu.WAYS:
+        for variant in cpu.VARIANTS:
             _announce(f"CPU a token, {variant.title}")
             rows.append(await measure_turn_cpu(builds, api_base, variant, size))
         _announce("live CPU")
@@ -87,7 +87,7 @@ async def measure(builds: Builds, size: Size) -> list[Comparison]:
     return [*rows, *await measure_starts(builds, size.pairs)]
 
 
-async def measure_turn_cpu(builds: Builds, api_base: str, variant: cpu.Way, size: Size) -> Comparison:
+async def measure_turn_cpu(builds: Builds, api_base: str, variant: cpu.Variant, size: Size) -> Comparison:
     """The CPU of one turn whose tokens come without gaps."""
     groups = {"model": {"calls": {"direct_streams": variant.direct}}}
     async with _servers(builds, api_base, variant.model, groups) as servers:
@@ -124,13 +124,13 @@ async def measure_memory(builds: Builds, api_base: str, size: Size) -> list[Comp
         async with _servers(builds, api_base, memory.MODEL) as servers:
             started += await in_turn(servers, at_rest_mib, 1, warm_up=False)
     async with _servers(builds, api_base, memory.MODEL) as servers:
-        talked = await in_turn(servers, growth(memory.WHOLE.tokens), size.pairs)
+        talked = await in_turn(servers, growth(memory.FULL.tokens), size.pairs)
         fresh = await in_turn(servers, growth(0), size.pairs)
         connected = await in_turn(servers, lambda one: memory.connected_kib(one, size.sessions), size.pairs)
     return [
         Comparison(figure="memory of the process after its start", unit="MiB", pairs=started),
         Comparison(
-            figure=f"memory of an idle awake session, {memory.WHOLE.tokens} tokens said", unit="KiB", pairs=talked
+            figure=f"memory of an idle awake session, {memory.FULL.tokens} tokens said", unit="KiB", pairs=talked
         ),
         Comparison(figure="memory of an idle awake session, nothing said", unit="KiB", pairs=fresh),
         Comparison(figure="memory of an idle awake session with a socket, nothing said", unit="KiB", pairs=connected),

@@ -35,7 +35,7 @@ def this_build() -> Build:
     return Build("this checkout", ROOT, Path(sys.executable).parent / "holdfast")
 
 
-class Died(Exception):
+class ProcessFailed(Exception):
     """A process ended that should not have, or did not say what was waited for."""
 
 
@@ -96,7 +96,7 @@ class Process:
         return int(found["Anonymous"]) + int(found["Swap"])
 
     async def line(self, pattern: str) -> re.Match[str]:
-        """The first line of its standard output that matches. Raises `Died`."""
+        """The first line of its standard output that matches. Raises `ProcessFailed`."""
         assert self._child.stdout is not None
         try:
             async with asyncio.timeout(START_S):
@@ -105,21 +105,21 @@ class Process:
                     if found:
                         return found
         except TimeoutError:
-            raise Died(f"{self._name}: no line {pattern!r} within {START_S:g} s") from None
-        raise Died(f"{self._name} ended with {await self._child.wait()}")
+            raise ProcessFailed(f"{self._name}: no line {pattern!r} within {START_S:g} s") from None
+        raise ProcessFailed(f"{self._name} ended with {await self._child.wait()}")
 
-    async def say(self, line: bytes) -> None:
+    async def write_line(self, line: bytes) -> None:
         """One line to its standard input."""
         assert self._child.stdin is not None
         self._child.stdin.write(line + b"\n")
         await self._child.stdin.drain()
 
-    async def hear(self) -> bytes:
-        """The next line of its standard output. Raises `Died`."""
+    async def read_line(self) -> bytes:
+        """The next line of its standard output. Raises `ProcessFailed`."""
         assert self._child.stdout is not None
         line = await self._child.stdout.readline()
         if not line:
-            raise Died(f"{self._name} ended with {await self._child.wait()}")
+            raise ProcessFailed(f"{self._name} ended with {await self._child.wait()}")
         return line
 
     async def stop(self) -> None:
@@ -191,7 +191,7 @@ def configuration(
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What a bare reader is to do: so many streams at once, asked with these words. `cancel_after`: break off then."""
+    """What a bare reader is to do: so many streams at once, asked with this text. `cancel_after`: break off then."""
 
     streams: int
     words: str
@@ -209,9 +209,9 @@ class Reader(Process):
     """A bare reader."""
 
     async def read(self, reading: Reading) -> ReadingDone:
-        """Have it read. Raises `Died`."""
-        await self.say(msgspec.json.encode(reading))
-        return msgspec.json.decode(await self.hear(), type=ReadingDone)
+        """Have it read. Raises `ProcessFailed`."""
+        await self.write_line(msgspec.json.encode(reading))
+        return msgspec.json.decode(await self.read_line(), type=ReadingDone)
 
 
 @contextlib.asynccontextmanager

@@ -38,7 +38,7 @@ _decoder = msgspec.json.Decoder(_Chunk)
 
 
 def litellm_stream(api_base: str, model: str) -> Stream:
-    """LiteLLM's own way: `async for chunk in await acompletion(stream=True)`."""
+    """LiteLLM's own interface: `async for chunk in await acompletion(stream=True)`."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else its import goes to the network
     os.environ["REPEATED_STREAMING_CHUNK_LIMIT"] = "1000000000"  # else it takes equal tokens for a model in a loop
     litellm: Any = importlib.import_module("litellm")

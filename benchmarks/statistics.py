@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 
 
-class Garbled(Exception):
+class InvalidStream(Exception):
     """The text is not the one that the model sent: something was lost, doubled or disordered."""
 
 
@@ -28,7 +28,7 @@ def ages_ms(arrivals: Iterable[tuple[int, str]]) -> list[float]:
     """The age of every stamped token at its arrival, in ms.
 
     `arrivals`: monotonic ns and the text that came then. A token is the monotonic ns of its sending and a space; it has
-    arrived when all of it has. Raises `Garbled` for what is no row of growing stamps.
+    arrived when all of it has. Raises `InvalidStream` for what is no row of growing stamps.
     """
     ages: list[float] = []
     begun, before = "", 0
@@ -36,9 +36,9 @@ def ages_ms(arrivals: Iterable[tuple[int, str]]) -> list[float]:
         *whole, begun = (begun + text).split(" ")
         for word in whole:
             if not word.isdecimal() or int(word) <= before:
-                raise Garbled(f"{word!r} after {before}")
+                raise InvalidStream(f"{word!r} after {before}")
             before = int(word)
             ages.append((at - before) / 1e6)
     if begun:
-        raise Garbled(f"the text ends in the middle of a token: {begun!r}")
+        raise InvalidStream(f"the text ends in the middle of a token: {begun!r}")
     return ages

@@ -116,7 +116,7 @@ def decode_submission(data: bytes | str, *, binary: bool = False) -> Submission:
     return submission
 
 
-def by_hand(text: str) -> Submission | None:
+def typed_input(text: str) -> Submission | None:
     """What a person typed: a user_input, or nothing if the line is empty (a frame begins with `{` and does not come here)."""
     return UserInput(text=text) if text else None
 

@@ -11,20 +11,20 @@ TEXT_EVENTS = (b'{"type":"assistant_chunk"', b'{"type":"assistant_message"', b'{
 """How the JSON of an event that can be merged begins."""
 
 
-Piece: TypeAlias = ev.AssistantChunk | ev.ToolLog
+TextEvent: TypeAlias = ev.AssistantChunk | ev.ToolLog
 
 
-class _Run:
+class _TextRun:
     """Adjacent pieces of one text, put together at the end: at each piece, all that came before would be copied anew."""
 
-    def __init__(self, first: Piece) -> None:
+    def __init__(self, first: TextEvent) -> None:
         self.last = first
         self.first_seq = ev.first_seq(first)
         self._offset = first.offset
         self._texts = [first.text]
         self._length = len(first.text)
 
-    def add(self, piece: Piece) -> None:
+    def add(self, piece: TextEvent) -> None:
         """One more; it replaces what was held from its offset on."""
         kept = max(0, piece.offset - self._offset)
         if kept < self._length:
@@ -35,7 +35,7 @@ class _Run:
         self._offset = min(self._offset, piece.offset)
         self.last = piece
 
-    def whole(self) -> Piece:
+    def whole(self) -> TextEvent:
         """As one event."""
         if len(self._texts) == 1:
             return self.last
@@ -51,7 +51,7 @@ class Merger:
     """
 
     def __init__(self) -> None:
-        self._held: list[_Run] = []
+        self._held: list[_TextRun] = []
 
     def push(self, event: ev.Event) -> list[ev.Event]:
         """Take one event; give what is complete."""
@@ -61,15 +61,15 @@ class Merger:
             event = self._absorb(event)
         return [*self.flush(), event]
 
-    def _take(self, piece: Piece) -> list[ev.Event]:
+    def _take(self, piece: TextEvent) -> list[ev.Event]:
         last = self._held[-1].last if self._held else None
-        if not _is_of_one(last, piece):
-            ready, self._held = self.flush(), [_Run(piece)]
+        if not _have_one_source(last, piece):
+            ready, self._held = self.flush(), [_TextRun(piece)]
             return ready
         if _kind(last) == _kind(piece):
             self._held[-1].add(piece)
         else:
-            self._held.append(_Run(piece))
+            self._held.append(_TextRun(piece))
         return []
 
     def flush(self) -> list[ev.Event]:
@@ -88,19 +88,19 @@ class Merger:
         return event if begins == event.seq else msgspec.structs.replace(event, first_seq=begins)
 
 
-def _is_of_one(last: Piece | None, piece: Piece) -> bool:
+def _have_one_source(last: TextEvent | None, piece: TextEvent) -> bool:
     """Whether both are of one message, or of one call."""
     if isinstance(piece, ev.AssistantChunk):
         return isinstance(last, ev.AssistantChunk) and last.message_id == piece.message_id
     return isinstance(last, ev.ToolLog) and last.tool_call_id == piece.tool_call_id
 
 
-def _kind(piece: Piece | None) -> str:
+def _kind(piece: TextEvent | None) -> str:
     return piece.kind if isinstance(piece, ev.AssistantChunk) else ""
 
 
 def after(event: ev.Event, position: int) -> ev.Event:
-    """The event as one who has seen everything up to `position` is told it: it begins after that."""
+    """The event for a client that has everything up to `position`: it begins after that."""
     if event.first_seq is UNSET or event.first_seq > position:
         return event
     begins = position + 1

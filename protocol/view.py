@@ -124,13 +124,13 @@ def _apply_chunk(view: View, event: ev.AssistantChunk) -> None:
 
 def _apply_input(view: View, event: ev.Accepted | ev.Processing | ev.InputJoined) -> None:
     if isinstance(event, ev.Accepted):
-        asked = event.submission
-        if isinstance(asked, UserInput):
-            when = "steer" if view.state == "awaiting_approval" else asked.when
-            view.queued.append(QueuedInput(submission_id=event.submission_id, text=asked.text, when=when))
-        elif isinstance(asked, Edit):
-            view.queued.append(QueuedInput(submission_id=event.submission_id, text=asked.text, when="queue"))
-        elif isinstance(asked, Compact):
+        submission = event.submission
+        if isinstance(submission, UserInput):
+            when = "steer" if view.state == "awaiting_approval" else submission.when
+            view.queued.append(QueuedInput(submission_id=event.submission_id, text=submission.text, when=when))
+        elif isinstance(submission, Edit):
+            view.queued.append(QueuedInput(submission_id=event.submission_id, text=submission.text, when="queue"))
+        elif isinstance(submission, Compact):
             view.state, view.turn_id = "running", event.submission_id
         return
     view.state = "running"
@@ -196,10 +196,10 @@ def _apply_tool(view: View, event: ev.ToolCallEvent | ev.ApprovalRequired | ev.T
         if not isinstance(event.arguments, msgspec.UnsetType):
             call.arguments, call.edited = event.arguments, True
     else:
-        said = ENDED_WITHOUT_OUTPUT[event.state]
+        output = ENDED_WITHOUT_OUTPUT[event.state]
         if event.feedback:
-            said = f"{said}\nThe user said: {event.feedback}"
-        _finish_call(view, call, event.state, said, False, False, 0)
+            output = f"{output}\nThe user said: {event.feedback}"
+        _finish_call(view, call, event.state, output, False, False, 0)
 
 
 def _no_longer_pending(view: View, tool_call_id: str) -> None:
@@ -231,7 +231,7 @@ def _result_place(messages: list[Message], tool_call_id: str) -> int:
     for place in range(len(messages) - 1, -1, -1):
         message = messages[place]
         if isinstance(message, AssistantMessage):
-            order = {asked.tool_call_id: number for number, asked in enumerate(message.tool_calls)}
+            order = {call.tool_call_id: number for number, call in enumerate(message.tool_calls)}
             mine = order.get(tool_call_id, len(order))
             place += 1
             while place < len(messages):

@@ -6,7 +6,7 @@ from statistics import median
 import msgspec
 
 from agent.util.tasks import TaskOwner
-from benchmarks.client import Failed, client
+from benchmarks.client import TurnFailed, client
 from benchmarks.processes import Reader, Reading, Server, reader, scripted_model, server
 from benchmarks.statistics import ages_ms, percentile
 from benchmarks.table import Row
@@ -56,14 +56,14 @@ class Together(msgspec.Struct, frozen=True):
     by_hand: Run
 
 
-WHOLE = Size()
+FULL = Size()
 
 
-async def measure(size: Size = WHOLE) -> list[Row]:
+async def measure(size: Size = FULL) -> list[Row]:
     """Ours, ours by LiteLLM's wrapper, LiteLLM alone, and a reader by hand, in turn."""
     async with (
         scripted_model() as api_base,
-        server(api_base, MODEL) as house,
+        server(api_base, MODEL) as target,
         server(api_base, MODEL, {"model": {"calls": {"direct_streams": False}}}) as wrapping,
         reader("litellm", api_base, MODEL) as litellm,
         reader("aiohttp", api_base, MODEL) as aiohttp,
@@ -72,7 +72,7 @@ async def measure(size: Size = WHOLE) -> list[Row]:
         for number in range(size.pairs + 1):
             now = size if number else msgspec.structs.replace(size, tokens=WARM_TOKENS)
             together = Together(
-                ours=await run_ours(house, now),
+                ours=await run_ours(target, now),
                 wrapped=await run_ours(wrapping, now),
                 litellm=await run_bare(litellm, now),
                 by_hand=await run_bare(aiohttp, now),
@@ -126,26 +126,26 @@ def _row(figure: str, unit: str, floor_is: str, pairs: list[tuple[float, float]]
     )
 
 
-async def run_ours(house: Server, size: Size) -> Run:
-    """So many sessions at once, at their clients. Raises `Failed` or `Garbled` if one token is not as it was sent."""
+async def run_ours(target: Server, size: Size) -> Run:
+    """So many sessions at once, at their clients. Raises `TurnFailed` or `InvalidStream` if one token is not as it was sent."""
     everyone = asyncio.Barrier(size.sessions)
 
     async def hear() -> list[float]:
-        async with client(house.socket_url) as heard:
+        async with client(target.socket_url) as socket:
             await everyone.wait()
-            turn = await heard.turn(size.words)
+            turn = await socket.turn(size.words)
             ages = ages_ms(turn.arrivals)
             if len(ages) != size.tokens or turn.text != turn.whole:
-                raise Failed(f"{len(ages)} tokens came of {size.tokens}")
+                raise TurnFailed(f"{len(ages)} tokens came of {size.tokens}")
             return ages
 
     tasks = TaskOwner("clients")
-    before = await house.cpu_at_rest_s()
+    before = await target.cpu_at_rest_s()
     try:
         every = await asyncio.gather(*(tasks.start(hear(), "client") for _ in range(size.sessions)))
     finally:
         await tasks.aclose()
-    spent = await house.cpu_at_rest_s() - before
+    spent = await target.cpu_at_rest_s() - before
     return Run([age for ages in every for age in ages], spent / (size.sessions * size.tokens) * 1e6)
 
 
@@ -156,5 +156,5 @@ async def run_bare(bare: Reader, size: Size) -> Run:
     spent = await bare.cpu_at_rest_s() - before
     ages = [age for arrivals in done.arrivals for age in ages_ms(arrivals)]
     if len(ages) != size.sessions * size.tokens:
-        raise Failed(f"{len(ages)} tokens came of {size.sessions * size.tokens}")
+        raise TurnFailed(f"{len(ages)} tokens came of {size.sessions * size.tokens}")
     return Run(ages, spent / (size.sessions * size.tokens) * 1e6)

@@ -4,7 +4,7 @@ from statistics import median
 
 import msgspec
 
-from benchmarks.client import Client, Failed, client
+from benchmarks.client import Client, TurnFailed, client
 from benchmarks.processes import Reader, Reading, Server, reader, scripted_model, server
 from benchmarks.table import Row
 
@@ -19,47 +19,47 @@ class Size(msgspec.Struct, frozen=True):
     pairs: int = 5
 
 
-class Way(msgspec.Struct, frozen=True):
-    """One way in which the server reads a model."""
+class Variant(msgspec.Struct, frozen=True):
+    """One of the ways in which the server reads a model."""
 
     title: str
     model: str
     direct: bool
 
 
-WAYS = (
-    Way("read directly, `openai/`", "openai/scripted", True),
-    Way("read directly, `hosted_vllm/`", "hosted_vllm/scripted", True),
-    Way("by LiteLLM's wrapper, `hosted_vllm/`", "hosted_vllm/scripted", False),
+VARIANTS = (
+    Variant("read directly, `openai/`", "openai/scripted", True),
+    Variant("read directly, `hosted_vllm/`", "hosted_vllm/scripted", True),
+    Variant("by LiteLLM's wrapper, `hosted_vllm/`", "hosted_vllm/scripted", False),
 )
 
 
-WHOLE = Size()
+FULL = Size()
 
 
-async def measure(size: Size = WHOLE) -> list[Row]:
-    """Two rows for each way."""
+async def measure(size: Size = FULL) -> list[Row]:
+    """Two rows for each variant."""
     rows: list[Row] = []
     async with scripted_model() as api_base:
-        for way in WAYS:
-            rows += await measure_way(way, api_base, size)
+        for variant in VARIANTS:
+            rows += await measure_variant(variant, api_base, size)
     return rows
 
 
-async def measure_way(way: Way, api_base: str, size: Size) -> list[Row]:
+async def measure_variant(variant: Variant, api_base: str, size: Size) -> list[Row]:
     """Ours beside LiteLLM alone, and beside a reader by hand."""
     ours: list[float] = []
     lite: list[float] = []
     hand: list[float] = []
-    direct = {"model": {"calls": {"direct_streams": way.direct}}}
+    direct = {"model": {"calls": {"direct_streams": variant.direct}}}
     async with (
-        server(api_base, way.model, direct) as house,
-        reader("litellm", api_base, way.model) as litellm,
-        reader("aiohttp", api_base, way.model) as aiohttp,
+        server(api_base, variant.model, direct) as target,
+        reader("litellm", api_base, variant.model) as litellm,
+        reader("aiohttp", api_base, variant.model) as aiohttp,
     ):
         for number in range(size.pairs + 1):
             costs = (
-                await turn_us(house, size.tokens),
+                await turn_us(target, size.tokens),
                 await reading_us(litellm, size.tokens),
                 await reading_us(aiohttp, size.tokens),
             )
@@ -69,7 +69,7 @@ async def measure_way(way: Way, api_base: str, size: Size) -> list[Row]:
     ratio = median(mine / other for mine, other in zip(ours, lite, strict=True))
     return [
         Row(
-            figure=f"CPU a token, {size.tokens:,} without gaps, {way.title}",
+            figure=f"CPU a token, {size.tokens:,} without gaps, {variant.title}",
             ours=median(ours),
             unit="µs",
             floor=median(lite),
@@ -89,12 +89,12 @@ async def measure_way(way: Way, api_base: str, size: Size) -> list[Row]:
     ]
 
 
-async def turn_us(house: Server, tokens: int) -> float:
+async def turn_us(target: Server, tokens: int) -> float:
     """The server's CPU µs for a token of one turn in a fresh session, all that the turn brings with it included."""
-    async with client(house.socket_url) as heard:
-        before = await house.cpu_at_rest_s()
-        await _turn(heard, tokens)
-        return (await house.cpu_at_rest_s() - before) / tokens * 1e6
+    async with client(target.socket_url) as socket:
+        before = await target.cpu_at_rest_s()
+        await _turn(socket, tokens)
+        return (await target.cpu_at_rest_s() - before) / tokens * 1e6
 
 
 async def reading_us(bare: Reader, tokens: int) -> float:
@@ -106,13 +106,13 @@ async def reading_us(bare: Reader, tokens: int) -> float:
     return spent / tokens * 1e6
 
 
-async def _turn(heard: Client, tokens: int) -> None:
-    turn = await heard.turn(f"tokens={tokens}")
+async def _turn(socket: Client, tokens: int) -> None:
+    turn = await socket.turn(f"tokens={tokens}")
     _check(turn.text, tokens)
     if turn.text != turn.whole:
-        raise Failed("the chunks are not the message")
+        raise TurnFailed("the chunks are not the message")
 
 
 def _check(text: str, tokens: int) -> None:
     if text != TOKEN * tokens:
-        raise Failed(f"{len(text)} characters came, not the {tokens} tokens that were sent")
+        raise TurnFailed(f"{len(text)} characters came, not the {tokens} tokens that were sent")

@@ -21,11 +21,11 @@ async def measure(times: int = TIMES) -> list[Row]:
     for what, reply in (("talks", TALKING), ("is silent", SILENT)):
         async with ScriptedModel([reply] * (2 * times + 2)) as model:
             async with (
-                server(model.api_base, MODEL) as house,
+                server(model.api_base, MODEL) as target,
                 reader("litellm", model.api_base, MODEL) as litellm,
             ):
                 pairs = [
-                    (await stopped_ms(model, house), await cancelled_ms(model, litellm)) for _ in range(times + 1)
+                    (await stopped_ms(model, target), await cancelled_ms(model, litellm)) for _ in range(times + 1)
                 ][1:]
         ours = median(mine for mine, _ in pairs)
         rows.append(
@@ -43,16 +43,16 @@ async def measure(times: int = TIMES) -> list[Row]:
     return rows
 
 
-async def stopped_ms(model: ScriptedModel, house: Server) -> float:
+async def stopped_ms(model: ScriptedModel, target: Server) -> float:
     """One interrupt over a socket, from before it is sent."""
     number = len(model.requests)
-    async with client(house.socket_url) as heard:
-        await heard.ask("talk")
-        await heard.hear(until_chars=1)
+    async with client(target.socket_url) as socket:
+        await socket.submit_input("talk")
+        await socket.receive_turn(until_chars=1)
         request = await model.request(number)
         began = time.monotonic()
-        await heard.interrupt()
-        await heard.hear()
+        await socket.interrupt()
+        await socket.receive_turn()
         await request.left.wait()
     assert request.left_at is not None
     return (request.left_at - began) * 1000

@@ -19,7 +19,7 @@ ASLEEP_MAX_KIB = 1.0
 SLEEP_S = 60.0
 _LOOK_S = 0.1
 MODEL = "hosted_vllm/scripted"
-SLEEPY = {"sessions": {"idle_sleep_s": 0}}
+ASLEEP_AT_ONCE = {"sessions": {"idle_sleep_s": 0}}
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -30,20 +30,20 @@ class Size(msgspec.Struct, frozen=True):
     waves: int = 3
 
 
-WHOLE = Size()
+FULL = Size()
 
 
-async def measure(size: Size = WHOLE) -> list[Row]:
+async def measure(size: Size = FULL) -> list[Row]:
     """Growth of the server's own memory by so many sessions more, after earlier ones have filled what is kept anyway."""
     async with scripted_model() as api_base:
-        async with server(api_base, MODEL) as house:
-            await wave(house, size.sessions // 5, size.tokens)
-            fresh = await growth_kib(house, size.sessions, 0)
-            talked = await growth_kib(house, size.sessions, size.tokens)
-            connected = await connected_kib(house, size.sessions)
-        async with server(api_base, MODEL, SLEEPY) as house:
-            await growth_kib(house, 4 * size.sessions, size.tokens, asleep=True)
-            slept = [await growth_kib(house, size.sessions, size.tokens, asleep=True) for _ in range(size.waves)]
+        async with server(api_base, MODEL) as target:
+            await wave(target, size.sessions // 5, size.tokens)
+            fresh = await growth_kib(target, size.sessions, 0)
+            talked = await growth_kib(target, size.sessions, size.tokens)
+            connected = await connected_kib(target, size.sessions)
+        async with server(api_base, MODEL, ASLEEP_AT_ONCE) as target:
+            await growth_kib(target, 4 * size.sessions, size.tokens, asleep=True)
+            slept = [await growth_kib(target, size.sessions, size.tokens, asleep=True) for _ in range(size.waves)]
     return [
         _awake(f"memory of an idle awake session, {size.tokens} tokens said", talked),
         _awake("memory of an idle awake session, nothing said", fresh),
@@ -63,32 +63,32 @@ def _awake(figure: str, kib: float) -> Row:
     return Row(figure=figure, ours=kib, unit="KiB", bound=f"< {AWAKE_MAX_KIB:g} KiB", within=kib < AWAKE_MAX_KIB)
 
 
-async def growth_kib(house: Server, sessions: int, tokens: int, *, asleep: bool = False) -> float:
+async def growth_kib(target: Server, sessions: int, tokens: int, *, asleep: bool = False) -> float:
     """KiB that each of so many sessions more costs the server; `asleep`: when they all sleep."""
-    before = house.anonymous_kib()
-    await wave(house, sessions, tokens)
+    before = target.anonymous_kib()
+    await wave(target, sessions, tokens)
     if asleep:
-        await _awake_are(house, 0)
-    await house.cpu_at_rest_s()
-    return (house.anonymous_kib() - before) / sessions
+        await _awake_are(target, 0)
+    await target.cpu_at_rest_s()
+    return (target.anonymous_kib() - before) / sessions
 
 
-async def connected_kib(house: Server, sessions: int) -> float:
+async def connected_kib(target: Server, sessions: int) -> float:
     """The same for sessions that hold a socket each."""
-    before = house.anonymous_kib()
+    before = target.anonymous_kib()
     async with contextlib.AsyncExitStack() as sockets:
         for _ in range(sessions):
-            await sockets.enter_async_context(client(house.socket_url))
-        await house.cpu_at_rest_s()
-        return (house.anonymous_kib() - before) / sessions
+            await sockets.enter_async_context(client(target.socket_url))
+        await target.cpu_at_rest_s()
+        return (target.anonymous_kib() - before) / sessions
 
 
-async def wave(house: Server, sessions: int, tokens: int) -> None:
+async def wave(target: Server, sessions: int, tokens: int) -> None:
     """Make sessions, a few at a time, have something said in each, and leave them."""
     places = asyncio.Semaphore(AT_ONCE)
 
     async def visit() -> None:
-        async with places, client(house.socket_url) as visitor:
+        async with places, client(target.socket_url) as visitor:
             if tokens:
                 await visitor.turn(f"tokens={tokens}")
 
@@ -99,8 +99,8 @@ async def wave(house: Server, sessions: int, tokens: int) -> None:
         await tasks.aclose()
 
 
-async def _awake_are(house: Server, wanted: int) -> None:
-    async with httpx.AsyncClient(base_url=house.address) as http, asyncio.timeout(SLEEP_S):
+async def _awake_are(target: Server, wanted: int) -> None:
+    async with httpx.AsyncClient(base_url=target.address) as http, asyncio.timeout(SLEEP_S):
         while True:
             found = re.search(r"^holdfast_sessions_awake ([\d.]+)$", (await http.get("/metrics")).text, re.MULTILINE)
             if found and float(found[1]) == wanted:

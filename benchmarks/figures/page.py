@@ -72,9 +72,9 @@ async def measure(loads: int = LOADS, tokens: int = TOKENS) -> list[Row]:
     if chromium() is None:
         print(MISSING, end=" ", flush=True)
         return []
-    async with ScriptedModel([answer(tokens)]) as model, server(model.api_base, MODEL) as house, browsing() as browser:
-        paints = [await first_paint_ms(browser, house.address) for _ in range(loads)]
-        longest, over, count = await frames(browser, house.address)
+    async with ScriptedModel([answer(tokens)]) as model, server(model.api_base, MODEL) as target, browsing() as browser:
+        paints = [await first_paint_ms(browser, target.address) for _ in range(loads)]
+        longest, over, count = await frames(browser, target.address)
     return [
         Row(
             figure="the page: from its address to its first paint, nothing kept by the browser",

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from benchmarks.client import Client, Failed, Frame, client
+from benchmarks.client import Client, Frame, TurnFailed, client
 from benchmarks.processes import scripted_model, server
 from benchmarks.table import Row
 
@@ -20,23 +20,23 @@ class Size(msgspec.Struct, frozen=True):
     every_ms: int = 1
 
 
-WHOLE = Size()
+FULL = Size()
 
 
-async def measure(size: Size = WHOLE) -> list[Row]:
+async def measure(size: Size = FULL) -> list[Row]:
     """Frames and bytes, mid-stream and afterwards, of an answer that came token by token."""
-    async with scripted_model() as api_base, server(api_base, MODEL) as house:
-        async with client(house.socket_url) as first:
-            await first.ask(f"tokens={size.tokens * 11 // 10} every_ms={size.every_ms}")
-            heard = await first.hear(until_chars=len(TOKEN) * size.tokens)
-            url = f"{house.socket_url}/{first.session_id}?after=0"
+    async with scripted_model() as api_base, server(api_base, MODEL) as target:
+        async with client(target.socket_url) as first:
+            await first.submit_input(f"tokens={size.tokens * 11 // 10} every_ms={size.every_ms}")
+            turn = await first.receive_turn(until_chars=len(TOKEN) * size.tokens)
+            url = f"{target.socket_url}/{first.session_id}?after=0"
             async with client(url) as second:
-                rows = _rows("mid-stream", second.past, heard.text)
-            if not heard.ended_by:  # on a busy machine the rest may have come in one go
-                await first.hear()
-        async with client(house.socket_url) as first:
+                rows = _rows("mid-stream", second.past, turn.text)
+            if not turn.ended_by:  # on a busy machine the rest may have come in one go
+                await first.receive_turn()
+        async with client(target.socket_url) as first:
             turn = await first.turn(f"tokens={size.tokens} every_ms={size.every_ms}")
-            url = f"{house.socket_url}/{first.session_id}?after=0"
+            url = f"{target.socket_url}/{first.session_id}?after=0"
         async with client(url) as second:
             rows += _rows("finished", second.past, turn.text)
             rows.append(_whole(second, turn.frames, turn.text))
@@ -47,7 +47,7 @@ def _rows(when: str, past: list[Frame], text: str) -> list[Row]:
     carrying = [frame for frame in past if frame.type in _TEXT]
     replayed = carrying[-1].text if carrying else ""
     if not replayed.startswith(text):
-        raise Failed(f"{when}: the replay lacks text: {len(replayed)} characters of {len(text)}")
+        raise TurnFailed(f"{when}: the replay lacks text: {len(replayed)} characters of {len(text)}")
     size, wanted = sum(frame.size for frame in carrying), len(replayed.encode())
     ratio = size / wanted
     title = f"replay of a {len(replayed) // len(TOKEN):,}-token answer, {when}"

@@ -9,7 +9,7 @@ from statistics import median
 
 import msgspec
 
-from benchmarks.processes import ROOT, START_S, Build, Died, Process
+from benchmarks.processes import ROOT, START_S, Build, Process, ProcessFailed
 from benchmarks.table import Row
 
 STARTS = 7
@@ -54,7 +54,7 @@ class Start(msgspec.Struct, frozen=True):
 
 
 async def start(name: str, *arguments: str, build: Build | None = None) -> Start:
-    """Start a server until `GET /livez` on the port, the last argument, is answered. Raises `Died`."""
+    """Start a server until `GET /livez` on the port, the last argument, is answered. Raises `ProcessFailed`."""
     port = free_port()
     began = time.monotonic()
     async with await Process.start(name, *arguments, str(port), build=build) as process:
@@ -62,7 +62,7 @@ async def start(name: str, *arguments: str, build: Build | None = None) -> Start
             if await _answers(port):
                 return Start(time.monotonic() - began, process.cpu_s())
             await asyncio.sleep(_LOOK_S)
-    raise Died(f"{name} does not answer within {START_S:g} s")
+    raise ProcessFailed(f"{name} does not answer within {START_S:g} s")
 
 
 def free_port() -> int:
@@ -83,5 +83,5 @@ async def _answers(port: int) -> bool:
     finally:
         writer.close()
     if not status.startswith(b"HTTP/1.1 200"):
-        raise Died(f"GET /livez was answered with {status!r}")
+        raise ProcessFailed(f"GET /livez was answered with {status!r}")
     return True

@@ -10,14 +10,14 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from clients.session.address import base_address
-from clients.session.connection import Dialing, Link, dial
+from clients.session.connection import Connection, ConnectOptions, open_socket
 from clients.session.core import OUTBOX_MAX, Encoding, Position, SessionCore, Verdict
 from clients.session.errors import CannotConnect, ConsumerStalled, Denied, SessionEnded
 from clients.session.feed import Feed
-from clients.session.outcomes import Acked, CaughtUp, Ended, Heard, Outcome, Reconnecting, Rejected
+from clients.session.outcomes import Acked, CaughtUp, Ended, FeedItem, Outcome, Reconnecting, Rejected
 from clients.session.reconnect import DEFAULT_BACKOFF, Action, Backoff
 from clients.session.tasks import owned_tasks
-from clients.session.waiters import Predicate, Waiting
+from clients.session.waiters import Predicate, Waiters
 from protocol import submissions as sub
 from protocol.content import When
 from protocol.events import Accepted
@@ -30,7 +30,7 @@ FEED_MAX = 1024
 """Events that may wait for a consumer; then the socket is not read until it takes one."""
 
 CONSUMER_STALL_S = 10.0
-"""Seconds of a full feed after which whoever waits for an answer is told that it cannot come."""
+"""Seconds of a full feed after which callers that wait for an answer get `ConsumerStalled`."""
 
 
 class SessionClient:
@@ -69,19 +69,19 @@ class SessionClient:
             session_id, encoding=encoding, position=position, view=view, outbox_max=outbox_max, backoff=backoff, rng=rng
         )
         self._base = base_address(url)
-        self._dialing = Dialing(
+        self._options = ConnectOptions(
             encoding=encoding,
             token=token,
             max_size=max_size,
             open_timeout_s=open_timeout_s,
             close_timeout_s=close_timeout_s,
         )
-        self._feed: Feed[Heard] = Feed(feed_max, consumer_stall_s, self._consumer_stalled)
-        self._waiting = Waiting()
-        self._link: Link | None = None
+        self._feed: Feed[FeedItem] = Feed(feed_max, consumer_stall_s, self._consumer_stalled)
+        self._waiters = Waiters()
+        self._connection: Connection | None = None
         self._first: asyncio.Future[Exception | None] | None = None
         self._ended: Ended | None = None
-        self._life: contextlib.AbstractAsyncContextManager[None] | None = None
+        self._context: contextlib.AbstractAsyncContextManager[None] | None = None
 
     @property
     def session_id(self) -> str:
@@ -90,7 +90,7 @@ class SessionClient:
 
     @property
     def view(self) -> View:
-        """The session as far as it was heard; ahead of what the consumer has read."""
+        """The session as far as it was received; it is ahead of what the consumer has read."""
         return self.core.view
 
     @property
@@ -99,34 +99,34 @@ class SessionClient:
         return self.core.position
 
     async def __aenter__(self) -> "SessionClient":
-        self._life = self._living()
-        await self._life.__aenter__()
+        self._context = self._lifetime()
+        await self._context.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._life is not None:
-            await self._life.__aexit__(None, None, None)
+        if self._context is not None:
+            await self._context.__aexit__(None, None, None)
 
     def __aiter__(self) -> "SessionClient":
         return self
 
-    async def __anext__(self) -> Heard:
-        heard = await self._feed.next()
-        if heard is None:
+    async def __anext__(self) -> FeedItem:
+        item = await self._feed.next()
+        if item is None:
             raise StopAsyncIteration
-        return heard
+        return item
 
     def send(self, submission: sub.Submission) -> str:
-        """Submit without waiting; gives the submission's id. What becomes of it is heard in the feed.
+        """Submit without waiting; gives the submission's id. The feed tells what becomes of it.
 
         Raises `SubmissionRefused` for what the server would refuse unread, `OutboxFull`, `SessionEnded`.
         """
-        self._check_going()
+        self._check_open()
         submission_id = self.core.submit(submission)
-        if self._link is not None:
-            self._link.wake()
+        if self._connection is not None:
+            self._connection.wake()
         return submission_id
 
     async def submit(self, submission: sub.Submission) -> Accepted:
@@ -134,7 +134,7 @@ class SessionClient:
 
         Raises `SubmissionRefused`, `OutboxFull`, `SessionEnded`, `ConsumerStalled`. Cancelled, it may still be done.
         """
-        return await self._waiting.answer(self.send(submission))
+        return await self._waiters.answer(self.send(submission))
 
     async def say(self, text: str, when: When = "queue") -> Accepted:
         """Say something as the user."""
@@ -159,18 +159,18 @@ class SessionClient:
     async def wait_until(self, predicate: Predicate) -> None:
         """Until the predicate holds for the view; it is looked at after every event. Raises `SessionEnded`, `ConsumerStalled`."""
         if not predicate(self.view):
-            self._check_going()
-            await self._waiting.until(predicate)
+            self._check_open()
+            await self._waiters.until(predicate)
 
     @contextlib.asynccontextmanager
-    async def _living(self) -> AsyncIterator[None]:
+    async def _lifetime(self) -> AsyncIterator[None]:
         first = self._first = asyncio.get_running_loop().create_future()
         async with owned_tasks() as start:
             start(self._run(), "holdfast client")
             failure = await first
             if failure is None:
                 yield
-                await self._say_goodbye()
+                await self._close_connection()
         if failure is not None:
             raise failure
 
@@ -191,41 +191,41 @@ class SessionClient:
             self._end(ended)
 
     async def _one_socket(self) -> tuple[Verdict, Exception | None]:
-        """What to do after the next socket, and what a caller that never had one is told."""
+        """What to do after the next socket, and the error for a caller that never had one."""
         try:
-            socket = await dial(self.core.address(self._base), self._dialing)
+            socket = await open_socket(self.core.address(self._base), self._options)
         except Denied as denied:
             return self.core.denied(denied.status, str(denied), denied.retry_after_s), denied
         except CannotConnect as error:
             return self.core.unreachable(str(error)), error
-        self._link = Link(self.core, socket, text=self._dialing.encoding == "json", tell=self._tell)
+        self._connection = Connection(self.core, socket, text=self._options.encoding == "json", deliver=self._deliver)
         try:
-            end = await self._link.run()
+            end = await self._connection.run()
         finally:
-            self._link = None
+            self._connection = None
         verdict = self.core.lost(end.code, end.why)
         if verdict.action is Action.COME_BACK:
             return verdict, None
         return verdict, SessionEnded(verdict.action, verdict.why, verdict.close_code)
 
-    async def _tell(self, outcome: Outcome) -> None:
-        self._waiting.looked_at(self.view)
-        if isinstance(outcome, (Acked, Rejected)) and self._waiting.answered(outcome):
+    async def _deliver(self, outcome: Outcome) -> None:
+        self._waiters.view_changed(self.view)
+        if isinstance(outcome, (Acked, Rejected)) and self._waiters.resolve(outcome):
             return
         if isinstance(outcome, CaughtUp):
             # A server with larger frames than expected says so before it sends one to the next socket.
-            most = max(self._dialing.max_size, 2 * self.core.limits.outbound_frame_bytes)
-            self._dialing = msgspec.structs.replace(self._dialing, max_size=most)
+            most = max(self._options.max_size, 2 * self.core.limits.outbound_frame_bytes)
+            self._options = msgspec.structs.replace(self._options, max_size=most)
         if not isinstance(outcome, Acked):
             await self._put(outcome)
         if isinstance(outcome, CaughtUp):
             self._enter(None)
 
-    async def _put(self, heard: Heard) -> None:
+    async def _put(self, item: FeedItem) -> None:
         if self._feed.full:
             # Nobody can read the feed before the client is entered.
             self._enter(None)
-        await self._feed.put(heard)
+        await self._feed.put(item)
 
     def _enter(self, failure: Exception | None) -> bool:
         """Let who enters the client go on, or fail; False if that was decided before."""
@@ -234,25 +234,25 @@ class SessionClient:
         self._first.set_result(failure)
         return True
 
-    async def _say_goodbye(self) -> None:
+    async def _close_connection(self) -> None:
         """At most `close_timeout_s`."""
         self._feed.discard()
-        if self._link is not None:
+        if self._connection is not None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._dialing.close_timeout_s):
-                    await self._link.goodbye()
+                async with asyncio.timeout(self._options.close_timeout_s):
+                    await self._connection.send_and_close()
 
-    def _check_going(self) -> None:
+    def _check_open(self) -> None:
         if self._ended is not None:
             raise SessionEnded(self._ended.action, self._ended.why, self._ended.close_code)
 
     def _end(self, ended: Ended) -> None:
         self._ended = ended
         self._feed.end(ended)
-        self._waiting.fail(SessionEnded(ended.action, ended.why, ended.close_code))
+        self._waiters.fail(SessionEnded(ended.action, ended.why, ended.close_code))
 
     def _consumer_stalled(self) -> None:
-        self._waiting.fail(
+        self._waiters.fail(
             ConsumerStalled(
                 f"the feed is full ({len(self._feed)} events) and nobody reads it: iterate over the client, "
                 "or make it with feed_max=0"

@@ -26,7 +26,7 @@ SUBPROTOCOLS: dict[Encoding, Subprotocol] = {
 }
 
 
-class Dialing(msgspec.Struct, frozen=True, kw_only=True):
+class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How sockets are opened. `max_size` in bytes, of one websocket message; times in seconds."""
 
     encoding: Encoding
@@ -44,29 +44,29 @@ class _Connect(connect):
         return exc
 
 
-async def dial(address: str, how: Dialing) -> ClientConnection:
+async def open_socket(address: str, options: ConnectOptions) -> ClientConnection:
     """An open socket. Raises `Denied` or `CannotConnect`."""
-    subprotocol = SUBPROTOCOLS[how.encoding]
+    subprotocol = SUBPROTOCOLS[options.encoding]
     try:
         # The heartbeat is the watchdog. Pings of our own would take a consumer that holds back the reading for a dead peer.
         socket = await _Connect(
             address,
             subprotocols=[subprotocol],
-            additional_headers={"Authorization": f"Bearer {how.token}"} if how.token else None,
+            additional_headers={"Authorization": f"Bearer {options.token}"} if options.token else None,
             user_agent_header=USER_AGENT,
             compression=None,
             proxy=None if is_loopback(address) else True,
-            open_timeout=how.open_timeout_s,
-            close_timeout=how.close_timeout_s,
+            open_timeout=options.open_timeout_s,
+            close_timeout=options.close_timeout_s,
             ping_interval=None,
-            max_size=how.max_size,
+            max_size=options.max_size,
         )
     except InvalidStatus as refused:
         raise read_denial(refused.response) from refused
     except TimeoutError as error:
-        raise CannotConnect(f"no answer within {how.open_timeout_s:g} s") from error
+        raise CannotConnect(f"no answer within {options.open_timeout_s:g} s") from error
     except (OSError, WebSocketException) as error:
-        raise CannotConnect(_said(error)) from error
+        raise CannotConnect(_message_of(error)) from error
     if socket.subprotocol != subprotocol:
         await socket.close()
         raise CannotConnect(f"this server does not speak {subprotocol}")
@@ -98,38 +98,38 @@ def _retry_after(header: str | None) -> float | None:
     return float(header) if header is not None and header.isascii() and header.isdigit() and len(header) < 6 else None
 
 
-def _said(error: Exception) -> str:
+def _message_of(error: Exception) -> str:
     cause = error.__cause__ if isinstance(error, WebSocketException) and error.__cause__ else error
     return str(cause) or type(cause).__name__
 
 
-class LinkEnd(msgspec.Struct, frozen=True):
+class ConnectionEnd(msgspec.Struct, frozen=True):
     """How a socket ended. `code`: the close code of the side that closed first; None: it was cut, by us if `why` says so."""
 
     code: int | None
     why: str
 
 
-class Link:
+class Connection:
     """An open socket and the core it serves. Every outcome is given to `tell`; while that waits, the socket is not read."""
 
     def __init__(
-        self, core: SessionCore, socket: ClientConnection, *, text: bool, tell: Callable[[Outcome], Awaitable[None]]
+        self, core: SessionCore, socket: ClientConnection, *, text: bool, deliver: Callable[[Outcome], Awaitable[None]]
     ) -> None:
         self._core = core
         self._socket = socket
         self._text = text
-        self._tell = tell
+        self._deliver = deliver
         self._now = asyncio.get_running_loop().time
         self._to_send = asyncio.Event()
         self._reading = False
-        self._cut_because = ""
+        self._fault = ""
 
     def wake(self) -> None:
         """There may be something to send."""
         self._to_send.set()
 
-    async def run(self) -> LinkEnd:
+    async def run(self) -> ConnectionEnd:
         """Until the socket ends."""
         self._core.opened(self._now())
         try:
@@ -139,29 +139,29 @@ class Link:
                 end = await self._read()
         finally:
             await self._socket.close()
-        return LinkEnd(None, self._cut_because) if self._cut_because else end
+        return ConnectionEnd(None, self._fault) if self._fault else end
 
-    async def goodbye(self) -> None:
+    async def send_and_close(self) -> None:
         """Send what is due, then close the socket as one that stays away."""
         with contextlib.suppress(ConnectionClosed):
             await self._send_due()
         await self._socket.close()
 
-    async def _read(self) -> LinkEnd:
+    async def _read(self) -> ConnectionEnd:
         while True:
             self._core.listening(self._now())
             self._reading = True
             try:
                 data = await self._socket.recv(decode=False)
             except ConnectionClosed as closed:
-                return LinkEnd(*close_of(closed))
+                return ConnectionEnd(*close_of(closed))
             finally:
                 self._reading = False
             for outcome in self._core.receive_each(data, self._now()):
                 if isinstance(outcome, Fault):
-                    self._cut_because = outcome.message
-                await self._tell(outcome)
-            if self._cut_because:
+                    self._fault = outcome.message
+                await self._deliver(outcome)
+            if self._fault:
                 await self._socket.close(1002, "protocol fault")
             elif self._core.next_send() < math.inf:
                 self.wake()
@@ -185,7 +185,7 @@ class Link:
         while True:
             left = self._core.deadline - self._now()
             if left <= 0 and self._reading:
-                self._cut_because = "nothing was heard for too long"
+                self._fault = "nothing was heard for too long"
                 self._socket.transport.abort()
                 return
             await asyncio.sleep(max(left, self._core.limits.heartbeat_s / 4))

@@ -13,7 +13,7 @@ from clients.session.frames import ProtocolFault, Unknown, read_frames
 from clients.session.outbox import Outbox
 from clients.session.outcomes import Acked, CaughtUp, Connected, Fault, Outcome, Postponed, Rejected, Skipped, ViewReset
 from clients.session.reconnect import DEFAULT_BACKOFF, Action, Backoff, after_close, after_denial
-from clients.session.view import as_it_stands
+from clients.session.view import copy_of
 from protocol import events as ev
 from protocol.frames import Frame, Heartbeat, Ready, Refused, Snapshot, Synced
 from protocol.limits import Limits
@@ -26,7 +26,7 @@ OUTBOX_MAX = 64
 """Submissions that may wait for their answer; below `limits.frames_burst`, since all are sent again at once."""
 
 SILENCE_HEARTBEATS = 2.0
-"""After this many heartbeats' time without a word the socket is taken for dead."""
+"""After this many heartbeats' time without a message the socket counts as dead."""
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -90,7 +90,7 @@ class SessionCore:
         self._sockets = 0
         self._replayed = 0
         self._failures = 0
-        self._heard_at = 0.0
+        self._received_at = 0.0
 
     @property
     def live(self) -> bool:
@@ -104,8 +104,8 @@ class SessionCore:
 
     @property
     def deadline(self) -> float:
-        """When the socket is to be taken for dead if nothing more is heard."""
-        return self._heard_at + SILENCE_HEARTBEATS * self.limits.heartbeat_s
+        """When the socket counts as dead if nothing more is received."""
+        return self._received_at + SILENCE_HEARTBEATS * self.limits.heartbeat_s
 
     def address(self, base: str) -> str:
         """Where the next socket goes, under the server's `base_address`."""
@@ -116,11 +116,11 @@ class SessionCore:
     def opened(self, now: float) -> None:
         """A socket is open."""
         self._phase = _Phase.OPENED
-        self._heard_at = now
+        self._received_at = now
 
     def listening(self, now: float) -> None:
         """The driver reads again after a pause of its own making: the server's silence counts from here."""
-        self._heard_at = now
+        self._received_at = now
 
     def receive(self, data: bytes | str, now: float) -> list[Outcome]:
         """Take one websocket message. A `Fault` is the last outcome; what comes after it is not read."""
@@ -130,7 +130,7 @@ class SessionCore:
         """The same one by one: the view stands at each outcome while it is looked at. To be read to its end."""
         if self._phase in (_Phase.AWAY, _Phase.FAULTY):
             return
-        self._heard_at = now
+        self._received_at = now
         try:
             for frame in read_frames(data, binary=self._binary):
                 yield from self._take_unknown(frame) if isinstance(frame, Unknown) else self._take(frame, now)
@@ -184,7 +184,7 @@ class SessionCore:
                 self._need(_Phase.AWAITING_SNAPSHOT, "snapshot")
                 self.view, self.position = from_snapshot(frame), None
                 self._phase = _Phase.CATCHING_UP
-                yield ViewReset(as_it_stands(self.view), frame.omitted_messages)
+                yield ViewReset(copy_of(self.view), frame.omitted_messages)
             case Synced():
                 self._need(_Phase.CATCHING_UP, "synced")
                 yield self._synced(frame)
@@ -246,12 +246,12 @@ class SessionCore:
         return CaughtUp(epoch=self._epoch, seq=synced.seq, replayed=self._replayed)
 
     def _refused(self, refused: Refused, now: float) -> Rejected | Postponed:
-        asked = "" if refused.id is msgspec.UNSET else refused.id
-        if asked in self._outbox:
-            delay = self._outbox.refused(asked, refused.code, refused.retryable, now)
+        submission_id = "" if refused.id is msgspec.UNSET else refused.id
+        if submission_id in self._outbox:
+            delay = self._outbox.refused(submission_id, refused.code, refused.retryable, now)
             if delay is not None:
-                return Postponed(asked, refused.code, refused.message, delay)
-        return Rejected(asked, refused.code, refused.message, refused.retryable)
+                return Postponed(submission_id, refused.code, refused.message, delay)
+        return Rejected(submission_id, refused.code, refused.message, refused.retryable)
 
     def _event(self, event: ev.Event) -> Iterator[Outcome]:
         new = self._advance(ev.first_seq(event), event.seq)

@@ -36,7 +36,7 @@ class CaughtUp(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Acked(msgspec.Struct, frozen=True):
-    """A submission of this client was accepted; the event may have been heard before."""
+    """A submission of this client was accepted; the event may have come before."""
 
     submission_id: str
     accepted: Accepted
@@ -81,7 +81,7 @@ class Reconnecting(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """The client does not come back by itself; the last thing it says."""
+    """The client does not come back by itself; the last item of the feed."""
 
     action: Action
     why: str
@@ -91,5 +91,5 @@ class Ended(msgspec.Struct, frozen=True):
 Outcome = Event | Connected | ViewReset | CaughtUp | Acked | Rejected | Postponed | Skipped | Fault
 """What `SessionCore.receive` gives."""
 
-Heard = Event | Connected | ViewReset | CaughtUp | Rejected | Postponed | Skipped | Fault | Reconnecting | Ended
+FeedItem = Event | Connected | ViewReset | CaughtUp | Rejected | Postponed | Skipped | Fault | Reconnecting | Ended
 """What `async for` over a `SessionClient` gives."""

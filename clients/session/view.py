@@ -5,7 +5,7 @@ import msgspec
 from protocol.view import View
 
 
-def as_it_stands(view: View) -> View:
+def copy_of(view: View) -> View:
     """A view that `apply` to the given one does not change: messages are final, the lists and what is open are not."""
     opened = view.open_message
     return msgspec.structs.replace(

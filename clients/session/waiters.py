@@ -11,8 +11,8 @@ from protocol.view import View
 Predicate = Callable[[View], bool]
 
 
-class Waiting:
-    """Futures of those who wait. An error ends all of them at once."""
+class Waiters:
+    """Futures of the callers that wait. An error ends all of them at once."""
 
     def __init__(self) -> None:
         self._answers: dict[str, asyncio.Future[Accepted]] = {}
@@ -28,7 +28,7 @@ class Waiting:
             del self._answers[submission_id]
 
     async def until(self, predicate: Predicate) -> None:
-        """Until `looked_at` was told a view for which the predicate holds. Raises what `fail` is given."""
+        """Until `view_changed` is given a view for which the predicate holds. Raises what `fail` is given."""
         found: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._watchers[found] = predicate
         try:
@@ -36,13 +36,13 @@ class Waiting:
         finally:
             del self._watchers[found]
 
-    def looked_at(self, view: View) -> None:
+    def view_changed(self, view: View) -> None:
         """The view has changed."""
         for found, predicate in self._watchers.items():
             if not found.done() and predicate(view):
                 found.set_result(None)
 
-    def answered(self, outcome: Acked | Rejected) -> bool:
+    def resolve(self, outcome: Acked | Rejected) -> bool:
         """A submission has its final answer. Whether somebody waited for it."""
         answer = self._answers.get(outcome.submission_id)
         if answer is None:
@@ -57,7 +57,7 @@ class Waiting:
         return True
 
     def fail(self, error: Exception) -> None:
-        """Nobody will get what they wait for."""
+        """End all waits with this error."""
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(error)

@@ -76,7 +76,7 @@ async def _converse(url: str, session_id: str | None, token: str | None) -> int:
         renderer = Renderer(painter, shutil.get_terminal_size().columns)
         conversation = Conversation(client, lines, renderer, _print, interactive=sys.stdin.isatty())
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, conversation.press)
+        loop.add_signal_handler(signal.SIGINT, conversation.interrupt_pressed)
         try:
             code = await conversation.run()
         finally:

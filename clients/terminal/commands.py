@@ -27,7 +27,7 @@ class Help(msgspec.Struct, frozen=True):
     """Show the list of commands."""
 
 
-class Wrong(msgspec.Struct, frozen=True):
+class InvalidLine(msgspec.Struct, frozen=True):
     """The line made no sense; `why` says how it would."""
 
     why: str
@@ -37,10 +37,10 @@ class AskEdit(msgspec.Struct, frozen=True):
     """The next line is the call's arguments."""
 
 
-Meaning = Submission | Quit | Help | Wrong | None
+ParsedLine = Submission | Quit | Help | InvalidLine | None
 
 
-def read_line(line: str) -> Meaning:
+def read_line(line: str) -> ParsedLine:
     """What the line asks for; None for an empty one."""
     line = line.strip()
     if not line.startswith("/") or line.startswith("//"):
@@ -50,9 +50,9 @@ def read_line(line: str) -> Meaning:
     rest = rest.strip()
     match name:
         case "steer":
-            return UserInput(text=rest, when="steer") if rest else Wrong("/steer what? Write the text after it.")
+            return UserInput(text=rest, when="steer") if rest else InvalidLine("/steer what? Write the text after it.")
         case "model":
-            return SetModel(model=rest) if rest else Wrong("/model which? Write its name after it.")
+            return SetModel(model=rest) if rest else InvalidLine("/model which? Write its name after it.")
         case "interrupt":
             return Interrupt()
         case "undo":
@@ -63,38 +63,38 @@ def read_line(line: str) -> Meaning:
             return Help()
         case "quit":
             return Quit()
-    return Wrong(f"there is no command /{name}; /help lists what there is")
+    return InvalidLine(f"there is no command /{name}; /help lists what there is")
 
 
-def question(asked: PendingTool) -> str:
+def question(pending: PendingTool) -> str:
     """The answers that a waiting call takes."""
-    session = "" if isinstance(asked.grant, msgspec.UnsetType) else "yes for this [s]ession, "
+    session = "" if isinstance(pending.grant, msgspec.UnsetType) else "yes for this [s]ession, "
     return f"[y]es, {session}[n]o, [e]dit the arguments, or say why not: "
 
 
-def read_answer(line: str, asked: PendingTool) -> Approval | AskEdit | None:
+def read_answer(line: str, pending: PendingTool) -> Approval | AskEdit | None:
     """What the line answers to the question whether this call may run; None for an empty one."""
     line = line.strip()
     match line.lower():
         case "":
             return None
         case "y" | "yes":
-            return Approval(tool_call_id=asked.tool_call_id, approved=True)
-        case "s" | "session" if not isinstance(asked.grant, msgspec.UnsetType):
-            return Approval(tool_call_id=asked.tool_call_id, approved=True, scope="session")
+            return Approval(tool_call_id=pending.tool_call_id, approved=True)
+        case "s" | "session" if not isinstance(pending.grant, msgspec.UnsetType):
+            return Approval(tool_call_id=pending.tool_call_id, approved=True, scope="session")
         case "n" | "no":
-            return Approval(tool_call_id=asked.tool_call_id, approved=False)
+            return Approval(tool_call_id=pending.tool_call_id, approved=False)
         case "e" | "edit":
             return AskEdit()
-    return Approval(tool_call_id=asked.tool_call_id, approved=False, feedback=line)
+    return Approval(tool_call_id=pending.tool_call_id, approved=False, feedback=line)
 
 
-def read_edit(line: str, asked: PendingTool) -> Approval | Wrong | None:
+def read_edit(line: str, pending: PendingTool) -> Approval | InvalidLine | None:
     """The approval with these arguments; None for an empty line: ask again."""
     if not line.strip():
         return None
     try:
         arguments = msgspec.json.decode(line, type=dict[str, object])
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        return Wrong(f"that is no JSON object: {error}")
-    return Approval(tool_call_id=asked.tool_call_id, approved=True, arguments=arguments)
+        return InvalidLine(f"that is no JSON object: {error}")
+    return Approval(tool_call_id=pending.tool_call_id, approved=True, arguments=arguments)

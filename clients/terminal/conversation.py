@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from clients.session.client import SessionClient
 from clients.session.errors import OutboxFull, SessionEnded, SubmissionRefused
-from clients.session.outcomes import CaughtUp, Ended, Heard, Rejected, Skipped, ViewReset
+from clients.session.outcomes import CaughtUp, Ended, FeedItem, Rejected, Skipped, ViewReset
 from clients.session.reconnect import Action
 from clients.session.tasks import owned_tasks
 from clients.session.view import at_rest
@@ -14,8 +14,8 @@ from clients.terminal.commands import (
     HELP,
     AskEdit,
     Help,
+    InvalidLine,
     Quit,
-    Wrong,
     question,
     read_answer,
     read_edit,
@@ -49,9 +49,9 @@ class Conversation:
         self._interactive = interactive
         self._shown = 0
         self._changed = asyncio.Event()
-        self._over = asyncio.Event()
+        self._left = asyncio.Event()
         self._code = 0
-        self._asked: PendingTool | None = None
+        self._question: PendingTool | None = None
         self._editing = False
         self._answers: dict[str, str] = {}
         self._pressed = False
@@ -61,10 +61,10 @@ class Conversation:
         async with owned_tasks() as start:
             start(self._show(), "show events")
             start(self._listen(), "read lines")
-            await self._over.wait()
+            await self._left.wait()
         return self._code
 
-    def press(self) -> None:
+    def interrupt_pressed(self) -> None:
         """Ctrl-C: interrupt what runs; pressed twice without a line or a turn between, leave."""
         self._write(self._renderer.break_line())
         if self._pressed:
@@ -76,33 +76,33 @@ class Conversation:
             self._send(Interrupt())
         else:
             self._write(self._renderer.line("[Ctrl-C again leaves; the session stays]", "dim"))
-            self._invite()
+            self._show_prompt()
 
     async def _show(self) -> None:
-        async for heard in self._client:
-            self._write(self._renderer.heard(heard))
-            self._note(heard)
+        async for item in self._client:
+            self._write(self._renderer.render(item))
+            self._note(item)
             if self._shown >= self._client.view.seq:
-                self._invite()
+                self._show_prompt()
             self._changed.set()
         self._leave()
 
-    def _note(self, heard: Heard) -> None:
-        match heard:
+    def _note(self, item: FeedItem) -> None:
+        match item:
             case ViewReset():
-                self._shown = heard.view.seq
+                self._shown = item.view.seq
             case CaughtUp() | Skipped():
-                self._shown = max(self._shown, heard.seq)
+                self._shown = max(self._shown, item.seq)
             case Rejected():
-                self._answers.pop(heard.submission_id, None)
+                self._answers.pop(item.submission_id, None)
                 self._fail_script()
             case Ended():
-                self._code = 0 if heard.action is Action.STAY_AWAY and self._client.view.state == "closed" else FAILED
+                self._code = 0 if item.action is Action.STAY_AWAY and self._client.view.state == "closed" else FAILED
             case ev.EventBase():
-                self._shown = heard.seq
-                if isinstance(heard, ev.Processing):
+                self._shown = item.seq
+                if isinstance(item, ev.Processing):
                     self._pressed = False
-                elif isinstance(heard, ev.ErrorEvent):
+                elif isinstance(item, ev.ErrorEvent):
                     self._fail_script()
 
     async def _listen(self) -> None:
@@ -122,8 +122,8 @@ class Conversation:
         """Do what the line says; False if it says to leave."""
         self._renderer.entered()
         self._pressed = False
-        if self._asked is not None and (self._editing or not line.startswith("/")):
-            self._answer(line, self._asked)
+        if self._question is not None and (self._editing or not line.startswith("/")):
+            self._answer(line, self._question)
             return True
         match read_line(line):
             case Quit():
@@ -132,42 +132,42 @@ class Conversation:
                 pass
             case Help():
                 self._write(HELP)
-            case Wrong(why=why):
-                self._complain(why)
+            case InvalidLine(why=why):
+                self._show_error(why)
             case submission:
                 self._send(submission)
-        self._invite()
+        self._show_prompt()
         return True
 
-    def _answer(self, line: str, asked: PendingTool) -> None:
-        answer = read_edit(line, asked) if self._editing else read_answer(line, asked)
+    def _answer(self, line: str, pending: PendingTool) -> None:
+        answer = read_edit(line, pending) if self._editing else read_answer(line, pending)
         if isinstance(answer, AskEdit):
             self._editing = True
             self._prompt(EDIT)
             return
         self._editing = False
-        self._asked = None
-        if isinstance(answer, Wrong):
-            self._complain(answer.why)
+        self._question = None
+        if isinstance(answer, InvalidLine):
+            self._show_error(answer.why)
         elif isinstance(answer, Approval):
             submission_id = self._send(ExecApproval(approvals=[answer]))
             if submission_id is not None:
                 self._answers[submission_id] = answer.tool_call_id
-        self._invite()
+        self._show_prompt()
 
-    def _invite(self) -> None:
-        """Ask what is to be asked, or show that a line may come; what is on the screen already is not said again."""
+    def _show_prompt(self) -> None:
+        """Show the next question, or the prompt; what is on the screen already is not repeated."""
         view = self._client.view
         pending = view.pending_approval
-        if self._asked is not None and self._asked in pending:
+        if self._question is not None and self._question in pending:
             return
-        self._asked, self._editing = None, False
-        open_questions = [asked for asked in pending if asked.tool_call_id not in self._answers.values()]
+        self._question, self._editing = None, False
+        open_questions = [call for call in pending if call.tool_call_id not in self._answers.values()]
         if open_questions:
-            self._asked = open_questions[0]
+            self._question = open_questions[0]
             number = len(pending) - len(open_questions) + 1
-            self._write(self._renderer.question(self._asked, number, len(pending)))
-            self._prompt(question(self._asked))
+            self._write(self._renderer.question(self._question, number, len(pending)))
+            self._prompt(question(self._question))
         elif at_rest(view) and not self._client.core.unsettled:
             self._answers.clear()
             self._prompt("> ")
@@ -180,9 +180,9 @@ class Conversation:
         try:
             submission_id = self._client.send(submission)
         except SubmissionRefused as refused:
-            self._complain(refused.message)
+            self._show_error(refused.message)
         except OutboxFull as full:
-            self._complain(str(full))
+            self._show_error(str(full))
         except SessionEnded:
             self._leave(FAILED)
         else:
@@ -193,7 +193,7 @@ class Conversation:
             return submission_id
         return None
 
-    def _complain(self, why: str) -> None:
+    def _show_error(self, why: str) -> None:
         self._fail_script()
         self._write(self._renderer.line(why, "bad"))
 
@@ -204,10 +204,10 @@ class Conversation:
     def _leave(self, code: int | None = None) -> None:
         if code is not None:
             self._code = code
-        self._over.set()
+        self._left.set()
 
     async def _until_rest(self) -> None:
-        """Until all was said, answered, done and shown."""
+        """Until everything is sent, answered, done and shown."""
         core = self._client.core
         while not (core.live and not core.unsettled and at_rest(core.view) and self._shown >= core.view.seq):
             self._changed.clear()

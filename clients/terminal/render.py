@@ -10,7 +10,7 @@ from clients.session.outcomes import (
     Connected,
     Ended,
     Fault,
-    Heard,
+    FeedItem,
     Postponed,
     Reconnecting,
     Rejected,
@@ -72,7 +72,7 @@ _PLAN_MARKS = {"pending": "[ ]", "in_progress": "[>]", "completed": "[x]"}
 
 
 class Renderer:
-    """Turns what is heard into text. `own` holds the ids of what was typed here, which the terminal shows already."""
+    """Turns feed items into text. `own` holds the ids of what was typed here, which the terminal shows already."""
 
     def __init__(self, painter: Painter, width: int) -> None:
         self.own: set[str] = set()
@@ -106,30 +106,30 @@ class Renderer:
         self._at_line_start, self._prompted = True, ""
         return begin
 
-    def heard(self, heard: Heard) -> str:
-        """What is to be printed."""
-        match heard:
+    def render(self, item: FeedItem) -> str:
+        """The text to print for an item of the feed."""
+        match item:
             case Connected():
-                self._again, self._recovered = heard.again, heard.recovered
-                return self.line("[connected again]", "dim") if heard.again else ""
+                self._again, self._recovered = item.again, item.recovered
+                return self.line("[connected again]", "dim") if item.again else ""
             case ViewReset():
-                return self._reset(heard.view, heard.omitted_messages)
+                return self._reset(item.view, item.omitted_messages)
             case CaughtUp():
-                return self._caught_up(heard)
+                return self._caught_up(item)
             case Reconnecting():
-                return self.line(f"connection lost ({clean(heard.why)}); trying again in {heard.delay_s:.1f} s", "dim")
+                return self.line(f"connection lost ({clean(item.why)}); trying again in {item.delay_s:.1f} s", "dim")
             case Rejected():
-                return self.line(f"not done: {heard.code}: {clean(heard.message)}", "bad")
+                return self.line(f"not done: {item.code}: {clean(item.message)}", "bad")
             case Postponed():
-                return self.line(f"not yet: {clean(heard.message)}; sent again in {heard.delay_s:.1f} s", "dim")
+                return self.line(f"not yet: {clean(item.message)}; sent again in {item.delay_s:.1f} s", "dim")
             case Fault():
-                return self.line(f"the server broke the protocol: {clean(heard.message)}", "bad")
+                return self.line(f"the server broke the protocol: {clean(item.message)}", "bad")
             case Ended():
-                return self.line(f"the session's connection ended: {clean(heard.why)}", "dim")
+                return self.line(f"the session's connection ended: {clean(item.why)}", "dim")
             case Skipped():
                 return ""
             case _:
-                return self._event(heard)
+                return self._event(item)
 
     def question(self, pending: PendingTool, number: int, count: int) -> str:
         """The call that waits for an answer, with all its arguments: what is shown is what will run."""
@@ -263,9 +263,9 @@ class Renderer:
             case UserMessage():
                 return self.line(f"> {clean(message.text)}", "bold")
             case AssistantMessage():
-                said = self._message(message.message_id, message.text, message.reasoning, message.sealed)
-                asked = (self._tool_line("→", c.tool, compact_json(c.arguments), "dim") for c in message.tool_calls)
-                return said + "".join(asked)
+                text = self._message(message.message_id, message.text, message.reasoning, message.sealed)
+                calls = (self._tool_line("→", c.tool, compact_json(c.arguments), "dim") for c in message.tool_calls)
+                return text + "".join(calls)
             case ToolMessage():
                 mark, style = _RESULT[message.success]
                 return self._tool_line(mark, message.tool, message.output, style)

@@ -81,8 +81,8 @@ def _structs(kind: str, structs: Iterable[Any], without: frozenset[str] = frozen
     rows = []
     for struct in structs:
         shape = _shape(struct)
-        told = "<br>".join(_field(field) for field in fields(shape) if field.name not in without)
-        rows.append((f"`{shape.tag or struct.__name__}`", told or "none", (struct.__doc__ or "").strip()))
+        shown = "<br>".join(_field(field) for field in fields(shape) if field.name not in without)
+        rows.append((f"`{shape.tag or struct.__name__}`", shown or "none", (struct.__doc__ or "").strip()))
     return _table((kind, "fields", "meaning"), rows)
 
 

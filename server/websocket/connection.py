@@ -266,7 +266,7 @@ class Connection:
 
     def _decode(self, frame: str | bytes) -> Submission | None:
         if isinstance(frame, str) and self._encoding.subprotocol is None and not frame.startswith("{"):
-            return codec.by_hand(frame)
+            return codec.typed_input(frame)
         return codec.decode_submission(frame, binary=self._binary)
 
     def _bad(self, error: codec.FrameError) -> bool:

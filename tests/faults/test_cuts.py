@@ -14,7 +14,7 @@ import pytest
 from agent.util.tasks import TaskOwner
 from clients.session.client import SessionClient
 from clients.session.core import Position
-from clients.session.outcomes import Fault, Heard, ViewReset
+from clients.session.outcomes import Fault, FeedItem, ViewReset
 from clients.session.reconnect import Backoff
 from clients.session.view import at_rest
 from protocol import codec
@@ -153,7 +153,7 @@ class Reader:
                 await self._changed.wait()
                 self._changed.clear()
 
-    def _take(self, heard: Heard) -> None:
+    def _take(self, heard: FeedItem) -> None:
         assert not isinstance(heard, Fault), heard
         if isinstance(heard, ViewReset):
             self.view = heard.view

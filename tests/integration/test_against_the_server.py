@@ -10,7 +10,7 @@ import pytest
 from clients.session.client import SessionClient
 from clients.session.core import Position
 from clients.session.errors import Denied, SubmissionRefused
-from clients.session.outcomes import CaughtUp, Connected, Ended, Heard, Reconnecting, ViewReset
+from clients.session.outcomes import CaughtUp, Connected, Ended, FeedItem, Reconnecting, ViewReset
 from clients.session.reconnect import Action, Backoff
 from clients.session.view import at_rest
 from protocol import events as ev
@@ -31,8 +31,8 @@ def client_of(url: str, session_id: str | None = None, **fields: Any) -> Session
     return SessionClient(url, session_id, **({"backoff": QUICK} | fields))
 
 
-async def heard_until(client: SessionClient, kind: type[Any]) -> list[Heard]:
-    heard: list[Heard] = []
+async def heard_until(client: SessionClient, kind: type[Any]) -> list[FeedItem]:
+    heard: list[FeedItem] = []
     async with asyncio.timeout(PATIENCE_S):
         async for item in client:
             heard.append(item)
@@ -41,7 +41,7 @@ async def heard_until(client: SessionClient, kind: type[Any]) -> list[Heard]:
     return heard
 
 
-def told(heard: list[Heard], view: View) -> View:
+def told(heard: list[FeedItem], view: View) -> View:
     """What somebody knows who folds what is heard, once each."""
     for item in heard:
         if isinstance(item, ViewReset):

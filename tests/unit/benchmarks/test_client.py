@@ -2,18 +2,18 @@
 
 import pytest
 
-from benchmarks.client import Failed, Frame, Heard, take
+from benchmarks.client import Frame, Turn, TurnFailed, take
 
 
-def heard(*frames: Frame) -> Heard:
-    turn = Heard()
+def turn_of(*frames: Frame) -> Turn:
+    turn = Turn()
     for at, frame in enumerate(frames):
         take(turn, frame, at)
     return turn
 
 
 def test_text_that_is_told_again_is_not_counted_again() -> None:
-    turn = heard(
+    turn = turn_of(
         Frame("assistant_chunk", text="abc"),
         Frame("assistant_chunk", offset=1, text="bcde"),
         Frame("assistant_chunk", offset=5, text="f", kind="reasoning"),
@@ -27,5 +27,5 @@ def test_text_that_is_told_again_is_not_counted_again() -> None:
 
 @pytest.mark.parametrize("kind", ["refused", "error"])
 def test_what_goes_wrong_ends_the_measuring(kind: str) -> None:
-    with pytest.raises(Failed, match="inbox_full"):
-        heard(Frame(kind, code="inbox_full"))
+    with pytest.raises(TurnFailed, match="inbox_full"):
+        turn_of(Frame(kind, code="inbox_full"))

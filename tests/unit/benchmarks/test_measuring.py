@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from benchmarks.figures import ages, cpu, memory, page, replay, startup
-from benchmarks.processes import Died, Process, Reading, configuration, reader, scripted_model, server
+from benchmarks.processes import Process, ProcessFailed, Reading, configuration, reader, scripted_model, server
 from benchmarks.reader import aiohttp_stream, read
 from benchmarks.table import Row
 from server.config.sessions import UserLimits
@@ -25,12 +25,12 @@ async def test_a_turn_and_its_tokens_are_measured_at_the_server_and_at_a_bare_re
     size = ages.Size(sessions=3, tokens=5, every_ms=1)
     async with (
         scripted_model() as api_base,
-        server(api_base, model) as house,
+        server(api_base, model) as target,
         reader("aiohttp", api_base, model) as bare,
     ):
-        assert await cpu.turn_us(house, 20) > 0
+        assert await cpu.turn_us(target, 20) > 0
         assert await cpu.reading_us(bare, 20) > 0
-        ours, floor = await ages.run_ours(house, size), await ages.run_bare(bare, size)
+        ours, floor = await ages.run_ours(target, size), await ages.run_bare(bare, size)
     assert len(ours.ages) == len(floor.ages) == 15
     assert 0 < floor.p50 <= floor.p99 and 0 < ours.p50 <= ours.p99
     assert ours.cpu_us > 0 and floor.cpu_us > 0
@@ -52,18 +52,18 @@ async def test_the_page_is_measured_in_a_browser() -> None:
 
 
 async def test_memory_is_measured_awake_and_asleep() -> None:
-    async with scripted_model() as api_base, server(api_base, memory.MODEL, memory.SLEEPY) as house:
-        first = await memory.growth_kib(house, 2, 5, asleep=True)
-        connected = await memory.connected_kib(house, 5)
+    async with scripted_model() as api_base, server(api_base, memory.MODEL, memory.ASLEEP_AT_ONCE) as target:
+        first = await memory.growth_kib(target, 2, 5, asleep=True)
+        connected = await memory.connected_kib(target, 5)
     assert first > connected
 
 
 def test_one_user_may_do_all_that_is_measured() -> None:
     """All clients are one user, and users have limits."""
     users = msgspec.convert(configuration("", memory.MODEL, {})["users"], UserLimits)
-    most = 10 * memory.WHOLE.sessions
+    most = 10 * memory.FULL.sessions
     assert users.stored_sessions_max > most and users.submissions_per_minute > most
-    assert users.sockets_max > memory.WHOLE.sessions
+    assert users.sockets_max > memory.FULL.sessions
 
 
 async def test_a_start_is_measured_to_its_first_answer() -> None:
@@ -88,5 +88,5 @@ async def test_a_reader_by_hand_hears_every_piece_of_text() -> None:
 
 async def test_a_process_that_ends_too_early_is_named() -> None:
     async with await Process.start("the short-lived one", "-c", "raise SystemExit(3)") as process:
-        with pytest.raises(Died, match="the short-lived one ended with 3"):
+        with pytest.raises(ProcessFailed, match="the short-lived one ended with 3"):
             await process.line("ready")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.statistics import Garbled, ages_ms, percentile
+from benchmarks.statistics import InvalidStream, ages_ms, percentile
 
 
 def test_a_percentile_is_a_value_that_was_measured() -> None:
@@ -29,5 +29,5 @@ def test_a_token_has_arrived_when_all_of_it_has() -> None:
     ids=["disordered", "doubled", "no stamp", "a hole", "cut short"],
 )
 def test_a_text_that_was_not_sent_so_is_garbled(text: str) -> None:
-    with pytest.raises(Garbled):
+    with pytest.raises(InvalidStream):
         ages_ms([(10, text)])

@@ -180,8 +180,8 @@ def test_a_message_of_the_server_may_hold_any_number_of_frames() -> None:
 
 
 def test_by_hand_a_line_is_a_user_input_and_an_empty_one_nothing() -> None:
-    assert codec.by_hand("hello there") == UserInput(text="hello there")
-    assert codec.by_hand("") is None
+    assert codec.typed_input("hello there") == UserInput(text="hello there")
+    assert codec.typed_input("") is None
 
 
 def test_submissions_that_ask_for_the_same_have_one_body_whatever_their_id_and_order() -> None:

@@ -11,7 +11,7 @@ from websockets.http11 import Response
 from clients.session.client import SessionClient
 from clients.session.core import Position
 from clients.session.errors import CannotConnect, ConsumerStalled, Denied, SessionEnded, SubmissionRefused
-from clients.session.outcomes import CaughtUp, Connected, Ended, Fault, Heard, Reconnecting, Rejected, ViewReset
+from clients.session.outcomes import CaughtUp, Connected, Ended, Fault, FeedItem, Reconnecting, Rejected, ViewReset
 from clients.session.reconnect import Action, Backoff
 from protocol import codec, codes
 from protocol import events as ev
@@ -36,13 +36,13 @@ def refusal(status: int, body: bytes, **headers: str) -> Response:
     return Response(status, "", Headers({"Content-Length": str(len(body)), **headers}), body)
 
 
-async def all_of(client: SessionClient) -> list[Heard]:
+async def all_of(client: SessionClient) -> list[FeedItem]:
     """What is heard until the end."""
     async with asyncio.timeout(PATIENCE_S):
         return [heard async for heard in client]
 
 
-def seqs(heard: list[Heard]) -> list[int]:
+def seqs(heard: list[FeedItem]) -> list[int]:
     return [event.seq for event in heard if isinstance(event, ev.EventBase)]
 
 

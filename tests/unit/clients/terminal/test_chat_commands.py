@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients.terminal.commands import AskEdit, Help, Quit, Wrong, question, read_answer, read_edit, read_line
+from clients.terminal.commands import AskEdit, Help, InvalidLine, Quit, question, read_answer, read_edit, read_line
 from protocol.content import PendingTool
 from protocol.submissions import Approval, Compact, Interrupt, SetModel, Undo, UserInput
 
@@ -23,10 +23,10 @@ ASKED = PendingTool(tool_call_id="c1", tool="write", arguments={"path": "a"}, re
         ("/quit", Quit()),
         ("", None),
         ("   ", None),
-        ("/", Wrong("there is no command /; /help lists what there is")),
-        ("/fly", Wrong("there is no command /fly; /help lists what there is")),
-        ("/model", Wrong("/model which? Write its name after it.")),
-        ("/steer ", Wrong("/steer what? Write the text after it.")),
+        ("/", InvalidLine("there is no command /; /help lists what there is")),
+        ("/fly", InvalidLine("there is no command /fly; /help lists what there is")),
+        ("/model", InvalidLine("/model which? Write its name after it.")),
+        ("/steer ", InvalidLine("/steer what? Write the text after it.")),
     ],
 )
 def test_a_line_means_what_the_help_says(line: str, meaning: object) -> None:
@@ -72,4 +72,4 @@ def test_edited_arguments_are_a_json_object() -> None:
     assert read_edit('{"path": "b"}', ASKED) == Approval(tool_call_id="c1", approved=True, arguments={"path": "b"})
     assert read_edit("  ", ASKED) is None
     for line in ("[1]", "{", "path: b", "[" * 10_000):
-        assert isinstance(read_edit(line, ASKED), Wrong)
+        assert isinstance(read_edit(line, ASKED), InvalidLine)

@@ -9,7 +9,7 @@ from clients.session.outcomes import (
     Connected,
     Ended,
     Fault,
-    Heard,
+    FeedItem,
     Postponed,
     Reconnecting,
     Rejected,
@@ -32,9 +32,9 @@ def renderer() -> Renderer:
     return Renderer(Painter(False), 80)
 
 
-def shown(*heard: Heard) -> str:
+def shown(*heard: FeedItem) -> str:
     screen = renderer()
-    return "".join(screen.heard(item) for item in heard)
+    return "".join(screen.render(item) for item in heard)
 
 
 def chunk(offset: int, text: str, kind: Any = "text", message_id: str = "m") -> ev.AssistantChunk:
@@ -108,14 +108,14 @@ def test_what_another_client_said_is_shown_and_what_was_typed_here_is_not() -> N
 
     screen = renderer()
     screen.own.add("me")
-    assert screen.heard(accepted("me")) + screen.heard(accepted("you")) == "> by you\n"
+    assert screen.render(accepted("me")) + screen.render(accepted("you")) == "> by you\n"
 
 
 def test_what_comes_while_a_line_is_typed_begins_on_a_new_line() -> None:
     screen = renderer()
     assert screen.prompt("> ") == "> "
     assert screen.prompt("> ") == ""
-    assert screen.heard(chunk(0, "Hi")) == "\nHi"
+    assert screen.render(chunk(0, "Hi")) == "\nHi"
     assert screen.prompt("> ") == "\n> "
     screen.entered()
     assert screen.line("done") == "done\n"
