@@ -84,7 +84,7 @@ class SessionActor:
         self._worker = Worker(row.session_id, parts.models, parts.tools, self._inbox, parts.observer.tracer)
         self._task: asyncio.Task[None] | None = None
         self._stepping = False
-        self._lost: JournalError | None = None
+        self._journal_error: JournalError | None = None
         self._close_reason = SLEEP_REASON
 
     @property
@@ -110,7 +110,7 @@ class SessionActor:
     @property
     def busy(self) -> bool:
         """Whether work is under way or waits. An approval that waits counts."""
-        return self._stepping or self._session.working or len(self._inbox) > 0 or self._lost is not None
+        return self._stepping or self._session.working or len(self._inbox) > 0 or self._journal_error is not None
 
     @property
     def may_sleep(self) -> bool:
@@ -122,7 +122,7 @@ class SessionActor:
         """Whether it may be stopped and activated anew at once. An approval may wait: it waits on afterwards."""
         waits = bool(self._session.state.view.pending_approval) and self._worker.running == 0
         idle = not self._session.working or waits
-        unfinished = self._stepping or len(self._inbox) > 0 or self._lost is not None
+        unfinished = self._stepping or len(self._inbox) > 0 or self._journal_error is not None
         return idle and not (unfinished or self.sockets or self.stopping)
 
     def submit(self, submission: Submission) -> "asyncio.Future[Answer] | SubmissionRefusal":
@@ -176,7 +176,7 @@ class SessionActor:
 
     async def _next(self) -> list[PendingSubmission | Input]:
         """Wait for the inbox. After a failure of the journal at most `RECOVERY_S`, to try the journal again."""
-        if self._lost is None:
+        if self._journal_error is None:
             return await self._inbox.take()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RECOVERY_S):
@@ -186,7 +186,7 @@ class SessionActor:
     async def _step(self, taken: list[PendingSubmission | Input]) -> None:
         self._stepping = True
         try:
-            if self._lost is None or await self._regain(taken):
+            if self._journal_error is None or await self._retry_journal(taken):
                 await self._decide(taken)
         finally:
             self._stepping = False
@@ -195,7 +195,9 @@ class SessionActor:
     async def _decide(self, taken: list[PendingSubmission | Input]) -> None:
         answers: list[tuple[PendingSubmission, Answer]] = []
         messages = [
-            item for item in taken if not isinstance(item, PendingSubmission) or not await self._repeated(item, answers)
+            item
+            for item in taken
+            if not isinstance(item, PendingSubmission) or not await self._is_duplicate(item, answers)
         ]
         decisions: list[Decision] = []
         new_answers: dict[str, IdempotencyRecord] = {}
@@ -219,11 +221,11 @@ class SessionActor:
                 codes.INTERNAL, log_fault(log, error, "session %s: a decision failed", self.session_id)
             )
             refuse([item for item in taken if isinstance(item, PendingSubmission)], fault)
-            await self._start_over(Fail(codes.INTERNAL, fault.message, True))
+            await self._on_decision_failure(Fail(codes.INTERNAL, fault.message, True))
             return
         await self._commit(decisions, tuple(new_answers.values()), answers)
 
-    async def _repeated(self, waiting: PendingSubmission, answers: list[tuple[PendingSubmission, Answer]]) -> bool:
+    async def _is_duplicate(self, waiting: PendingSubmission, answers: list[tuple[PendingSubmission, Answer]]) -> bool:
         """Whether the submission is a duplicate; if so, add its answer. Only ids that clients make can be duplicates."""
         if not waiting.own_id:
             return False
@@ -250,7 +252,7 @@ class SessionActor:
                 records = await self._recorder.append(events, new_answers, self._session.state)
             except Unavailable as error:
                 refuse([waiting for waiting, _ in answers], _not_stored(error))
-                await self._lose(error)
+                await self._on_journal_failure(error)
                 return False
             self.broadcaster.publish(records)
             self._observer.on_events(events)
@@ -266,47 +268,49 @@ class SessionActor:
             await self._recorder.compact(self._session.state)
         return True
 
-    async def _lose(self, error: Unavailable) -> None:
+    async def _on_journal_failure(self, error: Unavailable) -> None:
         """After a failed append: tell the sockets, stop the work, and load the state anew.
 
         Events are published after they are stored, so no client has seen one that is not in the journal.
         """
-        if self._lost is None:
+        if self._journal_error is None:
             log.error("session %s: work stopped: %s", self.session_id, error)
             self.broadcaster.notify(refused_frame(_not_stored(error)))
-        self._lost = error
+        self._journal_error = error
         self._worker.cancel()
         try:
             await self._reload()
         except Unavailable as unread:
             log.warning("session %s: its journal cannot be read either: %s", self.session_id, unread)
 
-    async def _regain(self, taken: list[PendingSubmission | Input]) -> bool:
+    async def _retry_journal(self, taken: list[PendingSubmission | Input]) -> bool:
         """After a failed append: load the state anew and end the work with an error. Whether that could be stored."""
         try:
             await self._reload()
-            stored = not self._session.working or await self._commit([self._failed(self._lost)], (), [])
+            stored = not self._session.working or await self._commit(
+                [self._failure_decision(self._journal_error)], (), []
+            )
         except Unavailable as error:
-            self._lost = error
+            self._journal_error = error
             stored = False
         if stored:
-            self._lost = None
-        elif self._lost is not None:
-            refuse([item for item in taken if isinstance(item, PendingSubmission)], _not_stored(self._lost))
+            self._journal_error = None
+        elif self._journal_error is not None:
+            refuse([item for item in taken if isinstance(item, PendingSubmission)], _not_stored(self._journal_error))
         return stored
 
-    def _failed(self, lost: JournalError | None) -> Decision:
-        message = f"the server could not store what came next ({lost}); the turn was stopped"
+    def _failure_decision(self, error: JournalError | None) -> Decision:
+        message = f"the server could not store what came next ({error}); the turn was stopped"
         return decide(self._session, Fail(codes.JOURNAL_UNAVAILABLE, message, True, keeps_waiting=True), utc_now())
 
-    async def _start_over(self, fault: Fail) -> None:
+    async def _on_decision_failure(self, fault: Fail) -> None:
         """After an exception in a decision: load the state anew, and end the work with an error."""
         self._worker.cancel()
         try:
             await self._reload()
             await self._commit([decide(self._session, fault, utc_now())], (), [])
         except Unavailable as error:
-            await self._lose(error)
+            await self._on_journal_failure(error)
 
     async def _reload(self) -> None:
         head = await self._recorder.stored_head()
@@ -322,7 +326,7 @@ class SessionActor:
         refuse(left, SubmissionRefusal(codes.GOING_AWAY, "the session is going to sleep; reconnect and send it again"))
         self.broadcaster.end(self._close_reason)
         self._observer.close()
-        if self._lost is None:
+        if self._journal_error is None:
             await self._recorder.checkpoint(self._session.state)
 
 
