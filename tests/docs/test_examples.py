@@ -28,7 +28,7 @@ RUN_BY = {
 """The test that runs the examples of a document in a language."""
 
 
-INDENTED = {"benchmarks/README.md", "docs/architecture.md"}
+INDENTED = {"docs/architecture.md"}
 """Documents with indented blocks."""
 
 
