@@ -1,13 +1,12 @@
-"""The body's door: who is asking, by which way in, and whether they still may.
+"""Authentication and authorization: who sends a request, and what they may do.
 
-principal.py   who was let in, and what they may; what is said to who was not
-access.py      the one table of what each route needs
-presented.py   the credentials that a request carries; cookies.py: the one that a login leaves in a browser
-authenticator.py        `authenticate` and `is_valid`: the one way in for HTTP and for sockets alike
-local.py       the token of one user on one machine;  tokens.py: API tokens, hashed in a file
-oauth.py       login at an OpenID provider (provider.py);  bearer.py: Hugging Face tokens;  rights.py: what those may
-logins.py      browsers that logged in;  login_store.py: kept on disk;  seal.py: their secrets encrypted
-login_routes, oauth_routes: the routes /auth/*
-failures.py    who brings wrong credentials too often
-watch.py       ends the sockets whose credentials ran out
+Credentials: what a request carries: a token in `Authorization`, or a login's cookie.
+Backend: one mode of authentication (`auth.mode`): local, API tokens, OAuth (OpenID Connect), Hugging Face tokens.
+Authenticator: turns credentials into a principal, for HTTP requests and websockets alike, with the backend of the mode.
+Principal: an authenticated user, with their rights and the name of the credential.
+Login: a browser that exchanged a token for a cookie. Only the cookie's hash is kept.
+Sealed: encrypted, for what a login must keep of the token that it came from.
+Revalidate: look again whether a credential is still valid, for a websocket that stays open.
+Share link: a link to one session. Its holder is a guest; the link's grant says what they may do there.
+Need: what a path requires of the caller. The rules by path are handed in; this package knows no path.
 """

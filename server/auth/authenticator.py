@@ -1,4 +1,4 @@
-"""The body's door: `authenticate` says who is asking, `is_valid` whether they still may. HTTP and sockets go this one way."""
+"""Authenticator: turns the credentials of a request into a principal, and checks later whether they are still valid."""
 
 import asyncio
 import time
@@ -30,7 +30,7 @@ HINTS = {
 
 
 class Authenticator:
-    """The way in that the settings choose, and the logins of browsers."""
+    """The backend that the settings choose, the logins of browsers and the share links."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Authenticator:
         shares: ShareLinks,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`logins`: None where no login is needed."""
+        """`logins`: None if the server needs no token (auth.local_token)."""
         auth = settings.auth
         self.backend = backend
         self.logins = logins
@@ -50,39 +50,39 @@ class Authenticator:
         self.failures = LoginThrottle(auth.failures_per_minute, ADDRESSES_MAX)
 
     async def open(self) -> None:
-        """Make ready. Raises `PrivateFileError`, `SettingsError`."""
+        """Open the backend and load the logins. Raises `PrivateFileError`, `SettingsError`."""
         await self.backend.open()
         if self.logins is not None:
             await self.logins.open(self._clock())
 
     async def aclose(self) -> None:
-        """Let go of what is open."""
+        """Close the backend and the logins."""
         await self.backend.aclose()
         if self.logins is not None:
             await self.logins.aclose()
 
     async def authenticate(self, scope: Scope) -> Principal | HTTPRefusal:
-        """Who the request in `scope` comes from. Its URL is not looked at."""
+        """The principal of the request in `scope`, or the refusal. The URL is not read."""
         if isinstance(self.backend, NoTokenBackend):
             return LOCAL
-        presented = parse_credentials(scope["headers"], cookie_style(scope, self._settings).name)
-        invited = await self._invited(scope, presented)
-        found = await self._known(presented)
-        if found is not None:
-            return found if invited is None else msgspec.structs.replace(found, grant=invited.grant)
-        if invited is not None and presented.fault is None:
-            return invited
-        if presented == Credentials():
+        credentials = parse_credentials(scope["headers"], cookie_style(scope, self._settings).name)
+        guest = await self._guest(scope, credentials)
+        principal = await self._authenticate_here(credentials)
+        if principal is not None:
+            return principal if guest is None else msgspec.structs.replace(principal, grant=guest.grant)
+        if guest is not None and credentials.fault is None:
+            return guest
+        if credentials == Credentials():
             return self._unauthorized("credentials are needed")
         address, now = address_of(scope), asyncio.get_running_loop().time()
-        if presented.token is not None and not self.failures.is_blocked(address, now):
-            asked = await self.backend.authenticate_remote(presented.token, self._clock())
-            if isinstance(asked, Principal) or (asked is not None and asked.status != 401):
-                return asked
-        return self._wrong(presented, address, now)
+        if credentials.token is not None and not self.failures.is_blocked(address, now):
+            answer = await self.backend.authenticate_remote(credentials.token, self._clock())
+            if isinstance(answer, Principal) or (answer is not None and answer.status != 401):
+                return answer
+        return self._refuse(credentials, address, now)
 
     async def is_valid(self, principal: Principal) -> bool:
-        """Whether the credentials that let them in still do, with no fewer rights."""
+        """Whether the principal's credentials are still valid, with at least the same rights."""
         now = self._clock()
         if principal.expires_at is not None and principal.expires_at <= now:
             return False
@@ -90,74 +90,74 @@ class Authenticator:
             return await self.shares.revalidate(principal) == principal
         if principal.credential.startswith(LOGIN):
             login = self.logins.get(principal.credential.removeprefix(LOGIN), now) if self.logins else None
-            fresh = None if login is None else await self._of_login(login, now)
+            fresh = None if login is None else await self._principal_of_login(login, now)
         else:
             fresh = await self.backend.revalidate(principal.credential, now)
         return fresh is not None and fresh.user_id == principal.user_id and principal.rights <= fresh.rights
 
     async def exchange(self, token: str, scope: Scope) -> tuple[Login, str] | HTTPRefusal:
-        """A browser's login for a token: the login and its cookie."""
+        """Exchange a token for a browser's login: the login and its cookie, or the refusal."""
         if self.logins is None:
             return HTTPRefusal("not_found", "this server asks for no token (auth.local_token)")
-        found = await self.authenticate({**scope, "headers": [(b"authorization", b"Bearer " + token.encode())]})
-        if isinstance(found, HTTPRefusal):
-            return found
+        principal = await self.authenticate({**scope, "headers": [(b"authorization", b"Bearer " + token.encode())]})
+        if isinstance(principal, HTTPRefusal):
+            return principal
         now = self._clock()
         lifetime_s = self._settings.auth.login_s
-        if found.expires_at is not None:
-            lifetime_s = min(lifetime_s, found.expires_at - now)
+        if principal.expires_at is not None:
+            lifetime_s = min(lifetime_s, principal.expires_at - now)
         return await self.logins.add(
-            credential=found.credential,
-            user_id=found.user_id,
-            name=found.name,
+            credential=principal.credential,
+            user_id=principal.user_id,
+            name=principal.name,
             now=now,
             lifetime_s=lifetime_s,
-            sealed=self.backend.seal_credential(found, token),
+            sealed=self.backend.seal_credential(principal, token),
         )
 
     async def log_out(self, principal: Principal) -> None:
-        """End a browser's login, and with it its sockets."""
+        """End a browser's login. The revocation watcher then closes its websockets."""
         if self.logins is not None and principal.credential.startswith(LOGIN):
             await self.logins.drop([principal.credential.removeprefix(LOGIN)])
 
     async def hub_token(self, user_id: str) -> str | None:
-        """The Hugging Face token of this user, for their tools; None where there is none."""
+        """The Hugging Face token of this user, for their tools; None if none is known."""
         return await self.backend.hub_token(user_id, self._clock())
 
-    async def _invited(self, scope: Scope, presented: Credentials) -> Principal | None:
-        """Who came by a link: its secret as the token, or in the cookie beside the login's."""
-        if presented.token is not None:
-            return await self.shares.authenticate(presented.token)
+    async def _guest(self, scope: Scope, credentials: Credentials) -> Principal | None:
+        """The guest of a share link, whose secret is the token or in the cookie beside the login's."""
+        if credentials.token is not None:
+            return await self.shares.authenticate(credentials.token)
         cookie = parse_credentials(scope["headers"], cookie_style(scope, self._settings, GUEST_COOKIE).name).cookie
         return None if cookie is None else await self.shares.authenticate(cookie, by_cookie=True)
 
-    async def _known(self, presented: Credentials) -> Principal | None:
+    async def _authenticate_here(self, credentials: Credentials) -> Principal | None:
         now = self._clock()
-        if presented.token is not None:
-            found = self.backend.authenticate_local(presented.token, now)
-            return found if found is not None and not _over(found, now) else None
-        login = self.logins.find(presented.cookie, now) if presented.cookie and self.logins else None
-        return None if login is None else await self._of_login(login, now)
+        if credentials.token is not None:
+            principal = self.backend.authenticate_local(credentials.token, now)
+            return principal if principal is not None and not _has_expired(principal, now) else None
+        login = self.logins.find(credentials.cookie, now) if credentials.cookie and self.logins else None
+        return None if login is None else await self._principal_of_login(login, now)
 
-    async def _of_login(self, login: Login, now: float) -> Principal | None:
-        found = await self.backend.revalidate_login(login, now)
-        if found is None or _over(found, now):
+    async def _principal_of_login(self, login: Login, now: float) -> Principal | None:
+        principal = await self.backend.revalidate_login(login, now)
+        if principal is None or _has_expired(principal, now):
             return None
         return msgspec.structs.replace(
-            found, credential=LOGIN + login.login_id, expires_at=login.expires_at, by_cookie=True
+            principal, credential=LOGIN + login.login_id, expires_at=login.expires_at, by_cookie=True
         )
 
-    def _wrong(self, presented: Credentials, address: str, now: float) -> HTTPRefusal:
+    def _refuse(self, credentials: Credentials, address: str, now: float) -> HTTPRefusal:
         if not self.failures.record_failure(address, now):
             return HTTPRefusal(
                 "too_many_attempts",
                 "too many wrong credentials came from your address; try again later",
                 retry_after_s=self.failures.retry_after_s,
             )
-        if presented.fault:
-            return self._unauthorized(presented.fault)
+        if credentials.fault:
+            return self._unauthorized(credentials.fault)
         return self._unauthorized(
-            "the login is over; log in again" if presented.cookie else "the token is wrong, expired or revoked"
+            "the login is over; log in again" if credentials.cookie else "the token is wrong, expired or revoked"
         )
 
     def _unauthorized(self, why: str) -> HTTPRefusal:
@@ -167,19 +167,19 @@ class Authenticator:
 
 
 def address_of(scope: Scope) -> str:
-    """The address that the request comes from, as the guard knows it."""
+    """The client's address, as the access middleware passes it on."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 
 
-def _over(principal: Principal, now: float) -> bool:
+def _has_expired(principal: Principal, now: float) -> bool:
     return principal.expires_at is not None and principal.expires_at <= now
 
 
 async def create_authenticator(
     settings: Settings, links_of: LinksOfSession, clock: Callable[[], float] = time.time
 ) -> Authenticator:
-    """The way in, ready. The data folder must be there and ours. `links_of`: a session's links. Raises `PrivateFileError`."""
+    """The authenticator of the settings, opened. The data folder must exist. Raises `PrivateFileError`, `SettingsError`."""
     auth, folder = settings.auth, settings.journal.folder
     shares = ShareLinks(load_key(folder), links_of)
     if auth.mode == "local" and not auth.local_token:

@@ -12,19 +12,20 @@ from server.auth.principal import Principal, Right
 from server.util.refusal import HTTPRefusal
 
 Need = Literal["nothing", "optional", "anyone", "session"] | Right
-"""`nothing`: credentials are not looked at; `optional`: good ones show more, bad ones are as none; `anyone` who is let in;
-`session`: who may have sessions, or came by a link to one; whether to this one, the route looks up."""
+"""What a path needs of the caller. `nothing`: credentials are not read. `optional`: valid ones give a fuller answer,
+others count as none. `anyone`: valid credentials. `session`: the right `sessions`, or a share link; the handler checks
+whether it is for this session. Else a right."""
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """What a path needs; `{name}` stands for one segment, `{name:path}` for the rest."""
+    """The need of a path. In it `{name}` stands for one segment, `{name:path}` for the rest."""
 
     path: str
     need: Need
 
 
-OWNERS_ALONE: Final = (Share, Unshare, Shutdown)
-"""Submissions that a link never allows."""
+OWNER_ONLY: Final = (Share, Unshare, Shutdown)
+"""Submissions that a share link never allows."""
 
 
 class AccessRules:
@@ -41,27 +42,19 @@ class AccessRules:
 
 
 def check_need(principal: Principal, need: Need) -> HTTPRefusal | None:
-    """Why this principal may not, or None if it may."""
+    """The refusal if the principal lacks what is needed, else None."""
     if need in ("nothing", "optional", "anyone") or need in principal.rights:
         return None
     if need == "session" and ("sessions" in principal.rights or principal.grant is not None):
         return None
     if principal.grant is not None and not principal.rights:
-        return HTTPRefusal("forbidden", "your link lets you into one session, and nothing else")
+        return HTTPRefusal("forbidden", "your link gives access to one session only")
     return HTTPRefusal("forbidden", f"this needs the right `{need}`, which your credentials do not give")
-
-
-def access_level(principal: Principal, session_id: str, owner: str) -> AccessLevel | None:
-    """What this principal may do with that session; None if they have no access."""
-    if principal.user_id == owner and "sessions" in principal.rights:
-        return "owner"
-    grant = principal.grant
-    return grant.access if grant is not None and grant.session_id == session_id else None
 
 
 def refuse_submission(level: AccessLevel, submission: Submission) -> str | None:
     """Why a client with this access may not hand in that submission, or None if it may."""
-    if level == "owner" or (level == "drive" and not isinstance(submission, OWNERS_ALONE)):
+    if level == "owner" or (level == "drive" and not isinstance(submission, OWNER_ONLY)):
         return None
     return "your link lets you read this session" if level == "read" else "only the session's owner may do that"
 

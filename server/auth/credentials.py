@@ -1,4 +1,4 @@
-"""The body's door: the cookie that a login leaves in a browser. Pure."""
+"""Credentials: parsing of the token or cookie of a request, and the attributes of the cookies that are set. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ _COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
 class Credentials(msgspec.Struct, frozen=True):
-    """A token, or a login's cookie, or none; `fault` says what cannot be understood."""
+    """A token, or a login's cookie, or neither. `fault`: why the header or cookie is not valid."""
 
     token: str | None = None
     cookie: str | None = None
@@ -26,17 +26,17 @@ class Credentials(msgspec.Struct, frozen=True):
 
 
 def parse_credentials(headers: Headers, cookie_name: str) -> Credentials:
-    """What the request brings. A token comes before a cookie: a wrong token is not saved by a good cookie."""
+    """The credentials in the headers. If there is a token, the cookie is not read, even if the token is wrong."""
     headers = list(headers)
     authorization = [value.decode("latin-1").strip() for name, value in headers if name == b"authorization"]
     cookies = read_cookies(headers, cookie_name)
     if len(authorization) > 1:
         return Credentials(fault="more than one Authorization header")
     if authorization:
-        found = _BEARER.fullmatch(authorization[0])
-        if found is None or len(found["token"]) > MAX_TOKEN_CHARS:
+        match = _BEARER.fullmatch(authorization[0])
+        if match is None or len(match["token"]) > MAX_TOKEN_CHARS:
             return Credentials(fault="the Authorization header must be `Bearer TOKEN`")
-        return Credentials(token=found["token"])
+        return Credentials(token=match["token"])
     if len(set(cookies)) > 1:
         return Credentials(fault="the login cookie is there twice; delete this site's cookies")
     if cookies and _COOKIE_VALUE.fullmatch(cookies[0]):
@@ -44,11 +44,11 @@ def parse_credentials(headers: Headers, cookie_name: str) -> Credentials:
     return Credentials(fault="the login cookie is not one of this server's" if cookies else None)
 
 
-def read_cookies(headers: Headers, wanted: str) -> list[str]:
+def read_cookies(headers: Headers, cookie_name: str) -> list[str]:
     """The values of the cookies of this name."""
     parts = [part for name, value in headers if name == b"cookie" for part in value.decode("latin-1").split(";")]
     pairs = (part.strip().partition("=") for part in parts)
-    return [value for name, _, value in pairs if name == wanted]
+    return [value for name, _, value in pairs if name == cookie_name]
 
 
 LOGIN_COOKIE = "holdfast"
@@ -57,7 +57,7 @@ GUEST_COOKIE = "holdfast-guest"
 
 
 class CookieStyle(msgspec.Struct, frozen=True):
-    """How cookies are set on the way a request came. Cookies do not know ports: on plain loopback the name says it."""
+    """The name and attributes of a cookie. Cookies ignore ports, so over unencrypted loopback the name includes the port."""
 
     name: str
     attributes: str
@@ -67,19 +67,19 @@ class CookieStyle(msgspec.Struct, frozen=True):
         return f"{self.name}={value}; Max-Age={int(max_age_s)}; {self.attributes}"
 
     def clear(self) -> str:
-        """The same that takes the cookie away."""
+        """A `Set-Cookie` header's value that deletes the cookie."""
         return f"{self.name}=; Max-Age=0; {self.attributes}"
 
 
 def cookie_style(scope: Scope, settings: Settings, name: str = LOGIN_COOKIE) -> CookieStyle:
-    """For the request in `scope`, as the guard hands it on. Only on this machine may a cookie travel unencrypted."""
+    """For the request in `scope`, as the access middleware passes it on. Only on loopback is a cookie sent unencrypted."""
     host = host_of(scope)
     secure = scope.get("scheme") in ("https", "wss") or host is None or not host.loopback
     same_site = settings.auth.same_site
     if same_site == "auto":
         same_site = "none" if settings.server.space_host else "lax"
     if (same_site == "none" and not secure) or (same_site == "strict" and settings.auth.mode == "oauth"):
-        same_site = "lax"  # a strict one would not come along on the way back from the provider
+        same_site = "lax"  # a strict cookie is not sent when the provider redirects the browser back
     attributes = f"Path=/; HttpOnly; SameSite={same_site.capitalize()}"
     if secure:
         partitioned = "; Partitioned" if same_site == "none" else ""
@@ -89,6 +89,6 @@ def cookie_style(scope: Scope, settings: Settings, name: str = LOGIN_COOKIE) -> 
 
 
 def host_of(scope: Scope) -> Authority | None:
-    """The request's Host, which the guard has checked."""
-    found = [value for name, value in scope["headers"] if name == b"host"]
-    return parse_authority(found[0].decode("latin-1").strip()) if found else None
+    """The request's Host, which the access middleware has checked."""
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    return parse_authority(hosts[0].decode("latin-1").strip()) if hosts else None

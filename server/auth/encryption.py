@@ -1,4 +1,4 @@
-"""The body's door: what logins keep is encrypted, on disk and in a browser's cookie."""
+"""Encryption: of what logins keep, on disk and in a browser's cookie."""
 
 import base64
 from hashlib import sha256
@@ -13,7 +13,7 @@ MAX_FILE_BYTES = 1_024
 
 
 class CredentialCipher:
-    """Encrypts and authenticates (Fernet: AES-128-CBC with HMAC-SHA256), and knows when something was sealed."""
+    """Encrypts and authenticates (Fernet: AES-128-CBC with HMAC-SHA256), and knows when data was encrypted."""
 
     def __init__(self, key: bytes) -> None:
         self._fernet = Fernet(key)
@@ -23,7 +23,7 @@ class CredentialCipher:
         return self._fernet.encrypt(data)
 
     def decrypt(self, sealed: bytes, lasts_s: int | None = None) -> bytes | None:
-        """The data; None if it was sealed by another key, changed on the way, or is older than `lasts_s`."""
+        """The data; None if the key was another one, the data was changed, or it is older than `lasts_s` seconds."""
         try:
             return self._fernet.decrypt(sealed, ttl=lasts_s)
         except InvalidToken:
@@ -31,7 +31,7 @@ class CredentialCipher:
 
 
 def create_cipher(secret: str, folder: Path) -> CredentialCipher:
-    """By the secret of the settings, or without one by a key that is made in the data folder. Raises `PrivateFileError`."""
+    """A cipher with the secret of the settings; without one, with a key file in the data folder. Raises `PrivateFileError`."""
     if secret:
         return CredentialCipher(base64.urlsafe_b64encode(sha256(b"holdfast logins\0" + secret.encode()).digest()))
     path = folder / FILE
@@ -39,4 +39,4 @@ def create_cipher(secret: str, folder: Path) -> CredentialCipher:
     try:
         return CredentialCipher(key)
     except ValueError as error:
-        raise PrivateFileError(f"{path}: holds no key; delete it, and everyone logs in anew") from error
+        raise PrivateFileError(f"{path}: holds no valid key; delete it, then everyone has to log in again") from error

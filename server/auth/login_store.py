@@ -1,4 +1,4 @@
-"""The body's door: logins on disk, in a small SQLite file of their own beside the journal's."""
+"""Login store: logins on disk, in a SQLite file of their own."""
 
 import os
 import sqlite3
@@ -44,17 +44,17 @@ class SqliteLoginStore:
             raise
 
     def load(self) -> list[Login]:
-        """All of them, the oldest first."""
+        """All logins, oldest first."""
         with closing(self._db.execute(f"SELECT {', '.join(FIELDS)} FROM logins ORDER BY created_at")) as rows:
             return [Login(**dict(zip(FIELDS, row, strict=True))) for row in rows]
 
     def put(self, login: Login) -> None:
-        """Keep this one, in the place of its earlier state."""
+        """Store the login, or replace its earlier state."""
         blanks = ", ".join("?" * len(FIELDS))
         self._db.execute(f"INSERT OR REPLACE INTO logins VALUES ({blanks})", msgspec.structs.astuple(login))
 
     def drop(self, login_ids: list[str]) -> None:
-        """Forget these."""
+        """Delete these logins."""
         self._db.executemany("DELETE FROM logins WHERE login_id = ?", [(login_id,) for login_id in login_ids])
 
     def close(self) -> None:
@@ -66,11 +66,11 @@ class SqliteLoginStore:
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if version > VERSION:
                 raise PrivateFileError(
-                    f"{self._path}: written by a newer version; move it away, and everyone logs in anew"
+                    f"{self._path}: written by a newer version; move it away, then everyone has to log in again"
                 )
             # What is dropped is a login's secret: it must not stay behind in free pages.
             self._db.execute("PRAGMA secure_delete = ON")
             self._db.execute(SCHEMA)
             self._db.execute(f"PRAGMA user_version = {VERSION}")
         except sqlite3.DatabaseError as error:
-            raise PrivateFileError(f"{self._path}: {error}; move it away, and everyone logs in anew") from error
+            raise PrivateFileError(f"{self._path}: {error}; move it away, then everyone has to log in again") from error

@@ -1,4 +1,4 @@
-"""The body's door: browsers that logged in. Each holds a random cookie of which only the hash is kept."""
+"""Logins: browsers that logged in. Each has a random cookie, of which only the hash is kept."""
 
 import asyncio
 import secrets
@@ -20,7 +20,7 @@ LOGINS_PER_USER_MAX = 20
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """One browser's login. `credential` names what it came from, `sealed` is what must be kept of that, encrypted.
+    """One browser's login. `credential`: the name of what it came from. `sealed`: what must be kept of that, encrypted.
 
     Times in seconds since 1970.
     """
@@ -36,23 +36,23 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoginStore(Protocol):
-    """Where logins outlive the process; it blocks, so it is called in a thread, one call at a time."""
+    """Keeps logins on disk. It blocks, so it is called in a thread, one call at a time."""
 
     def load(self) -> list[Login]:
-        """All of them, the oldest first."""
+        """All logins, oldest first."""
 
     def put(self, login: Login) -> None:
-        """Keep this one, in the place of its earlier state."""
+        """Store the login, or replace its earlier state."""
 
     def drop(self, login_ids: list[str]) -> None:
-        """Forget these."""
+        """Delete these logins."""
 
     def close(self) -> None:
-        """Close it."""
+        """Close the store."""
 
 
 class Logins:
-    """All logins, in memory and in the store. At most `most`, and `most_per_user` for one user: the oldest make room."""
+    """All logins, in memory and in the store: at most `most`, and `most_per_user` of one user. The oldest are ended first."""
 
     def __init__(self, store: LoginStore, most: int, most_per_user: int) -> None:
         self._store = store
@@ -63,10 +63,10 @@ class Logins:
         self._by_hash: dict[bytes, str] = {}
 
     async def open(self, now: float) -> None:
-        """Take up what the store holds."""
+        """Load the logins of the store."""
         for login in await asyncio.to_thread(self._store.load):
             self._keep(login)
-        await self.drop(self._past(now))
+        await self.drop(self._expired(now))
 
     async def aclose(self) -> None:
         """Close the store."""
@@ -74,24 +74,24 @@ class Logins:
             await asyncio.to_thread(self._store.close)
 
     def get(self, login_id: str, now: float) -> Login | None:
-        """The login of this id, if it is not over."""
+        """The login with this id, unless it has expired."""
         login = self._by_id.get(login_id)
         return login if login is not None and login.expires_at > now else None
 
     def find(self, cookie: str, now: float) -> Login | None:
-        """The login of this cookie, if it is not over."""
+        """The login with this cookie, unless it has expired."""
         login_id = self._by_hash.get(hash_of(cookie))
         return None if login_id is None else self.get(login_id, now)
 
     def of_user(self, user_id: str, now: float) -> list[Login]:
-        """The user's logins, the newest first."""
-        mine = [login for login in self._by_id.values() if login.user_id == user_id and login.expires_at > now]
-        return sorted(mine, key=lambda login: login.created_at, reverse=True)
+        """The user's logins that have not expired, newest first."""
+        logins = [login for login in self._by_id.values() if login.user_id == user_id and login.expires_at > now]
+        return sorted(logins, key=lambda login: login.created_at, reverse=True)
 
     async def add(
         self, *, credential: str, user_id: str, name: str, now: float, lifetime_s: float, sealed: bytes = b""
     ) -> tuple[Login, str]:
-        """A new login, and the cookie that proves it."""
+        """A new login, and its cookie."""
         cookie = secrets.token_urlsafe(COOKIE_BYTES)
         login = Login(
             login_id=secrets.token_hex(ID_BYTES),
@@ -103,15 +103,15 @@ class Logins:
             expires_at=now + lifetime_s,
             sealed=sealed,
         )
-        room = self._past(now)
-        room += [old.login_id for old in self.of_user(user_id, now)[self._most_per_user - 1 :]]
-        await self.drop(room)
+        ended = self._expired(now)
+        ended += [old.login_id for old in self.of_user(user_id, now)[self._most_per_user - 1 :]]
+        await self.drop(ended)
         await self.drop(list(self._by_id)[: max(0, len(self._by_id) - self._most + 1)])
         await self.put(login)
         return login, cookie
 
     async def put(self, login: Login) -> None:
-        """Keep a login's new state."""
+        """Store a login's new state."""
         self._keep(login)
         async with self._writing:
             await asyncio.to_thread(self._store.put, login)
@@ -129,10 +129,10 @@ class Logins:
         self._by_id[login.login_id] = login
         self._by_hash[login.cookie_hash] = login.login_id
 
-    def _past(self, now: float) -> list[str]:
+    def _expired(self, now: float) -> list[str]:
         return [login.login_id for login in self._by_id.values() if login.expires_at <= now]
 
 
 def hash_of(secret: str) -> bytes:
-    """SHA-256: of 256 random bits there is nothing to guess, so a slow hash would protect nothing and cost much."""
+    """SHA-256 of the cookie. A slow hash would protect no better: 256 random bits cannot be guessed."""
     return sha256(secret.encode()).digest()

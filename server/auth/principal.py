@@ -1,10 +1,10 @@
-"""The body's door: who was let in and what they may, and what is said to who was not. Plain data."""
+"""Principal: an authenticated user, with their rights. Plain data."""
 
 from typing import Final, Literal, get_args
 
 import msgspec
 
-from protocol.content import Access
+from protocol.content import Access, AccessLevel
 from server.config.auth import AuthSettings
 
 Right = Literal["sessions", "metrics", "admin"]
@@ -16,7 +16,7 @@ NO_CREDENTIAL: Final = "none"
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """What a link gives: access to one session."""
+    """What a share link gives: access to one session."""
 
     session_id: str
     share_id: str
@@ -24,12 +24,13 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Who was let in. `sessions`: may make and drive sessions of their own; `metrics`: may read the server's counts;
-    `admin`: may list and stop other users' sessions.
+    """An authenticated user.
 
-    `credential` is a name for what let them in, no secret: `local:ID`, `token:ID`, `login:ID`, `bearer:ID` or `none`;
-    it is the same each time; a link's is `share:SESSION:SHARE`. `expires_at` is in seconds since 1970. `by_cookie`: a browser sends it along unasked. `grant`: a link lets them
-    into somebody else's session.
+    `rights`: `sessions` to have sessions of their own, `metrics` to read the metrics, `admin` to list and stop the
+    sessions of others. `credential`: a stable name, which is no secret, of what authenticated them: `local:ID`,
+    `token:ID`, `login:ID`, `bearer:ID`, `share:SESSION:SHARE` or `none`. `expires_at`: when it expires, in seconds since
+    1970; None: never. `by_cookie`: it came in a cookie, which a browser also sends for pages of other sites. `grant`:
+    the session of somebody else that a share link opens.
     """
 
     user_id: str
@@ -42,11 +43,11 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 LOCAL: Final = Principal(user_id=LOCAL_USER, rights=LOCAL_RIGHTS, credential=NO_CREDENTIAL)
-"""Everybody who reaches a server that asks for no token."""
+"""Everyone who reaches a server in local mode without a token."""
 
 
 def guest(grant: Grant, *, by_cookie: bool) -> Principal:
-    """Who came by a link, and may nothing else."""
+    """The holder of a share link, who has no rights besides its grant."""
     return Principal(
         user_id=f"guest:{grant.share_id}",
         rights=frozenset(),
@@ -56,12 +57,20 @@ def guest(grant: Grant, *, by_cookie: bool) -> Principal:
     )
 
 
+def access_level(principal: Principal, session_id: str, owner: str) -> AccessLevel | None:
+    """What this principal may do with that session; None if they have no access."""
+    if principal.user_id == owner and "sessions" in principal.rights:
+        return "owner"
+    grant = principal.grant
+    return grant.access if grant is not None and grant.session_id == session_id else None
+
+
 USER_RIGHTS: frozenset[Right] = frozenset({"sessions"})
 ADMIN_RIGHTS: frozenset[Right] = frozenset({"sessions", "metrics", "admin"})
 
 
 def rights_of(user_id: str, auth: AuthSettings) -> frozenset[Right] | None:
-    """The rights of this user of `oauth` and `bearer`; None: does not come in."""
+    """The rights of this user in the modes `oauth` and `bearer`; None if they may not use the server."""
     if user_id in auth.admins:
         return ADMIN_RIGHTS
     return USER_RIGHTS if not auth.allowed_users or user_id in auth.allowed_users else None

@@ -1,4 +1,4 @@
-"""The body's door: Host, Origin and credentials of each request and socket, before anything else."""
+"""Access middleware: checks Host and Origin and authenticates each request and websocket, before anything else."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
@@ -17,39 +17,39 @@ Headers = Iterable[tuple[bytes, bytes]]
 Authenticate = Callable[[Scope], Awaitable[Principal | HTTPRefusal]]
 
 HTTP_SCHEMES = {"ws": "http", "wss": "https"}
-HARMLESS = {"GET", "HEAD", "OPTIONS"}
-"""Methods that change nothing."""
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+"""Methods that change nothing (RFC 9110, 9.2.1)."""
 
 
 def check_host(headers: Headers, allowed: Sequence[str]) -> Authority | HTTPRefusal:
-    """The request's Host, if it is a name of this machine or an allowed one.
+    """The request's Host, if it names this machine by loopback or is an allowed one, else the refusal.
 
-    A page of another site whose name was turned to 127.0.0.1 (DNS rebinding) is told by its name here.
+    This stops DNS rebinding: pages of another site whose name was made to resolve to 127.0.0.1.
     """
     values = _values(headers, b"host")
     if len(values) != 1:
-        return HTTPRefusal("forbidden", "exactly one Host header is needed")
+        return HTTPRefusal("forbidden", "the request must have exactly one Host header")
     host = parse_authority(values[0])
     if host is None:
-        return HTTPRefusal("forbidden", "the Host header is no host name")
+        return HTTPRefusal("forbidden", "the Host header is not a host name")
     if host.loopback or any(_matches(host, parse_authority(entry)) for entry in allowed):
         return host
     return HTTPRefusal("forbidden", f"the Host {host.host!r} is not this server's; allow it in auth.allowed_hosts")
 
 
 def check_origin(headers: Headers, scheme: str, host: Authority, allowed: Sequence[str]) -> HTTPRefusal | None:
-    """Refuse a page of another site. `scheme` is how the browser came.
+    """The refusal of a page of another site, or None. `scheme`: of the request.
 
-    Only browsers send an Origin, and always for a socket; without one there is no page to be afraid of.
+    Only browsers send an Origin, and they always do for a websocket; without one the request is not from a page.
     """
     values = _values(headers, b"origin")
     if not values:
         return None
     if len(values) > 1:
-        return HTTPRefusal("forbidden", "more than one Origin header")
+        return HTTPRefusal("forbidden", "the request has more than one Origin header")
     origin = parse_origin(values[0])
     if origin is None:
-        return HTTPRefusal("forbidden", "the Origin is none of a site (`null` comes from files and sandboxed frames)")
+        return HTTPRefusal("forbidden", "the Origin is not that of a site (files and sandboxed frames send `null`)")
     scheme = HTTP_SCHEMES.get(scheme, scheme)
     if origin == Origin(scheme, host.host, host.port or DEFAULT_PORTS.get(scheme, 0)):
         return None
@@ -59,9 +59,9 @@ def check_origin(headers: Headers, scheme: str, host: Authority, allowed: Sequen
 
 
 class AccessMiddleware:
-    """ASGI middleware over both scopes. Who is let in stands in `scope["state"]["principal"]`.
+    """ASGI middleware for HTTP and websockets. It puts the caller into `scope["state"]["principal"]`.
 
-    It is not there where a route needs nothing (`server/auth/authorization.py`), or nobody, and no good credentials came.
+    Nothing is there for a path that needs nothing, or for one where credentials are optional and none were valid.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class AccessMiddleware:
         authenticate: Authenticate,
         refused: Callable[[str], None] = lambda code: None,
     ) -> None:
-        """`refused` hears the code of each refusal."""
+        """`rules`: what each path needs. `refused`: called with the code of each refusal."""
         self._app = app
         self._refused = refused
         self._settings = settings
@@ -85,18 +85,18 @@ class AccessMiddleware:
         self._origins = [*settings.auth.allowed_origins, *([self._public] if origin else [])]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let in or refuse."""
+        """Pass the request on or refuse it."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         try:
             scope = apply_forwarded_headers(scope, self._proxies, self._public)
-        except BadForwardedHeader as bad:
+        except BadForwardedHeader as error:
             self._refused("bad_request")
-            await HTTPRefusal("bad_request", str(bad)).send(scope, send)
+            await HTTPRefusal("bad_request", str(error)).send(scope, send)
             return
         send = add_security_headers(send, scope, self._settings.auth.frame_ancestors)
-        decision = await self.admit(scope)
+        decision = await self.authorize(scope)
         if isinstance(decision, HTTPRefusal):
             self._refused(decision.code)
             await decision.send(scope, send)
@@ -107,8 +107,8 @@ class AccessMiddleware:
             admission.release_slot(scope)
         await self._app(scope, receive, send)
 
-    async def admit(self, scope: Scope) -> Principal | HTTPRefusal | None:
-        """The whole decision about one request or socket; None: nobody, and nobody is needed."""
+    async def authorize(self, scope: Scope) -> Principal | HTTPRefusal | None:
+        """The caller, or the refusal; None if there is no caller and none is needed."""
         headers: list[tuple[bytes, bytes]] = list(scope["headers"])
         host = check_host(headers, self._hosts)
         if isinstance(host, HTTPRefusal):
@@ -122,20 +122,20 @@ class AccessMiddleware:
         need = self._rules.need_of(path, websocket=scope["type"] == "websocket")
         if need == "nothing":
             return None
-        found = await self._authenticate(scope)
-        if isinstance(found, HTTPRefusal):
-            return None if need == "optional" and found.status == 401 else found
-        return check_need(found, need) or check_page(scope, found) or found
+        caller = await self._authenticate(scope)
+        if isinstance(caller, HTTPRefusal):
+            return None if need == "optional" and caller.status == 401 else caller
+        return check_need(caller, need) or check_cookie(scope, caller) or caller
 
 
-def check_page(scope: Scope, principal: Principal) -> HTTPRefusal | None:
-    """Refuse what another site's page may have made a browser send with its cookie."""
-    if not principal.by_cookie or scope.get("method", "GET") in HARMLESS:
+def check_cookie(scope: Scope, principal: Principal) -> HTTPRefusal | None:
+    """The refusal of a request that another site's page may have made a browser send with its cookie, or None."""
+    if not principal.by_cookie or scope.get("method", "GET") in SAFE_METHODS:
         return None
     headers: list[tuple[bytes, bytes]] = list(scope["headers"])
     if _values(headers, b"origin") or _values(headers, b"sec-fetch-site") == ["same-origin"]:
         return None
-    return HTTPRefusal("forbidden", "with a login cookie this needs the browser's Origin header")
+    return HTTPRefusal("forbidden", "a request with a login cookie must have the browser's Origin header")
 
 
 def _values(headers: Headers, name: bytes) -> list[str]:
@@ -143,5 +143,5 @@ def _values(headers: Headers, name: bytes) -> list[str]:
 
 
 def _matches(host: Authority, entry: Authority | None) -> bool:
-    """An allowed name without a port allows every port."""
+    """An allowed host without a port allows every port."""
     return entry is not None and entry.host == host.host and entry.port in (None, host.port)

@@ -1,4 +1,4 @@
-"""The body's door, before the door: a request as it was before the proxies it came through. Pure."""
+"""Proxy headers: the client, scheme and Host of a request that came through trusted proxies. Pure."""
 
 from collections.abc import Sequence
 
@@ -12,21 +12,21 @@ PLAIN = {"https": "http", "wss": "ws"}
 
 
 class BadForwardedHeader(Exception):
-    """A trusted proxy says something that cannot be; the message says what."""
+    """A header of a trusted proxy is not valid. The message says which."""
 
 
 def apply_forwarded_headers(scope: Scope, proxies: Sequence[Network], public: str) -> Scope:
     """A copy of `scope` with the client, scheme and Host that the first trusted proxy saw, and no forwarding headers.
 
-    Only what comes from an address in `proxies` is believed. `public` is the origin at which browsers reach the server,
-    or empty: a request for its host came by its scheme. Raises `BadForwardedHeader`.
+    The headers are used only if the peer's address is in `proxies`. `public` is the origin at which browsers reach the
+    server, or empty: a request for its host gets its scheme. Raises `BadForwardedHeader`.
     """
     headers = [(name.lower(), value) for name, value in scope["headers"]]
-    said = {name: value for name, value in headers if name in (FOR, PROTO, HOST)}
+    forwarded = {name: value for name, value in headers if name in (FOR, PROTO, HOST)}
     scope = {**scope, "headers": [pair for pair in headers if pair[0] not in (FOR, PROTO, HOST)]}
     client = scope.get("client")
     if client is not None and trusted(str(client[0]), proxies):
-        _believe(scope, headers, said, proxies)
+        _apply(scope, headers, forwarded, proxies)
     origin = parse_origin(public) if public else None
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     if origin is not None and len(hosts) == 1:
@@ -36,19 +36,19 @@ def apply_forwarded_headers(scope: Scope, proxies: Sequence[Network], public: st
     return scope
 
 
-def _believe(
-    scope: Scope, headers: list[tuple[bytes, bytes]], said: dict[bytes, bytes], proxies: Sequence[Network]
+def _apply(
+    scope: Scope, headers: list[tuple[bytes, bytes]], forwarded: dict[bytes, bytes], proxies: Sequence[Network]
 ) -> None:
     for name in (PROTO, HOST):
         if sum(key == name for key, _ in headers) > 1:
             raise BadForwardedHeader(f"the proxy sent more than one {name.decode()}")
-    if PROTO in said:
-        proto = _last(said[PROTO]).lower()
+    if PROTO in forwarded:
+        proto = _last(forwarded[PROTO]).lower()
         if proto not in ("http", "https", "ws", "wss"):
             raise BadForwardedHeader("the proxy's x-forwarded-proto is neither http nor https")
         scope["scheme"] = _scheme(scope, secure=proto in ("https", "wss"))
-    if HOST in said:
-        host = _last(said[HOST]).encode("latin-1")
+    if HOST in forwarded:
+        host = _last(forwarded[HOST]).encode("latin-1")
         scope["headers"] = [(b"host", host), *(pair for pair in scope["headers"] if pair[0] != b"host")]
     hops = [part.strip() for key, value in headers if key == FOR for part in value.decode("latin-1").split(",")]
     while hops:
@@ -61,7 +61,7 @@ def _believe(
 
 
 def _last(value: bytes) -> str:
-    """What the nearest proxy said, where each adds its own."""
+    """The value of the nearest proxy, where each proxy adds its own."""
     return value.decode("latin-1").rpartition(",")[2].strip()
 
 

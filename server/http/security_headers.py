@@ -1,4 +1,4 @@
-"""The body's door: what every HTTP answer tells a browser about what it may do with it. Pure but for the wrapping."""
+"""Security headers: content security policy and the like, added to every HTTP response."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ PAGE = (
     "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-POWERS = (
+DISABLED_FEATURES = (
     b"accelerometer",
     b"autoplay",
     b"camera",
@@ -23,24 +23,24 @@ POWERS = (
     b"payment",
     b"usb",
 )
-ALWAYS = [
+FIXED_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (
         b"permissions-policy",
-        b", ".join(b"%s=()" % feature for feature in POWERS),
+        b", ".join(b"%s=()" % feature for feature in DISABLED_FEATURES),
     ),
 ]
-STARTS = ("http.response.start", "websocket.http.response.start")
+START_MESSAGES = ("http.response.start", "websocket.http.response.start")
 HSTS = (b"strict-transport-security", b"max-age=31536000")
 
 
 def content_security_policy(
     ancestors: Sequence[str], *, page: bool, hashes: Sequence[str] = (), image_sources: Sequence[str] = ()
 ) -> str:
-    """The policy of a page, or of anything else. `hashes`: of its inline scripts, such as `sha256-...`."""
+    """The policy of a page, or of any other response. `hashes`: of the page's inline scripts, such as `sha256-...`."""
     allowed = " ".join(ancestors) or "'none'"
     spelled = "".join(f" '{value}'" for value in hashes)
     if not page:
@@ -50,15 +50,15 @@ def content_security_policy(
 
 
 def add_security_headers(send: Send, scope: Scope, ancestors: Sequence[str]) -> Send:
-    """`send`, which adds them to the answer. What a route has set itself stays."""
+    """`send`, with the headers added to each response. Headers that a route has set itself stay."""
 
     async def sending(message: Message) -> None:
-        if message["type"] in STARTS:
+        if message["type"] in START_MESSAGES:
             headers = list(message.get("headers", []))
             names = {name.lower(): value for name, value in headers}
             page = names.get(b"content-type", b"").startswith(b"text/html")
             policy = content_security_policy(ancestors, page=page)
-            more = [*ALWAYS, (b"content-security-policy", policy.encode())]
+            more = [*FIXED_HEADERS, (b"content-security-policy", policy.encode())]
             if scope.get("scheme") in ("https", "wss"):
                 more.append(HSTS)
             message["headers"] = [*headers, *((name, value) for name, value in more if name not in names)]

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from protocol.content import AccessLevel
-from server.auth.authorization import access_level
-from server.auth.principal import Principal, guest
+from server.auth.principal import Principal, access_level, guest
 from server.journal.base import SessionRow
 from server.sessions.errors import SessionNotFound
 from server.sessions.registry import SessionRegistry

@@ -1,4 +1,4 @@
-"""Names on the wire: the Host and Origin of a request taken apart, in one spelling each. Pure."""
+"""Hosts: parsing of Host and Origin headers, addresses and networks, each into one spelling. Pure."""
 
 import ipaddress
 import re
@@ -14,7 +14,7 @@ _AUTHORITY = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0
 
 
 class Authority(msgspec.Struct, frozen=True):
-    """A host and, where it was said, a port. `host` is in lower case, without a trailing dot; IPv6 without brackets."""
+    """A host and, if it was given, a port. `host` is in lower case, without a trailing dot; IPv6 is without brackets."""
 
     host: str
     port: int | None
@@ -26,7 +26,7 @@ class Authority(msgspec.Struct, frozen=True):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """Where a page comes from; the port is always said."""
+    """The origin of a page (RFC 6454). The port is always set."""
 
     scheme: str
     host: str
@@ -34,7 +34,7 @@ class Origin(msgspec.Struct, frozen=True):
 
     @property
     def authority(self) -> str:
-        """Host and port as a browser says them in Host: the scheme's own port is left out."""
+        """Host and port as a browser writes them in the Host header: without the default port of the scheme."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS.get(self.scheme) else f"{host}:{self.port}"
 
@@ -43,7 +43,7 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 def is_loopback(address: str) -> bool:
-    """Whether `address` is an IP address of this machine alone. A name is not."""
+    """Whether `address` is a loopback IP address. False for a name."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -79,10 +79,10 @@ def parse_authority(text: str) -> Authority | None:
     """`name`, `name:port`, `1.2.3.4:port` or `[::1]:port`; None for anything else."""
     if len(text) > MAX_AUTHORITY_CHARS:
         return None
-    found = _AUTHORITY.fullmatch(text.lower())
-    if found is None:
+    match = _AUTHORITY.fullmatch(text.lower())
+    if match is None:
         return None
-    name, port = found["name"], found["port"]
+    name, port = match["name"], match["port"]
     if port is not None and not 0 < int(port) <= 65_535:
         return None
     if name.startswith("["):

@@ -1,4 +1,4 @@
-"""The body's door: files that only the server's own user may read. Written whole or not at all."""
+"""Private files: files that only the server's own user may read. A write replaces the whole file or changes nothing."""
 
 import fcntl
 import os
@@ -15,29 +15,29 @@ FileVersion = tuple[int, int, int]
 
 
 class PrivateFileError(Exception):
-    """A file cannot be used; the message says which, why and what to do."""
+    """A file cannot be used. The message says which one, why, and what to do."""
 
 
-def stamp(path: Path) -> FileVersion | None:
-    """What changes when the file does: time, size, inode. None: there is no file."""
+def file_version(path: Path) -> FileVersion | None:
+    """The modification time in nanoseconds, size and inode of the file, which change when it does; None: there is no file."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def read_private(path: Path, most_bytes: int) -> bytes:
-    """The file, if nobody else can read it. Raises `PrivateFileError`."""
+    """The content of the file. Raises `PrivateFileError` if other users can read or change it, or it is too large."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(fd, "rb") as file:
-            found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode):
+            mode = os.fstat(fd).st_mode
+            if not stat.S_ISREG(mode):
                 raise PrivateFileError(f"{path}: is no plain file")
-            if found.st_mode & OTHERS:
+            if mode & OTHERS:
                 raise PrivateFileError(
-                    f"{path}: others can read or change it (mode {stat.S_IMODE(found.st_mode):04o}), so it is no secret. "
+                    f"{path}: others can read or change it (mode {stat.S_IMODE(mode):04o}), so it is no secret. "
                     "Delete it to get a new one; or, if nobody else was on this machine, `chmod 600` it"
                 )
             data = file.read(most_bytes + 1)
@@ -49,7 +49,7 @@ def read_private(path: Path, most_bytes: int) -> bytes:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Put `data` in the place of the file, for its owner alone. Raises `PrivateFileError`."""
+    """Replace the file by one with `data`, readable by its owner alone. Raises `PrivateFileError`."""
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ def load_or_create_key(path: Path, create: Callable[[], bytes], most_bytes: int)
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Alone among those who ask for the same file, also in other processes. Raises `PrivateFileError`."""
+    """Hold the lock of this file, against other threads and processes that lock it too. Raises `PrivateFileError`."""
     lock = path.with_name(f".{path.name}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

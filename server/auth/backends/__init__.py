@@ -1,1 +1,1 @@
-"""TODO package."""
+"""Authentication backends: one for each mode (`auth.mode`)."""

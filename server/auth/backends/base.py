@@ -1,4 +1,4 @@
-"""The body's door: what a way in is. Each mode has one; `authenticator.py` puts what they share around it."""
+"""Authentication backend: the interface that each mode of authentication implements."""
 
 from typing import Protocol
 
@@ -23,62 +23,62 @@ class UserNotAllowed(Exception):
 
 
 class AuthBackend(Protocol):
-    """One way in. Times are in seconds since 1970."""
+    """One mode of authentication. Times are in seconds since 1970."""
 
     async def open(self) -> None:
-        """Make ready. Raises `PrivateFileError`, `SettingsError`."""
+        """Read what the backend needs. Raises `PrivateFileError`, `SettingsError`."""
 
     async def aclose(self) -> None:
-        """Let go of what is open."""
+        """Close connections and end tasks."""
 
     def authenticate_local(self, token: str, now: float) -> Principal | None:
-        """Who presents this token, if that is known without asking anybody."""
+        """Who has this token, as far as the server itself knows; None if it does not."""
 
     async def authenticate_remote(self, token: str, now: float) -> Principal | HTTPRefusal | None:
-        """Who presents this token, where somebody else must be asked; None: nobody that is known."""
+        """Who has this token, by asking another service; None if the token is not valid."""
 
     async def revalidate(self, credential: str, now: float) -> Principal | None:
-        """Who this credential lets in now; None if it ran out."""
+        """Who has this credential now; None if it expired or was revoked."""
 
     async def revalidate_login(self, login: Login, now: float) -> Principal | None:
-        """Who this browser's login lets in now; None if what it came from ran out."""
+        """Who has this login now; None if the credential that it came from expired or was revoked."""
 
     def seal_credential(self, principal: Principal, token: str) -> bytes:
-        """What a login made from this token must keep of it, sealed."""
+        """What a login must keep of the token that it is made from, encrypted; empty if nothing."""
 
     async def hub_token(self, user_id: str, now: float) -> str | None:
-        """The Hugging Face token of this user, for their tools; None where there is none."""
+        """The Hugging Face token of this user, for their tools; None if none is known."""
 
 
 class BaseAuthBackend:
-    """What a way is that asks nobody and keeps nothing."""
+    """A backend that knows no token, asks no other service and keeps nothing. The others override what they need."""
 
     async def open(self) -> None:
-        """Nothing to make ready."""
+        """Do nothing."""
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
     def authenticate_local(self, token: str, now: float) -> Principal | None:
-        """Nobody."""
+        """None: no token is known."""
         return None
 
     async def authenticate_remote(self, token: str, now: float) -> Principal | HTTPRefusal | None:
-        """Nobody else is asked."""
+        """None: no other service is asked."""
         return None
 
     async def revalidate(self, credential: str, now: float) -> Principal | None:
-        """Nobody."""
+        """None: no credential is known."""
         return None
 
     async def revalidate_login(self, login: Login, now: float) -> Principal | None:
-        """As what it came from."""
+        """Who has the credential that the login came from."""
         return await self.revalidate(login.credential, now)
 
     def seal_credential(self, principal: Principal, token: str) -> bytes:
-        """Nothing."""
+        """Empty: nothing must be kept."""
         return b""
 
     async def hub_token(self, user_id: str, now: float) -> str | None:
-        """None is known."""
+        """None: no such token is known."""
         return None

@@ -1,4 +1,4 @@
-"""The way in `bearer`: Hugging Face tokens. The Hub says whose they are; its answers hold for minutes."""
+"""Mode `bearer`: Hugging Face tokens. The Hub says whose they are; its answers are cached for minutes."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ from server.util.refusal import HTTPRefusal
 log = logging.getLogger("holdfast.auth")
 
 PREFIX = "hf_"
-"""How the Hub's tokens begin: nobody else's secrets are sent there."""
+"""How the Hub's tokens begin. No other text is sent to the Hub."""
 
 
 REFUSED_S = 30.0
@@ -40,7 +40,7 @@ WAITING_MAX = 100
 
 
 class CachedIdentity(msgspec.Struct, frozen=True):
-    """A token that the Hub said yes to, last at `asked_at`."""
+    """A token that the Hub accepted, last at `asked_at`."""
 
     principal: Principal
     token: str
@@ -48,7 +48,7 @@ class CachedIdentity(msgspec.Struct, frozen=True):
 
 
 class HfTokenBackend(BaseAuthBackend):
-    """The way in of the mode `bearer`. Tokens are in memory; on disk only where a login keeps one, sealed."""
+    """Hugging Face tokens. They are kept in memory; on disk only as part of a login, encrypted."""
 
     def __init__(self, auth: AuthSettings, logins: Logins, cipher: CredentialCipher) -> None:
         self._auth = auth
@@ -62,17 +62,17 @@ class HfTokenBackend(BaseAuthBackend):
         self._asking: dict[str, asyncio.Task[Principal | HTTPRefusal]] = {}
 
     async def aclose(self) -> None:
-        """Ask no more."""
+        """End the requests to the Hub."""
         await self._tasks.aclose()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def authenticate_local(self, token: str, now: float) -> Principal | None:
-        """Whose token this is, if the Hub said so not long ago."""
+        """The user of this token, if the Hub's answer is still cached."""
         known = self._known.get(credential_of(token))
         return known.principal if known is not None and now - known.asked_at < self._bounds.cached_s else None
 
     async def authenticate_remote(self, token: str, now: float) -> Principal | HTTPRefusal | None:
-        """Ask the Hub. Who asks about the same token meanwhile gets the same answer."""
+        """Ask the Hub. Calls for the same token at the same time share one request."""
         credential = credential_of(token)
         refused_at = self._refused.get(credential)
         if not token.startswith(PREFIX) or (refused_at is not None and now - refused_at < REFUSED_S):
@@ -88,7 +88,7 @@ class HfTokenBackend(BaseAuthBackend):
         return await asyncio.shield(asking)
 
     async def revalidate(self, credential: str, now: float) -> Principal | None:
-        """Who this token lets in; the Hub is asked again when its answer is old."""
+        """The user of this token; the Hub is asked again when its answer is old."""
         known = self._known.get(credential)
         if known is None:
             return None
@@ -99,7 +99,7 @@ class HfTokenBackend(BaseAuthBackend):
         return answer if isinstance(answer, Principal) else None
 
     async def revalidate_login(self, login: Login, now: float) -> Principal | None:
-        """As the token that the login keeps."""
+        """The user of the token that the login keeps."""
         if login.credential not in self._known:
             token = self._cipher.decrypt(login.sealed)
             answer = None if token is None else await self.authenticate_remote(token.decode(), now)
@@ -107,11 +107,11 @@ class HfTokenBackend(BaseAuthBackend):
         return await self.revalidate(login.credential, now)
 
     def seal_credential(self, principal: Principal, token: str) -> bytes:
-        """The token, sealed."""
+        """The token, encrypted."""
         return self._cipher.encrypt(token.encode())
 
     async def hub_token(self, user_id: str, now: float) -> str | None:
-        """A token of this user: one that was shown since the start, else that of a login."""
+        """A token of this user: one of a request since the start, else one of a login."""
         for known in reversed(self._known.values()):
             if known.principal.user_id == user_id:
                 return known.token
@@ -124,7 +124,7 @@ class HfTokenBackend(BaseAuthBackend):
     async def _ask(self, credential: str, token: str, now: float) -> Principal | HTTPRefusal:
         loop = asyncio.get_running_loop()
         try:
-            said = await loop.run_in_executor(
+            identity = await loop.run_in_executor(
                 self._threads, whoami, token, self._bounds.endpoint, self._bounds.timeout_s
             )
         except TokenRejected as refused:
@@ -132,30 +132,30 @@ class HfTokenBackend(BaseAuthBackend):
             self._refused[credential] = now
             return HTTPRefusal("unauthorized", str(refused))
         except HubUnreachable as error:
-            return self._trusting(credential, now, error)
+            return self._without_hub(credential, now, error)
         self._refused.pop(credential, None)
-        principal = self._principal(credential, said)
+        principal = self._principal(credential, identity)
         if principal is None:
             self._refused[credential] = now
             return HTTPRefusal("unauthorized", "this user is not one of auth.allowed_users")
         self._known[credential] = CachedIdentity(principal, token, now)
         return principal
 
-    def _trusting(self, credential: str, now: float, error: HubUnreachable) -> Principal | HTTPRefusal:
-        """A token that was good goes on being so for a while when the Hub cannot be asked."""
+    def _without_hub(self, credential: str, now: float, error: HubUnreachable) -> Principal | HTTPRefusal:
+        """A token that the Hub accepted stays valid for a while when the Hub cannot be reached."""
         known = self._known.get(credential)
         log.warning("%s: %s", credential, error)
         if known is not None and now - known.asked_at < UNREACHABLE_S:
             return known.principal
-        return HTTPRefusal("unavailable", "the Hub cannot be asked whose token this is; try again", retry_after_s=5)
+        return HTTPRefusal("unavailable", "the Hub cannot be reached to check this token; try again", retry_after_s=5)
 
-    def _principal(self, credential: str, said: HubIdentity) -> Principal | None:
-        rights = rights_of(said.user_id, self._auth)
+    def _principal(self, credential: str, identity: HubIdentity) -> Principal | None:
+        rights = rights_of(identity.user_id, self._auth)
         if rights is None:
             return None
-        return Principal(user_id=said.user_id, rights=rights, credential=credential, name=said.name)
+        return Principal(user_id=identity.user_id, rights=rights, credential=credential, name=identity.name)
 
 
 def credential_of(token: str) -> str:
-    """A name for a token from which it cannot be found."""
+    """A name for a token, from which the token cannot be computed."""
     return f"bearer:{sha256(token.encode()).hexdigest()[:32]}"

@@ -1,4 +1,4 @@
-"""The way in `oauth`: browsers log in at an OpenID provider. Its tokens stay here, sealed, and are renewed in time."""
+"""Mode `oauth`: browsers log in at an OpenID provider. Its tokens are kept encrypted and renewed in time."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ REFRESH_BEFORE_S = 300.0
 
 
 class PendingLogin(msgspec.Struct, frozen=True):
-    """A login under way: what the browser keeps of it in a sealed cookie, so that it cannot be begun for somebody else."""
+    """A login that has begun. The browser keeps it in an encrypted cookie, so that nobody can begin it for somebody else."""
 
     state: str
     nonce: str
@@ -40,7 +40,7 @@ class PendingLogin(msgspec.Struct, frozen=True):
 
 
 class OauthBackend(ApiTokenBackend):
-    """The way in of the mode `oauth`; API tokens are for its users' programs."""
+    """Logins at an OpenID provider; and API tokens, for the programs of its users."""
 
     def __init__(self, auth: AuthSettings, tokens: Path, logins: Logins, cipher: CredentialCipher) -> None:
         super().__init__(tokens, needed=False)
@@ -53,46 +53,46 @@ class OauthBackend(ApiTokenBackend):
         self._failed_at: dict[str, float] = {}
 
     async def aclose(self) -> None:
-        """Ask the provider no more."""
+        """End the requests to the provider."""
         await self._tasks.aclose()
         await self.provider.aclose()
 
-    async def begin(self, redirect_uri: str, wanted: str) -> tuple[str, str]:
-        """Where the browser goes to log in, and what its cookie keeps meanwhile. Raises `ProviderError`."""
-        asked = PendingLogin(
+    async def begin(self, redirect_uri: str, next_path: str) -> tuple[str, str]:
+        """The URL where the browser logs in, and the value of its cookie until then. Raises `ProviderError`."""
+        pending = PendingLogin(
             state=secrets.token_urlsafe(24),
             nonce=secrets.token_urlsafe(24),
             verifier=secrets.token_urlsafe(48),
             redirect_uri=redirect_uri,
-            next=local_path(wanted),
+            next=local_path(next_path),
         )
-        url = await self.provider.login_url(redirect_uri, asked.state, asked.nonce, asked.verifier)
-        return url, self._cipher.encrypt(msgspec.json.encode(asked)).decode()
+        url = await self.provider.login_url(redirect_uri, pending.state, pending.nonce, pending.verifier)
+        return url, self._cipher.encrypt(msgspec.json.encode(pending)).decode()
 
-    def asked(self, cookie: str, state: str) -> PendingLogin | None:
-        """The login that this browser began with this state, if it did so not too long ago."""
+    def pending_login(self, cookie: str, state: str) -> PendingLogin | None:
+        """The login that this browser began with this state, unless that was too long ago."""
         data = self._cipher.decrypt(cookie.encode(), LOGIN_WAIT_S)
         if data is None:
             return None
-        asked = msgspec.json.decode(data, type=PendingLogin)
-        return asked if secrets.compare_digest(asked.state.encode(), state.encode()) else None
+        pending = msgspec.json.decode(data, type=PendingLogin)
+        return pending if secrets.compare_digest(pending.state.encode(), state.encode()) else None
 
-    async def finish(self, asked: PendingLogin, code: str, now: float) -> tuple[Login, str]:
+    async def finish(self, pending: PendingLogin, code: str, now: float) -> tuple[Login, str]:
         """The login, and its cookie. Raises `ProviderError`, `LoginRefused`, `UserNotAllowed`."""
-        who: Identity = await self.provider.redeem(code, asked.redirect_uri, asked.nonce, asked.verifier)
-        if rights_of(who.subject, self._auth) is None:
-            raise UserNotAllowed(f"the user {who.subject!r} is not one of auth.allowed_users")
+        identity: Identity = await self.provider.redeem(code, pending.redirect_uri, pending.nonce, pending.verifier)
+        if rights_of(identity.subject, self._auth) is None:
+            raise UserNotAllowed(f"the user {identity.subject!r} is not one of auth.allowed_users")
         return await self._logins.add(
             credential=CREDENTIAL,
-            user_id=who.subject,
-            name=who.name,
+            user_id=identity.subject,
+            name=identity.name,
             now=now,
-            lifetime_s=self._lifetime_s(who.tokens, now),
-            sealed=self._cipher.encrypt(msgspec.json.encode(who.tokens)),
+            lifetime_s=self._lifetime_s(identity.tokens, now),
+            sealed=self._cipher.encrypt(msgspec.json.encode(identity.tokens)),
         )
 
     async def revalidate_login(self, login: Login, now: float) -> Principal | None:
-        """The user of this login; the provider is asked for new tokens when the old ones end soon."""
+        """The user of this login. The provider is asked for new tokens when the present ones expire soon."""
         if login.credential != CREDENTIAL:
             return await super().revalidate_login(login, now)
         rights = rights_of(login.user_id, self._auth)
@@ -110,7 +110,7 @@ class OauthBackend(ApiTokenBackend):
         return None
 
     async def _fresh(self, login: Login, now: float) -> Login | None:
-        """The login, its tokens renewed if that is due; None if it is over."""
+        """The login, with its tokens renewed if that is due; None if it has ended."""
         tokens = self._tokens(login)
         if tokens is None:
             return None
@@ -129,11 +129,11 @@ class OauthBackend(ApiTokenBackend):
         try:
             fresh = await self.provider.refresh(tokens)
         except LoginRefused as refused:
-            log.info("login %s is over: %s", login.login_id, refused)
+            log.info("login %s has ended: %s", login.login_id, refused)
             await self._logins.drop([login.login_id])
             return None
         except ProviderError as fault:
-            log.warning("login %s cannot be renewed; it is tried again: %s", login.login_id, fault)
+            log.warning("login %s cannot be renewed now; this is tried again: %s", login.login_id, fault)
             self._failed_at[login.login_id] = now
             return login
         self._failed_at.pop(login.login_id, None)
@@ -154,9 +154,9 @@ class OauthBackend(ApiTokenBackend):
         return min(self._auth.login_s, tokens.expires_at - now)
 
 
-def local_path(wanted: str) -> str:
-    """`wanted` if it is a path of this server and nothing else, so that a login leads nowhere but home; else `/`."""
-    parts = urlsplit(wanted) if wanted.isprintable() and wanted.isascii() else None
-    if parts is None or len(wanted) > NEXT_MAX_CHARS or parts.scheme or parts.netloc or "\\" in wanted:
+def local_path(path: str) -> str:
+    """`path` if it is a path of this server, so that a login cannot lead to another site; else `/`."""
+    parts = urlsplit(path) if path.isprintable() and path.isascii() else None
+    if parts is None or len(path) > NEXT_MAX_CHARS or parts.scheme or parts.netloc or "\\" in path:
         return "/"
-    return wanted if wanted.startswith("/") and not wanted.startswith("//") else "/"
+    return path if path.startswith("/") and not path.startswith("//") else "/"

@@ -1,4 +1,4 @@
-"""The body's door: the OpenID provider, spoken to. What it says is believed only as far as its signature goes."""
+"""OpenID provider: discovery, the code flow with PKCE and token renewal. Identity tokens are verified by signature."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ from server.auth.backends.base import LoginRefused, ProviderError
 from server.config.auth import OauthSettings
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
-"""Signatures that are believed: none, and those by a shared secret, are not."""
+"""Accepted signatures. `none` and shared secrets (HS256 ...) are not accepted."""
 LEEWAY_S = 60
 DOCUMENT_LASTS_S = 3_600.0
 
@@ -31,7 +31,7 @@ tokens cause few requests."""
 
 
 class ProviderMetadata(msgspec.Struct, frozen=True):
-    """What the provider says of itself."""
+    """The provider's metadata (OpenID Connect Discovery 1.0, section 3)."""
 
     issuer: str
     authorization_endpoint: str
@@ -40,7 +40,7 @@ class ProviderMetadata(msgspec.Struct, frozen=True):
 
 
 class ProviderTokens(msgspec.Struct, frozen=True):
-    """What the provider gives to act for a user. `expires_at` in seconds since 1970; None: it does not say."""
+    """The provider's tokens for a user. `expires_at`: of the access token, in seconds since 1970; None: not known."""
 
     access_token: str
     refresh_token: str | None = None
@@ -48,7 +48,7 @@ class ProviderTokens(msgspec.Struct, frozen=True):
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Who logged in. `subject` is the user's own for ever at this provider; `name` is to be shown."""
+    """Who logged in. `subject`: the user's id, which never changes at this provider. `name`: to show to people."""
 
     subject: str
     name: str
@@ -56,7 +56,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class OpenIDProvider:
-    """One OpenID provider, by the code flow with PKCE."""
+    """One OpenID provider, used by the code flow with PKCE (RFC 7636)."""
 
     def __init__(self, settings: OauthSettings) -> None:
         self._settings = settings
@@ -69,11 +69,11 @@ class OpenIDProvider:
         self._keys_at = 0.0
 
     async def aclose(self) -> None:
-        """Let go of its connections."""
+        """Close the connections."""
         await self._client.aclose()
 
     async def login_url(self, redirect_uri: str, state: str, nonce: str, verifier: str) -> str:
-        """Where a browser logs in. Raises `ProviderError`."""
+        """The URL where a browser logs in. Raises `ProviderError`."""
         document = await self._describe()
         async with self._oauth() as oauth:
             url, _ = oauth.create_authorization_url(
@@ -86,26 +86,26 @@ class OpenIDProvider:
         return str(url)
 
     async def redeem(self, code: str, redirect_uri: str, nonce: str, verifier: str) -> Identity:
-        """Who logged in, for the code that the browser brought back. Raises `ProviderError`, `LoginRefused`."""
+        """The identity for the code that the browser brought back. Raises `ProviderError`, `LoginRefused`."""
         document = await self._describe()
-        said = await self._token(
+        answer = await self._token(
             document,
             grant_type="authorization_code",
             code=code,
             redirect_uri=redirect_uri,
             code_verifier=verifier,
         )
-        tokens = read_tokens(said, None)
-        claims = await self._verify(document, str(said.get("id_token", "")), nonce, tokens.access_token)
+        tokens = read_tokens(answer, None)
+        claims = await self._verify(document, str(answer.get("id_token", "")), nonce, tokens.access_token)
         names = [claims.get(key) for key in ("preferred_username", "name")]
         name = next((name for name in names if isinstance(name, str) and name), claims["sub"])
         return Identity(claims["sub"], str(name), tokens)
 
     async def refresh(self, tokens: ProviderTokens) -> ProviderTokens:
-        """New tokens for old ones. Raises `ProviderError`, `LoginRefused`."""
+        """New tokens, for the refresh token. Raises `ProviderError`, `LoginRefused`."""
         document = await self._describe()
-        said = await self._token(document, grant_type="refresh_token", refresh_token=tokens.refresh_token)
-        return read_tokens(said, tokens.refresh_token)
+        answer = await self._token(document, grant_type="refresh_token", refresh_token=tokens.refresh_token)
+        return read_tokens(answer, tokens.refresh_token)
 
     def _oauth(self) -> Any:
         given = self._settings
@@ -122,7 +122,7 @@ class OpenIDProvider:
         try:
             async with asyncio.timeout(self._settings.timeout_s), self._at_once, self._oauth() as oauth:
                 if grant_type == "refresh_token":
-                    # The scope stays what the person agreed to.
+                    # Without a scope the provider keeps the one that the user agreed to.
                     oauth.scope = None
                     return dict(await oauth.refresh_token(document.token_endpoint, **fields))
                 return dict(await oauth.fetch_token(document.token_endpoint, grant_type=grant_type, **fields))
@@ -132,7 +132,7 @@ class OpenIDProvider:
             raise ProviderError(f"the provider's token endpoint failed: {type(error).__name__}") from None
 
     async def _verify(self, document: ProviderMetadata, id_token: str, nonce: str, access_token: str) -> dict[str, Any]:
-        """The claims of an id token that this provider signed, for us, for this login."""
+        """The claims of an id token, if this provider signed it for this client and this login."""
         try:
             token = await self._decode(document, id_token)
             claims = CodeIDToken(
@@ -146,7 +146,7 @@ class OpenIDProvider:
             )
             claims.validate(leeway=LEEWAY_S)
         except (JoseError, ValueError, TypeError) as error:
-            raise ProviderError(f"the provider's id token is not to be believed: {type(error).__name__}") from None
+            raise ProviderError(f"the provider's id token is not valid: {type(error).__name__}") from None
         if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= 255:
             raise ProviderError("the provider's id token names no subject")
         return dict(claims)
@@ -156,7 +156,7 @@ class OpenIDProvider:
         try:
             return jwt.decode(id_token, keys, algorithms=ALGORITHMS)
         except (JoseError, ValueError):
-            # It may be signed by a key that came after we looked.
+            # It may be signed by a key that is newer than the cached ones.
             newer = await self._key_set(document, newer_than=keys)
             if newer is keys:
                 raise
@@ -170,9 +170,9 @@ class OpenIDProvider:
                 try:
                     document = msgspec.json.decode(data, type=ProviderMetadata)
                 except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-                    raise ProviderError("the provider does not describe itself as OpenID asks") from error
+                    raise ProviderError("the provider's metadata are not those of OpenID Connect") from error
                 if document.issuer.rstrip("/") != base:
-                    raise ProviderError("the provider calls itself by another name than auth.oauth.provider_url")
+                    raise ProviderError("the provider's issuer is not auth.oauth.provider_url")
                 self._document, self._document_at = document, time.monotonic()
             return self._document
 
@@ -185,7 +185,7 @@ class OpenIDProvider:
                 try:
                     self._keys = KeySet.import_key_set(msgspec.json.decode(data))
                 except (JoseError, msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
-                    raise ProviderError("the provider's keys cannot be understood") from error
+                    raise ProviderError("the provider's keys are not valid") from error
                 self._keys_at = now
             return self._keys
 
@@ -194,13 +194,13 @@ class OpenIDProvider:
             answer = await self._client.get(url, headers={"accept": "application/json"})
             answer.raise_for_status()
         except httpx2.HTTPError as error:
-            raise ProviderError(f"the provider cannot be asked: {type(error).__name__}") from None
+            raise ProviderError(f"the provider cannot be reached: {type(error).__name__}") from None
         return answer.content
 
 
-def read_tokens(said: dict[str, Any], refresh_token: str | None) -> ProviderTokens:
-    """The tokens in the provider's answer; `refresh_token` stays where it gives no new one. Raises `ProviderError`."""
-    access, refresh, expires = said.get("access_token"), said.get("refresh_token"), said.get("expires_at")
+def read_tokens(answer: dict[str, Any], refresh_token: str | None) -> ProviderTokens:
+    """The tokens in the provider's answer, with the old `refresh_token` if it has no new one. Raises `ProviderError`."""
+    access, refresh, expires = answer.get("access_token"), answer.get("refresh_token"), answer.get("expires_at")
     if not isinstance(access, str) or not access:
         raise ProviderError("the provider gave no access token")
     return ProviderTokens(

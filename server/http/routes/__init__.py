@@ -1,1 +1,1 @@
-"""TODO package."""
+"""Route handlers, a module for each subject, with the list of its endpoints."""

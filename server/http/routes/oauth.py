@@ -1,7 +1,7 @@
 """Routes of the mode `oauth`: a browser is sent to the OpenID provider and comes back with a login.
 
 `GET /auth/login?next=/PATH` answers 303 to the provider. `GET /auth/callback` answers 303 to `next` with the login
-cookie; or a page that says what went wrong: 400 the login was not begun in this browser, 403 refused, 429 too many
+cookie; or a page that says what went wrong: 400 the login was not pending in this browser, 403 refused, 429 too many
 failures, 503 a fault of the provider.
 """
 
@@ -64,15 +64,15 @@ class OauthRoutes:
         address, now = address_of(request.scope), asyncio.get_running_loop().time()
         query = request.query_params
         cookies = read_cookies(request.scope["headers"], cookie_name)
-        begun = self._backend.asked(cookies[0], query.get("state", "")) if len(set(cookies)) == 1 else None
-        if begun is None:
-            return _page("This login was not begun in this browser, or it took too long.", 400)
+        pending = self._backend.pending_login(cookies[0], query.get("state", "")) if len(set(cookies)) == 1 else None
+        if pending is None:
+            return _page("This login was not pending in this browser, or it took too long.", 400)
         if not query.get("code"):
             return _page("The login provider refused the login.", 403)
         if self._authenticator.failures.is_blocked(address, now):
             return _page("Too many logins from your address failed. Try again later.", 429)
         try:
-            login, cookie = await self._backend.finish(begun, query["code"], time.time())
+            login, cookie = await self._backend.finish(pending, query["code"], time.time())
         except UserNotAllowed as error:
             log.info("%s", error)
             return _page("You may not use this server. Its administrator can allow you.", 403)
@@ -84,7 +84,7 @@ class OauthRoutes:
             self._authenticator.failures.record_failure(address, now)
             log.error("a login failed: %s", fault)
             return _page("The login provider's answer could not be checked. Try again in a moment.", 503)
-        response = _redirect(begun.next)
+        response = _redirect(pending.next)
         style = cookie_style(request.scope, self._settings)
         response.headers.append("set-cookie", style.set(cookie, login.expires_at - login.created_at))
         return response

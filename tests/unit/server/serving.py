@@ -38,7 +38,7 @@ async def everybody(scope: Scope) -> Principal:
 
 
 def app_of(routes: list[BaseRoute], settings: Settings) -> Starlette:
-    """An app behind the guard."""
+    """An app behind the access middleware."""
     guard = Middleware(AccessMiddleware, settings=settings, rules=RULES, authenticate=everybody)
     return Starlette(routes=routes, middleware=[guard])
 

@@ -130,7 +130,7 @@ def test_a_file_that_holds_no_tokens_is_refused(tmp_path: Path, content: str) ->
     path = tmp_path / "tokens.json"
     path.write_bytes(content.encode("latin-1"))
     path.chmod(0o600)
-    with pytest.raises(PrivateFileError, match="is no file of tokens"):
+    with pytest.raises(PrivateFileError, match="is not a file of tokens"):
         read_tokens(path)
 
 

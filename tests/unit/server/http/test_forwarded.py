@@ -11,7 +11,7 @@ PROXIES: list[Network] = [network for text in ("10.0.0.0/8", "fd00::/8") if (net
 
 
 def seen(*headers: tuple[str, str], peer: str = "10.0.0.1", public: str = "", type: str = "http") -> dict[str, Any]:
-    """The client, scheme and Host that the guard goes by, for a request that came from `peer` with these headers."""
+    """The client, scheme and Host that the access middleware uses, for a request that came from `peer` with these headers."""
     pairs = [(b"host", b"inner:80"), *((name.encode(), value.encode("latin-1")) for name, value in headers)]
     scope: dict[str, Any] = {"type": type, "scheme": {"http": "http", "websocket": "ws"}[type], "headers": pairs}
     found = apply_forwarded_headers({**scope, "client": (peer, 1234)}, PROXIES, public)
