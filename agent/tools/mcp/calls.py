@@ -1,6 +1,6 @@
-"""The calls of one connection: each is a task of the connection, and whoever waits for it gets an answer.
+"""MCP calls: the calls of one connection. Each is a task of the connection, and its caller always gets a result.
 
-What the server says while they run goes to whom it may concern, and to nobody else.
+Progress and log messages of the server go only to the call that they belong to.
 """
 
 import asyncio
@@ -22,51 +22,51 @@ if TYPE_CHECKING:
 
 
 class CallLogQueue:
-    """Text of one call. `say` never waits: of what comes while too much waits, only the number is told."""
+    """A bounded queue of text of one call. `add` never waits; lines that do not fit are dropped and counted."""
 
-    def __init__(self, most_chars: int) -> None:
-        self._most = most_chars
+    def __init__(self, max_chars: int) -> None:
+        self._max_chars = max_chars
         self._waiting: list[str] = []
         self._chars = 0
         self._dropped = 0
-        self._over = False
-        self._news = asyncio.Event()
+        self._ended = False
+        self._changed = asyncio.Event()
 
-    def say(self, text: str) -> None:
-        """One more line."""
-        if self._chars + len(text) > self._most:
+    def add(self, text: str) -> None:
+        """Add a line, or drop it if `max_chars` is reached."""
+        if self._chars + len(text) > self._max_chars:
             self._dropped += 1
         else:
             self._waiting.append(text)
             self._chars += len(text) + 1
-        self._news.set()
+        self._changed.set()
 
     def end(self) -> None:
-        """There will be no more."""
-        self._over = True
-        self._news.set()
+        """No line follows."""
+        self._ended = True
+        self._changed.set()
 
     async def next(self) -> str | None:
-        """All lines that wait, or None once there will be no more."""
+        """All lines that are waiting, as one text; None after the end."""
         while True:
-            self._news.clear()
+            self._changed.clear()
             lines, dropped = self._waiting, self._dropped
             if lines or dropped:
                 self._waiting, self._chars, self._dropped = [], 0, 0
                 if dropped:
                     lines.append(f"[{dropped} messages left out]")
                 return "".join(f"{line}\n" for line in lines)
-            if self._over:
+            if self._ended:
                 return None
-            await self._news.wait()
+            await self._changed.wait()
 
 
 CURRENT: Final[ContextVar[CallLogQueue | None]] = ContextVar("holdfast_mcp_call", default=None)
-"""The call in whose context a message of a server arrives: over HTTP that of the request it is an answer to."""
+"""The call that a server's message belongs to. Over HTTP it is known: the message arrives with the response to the call."""
 
 
 def progress_line(progress: float, total: float | None, message: str | None) -> str:
-    """A progress notification for a person."""
+    """The text of a progress notification."""
     share = f"{progress:g}/{total:g}" if total is not None else f"{progress:g}"
     return f"[{share}] {message}" if message else f"[{share}]"
 
@@ -74,17 +74,17 @@ def progress_line(progress: float, total: float | None, message: str | None) -> 
 log = logging.getLogger("holdfast.mcp")
 
 TEXT_CHARS_MAX = 4_000
-"""Longest progress or log message that is shown."""
+"""Longest progress or log message that is shown, in characters."""
 
 
 class CallFailed(ToolError):
-    """A call has no result; the message says why, and whether it may have had effects."""
+    """A call has no result. The message says why, and whether the call may have had effects."""
 
 
 class Calls:
-    """Made for a client that is connected, and closed with it.
+    """The calls of one connected client; closed with it.
 
-    `suspect` is told of what may mean that the server is broken; `why` says what is known of its end.
+    `check_soon`: called when an error may mean that the connection is lost. `down_reason`: why it is lost, or empty.
     """
 
     def __init__(
@@ -93,15 +93,15 @@ class Calls:
         entry: McpServer,
         limits: McpLimits,
         client: "Client",
-        suspect: Callable[[], None],
-        why: Callable[[], str],
+        check_soon: Callable[[], None],
+        down_reason: Callable[[], str],
     ) -> None:
         self._name = name
         self._entry = entry
         self._limits = limits
         self._client = client
-        self._suspect = suspect
-        self._why = why
+        self._check_soon = check_soon
+        self._down_reason = down_reason
         self._tasks = TaskOwner(f"mcp/{name}/calls")
         self._callers: set[str] = set()
         self._logs: list[CallLogQueue] = []
@@ -110,36 +110,34 @@ class Calls:
         return len(self._tasks)
 
     def cancel(self) -> None:
-        """The connection ends: so do its calls."""
+        """Cancel all calls; does not wait."""
         self._tasks.cancel()
 
     async def aclose(self) -> None:
-        """Wait for their end."""
+        """Cancel all calls and wait until they have ended."""
         await self._tasks.aclose()
 
-    async def call(self, tool: str, arguments: dict[str, object], user_id: str, say: ToolLog) -> "CallToolResult":
-        """Call a tool; what the server says meanwhile goes to `say`. Raises CallFailed; cancelled, it tells the server so."""
+    async def call(self, tool: str, arguments: dict[str, object], user_id: str, log: ToolLog) -> "CallToolResult":
+        """Call a tool. `log` gets the server's progress and log messages. Raises CallFailed. A cancellation is sent to the server."""
         if len(self) >= self._limits.calls_max:
             raise CallFailed(
-                f"not run: the MCP server {self._name} has {len(self)} calls to do already; try again later"
+                f"not run: the MCP server {self._name} already has {len(self)} calls running; try again later"
             )
         self._callers.add(user_id)
-        said = CallLogQueue(self._limits.log_chars_max)
-        task = self._tasks.start(self._ask(tool, arguments, said), tool)
-        task.add_done_callback(lambda _: said.end())
-        self._logs.append(said)
+        queue = CallLogQueue(self._limits.log_chars_max)
+        task = self._tasks.start(self._request(tool, arguments, queue), tool)
+        task.add_done_callback(lambda _: queue.end())
+        self._logs.append(queue)
         try:
             async with asyncio.timeout(self._entry.call_timeout_s):
-                while (text := await said.next()) is not None:
-                    await say(text)
+                while (text := await queue.next()) is not None:
+                    await log(text)
         except TimeoutError:
-            self._suspect()
+            self._check_soon()
             seconds = self._entry.call_timeout_s
-            raise CallFailed(
-                f"stopped: not done within {seconds:g} s; what it had begun may have had effects"
-            ) from None
+            raise CallFailed(f"stopped: not finished within {seconds:g} s; it may have had effects") from None
         finally:
-            self._logs.remove(said)
+            self._logs.remove(queue)
             task.cancel()
         if task.cancelled():
             raise CallFailed(self._gone())
@@ -148,45 +146,47 @@ class Calls:
             raise answer
         return answer
 
-    def hear(self, level: str, data: Any) -> None:
-        """A log message goes to the call it belongs to. Where that cannot be known, it goes to the calls under way only
-        if all that were ever made are one user's: else to nobody, as it may speak of another's."""
+    def on_log(self, level: str, data: Any) -> None:
+        """Pass a log message to the call that it belongs to. If that is unknown, it goes to all running calls, but only if
+        this connection ever had calls of one user alone: the message may be about another user's call."""
         text = data if isinstance(data, str) else msgspec.json.encode(data).decode()
         line = f"[{level}] {text}"[:TEXT_CHARS_MAX]
-        said = CURRENT.get()
-        if said is not None:
-            said.say(line)
+        current = CURRENT.get()
+        if current is not None:
+            current.add(line)
         elif len(self._callers) == 1:
-            for one in self._logs:
-                one.say(line)
+            for queue in self._logs:
+                queue.add(line)
         else:
-            log.debug("MCP server %s says: %s", self._name, line)
+            log.debug("MCP server %s logged: %s", self._name, line)
 
-    async def _ask(self, tool: str, arguments: dict[str, object], said: CallLogQueue) -> "CallToolResult | CallFailed":
+    async def _request(
+        self, tool: str, arguments: dict[str, object], queue: CallLogQueue
+    ) -> "CallToolResult | CallFailed":
         from mcp import MCPError
         from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST
 
-        async def tell(progress: float, total: float | None, message: str | None) -> None:
-            said.say(progress_line(progress, total, message)[:TEXT_CHARS_MAX])
+        async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+            queue.add(progress_line(progress, total, message)[:TEXT_CHARS_MAX])
 
-        CURRENT.set(said)
+        CURRENT.set(queue)
         try:
-            return await self._client.call_tool(tool, arguments, progress_callback=tell)
+            return await self._client.call_tool(tool, arguments, progress_callback=on_progress)
         except MCPError as error:
-            self._suspect()
+            self._check_soon()
             if error.code == CONNECTION_CLOSED:
                 return CallFailed(self._gone())
             if error.code == INVALID_REQUEST and error.message == "Session terminated":
-                return CallFailed(f"not run: the MCP server {self._name} was started anew; try again in a moment")
+                return CallFailed(f"not run: the MCP server {self._name} was restarted; try again in a moment")
             return CallFailed(f"the MCP server {self._name} answered with an error: {error.message} ({error.code})")
-        except Exception as error:  # whatever the library raises of an answer, the call has its result
-            self._suspect()
+        except Exception as error:  # whatever the library raises, the call gets a result
+            self._check_soon()
             log.warning("MCP server %s: the call of %s failed", self._name, tool, exc_info=error)
             return CallFailed(f"the answer of the MCP server {self._name} could not be used: {error}")
 
     def _gone(self) -> str:
-        why = self._why()
+        reason = self._down_reason()
         return (
-            f"the MCP server {self._name} went away in the middle of the call{f' ({why})' if why else ''}: the outcome is "
-            "unknown, what it had begun may have had effects"
+            f"the MCP server {self._name} stopped during the call{f' ({reason})' if reason else ''}: the outcome is "
+            "unknown, and it may have had effects"
         )

@@ -1,6 +1,6 @@
-"""One MCP server: the one task that connects to it, looks after it and begins anew when it fails.
+"""MCP connection: one task per server that connects, checks the server, and connects again after a failure.
 
-The library cancels the task that entered its client when an HTTP server breaks off, so nobody else may enter it.
+The library cancels the task that entered its client when an HTTP connection is lost, so only this task enters it.
 """
 
 import asyncio
@@ -34,9 +34,9 @@ CANCELS_MAX, CANCEL_AGAIN_S = 5, 2.0
 
 
 class McpStatus(msgspec.Struct, frozen=True):
-    """How a server is. `reason` is empty where all is well; `tools`: how many it has.
+    """The status of a server. `reason`: why it is not up, or empty; `tools`: how many it has.
 
-    `off`: it is not tried. `per_session`: each session has a connection of its own, and only it knows how that is.
+    `off`: no connection is tried. `per_session`: each session has its own connection, with its own status.
     """
 
     name: str
@@ -46,7 +46,10 @@ class McpStatus(msgspec.Struct, frozen=True):
 
 
 class McpConnection:
-    """A server by its entry. `token`: its owner's, if it is given one. `version` grows whenever anything changed."""
+    """The connection to one server. `token`: the owner's, if the server gets one. `version` grows with each change.
+
+    `attempted`: set once the first attempt to connect has succeeded or failed.
+    """
 
     def __init__(self, name: str, entry: McpServer, limits: McpLimits, token: str | None = None) -> None:
         self.name = name
@@ -67,38 +70,38 @@ class McpConnection:
 
     @property
     def status(self) -> McpStatus:
-        """How it is now."""
+        """The status now."""
         return McpStatus(self.name, self.state, self.reason, len(self.tools))
 
     def start(self) -> None:
-        """Begin to connect; a second call does nothing, nor does one after the end."""
+        """Start to connect. Does nothing if it was started or closed before."""
         if self._task is not None or self._ended:
             return
         if self.entry.owner_token and not self._token:
-            self._set("off", "it needs its owner's Hugging Face token; log in with one")
+            self._set("off", "it needs its owner's Hugging Face token: log in with Hugging Face")
             return
         self._task = self._owner.start(self._own(), self.name)
 
     async def aclose(self) -> None:
-        """End it. Its process is gone afterwards."""
+        """Close the connection; the server's process has ended afterwards."""
         self._ended = True
         task = self._task
         for _ in range(CANCELS_MAX):
             if task is None or task.done():
                 break
-            task.cancel()  # again, should the library have taken it for its own
+            task.cancel()  # repeated: the library may swallow a cancellation
             await asyncio.wait({task}, timeout=2 * self._limits.stop_wait_s + CANCEL_AGAIN_S)
         else:
-            log.error("MCP server %s: its connection does not end", self.name)
-        self._set("off", "it was ended")
+            log.error("MCP server %s: its connection does not close", self.name)
+        self._set("off", "it was closed")
 
-    async def call(self, tool: str, arguments: dict[str, object], user_id: str, say: ToolLog) -> "CallToolResult":
-        """Call a tool; what the server says meanwhile goes to `say`. Raises CallFailed; cancelled, it tells the server so."""
+    async def call(self, tool: str, arguments: dict[str, object], user_id: str, log: ToolLog) -> "CallToolResult":
+        """Call a tool. `log` gets the server's progress and log messages. Raises CallFailed. A cancellation is sent to the server."""
         if self._calls is None:
-            raise CallFailed(f"not run: the MCP server {self.name} is not there: {self.reason}")
-        return await self._calls.call(tool, arguments, user_id, say)
+            raise CallFailed(f"not run: the MCP server {self.name} is not available: {self.reason}")
+        return await self._calls.call(tool, arguments, user_id, log)
 
-    # ------------------------------------------------------------------------------------------------ the owner's task
+    # ---------------------------------------------------------------------------------------------------- the task
 
     async def _own(self) -> None:
         attempt, backoff = 0, Backoff(self._limits.backoff_initial_s, self._limits.backoff_max_s)
@@ -106,10 +109,10 @@ class McpConnection:
         while not self._ended:
             fault: Exception
             try:
-                # A server that cannot bear the newer protocol's question is greeted in the older way the next time.
+                # After a failure the older handshake is tried: some servers fail at the newer one.
                 await self._connect("auto" if attempt % 2 == 0 else "legacy")
-            except Exception as error:  # noqa: BLE001  # whatever it is, the server is tried again
-                fault = error  # what broke off in the library comes as a group; a bare cancellation is our own
+            except Exception as error:  # noqa: BLE001  # after any failure it connects again
+                fault = error  # the library raises groups; a plain CancelledError is our own cancellation
             else:
                 fault = McpServerError("the connection ended")
             attempt = 0 if self._up_since else attempt + 1
@@ -121,17 +124,17 @@ class McpConnection:
             await asyncio.sleep(backoff.next_s())
 
     async def _connect(self, mode: str) -> None:
-        """Be connected until it breaks: then raises."""
+        """Connect, and stay connected until something fails: always raises."""
         self._broken, self._up_since = "", 0.0
         self._wake.clear()
-        client = self._made(mode)
-        calls = Calls(self.name, self.entry, self._limits, client, self._suspect, self._why)
+        client = self._make_client(mode)
+        calls = Calls(self.name, self.entry, self._limits, client, self._check_soon, self._down_reason)
         listening = TaskOwner(f"mcp/{self.name}")
         try:
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout(self.entry.start_timeout_s):
                     await stack.enter_async_context(client)
-                    listed = await self._listed(client)
+                    listed = await self._list_tools(client)
                     tools = await asyncio.to_thread(read_tools, self.name, listed)
                 stack.callback(calls.cancel)
                 stack.callback(listening.cancel)
@@ -142,54 +145,54 @@ class McpConnection:
                 try:
                     await self._watch(client, calls, listed)
                 except asyncio.CancelledError:
-                    self._gone_for_now()  # by the library, which says why once its client is left
+                    self._set_down()  # by the library, which raises the reason when its client is closed
                     raise
                 except Exception as error:
-                    self._lost(reason(error))  # at once: to end its process may take a while
+                    self._lost(reason(error))  # before its process is ended, which may take a while
                     raise
         finally:
             await calls.aclose()
             await listening.aclose()
 
-    def _made(self, mode: str) -> "Client":
+    def _make_client(self, mode: str) -> "Client":
         from mcp import Client
         from mcp.types import Implementation
 
         if self.entry.command:
             transport: Any = stdio_transport(self.name, self.entry, self._token, self._limits, self._lost)
         else:
-            transport = http_transport(self.entry, self._token, self._limits, self._lost, self._suspect)
+            transport = http_transport(self.entry, self._token, self._limits, self._lost, self._check_soon)
         return Client(
             transport,
             mode=mode,
             cache=None,
             log_level="info",
-            logging_callback=self._logged,
-            message_handler=self._heard,
+            logging_callback=self._on_log,
+            message_handler=self._on_message,
             client_info=Implementation(name="holdfast", version="1"),
         )
 
-    async def _listed(self, client: "Client") -> "tuple[Tool, ...]":
-        """All tools that the entry lets through, in order of their names."""
+    async def _list_tools(self, client: "Client") -> "tuple[Tool, ...]":
+        """All tools that the entry allows, sorted by name."""
         if client.server_capabilities.tools is None:
             return ()
-        found: dict[str, Tool] = {}
+        tools: dict[str, Tool] = {}
         cursor: str | None = None
         for _ in range(PAGES_MAX):
             page = await client.list_tools(cursor=cursor)
-            found |= {tool.name: tool for tool in page.tools if not self.entry.tools or tool.name in self.entry.tools}
+            tools |= {tool.name: tool for tool in page.tools if not self.entry.tools or tool.name in self.entry.tools}
             cursor = page.next_cursor
-            if cursor is None or len(found) > self._limits.tools_max:
+            if cursor is None or len(tools) > self._limits.tools_max:
                 break
         most = self._limits.tools_max
-        if len(found) > most:
+        if len(tools) > most:
             log.warning("MCP server %s: it has more than %d tools; the rest are left out", self.name, most)
-        return tuple(found[name] for name in sorted(found)[:most])
+        return tuple(tools[name] for name in sorted(tools)[:most])
 
     async def _watch(self, client: "Client", calls: Calls, known: "tuple[Tool, ...]") -> None:
-        """List the tools again when they changed, when something was odd, and now and then. Raises when it is broken.
+        """List the tools again after a change, after an error, and every `check_s`. Raises when the connection is lost.
 
-        While it has calls to do its silence proves nothing: many servers do one thing at a time.
+        A server with running calls may be silent: many servers do one thing at a time.
         """
         while True:
             try:
@@ -203,7 +206,7 @@ class McpConnection:
                 raise McpServerError(self._broken)
             try:
                 async with asyncio.timeout(self._limits.check_timeout_s):
-                    listed = await self._listed(client)
+                    listed = await self._list_tools(client)
             except TimeoutError:
                 if len(calls):
                     continue
@@ -213,56 +216,56 @@ class McpConnection:
                 self._set("up", "", await asyncio.to_thread(read_tools, self.name, listed))
 
     def _listen(self, client: "Client", tasks: TaskOwner) -> None:
-        """Hear of changed tools from a server of the newer protocol, which tells only those who ask to be told."""
+        """Subscribe to changes of the tools, if the server has the newer protocol: it sends them only to subscribers."""
         from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 
         capability = client.server_capabilities.tools
         if client.protocol_version in MODERN_PROTOCOL_VERSIONS and capability is not None and capability.list_changed:
-            tasks.start(self._heed(client), "changes")
+            tasks.start(self._follow_changes(client), "changes")
 
-    async def _heed(self, client: "Client") -> None:
+    async def _follow_changes(self, client: "Client") -> None:
         from mcp import MCPError
         from mcp.client.subscriptions import SubscriptionLost
 
         try:
             async with client.listen(tools_list_changed=True) as changes:
-                self._suspect()  # what changed before it listened
+                self._check_soon()  # for changes before the subscription
                 async for _ in changes:
-                    self._suspect()
+                    self._check_soon()
         except (MCPError, SubscriptionLost, RuntimeError) as error:
-            log.debug("MCP server %s does not tell of changes", self.name, exc_info=error)
-        self._suspect()
+            log.debug("MCP server %s sends no changes", self.name, exc_info=error)
+        self._check_soon()
 
-    # ---------------------------------------------------------------------------------------------- what is heard of it
+    # ------------------------------------------------------------------------------------------------ changes of state
 
     def _lost(self, why: str) -> None:
-        """It is gone: no new call is made, and those under way are told why. The first reason is the true one."""
+        """The connection is lost: new calls fail, and running calls get the reason. The first reason is kept."""
         if self._ended:
             return
         if not self._broken:
             self._broken = why
             known = (self.state, self.reason) == ("down", why)
             log.log(logging.DEBUG if known else logging.WARNING, "MCP server %s is down: %s", self.name, why)
-        self._gone_for_now(self._broken)
-        self._suspect()
+        self._set_down(self._broken)
+        self._check_soon()
 
-    def _gone_for_now(self, why: str = "the connection broke off") -> None:
+    def _set_down(self, why: str = "the connection was lost") -> None:
         self._calls = None
         self._set("down", why)
 
-    def _suspect(self) -> None:
+    def _check_soon(self) -> None:
         self._wake.set()
 
-    async def _heard(self, message: Any) -> None:
+    async def _on_message(self, message: Any) -> None:
         if getattr(message, "method", "") == "notifications/tools/list_changed":
-            self._suspect()
+            self._check_soon()
 
-    async def _logged(self, params: Any) -> None:
+    async def _on_log(self, params: Any) -> None:
         if self._calls is not None:
-            self._calls.hear(params.level, params.data)
+            self._calls.on_log(params.level, params.data)
 
-    def _why(self) -> str:
-        """What is known of why it is not up; empty while it is."""
+    def _down_reason(self) -> str:
+        """Why the server is not up; empty while it is up."""
         return self._broken or self.reason
 
     def _set(self, state: State, why: str, tools: tuple[ListedTool, ...] = ()) -> None:

@@ -1,17 +1,17 @@
-"""Why an MCP server is not there, in words of ours: they are shown to users, and name no path, address or secret."""
+"""MCP errors: why a server is not available, in texts that are shown to users and have no path, address or secret."""
 
 from collections.abc import Iterator
 
 CONNECTION_CLOSED = -32000
-"""What the library's `MCPError` has for a `code` then."""
+"""The `code` of the library's MCPError when the connection was closed."""
 
 
 class McpServerError(Exception):
-    """The connection to a server cannot be made or cannot go on; the message says why, in words for everyone."""
+    """The connection to a server failed. The message is for users."""
 
 
 def reason(error: BaseException) -> str:
-    """What a failed connection is told as. What the library says of it goes to the log alone."""
+    """The reason for a failed connection, for users. The library's own message goes only to the log."""
     leaves = list(_leaves(error))
     for leaf in leaves:
         if isinstance(leaf, McpServerError):
@@ -23,9 +23,9 @@ def reason(error: BaseException) -> str:
         return "it did not answer in time"
     closed = any(getattr(leaf, "code", None) == CONNECTION_CLOSED for leaf in leaves)
     if closed or names & {"ReadError", "WriteError", "RemoteProtocolError", "CloseError"}:
-        return "the connection broke off"
+        return "the connection was lost"
     if "MCPError" in names:
-        return "it refused the connection, or does not speak MCP"
+        return "it refused the connection, or is not an MCP server"
     return f"the connection failed ({', '.join(sorted(names))})"
 
 

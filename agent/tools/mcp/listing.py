@@ -1,4 +1,4 @@
-"""A server's list of tools in our own terms, read once for all sessions: what a model is told, and what is checked."""
+"""Tool listing: reads the tools that an MCP server lists: their schemas for models, and the validation of arguments."""
 
 import logging
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agent.tools.mcp.schemas import Arguments, UnusableSchema, told
+from agent.tools.mcp.schemas import ArgumentsValidator, UnusableSchema, model_schema
 
 if TYPE_CHECKING:
     from mcp.types import Tool
@@ -17,25 +17,25 @@ DESCRIPTION_CHARS_MAX = 8_000
 
 
 class ListedTool(msgspec.Struct, frozen=True):
-    """One tool of a server. `reads_only` and `deletes` are what its annotations say, believed or not."""
+    """One tool of a server. `reads_only`, `deletes`: its annotations, which count only if the server is trusted."""
 
     name: str
     description: str
     parameters: dict[str, object]
-    arguments: Arguments
+    validator: ArgumentsValidator
     reads_only: bool
     deletes: bool
 
 
 def read_tools(server: str, tools: "Iterable[Tool]") -> tuple[ListedTool, ...]:
-    """Those that can be used, in order. Checking schemas takes milliseconds each: call it in a thread."""
-    found = []
+    """The usable tools, in the given order. Checking a schema takes milliseconds: call it in a thread."""
+    usable = []
     for tool in tools:
         try:
-            found.append(_read(server, tool))
+            usable.append(_read(server, tool))
         except (UnusableSchema, RecursionError) as error:
             log.warning("MCP server %s: its tool %a is left out: %s", server, tool.name[:64], error)
-    return tuple(found)
+    return tuple(usable)
 
 
 def _read(server: str, tool: "Tool") -> ListedTool:
@@ -44,8 +44,8 @@ def _read(server: str, tool: "Tool") -> ListedTool:
     return ListedTool(
         name=tool.name,
         description=about[:DESCRIPTION_CHARS_MAX],
-        parameters=told(tool.input_schema),
-        arguments=Arguments(tool.input_schema),
+        parameters=model_schema(tool.input_schema),
+        validator=ArgumentsValidator(tool.input_schema),
         reads_only=hints is not None and hints.read_only_hint is True,
         deletes=hints is not None and hints.destructive_hint is True,
     )

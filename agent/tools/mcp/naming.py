@@ -1,4 +1,4 @@
-"""Which name each tool of each MCP server has for a model: its own, or with the server's in front. Pure."""
+"""Tool names: gives each tool of each MCP server a unique name for models, with the server's name in front if needed. Pure."""
 
 import hashlib
 import re
@@ -10,7 +10,7 @@ NAME_CHARS_MAX = 64
 HASH_CHARS = 8
 
 Identity = tuple[str, str]
-"""A server's name and its own name for the tool."""
+"""A server's name, and the name that it gives the tool."""
 
 _SOUND = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _UNSOUND = re.compile(r"[^a-zA-Z0-9_-]+")
@@ -19,26 +19,25 @@ _UNSOUND = re.compile(r"[^a-zA-Z0-9_-]+")
 def name_tools(
     listed: Mapping[str, Sequence[str]], taken: AbstractSet[str], given: Mapping[str, Identity]
 ) -> dict[str, Identity]:
-    """The tools by the names they have for a model.
+    """The tools by the names that models see.
 
-    A tool keeps its own name unless a built-in tool has it (`taken`), another server lists it too, providers refuse it,
-    or it was once another tool's (`given`): a name that somebody approved never comes to mean something else. Then it is
-    SERVER_NAME, and where that is not to be had either, that and a part of a hash. The order of servers and of tools
-    changes nothing.
+    A tool keeps its own name unless a built-in tool has it (`taken`), another server lists it too, providers refuse it, or
+    another tool had it before (`given`): a name that somebody approved never gets another meaning. Otherwise its name is
+    SERVER_TOOL, or that with a part of a hash if SERVER_TOOL is not free. The order of servers and tools has no influence.
     """
-    everyone = [(server, tool) for server, tools in listed.items() for tool in dict.fromkeys(tools)]
-    owners = Counter(tool for _, tool in everyone)
+    every_tool = [(server, tool) for server, tools in listed.items() for tool in dict.fromkeys(tools)]
+    owners = Counter(tool for _, tool in every_tool)
 
     def free(name: str, identity: Identity) -> bool:
         return name not in taken and given.get(name, identity) == identity
 
     named = {
         tool: (server, tool)
-        for server, tool in everyone
+        for server, tool in every_tool
         if _SOUND.fullmatch(tool) and owners[tool] == 1 and free(tool, (server, tool))
     }
     kept = set(named)
-    rest = [identity for identity in everyone if identity not in set(named.values())]
+    rest = [identity for identity in every_tool if identity not in set(named.values())]
     wanted = Counter(prefixed(*identity) for identity in rest)
     for identity in rest:
         name = prefixed(*identity)
@@ -50,12 +49,12 @@ def name_tools(
 
 
 def prefixed(server: str, tool: str) -> str:
-    """SERVER_TOOL as providers take it; shortened with a part of a hash if it is too long."""
+    """SERVER_TOOL, with the characters that providers accept; shortened with a part of a hash if it is too long."""
     name = _UNSOUND.sub("_", f"{server}_{tool}")
     return name if len(name) <= NAME_CHARS_MAX else hashed(server, tool)
 
 
 def hashed(server: str, tool: str) -> str:
-    """The same with a part of a hash, so that no two tools have it."""
+    """SERVER_TOOL with a part of a hash, so that no two tools have the same name."""
     digest = hashlib.sha256(f"{server}\0{tool}".encode(errors="surrogatepass")).hexdigest()[:HASH_CHARS]
     return f"{_UNSOUND.sub('_', f'{server}_{tool}')[: NAME_CHARS_MAX - HASH_CHARS - 1]}_{digest}"

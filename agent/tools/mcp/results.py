@@ -1,4 +1,4 @@
-"""What an MCP server answered, as a tool's result: text is told, all else is kept in the workspace and named."""
+"""MCP results: turns a server's answer into a tool result. Text is shown; images, audio and resources are saved as files."""
 
 import base64
 import binascii
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
 SaveFile = Callable[[str, bytes], Awaitable[object]]
-"""Puts bytes into the session's workspace under a relative path. May raise SandboxError."""
+"""Writes a file of the session's workspace: relative path and bytes. May raise SandboxError."""
 
 FOLDER = "mcp"
 STEM_CHARS_MAX = 48
 HASH_CHARS = 12
-TOLD_CHARS_MAX = 300
+LABEL_CHARS_MAX = 300
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
@@ -36,19 +36,19 @@ SUFFIXES = {
     "text/markdown": ".md",
     "text/plain": ".txt",
 }
-"""Where the standard library's table knows none, or an odd one."""
+"""Suffixes for types that the standard library does not know, or knows under an unusual suffix."""
 
 
 class ResultReader:
-    """Reads the results of one tool's calls. `keep`: where files go. `tool`: by what they are named."""
+    """Reads the results of one tool's calls. `save`: writes files. `tool`: the name that files without one get."""
 
-    def __init__(self, tool: str, keep: SaveFile, limits: McpLimits) -> None:
+    def __init__(self, tool: str, save: SaveFile, limits: McpLimits) -> None:
         self._tool = tool
-        self._keep = keep
+        self._save_file = save
         self._limits = limits
 
     async def read(self, result: "CallToolResult") -> ToolResult:
-        """The result, with what it brings kept. Never raises for what a server sent."""
+        """The tool result; files in it are saved. Never raises because of what a server sent."""
         parts: list[str] = []
         texts = files = 0
         for block in result.content:
@@ -57,16 +57,16 @@ class ResultReader:
                 parts.append(block.text if block.type == "text" else _link(block))
             elif files < self._limits.files_max:
                 files += 1
-                parts.append(await self._kept(block))
+                parts.append(await self._save_block(block))
             else:
                 parts.append(f"[left out: more than {self._limits.files_max} files in one result]")
         if result.structured_content is not None and not texts:
             parts.append(_json(result.structured_content))
         success = not result.is_error
-        output = "\n".join(parts) or ("[no output]" if success else "[the tool failed without a word]")
+        output = "\n".join(parts) or ("[no output]" if success else "[the tool failed without a message]")
         return ToolResult(output=output, success=success)
 
-    async def _kept(self, block: Any) -> str:
+    async def _save_block(self, block: Any) -> str:
         if block.type in ("image", "audio"):
             return await self._file(block.type, block.data, block.mime_type, "")
         resource = block.resource
@@ -74,32 +74,32 @@ class ResultReader:
         blob = getattr(resource, "blob", None)
         if blob is not None:
             return await self._file(about, blob, resource.mime_type or "", resource.uri)
-        said = await self._put(
+        saved = await self._put(
             about, resource.text.encode(errors="replace"), resource.mime_type or "text/plain", resource.uri
         )
         most = self._limits.resource_chars_max
         text = resource.text if len(resource.text) <= most else f"{resource.text[:most]}\n[... the rest is in the file]"
-        return f"{said}\n{text}"
+        return f"{saved}\n{text}"
 
     async def _file(self, about: str, data: str, mime_type: str, uri: str) -> str:
         try:
             decoded = base64.b64decode(data, validate=True)
         except (binascii.Error, ValueError):
-            return f"[{about}: not kept, it is no base64]"
+            return f"[{about}: not saved: it is not base64]"
         return await self._put(about, decoded, mime_type, uri)
 
     async def _put(self, about: str, data: bytes, mime_type: str, uri: str) -> str:
         path = file_path(self._tool, data, mime_type, uri)
         kind = f"{_brief(mime_type)}, " if mime_type else ""
         try:
-            await self._keep(path, data)
+            await self._save_file(path, data)
         except SandboxError as error:
-            return f"[{about} ({kind}{len(data)} bytes): not kept: {error}]"
-        return f"[{about} ({kind}{len(data)} bytes): kept in the workspace as {path}]"
+            return f"[{about} ({kind}{len(data)} bytes): not saved: {error}]"
+        return f"[{about} ({kind}{len(data)} bytes): saved in the workspace as {path}]"
 
 
 def file_path(tool: str, data: bytes, mime_type: str, uri: str) -> str:
-    """Where a file goes: by its resource's or else its tool's name, and its content; the same content is the same file."""
+    """A file's path: made of the name of its resource or tool, and a hash of its content, so equal content is one file."""
     name = unquote(urlsplit(uri).path).rpartition("/")[2] if _splits(uri) else ""
     stem, dot, ending = name.rpartition(".")
     suffix = f".{ending}" if dot and _SUFFIX.fullmatch(f".{ending}") else ""
@@ -123,8 +123,8 @@ def _link(block: Any) -> str:
 
 
 def _brief(text: str) -> str:
-    """One line of it."""
-    return shown(text, TOLD_CHARS_MAX)
+    """The text as one short line."""
+    return shown(text, LABEL_CHARS_MAX)
 
 
 def _json(value: object) -> str:

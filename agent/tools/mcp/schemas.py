@@ -1,4 +1,4 @@
-"""JSON Schemas of MCP tools: made so that every provider takes them, and arguments held against them as they were given."""
+"""MCP schemas: rewrites a tool's JSON Schema for model providers, and validates arguments against the original."""
 
 import re
 from typing import Any, Final
@@ -8,40 +8,40 @@ import msgspec
 NODES_MAX: Final = 4_000
 DEPTH_MAX: Final = 32
 BYTES_MAX: Final = 131_072
-COMPLAINT_CHARS_MAX: Final = 500
+ERROR_CHARS_MAX: Final = 500
 
 _PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
-_NOT_TOLD = ("$schema", "$id", "$anchor", "$defs", "definitions", "$comment")
+_OMITTED = ("$schema", "$id", "$anchor", "$defs", "definitions", "$comment")
 _VALUES = ("default", "examples", "enum", "const")
-"""Keywords whose values are no schemas."""
-_NOT_AT_THE_TOP = ("anyOf", "oneOf", "allOf", "not", "if", "then", "else", "enum", "const")
+"""Keywords whose values are not schemas."""
+_OMITTED_AT_TOP = ("anyOf", "oneOf", "allOf", "not", "if", "then", "else", "enum", "const")
 
 
 class UnusableSchema(ValueError):
-    """A tool's schema that no provider would take; the message says why."""
+    """A tool's schema that no provider accepts; the message says why."""
 
 
-def told(schema: dict[str, Any]) -> dict[str, object]:
-    """The schema as a model is told it: an object, without references, without what providers refuse at the top.
+def model_schema(schema: dict[str, Any]) -> dict[str, object]:
+    """The schema for a model provider: an object, without `$ref`, without the keywords that providers refuse at the top.
 
-    What is left out here is still checked. A reference that leads into itself or out of the schema is told as "anything",
-    and so is each argument of a schema that would be too large. Raises UnusableSchema.
+    What is left out here is still validated. A reference that contains itself or leaves the schema becomes "anything", and
+    so does each argument of a schema that would be too large. Raises UnusableSchema.
     """
     if len(msgspec.json.encode(schema)) > BYTES_MAX:
         raise UnusableSchema(f"its schema is larger than {BYTES_MAX} bytes")
     if schema.get("type", "object") != "object":
-        raise UnusableSchema("its arguments are no object")
+        raise UnusableSchema("its arguments are not an object")
     try:
         flat = _Inliner(schema).run()
     except _TooLarge:
         flat = _names(schema)
-    for name in _NOT_AT_THE_TOP:
+    for name in _OMITTED_AT_TOP:
         flat.pop(name, None)
     properties = flat.get("properties")
     properties = properties if isinstance(properties, dict) else {}
     for name in properties:
         if _PROPERTY.fullmatch(name) is None:
-            raise UnusableSchema("an argument's name is not one that providers take")
+            raise UnusableSchema("providers do not accept the name of one of its arguments")
     required = flat.get("required")
     known = [name for name in required if name in properties] if isinstance(required, list) else []
     flat = {**flat, "type": "object", "properties": properties, "required": known}
@@ -50,10 +50,10 @@ def told(schema: dict[str, Any]) -> dict[str, object]:
     return flat
 
 
-class Arguments:
-    """Holds arguments against a schema. Nothing is fetched: a reference out of the schema is no reference.
+class ArgumentsValidator:
+    """Validates arguments against a JSON Schema. Nothing is fetched: a reference out of the schema is ignored.
 
-    Raises UnusableSchema for what is no JSON Schema.
+    Raises UnusableSchema if the schema is not a JSON Schema.
     """
 
     def __init__(self, schema: dict[str, Any]) -> None:
@@ -64,22 +64,22 @@ class Arguments:
         try:
             kind.check_schema(schema)
         except jsonschema.SchemaError as error:
-            raise UnusableSchema(f"its schema is no JSON Schema: {_short(error.message)}") from error
+            raise UnusableSchema(f"its schema is not a JSON Schema: {_short(error.message)}") from error
         self._validator = kind(schema, registry=referencing.Registry())
         self._best = jsonschema.exceptions.best_match
         self._unresolvable = referencing.exceptions.Unresolvable
 
-    def complaint(self, arguments: dict[str, Any]) -> str | None:
-        """What is wrong and where (`... - at `$.path``); None if they fit."""
+    def validate(self, arguments: dict[str, Any]) -> str | None:
+        """What is wrong and where (`... - at `$.path``); None if the arguments are valid."""
         try:
             error = self._best(self._validator.iter_errors(arguments))
         except self._unresolvable:
-            return None  # the schema's fault; the server has the last word
+            return None  # the schema is wrong, not the arguments: the server decides
         return None if error is None else f"{_short(error.message)} - at `{error.json_path}`"
 
 
 def _names(schema: dict[str, Any]) -> dict[str, Any]:
-    """The arguments alone, each with its description."""
+    """Only the names of the arguments, each with its description."""
     properties = schema.get("properties")
     properties = properties if isinstance(properties, dict) else {}
     about = {
@@ -92,15 +92,15 @@ def _names(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= COMPLAINT_CHARS_MAX else f"{text[:COMPLAINT_CHARS_MAX]}..."
+    return text if len(text) <= ERROR_CHARS_MAX else f"{text[:ERROR_CHARS_MAX]}..."
 
 
 class _TooLarge(Exception):
-    """Without references the schema would be larger than the bounds."""
+    """The schema without references is larger than the bounds."""
 
 
 class _Inliner:
-    """Writes a schema without its references, within bounds."""
+    """Replaces the references of a schema by what they refer to, within bounds."""
 
     def __init__(self, root: dict[str, Any]) -> None:
         self._root = root
@@ -132,12 +132,12 @@ class _Inliner:
                 written[key] = {name: self._write(inner, above, depth + 1) for name, inner in value.items()}
             elif key in _VALUES:
                 written[key] = value
-            elif key not in _NOT_TOLD:
+            elif key not in _OMITTED:
                 written[key] = self._write(value, above, depth + 1)
         return written
 
     def _find(self, reference: str) -> dict[str, Any] | None:
-        """What `#/$defs/Name` leads to in this schema."""
+        """The part of this schema that `#/$defs/Name` refers to; None if there is none."""
         if not reference.startswith("#/"):
             return None
         found: Any = self._root

@@ -1,4 +1,4 @@
-"""The MCP servers of the settings: those that all sessions share, and what one session has of them and of its own."""
+"""MCP servers: the connections that all sessions share, and the tools and connections of one session."""
 
 import asyncio
 import logging
@@ -15,11 +15,11 @@ from agent.tools.mcp.tool import McpTool
 log = logging.getLogger("holdfast.mcp")
 
 NAMES_MAX = 10_000
-"""Names that a session remembers; a server that goes on making new ones gets none."""
+"""Tool names that a session remembers; after that, new tools of a server get no name."""
 
 
 class McpServers:
-    """All servers of one Holdfast. Owns the shared connections, from `start` to `aclose`."""
+    """The MCP servers of the config. Owns the shared connections, from `start` to `aclose`."""
 
     def __init__(self, servers: Mapping[str, McpServer], limits: McpLimits) -> None:
         self._entries = {name: entry for name, entry in servers.items() if not entry.disabled}
@@ -38,17 +38,17 @@ class McpServers:
         await asyncio.gather(*(connection.aclose() for connection in self._shared.values()))
 
     def statuses(self) -> list[McpStatus]:
-        """How the servers are, in the order of the settings; of those that are each session's own, only that."""
+        """The status of each server, in the order of the config. Servers with one connection per session are `per_session`."""
         return [
             self._shared[name].status if name in self._shared else McpStatus(name, "per_session", "", 0)
             for name in self._entries
         ]
 
     def for_session(
-        self, user_id: str, token: str | None, taken: AbstractSet[str], keep: SaveFile
+        self, user_id: str, token: str | None, taken: AbstractSet[str], save: SaveFile
     ) -> "SessionServers | None":
-        """What one session has of them; None where none is configured. `token`: its owner's. `taken`: names that
-        they do not get. `keep`: puts files into its workspace."""
+        """The tools of one session; None if no server is configured. `token`: the owner's Hugging Face token. `taken`: names
+        that MCP tools do not get. `save`: writes files of its workspace."""
         if not self._entries:
             return None
         own = [
@@ -56,11 +56,11 @@ class McpServers:
             for name, entry in self._entries.items()
             if not entry.is_shared
         ]
-        return SessionServers(list(self._shared.values()), own, self._limits, user_id, taken, keep)
+        return SessionServers(list(self._shared.values()), own, self._limits, user_id, taken, save)
 
 
 async def try_server(name: str, entry: McpServer, limits: McpLimits) -> McpStatus:
-    """Connect once, and say how it went; nothing is left of it."""
+    """Connect once, close the connection, and return its status."""
     connection = McpConnection(name, entry, limits)
     connection.start()
     try:
@@ -71,7 +71,7 @@ async def try_server(name: str, entry: McpServer, limits: McpLimits) -> McpStatu
 
 
 class SessionServers:
-    """The tools of a session's MCP servers, as they come and go: a ToolSource. Owns the session's own connections."""
+    """The tools of a session's MCP servers: a ToolSource. Owns the connections that belong to the session alone."""
 
     def __init__(
         self,
@@ -80,41 +80,41 @@ class SessionServers:
         limits: McpLimits,
         user_id: str,
         taken: AbstractSet[str],
-        keep: SaveFile,
+        save: SaveFile,
     ) -> None:
         self._own = own
         self._all = [*shared, *own]
         self._limits = limits
         self._user_id = user_id
         self._taken = taken
-        self._keep = keep
-        self._given: dict[str, Identity] = {}
-        self._last: dict[str, tuple[str, ...]] = {}
+        self._save = save
+        self._assigned: dict[str, Identity] = {}
+        self._last_listed: dict[str, tuple[str, ...]] = {}
         self._versions: list[int] = []
         self._tools: dict[str, Tool] = {}
 
     def tools(self) -> Mapping[str, Tool]:
-        """The tools there are now, by name; the same object until something changed."""
+        """The tools that are available now, by name; the same object until something changed."""
         versions = [connection.version for connection in self._all]
         if versions != self._versions:
             self._versions = versions
-            self._tools = self._made()
+            self._tools = self._build_tools()
         return self._tools
 
     def missing(self, name: str) -> str | None:
-        """Why a tool of this name may not be there; begins to start what was not started yet."""
+        """Why a tool of this name may be unavailable. Starts the session's own servers if they are not started yet."""
         self._start()
-        identity = self._given.get(name)
+        identity = self._assigned.get(name)
         absent = [one for one in self._all if one.state != "up" and (identity is None or one.name == identity[0])]
         if identity is not None and not absent:
-            return f"the MCP server {identity[0]} no longer has it under this name"
+            return f"the MCP server {identity[0]} no longer has a tool under this name"
         if not absent:
             return None
-        said = "; ".join(f"{one.name} ({one.reason})" for one in absent)
-        return f"it may come from an MCP server that is not there now: {said}"
+        reasons = "; ".join(f"{one.name} ({one.reason})" for one in absent)
+        return f"it may come from an MCP server that is not available now: {reasons}"
 
     async def wait_ready(self) -> None:
-        """Wait until every server has come up or failed for the first time, as long as the settings allow."""
+        """Wait until each server is connected or has failed once, for `ready_wait_s` at most."""
         self._start()
         waiting = [one for one in self._all if not one.attempted.is_set()]
         try:
@@ -132,21 +132,21 @@ class SessionServers:
         for connection in self._own:
             connection.start()
 
-    def _made(self) -> dict[str, Tool]:
-        # What a server had before it went down keeps its names: they come back as they were.
+    def _build_tools(self) -> dict[str, Tool]:
+        # The tools of a server that is down keep their names, so that they have the same names when it is back.
         for one in self._all:
             if one.state == "up":
-                self._last[one.name] = tuple(tool.name for tool in one.tools)
-        named = name_tools(self._last, self._taken, self._given)
+                self._last_listed[one.name] = tuple(tool.name for tool in one.tools)
+        named = name_tools(self._last_listed, self._taken, self._assigned)
         listed = {(one.name, tool.name): (one, tool) for one in self._all if one.state == "up" for tool in one.tools}
-        made: dict[str, Tool] = {}
+        tools: dict[str, Tool] = {}
         for name, identity in sorted(named.items()):
-            if name not in self._given and len(self._given) >= NAMES_MAX:
+            if name not in self._assigned and len(self._assigned) >= NAMES_MAX:
                 continue
-            self._given[name] = identity
+            self._assigned[name] = identity
             if identity not in listed:
                 continue
             connection, tool = listed[identity]
-            reader = ResultReader(tool.name, self._keep, self._limits)
-            made[name] = McpTool(name, tool, connection, self._user_id, reader)
-        return made
+            reader = ResultReader(tool.name, self._save, self._limits)
+            tools[name] = McpTool(name, tool, connection, self._user_id, reader)
+        return tools

@@ -1,4 +1,4 @@
-"""Every setting of MCP servers: one entry for each server as every MCP client writes it, and the bounds of all."""
+"""MCP settings: the entry of one server, in the form that MCP clients share, and the bounds of all servers."""
 
 import re
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ class McpServer(SettingsGroup, frozen=True, kw_only=True):
 
     @property
     def is_shared(self) -> bool:
-        """Whether all sessions use one connection."""
+        """Whether one connection serves all sessions."""
         return not self.owner_token if self.shared is None else self.shared
 
     def __post_init__(self) -> None:
@@ -152,27 +152,27 @@ def _token_fault(entry: McpServer) -> str | None:
 
 
 _SECRET = re.compile(r"key|token|secret|passw|credential|auth|cookie", re.IGNORECASE)
-_PLACE = re.compile(r"[_-](file|path|dir)$", re.IGNORECASE)
+_NOT_SECRET = re.compile(r"[_-](file|path|dir)$", re.IGNORECASE)
 
 
 def entry_secrets(entry: McpServer) -> Iterator[tuple[str, str]]:
-    """Each by the name that it has there, and its value. By their names, as `Authorization`, `API_KEY` or `--token`."""
+    """The secrets in an entry: name and value. They are found by their names, such as `Authorization`, `API_KEY` or `--token`."""
     for name, value in [*entry.env.items(), *entry.headers.items()]:
-        if _telling(name):
+        if _is_secret_name(name):
             yield name, value
             scheme, space, credentials = value.partition(" ")
             if space and scheme.isalpha():
                 yield name, credentials
     for at, argument in enumerate(entry.args):
         name, equals, value = argument.partition("=")
-        if argument.startswith("-") and _telling(name):
+        if argument.startswith("-") and _is_secret_name(name):
             following = entry.args[at + 1] if at + 1 < len(entry.args) else ""
             yield name, value if equals else following
     if entry.url:
         parts = urlsplit(entry.url)
         yield "the password of its url", parts.password or ""
-        yield from ((name, value) for name, value in parse_qsl(parts.query) if _telling(name))
+        yield from ((name, value) for name, value in parse_qsl(parts.query) if _is_secret_name(name))
 
 
-def _telling(name: str) -> bool:
-    return _SECRET.search(name) is not None and _PLACE.search(name) is None
+def _is_secret_name(name: str) -> bool:
+    return _SECRET.search(name) is not None and _NOT_SECRET.search(name) is None

@@ -1,7 +1,7 @@
-"""The way to a stdio server: its process with a small environment, lines out and lines in, both bounded; nothing outlives us.
+"""Stdio transport: runs an MCP server as a process, with a small environment and bounded lines.
 
-In the place of the library's own `stdio_client`, which bounds no line, logs each bad one with a traceback and leaves the
-server running when Holdfast is killed.
+It replaces the library's `stdio_client`, which has no bound on a line, logs each invalid line with a traceback, and leaves
+the server running when Holdfast is killed.
 """
 
 import asyncio
@@ -24,17 +24,17 @@ log = logging.getLogger("holdfast.mcp")
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 INHERITED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER")
-"""The names of our environment that a server gets; all of them say where and as whom it runs, none is a credential."""
+"""The environment variables that a server's process inherits; none of them is a credential."""
 
 READ_BYTES = 65_536
 LINE_CHARS_MAX = 1_000
 BAD_LINES_LOGGED = 3
 EXIT_WAIT_S = 1.0
-"""How long an exit code is waited for once a process has closed its output."""
+"""How long to wait for the exit code of a process that has closed its output."""
 
 
 def environment(entry: McpServer, environ: Mapping[str, str], token: str | None) -> dict[str, str]:
-    """What the server's process gets: a few names of ours, the entry's own, and the owner's token where it asks for one."""
+    """The environment of the server's process: `INHERITED`, the entry's own, and the owner's token if the entry says so."""
     given = {name: environ[name] for name in INHERITED if name in environ}
     given |= entry.env
     if entry.owner_token and token:
@@ -43,7 +43,7 @@ def environment(entry: McpServer, environ: Mapping[str, str], token: str | None)
 
 
 def program(entry: McpServer, environ: Mapping[str, str]) -> str | None:
-    """The path of the entry's command, as its process would find it; None if there is none."""
+    """The path of the entry's command, on the PATH of its process; None if it is not found."""
     return shutil.which(entry.command, path=environment(entry, environ, None).get("PATH", os.defpath))
 
 
@@ -51,7 +51,7 @@ def program(entry: McpServer, environ: Mapping[str, str]) -> str | None:
 async def stdio_transport(
     name: str, entry: McpServer, token: str | None, limits: McpLimits, ended: Callable[[str], None]
 ) -> AsyncIterator[tuple[Any, Any]]:
-    """The server's process, as the MCP client wants it. `ended` hears why it ended by itself.
+    """The transport that the MCP client takes. `ended` gets the reason when the process ends by itself.
 
     Raises McpServerError if it cannot be started.
     """
@@ -71,17 +71,17 @@ async def stdio_transport(
         # A scope that is cancelled, such as the client's own, cancels each await in it: not those of the end.
         with anyio.CancelScope(shield=True):
             try:
-                await _whole(tasks.start(process.end(), "end"))
+                await _finish(tasks.start(process.end(), "end"))
             finally:
-                process.let_go()
+                process.release()
                 tasks.cancel()
                 await tasks.aclose()
                 for stream in (arriving, read_stream, write_stream, leaving):
                     stream.close()
 
 
-async def _whole(ending: "asyncio.Task[None]") -> None:
-    """Wait for an end that has a bound of its own, also when cancelled meanwhile: a process left early is never reaped."""
+async def _finish(ending: "asyncio.Task[None]") -> None:
+    """Wait until the task is done, also when cancelled: a process that is not waited for stays a zombie. The task has a bound."""
     cancelled: asyncio.CancelledError | None = None
     while not ending.done():
         try:
@@ -94,7 +94,7 @@ async def _whole(ending: "asyncio.Task[None]") -> None:
 
 
 class _Process:
-    """The supervisor's process, and in it the server's."""
+    """The process of the supervisor, which runs the server's process."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, lifeline: int, limits: McpLimits) -> None:
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
@@ -137,10 +137,10 @@ class _Process:
         return cls(name, process, lifeline, limits)
 
     async def read(self, arriving: Any, ended: Callable[[str], None]) -> None:
-        """Its messages, line by line; what is no message is passed over."""
+        """Read its messages, one per line. A line that is not a message is ignored."""
         import anyio
 
-        why = "it closed its output"
+        reason = "it closed its output"
         with arriving:
             try:
                 async for line in self._lines():
@@ -153,20 +153,20 @@ class _Process:
             except (anyio.BrokenResourceError, anyio.ClosedResourceError):
                 return  # the client is gone
             if await self._ends(EXIT_WAIT_S):
-                why = f"its process ended with code {self._process.returncode}"
+                reason = f"its process ended with code {self._process.returncode}"
             if not self._ending:
-                ended(why)  # before the client hears of it, so that its calls can say why
+                ended(reason)  # before the client sees the end, so that running calls get the reason
 
     async def write(self, leaving: Any) -> None:
-        """Our messages."""
+        """Write the client's messages."""
         async for message in leaving:
             line = message.message.model_dump_json(by_alias=True, exclude_unset=True)
-            with suppress(ConnectionError):  # its end is told where it is read
+            with suppress(ConnectionError):  # `read` reports its end
                 self._stdin.write(f"{line}\n".encode())
                 await self._stdin.drain()
 
     async def log_stderr(self) -> None:
-        """What it says on the side goes to the log, so many lines a minute."""
+        """Log its standard error, at most `stderr_lines_per_minute` lines a minute."""
         lines = LineBudget(self._limits.stderr_lines_per_minute)
         rest = b""
         while data := await self._stderr.read(READ_BYTES):
@@ -178,21 +178,21 @@ class _Process:
                     log.info("MCP server %s: %s", self._name, text)
 
     async def end(self) -> None:
-        """Ask it to end by closing its input; one that does not in time is killed, and all that it started."""
+        """Close its input, so that it ends; if it does not end in time, kill it with all processes that it started."""
         self._ending = True
         self._stdin.close()
         if not await self._ends(self._limits.stop_wait_s):
-            self._cut()
+            self._close_lifeline()
             if not await self._ends(2 * self._limits.stop_wait_s + 1):
-                log.warning("MCP server %s does not end and is killed with its group", self._name)
+                log.warning("MCP server %s does not end; killing its process group", self._name)
                 self._kill_group()
                 await self._ends(EXIT_WAIT_S)
         if (self._process.returncode or 0) < 0:
-            self._kill_group()  # the supervisor itself was killed, and could end nobody
+            self._kill_group()  # the supervisor was killed before it could end the server
 
-    def let_go(self) -> None:
-        """Whatever happened before: its supervisor ends it now. Does not wait."""
-        self._cut()
+    def release(self) -> None:
+        """Close the lifeline, so that the supervisor ends the server. Does not wait."""
+        self._close_lifeline()
         transport = getattr(self._process, "_transport", None)
         if transport is not None and self._process.returncode is not None:
             transport.close()
@@ -207,7 +207,7 @@ class _Process:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _cut(self) -> None:
+    def _close_lifeline(self) -> None:
         if self._lifeline is not None:
             os.close(self._lifeline)
             self._lifeline = None
@@ -238,12 +238,14 @@ class _Process:
             self._bad_lines += 1
             if self._bad_lines <= BAD_LINES_LOGGED:
                 text = line[:LINE_CHARS_MAX].decode(errors="replace")
-                log.warning("MCP server %s writes what is no message to its standard output: %s", self._name, text)
+                log.warning(
+                    "MCP server %s writes a line to its standard output that is not a message: %s", self._name, text
+                )
             return None
 
 
 class LineBudget:
-    """So many lines a minute; the rest are left out."""
+    """Allows a number of lines each minute."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -251,7 +253,7 @@ class LineBudget:
         self._taken = 0
 
     def take(self, now_s: float) -> bool:
-        """Whether one more may be said at this time."""
+        """Whether one more line is allowed at this time, in seconds."""
         minute = int(now_s // 60)
         if minute != self._minute:
             self._minute, self._taken = minute, 0

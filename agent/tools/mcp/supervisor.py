@@ -1,11 +1,11 @@
-"""Beside a stdio server: a small program that starts it and ends it, with all it started, when Holdfast lets go.
+"""Stdio supervisor: a program that runs an MCP server, and ends it with all its descendants when Holdfast ends.
 
-`python -I -S supervisor.py LIFELINE GRACE_S COMMAND ARGS...` on the standard library alone. LIFELINE is the reading end of a
-pipe whose other end Holdfast holds and never writes to: it ends when Holdfast closes it, and when Holdfast is killed. Then
-the process group gets SIGTERM, and after GRACE_S seconds all that is left SIGKILL. On Linux it adopts what its
-descendants leave behind (prctl(2), PR_SET_CHILD_SUBREAPER), so that nothing escapes by leaving the group.
+`python -I -S supervisor.py LIFELINE GRACE_S COMMAND ARGS...`; it uses the standard library alone. LIFELINE is the read end of
+a pipe; Holdfast holds the write end and never writes. The pipe ends when Holdfast closes it or is killed. Then the process
+group gets SIGTERM, and after GRACE_S seconds every process that is left gets SIGKILL. On Linux the supervisor is the
+subreaper of its descendants (prctl(2), PR_SET_CHILD_SUBREAPER), so that none escapes by leaving the group.
 
-It ends as the command did: with its exit code, or 128 and the signal's number.
+Its exit code is that of the command, or 128 plus the number of the signal that ended it.
 """
 
 import ctypes
@@ -22,33 +22,33 @@ KILL_ROUNDS, KILL_PAUSE_S = 200, 0.01
 
 
 def main() -> int:
-    """Run the command until it ends or the lifeline does."""
+    """Run the command until it ends or the lifeline ends; the exit code."""
     lifeline, grace_s, command = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
-    adopt()
+    become_subreaper()
     wake, woken = os.pipe()
     os.set_blocking(woken, False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the group's
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is sent to the group, this program included
     child = start(command, lifeline)
-    leave_pipes()
+    close_pipes()
     code = watch(child, lifeline, wake)
     if code is None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(0, signal.SIGTERM)
-        code = last_words(child, wake, grace_s)
+        code = wait_grace(child, wake, grace_s)
     end_all()
     return NOT_STARTED if code is None else code
 
 
-def adopt() -> None:
-    """Be the parent of all that descendants leave behind, where the system can."""
+def become_subreaper() -> None:
+    """Become the subreaper of all descendants, on Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def start(command: list[str], lifeline: int) -> int:
-    """The command's process id. It has this program's pipes, and its group, and not the lifeline."""
+    """Start the command; its process id. It inherits the standard streams and the process group, not the lifeline."""
     child = os.fork()
     if child:
         return child
@@ -64,15 +64,15 @@ def start(command: list[str], lifeline: int) -> int:
         os._exit(NOT_STARTED)
 
 
-def leave_pipes() -> None:
-    """Let go of the command's pipes: they end when the command ends."""
+def close_pipes() -> None:
+    """Close this program's copies of the command's pipes, so that they end when the command ends."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
 
 
 def watch(child: int, lifeline: int, wake: int) -> int | None:
-    """The command's exit code once it has ended, or None once the lifeline has."""
+    """Wait for the end of the command or of the lifeline; the command's exit code, or None if the lifeline ended."""
     while True:
         ready, _, _ = select.select([lifeline, wake], [], [])
         if wake in ready:
@@ -84,8 +84,8 @@ def watch(child: int, lifeline: int, wake: int) -> int | None:
             return None
 
 
-def last_words(child: int, wake: int, grace_s: float) -> int | None:
-    """Its exit code if it ends in time."""
+def wait_grace(child: int, wake: int, grace_s: float) -> int | None:
+    """Wait `grace_s` seconds for the command to end; its exit code, or None."""
     until = time.monotonic() + grace_s
     while (left := until - time.monotonic()) > 0:
         code = reap(child)
@@ -97,7 +97,7 @@ def last_words(child: int, wake: int, grace_s: float) -> int | None:
 
 
 def reap(child: int) -> int | None:
-    """Take leave of all that ended; the command's exit code if it is among them."""
+    """Reap all ended children; the command's exit code if it is one of them."""
     code = None
     with suppress(ChildProcessError):
         while True:
@@ -111,7 +111,7 @@ def reap(child: int) -> int | None:
 
 
 def end_all() -> None:
-    """Kill every descendant: those whose parents die become our children, until there is none."""
+    """Kill all descendants: orphans become children of this program, so it repeats until none is left."""
     for _ in range(KILL_ROUNDS):
         for process in children():
             with suppress(ProcessLookupError, PermissionError):
@@ -122,11 +122,11 @@ def end_all() -> None:
         except ChildProcessError:
             return
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(0, signal.SIGKILL)  # where there is no /proc; this program goes with it
+        os.killpg(0, signal.SIGKILL)  # without /proc; this kills this program too
 
 
 def children() -> list[int]:
-    """The process ids of our children, by /proc; where there is none, nobody."""
+    """The process ids of this program's children, from /proc; empty where there is no /proc."""
     mine = os.getpid()
     found = []
     with suppress(OSError):

@@ -1,4 +1,4 @@
-"""A tool of an MCP server as the router knows tools."""
+"""MCP tool: makes one tool of an MCP server a tool of the router."""
 
 from agent.policy.effects import EffectKind, Effects
 from agent.tools.base import PreparedCall, ToolLog, ToolResult
@@ -8,7 +8,7 @@ from agent.tools.mcp.results import ResultReader
 
 
 class McpTool:
-    """One tool under the name that models know it by. `user_id`: whose session it is for."""
+    """A tool of a server. `name`: the name that models see. `user_id`: the owner of the session."""
 
     def __init__(
         self, name: str, listed: ListedTool, connection: McpConnection, user_id: str, reader: ResultReader
@@ -26,10 +26,10 @@ class McpTool:
             self.side_effects = f"what the MCP server {connection.name} did"
 
     def prepare(self, arguments: dict[str, object]) -> PreparedCall | str:
-        return self._listed.arguments.complaint(arguments) or PreparedCall(self, arguments, self._effects())
+        return self._listed.validator.validate(arguments) or PreparedCall(self, arguments, self._effects())
 
     def _effects(self) -> Effects:
-        """The server's name is the operation: what is allowed for the session stays with the server that it was said of."""
+        """The operation is the server's name: a grant for the session covers the tools of this server only."""
         server = self._connection.name
         says = f"calls {self._listed.name} of the MCP server {server}"
         if self._reads_only:

@@ -35,7 +35,7 @@ async def test_tools_answer_and_say_what_they_do(tmp_path: Path, odd_http: str) 
         assert (await session.run("steps")).output == "done"
         assert "[3/3] step 3" in "".join(session.said) and "all steps done" in "".join(session.said)
         assert (await session.told("whoami"))["authorization"] == "Bearer of-the-config"
-        assert "kept in the workspace as mcp/" in (await session.run("picture")).output
+        assert "saved in the workspace as mcp/" in (await session.run("picture")).output
         assert not (await session.run("ask")).success
 
 
@@ -81,7 +81,7 @@ async def test_killed_in_the_middle_of_a_call_and_back_later(tmp_path: Path, tas
         assert not result.success and "outcome is unknown" in result.output
         await eventually(lambda: house.state("odd")[0] == "down", "the end")
         away = await session.run("echo", text="x")
-        assert not away.success and "an MCP server that is not there now: odd (" in away.output
+        assert not away.success and "an MCP server that is not available now: odd (" in away.output
         assert away.output.endswith("; the tools are: none")
         await server.start()
         await eventually(lambda: house.state("odd")[0] == "up", "the server")

@@ -34,7 +34,7 @@ async def test_a_server_that_is_not_shared_ends_with_its_session(tmp_path: Path)
         await ann.router.aclose()
         assert not alive(hers) and alive(his)
         gone = await ann.run("echo", text="x")
-        assert not gone.success and "it was ended" in gone.output
+        assert not gone.success and "it was closed" in gone.output
 
 
 async def test_a_session_that_ended_before_it_needed_its_server_starts_none(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ async def test_names_that_collide_have_the_servers_name_in_front_and_never_chang
         assert session.names() == ["first_search", "fourth_plan", "plan", "second_search", "third_read_it_"]
         assert "first" in approved.description
         stale = await session.run("search")
-        assert not stale.success and "first no longer has it under this name" in stale.output
+        assert not stale.success and "first no longer has a tool under this name" in stale.output
         assert (await session.run("third_read_it_")).output.startswith("read it! of")
 
 
@@ -150,7 +150,7 @@ async def test_a_server_takes_so_many_calls_at_once_and_no_more(tmp_path: Path) 
             holding = asyncio.gather(session.run("hold"))
             await eventually(lambda: noted(tmp_path, "holding"), "the first call")
             second = await session.run("echo", text="x")
-            assert not second.success and "not run" in second.output and "1 calls to do already" in second.output
+            assert not second.success and "not run" in second.output and "already has 1 calls running" in second.output
             holding.cancel()
 
 

@@ -38,14 +38,16 @@ async def test_what_a_server_says_and_brings_is_told_and_kept(tmp_path: Path) ->
         assert "".join(session.said) == "[1/3] step 1\n[2/3] step 2\n[3/3] step 3\n[info] all steps done\n"
 
         picture = (await session.run("picture")).output
-        kept = [line.rpartition(" ")[2].rstrip("]") for line in picture.splitlines() if "kept in the workspace" in line]
+        kept = [
+            line.rpartition(" ")[2].rstrip("]") for line in picture.splitlines() if "saved in the workspace" in line
+        ]
         assert [Path(path).suffix for path in kept] == [".png", ".wav", ".pdf", ".txt"]
         assert all(path.startswith("mcp/") and path.count("/") == 1 for path in kept)
         assert session.workspace.read(kept[0]).data == PNG
         assert session.workspace.read(kept[3]).data == b"hello"
         assert "resource link: more 'https://example.com/more'" in picture and picture.startswith("see\n")
 
-        assert "no base64" in (await session.run("broken_picture")).output
+        assert "not base64" in (await session.run("broken_picture")).output
         assert await session.told("figures") == {"answer": 42}
         failed = await session.run("fail")
         assert not failed.success and "fail" in failed.output
@@ -102,7 +104,7 @@ async def test_a_hung_server_costs_a_call_its_time_and_is_started_anew(tmp_path:
     async with hall(tmp_path, servers, check_timeout_s=0.2) as house:
         session = await house.session()
         result = await session.run("hang")
-        assert not result.success and "not done within 0.5 s" in result.output
+        assert not result.success and "not finished within 0.5 s" in result.output
         hung = noted(tmp_path, "hanging")
         await eventually(lambda: not alive(hung), "the end of the hung process")
         await eventually(lambda: house.state("odd")[0] == "up", "a new one")
@@ -131,7 +133,7 @@ async def test_tools_that_come_and_go_are_heard_of(tmp_path: Path) -> None:
         assert "flood" not in session.names()
         assert (await session.run("late")).output == "late"
         gone = await session.run("flood", chars=1)
-        assert not gone.success and "no longer has it" in gone.output
+        assert not gone.success and "no longer has a tool" in gone.output
 
 
 async def test_a_slow_server_is_not_waited_for_and_appears_when_it_is_up(tmp_path: Path) -> None:
@@ -237,7 +239,7 @@ async def test_the_reference_server_over_stdio(tmp_path: Path) -> None:
         session = await house.session()
         assert "7" in (await session.run("get-sum", a=3, b=4)).output
         image = await session.run("get-tiny-image")
-        assert image.success and "kept in the workspace as mcp/get-tiny-image-" in image.output
+        assert image.success and "saved in the workspace as mcp/get-tiny-image-" in image.output
         long = await session.run("trigger-long-running-operation", duration=0.2, steps=2)
         assert long.success and "[1/2]" in "".join(session.said)
         assert (await session.run("get-resource-links", count=2)).output.count("[resource link: ") == 2
