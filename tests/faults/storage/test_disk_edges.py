@@ -108,7 +108,7 @@ async def test_a_session_that_cannot_be_recovered_at_the_start_is_recovered_when
                 await server.kill()
         lock.begin()
         async with listening(settings) as live:
-            await eventually(lambda: "tried again" in caplog.text, patience_s=SOON_S)
+            await eventually(lambda: "trying again" in caplog.text, patience_s=SOON_S)
             assert len(model.requests) == 1
             lock.end()
             assert (await model.request(1)).last_user_text == "and then", "nobody had to come back for it"
