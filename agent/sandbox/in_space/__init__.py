@@ -1,7 +1,7 @@
-"""The program inside a sandbox Space: runs one session's commands and keeps its files. Standard library alone.
+"""Space program: runs one session's commands in a sandbox Space and holds its files. Standard library alone.
 
 It is put into a Space that was duplicated from a template (deploy/sandbox/) and started there as
-`python -m agent.sandbox.in_space`; `agent/sandbox/remote/space.py` speaks to it. Who has its secret commands it wholly.
+`python -m agent.sandbox.in_space`; `agent/sandbox/remote/space.py` speaks to it. Whoever has its secret may do anything in it.
 """
 
 PACKAGE = __name__

@@ -1,4 +1,4 @@
-"""The sandbox Space's program: started with its secret in the environment, it serves until it is stopped."""
+"""Space program, main: takes the secret from the environment and serves until it is stopped."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The sandbox Space's program: commands that run, each under a supervisor of its own, and how each is ended."""
+"""Space program, commands: runs each command under a supervisor of its own, and ends it."""
 
 import os
 import selectors
@@ -26,7 +26,7 @@ ENDED_S = 10.0
 
 
 class RequestRefused(Exception):
-    """What cannot be done, in words for the model, with the HTTP status that says it."""
+    """A refused request: its HTTP status, and a message for the model."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -119,7 +119,7 @@ class RunningCommand:
 
 
 class CommandTable:
-    """All that run."""
+    """The commands that run now."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -127,7 +127,7 @@ class CommandTable:
         self._cancelled: deque[str] = deque(maxlen=1_000)
 
     def start(self, command_id: str, command: str, folder: str) -> RunningCommand:
-        """Start one. Raises Refused."""
+        """Start one. Raises RequestRefused."""
         if len(command.encode()) > COMMAND_BYTES_MAX or "\0" in command:
             raise RequestRefused(
                 400, f"the command is too long, at most {COMMAND_BYTES_MAX} bytes, or holds a zero byte"

@@ -1,4 +1,4 @@
-"""The sandbox Space's program: files below one folder, named one at a time and never through a link.
+"""Space program, files: reads, writes and lists files below one folder, opening names one at a time, never through a link.
 
 A link could lead to what only this program may read, such as its own environment.
 """
@@ -28,13 +28,13 @@ KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
 
 
 class SpaceFiles:
-    """The folder `root`."""
+    """The session's files, below the folder `root`."""
 
     def __init__(self, root: str) -> None:
         self.root = root
 
     def read(self, path: str, most: int) -> tuple[bytes, int]:
-        """The file's first bytes, and its size. Raises Refused."""
+        """The file's first bytes, and its size. Raises RequestRefused."""
         *above, name = _parts(path, want_file=True)
         with self._folder(above, path) as folder, _refusing(path):
             fd = os.open(name, READ, dir_fd=folder)
@@ -46,7 +46,7 @@ class SpaceFiles:
                 return data, max(len(data), found.st_size)
 
     def write(self, path: str, data: bytes) -> bool:
-        """Put a file there, wholly or not at all; whether it took the place of one. Raises Refused."""
+        """Put a file there, wholly or not at all; whether it took the place of one. Raises RequestRefused."""
         *above, name = _parts(path, want_file=True)
         with self._folder(above, path, make=True) as folder, _refusing(path):
             former = _former(name, folder)

@@ -1,4 +1,4 @@
-"""The sandbox Space's program: its routes, over HTTP/1.1, for who has the secret."""
+"""Space program, HTTP server: its routes over HTTP/1.1, for callers that have the secret."""
 
 import hmac
 import json

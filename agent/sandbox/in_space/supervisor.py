@@ -1,4 +1,4 @@
-"""The sandbox Space's program: runs one command and ends only when every process that came of it has ended.
+"""Space program, supervisor: runs one command, and ends only when all its descendant processes have ended.
 
 Run as a program of its own, once a command. Being its processes' subreaper (prctl(2), PR_SET_CHILD_SUBREAPER), it stays
 the ancestor of every one of them, daemons included. When its standard input ends it ends them.

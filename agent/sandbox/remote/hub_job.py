@@ -1,7 +1,7 @@
-"""Sandboxes of the kind `hub`: huggingface_hub's own `Sandbox`, a Job of the session's owner. Its API is experimental.
+"""Hub job provider: creates, finds and deletes sandboxes of the kind `hub`, Jobs of the session's owner. Their API is experimental.
 
-See https://huggingface.co/docs/huggingface_hub/package_reference/sandbox. It ends by itself when it is not used, and after
-24 hours. A claim's id is a label of its Job, so that it is found before its own id is known.
+See https://huggingface.co/docs/huggingface_hub/package_reference/sandbox. A sandbox ends by
+itself when it is not used, and after 24 hours. A claim's id is a label of its Job, so that it is found before its id is known.
 """
 
 from collections.abc import Callable
@@ -24,11 +24,11 @@ T = TypeVar("T")
 
 LABEL = "holdfast-claim"
 OVER = frozenset({"COMPLETED", "ERROR", "DELETED", "CANCELED"})
-SAID_CHARS = 500
+MESSAGE_CHARS_MAX = 500
 
 
 class HubJobProvider:
-    """Makes them for one owner."""
+    """The Job sandboxes of one owner."""
 
     kind = "hub"
     owned = True
@@ -44,15 +44,15 @@ class HubJobProvider:
             "24 hours after its first; what is to stay must be uploaded."
         )
 
-    async def make(self, claim_id: str, named: DetailKnown, say: Progress) -> HubJobClient:
-        await say(f"a sandbox on {self.flavor} is being started")
+    async def make(self, claim_id: str, detail_known: DetailKnown, progress: Progress) -> HubJobClient:
+        await progress(f"a sandbox on {self.flavor} is being started")
         name = await self._owner.name()
         settings = self._settings
 
         def create(call: HubCall) -> "Sandbox":
             from huggingface_hub import Sandbox
 
-            made = Sandbox.create(
+            sandbox = Sandbox.create(
                 settings.hub_image,
                 flavor=settings.hub_flavor,
                 idle_timeout=settings.hub_idle_s,
@@ -62,17 +62,17 @@ class HubJobProvider:
                 token=self._owner.token,
             )
             if call.stopped:
-                made.close()  # nobody waits; its claim finds it
-            return made
+                sandbox.close()  # the caller has left; its claim finds the sandbox
+            return sandbox
 
-        made = await self._within("it did not start", create, settings.start_timeout_s + 60)
-        await named(f"{name}/{made.id}")
-        place = HubJobClient(self._owner, made, self._settings)
-        await place.prepare()
-        await say("the sandbox is ready")
-        return place
+        sandbox = await self._within("it did not start", create, settings.start_timeout_s + 60)
+        await detail_known(f"{name}/{sandbox.id}")
+        client = HubJobClient(self._owner, sandbox, self._settings)
+        await client.prepare()
+        await progress("the sandbox is ready")
+        return client
 
-    async def find(self, claim: Claim, say: Progress) -> HubJobClient | None:
+    async def find(self, claim: Claim, progress: Progress) -> HubJobClient | None:
         name = await self._owner.name()
         jobs = [claim.detail] if claim.detail else [f"{name}/{job}" for job in await self._labelled(name, claim)]
         for job in jobs:
@@ -83,27 +83,26 @@ class HubJobProvider:
                 from huggingface_hub.errors import SandboxError as HubSandboxError
 
                 try:
-                    found = Sandbox.connect(job, token=self._owner.token)
+                    return Sandbox.connect(job, token=self._owner.token)
                 except HubSandboxError:
                     return None  # it is over, or not yet there
                 except HfHubHTTPError as error:
                     if status_of(error) == 404:
                         return None
                     raise
-                return found
 
-            found = await self._within("it cannot be found", connect, self._settings.start_wait_s)
-            if found is None:
+            sandbox = await self._within("it cannot be found", connect, self._settings.start_wait_s)
+            if sandbox is None:
                 continue
-            place = HubJobClient(self._owner, found, self._settings)
+            client = HubJobClient(self._owner, sandbox, self._settings)
             try:
-                await place.prepare()
+                await client.prepare()
             except SandboxLost:
-                await place.aclose()  # such as when it was made with a token that is no longer the owner's
+                await client.aclose()  # such as when it was made with a token that is no longer the owner's
                 continue
-            return place
+            return client
         if jobs and not claim.detail:
-            await self.give_back(claim)  # one that is only starting: nobody would wait for it
+            await self.give_back(claim)  # it is only starting: nobody would wait for it
         return None
 
     async def give_back(self, claim: Claim) -> bool:
@@ -116,17 +115,17 @@ class HubJobProvider:
         def cancel(api: "HfApi", token: Token) -> bool:
             from huggingface_hub.errors import HfHubHTTPError
 
-            found = False
+            cancelled = False
             for job in sorted(jobs):
                 try:
                     stage = api.inspect_job(job_id=job, namespace=namespace or name, token=token).status.stage
                     if str(getattr(stage, "value", stage)) not in OVER:
                         api.cancel_job(job_id=job, namespace=namespace or name, token=token)
-                        found = True
+                        cancelled = True
                 except HfHubHTTPError as error:
                     if status_of(error) != 404:
                         raise
-            return found
+            return cancelled
 
         return await self._owner.ask(cancel)
 
@@ -139,12 +138,12 @@ class HubJobProvider:
         return await self._owner.ask(find)
 
     async def _within(self, what: str, work: Callable[[HubCall], T], timeout_s: float) -> T:
-        def told(call: HubCall) -> T:
+        def call_sandbox(call: HubCall) -> T:
             from huggingface_hub.errors import SandboxError as HubSandboxError
 
             try:
                 return work(call)
             except HubSandboxError as error:
-                raise SandboxError(f"{what}: {str(error)[:SAID_CHARS]}") from None
+                raise SandboxError(f"{what}: {str(error)[:MESSAGE_CHARS_MAX]}") from None
 
-        return await self._owner.wait_for(told, timeout_s)
+        return await self._owner.wait_for(call_sandbox, timeout_s)

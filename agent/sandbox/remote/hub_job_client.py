@@ -1,4 +1,4 @@
-"""A Job of the Hub's that is a sandbox and runs: commands and files, by huggingface_hub's synchronous `Sandbox`."""
+"""Hub job client: runs commands and accesses files in a sandbox Job, by huggingface_hub's synchronous `Sandbox`."""
 
 import asyncio
 import base64
@@ -26,7 +26,7 @@ T = TypeVar("T")
 WORKSPACE = "/workspace"
 MARK = "HOLDFAST_COMMAND"
 ASK_S = 120.0
-"""How long one file, listing or such may take."""
+"""Seconds that one call for a file or a listing may take."""
 KILL_S = 30.0
 DEPTH_MAX = 64
 """Folders within folders that a listing goes into."""
@@ -44,7 +44,7 @@ KINDS = {"file": "file", "dir": "folder", "symlink": "link"}
 
 
 class HubJobClient:
-    """One Job. The calls of its API block: they are made in threads."""
+    """One sandbox Job that runs. The library's calls block, so they run in threads."""
 
     def __init__(self, owner: HubOwnerClient, sandbox: "Sandbox", settings: RemoteSettings) -> None:
         self._owner = owner
@@ -52,7 +52,7 @@ class HubJobClient:
         self._idle_s = settings.hub_idle_s
 
     async def prepare(self) -> None:
-        """See that it answers, and that there is a workspace."""
+        """Check that it answers, and create its workspace folder."""
         await self._ask(lambda: self._sandbox.files.mkdir(WORKSPACE))
 
     async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
@@ -75,20 +75,20 @@ class HubJobClient:
         """The first `most` bytes of a file, and its size."""
 
         def read() -> FileStart:
-            found = self._sandbox.files.stat(_absolute(path))
-            if found.type != "file":
-                raise SandboxError(f"{shown(path)} is a {KINDS.get(found.type, 'special file')}, not a file")
-            if found.size <= most:
+            entry = self._sandbox.files.stat(_absolute(path))
+            if entry.type != "file":
+                raise SandboxError(f"{shown(path)} is a {KINDS.get(entry.type, 'special file')}, not a file")
+            if entry.size <= most:
                 data = self._sandbox.files.read(_absolute(path))[:most]
-                return FileStart(data, max(found.size, len(data)))
+                return FileStart(data, max(entry.size, len(data)))
             head = f"head -c {most} < {shlex.quote(_absolute(path))} | base64"
-            said = self._sandbox.run(["/bin/sh", "-c", head], timeout=ASK_S)
-            return FileStart(base64.b64decode(said.stdout)[:most], found.size)
+            result = self._sandbox.run(["/bin/sh", "-c", head], timeout=ASK_S)
+            return FileStart(base64.b64decode(result.stdout)[:most], entry.size)
 
         return await self._ask(read, path)
 
     async def write(self, path: str, data: bytes) -> bool:
-        """Put a file there, by its rename from another name beside it."""
+        """Write a file: under another name beside it, then rename it."""
         above, _, _ = _absolute(path).rpartition("/")
         unfinished = f"{above}/{unfinished_name(secrets.token_hex(8))}"
 
@@ -109,25 +109,25 @@ class HubJobClient:
         return await self._ask(write, path)
 
     async def list(self, path: str, recursive: bool, most: int) -> tuple[list[Entry], bool]:
-        """What is in a folder."""
+        """The entries of a folder, at most `most`, and whether there are more."""
 
-        found: list[Entry] = []
+        entries: list[Entry] = []
 
         def walk(folder: str, depth: int) -> None:
             for one in sorted(self._sandbox.files.list(_absolute(folder)), key=lambda entry: entry.name):
-                if len(found) > most or is_unfinished(one.name):
+                if len(entries) > most or is_unfinished(one.name):
                     continue
                 kind = KINDS.get(one.type, "special file")
                 name = f"{folder}/{one.name}" if folder else one.name
-                found.append(Entry(name, kind, one.size if kind == "file" else 0))
+                entries.append(Entry(name, kind, one.size if kind == "file" else 0))
                 if recursive and kind == "folder" and depth < DEPTH_MAX:
                     walk(name, depth + 1)
 
         await self._ask(lambda: walk(path, 0), path)
-        return found[:most], len(found) > most
+        return entries[:most], len(entries) > most
 
     async def aclose(self) -> None:
-        """Let go of the connections to it."""
+        """Close the connections to it; the Job goes on."""
         await asyncio.to_thread(self._sandbox.close)
 
     async def _follow(self, mark: str, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
@@ -149,7 +149,7 @@ class HubJobClient:
 
         def work() -> ExitStatus:
             try:
-                return self._told(call, run)
+                return self._in_thread(call, run)
             finally:
                 pipe.end()
 
@@ -166,7 +166,7 @@ class HubJobClient:
             call.stop()
 
     async def _kill(self, mark: str) -> None:
-        """End what is left of a command."""
+        """Kill what is left of a command."""
         with suppress(SandboxError):
             await self._ask(lambda: self._sandbox.run(["/bin/sh", "-c", KILL, "sh", mark], timeout=KILL_S, check=False))
 
@@ -176,36 +176,36 @@ class HubJobClient:
         await self._kill(mark)
 
     async def _stay_awake(self) -> None:
-        """A command that runs is no use of the sandbox in its own eyes: it would end it as idle."""
+        """Call the sandbox now and then while a command runs: it does not count that as use, and would end as idle."""
         while True:
             await asyncio.sleep(self._idle_s / 3)
             with suppress(SandboxError):
                 await self._ask(lambda: self._sandbox.processes())
 
     async def _ask(self, work: Callable[[], T], path: str = "") -> T:
-        return await self._owner.wait_for(lambda call: self._told(call, lambda _: work(), path), ASK_S)
+        return await self._owner.wait_for(lambda call: self._in_thread(call, lambda _: work(), path), ASK_S)
 
-    def _told(self, call: HubCall, work: Callable[[HubCall], T], path: str = "") -> T:
-        """Do it in this thread. Raises SandboxError, `SandboxLost` where the sandbox is not what it was."""
+    def _in_thread(self, call: HubCall, work: Callable[[HubCall], T], path: str = "") -> T:
+        """Run `work` in this thread. Raises SandboxError, and SandboxLost where the sandbox is gone or another one."""
         try:
             return self._owner.within(call, work)
-        except HubError as fault:
-            raise SandboxLost(str(fault)) from None
+        except HubError as error:
+            raise SandboxLost(str(error)) from None
         except CallStopped:
             raise SandboxError("stopped") from None
         except _hub_error() as error:
             status = getattr(error, "status_code", None)
-            if status == 404 and path and self._is_there():
+            if status == 404 and path and self._answers():
                 raise SandboxError(f"there is no {shown(path)} in the workspace") from None
             if status is not None and 400 <= status < 500 and status not in (401, 403, 404, 408, 410, 429):
                 raise SandboxError(f"the sandbox refused: {str(error)[:300]}") from None
             raise SandboxLost(f"the sandbox does not answer as it should ({status or type(error).__name__})") from None
 
-    def _is_there(self) -> bool:
-        """Whether it was the sandbox that said so, and not who stands before one that is gone."""
+    def _answers(self) -> bool:
+        """Whether the sandbox itself answers, and not a proxy in front of one that is gone."""
         try:
             return self._sandbox.files.exists(WORKSPACE)
-        except Exception:  # noqa: BLE001  # whatever it is, it is no sandbox that answers
+        except Exception:  # noqa: BLE001  # any failure means that no sandbox answers
             return False
 
 

@@ -1,4 +1,4 @@
-"""How sandboxes elsewhere ask the Hub: with their owner's token, in threads of their own, refused in their own words."""
+"""Hub owner client: calls the Hub for one owner's remote sandboxes, in threads of their own; failures are SandboxErrors."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class RemoteSandboxThreads:
-    """All threads of a server that wait for sandboxes: `ask` for what is soon answered, `follow` for whole commands."""
+    """All threads of a server for remote sandboxes: `ask` for short calls, `follow` for whole commands."""
 
     def __init__(self, settings: RemoteSettings, hub_threads: HubThreads) -> None:
         self.hub = hub_threads
@@ -27,13 +27,13 @@ class RemoteSandboxThreads:
         self.follow = HubThreadPool("sandbox-follow", settings.remote_commands_max, waits=True)
 
     async def aclose(self) -> None:
-        """End them; those of the Hub's tools are not ours to end."""
+        """Close them; the threads of the Hub's tools are closed by their owner."""
         await self.ask.aclose()
         await self.follow.aclose()
 
 
 class HubOwnerClient:
-    """The owner of sandboxes, at the Hub."""
+    """The Hub for one owner of remote sandboxes."""
 
     def __init__(self, settings: HubSettings, threads: RemoteSandboxThreads, token: str) -> None:
         self.token = token
@@ -43,40 +43,40 @@ class HubOwnerClient:
 
     @property
     def usd_per_hour(self) -> dict[str, float]:
-        """Prices that the settings know better than the list does."""
+        """The settings' prices, which replace the listed ones: US dollars an hour by flavor."""
         return self._settings.usd_per_hour
 
     async def name(self) -> str:
         """The account's name. Raises SandboxError."""
         try:
             return await self._hub.owner()
-        except HubError as fault:
-            raise SandboxError(str(fault)) from None
+        except HubError as error:
+            raise SandboxError(str(error)) from None
 
     async def ask(self, work: "Callable[[HfApi, Token], T]", timeout_s: float | None = None) -> T:
         """See `HubClient.ask`. Raises SandboxError."""
         try:
             return await self._hub.ask(work, timeout_s)
-        except HubError as fault:
-            raise SandboxError(str(fault)) from None
+        except HubError as error:
+            raise SandboxError(str(error)) from None
 
     async def wait_for(self, work: Callable[[HubCall], T], timeout_s: float) -> T:
-        """What `work` gives, in a thread for sandboxes; it may look at whether anybody still waits. Raises SandboxError."""
+        """Run `work` in a thread for sandboxes; its result. It may check whether its call was stopped. Raises SandboxError."""
         call = self.call(timeout_s)
         try:
             return await self.threads.ask.run(call, lambda: self.within(call, work), timeout_s)
-        except HubError as fault:
-            raise SandboxError(str(fault)) from None
+        except HubError as error:
+            raise SandboxError(str(error)) from None
 
     def call(self, timeout_s: float) -> HubCall:
-        """One call, from now on."""
+        """A new call; its time begins now."""
         return HubCall(timeout_s, self._settings.timeout_s, self._settings.answer_bytes_max, self.token)
 
     def within(self, call: HubCall, work: Callable[[HubCall], T]) -> T:
-        """Do `work` as this call, in this thread. Raises HubError."""
+        """Run `work` as this call, in this thread. Raises HubError."""
         return call_api(call, self._settings.endpoint, lambda _: work(call))
 
 
 def status_of(error: Exception) -> int | None:
-    """The HTTP status of an HfHubHTTPError."""
+    """The HTTP status of an HfHubHTTPError; None for other errors."""
     return getattr(getattr(error, "response", None), "status_code", None)

@@ -1,4 +1,4 @@
-"""A sandbox elsewhere, as one session has it: made at first use, claimed before it is asked for, found again later."""
+"""Remote sandbox: one session's sandbox on the Hub; claimed, then created at its first use, and found again later."""
 
 import asyncio
 import secrets
@@ -30,15 +30,15 @@ from agent.workspace.workspace import Workspace
 
 CLAIM_ID_BYTES = 12
 LATE_S = 30.0
-"""How long past its time a command may be ended by the sandbox itself."""
+"""Seconds beyond a command's time in which the sandbox itself may end it."""
 Progress = Callable[[str], Awaitable[None]]
-"""Hears how far the making is, in words for people."""
+"""Takes a line of text for people: how far the creation is."""
 DetailKnown = Callable[[str], Awaitable[None]]
-"""Is told by what it is found, as soon as that is known."""
+"""Takes the claim's `detail` as soon as it is known."""
 
 
 class SandboxClient(Protocol):
-    """A sandbox elsewhere that is ready. Paths have been checked. Every method may raise SandboxError, `SandboxLost` too."""
+    """Speaks to a remote sandbox that is ready. Paths are checked already. Each method may raise SandboxError, SandboxLost too."""
 
     async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
         """As `Sandbox.exec`."""
@@ -53,68 +53,70 @@ class SandboxClient(Protocol):
         """As `Sandbox.list`, `most` names."""
 
     async def aclose(self) -> None:
-        """Let go of the connections to it; it stays."""
+        """Close the connections to it; the sandbox goes on."""
 
 
 class SandboxProvider(Protocol):
-    """How one kind of sandbox is made, found and given back, with one owner's token. All may raise SandboxError."""
+    """Creates, finds and deletes sandboxes of one kind with one owner's token. Each method may raise SandboxError."""
 
     kind: str
     owned: bool
-    """Whether sessions make them, so that they are claimed and given back."""
+    """Whether sessions create them, so that they are claimed and given back."""
     says: str
     flavor: str
     usd_per_hour: float | None
-    """What it costs while it runs; None: nobody knows."""
+    """Its price while it runs; None: not known."""
 
-    async def make(self, claim_id: str, named: DetailKnown, say: Progress) -> SandboxClient:
-        """Ask for one under this name, and wait until it is ready. Asked again under the same name it is the same one."""
+    async def make(self, claim_id: str, detail_known: DetailKnown, progress: Progress) -> SandboxClient:
+        """Create a sandbox and wait until it is ready. The same `claim_id` gives the same sandbox."""
 
-    async def find(self, claim: Claim, say: Progress) -> SandboxClient | None:
-        """What was asked for, ready; None if it is not there (any more)."""
+    async def find(self, claim: Claim, progress: Progress) -> SandboxClient | None:
+        """Find what was claimed and wait until it is ready; None if it does not exist (any more)."""
 
     async def give_back(self, claim: Claim) -> bool:
-        """See that it is no more; whether there was one."""
+        """Delete what was claimed; whether it existed."""
 
 
 class RemoteSandbox:
-    """One session's. `close` lets go of it: it stays, and is found by its claim. Given back it is by that claim too."""
+    """One session's sandbox. `close` only disconnects: the sandbox goes on, and is found and given back by its claim."""
 
     network = True
 
-    def __init__(self, maker: SandboxProvider, claims: Claims, settings: SandboxSettings, workspace: Workspace) -> None:
-        """`workspace`: the session's files on the server, which are brought there."""
-        self.says = maker.says
-        self._maker = maker
+    def __init__(
+        self, provider: SandboxProvider, claims: Claims, settings: SandboxSettings, workspace: Workspace
+    ) -> None:
+        """`workspace`: the session's files on the server, which are uploaded to the sandbox."""
+        self.says = provider.says
+        self._provider = provider
         self._claims = claims
         self._settings = settings
         self._limits = workspace.limits
-        self._bringing = WorkspaceUpload(workspace)
-        self._place: SandboxClient | None = None
+        self._upload = WorkspaceUpload(workspace)
+        self._client: SandboxClient | None = None
         self._making: asyncio.Task[SandboxClient | SandboxError] | None = None
-        self._said: list[str] = []
-        self._news = asyncio.Event()
-        self._agreed = maker.usd_per_hour == 0.0
+        self._progress: list[str] = []
+        self._changed = asyncio.Event()
+        self._agreed = provider.usd_per_hour == 0.0
         self._paid_until: float | None = None
         self._closed = False
         self._tasks = TaskOwner("sandbox")
 
     def spends(self) -> Effects:
-        """What the next call would do beyond itself: begin to use paid hardware. The estimate is an hour of it."""
-        price = self._maker.usd_per_hour
+        """The effects of the next call: it may start paid hardware. The estimated cost is that of an hour."""
+        price = self._provider.usd_per_hour
         if price == 0.0 or self._paid_until is not None:
             return Effects()
         cost = "at a price that is not known" if price is None else f"at ${price:g} an hour"
-        says = f"start a sandbox on {self._maker.flavor} {cost}, paid by the session's owner"
+        says = f"start a sandbox on {self._provider.flavor} {cost}, paid by the session's owner"
         return Effects(says, frozenset({"spend"}), cost_usd=price)
 
     def agree(self) -> None:
-        """What `spends` says was judged: it may be. Without that paid hardware is not begun, whoever asks for it."""
+        """The effects of `spends` were approved. Without that, no call starts paid hardware."""
         self._agreed = True
 
     def take_cost(self) -> float | None:
-        """US dollars since it was asked last, by list price; None if the price is not known."""
-        price = self._maker.usd_per_hour
+        """US dollars since the last call of this, by list price; None if the price is not known."""
+        price = self._provider.usd_per_hour
         if self._paid_until is None or price is None:
             return 0.0 if price is not None else None
         now = asyncio.get_running_loop().time()
@@ -122,53 +124,53 @@ class RemoteSandbox:
         return price * (now - since) / 3_600
 
     async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
-        """Run a command; while the sandbox is being made, `output` hears how far that is."""
+        """Run a command; while the sandbox is being created, `output` gets the progress."""
 
         async def say(text: str) -> None:
             await output(f"[{text}]\n".encode())
 
         refuse_nul(command)
-        async with self._using(say) as place:
-            return await place.exec(command, output, timeout_s)
+        async with self._using(say) as client:
+            return await client.exec(command, output, timeout_s)
 
     async def read(self, path: str) -> FileStart:
         """The first `read_bytes_max` bytes of a file, and its size."""
         name = "/".join(file_parts(path, self._limits))
-        async with self._using() as place:
-            return await place.read(name, self._limits.read_bytes_max)
+        async with self._using() as client:
+            return await client.read(name, self._limits.read_bytes_max)
 
     async def write(self, path: str, data: bytes) -> bool:
-        """Put a file there."""
+        """As `Sandbox.write`."""
         name = "/".join(file_parts(path, self._limits))
-        async with self._using() as place:
-            return await place.write(name, data)
+        async with self._using() as client:
+            return await client.write(name, data)
 
     async def list(self, path: str, recursive: bool) -> tuple[list[Entry], bool]:
-        """What is in a folder."""
+        """As `Sandbox.list`."""
         name = "/".join(folder_parts(path, self._limits))
-        async with self._using() as place:
-            return await place.list(name, recursive, self._limits.listed_max)
+        async with self._using() as client:
+            return await client.list(name, recursive, self._limits.listed_max)
 
-    async def search(self, wanted: SearchRequest) -> SearchResult:
+    async def search(self, search: SearchRequest) -> SearchResult:
         """By a command, which needs `python3` there."""
-        folder_parts(wanted.path, self._limits)
-        async with self._using() as place:
-            return await search_by_command(place.exec, wanted, self._settings)
+        folder_parts(search.path, self._limits)
+        async with self._using() as client:
+            return await search_by_command(client.exec, search, self._settings)
 
     async def close(self) -> None:
-        """Let go of it; what is being made goes on elsewhere and is found by its claim."""
+        """Disconnect; a creation that is under way goes on at the Hub, and is found by its claim."""
         self._closed = True
         await self._tasks.aclose()
         await self._drop()
 
     @asynccontextmanager
     async def _using(self, say: Progress | None = None) -> AsyncIterator[SandboxClient]:
-        place = self._place or await self._ready(say)
+        client = self._client or await self._ready(say)
         try:
-            await self._bringing.bring(place)
-            yield place
+            await self._upload.run(client)
+            yield client
         except SandboxLost as error:
-            if self._place is place:
+            if self._client is client:
                 await self._drop()
             raise SandboxError(f"{error}; the next call looks for it, and makes a new one if it is gone") from None
 
@@ -180,21 +182,21 @@ class RemoteSandbox:
                 "the session's sandbox, on paid hardware, is not begun yet: begin it with `bash` or `write`"
             )
         if self._making is None or self._making.done():
-            self._said.clear()
+            self._progress.clear()
             self._making = self._tasks.start(self._make(), "make")
             self._making.add_done_callback(lambda _: self._tell())
         making, told = self._making, 0
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.start_wait_s):
-                while not making.done() or told < len(self._said):
-                    news = self._news
-                    while say is not None and told < len(self._said):
+                while not making.done() or told < len(self._progress):
+                    changed = self._changed
+                    while say is not None and told < len(self._progress):
                         told += 1
-                        await say(self._said[told - 1])
+                        await say(self._progress[told - 1])
                     if say is None:
-                        told = len(self._said)
+                        told = len(self._progress)
                     if not making.done():
-                        await news.wait()
+                        await changed.wait()
         if not making.done():
             raise SandboxError("the sandbox is still being made; try again in a minute")
         if making.cancelled():
@@ -206,31 +208,33 @@ class RemoteSandbox:
 
     async def _make(self) -> SandboxClient | SandboxError:
         try:
-            place = await (self._find_or_make() if self._maker.owned else self._maker.make("", _nowhere, self._say))
+            client = await (
+                self._find_or_create() if self._provider.owned else self._provider.make("", _ignore_detail, self._say)
+            )
         except SandboxError as error:
             return error
-        self._place = place
+        self._client = client
         if self._paid_until is None:
             self._paid_until = asyncio.get_running_loop().time()
-        return place
+        return client
 
-    async def _find_or_make(self) -> SandboxClient:
+    async def _find_or_create(self) -> SandboxClient:
         claim: Claim | None = None
         for held in await self._claims.held():
-            if held.kind != self._maker.kind:
+            if held.kind != self._provider.kind:
                 continue
             await self._say("looking for the session's sandbox")
-            found = await self._maker.find(held, self._say)
+            found = await self._provider.find(held, self._say)
             if found is not None:
                 return found
             if not held.detail:
-                claim = held  # it may turn up yet: what is made now has its name, and goes with it
+                claim = held  # it may appear yet: the new one gets its name, and is given back with it
                 continue
-            await self._maker.give_back(held)
+            await self._provider.give_back(held)
             await self._claims.release(held.claim_id)
             await self._say("the session's sandbox is gone, and what was in it; a new one is made")
         if claim is None:
-            claim = Claim(secrets.token_hex(CLAIM_ID_BYTES), self._maker.kind)
+            claim = Claim(secrets.token_hex(CLAIM_ID_BYTES), self._provider.kind)
             await self._claims.put(claim)
         return await self._ask_for(claim)
 
@@ -243,28 +247,28 @@ class RemoteSandbox:
             await self._claims.put(asked)
 
         try:
-            return await self._maker.make(claim.claim_id, named, self._say)
+            return await self._provider.make(claim.claim_id, named, self._say)
         except SandboxError:
-            with suppress(SandboxError):  # then it is swept
-                await self._maker.give_back(asked)
+            with suppress(SandboxError):  # if that fails it is given back later, by its claim
+                await self._provider.give_back(asked)
                 if asked.detail:
                     await self._claims.release(asked.claim_id)
             raise
 
     async def _say(self, text: str) -> None:
-        self._said.append(text)
+        self._progress.append(text)
         self._tell()
 
     def _tell(self) -> None:
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
     async def _drop(self) -> None:
-        place, self._place = self._place, None
-        self._bringing.forget()
-        if place is not None:
-            await place.aclose()
+        client, self._client = self._client, None
+        self._upload.reset()
+        if client is not None:
+            await client.aclose()
 
 
-async def _nowhere(_: str) -> None:
-    """Of what is not claimed nobody needs to know where it is."""
+async def _ignore_detail(_: str) -> None:
+    """For a sandbox without a claim, which has no detail to store."""

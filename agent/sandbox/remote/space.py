@@ -1,6 +1,6 @@
-"""Sandboxes of the kind `space`: a private Space of the session's owner, duplicated from a template, with our program inside.
+"""Space provider: creates, finds and deletes sandboxes of the kind `space`, private Spaces of the session's owner.
 
-A claim's id makes both its name and its secret, so that whoever knows the claim finds it and may use it.
+A Space is duplicated from a template and runs our program. Its name and its secret are derived from the claim's id.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ FREE = "cpu-basic"
 PROGRAM = Path(in_space.__file__).parent
 FAILED = frozenset({"BUILD_ERROR", "RUNTIME_ERROR", "CONFIG_ERROR", "NO_APP_FILE", "DELETING"})
 ASLEEP = frozenset({"SLEEPING", "STOPPED", "PAUSED"})
-WORDS = {
+STAGE_TEXTS = {
     "BUILDING": "the sandbox is being built, which takes some minutes",
     "RUNNING_BUILDING": "the sandbox is being built, which takes some minutes",
     "APP_STARTING": "the sandbox is starting",
@@ -41,20 +41,20 @@ SecretFor = Callable[[str], str]
 
 
 class SpaceFailed(SandboxError):
-    """The Space ended in a way from which it does not come back."""
+    """The Space has failed, and will not start again by itself."""
 
 
 class SpaceStarter:
-    """How one owner's Spaces are waited for."""
+    """Starts one owner's Spaces and waits for them."""
 
     def __init__(self, owner: HubOwnerClient, settings: RemoteSettings) -> None:
         self.owner = owner
         self.settings = settings
-        self._secret_told = False
+        self._secret_sent = False
 
-    async def ready(self, repo: str, secret: str, say: Progress) -> "SpaceClient":
+    async def ready(self, repo: str, secret: str, progress: Progress) -> "SpaceClient":
         """Wait until the Space runs and our program answers in it. Raises SandboxError."""
-        said = ""
+        reported = ""
         woken = False
         try:
             async with asyncio.timeout(self.settings.start_timeout_s):
@@ -62,15 +62,15 @@ class SpaceStarter:
                     stage = await self.stage(repo)
                     if stage in FAILED:
                         raise SpaceFailed(f"the sandbox's Space did not start: the Hub says {stage}")
-                    if stage != said:
-                        await say(WORDS.get(stage, f"the sandbox's Space is {stage}"))
-                        said = stage
+                    if stage != reported:
+                        await progress(STAGE_TEXTS.get(stage, f"the sandbox's Space is {stage}"))
+                        reported = stage
                     if stage in ASLEEP and not woken:
                         woken = True
                         await self.owner.ask(lambda api, token: api.restart_space(repo, token=token))
-                    if stage in ("RUNNING", "RUNNING_BUILDING") and (place := await self._answering(repo, secret)):
-                        await say("the sandbox is ready")
-                        return place
+                    if stage in ("RUNNING", "RUNNING_BUILDING") and (client := await self._connect(repo, secret)):
+                        await progress("the sandbox is ready")
+                        return client
                     await asyncio.sleep(self.settings.poll_s)
         except TimeoutError:
             raise SandboxError(
@@ -86,7 +86,7 @@ class SpaceStarter:
 
         return await self.owner.ask(look)
 
-    async def _answering(self, repo: str, secret: str) -> "SpaceClient | None":
+    async def _connect(self, repo: str, secret: str) -> "SpaceClient | None":
         def where(api: "HfApi", token: Token) -> str:
             host = api.space_info(repo, token=token).host or ""
             if not host.startswith("https://") and api.endpoint.startswith("https://"):
@@ -105,7 +105,7 @@ class SpaceStarter:
             await client.check()
         except WrongSecret:
             await client.aclose()
-            await self._tell_secret(repo, secret)
+            await self._send_secret(repo, secret)
             return None
         except Unreachable:
             await client.aclose()
@@ -115,25 +115,25 @@ class SpaceStarter:
             raise
         return client
 
-    async def _tell_secret(self, repo: str, secret: str) -> None:
-        """It knows another one, such as from before the key was lost: a new one makes it start again."""
-        if self._secret_told or repo == self.settings.space:
+    async def _send_secret(self, repo: str, secret: str) -> None:
+        """Set the Space's secret, which restarts it: it has another one, as after a loss of the server's key."""
+        if self._secret_sent or repo == self.settings.space:
             return
-        self._secret_told = True
+        self._secret_sent = True
         await self.owner.ask(lambda api, token: api.add_space_secret(repo, SECRET_VARIABLE, secret, token=token))
 
 
 class SpaceProvider:
-    """Makes a Space for each session."""
+    """Creates a Space for each session."""
 
     kind = "space"
     owned = True
 
-    def __init__(self, spaces: SpaceStarter, secret_for: SecretFor) -> None:
-        self._spaces = spaces
-        self._owner = spaces.owner
+    def __init__(self, starter: SpaceStarter, secret_for: SecretFor) -> None:
+        self._starter = starter
+        self._owner = starter.owner
         self._secret_for = secret_for
-        settings = spaces.settings
+        settings = starter.settings
         self.flavor = settings.space_flavor
         paid = settings.space_flavor != FREE
         self.usd_per_hour = estimate_usd(settings.space_flavor, 3_600, self._owner.usd_per_hour) if paid else 0.0
@@ -142,10 +142,10 @@ class SpaceProvider:
             "for long it sleeps, and its files are lost then; what is to stay must be uploaded."
         )
 
-    async def make(self, claim_id: str, named: DetailKnown, say: Progress) -> "SpaceClient":
-        await say("a private Space is being made for the session's sandbox")
+    async def make(self, claim_id: str, detail_known: DetailKnown, progress: Progress) -> "SpaceClient":
+        await progress("a private Space is being made for the session's sandbox")
         repo, secret = f"{await self._owner.name()}/{PREFIX}{claim_id}", self._secret_for(claim_id)
-        settings = self._spaces.settings
+        settings = self._starter.settings
         paid = self.flavor != FREE
 
         def duplicate(api: "HfApi", token: Token) -> None:
@@ -169,16 +169,16 @@ class SpaceProvider:
 
         await self._owner.ask(duplicate)
         await self._owner.ask(lambda api, token: _put_program(api, token, repo))
-        await named(repo)  # not before: what has no program yet is to be made again, under its name
-        return await self._spaces.ready(repo, secret, say)
+        await detail_known(repo)  # not before: what has no program yet is to be made again, under its name
+        return await self._starter.ready(repo, secret, progress)
 
-    async def find(self, claim: Claim, say: Progress) -> "SpaceClient | None":
+    async def find(self, claim: Claim, progress: Progress) -> "SpaceClient | None":
         if not claim.detail:
             return None  # it may lack its secret or its program: it is made again under the same name
-        if not await self._is_there(claim.detail):
+        if not await self._exists(claim.detail):
             return None
         try:
-            return await self._spaces.ready(claim.detail, self._secret_for(claim.claim_id), say)
+            return await self._starter.ready(claim.detail, self._secret_for(claim.claim_id), progress)
         except SpaceFailed:
             return None
 
@@ -186,12 +186,12 @@ class SpaceProvider:
         repo = claim.detail or f"{await self._owner.name()}/{PREFIX}{claim.claim_id}"
         if not repo.rpartition("/")[2].startswith(PREFIX):
             raise SandboxError("the claim names a Space that no session made")
-        if not await self._is_there(repo):
+        if not await self._exists(repo):
             return False
         await self._owner.ask(lambda api, token: api.delete_repo(repo, repo_type="space", missing_ok=True, token=token))
         return True
 
-    async def _is_there(self, repo: str) -> bool:
+    async def _exists(self, repo: str) -> bool:
         def look(api: "HfApi", token: Token) -> bool:
             from huggingface_hub.errors import HfHubHTTPError
 
@@ -207,24 +207,24 @@ class SpaceProvider:
 
 
 class NamedSpaceProvider:
-    """The one Space that the settings name. It is nobody's to delete."""
+    """The one Space that the settings name, for all sessions; it is never deleted."""
 
     kind = "space"
     owned = False
     flavor = ""
     usd_per_hour: float | None = 0.0
 
-    def __init__(self, spaces: SpaceStarter) -> None:
-        self._spaces = spaces
+    def __init__(self, starter: SpaceStarter) -> None:
+        self._starter = starter
         self.says = (
             "a machine of the Hugging Face Hub with network, which other sessions use too: keep to a folder of your own"
         )
 
-    async def make(self, claim_id: str, named: DetailKnown, say: Progress) -> "SpaceClient":
-        settings = self._spaces.settings
-        return await self._spaces.ready(settings.space, settings.space_secret, say)
+    async def make(self, claim_id: str, detail_known: DetailKnown, progress: Progress) -> "SpaceClient":
+        settings = self._starter.settings
+        return await self._starter.ready(settings.space, settings.space_secret, progress)
 
-    async def find(self, claim: Claim, say: Progress) -> "SpaceClient | None":
+    async def find(self, claim: Claim, progress: Progress) -> "SpaceClient | None":
         return None
 
     async def give_back(self, claim: Claim) -> bool:
@@ -232,7 +232,7 @@ class NamedSpaceProvider:
 
 
 def _put_program(api: "HfApi", token: Token, repo: str) -> None:
-    """Put our program there, as this server has it; the build that follows knows the secret already."""
+    """Upload our program, in this server's version; the build that follows has the secret already."""
     from huggingface_hub import CommitOperationAdd
 
     folder = in_space.PACKAGE.replace(".", "/")

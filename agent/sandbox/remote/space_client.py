@@ -1,4 +1,4 @@
-"""Speaks to the program inside a sandbox Space (`in_space/`): streams what commands write, and ends them there."""
+"""Space client: speaks HTTP to the program in a sandbox Space (`in_space/`), streams the output of commands and ends them."""
 
 import asyncio
 import math
@@ -17,22 +17,22 @@ from agent.workspace.files import Entry, ExitStatus, FileStart, OutputSink, Sand
 
 CONNECT_S = 15.0
 TRANSFER_S = 120.0
-"""How long one file or listing may take."""
+"""Seconds that one file or listing may take."""
 CANCEL_S = 15.0
-"""How long a cancelled command's end is waited for."""
+"""Seconds to wait for the end of a cancelled command."""
 ANSWER_BYTES_MAX = 80 << 20
 LOST = "the connection to the sandbox broke; what the command had begun was stopped or may have had effects"
 
 
 class ExitFrame(msgspec.Struct, frozen=True):
-    """What the last frame of a command holds."""
+    """The last frame of a command: its exit code, and why the program ended it, or empty."""
 
     code: int
     stopped: str
 
 
 class ListAnswer(msgspec.Struct, frozen=True):
-    """What a listing holds: path, kind and size of each."""
+    """The answer to a listing: path, kind and size of each entry; whether there are more."""
 
     entries: list[tuple[str, str, int]]
     more: bool
@@ -47,7 +47,7 @@ class WrongSecret(Unreachable):
 
 
 class SpaceClient:
-    """One Space, as a `Place` of a session's sandbox. `token`: for the edge of a private Space; `secret`: for the program itself."""
+    """The client of one Space. `token`: the owner's, for the Hub's proxy in front of the Space; `secret`: for the program itself."""
 
     def __init__(self, url: str, token: str, secret: str) -> None:
         self._http = httpx.AsyncClient(
@@ -59,22 +59,22 @@ class SpaceClient:
         )
 
     async def aclose(self) -> None:
-        """Let go of its connections."""
+        """Close its connections."""
         await self._http.aclose()
 
     async def check(self) -> None:
         """Raises Unreachable unless the program answers and is the one that this client knows."""
-        said = await self._ask(dict[str, object], "GET", "/health")
-        if said.get("version") != VERSION:
-            raise Unreachable(f"the sandbox runs version {said.get('version')!r:.20} of its program, not {VERSION}")
+        health = await self._ask(dict[str, object], "GET", "/health")
+        if health.get("version") != VERSION:
+            raise Unreachable(f"the sandbox runs version {health.get('version')!r:.20} of its program, not {VERSION}")
 
     async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
         """Run a command; cancelled, or failing in any way, it is ended there before this returns."""
         command_id = secrets.token_hex(16)
-        asked = {"id": command_id, "command": command, "timeout_s": timeout_s}
+        request = {"id": command_id, "command": command, "timeout_s": timeout_s}
         try:
             async with asyncio.timeout(timeout_s + LATE_S):
-                return await self._follow(asked, output, timeout_s)
+                return await self._follow(request, output, timeout_s)
         except BaseException as error:
             await self._cancel(command_id)
             if isinstance(error, TimeoutError):
@@ -89,19 +89,19 @@ class SpaceClient:
         return FileStart(data, int(size) if size.isdecimal() and len(size) < 20 else len(data))
 
     async def write(self, path: str, data: bytes) -> bool:
-        """Put a file there; whether it took the place of one."""
-        said: dict[str, bool] = await self._ask(dict[str, bool], "PUT", "/write", params={"path": path}, content=data)
-        return said.get("replaced", False)
+        """Write a file; whether it replaced one."""
+        answer: dict[str, bool] = await self._ask(dict[str, bool], "PUT", "/write", params={"path": path}, content=data)
+        return answer.get("replaced", False)
 
     async def list(self, path: str, recursive: bool, most: int) -> tuple[list[Entry], bool]:
-        """What is in a folder, and whether there is more."""
-        asked: dict[str, str | int] = {"path": path, "recursive": int(recursive), "max": most}
-        listing: ListAnswer = await self._ask(ListAnswer, "GET", "/list", params=asked)
+        """The entries of a folder, at most `most`, and whether there are more."""
+        query: dict[str, str | int] = {"path": path, "recursive": int(recursive), "max": most}
+        listing: ListAnswer = await self._ask(ListAnswer, "GET", "/list", params=query)
         return [Entry(*entry) for entry in listing.entries], listing.more
 
-    async def _follow(self, asked: dict[str, object], output: OutputSink, timeout_s: float) -> ExitStatus:
+    async def _follow(self, request: dict[str, object], output: OutputSink, timeout_s: float) -> ExitStatus:
         timeout = httpx.Timeout(4 * PING_S, connect=CONNECT_S)
-        async with self._answer("POST", "/exec", json=asked, timeout=timeout) as answer:
+        async with self._answer("POST", "/exec", json=request, timeout=timeout) as answer:
             async for kind, data in _frames(answer):
                 if kind == EXIT:
                     return _exit(msgspec.json.decode(data, type=ExitFrame), timeout_s)
@@ -110,7 +110,7 @@ class SpaceClient:
         raise SandboxError(LOST)
 
     async def _cancel(self, command_id: str) -> None:
-        """If nobody answers the connection's own end ends it: the program looks at that."""
+        """End the command. If nothing answers, the end of its connection ends it: the program watches that."""
         with suppress(SandboxError, TimeoutError):
             async with asyncio.timeout(CANCEL_S):
                 await self._ask(dict[str, bool], "POST", "/cancel", json={"id": command_id})
@@ -138,14 +138,14 @@ class SpaceClient:
 async def _refuse(answer: httpx.Response) -> NoReturn:
     body = await _body(answer, FRAME_BYTES_MAX)
     try:
-        said = msgspec.json.decode(body, type=dict[str, str]).get("error", "")
+        message = msgspec.json.decode(body, type=dict[str, str]).get("error", "")
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        said = ""
+        message = ""
     if answer.status_code == httpx.codes.UNAUTHORIZED:
         raise WrongSecret("the sandbox refused with HTTP 401")
-    if answer.status_code == httpx.codes.FORBIDDEN or not said:
+    if answer.status_code == httpx.codes.FORBIDDEN or not message:
         raise Unreachable(f"the sandbox refused with HTTP {answer.status_code}")
-    raise SandboxError(said[:1_000])
+    raise SandboxError(message[:1_000])
 
 
 async def _body(answer: httpx.Response, most: int) -> bytes:
@@ -172,5 +172,5 @@ async def _frames(answer: httpx.Response) -> AsyncIterator[tuple[bytes, bytes]]:
 
 
 def _exit(ended: ExitFrame, timeout_s: float) -> ExitStatus:
-    said = {"time": f"not done within {math.floor(timeout_s * 1_000) / 1_000:g} s", "output": "it wrote too much"}
-    return ExitStatus(ended.code, said.get(ended.stopped, ended.stopped))
+    reasons = {"time": f"not done within {math.floor(timeout_s * 1_000) / 1_000:g} s", "output": "it wrote too much"}
+    return ExitStatus(ended.code, reasons.get(ended.stopped, ended.stopped))

@@ -1,4 +1,4 @@
-"""Files that somebody put into the session's workspace on the server, brought to the sandbox elsewhere that runs its commands."""
+"""Workspace upload: copies files of the session's workspace on the server to its remote sandbox."""
 
 import asyncio
 from contextlib import suppress
@@ -9,52 +9,52 @@ from agent.workspace.workspace import Workspace
 
 
 class UploadTarget(Protocol):
-    """Where they are brought."""
+    """The sandbox that files are uploaded to."""
 
     async def read(self, path: str, most: int) -> FileStart:
-        """The beginning of a file; SandboxError if there is none."""
+        """The first `most` bytes of a file. Raises SandboxError if there is none."""
 
     async def write(self, path: str, data: bytes) -> bool:
-        """Put a file there."""
+        """Write a file."""
 
 
 class WorkspaceUpload:
-    """What was brought, by its time of change. What a sandbox that was found again has already stays as it is there."""
+    """Uploads new and changed files, by their modification time. A file that the sandbox has already is not overwritten at first."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._brought: dict[str, int] = {}
+        self._uploaded: dict[str, int] = {}
         self._lock = asyncio.Lock()
 
-    def forget(self) -> None:
-        """The sandbox is another one."""
-        self._brought.clear()
+    def reset(self) -> None:
+        """Forget what was uploaded: the sandbox is another one."""
+        self._uploaded.clear()
 
-    async def bring(self, shelf: UploadTarget) -> None:
-        """Whatever is new or has changed since the last time. Raises SandboxError."""
+    async def run(self, target: UploadTarget) -> None:
+        """Upload what is new or has changed since the last run. Raises SandboxError."""
         async with self._lock:
-            for path, changed_at in (await asyncio.to_thread(self._there)).items():
-                known = self._brought.get(path)
-                if known != changed_at and (known is not None or not await self._has(shelf, path)):
-                    await shelf.write(path, await asyncio.to_thread(self._read, path))
-                self._brought[path] = changed_at
+            for path, changed_at in (await asyncio.to_thread(self._modification_times)).items():
+                known = self._uploaded.get(path)
+                if known != changed_at and (known is not None or not await self._has(target, path)):
+                    await target.write(path, await asyncio.to_thread(self._read, path))
+                self._uploaded[path] = changed_at
 
-    def _there(self) -> dict[str, int]:
+    def _modification_times(self) -> dict[str, int]:
         entries, _ = self._workspace.listing(".", True)
-        found: dict[str, int] = {}
+        times: dict[str, int] = {}
         for entry in entries:
             if entry.kind == "file":
                 with suppress(FileNotFoundError):
-                    found[entry.path] = (self._workspace.root / entry.path).lstat().st_mtime_ns
-        return found
+                    times[entry.path] = (self._workspace.root / entry.path).lstat().st_mtime_ns
+        return times
 
     def _read(self, path: str) -> bytes:
         with self._workspace.open(path) as file:
             return file.read()
 
-    async def _has(self, shelf: UploadTarget, path: str) -> bool:
+    async def _has(self, target: UploadTarget, path: str) -> bool:
         try:
-            await shelf.read(path, 1)
+            await target.read(path, 1)
         except SandboxLost:
             raise
         except SandboxError:
