@@ -192,9 +192,9 @@ def _serve(args: argparse.Namespace) -> int:
     app = build_app(settings, known=secrets)
 
     def announce() -> None:
-        first = announcement(sockets, settings.model.model, app.state.choice)
+        first = announcement(sockets, settings.model.model, app.state.parts.choice)
         print(
-            "\n".join([first, *invitation(listeners.local_port(sockets), app.state.house.authenticator.backend)]),
+            "\n".join([first, *invitation(listeners.local_port(sockets), app.state.running.authenticator.backend)]),
             flush=True,
         )
 

@@ -10,8 +10,9 @@ import msgspec
 from agent.util.tracing import NO_TRACER, Span, Tracer
 from protocol import events as ev
 from server.telemetry import log_context
-from server.telemetry.log_context import LogContext
+from server.telemetry.log_context import LogContext, UserHashes
 from server.telemetry.metrics import Metrics
+from server.telemetry.tracing import Tracing
 
 log = logging.getLogger("holdfast.turn")
 
@@ -141,3 +142,18 @@ class Observer:
                     "gen_ai.usage.output_tokens": turn.output_tokens,
                 }
             )
+
+
+class ObserverFactory:
+    """Makes the observer of each session that wakes."""
+
+    def __init__(self, metrics: Metrics, users: UserHashes, tracing: Tracing) -> None:
+        self.tracing = tracing
+        self._metrics = metrics
+        self._users = users
+
+    def create(self, session_id: str, user_id: str) -> Observer:
+        """The observer of one session."""
+        return Observer(
+            self._metrics, LogContext(session=session_id, user=self._users.of(user_id)), self.tracing.tracer
+        )

@@ -75,7 +75,7 @@ async def running(settings: Settings) -> AsyncIterator[SessionManager]:
     """The app's lifespan; its session manager."""
     app: Starlette = build_app(settings, environ={})
     async with app.router.lifespan_context(app):
-        yield app.state.manager
+        yield app.state.running.manager
 
 
 class ListenerEnded(Exception):

@@ -62,7 +62,7 @@ async def listening(settings: Settings) -> AsyncIterator[Live]:
     if serving.done():
         await serving
     try:
-        yield Live(sockets[0].getsockname()[1], server, app.state.manager)
+        yield Live(sockets[0].getsockname()[1], server, app.state.running.manager)
     finally:
         server.should_exit = True
         await serving

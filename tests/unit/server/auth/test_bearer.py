@@ -158,9 +158,9 @@ async def test_a_login_from_a_hub_token_survives_a_restart_and_reaches_the_owner
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or ADA.encode() not in path.read_bytes(), path
     async with listening(settings) as live:
-        house = live.server._app.state.house
-        assert await house.authenticator.hub_token("id-ada") == ADA
-        assert await house.authenticator.hub_token("id-bob") is None
+        running = live.server._app.state.running
+        assert await running.authenticator.hub_token("id-ada") == ADA
+        assert await running.authenticator.hub_token("id-bob") is None
         async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
             own = {"Cookie": f"holdfast-{live.port}={cookie}"}
             assert (await http.get("/api/me", headers=own)).json()["user_id"] == "id-ada"

@@ -57,7 +57,7 @@ def cookie_of(http: httpx.AsyncClient, live: Live) -> dict[str, str]:
 
 
 def authenticator(live: Live) -> Authenticator:
-    found = live.server._app.state.house.authenticator
+    found = live.server._app.state.running.authenticator
     assert isinstance(found, Authenticator)
     return found
 

@@ -220,9 +220,9 @@ async def test_exports_are_counted_by_outcome(hub: StandinHub, tmp_path: Path) -
         await talk(live, "alice", "hello")
         await eventually(lambda: files(hub))
         app: Any = live.server.config.app
-        text = app.state.house.metrics.text().decode()
+        text = app.state.parts.metrics.text().decode()
         await eventually(
-            lambda: 'holdfast_exports_total{outcome="success"} 1.0' in app.state.house.metrics.text().decode()
+            lambda: 'holdfast_exports_total{outcome="success"} 1.0' in app.state.parts.metrics.text().decode()
         )
     assert 'holdfast_exports_total{outcome="failure"} 2.0' in text
 

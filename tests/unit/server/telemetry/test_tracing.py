@@ -44,7 +44,7 @@ def traced(live: Live, exporter: InMemorySpanExporter) -> TracerProvider:
     """From the next session on, spans are kept."""
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    live.server.config.app.state.house.tracing = Tracing(GenAiTracer(provider.get_tracer("test")), provider)  # type: ignore[union-attr]
+    live.server.config.app.state.running.observers.tracing = Tracing(GenAiTracer(provider.get_tracer("test")), provider)  # type: ignore[union-attr]
     return provider
 
 
@@ -153,7 +153,7 @@ async def test_spans_are_sent_to_the_endpoint_and_a_silent_collector_delays_no_s
     wanted = TracingSettings(enabled=True, endpoint="http://127.0.0.1:1/v1/traces")
     app = build_app(msgspec.structs.replace(settings, tracing=wanted), environ={})
     async with app.router.lifespan_context(app):
-        with app.state.house.tracing.tracer.span("chat", "demo", {}):
+        with app.state.running.observers.tracing.tracer.span("chat", "demo", {}):
             pass
     assert open_tracing(TracingSettings()).tracer is not None
     with pytest.raises(RuntimeError, match="again"), open_tracing(TracingSettings()).tracer.span("chat", "demo", {}):

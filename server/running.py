@@ -1,0 +1,172 @@
+"""Running server: everything that a server opens at its start and closes at its end, in that order."""
+
+import contextlib
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agent.models import Catalog, ModelChoice, Models, OwnerModelClient, choose_model
+from agent.tools import ToolRouter
+from agent.util.tasks import TaskOwner
+from protocol.content import ShareLink
+from server.auth.authenticator import Authenticator, create_authenticator
+from server.auth.backends.local import LocalBackend
+from server.config.settings import Settings
+from server.jobs.dataset_export import SessionExporter
+from server.jobs.retention import Retention
+from server.journal.base import Journal, SessionRow
+from server.journal.sqlite import open_journal
+from server.sessions.factory import SessionFactory, make_rules
+from server.sessions.manager import SessionManager
+from server.sessions.owner_tokens import OwnerTokens
+from server.sessions.quotas import USERS_MAX, Quotas
+from server.sessions.registry import SessionRegistry, SessionServices
+from server.sessions.sandbox_claims import SandboxCollector
+from server.sessions.toolset import ToolsetFactory
+from server.telemetry import log_context
+from server.telemetry.log_context import UserHashes
+from server.telemetry.metrics import Metrics
+from server.telemetry.secrets import KnownSecrets
+from server.telemetry.session_observer import ObserverFactory
+from server.telemetry.tracing import open_tracing
+from server.websocket.registry import SocketRegistry
+from server.websocket.revocation import RevocationWatcher
+
+log = logging.getLogger("holdfast.app")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What exists before a server runs, and after it."""
+
+    settings: Settings
+    choice: ModelChoice
+    known_secrets: KnownSecrets
+    models: Models
+    toolsets: ToolsetFactory
+    metrics: Metrics
+    sockets: SocketRegistry
+
+    def offered(self) -> list[str]:
+        """The models a client may choose from, the server's own first."""
+        return offered(self.choice, self.models)
+
+    def is_demo(self, model: str) -> bool:
+        """Whether the built-in demo answers under this name."""
+        return self.models.info(model).demo
+
+
+def create_parts(settings: Settings, environ: Mapping[str, str], known_secrets: KnownSecrets) -> Parts:
+    """The parts of a server with these settings. `environ`: the credentials in it choose the model."""
+    choice = choose_model(settings.model.model, environ, settings.model.calls.defaults)
+    models = Models(settings.model.calls, Catalog(settings.model.models))
+    toolsets = ToolsetFactory(settings, known_secrets)
+    metrics = Metrics(offered(choice, models), toolsets.names())
+    return Parts(settings, choice, known_secrets, models, toolsets, metrics, SocketRegistry())
+
+
+def offered(choice: ModelChoice, models: Models) -> list[str]:
+    """The chosen model, then those of the catalog."""
+    return list(dict.fromkeys([choice.model, *models.catalog.names]))
+
+
+@dataclass
+class RunningServer:
+    """A server between its start and its end."""
+
+    manager: SessionManager
+    authenticator: Authenticator
+    users: UserHashes
+    observers: ObserverFactory
+    sockets: SocketRegistry
+
+    async def drain(self, reason: str) -> None:
+        """End every session's work and close every socket with `reason`, before the process stops."""
+        log.info("draining: %d sessions awake, %d sockets", self.manager.active_session_count, len(self.sockets))
+        await self.manager.registry.drain(reason)
+
+
+async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningServer:
+    """Open everything and start its tasks. `ends` gets what closes each, so that the last opened is closed first.
+
+    Raises `JournalError`, `PrivateFileError`, `SettingsError`.
+    """
+    settings, folder = parts.settings, parts.settings.journal.folder
+    journal = await open_journal(folder, settings.journal)
+    ends.callback(log.debug, "the journal is closed")
+    ends.push_async_callback(journal.aclose)
+    tasks = TaskOwner("app")
+    ends.push_async_callback(parts.models.aclose)
+    ends.push_async_callback(tasks.aclose)
+    tracing = open_tracing(settings.tracing)
+    ends.push_async_callback(tracing.aclose)
+    users = log_context.user_hashes(folder, secrets.token_bytes(log_context.SALT_BYTES))
+    observers = ObserverFactory(parts.metrics, users, tracing)
+
+    async def links_of(session_id: str) -> list[ShareLink]:
+        return await manager.links(session_id)
+
+    authenticator = await create_authenticator(settings, links_of)
+    ends.push_async_callback(authenticator.aclose)
+    if isinstance(authenticator.backend, LocalBackend):
+        parts.known_secrets.learn("local token", authenticator.backend.token)
+    ends.push_async_callback(parts.toolsets.aclose)
+    await parts.toolsets.open(journal)
+    owner_tokens = OwnerTokens(authenticator.hub_token, USERS_MAX)
+    release = parts.toolsets.remote.give_back
+    collector = SandboxCollector(journal, release, owner_tokens, settings.sandbox, parts.metrics)
+    ends.push_async_callback(collector.aclose)
+    exporter = SessionExporter(journal, settings.export, owner_tokens.get, parts.toolsets.hub, parts.metrics, folder)
+    ends.push_async_callback(exporter.aclose)
+    manager = _session_manager(parts, journal, owner_tokens, observers, collector, exporter)
+    ends.push_async_callback(manager.registry.aclose)
+    kept = settings.sessions
+    retention = Retention(manager, after_days=kept.delete_after_days, empty_after_s=kept.delete_empty_after_s)
+    ends.push_async_callback(retention.aclose)
+    watcher = RevocationWatcher(authenticator, parts.sockets, settings.auth.recheck_s)
+    ends.push_async_callback(watcher.aclose)
+    parts.metrics.watch(
+        lambda: manager.active_session_count, lambda: [actor.row.state for actor in manager.registry.all()]
+    )
+    if settings.server.preload_model:
+        tasks.start(parts.models.load(), "load models")
+    manager.registry.start()
+    retention.start()
+    exporter.start(lambda: [actor.session_id for actor in manager.registry.all()])
+    collector.start(manager.registry)
+    watcher.start()
+    return RunningServer(manager, authenticator, users, observers, parts.sockets)
+
+
+def _session_manager(
+    parts: Parts,
+    journal: Journal,
+    owner_tokens: OwnerTokens,
+    observers: ObserverFactory,
+    collector: SandboxCollector,
+    exporter: SessionExporter,
+) -> SessionManager:
+    quotas = Quotas(journal, parts.settings.users)
+
+    def tools_for(row: SessionRow, token: str | None) -> ToolRouter:
+        if token:
+            collector.owner_token_known(row.user_id)
+        return parts.toolsets.tools_for(row, token)
+
+    def on_end(row: SessionRow) -> None:
+        exporter.look()
+        if row.state == "closed":
+            collector.soon()
+
+    factory = SessionFactory(
+        models_for=lambda token: OwnerModelClient(parts.models, token),
+        tools_for=tools_for,
+        rules_for=lambda tools, user_id: make_rules(
+            parts.settings, parts.models, parts.known_secrets, tools, lambda: quotas.refuse(user_id), parts.offered()
+        ),
+        observer_for=lambda row: observers.create(row.session_id, row.user_id),
+    )
+    services = SessionServices(journal, factory, quotas, owner_tokens, lambda: parts.choice.model, on_end)
+    registry = SessionRegistry(services, parts.settings.sessions, parts.settings.journal)
+    return SessionManager(registry, parts.toolsets.remove_workspace, collector)
