@@ -3,7 +3,7 @@
 //   import { connect } from "/static/holdfast.js";
 //   const session = connect({ server: location.origin });             // or sessionId: "..."
 //   const accepted = await session.submit({ type: "user_input", text: "hello" });   // resolves over reconnects
-//   for await (const heard of session) if (heard.kind === "event") console.log(heard.event, session.view);
+//   for await (const item of session) if (item.kind === "event") console.log(item.event, session.view);
 //
 // The position is committed at `synced` only; what is submitted is sent again by its id until the server has answered.
 
@@ -12,14 +12,14 @@
 /** @import { Outcome, Position, Verdict } from "./lib/core.js" */
 /** @import { Denial } from "./lib/denial.js" */
 /** @import { Status } from "./lib/status.js" */
-/** @import { World } from "./lib/environment.js" */
+/** @import { Environment } from "./lib/environment.js" */
 /** @import { View } from "./view.js" */
 import { SessionCore, SUBPROTOCOL } from "./lib/core.js";
 import { makeSession, whyDenied } from "./lib/denial.js";
 import { Feed } from "./lib/feed.js";
 import { SubmissionRefused } from "./lib/outbox.js";
 import { SessionEnded } from "./lib/status.js";
-import { browserWorld } from "./lib/environment.js";
+import { browserEnvironment } from "./lib/environment.js";
 
 export { apply, emptyView, fromSnapshot } from "./view.js";
 export { newId } from "./lib/core.js";
@@ -29,7 +29,7 @@ export { SessionEnded, SubmissionRefused };
 const CONNECT_MS = 10_000;
 const GOODBYE = 1000;
 
-/** @typedef {Outcome | { kind: "status", status: Status }} Heard */
+/** @typedef {Outcome | { kind: "status", status: Status }} FeedItem */
 
 /**
  * @typedef {object} Options
@@ -40,7 +40,7 @@ const GOODBYE = 1000;
  * @property {Wire.Submission[]} [unsettled] submissions of an earlier life of this client, with their ids
  * @property {Backoff} [backoff]
  * @property {() => number} [random]
- * @property {World} [world]
+ * @property {Environment} [environment]
  */
 
 /** Open a session and keep it open. @param {Options} options */
@@ -52,7 +52,7 @@ export function connect(options) {
 
 export class Session {
   #server;
-  #world;
+  #environment;
   /** @type {WebSocket | null} */
   #socket = null;
   #connectBy = Infinity;
@@ -61,25 +61,25 @@ export class Session {
   #timer = null;
   /** @type {any} */
   #retry = null;
-  /** @type {Set<(heard: Heard[]) => void>} */
+  /** @type {Set<(items: FeedItem[]) => void>} */
   #listeners = new Set();
   /** @type {Map<string, { resolve: (accepted: Wire.Accepted) => void, reject: (error: Error) => void }>} */
   #answers = new Map();
 
   /** @param {Options} options */
-  constructor({ server, world = browserWorld(), unsettled = [], ...given }) {
+  constructor({ server, environment = browserEnvironment(), unsettled = [], ...given }) {
     this.#server = server.replace(/\/$/, "");
-    this.#world = world;
+    this.#environment = environment;
     this.core = new SessionCore(given);
     /** @type {Status} */
     this.status = { phase: "idle", why: "", retry_at: 0, offline: false, action: null, caught_up: null };
     for (const submission of unsettled) this.core.submit(submission);
     for (const name of ["online", "offline", "pageshow", "visibilitychange"]) {
-      world.events.addEventListener(name, () => this.#circumstances(name));
+      environment.events.addEventListener(name, () => this.#circumstances(name));
     }
   }
 
-  /** The fold of all that was heard. It changes in place; look at it when a listener is called. */
+  /** The result of all events so far. It changes in place; look at it when a listener is called. */
   get view() {
     return this.core.view;
   }
@@ -95,7 +95,7 @@ export class Session {
 
   /**
    * Be told what came, once for each message, after all of it is in the view. Gives a function that ends it.
-   * @param {(heard: Heard[]) => void} listener
+   * @param {(items: FeedItem[]) => void} listener
    */
   listen(listener) {
     this.#listeners.add(listener);
@@ -105,11 +105,11 @@ export class Session {
   /** What comes from now on, one by one; ends with the session. Throws if the reader falls 10,000 behind. */
   async *[Symbol.asyncIterator]() {
     const feed = new Feed(10_000);
-    const silence = this.listen((heard) => heard.forEach((one) => feed.put(one)));
+    const silence = this.listen((items) => items.forEach((one) => feed.put(one)));
     try {
-      for await (const heard of feed) {
-        yield /** @type {Heard} */ (heard);
-        if (heard.kind === "status" && heard.status.phase === "ended") return;
+      for await (const item of feed) {
+        yield /** @type {FeedItem} */ (item);
+        if (item.kind === "status" && item.status.phase === "ended") return;
       }
     } finally {
       silence();
@@ -123,7 +123,7 @@ export class Session {
   send(submission) {
     const id = this.core.submit(submission);
     this.#flush();
-    this.#tell([]);
+    this.#notify([]);
     return id;
   }
 
@@ -140,7 +140,7 @@ export class Session {
   /** Open a socket now, whatever was being waited for; a session that is not there yet is made. After an end it begins again. */
   open() {
     if (this.#socket || this.#making) return;
-    this.#world.clearTimeout(this.#retry);
+    this.#environment.clearTimeout(this.#retry);
     this.#retry = null;
     this.#change({ phase: "connecting" });
     if (this.core.sessionId === null) void this.#make();
@@ -149,17 +149,17 @@ export class Session {
 
   async #make() {
     this.#making = true;
-    const made = await makeSession(this.#server, this.#world);
+    const made = await makeSession(this.#server, this.#environment);
     this.#making = false;
     if (this.status.phase !== "connecting") return;
     if (!("sessionId" in made)) return this.#denied(made);
     this.core.sessionId = made.sessionId;
     this.#dial();
-    this.#tell([{ kind: "status", status: this.status }]);
+    this.#notify([{ kind: "status", status: this.status }]);
   }
 
   #dial() {
-    const { WebSocket, now } = this.#world;
+    const { WebSocket, now } = this.#environment;
     const socket = new WebSocket(this.#server.replace(/^http/, "ws") + this.core.path, [SUBPROTOCOL]);
     this.#socket = socket;
     this.#connectBy = now() + CONNECT_MS;
@@ -190,7 +190,7 @@ export class Session {
   #leave(code) {
     const socket = this.#socket;
     this.#socket = null;
-    this.#world.clearTimeout(this.#timer);
+    this.#environment.clearTimeout(this.#timer);
     socket?.close(code);
   }
 
@@ -202,7 +202,7 @@ export class Session {
 
   /** @param {string} data */
   #receive(data) {
-    const outcomes = this.core.receive(data, this.#world.now());
+    const outcomes = this.core.receive(data, this.#environment.now());
     const fault = outcomes.find((outcome) => outcome.kind === "fault");
     const caught = outcomes.find((outcome) => outcome.kind === "caught_up");
     for (const outcome of outcomes) this.#answer(outcome);
@@ -212,7 +212,7 @@ export class Session {
       outcomes.push(/** @type {any} */ ({ kind: "status", status: this.status }));
     }
     this.#flush();
-    this.#tell(outcomes);
+    this.#notify(outcomes);
     if (fault?.kind === "fault") this.#drop(fault.message);
   }
 
@@ -227,13 +227,13 @@ export class Session {
 
   #flush() {
     if (!this.#socket) return;
-    for (const data of this.core.dataToSend(this.#world.now())) this.#socket.send(data);
+    for (const data of this.core.dataToSend(this.#environment.now())) this.#socket.send(data);
     this.#wake();
   }
 
   /** The one timer of an open socket: the watchdog, and what is to be sent later. */
   #wake() {
-    const { now, clearTimeout, setTimeout } = this.#world;
+    const { now, clearTimeout, setTimeout } = this.#environment;
     clearTimeout(this.#timer);
     const due = Math.min(this.#deadline(), this.core.nextSend());
     this.#timer = setTimeout(() => {
@@ -249,7 +249,7 @@ export class Session {
 
   /** @param {string} name */
   #circumstances(name) {
-    const { online, visible } = this.#world.condition();
+    const { online, visible } = this.#environment.condition();
     if (name === "offline" && this.#socket) return this.#drop("the browser is offline");
     if (name === "offline") return this.#change({ offline: true });
     if (!online || !visible) return;
@@ -259,7 +259,7 @@ export class Session {
 
   /** A browser does not say why an upgrade failed; HTTP does. */
   async #askWhy() {
-    const found = await whyDenied(this.#server, String(this.core.sessionId), this.#world);
+    const found = await whyDenied(this.#server, String(this.core.sessionId), this.#environment);
     if (!this.#socket && this.status.phase !== "ended") this.#denied(found);
   }
 
@@ -270,10 +270,10 @@ export class Session {
 
   /** @param {Verdict} verdict */
   #after({ action, delay_ms, why }) {
-    this.#world.clearTimeout(this.#timer);
-    this.#world.clearTimeout(this.#retry);
+    this.#environment.clearTimeout(this.#timer);
+    this.#environment.clearTimeout(this.#retry);
     if (action === "come_back") {
-      this.#retry = this.#world.setTimeout(() => this.open(), delay_ms);
+      this.#retry = this.#environment.setTimeout(() => this.open(), delay_ms);
       return this.#change({ phase: "waiting", why, retry_at: Date.now() + delay_ms });
     }
     for (const waiting of this.#answers.values()) waiting.reject(new SessionEnded(action, why));
@@ -283,12 +283,12 @@ export class Session {
 
   /** @param {Partial<Status>} change */
   #change(change) {
-    this.status = { ...this.status, action: null, ...change, offline: !this.#world.condition().online };
-    this.#tell([{ kind: "status", status: this.status }]);
+    this.status = { ...this.status, action: null, ...change, offline: !this.#environment.condition().online };
+    this.#notify([{ kind: "status", status: this.status }]);
   }
 
-  /** @param {Heard[]} heard */
-  #tell(heard) {
-    for (const listener of this.#listeners) listener(heard);
+  /** @param {FeedItem[]} items */
+  #notify(items) {
+    for (const listener of this.#listeners) listener(items);
   }
 }

@@ -2,9 +2,9 @@
 
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { words } from "./text/format.js";
+import { messageOf } from "./text/format.js";
 import { Conversation } from "./state/conversation.js";
-import { announced, current, enter, loginNeeded, notices, panel, sidebarOpen, unnotify } from "./state/store.js";
+import { announced, current, dismiss, enter, loginNeeded, notices, panel, sidebarOpen } from "./state/store.js";
 import { copyCode } from "./ui/clipboard.js";
 import { html } from "./ui/html.js";
 import { Approvals } from "./tools/approvals.js";
@@ -51,7 +51,7 @@ function Notices() {
       (notice) => html`<p key=${notice.id} class="notice" data-tone=${notice.tone} role=${notice.tone === "bad" ? "alert" : "status"}>
         <span>${notice.text}</span>
         ${notice.action && html`<button type="button" class="link" onClick=${() => notice.action?.run()}>${notice.action.label}</button>`}
-        <button type="button" class="quiet" aria-label="Dismiss" onClick=${() => unnotify(notice.id)}>×</button>
+        <button type="button" class="quiet" aria-label="Dismiss" onClick=${() => dismiss(notice.id)}>×</button>
       </p>`,
     )}
   </div>`;
@@ -112,5 +112,5 @@ try {
 } catch (error) {
   // The page itself may come from the browser's store while the server is away.
   const again = () => location.reload();
-  render(html`<main class="login"><h1>Holdfast</h1><p role="alert">${words(error)}</p><button type="button" class="primary" onClick=${again}>Try again</button></main>`, root);
+  render(html`<main class="login"><h1>Holdfast</h1><p role="alert">${messageOf(error)}</p><button type="button" class="primary" onClick=${again}>Try again</button></main>`, root);
 }

@@ -1,13 +1,13 @@
 // Denials: makes a session over HTTP, and asks there why an upgrade was refused, which a browser's WebSocket does not say.
 
-/** @typedef {Pick<import("./environment.js").World, "fetch" | "setTimeout" | "clearTimeout">} Http */
+/** @typedef {Pick<import("./environment.js").Environment, "fetch" | "setTimeout" | "clearTimeout">} Http */
 /** @typedef {{ status: number, message: string, retryAfter_ms: number } | { why: string }} Denial */
 
 const ASK_MS = 10_000;
 const UNREACHABLE = "the server cannot be reached";
 
 /**
- * @param {string} url @param {RequestInit} init @param {Http} world
+ * @param {string} url @param {RequestInit} init @param {Http} environment
  * @returns {Promise<{ body: any } | Denial>}
  */
 async function ask(url, init, { fetch, setTimeout, clearTimeout }) {
@@ -28,21 +28,21 @@ async function ask(url, init, { fetch, setTimeout, clearTimeout }) {
 
 /**
  * Make a session; its id, or why there is none.
- * @param {string} server @param {Http} world
+ * @param {string} server @param {Http} environment
  * @returns {Promise<{ sessionId: string } | Denial>}
  */
-export async function makeSession(server, world) {
-  const answer = await ask(`${server}/api/sessions`, { method: "POST" }, world);
+export async function makeSession(server, environment) {
+  const answer = await ask(`${server}/api/sessions`, { method: "POST" }, environment);
   if (!("body" in answer)) return answer;
   const sessionId = answer.body?.session_id;
   return typeof sessionId === "string" ? { sessionId } : { why: "the server did not name the session it made" };
 }
 
 /**
- * @param {string} server @param {string} sessionId @param {Http} world
+ * @param {string} server @param {string} sessionId @param {Http} environment
  * @returns {Promise<Denial>}
  */
-export async function whyDenied(server, sessionId, world) {
-  const answer = await ask(`${server}/api/sessions/${encodeURIComponent(sessionId)}`, {}, world);
+export async function whyDenied(server, sessionId, environment) {
+  const answer = await ask(`${server}/api/sessions/${encodeURIComponent(sessionId)}`, {}, environment);
   return "body" in answer ? { why: "the server did not take the connection" } : answer;
 }

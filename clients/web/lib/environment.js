@@ -1,8 +1,8 @@
 // Environment: what the client needs of its browser: sockets, HTTP, a clock, and whether there is a network.
 
 /**
- * What the world outside is made of; tests bring their own.
- * @typedef {object} World
+ * What the client uses of its browser; tests bring their own.
+ * @typedef {object} Environment
  * @property {typeof WebSocket} WebSocket
  * @property {typeof fetch} fetch
  * @property {() => number} now monotonic, in milliseconds
@@ -12,8 +12,8 @@
  * @property {() => { online: boolean, visible: boolean }} condition
  */
 
-/** @returns {World} */
-export function browserWorld() {
+/** @returns {Environment} */
+export function browserEnvironment() {
   const events = new EventTarget();
   for (const name of ["online", "offline", "pageshow"]) globalThis.addEventListener?.(name, () => events.dispatchEvent(new Event(name)));
   globalThis.document?.addEventListener("visibilitychange", () => events.dispatchEvent(new Event("visibilitychange")));

@@ -12,7 +12,7 @@ const MARKS = /[>\-+*_~`[!|#$\\.)]/;
 const BY_MARK = /[^>\-+*_~`[!|#$\\.)]+|[>\-+*_~`[!|#$\\.)]/g;
 
 /** One text, parsed piece by piece. */
-export class Parsing {
+export class MarkdownParser {
   #smd;
   #parser;
   #plain = false;

@@ -3,7 +3,7 @@
 
 import * as smd from "streaming-markdown";
 import { highlight } from "./highlight.js";
-import { Parsing } from "./parser.js";
+import { MarkdownParser } from "./parser.js";
 import { Parts } from "./parts.js";
 
 const LINKS = new Set(["http:", "https:", "mailto:"]);
@@ -209,7 +209,7 @@ export class MarkdownWriter {
   #done = false;
   #ended = false;
   #frame = 0;
-  /** @type {Parsing} */
+  /** @type {MarkdownParser} */
   #parser;
 
   /** @param {HTMLElement} root @param {string[]} imageSources */
@@ -223,7 +223,7 @@ export class MarkdownWriter {
     this.#parts.clear();
     this.#written = "";
     this.#ended = false;
-    return new Parsing(smd, {
+    return new MarkdownParser(smd, {
       data: new Renderer(this.#parts, this.#sources),
       add_token: (data, type) => data.open(type),
       end_token: (data) => data.close(),

@@ -23,13 +23,13 @@ export function AssistantMessage({ row, conversation }) {
     ${sealed && html`<p class="sealed">Cut short here: the rest was never said.</p>`}
     ${!streaming && text && html`<div class="actions">
       <button type="button" class="quiet" onClick=${() => copy(text)}><${Icon} name="copy" /> Copy</button>
-      <${Again} row=${row} conversation=${conversation} />
+      <${RetryButton} row=${row} conversation=${conversation} />
     </div>`}
   </div>`;
 }
 
 /** The last answer can be asked for again. @param {{ row: Row, conversation: Conversation }} props */
-function Again({ row, conversation }) {
+function RetryButton({ row, conversation }) {
   void conversation.version.value;
   const last = conversation.view.messages.at(-1);
   if (conversation.running || !conversation.drives || last?.role !== "assistant" || last.message_id !== row.key) return null;

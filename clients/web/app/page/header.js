@@ -4,7 +4,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { oneLine } from "../text/visible.js";
 import { exportSession } from "../api/export.js";
-import { complain, config, narrow, panel, sidebarOpen } from "../state/store.js";
+import { config, narrow, panel, showError, sidebarOpen } from "../state/store.js";
 import { html, Icon } from "../ui/html.js";
 import { ModelChoice } from "./model.js";
 import { Usage } from "./usage.js";
@@ -59,7 +59,7 @@ function Menu({ conversation }) {
   const begun = conversation.session.sessionId !== null;
   const owns = begun && drives && access === "owner";
   const id = String(conversation.session.sessionId);
-  const save = (/** @type {"md" | "json"} */ format) => act(() => exportSession(id, format).catch(complain));
+  const save = (/** @type {"md" | "json"} */ format) => act(() => exportSession(id, format).catch(showError));
   return html`<details class="menu" ref=${root} onKeyDown=${keys} onFocusOut=${left}>
     <summary aria-label="More"><${Icon} name="more" /></summary>
     <div class="menu-items">

@@ -1,8 +1,8 @@
 // Keyboard: keys that work everywhere on the page. panels/keys.js lists what each does.
 
 /** @import { Conversation } from "../state/conversation.js" */
-import { go, guest, panel } from "../state/store.js";
-import { somethingOpen } from "../ui/dialog.js";
+import { guest, panel, showSession } from "../state/store.js";
+import { overlayOpen } from "../ui/dialog.js";
 
 /** @param {EventTarget | null} target */
 function isWriting(target) {
@@ -18,11 +18,11 @@ export function listenToKeys(conversation, move) {
     if (event.defaultPrevented || event.isComposing) return;
     const control = event.ctrlKey || event.metaKey;
     if (event.key === "Escape") {
-      if (conversation.running && conversation.drives && !somethingOpen()) conversation.now({ type: "interrupt" });
+      if (conversation.running && conversation.drives && !overlayOpen()) conversation.now({ type: "interrupt" });
     } else if (event.key.toLowerCase() === "o" && event.shiftKey && control && !guest.value) {
       event.preventDefault();
-      go(null);
-    } else if (somethingOpen()) {
+      showSession(null);
+    } else if (overlayOpen()) {
       return;
     } else if (event.altKey && !control && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
       event.preventDefault();

@@ -1,7 +1,7 @@
 // Login: the form for credentials, where the server asks for them.
 
 import { useEffect, useState } from "preact/hooks";
-import { words } from "../text/format.js";
+import { messageOf } from "../text/format.js";
 import { config, logIn, loginNeeded, refreshSessions } from "../state/store.js";
 import { html } from "../ui/html.js";
 
@@ -18,7 +18,7 @@ export function Login({ entered }) {
       await refreshSessions();
       entered();
     } catch (error) {
-      setFault(words(error));
+      setFault(messageOf(error));
       field.select();
     }
   };

@@ -3,7 +3,7 @@
 /** @import { SetModel } from "../../../../docs/protocol.d.ts" */
 /** @import { Conversation } from "../state/conversation.js" */
 import { useState } from "preact/hooks";
-import { modelWords } from "../text/format.js";
+import { modelLabel } from "../text/format.js";
 import { config } from "../state/store.js";
 import { html, Icon } from "../ui/html.js";
 
@@ -36,7 +36,7 @@ export function ModelChoice({ conversation }) {
   const says = models.find((one) => one.model === now)?.label || now;
   return html`<${Choice} says=${says} label="Model" title=${`${now}: the model that answers`} value=${now} change=${changed}>
       ${!known && html`<option value=${now}>${now}</option>`}
-      ${models.map((one) => html`<option key=${one.model} value=${one.model}>${modelWords(one)}</option>`)}
+      ${models.map((one) => html`<option key=${one.model} value=${one.model}>${modelLabel(one)}</option>`)}
       ${allow_other_models && html`<option value=${OTHER}>Another…</option>`}
     <//>
     <${Choice} says=${effort ? `effort: ${effort}` : "effort"} label="Reasoning effort" title="How long the model thinks before it answers" value=${effort} change=${(/** @type {any} */ event) => conversation.use(now, event.target.value)}>

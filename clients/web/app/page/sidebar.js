@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { connect } from "../../holdfast.js";
 import { oneLine } from "../text/visible.js";
 import { exportSession } from "../api/export.js";
-import { complain, config, current, go, going, guest, logOut, me, moreSessions, panel, refreshSessions, remove, searchSessions, sessions, sidebarOpen } from "../state/store.js";
+import { config, current, deleting, guest, logOut, me, moreSessions, panel, refreshSessions, remove, searchSessions, sessions, showError, showSession, sidebarOpen } from "../state/store.js";
 import { html, Icon } from "../ui/html.js";
 
 const REFRESH_MS = 5_000;
@@ -28,7 +28,7 @@ export function Sidebar() {
       <span class="faint who"><bdi>${guest.value ? "Guest" : me.value?.name || me.value?.user_id}</bdi>${config.value?.demo ? " · demo model" : ""}</span>
       <button type="button" class="quiet" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick=${() => (panel.value = "keys")}><span class="key-mark" aria-hidden="true">?</span></button>
       <button type="button" class="quiet" aria-label="About this server" title="About this server" onClick=${() => (panel.value = "about")}><${Icon} name="info" /></button>
-      ${config.value?.auth.token !== false && html`<button type="button" class="link" onClick=${() => logOut().catch(complain)}>${guest.value ? "Leave" : "Log out"}</button>`}
+      ${config.value?.auth.token !== false && html`<button type="button" class="link" onClick=${() => logOut().catch(showError)}>${guest.value ? "Leave" : "Log out"}</button>`}
     </div>
   </nav>`;
 }
@@ -57,9 +57,9 @@ function OwnSessions() {
   }, []);
   const words = sought.toLowerCase().split(/\s+/).filter(Boolean);
   const found = useFound(sought.trim());
-  const shown = (found ?? sessions.value).filter((one) => !going.value.has(one.session_id) && words.every((word) => (one.title || "untitled").toLowerCase().includes(word)));
+  const shown = (found ?? sessions.value).filter((one) => !deleting.value.has(one.session_id) && words.every((word) => (one.title || "untitled").toLowerCase().includes(word)));
   return html`
-    <button type="button" class="new" onClick=${() => go(null)}><${Icon} name="plus" /> New session</button>
+    <button type="button" class="new" onClick=${() => showSession(null)}><${Icon} name="plus" /> New session</button>
     <input ref=${search} class="search" type="search" placeholder="Search (Ctrl+K)" aria-label="Search sessions" value=${sought} onInput=${(/** @type {any} */ event) => setSought(event.target.value)} />
     <ul class="sessions">
       ${shown.map((session) => html`<${SessionEntry} key=${session.session_id} session=${session} />`)}
@@ -75,7 +75,7 @@ function useFound(sought) {
   const ask = moreSessions.value && sought !== "";
   useEffect(() => {
     if (!ask) return setFound(null);
-    const timer = setTimeout(() => searchSessions(sought).then(setFound, complain), TYPED_MS);
+    const timer = setTimeout(() => searchSessions(sought).then(setFound, showError), TYPED_MS);
     return () => clearTimeout(timer);
   }, [sought, ask]);
   return found;
@@ -98,7 +98,7 @@ function SessionEntry({ session }) {
   const open = (/** @type {MouseEvent} */ event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    go(session.session_id);
+    showSession(session.session_id);
   };
   const root = useRef(/** @type {HTMLLIElement | null} */ (null));
   const named = () => {
@@ -119,7 +119,7 @@ function SessionEntry({ session }) {
     </a>
     <span class="session-actions">
       <button type="button" class="quiet" aria-label=${`Rename “${title}”`} title="Rename" onClick=${() => setNaming(true)}><${Icon} name="edit" /></button>
-      <button type="button" class="quiet" aria-label=${`Export “${title}”`} title="Export" onClick=${() => exportSession(session.session_id, "md").catch(complain)}><${Icon} name="download" /></button>
+      <button type="button" class="quiet" aria-label=${`Export “${title}”`} title="Export" onClick=${() => exportSession(session.session_id, "md").catch(showError)}><${Icon} name="download" /></button>
       <button type="button" class="quiet" aria-label=${`Delete “${title}”`} title="Delete" onClick=${gone}><${Icon} name="trash" /></button>
     </span>
   </li>`;
@@ -139,7 +139,7 @@ function NameForm({ session, done }) {
       if (title !== session.title) await rename(session.session_id, title);
       done();
     } catch (error) {
-      complain(error); // what was written stays
+      showError(error); // what was written stays
     }
     saving.current = false;
   };

@@ -13,8 +13,8 @@ export function About() {
       <${Fact} name="Holdfast" says=${version} />
       <${Fact} name="You are" says=${me.value?.name || me.value?.user_id || ""} more=${auth ? `way in: ${auth.mode}` : ""} />
       <${Fact} name="Model" says=${demo ? "the built-in demo model" : model} more=${demo ? "No key of a model provider was found where the server was started: set one and start it again to talk to a real model." : model_reason && `chosen because ${model_reason}`} />
-      ${sandbox && html`<${Fact} name="Shell" says=${shellSays(sandbox)} more=${sandbox.shell === false ? sandbox.reason : sandbox.says} bad=${sandbox.shell === false} />`}
-      ${mcp.map((server) => html`<${Fact} name=${`MCP: ${server.name}`} says=${mcpSays(server)} more=${server.reason} bad=${server.reason !== ""} />`)}
+      ${sandbox && html`<${Fact} name="Shell" says=${shellText(sandbox)} more=${sandbox.shell === false ? sandbox.reason : sandbox.says} bad=${sandbox.shell === false} />`}
+      ${mcp.map((server) => html`<${Fact} name=${`MCP: ${server.name}`} says=${mcpText(server)} more=${server.reason} bad=${server.reason !== ""} />`)}
       ${limits && html`<${Fact} name="Files" says=${`up to ${size(limits.upload_bytes)} each`} />`}
       ${limits && html`<${Fact} name="Sessions" says=${`${limits.sessions_awake_per_user} at work at once, ${limits.stored_sessions_per_user} kept`} />`}
     </dl>
@@ -28,7 +28,7 @@ function Fact({ name, says, more = "", bad = false }) {
 }
 
 /** @param {import("../api/http.js").Sandbox} sandbox */
-function shellSays({ shell, network }) {
+function shellText({ shell, network }) {
   if (!shell) return "off: no commands run here";
   return network ? "on, with network" : "on, without network";
 }
@@ -37,6 +37,6 @@ function shellSays({ shell, network }) {
 const MCP_STATES = { starting: "starting", up: "connected", down: "not reachable", off: "off", per_session: "each session has its own" };
 
 /** @param {import("../api/http.js").McpServer} server */
-function mcpSays({ state, tools }) {
+function mcpText({ state, tools }) {
   return [MCP_STATES[state] ?? state, tools > 0 && plural(tools, "tool")].filter(Boolean).join(", ");
 }

@@ -3,7 +3,7 @@
 /** @import { Conversation } from "../state/conversation.js" */
 /** @import { FileEntry } from "../api/http.js" */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { size, words } from "../text/format.js";
+import { messageOf, size } from "../text/format.js";
 import { visible } from "../text/visible.js";
 import { filesIn } from "../api/http.js";
 import { config } from "../state/store.js";
@@ -19,7 +19,7 @@ export function FilesPanel({ conversation }) {
   useEffect(() => {
     let current = true;
     if (id === null) return setFound({ files: [], more: false });
-    filesIn(id).then((list) => current && (setFound(list), setFault("")), (error) => current && setFault(words(error)));
+    filesIn(id).then((list) => current && (setFound(list), setFault("")), (error) => current && setFault(messageOf(error)));
     return () => void (current = false);
   }, [id, changed]);
   const files = found?.files.filter(({ kind }) => kind === "file") ?? [];

@@ -2,7 +2,7 @@
 
 /** @import { Conversation } from "../state/conversation.js" */
 import { useEffect, useState } from "preact/hooks";
-import { words } from "../text/format.js";
+import { messageOf } from "../text/format.js";
 import { http, post, sessionPath } from "../api/http.js";
 import { copy } from "../ui/clipboard.js";
 import { Dialog } from "../ui/dialog.js";
@@ -21,7 +21,7 @@ export function SharePanel({ conversation }) {
   const [said, setSaid] = useState("");
   // The view tells which links there are, also those that another tab made; the secrets are in no event.
   const known = conversation.view.shares.map(({ share_id }) => share_id).join();
-  const failed = (/** @type {unknown} */ error) => setFault(words(error));
+  const failed = (/** @type {unknown} */ error) => setFault(messageOf(error));
   useEffect(() => {
     let current = true;
     http(path).then(({ shares }) => current && (setLinks(shares), setFault("")), (error) => current && failed(error));

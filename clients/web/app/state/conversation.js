@@ -1,17 +1,17 @@
 // Conversation: the state of one session on the page: the library's session, and what the view does not hold.
 
-/** @import { Heard } from "../../holdfast.js" */
+/** @import { FeedItem } from "../../holdfast.js" */
 /** @import { Status } from "../../lib/status.js" */
 /** @import * as Wire from "../../../../docs/protocol.d.ts" */
 /** @import { Note } from "./notes.js" */
 import { signal } from "@preact/signals";
 import { Session, SubmissionRefused } from "../../holdfast.js";
 import { filePath, journal } from "../api/http.js";
-import { approvalWords, noteOf, refusalText, settledElsewhere } from "./notes.js";
+import { answeredElsewhere, approvalAnnouncement, noteOf, refusalText } from "./notes.js";
 import { lastKey, Rows } from "./rows.js";
 import { loadDraft, saveDraft, Unsettled } from "./storage.js";
-import { announced, complain, config, go, guest, loginNeeded, notify, refreshSessions } from "./store.js";
-import { mentioning, Uploads } from "./uploads.js";
+import { announced, config, guest, loginNeeded, notify, refreshSessions, showError, showSession } from "./store.js";
+import { Uploads, withFileNames } from "./uploads.js";
 
 /** Notes of the past are read from so many of the newest events. */
 const NOTED_EVENTS = 1_000;
@@ -59,7 +59,7 @@ export class Conversation {
     this.session = new Session({ server: location.origin, sessionId, unsettled });
     for (const one of unsettled) if (one.type === "exec_approval") for (const { tool_call_id } of one.approvals) this.answered.add(tool_call_id);
     this.status = signal(this.session.status);
-    this.session.listen((heard) => this.#hear(heard));
+    this.session.listen((items) => this.#receive(items));
     if (sessionId !== null || unsettled.length) this.session.open();
   }
 
@@ -101,7 +101,7 @@ export class Conversation {
     const unsent = this.session.unsettled.flatMap((one) => (one.type === "user_input" ? [one.text] : []));
     const draft = [...unsent, loadDraft(this.session.sessionId)].filter(Boolean).join("\n\n");
     if (draft) saveDraft(null, draft);
-    go(null);
+    showSession(null);
   }
 
   rows() {
@@ -110,9 +110,9 @@ export class Conversation {
 
   /** Say something, with the files that were added. It is kept until the server has it. @param {string} text @param {"queue" | "steer"} when */
   say(text, when) {
-    const said = mentioning(text, this.uploads.take());
+    const message = withFileNames(text, this.uploads.take());
     this.#begin();
-    this.#send({ type: "user_input", text: said, ...(when === "steer" ? { when } : {}) }, said);
+    this.#send({ type: "user_input", text: message, ...(when === "steer" ? { when } : {}) }, message);
   }
 
   /** Another model, or another effort, from the next answer on. @param {string} model @param {Wire.SetModel["reasoning_effort"]} reasoning_effort */
@@ -167,7 +167,7 @@ export class Conversation {
   async upload(files) {
     await this.uploads.add(files, config.value?.limits?.upload_bytes ?? 0, async () => {
       this.#begin();
-      return this.session.sessionId ?? (await this.#named());
+      return this.session.sessionId ?? (await this.#newSessionId());
     });
     this.filesChanged.value += 1;
   }
@@ -182,7 +182,7 @@ export class Conversation {
   }
 
   /** @returns {Promise<string>} */
-  #named() {
+  #newSessionId() {
     return new Promise((resolve) => {
       const silence = this.session.listen(() => {
         if (this.session.sessionId === null) return;
@@ -203,10 +203,10 @@ export class Conversation {
     });
   }
 
-  /** @param {Heard[]} heard */
-  #hear(heard) {
+  /** @param {FeedItem[]} items */
+  #receive(items) {
     if (this.#fresh && this.session.sessionId !== null) this.#made(this.session.sessionId);
-    for (const one of heard) {
+    for (const one of items) {
       if (one.kind === "status") this.#changed(one.status);
       else if (one.kind === "event") this.#event(one.event);
       else if (one.kind === "view_reset") this.notes = [];
@@ -228,8 +228,8 @@ export class Conversation {
     this.#unsettled.save(null, []);
     saveDraft(id, loadDraft(null));
     saveDraft(null, "");
-    if (location.pathname === "/") go(id, { replace: true });
-    void refreshSessions().catch(complain);
+    if (location.pathname === "/") showSession(id, { replace: true });
+    void refreshSessions().catch(showError);
   }
 
   /** @param {Wire.Event} event */
@@ -240,10 +240,10 @@ export class Conversation {
     if (event.type === "tool_state_change" && event.state === "running") this.started.set(event.tool_call_id, Date.now());
     if (event.type === "tool_output") this.filesChanged.value += 1;
     if (event.type === "tool_state_change" && this.session.core.live) {
-      const settled = settledElsewhere(event, this.answered);
+      const settled = answeredElsewhere(event, this.answered);
       if (settled) notify(settled);
     }
-    if (event.type === "approval_required") announced.value = approvalWords(event.tools);
+    if (event.type === "approval_required") announced.value = approvalAnnouncement(event.tools);
     if (event.type === "turn_complete") announced.value = `The answer is complete: ${event.final_response.slice(0, 200)}`;
     if (event.type === "error") announced.value = `Error: ${event.message}`;
     if (["turn_complete", "interrupted", "error", "title_changed", "approval_required", "processing"].includes(event.type)) void refreshSessions().catch(() => {});

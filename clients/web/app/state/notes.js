@@ -84,14 +84,14 @@ const SETTLED = /** @type {Record<string, string>} */ ({ approved: "approved", r
  * What to say of a call that somebody else answered while it waited here; null if nobody did.
  * @param {Wire.ToolStateChange} event @param {Set<string>} answered the calls that this page answered
  */
-export function settledElsewhere(event, answered) {
+export function answeredElsewhere(event, answered) {
   const how = SETTLED[event.state];
   if (!how || answered.has(event.tool_call_id) || event.by !== "user") return null;
   return `${event.tool} was ${how} elsewhere.`;
 }
 
 /** What a screen reader is told of calls that wait. @param {Wire.PendingTool[]} tools */
-export function approvalWords(tools) {
+export function approvalAnnouncement(tools) {
   const names = [...new Set(tools.map(({ tool }) => tool))].join(", ");
   return `${tools.length === 1 ? "A call waits" : `${tools.length} calls wait`} for your approval: ${names}. Alt+Y approves, Alt+N rejects.`;
 }

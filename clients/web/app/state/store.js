@@ -20,7 +20,7 @@ export const sessions = signal(/** @type {SessionInfo[]} */ ([]));
 /** Whether there are more sessions than were asked for. */
 export const moreSessions = signal(false);
 /** Sessions that are not shown, because they are about to be deleted. @type {import("@preact/signals").Signal<Set<string>>} */
-export const going = signal(/** @type {Set<string>} */ (new Set()));
+export const deleting = signal(/** @type {Set<string>} */ (new Set()));
 /** @type {import("@preact/signals").Signal<Notice[]>} */
 export const notices = signal(/** @type {Notice[]} */ ([]));
 /** What a screen reader is told. */
@@ -50,7 +50,7 @@ function idOf(path) {
 }
 
 /** Show a session, or with null the beginning of a new one. @param {string | null} id */
-export function go(id, { replace = false } = {}) {
+export function showSession(id, { replace = false } = {}) {
   const path = id === null ? "/" : `/s/${encodeURIComponent(id)}`;
   if (path !== location.pathname) history[replace ? "replaceState" : "pushState"](null, "", path);
   current.value = id;
@@ -66,17 +66,17 @@ addEventListener("popstate", () => (current.value = idOf(location.pathname)));
 export function notify(text, more = {}, ms = NOTICE_MS) {
   const notice = { id: ++noticeCount, text, tone: /** @type {const} */ ("info"), ...more };
   notices.value = [...notices.value.slice(-3), notice];
-  setTimeout(() => unnotify(notice.id), ms);
+  setTimeout(() => dismiss(notice.id), ms);
   return notice.id;
 }
 
 /** @param {number} id */
-export function unnotify(id) {
+export function dismiss(id) {
   notices.value = notices.value.filter((notice) => notice.id !== id);
 }
 
 /** Tell of a fault, unless it is one that the page shows elsewhere. @param {unknown} error */
-export function complain(error) {
+export function showError(error) {
   if (error instanceof HttpError && error.status === 401) loginNeeded.value = error.message;
   else notify(error instanceof Error ? error.message : String(error), { tone: "bad" });
 }
@@ -89,7 +89,7 @@ export async function enter() {
   try {
     config.value = await http("/api/config");
     if (token) await logIn(token);
-    else await recognised();
+    else await loadUser();
   } catch (error) {
     if (error instanceof HttpError && error.status === 401) loginNeeded.value = token ? error.message : "";
     else throw error;
@@ -100,9 +100,9 @@ export async function enter() {
 export async function logIn(token) {
   if (token.startsWith(LINK_PREFIX)) {
     const { session_id } = await post("/auth/share", { token });
-    go(session_id, { replace: true });
+    showSession(session_id, { replace: true });
   } else await post(config.value?.auth.mode === "local" ? "/auth/local" : "/auth/token", { token });
-  await recognised();
+  await loadUser();
 }
 
 export async function logOut() {
@@ -110,7 +110,7 @@ export async function logOut() {
   location.assign("/");
 }
 
-async function recognised() {
+async function loadUser() {
   me.value = await http("/api/me");
   config.value = await http("/api/config");
   loginNeeded.value = null;
@@ -134,15 +134,15 @@ export async function searchSessions(words) {
 export function remove(session) {
   const id = session.session_id;
   const shown = current.value === id;
-  going.value = new Set([...going.value, id]);
-  if (shown) go(null);
-  const stay = () => (going.value = new Set([...going.value].filter((one) => one !== id)));
-  const timer = setTimeout(() => deleteNow(id).catch(complain).finally(stay), UNDO_MS);
+  deleting.value = new Set([...deleting.value, id]);
+  if (shown) showSession(null);
+  const stay = () => (deleting.value = new Set([...deleting.value].filter((one) => one !== id)));
+  const timer = setTimeout(() => deleteNow(id).catch(showError).finally(stay), UNDO_MS);
   const keep = () => {
     clearTimeout(timer);
     stay();
-    unnotify(said);
-    if (shown && current.value === null) go(id);
+    dismiss(said);
+    if (shown && current.value === null) showSession(id);
   };
   const said = notify(`“${session.title || "Untitled"}” will be deleted.`, { action: { label: "Undo", run: keep } }, UNDO_MS);
 }
@@ -156,5 +156,5 @@ async function deleteNow(id) {
 
 // Who leaves the page has seen the session go: it is not kept for want of a few seconds.
 addEventListener("pagehide", () => {
-  for (const id of going.value) void fetch(sessionPath(id), { method: "DELETE", keepalive: true });
+  for (const id of deleting.value) void fetch(sessionPath(id), { method: "DELETE", keepalive: true });
 });

@@ -2,7 +2,7 @@
 
 /** @import { Signal } from "@preact/signals" */
 import { signal } from "@preact/signals";
-import { size, words } from "../text/format.js";
+import { messageOf, size } from "../text/format.js";
 import { put } from "../api/http.js";
 import { announced } from "./store.js";
 
@@ -57,8 +57,8 @@ export class Uploads {
       this.#change(id, { sent: 1, state: "there" });
       announced.value = `${file.name} is in the workspace`;
     } catch (error) {
-      this.#change(id, { state: "failed", fault: words(error) });
-      announced.value = `${file.name} was not taken: ${words(error)}`;
+      this.#change(id, { state: "failed", fault: messageOf(error) });
+      announced.value = `${file.name} was not taken: ${messageOf(error)}`;
     } finally {
       this.#running.delete(id);
     }
@@ -84,7 +84,7 @@ export class Uploads {
 }
 
 /** What is said of files that came with a message. @param {string} text @param {string[]} names */
-export function mentioning(text, names) {
+export function withFileNames(text, names) {
   if (!names.length) return text;
   return `${text.trimEnd()}\n\n(In the workspace: ${names.map((name) => `\`${name.replaceAll("`", "'")}\``).join(", ")})`;
 }

@@ -12,12 +12,12 @@ const COLOURS = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "
 const PLAIN = { fg: "", bold: false, dim: false, italic: false, underline: false };
 
 /** @param {Pen} pen */
-function named({ fg, bold, dim, italic, underline }) {
+function styleOf({ fg, bold, dim, italic, underline }) {
   return [fg, bold && "bold", dim && "dim", italic && "italic", underline && "underline"].filter(Boolean).join(" ");
 }
 
 /** Select Graphic Rendition. @param {Pen} before @param {string} parameters @returns {Pen} */
-function painted(before, parameters) {
+function penAfter(before, parameters) {
   const codes = parameters.split(/[;:]/).map(Number);
   const pen = { ...before };
   for (let at = 0; at < codes.length; at += 1) {
@@ -114,7 +114,7 @@ export function terminalRuns(output) {
     if (part === "\n" || part === "\r\n") end("\n");
     else if (part === "\r") line.at = 0;
     else if (part === "\b") line.at = Math.max(0, line.at - 1);
-    else if (final === "m") style = named((pen = painted(pen, parameters)));
+    else if (final === "m") style = styleOf((pen = penAfter(pen, parameters)));
     else if (final === "K") line.erase(parameters);
     else if (part[0] !== "\u001b") {
       const text = part.replace(CONTROLS, "");

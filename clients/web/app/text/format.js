@@ -1,7 +1,7 @@
 // Formats: numbers, sizes, prices and times as text. Pure.
 
 /** @param {unknown} error */
-export function words(error) {
+export function messageOf(error) {
   return error instanceof Error ? error.message : String(error);
 }
 
@@ -42,7 +42,7 @@ export function size(bytes) {
  * A model in a list of models. Prices are in US dollars for a million tokens.
  * @param {{ model: string, label?: string, demo: boolean, context_limit: number, input_usd?: number | null, output_usd?: number | null }} offered
  */
-export function modelWords({ model, label, demo, context_limit, input_usd, output_usd }) {
+export function modelLabel({ model, label, demo, context_limit, input_usd, output_usd }) {
   const price = input_usd == null || output_usd == null ? "" : demo || (!input_usd && !output_usd) ? "free" : `$${input_usd} in, $${output_usd} out per million`;
   const about = [context_limit > 0 && `${short(context_limit)} context`, price].filter(Boolean).join(", ");
   return `${label || model}${about && ` (${about})`}`;

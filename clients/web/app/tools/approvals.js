@@ -5,9 +5,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { plural } from "../text/format.js";
 import { visible } from "../text/visible.js";
-import { somethingOpen } from "../ui/dialog.js";
+import { overlayOpen } from "../ui/dialog.js";
 import { html } from "../ui/html.js";
-import { Asked } from "./arguments.js";
+import { CallArguments } from "./arguments.js";
 
 /** @param {{ conversation: Conversation }} props */
 export function Approvals({ conversation }) {
@@ -20,7 +20,7 @@ export function Approvals({ conversation }) {
   useFocusKept(section, waiting.length);
   useEffect(() => {
     const keys = (/** @type {KeyboardEvent} */ event) => {
-      if (!event.altKey || event.ctrlKey || event.metaKey || access === "read" || !free.length || somethingOpen()) return;
+      if (!event.altKey || event.ctrlKey || event.metaKey || access === "read" || !free.length || overlayOpen()) return;
       if (event.code !== "KeyY" && event.code !== "KeyN") return;
       event.preventDefault();
       const approved = event.code === "KeyY";
@@ -37,7 +37,7 @@ export function Approvals({ conversation }) {
       ${access === "read" ? html`<span class="faint">You may read this session, and not answer.</span>` : html`<span class="faint keys"><kbd>Alt</kbd>+<kbd>Y</kbd> approve, <kbd>Alt</kbd>+<kbd>N</kbd> reject, with <kbd>Shift</kbd> all</span>`}
     </div>
     <div class="approvals-list">
-      ${waiting.map((pending) => html`<${Waiting} key=${pending.tool_call_id} pending=${pending} next=${free.length > 1 && pending === free[0]} conversation=${conversation} />`)}
+      ${waiting.map((pending) => html`<${PendingCall} key=${pending.tool_call_id} pending=${pending} next=${free.length > 1 && pending === free[0]} conversation=${conversation} />`)}
     </div>
     ${free.length > 1 &&
     access !== "read" &&
@@ -69,7 +69,7 @@ function useFocusKept(section, count) {
 }
 
 /** @param {{ pending: PendingTool, next: boolean, conversation: Conversation }} props */
-function Waiting({ pending, next, conversation }) {
+function PendingCall({ pending, next, conversation }) {
   void conversation.version.value;
   const [mode, setMode] = useState(/** @type {"look" | "edit" | "reject"} */ ("look"));
   const { tool_call_id, tool, reason, grant } = pending;
@@ -78,7 +78,7 @@ function Waiting({ pending, next, conversation }) {
   const back = () => setMode("look");
   return html`<article class="pending" aria-label=${visible(tool)} data-next=${next}>
     <h3><span class="tool-name">${visible(tool)}</span> <span class="faint"><bdi>${visible(reason)}</bdi></span></h3>
-    ${mode === "edit" ? html`<${EditArguments} pending=${pending} answer=${answer} back=${back} />` : html`<${Asked} tool=${tool} given=${pending.arguments} />`}
+    ${mode === "edit" ? html`<${EditArguments} pending=${pending} answer=${answer} back=${back} />` : html`<${CallArguments} tool=${tool} given=${pending.arguments} />`}
     ${mode === "reject" && html`<${Reject} answer=${answer} back=${back} />`}
     ${sent
       ? html`<p class="faint" role="status">Your answer is on its way.</p>`

@@ -9,7 +9,7 @@ import { Checklist, clip, Code, Command, Diff } from "./outputs.js";
 const LONG_CHARS = 80;
 
 /** @param {{ tool: string, given: { [key: string]: Json }, edited?: boolean, withChange?: boolean }} props `withChange` false: the result says it better */
-export function Asked({ tool, given, edited = false, withChange = true }) {
+export function CallArguments({ tool, given, edited = false, withChange = true }) {
   const change = changeOf(given);
   const command = commandOf(tool, given);
   const file = fileOf(tool, given);

@@ -43,7 +43,7 @@ export function fileOf(tool, given) {
 }
 
 /** What a call is about, in a few words. @param {string} tool @param {Arguments} given */
-export function gist(tool, given) {
+export function summaryOf(tool, given) {
   const said = commandOf(tool, given) ?? given.path ?? given.file_path ?? given.query ?? given.task ?? given.url ?? given.dataset ?? given.repo_id ?? given.name;
   if (tool === "plan") return "";
   const text = typeof said === "string" ? said : Object.keys(given).length ? JSON.stringify(given) : "";

@@ -10,8 +10,8 @@ import { tableOf } from "../text/tables.js";
 import { visible } from "../text/visible.js";
 import { Folded } from "../ui/folded.js";
 import { html, Icon } from "../ui/html.js";
-import { Asked } from "./arguments.js";
-import { changeOf, commandOf, endedBy, exitCode, gist, writtenFile } from "./calls.js";
+import { CallArguments } from "./arguments.js";
+import { changeOf, commandOf, endedBy, exitCode, summaryOf, writtenFile } from "./calls.js";
 import { Output } from "./outputs.js";
 
 /** A change of so few lines is open from the start. */
@@ -47,7 +47,7 @@ export function ToolCard({ row, conversation }) {
   const link = file && conversation.fileLink(file);
   return html`<div class="tool" data-state=${state} data-tool=${tool}>
     <${Folded} title=${html`<${Title} row=${row} state=${state} conversation=${conversation} />`} open=${open} onToggle=${(/** @type {boolean} */ now) => known.set(key, now)} key=${`${key}-${open}`}>
-      <${Asked} tool=${tool} given=${row.arguments} edited=${row.edited} withChange=${going || !isPatch(output)} />
+      <${CallArguments} tool=${tool} given=${row.arguments} edited=${row.edited} withChange=${going || !isPatch(output)} />
       ${row.malformed !== undefined && html`<p class="bad">The model wrote arguments that are no JSON object:</p><pre tabindex="0">${visible(row.malformed)}</pre>`}
       ${row.steps.length > 0 && html`<${Steps} steps=${row.steps} />`}
       ${(output || going) && html`<${Output} tool=${tool} given=${row.arguments} output=${output} live=${going} />`}
@@ -62,7 +62,7 @@ function Title({ row, state, conversation }) {
   const { tool, duration_ms, tool_call_id } = row;
   const { says, icon } = STATES[state] ?? STATES.requested;
   const cost = conversation.costs.get(tool_call_id);
-  return html`<span class="tool-name">${visible(tool)}</span> <span class="tool-gist"><bdi>${gist(tool, row.arguments)}</bdi></span>
+  return html`<span class="tool-name">${visible(tool)}</span> <span class="tool-gist"><bdi>${summaryOf(tool, row.arguments)}</bdi></span>
     <${Brief} row=${row} />
     <span class="tool-state" data-state=${state}><${Icon} name=${icon} /> ${says}${duration_ms > 0 && ` · ${duration(duration_ms)}`}${cost ? ` · ${money(cost)}` : ""}${state === "running" && html`<${Since} at=${conversation.started.get(tool_call_id)} />`}</span>`;
 }
@@ -113,10 +113,10 @@ function Steps({ steps }) {
     ${steps.map((step) => {
       const state = step.output === undefined ? "running" : step.success === false ? "failed" : "completed";
       const { says, icon } = STATES[state];
-      const title = html`<span class="tool-name">${visible(step.tool)}</span> <span class="tool-gist"><bdi>${gist(step.tool, step.arguments)}</bdi></span>
+      const title = html`<span class="tool-name">${visible(step.tool)}</span> <span class="tool-gist"><bdi>${summaryOf(step.tool, step.arguments)}</bdi></span>
         <span class="tool-state" data-state=${state}><${Icon} name=${icon} /> ${says}${step.duration_ms ? ` · ${duration(step.duration_ms)}` : ""}</span>`;
       return html`<li key=${step.step_id}><${Folded} title=${title}>
-        <${Asked} tool=${step.tool} given=${step.arguments} />
+        <${CallArguments} tool=${step.tool} given=${step.arguments} />
         ${step.output && html`<${Output} tool=${step.tool} given=${step.arguments} output=${step.output} live=${false} />`}
       <//></li>`;
     })}

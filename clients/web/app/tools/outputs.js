@@ -44,11 +44,11 @@ export function Output({ tool, given, output, live }) {
 
 /** @param {{ text: string }} props */
 function Plain({ text }) {
-  return html`<pre class="output" tabindex="0" role="group" aria-label="Result">${runsOf(text)}</pre>`;
+  return html`<pre class="output" tabindex="0" role="group" aria-label="Result">${styledText(text)}</pre>`;
 }
 
 /** @param {string} text */
-function runsOf(text) {
+function styledText(text) {
   return terminalRuns(clip(text)).map(({ text: said, style }) => (style ? html`<span class=${style.replace(/\S+/g, "t-$&")}>${visible(said)}</span>` : visible(said)));
 }
 
@@ -60,7 +60,7 @@ function Terminal({ text, live }) {
     if (live && !away.current && root.current) root.current.scrollTop = root.current.scrollHeight;
   }, [text]);
   const scrolled = (/** @type {any} */ { target }) => (away.current = target.scrollHeight - target.clientHeight - target.scrollTop > 30);
-  return html`<pre class="terminal" ref=${root} tabindex="0" role="group" aria-label="Output" onScroll=${scrolled}>${runsOf(text)}${live && html`<span class="cursor" aria-hidden="true"></span>`}</pre>`;
+  return html`<pre class="terminal" ref=${root} tabindex="0" role="group" aria-label="Output" onScroll=${scrolled}>${styledText(text)}${live && html`<span class="cursor" aria-hidden="true"></span>`}</pre>`;
 }
 
 /** @param {{ command: string }} props */

@@ -5,7 +5,7 @@ import { panel } from "../state/store.js";
 import { html, Icon } from "./html.js";
 
 /** Whether something is open that Escape would close. */
-export function somethingOpen() {
+export function overlayOpen() {
   return document.querySelector("dialog[open], :popover-open, .menu[open]") !== null;
 }
 

@@ -17,7 +17,7 @@ class Outside {
   answers = [];
   #ids = 0;
 
-  get world() {
+  get environment() {
     const outside = this;
     class Socket {
       constructor(url, protocols) {
@@ -70,7 +70,7 @@ class Outside {
 
 function begun(more = {}) {
   const outside = new Outside();
-  const session = connect({ server: "http://box:7860", sessionId: "s1", world: outside.world, random: () => 0.5, ...more });
+  const session = connect({ server: "http://box:7860", sessionId: "s1", environment: outside.environment, random: () => 0.5, ...more });
   return { outside, session };
 }
 

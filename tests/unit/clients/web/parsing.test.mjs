@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Parsing } from "../../../../clients/web/app/markdown/parser.js";
+import { MarkdownParser } from "../../../../clients/web/app/markdown/parser.js";
 import * as smd from "../../../../clients/web/vendor/streaming-markdown-0.2.15/smd.js";
 
 /** The text that is rendered, with all that opens and closes, for a text that comes in pieces of this size. */
 function rendered(text, size) {
   let depth = 0;
   const told = [];
-  const parsing = new Parsing(smd, {
+  const parsing = new MarkdownParser(smd, {
     data: null,
     add_token: (_, type) => (told.push(`<${type}>`), (depth += 1)),
     end_token: () => (told.push("</>"), (depth -= 1)),

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { lastKey, Rows } from "../../../../clients/web/app/state/rows.js";
-import { noteOf, settledElsewhere } from "../../../../clients/web/app/state/notes.js";
+import { answeredElsewhere, noteOf } from "../../../../clients/web/app/state/notes.js";
 import { asMarkdown } from "../../../../clients/web/app/api/export.js";
 import { emptyView } from "../../../../clients/web/view.js";
 
@@ -72,10 +72,10 @@ test("what was said and not accepted is shown once, whichever list it is in", ()
 
 test("a call that somebody else answered is told, and one answered here is not", () => {
   const event = { type: "tool_state_change", seq: 1, tool_call_id: "a", tool: "bash", state: "approved", by: "user" };
-  assert.equal(settledElsewhere(event, new Set()), "bash was approved elsewhere.");
-  assert.equal(settledElsewhere(event, new Set(["a"])), null);
-  assert.equal(settledElsewhere({ ...event, by: "policy" }, new Set()), null);
-  assert.equal(settledElsewhere({ ...event, state: "running" }, new Set()), null);
+  assert.equal(answeredElsewhere(event, new Set()), "bash was approved elsewhere.");
+  assert.equal(answeredElsewhere(event, new Set(["a"])), null);
+  assert.equal(answeredElsewhere({ ...event, by: "policy" }, new Set()), null);
+  assert.equal(answeredElsewhere({ ...event, state: "running" }, new Set()), null);
 });
 
 test("a note stands behind its row, and leaves with it", () => {

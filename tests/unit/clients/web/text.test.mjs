@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { terminalRuns, terminalText } from "../../../../clients/web/app/text/ansi.js";
 import { counts, diff, isPatch, patchIn, shortened } from "../../../../clients/web/app/text/diff.js";
-import { modelWords } from "../../../../clients/web/app/text/format.js";
+import { modelLabel } from "../../../../clients/web/app/text/format.js";
 import { TABLE_ROWS, tableOf } from "../../../../clients/web/app/text/tables.js";
 import { oneLine, visible } from "../../../../clients/web/app/text/visible.js";
-import { changeOf, commandOf, endedBy, exitCode, fileOf, gist, languageOf, planOf, writtenFile } from "../../../../clients/web/app/tools/calls.js";
+import { changeOf, commandOf, endedBy, exitCode, fileOf, languageOf, planOf, summaryOf, writtenFile } from "../../../../clients/web/app/tools/calls.js";
 
 const marks = { same: " ", old: "-", new: "+", head: "@" };
 const drawn = (lines) => lines.map(({ kind, text }) => marks[kind] + text);
@@ -76,7 +76,7 @@ test("a row's own names do not reach into the language", () => {
 });
 
 test("a call is told in few words, with its command or its file", () => {
-  assert.equal(gist("bash", { command: "ls\npwd" }), "ls");
+  assert.equal(summaryOf("bash", { command: "ls\npwd" }), "ls");
   assert.equal(commandOf("read", { command: "x" }), null);
   assert.equal(writtenFile("write", { path: "a/b.txt" }), "a/b.txt");
   assert.equal(writtenFile("read", { path: "a/b.txt" }), null);
@@ -90,7 +90,7 @@ test("a call is told in few words, with its command or its file", () => {
 test("characters without looks are shown where they could deceive", () => {
   assert.equal(visible("rm \u202etxt.exe\u200b"), "rm ⟨U+202E⟩txt.exe⟨U+200B⟩");
   assert.equal(visible("tab\tnewline\nשלום"), "tab\tnewline\nשלום");
-  assert.equal(gist("bash", { command: "echo \u2066x" }), "echo ⟨U+2066⟩x");
+  assert.equal(summaryOf("bash", { command: "echo \u2066x" }), "echo ⟨U+2066⟩x");
   assert.equal(oneLine(" a\n\u202eb "), "a b");
 });
 
@@ -103,6 +103,6 @@ test("the exit code of a shell is found where it stands at the end", () => {
 });
 
 test("a model is told with what it holds and costs", () => {
-  assert.equal(modelWords({ model: "a/b", demo: false, context_limit: 128_000, input_usd: 1.25, output_usd: 10 }), "a/b (128k context, $1.25 in, $10 out per million)");
-  assert.equal(modelWords({ model: "a/b", demo: false, context_limit: 0, input_usd: null, output_usd: null }), "a/b");
+  assert.equal(modelLabel({ model: "a/b", demo: false, context_limit: 128_000, input_usd: 1.25, output_usd: 10 }), "a/b (128k context, $1.25 in, $10 out per million)");
+  assert.equal(modelLabel({ model: "a/b", demo: false, context_limit: 0, input_usd: null, output_usd: null }), "a/b");
 });
