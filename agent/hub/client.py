@@ -23,6 +23,13 @@ FollowEnd = Literal["end", "time", "size"]
 _GRACE_S = 1.0
 
 
+RESPONSE_BYTES_MAX = 16_777_216
+"""Largest response of the Hub that is read: far above every listing, far below what would hurt the process."""
+
+LOG_BYTES_MAX = 4_194_304
+"""Logs of one job that one call streams; then it stops following. They are stored in the session."""
+
+
 class HubClient:
     """One owner's access to the Hub. `token`: the owner's, or None; the process's own login and `HF_TOKEN` are never used."""
 
@@ -41,7 +48,7 @@ class HubClient:
     async def ask(self, work: "Callable[[HfApi, Token], T]", timeout_s: float | None = None) -> T:
         """Run `work(api, token)` in a thread; its result. `timeout_s`: default `settings.timeout_s`. Raises HubError."""
         limit_s = timeout_s or self.settings.timeout_s
-        call = HubCall(limit_s, limit_s, self.settings.answer_bytes_max, self._token)
+        call = HubCall(limit_s, limit_s, RESPONSE_BYTES_MAX, self._token)
         return await self._threads.ask.run(call, lambda: self._ask(call, work), limit_s)
 
     async def owner(self) -> str:
@@ -70,7 +77,7 @@ class HubClient:
 
         When it is cancelled it returns at once, and the thread that reads is ended. Raises HubError.
         """
-        call = HubCall(follow_s, follow_s, self.settings.log_bytes_max, self._token)
+        call = HubCall(follow_s, follow_s, LOG_BYTES_MAX, self._token)
         pipe = ThreadPipe()
 
         def work() -> FollowEnd:
@@ -100,7 +107,7 @@ class HubClient:
         try:
             for line in lines:
                 size += len(line) + 1
-                if size > self.settings.log_bytes_max:
+                if size > LOG_BYTES_MAX:
                     return "size"
                 pipe.put(f"{line}\n")
         except CallStopped:

@@ -14,6 +14,13 @@ T = TypeVar("T")
 CLOSE_S = 2.0
 
 
+REQUEST_THREADS = 16
+"""Requests to the Hub at once, of all sessions; more wait their turn. The Hub limits the rate of one address anyway."""
+
+FOLLOW_THREADS = 32
+"""Jobs whose logs are followed at once, of all sessions, a thread each; more are refused."""
+
+
 class HubThreadPool:
     """A fixed number of threads without a queue. `waits`: whether a caller waits on the loop while all threads are busy;
     if not, it is refused.
@@ -82,8 +89,8 @@ class HubThreads:
     """All threads of a server for the Hub: `ask` for short calls, `follow` for following logs."""
 
     def __init__(self, settings: HubSettings) -> None:
-        self.ask = HubThreadPool("hub", settings.threads, waits=True)
-        self.follow = HubThreadPool("hub-follow", settings.follow_threads, waits=False)
+        self.ask = HubThreadPool("hub", REQUEST_THREADS, waits=True)
+        self.follow = HubThreadPool("hub-follow", FOLLOW_THREADS, waits=False)
 
     async def aclose(self) -> None:
         """Close both pools."""

@@ -1,4 +1,4 @@
-"""Hub settings: every setting and limit of the Hugging Face tools, with its unit and default."""
+"""Hugging Face settings: addresses, timeouts and limits of the tools that use the Hub."""
 
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -19,20 +19,6 @@ class HubSettings(SettingsGroup, frozen=True, kw_only=True):
         "https://datasets-server.huggingface.co"
     )
     timeout_s: Annotated[float, Meta(gt=0, le=600, description="How long one question to the Hub may take.")] = 30.0
-    upload_timeout_s: Annotated[float, Meta(gt=0, le=3_600, description="How long one upload may take.")] = 300.0
-    threads: Annotated[
-        int, Meta(ge=1, le=256, description="Questions to the Hub at once, of all sessions; more wait their turn.")
-    ] = 16
-    follow_threads: Annotated[
-        int,
-        Meta(ge=1, le=1_024, description="Jobs whose logs are followed at once, of all sessions; more are refused."),
-    ] = 32
-    answer_bytes_max: Annotated[
-        int, Meta(ge=65_536, le=2**30, description="Largest answer of the Hub that is read; a larger one is refused.")
-    ] = 16_777_216
-    read_bytes_max: Annotated[
-        int, Meta(ge=1_024, le=2**30, description="How much of a file `hf_repo` reads, from its beginning.")
-    ] = 2_097_152
     upload_bytes_max: Annotated[
         int,
         Meta(
@@ -41,18 +27,6 @@ class HubSettings(SettingsGroup, frozen=True, kw_only=True):
             description="Largest file `hf_repo` uploads, none above `workspace.read_bytes_max`; more: refused.",
         ),
     ] = 8_388_608
-    view_chars_max: Annotated[
-        int, Meta(ge=1_000, le=10_000_000, description="Longest piece of a file or listing shown by one call.")
-    ] = 40_000
-    listed_max: Annotated[int, Meta(ge=1, le=10_000, description="Most files, branches, jobs or such in one list.")] = (
-        200
-    )
-    found_max: Annotated[int, Meta(ge=1, le=1_000, description="Most rows of one `hf_search`.")] = 50
-    rows_max: Annotated[int, Meta(ge=1, le=100, description="Most rows of a dataset shown by one call.")] = 50
-    cell_chars_max: Annotated[
-        int,
-        Meta(ge=10, le=100_000, description="Longest value shown in a dataset's row; of a longer one the end is cut."),
-    ] = 500
     job_timeout_s: Annotated[
         int, Meta(ge=1, le=604_800, description="How long a job may run where the model does not say.")
     ] = 1_800
@@ -62,15 +36,6 @@ class HubSettings(SettingsGroup, frozen=True, kw_only=True):
     follow_s: Annotated[
         float, Meta(ge=0, le=86_400, description="How long a job's logs are followed; then the job runs on alone.")
     ] = 480.0
-    poll_s: Annotated[
-        float, Meta(gt=0, le=600, description="How often a followed job that has not ended is looked at again.")
-    ] = 3.0
-    log_bytes_max: Annotated[
-        int, Meta(ge=1_024, le=2**30, description="Logs of one job that one call streams; then it stops following.")
-    ] = 4_194_304
-    log_tail_chars: Annotated[
-        int, Meta(ge=100, le=1_000_000, description="End of a job's logs that the model is told in the result.")
-    ] = 8_000
     usd_per_hour: Annotated[
         dict[str, Annotated[float, Meta(ge=0, le=100_000)]],
         Meta(description="Prices of hardware flavors that are not in agent/hub/flavors.json, or are no longer so."),

@@ -32,6 +32,16 @@ _WAITING_READ_S = 0.005
 """A read that took this many seconds has waited, so other tasks have run: reading alone is never that slow."""
 
 
+BACKOFF_INITIAL_S = 0.5
+"""Pause before the first retry; it doubles with each, with jitter."""
+
+BACKOFF_MAX_S = 20.0
+"""The longest pause between two retries: a person waits for the answer."""
+
+RETRY_AFTER_MAX_S = 60.0
+"""Longest `Retry-After` of a provider that is waited for; a longer one fails the call, so that the person knows."""
+
+
 class Models:
     """All models of a process. Any number of tasks may use `call` at the same time; calls share no state."""
 
@@ -52,7 +62,7 @@ class Models:
         Cancelling the task closes the HTTP stream at once. Raises ModelError; an exception of the sink passes.
         """
         provider = await self._loaded()
-        retries, backoff = 0, Backoff(self._settings.backoff_initial_s, self._settings.backoff_max_s)
+        retries, backoff = 0, Backoff(BACKOFF_INITIAL_S, BACKOFF_MAX_S)
         while True:
             response = ResponseAssembler(request.model, sink, self._settings.max_output_chars)
             try:
@@ -154,7 +164,7 @@ class Models:
         pause_s = backoff.next_s()
         if error.retry_after is None:
             return pause_s
-        return None if error.retry_after > self._settings.retry_after_max_s else error.retry_after + pause_s / 4
+        return None if error.retry_after > RETRY_AFTER_MAX_S else error.retry_after + pause_s / 4
 
     def _usage(self, provider: "Provider", model: str, response: ResponseAssembler) -> ModelUsage | None:
         tokens = response.tokens

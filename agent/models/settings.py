@@ -1,4 +1,4 @@
-"""Model settings: the limits of model calls, each with its unit and default."""
+"""Model call settings: timeouts, retries, addresses and parameters."""
 
 from typing import Annotated
 
@@ -26,14 +26,6 @@ class ModelSettings(SettingsGroup, frozen=True, kw_only=True):
     max_retries: Annotated[
         int, Meta(ge=0, le=20, description="How often a call is made again when it failed before its first token.")
     ] = 3
-    backoff_initial_s: Annotated[
-        float, Meta(ge=0, description="Seconds before the first retry; doubles with each, with jitter.")
-    ] = 0.5
-    backoff_max_s: Annotated[float, Meta(ge=0, description="Seconds between two retries at most.")] = 20.0
-    retry_after_max_s: Annotated[
-        float,
-        Meta(ge=0, description="Seconds of a provider's Retry-After that are waited out; a longer one fails the call."),
-    ] = 60.0
     max_output_chars: Annotated[
         int, Meta(gt=0, description="Code points of text, reasoning and tool calls in one answer; then the call fails.")
     ] = 1_000_000

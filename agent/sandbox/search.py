@@ -21,6 +21,13 @@ GRACE_S = 2.0
 NOT_FOUND = "there is nothing of that name in the workspace"
 
 
+SEARCH_BYTES_MAX = 268_435_456
+"""How much of the files one `grep` looks at: as much as a whole workspace may hold by default."""
+
+MATCHES_MAX = 200
+"""Lines that one `grep` finds at most: a model refines a search instead of reading more."""
+
+
 async def search_here(root: int, search: SearchRequest, settings: SandboxSettings) -> SearchResult:
     """Search below the open folder `root`, which is closed at the end. Raises SandboxError."""
     try:
@@ -70,8 +77,8 @@ def _request(search: SearchRequest, settings: SandboxSettings, root: int | None)
         "parts": [name for name in search.path.split("/") if name not in ("", ".")],
         "root": root,
         "seconds": math.ceil(settings.search_timeout_s),
-        "bytes_max": settings.search_bytes_max,
-        "matches_max": settings.matches_max,
+        "bytes_max": SEARCH_BYTES_MAX,
+        "matches_max": MATCHES_MAX,
         "chars_max": LINE_CHARS,
         "depth_max": DEPTH_MAX,
     }

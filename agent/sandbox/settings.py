@@ -1,4 +1,4 @@
-"""Sandbox settings: every setting and limit of the sandboxes, with its unit and default."""
+"""Sandbox settings: where commands run, what they reach, and their limits."""
 
 from typing import Annotated, Literal
 
@@ -39,33 +39,6 @@ class RemoteSettings(SettingsGroup, frozen=True, kw_only=True):
     start_timeout_s: Annotated[
         float, Meta(gt=0, le=86_400, description="How long a sandbox elsewhere may take to start; then it is given up.")
     ] = 900.0
-    start_wait_s: Annotated[
-        float,
-        Meta(gt=0, le=86_400, description="How long one call waits for that; then the model is told to try again."),
-    ] = 300.0
-    poll_s: Annotated[float, Meta(gt=0, le=60, description="Time between two looks at a Space that starts.")] = 2.0
-    remote_threads: Annotated[
-        int, Meta(ge=1, le=256, description="`hub`: questions to sandboxes at once, of all sessions; more wait.")
-    ] = 16
-    remote_commands_max: Annotated[
-        int, Meta(ge=1, le=1_024, description="`hub`: commands at once, of all sessions; more wait for their turn.")
-    ] = 64
-    sweep_s: Annotated[
-        float,
-        Meta(gt=0, le=86_400, description="Time between two looks for sandboxes that nobody needs any more."),
-    ] = 300.0
-    sweep_retry_s: Annotated[
-        float,
-        Meta(gt=0, le=86_400, description="Pause after a failure to delete one; it doubles up to an hour."),
-    ] = 10.0
-    unsettled_s: Annotated[
-        float,
-        Meta(ge=0, le=86_400, description="How long one may turn up whose making was cut short, and is looked for."),
-    ] = 900.0
-    give_back_s: Annotated[
-        float,
-        Meta(ge=0, le=600, description="How long deleting a session waits for its sandbox; then it is swept later."),
-    ] = 10.0
 
     def __post_init__(self) -> None:
         if self.space and len(self.space_secret) < SECRET_CHARS_MIN:
@@ -124,7 +97,6 @@ class SandboxSettings(RemoteSettings, frozen=True, kw_only=True):
     file_bytes_max: Annotated[Bytes, Meta(description="Largest file a command writes; a longer one is refused.")] = (
         268_435_456
     )
-    open_files_max: Annotated[int, Meta(ge=32, le=1_048_576, description="Files that a process may have open.")] = 1_024
     cpu_s: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Processor time of each process of a command; then it is killed.")
     ] = 600
@@ -134,32 +106,9 @@ class SandboxSettings(RemoteSettings, frozen=True, kw_only=True):
     disk_free_bytes_min: Annotated[
         int, Meta(ge=0, le=2**44, description="A command is killed when the disk has less room than this.")
     ] = 268_435_456
-    output_bytes_max: Annotated[
-        int, Meta(ge=65_536, le=2**28, description="Output of one command; then it is killed.")
-    ] = 4_194_304
-    log_bytes_max: Annotated[
-        int,
-        Meta(
-            ge=1_024,
-            le=2**24,
-            description="Output of one command that is shown while it runs; the rest comes at its end.",
-        ),
-    ] = 262_144
-    output_chars_max: Annotated[
-        int,
-        Meta(
-            ge=1_000,
-            le=10_000_000,
-            description="Output a model is given; of a longer one the middle is kept in a file.",
-        ),
-    ] = 30_000
     search_timeout_s: Annotated[
         float, Meta(gt=0, le=600, description="How long one `grep` may take; then it tells what it has found.")
     ] = 10.0
-    search_bytes_max: Annotated[
-        int, Meta(ge=65_536, le=2**40, description="How much of the files one `grep` looks at.")
-    ] = 268_435_456
-    matches_max: Annotated[int, Meta(ge=1, le=100_000, description="Lines that one `grep` finds at most.")] = 200
 
     def __post_init__(self) -> None:
         super().__post_init__()

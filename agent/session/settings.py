@@ -5,6 +5,10 @@ from typing import Annotated
 from msgspec import Meta
 
 from agent.util.settings import SettingsGroup
+from protocol.limits import Limits
+
+DEFAULTS = Limits()
+"""The defaults that the protocol documents."""
 
 
 class ConversationLimits(SettingsGroup, frozen=True, kw_only=True):
@@ -13,11 +17,11 @@ class ConversationLimits(SettingsGroup, frozen=True, kw_only=True):
     queued_inputs_max: Annotated[
         int,
         Meta(ge=0, le=10_000, description="User inputs that may wait for their turn in a session; more: `queue_full`."),
-    ] = 32
+    ] = DEFAULTS.queued_inputs
     history_chars_max: Annotated[
         int,
         Meta(ge=1_000, le=2**30, description="Length of a session's whole conversation; more: `history_full`."),
-    ] = 8_000_000
+    ] = DEFAULTS.history_chars
 
 
 class TurnSettings(SettingsGroup, frozen=True, kw_only=True):

@@ -19,6 +19,16 @@ OUTPUT_FOLDER = ".holdfast"
 OUTPUT_TOO_LONG = "its output was longer than {most} bytes; write such output to a file"
 
 
+LOG_BYTES_MAX = 262_144
+"""Output of one command that is shown while it runs, and stored so; the rest comes at its end."""
+
+OUTPUT_BYTES_MAX = 4_194_304
+"""Output of one command; then it is killed. More belongs into a file."""
+
+OUTPUT_CHARS_MAX = 30_000
+"""Output that a model gets: about 7,500 tokens, below `turn.tool_output_max_tokens`. Of a longer one the middle is kept in a file."""
+
+
 class Bash(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The arguments of `bash`."""
 
@@ -66,13 +76,13 @@ class BashTool(StructTool[Bash]):
                 arguments.command, output.add, arguments.timeout_s or self._settings.command_timeout_s
             )
         except _OutputTooLong:
-            ended = ExitStatus(137, OUTPUT_TOO_LONG.format(most=self._settings.output_bytes_max))
+            ended = ExitStatus(137, OUTPUT_TOO_LONG.format(most=OUTPUT_BYTES_MAX))
         return await self._result(ended, bytes(output.data))
 
     async def _result(self, ended: ExitStatus, data: bytes) -> ToolResult:
         text = data.decode("utf-8", "replace")
         note = f"[ended: {ended.stopped}]" if ended.stopped else f"[exit code {ended.code}]" if ended.code else ""
-        most = self._settings.output_chars_max
+        most = OUTPUT_CHARS_MAX
         cut = len(text) > most
         if cut:
             text = join_ends(text, most, await self._save(data))
@@ -103,10 +113,10 @@ class _OutputCollector:
         self._text = codecs.getincrementaldecoder("utf-8")("replace")
 
     async def add(self, piece: bytes) -> None:
-        room = self._settings.log_bytes_max - len(self.data)
+        room = LOG_BYTES_MAX - len(self.data)
         self.data += piece
-        if len(self.data) > self._settings.output_bytes_max:
-            del self.data[self._settings.output_bytes_max :]
+        if len(self.data) > OUTPUT_BYTES_MAX:
+            del self.data[OUTPUT_BYTES_MAX:]
             raise _OutputTooLong
         if room <= 0:
             return

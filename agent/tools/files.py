@@ -18,6 +18,10 @@ from agent.workspace.text_view import view
 FilePath = Annotated[str, Meta(min_length=1, description="Path relative to the workspace, such as notes/today.md.")]
 
 
+VIEW_CHARS_MAX = 40_000
+"""Longest piece of a file or listing that one call shows: about 10,000 tokens, below `turn.tool_output_max_tokens`."""
+
+
 class ReadFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The arguments of `read`."""
 
@@ -66,7 +70,7 @@ class ReadFileTool(FilesTool[ReadFile]):
 
     async def execute(self, arguments: ReadFile, log: ToolLog) -> ToolResult:
         file = await self.files.read(arguments.path)
-        most = self.limits.view_chars_max
+        most = VIEW_CHARS_MAX
         seen = await asyncio.to_thread(view, arguments.path, file, arguments.offset, arguments.limit or None, most)
         return ToolResult(output=seen.text, success=True, truncated=seen.cut)
 
@@ -86,7 +90,7 @@ class ListFilesTool(FilesTool[ListFiles]):
         if not entries:
             return ToolResult(output="[the folder is empty]", success=True)
         lines: list[str] = []
-        left = self.limits.view_chars_max
+        left = VIEW_CHARS_MAX
         for entry in entries:
             line = _line(entry)
             left -= len(line) + 1
@@ -194,7 +198,7 @@ class GrepTool(FilesTool[Grep]):
     async def execute(self, arguments: Grep, log: ToolLog) -> ToolResult:
         found = await self.files.search(SearchRequest(**msgspec.structs.asdict(arguments)))
         lines: list[str] = []
-        left, more = self.limits.view_chars_max, found.more
+        left, more = VIEW_CHARS_MAX, found.more
         for match in found.matches:
             line = f"{printable(match.path)}:{match.line}:{match.text}"
             left -= len(line) + 1

@@ -9,6 +9,12 @@ from agent.tools.base import StructTool, ToolLog, ToolResult
 from agent.workspace.settings import WorkspaceLimits
 from protocol.content import PlanItem
 
+PLAN_ITEMS_MAX = 50
+"""Most items of a plan: a longer one is no plan that a person reads."""
+
+PLAN_TEXT_CHARS_MAX = 500
+"""Longest text of one plan item."""
+
 
 class PlanStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One item of the plan in the arguments."""
@@ -33,14 +39,14 @@ class PlanTool(StructTool[Plan]):
         self._limits = limits
         self.description = (
             "Show the user your plan for a task of several steps, and keep it up to date: call this again with the "
-            f"whole plan whenever a step begins or ends. At most {limits.plan_items_max} items of "
-            f"{limits.plan_text_chars_max} characters; an empty list clears the plan."
+            f"whole plan whenever a step begins or ends. At most {PLAN_ITEMS_MAX} items of "
+            f"{PLAN_TEXT_CHARS_MAX} characters; an empty list clears the plan."
         )
 
     def validate(self, arguments: Plan) -> str | None:
-        if len(arguments.items) > self._limits.plan_items_max:
-            return f"Expected at most {self._limits.plan_items_max} items, got {len(arguments.items)} - at `$.items`"
-        most = self._limits.plan_text_chars_max
+        if len(arguments.items) > PLAN_ITEMS_MAX:
+            return f"Expected at most {PLAN_ITEMS_MAX} items, got {len(arguments.items)} - at `$.items`"
+        most = PLAN_TEXT_CHARS_MAX
         for index, item in enumerate(arguments.items):
             if len(item.text) > most:
                 return f"Expected at most {most} characters, got {len(item.text)} - at `$.items[{index}].text`"

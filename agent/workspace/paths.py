@@ -12,6 +12,10 @@ _PLAIN = re.compile(r"[\w./+@=-]+")
 _UNFINISHED = re.compile(r"\.holdfast-[0-9a-f]{16}\.part")
 
 
+DEPTH_MAX = 32
+"""Names in one path; a longer one is refused, and a listing stops there. Deeper trees are made by accident."""
+
+
 class WorkspaceError(SandboxError):
     """The workspace refuses. The message is for the model and names no path outside of the workspace."""
 
@@ -60,8 +64,8 @@ def _parts(path: str, limits: WorkspaceLimits) -> tuple[str, ...]:
     if len(path.encode()) > PATH_BYTES_MAX:
         raise WorkspaceError(f"path {shown(path)} is too long: more than {PATH_BYTES_MAX} bytes")
     parts = tuple(name for name in path.split("/") if name not in ("", "."))
-    if len(parts) > limits.depth_max:
-        raise WorkspaceError(f"path {shown(path)} is too deep: more than {limits.depth_max} names")
+    if len(parts) > DEPTH_MAX:
+        raise WorkspaceError(f"path {shown(path)} is too deep: more than {DEPTH_MAX} names")
     for name in parts:
         if name == "..":
             raise WorkspaceError(f"path {shown(path)} goes up with '..'; paths stay inside the workspace")

@@ -8,6 +8,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from agent.workspace import paths
 from agent.workspace.dirfd import (
     FOLDER,
     NO_FOLDER,
@@ -26,6 +27,9 @@ from agent.workspace.dirfd import (
 from agent.workspace.files import Entry, FileStart
 from agent.workspace.paths import WorkspaceError, file_parts, folder_parts, unfinished_name
 from agent.workspace.settings import WorkspaceLimits
+
+LISTED_MAX = 1_000
+"""Most files and folders shown by one `list`: more would not fit into what one call shows."""
 
 
 class Workspace:
@@ -101,11 +105,11 @@ class Workspace:
                     raise
                 return [], False
             folder = _descend(stack, root, parts, path)
-            deepest = max(1, self.limits.depth_max - len(parts))
-            for names, state in walk(folder, parts, deepest, self.limits.listed_max + 1, recursive=recursive):
+            deepest = max(1, paths.DEPTH_MAX - len(parts))
+            for names, state in walk(folder, parts, deepest, LISTED_MAX + 1, recursive=recursive):
                 if state is None:
                     cut = True
-                elif len(entries) == self.limits.listed_max:
+                elif len(entries) == LISTED_MAX:
                     return entries, True
                 else:
                     size = state.st_size if stat.S_ISREG(state.st_mode) else 0
@@ -133,7 +137,7 @@ class Workspace:
         """The number of files and folders, and the bytes of all files. Counted anew: commands may have added some."""
         most = self.limits.files_max
         names = total = 0
-        for _, state in walk(root, (), 2 * self.limits.depth_max, most + 1, sweep=True):
+        for _, state in walk(root, (), 2 * paths.DEPTH_MAX, most + 1, sweep=True):
             if state is None:
                 raise WorkspaceError("the workspace has folders too deep to count what is in them")
             names += 1

@@ -1,4 +1,4 @@
-"""The body's knobs at the door: who gets in, from where, and how long it lasts."""
+"""Authentication settings: who may come in, from where, and how long a login lasts."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""The body's knobs, listed: each setting's dotted key, type, unit, range, default and meaning, from the structs."""
+"""Settings catalog: each setting with its dotted key, type, unit, range, default and description, from the classes."""
 
 import re
 from typing import Any
@@ -37,31 +37,11 @@ UNITS_BY_KEY = {
     "socket.bad_frames_per_minute": "frames a minute",
     "socket.sockets_per_session_max": "sockets",
     "workspace.files_max": "files and folders",
-    "workspace.depth_max": "names",
-    "workspace.listed_max": "files and folders",
-    "workspace.plan_items_max": "items",
-    "web.redirects_max": "redirects",
-    "web.at_once_max": "fetches",
-    "web.readable_at_once_max": "pages",
-    "hub.threads": "threads",
-    "hub.follow_threads": "threads",
-    "hub.listed_max": "entries",
-    "hub.found_max": "rows",
-    "hub.rows_max": "rows",
     "sandbox.commands_max": "commands",
-    "sandbox.remote_commands_max": "commands",
-    "sandbox.remote_threads": "threads",
     "sandbox.processes_max": "processes and threads",
-    "sandbox.open_files_max": "files",
-    "sandbox.matches_max": "lines",
     "turn.max_iterations": "model calls",
-    "mcp.tools_max": "tools",
-    "mcp.calls_max": "calls",
-    "mcp.files_max": "files",
-    "mcp.stderr_lines_per_minute": "lines a minute",
     "turn.max_tool_calls_per_message": "tool calls",
     "research.model_calls_max": "model calls",
-    "research.tool_calls_per_message_max": "tool calls",
     "turn.repeated_calls_max": "messages",
     "turn.compact_at": "fraction",
     "model.calls.max_retries": "retries",
@@ -77,11 +57,11 @@ SECRET_WORDS = ("key", "token", "secret", "password")
 
 
 NAME = "NAME"
-"""Stands in a key for the name that an operator gave to an entry."""
+"""Stands in a key for the name of an entry, which the operator chooses."""
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting as a reader meets it. `default` is JSON; `unit` and `range` are empty where there is none."""
+    """One setting, for a document. `default` is JSON; `unit` and `range` are empty where there is none."""
 
     key: str
     type: str
@@ -103,7 +83,7 @@ def secret(key: str) -> bool:
 
 
 def groups() -> dict[str, str]:
-    """The dotted name of each group of settings and what it is about, in order."""
+    """The dotted name of each group of settings, with its description, in order."""
     found: dict[str, str] = {}
 
     def visit(group: type[msgspec.Struct], before: str) -> None:
@@ -119,7 +99,7 @@ def groups() -> dict[str, str]:
 
 
 def entries(kind: Any) -> type[msgspec.Struct] | None:
-    """What each entry is of a setting that holds entries of the operator's naming; None for any other setting."""
+    """The class of the entries of a setting that maps names to entries, such as `mcpServers`; None for any other setting."""
     found, _ = _unwrap(inspect.type_info(kind))
     if not isinstance(found, inspect.DictType):
         return None

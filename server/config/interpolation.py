@@ -1,4 +1,4 @@
-"""The body's blanks: `${VAR}` and `${VAR:-default}` in a setting, filled in from the environment. Pure."""
+"""Environment variable interpolation: replaces `${VAR}` and `${VAR:-default}` in a text by values of the environment."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,21 +9,21 @@ MAX_DEPTH = 64
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class SubstitutionError(ValueError):
-    """A blank that cannot be filled in; the message says which and why."""
+class InterpolationError(ValueError):
+    """A variable that cannot be replaced. The message says which and why."""
 
 
-def fill(text: str, environ: Mapping[str, str], used: Callable[[str], None] = lambda name: None) -> str:
-    """`text` with its variables filled in.
+def interpolate(text: str, environ: Mapping[str, str], used: Callable[[str], None] = lambda name: None) -> str:
+    """`text` with its variables replaced.
 
-    `${VAR}` must be set, `${VAR:-default}` is the default if VAR is unset or empty; a default may hold variables in
-    turn; `$${` is a plain `${`. A variable's value is taken as it is. `used` hears the name of each variable that gave
-    its value. Raises `SubstitutionError`.
+    VAR in `${VAR}` must be set. `${VAR:-default}` is the default if VAR is unset or empty; a default may contain variables.
+    `$${` is a plain `${`. A variable's value is used as it is. `used` is called with the name of each variable whose value
+    was used. Raises `InterpolationError`.
     """
-    return _Filler(text, environ, used).run()
+    return _Interpolator(text, environ, used).run()
 
 
-class _Filler:
+class _Interpolator:
     def __init__(self, text: str, environ: Mapping[str, str], used: Callable[[str], None]) -> None:
         self._text = text
         self._environ = environ
@@ -34,7 +34,7 @@ class _Filler:
         return self._until_end(depth=0, wanted=True)
 
     def _until_end(self, depth: int, wanted: bool) -> str:
-        """Read up to the end, or inside a default up to its `}`. Not `wanted`: a default that is passed over."""
+        """Read up to the end, or inside a default up to its `}`. `wanted` is false for a default that is not used."""
         parts: list[str] = []
         while self._at < len(self._text):
             if self._text.startswith("$${", self._at):
@@ -48,15 +48,15 @@ class _Filler:
                 parts.append(self._text[self._at])
                 self._at += 1
         if depth:
-            raise SubstitutionError("a `${` has no closing `}`; write `$${` for a plain `${`")
+            raise InterpolationError("a `${` has no closing `}`; write `$${` for a plain `${`")
         return "".join(parts)
 
     def _variable(self, depth: int, wanted: bool) -> str:
         if depth > MAX_DEPTH:
-            raise SubstitutionError(f"variables are nested deeper than {MAX_DEPTH}")
+            raise InterpolationError(f"variables are nested deeper than {MAX_DEPTH}")
         found = _NAME.match(self._text, self._at + 2)
         if found is None:
-            raise SubstitutionError("after `${` comes a variable's name; write `$${` for a plain `${`")
+            raise InterpolationError("`${` must be followed by the name of a variable; write `$${` for a plain `${`")
         name, self._at = found[0], found.end()
         value = self._environ.get(name)
         default = None
@@ -64,7 +64,7 @@ class _Filler:
             self._at += 2
             default = self._until_end(depth, wanted=wanted and not value)
         if not self._text.startswith("}", self._at):
-            raise SubstitutionError(f"`${{{name}` must go on with `}}` or `:-default}}`")
+            raise InterpolationError(f"`${{{name}` must go on with `}}` or `:-default}}`")
         self._at += 1
         if value or (value is not None and default is None):
             if wanted:
@@ -74,4 +74,4 @@ class _Filler:
             return default
         if not wanted:
             return ""
-        raise SubstitutionError(f"the environment variable {name} is not set; set it, or write ${{{name}:-default}}")
+        raise InterpolationError(f"the environment variable {name} is not set; set it, or write ${{{name}:-default}}")

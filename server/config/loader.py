@@ -1,4 +1,4 @@
-"""The body's knobs, read: config file, environment and command line become `Settings`, or one precise complaint."""
+"""Settings loader: reads the config file, fills in environment variables, applies the command line, and checks all of it."""
 
 import difflib
 import json
@@ -11,32 +11,32 @@ import msgspec
 
 import configs
 from server.config import catalog
-from server.config.interpolation import MAX_DEPTH, SubstitutionError, fill
+from server.config.interpolation import MAX_DEPTH, InterpolationError, interpolate
 from server.config.removed import removed_message
 from server.config.settings import Settings
 
-ALIASES = {
+TOP_LEVEL = {
     "yolo_mode": "policy.yolo_mode",
     "confirm_cpu_jobs": "policy.confirm_cpu_jobs",
     "auto_file_upload": "policy.auto_file_upload",
     "save_sessions": "export.save_sessions",
     "session_dataset_repo": "export.session_dataset_repo",
 }
-"""Key at the top level -> the setting that it stands for."""
+"""Settings that may also stand at the top level of the file, as clients of other agents write them."""
 
 
-def put_in_place(tree: dict[str, Any]) -> str | None:
-    """Move the keys to where they belong, in place; a complaint if a setting is there under both of its names."""
-    for alias in [alias for alias in ALIASES if alias in tree]:
-        value, key = tree.pop(alias), ALIASES[alias]
+def _move_top_level(tree: dict[str, Any]) -> str | None:
+    """Move the settings of `TOP_LEVEL` into their groups, in place. Returns a message if one of them is given twice."""
+    for alias in [alias for alias in TOP_LEVEL if alias in tree]:
+        value, key = tree.pop(alias), TOP_LEVEL[alias]
         *groups, name = key.split(".")
         group: Any = tree
         for part in groups:
             group = group.setdefault(part, {}) if isinstance(group, dict) else None
         if not isinstance(group, dict):
-            continue  # no group of settings: that is the complaint to come
+            continue  # the check of the groups reports this
         if name in group:
-            return f"{alias}: the same as {key}, which is there too; leave one of them out"
+            return f"{alias}: this is the same setting as {key}, which is given too; delete one of them"
         group[name] = value
     return None
 
@@ -48,18 +48,18 @@ Tree = dict[str, Any]
 
 
 class SettingsError(Exception):
-    """The settings cannot be used. One line: the file, the dotted key, the fault, and where it helps, the remedy."""
+    """The settings cannot be used. The message is one line: the file, the dotted key, what is wrong, and what to do."""
 
 
 def load_settings(path: Path, environ: Mapping[str, str], overrides: Mapping[str, object] | None = None) -> Settings:
-    """The settings in the JSON file at `path`, its variables filled in from `environ`.
+    """The settings in the JSON file at `path`, with environment variables filled in from `environ`.
 
-    `overrides` (dotted key to value, from the command line) go over the file. Raises `SettingsError`.
+    `overrides` are from the command line, by dotted key; they replace what the file says. Raises `SettingsError`.
     """
     tree = _read(path)
-    complaint = put_in_place(tree)
-    if complaint is not None:
-        raise SettingsError(f"{path}: {complaint}")
+    message = _move_top_level(tree)
+    if message is not None:
+        raise SettingsError(f"{path}: {message}")
     from_environment: dict[str, list[str]] = {}
     _fill_tree(tree, (), path, environ, from_environment)
     _check_keys(tree, Settings, (), path)
@@ -70,8 +70,8 @@ def load_settings(path: Path, environ: Mapping[str, str], overrides: Mapping[str
     try:
         return msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as error:
-        _complain_of_entries(tree, path, sources)
-        _complain(error, tree, path, sources)
+        _raise_for_entries(tree, path, sources)
+        _raise(error, tree, path, sources)
 
 
 def shipped_config() -> Path:
@@ -86,7 +86,7 @@ def _read(path: Path) -> Tree:
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     if len(raw) > MAX_FILE_BYTES:
-        raise SettingsError(f"{path}: larger than {MAX_FILE_BYTES} bytes; is it a config file?")
+        raise SettingsError(f"{path}: larger than {MAX_FILE_BYTES} bytes; this is no config file")
     try:
         tree = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
@@ -108,26 +108,26 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> Tree:
     if len(tree) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} is there twice in one object")
+        raise ValueError(f"the key {twice!r} is given twice in one object; delete one of them")
     return tree
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 def _fill_tree(
     node: Any, place: tuple[str, ...], path: Path, environ: Mapping[str, str], from_environment: dict[str, list[str]]
 ) -> Any:
-    """Fill in every string below `node`, in place; note which key got its value from which variables."""
+    """Fill in the variables of every string below `node`, in place. `from_environment` gets the variables of each key."""
     key = dotted(place)
     if len(place) > MAX_DEPTH:
         raise SettingsError(f"{path}: {key[:80]}: nested deeper than {MAX_DEPTH}")
     if isinstance(node, str):
         used: list[str] = []
         try:
-            node = fill(node, environ, used.append)
-        except SubstitutionError as error:
+            node = interpolate(node, environ, used.append)
+        except InterpolationError as error:
             raise SettingsError(f"{path}: {key}: {error}") from error
         if used:
             from_environment[key] = used
@@ -141,7 +141,7 @@ def _fill_tree(
 
 
 def _check_keys(tree: Tree, group: type[msgspec.Struct], place: tuple[str, ...], path: Path) -> None:
-    """Refuse a key that no setting has, with the nearest one that exists."""
+    """Raise `SettingsError` for a key that is no setting, naming the nearest one that exists."""
     fields = {f.encode_name: f.type for f in msgspec.structs.fields(group)}
     for name, value in tree.items():
         if name not in fields:
@@ -149,7 +149,7 @@ def _check_keys(tree: Tree, group: type[msgspec.Struct], place: tuple[str, ...],
             if message is not None:
                 raise SettingsError(f"{path}: {dotted((*place, name))}: {message}")
             hint = _did_you_mean(name, list(fields), place)
-            raise SettingsError(f"{path}: {dotted((*place, name))}: no such setting; {hint}")
+            raise SettingsError(f"{path}: {dotted((*place, name))}: there is no such setting; {hint}")
         inner = fields[name]
         if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, msgspec.Struct):
             _check_keys(value, inner, (*place, name), path)
@@ -184,21 +184,21 @@ def _put(tree: Tree, key: str, value: object) -> None:
     tree[name] = value
 
 
-def _complain_of_entries(tree: Tree, path: Path, sources: Mapping[str, str]) -> None:
-    """Where the fault is in an entry of the operator's naming, say its name: msgspec does not."""
+def _raise_for_entries(tree: Tree, path: Path, sources: Mapping[str, str]) -> None:
+    """For a fault in a named entry, such as an MCP server, put the entry's name into the message: msgspec leaves it out."""
     for f in msgspec.structs.fields(Settings):
         kind, named = catalog.entries(f.type), tree.get(f.encode_name)
         for name, entry in named.items() if kind is not None and isinstance(named, dict) else ():
             try:
                 msgspec.convert(entry, kind, strict=False)
             except msgspec.ValidationError as error:
-                _complain(error, tree, path, sources, (f.encode_name, name))
+                _raise(error, tree, path, sources, (f.encode_name, name))
 
 
-def _complain(
+def _raise(
     error: msgspec.ValidationError, tree: Tree, path: Path, sources: Mapping[str, str], place: tuple[str, ...] = ()
 ) -> NoReturn:
-    """Say what msgspec found (`FAULT - at `$.server.port``, from `place` on) in the words of the file."""
+    """Raise `SettingsError` for what msgspec found (`FAULT - at `$.server.port``, below `place`), with key, value and source."""
     fault, _, at = str(error).partition(" - at `$")
     key = dotted((*place, *re.sub(r"\[(\d+|\.\.\.)\]", r".\1", at.rstrip("`")).strip(".").split("."))).rstrip(".")
     value: Any = tree

@@ -1,4 +1,4 @@
-"""The body's knobs for the page: what it may show that is not the server's own."""
+"""Page settings: what the web client may load from other sites."""
 
 from typing import Annotated
 

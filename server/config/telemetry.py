@@ -1,4 +1,4 @@
-"""The body's knobs for who operates it: what is counted, and where spans go."""
+"""Telemetry settings: metrics, and where tracing spans are sent."""
 
 from typing import Annotated
 

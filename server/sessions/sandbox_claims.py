@@ -22,6 +22,18 @@ from server.sessions.registry import SessionRegistry
 from server.telemetry.metrics import Metrics
 from server.util.clock import utc_now
 
+SWEEP_S = 300.0
+"""Time between two looks for sandboxes that nobody needs any more. One that is left over costs its owner money."""
+
+SWEEP_RETRY_S = 10.0
+"""Pause after a failure to delete one; it doubles up to an hour."""
+
+UNSETTLED_S = 900.0
+"""How long a sandbox may still turn up whose creation was cut short: the longest start that is waited for."""
+
+GIVE_BACK_S = 10.0
+"""How long deleting a session waits for its sandbox; then it is deleted later, by the next look."""
+
 
 class SessionClaims:
     """The claims of one session, in the journal (`agent.sandbox.claims.Claims`). Every call may raise `Unavailable`."""
@@ -138,7 +150,7 @@ class SandboxCollector:
         claims = await self._journal.claims(session_id)
         tasks = [self._begin(claim) for claim in claims if claim.detail]
         if tasks:
-            await asyncio.wait(tasks, timeout=self._settings.give_back_s)
+            await asyncio.wait(tasks, timeout=GIVE_BACK_S)
 
     async def sweep(self) -> float:
         """Look at all claims once. Returns the seconds until the next look is due. Raises `JournalError`."""
@@ -158,7 +170,7 @@ class SandboxCollector:
             await asyncio.wait(tasks)
         now = asyncio.get_running_loop().time()
         due = [failed.not_before - now for failed in self._failed.values()]
-        return max(0.0, min([self._settings.sweep_s, *due]))
+        return max(0.0, min([SWEEP_S, *due]))
 
     async def _run(self) -> None:
         while True:
@@ -167,7 +179,7 @@ class SandboxCollector:
                 pause = await self.sweep()
             except JournalError as error:
                 log.warning("claims of remote sandboxes cannot be listed; trying again: %s", error)
-                pause = self._settings.sweep_retry_s
+                pause = SWEEP_RETRY_S
             try:
                 async with asyncio.timeout(pause):
                     await self._soon.wait()
@@ -221,7 +233,7 @@ class SandboxCollector:
         if deleted:
             log.info("session %s: its remote sandbox (%s) was deleted", claim.session_id, claim.kind)
             self._metrics.sandboxes.of("given_back").inc()
-        if not is_resolved(claim, deleted, datetime.now(UTC), self._settings.unsettled_s):
+        if not is_resolved(claim, deleted, datetime.now(UTC), UNSETTLED_S):
             return False
         await self._journal.release_claim(claim.claim_id)
         self._failed.pop(claim.claim_id, None)
@@ -230,7 +242,7 @@ class SandboxCollector:
     def _note_failure(self, claim: HeldClaim, error: Exception) -> None:
         failed = self._failed.get(claim.claim_id)
         if failed is None:
-            failed = self._failed[claim.claim_id] = FailedDeletion(Backoff(self._settings.sweep_retry_s, RETRY_MAX_S))
+            failed = self._failed[claim.claim_id] = FailedDeletion(Backoff(SWEEP_RETRY_S, RETRY_MAX_S))
             log.warning("session %s: a remote sandbox could not be deleted; trying again: %s", claim.session_id, error)
         failed.not_before = asyncio.get_running_loop().time() + failed.backoff.next_s()
         self._metrics.sandboxes.of("failed").inc()

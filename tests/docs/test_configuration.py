@@ -1,5 +1,6 @@
-"""docs/configuration.md, held against the code."""
+"""docs/configuration.md: its tables are those of the code, and its examples load."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def test_the_errors_on_the_page_are_those_of_the_loader(monkeypatch: pytest.Monk
 def test_every_number_has_a_unit_and_a_range() -> None:
     for setting in catalog.settings():
         if setting.type in ("integer", "number"):
-            assert setting.unit, f"{setting.key}: end its name in a unit, or add it to settings_index.UNITS_BY_KEY"
+            assert setting.unit, f"{setting.key}: end its name in a unit, or add it to catalog.UNITS_BY_KEY"
             assert setting.range, f"{setting.key} has no bounds"
 
 
@@ -60,3 +61,22 @@ def test_the_page_names_the_variables_of_the_shipped_config() -> None:
     for names in named.values():
         for name in names:
             assert f"`{name}`" in text
+
+
+EXAMPLE = re.compile(r"^\*\*`([\w.]+)`\*\* .*?^```json\n(.*?)^```", re.MULTILINE | re.DOTALL)
+COMMON = PAGE.read_text(encoding="utf-8").partition("## Where settings come from")[0]
+
+
+def test_fifteen_settings_come_first() -> None:
+    assert len(EXAMPLE.findall(COMMON)) == COMMON.count("```json") == 15
+
+
+@pytest.mark.parametrize(("key", "text"), EXAMPLE.findall(COMMON))
+def test_the_example_of_a_common_setting_changes_it(key: str, text: str, tmp_path: Path) -> None:
+    config = tmp_path / "my.json"
+    config.write_text(text, encoding="utf-8")
+    assert len(text.splitlines()) == 3
+    changed, default = load_settings(config, {}), Settings()
+    for name in key.replace("mcpServers", "mcp_servers").split("."):
+        changed, default = getattr(changed, name), getattr(default, name)
+    assert changed != default

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from agent.models import ModelError, ModelReply, ModelRequest, Models, ModelSettings
+from tests.support.constants import built_in
 from tests.support.models.scripted_model import Request, Script, ScriptedModel
 
 API_KEY = "sk-test-0123456789"
@@ -79,7 +80,7 @@ async def scripted(way: str, script: Script, **settings: object) -> AsyncIterato
             "backoff_initial_s": 0.001,
             **settings,
         }
-        models = Models(ModelSettings(**given))  # type: ignore[arg-type]  # names and types are the caller's
+        models = Models(ModelSettings(**built_in("model.calls", given)))
         try:
             yield Backend(models, f"{provider}/scripted", server)
         finally:

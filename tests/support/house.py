@@ -48,7 +48,8 @@ def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) 
     calls = ModelSettings(demo_token_ms=0.0, max_retries=0)
     name = "demo"
     if model is not None:
-        calls = msgspec.structs.replace(calls, api_base=model.api_base, api_key="secret-key", backoff_initial_s=0.0)
+        calls = msgspec.structs.replace(calls, api_base=model.api_base, api_key="secret-key")
+        built_in("model.calls", {"backoff_initial_s": 0.0})
         name = "openai/scripted"
     return Settings(
         server=ServerSettings(port=0, preload_model=False, graceful_shutdown_s=5.0),

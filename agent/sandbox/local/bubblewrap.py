@@ -48,6 +48,10 @@ START = (
 )
 
 
+OPEN_FILES_MAX = 1_024
+"""Files that a process of a command may have open: the usual limit of Linux."""
+
+
 def build(
     settings: SandboxSettings, workspace: str, hidden: tuple[Path, ...], as_descriptor: Callable[[bytes], int]
 ) -> list[str]:
@@ -87,7 +91,7 @@ def inside(settings: SandboxSettings, command: str) -> list[str]:
         "cpu": settings.cpu_s,
         "data": settings.memory_bytes,
         "fsize": settings.file_bytes_max,
-        "nofile": settings.open_files_max,
+        "nofile": OPEN_FILES_MAX,
     }
     if counts_by_namespace():
         limits["nproc"] = settings.processes_max

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from agent.sandbox.settings import SandboxSettings
+from agent.workspace import paths
 from agent.workspace.dirfd import FOLDER, closing
 from agent.workspace.settings import WorkspaceLimits
 
@@ -118,7 +119,7 @@ class WorkspaceQuota(msgspec.Struct, frozen=True):
 
     def used(self) -> DiskUsage:
         """What it holds now. Blocks."""
-        return disk_usage(self.root, FAR * self.limits.files_max, 2 * self.limits.depth_max)
+        return disk_usage(self.root, FAR * self.limits.files_max, 2 * paths.DEPTH_MAX)
 
     def refusal(self, now: DiskUsage) -> str:
         """Why no command may run any more; empty if one may. Commands that free space may, as long as all can be counted."""
@@ -135,7 +136,7 @@ class WorkspaceQuota(msgspec.Struct, frozen=True):
         if now.names > limits.files_max and now.names > before.names:
             return f"the workspace is full: it holds more than {limits.files_max} files and folders"
         if now.too_deep and not before.too_deep:
-            return f"it made folders more than {2 * limits.depth_max} deep"
+            return f"it made folders more than {2 * paths.DEPTH_MAX} deep"
         return ""
 
 

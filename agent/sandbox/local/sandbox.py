@@ -14,6 +14,7 @@ from agent.sandbox.local.probe import Bubblewrap
 from agent.sandbox.local.process import CommandProcess
 from agent.sandbox.sandbox import refuse_nul
 from agent.sandbox.settings import SandboxSettings
+from agent.workspace import paths
 from agent.workspace.dirfd import closing
 from agent.workspace.files import ExitStatus, OutputSink, SandboxError
 from agent.workspace.workspace import Workspace
@@ -64,7 +65,7 @@ class LocalSandbox(LocalFiles):
         """Create the workspace's folder, and give it to the user as whom commands run."""
         with closing(self._workspace.make_root()) as root:
             if os.geteuid() == 0:
-                chown_tree(root, unprivileged.USER_ID, 2 * self._workspace.limits.depth_max)
+                chown_tree(root, unprivileged.USER_ID, 2 * paths.DEPTH_MAX)
 
     async def _start(self, command: str) -> tuple[CommandProcess, int]:
         """Start the command's sandbox; with the descriptor on which bubblewrap writes its `_Info`."""

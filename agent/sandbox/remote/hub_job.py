@@ -13,7 +13,7 @@ from agent.hub.request import HubCall
 from agent.sandbox.claims import Claim
 from agent.sandbox.remote.hub_job_client import HubJobClient
 from agent.sandbox.remote.hub_owner import HubOwnerClient, status_of
-from agent.sandbox.remote.sandbox import DetailKnown, Progress
+from agent.sandbox.remote.sandbox import START_WAIT_S, DetailKnown, Progress
 from agent.sandbox.settings import RemoteSettings
 from agent.workspace.files import SandboxError, SandboxLost
 
@@ -91,7 +91,7 @@ class HubJobProvider:
                         return None
                     raise
 
-            sandbox = await self._within("it cannot be found", connect, self._settings.start_wait_s)
+            sandbox = await self._within("it cannot be found", connect, START_WAIT_S)
             if sandbox is None:
                 continue
             client = HubJobClient(self._owner, sandbox, self._settings)

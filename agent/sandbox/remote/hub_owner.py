@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from agent.hub.client import HubClient, Token
+from agent.hub.client import RESPONSE_BYTES_MAX, HubClient, Token
 from agent.hub.errors import HubError
 from agent.hub.http import call_api
 from agent.hub.pools import HubThreadPool, HubThreads
@@ -18,13 +18,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+REQUEST_THREADS = 16
+"""`hub`: requests to sandboxes at once, of all sessions; more wait."""
+
+COMMANDS_MAX = 64
+"""`hub`: commands at once, of all sessions, a thread each; more wait for their turn."""
+
+
 class RemoteSandboxThreads:
     """All threads of a server for remote sandboxes: `ask` for short calls, `follow` for whole commands."""
 
     def __init__(self, settings: RemoteSettings, hub_threads: HubThreads) -> None:
         self.hub = hub_threads
-        self.ask = HubThreadPool("sandbox", settings.remote_threads, waits=True)
-        self.follow = HubThreadPool("sandbox-follow", settings.remote_commands_max, waits=True)
+        self.ask = HubThreadPool("sandbox", REQUEST_THREADS, waits=True)
+        self.follow = HubThreadPool("sandbox-follow", COMMANDS_MAX, waits=True)
 
     async def aclose(self) -> None:
         """Close them; the threads of the Hub's tools are closed by their owner."""
@@ -70,7 +77,7 @@ class HubOwnerClient:
 
     def call(self, timeout_s: float) -> HubCall:
         """A new call; its time begins now."""
-        return HubCall(timeout_s, self._settings.timeout_s, self._settings.answer_bytes_max, self.token)
+        return HubCall(timeout_s, self._settings.timeout_s, RESPONSE_BYTES_MAX, self.token)
 
     def within(self, call: HubCall, work: Callable[[HubCall], T]) -> T:
         """Run `work` as this call, in this thread. Raises HubError."""

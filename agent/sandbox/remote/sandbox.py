@@ -26,7 +26,7 @@ from agent.workspace.files import (
     SearchResult,
 )
 from agent.workspace.paths import file_parts, folder_parts
-from agent.workspace.workspace import Workspace
+from agent.workspace.workspace import LISTED_MAX, Workspace
 
 CLAIM_ID_BYTES = 12
 LATE_S = 30.0
@@ -35,6 +35,10 @@ Progress = Callable[[str], Awaitable[None]]
 """Takes a line of text for people: how far the creation is."""
 DetailKnown = Callable[[str], Awaitable[None]]
 """Takes the claim's `detail` as soon as it is known."""
+
+
+START_WAIT_S = 300.0
+"""How long one call waits for a sandbox that starts; then the model is told to try again. Below `turn.tool_timeout_s`."""
 
 
 class SandboxClient(Protocol):
@@ -149,7 +153,7 @@ class RemoteSandbox:
         """As `Sandbox.list`."""
         name = "/".join(folder_parts(path, self._limits))
         async with self._using() as client:
-            return await client.list(name, recursive, self._limits.listed_max)
+            return await client.list(name, recursive, LISTED_MAX)
 
     async def search(self, search: SearchRequest) -> SearchResult:
         """By a command, which needs `python3` there."""
@@ -187,7 +191,7 @@ class RemoteSandbox:
             self._making.add_done_callback(lambda _: self._tell())
         making, told = self._making, 0
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.start_wait_s):
+            async with asyncio.timeout(START_WAIT_S):
                 while not making.done() or told < len(self._progress):
                     changed = self._changed
                     while say is not None and told < len(self._progress):

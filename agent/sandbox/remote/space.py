@@ -40,6 +40,10 @@ SecretFor = Callable[[str], str]
 """The secret of the Space that a claim's id names; always the same."""
 
 
+POLL_S = 2.0
+"""Time between two looks at a Space that starts, which takes a minute or more."""
+
+
 class SpaceFailed(SandboxError):
     """The Space has failed, and will not start again by itself."""
 
@@ -71,7 +75,7 @@ class SpaceStarter:
                     if stage in ("RUNNING", "RUNNING_BUILDING") and (client := await self._connect(repo, secret)):
                         await progress("the sandbox is ready")
                         return client
-                    await asyncio.sleep(self.settings.poll_s)
+                    await asyncio.sleep(POLL_S)
         except TimeoutError:
             raise SandboxError(
                 f"the sandbox's Space was not ready within {self.settings.start_timeout_s:g} s"

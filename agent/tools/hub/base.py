@@ -10,6 +10,13 @@ from agent.tools.base import StructTool
 A = TypeVar("A", bound=msgspec.Struct)
 
 
+VIEW_CHARS_MAX = 40_000
+"""Longest piece of a file or listing that one call shows: about 10,000 tokens, below `turn.tool_output_max_tokens`."""
+
+LISTED_MAX = 200
+"""Most files, branches, jobs or such in one list: more would not fit into what one call shows."""
+
+
 class HubTool(StructTool[A], Generic[A]):
     """A tool that asks the Hub."""
 

@@ -11,6 +11,7 @@ from agent.hub.errors import HubError
 from agent.hub.formatting import count, fitting, table
 from agent.hub.names import REPO_ID, repo_fault
 from agent.tools.base import ToolLog, ToolResult
+from agent.tools.hub import base
 from agent.tools.hub.base import HubTool, argument_error
 from agent.util.text import one_line
 
@@ -24,6 +25,13 @@ _NEEDS: dict[Operation, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "rows": (("dataset",), ("config", "split", "offset", "limit")),
     "search": (("dataset", "query"), ("config", "split", "offset", "limit")),
 }
+
+
+ROWS_MAX = 50
+"""Most rows of a dataset that one call shows: half of what the dataset viewer gives at once."""
+
+CELL_CHARS_MAX = 500
+"""Longest value shown in a dataset's row; of a longer one the end is cut, so that all columns are seen."""
 
 
 class InspectDataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,7 +63,7 @@ class DatasetTool(HubTool[InspectDataset]):
     arguments = InspectDataset
 
     def validate(self, arguments: InspectDataset) -> str | None:
-        most = self._hub.settings.rows_max
+        most = ROWS_MAX
         if arguments.limit > most:
             return f"Expected `int` <= {most} - at `$.limit`"
         return repo_fault(arguments.dataset, "dataset") or argument_error(
@@ -157,7 +165,7 @@ class DatasetTool(HubTool[InspectDataset]):
         return self._shown(title, ("row", *(one_line(name, 80) for name in names)), rows, cut=cut, notes=notes)
 
     def _cell(self, value: Any) -> tuple[str, bool]:
-        most = self._hub.settings.cell_chars_max
+        most = CELL_CHARS_MAX
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
         return one_line(text[: 4 * most], most), len(text) > most
 
@@ -170,10 +178,10 @@ class DatasetTool(HubTool[InspectDataset]):
         cut: bool,
         notes: Sequence[str] = (),
     ) -> ToolResult:
-        lines, over = fitting(table(columns, rows).split("\n"), self._hub.settings.view_chars_max)
+        lines, over = fitting(table(columns, rows).split("\n"), base.VIEW_CHARS_MAX)
         said = list(notes)
         if cut:
-            said.append(f"values longer than {self._hub.settings.cell_chars_max} characters are cut")
+            said.append(f"values longer than {CELL_CHARS_MAX} characters are cut")
         if over:
             said.append(f"only the first {max(0, len(lines) - 2)} rows of {count(len(rows))} fit: ask for fewer")
         text = "\n".join([one_line(title, 400), "", *lines] + ([f"\n[{'; '.join(said)}]"] if said else []))

@@ -10,7 +10,7 @@ from agent.hub.formatting import fitting
 from agent.hub.request import current_call
 from agent.policy.effects import Effects
 from agent.tools.base import ToolLog, ToolResult
-from agent.tools.hub import job_arguments
+from agent.tools.hub import base, job_arguments
 from agent.tools.hub.base import HubTool
 from agent.tools.hub.job_arguments import Jobs, Operation
 from agent.tools.hub.job_text import (
@@ -37,6 +37,13 @@ _DONE = {
 
 _BARREN_MAX = 3
 """Times in a row that a log may break off without a new line."""
+
+
+LOG_TAIL_CHARS = 8_000
+"""End of a job's logs that the model gets in the result: where errors stand."""
+
+POLL_S = 3.0
+"""How often a followed job that has not ended is asked for again: the Hub limits rates, and jobs take minutes."""
 
 
 class JobsTool(HubTool[Jobs]):
@@ -161,11 +168,11 @@ class JobsTool(HubTool[Jobs]):
             nonlocal tail, heard
             text = clean(text)
             heard += len(text)
-            tail = (tail + text)[-settings.log_tail_chars :]
+            tail = (tail + text)[-LOG_TAIL_CHARS:]
             await log(text)
 
         def lines(api: "HfApi", token: Token) -> Iterator[str]:
-            return _lines(api, token, job_id, namespace, settings.poll_s, follow=arguments.follow)
+            return _lines(api, token, job_id, namespace, POLL_S, follow=arguments.follow)
 
         notes = []
         why = ""
@@ -209,11 +216,11 @@ class JobsTool(HubTool[Jobs]):
     async def _listed(
         self, ask: "Callable[[HfApi, Token], Any]", told: Callable[[list[Any]], str], what: str
     ) -> ToolResult:
-        most = self._hub.settings.listed_max
+        most = base.LISTED_MAX
         found = await self._hub.ask(lambda api, token: list(itertools.islice(ask(api, token), most + 1)))
         if not found:
             return ToolResult(output=f"[no {what}]", success=True)
-        lines, over = fitting(told(found[:most]).split("\n"), self._hub.settings.view_chars_max)
+        lines, over = fitting(told(found[:most]).split("\n"), base.VIEW_CHARS_MAX)
         if over or len(found) > most:
             lines.append(f"\n[the first {len(lines) - 2} are shown, there are more]")
         return ToolResult(output="\n".join(lines), success=True, truncated=over or len(found) > most)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 _ANYBODY: frozenset[Operation] = frozenset({"list", "read", "branches", "tags", "prs", "pr"})
 
 
+UPLOAD_TIMEOUT_S = 300.0
+"""How long one upload may take: the largest file by a slow line."""
+
+
 class RepoTool(HubTool[Repo]):
     """`files`: the session's, from which `upload` takes."""
 
@@ -55,7 +59,7 @@ class RepoTool(HubTool[Repo]):
         if arguments.operation == "upload":
             data = await self._data(arguments)
             return await self._hub.ask(
-                lambda api, token: repo_files.upload(api, token, arguments, data), settings.upload_timeout_s
+                lambda api, token: repo_files.upload(api, token, arguments, data), UPLOAD_TIMEOUT_S
             )
         act = self._act(arguments)
         return await self._hub.ask(lambda api, token: act(api, token, arguments))

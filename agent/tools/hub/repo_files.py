@@ -9,6 +9,7 @@ from agent.hub.errors import HubError
 from agent.hub.formatting import fitting
 from agent.hub.settings import HubSettings
 from agent.tools.base import ToolResult
+from agent.tools.hub import base
 from agent.tools.hub.repo_arguments import Repo
 from agent.util.text import clean, one_line
 from agent.workspace.files import FileStart
@@ -16,6 +17,10 @@ from agent.workspace.text_view import view
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+
+
+READ_BYTES_MAX = 2_097_152
+"""How much of a file `hf_repo` reads, from its beginning. A model reads text, and longer text in parts."""
 
 
 def listing(api: "HfApi", token: Token, asked: Repo, settings: HubSettings) -> ToolResult:
@@ -28,13 +33,13 @@ def listing(api: "HfApi", token: Token, asked: Repo, settings: HubSettings) -> T
         repo_type=asked.repo_type,
         token=token,
     )
-    found = list(itertools.islice(entries, settings.listed_max + 1))
+    found = list(itertools.islice(entries, base.LISTED_MAX + 1))
     lines = [
         f"{one_line(one.path, 1_000)} ({one.size} bytes)" if hasattr(one, "size") else f"{one_line(one.path, 1_000)}/"
-        for one in found[: settings.listed_max]
+        for one in found[: base.LISTED_MAX]
     ]
-    lines, over = fitting(lines, settings.view_chars_max)
-    cut = over or len(found) > settings.listed_max
+    lines, over = fitting(lines, base.VIEW_CHARS_MAX)
+    cut = over or len(found) > base.LISTED_MAX
     if cut:
         lines.append(f"[the first {len(lines)} are shown, there are more: list a folder of them by its path]")
     return ToolResult(output="\n".join(lines) or "[there are no files]", success=True, truncated=cut)
@@ -58,15 +63,15 @@ def reading(api: "HfApi", token: Token, asked: Repo, settings: HubSettings) -> F
         size = answer.headers.get("content-length", "")
         for piece in answer.iter_bytes():
             data += piece
-            if len(data) >= settings.read_bytes_max:
+            if len(data) >= READ_BYTES_MAX:
                 break
-    start = bytes(data[: settings.read_bytes_max])
+    start = bytes(data[:READ_BYTES_MAX])
     return FileStart(start, max(len(data), int(size) if size.isdigit() else 0))
 
 
 def shown(asked: Repo, file: FileStart, settings: HubSettings) -> ToolResult:
     """Lines of the file, with a note on what comes after. Raises WorkspaceError for what is no text."""
-    seen = view(asked.path, file, asked.offset, asked.limit or None, settings.view_chars_max)
+    seen = view(asked.path, file, asked.offset, asked.limit or None, base.VIEW_CHARS_MAX)
     return ToolResult(output=clean(seen.text), success=True, truncated=seen.cut)
 
 

@@ -8,6 +8,7 @@ from agent.hub.client import Token
 from agent.hub.formatting import day, fitting, table
 from agent.hub.settings import HubSettings
 from agent.tools.base import ToolResult
+from agent.tools.hub import base
 from agent.tools.hub.repo_arguments import Repo
 from agent.util.text import clean, one_line
 
@@ -55,7 +56,7 @@ def talks(api: "HfApi", token: Token, asked: Repo, settings: HubSettings) -> Too
             one_line(one.author, 100),
             day(one.created_at),
         )
-        for one in itertools.islice(found, settings.listed_max + 1)
+        for one in itertools.islice(found, base.LISTED_MAX + 1)
     ]
     return _table("pull requests", ("number", "kind", "status", "title", "author", "made"), rows, settings)
 
@@ -77,7 +78,7 @@ def talk(api: "HfApi", token: Token, asked: Repo, settings: HubSettings) -> Tool
         lines += _event(event)
     if one.diff:
         lines += ["", "```diff", *clean(one.diff).split("\n"), "```"]
-    lines, cut = fitting(lines, settings.view_chars_max)
+    lines, cut = fitting(lines, base.VIEW_CHARS_MAX)
     return ToolResult(
         output="\n".join([*lines, *(["[cut here: it is longer]"] if cut else [])]), success=True, truncated=cut
     )
@@ -123,8 +124,8 @@ def _event(event: Any) -> list[str]:
 def _table(what: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], settings: HubSettings) -> ToolResult:
     if not rows:
         return ToolResult(output=f"[no {what}]", success=True)
-    most = settings.listed_max
-    lines, over = fitting(table(columns, rows[:most]).split("\n"), settings.view_chars_max)
+    most = base.LISTED_MAX
+    lines, over = fitting(table(columns, rows[:most]).split("\n"), base.VIEW_CHARS_MAX)
     cut = over or len(rows) > most
     if cut:
         lines.append(f"\n[the first {len(lines) - 2} are shown, there are more]")

@@ -23,6 +23,10 @@ _TAKES: dict[Kind, tuple[str, ...]] = {
 }
 
 
+FOUND_MAX = 50
+"""Most rows of one `hf_search`: a model refines a search instead of reading more."""
+
+
 class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The arguments of `hf_search`."""
 
@@ -60,7 +64,7 @@ class SearchTool(HubTool[Search]):
             return "Spaces have no downloads - at `$.sort`"
         if arguments.kind == "papers" and not arguments.query:
             return "Papers are found by words alone - at `$.query`"
-        most = self._hub.settings.found_max
+        most = FOUND_MAX
         if arguments.limit > most:
             return f"Expected `int` <= {most} - at `$.limit`"
         return None

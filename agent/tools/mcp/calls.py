@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
 
+CALLS_MAX = 32
+"""Calls of one server at once; one more fails. As many as one message of the model may ask for."""
+
+LOG_CHARS_MAX = 65_536
+"""Progress and log text of a call that may wait to be stored; of more, the oldest is dropped."""
+
+
 class CallLogQueue:
     """A bounded queue of text of one call. `add` never waits; lines that do not fit are dropped and counted."""
 
@@ -119,12 +126,12 @@ class Calls:
 
     async def call(self, tool: str, arguments: dict[str, object], user_id: str, log: ToolLog) -> "CallToolResult":
         """Call a tool. `log` gets the server's progress and log messages. Raises CallFailed. A cancellation is sent to the server."""
-        if len(self) >= self._limits.calls_max:
+        if len(self) >= CALLS_MAX:
             raise CallFailed(
                 f"not run: the MCP server {self._name} already has {len(self)} calls running; try again later"
             )
         self._callers.add(user_id)
-        queue = CallLogQueue(self._limits.log_chars_max)
+        queue = CallLogQueue(LOG_CHARS_MAX)
         task = self._tasks.start(self._request(tool, arguments, queue), tool)
         task.add_done_callback(lambda _: queue.end())
         self._logs.append(queue)

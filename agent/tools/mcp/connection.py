@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from agent.tools.base import ToolLog
+from agent.tools.mcp import stdio
 from agent.tools.mcp.calls import CallFailed, Calls
 from agent.tools.mcp.errors import McpServerError, reason
 from agent.tools.mcp.http import http_transport
@@ -31,6 +32,22 @@ log = logging.getLogger("holdfast.mcp")
 State = Literal["starting", "up", "down", "off", "per_session"]
 PAGES_MAX = 100
 CANCELS_MAX, CANCEL_AGAIN_S = 5, 2.0
+
+
+BACKOFF_INITIAL_S = 1.0
+"""Pause before a server that failed is tried again; it doubles, with jitter."""
+
+BACKOFF_MAX_S = 60.0
+"""The longest such pause: a server that comes back is used within a minute."""
+
+CHECK_S = 30.0
+"""How often a server without calls is pinged, so that a broken one is found before it is needed."""
+
+CHECK_TIMEOUT_S = 10.0
+"""How long it may take to answer the ping; then it is started again."""
+
+TOOLS_MAX = 128
+"""Tools of one server; the rest are left out. Providers of models accept about as many in one request."""
 
 
 class McpStatus(msgspec.Struct, frozen=True):
@@ -90,7 +107,7 @@ class McpConnection:
             if task is None or task.done():
                 break
             task.cancel()  # repeated: the library may swallow a cancellation
-            await asyncio.wait({task}, timeout=2 * self._limits.stop_wait_s + CANCEL_AGAIN_S)
+            await asyncio.wait({task}, timeout=2 * stdio.STOP_WAIT_S + CANCEL_AGAIN_S)
         else:
             log.error("MCP server %s: its connection does not close", self.name)
         self._set("off", "it was closed")
@@ -104,7 +121,7 @@ class McpConnection:
     # ---------------------------------------------------------------------------------------------------- the task
 
     async def _own(self) -> None:
-        attempt, backoff = 0, Backoff(self._limits.backoff_initial_s, self._limits.backoff_max_s)
+        attempt, backoff = 0, Backoff(BACKOFF_INITIAL_S, BACKOFF_MAX_S)
         await asyncio.to_thread(importlib.import_module, "mcp")  # half a second that the loop need not wait
         while not self._ended:
             fault: Exception
@@ -119,7 +136,7 @@ class McpConnection:
             up_s = time.monotonic() - self._up_since if self._up_since else 0.0
             log.debug("MCP server %s failed", self.name, exc_info=fault)
             self._lost(reason(fault))
-            if up_s >= self._limits.backoff_max_s:
+            if up_s >= BACKOFF_MAX_S:
                 backoff.reset()
             await asyncio.sleep(backoff.next_s())
 
@@ -182,9 +199,9 @@ class McpConnection:
             page = await client.list_tools(cursor=cursor)
             tools |= {tool.name: tool for tool in page.tools if not self.entry.tools or tool.name in self.entry.tools}
             cursor = page.next_cursor
-            if cursor is None or len(tools) > self._limits.tools_max:
+            if cursor is None or len(tools) > TOOLS_MAX:
                 break
-        most = self._limits.tools_max
+        most = TOOLS_MAX
         if len(tools) > most:
             log.warning("MCP server %s: it has more than %d tools; the rest are left out", self.name, most)
         return tuple(tools[name] for name in sorted(tools)[:most])
@@ -196,7 +213,7 @@ class McpConnection:
         """
         while True:
             try:
-                async with asyncio.timeout(self._limits.check_s):
+                async with asyncio.timeout(CHECK_S):
                     await self._wake.wait()
             except TimeoutError:
                 if len(calls):
@@ -205,7 +222,7 @@ class McpConnection:
             if self._broken:
                 raise McpServerError(self._broken)
             try:
-                async with asyncio.timeout(self._limits.check_timeout_s):
+                async with asyncio.timeout(CHECK_TIMEOUT_S):
                     listed = await self._list_tools(client)
             except TimeoutError:
                 if len(calls):

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from agent.tools.mcp import stdio
 from agent.tools.mcp.settings import McpLimits, McpServer
 
 
@@ -33,11 +34,11 @@ async def http_transport(
 
     from agent.tools.mcp.http_checks import HttpChecks
 
-    checks = HttpChecks(limits.message_bytes_max, on_lost, on_stream_end)
+    checks = HttpChecks(stdio.MESSAGE_BYTES_MAX, on_lost, on_stream_end)
     timeout = httpx2.Timeout(entry.start_timeout_s, read=None)
     hooks: dict[str, list[Any]] = {"request": [checks.on_request], "response": [checks.on_response]}
     async with (
         httpx2.AsyncClient(headers=request_headers(entry, token), timeout=timeout, event_hooks=hooks) as client,
-        streamable_http_client(entry.url, http_client=client, max_sse_event_size=limits.message_bytes_max) as streams,
+        streamable_http_client(entry.url, http_client=client, max_sse_event_size=stdio.MESSAGE_BYTES_MAX) as streams,
     ):
         yield streams

@@ -39,6 +39,13 @@ SUFFIXES = {
 """Suffixes for types that the standard library does not know, or knows under an unusual suffix."""
 
 
+FILES_MAX = 16
+"""Images and resources kept of one result; the rest are left out."""
+
+RESOURCE_CHARS_MAX = 10_000
+"""Longest text of a resource shown in a result; more is in its file."""
+
+
 class ResultReader:
     """Reads the results of one tool's calls. `save`: writes files. `tool`: the name that files without one get."""
 
@@ -55,11 +62,11 @@ class ResultReader:
             texts += block.type == "text"
             if block.type in ("text", "resource_link"):
                 parts.append(block.text if block.type == "text" else _link(block))
-            elif files < self._limits.files_max:
+            elif files < FILES_MAX:
                 files += 1
                 parts.append(await self._save_block(block))
             else:
-                parts.append(f"[left out: more than {self._limits.files_max} files in one result]")
+                parts.append(f"[left out: more than {FILES_MAX} files in one result]")
         if result.structured_content is not None and not texts:
             parts.append(_json(result.structured_content))
         success = not result.is_error
@@ -77,7 +84,7 @@ class ResultReader:
         saved = await self._put(
             about, resource.text.encode(errors="replace"), resource.mime_type or "text/plain", resource.uri
         )
-        most = self._limits.resource_chars_max
+        most = RESOURCE_CHARS_MAX
         text = resource.text if len(resource.text) <= most else f"{resource.text[:most]}\n[... the rest is in the file]"
         return f"{saved}\n{text}"
 

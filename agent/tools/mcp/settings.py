@@ -1,4 +1,4 @@
-"""MCP settings: the entry of one server, in the form that MCP clients share, and the bounds of all servers."""
+"""MCP settings: the entry of each MCP server, and limits for all of them."""
 
 import re
 from collections.abc import Iterator
@@ -73,39 +73,6 @@ class McpLimits(SettingsGroup, frozen=True, kw_only=True):
     ready_wait_s: Annotated[
         float, Meta(ge=0, le=600, description="How long a model call waits for servers that start for the first time.")
     ] = 5.0
-    backoff_initial_s: Annotated[
-        float,
-        Meta(gt=0, le=3_600, description="Pause before a server that failed is tried again; doubles, with jitter."),
-    ] = 1.0
-    backoff_max_s: Annotated[float, Meta(gt=0, le=86_400, description="Longest such pause.")] = 60.0
-    check_s: Annotated[
-        float, Meta(gt=0, le=86_400, description="How often a server without calls is asked whether it is well.")
-    ] = 30.0
-    check_timeout_s: Annotated[
-        float, Meta(gt=0, le=3_600, description="How long it may take to answer that; then it is started again.")
-    ] = 10.0
-    stop_wait_s: Annotated[
-        float, Meta(ge=0, le=60, description="How long a process may take to end by itself; then it is killed.")
-    ] = 1.0
-    tools_max: Annotated[int, Meta(ge=1, le=10_000, description="Tools of one server; the rest are left out.")] = 128
-    calls_max: Annotated[
-        int, Meta(ge=1, le=10_000, description="Calls of one server at once; more: the call fails.")
-    ] = 32
-    message_bytes_max: Annotated[
-        int, Meta(ge=65_536, le=2**30, description="Longest message of a server; a longer one ends its connection.")
-    ] = 16_777_216
-    files_max: Annotated[
-        int, Meta(ge=0, le=1_000, description="Images and resources kept of one result; the rest are left out.")
-    ] = 16
-    resource_chars_max: Annotated[
-        int, Meta(ge=0, le=10_000_000, description="Longest text of a resource shown in a result; more is in its file.")
-    ] = 10_000
-    log_chars_max: Annotated[
-        int, Meta(ge=1_000, le=10_000_000, description="Progress and log text of a call that may wait to be told.")
-    ] = 65_536
-    stderr_lines_per_minute: Annotated[
-        int, Meta(ge=0, le=100_000, description="Lines of a process's standard error that are logged.")
-    ] = 60
 
 
 def _kind_fault(entry: McpServer) -> str | None:

@@ -33,6 +33,16 @@ EXIT_WAIT_S = 1.0
 """How long to wait for the exit code of a process that has closed its output."""
 
 
+STOP_WAIT_S = 1.0
+"""How long a process may take to end by itself; then it is killed. A stop of the server waits for it."""
+
+MESSAGE_BYTES_MAX = 16_777_216
+"""Longest message of a server; a longer one ends its connection. A screenshot fits in, in base64."""
+
+STDERR_LINES_PER_MINUTE = 60
+"""Lines of a process's standard error that are logged; a server that writes much must not fill the log."""
+
+
 def environment(entry: McpServer, environ: Mapping[str, str], token: str | None) -> dict[str, str]:
     """The environment of the server's process: `INHERITED`, the entry's own, and the owner's token if the entry says so."""
     given = {name: environ[name] for name in INHERITED if name in environ}
@@ -112,7 +122,7 @@ class _Process:
         if path is None:
             raise McpServerError("its command is not on the PATH")
         held, lifeline = os.pipe()
-        supervise = [sys.executable, "-I", "-S", str(SUPERVISOR), str(held), str(limits.stop_wait_s)]
+        supervise = [sys.executable, "-I", "-S", str(SUPERVISOR), str(held), str(STOP_WAIT_S)]
         try:
             process = await asyncio.create_subprocess_exec(
                 *supervise,
@@ -167,7 +177,7 @@ class _Process:
 
     async def log_stderr(self) -> None:
         """Log its standard error, at most `stderr_lines_per_minute` lines a minute."""
-        lines = LineBudget(self._limits.stderr_lines_per_minute)
+        lines = LineBudget(STDERR_LINES_PER_MINUTE)
         rest = b""
         while data := await self._stderr.read(READ_BYTES):
             *whole, rest = (rest + data).split(b"\n")
@@ -181,9 +191,9 @@ class _Process:
         """Close its input, so that it ends; if it does not end in time, kill it with all processes that it started."""
         self._ending = True
         self._stdin.close()
-        if not await self._ends(self._limits.stop_wait_s):
+        if not await self._ends(STOP_WAIT_S):
             self._close_lifeline()
-            if not await self._ends(2 * self._limits.stop_wait_s + 1):
+            if not await self._ends(2 * STOP_WAIT_S + 1):
                 log.warning("MCP server %s does not end; killing its process group", self._name)
                 self._kill_group()
                 await self._ends(EXIT_WAIT_S)
@@ -213,7 +223,7 @@ class _Process:
             self._lifeline = None
 
     async def _lines(self) -> AsyncIterator[bytes]:
-        most = self._limits.message_bytes_max
+        most = MESSAGE_BYTES_MAX
         waiting = bytearray()
         while data := await self._stdout.read(READ_BYTES):
             looked = len(waiting)

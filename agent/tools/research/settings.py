@@ -1,4 +1,4 @@
-"""Research settings: the model of the sub-agent `research`, and the bounds of one call."""
+"""Research settings: how far one call of the sub-agent `research` may go."""
 
 from typing import Annotated
 
@@ -22,12 +22,3 @@ class ResearchSettings(SettingsGroup, frozen=True, kw_only=True):
     time_max_s: Annotated[
         float, Meta(gt=0, le=86_400, description="How long one call takes; then it ends with what it has said.")
     ] = 480.0
-    tool_calls_per_message_max: Annotated[
-        int, Meta(ge=1, le=1_000, description="Tool calls in one message of its model; the rest are not run.")
-    ] = 8
-    tool_output_max_tokens: Annotated[
-        int, Meta(ge=100, le=2_500_000, description="How much its model is shown of a tool's output.")
-    ] = 4_000
-    step_max_chars: Annotated[
-        int, Meta(ge=100, le=1_000_000, description="How much of its arguments and output an event shows of one call.")
-    ] = 2_000

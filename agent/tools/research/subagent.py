@@ -24,6 +24,16 @@ WRAP_UP = "Your budget is used up. Call no more tools: write your report now, wi
 NO_REPORT = "(no report was written)"
 
 
+TOOL_CALLS_PER_MESSAGE_MAX = 8
+"""Tool calls that run of one message: the sub-agent reads what it found before it goes on."""
+
+OUTPUT_MAX_TOKENS = 4_000
+"""How much its model gets of a tool's output: a third of what the session's own model gets, since it makes many calls."""
+
+STEP_MAX_CHARS = 2_000
+"""How much of its arguments and output the event of one call shows: enough for a person to follow."""
+
+
 class ResearchTools(Protocol):
     """The tools that the sub-agent may call."""
 
@@ -99,7 +109,7 @@ class ResearchRun:
             self._messages.append({"role": "tool", "tool_call_id": call_id, "content": output or "(no output)"})
 
     async def _run_call(self, raw: RawToolCall, step_id: str, place: int, cut_short: bool) -> str:
-        name, settings = sound_name(raw.name), self._settings
+        name = sound_name(raw.name)
         try:
             arguments = read_arguments(raw.arguments, cut_short)
         except Unreadable as error:
@@ -108,23 +118,21 @@ class ResearchRun:
         self._context.report_step(Step(step_id, name, shown))
         began = time.monotonic()
         call = self._tools.prepare(name, arguments)
-        if place > settings.tool_calls_per_message_max:
-            call = f"not run: more than {settings.tool_calls_per_message_max} calls in one message"
+        if place > TOOL_CALLS_PER_MESSAGE_MAX:
+            call = f"not run: more than {TOOL_CALLS_PER_MESSAGE_MAX} calls in one message"
         if isinstance(call, str):
             output, success = call, False
         else:
             result = await self._context.tools.execute(call, _ignore_log)
             output, success = result.output, result.success
         duration_ms = int((time.monotonic() - began) * 1_000)
-        self._context.report_step(
-            Step(step_id, name, shown, cut_middle(output, settings.step_max_chars), success, duration_ms)
-        )
-        return cut_to_tokens(output if success else f"Error: {output}", settings.tool_output_max_tokens)
+        self._context.report_step(Step(step_id, name, shown, cut_middle(output, STEP_MAX_CHARS), success, duration_ms))
+        return cut_to_tokens(output if success else f"Error: {output}", OUTPUT_MAX_TOKENS)
 
     def _shown(self, arguments: dict[str, object]) -> dict[str, object]:
         """The arguments for the step's event; as shortened text if they are too long."""
         text = msgspec.json.encode(arguments).decode()
-        most = self._settings.step_max_chars
+        most = STEP_MAX_CHARS
         return arguments if len(text) <= most else {"(cut)": cut_middle(text, most)}
 
     def _id(self, raw: RawToolCall, fallback: str) -> str:

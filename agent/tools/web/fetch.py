@@ -21,6 +21,13 @@ HEADERS: list[tuple[bytes | str, bytes | str]] = [
 ]
 
 
+REDIRECTS_MAX = 5
+"""Redirects that one fetch follows. Sound sites need one or two; a longer chain is a loop or a tracker."""
+
+READ_TIMEOUT_S = 10.0
+"""How long connecting may take, and each silence of the server: a site that is slower seldom answers at all."""
+
+
 class FetchResult(msgspec.Struct, frozen=True):
     """An answer. `url`: where it came from, after redirects. `size`: of the whole body, if it is known; `cut`: not all is here.
 
@@ -50,14 +57,14 @@ async def fetch(
     clock = asyncio.timeout(settings.timeout_s)
     try:
         async with clock:
-            for _ in range(settings.redirects_max + 1):
+            for _ in range(REDIRECTS_MAX + 1):
                 hop = await _hop(target, plan, settings, edges, tls)
                 if isinstance(hop, FetchResult):
                     return hop
                 target = hop
     except TimeoutError:
         raise FetchError(f"{target.host} did not answer in full within {settings.timeout_s:g} s") from None
-    raise FetchError(f"there were more than {settings.redirects_max} redirects")
+    raise FetchError(f"there were more than {REDIRECTS_MAX} redirects")
 
 
 async def _hop(
@@ -65,7 +72,7 @@ async def _hop(
 ) -> FetchResult | Target:
     """Ask for one URL: its answer, or where to go on."""
     backend = PinnedBackend(edges, allow_private=settings.allow_private_networks)
-    silence = settings.read_timeout_s
+    silence = READ_TIMEOUT_S
     times = {"connect": silence, "read": silence, "write": silence, "pool": silence}
     try:
         async with httpcore.AsyncConnectionPool(

@@ -19,6 +19,13 @@ TEXT_PER_HTML = 4
 """Characters of Markdown for each of HTML, at most; more is padding."""
 
 
+CONVERSION_TIMEOUT_S = 10.0
+"""How long making Markdown of a page may take; then its plain text is shown. A usual page takes less than a second."""
+
+CONVERSION_MEMORY_BYTES = 536_870_912
+"""Memory of the process that makes Markdown: hundred times the largest page that is read, for its tree of elements."""
+
+
 class ReadablePage(msgspec.Struct, frozen=True):
     """A page to read. `plain`: it could not be made Markdown; this is its text without its tags."""
 
@@ -30,7 +37,7 @@ class ReadablePage(msgspec.Struct, frozen=True):
 async def readable(html: str, url: str, settings: WebSettings) -> ReadablePage:
     """The page at `url` as Markdown, or, where that takes too much, as plain text. Cancelled, it kills its process."""
     most = len(html) * TEXT_PER_HTML + 1_000
-    arguments = (url, settings.readable_memory_bytes, math.ceil(settings.readable_timeout_s), most)
+    arguments = (url, CONVERSION_MEMORY_BYTES, math.ceil(CONVERSION_TIMEOUT_S), most)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-I", str(PROGRAM)),
@@ -43,13 +50,13 @@ async def readable(html: str, url: str, settings: WebSettings) -> ReadablePage:
         start_new_session=True,
     )
     try:
-        async with asyncio.timeout(settings.readable_timeout_s):
+        async with asyncio.timeout(CONVERSION_TIMEOUT_S):
             said, _ = await process.communicate(html.encode("utf-8", "replace"))
         if process.returncode == 0:
             return msgspec.json.decode(said, type=ReadablePage)
         log.info("a page could not be made Markdown: exit %s", process.returncode)
     except TimeoutError:
-        log.info("a page could not be made Markdown within %g s", settings.readable_timeout_s)
+        log.info("a page could not be made Markdown within %g s", CONVERSION_TIMEOUT_S)
     finally:
         if process.returncode is None:
             process.kill()

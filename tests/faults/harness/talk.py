@@ -7,6 +7,7 @@ import msgspec
 from protocol import events as ev
 from protocol.submissions import UserInput
 from server.config.settings import Settings
+from tests.support.constants import built_in
 from tests.support.house import settings_for
 from tests.support.live import DONE, Client
 from tests.support.models.scripted_model import ScriptedModel
@@ -26,6 +27,7 @@ def served(
         "backoff_initial_s": 0.0,
         **(calls or {}),
     }
+    given = built_in("model.calls", given)
     chosen = msgspec.structs.replace(
         settings.model, model=f"{provider}/scripted", calls=msgspec.structs.replace(settings.model.calls, **given)
     )

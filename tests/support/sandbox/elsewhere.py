@@ -19,6 +19,7 @@ from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
 from server.journal.sqlite import SqliteJournal, open_journal
 from server.sessions.sandbox_claims import SessionClaims
+from tests.support.constants import built_in
 from tests.support.hub.standin_spaces import StandinSpaces, standin_spaces
 from tests.support.sandbox.standin_sandboxes import StandinSandboxes
 from tests.unit.server.journal.making import row
@@ -49,7 +50,7 @@ class RemoteSetup:
         self.claims = SessionClaims(journal, "s", "ann")
         given = {"kind": kind, "poll_s": 0.001, "space_template": "templates/sandbox", "hub_idle_s": 60}
         self.workspace = Workspace(folder / "workspace", WorkspaceLimits())
-        self.settings = SandboxSettings(**{**given, **settings})
+        self.settings = SandboxSettings(**built_in("sandbox", {**given, **settings}))
         self.hub_settings = HubSettings(endpoint=hub.url)
         self.hub_threads = HubThreads(self.hub_settings)
         self.threads = RemoteSandboxThreads(self.settings, self.hub_threads)

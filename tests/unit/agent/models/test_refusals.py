@@ -7,6 +7,7 @@ import pytest
 
 from agent.models import ModelError, ModelRequest, Models, ModelSettings
 from tests.support.backends import API_KEY, Heard, scripted
+from tests.support.constants import built_in
 from tests.support.models.scripted_model import Refusal, text
 
 REFUSALS = [
@@ -109,7 +110,8 @@ async def test_unreachable_address_is_model_unavailable() -> None:
         taken.bind(("127.0.0.1", 0))
         base = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         for provider in ("openai", "hosted_vllm"):
-            models = Models(ModelSettings(api_base=base, api_key=API_KEY, max_retries=1, backoff_initial_s=0.001))
+            built_in("model.calls", {"backoff_initial_s": 0.001})
+            models = Models(ModelSettings(api_base=base, api_key=API_KEY, max_retries=1))
             request = ModelRequest(f"{provider}/scripted", [{"role": "user", "content": "hi"}], [])
             begin = time.monotonic()
             with pytest.raises(ModelError) as raised:

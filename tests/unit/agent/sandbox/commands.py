@@ -13,6 +13,7 @@ from agent.workspace.files import ExitStatus
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
 from tests.contract.sandboxes import bubblewrap
+from tests.support.constants import built_in
 
 LONG_S = 60.0
 
@@ -47,8 +48,8 @@ async def open_sandbox(
     folder: Path, limits: Mapping[str, int] | None = None, hidden: tuple[Path, ...] = (), **settings: Any
 ) -> AsyncIterator[OpenSandbox]:
     """A sandbox whose workspace is below `folder`; the test is skipped where there is no bubblewrap."""
-    workspace = Workspace(folder / "workspaces" / "one", WorkspaceLimits(**(limits or {})))
-    chosen = msgspec.convert(settings, SandboxSettings)
+    workspace = Workspace(folder / "workspaces" / "one", WorkspaceLimits(**built_in("workspace", limits or {})))
+    chosen = msgspec.convert(built_in("sandbox", settings), SandboxSettings)
     sandbox = LocalSandbox(workspace, chosen, "a test", bubblewrap(), hidden)
     yield OpenSandbox(sandbox, workspace)
     await sandbox.close()

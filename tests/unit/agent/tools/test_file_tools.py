@@ -14,6 +14,7 @@ from agent.tools import PlanTool, ToolResult, ToolRouter, WorkspaceLimits, file_
 from agent.tools.files import WriteFileTool
 from agent.util.tasks import TaskOwner
 from agent.workspace.workspace import Workspace
+from tests.support.constants import built_in
 from tests.support.prepared import complaint_of, effects_of
 
 
@@ -76,7 +77,7 @@ async def test_numbers_written_as_text_or_as_floats_are_numbers(router: ToolRout
 
 
 async def test_a_long_listing_says_that_there_is_more(root: Path) -> None:
-    router = router_for(root, WorkspaceLimits(listed_max=2))
+    router = router_for(root, WorkspaceLimits(**built_in("workspace", {"listed_max": 2})))
     for name in "abc":
         await run(router, "write", path=name, content="")
     result = await run(router, "list")
@@ -86,7 +87,7 @@ async def test_a_long_listing_says_that_there_is_more(root: Path) -> None:
 
 
 async def test_a_listing_keeps_within_its_length(root: Path) -> None:
-    router = router_for(root, WorkspaceLimits(view_chars_max=1000))
+    router = router_for(root, WorkspaceLimits(**built_in("workspace", {"view_chars_max": 1000})))
     root.mkdir()
     for index in range(20):
         (root / f"{index:02}{'x' * 100}").touch()

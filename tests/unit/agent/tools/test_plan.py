@@ -5,6 +5,7 @@ import pytest
 from agent.tools import ToolResult, ToolRouter, WorkspaceLimits
 from agent.tools.plan import PlanTool
 from protocol.content import PlanItem
+from tests.support.constants import built_in
 from tests.support.prepared import complaint_of
 
 
@@ -13,7 +14,7 @@ async def no_log(text: str) -> None:
 
 
 def router(**limits: int) -> ToolRouter:
-    return ToolRouter([PlanTool(WorkspaceLimits(**limits))])
+    return ToolRouter([PlanTool(WorkspaceLimits(**built_in("workspace", limits)))])
 
 
 def items(*texts: str) -> dict[str, object]:

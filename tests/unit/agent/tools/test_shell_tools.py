@@ -10,6 +10,7 @@ import pytest
 from agent.policy.effects import EffectKind, Effects
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import BashTool, ToolResult, ToolRouter
+from tests.support.constants import built_in
 from tests.support.prepared import complaint_of, effects_of
 from tests.unit.agent.sandbox.commands import OpenSandbox, open_sandbox
 
@@ -28,7 +29,8 @@ class Log:
 
 def router_of(inside: OpenSandbox, effects: frozenset[EffectKind] = frozenset(), **settings: Any) -> ToolRouter:
     return ToolRouter(
-        [BashTool(inside.sandbox, msgspec.convert(settings, SandboxSettings), effects)], closers=[inside.sandbox.close]
+        [BashTool(inside.sandbox, msgspec.convert(built_in("sandbox", settings), SandboxSettings), effects)],
+        closers=[inside.sandbox.close],
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from agent.workspace.paths import WorkspaceError, unfinished_name
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
+from tests.support.constants import built_in
 from tests.unit.agent.workspace.workspaces import GO, contents
 
 
@@ -156,7 +157,7 @@ def test_a_listing_is_sorted_and_has_sizes(workspace: Workspace) -> None:
 
 
 def test_a_long_listing_is_cut_and_says_so(tmp_path: Path) -> None:
-    small = Workspace(tmp_path / "one", WorkspaceLimits(listed_max=3))
+    small = Workspace(tmp_path / "one", WorkspaceLimits(**built_in("workspace", {"listed_max": 3})))
     for name in "abc":
         small.write(name, b"", GO)
     assert [entry.path for entry in small.listing(".", False)[0]] == ["a", "b", "c"]
@@ -167,7 +168,7 @@ def test_a_long_listing_is_cut_and_says_so(tmp_path: Path) -> None:
 
 
 def test_a_deep_tree_is_listed_as_far_as_a_path_may_reach(tmp_path: Path) -> None:
-    small = Workspace(tmp_path / "one", WorkspaceLimits(depth_max=3))
+    small = Workspace(tmp_path / "one", WorkspaceLimits(**built_in("workspace", {"depth_max": 3})))
     small.write("a/b/c", b"", GO)
     assert small.listing(".", True)[1] is False
     (small.root / "x" / "y" / "z" / "deep").mkdir(parents=True)

@@ -102,7 +102,7 @@ async def test_wrong_settings_end_with_code_2_and_one_line(tmp_path: Path) -> No
     config = tmp_path / "c.json"
     config.write_text('{"server": {"prot": 1}}')
     cases: list[tuple[list[str], dict[str, str], str]] = [
-        (["--config", str(config)], {}, f"{config}: server.prot: no such setting; did you mean server.port?"),
+        (["--config", str(config)], {}, f"{config}: server.prot: there is no such setting; did you mean server.port?"),
         (["--config", str(tmp_path / "none")], {}, "none: cannot be read: No such file or directory"),
         (["--port", "70000"], {}, "command line: server.port: expected int <= 65535, but it is 70000"),
         ([], {"PORT": "eighty"}, 'server.port: expected int, but it is "eighty" (from the environment variable PORT)'),

@@ -14,7 +14,7 @@ from agent.policy.effects import Effects
 from agent.policy.policy import evaluate
 from protocol.limits import Limits
 from server.config import catalog
-from server.config.interpolation import MAX_DEPTH, SubstitutionError, fill
+from server.config.interpolation import MAX_DEPTH, InterpolationError, interpolate
 from server.config.loader import SettingsError, load_settings
 from server.config.settings import Settings
 from server.config.sockets import SocketSettings
@@ -64,7 +64,7 @@ def complaint(config: Path, text: str | dict[str, object], **environ: str) -> st
 )
 def test_variables_are_substituted(text: str, filled: str) -> None:
     environ = {"A": "a", "EMPTY": "", "HOSTILE": "${A} $${A} }"}
-    assert fill(text, environ) == filled
+    assert interpolate(text, environ) == filled
 
 
 @pytest.mark.parametrize(
@@ -74,32 +74,32 @@ def test_variables_are_substituted(text: str, filled: str) -> None:
         ("${NONE:-${ALSO_NONE}}", "ALSO_NONE is not set"),
         ("${A", "`${A` must go on with `}` or `:-default}`"),
         ("${A:-x", "no closing `}`"),
-        ("${}", "a variable's name"),
-        ("${1}", "a variable's name"),
+        ("${}", "the name of a variable"),
+        ("${1}", "the name of a variable"),
         ("${A?x}", "must go on with"),
         ("${NONE:-" * (MAX_DEPTH + 1) + "}" * (MAX_DEPTH + 1), "nested deeper"),
     ],
 )
 def test_a_variable_without_value_and_default_is_an_error(text: str, fault: str) -> None:
-    with pytest.raises(SubstitutionError) as error:
-        fill(text, {"A": "a"})
+    with pytest.raises(InterpolationError) as error:
+        interpolate(text, {"A": "a"})
     assert fault in str(error.value)
 
 
 @given(st.text().filter(lambda text: "${" not in text))
 def test_a_dollar_without_a_brace_stays_as_it_is(text: str) -> None:
-    assert fill(text, {}) == text
+    assert interpolate(text, {}) == text
 
 
 @given(st.text(alphabet="${}:-AB x"))
 def test_any_text_is_substituted_or_refused(text: str) -> None:
-    with contextlib.suppress(SubstitutionError):
-        assert "${A}" not in fill(text.replace("$$", ""), {"A": "${B}"})
+    with contextlib.suppress(InterpolationError):
+        assert "${A}" not in interpolate(text.replace("$$", ""), {"A": "${B}"})
 
 
 @given(st.text())
 def test_a_substituted_value_is_not_substituted_again(value: str) -> None:
-    assert fill("${A}", {"A": value}) == value
+    assert interpolate("${A}", {"A": value}) == value
 
 
 def test_an_empty_file_gives_the_defaults(config: Path) -> None:
@@ -134,17 +134,17 @@ def test_the_command_line_overrides_the_file(config: Path) -> None:
         ('{\n "server": nope}', "line 2 column 12: not JSON: Expecting value"),
         ("", "line 1 column 1: not JSON: "),
         ("[1]", "must be a JSON object of settings"),
-        ('{"server": {"port": NaN}}', "not JSON: NaN is no number"),
-        ('{"server": {"port": 1, "port": 2}}', "the key 'port' is there twice"),
+        ('{"server": {"port": NaN}}', "not JSON: NaN is not a number"),
+        ('{"server": {"port": 1, "port": 2}}', "the key 'port' is given twice"),
         ("[" * 100_000, "nested deeper than"),
         ('{"a":' * 100 + "1" + "}" * 100, "nested deeper than"),
-        ('{"server": {"prot": 1}}', "server.prot: no such setting; did you mean server.port?"),
-        ('{"port": 1}', "port: no such setting; did you mean server.port?"),
-        ('{"sevrer": {}}', "sevrer: no such setting; did you mean server?"),
-        ('{"metrics": {"zzz": 1}}', "metrics.zzz: no such setting; metrics has enabled"),
+        ('{"server": {"prot": 1}}', "server.prot: there is no such setting; did you mean server.port?"),
+        ('{"port": 1}', "port: there is no such setting; did you mean server.port?"),
+        ('{"sevrer": {}}', "sevrer: there is no such setting; did you mean server?"),
+        ('{"metrics": {"zzz": 1}}', "metrics.zzz: there is no such setting; metrics has enabled"),
         (
             '{"model": {"calls": {"retries": 1}}}',
-            "model.calls.retries: no such setting; did you mean model.calls.max_retries?",
+            "model.calls.retries: there is no such setting; did you mean model.calls.max_retries?",
         ),
         ('{"server": {"port": "x"}}', 'server.port: expected int, but it is "x"'),
         ('{"server": {"port": 1.5}}', "server.port: expected int, but it is 1.5"),
@@ -245,6 +245,6 @@ def test_older_keys_at_the_top_level_mean_what_they_always_did(config: Path) -> 
 
 def test_a_setting_under_both_of_its_names_is_refused(config: Path) -> None:
     said = complaint(config, '{"yolo_mode": true, "policy": {"yolo_mode": false}}')
-    assert said == "yolo_mode: the same as policy.yolo_mode, which is there too; leave one of them out"
+    assert said == "yolo_mode: this is the same setting as policy.yolo_mode, which is given too; delete one of them"
     assert complaint(config, '{"yolo_mode": "perhaps"}').startswith("policy.yolo_mode: expected bool")
     assert complaint(config, '{"policy": 1, "yolo_mode": true}').startswith("policy")

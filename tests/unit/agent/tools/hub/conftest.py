@@ -12,6 +12,7 @@ from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import ToolRouter, Workspace, WorkspaceLimits
 from agent.tools.hub import HubSettings, HubThreads, hub_tools
+from tests.support.constants import built_in
 from tests.support.hub.standin_hub import StandinHub, standin_hub
 from tests.unit.agent.tools.hub.sessions import POISON, Parts, Session
 
@@ -61,7 +62,16 @@ async def session(hub: StandinHub, tmp_path: Path) -> AsyncIterator[Callable[...
 
     def make(user: str = "alice", **bounds: object) -> Session:
         settings = HubSettings(
-            **{"endpoint": hub.url, "datasets_server": f"{hub.url}/viewer", "timeout_s": 10.0, "poll_s": 0.01, **bounds}  # type: ignore[arg-type]
+            **built_in(
+                "hub",
+                {
+                    "endpoint": hub.url,
+                    "datasets_server": f"{hub.url}/viewer",
+                    "timeout_s": 10.0,
+                    "poll_s": 0.01,
+                    **bounds,
+                },
+            )
         )
         threads = HubThreads(settings)
         workspace = Workspace(tmp_path / f"session{len(made)}", WorkspaceLimits())

@@ -16,13 +16,15 @@ import psutil
 
 from agent.tools import Tool, ToolResult, ToolRouter, Workspace, WorkspaceLimits
 from agent.tools.mcp import McpLimits, McpServer, McpServers
+from tests.support.constants import built_in
 from tests.support.network.ports import free_port
 from tests.support.node import node_command
 from tests.support.patience import PATIENCE_S, eventually
 
 ROOT = Path(__file__).resolve().parents[5]
 EVERYTHING = ROOT / "tests/support/npm/mcp/node_modules/@modelcontextprotocol/server-everything/dist/index.js"
-QUICK = McpLimits(ready_wait_s=PATIENCE_S, backoff_initial_s=0.01, backoff_max_s=0.05, stop_wait_s=0.5)
+PATIENT = McpLimits(ready_wait_s=PATIENCE_S)
+QUICK = {"backoff_initial_s": 0.01, "backoff_max_s": 0.05, "stop_wait_s": 0.5}
 
 
 def odd(*args: str, folder: Path | None = None, **fields: Any) -> McpServer:
@@ -160,10 +162,10 @@ class Hall:
 
 @contextlib.asynccontextmanager
 async def hall(
-    folder: Path, servers: Mapping[str, McpServer], limits: McpLimits = QUICK, **bounds: Any
+    folder: Path, servers: Mapping[str, McpServer], limits: McpLimits = PATIENT, **bounds: Any
 ) -> AsyncIterator[Hall]:
     """The servers, from their start to their end."""
-    made = Hall(servers, msgspec.structs.replace(limits, **bounds), folder)
+    made = Hall(servers, msgspec.structs.replace(limits, **built_in("mcp", {**QUICK, **bounds})), folder)
     made.servers.start()
     try:
         yield made

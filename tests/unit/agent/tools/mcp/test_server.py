@@ -12,11 +12,12 @@ from agent.tools.mcp import McpServer
 from protocol import events as ev
 from protocol.submissions import Approval, ExecApproval, UserInput
 from server.config.settings import Settings
+from tests.support.constants import built_in
 from tests.support.house import Listener, running, settings_for
 from tests.support.live import DONE, client, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 from tests.support.patience import eventually
-from tests.unit.agent.tools.mcp.house import QUICK, ROOT, HttpServer, alive, entry, noted, odd
+from tests.unit.agent.tools.mcp.house import PATIENT, QUICK, ROOT, HttpServer, alive, entry, noted, odd
 from tests.unit.server.cli.test_cli import server
 
 FREELY = {"rules": [{"action": "allow"}]}
@@ -24,7 +25,8 @@ FREELY = {"rules": [{"action": "allow"}]}
 
 def house(folder: Path, model: ScriptedModel, servers: dict[str, McpServer], **groups: Any) -> Settings:
     settings = settings_for(folder / "data", model, **{"policy": FREELY, **groups})
-    return msgspec.structs.replace(settings, mcp=QUICK, mcp_servers=servers)
+    built_in("mcp", QUICK)
+    return msgspec.structs.replace(settings, mcp=PATIENT, mcp_servers=servers)
 
 
 def tools_of(request: Any) -> list[str]:
@@ -126,9 +128,7 @@ async def test_kill_minus_nine_leaves_no_server_behind(tmp_path: Path) -> None:
     config = tmp_path / "c.json"
     args = ["-m", "tests.unit.agent.tools.mcp.odd_server", "--folder", str(tmp_path), "--stubborn"]
     servers = {"odd": msgspec.to_builtins({"command": odd().command, "args": args, "cwd": str(ROOT)})}
-    config.write_text(
-        json.dumps({"mcpServers": servers, "server": {"preload_model": False}, "mcp": {"stop_wait_s": 0.2}})
-    )
+    config.write_text(json.dumps({"mcpServers": servers, "server": {"preload_model": False}}))
     async with server(tmp_path / "data", "--config", str(config)) as (process, _, _):
         await eventually(lambda: noted(tmp_path, "started"), "the MCP server")
         found = [noted(tmp_path, "started"), noted(tmp_path, "child")]

@@ -14,6 +14,7 @@ from agent.tools.mcp.settings import McpLimits
 from agent.tools.mcp.stdio import stdio_transport
 from agent.tools.plan import PlanTool
 from agent.util.tasks import TaskOwner
+from tests.support.constants import built_in
 from tests.support.patience import eventually
 from tests.support.prepared import complaint_of
 from tests.unit.agent.tools.mcp.house import alive, entry, everything, hall, noted, odd
@@ -190,7 +191,9 @@ async def test_the_process_ends_also_where_its_connection_breaks_off_in_a_scope_
 ) -> None:
     server, said = odd("--stubborn", folder=tmp_path), list[str]()
     with anyio.CancelScope() as scope:
-        async with stdio_transport("odd", server, None, McpLimits(stop_wait_s=0.2), said.append):
+        async with stdio_transport(
+            "odd", server, None, McpLimits(**built_in("mcp", {"stop_wait_s": 0.2})), said.append
+        ):
             await eventually(lambda: noted(tmp_path, "child"), "its child")
             scope.cancel()
             await anyio.sleep_forever()
@@ -201,7 +204,9 @@ async def test_the_process_ends_also_where_its_end_is_cancelled(tmp_path: Path, 
     server, up = odd("--stubborn", folder=tmp_path), asyncio.Event()
 
     async def connected() -> None:
-        async with stdio_transport("odd", server, None, McpLimits(stop_wait_s=0.2), lambda why: None):
+        async with stdio_transport(
+            "odd", server, None, McpLimits(**built_in("mcp", {"stop_wait_s": 0.2})), lambda why: None
+        ):
             await eventually(lambda: noted(tmp_path, "child") and noted(tmp_path, "started"), "its child")
             up.set()
             await asyncio.Event().wait()

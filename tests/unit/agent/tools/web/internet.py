@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 from agent.tools.web import Web, WebSettings
 from agent.tools.web import network as dial
 from agent.tools.web.urls import FetchError, parse_url
+from tests.support.constants import built_in
 
 PUBLIC = "93.184.216.34"
 HOST = "site.example"
@@ -190,7 +191,7 @@ def _general(name: str) -> x509.GeneralName:
 
 
 async def get(internet: Internet, url: str, *, save: bool = False, **settings: Any) -> Any:
-    bounds = WebSettings(**settings)
+    bounds = WebSettings(**built_in("web", settings))
     return await Web(bounds, internet.edges).fetch(parse_url(url, bounds), save=save)
 
 

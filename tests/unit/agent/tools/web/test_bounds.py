@@ -9,6 +9,7 @@ import pytest
 from agent.tools.web import Web, WebSettings
 from agent.tools.web.urls import parse_url
 from agent.util.tasks import TaskOwner
+from tests.support.constants import built_in
 from tests.unit.agent.tools.web.internet import HOST, Internet, Site, Visit, get, ok, refused
 
 
@@ -154,7 +155,7 @@ async def test_no_more_fetches_go_at_once_than_the_settings_say(
         await visit.send(ok(b"done"))
 
     there.answers["/"] = wait
-    settings = WebSettings(at_once_max=1)
+    settings = WebSettings(**built_in("web", {"at_once_max": 1}))
     web = Web(settings, internet.edges)
     both = [tasks.start(web.fetch(parse_url(f"http://{HOST}/", settings), save=False), str(i)) for i in range(2)]
     await there.came.wait()

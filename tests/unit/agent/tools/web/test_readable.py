@@ -8,6 +8,7 @@ import pytest
 from agent.tools.web.html import PROGRAM, plain_text, readable
 from agent.tools.web.settings import WebSettings
 from agent.util.tasks import TaskOwner
+from tests.support.constants import built_in
 from tests.support.patience import eventually
 
 URL = "https://site.example/docs/page.html"
@@ -53,12 +54,14 @@ async def test_elements_nested_without_end_are_read_to_their_text() -> None:
 
 
 async def test_html_that_takes_too_long_is_shown_as_plain_text() -> None:
-    made = await readable("<p>before</p>" + "<a " * 200_000, URL, WebSettings(readable_timeout_s=1.0))
+    made = await readable(
+        "<p>before</p>" + "<a " * 200_000, URL, WebSettings(**built_in("web", {"readable_timeout_s": 1.0}))
+    )
     assert made.plain and made.text.startswith("before")
 
 
 async def test_html_that_takes_too_much_memory_is_shown_as_plain_text() -> None:
-    bounds = WebSettings(readable_memory_bytes=2**26)
+    bounds = WebSettings(**built_in("web", {"readable_memory_bytes": 2**26}))
     made = await readable("<p>before</p>" + "<i>x</i>" * 60_000, URL, bounds)
     assert made.plain and made.text.startswith("before")
 
@@ -72,7 +75,9 @@ async def test_odd_html_is_read_all_the_same(html: str) -> None:
 
 
 async def test_cancelled_it_leaves_no_process_behind(tasks: TaskOwner) -> None:
-    converting = tasks.start(readable("<a " * 200_000, URL, WebSettings(readable_timeout_s=50.0)), "convert")
+    converting = tasks.start(
+        readable("<a " * 200_000, URL, WebSettings(**built_in("web", {"readable_timeout_s": 50.0}))), "convert"
+    )
 
     def converters() -> list[psutil.Process]:
         return [one for one in psutil.Process().children() if PROGRAM.name in " ".join(one.cmdline())]

@@ -15,6 +15,7 @@ from agent.tools.web import Web, WebFetchTool, WebSettings
 from agent.tools.web.tool import UNTRUSTED
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
+from tests.support.constants import built_in
 from tests.support.prepared import complaint_of, effects_of
 from tests.unit.agent.tools.web.internet import PUBLIC, Internet, Site, ok, redirect
 
@@ -29,7 +30,9 @@ class Model:
         self.root = root
         limits = WorkspaceLimits()
         files = LocalFiles(Workspace(root, limits), SandboxSettings())
-        self.router = ToolRouter([WebFetchTool(Web(WebSettings(**settings), internet.edges), files, limits)])
+        self.router = ToolRouter(
+            [WebFetchTool(Web(WebSettings(**built_in("web", settings)), internet.edges), files, limits)]
+        )
 
     async def calls(self, **arguments: Any) -> ToolResult:
         async def log(text: str) -> None:
