@@ -41,6 +41,7 @@ def main(argv: Sequence[str]) -> int:
     if args.ahead:
         machine.go_ahead()
     described = machine.describe()
+    startup.compile_packages()  # as the other build is: where Python may not write bytecode, each start compiles anew
     try:
         with checked_out(args.reference) as other, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             title = other.title
