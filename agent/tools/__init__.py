@@ -8,6 +8,11 @@ Router: all tools of one session, by name.
 Tool source: tools that may change while a session lives, such as those of MCP servers.
 Sub-agent: a tool that calls a model and tools itself.
 How to add a tool: docs/tools.md.
+
+Worth knowing. A call is validated before anyone is asked to approve it, path rules included, so an escape from the workspace is
+refused and never put before a person. A session's disk work runs in one thread at a time; cancelled work looks at a stop flag
+before its rename, so a write happened wholly or not at all. A `CancelledError` out of a tool that nobody cancelled becomes a
+failed result, so the turn cannot hang on it.
 """
 
 from agent.tools.base import PreparedCall, StructTool, Tool, ToolLog, ToolResult

@@ -9,4 +9,8 @@ Sealed: encrypted, for what a login must keep of the token that it came from.
 Revalidate: look again whether a credential is still valid, for a websocket that stays open.
 Share link: a link to one session. Its holder is a guest; the link's grant says what they may do there.
 Need: what a path requires of the caller. The rules by path are handed in; this package knows no path.
+
+Worth knowing. A principal carries the name of its credential, never the credential. Open sockets are checked again every few
+seconds, and at the moment the next credential expires. Credential files are read again when they change, so revoking is writing
+a file. Connections without credentials are few, have small heads, and last only for `server.head_timeout_s`.
 """

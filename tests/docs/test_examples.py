@@ -28,10 +28,6 @@ RUN_BY = {
 """The test that runs the examples of a document in a language."""
 
 
-INDENTED = {"docs/architecture.md"}
-"""Documents with indented blocks."""
-
-
 def check_json(example: Example, folder: Path) -> None:
     """A submission or a frame as the codec reads it, or settings as the loader reads them."""
     text = example.text if example.text.lstrip().startswith("{") else f"{{{example.text}}}"
@@ -123,7 +119,7 @@ def test_an_example_is_checked_by_its_language(example: Example, tmp_path: Path)
     CHECKS[example.language](example, tmp_path)
 
 
-@pytest.mark.parametrize("document", sorted({*DOCUMENTS} - INDENTED))
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_example_is_fenced(document: str) -> None:
     """An indented block, or a fence of another form, would be shown as an example and checked by nobody."""
     rest = FENCE.sub("", re.sub(r"<!-- generated.*?<!-- end -->", "", read(document), flags=re.DOTALL))
