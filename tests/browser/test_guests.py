@@ -129,4 +129,4 @@ async def test_a_link_that_was_not_copied_whole_says_so(tabs: Tabs, tmp_path: Pa
     tabs.expects("Failed to load resource")
     async with shared(tabs, tmp_path, "read") as at:
         guest = await tabs.open(at.link[:-3])
-        await expect(guest.page.get_by_role("alert")).to_contain_text("taken back, or is not whole")
+        await expect(guest.page.get_by_role("alert")).to_contain_text("not complete, or it was revoked")

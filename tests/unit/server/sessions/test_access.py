@@ -45,7 +45,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[CountingJournal]:
         journals.append(CountingJournal(await open_journal(*args, **kwargs)))
         return journals[-1]
 
-    monkeypatch.setattr("server.app.open_journal", opened)
+    monkeypatch.setattr("server.running.open_journal", opened)
     return journals
 
 
