@@ -1,4 +1,4 @@
-"""The editing tool: replaces a piece of a file by another, exactly, wholly or not at all."""
+"""Edit tool: replaces an exact piece of text in a file, completely or not at all."""
 
 import asyncio
 import difflib
@@ -16,7 +16,8 @@ from agent.workspace.paths import WorkspaceError, file_parts, shown
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.text_view import is_binary
 
-PLACES_TOLD = 10
+LINES_LISTED_MAX = 10
+"""Line numbers that an error message lists."""
 DIFF_LINES_MAX = 60
 DIFF_LINE_CHARS = 300
 
@@ -33,7 +34,7 @@ class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EditTool(FilesTool[Edit]):
-    """Edits a text file in the session's workspace."""
+    """`edit`: replaces text in a file of the session's workspace."""
 
     name = "edit"
     description = (
@@ -56,13 +57,13 @@ class EditTool(FilesTool[Edit]):
         return Effects(f"edits {shown(arguments.path)} in the session's workspace")
 
     async def execute(self, arguments: Edit, log: ToolLog) -> ToolResult:
-        # Several edits of one file in one message are usual: each sees what the one before it has made.
+        # Several edits of one file in one message are usual: each works on the result of the one before it.
         async with self._one_by_one:
             return await self._edit(arguments)
 
     async def _edit(self, arguments: Edit) -> ToolResult:
-        before = text_of(arguments.path, await self.files.read(arguments.path))
-        after, count = replaced(before, arguments)
+        before = whole_text(arguments.path, await self.files.read(arguments.path))
+        after, count = apply_edit(before, arguments)
         data = after.encode()
         if len(data) > self.limits.write_bytes_max:
             raise WorkspaceError(f"{len(data)} bytes are too many: at most {self.limits.write_bytes_max} in one write")
@@ -73,8 +74,8 @@ class EditTool(FilesTool[Edit]):
         )
 
 
-def text_of(path: str, file: FileStart) -> str:
-    """The file's whole text. Raises WorkspaceError for what is no text or cannot be had as a whole."""
+def whole_text(path: str, file: FileStart) -> str:
+    """The file's whole text. Raises WorkspaceError for a binary file, one that is too large, and one that is not UTF-8."""
     if is_binary(file.data):
         raise WorkspaceError(f"{shown(path)} is a binary file; only text can be edited")
     if file.size > len(file.data):
@@ -85,9 +86,12 @@ def text_of(path: str, file: FileStart) -> str:
         raise WorkspaceError(f"{shown(path)} is not UTF-8 at byte {error.start}; it is left alone") from None
 
 
-def replaced(text: str, wanted: Edit) -> tuple[str, int]:
-    """The text after the edit, and in how many places. Raises WorkspaceError, naming lines."""
-    old, new = wanted.old_string, wanted.new_string
+def apply_edit(text: str, edit: Edit) -> tuple[str, int]:
+    """The text after the edit, and the number of replacements.
+
+    Raises WorkspaceError if `old_string` is missing, or ambiguous; the message names the lines.
+    """
+    old, new = edit.old_string, edit.new_string
     count = text.count(old)
     if not count and "\r\n" in text and "\n" in old and "\r" not in old:
         # A model sees no carriage returns; the file keeps its own.
@@ -96,12 +100,12 @@ def replaced(text: str, wanted: Edit) -> tuple[str, int]:
     elif count and "\r\n" in text and "\r" not in new and "\n" in new and text.count("\n") == text.count("\r\n"):
         new = new.replace("\n", "\r\n")
     if not count:
-        raise WorkspaceError(f"old_string is not in {shown(wanted.path)}{_hint(text, old)}")
-    if count > 1 and not wanted.replace_all:
+        raise WorkspaceError(f"old_string is not in {shown(edit.path)}{_hint(text, old)}")
+    if count > 1 and not edit.replace_all:
         lines = [text.count("\n", 0, at) + 1 for at in _places(text, old)]
-        told = ", ".join(map(str, lines[:PLACES_TOLD])) + (" and more" if count > PLACES_TOLD else "")
+        numbers = ", ".join(map(str, lines[:LINES_LISTED_MAX])) + (" and more" if count > LINES_LISTED_MAX else "")
         raise WorkspaceError(
-            f"old_string is in {shown(wanted.path)} {count} times, at lines {told}: add what is around the one that is "
+            f"old_string is in {shown(edit.path)} {count} times, at lines {numbers}: add what is around the one that is "
             "meant, or set replace_all"
         )
     return text.replace(old, new), count
@@ -109,8 +113,8 @@ def replaced(text: str, wanted: Edit) -> tuple[str, int]:
 
 def diff(path: str, before: str, after: str) -> str:
     """What was changed, as a unified diff of bounded length."""
-    made = difflib.unified_diff(before.splitlines(), after.splitlines(), path, path, n=2, lineterm="")
-    lines = [line if len(line) <= DIFF_LINE_CHARS else f"{line[:DIFF_LINE_CHARS]}..." for line in made]
+    changes = difflib.unified_diff(before.splitlines(), after.splitlines(), path, path, n=2, lineterm="")
+    lines = [line if len(line) <= DIFF_LINE_CHARS else f"{line[:DIFF_LINE_CHARS]}..." for line in changes]
     if len(lines) > DIFF_LINES_MAX:
         lines = [*lines[:DIFF_LINES_MAX], f"[{len(lines) - DIFF_LINES_MAX} more lines of the diff]"]
     return "\n".join(lines)
@@ -118,7 +122,7 @@ def diff(path: str, before: str, after: str) -> str:
 
 def _places(text: str, old: str) -> Iterator[int]:
     at = text.find(old)
-    for _ in range(PLACES_TOLD):
+    for _ in range(LINES_LISTED_MAX):
         if at < 0:
             return
         yield at
@@ -126,12 +130,12 @@ def _places(text: str, old: str) -> Iterator[int]:
 
 
 def _hint(text: str, old: str) -> str:
-    """Where it nearly is: its first line with other blanks around it."""
+    """A hint for the model: the lines that contain the first line of `old`, or the advice to read the file again."""
     first = next((line.strip() for line in old.splitlines() if line.strip()), "")
     if not first:
         return ""
     lines = [number for number, line in enumerate(text.splitlines(), 1) if first in line]
     if not lines:
         return "; read the file again, it may have been changed"
-    told = ", ".join(map(str, lines[:PLACES_TOLD]))
-    return f"; its first line is at line {told}, with other blanks or with other lines after it"
+    numbers = ", ".join(map(str, lines[:LINES_LISTED_MAX]))
+    return f"; its first line is at line {numbers}, with other blanks or with other lines after it"

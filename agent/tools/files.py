@@ -1,4 +1,4 @@
-"""The tools for files in the session's workspace: read, list and write."""
+"""File tools: read, list, write and search the files of the session's workspace."""
 
 import asyncio
 import re
@@ -48,7 +48,7 @@ A = TypeVar("A", bound=msgspec.Struct)
 
 
 class FilesTool(StructTool[A], Generic[A]):
-    """A tool that works on the session's files, wherever they are."""
+    """Base of the tools that use the session's files, on this machine or in a remote sandbox."""
 
     def __init__(self, files: SessionFiles, limits: WorkspaceLimits) -> None:
         self.files = files
@@ -56,7 +56,7 @@ class FilesTool(StructTool[A], Generic[A]):
 
 
 class ReadFileTool(FilesTool[ReadFile]):
-    """Shows a text file, or some of its lines."""
+    """`read`: shows a text file, or some of its lines."""
 
     name = "read"
     description = (
@@ -71,12 +71,12 @@ class ReadFileTool(FilesTool[ReadFile]):
     async def execute(self, arguments: ReadFile, log: ToolLog) -> ToolResult:
         file = await self.files.read(arguments.path)
         most = VIEW_CHARS_MAX
-        seen = await asyncio.to_thread(view, arguments.path, file, arguments.offset, arguments.limit or None, most)
-        return ToolResult(output=seen.text, success=True, truncated=seen.cut)
+        piece = await asyncio.to_thread(view, arguments.path, file, arguments.offset, arguments.limit or None, most)
+        return ToolResult(output=piece.text, success=True, truncated=piece.cut)
 
 
 class ListFilesTool(FilesTool[ListFiles]):
-    """Shows what is in a folder."""
+    """`list`: shows the files and folders in a folder."""
 
     name = "list"
     description = "List the files and folders in the session's workspace, sorted by name, with the files' sizes."
@@ -104,7 +104,7 @@ class ListFilesTool(FilesTool[ListFiles]):
 
 
 class WriteFileTool(FilesTool[WriteFile]):
-    """Writes a text file."""
+    """`write`: writes a text file; one that exists is replaced."""
 
     name = "write"
     arguments = WriteFile
@@ -135,7 +135,7 @@ class WriteFileTool(FilesTool[WriteFile]):
 
 
 def path_error(parse: Callable[[], object]) -> str | None:
-    """What is wrong with the argument `path`, by a function that raises WorkspaceError for it."""
+    """The validation error of the argument `path`; None if `parse` does not raise WorkspaceError."""
     try:
         parse()
     except WorkspaceError as error:
@@ -144,7 +144,7 @@ def path_error(parse: Callable[[], object]) -> str | None:
 
 
 def printable(path: str) -> str:
-    """The path as it may stand on a line of its own: it cannot forge another."""
+    """The path without line breaks or other unprintable characters, so that it cannot imitate another line."""
     return path if path.isprintable() else ascii(path)[1:-1]
 
 
@@ -178,7 +178,7 @@ class Grep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GrepTool(FilesTool[Grep]):
-    """Searches the files of the session's workspace."""
+    """`grep`: searches the workspace's text files line by line."""
 
     name = "grep"
     description = (
@@ -196,10 +196,10 @@ class GrepTool(FilesTool[Grep]):
         return path_error(lambda: folder_parts(arguments.path, self.limits))
 
     async def execute(self, arguments: Grep, log: ToolLog) -> ToolResult:
-        found = await self.files.search(SearchRequest(**msgspec.structs.asdict(arguments)))
+        result = await self.files.search(SearchRequest(**msgspec.structs.asdict(arguments)))
         lines: list[str] = []
-        left, more = VIEW_CHARS_MAX, found.more
-        for match in found.matches:
+        left, more = VIEW_CHARS_MAX, result.more
+        for match in result.matches:
             line = f"{printable(match.path)}:{match.line}:{match.text}"
             left -= len(line) + 1
             if left < 0:

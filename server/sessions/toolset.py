@@ -24,7 +24,7 @@ from agent.tools.hub import HUB_TOOL_NAMES, HubClient, HubThreads, hub_tools
 from agent.tools.mcp import McpServers
 from agent.tools.paid import PaidTool
 from agent.tools.research import ResearchTool
-from agent.tools.web import Web, WebFetchTool
+from agent.tools.web import WebClient, WebFetchTool
 from agent.workspace.agents_md import ProjectNotes
 from agent.workspace.files import Sandbox
 from server.config.settings import Settings
@@ -82,7 +82,7 @@ class ToolsetFactory:
         self._settings = settings
         self._known_secrets = known_secrets
         self._hub_threads = HubThreads(settings.hub)
-        self._web = Web(settings.web)
+        self._web = WebClient(settings.web)
         self._backend: SandboxBackend | None = None
         self.mcp = McpServers(settings.mcp_servers, settings.mcp)
         self._journal: Journal | None = None

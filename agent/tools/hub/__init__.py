@@ -1,4 +1,9 @@
-"""The tools for the Hugging Face Hub, with the token of a session's owner and no other."""
+"""Hugging Face tools: search, repositories, datasets and jobs of the Hub, each with the token of the session's owner alone.
+
+Operation: what one call of a tool does, such as `run` of `hf_jobs`; each takes its own arguments.
+Namespace: the user or organization that owns a repository or runs and pays a job.
+Flavor: the hardware of a job, such as `cpu-basic`.
+"""
 
 from agent.hub.client import HubClient
 from agent.hub.pools import HubThreads
@@ -11,10 +16,10 @@ from agent.tools.hub.search import SearchTool
 from agent.workspace.files import SessionFiles
 
 _FOLLOW_PART = 0.8
-"""How much of a call's time may be spent on following a job: the rest is for asking what came of it."""
+"""Share of a call's time for following a job's logs; the rest is for requesting the job's final state."""
 
 HUB_TOOL_NAMES = ("hf_search", "hf_repo", "hf_dataset", "hf_jobs")
-"""The names of all of them."""
+"""The names of all Hugging Face tools."""
 
 __all__ = ["HUB_TOOL_NAMES", "HubClient", "HubSettings", "HubThreads", "hub_tools"]
 

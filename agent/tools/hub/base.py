@@ -18,7 +18,7 @@ LISTED_MAX = 200
 
 
 class HubTool(StructTool[A], Generic[A]):
-    """A tool that asks the Hub."""
+    """Base of the tools that call the Hub."""
 
     def __init__(self, hub: HubClient) -> None:
         self._hub = hub
@@ -27,9 +27,9 @@ class HubTool(StructTool[A], Generic[A]):
 def argument_error(
     arguments: msgspec.Struct, operation: str, needed: tuple[str, ...], allowed: tuple[str, ...]
 ) -> str | None:
-    """Which argument an operation argument_error, or was given and does not take; None if none. Said as msgspec says it.
+    """The error for an argument that `operation` needs and was not given, or was given and does not take; None if none.
 
-    An argument counts as given if it is not what the Struct has by default.
+    An argument counts as given if it differs from the Struct's default. The text has the form of msgspec's own errors.
     """
     given = {f.name for f in msgspec.structs.fields(arguments) if getattr(arguments, f.name) != _default(f)}
     for name in needed:

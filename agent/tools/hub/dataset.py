@@ -1,4 +1,4 @@
-"""The tool `hf_dataset`: a dataset's splits, schema and rows, by the Hub's dataset viewer."""
+"""Dataset tool: `hf_dataset` shows a dataset's splits, schema and rows, from the Hub's dataset viewer."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -53,7 +53,7 @@ class InspectDataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DatasetTool(HubTool[InspectDataset]):
-    """Shows what is in a dataset, without downloading it."""
+    """`hf_dataset`: shows what is in a dataset, without downloading it."""
 
     name = "hf_dataset"
     description = (
@@ -75,17 +75,17 @@ class DatasetTool(HubTool[InspectDataset]):
             return await self._splits(arguments)
         where = await self._where(arguments)
         if arguments.operation == "schema":
-            said = await self._get("first-rows", where)
-            return self._schema(where, said)
+            answer = await self._get("first-rows", where)
+            return self._schema(where, answer)
         window: dict[str, str | int] = {"offset": arguments.offset, "length": arguments.limit}
         if arguments.operation == "rows":
-            said = await self._get("rows", {**where, **window})
+            answer = await self._get("rows", {**where, **window})
         else:
-            said = await self._get("search", {**where, **window, "query": arguments.query})
-        return self._rows(arguments, where, said)
+            answer = await self._get("search", {**where, **window, "query": arguments.query})
+        return self._rows(arguments, where, answer)
 
     async def _splits(self, arguments: InspectDataset) -> ToolResult:
-        found = _list((await self._get("splits", {"dataset": arguments.dataset})).get("splits"))
+        splits = _list((await self._get("splits", {"dataset": arguments.dataset})).get("splits"))
         sizes = await self._sizes(arguments.dataset)
         rows = [
             (
@@ -93,30 +93,30 @@ class DatasetTool(HubTool[InspectDataset]):
                 one_line(one.get("split")),
                 str(sizes.get((str(one.get("config")), str(one.get("split"))), "")),
             )
-            for one in found
+            for one in splits
         ]
         return self._shown(f"{arguments.dataset}: {len(rows)} splits", ("config", "split", "rows"), rows, cut=False)
 
     async def _sizes(self, dataset: str) -> dict[tuple[str, str], int]:
-        """Rows by config and split, where the viewer knows them; it counts large datasets later than it lists them."""
+        """Number of rows by config and split. Empty while the viewer does not know it: it counts large datasets later."""
         try:
-            said = await self._get("size", {"dataset": dataset})
+            answer = await self._get("size", {"dataset": dataset})
         except HubError:
             return {}
-        parts = _list(_dict(said.get("size")).get("splits"))
+        parts = _list(_dict(answer.get("size")).get("splits"))
         return {(str(one.get("config")), str(one.get("split"))): int(one.get("num_rows") or 0) for one in parts}
 
     async def _where(self, arguments: InspectDataset) -> dict[str, str | int]:
-        """Dataset, config and split; the first ones where the call names none."""
+        """Dataset, config and split; the first config and split if the call names none. Raises HubError."""
         config, split = arguments.config, arguments.split
         if not (config and split):
-            found = _list((await self._get("splits", {"dataset": arguments.dataset})).get("splits"))
-            for one in found:
+            splits = _list((await self._get("splits", {"dataset": arguments.dataset})).get("splits"))
+            for one in splits:
                 if config in ("", one.get("config")) and split in ("", one.get("split")):
                     config, split = str(one.get("config")), str(one.get("split"))
                     break
             else:
-                known = ", ".join(one_line(f"{one.get('config')}/{one.get('split')}", 100) for one in found[:50])
+                known = ", ".join(one_line(f"{one.get('config')}/{one.get('split')}", 100) for one in splits[:50])
                 raise HubError(f"{arguments.dataset} has no such config and split; it has: {known or 'none'}")
         return {"dataset": arguments.dataset, "config": config, "split": split}
 
@@ -124,35 +124,35 @@ class DatasetTool(HubTool[InspectDataset]):
         settings = self._hub.settings
 
         def get(api: "HfApi", token: Token) -> Any:
-            from huggingface_hub.utils import (  # type: ignore[attr-defined]  # it exports them without saying so
+            from huggingface_hub.utils import (  # type: ignore[attr-defined]  # not declared as exported
                 build_hf_headers,
                 get_session,
                 hf_raise_for_status,
             )
 
             url = f"{settings.datasets_server.rstrip('/')}/{path}"
-            answer = get_session().get(url, params=dict(query), headers=build_hf_headers(token=token))
-            hf_raise_for_status(answer)
-            return answer.json()
+            response = get_session().get(url, params=dict(query), headers=build_hf_headers(token=token))
+            hf_raise_for_status(response)
+            return response.json()
 
-        said = await self._hub.ask(get)
-        if not isinstance(said, dict):
+        answer = await self._hub.ask(get)
+        if not isinstance(answer, dict):
             raise HubError("the dataset viewer's answer cannot be understood")
-        return said
+        return answer
 
-    def _schema(self, where: Mapping[str, str | int], said: Mapping[str, Any]) -> ToolResult:
-        features = _list(said.get("features"))
+    def _schema(self, where: Mapping[str, str | int], answer: Mapping[str, Any]) -> ToolResult:
+        features = _list(answer.get("features"))
         rows = [(one_line(one.get("name")), _type(one.get("type"))) for one in features]
         title = f"{_named(where)}: {len(rows)} columns"
         return self._shown(title, ("column", "type"), rows, cut=False)
 
-    def _rows(self, arguments: InspectDataset, where: Mapping[str, str | int], said: Mapping[str, Any]) -> ToolResult:
-        names = [str(one.get("name")) for one in _list(said.get("features"))]
-        found = _list(said.get("rows"))[: arguments.limit]
-        total, partial = said.get("num_rows_total"), bool(said.get("partial"))
+    def _rows(self, arguments: InspectDataset, where: Mapping[str, str | int], answer: Mapping[str, Any]) -> ToolResult:
+        names = [str(one.get("name")) for one in _list(answer.get("features"))]
+        entries = _list(answer.get("rows"))[: arguments.limit]
+        total, partial = answer.get("num_rows_total"), bool(answer.get("partial"))
         rows: list[tuple[str, ...]] = []
         cut = False
-        for one in found:
+        for one in entries:
             values = _dict(one.get("row"))
             cells = [self._cell(values.get(name)) for name in names]
             cut = cut or bool(one.get("truncated_cells")) or any(was_cut for _, was_cut in cells)
@@ -179,12 +179,12 @@ class DatasetTool(HubTool[InspectDataset]):
         notes: Sequence[str] = (),
     ) -> ToolResult:
         lines, over = fitting(table(columns, rows).split("\n"), base.VIEW_CHARS_MAX)
-        said = list(notes)
+        remarks = list(notes)
         if cut:
-            said.append(f"values longer than {CELL_CHARS_MAX} characters are cut")
+            remarks.append(f"values longer than {CELL_CHARS_MAX} characters are cut")
         if over:
-            said.append(f"only the first {max(0, len(lines) - 2)} rows of {count(len(rows))} fit: ask for fewer")
-        text = "\n".join([one_line(title, 400), "", *lines] + ([f"\n[{'; '.join(said)}]"] if said else []))
+            remarks.append(f"only the first {max(0, len(lines) - 2)} rows of {count(len(rows))} fit: ask for fewer")
+        text = "\n".join([one_line(title, 400), "", *lines] + ([f"\n[{'; '.join(remarks)}]"] if remarks else []))
         return ToolResult(output=text, success=True, truncated=cut or over)
 
 
@@ -193,7 +193,7 @@ def _named(where: Mapping[str, str | int]) -> str:
 
 
 def _type(kind: Any) -> str:
-    """A feature's type in short: `string`, `list<int64>`, `ClassLabel(neg, pos)`, `{a: string}`."""
+    """A short name of a feature's type: `string`, `list<int64>`, `ClassLabel(neg, pos)`, `{a: string}`."""
     if isinstance(kind, list):
         return f"list<{_type(kind[0]) if kind else ''}>"
     if not isinstance(kind, dict):
@@ -220,5 +220,5 @@ def _any_list(value: Any) -> list[Any]:
 
 
 def _list(value: Any) -> list[dict[str, Any]]:
-    """The objects of a list; what else is in it is left out."""
+    """The objects of a list; other values are left out."""
     return [one for one in _any_list(value) if isinstance(one, dict)]

@@ -1,4 +1,4 @@
-"""What `hf_jobs` is asked for: its arguments, which operation takes which, and what each would do. Pure."""
+"""Job arguments: the arguments of `hf_jobs`, which operation takes which, and the effects of each. Pure."""
 
 import shlex
 from typing import Annotated, Literal
@@ -78,7 +78,8 @@ class Jobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = []
     schedule: Annotated[
-        str, Meta(max_length=100, description="When, as cron says it (`0 9 * * 1`), or `@hourly`, `@daily`, `@weekly`.")
+        str,
+        Meta(max_length=100, description="When, as cron says it (`0 9 * * 1`), or `@hourly`, `@daily`, `@weekly`."),
     ] = ""
     job_id: Annotated[str, Meta(max_length=100, description="Which job, or which scheduled one.")] = ""
     status: Annotated[
@@ -96,12 +97,12 @@ class Jobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
 
-def fault(arguments: Jobs, settings: HubSettings) -> str | None:
-    """What is wrong beyond the types; None if nothing is."""
+def validate(arguments: Jobs, settings: HubSettings) -> str | None:
+    """The first error that the types do not exclude; None if the arguments are valid."""
     needed, allowed = _NEEDS[arguments.operation]
-    complaint = argument_error(arguments, arguments.operation, needed, allowed)
-    if complaint is not None:
-        return complaint
+    error = argument_error(arguments, arguments.operation, needed, allowed)
+    if error is not None:
+        return error
     if any(character.isspace() or not character.isprintable() for character in arguments.image):
         return "Expected the name of an image, without spaces - at `$.image`"
     if arguments.timeout_s > settings.job_timeout_max_s:
@@ -117,37 +118,37 @@ def fault(arguments: Jobs, settings: HubSettings) -> str | None:
 
 
 def time_s(arguments: Jobs, settings: HubSettings) -> int:
-    """How long the job may run."""
+    """How long the job may run, in seconds."""
     return arguments.timeout_s or settings.job_timeout_s
 
 
 def cost_usd(arguments: Jobs, settings: HubSettings) -> float | None:
-    """What one run may cost at most; None if nobody knows."""
+    """The most that one run may cost, in US dollars; None if the price is not known."""
     return estimate_usd(arguments.flavor, time_s(arguments, settings), settings.usd_per_hour)
 
 
 def effects(arguments: Jobs, settings: HubSettings) -> Effects:
-    """What the call would do. `run` and `schedule` tell the hardware apart: `run:cpu`, `run:gpu`.
+    """The effects of the call. The operation of `run` and `schedule` names the hardware too: `run:cpu`, `run:gpu`.
 
-    With `:token` behind it the job is given the owner's token: who allowed the one for a session did not allow the other.
+    It ends in `:token` if the job gets the owner's token, so that a grant for jobs without it does not cover such a job.
     """
     operation, job = arguments.operation, one_line(arguments.job_id, 100)
     if operation in ("run", "schedule"):
-        return _spending(arguments, settings)
-    told: dict[Operation, tuple[str, EffectKind]] = {
+        return _new_job_effects(arguments, settings)
+    changes: dict[Operation, tuple[str, EffectKind]] = {
         "cancel": (f"ends the job {job}; what it has not stored is lost", "delete"),
         "delete_scheduled": (f"deletes the scheduled job {job}", "delete"),
         "suspend": (f"pauses the scheduled job {job}", "write_outside"),
         "resume": (f"lets the scheduled job {job} run and cost money again", "spend"),
     }
-    if operation not in told:
+    if operation not in changes:
         return Effects(operation=operation)
-    says, kind = told[operation]
-    return Effects(says, frozenset({kind}), operation, None if kind == "spend" else 0.0)
+    description, kind = changes[operation]
+    return Effects(description, frozenset({kind}), operation, None if kind == "spend" else 0.0)
 
 
-def _spending(arguments: Jobs, settings: HubSettings) -> Effects:
-    """A job of its own is estimated; what is scheduled runs as often as it likes, so nobody knows what it costs."""
+def _new_job_effects(arguments: Jobs, settings: HubSettings) -> Effects:
+    """Effects of `run` and `schedule`. The cost of a scheduled job is not known, since it runs again and again."""
     cost = cost_usd(arguments, settings)
     price = "at a price that is not known" if cost is None else f"for ${cost:.2f} at most"
     minutes = f"{time_s(arguments, settings) / 60:g} min"
@@ -162,5 +163,5 @@ def _spending(arguments: Jobs, settings: HubSettings) -> Effects:
     if arguments.operation == "run":
         return Effects(f"runs {what}, for {minutes} {price}{payer}{given}", frozenset(kinds), operation, cost)
     when = one_line(arguments.schedule)
-    says = f"runs {what}, again and again ({when}), each time for {minutes} {price}{payer}{given}"
-    return Effects(says, frozenset(kinds), operation, None)
+    description = f"runs {what}, again and again ({when}), each time for {minutes} {price}{payer}{given}"
+    return Effects(description, frozenset(kinds), operation, None)

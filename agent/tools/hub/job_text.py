@@ -1,4 +1,4 @@
-"""Jobs of the Hub in words: lists, one job, what it came to. Pure."""
+"""Job text: writes jobs, scheduled jobs and hardware of the Hub as text for the model. Pure."""
 
 import shlex
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from agent.hub.settings import HubSettings
 from agent.util.text import one_line
 
 ENDED = frozenset({"COMPLETED", "CANCELED", "ERROR", "DELETED"})
-"""Stages after which nothing more happens."""
+"""Stages of a job that has ended."""
 
 
 def stage(job: Any) -> str:
-    """How far a job (huggingface_hub's JobInfo) is, such as RUNNING."""
+    """The stage of a job (huggingface_hub's JobInfo), such as RUNNING."""
     return one_line(getattr(job.status.stage, "value", job.status.stage), 40)
 
 
 def cost_usd(job: Any, settings: HubSettings) -> float | None:
-    """What a job that has ended cost; None while it runs, or if that is not known."""
+    """The cost of a job that has ended, in US dollars; None while it runs, or if the price is not known."""
     seconds = job.durations.running_secs if job.durations is not None else None
     if stage(job) not in ENDED or seconds is None:
         return None
@@ -27,7 +27,7 @@ def cost_usd(job: Any, settings: HubSettings) -> float | None:
 
 
 def summary(job: Any, settings: HubSettings) -> str:
-    """A job in a line and its address in another."""
+    """Two lines: the job's state, time and cost; and its URL."""
     seconds = job.durations.running_secs if job.durations is not None else None
     cost = cost_usd(job, settings)
     parts = [
@@ -40,7 +40,7 @@ def summary(job: Any, settings: HubSettings) -> str:
 
 
 def details(job: Any, settings: HubSettings) -> str:
-    """All that is worth knowing of one job. Of variables the names alone: their values may be secrets."""
+    """A job with its image, command and times. Of variables only the names: their values may be secrets."""
     about = {
         "image": one_line(job.docker_image or job.space_id, 500),
         "command": one_line(shlex.join(map(str, job.command or [])), 2_000),
@@ -55,7 +55,7 @@ def details(job: Any, settings: HubSettings) -> str:
 
 
 def jobs_table(jobs: Sequence[Any]) -> str:
-    """A row for each job."""
+    """A table with a row for each job."""
     rows = [
         (
             one_line(job.id),
@@ -71,7 +71,7 @@ def jobs_table(jobs: Sequence[Any]) -> str:
 
 
 def scheduled_table(jobs: Sequence[Any]) -> str:
-    """A row for each scheduled job (huggingface_hub's ScheduledJobInfo)."""
+    """A table with a row for each scheduled job (huggingface_hub's ScheduledJobInfo)."""
     rows = [
         (
             one_line(job.id),
@@ -88,19 +88,21 @@ def scheduled_table(jobs: Sequence[Any]) -> str:
 
 
 def hardware_table(flavors: Sequence[Any], settings: HubSettings) -> str:
-    """A row for each flavor (huggingface_hub's JobHardwareInfo), with the Hub's own price and the one reckoned with here."""
+    """A table with a row for each flavor (huggingface_hub's JobHardwareInfo): the Hub's price, and the one that estimates use."""
     rows = []
     for one in flavors:
-        reckoned = settings.usd_per_hour.get(one.name, list_prices().get(one.name))
-        card = one.accelerator
+        price = settings.usd_per_hour.get(one.name, list_prices().get(one.name))
+        accelerator = one.accelerator
         rows.append(
             (
                 one_line(one.name),
                 one_line(one.cpu),
                 one_line(one.ram),
-                one_line(f"{card.quantity} x {card.model}, {card.vram}", 80) if card else "",
+                one_line(f"{accelerator.quantity} x {accelerator.model}, {accelerator.vram}", 80)
+                if accelerator
+                else "",
                 f"${one.unit_cost_usd:g} a {one_line(one.unit_label, 20)}",
-                "not known" if reckoned is None else f"${reckoned:g} an hour",
+                "not known" if price is None else f"${price:g} an hour",
             )
         )
     return table(("flavor", "cpu", "memory", "gpu", "price", "reckoned with"), rows)

@@ -1,4 +1,4 @@
-"""The tool `hf_jobs`: runs programs on the Hub's hardware, once or on a schedule, and follows what they write."""
+"""Jobs tool: `hf_jobs` runs programs on the Hub's hardware, once or on a schedule, and streams their logs."""
 
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
@@ -35,7 +35,7 @@ _DONE = {
     "delete_scheduled": "the scheduled job is deleted",
 }
 
-_BARREN_MAX = 3
+_EMPTY_MAX = 3
 """Times in a row that a log may break off without a new line."""
 
 
@@ -47,7 +47,7 @@ POLL_S = 3.0
 
 
 class JobsTool(HubTool[Jobs]):
-    """`follow_max_s`: how long a call may follow logs; it ends before the call is ended."""
+    """`hf_jobs`. `follow_max_s`: how long a call may follow logs, which is less than the call's own time limit."""
 
     name = "hf_jobs"
     description = (
@@ -73,7 +73,7 @@ class JobsTool(HubTool[Jobs]):
         }
 
     def validate(self, arguments: Jobs) -> str | None:
-        return job_arguments.fault(arguments, self._hub.settings)
+        return job_arguments.validate(arguments, self._hub.settings)
 
     def effects(self, arguments: Jobs) -> Effects:
         return job_arguments.effects(arguments, self._hub.settings)
@@ -139,7 +139,7 @@ class JobsTool(HubTool[Jobs]):
         return await self._followed(arguments, arguments.job_id, await self._namespace(arguments), log)
 
     async def _change(self, arguments: Jobs, log: ToolLog) -> ToolResult:
-        """`cancel`, and what is done to a scheduled job."""
+        """`cancel`, `suspend`, `resume` and `delete_scheduled`."""
         operation, job_id = arguments.operation, arguments.job_id
         namespace = await self._namespace(arguments)
 
@@ -158,16 +158,16 @@ class JobsTool(HubTool[Jobs]):
         return ToolResult(output=f"{_DONE[operation]}: {one_line(job_id)}", success=True)
 
     async def _followed(self, arguments: Jobs, job_id: str, namespace: str, log: ToolLog) -> ToolResult:
-        """Stream the logs to the job's end or a bound, then say what came of it, with the end of the logs."""
+        """Stream the logs until the job ends or a bound is reached; the result has the job's state and the end of its logs."""
         settings = self._hub.settings
         follow_s = min(arguments.follow_s or self._follow_max_s, self._follow_max_s)
         tail = ""
-        heard = 0
+        received = 0
 
-        async def hear(text: str) -> None:
-            nonlocal tail, heard
+        async def receive(text: str) -> None:
+            nonlocal tail, received
             text = clean(text)
-            heard += len(text)
+            received += len(text)
             tail = (tail + text)[-LOG_TAIL_CHARS:]
             await log(text)
 
@@ -177,7 +177,7 @@ class JobsTool(HubTool[Jobs]):
         notes = []
         why = ""
         try:
-            why = await self._hub.follow(lines, hear, follow_s)
+            why = await self._hub.follow(lines, receive, follow_s)
         except HubError as fault:
             notes.append(f"its logs cannot be followed: {fault}")
         try:
@@ -192,19 +192,19 @@ class JobsTool(HubTool[Jobs]):
             notes.append(f"followed for {follow_s:g} s; it goes on: see `logs` again, or `cancel` it")
         elif why == "size":
             notes.append("its logs are too long to be streamed on; it goes on: see `inspect`, or `cancel` it")
-        if heard > len(tail):
-            notes.append(f"the last {len(tail)} of {heard} characters of its logs are shown")
+        if received > len(tail):
+            notes.append(f"the last {len(tail)} of {received} characters of its logs are shown")
         parts = [summary(job, settings), *(f"[{note}]" for note in notes), tail.rstrip("\n") or "[it wrote nothing]"]
         ended = stage(job)
         return ToolResult(
             output="\n".join(parts),
             success=ended == "COMPLETED" or ended not in ENDED,
-            truncated=heard > len(tail),
+            truncated=received > len(tail),
             cost_usd=self._spent(arguments, job),
         )
 
     def _spent(self, arguments: Jobs, job: Any) -> float | None:
-        """What `run` has to answer for: what the job cost, or what it may cost where that is not known yet."""
+        """The cost of `run` in US dollars: the job's own, or the most that it may cost while that is not known."""
         if arguments.operation != "run":
             return None
         known = cost_usd(job, self._hub.settings)
@@ -214,19 +214,19 @@ class JobsTool(HubTool[Jobs]):
         return await self._hub.ask(lambda api, token: api.inspect_job(job_id=job_id, namespace=namespace, token=token))
 
     async def _listed(
-        self, ask: "Callable[[HfApi, Token], Any]", told: Callable[[list[Any]], str], what: str
+        self, request: "Callable[[HfApi, Token], Any]", format_rows: Callable[[list[Any]], str], what: str
     ) -> ToolResult:
         most = base.LISTED_MAX
-        found = await self._hub.ask(lambda api, token: list(itertools.islice(ask(api, token), most + 1)))
-        if not found:
+        rows = await self._hub.ask(lambda api, token: list(itertools.islice(request(api, token), most + 1)))
+        if not rows:
             return ToolResult(output=f"[no {what}]", success=True)
-        lines, over = fitting(told(found[:most]).split("\n"), base.VIEW_CHARS_MAX)
-        if over or len(found) > most:
+        lines, over = fitting(format_rows(rows[:most]).split("\n"), base.VIEW_CHARS_MAX)
+        if over or len(rows) > most:
             lines.append(f"\n[the first {len(lines) - 2} are shown, there are more]")
-        return ToolResult(output="\n".join(lines), success=True, truncated=over or len(found) > most)
+        return ToolResult(output="\n".join(lines), success=True, truncated=over or len(rows) > most)
 
     async def _namespace(self, arguments: Jobs) -> str:
-        """Whose jobs: always said, since the library would ask anew at each call, or use the server's own login."""
+        """The namespace of the jobs. Always given: without it the library uses another request, or the server's own login."""
         self._hub.require_token()
         return arguments.namespace or await self._hub.owner()
 
@@ -244,19 +244,19 @@ class JobsTool(HubTool[Jobs]):
 
 
 def _lines(api: "HfApi", token: Token, job_id: str, namespace: str, poll_s: float, *, follow: bool) -> Iterator[str]:
-    """A job's log, line by line; following, to the job's end: a stream that ends or breaks before is asked for again."""
+    """A job's log, line by line. With `follow` until the job ends: a stream that ends or breaks earlier is opened again."""
     call = current_call()
-    seen, barren = 0, 0
-    while barren < _BARREN_MAX:
-        broken, before = call.broken, seen
+    count, empty = 0, 0
+    while empty < _EMPTY_MAX:
+        broken, before = call.broken, count
         logs = api.fetch_job_logs(job_id=job_id, namespace=namespace, follow=follow, token=token)
         for number, line in enumerate(logs):
-            if number >= seen:
-                seen = number + 1
+            if number >= count:
+                count = number + 1
                 yield line
         whole = call.broken == broken
         if not follow or (whole and stage(api.inspect_job(job_id=job_id, namespace=namespace, token=token)) in ENDED):
             return
-        barren = 0 if whole or seen > before else barren + 1
+        empty = 0 if whole or count > before else empty + 1
         call.pause(poll_s)
     raise HubError("they break off again and again")

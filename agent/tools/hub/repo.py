@@ -1,7 +1,6 @@
-"""The tool `hf_repo`: a repository of the Hub, its files, branches, tags and pull requests."""
+"""Repository tool: `hf_repo` works with one repository of the Hub: its files, branches, tags and pull requests."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.hub.client import HubClient, Token
@@ -17,7 +16,7 @@ from agent.workspace.paths import shown
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-_ANYBODY: frozenset[Operation] = frozenset({"list", "read", "branches", "tags", "prs", "pr"})
+_WITHOUT_TOKEN: frozenset[Operation] = frozenset({"list", "read", "branches", "tags", "prs", "pr"})
 
 
 UPLOAD_TIMEOUT_S = 300.0
@@ -25,7 +24,7 @@ UPLOAD_TIMEOUT_S = 300.0
 
 
 class RepoTool(HubTool[Repo]):
-    """`files`: the session's, from which `upload` takes."""
+    """`hf_repo`. `files`: the session's, from which `upload` reads."""
 
     name = "hf_repo"
     description = (
@@ -44,56 +43,54 @@ class RepoTool(HubTool[Repo]):
         most = self._hub.settings.upload_bytes_max
         if len(arguments.text.encode()) > most:
             return f"Expected at most {most} bytes as UTF-8 - at `$.text`"
-        return repo_arguments.fault(arguments)
+        return repo_arguments.validate(arguments)
 
     def effects(self, arguments: Repo) -> Effects:
         return repo_arguments.effects(arguments)
 
     async def execute(self, arguments: Repo, log: ToolLog) -> ToolResult:
-        settings = self._hub.settings
-        if arguments.operation not in _ANYBODY:
+        if arguments.operation not in _WITHOUT_TOKEN:
             self._hub.require_token()
         if arguments.operation == "read":
-            file = await self._hub.ask(lambda api, token: repo_files.reading(api, token, arguments, settings))
-            return repo_files.shown(arguments, file, settings)
+            file = await self._hub.ask(lambda api, token: repo_files.read_start(api, token, arguments))
+            return repo_files.show(arguments, file)
         if arguments.operation == "upload":
             data = await self._data(arguments)
             return await self._hub.ask(
                 lambda api, token: repo_files.upload(api, token, arguments, data), UPLOAD_TIMEOUT_S
             )
-        act = self._act(arguments)
-        return await self._hub.ask(lambda api, token: act(api, token, arguments))
+        handler = self._handler(arguments)
+        return await self._hub.ask(lambda api, token: handler(api, token, arguments))
 
-    def _act(self, arguments: Repo) -> "Callable[[HfApi, Token, Repo], ToolResult]":
-        settings = self._hub.settings
+    def _handler(self, arguments: Repo) -> "Callable[[HfApi, Token, Repo], ToolResult]":
         match arguments.operation:
             case "list":
-                return partial(repo_files.listing, settings=settings)
+                return repo_files.list_files
             case "delete":
                 return repo_files.delete
             case "create":
                 return repo_files.create
             case "branches" | "tags":
-                return partial(repo_refs.refs, settings=settings)
+                return repo_refs.list_refs
             case "prs":
-                return partial(repo_refs.talks, settings=settings)
+                return repo_refs.list_discussions
             case "pr":
-                return partial(repo_refs.talk, settings=settings)
+                return repo_refs.show_discussion
             case "create_branch" | "delete_branch" | "create_tag" | "delete_tag":
                 return repo_refs.change_ref
             case _:
-                return repo_refs.change_talk
+                return repo_refs.change_discussion
 
     async def _data(self, arguments: Repo) -> bytes:
-        """What is to be uploaded, all of it. Raises HubError, and SandboxError if there is no such file."""
+        """The bytes to upload. Raises HubError if the file is too large, and SandboxError if there is no such file."""
         if arguments.text:
             return arguments.text.encode()
         file = await self._files.read(arguments.file)
         most = self._hub.settings.upload_bytes_max
         if file.size > min(most, len(file.data)):
-            held = min(most, max(len(file.data), 1))
+            size_max = min(most, max(len(file.data), 1))
             raise HubError(
-                f"{shown(arguments.file)} has {file.size} bytes, and this tool uploads {held} at most: "
+                f"{shown(arguments.file)} has {file.size} bytes, and this tool uploads {size_max} at most: "
                 "split it, or upload it by a program that has the user's token"
             )
         return file.data

@@ -1,4 +1,4 @@
-"""What `hf_repo` is asked for: its arguments, which operation takes which, and what each would do. Pure."""
+"""Repository arguments: the arguments of `hf_repo`, which operation takes which, and the effects of each. Pure."""
 
 from typing import Annotated, Literal
 
@@ -102,31 +102,31 @@ class Repo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
 
-def fault(arguments: Repo) -> str | None:
-    """What is wrong beyond the types; None if nothing is."""
+def validate(arguments: Repo) -> str | None:
+    """The first error that the types do not exclude; None if the arguments are valid."""
     operation = arguments.operation
     needed, allowed = _NEEDS[operation]
-    complaint = repo_fault(arguments.repo, "repo") or argument_error(
+    error = repo_fault(arguments.repo, "repo") or argument_error(
         arguments, operation, ("repo", *needed), (*_ALWAYS, *allowed)
     )
-    if complaint is not None:
-        return complaint
+    if error is not None:
+        return error
     if operation == "upload" and bool(arguments.file) == bool(arguments.text):
         return "Operation `upload` needs `file` or `text`, one of them - at `$.file`"
     if operation == "create" and (arguments.repo_type == "space") != bool(arguments.space_sdk):
         return "A Space needs `space_sdk`, and nothing else takes it - at `$.space_sdk`"
     if arguments.path:
-        complaint = path_fault(arguments.path, "path", folder=operation == "list")
+        error = path_fault(arguments.path, "path", folder=operation == "list")
     for path in arguments.paths:
-        complaint = complaint or path_fault(path, "paths", folder=True)
+        error = error or path_fault(path, "paths", folder=True)
     for argument in ("revision", "name"):
         value = getattr(arguments, argument)
-        complaint = complaint or (revision_fault(value, argument) if value else None)
-    return complaint
+        error = error or (revision_fault(value, argument) if value else None)
+    return error
 
 
 def effects(arguments: Repo) -> Effects:
-    """What the call would do. Reading is free; each kind of change names its effect, and its operation."""
+    """The effects of the call: none for reading; each change has its kind, and its operation."""
     operation = arguments.operation
     kinds: frozenset[EffectKind] = frozenset()
     if operation == "upload":
@@ -135,10 +135,10 @@ def effects(arguments: Repo) -> Effects:
         kinds = frozenset({"delete"})
     elif operation in _WRITES:
         kinds = frozenset({"write_outside"})
-    return Effects(_says(arguments) if kinds else "", kinds, operation)
+    return Effects(_description(arguments) if kinds else "", kinds, operation)
 
 
-def _says(arguments: Repo) -> str:
+def _description(arguments: Repo) -> str:
     where = f"the {arguments.repo_type} {arguments.repo}"
     at = f" ({one_line(arguments.revision)})" if arguments.revision else ""
     name, title = one_line(arguments.name), one_line(arguments.title, 100)

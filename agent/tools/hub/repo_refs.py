@@ -1,4 +1,4 @@
-"""Branches, tags, pull requests and discussions of a repository of the Hub. Blocking, in a thread of a call."""
+"""Repository references: branches, tags, pull requests and discussions of a Hub repository. Blocks; runs in a call's thread."""
 
 import itertools
 from collections.abc import Sequence
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from agent.hub.client import Token
 from agent.hub.formatting import day, fitting, table
-from agent.hub.settings import HubSettings
 from agent.tools.base import ToolResult
 from agent.tools.hub import base
 from agent.tools.hub.repo_arguments import Repo
@@ -18,35 +17,37 @@ if TYPE_CHECKING:
 _COMMENT_CHARS = 4_000
 
 
-def refs(api: "HfApi", token: Token, asked: Repo, settings: HubSettings) -> ToolResult:
-    """Branches or tags, with the commits they name."""
-    found = api.list_repo_refs(asked.repo, repo_type=asked.repo_type, token=token)
-    named = found.branches if asked.operation == "branches" else found.tags
+def list_refs(api: "HfApi", token: Token, arguments: Repo) -> ToolResult:
+    """Branches or tags, with their commits."""
+    references = api.list_repo_refs(arguments.repo, repo_type=arguments.repo_type, token=token)
+    named = references.branches if arguments.operation == "branches" else references.tags
     rows = [(one_line(one.name), one_line(one.target_commit, 60)) for one in named]
-    return _table(asked.operation, ("name", "commit"), rows, settings)
+    return _table(arguments.operation, ("name", "commit"), rows)
 
 
-def change_ref(api: "HfApi", token: Token, asked: Repo) -> ToolResult:
-    """Make or take away a branch or a tag."""
-    of: dict[str, Any] = {"repo_id": asked.repo, "repo_type": asked.repo_type, "token": token}
-    start = asked.revision or None
-    match asked.operation:
+def change_ref(api: "HfApi", token: Token, arguments: Repo) -> ToolResult:
+    """Create or delete a branch or a tag."""
+    of: dict[str, Any] = {"repo_id": arguments.repo, "repo_type": arguments.repo_type, "token": token}
+    start = arguments.revision or None
+    match arguments.operation:
         case "create_branch":
-            api.create_branch(branch=asked.name, revision=start, **of)
+            api.create_branch(branch=arguments.name, revision=start, **of)
         case "delete_branch":
-            api.delete_branch(branch=asked.name, **of)
+            api.delete_branch(branch=arguments.name, **of)
         case "create_tag":
-            api.create_tag(tag=asked.name, revision=start, tag_message=asked.message or None, **of)
+            api.create_tag(tag=arguments.name, revision=start, tag_message=arguments.message or None, **of)
         case _:
-            api.delete_tag(tag=asked.name, **of)
-    verb, _, kind = asked.operation.partition("_")
-    return ToolResult(output=f"{verb}d the {kind} {one_line(asked.name)}", success=True)
+            api.delete_tag(tag=arguments.name, **of)
+    verb, _, kind = arguments.operation.partition("_")
+    return ToolResult(output=f"{verb}d the {kind} {one_line(arguments.name)}", success=True)
 
 
-def talks(api: "HfApi", token: Token, asked: Repo, settings: HubSettings) -> ToolResult:
+def list_discussions(api: "HfApi", token: Token, arguments: Repo) -> ToolResult:
     """Pull requests and discussions, as the Hub orders them."""
-    status: Literal["open", "closed"] | None = None if asked.status == "all" else asked.status
-    found = api.get_repo_discussions(asked.repo, discussion_status=status, repo_type=asked.repo_type, token=token)
+    status: Literal["open", "closed"] | None = None if arguments.status == "all" else arguments.status
+    discussions = api.get_repo_discussions(
+        arguments.repo, discussion_status=status, repo_type=arguments.repo_type, token=token
+    )
     rows = [
         (
             str(one.num),
@@ -56,14 +57,14 @@ def talks(api: "HfApi", token: Token, asked: Repo, settings: HubSettings) -> Too
             one_line(one.author, 100),
             day(one.created_at),
         )
-        for one in itertools.islice(found, base.LISTED_MAX + 1)
+        for one in itertools.islice(discussions, base.LISTED_MAX + 1)
     ]
-    return _table("pull requests", ("number", "kind", "status", "title", "author", "made"), rows, settings)
+    return _table("pull requests", ("number", "kind", "status", "title", "author", "made"), rows)
 
 
-def talk(api: "HfApi", token: Token, asked: Repo, settings: HubSettings) -> ToolResult:
-    """One of them: what was said, in order, and of a pull request the difference that it makes."""
-    one = api.get_discussion_details(asked.repo, asked.number, repo_type=asked.repo_type, token=token)
+def show_discussion(api: "HfApi", token: Token, arguments: Repo) -> ToolResult:
+    """One pull request or discussion: its events in order, and the diff of a pull request."""
+    one = api.get_discussion_details(arguments.repo, arguments.number, repo_type=arguments.repo_type, token=token)
     kind = "pull request" if one.is_pull_request else "discussion"
     lines = [
         f"{kind} {one.num}: {one_line(one.title, 300)}",
@@ -84,27 +85,27 @@ def talk(api: "HfApi", token: Token, asked: Repo, settings: HubSettings) -> Tool
     )
 
 
-def change_talk(api: "HfApi", token: Token, asked: Repo) -> ToolResult:
-    """Open a pull request, comment, merge, close, reopen."""
-    of: dict[str, Any] = {"repo_id": asked.repo, "repo_type": asked.repo_type, "token": token}
-    match asked.operation:
+def change_discussion(api: "HfApi", token: Token, arguments: Repo) -> ToolResult:
+    """Open a pull request; comment on, merge, close or reopen one, or a discussion."""
+    of: dict[str, Any] = {"repo_id": arguments.repo, "repo_type": arguments.repo_type, "token": token}
+    match arguments.operation:
         case "create_pr":
-            made = api.create_pull_request(title=asked.title, description=asked.message, **of)
-            said = f"opened pull request {made.num}, a draft: upload to its revision {made.git_reference}\n{made.url}"
-            return ToolResult(output=clean(said), success=True)
+            made = api.create_pull_request(title=arguments.title, description=arguments.message, **of)
+            text = f"opened pull request {made.num}, a draft: upload to its revision {made.git_reference}\n{made.url}"
+            return ToolResult(output=clean(text), success=True)
         case "comment":
-            api.comment_discussion(discussion_num=asked.number, comment=asked.message, **of)
+            api.comment_discussion(discussion_num=arguments.number, comment=arguments.message, **of)
             done = "commented on"
         case "merge":
-            api.merge_pull_request(discussion_num=asked.number, comment=asked.message or None, **of)
+            api.merge_pull_request(discussion_num=arguments.number, comment=arguments.message or None, **of)
             done = "merged"
         case operation:
             status: Literal["open", "closed"] = "closed" if operation == "close_pr" else "open"
             api.change_discussion_status(
-                discussion_num=asked.number, new_status=status, comment=asked.message or None, **of
+                discussion_num=arguments.number, new_status=status, comment=arguments.message or None, **of
             )
             done = "closed" if operation == "close_pr" else "reopened"
-    return ToolResult(output=f"{done} {asked.number}", success=True)
+    return ToolResult(output=f"{done} {arguments.number}", success=True)
 
 
 def _event(event: Any) -> list[str]:
@@ -121,7 +122,7 @@ def _event(event: Any) -> list[str]:
     ]
 
 
-def _table(what: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], settings: HubSettings) -> ToolResult:
+def _table(what: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> ToolResult:
     if not rows:
         return ToolResult(output=f"[no {what}]", success=True)
     most = base.LISTED_MAX

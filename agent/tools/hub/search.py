@@ -1,4 +1,4 @@
-"""The tool `hf_search`: models, datasets, Spaces and papers of the Hugging Face Hub."""
+"""Search tool: `hf_search` finds models, datasets, Spaces and papers of the Hugging Face Hub."""
 
 from typing import Annotated, Any, Literal
 
@@ -45,7 +45,7 @@ class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SearchTool(HubTool[Search]):
-    """Lists what the Hub finds, a line each."""
+    """`hf_search`: lists the results, a line each."""
 
     name = "hf_search"
     description = (
@@ -81,22 +81,22 @@ class SearchTool(HubTool[Search]):
         return ToolResult(output="\n".join(numbered), success=True)
 
 
-def _find(api: Any, token: Token, wanted: Search) -> Any:
-    if wanted.kind == "papers":
-        return list(api.list_papers(query=wanted.query, limit=wanted.limit, token=token))[: wanted.limit]
-    given: dict[str, Any] = {
-        "search": wanted.query or None,
-        "author": wanted.author or None,
-        "filter": wanted.tags or None,
-        "sort": None if wanted.sort == "relevance" else wanted.sort,
-        "limit": wanted.limit,
+def _find(api: Any, token: Token, search: Search) -> Any:
+    if search.kind == "papers":
+        return list(api.list_papers(query=search.query, limit=search.limit, token=token))[: search.limit]
+    filters: dict[str, Any] = {
+        "search": search.query or None,
+        "author": search.author or None,
+        "filter": search.tags or None,
+        "sort": None if search.sort == "relevance" else search.sort,
+        "limit": search.limit,
         "token": token,
     }
-    if wanted.kind == "models":
-        return api.list_models(pipeline_tag=wanted.task or None, **given)
-    if wanted.kind == "datasets":
-        return api.list_datasets(task_categories=wanted.task or None, **given)
-    return api.list_spaces(**given)
+    if search.kind == "models":
+        return api.list_models(pipeline_tag=search.task or None, **filters)
+    if search.kind == "datasets":
+        return api.list_datasets(task_categories=search.task or None, **filters)
+    return api.list_spaces(**filters)
 
 
 def _model(one: Any) -> str:

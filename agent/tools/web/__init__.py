@@ -1,10 +1,12 @@
-"""The web: fetches a page for the model, from public addresses alone. Its parts, in the order in which a fetch meets them:
+"""Web fetch: the tool `web_fetch` and its parts. It reaches public addresses alone.
 
-`tool` the tool · `urls` what may be asked for · `fetch` the hops · `dial` one lookup, checked and pinned · `addresses` which are
-public · `body` bytes within bounds · `content` what they are · `readable` HTML as Markdown, made in a process of its own.
+Target: a URL that was parsed and may be fetched.
+Hop: one request of a fetch; a redirect leads to the next one, which is checked as the first was.
+Pinning: the connection goes to an address that was checked, and the name is not looked up a second time.
+Page cache: the long pages that a session fetched last, so that the model can read on without another fetch.
 """
 
 from agent.tools.web.settings import WebSettings
-from agent.tools.web.tool import Web, WebFetchTool
+from agent.tools.web.tool import WebClient, WebFetchTool
 
-__all__ = ["Web", "WebFetchTool", "WebSettings"]
+__all__ = ["WebClient", "WebFetchTool", "WebSettings"]

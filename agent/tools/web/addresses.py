@@ -1,7 +1,7 @@
-"""Which addresses are public, by IANA's registries of special-purpose addresses and by those of clouds' metadata. Pure.
+"""Public addresses: decides whether an IP address may be fetched from, by IANA's and the clouds' special ranges. Pure.
 
-https://www.iana.org/assignments/iana-ipv4-special-registry, .../iana-ipv6-special-registry. `ipaddress.is_global` is not asked:
-what it says differs between versions of Python.
+https://www.iana.org/assignments/iana-ipv4-special-registry, .../iana-ipv6-special-registry. `ipaddress.is_global` is not used:
+its result differs between versions of Python.
 """
 
 import ipaddress
@@ -25,14 +25,14 @@ PRIVATE: Final = _networks(
     "fc00::/7",
     "fec0::/10",
 )
-"""Somebody's own: within reach if the settings say so."""
+"""Private networks: reached only with `web.allow_private_networks`."""
 METADATA: Final = _networks(
-    "168.63.129.16/32",  # Azure; the others' are link-local, or among the below
+    "168.63.129.16/32",  # Azure; the metadata addresses of the others are link-local, or among those below
     "100.100.100.200/32",  # Alibaba
     "fd00:ec2::/32",  # Amazon
     "fd20:ce::254/128",  # Google
 )
-NEVER: Final = _networks(
+SPECIAL: Final = _networks(
     "0.0.0.0/8",
     "169.254.0.0/16",
     "192.0.0.0/24",
@@ -44,19 +44,20 @@ NEVER: Final = _networks(
     "224.0.0.0/4",
     "240.0.0.0/4",
 )
-"""Nobody's page is there."""
+"""Special-purpose networks, never reached: no public page is there."""
 UNICAST6: Final = ipaddress.IPv6Network("2000::/3")
-"""The one part of IPv6 that is given out; in it, but not public:"""
-NEVER6: Final = _networks("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
+"""The part of IPv6 that is assigned; `SPECIAL6` lists the networks in it that are not public."""
+SPECIAL6: Final = _networks("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
 NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def address_refusal(address: Address, *, allow_private: bool) -> str | None:
     """Why this address may not be reached, in a few words; None if it may.
 
-    IPv6 that stands for IPv4 (mapped, NAT64) is judged as that. 6to4, Teredo and other tunnels are refused whatever they hold.
+    An IPv6 address that contains an IPv4 address (mapped, NAT64) is checked as that one. 6to4, Teredo and other tunnels are
+    always refused.
     """
-    inner = _inside(address)
+    inner = _embedded_ipv4(address)
     if inner is not None:
         return address_refusal(inner, allow_private=allow_private)
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
@@ -65,15 +66,15 @@ def address_refusal(address: Address, *, allow_private: bool) -> str | None:
         return "an address of a cloud's metadata"
     if _in(address, PRIVATE):
         return None if allow_private else "a private address"
-    if _in(address, NEVER):
+    if _in(address, SPECIAL):
         return "a special address, not one of the public internet"
-    if address.version == 6 and (address not in UNICAST6 or _in(address, NEVER6)):
+    if address.version == 6 and (address not in UNICAST6 or _in(address, SPECIAL6)):
         return "a special address, not one of the public internet"
     return None
 
 
-def _inside(address: Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that this one stands for."""
+def _embedded_ipv4(address: Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that a mapped or NAT64 address contains; None if there is none."""
     if isinstance(address, ipaddress.IPv4Address):
         return None
     if address in NAT64:

@@ -1,4 +1,4 @@
-"""One fetch: from hop to hop, each judged anew, within a time and a number of bytes. No cookies, no credentials, no proxy."""
+"""Fetch: requests one URL and follows its redirects, within a time and a number of bytes. No cookies, credentials or proxy."""
 
 import asyncio
 import ssl
@@ -29,9 +29,9 @@ READ_TIMEOUT_S = 10.0
 
 
 class FetchResult(msgspec.Struct, frozen=True):
-    """An answer. `url`: where it came from, after redirects. `size`: of the whole body, if it is known; `cut`: not all is here.
+    """An answer. `url`: the last one, after redirects. `size`: bytes of the whole body, if known. `cut`: `body` is not all of it.
 
-    `leads_to`: where it redirects, if that was not followed.
+    `leads_to`: the redirect's target, if it was not followed.
     """
 
     url: str
@@ -43,22 +43,22 @@ class FetchResult(msgspec.Struct, frozen=True):
     leads_to: str = ""
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """How much of an answer is read. `wants`: whether one of this type is read at all."""
+class ReadLimits(msgspec.Struct, frozen=True):
+    """What of an answer is read: at most `bytes_max` bytes, and nothing if `accepts` is false for its `Content-Type`."""
 
     bytes_max: int
-    wants: Callable[[str], bool]
+    accepts: Callable[[str], bool]
 
 
 async def fetch(
-    target: Target, plan: Plan, settings: WebSettings, edges: NetworkAccess, tls: ssl.SSLContext
+    target: Target, limits: ReadLimits, settings: WebSettings, network: NetworkAccess, tls: ssl.SSLContext
 ) -> FetchResult:
-    """Fetch it. Raises `FetchError` for whatever goes wrong; cancelled, it closes its connection and leaves."""
+    """Fetch `target`. Raises `FetchError` for every failure. Cancelled, it closes its connection."""
     clock = asyncio.timeout(settings.timeout_s)
     try:
         async with clock:
             for _ in range(REDIRECTS_MAX + 1):
-                hop = await _hop(target, plan, settings, edges, tls)
+                hop = await _hop(target, limits, settings, network, tls)
                 if isinstance(hop, FetchResult):
                     return hop
                 target = hop
@@ -68,10 +68,10 @@ async def fetch(
 
 
 async def _hop(
-    target: Target, plan: Plan, settings: WebSettings, edges: NetworkAccess, tls: ssl.SSLContext
+    target: Target, limits: ReadLimits, settings: WebSettings, network: NetworkAccess, tls: ssl.SSLContext
 ) -> FetchResult | Target:
-    """Ask for one URL: its answer, or where to go on."""
-    backend = PinnedBackend(edges, allow_private=settings.allow_private_networks)
+    """Request one URL: its answer, or the target of its redirect."""
+    backend = PinnedBackend(network, allow_private=settings.allow_private_networks)
     silence = READ_TIMEOUT_S
     times = {"connect": silence, "read": silence, "write": silence, "pool": silence}
     try:
@@ -82,39 +82,41 @@ async def _hop(
                 headers = {name.lower(): value.decode("latin-1") for name, value in response.headers}
                 if response.status in REDIRECTS and b"location" in headers:
                     return _follow(target, response.status, headers[b"location"], settings)
-                return await _read(target, response, headers, plan)
+                return await _read(target, response, headers, limits)
     except httpcore.TimeoutException:
         raise FetchError(f"{target.host} was silent for {silence:g} s") from None
     except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError) as error:
-        raise FetchError(_told(target.host, error)) from None
+        raise FetchError(_error_text(target.host, error)) from None
 
 
 def _follow(target: Target, status: int, location: str, settings: WebSettings) -> FetchResult | Target:
-    # Headers are Latin-1 to HTTP, UTF-8 to those who write more than ASCII there.
+    # HTTP defines headers as Latin-1; servers that send other characters there send UTF-8.
     location = location.encode("latin-1").decode("utf-8", "replace")
     try:
-        further = parse_url(location, settings, base=target.url)
+        next_target = parse_url(location, settings, base=target.url)
     except FetchError as refused:
         raise FetchError(f"{target.host} redirects to where it may not be followed: {refused}") from None
-    if further.host == target.host or settings.follow_to_other_hosts:
-        return further
-    return FetchResult(target.url, status, "", leads_to=further.url)
+    if next_target.host == target.host or settings.follow_to_other_hosts:
+        return next_target
+    return FetchResult(target.url, status, "", leads_to=next_target.url)
 
 
-async def _read(target: Target, response: httpcore.Response, headers: dict[bytes, str], plan: Plan) -> FetchResult:
-    kind = headers.get(b"content-type", "")
+async def _read(
+    target: Target, response: httpcore.Response, headers: dict[bytes, str], limits: ReadLimits
+) -> FetchResult:
+    content_type = headers.get(b"content-type", "")
     length = headers.get(b"content-length", "")
     encoded = headers.get(b"content-encoding", "")
     size = int(length) if length.isascii() and length.isdigit() and len(length) < 20 and not encoded else None
-    if not plan.wants(kind):
-        return FetchResult(target.url, response.status, kind, size=size, cut=True)
-    body: Body = await read_body(response.aiter_stream(), encoded, plan.bytes_max)
+    if not limits.accepts(content_type):
+        return FetchResult(target.url, response.status, content_type, size=size, cut=True)
+    body: Body = await read_body(response.aiter_stream(), encoded, limits.bytes_max)
     return FetchResult(
-        target.url, response.status, kind, body.data, body.cut, size=size if body.cut else len(body.data)
+        target.url, response.status, content_type, body.data, body.cut, size=size if body.cut else len(body.data)
     )
 
 
-def _told(host: str, error: Exception) -> str:
+def _error_text(host: str, error: Exception) -> str:
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLError):
         cause = cause.__cause__ or cause.__context__
@@ -127,8 +129,8 @@ def _told(host: str, error: Exception) -> str:
     return f"{host} broke off in the middle ({type(error).__name__})"
 
 
-def phrase(status: int) -> str:
-    """`404 Not Found`."""
+def status_text(status: int) -> str:
+    """A status with its reason phrase, such as `404 Not Found`; the number alone if it is not known."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:

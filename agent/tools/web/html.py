@@ -1,4 +1,4 @@
-"""HTML as readable Markdown, made by a process of its own (`html_program`) that hostile pages may break or stall, and no other."""
+"""HTML conversion: turns HTML into Markdown in a separate process (`html_program`), which hostile pages may crash or stall."""
 
 import asyncio
 import html as entities
@@ -23,19 +23,19 @@ CONVERSION_TIMEOUT_S = 10.0
 """How long making Markdown of a page may take; then its plain text is shown. A usual page takes less than a second."""
 
 CONVERSION_MEMORY_BYTES = 536_870_912
-"""Memory of the process that makes Markdown: hundred times the largest page that is read, for its tree of elements."""
+"""Memory of the process that makes Markdown: a hundred times the largest page that is read, for its tree of elements."""
 
 
-class ReadablePage(msgspec.Struct, frozen=True):
-    """A page to read. `plain`: it could not be made Markdown; this is its text without its tags."""
+class ConvertedPage(msgspec.Struct, frozen=True):
+    """A page as text. `plain`: it could not be converted; `text` is its text without the tags."""
 
     title: str
     text: str
     plain: bool = False
 
 
-async def readable(html: str, url: str, settings: WebSettings) -> ReadablePage:
-    """The page at `url` as Markdown, or, where that takes too much, as plain text. Cancelled, it kills its process."""
+async def html_to_markdown(html: str, url: str, settings: WebSettings) -> ConvertedPage:
+    """The page at `url` as Markdown; as plain text if that takes too much time or memory. Cancelled, it kills its process."""
     most = len(html) * TEXT_PER_HTML + 1_000
     arguments = (url, CONVERSION_MEMORY_BYTES, math.ceil(CONVERSION_TIMEOUT_S), most)
     process = await asyncio.create_subprocess_exec(
@@ -51,9 +51,9 @@ async def readable(html: str, url: str, settings: WebSettings) -> ReadablePage:
     )
     try:
         async with asyncio.timeout(CONVERSION_TIMEOUT_S):
-            said, _ = await process.communicate(html.encode("utf-8", "replace"))
+            output, _ = await process.communicate(html.encode("utf-8", "replace"))
         if process.returncode == 0:
-            return msgspec.json.decode(said, type=ReadablePage)
+            return msgspec.json.decode(output, type=ConvertedPage)
         log.info("a page could not be made Markdown: exit %s", process.returncode)
     except TimeoutError:
         log.info("a page could not be made Markdown within %g s", CONVERSION_TIMEOUT_S)
@@ -61,11 +61,11 @@ async def readable(html: str, url: str, settings: WebSettings) -> ReadablePage:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return ReadablePage("", await asyncio.to_thread(plain_text, html), plain=True)
+    return ConvertedPage("", await asyncio.to_thread(plain_text, html), plain=True)
 
 
 def plain_text(html: str) -> str:
-    """Without tags, in one pass whatever it holds."""
+    """The text without tags, in one pass: linear time for every input."""
     pieces: list[str] = []
     for piece in html.split("<"):
         _, closed, text = piece.partition(">")

@@ -1,7 +1,7 @@
-"""A program of its own: HTML on standard input becomes readable Markdown on standard output. A hostile page harms it alone.
+"""HTML program: reads HTML on standard input and writes readable Markdown. It runs as a process of its own.
 
-Run by `readable` as a file, isolated from the house: it imports nothing of it. Arguments: the page's URL, bytes of memory,
-seconds of CPU, characters of output. Output: JSON with `title` and `text`, at most about so long.
+`html_to_markdown` runs it as a file, isolated from the project: it imports nothing of it. Arguments: the page's URL, bytes of memory,
+seconds of CPU, most characters of text. Output: JSON with `title` and `text`.
 """
 
 import json
@@ -24,13 +24,13 @@ NOISE = [
     "nav",
     "dialog",
 ]
-"""Elements that hold nothing to read."""
+"""Elements without text for a reader; they are removed."""
 MAIN_SHARE = 0.3
-"""A part that calls itself the main one is shown alone, if it has so much of the text."""
+"""`main`, `article` or role `main` is shown alone if it holds at least this share of the page's text."""
 
 
-def confine(memory_bytes: int, cpu_s: int) -> None:
-    """From here on: so much memory and time, no file written, no process begun."""
+def set_limits(memory_bytes: int, cpu_s: int) -> None:
+    """Set this process's limits: memory, CPU time, no core file, and no byte written to a file."""
     for what, most in (
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_CPU, cpu_s),
@@ -41,7 +41,7 @@ def confine(memory_bytes: int, cpu_s: int) -> None:
 
 
 def convert(html: str, url: str, most: int) -> dict[str, str]:
-    """The page's title, and its text."""
+    """The page's `title`, and its `text` as Markdown, at most `most` characters."""
     from bs4 import BeautifulSoup
     from markdownify import MarkdownConverter
 
@@ -55,7 +55,7 @@ def convert(html: str, url: str, most: int) -> dict[str, str]:
         if target.startswith(("data:", "javascript:")):
             del element[name]
         elif target:
-            element[name] = joined(url, target)
+            element[name] = absolute_url(url, target)
     body = soup.body or soup
     main = soup.find("main") or soup.find("article") or soup.find(True, attrs={"role": "main"})
     if main is not None and len(main.get_text()) >= MAIN_SHARE * len(body.get_text()):
@@ -67,8 +67,8 @@ def convert(html: str, url: str, most: int) -> dict[str, str]:
     return {"title": title[:500], "text": tidy(str(text))[:most]}
 
 
-def joined(base: str, target: str) -> str:
-    """A link from the page, whole."""
+def absolute_url(base: str, target: str) -> str:
+    """The absolute URL of a link; the link as it is if it is no valid URL."""
     try:
         return urljoin(base, target)
     except ValueError:
@@ -76,7 +76,7 @@ def joined(base: str, target: str) -> str:
 
 
 def tidy(text: str) -> str:
-    """Without spaces at ends of lines, and with one empty line where there were more."""
+    """The text without spaces at the ends of lines, and with at most one empty line in a row."""
     lines: list[str] = []
     for line in text.splitlines():
         line = line.rstrip()
@@ -86,12 +86,12 @@ def tidy(text: str) -> str:
 
 
 def main() -> None:
-    """Read, confine, convert, write."""
+    """Set the limits, read the HTML, convert it, write the JSON."""
     url, memory_bytes, cpu_s, most = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-    confine(memory_bytes, cpu_s)
+    set_limits(memory_bytes, cpu_s)
     html = sys.stdin.buffer.read().decode("utf-8", "replace")
-    said = json.dumps(convert(html, url, most), ensure_ascii=True)
-    sys.stdout.write(said)
+    output = json.dumps(convert(html, url, most), ensure_ascii=True)
+    sys.stdout.write(output)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The edge to the network: a name is looked up once, all of its addresses are judged, and one of them is connected to.
+"""Network access: looks a name up once, checks all of its addresses, and connects to one of them.
 
-The connection's TLS is for the name, its TCP for the address: nothing is looked up a second time, so that a name which
-answers differently the next time (DNS rebinding) gains nothing. See https://www.encode.io/httpcore/network-backends/.
+The connection's TLS is for the name, its TCP for the address: nothing is looked up a second time, so that a name whose
+second answer is another address (DNS rebinding) is not connected to there. See https://www.encode.io/httpcore/network-backends/.
 """
 
 import asyncio
@@ -27,19 +27,19 @@ Dial = Callable[[str, int, float | None], Awaitable[httpcore.AsyncNetworkStream]
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """By the system's resolver."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
+    """Resolve a host with the system's resolver."""
+    rows = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in rows]
 
 
 async def dial(address: str, port: int, timeout_s: float | None) -> httpcore.AsyncNetworkStream:
-    """As httpcore does; of an address nothing is looked up."""
+    """Connect as httpcore does. `address` is an IP address, so nothing is looked up."""
     return await httpcore.AnyIOBackend().connect_tcp(address, port, timeout=timeout_s)
 
 
 @dataclass(frozen=True)
 class NetworkAccess:
-    """How the network is reached. `tls`: makes the context that certificates are checked by; it blocks."""
+    """The functions that reach the network. `tls`: makes the context that checks certificates; it blocks."""
 
     resolve: Resolve = resolve
     dial: Dial = dial
@@ -47,10 +47,10 @@ class NetworkAccess:
 
 
 class PinnedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to hosts whose every address may be reached. Raises `FetchError` for the others."""
+    """httpcore backend that connects to hosts all of whose addresses may be reached. Raises `FetchError` for the others."""
 
-    def __init__(self, edges: NetworkAccess, *, allow_private: bool) -> None:
-        self._edges = edges
+    def __init__(self, network: NetworkAccess, *, allow_private: bool) -> None:
+        self._network = network
         self._allow_private = allow_private
 
     async def connect_tcp(
@@ -61,25 +61,25 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Look up, judge, connect."""
-        fault: Exception | None = None
+        """Look `host` up, check all of its addresses, and connect to the first that answers."""
+        failure: Exception | None = None
         for address in (await self._addresses(host, port, timeout))[:TRIED_MAX]:
             try:
-                return await self._edges.dial(address, port, timeout)
+                return await self._network.dial(address, port, timeout)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                fault = error
-        raise fault or httpcore.ConnectError(f"{host} has no address")
+                failure = error
+        raise failure or httpcore.ConnectError(f"{host} has no address")
 
     async def _addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
         try:
             async with asyncio.timeout(timeout):
-                found = await self._edges.resolve(host.strip("[]"), port)
+                addresses = await self._network.resolve(host.strip("[]"), port)
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(f"looking up {host} took too long") from error
         except (OSError, UnicodeError) as error:
             raise FetchError(f"{host} cannot be looked up: there is no such host, or no answer") from error
-        for text in found:
+        for text in addresses:
             refused = address_refusal(ipaddress.ip_address(text), allow_private=self._allow_private)
             if refused is not None:
                 raise FetchError(f"{host} leads to {refused}; it cannot be fetched from")
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(addresses))

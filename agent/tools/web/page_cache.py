@@ -1,4 +1,4 @@
-"""The long pages that a session fetched last: the rest of one is shown without fetching it again. Pure."""
+"""Page cache: keeps the long pages that a session fetched last, so that the rest of one needs no other fetch. Pure."""
 
 from collections import OrderedDict
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Page(msgspec.Struct, frozen=True):
-    """A page as it is shown: a line about it, its text, and whether there is more of it that was not read."""
+    """A page as it is shown: a line about it, its text, and whether a part of it was not read (`cut`)."""
 
     about: str
     text: str
@@ -14,7 +14,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class PageCache:
-    """Pages by URL, at most `chars_max` code points of text in all: the one that was kept longest goes first."""
+    """Pages by URL, at most `chars_max` code points of text in all. The oldest are dropped first."""
 
     def __init__(self, chars_max: int) -> None:
         self._chars_max = chars_max
@@ -22,7 +22,7 @@ class PageCache:
         self._chars = 0
 
     def keep(self, url: str, page: Page) -> None:
-        """In the place of what was kept of this URL. A page that is too long is not kept."""
+        """Store the page of this URL, in place of an older one. A page that is too long is not stored."""
         self.drop(url)
         if len(page.text) > self._chars_max:
             return
@@ -32,10 +32,10 @@ class PageCache:
             self.drop(next(iter(self._pages)))
 
     def get(self, url: str) -> Page | None:
-        """What is kept of this URL."""
+        """The stored page of this URL, or None."""
         return self._pages.get(url)
 
     def drop(self, url: str) -> None:
-        """SaveFile it no longer."""
+        """Remove the page of this URL, if one is stored."""
         page = self._pages.pop(url, None)
         self._chars -= 0 if page is None else len(page.text)

@@ -1,4 +1,4 @@
-"""What an answer is: its type, and its bytes as text in the character set that it says, or shows. Pure."""
+"""Response: reads an answer's body within bounds, finds out what kind of content it is, and decodes it as text. Pure."""
 
 import codecs
 import re
@@ -16,14 +16,17 @@ _GZIP, _ZLIB, _RAW = 31, 15, -15
 
 
 class Body(msgspec.Struct, frozen=True):
-    """What was read. `cut`: there is more."""
+    """The bytes that were read. `cut`: there are more."""
 
     data: bytes
     cut: bool
 
 
 async def read_body(pieces: AsyncIterator[bytes], encoding: str, most: int) -> Body:
-    """The first `most` bytes behind a `Content-Encoding`; as many are taken from the network. Raises `FetchError`."""
+    """The first `most` bytes of a body, decompressed; at most so many are taken from the network too. Raises `FetchError`.
+
+    `encoding`: the `Content-Encoding`.
+    """
     data, taken = bytearray(), 0
     inflater = _inflater(encoding)
     async for piece in pieces:
@@ -37,7 +40,7 @@ async def read_body(pieces: AsyncIterator[bytes], encoding: str, most: int) -> B
 
 
 class Inflater:
-    """Undoes gzip (also of several members) or deflate (with zlib's frame, as the standard says, or without)."""
+    """Decompresses gzip (of one or several members) or deflate (with the zlib header, as RFC 9110 says, or without)."""
 
     def __init__(self, gzip: bool) -> None:
         self._gzip = gzip
@@ -45,16 +48,16 @@ class Inflater:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is missing."""
+        """Whether the compressed data is complete."""
         return self._inflate is None or self._inflate.eof
 
     def feed(self, piece: bytes, most: int) -> bytes:
-        """What this piece adds, at most `most` bytes; what is beyond is dropped. Raises `FetchError`."""
+        """The decompressed bytes of this piece, at most `most`; the rest is dropped. Raises `FetchError`."""
         made = bytearray()
         try:
             while piece and len(made) < most:
                 if self._inflate is None or (self._gzip and self._inflate.eof):
-                    self._inflate = zlib.decompressobj(_GZIP if self._gzip else _frame(piece))
+                    self._inflate = zlib.decompressobj(_GZIP if self._gzip else _window_bits(piece))
                 made += self._inflate.decompress(piece, most - len(made))
                 if not self._inflate.eof:
                     break
@@ -73,13 +76,13 @@ def _inflater(encoding: str) -> Inflater | None:
     raise FetchError(f"the server's answer is compressed in a way that cannot be read: {name[:40]}")
 
 
-def _frame(piece: bytes) -> int:
-    """Zlib's frame begins with 8 in its low bits, and two bytes that 31 divides (RFC 1950)."""
+def _window_bits(piece: bytes) -> int:
+    """The window bits for `zlib.decompressobj`. A zlib header begins with 8 in its low bits, and two bytes that 31 divides (RFC 1950)."""
     framed = len(piece) > 1 and piece[0] & 15 == 8 and int.from_bytes(piece[:2], "big") % 31 == 0
     return _ZLIB if framed else _RAW
 
 
-Kind = Literal["html", "text", "binary"]
+ContentKind = Literal["html", "text", "binary"]
 
 HTML = frozenset({"text/html", "application/xhtml+xml"})
 TEXT = frozenset(
@@ -102,13 +105,13 @@ TEXT = frozenset(
     }
 )
 # The encodings of https://encoding.spec.whatwg.org by the names of Python's codecs; others that Python knows are no
-# character sets, or dangerous to decode by.
+# character sets, or not safe to decode.
 CHARSETS = re.compile(
     r"utf_8|utf_16(_[lb]e)?|ascii|iso8859_\d+|cp125\d|cp866|cp874|koi8_[ru]|mac_(roman|cyrillic)|gb2312|gbk|gb18030|"
     r"big5(hkscs)?|euc_jp|euc_kr|shift_jis|cp932|cp949|iso2022_jp"
 )
 LATIN = "cp1252"
-"""What browsers take Latin-1 for, and what text is that says nothing and is not UTF-8."""
+"""windows-1252: browsers read Latin-1 as this, and also text without a character set that is not UTF-8."""
 PROBE_BYTES = 8_192
 META_BYTES = 1_024
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,64}/[a-z0-9!#$&^_.+-]{1,100}")
@@ -117,23 +120,23 @@ _MARKS = ((codecs.BOM_UTF8, "utf_8"), (codecs.BOM_UTF16_LE, "utf_16_le"), (codec
 
 
 class ContentType(msgspec.Struct, frozen=True):
-    """A `Content-Type`: `text/html` and its charset; both empty where it says nothing."""
+    """A `Content-Type`: `text/html` and its charset; each is empty if the header does not give it."""
 
     media_type: str = ""
     charset: str = ""
 
 
 def parse_type(header: str) -> ContentType:
-    """The header, read."""
+    """Parse a `Content-Type` header. A part that is missing or malformed is empty."""
     message = Message()
     message["content-type"] = re.sub(r"[\r\n]", " ", header)
     kind = message.get_content_type()
-    said = header.lstrip().lower().startswith(kind) and _TYPE.fullmatch(kind) is not None
-    return ContentType(kind if said else "", str(message.get_param("charset", "")))
+    valid = header.lstrip().lower().startswith(kind) and _TYPE.fullmatch(kind) is not None
+    return ContentType(kind if valid else "", str(message.get_param("charset", "")))
 
 
-def by_type(media_type: str) -> Kind | None:
-    """What a type says that it is; None: it says nothing of use."""
+def kind_of_media_type(media_type: str) -> ContentKind | None:
+    """The kind of content that a media type stands for; None if the type does not tell, as `application/octet-stream`."""
     if media_type in HTML:
         return "html"
     if media_type.startswith("text/") or media_type in TEXT or media_type.endswith(("+json", "+xml", "+yaml")):
@@ -141,30 +144,34 @@ def by_type(media_type: str) -> Kind | None:
     return None if media_type in ("", "application/octet-stream", "binary/octet-stream") else "binary"
 
 
-def kind_of(told: ContentType, data: bytes) -> Kind:
-    """What the bytes are; they decide where the type does not."""
-    said = by_type(told.media_type)
-    wide = data.startswith(tuple(mark for mark, _ in _MARKS)) or (_known(told.charset) or "").startswith("utf_16")
-    if said == "binary" or (b"\0" in data[:PROBE_BYTES] and not wide):
+def detect_kind(content_type: ContentType, data: bytes) -> ContentKind:
+    """The kind of content, by its media type, and by its bytes if the type does not tell."""
+    kind = kind_of_media_type(content_type.media_type)
+    wide = data.startswith(tuple(mark for mark, _ in _MARKS)) or (_known(content_type.charset) or "").startswith(
+        "utf_16"
+    )
+    if kind == "binary" or (b"\0" in data[:PROBE_BYTES] and not wide):
         return "binary"
-    if said is None and re.match(rb"(\xef\xbb\xbf)?\s*<(!doctype\s+html|html)", data[:PROBE_BYTES], re.IGNORECASE):
+    if kind is None and re.match(rb"(\xef\xbb\xbf)?\s*<(!doctype\s+html|html)", data[:PROBE_BYTES], re.IGNORECASE):
         return "html"
-    return said or "text"
+    return kind or "text"
 
 
 def decode(data: bytes, charset: str, *, html: bool = False) -> str:
-    """The bytes as text: by their mark, else by what the header says, else by what the page says, else by what fits."""
-    for mark, name in _MARKS:
+    """The bytes as text. The character set is that of the byte order mark, else of the header (`charset`), else of the page's
+    `meta` element, else UTF-8, else `LATIN`.
+    """
+    for mark, codec in _MARKS:
         if data.startswith(mark):
-            return data[len(mark) :].decode(name, "replace")
-    said = _known(charset)
-    if said is None and html and (found := _META.search(data[:META_BYTES])):
-        said = _known(found[1].decode("ascii"))
-        said = "utf_8" if said is not None and said.startswith("utf_16") else said  # it was read as ASCII just now
-    if said is not None:
-        return data.decode(said, "replace")
+            return data[len(mark) :].decode(codec, "replace")
+    name = _known(charset)
+    if name is None and html and (match := _META.search(data[:META_BYTES])):
+        name = _known(match[1].decode("ascii"))
+        name = "utf_8" if name is not None and name.startswith("utf_16") else name  # it was read as ASCII just now
+    if name is not None:
+        return data.decode(name, "replace")
     try:
-        # What was cut off in the middle of a character is UTF-8 all the same.
+        # Text that is cut in the middle of a character is still UTF-8.
         return codecs.getincrementaldecoder("utf-8")().decode(data)
     except UnicodeDecodeError:
         return data.decode(LATIN, "replace")

@@ -1,4 +1,4 @@
-"""What may be asked for: a URL taken apart and judged before anything is looked up. Pure."""
+"""URLs: parses a URL and checks that it may be fetched, before anything is looked up. Pure."""
 
 import ipaddress
 import re
@@ -22,11 +22,11 @@ _BAD = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 class FetchError(ToolError):
-    """It may not be fetched, or was not; the message says why, for the model."""
+    """A URL may not be fetched, or the fetch failed. The message says why, for the model."""
 
 
 class Target(msgspec.Struct, frozen=True):
-    """A URL that may be asked for. `host`: as its name or address is looked up, without brackets."""
+    """A URL that may be fetched. `host`: its name or address in lower case, without brackets."""
 
     url: str
     scheme: str
@@ -35,8 +35,8 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def parse_url(text: str, settings: WebSettings, base: str = "") -> Target:
-    """What this URL, found at `base`, asks for. Raises `FetchError`."""
-    import httpx  # as late as this: it costs a tenth of a second of every start
+    """The target of a URL; a relative one is resolved against `base`. Raises `FetchError` if it may not be fetched."""
+    import httpx  # imported here: it would add a tenth of a second to every start
 
     if len(text) > URL_CHARS_MAX:
         raise FetchError(f"the URL is longer than {URL_CHARS_MAX} characters")
@@ -65,7 +65,7 @@ def _check_form(url: "httpx.URL") -> None:
 
 
 def _check_host(host: str, settings: WebSettings) -> None:
-    address = literal(host)
+    address = as_address(host)
     if address is not None:
         refused = address_refusal(address, allow_private=settings.allow_private_networks)
         if refused is not None:
@@ -74,23 +74,23 @@ def _check_host(host: str, settings: WebSettings) -> None:
         raise FetchError(f"{host} is an address in an odd spelling; write it as four numbers from 0 to 255")
     elif not _NAME.fullmatch(host):
         raise FetchError("the URL's host is no name of a host")
-    elif not settings.allow_private_networks and within(host, "localhost"):
+    elif not settings.allow_private_networks and in_domain(host, "localhost"):
         raise FetchError(f"{host} is this machine; it cannot be fetched from")
-    if any(within(host, entry) for entry in settings.denied_hosts):
+    if any(in_domain(host, entry) for entry in settings.denied_hosts):
         raise FetchError(f"this server does not let {host} be fetched from (web.denied_hosts)")
-    if settings.allowed_hosts and not any(within(host, entry) for entry in settings.allowed_hosts):
+    if settings.allowed_hosts and not any(in_domain(host, entry) for entry in settings.allowed_hosts):
         raise FetchError(f"this server lets only some hosts be fetched from, not {host} (web.allowed_hosts)")
 
 
-def literal(host: str) -> Address | None:
-    """The address that a host is, in its one good spelling; None for a name."""
+def as_address(host: str) -> Address | None:
+    """The host as an IP address in the standard spelling; None if it is a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
 
 
-def within(host: str, entry: str) -> bool:
-    """Whether a host is the entry, or a name below it."""
+def in_domain(host: str, entry: str) -> bool:
+    """Whether `host` is the entry's domain or a subdomain of it."""
     entry = entry.lower().strip(".").removeprefix("*.")
     return host == entry or host.endswith("." + entry)

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from agent.tools.web import Web, WebSettings
-from agent.tools.web import network as dial
+from agent.tools.web import WebClient, WebSettings
+from agent.tools.web import network as web_network
 from agent.tools.web.urls import FetchError, parse_url
 from tests.support.constants import built_in
 
@@ -90,7 +90,7 @@ def redirect(to: str, status: str = "302 Found") -> bytes:
 
 
 class Internet:
-    """Its edges are handed to what is tested. `names`: what each lookup of a host answers, the last one again and again."""
+    """Its network access is given to what is tested. `names`: what each lookup of a host answers, the last one again and again."""
 
     def __init__(self) -> None:
         self.names: dict[str, list[list[str]]] = {}
@@ -100,8 +100,8 @@ class Internet:
         self.tls: Callable[[], ssl.SSLContext] = ssl.create_default_context
 
     @property
-    def edges(self) -> dial.NetworkAccess:
-        return dial.NetworkAccess(self.resolve, self.dial, self.tls)
+    def network(self) -> web_network.NetworkAccess:
+        return web_network.NetworkAccess(self.resolve, self.dial, self.tls)
 
     def name(self, host: str, *answers: list[str]) -> None:
         self.names[host] = list(answers)
@@ -117,7 +117,7 @@ class Internet:
         self.dialled.append((address, port))
         if (address, port) not in self.servers:
             raise httpcore.ConnectError("nobody listens")
-        return await dial.dial("127.0.0.1", self.servers[address, port], timeout_s)
+        return await web_network.dial("127.0.0.1", self.servers[address, port], timeout_s)
 
 
 @contextlib.asynccontextmanager
@@ -192,7 +192,7 @@ def _general(name: str) -> x509.GeneralName:
 
 async def get(internet: Internet, url: str, *, save: bool = False, **settings: Any) -> Any:
     bounds = WebSettings(**built_in("web", settings))
-    return await Web(bounds, internet.edges).fetch(parse_url(url, bounds), save=save)
+    return await WebClient(bounds, internet.network).fetch(parse_url(url, bounds), save=save)
 
 
 async def refused(internet: Internet, url: str, why: str, **settings: Any) -> None:

@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from agent.tools.web import Web, WebSettings
+from agent.tools.web import WebClient, WebSettings
 from agent.tools.web.urls import parse_url
 from agent.util.tasks import TaskOwner
 from tests.support.constants import built_in
@@ -156,7 +156,7 @@ async def test_no_more_fetches_go_at_once_than_the_settings_say(
 
     there.answers["/"] = wait
     settings = WebSettings(**built_in("web", {"at_once_max": 1}))
-    web = Web(settings, internet.edges)
+    web = WebClient(settings, internet.network)
     both = [tasks.start(web.fetch(parse_url(f"http://{HOST}/", settings), save=False), str(i)) for i in range(2)]
     await there.came.wait()
     assert len(internet.dialled) == 1

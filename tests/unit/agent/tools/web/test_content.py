@@ -4,7 +4,7 @@ import codecs
 
 import pytest
 
-from agent.tools.web.response import ContentType, decode, kind_of, parse_type
+from agent.tools.web.response import ContentType, decode, detect_kind, parse_type
 
 TEXT = "Grüße, Zoë — Привет"
 
@@ -46,7 +46,7 @@ def test_a_content_type_is_read(header: str, media_type: str, charset: str) -> N
     ],
 )
 def test_the_bytes_decide_where_the_type_does_not(media_type: str, data: bytes, kind: str) -> None:
-    assert kind_of(ContentType(media_type), data) == kind
+    assert detect_kind(ContentType(media_type), data) == kind
 
 
 @pytest.mark.parametrize("name", ["utf-8", "utf-16", "windows-1251", "koi8-r", "iso-8859-5", "gb18030"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.tools.web.settings import WebSettings
-from agent.tools.web.tool import Web
+from agent.tools.web.tool import WebClient
 from agent.tools.web.urls import FetchError, parse_url
 from tests.unit.agent.tools.web.internet import (
     HOST,
@@ -147,10 +147,10 @@ async def test_this_machine_is_reached_by_the_systems_own_resolver_where_the_set
     there.answers["/"] = ok(b"local")
     settings = WebSettings(allow_private_networks=True)
     for host in ("127.0.0.1", "localhost"):
-        got = await Web(settings).fetch(parse_url(f"http://{host}:{there.port}/", settings), save=False)
+        got = await WebClient(settings).fetch(parse_url(f"http://{host}:{there.port}/", settings), save=False)
         assert got.body == b"local"
     with pytest.raises(FetchError, match="leads to a private address"):
-        await Web(WebSettings()).fetch(parse_url(f"http://localhost:{there.port}/", settings), save=False)
+        await WebClient(WebSettings()).fetch(parse_url(f"http://localhost:{there.port}/", settings), save=False)
 
 
 # --------------------------------------------------------------------------------------------------------------- TLS

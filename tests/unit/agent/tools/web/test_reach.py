@@ -24,7 +24,7 @@ PRIVATE = (
     "64:ff9b::7f00:1",
     "64:ff9b::10.0.0.1",
 )
-NEVER = (
+SPECIAL = (
     "0.0.0.0",
     "0.1.2.3",
     "169.254.169.254",
@@ -75,7 +75,7 @@ def test_private_addresses_are_reached_only_if_the_settings_say_so(text: str) ->
     assert address_refusal(address, allow_private=True) is None
 
 
-@pytest.mark.parametrize("text", NEVER)
+@pytest.mark.parametrize("text", SPECIAL)
 def test_metadata_and_special_addresses_are_never_reached(text: str) -> None:
     address = ipaddress.ip_address(text)
     assert address_refusal(address, allow_private=False) is not None

@@ -11,7 +11,7 @@ from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import ToolRouter
 from agent.tools.base import ToolResult
-from agent.tools.web import Web, WebFetchTool, WebSettings
+from agent.tools.web import WebClient, WebFetchTool, WebSettings
 from agent.tools.web.tool import UNTRUSTED
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
@@ -31,7 +31,7 @@ class Model:
         limits = WorkspaceLimits()
         files = LocalFiles(Workspace(root, limits), SandboxSettings())
         self.router = ToolRouter(
-            [WebFetchTool(Web(WebSettings(**built_in("web", settings)), internet.edges), files, limits)]
+            [WebFetchTool(WebClient(WebSettings(**built_in("web", settings)), internet.network), files, limits)]
         )
 
     async def calls(self, **arguments: Any) -> ToolResult:
