@@ -13,8 +13,8 @@ import msgspec
 from playwright.async_api import Browser, Page, expect
 
 from agent.models.catalog import ModelEntry
+from tests.support.application import settings_for
 from tests.support.chromium import MISSING, browsing, chromium
-from tests.support.house import settings_for
 from tests.support.live import listening
 from tests.support.models.scripted_model import (
     Answer,

@@ -12,7 +12,7 @@ from tests.browser.support.axe import nothing_grave
 from tests.browser.support.chat import Chat
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import NETWORK, Tabs
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 

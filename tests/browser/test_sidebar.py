@@ -8,7 +8,7 @@ from playwright.async_api import expect
 
 from tests.browser.support.scene import Scene, scene
 from tests.browser.support.tabs import NETWORK, PHONE, Tabs
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import listening
 from tests.support.models.scripted_model import Call, Finish, Gate, Say, Usage, calls, stream, text
 

@@ -16,7 +16,7 @@ from agent.sandbox.settings import SandboxSettings
 from agent.workspace.files import Sandbox
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
-from tests.support.sandbox.elsewhere import remote_setup
+from tests.support.sandbox.remote import remote_setup
 
 Opening = Callable[[Path, SandboxSettings], AbstractAsyncContextManager[Sandbox]]
 

@@ -17,7 +17,7 @@ from server.journal.base import (
     Record,
 )
 from tests.contract.journals import Reopen
-from tests.unit.server.journal.making import accepted, begin, item, row, texts
+from tests.unit.server.journal.builders import accepted, begin, item, row, texts
 
 # ------------------------------------------------------------------------------------------------- append and read
 

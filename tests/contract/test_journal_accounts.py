@@ -7,7 +7,7 @@ import pytest
 
 from server.journal.base import Fenced, Journal, Record, Spent, StorageBounds, StorageFull, Stored
 from tests.contract.journals import Reopen
-from tests.unit.server.journal.making import begin, item, row
+from tests.unit.server.journal.builders import begin, item, row
 
 DAY = "2026-01-31"
 

@@ -7,7 +7,7 @@ import pytest
 
 from server.journal.base import Conflict, Deleted, HeldClaim, Journal, NotFound
 from tests.contract.journals import Reopen
-from tests.unit.server.journal.making import NOON, begin
+from tests.unit.server.journal.builders import NOON, begin
 
 LATER = "2026-11-21T12:00:01.000Z"
 CLAIM = HeldClaim("c1", "s", "ann", "space", "", NOON)

@@ -5,7 +5,7 @@ import pytest
 
 from server.journal.base import Conflict, Deleted, Journal, NotFound
 from tests.contract.journals import Reopen
-from tests.unit.server.journal.making import begin, item, row
+from tests.unit.server.journal.builders import begin, item, row
 
 
 async def due(journal: Journal, most: int = 10, not_of: tuple[str, ...] = (), but: tuple[str, ...] = ()) -> list[str]:

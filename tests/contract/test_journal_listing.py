@@ -3,7 +3,7 @@
 import msgspec
 
 from server.journal.base import Journal, ListPosition
-from tests.unit.server.journal.making import begin, row
+from tests.unit.server.journal.builders import begin, row
 
 
 async def test_sessions_are_listed_newest_first_and_by_user(journal: Journal) -> None:

@@ -18,7 +18,7 @@ from server.journal.base import (
     Unavailable,
 )
 from tests.contract.journals import Reopen
-from tests.unit.server.journal.making import accepted, begin, item, records, row, texts
+from tests.unit.server.journal.builders import accepted, begin, item, records, row, texts
 
 # ---------------------------------------------------------------------------------------------------- sessions' rows
 

@@ -10,7 +10,7 @@ from agent.sandbox.settings import SandboxSettings
 from agent.util.tasks import TaskOwner
 from agent.workspace.files import Entry, ExitStatus, FileStart, Sandbox, SandboxError, SearchMatch, SearchRequest
 from tests.contract.sandboxes import BACKENDS
-from tests.support.patience import eventually
+from tests.support.polling import eventually
 
 LONG_S = 60.0
 

@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 from protocol import SUBPROTOCOL_JSON
 from protocol import events as ev
 from protocol.submissions import UserInput
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import DONE, Client, Live, listening
 from tests.support.network.ports import free_port
 from tests.support.paths import ROOT

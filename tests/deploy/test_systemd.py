@@ -14,7 +14,7 @@ import websockets
 from server.config.server import ServerSettings
 from tests.support.network.ports import free_port
 from tests.support.paths import ROOT
-from tests.unit.server.cli.test_cli import HOLDFAST, WAIT_S, environment
+from tests.unit.server.cli.test_main import HOLDFAST, WAIT_S, environment
 
 UNITS = ROOT / "deploy" / "systemd"
 needs = pytest.mark.skipif

@@ -14,7 +14,7 @@ from agent.tools import ToolRouter
 from protocol.spec.markdown import fill
 from server.cli import generate
 from tests.support.paths import ROOT
-from tests.support.prepared import complaint_of, effects_of
+from tests.support.prepared_calls import complaint_of, effects_of
 
 PAGE = (ROOT / "docs" / "tools.md").read_text(encoding="utf-8")
 

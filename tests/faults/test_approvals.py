@@ -18,7 +18,7 @@ from tests.faults.harness.follower import Follower
 from tests.faults.harness.lengths import fresh_seed, length
 from tests.faults.harness.workbench import Workbench
 from tests.faults.process.process import ServerProcess, Zygote
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import same_view
 from tests.support.models.scripted_model import Answer, Call, Request, ScriptedModel, calls, text
 

@@ -18,7 +18,7 @@ from protocol import submissions as sub
 from server.auth.backends.api_tokens import new_token, tokens_path, write_tokens
 from server.config.settings import Settings
 from tests.faults.process.process import ServerProcess, Zygote
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import DONE, Client
 from tests.support.models.scripted_model import (
     Answer,

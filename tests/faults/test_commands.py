@@ -10,7 +10,7 @@ from protocol import events as ev
 from protocol.content import ToolMessage
 from protocol.submissions import Interrupt, UserInput
 from tests.faults.process.process import ServerProcess, Zygote
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import Address, Client, client
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 

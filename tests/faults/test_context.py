@@ -10,7 +10,7 @@ from protocol import codes
 from protocol import events as ev
 from protocol.frames import Refused
 from protocol.submissions import Compact, Undo
-from tests.faults.harness.talk import answers_again, ask, served
+from tests.faults.harness.failing_models import answers_again, ask, served
 from tests.support.live import Client, client, listening
 from tests.support.models.scripted_model import (
     Answer,

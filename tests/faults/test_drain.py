@@ -21,7 +21,7 @@ from server.config.settings import Settings
 from tests.faults.harness.clients import PATIENCE_S, Persistent
 from tests.faults.harness.lengths import fresh_seed, length
 from tests.faults.process.process import ServerProcess, Zygote
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import Address, client
 from tests.support.models.scripted_model import (
     Answer,

@@ -18,7 +18,7 @@ from server.config.settings import Settings
 from tests.faults.harness.lengths import LONG, length
 from tests.faults.harness.listeners import Audience, Listener, percentile
 from tests.faults.process.process import ROOT, ServerProcess, Zygote
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import Address, client
 from tests.support.models.scripted_model import ScriptedModel
 from tests.support.network.bare_http import request, status

@@ -12,7 +12,7 @@ import pytest
 from protocol import codes
 from protocol import events as ev
 from protocol.content import AssistantMessage, ToolMessage
-from tests.faults.harness.talk import answers_again, ask, served
+from tests.faults.harness.failing_models import answers_again, ask, served
 from tests.support.live import client, listening, same_view
 from tests.support.models.scripted_model import (
     Answer,

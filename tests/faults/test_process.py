@@ -9,7 +9,7 @@ from websockets.exceptions import WebSocketException
 
 from tests.faults.harness.order import Failpoint
 from tests.faults.process.process import NotListening, ServerProcess, Zygote
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import Client
 
 

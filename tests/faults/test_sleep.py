@@ -26,7 +26,7 @@ from server.sessions.manager import SessionManager
 from tests.faults.harness.lengths import fresh_seed, length
 from tests.faults.harness.memory import mapped_kib
 from tests.faults.process.process import ServerProcess, Zygote
-from tests.support.house import running, settings_for
+from tests.support.application import running, settings_for
 from tests.support.live import DONE, PATIENCE_S, Address, Client, client, listening, same_view
 from tests.support.models.scripted_model import Call, Finish, Gate, Say, ScriptedModel, calls, stream, text
 from tests.unit.clients.session.recorded import encoded

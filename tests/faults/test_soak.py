@@ -20,13 +20,13 @@ from clients.session.reconnect import Backoff
 from clients.session.view import at_rest
 from protocol.submissions import Interrupt, Undo
 from server.config.settings import Settings
-from tests.faults.harness import census
+from tests.faults.harness import task_names
 from tests.faults.harness.clients import Encoding
 from tests.faults.harness.lengths import LONG, fresh_seed
 from tests.faults.harness.memory import FILLED, Held, held_by
 from tests.faults.process.process import ServerProcess, Zygote
 from tests.faults.test_cuts import Cutter, talkative, waiting_calls
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import Address
 from tests.support.models.scripted_model import Answer, Finish, Request, ScriptedModel, Tokens, stream
 from tests.support.network.bare_http import request
@@ -197,7 +197,7 @@ async def at_rest_again(server: ServerProcess) -> None:
 async def holding(server: ServerProcess, told: Path, model_port: int) -> tuple[Held, list[str]]:
     """What the server holds when nobody wants anything of it."""
     await at_rest_again(server)
-    running = await census.running_in(server, told)
+    running = await task_names.running_in(server, told)
     held = held_by(server.pid)
     # Connections to the model are kept for the next call, a bounded number of them.
     del held.descriptors[f"tcp to {model_port}"]
@@ -209,10 +209,10 @@ async def holding(server: ServerProcess, told: Path, model_port: int) -> tuple[H
 async def test_a_long_mixed_load_leaves_nothing_behind(zygote: Zygote, tmp_path: Path, tally: Counter[str]) -> None:
     seed = fresh_seed()
     print(f"HOLDFAST_FAULTS_SEED={seed}")
-    told = tmp_path / "census"
+    told = tmp_path / "task_names"
     async with ScriptedModel(script(random.Random(seed)), allow_complaints=True) as model:
         settings = settings_of(tmp_path, model)
-        async with ServerProcess(zygote, tmp_path, settings, hooks=[census.hook(told), FILLED]) as server:
+        async with ServerProcess(zygote, tmp_path, settings, hooks=[task_names.hook(told), FILLED]) as server:
             await server.start()
             load = Load(server, seed, tally)
             await load.run(min(FIRST_S, SOAK_S / 3))

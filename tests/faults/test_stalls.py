@@ -20,11 +20,11 @@ from tests.faults.harness.lengths import length
 from tests.faults.harness.listeners import Audience, Listener, percentile
 from tests.faults.harness.memory import mapped_kib
 from tests.faults.process.process import ServerProcess, Zygote
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import DONE, PATIENCE_S, Address, client, listening, same_view
 from tests.support.models.scripted_model import Finish, Gate, Reply, Say, ScriptedModel, Tokens, stream, text
 from tests.support.network.tcp_proxy import TcpProxy
-from tests.support.patience import eventually
+from tests.support.polling import eventually
 from tests.unit.clients.session.recorded import encoded
 
 QUICK = Backoff(base_s=0.01, cap_s=0.1)

@@ -5,7 +5,7 @@ from pathlib import Path
 from agent.session.titles import TITLE_MAX_TOKENS
 from protocol import events as ev
 from protocol.submissions import SetTitle, UserInput
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import DONE, client, listening, same_view
 from tests.support.models.scripted_model import Call, Finish, Gate, Refusal, Say, ScriptedModel, calls, stream, text
 

@@ -9,7 +9,7 @@ from protocol import events as ev
 from protocol.submissions import Approval, ExecApproval, Undo, UserInput
 from protocol.view import View
 from server.config.settings import Settings
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import DONE, Client, client, listening, same_view
 from tests.support.models.scripted_model import Call, ScriptedModel, Usage, calls, text
 

@@ -14,7 +14,7 @@ from protocol import codec
 from protocol import events as ev
 from protocol.frames import Heartbeat, Refused
 from protocol.submissions import UserInput
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import DONE, Client, Live, client, listening
 from tests.support.models.scripted_model import Finish, Gate, Say, ScriptedModel, Tokens, stream, text
 

@@ -16,7 +16,7 @@ from server.auth.principal import RIGHTS
 from server.config.settings import Settings
 from server.http.table import access_rules
 from server.websocket.endpoint import WEBSOCKET_RULES
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.hub.standin_hub import standin_hub
 from tests.support.live import Live, listening
 

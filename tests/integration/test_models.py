@@ -9,7 +9,7 @@ from agent.models.catalog import ModelEntry
 from protocol import events as ev
 from protocol.submissions import SetModel, UserInput
 from server.config.settings import Settings
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import DONE, Client, client, listening
 from tests.support.models.scripted_model import ScriptedModel, text
 

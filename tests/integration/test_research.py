@@ -12,7 +12,7 @@ from protocol import events as ev
 from protocol.content import Step, ToolMessage
 from protocol.submissions import Interrupt, UserInput
 from protocol.view import View, apply
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import DONE, Client, client, listening, same_view
 from tests.support.models.scripted_model import (
     Answer,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from protocol import events as ev
 from protocol.submissions import Approval, ExecApproval, UserInput
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import client, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 

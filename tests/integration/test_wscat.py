@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from server.config.settings import Settings
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import listening
 from tests.support.wscat import wscat
 

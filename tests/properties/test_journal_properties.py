@@ -30,7 +30,7 @@ from server.journal.base import (
 )
 from server.journal.sqlite import SqliteJournal, open_journal
 from tests.properties.journal_model import Model, ModelSession, append, claim, leased, merge, there
-from tests.unit.server.journal.making import row
+from tests.unit.server.journal.builders import row
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from protocol import SUBPROTOCOL_JSON
 from server.auth.backends.api_tokens import ApiToken, new_token, read_tokens, tokens_path, write_tokens
 from server.auth.principal import Right
 from server.config.settings import Settings
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import Client, Live, listening
 from tests.support.models.scripted_model import ScriptedModel
 

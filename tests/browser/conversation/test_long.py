@@ -6,8 +6,8 @@ from playwright.async_api import Locator, expect
 
 from protocol import events as ev
 from tests.browser.support.chat import Chat
+from tests.browser.support.history import write_past
 from tests.browser.support.journal import happened
-from tests.browser.support.past import write_past
 from tests.browser.support.scene import scene
 from tests.browser.support.scrolling import expect_moved, expect_scrolling_up, scroller, top_of
 from tests.browser.support.tabs import Tabs

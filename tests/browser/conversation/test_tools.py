@@ -10,7 +10,7 @@ from playwright.async_api import WebSocketRoute, expect
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import Tabs
 from tests.support.models.scripted_model import Call, Finish, Gate, Say, Usage, calls, stream, text
-from tests.support.patience import PATIENCE_S
+from tests.support.polling import PATIENCE_S
 
 FREE: dict[str, object] = {"policy": {"rules": []}}
 PLAN = [

@@ -6,7 +6,7 @@ from playwright.async_api import expect
 
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import NETWORK, Tabs
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import listening
 from tests.support.models.scripted_model import Call, calls, text
 

@@ -14,7 +14,7 @@ from protocol.content import ToolMessage
 from tests.browser.support.chat import Chat
 from tests.browser.support.journal import events_of, happened, submissions_of
 from tests.browser.support.tabs import NETWORK, Tabs
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import Address, Live, listening
 from tests.support.models.scripted_model import (
     Answer,

@@ -14,7 +14,7 @@ from tests.browser.support.journal import happened, submissions_of
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import NETWORK, Tabs
 from tests.faults.process.process import ServerProcess, Zygote
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.models.scripted_model import (
     Answer,
     Call,

@@ -9,7 +9,7 @@ from typing import Any
 from protocol.view import View
 from tests.browser.support.chat import Chat
 from tests.browser.support.tabs import Tabs
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import Live, listening
 from tests.support.models.scripted_model import Script, ScriptedModel
 

@@ -18,8 +18,8 @@ from tests.faults.harness.follower import Cut, Follower
 from tests.faults.harness.script import LockStep, Script
 from tests.faults.harness.workbench import Workbench
 from tests.faults.process.process import ServerProcess, Zygote
+from tests.support.application import settings_for
 from tests.support.constants import constants
-from tests.support.house import settings_for
 from tests.support.models.scripted_model import ScriptedModel
 
 KILLED = -9

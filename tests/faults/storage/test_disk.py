@@ -23,11 +23,11 @@ from protocol.view import View, apply
 from server.config.settings import Settings
 from server.journal.base import Journal
 from tests.faults.process.disks import KINDS, Outage, outage_of
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import DONE, Client, Live, client, listening, same_view
 from tests.support.models.scripted_model import Call, Gate, Hang, Say, ScriptedModel, calls, stream, text
 from tests.support.network.bare_http import request, status
-from tests.support.patience import eventually
+from tests.support.polling import eventually
 
 SOON_S = 5.0
 

@@ -22,7 +22,7 @@ from tests.faults.process.process import ServerProcess, Zygote
 from tests.faults.storage.test_disk import SOON_S, agree, served, told
 from tests.support.live import DONE, Address, client, listening, same_view
 from tests.support.models.scripted_model import Answer, Gate, Hang, Request, Say, ScriptedModel, stream, text
-from tests.support.patience import eventually
+from tests.support.polling import eventually
 
 
 @pytest.fixture(params=KINDS)

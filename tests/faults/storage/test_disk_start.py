@@ -17,7 +17,7 @@ from protocol.view import View
 from tests.faults.harness.order import Hook
 from tests.faults.process.disks import limit_files, obey_file_modes, small_disk
 from tests.faults.process.process import ServerProcess, Zygote
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import Address, client, listening, same_view
 
 CODE = 1

@@ -19,7 +19,7 @@ from tests.faults.harness.lengths import fresh_seed, length
 from tests.faults.harness.verify import check_seen_is_stored, verify
 from tests.faults.process import machine
 from tests.faults.process.process import ServerProcess, Zygote
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import same_view
 from tests.support.models.scripted_model import ScriptedModel, text
 

@@ -11,7 +11,7 @@ from agent.sandbox.local.cleanup import remove_folder
 from agent.tools import WorkspaceError
 from agent.util.tasks import TaskOwner
 from agent.workspace.files import SandboxError
-from tests.support.patience import eventually
+from tests.support.polling import eventually
 from tests.unit.agent.sandbox.commands import OpenSandbox, open_sandbox
 
 SECRET = b"of the server"

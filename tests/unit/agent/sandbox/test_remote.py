@@ -13,8 +13,8 @@ from agent.sandbox.in_space import SECRET_VARIABLE
 from agent.sandbox.remote.sandbox import RemoteSandbox
 from agent.util.tasks import TaskOwner
 from agent.workspace.files import ExitStatus, SandboxError
-from tests.support.patience import eventually
-from tests.support.sandbox.elsewhere import TOKEN, Heard, RemoteSetup, remote_setup
+from tests.support.polling import eventually
+from tests.support.sandbox.remote import TOKEN, Heard, RemoteSetup, remote_setup
 
 
 @pytest.fixture(params=["hub", "space"])

@@ -12,7 +12,7 @@ from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import ToolResult, ToolRouter, Workspace, WorkspaceLimits, file_tools
 from tests.support.constants import built_in
-from tests.support.prepared import complaint_of, effects_of
+from tests.support.prepared_calls import complaint_of, effects_of
 
 
 async def no_log(text: str) -> None:

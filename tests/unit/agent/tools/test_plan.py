@@ -6,7 +6,7 @@ from agent.tools import ToolResult, ToolRouter, WorkspaceLimits
 from agent.tools.plan import PlanTool
 from protocol.content import PlanItem
 from tests.support.constants import built_in
-from tests.support.prepared import complaint_of
+from tests.support.prepared_calls import complaint_of
 
 
 async def no_log(text: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from clients.terminal.credentials import NoToken, find_token
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import listening
 from tests.unit.clients.terminal.terminal import chat
 

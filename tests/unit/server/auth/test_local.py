@@ -15,7 +15,7 @@ from protocol.frames import Synced
 from server.auth.backends.local import LocalBackend
 from server.config.settings import Settings
 from server.util.private_files import PrivateFileError
-from tests.support.house import running, settings_for
+from tests.support.application import running, settings_for
 from tests.support.live import Client, Live, listening
 
 

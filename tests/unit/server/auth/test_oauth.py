@@ -17,7 +17,7 @@ from server.auth.authenticator import Authenticator
 from server.auth.backends.api_tokens import new_token, write_tokens
 from server.auth.backends.oauth import local_path
 from server.config.settings import Settings
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import Client, Live, listening
 from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, openid_provider
 

@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 from protocol import events as ev
 from protocol.submissions import Approval, ExecApproval, UserInput
 from server.config.settings import Settings
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.hub.standin_hub import StandinHub, standin_hub
 from tests.support.live import Client, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text

@@ -27,10 +27,10 @@ from server.doctor.data_dir import data_folder, journal, room
 from server.doctor.finding import Finding, as_json, as_text, fail, ok, warn
 from server.doctor.run import examine, variables
 from server.journal.data_dir import DATABASE
-from tests.support.house import running, settings_for
+from tests.support.application import running, settings_for
 from tests.support.models.scripted_model import Finish, Refusal, Say, ScriptedModel, stream
 from tests.support.paths import ROOT
-from tests.unit.server.cli.test_cli import HOLDFAST, MODULE, run, server
+from tests.unit.server.cli.test_main import HOLDFAST, MODULE, run, server
 
 
 def only(findings: list[Finding], name: str) -> Finding:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from agent.tools.mcp.settings import McpServer
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import listening
 
 

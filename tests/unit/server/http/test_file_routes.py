@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import Live, client, listening
 
 

@@ -18,7 +18,7 @@ from server.app import build_app
 from server.http import table
 from server.http.table import ENDPOINTS, openapi_document
 from server.util.private_files import write_private
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import Live, listening
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")

@@ -13,7 +13,7 @@ from websockets.exceptions import InvalidStatus
 from protocol import events as ev
 from protocol.submissions import UserInput
 from server.config.settings import Settings
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import DONE, Live, client, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls
 

@@ -7,7 +7,7 @@ from protocol.submissions import UserInput
 from server.jobs.retention import Retention
 from server.sessions.errors import SessionNotFound
 from server.sessions.manager import SessionManager
-from tests.support.house import running, settings_for
+from tests.support.application import running, settings_for
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 
 HOUR = timedelta(hours=1)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from server.journal.sqlite import SqliteJournal, open_journal
-from tests.unit.server.journal.making import begin, item
+from tests.unit.server.journal.builders import begin, item
 
 
 async def opened(folder: Path, boot_id: str = "boot 1") -> SqliteJournal:

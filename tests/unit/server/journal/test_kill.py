@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from server.journal.sqlite import open_journal
-from tests.unit.server.journal.elsewhere import Elsewhere, text
-from tests.unit.server.journal.making import item, texts
+from tests.unit.server.journal.builders import item, texts
+from tests.unit.server.journal.writer_process import Elsewhere, text
 
 
 async def test_a_kill_in_mid_append_loses_nothing_acknowledged_and_keeps_the_epoch(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from server.journal.base import Journal, Stat
 from server.journal.sqlite import open_journal
 from server.sessions.access import authorize, authorize_session
 from server.sessions.errors import SessionNotFound
-from tests.support.house import running, settings_for
+from tests.support.application import running, settings_for
 from tests.support.live import client, listening
-from tests.support.patience import eventually
-from tests.unit.server.journal.making import row
+from tests.support.polling import eventually
+from tests.unit.server.journal.builders import row
 
 ANN = Principal(user_id="ann", rights=frozenset({"sessions"}), credential="token:1")
 BEN = msgspec.structs.replace(ANN, user_id="ben", credential="token:2")

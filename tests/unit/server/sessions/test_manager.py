@@ -12,7 +12,7 @@ from protocol.submissions import Approval, UserInput
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.inbox import DuplicateSubmission
 from server.sessions.manager import SessionManager
-from tests.support.house import Listener, ListenerEnded, running, settings_for
+from tests.support.application import Listener, ListenerEnded, running, settings_for
 from tests.support.models.scripted_model import Call, Gate, Say, ScriptedModel, calls, stream, text
 
 DONE = (ev.TurnComplete, ev.Interrupted, ev.ErrorEvent)

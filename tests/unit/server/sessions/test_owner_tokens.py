@@ -6,7 +6,7 @@ import msgspec
 
 from protocol import events as ev
 from server.sessions.owner_tokens import OwnerTokens
-from tests.support.house import Listener, running, settings_for
+from tests.support.application import Listener, running, settings_for
 from tests.support.models.scripted_model import ScriptedModel, text
 
 LOGINS = {"ann": "hf_of_anns_login"}

@@ -14,7 +14,7 @@ from protocol.submissions import UserInput
 from server.config.server import ServerSettings
 from server.telemetry import log_context, logs
 from server.telemetry.log_context import NO_CONTEXT, LogContext, UserHashes, user_hashes
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import DONE, client, listening
 from tests.support.models.scripted_model import Call, Finish, Say, ScriptedModel, Usage, calls, stream
 

@@ -16,10 +16,10 @@ from protocol.submissions import Interrupt, Undo, UserInput
 from server.telemetry.log_context import LogContext
 from server.telemetry.metrics import Metrics
 from server.telemetry.session_observer import Observer
-from tests.support.house import settings_for
+from tests.support.application import settings_for
 from tests.support.live import DONE, Live, client, listening
 from tests.support.models.scripted_model import Call, Finish, Gate, Say, ScriptedModel, Usage, calls, stream
-from tests.support.patience import eventually
+from tests.support.polling import eventually
 
 AT = "2026-01-01T00:00:00.000Z"
 

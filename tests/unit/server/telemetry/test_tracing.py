@@ -16,8 +16,8 @@ from protocol.submissions import Interrupt, UserInput
 from server.app import build_app
 from server.config.telemetry import TracingSettings
 from server.telemetry.tracing import GenAiTracer, Tracing, open_tracing, provider_of
+from tests.support.application import settings_for
 from tests.support.constants import built_in
-from tests.support.house import settings_for
 from tests.support.live import DONE, Live, client, listening
 from tests.support.models.scripted_model import (
     Answer,
@@ -31,7 +31,7 @@ from tests.support.models.scripted_model import (
     calls,
     stream,
 )
-from tests.unit.server.cli.test_cli import run
+from tests.unit.server.cli.test_main import run
 
 
 @pytest.fixture

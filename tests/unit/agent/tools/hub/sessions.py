@@ -12,7 +12,7 @@ from tests.support.hub.standin_datasets import StandinDatasets
 from tests.support.hub.standin_hub import StandinHub
 from tests.support.hub.standin_jobs import StandinJobs
 from tests.support.hub.standin_search import StandinSearch
-from tests.support.prepared import complaint_of, effects_of
+from tests.support.prepared_calls import complaint_of, effects_of
 
 POISON = "hf_serversownlogin0123456789"
 

@@ -8,7 +8,7 @@ import pytest
 from agent.util.tasks import TaskOwner
 from tests.support.hub.standin_hub import StandinHub
 from tests.support.hub.standin_jobs import Job
-from tests.support.patience import eventually
+from tests.support.polling import eventually
 from tests.unit.agent.tools.hub.sessions import Parts, Session
 
 Make = Callable[..., Session]

@@ -9,7 +9,7 @@ from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import ToolRouter, Workspace, WorkspaceLimits
 from agent.tools.hub import HUB_TOOL_NAMES, HubSettings, HubThreads, hub_tools
-from tests.support.prepared import complaint_of, effects_of
+from tests.support.prepared_calls import complaint_of, effects_of
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from protocol import events as ev
 from protocol.submissions import Approval, ExecApproval, Interrupt, UserInput
 from server.auth.principal import LOCAL
-from tests.support.house import Listener, running, settings_for
+from tests.support.application import Listener, running, settings_for
 from tests.support.hub.standin_hub import StandinHub
 from tests.support.live import DONE, client, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.unit.agent.tools.mcp.house import ROOT
+from tests.unit.agent.tools.mcp.servers import ROOT
 
 
 def test_the_library_is_not_loaded_where_no_server_is_configured() -> None:

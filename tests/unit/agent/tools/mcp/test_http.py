@@ -10,9 +10,9 @@ from agent.util.tasks import TaskOwner
 from server.config.server import ServerSettings
 from server.config.settings import Settings
 from tests.support.node import node_command
-from tests.support.patience import eventually
-from tests.unit.agent.tools.mcp.house import EVERYTHING, HttpServer, entry, hall, noted
+from tests.support.polling import eventually
 from tests.unit.agent.tools.mcp.odd_server import make_server
+from tests.unit.agent.tools.mcp.servers import EVERYTHING, HttpServer, entry, hall, noted
 from tests.unit.server.serving import serving
 
 

@@ -8,9 +8,9 @@ import psutil
 from agent.policy.effects import Effects
 from agent.policy.policy import Policy, evaluate
 from agent.tools import PreparedCall, ToolLog, ToolResult, ToolRouter
-from tests.support.patience import eventually
-from tests.support.prepared import effects_of
-from tests.unit.agent.tools.mcp.house import HttpServer, Session, alive, entry, hall, noted, odd
+from tests.support.polling import eventually
+from tests.support.prepared_calls import effects_of
+from tests.unit.agent.tools.mcp.servers import HttpServer, Session, alive, entry, hall, noted, odd
 
 
 async def pid(session: Session, tool: str = "whoami") -> int:

@@ -15,10 +15,10 @@ from agent.tools.mcp.stdio import stdio_transport
 from agent.tools.plan import PlanTool
 from agent.util.tasks import TaskOwner
 from tests.support.constants import built_in
-from tests.support.patience import eventually
-from tests.support.prepared import complaint_of
-from tests.unit.agent.tools.mcp.house import alive, entry, everything, hall, noted, odd
+from tests.support.polling import eventually
+from tests.support.prepared_calls import complaint_of
 from tests.unit.agent.tools.mcp.odd_server import PNG
+from tests.unit.agent.tools.mcp.servers import alive, entry, everything, hall, noted, odd
 
 
 async def test_tools_appear_with_their_own_names_and_answer(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from agent.tools.web.html import PROGRAM, html_to_markdown, plain_text
 from agent.tools.web.settings import WebSettings
 from agent.util.tasks import TaskOwner
 from tests.support.constants import built_in
-from tests.support.patience import eventually
+from tests.support.polling import eventually
 
 URL = "https://site.example/docs/page.html"
 PAGE = """<!doctype html><html><head><title> A

@@ -1,0 +1,43 @@
+"""Task names: a server under test writes the names of its tasks and threads to a file when it gets SIGUSR1."""
+
+import asyncio
+import os
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+
+from tests.faults.harness.order import Hook
+from tests.faults.process.process import ServerProcess
+from tests.support.polling import eventually
+
+POOLS = ("asyncio_", "uvloop_")
+
+
+def hook(path: Path) -> Hook:
+    """For `ServerProcess(hooks=...)`."""
+    return Hook("tests.faults.harness.task_names:install", {"path": str(path)})
+
+
+def install(path: str) -> None:
+    """In the server: answer SIGUSR1."""
+
+    def write_names(signal_number: int, frame: FrameType | None) -> None:
+        tasks = (task.get_name() for task in asyncio.all_tasks())
+        # A loop's pool begins a thread when all it has are busy, up to a bound, and keeps it.
+        threads = (thread.name for thread in threading.enumerate() if not thread.name.startswith(POOLS))
+        part = Path(f"{path}.part")
+        part.write_bytes(msgspec.json.encode([*sorted(tasks), *sorted(threads)]))
+        part.replace(path)
+
+    signal.signal(signal.SIGUSR1, write_names)
+
+
+async def running_in(server: ServerProcess, path: Path) -> list[str]:
+    """The names of the server's tasks and threads now."""
+    path.unlink(missing_ok=True)
+    os.kill(server.pid, signal.SIGUSR1)
+    await eventually(path.exists, "the names of tasks")
+    return msgspec.json.decode(path.read_bytes(), type=list[str])

@@ -1,0 +1,180 @@
+"""`holdfast sessions` and `holdfast backup`, beside a running server and without one; and the export over HTTP."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from protocol import events as ev
+from protocol.codec import decode_event
+from protocol.submissions import UserInput
+from protocol.view import View, apply
+from server.cli import main
+from server.config.settings import Settings
+from tests.support.application import settings_for
+from tests.support.live import DONE, Live, client, listening, same_view
+from tests.support.models.scripted_model import ScriptedModel, text
+
+UNPRIVILEGED = ("setpriv", "--bounding-set=-all") if os.geteuid() == 0 else ()
+"""Takes from root the right to pass over the modes of files, as other users have to heed them."""
+
+
+async def holdfast(*arguments: str, said: str = "", prefix: tuple[str, ...] = ()) -> tuple[int, str, str]:
+    """As a user runs it: exit code, standard output, standard error. `prefix`: what the command line begins with."""
+    process = await asyncio.create_subprocess_exec(
+        *prefix,
+        sys.executable,
+        "-c",
+        "import sys; from server.cli.main import main; sys.exit(main())",
+        *arguments,
+        cwd=Path(main.__file__).parents[2],
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate(said.encode())
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def talk(live: Live, words: str) -> tuple[str, View]:
+    """A session with one turn: its id and the view of who was there."""
+    async with client(live) as one:
+        await one.synced()
+        await one.send(UserInput(text=words))
+        assert isinstance(await one.until_type(*DONE), ev.TurnComplete)
+        return one.ready.session_id, one.view
+
+
+def view_of(lines: list[str], model: str) -> View:
+    """The fold of exported events; the model's name is not in them unless it was changed."""
+    view = View(model=model)
+    for line in lines:
+        apply(view, decode_event(line.encode()))
+    return view
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return settings_for(tmp_path / "data")
+
+
+async def test_a_session_is_listed_shown_and_exported_while_the_server_runs(settings: Settings, tmp_path: Path) -> None:
+    data = ["--data", settings.journal.data]
+    async with (
+        ScriptedModel(lambda _: text("Owls ", "are birds.")) as model,
+        listening(settings_for(Path(settings.journal.data), model)) as live,
+    ):
+        session_id, view = await talk(live, "owls?")
+        code, listed, _ = await holdfast("sessions", "list", *data)
+        assert code == 0
+        assert session_id in listed
+        code, listed, _ = await holdfast("sessions", "list", "--json", "--user", "nobody", *data)
+        assert (code, listed) == (0, "")
+        code, shown, _ = await holdfast("sessions", "show", session_id, *data)
+        assert (code, json.loads(shown)["message_count"], json.loads(shown)["seq"]) == (0, 2, view.seq)
+        file = tmp_path / "out.jsonl"
+        code, _, _ = await holdfast("sessions", "export", session_id, "-o", str(file), *data)
+        assert code == 0
+        assert file.stat().st_mode & 0o077 == 0
+        head, *events = file.read_text().splitlines()
+        assert json.loads(head)["session_id"] == session_id
+        assert same_view(view_of(events, view.model), view)
+        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+            over_http = await http.get(f"/api/sessions/{session_id}/export")
+        assert over_http.headers["content-type"].startswith("application/jsonl")
+        assert same_view(view_of(over_http.text.splitlines()[1:], view.model), view)
+        code, _, err = await holdfast("sessions", "export", session_id, "-o", str(file), *data)
+        assert code == 1, "nothing is written over"
+        code, _, err = await holdfast("sessions", "delete", session_id, "--yes", *data)
+        assert code == 1
+        assert f"DELETE /api/sessions/{session_id}" in err
+
+
+async def test_a_session_is_deleted_with_its_workspace_when_no_server_runs(settings: Settings) -> None:
+    async with listening(settings) as live:
+        session_id, _ = await talk(live, "hello")
+        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+            assert (await http.put(f"/api/sessions/{session_id}/files/a.txt", content=b"x")).status_code == 201
+    folder = Path(settings.journal.data)
+    assert (folder / "workspaces" / session_id).is_dir()
+    data = ["--data", str(folder)]
+    code, _, err = await holdfast("sessions", "delete", session_id, *data, said="n\n")
+    assert (code, "nothing was deleted" in err) == (1, True)
+    assert (await holdfast("sessions", "delete", session_id, *data, said="y\n"))[0] == 0
+    assert not (folder / "workspaces" / session_id).exists()
+    code, _, err = await holdfast("sessions", "show", session_id, *data)
+    assert (code, "there is no session" in err) == (1, True)
+
+
+async def session_with_file(settings: Settings) -> tuple[str, Path]:
+    """A stored session with one file, and no server: its id and its workspace."""
+    async with listening(settings) as live:
+        session_id, _ = await talk(live, "hello")
+        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+            assert (await http.put(f"/api/sessions/{session_id}/files/a/b.txt", content=b"x")).status_code == 201
+    return session_id, Path(settings.journal.data) / "workspaces" / session_id
+
+
+async def test_delete_removes_a_folder_that_a_command_made_unreadable(settings: Settings) -> None:
+    session_id, workspace = await session_with_file(settings)
+    (workspace / "a").chmod(0)
+    data = ["--data", settings.journal.data]
+    code, out, err = await holdfast("sessions", "delete", session_id, "--yes", *data, prefix=UNPRIVILEGED)
+    assert (code, out, err) == (0, f"{session_id} is deleted\n", "")
+    assert not workspace.exists()
+
+
+async def test_delete_keeps_the_session_whose_workspace_cannot_be_removed(settings: Settings) -> None:
+    session_id, workspace = await session_with_file(settings)
+    data = ["--data", settings.journal.data]
+    workspace.parent.chmod(0o500)
+    try:
+        code, _, err = await holdfast("sessions", "delete", session_id, "--yes", *data, prefix=UNPRIVILEGED)
+    finally:
+        workspace.parent.chmod(0o700)
+    assert code == 1
+    assert f"{workspace} could not be removed" in err and "then delete the session again" in err
+    code, out, _ = await holdfast("sessions", "list", *data)
+    assert (code, session_id in out, workspace.exists()) == (0, True, True)
+    assert (await holdfast("sessions", "delete", session_id, "--yes", *data, prefix=UNPRIVILEGED))[0] == 0
+    assert not workspace.exists()
+
+
+async def test_a_folder_without_a_journal_is_an_error(tmp_path: Path) -> None:
+    for command in (["sessions", "list"], ["backup", str(tmp_path / "to")]):
+        code, _, err = await holdfast(*command, "--data", str(tmp_path / "nothing"))
+        assert code == 1
+        assert "there is no journal" in err
+    assert not (tmp_path / "nothing").exists()
+
+
+async def test_a_backup_of_a_running_server_opens_with_a_new_epoch(settings: Settings, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    async with listening(settings) as live:
+        session_id, view = await talk(live, "before")
+        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+            await http.put(f"/api/sessions/{session_id}/files/a.txt", content=b"kept")
+        code, out, err = await holdfast("backup", str(copy), "--data", settings.journal.data)
+        assert (code, err) == (0, "")
+        assert str(copy) in out
+        await talk(live, "after")
+        code, _, err = await holdfast("backup", str(copy), "--data", settings.journal.data)
+        assert (code, "exists already" in err) == (1, True)
+        async with client(live, session_id) as one:
+            epoch = (await one.synced()).ready.epoch
+    async with (
+        listening(settings_for(copy)) as restored,
+        client(restored, session_id) as one,
+    ):
+        await one.synced()
+        assert one.ready.epoch != epoch
+        assert one.view.seq == view.seq
+        assert one.view.messages == view.messages
+        async with httpx.AsyncClient(base_url=restored.http, trust_env=False) as http:
+            assert (await http.get(f"/api/sessions/{session_id}/files/a.txt")).content == b"kept"
+            assert len((await http.get("/api/sessions")).json()["sessions"]) == 1

@@ -1,0 +1,74 @@
+"""The page and its files, as the server gives them out."""
+
+import gzip
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from server.http.web import WEB, takes_gzip
+from tests.support.application import settings_for
+from tests.support.live import listening
+
+
+@pytest.fixture
+async def http(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    settings = settings_for(tmp_path, auth={"local_token": True})
+    async with listening(settings) as live, httpx.AsyncClient(base_url=live.http, trust_env=False) as client:
+        yield client
+
+
+async def test_the_page_is_the_same_for_every_session_and_needs_no_login(http: httpx.AsyncClient) -> None:
+    page = await http.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "trusted-types 'none'" in page.headers["content-security-policy"]
+    assert (await http.get(f"/s/{'0' * 32}")).text == page.text
+    assert (await http.get("/s/no session")).status_code == 404
+
+
+async def test_a_file_is_compressed_if_the_client_accepts_it(http: httpx.AsyncClient) -> None:
+    plain = (WEB / "holdfast.js").read_bytes()
+    async with http.stream("GET", "/static/holdfast.js", headers={"accept-encoding": "gzip, br"}) as answer:
+        raw = b"".join([part async for part in answer.aiter_raw()])
+    assert answer.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(raw) == plain
+    identity = await http.get("/static/holdfast.js", headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in identity.headers
+    assert identity.content == plain
+    assert identity.headers["content-type"].startswith("text/javascript")
+    assert identity.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_an_unchanged_file_is_answered_with_304(http: httpx.AsyncClient) -> None:
+    first = await http.get("/static/view.js")
+    again = await http.get("/static/view.js", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert first.headers["cache-control"] == "no-cache"
+    other = await http.get("/static/view.js", headers={"if-none-match": '"another"'})
+    assert other.status_code == 200
+
+
+async def test_versioned_files_are_cached_for_ever(http: httpx.AsyncClient) -> None:
+    path = next(WEB.glob("vendor/preact-1*/preact.mjs")).relative_to(WEB)
+    answer = await http.get(f"/static/{path}")
+    assert "immutable" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/static/", "/static/none.js", "/static/index.html", "/static/../server/page.py", "/static/%2e%2e/%2e%2e/pyproject.toml",
+     "/static//etc/passwd", "/static/vendor", "/static/app/../../address.py", "/static/..%2faddress.py"],
+)  # fmt: skip
+async def test_an_unknown_file_is_404(http: httpx.AsyncClient, path: str) -> None:
+    request = http.build_request("GET", path)
+    request.url = request.url.copy_with(raw_path=path.encode())
+    assert (await http.send(request)).status_code in (401, 404)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "takes"),
+    [("gzip", True), ("br, gzip;q=0.5", True), ("*", True), ("", False), ("br", False), ("gzip;q=0", False)],
+)
+def test_accept_encoding_is_parsed(accepted: str, takes: bool) -> None:
+    assert takes_gzip(accepted) is takes

