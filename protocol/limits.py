@@ -8,6 +8,12 @@ from msgspec import Meta
 MAX_SEQ: Final = 2**63 - 1
 """The largest position (`seq`) of an event: the largest integer that the journal stores."""
 
+FRAMES_BURST = 200
+"""A client that comes back sends all that was not answered at once: more than that."""
+
+BAD_FRAMES_PER_MINUTE = 20
+"""A person who types frames by hand makes mistakes; a program that goes on making them is closed."""
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What this server accepts and sends. Names carry their units."""
@@ -19,10 +25,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(description="largest frame the server sends; set a client's maximum to it")
     ] = 16_777_216
     frames_per_s: Annotated[int, Meta(description="frames a second a client may send in the long run; more: 4429")] = 50
-    frames_burst: Annotated[int, Meta(description="frames a client may send at once")] = 200
+    frames_burst: Annotated[int, Meta(description="frames a client may send at once")] = FRAMES_BURST
     bad_frames_per_minute: Annotated[
         int, Meta(description="frames refused as malformed before the socket is closed: 4429")
-    ] = 20
+    ] = BAD_FRAMES_PER_MINUTE
     queued_inputs: Annotated[
         int, Meta(description="user inputs that may wait for their turn; more: refused `queue_full`")
     ] = 32

@@ -124,7 +124,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     kept = settings.sessions
     retention = Retention(manager, after_days=kept.delete_after_days, empty_after_s=kept.delete_empty_after_s)
     ends.push_async_callback(retention.aclose)
-    watcher = RevocationWatcher(authenticator, parts.sockets, settings.auth.recheck_s)
+    watcher = RevocationWatcher(authenticator, parts.sockets)
     ends.push_async_callback(watcher.aclose)
     parts.metrics.watch(
         lambda: manager.active_session_count, lambda: [actor.row.state for actor in manager.registry.all()]
@@ -168,5 +168,5 @@ def _session_manager(
         observer_for=lambda row: observers.create(row.session_id, row.user_id),
     )
     services = SessionServices(journal, factory, quotas, owner_tokens, lambda: parts.choice.model, on_end)
-    registry = SessionRegistry(services, parts.settings.sessions, parts.settings.journal)
+    registry = SessionRegistry(services, parts.settings.sessions)
     return SessionManager(registry, parts.toolsets.remove_workspace, collector)

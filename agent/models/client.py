@@ -14,6 +14,7 @@ from agent.models import pricing
 from agent.models.catalog import Catalog
 from agent.models.errors import ModelError, model_error
 from agent.models.settings import ModelSettings
+from agent.models.streams import assembler
 from agent.models.streams.assembler import ResponseAssembler
 from agent.models.streams.watchdog import Watchdog
 from agent.models.types import DEMO_MODEL, ModelInfo, ModelReply, ModelRequest, ModelUsage, Sink
@@ -64,7 +65,7 @@ class Models:
         provider = await self._loaded()
         retries, backoff = 0, Backoff(BACKOFF_INITIAL_S, BACKOFF_MAX_S)
         while True:
-            response = ResponseAssembler(request.model, sink, self._settings.max_output_chars)
+            response = ResponseAssembler(request.model, sink, assembler.OUTPUT_CHARS_MAX)
             try:
                 await self._attempt(provider, request, response)
                 return response.reply(self._usage(provider, request.model, response))

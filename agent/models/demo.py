@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 Message = Mapping[str, object]
 
+TOKEN_MS = 20.0
+"""Milliseconds between two words: about as fast as people see models write."""
+
 NOT_A_MODEL = "I am Holdfast's demo model: no key, no network, and no intelligence."
 MENU = (
     "Say one of these words to see what it does: **plan** (a plan that I keep), **run** (a command in the sandbox, its "

@@ -16,12 +16,13 @@ os.environ.setdefault("REPEATED_STREAMING_CHUNK_LIMIT", "1000000000")
 import litellm
 from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 
-from agent.models import openai_patch
+from agent.models import demo, openai_patch
 from agent.models.catalog import HUB_ROUTER, Catalog
 from agent.models.demo_provider import DEMO_PROVIDER, GAP, DemoProvider
 from agent.models.error_mapping import ErrorMapper
 from agent.models.prompt_caching import mark_for_caching, needs_cache_marks
 from agent.models.settings import ModelSettings
+from agent.models.streams import assembler
 from agent.models.streams.direct import DirectStream, response_of
 from agent.models.streams.wrapped import WrappedStream, Wrapper
 from agent.models.types import DEMO_MODEL, ModelRequest, ProviderStream
@@ -92,7 +93,7 @@ class Provider:
         response = response_of(wrapper) if self._settings.direct_streams else None
         if response is None:
             return WrappedStream(cast("Wrapper", wrapper), errors)
-        return DirectStream(response, cast("Wrapper", wrapper), errors, request.model, self._settings.max_output_chars)
+        return DirectStream(response, cast("Wrapper", wrapper), errors, request.model, assembler.OUTPUT_CHARS_MAX)
 
     async def aclose(self) -> None:
         """Close the HTTP clients that LiteLLM keeps, when no other provider uses them."""
@@ -117,7 +118,7 @@ class Provider:
             **settings.parameters(request.model),
         }
         if request.model == DEMO_MODEL:
-            parameters = {GAP: settings.demo_token_ms / 1000}
+            parameters = {GAP: demo.TOKEN_MS / 1000}
         if request.max_output_tokens is not None:
             parameters["max_tokens"] = request.max_output_tokens
         if request.tools:

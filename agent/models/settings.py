@@ -26,9 +26,6 @@ class ModelSettings(SettingsGroup, frozen=True, kw_only=True):
     max_retries: Annotated[
         int, Meta(ge=0, le=20, description="How often a call is made again when it failed before its first token.")
     ] = 3
-    max_output_chars: Annotated[
-        int, Meta(gt=0, description="Code points of text, reasoning and tool calls in one answer; then the call fails.")
-    ] = 1_000_000
     default_context_limit: Annotated[
         int, Meta(gt=0, description="Tokens of context of a model whose own limit is not known.")
     ] = 128_000
@@ -41,7 +38,6 @@ class ModelSettings(SettingsGroup, frozen=True, kw_only=True):
     direct_streams: Annotated[
         bool, Meta(description="Read OpenAI-shaped streams without LiteLLM's wrapper, at a tenth of its cost.")
     ] = True
-    demo_token_ms: Annotated[float, Meta(ge=0, description="Milliseconds between two words of the demo model.")] = 20.0
     defaults: Annotated[
         dict[str, str],
         Meta(

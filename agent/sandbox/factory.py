@@ -78,7 +78,7 @@ class RemoteBackend:
         """As `create`, without waiting: the sandbox is requested at its first use."""
         if not session.hf_token or session.claims is None:
             raise SandboxError(LOGIN_NEEDED)
-        return RemoteSandbox(self._provider(session.hf_token), session.claims, self._remote.settings, session.workspace)
+        return RemoteSandbox(self._provider(session.hf_token), session.claims, session.workspace)
 
     def _provider(self, token: str) -> SandboxProvider:
         if self._kind == "space" and self._remote.settings.space:
@@ -164,17 +164,16 @@ class FilesOnlyBackend:
         self.offer = SandboxInfo(
             kind=settings.kind, says="no commands run; there are files alone", shell=False, reason=reason
         )
-        self._settings = settings
 
     async def create(self, session: SandboxRequest) -> Sandbox:
-        return _NoShell(session.workspace, self._settings, self.offer)
+        return _NoShell(session.workspace, self.offer)
 
 
 class _NoShell(LocalFiles):
     network = False
 
-    def __init__(self, workspace: Workspace, settings: SandboxSettings, offer: SandboxInfo) -> None:
-        super().__init__(workspace, settings)
+    def __init__(self, workspace: Workspace, offer: SandboxInfo) -> None:
+        super().__init__(workspace)
         self.says = offer.says
 
     async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:

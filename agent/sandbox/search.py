@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 
-from agent.sandbox.settings import SandboxSettings
 from agent.workspace.files import ExitStatus, OutputSink, SandboxError, SearchMatch, SearchRequest, SearchResult
 
 PROGRAM = Path(__file__).with_name("search_program.py")
@@ -21,6 +20,9 @@ GRACE_S = 2.0
 NOT_FOUND = "there is nothing of that name in the workspace"
 
 
+SEARCH_TIMEOUT_S = 10.0
+"""How long one `grep` may take; then it returns what it has found. A pattern may need endless time."""
+
 SEARCH_BYTES_MAX = 268_435_456
 """How much of the files one `grep` looks at: as much as a whole workspace may hold by default."""
 
@@ -28,11 +30,11 @@ MATCHES_MAX = 200
 """Lines that one `grep` finds at most: a model refines a search instead of reading more."""
 
 
-async def search_here(root: int, search: SearchRequest, settings: SandboxSettings) -> SearchResult:
+async def search_here(root: int, search: SearchRequest) -> SearchResult:
     """Search below the open folder `root`, which is closed at the end. Raises SandboxError."""
     try:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(PROGRAM), _request(search, settings, root)),
+            *(sys.executable, "-I", "-S", str(PROGRAM), _request(search, root)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -42,7 +44,7 @@ async def search_here(root: int, search: SearchRequest, settings: SandboxSetting
     finally:
         os.close(root)
     try:
-        async with asyncio.timeout(settings.search_timeout_s + GRACE_S):
+        async with asyncio.timeout(SEARCH_TIMEOUT_S + GRACE_S):
             output, errors = await process.communicate()
     except TimeoutError:
         raise SandboxError("the search did not end in time") from None
@@ -54,7 +56,7 @@ async def search_here(root: int, search: SearchRequest, settings: SandboxSetting
 
 
 async def search_by_command(
-    run: Callable[[str, OutputSink, float], Awaitable[ExitStatus]], search: SearchRequest, settings: SandboxSettings
+    run: Callable[[str, OutputSink, float], Awaitable[ExitStatus]], search: SearchRequest
 ) -> SearchResult:
     """Search in a sandbox whose files are reached by commands; `run` is its `exec`. It needs `python3` there."""
     output = bytearray()
@@ -64,19 +66,19 @@ async def search_by_command(
             output.extend(piece)
 
     program = await asyncio.to_thread(PROGRAM.read_text)
-    command = f"python3 -c {shlex.quote(program)} {shlex.quote(_request(search, settings, None))}"
-    status = await run(command, collect, settings.search_timeout_s + GRACE_S)
+    command = f"python3 -c {shlex.quote(program)} {shlex.quote(_request(search, None))}"
+    status = await run(command, collect, SEARCH_TIMEOUT_S + GRACE_S)
     if status.code == 127:
         raise SandboxError("there is no python3 in the sandbox, which a search needs")
     return _parse(bytes(output), bytes(output).decode(errors="replace"))
 
 
-def _request(search: SearchRequest, settings: SandboxSettings, root: int | None) -> str:
+def _request(search: SearchRequest, root: int | None) -> str:
     request = {
         **msgspec.structs.asdict(search),
         "parts": [name for name in search.path.split("/") if name not in ("", ".")],
         "root": root,
-        "seconds": math.ceil(settings.search_timeout_s),
+        "seconds": math.ceil(SEARCH_TIMEOUT_S),
         "bytes_max": SEARCH_BYTES_MAX,
         "matches_max": MATCHES_MAX,
         "chars_max": LINE_CHARS,

@@ -36,9 +36,6 @@ class RemoteSettings(SettingsGroup, frozen=True, kw_only=True):
         Name, Meta(description="`space`: one Space that is there already, for all sessions; it is never deleted.")
     ] = ""
     space_secret: Annotated[str, Meta(max_length=4_096, description="`space`: the secret of the Space named so.")] = ""
-    start_timeout_s: Annotated[
-        float, Meta(gt=0, le=86_400, description="How long a sandbox elsewhere may take to start; then it is given up.")
-    ] = 900.0
 
     def __post_init__(self) -> None:
         if self.space and len(self.space_secret) < SECRET_CHARS_MIN:
@@ -106,9 +103,6 @@ class SandboxSettings(RemoteSettings, frozen=True, kw_only=True):
     disk_free_bytes_min: Annotated[
         int, Meta(ge=0, le=2**44, description="A command is killed when the disk has less room than this.")
     ] = 268_435_456
-    search_timeout_s: Annotated[
-        float, Meta(gt=0, le=600, description="How long one `grep` may take; then it tells what it has found.")
-    ] = 10.0
 
     def __post_init__(self) -> None:
         super().__post_init__()

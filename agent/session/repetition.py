@@ -29,7 +29,7 @@ def with_note(session: Session, call_id: str, output: str) -> str:
 
 def find_loop(session: Session) -> str | None:
     """Why the turn must end, as a message: a call of the newest message was repeated too often. None if none was."""
-    rounds, limit = _rounds(session.state.view.messages), session.rules.turn.repeated_calls_max
+    rounds, limit = _rounds(session.state.view.messages), session.rules.repeated_calls_max
     if len(rounds) < limit:
         return None
     for call in rounds[-1].calls:

@@ -30,6 +30,12 @@ own count. With the built-in tools it is near that."""
 REPEATED_CALLS_NOTED = 3
 """Messages with the same call and the same result after which the model is told. Two may be a retry with a reason."""
 
+REPEATED_CALLS_MAX = 5
+"""Messages with the same call and the same result after which the turn ends: two after the model was told."""
+
+TOOL_CALLS_PER_MESSAGE_MAX = 32
+"""Tool calls that run of one message of the model; the rest are refused. Models rarely make more than ten."""
+
 SHARES_MAX = 32
 """Links into one session at once. Each is kept in the session's state, which is loaded whole."""
 
@@ -67,6 +73,8 @@ class Rules(msgspec.Struct, kw_only=True):
     makes_titles: Callable[[str], bool] = lambda model: False
     overhead_tokens: int = msgspec.field(default_factory=lambda: OVERHEAD_TOKENS)
     repeated_calls_noted: int = REPEATED_CALLS_NOTED
+    repeated_calls_max: int = REPEATED_CALLS_MAX
+    tool_calls_per_message_max: int = TOOL_CALLS_PER_MESSAGE_MAX
     shares_max: int = SHARES_MAX
     chunk_max_chars: int = CHUNK_MAX_CHARS
 

@@ -33,9 +33,6 @@ class TurnSettings(SettingsGroup, frozen=True, kw_only=True):
             ge=1, le=10_000, description="Model calls in one turn; more: the turn ends with the error `max_iterations`."
         ),
     ] = 50
-    max_tool_calls_per_message: Annotated[
-        int, Meta(ge=1, le=1_000, description="Tool calls that run of one message of the model; the rest are refused.")
-    ] = 32
     compact_at: Annotated[
         float,
         Meta(
@@ -52,15 +49,6 @@ class TurnSettings(SettingsGroup, frozen=True, kw_only=True):
             description="The newest messages that a summary leaves as they are, as a fraction of the model's context.",
         ),
     ] = 0.3
-    repeated_calls_max: Annotated[
-        int,
-        Meta(
-            ge=4,
-            le=1_001,
-            description="Messages with the same tool call and the same result after which the turn ends with the error "
-            "`repeated_calls`.",
-        ),
-    ] = 5
     tool_output_max_tokens: Annotated[
         int,
         Meta(

@@ -105,7 +105,7 @@ def on_model_done(session: Session, done: ModelDone) -> None:
     session.model_call_id = None
     view, reply = session.state.view, done.reply
     calls = tool_calls.read_calls(
-        reply, session.state, session.rules.turn.max_tool_calls_per_message, session.rules.redactor
+        reply, session.state, session.rules.tool_calls_per_message_max, session.rules.redactor
     )
     message = view.open_message
     session.emit(

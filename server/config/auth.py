@@ -19,7 +19,6 @@ class OauthSettings(SettingsGroup, frozen=True, kw_only=True):
     scopes: Annotated[str, Meta(description="What is asked for, separated by spaces; `openid` always is.")] = (
         "openid profile"
     )
-    timeout_s: Annotated[float, Meta(gt=0, le=120, description="How long the provider may take to answer.")] = 10.0
 
     def __post_init__(self) -> None:
         origin = parse_origin(self.provider_url.rstrip("/").partition("://")[0] + "://" + self.host)
@@ -38,7 +37,6 @@ class BearerSettings(SettingsGroup, frozen=True, kw_only=True):
     endpoint: Annotated[
         str, Meta(description="The Hub that knows the tokens; empty: `HF_ENDPOINT`, or the real one.")
     ] = ""
-    timeout_s: Annotated[float, Meta(gt=0, le=120, description="How long the Hub may take to answer.")] = 10.0
     cached_s: Annotated[float, Meta(ge=0, le=3_600, description="How long the Hub's yes holds.")] = 180.0
 
 
@@ -90,9 +88,6 @@ class AuthSettings(SettingsGroup, frozen=True, kw_only=True):
         Meta(description="Of the login cookie. `none`: the page sits in another site's frame; `auto`: so in a Space."),
     ] = "auto"
     login_s: Annotated[float, Meta(ge=1, le=31_536_000, description="How long a browser's login lasts.")] = 604_800.0
-    recheck_s: Annotated[
-        float, Meta(gt=0, le=60, description="How often the credentials of open sockets are looked at again.")
-    ] = 2.0
     failures_per_minute: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Wrong credentials a minute from one address; more: HTTP 429.")
     ] = 60

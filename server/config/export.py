@@ -19,9 +19,6 @@ class ExportSettings(SettingsGroup, frozen=True, kw_only=True):
     session_dataset_repo: Annotated[
         str, Meta(description="The dataset: `{user}` is the owner's name on the Hub. Made private if it is not there.")
     ] = "{user}/holdfast-sessions"
-    file_bytes_max: Annotated[
-        int, Meta(ge=1_024, le=2**40, description="Largest session that is uploaded; a larger one is not, and logged.")
-    ] = 268_435_456
 
     def __post_init__(self) -> None:
         if REPO.fullmatch(self.session_dataset_repo) is None:

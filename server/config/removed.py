@@ -116,6 +116,20 @@ REMOVED: dict[str, Removed] = {
     "workspace.view_chars_max": Removed(40_000, "agent.tools.files.VIEW_CHARS_MAX"),
     "workspace.plan_items_max": Removed(50, "agent.tools.plan.PLAN_ITEMS_MAX"),
     "workspace.plan_text_chars_max": Removed(500, "agent.tools.plan.PLAN_TEXT_CHARS_MAX"),
+    "auth.oauth.timeout_s": Removed(10.0, "server.auth.backends.openid.TIMEOUT_S"),
+    "auth.bearer.timeout_s": Removed(10.0, "server.auth.backends.hf_tokens.TIMEOUT_S"),
+    "auth.recheck_s": Removed(2.0, "server.websocket.revocation.RECHECK_S"),
+    "web.body_bytes_max": Removed(2_097_152, "agent.tools.web.tool.BODY_BYTES_MAX"),
+    "export.file_bytes_max": Removed(268_435_456, "server.jobs.dataset_export.EXPORT_BYTES_MAX"),
+    "sandbox.start_timeout_s": Removed(900.0, "agent.sandbox.remote.sandbox.START_TIMEOUT_S"),
+    "sandbox.search_timeout_s": Removed(10.0, "agent.sandbox.search.SEARCH_TIMEOUT_S"),
+    "turn.max_tool_calls_per_message": Removed(32, "agent.session.session.TOOL_CALLS_PER_MESSAGE_MAX"),
+    "turn.repeated_calls_max": Removed(5, "agent.session.session.REPEATED_CALLS_MAX"),
+    "model.calls.max_output_chars": Removed(1_000_000, "agent.models.streams.assembler.OUTPUT_CHARS_MAX"),
+    "model.calls.demo_token_ms": Removed(20.0, "agent.models.demo.TOKEN_MS"),
+    "socket.frames_burst": Removed(200, "protocol.limits.FRAMES_BURST"),
+    "socket.bad_frames_per_minute": Removed(20, "protocol.limits.BAD_FRAMES_PER_MINUTE"),
+    "journal.retry_s": Removed(1.25, "server.sessions.recorder.RETRY_S"),
 }
 
 

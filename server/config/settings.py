@@ -14,6 +14,7 @@ from agent.tools.research.settings import ResearchSettings
 from agent.tools.web.settings import WebSettings
 from agent.util.settings import SettingsGroup
 from agent.workspace.settings import WorkspaceLimits
+from protocol import limits as protocol_limits
 from protocol.limits import Limits
 from server.config.auth import AuthSettings
 from server.config.export import ExportSettings
@@ -61,8 +62,8 @@ class Settings(SettingsGroup, frozen=True, kw_only=True):
             inbound_message_bytes=socket.inbound_message_bytes,
             outbound_frame_bytes=socket.outbound_frame_bytes,
             frames_per_s=socket.frames_per_s,
-            frames_burst=socket.frames_burst,
-            bad_frames_per_minute=socket.bad_frames_per_minute,
+            frames_burst=protocol_limits.FRAMES_BURST,
+            bad_frames_per_minute=protocol_limits.BAD_FRAMES_PER_MINUTE,
             queued_inputs=self.sessions.queued_inputs_max,
             heartbeat_s=socket.heartbeat_s,
             send_timeout_s=socket.send_timeout_s,

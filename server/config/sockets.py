@@ -32,12 +32,6 @@ class SocketSettings(SettingsGroup, frozen=True, kw_only=True):
     frames_per_s: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Frames a client may send in the long run; more: close 4429.")
     ] = DEFAULTS.frames_per_s
-    frames_burst: Annotated[int, Meta(ge=1, le=1_000_000, description="Frames a client may send at once.")] = (
-        DEFAULTS.frames_burst
-    )
-    bad_frames_per_minute: Annotated[
-        int, Meta(ge=0, le=1_000_000, description="Malformed frames a minute that are answered; more: close 4429.")
-    ] = DEFAULTS.bad_frames_per_minute
     permessage_deflate: Annotated[
         bool, Meta(description="Compress messages, at 36 KiB a socket and 5 µs a message.")
     ] = False

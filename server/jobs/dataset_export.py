@@ -36,6 +36,9 @@ UPLOAD_TIMEOUT_S = 300.0
 LOOK_EVERY_S = 60.0
 """How often owners whose token is not known are looked for again. It costs one query."""
 
+EXPORT_BYTES_MAX = 268_435_456
+"""Largest session that is exported. The file takes this much of the disk while it is uploaded."""
+
 RETRY_INITIAL_S = 10.0
 """Pause before a failed upload is tried again; it doubles each time."""
 
@@ -57,7 +60,7 @@ class OwnerPause:
 
 
 class TooLarge(Exception):
-    """The session is larger than `export.file_bytes_max`."""
+    """The session is larger than `EXPORT_BYTES_MAX`."""
 
 
 class SessionExporter:
@@ -158,7 +161,7 @@ class SessionExporter:
             log.info("session %s: exported to its owner's dataset up to %d", session_id, stat.head)
         except TooLarge:
             outcome = "too_large"
-            log.warning("session %s: too large to export (export.file_bytes_max)", session_id)
+            log.warning("session %s: too large to export: it has more than %d bytes", session_id, EXPORT_BYTES_MAX)
         try:
             await self._journal.exported(session_id, stat.head)
         except (Deleted, NotFound):
@@ -180,7 +183,7 @@ class SessionExporter:
         size = 0
         async for piece in export_chunks(self._journal, stat):
             size += len(piece)
-            if size > self._settings.file_bytes_max:
+            if size > EXPORT_BYTES_MAX:
                 raise TooLarge
             await asyncio.to_thread(file.write, piece)
         file.seek(0)

@@ -23,14 +23,6 @@ class JournalSettings(SettingsGroup, frozen=True, kw_only=True):
         Durability,
         Meta(description="What a stored event survives. `process`: a killed server; `power`: also a power failure."),
     ] = "process"
-    retry_s: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=3_600,
-            description="How long a failed write to the journal is tried again. After that the session's work stops.",
-        ),
-    ] = 1.25
 
     @property
     def folder(self) -> Path:

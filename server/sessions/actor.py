@@ -29,7 +29,6 @@ from server.journal.base import (
     Stat,
     Unavailable,
 )
-from server.journal.settings import JournalSettings
 from server.sessions.broadcaster import EventBroadcaster
 from server.sessions.factory import SessionParts
 from server.sessions.idempotency import record_answer, refuse, refused_frame, repeat_answer
@@ -63,7 +62,6 @@ class SessionActor:
         parts: SessionParts,
         journal: Journal,
         quotas: Quotas,
-        settings: JournalSettings,
     ) -> None:
         row = msgspec.structs.replace(loaded.row, model=loaded.state.view.model)
         loaded = msgspec.structs.replace(loaded, row=row)
@@ -75,7 +73,7 @@ class SessionActor:
         self.ended = asyncio.Event()
         self.idle_since = time.monotonic()
         self._inbox = Inbox()
-        self._recorder = JournalRecorder(journal, loaded, settings, quotas, parts.observer.appended)
+        self._recorder = JournalRecorder(journal, loaded, quotas, parts.observer.appended)
         self._observer = parts.observer
         self._journal = journal
         self._term = loaded.lease.term

@@ -22,7 +22,6 @@ from server.journal.base import (
     SessionRow,
     Unavailable,
 )
-from server.journal.settings import JournalSettings
 from server.sessions.quotas import Quotas
 from server.sessions.replay import READ_BYTES, LoadedSession, record_of, replay
 from server.sessions.rows import Options, dump_options
@@ -33,6 +32,9 @@ log = logging.getLogger("holdfast.keeper")
 SNAPSHOT_EVERY_EVENTS = 500
 """A session's state is stored after so many events, so that a wake-up reads few events besides. Decoding them takes some
 milliseconds; a snapshot of a long session is larger than they are."""
+
+RETRY_S = 1.25
+"""How long a failed append is tried again. It outlasts a short lock; then the session's work stops, and says so."""
 
 FIRST_PAUSE_S = 0.05
 """Pause before an append that could not be stored is tried again, identically; each further one is about four times as long."""
@@ -49,7 +51,6 @@ class JournalRecorder:
         self,
         journal: Journal,
         loaded: LoadedSession,
-        settings: JournalSettings,
         quotas: Quotas,
         on_append: Callable[[float], None],
     ) -> None:
@@ -57,7 +58,6 @@ class JournalRecorder:
         self.head = loaded.state.view.seq
         self._journal = journal
         self._lease = loaded.lease
-        self._retry_s = settings.retry_s
         self._quotas = quotas
         self._on_append = on_append
         self._snapshot_seq = self._compacted = self.head
@@ -76,7 +76,7 @@ class JournalRecorder:
         spent = None if quiet else self._quotas.spent_by(row.user_id, events)
         item = AppendItem(self._lease, self.head, records, answers, None if quiet else row, spent)
         began = time.perf_counter()
-        for pause in (*pauses(self._retry_s), None):
+        for pause in (*pauses(RETRY_S), None):
             try:
                 await self._journal.append(item)
                 break

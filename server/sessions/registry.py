@@ -15,7 +15,6 @@ from protocol import codes
 from protocol.codes import CloseReason
 from server.config.sessions import SessionSettings
 from server.journal.base import Deleted, Journal, NotFound, SessionRow, Stat, Unavailable
-from server.journal.settings import JournalSettings
 from server.sessions.actor import SLEEP_REASON, SessionActor
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.factory import SessionFactory
@@ -88,12 +87,11 @@ class SessionRegistry:
     session is activated any more.
     """
 
-    def __init__(self, services: SessionServices, settings: SessionSettings, journal_settings: JournalSettings) -> None:
+    def __init__(self, services: SessionServices, settings: SessionSettings) -> None:
         self.draining = False
         self.services = services
         self._journal = services.journal
         self._settings = settings
-        self._journal_settings = journal_settings
         self._capacity = SessionCapacity(settings.awake_max, settings.awake_max_per_user)
         self._actors: dict[str, SessionActor] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -227,7 +225,7 @@ class SessionRegistry:
         if self.draining:
             raise GoingAway
         parts = services.factory.make(loaded.row, hub_token)
-        actor = SessionActor(loaded, parts, self._journal, services.quotas, self._journal_settings)
+        actor = SessionActor(loaded, parts, self._journal, services.quotas)
         self._actors[session_id] = actor
         if hub_token is None:
             self._without_token.add(session_id)

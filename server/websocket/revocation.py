@@ -15,20 +15,21 @@ log = logging.getLogger("holdfast.auth")
 
 PAUSE_MIN_S = 0.01
 
+RECHECK_S = 2.0
+"""How often the credentials of open sockets are checked again: a revoked one ends within seconds, at little cost."""
+
 
 class RevocationWatcher:
-    """Checks the credentials of all open sockets every `recheck_s` seconds, and when the next of them expires."""
+    """Checks the credentials of all open sockets every `RECHECK_S` seconds, and when the next of them expires."""
 
     def __init__(
         self,
         authenticator: Authenticator,
         sockets: SocketRegistry,
-        recheck_s: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._authenticator = authenticator
         self._sockets = sockets
-        self._recheck_s = recheck_s
         self._clock = clock
         self._tasks = TaskOwner("credentials")
         self._checking: set[Principal] = set()
@@ -64,4 +65,4 @@ class RevocationWatcher:
     def _pause_s(self) -> float:
         now = self._clock()
         expiring = [p.expires_at - now for p in self._sockets.principals() if p.expires_at is not None]
-        return max(PAUSE_MIN_S, min([self._recheck_s, *expiring]))
+        return max(PAUSE_MIN_S, min([RECHECK_S, *expiring]))

@@ -55,7 +55,7 @@ async def host(folder: Path, settings: SandboxSettings) -> AsyncIterator[Sandbox
 async def remote(kind: str, folder: Path, settings: SandboxSettings) -> AsyncIterator[Sandbox]:
     """A sandbox elsewhere, ready: what is told of its making is another test's subject."""
     with pytest.MonkeyPatch.context() as patch:
-        async with remote_setup(kind, folder / kind, patch, search_timeout_s=settings.search_timeout_s) as place:
+        async with remote_setup(kind, folder / kind, patch) as place:
             sandbox = place.sandbox()
             await sandbox.list(".", False)
             yield sandbox

@@ -10,6 +10,7 @@ import pytest
 from agent.models import ModelError, Models, ModelSettings
 from agent.util.tasks import TaskOwner
 from tests.support.backends import SCRIPTED, Backend, Heard, scripted
+from tests.support.constants import built_in
 from tests.support.models.scripted_model import (
     Answer,
     Call,
@@ -66,7 +67,8 @@ async def opened(name: str) -> AsyncIterator[Backend]:
         async with scripted(name, script) as backend:
             yield backend
         return
-    models = Models(ModelSettings(demo_token_ms=1))
+    built_in("model.calls", {"demo_token_ms": 1.0})
+    models = Models(ModelSettings())
     try:
         yield Backend(models, "demo", None)
     finally:

@@ -10,6 +10,7 @@ from agent.sandbox.settings import SandboxSettings
 from agent.util.tasks import TaskOwner
 from agent.workspace.files import Entry, ExitStatus, FileStart, Sandbox, SandboxError, SearchMatch, SearchRequest
 from tests.contract.sandboxes import BACKENDS
+from tests.support.constants import built_in
 from tests.support.polling import eventually
 
 LONG_S = 60.0
@@ -36,7 +37,9 @@ class Heard:
 
 @pytest.fixture(params=sorted(BACKENDS))
 async def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Sandbox]:
-    async with BACKENDS[request.param](tmp_path, SandboxSettings(search_timeout_s=5.0)) as opened:
+    async with BACKENDS[request.param](
+        tmp_path, SandboxSettings(**built_in("sandbox", {"search_timeout_s": 5.0}))
+    ) as opened:
         yield opened
 
 
@@ -235,7 +238,7 @@ async def test_a_search_finds_lines_by_expression_text_and_name(sandbox: Sandbox
 
 async def test_a_pattern_that_never_ends_is_stopped(tmp_path: Path) -> None:
     for opening in BACKENDS.values():
-        async with opening(tmp_path, SandboxSettings(search_timeout_s=1.0)) as sandbox:
+        async with opening(tmp_path, SandboxSettings(**built_in("sandbox", {"search_timeout_s": 1.0}))) as sandbox:
             await sandbox.write("a.txt", b"found\n")
             await sandbox.write("b.txt", b"a" * 60 + b"!\n")
             found = await sandbox.search(SearchRequest(pattern="(a+)+$|found"))

@@ -26,6 +26,7 @@ from tests.contract.sandboxes import bubblewrap
 from tests.docs.documents import DOCUMENTS, examples
 from tests.docs.transcript import STREAMED, Frame, Replay, as_frame, differences, parse, runs
 from tests.integration.test_wscat import unhurried
+from tests.support.constants import built_in
 from tests.support.live import Client, Live, listening
 
 CONVERSATIONS = [document for document in DOCUMENTS if examples(document, "console")]
@@ -44,11 +45,11 @@ async def test_a_conversation_with_wscat_is_what_happens(document: str, tmp_path
 
 def default_settings(data: Path, demo_token_ms: float) -> Settings:
     """A server's defaults, in a folder of the test's, on a free port."""
-    calls = msgspec.structs.replace(Settings().model.calls, demo_token_ms=demo_token_ms)
+    built_in("model.calls", {"demo_token_ms": demo_token_ms})
     return Settings(
         server=ServerSettings(port=0, preload_model=False),
         journal=JournalSettings(data=str(data)),
-        model=ModelChoice(model="demo", calls=calls),
+        model=ModelChoice(model="demo"),
     )
 
 

@@ -19,6 +19,7 @@ from tests.faults.harness.lengths import LONG, length
 from tests.faults.harness.listeners import Audience, Listener, percentile
 from tests.faults.process.process import ROOT, ServerProcess, Zygote
 from tests.support.application import settings_for
+from tests.support.constants import built_in
 from tests.support.live import Address, client
 from tests.support.models.scripted_model import ScriptedModel
 from tests.support.network.bare_http import request, status
@@ -51,7 +52,8 @@ async def model_process() -> AsyncIterator[str]:
 def settings_of(folder: Path, api_base: str) -> Settings:
     many = {"awake_max": 100, "awake_max_per_user": 100}
     settings = settings_for(folder / "data", ScriptedModel(), sessions=many)
-    calls = msgspec.structs.replace(settings.model.calls, api_base=api_base, max_output_chars=2**25)
+    calls = msgspec.structs.replace(settings.model.calls, api_base=api_base)
+    built_in("model.calls", {"max_output_chars": 2**25})
     return msgspec.structs.replace(settings, model=msgspec.structs.replace(settings.model, calls=calls))
 
 

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import msgspec
-
 from server.config.settings import Settings
 from tests.support.application import settings_for
+from tests.support.constants import built_in
 from tests.support.live import listening
 from tests.support.wscat import wscat
 
@@ -13,8 +12,8 @@ from tests.support.wscat import wscat
 def unhurried(data: Path, **auth: bool) -> Settings:
     """The demo model at a pace that leaves time to cut it."""
     settings = settings_for(data, auth=auth)
-    calls = msgspec.structs.replace(settings.model.calls, demo_token_ms=100.0)
-    return msgspec.structs.replace(settings, model=msgspec.structs.replace(settings.model, calls=calls))
+    built_in("model.calls", {"demo_token_ms": 100.0})
+    return settings
 
 
 async def test_plain_lines_are_a_conversation(tmp_path: Path) -> None:

@@ -45,7 +45,8 @@ def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) 
     Who is asking is another test's subject: without `auth` everyone on this machine is the local user.
     """
     groups = {name: built_in(name, given) for name, given in groups.items()}
-    calls = ModelSettings(demo_token_ms=0.0, max_retries=0)
+    calls = ModelSettings(max_retries=0)
+    built_in("model.calls", {"demo_token_ms": 0.0})
     name = "demo"
     if model is not None:
         calls = msgspec.structs.replace(calls, api_base=model.api_base, api_key="secret-key")

@@ -26,6 +26,9 @@ _FINISH = {
     "function_call": "tool_calls",
 }
 
+OUTPUT_CHARS_MAX = 1_000_000
+"""Code points of text, reasoning and tool calls in one answer; then the call fails. No model's longest answer has as many."""
+
 
 @dataclass
 class _Call:

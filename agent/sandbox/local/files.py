@@ -3,7 +3,6 @@
 import asyncio
 
 from agent.sandbox.search import search_here
-from agent.sandbox.settings import SandboxSettings
 from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import Entry, FileStart, SandboxError, SearchRequest, SearchResult
 from agent.workspace.workspace import Workspace
@@ -12,9 +11,8 @@ from agent.workspace.workspace import Workspace
 class LocalFiles:
     """The workspace's files, accessed in threads, one access at a time; a cancelled write leaves nothing half done."""
 
-    def __init__(self, workspace: Workspace, settings: SandboxSettings, disk: DiskExecutor | None = None) -> None:
+    def __init__(self, workspace: Workspace, disk: DiskExecutor | None = None) -> None:
         self._workspace = workspace
-        self._settings = settings
         self._disk = disk or DiskExecutor()
         self._closed = False
 
@@ -34,7 +32,7 @@ class LocalFiles:
             root = await asyncio.to_thread(self._workspace.open_root)
         except FileNotFoundError:
             return SearchResult(())
-        return await search_here(root, search, self._settings)
+        return await search_here(root, search)
 
     def refuse_closed(self) -> None:
         """Raises SandboxError after `close`."""

@@ -33,7 +33,8 @@ class HostSandbox(LocalFiles):
     network = True
 
     def __init__(self, workspace: Workspace, settings: SandboxSettings, says: str) -> None:
-        super().__init__(workspace, settings)
+        super().__init__(workspace)
+        self._settings = settings
         self.says = says
         self._quota = WorkspaceQuota(workspace.root, workspace.limits)
         self._slots = asyncio.Semaphore(settings.commands_max)

@@ -35,7 +35,8 @@ class LocalSandbox(LocalFiles):
         self, workspace: Workspace, settings: SandboxSettings, says: str, program: Bubblewrap, hidden: tuple[Path, ...]
     ) -> None:
         """`hidden`: folders of the server that no command sees."""
-        super().__init__(workspace, settings)
+        super().__init__(workspace)
+        self._settings = settings
         self.says = says
         self.network = settings.network
         self._program = program

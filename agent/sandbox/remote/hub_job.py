@@ -13,7 +13,7 @@ from agent.hub.request import HubCall
 from agent.sandbox.claims import Claim
 from agent.sandbox.remote.hub_job_client import HubJobClient
 from agent.sandbox.remote.hub_owner import HubOwnerClient, status_of
-from agent.sandbox.remote.sandbox import START_WAIT_S, DetailKnown, Progress
+from agent.sandbox.remote.sandbox import START_TIMEOUT_S, START_WAIT_S, DetailKnown, Progress
 from agent.sandbox.settings import RemoteSettings
 from agent.workspace.files import SandboxError, SandboxLost
 
@@ -58,14 +58,14 @@ class HubJobProvider:
                 idle_timeout=settings.hub_idle_s,
                 namespace=name,
                 labels={LABEL: claim_id},
-                start_timeout=settings.start_timeout_s,
+                start_timeout=START_TIMEOUT_S,
                 token=self._owner.token,
             )
             if call.stopped:
                 sandbox.close()  # the caller has left; its claim finds the sandbox
             return sandbox
 
-        sandbox = await self._within("it did not start", create, settings.start_timeout_s + 60)
+        sandbox = await self._within("it did not start", create, START_TIMEOUT_S + 60)
         await detail_known(f"{name}/{sandbox.id}")
         client = HubJobClient(self._owner, sandbox, self._settings)
         await client.prepare()

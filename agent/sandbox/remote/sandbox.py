@@ -13,7 +13,6 @@ from agent.sandbox.claims import Claim, Claims
 from agent.sandbox.remote.upload import WorkspaceUpload
 from agent.sandbox.sandbox import refuse_nul
 from agent.sandbox.search import search_by_command
-from agent.sandbox.settings import SandboxSettings
 from agent.util.tasks import TaskOwner
 from agent.workspace.files import (
     Entry,
@@ -36,6 +35,9 @@ Progress = Callable[[str], Awaitable[None]]
 DetailKnown = Callable[[str], Awaitable[None]]
 """Takes the claim's `detail` as soon as it is known."""
 
+
+START_TIMEOUT_S = 900.0
+"""How long a remote sandbox may take to start; then it is given up. A Space that is built takes minutes."""
 
 START_WAIT_S = 300.0
 """How long one call waits for a sandbox that starts; then the model is told to try again. Below `turn.tool_timeout_s`."""
@@ -86,14 +88,11 @@ class RemoteSandbox:
 
     network = True
 
-    def __init__(
-        self, provider: SandboxProvider, claims: Claims, settings: SandboxSettings, workspace: Workspace
-    ) -> None:
+    def __init__(self, provider: SandboxProvider, claims: Claims, workspace: Workspace) -> None:
         """`workspace`: the session's files on the server, which are uploaded to the sandbox."""
         self.says = provider.says
         self._provider = provider
         self._claims = claims
-        self._settings = settings
         self._limits = workspace.limits
         self._upload = WorkspaceUpload(workspace)
         self._client: SandboxClient | None = None
@@ -159,7 +158,7 @@ class RemoteSandbox:
         """By a command, which needs `python3` there."""
         folder_parts(search.path, self._limits)
         async with self._using() as client:
-            return await search_by_command(client.exec, search, self._settings)
+            return await search_by_command(client.exec, search)
 
     async def close(self) -> None:
         """Disconnect; a creation that is under way goes on at the Hub, and is found by its claim."""

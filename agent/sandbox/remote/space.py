@@ -13,6 +13,7 @@ from agent.hub.pricing import estimate_usd
 from agent.sandbox import in_space
 from agent.sandbox.claims import Claim
 from agent.sandbox.in_space import SECRET_VARIABLE
+from agent.sandbox.remote import sandbox
 from agent.sandbox.remote.hub_owner import HubOwnerClient, status_of
 from agent.sandbox.remote.sandbox import DetailKnown, Progress
 from agent.sandbox.settings import RemoteSettings
@@ -61,7 +62,7 @@ class SpaceStarter:
         reported = ""
         woken = False
         try:
-            async with asyncio.timeout(self.settings.start_timeout_s):
+            async with asyncio.timeout(sandbox.START_TIMEOUT_S):
                 while True:
                     stage = await self.stage(repo)
                     if stage in FAILED:
@@ -77,9 +78,7 @@ class SpaceStarter:
                         return client
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
-            raise SandboxError(
-                f"the sandbox's Space was not ready within {self.settings.start_timeout_s:g} s"
-            ) from None
+            raise SandboxError(f"the sandbox's Space was not ready within {sandbox.START_TIMEOUT_S:g} s") from None
 
     async def stage(self, repo: str) -> str:
         """The stage of its runtime, in capitals."""

@@ -30,9 +30,6 @@ class WebSettings(SettingsGroup, frozen=True, kw_only=True):
     timeout_s: Annotated[float, Meta(gt=0, le=600, description="How long one fetch may take, redirects included.")] = (
         30.0
     )
-    body_bytes_max: Annotated[
-        int, Meta(ge=1_024, le=2**28, description="How much of an answer is read, after decompression.")
-    ] = 2_097_152
     save_bytes_max: Annotated[
         int, Meta(ge=1_024, le=2**28, description="Largest answer that is saved; more: the call is refused.")
     ] = 33_554_432

@@ -35,6 +35,9 @@ FETCHES_MAX = 16
 CONVERSIONS_MAX = 2
 """Pages converted to Markdown at once, of all sessions: each takes a processor and much memory for a moment."""
 
+BODY_BYTES_MAX = 2_097_152
+"""How much of a page is read, after decompression: far more than a page has of text."""
+
 KEPT_CHARS_MAX = 2_097_152
 """Text of long pages that a session keeps, so that the model can read on without another fetch: a few long pages."""
 
@@ -77,7 +80,7 @@ class WebClient:
         if save:
             limits = ReadLimits(settings.save_bytes_max, lambda _: True)
         else:
-            limits = ReadLimits(settings.body_bytes_max, _may_be_text)
+            limits = ReadLimits(BODY_BYTES_MAX, _may_be_text)
         async with self._fetching:
             if self._tls is None:
                 self._tls = await asyncio.to_thread(network.tls)
@@ -175,7 +178,7 @@ class WebFetchTool(StructTool[WebFetch]):
             more = f"; go on with offset={end}" if end < len(page.text) else ""
             notes.append(f"characters {offset}-{end} of {len(page.text)}{more}")
         if page.cut:
-            notes.append(f"only the first {self._web.settings.body_bytes_max} bytes were read; save_as takes more")
+            notes.append(f"only the first {BODY_BYTES_MAX} bytes were read; save_as takes more")
         lines = [page.about, UNTRUSTED, "", clean(page.text[offset:end]), *([f"[{'; '.join(notes)}]"] if notes else [])]
         return ToolResult(output="\n".join(lines), success=True, truncated=bool(notes))
 

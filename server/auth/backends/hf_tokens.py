@@ -23,6 +23,9 @@ PREFIX = "hf_"
 """How the Hub's tokens begin. No other text is sent to the Hub."""
 
 
+TIMEOUT_S = 10.0
+"""How long the Hub may take to answer: a request waits for it."""
+
 REFUSED_S = 30.0
 """How long the Hub's refusal of a token holds, so that a client that tries again and again causes few requests."""
 
@@ -124,9 +127,7 @@ class HfTokenBackend(BaseAuthBackend):
     async def _ask(self, credential: str, token: str, now: float) -> Principal | HTTPRefusal:
         loop = asyncio.get_running_loop()
         try:
-            identity = await loop.run_in_executor(
-                self._threads, whoami, token, self._bounds.endpoint, self._bounds.timeout_s
-            )
+            identity = await loop.run_in_executor(self._threads, whoami, token, self._bounds.endpoint, TIMEOUT_S)
         except TokenRejected as refused:
             self._known.pop(credential, None)
             self._refused[credential] = now

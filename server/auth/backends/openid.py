@@ -22,8 +22,11 @@ LEEWAY_S = 60
 DOCUMENT_LASTS_S = 3_600.0
 
 
+TIMEOUT_S = 10.0
+"""How long the provider may take to answer: a person waits for the login."""
+
 REQUESTS_MAX = 16
-"""Requests to the provider at once; more wait, at most `auth.oauth.timeout_s`. Logins are rare, and providers limit rates."""
+"""Requests to the provider at once; more wait, at most `TIMEOUT_S`. Logins are rare, and providers limit rates."""
 
 KEYS_AGAIN_S = 10.0
 """How soon the provider's keys are read again for a signature by an unknown key. Soon enough for a rotation, and forged
@@ -60,7 +63,7 @@ class OpenIDProvider:
 
     def __init__(self, settings: OauthSettings) -> None:
         self._settings = settings
-        self._client = httpx2.AsyncClient(timeout=settings.timeout_s)
+        self._client = httpx2.AsyncClient(timeout=TIMEOUT_S)
         self._at_once = asyncio.Semaphore(REQUESTS_MAX)
         self._reading = asyncio.Lock()
         self._document: ProviderMetadata | None = None
@@ -115,12 +118,12 @@ class OpenIDProvider:
             given.client_secret or None,
             scope=" ".join(dict.fromkeys(["openid", *scopes])),
             code_challenge_method="S256",
-            timeout=given.timeout_s,
+            timeout=TIMEOUT_S,
         )
 
     async def _token(self, document: ProviderMetadata, *, grant_type: str, **fields: str | None) -> dict[str, Any]:
         try:
-            async with asyncio.timeout(self._settings.timeout_s), self._at_once, self._oauth() as oauth:
+            async with asyncio.timeout(TIMEOUT_S), self._at_once, self._oauth() as oauth:
                 if grant_type == "refresh_token":
                     # Without a scope the provider keeps the one that the user agreed to.
                     oauth.scope = None

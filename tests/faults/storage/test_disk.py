@@ -24,6 +24,7 @@ from server.config.settings import Settings
 from server.journal.base import Journal
 from tests.faults.process.disks import KINDS, Outage, outage_of
 from tests.support.application import settings_for
+from tests.support.constants import built_in
 from tests.support.live import DONE, Client, Live, client, listening, same_view
 from tests.support.models.scripted_model import Call, Gate, Hang, Say, ScriptedModel, calls, stream, text
 from tests.support.network.bare_http import request, status
@@ -46,9 +47,8 @@ def lock(tmp_path: Path) -> Iterator[Outage]:
 
 def served(folder: Path, model: ScriptedModel, retry_s: float = 0.05) -> Settings:
     """A server that soon gives up on its journal."""
-    settings = settings_for(folder, model)
-    journal = msgspec.structs.replace(settings.journal, retry_s=retry_s)
-    return msgspec.structs.replace(settings, journal=journal)
+    built_in("journal", {"retry_s": retry_s})
+    return settings_for(folder, model)
 
 
 @pytest.fixture(autouse=True)

@@ -64,7 +64,7 @@ class RemoteSetup:
 
     def sandbox(self, token: str = TOKEN) -> RemoteSandbox:
         """Agreed to, whatever it costs."""
-        made = RemoteSandbox(self.maker(token), self.claims, self.settings, self.workspace)
+        made = RemoteSandbox(self.maker(token), self.claims, self.workspace)
         made.agree()
         return made
 

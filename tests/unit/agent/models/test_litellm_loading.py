@@ -16,10 +16,12 @@ assert "litellm" not in sys.modules, "importing the models must not import LiteL
 assert "httpx" not in sys.modules and "openai" not in sys.modules
 import asyncio
 from agent.models import *
+from agent.models import demo
+demo.TOKEN_MS = 0.0
 said = []
 async def sink(kind, text): said.append(text)
 async def main():
-    models = Models(ModelSettings(demo_token_ms=0))
+    models = Models(ModelSettings())
     assert models.info("demo").demo
     reply = await models.call(ModelRequest("demo", [{"role": "user", "content": "think"}], []), sink)
     assert reply.finish_reason == "stop" and reply.usage.cost_usd == 0

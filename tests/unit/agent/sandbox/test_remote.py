@@ -205,7 +205,7 @@ async def test_paid_hardware_is_not_begun_by_who_did_not_say_what_it_costs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with remote_setup("space", tmp_path, monkeypatch, space_flavor="a10g-small") as place:
-        sandbox = RemoteSandbox(place.maker(), place.claims, place.settings, place.workspace)
+        sandbox = RemoteSandbox(place.maker(), place.claims, place.workspace)
         assert (set(sandbox.spends().kinds), sandbox.spends().cost_usd) == ({"spend"}, 1.0)
         with pytest.raises(SandboxError, match="not begun"):
             await sandbox.read("a.txt")
@@ -222,7 +222,7 @@ async def test_hardware_whose_price_nobody_knows_is_said_to_cost_nobody_knows_ho
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with remote_setup("space", tmp_path, monkeypatch, space_flavor="new-chip") as place:
-        sandbox = RemoteSandbox(place.maker(), place.claims, place.settings, place.workspace)
+        sandbox = RemoteSandbox(place.maker(), place.claims, place.workspace)
         assert (set(sandbox.spends().kinds), sandbox.spends().cost_usd) == ({"spend"}, None)
         assert sandbox.take_cost() is None
 

@@ -243,7 +243,7 @@ def test_an_id_the_model_used_in_an_earlier_message_is_replaced() -> None:
 
 
 def test_calls_beyond_the_bound_of_one_message_are_not_run() -> None:
-    script = Script(max_tool_calls_per_message=2)
+    script = Script(tool_calls_per_message_max=2)
     script.say("go")
     script.finish(call("a"), call("b"), call("c"))
     assert [run.tool_call_id for run in script.ran()] == ["a", "b"]

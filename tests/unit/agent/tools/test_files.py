@@ -9,7 +9,6 @@ import pytest
 
 from agent.policy.effects import Effects
 from agent.sandbox.local.files import LocalFiles
-from agent.sandbox.settings import SandboxSettings
 from agent.tools import PlanTool, ToolResult, ToolRouter, WorkspaceLimits, file_tools
 from agent.tools.files import WriteFileTool
 from agent.util.tasks import TaskOwner
@@ -30,7 +29,7 @@ def root(tmp_path: Path) -> Path:
 def router_for(root: Path, limits: WorkspaceLimits | None = None) -> ToolRouter:
     """The tools on this folder."""
     limits = limits or WorkspaceLimits()
-    return ToolRouter([PlanTool(limits), *file_tools(LocalFiles(Workspace(root, limits), SandboxSettings()), limits)])
+    return ToolRouter([PlanTool(limits), *file_tools(LocalFiles(Workspace(root, limits)), limits)])
 
 
 @pytest.fixture
@@ -189,7 +188,7 @@ async def test_a_write_cancelled_on_its_way_has_not_happened(root: Path, tasks: 
             return super().write(path, data, stop)
 
     limits = WorkspaceLimits()
-    router = ToolRouter([WriteFileTool(LocalFiles(Slow(root, limits), SandboxSettings()), limits)])
+    router = ToolRouter([WriteFileTool(LocalFiles(Slow(root, limits)), limits)])
     write = tasks.start(run(router, "write", path="a/b.txt", content="x"), "write")
     await asyncio.to_thread(begun.wait, 10)
     write.cancel()

@@ -142,7 +142,7 @@ async def test_specs_are_sorted_and_each_caller_has_its_own(tmp_path: "pytest.Te
 
 def test_the_built_in_schemas_are_json_schema_without_references(tmp_path: Path) -> None:
     limits, settings = WorkspaceLimits(), SandboxSettings()
-    files = LocalFiles(Workspace(tmp_path, limits), settings)
+    files = LocalFiles(Workspace(tmp_path, limits))
     program = Bubblewrap("/usr/bin/bwrap", "0.8.0", "system")
     shell = BashTool(LocalSandbox(Workspace(tmp_path, limits), settings, "a test", program, ()), settings, frozenset())
     for tool in [PlanTool(limits), *file_tools(files, limits), shell]:

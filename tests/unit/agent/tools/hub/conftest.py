@@ -9,7 +9,6 @@ from huggingface_hub import HfApi, get_token
 
 from agent.hub.http import prepare
 from agent.sandbox.local.files import LocalFiles
-from agent.sandbox.settings import SandboxSettings
 from agent.tools import ToolRouter, Workspace, WorkspaceLimits
 from agent.tools.hub import HubSettings, HubThreads, hub_tools
 from tests.support.constants import built_in
@@ -75,7 +74,7 @@ async def session(hub: StandinHub, tmp_path: Path) -> AsyncIterator[Callable[...
         )
         threads = HubThreads(settings)
         workspace = Workspace(tmp_path / f"session{len(made)}", WorkspaceLimits())
-        files = LocalFiles(workspace, SandboxSettings())
+        files = LocalFiles(workspace)
         tools = hub_tools(settings, threads, f"hf_{user}" if user else None, files, timeout_s=20.0)
         made.append(Session(ToolRouter(tools), threads, workspace))
         return made[-1]

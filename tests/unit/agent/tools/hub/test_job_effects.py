@@ -7,7 +7,6 @@ import pytest
 from agent.hub.pricing import estimate_usd, hardware, list_prices
 from agent.policy.effects import Effects
 from agent.sandbox.local.files import LocalFiles
-from agent.sandbox.settings import SandboxSettings
 from agent.tools import ToolRouter, Workspace, WorkspaceLimits
 from agent.tools.hub import HubSettings, HubThreads, hub_tools
 from tests.support.prepared_calls import complaint_of, effects_of
@@ -17,7 +16,7 @@ RUN: dict[str, object] = {"operation": "run", "image": "python:3.12", "command":
 
 def router(**settings: object) -> ToolRouter:
     bounds = HubSettings(**settings)  # type: ignore[arg-type]
-    files = LocalFiles(Workspace(Path(), WorkspaceLimits()), SandboxSettings())
+    files = LocalFiles(Workspace(Path(), WorkspaceLimits()))
     return ToolRouter(hub_tools(bounds, HubThreads(bounds), "hf_alice", files, timeout_s=600.0))
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from agent.policy.effects import Effects
 from agent.sandbox.local.files import LocalFiles
-from agent.sandbox.settings import SandboxSettings
 from agent.tools import ToolRouter, Workspace, WorkspaceLimits
 from agent.tools.hub import HUB_TOOL_NAMES, HubSettings, HubThreads, hub_tools
 from tests.support.prepared_calls import complaint_of, effects_of
@@ -15,7 +14,7 @@ from tests.support.prepared_calls import complaint_of, effects_of
 @pytest.fixture
 def router() -> ToolRouter:
     settings = HubSettings()
-    files = LocalFiles(Workspace(Path(), WorkspaceLimits()), SandboxSettings())
+    files = LocalFiles(Workspace(Path(), WorkspaceLimits()))
     tools = hub_tools(settings, HubThreads(settings), "hf_alice", files, timeout_s=600.0)
     assert [tool.name for tool in tools] == list(HUB_TOOL_NAMES)
     return ToolRouter(tools)

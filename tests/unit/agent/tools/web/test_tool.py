@@ -8,7 +8,6 @@ import pytest
 
 from agent.policy.policy import Policy, evaluate
 from agent.sandbox.local.files import LocalFiles
-from agent.sandbox.settings import SandboxSettings
 from agent.tools import ToolRouter
 from agent.tools.base import ToolResult
 from agent.tools.web import WebClient, WebFetchTool, WebSettings
@@ -29,7 +28,7 @@ class Model:
     def __init__(self, internet: Internet, root: Path, **settings: Any) -> None:
         self.root = root
         limits = WorkspaceLimits()
-        files = LocalFiles(Workspace(root, limits), SandboxSettings())
+        files = LocalFiles(Workspace(root, limits))
         self.router = ToolRouter(
             [WebFetchTool(WebClient(WebSettings(**built_in("web", settings)), internet.network), files, limits)]
         )
