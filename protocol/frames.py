@@ -1,4 +1,4 @@
-"""Frames about one socket, which have no `seq`. `Frame` is everything that the server can send."""
+"""Frames: those about one socket, which have no `seq`. `Frame` is everything that the server can send."""
 
 from typing import Annotated
 

@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PRODUCT = ("protocol", "agent", "server", "clients", "configs")
 TOOLING = ("benchmarks", "scripts", "tests")
 MAX_LINES = 350
+MAX_FILES = 20
+MAX_FLAT = 4
 
 TASK_MAKERS = {"create_task", "ensure_future"}
 QUEUES = {"Queue", "LifoQueue", "PriorityQueue"}
@@ -181,6 +183,40 @@ def test_every_file_begins_with_a_docstring() -> None:
     )
 
 
+FIRST_LINE = re.compile(r"[`A-Z0-9].*?: \S")
+
+
+def test_a_module_of_the_product_says_what_it_is_and_does() -> None:
+    def faults(source: Source) -> Iterator[str]:
+        lines = (ast.get_docstring(source.tree) or "").splitlines()
+        if lines and not FIRST_LINE.match(lines[0]):
+            yield f"{source.path}: {lines[0][:80]}"
+
+    judge(
+        PRODUCT,
+        faults,
+        "a reader who looks for a thing reads first lines; each names the thing, then says what it does.",
+        'write the first line as "Thing: what it does.", in the field\'s terms.',
+    )
+
+
+def test_no_folder_is_too_full() -> None:
+    """Folders of third-party files, and pictures, are left out."""
+    entries: dict[str, set[str]] = {}
+    for name in tracked_names():
+        folder, _, entry = name.rpartition("/")
+        if "vendor" not in folder and folder != "docs/screenshots":
+            entries.setdefault(folder, set()).add(entry)
+    full = {folder: len(names) for folder, names in entries.items() if len(names) > MAX_FILES}
+    assert not full, f"a folder holds at most {MAX_FILES} files; divide these by subject: {full}"
+
+
+@pytest.mark.parametrize("package", ["agent", "clients", "server"])
+def test_few_modules_lie_flat_in_a_top_level_package(package: str) -> None:
+    flat = sorted(path.name for path in (ROOT / package).glob("*.py"))
+    assert len(flat) <= MAX_FLAT, f"{package}/ has {len(flat)} modules beside its packages: {flat}; give each a package"
+
+
 def test_no_file_is_too_long() -> None:
     def faults(source: Source) -> Iterator[str]:
         lines = source.text.count("\n")
@@ -195,10 +231,15 @@ def test_no_file_is_too_long() -> None:
     )
 
 
-def tracked_texts() -> Iterator[tuple[str, str]]:
-    """Every text file that git knows; without git (an unpacked archive), nothing."""
+def tracked_names() -> list[str]:
+    """Every file that git knows; without git (an unpacked archive), none."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
-    for name in filter(None, listed.stdout.split("\0")):
+    return [name for name in listed.stdout.split("\0") if name]
+
+
+def tracked_texts() -> Iterator[tuple[str, str]]:
+    """Every text file that git knows, with its text."""
+    for name in tracked_names():
         try:
             yield name, (ROOT / name).read_text(encoding="utf-8")
         except (UnicodeDecodeError, OSError):

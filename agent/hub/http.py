@@ -1,4 +1,4 @@
-"""huggingface_hub set-up: silences the library and holds its HTTP client to the bounds of the current call (request.py).
+"""Set-up of huggingface_hub: silences the library and holds its HTTP client to the bounds of the current call (request.py).
 
 Its functions take no timeout, retry by themselves with sleeps, and share one client for the whole process. That client
 gets hooks here. In threads that have no call of ours they do nothing.

@@ -1,4 +1,4 @@
-"""Helpers that every package of the agent, and the server, may use.
+"""Util: helpers that every package of the agent, and the server, may use.
 
 TaskOwner: starts asyncio tasks and ends them.
 Backoff: the growing pauses between tries.

@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 document of the HTTP endpoints, made from their table and their Structs."""
+"""OpenAPI: makes the 3.1 document of the HTTP endpoints from their table and their Structs."""
 
 import inspect
 import re

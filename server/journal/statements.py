@@ -1,4 +1,4 @@
-"""The SQL that changes sessions and events, kept apart from the decisions that use it."""
+"""Statements: the SQL that changes sessions and events, apart from the decisions that use it."""
 
 from collections.abc import Iterator
 

@@ -1,1 +1,1 @@
-"""Route handlers, a module for each subject, with the list of its endpoints."""
+"""Routes: the handlers, a module for each subject, with the list of its endpoints."""
