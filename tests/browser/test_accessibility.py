@@ -161,7 +161,7 @@ async def test_the_keyboard_alone_holds_a_whole_conversation(tabs: Tabs, tmp_pat
         assert [message.state for message in view.messages if isinstance(message, ToolMessage)] == ["completed"]
 
 
-async def test_a_screen_reader_is_told_what_comes_to_pass_once_and_in_words(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_screen_reader_announces_each_change_once(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
     script = [calls(WRITE), stream(Say("It is "), gate, Say("done."), Finish(), Usage())]
     async with scene(tabs, tmp_path, script) as at:
@@ -180,7 +180,7 @@ async def test_a_screen_reader_is_told_what_comes_to_pass_once_and_in_words(tabs
             await expect(row).to_have_attribute("aria-posinset", str(number))
 
 
-async def test_who_wants_no_motion_gets_none(tabs: Tabs, tmp_path: Path) -> None:
+async def test_reduced_motion_is_respected(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [stream(Say("One, two, "), Hang())]) as at:
         await at.chat.say("count")
         await expect(at.chat.answers).to_have_text("One, two,")

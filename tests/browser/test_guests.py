@@ -93,7 +93,7 @@ async def test_the_owner_makes_a_link_on_the_page_and_takes_it_back(tabs: Tabs, 
         await expect(guest.page.get_by_text("The link that you came by was taken back.")).to_be_visible()
 
 
-async def test_a_server_that_asks_nobody_who_they_are_offers_no_links(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_server_without_authentication_offers_no_links(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("First.")]) as at:
         await at.chat.say("tell me")
         await expect(at.chat.answers).to_have_text("First.")
@@ -116,7 +116,7 @@ async def test_a_link_for_driving_lets_one_answer_what_waits(tabs: Tabs, tmp_pat
         await expect(at.owner.approvals).to_have_count(0)
 
 
-async def test_a_guest_without_a_session_is_told_that_the_link_leads_into_one(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_guest_without_a_session_sees_that_the_link_opens_one(tabs: Tabs, tmp_path: Path) -> None:
     async with shared(tabs, tmp_path, "drive") as at:
         guest = await tabs.open(at.link)
         await guest.live()
@@ -125,7 +125,7 @@ async def test_a_guest_without_a_session_is_told_that_the_link_leads_into_one(ta
         await expect(guest.field).to_have_count(0)
 
 
-async def test_a_link_that_was_not_copied_whole_says_so(tabs: Tabs, tmp_path: Path) -> None:
+async def test_an_incomplete_link_shows_an_error(tabs: Tabs, tmp_path: Path) -> None:
     tabs.expects("Failed to load resource")
     async with shared(tabs, tmp_path, "read") as at:
         guest = await tabs.open(at.link[:-3])

@@ -51,7 +51,7 @@ async def test_all_controls_are_on_the_screen_while_much_waits(tabs: Tabs, tmp_p
         await expect(page.get_by_role("feed")).to_be_in_viewport()
 
 
-async def test_who_writes_many_lines_stays_at_the_end_of_the_conversation(tabs: Tabs, tmp_path: Path) -> None:
+async def test_writing_many_lines_keeps_the_end_of_the_conversation_in_view(tabs: Tabs, tmp_path: Path) -> None:
     long = text("\n\n".join(f"Paragraph {number}." for number in range(40)))
     async with scene(tabs, tmp_path, [long]) as at:
         await at.chat.say("tell me much")

@@ -58,7 +58,7 @@ async def test_the_keys_are_listed_and_escape_closes_the_list_alone(tabs: Tabs, 
         await at.at_rest()
 
 
-async def test_the_server_tells_what_its_agent_can_do(tabs: Tabs, tmp_path: Path) -> None:
+async def test_the_page_shows_what_the_agent_can_do(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path) as at:
         await at.chat.button("About this server").click()
         about = at.chat.page.get_by_role("dialog", name="About this server")
@@ -101,7 +101,7 @@ async def test_the_skip_links_lead_past_the_list_of_sessions(tabs: Tabs, tmp_pat
         await expect(at.chat.field).to_be_focused()
 
 
-async def test_what_is_being_written_is_kept_for_each_session(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_draft_is_kept_for_each_session(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("Hello.")]) as at:
         await at.chat.say("hello")
         await expect(at.chat.answers).to_have_text("Hello.")
@@ -114,7 +114,7 @@ async def test_what_is_being_written_is_kept_for_each_session(tabs: Tabs, tmp_pa
         await expect(at.chat.field).to_have_value("half a thought")
 
 
-async def test_a_reader_above_is_told_what_came_below(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_reader_scrolled_up_sees_a_note_about_new_messages(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
     long = "\n\n".join(f"Paragraph {number}." for number in range(60))
     script = [text(long), stream(gate, Say("Something new."), Finish(), Usage())]
@@ -137,7 +137,7 @@ async def test_a_reader_above_is_told_what_came_below(tabs: Tabs, tmp_path: Path
         await expect(at.chat.answers.last).to_be_in_viewport()
 
 
-async def test_a_session_that_cannot_be_made_says_why_and_begins_when_it_can(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_session_that_cannot_be_created_shows_the_reason_and_starts_later(tabs: Tabs, tmp_path: Path) -> None:
     tabs.expects(r"429 \(Too Many Requests\)")
     settings = {"sessions": {"awake_max_per_user": 1}}
     async with scene(tabs, tmp_path, [text("One."), text("Two.")], settings=settings) as at:

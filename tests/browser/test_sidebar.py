@@ -43,7 +43,7 @@ async def test_sessions_are_listed_by_their_titles_and_the_address_follows(tabs:
         await at.at_rest()
 
 
-async def test_the_list_says_what_works_and_what_waits(tabs: Tabs, tmp_path: Path) -> None:
+async def test_the_session_list_shows_what_works_and_what_waits(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
     script = [stream(Say("One, "), gate, Say("two."), Finish(), Usage()), calls(WRITE)]
     async with scene(tabs, tmp_path, script) as at:
@@ -86,9 +86,7 @@ async def test_a_session_is_renamed(tabs: Tabs, tmp_path: Path) -> None:
         await at.at_rest()
 
 
-async def test_a_new_name_that_cannot_be_told_to_the_server_stays_in_its_field_and_the_page_says_so(
-    tabs: Tabs, tmp_path: Path
-) -> None:
+async def test_a_title_that_cannot_be_sent_stays_in_its_field_with_a_message(tabs: Tabs, tmp_path: Path) -> None:
     tabs.expects(NETWORK)
     async with scene(tabs, tmp_path, [text("First.")]) as at:
         await begin(at, "tell me of anchors", "First.")
@@ -104,7 +102,7 @@ async def test_a_new_name_that_cannot_be_told_to_the_server_stays_in_its_field_a
         await expect(at.chat.sessions).to_contain_text("Anchors")
 
 
-async def test_a_deletion_can_be_taken_back_for_a_while(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_deletion_can_be_undone_for_a_while(tabs: Tabs, tmp_path: Path) -> None:
     tabs.expects("status of 404", "WebSocket connection to")
     async with scene(tabs, tmp_path, [text("First.")]) as at:
         session_id = await begin(at, "tell me of anchors", "First.")
@@ -158,7 +156,7 @@ async def test_on_a_phone_the_list_opens_over_the_conversation_and_closes(tabs: 
         await at.at_rest()
 
 
-async def test_the_link_of_the_local_token_lets_in_and_leaves_the_address(tabs: Tabs, tmp_path: Path) -> None:
+async def test_the_token_link_logs_in_and_is_removed_from_the_address(tabs: Tabs, tmp_path: Path) -> None:
     tabs.expects("status of 401")
     async with listening(settings_for(tmp_path, auth={"local_token": True})) as live:
         token = (tmp_path / "token").read_text().strip()

@@ -44,7 +44,7 @@ def image(kind: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("kind", ["host", "space"])
-def test_an_image_runs_as_an_ordinary_user_on_the_port_and_stops_when_told(kind: str) -> None:
+def test_an_image_runs_as_an_ordinary_user_and_stops_on_sigterm(kind: str) -> None:
     built = image(kind)
     assert (built["USER"], built["EXPOSE"], built["STOPSIGNAL"]) == (["1000"], ["7860"], ["SIGTERM"])
     environment = " ".join(built["ENV"]).split()

@@ -16,7 +16,7 @@ from tests.support.paths import ROOT
 PAGE = ROOT / "docs" / "configuration.md"
 
 
-def test_the_tables_are_what_the_code_says() -> None:
+def test_the_tables_are_up_to_date() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert fill(text, generate.tables()) == text, f"docs/configuration.md is out of date: run `{generate.MEND}`"
 

@@ -134,7 +134,7 @@ def test_a_command_in_a_sentence_exists(document: str) -> None:
         shell.check(command, mentioned=True)
 
 
-def test_what_is_not_right_is_found(tmp_path: Path) -> None:
+def test_wrong_commands_are_found(tmp_path: Path) -> None:
     for command in (
         "holdfast serve --prot 1",
         "holdfast token make",

@@ -24,11 +24,11 @@ def examples(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
-def test_the_tables_are_what_the_code_says() -> None:
+def test_the_tables_are_up_to_date() -> None:
     assert fill(PAGE, generate.tool_tables()) == PAGE, f"docs/tools.md is out of date: run `{generate.MEND}`"
 
 
-def test_the_example_of_a_policy_does_what_it_says() -> None:
+def test_the_policy_example_works_as_documented() -> None:
     policy = msgspec.convert(json.loads(examples("json")[0])["policy"], PolicySettings).policy()
     upload = Effects("", frozenset({"upload"}), "upload")
 
@@ -65,7 +65,7 @@ async def logged(parts: list[str], text: str) -> None:
     parts.append(text)
 
 
-async def test_a_tool_added_as_the_page_says_is_told_to_the_model_checked_and_run() -> None:
+async def test_a_tool_added_as_documented_is_offered_validated_and_run() -> None:
     router = followed()
     spec = next(spec["function"] for spec in router.specs() if "count_words" in str(spec))
     assert isinstance(spec, dict)
@@ -83,7 +83,7 @@ async def test_a_tool_added_as_the_page_says_is_told_to_the_model_checked_and_ru
     )
 
 
-async def test_a_tool_that_says_what_it_does_is_asked_for_and_counted_as_the_page_says() -> None:
+async def test_a_tool_with_effects_is_approved_and_accounted_as_documented() -> None:
     router, said = followed(), list[str]()
     verdict = evaluate(Policy(), "order", {"boxes": 2}, effects_of(router, "order", {"boxes": 2}))
     assert (verdict.action, verdict.reason, verdict.grant) == ("ask", "orders 2 boxes of owl food", "order")

@@ -44,7 +44,7 @@ async def test_a_server_kills_itself_at_its_failpoint(zygote: Zygote, tmp_path: 
         assert server.calls()["create"] == 2
 
 
-async def test_a_server_that_cannot_start_says_why(zygote: Zygote, tmp_path: Path) -> None:
+async def test_a_server_that_cannot_start_reports_the_reason(zygote: Zygote, tmp_path: Path) -> None:
     async with ServerProcess(zygote, tmp_path, settings_for(tmp_path / "data")) as server:
         (tmp_path / "data").mkdir()
         (tmp_path / "data" / "journal.db").write_bytes(b"not a database" * 100)

@@ -59,7 +59,7 @@ async def test_arguments_are_edited_before_they_are_approved(tabs: Tabs, tmp_pat
         await expect(at.chat.tools).to_contain_text("my own words")
 
 
-async def test_a_call_is_rejected_with_words_that_the_model_is_told(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_rejection_with_feedback_reaches_the_model(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [calls(write(1)), text("As you like.")]) as at:
         await asked(at)
         await at.chat.approvals.get_by_role("button", name="Reject…").click()

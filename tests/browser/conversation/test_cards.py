@@ -29,7 +29,7 @@ async def test_a_change_is_a_diff_with_its_counts(tabs: Tabs, tmp_path: Path) ->
         await at.at_rest()
 
 
-async def test_a_written_file_is_shown_in_colours_with_all_of_its_words(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_written_file_is_highlighted_with_its_whole_text(tabs: Tabs, tmp_path: Path) -> None:
     code = 'def hello(name: str) -> None:\n    print(f"hello {name}")\n'
     async with scene(tabs, tmp_path, [calls(write("hello.py", code)), text("Done.")], settings=FREELY) as at:
         await at.chat.say("write it")
@@ -55,7 +55,7 @@ async def test_rows_are_a_table(tabs: Tabs, tmp_path: Path) -> None:
         await expect(table.get_by_role("cell")).to_have_text(["oak", "21", "<b>ash</b>", ""])
 
 
-async def test_what_a_sub_agent_does_stands_inside_of_its_call(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_sub_agents_steps_are_nested_in_its_call(tabs: Tabs, tmp_path: Path) -> None:
     script = [
         calls(Call("research", {"task": "look around"})),
         calls(Call("list", {"path": "."}, id="call_2")),
@@ -75,7 +75,7 @@ async def test_what_a_sub_agent_does_stands_inside_of_its_call(tabs: Tabs, tmp_p
         await expect(card.get_by_role("group", name="Report").locator("strong")).to_have_text("empty")
 
 
-async def test_what_is_approved_for_the_session_is_not_asked_for_again(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_grant_for_the_session_needs_no_second_approval(tabs: Tabs, tmp_path: Path) -> None:
     script = [calls(write("a.txt", "1")), calls(write("b.txt", "2", "call_2")), text("Both.")]
     async with scene(tabs, tmp_path, script) as at:
         await at.chat.say("write two")
@@ -96,7 +96,7 @@ async def test_characters_without_looks_are_shown_before_a_call_is_approved(tabs
         await expect(at.chat.answers).to_have_text("Done.")
 
 
-async def test_who_answers_by_the_keyboard_stands_at_the_next_call(tabs: Tabs, tmp_path: Path) -> None:
+async def test_answering_by_keyboard_moves_to_the_next_call(tabs: Tabs, tmp_path: Path) -> None:
     script = [calls(write("a.txt", "1"), write("b.txt", "2", "call_2")), text("Both.")]
     async with scene(tabs, tmp_path, script) as at:
         await at.chat.say("write two")

@@ -9,7 +9,7 @@ from tests.browser.support.tabs import Tabs
 from tests.support.models.scripted_model import Finish, Gate, Say, Usage, stream, text
 
 
-async def test_what_is_said_is_answered_and_the_address_names_the_session(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_message_is_answered_and_the_address_names_the_session(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("Good ", "day to ", "you.")]) as at:
         await expect(at.chat.line).to_contain_text("A session begins with your first message")
         await at.chat.say("hello")

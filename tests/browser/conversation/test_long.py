@@ -105,7 +105,7 @@ async def test_the_reader_s_place_stays_while_text_streams_in(tabs: Tabs, tmp_pa
         await expect(at.chat.answers.last).to_be_in_viewport()
 
 
-async def test_who_stands_at_the_end_is_taken_along(tabs: Tabs, tmp_path: Path) -> None:
+async def test_the_view_at_the_end_follows_new_messages(tabs: Tabs, tmp_path: Path) -> None:
     session_id = await write_past(tmp_path, 20)
     gate = Gate()
     long = "\n\n".join(f"Paragraph {number}." for number in range(60))

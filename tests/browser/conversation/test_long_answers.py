@@ -73,7 +73,7 @@ async def test_of_a_long_answer_only_what_is_near_the_eye_is_laid_out_and_all_of
         await expect(said(at.chat, 1)).to_be_in_viewport()
 
 
-async def test_what_is_left_out_of_a_long_answer_is_copied_all_the_same(tabs: Tabs, tmp_path: Path) -> None:
+async def test_copying_a_long_answer_includes_unrendered_parts(tabs: Tabs, tmp_path: Path) -> None:
     granted = ["clipboard-read", "clipboard-write"]
     async with scene(tabs, tmp_path, [stream(*long_answer(Finish(), Usage()))], permissions=granted) as at:
         await at.chat.say("tell me")
@@ -97,7 +97,7 @@ async def test_scrolling_through_a_long_answer_moves_what_is_read_by_just_as_muc
             await expect_scrolling_up(at.chat, in_view)
 
 
-async def test_the_end_of_a_long_answer_computes_no_style_of_what_was_said_before(
+async def test_the_end_of_a_long_answer_recomputes_no_style_of_earlier_text(
     browser: Browser, tabs: Tabs, tmp_path: Path
 ) -> None:
     gate = Gate()

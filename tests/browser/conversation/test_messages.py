@@ -81,7 +81,7 @@ async def test_reasoning_is_folded_and_opens(tabs: Tabs, tmp_path: Path) -> None
         await at.at_rest()
 
 
-async def test_use_and_cost_are_told_and_how_full_the_context_is(tabs: Tabs, tmp_path: Path) -> None:
+async def test_usage_cost_and_context_are_shown(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [stream(Say("Yes."), Finish(), Usage(1_500, 40, 500))]) as at:
         await at.chat.say("hello")
         await at.chat.button(re.compile("^Usage: context 1% full")).click()
@@ -91,7 +91,7 @@ async def test_use_and_cost_are_told_and_how_full_the_context_is(tabs: Tabs, tmp
         await expect(facts).to_contain_text("40 tokens")
 
 
-async def test_a_failure_says_what_it_was_and_what_to_do_and_can_be_tried_again(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_failure_shows_its_reason_and_a_remedy_and_can_be_retried(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [Refusal(401, "wrong key"), text("Now it works.")]) as at:
         await at.chat.say("hello")
         await expect(at.chat.notes).to_contain_text("Set OPENAI_API_KEY in the environment")

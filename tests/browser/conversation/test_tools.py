@@ -33,7 +33,7 @@ def holding(gate: Gate) -> Callable[[WebSocketRoute], None]:
     return hold
 
 
-async def test_a_card_tells_what_was_asked_how_it_went_and_how_long_it_took(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_card_shows_the_request_the_outcome_and_the_duration(tabs: Tabs, tmp_path: Path) -> None:
     script = [calls(Call("write", {"path": "a.txt", "content": "one\ntwo"}), before="I write."), text("Done.")]
     async with scene(tabs, tmp_path, script, settings=FREE) as at:
         await at.chat.say("write")
@@ -49,7 +49,7 @@ async def test_a_card_tells_what_was_asked_how_it_went_and_how_long_it_took(tabs
         await at.at_rest()
 
 
-async def test_a_call_that_failed_is_open_and_says_why(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_failed_call_is_expanded_and_shows_the_reason(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [calls(Call("read", {"path": "none.txt"})), text("Not there.")]) as at:
         await at.chat.say("read")
         await expect(at.chat.answers).to_have_text("Not there.")
@@ -80,7 +80,7 @@ async def test_a_file_that_the_agent_made_can_be_taken(tabs: Tabs, tmp_path: Pat
         assert taken.suggested_filename.endswith(".txt")
 
 
-async def test_a_file_that_is_dropped_lies_in_the_workspace_before_anything_is_said(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_dropped_file_is_in_the_workspace_before_the_first_message(tabs: Tabs, tmp_path: Path) -> None:
     script = [calls(Call("read", {"path": "drop me.txt"})), text("I have read it.")]
     async with scene(tabs, tmp_path, script) as at:
         await at.chat.drop("drop me.txt", "what was dropped")
@@ -126,7 +126,7 @@ async def test_files_are_chosen_by_the_button_too(tabs: Tabs, tmp_path: Path) ->
         await expect(at.chat.page.get_by_label("Files added")).to_contain_text("chosen.txt")
 
 
-async def test_the_plan_is_a_checklist_that_says_how_far_it_is(tabs: Tabs, tmp_path: Path) -> None:
+async def test_the_plan_is_a_checklist_with_progress(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [calls(Call("plan", {"items": PLAN})), text("So be it.")]) as at:
         await at.chat.say("plan")
         await expect(at.chat.answers).to_have_text("So be it.")

@@ -22,7 +22,7 @@ async def test_escape_stops_a_turn(tabs: Tabs, tmp_path: Path) -> None:
         await at.at_rest()
 
 
-async def test_the_last_turn_is_taken_back_and_said_again(tabs: Tabs, tmp_path: Path) -> None:
+async def test_the_last_turn_is_undone_and_sent_again(tabs: Tabs, tmp_path: Path) -> None:
     script = [text("First."), text("Second."), text("Again.")]
     async with scene(tabs, tmp_path, script) as at:
         for said, answer in (("one", "First."), ("two", "Second.")):
@@ -70,7 +70,7 @@ async def test_the_arrow_up_in_an_empty_field_changes_the_last_message(tabs: Tab
         await at.at_rest()
 
 
-async def test_what_is_said_while_a_turn_runs_waits_for_its_turn(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_message_during_a_turn_is_queued(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
     script = [stream(Say("One, "), gate, Say("two."), Finish(), Usage()), text("Second.")]
     async with scene(tabs, tmp_path, script) as at:
@@ -83,7 +83,7 @@ async def test_what_is_said_while_a_turn_runs_waits_for_its_turn(tabs: Tabs, tmp
         await at.at_rest()
 
 
-async def test_what_steers_joins_the_running_turn(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_steering_input_joins_the_running_turn(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
     script = [
         stream(Say("I look. "), gate, Call("list", {"path": "."}), Finish("tool_calls"), Usage()),

@@ -19,9 +19,7 @@ LET_GO = """(element) => ["dragover", "drop"].map((kind) => {
 })"""
 
 
-async def test_an_address_without_a_session_says_so_and_offers_nothing_that_would_fail(
-    tabs: Tabs, tmp_path: Path
-) -> None:
+async def test_an_address_without_a_session_shows_a_message_and_no_controls(tabs: Tabs, tmp_path: Path) -> None:
     tabs.expects(NETWORK)
     async with scene(tabs, tmp_path, path="/s/" + "0" * 32) as at:
         page = at.chat.page
@@ -32,7 +30,7 @@ async def test_an_address_without_a_session_says_so_and_offers_nothing_that_woul
         await expect(at.chat.field).to_be_focused()
 
 
-async def test_what_is_being_written_outlives_the_session_that_is_deleted_elsewhere(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_draft_survives_the_deletion_of_its_session_in_another_tab(tabs: Tabs, tmp_path: Path) -> None:
     tabs.expects(NETWORK)
     async with scene(tabs, tmp_path, [text("First."), text("Second.")]) as at:
         await at.chat.say("one")
@@ -49,7 +47,7 @@ async def test_what_is_being_written_outlives_the_session_that_is_deleted_elsewh
         await expect(at.chat.answers).to_have_text("Second.")
 
 
-async def test_a_login_that_ended_is_asked_for_in_words_and_leads_back(tabs: Tabs, tmp_path: Path) -> None:
+async def test_an_ended_login_shows_a_message_and_returns_after_the_next_login(tabs: Tabs, tmp_path: Path) -> None:
     tabs.expects(NETWORK)
     async with listening(settings_for(tmp_path, auth={"local_token": True})) as live:
         token = (tmp_path / "token").read_text().strip()
@@ -82,7 +80,7 @@ async def test_files_let_go_beside_the_conversation_or_where_none_are_taken_do_n
         assert await page.get_by_role("main").evaluate(LET_GO) == [True, True]
 
 
-async def test_a_folder_that_is_dropped_is_refused_in_words(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_dropped_folder_is_refused_with_a_message(tabs: Tabs, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     async with scene(tabs, tmp_path, [text("Here.")]) as at:

@@ -129,7 +129,7 @@ async def test_an_answer_goes_on_where_it_was_once_the_network_is_back(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_what_was_said_while_nobody_heard_is_there_afterwards(tabs: Tabs, tmp_path: Path, fault: Fault) -> None:
+async def test_events_without_a_socket_are_there_after_reconnecting(tabs: Tabs, tmp_path: Path, fault: Fault) -> None:
     gate = Gate()
     answer = stream(Say("One, two, "), gate, Say("three."), Finish(), Usage())
     async with scene(tabs, tmp_path, answer) as at:
@@ -180,7 +180,7 @@ async def written_once(at: Scene) -> None:
     assert await submissions_of(at.live.http, at.chat.session_id) == ["write", "exec_approval"]
 
 
-async def test_what_is_said_offline_is_kept_over_a_reload_and_said_once(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_message_written_offline_survives_a_reload_and_is_sent_once(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, text("First."), text("Second.")) as at:
         await at.chat.say("one")
         await expect(at.chat.answers).to_have_text("First.")
@@ -202,7 +202,7 @@ async def test_what_is_said_offline_is_kept_over_a_reload_and_said_once(tabs: Ta
         assert await submissions_of(at.live.http, at.chat.session_id) == ["one", "two"]
 
 
-async def test_the_line_counts_down_to_the_next_try_and_can_be_told_to_try_now(tabs: Tabs, tmp_path: Path) -> None:
+async def test_the_status_line_counts_down_and_can_retry_now(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, text("First."), patience=60) as at:
         await at.chat.say("one")
         await at.chat.idle()
@@ -218,7 +218,7 @@ async def test_the_line_counts_down_to_the_next_try_and_can_be_told_to_try_now(t
         await at.chat.live()
 
 
-async def test_the_line_says_how_many_missed_events_were_replayed(tabs: Tabs, tmp_path: Path) -> None:
+async def test_the_status_line_shows_the_number_of_replayed_events(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
     answer = stream(Say("One, two, "), gate, Say("three."), Finish(), Usage())
     async with scene(tabs, tmp_path, answer) as at:

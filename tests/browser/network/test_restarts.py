@@ -51,7 +51,7 @@ async def lost(chat: Chat) -> None:
     await expect(chat.line).not_to_have_attribute("data-phase", "live")
 
 
-async def test_a_server_killed_in_mid_answer_leaves_what_was_said_and_goes_on(
+async def test_a_server_killed_in_mid_answer_keeps_the_text_and_continues(
     tabs: Tabs, zygote: Zygote, tmp_path: Path
 ) -> None:
     script = [stream(Say("One, two, "), Hang()), text("Still here.")]
@@ -89,7 +89,7 @@ async def test_an_approval_waits_over_a_kill_and_binds(tabs: Tabs, zygote: Zygot
         assert await submissions_of(server.http, chat.session_id) == ["write", "exec_approval"]
 
 
-async def test_a_drained_server_says_goodbye_and_the_page_comes_back(
+async def test_a_drained_server_closes_the_socket_and_the_page_reconnects(
     tabs: Tabs, zygote: Zygote, tmp_path: Path
 ) -> None:
     script = [stream(Say("One, two, "), Hang()), text("Still here.")]
@@ -109,7 +109,7 @@ async def test_a_drained_server_says_goodbye_and_the_page_comes_back(
         await chat.shows_the_journal(server.http)
 
 
-async def test_a_journal_that_was_put_back_resets_the_view_and_the_page_says_so(
+async def test_a_restored_journal_resets_the_view_and_the_page_shows_a_note(
     tabs: Tabs, zygote: Zygote, tmp_path: Path
 ) -> None:
     script = [text("First."), text("Second."), text("Third.")]

@@ -35,7 +35,7 @@ async def same(one: Chat, other: Chat, live: Live) -> None:
         await chat.shows_the_journal(live.http)
 
 
-async def test_what_is_said_in_one_streams_into_the_other(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_message_in_one_tab_streams_into_the_other(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
     script = [text("First."), stream(Say("One, two, "), gate, Say("three."), Finish(), Usage())]
     async with both(tabs, tmp_path, *script, said="hello") as (one, other, live):
@@ -58,7 +58,7 @@ async def test_an_approval_answered_in_one_is_resolved_in_the_other(tabs: Tabs, 
         await same(one, other, live)
 
 
-async def test_of_two_answers_the_first_wins_and_the_other_is_told(tabs: Tabs, tmp_path: Path) -> None:
+async def test_of_two_answers_the_first_wins_and_the_other_client_is_informed(tabs: Tabs, tmp_path: Path) -> None:
     """One tab's answer is held up in the network while the other's is taken."""
     tabs.expects(NETWORK)  # the proxy ends before the tab that is behind it
     async with both(tabs, tmp_path, calls(WRITE), text("Not written."), said="write") as (one, other, live):
@@ -90,7 +90,7 @@ async def test_a_turn_stopped_in_one_is_stopped_in_the_other(tabs: Tabs, tmp_pat
         await same(one, other, live)
 
 
-async def test_a_turn_taken_back_in_one_is_gone_in_the_other(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_turn_undone_in_one_tab_is_gone_in_the_other(tabs: Tabs, tmp_path: Path) -> None:
     async with both(tabs, tmp_path, text("First."), said="hello") as (one, other, live):
         await expect(other.answers).to_have_text("First.")
         await other.more("Take the last turn back")

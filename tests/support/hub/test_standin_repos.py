@@ -113,7 +113,7 @@ async def test_branches_tags_and_proposals_point_at_commits(hub: StandinHub) -> 
         await ask(hub, lambda api: list(api.list_repo_tree("alice/m", revision="v1")))
 
 
-async def test_what_is_private_is_there_for_its_owner_alone(hub: StandinHub) -> None:
+async def test_private_repositories_are_visible_to_their_owner_alone(hub: StandinHub) -> None:
     hub.repos.store.put("dataset", "alice/secret", {"a": b"1"}, private=True)
     hub.repos.store.put("dataset", "alice/open", {"a": b"1"})
     with pytest.raises(RepositoryNotFoundError):
@@ -126,7 +126,7 @@ async def test_what_is_private_is_there_for_its_owner_alone(hub: StandinHub) -> 
         await ask(hub, lambda api: api.create_repo("alice/mine", repo_type="dataset"), "hf_b")
 
 
-async def test_faults_come_as_often_as_asked_and_where_asked(hub: StandinHub) -> None:
+async def test_faults_are_injected_as_often_and_where_requested(hub: StandinHub) -> None:
     hub.repos.store.put("model", "alice/m", {"a": b"1"})
     hub.faults.fail(503, times=2, path="/commit/", method="POST")
     for _ in range(2):
@@ -145,7 +145,7 @@ async def test_faults_come_as_often_as_asked_and_where_asked(hub: StandinHub) ->
     assert [branch.name for branch in (await waiting)[0].branches] == ["main"]
 
 
-async def test_a_part_of_a_file_can_be_asked_for(hub: StandinHub) -> None:
+async def test_a_part_of_a_file_can_be_read(hub: StandinHub) -> None:
     hub.repos.store.put("model", "alice/m", {"a": b"0123456789"})
     async with httpx.AsyncClient(base_url=hub.url, trust_env=False) as http:
         part = await http.get("/alice/m/resolve/main/a", headers={"Range": "bytes=2-4"})

@@ -71,7 +71,7 @@ async def connect(proxy: TcpProxy) -> Client:
     return client
 
 
-async def test_what_goes_in_comes_out(proxy: TcpProxy) -> None:
+async def test_bytes_pass_through_unchanged(proxy: TcpProxy) -> None:
     client = await connect(proxy)
     data = bytes(range(256)) * 4000
     answer, _ = await asyncio.gather(client.receive(len(data)), client.send(data))
@@ -95,7 +95,7 @@ async def test_a_hard_cut_is_a_reset_for_every_link(proxy: TcpProxy) -> None:
     assert proxy.links == []
 
 
-async def test_one_link_is_cut_and_the_other_goes_on(proxy: TcpProxy) -> None:
+async def test_one_connection_is_cut_and_the_other_continues(proxy: TcpProxy) -> None:
     first = await connect(proxy)
     await first.echo(b"1")
     second = await connect(proxy)
@@ -136,7 +136,7 @@ async def test_new_connections_are_refused_and_taken_again_at_the_same_port(prox
     again.close()
 
 
-async def test_a_server_that_is_not_there_is_a_reset(unused_port: int) -> None:
+async def test_an_unreachable_server_is_a_reset(unused_port: int) -> None:
     async with TcpProxy("127.0.0.1", unused_port) as proxy:
         reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
         with pytest.raises(ConnectionResetError):

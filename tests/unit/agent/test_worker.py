@@ -52,7 +52,7 @@ async def test_the_calls_of_a_message_run_side_by_side() -> None:
     await worker.aclose()
 
 
-async def test_all_of_them_stop_when_the_session_says_so() -> None:
+async def test_all_calls_stop_when_the_work_is_cancelled() -> None:
     worker, inbox = at_work(CALLS + 1)
     assert worker.running == CALLS
     worker.start(CancelWork())

@@ -12,7 +12,7 @@ def turn_of(*frames: Frame) -> Turn:
     return turn
 
 
-def test_text_that_is_told_again_is_not_counted_again() -> None:
+def test_repeated_text_is_not_counted_again() -> None:
     turn = turn_of(
         Frame("assistant_chunk", text="abc"),
         Frame("assistant_chunk", offset=1, text="bcde"),
@@ -26,6 +26,6 @@ def test_text_that_is_told_again_is_not_counted_again() -> None:
 
 
 @pytest.mark.parametrize("kind", ["refused", "error"])
-def test_what_goes_wrong_ends_the_measuring(kind: str) -> None:
+def test_a_failure_ends_the_benchmark(kind: str) -> None:
     with pytest.raises(TurnFailed, match="inbox_full"):
         turn_of(Frame(kind, code="inbox_full"))

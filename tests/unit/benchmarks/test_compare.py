@@ -94,7 +94,7 @@ def test_checkout_is_removed_when_its_set_up_fails(repository: Path) -> None:
     assert len(git(repository, "worktree", "list").splitlines()) == 1
 
 
-def test_commit_that_is_not_there_is_named(repository: Path) -> None:
+def test_a_missing_commit_is_named(repository: Path) -> None:
     with pytest.raises(CheckoutError, match="no commit 'v9'"):
         commit_of("v9", repository)
 

@@ -58,7 +58,7 @@ async def test_memory_is_measured_awake_and_asleep() -> None:
     assert first > connected
 
 
-def test_one_user_may_do_all_that_is_measured() -> None:
+def test_one_user_may_run_the_whole_benchmark() -> None:
     """All clients are one user, and users have limits."""
     users = msgspec.convert(configuration("", memory.MODEL, {})["users"], UserLimits)
     most = 10 * memory.FULL.sessions
@@ -80,7 +80,7 @@ async def test_litellm_alone_reads_the_same_text_and_can_be_broken_off() -> None
     assert all(0 < len(arrivals) < 1000 for arrivals in done.arrivals)
 
 
-async def test_a_reader_by_hand_hears_every_piece_of_text() -> None:
+async def test_the_bare_reader_gets_every_piece_of_text() -> None:
     async with ScriptedModel([text("Hel", "lo"), text("Hel", "lo")]) as model:
         done = await read(aiohttp_stream(model.api_base, "hosted_vllm/scripted"), Reading(2, "hello"))
     assert [[piece for _, piece in arrivals] for arrivals in done.arrivals] == [["Hel", "lo"], ["Hel", "lo"]]

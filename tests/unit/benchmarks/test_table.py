@@ -56,7 +56,7 @@ def test_a_file_without_the_marks_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text("utf-8") == "mine\n"
 
 
-def test_what_is_kept_says_what_each_name_measures_and_no_path_of_the_machine() -> None:
+def test_stored_results_describe_each_figure_without_machine_paths() -> None:
     kept = KEPT.read_text("utf-8")
     assert BEGINS in kept and ENDS in kept
     assert all(f"`{name}`" in kept for name in FIGURES)

@@ -39,7 +39,7 @@ def approval_msgpack(value: bytes) -> bytes:
     ],
     ids=lambda data: repr(data[:40]),
 )
-def test_what_is_not_json_is_a_bad_frame(data: bytes | str) -> None:
+def test_invalid_json_is_a_bad_frame(data: bytes | str) -> None:
     assert refused_as(data) == codes.BAD_FRAME
 
 
@@ -86,7 +86,7 @@ def test_a_type_that_no_submission_has_is_unknown() -> None:
     assert refused_as(msgspec.msgpack.encode({"type": "dance"}), binary=True) == codes.UNKNOWN_TYPE
 
 
-def test_the_refusal_says_where_it_was_and_whose() -> None:
+def test_a_refused_frame_names_the_field_and_its_submission_id() -> None:
     error = said(b'{"type":"user_input","text":5,"id":"mine"}')
     assert isinstance(error, FrameError)
     assert error.id == "mine"
@@ -119,7 +119,7 @@ def test_numbers_that_fit_and_escaped_texts_pass(value: str) -> None:
     ],
     ids=repr,
 )
-def test_what_json_cannot_say_has_no_place_in_msgpack_either(value: object) -> None:
+def test_values_outside_of_json_are_refused_in_msgpack(value: object) -> None:
     data = msgspec.msgpack.encode(approval_of({"x": value}))
     assert refused_as(data, binary=True) == codes.INVALID
 

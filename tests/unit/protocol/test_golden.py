@@ -22,7 +22,7 @@ def test_every_frame_and_submission_has_its_golden_lines_and_none_is_left_over()
 
 
 @pytest.mark.parametrize("word", ALL, ids=tag)
-def test_it_is_written_as_its_golden_file_says(word: Frame | Submission) -> None:
+def test_a_frame_is_encoded_as_its_golden_bytes(word: Frame | Submission) -> None:
     as_json, as_msgpack = golden(word)
     assert codec.encode(word) == as_json, CHANGED
     assert codec.encode_msgpack(word) == as_msgpack, CHANGED

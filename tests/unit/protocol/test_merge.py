@@ -46,9 +46,7 @@ def whole(seq: int, text: str) -> ev.AssistantMessageEvent:
 
 
 @given(events=lives(), data=st.data())
-def test_at_every_cut_the_rest_told_merged_ends_in_the_view_of_one_who_never_left(
-    events: list[ev.Event], data: st.DataObject
-) -> None:
+def test_a_merged_replay_from_every_position_ends_in_the_same_view(events: list[ev.Event], data: st.DataObject) -> None:
     in_the_end = fold(events)
     stored = merged(events)
     half = data.draw(st.integers(0, len(events)))
@@ -90,7 +88,7 @@ def test_merging_again_changes_nothing(events: list[ev.Event]) -> None:
 
 
 @given(events=lives())
-def test_what_is_merged_can_be_stored_and_sent(events: list[ev.Event]) -> None:
+def test_merged_events_can_be_stored_and_sent(events: list[ev.Event]) -> None:
     for event in merged(events):
         data = codec.encode(event)
         assert codec.decode_event(data) == event
@@ -146,7 +144,7 @@ def test_a_merged_event_begins_after_what_its_client_has(position: int, first_se
     assert after(event, position) == msgspec.structs.replace(event, first_seq=first_seq)
 
 
-def test_what_a_merged_event_says_of_when_is_when_its_last_part_was_said() -> None:
+def test_a_merged_event_has_the_time_of_its_last_part() -> None:
     [event] = merged([chunk(1, 0, "a"), msgspec.structs.replace(chunk(2, 1, "b"), at="2026-01-02T03:04:06.000Z")])
     assert event.at == "2026-01-02T03:04:06.000Z"
 

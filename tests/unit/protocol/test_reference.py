@@ -58,7 +58,7 @@ def test_the_fold_is_described_for_every_event_and_every_part_of_the_view() -> N
         assert f"`{name}`" in fold
 
 
-def test_an_event_is_told_from_the_other_frames_by_its_time() -> None:
+def test_an_event_is_distinguished_from_other_frames_by_its_time() -> None:
     assert all("at" in struct.__struct_fields__ for struct in get_args(Event))
     assert not any("at" in struct.__struct_fields__ for struct in get_args(SocketFrame))
 

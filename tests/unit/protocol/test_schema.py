@@ -55,7 +55,7 @@ def test_the_schema_is_written_the_same_every_time() -> None:
     assert list(SCHEMA["$defs"]) == sorted(SCHEMA["$defs"])
 
 
-def test_the_schema_has_no_openapi_words_and_every_definition_says_what_it_is() -> None:
+def test_the_schema_has_no_openapi_keywords_and_every_definition_a_description() -> None:
     assert "discriminator" not in json.dumps(SCHEMA)
     for name, definition in SCHEMA["$defs"].items():
         assert definition["title"] == name

@@ -153,7 +153,7 @@ def test_calls_are_open_until_they_have_a_result(called: Told) -> None:
     assert results(view) == [("free", "completed")]
 
 
-def test_the_session_waits_until_every_call_that_was_asked_for_has_an_answer(called: Told) -> None:
+def test_the_turn_waits_until_every_call_has_an_answer(called: Told) -> None:
     assert called.view.state == "awaiting_approval"
     view = called.change(ASKED, "approved")
     assert (view.state, [p.tool_call_id for p in view.pending_approval]) == ("awaiting_approval", ["last"])
@@ -194,7 +194,7 @@ def test_edited_arguments_are_what_the_call_shows_and_its_result_keeps(called: T
 
 
 @pytest.mark.parametrize("state", ["rejected", "abandoned", "cancelled", "outcome_unknown"])
-def test_a_call_that_ends_without_output_says_why_with_the_users_words(called: Told, state: str) -> None:
+def test_a_call_without_output_shows_the_reason_with_the_users_feedback(called: Told, state: str) -> None:
     view = called.change(ASKED, state, feedback="too risky")
     [message] = [m for m in view.messages if isinstance(m, ToolMessage)]
     assert (message.state, message.success) == (state, False)
@@ -266,7 +266,7 @@ def test_usage_adds_up_and_its_cost_is_unknown_once_any_part_is(turn: Told) -> N
     assert turn.say(ev.UsageEvent, cost_usd=0.5, context_tokens=24, **counts).usage.cost_usd is None
 
 
-def test_what_is_allowed_for_the_session_stays_until_it_ends(called: Told) -> None:
+def test_a_grant_for_the_session_holds_until_it_ends(called: Told) -> None:
     called.change(ASKED, "approved", grant="tool")
     called.change(LAST, "approved", grant="tool")
     called.say(ev.UndoComplete, removed_messages=2, kept=[])
@@ -289,7 +289,7 @@ def test_a_sub_agents_calls_are_nested_in_its_own_and_stay_with_the_result(calle
     assert result.steps == [done, other]
 
 
-def test_what_a_sub_agent_or_a_tool_spends_adds_to_the_cost_and_leaves_the_context_alone(called: Told) -> None:
+def test_costs_of_sub_agents_and_tools_add_up_without_changing_the_context(called: Told) -> None:
     counts = {"input_tokens": 5, "output_tokens": 1, "cached_tokens": 2, "cost_usd": 0.5}
     called.say(ev.UsageEvent, context_tokens=6, context_limit=100, **counts)
     called.say(ev.UsageEvent, context_tokens=9, context_limit=9, tool_call_id="free", **counts)
@@ -319,7 +319,7 @@ def test_submissions_that_have_events_of_their_own_change_nothing_by_being_accep
         assert view == View(seq=view.seq)
 
 
-def test_a_snapshot_without_its_oldest_messages_says_how_many_are_missing(turn: Told) -> None:
+def test_a_snapshot_without_its_oldest_messages_shows_their_number(turn: Told) -> None:
     turn.whole("Hello", [])
     snapshot = to_snapshot(turn.view, omit=1)
     assert (snapshot.omitted_messages, snapshot.messages) == (1, turn.view.messages[1:])

@@ -28,7 +28,7 @@ def test_a_view_that_begins_with_a_snapshot_goes_on_like_any_other(events: list[
 
 
 @given(events=lives())
-def test_an_event_told_again_changes_nothing(events: list[ev.Event]) -> None:
+def test_a_repeated_event_changes_nothing(events: list[ev.Event]) -> None:
     view = View()
     for number, event in enumerate(events):
         apply(view, event)
@@ -39,7 +39,7 @@ def test_an_event_told_again_changes_nothing(events: list[ev.Event]) -> None:
 
 
 @given(events=lives())
-def test_at_rest_nothing_is_open_and_who_waits_has_something_to_wait_for(events: list[ev.Event]) -> None:
+def test_at_rest_nothing_is_open_and_waiting_states_have_a_cause(events: list[ev.Event]) -> None:
     view = View()
     for event in events:
         apply(view, event)

@@ -90,7 +90,7 @@ def test_arguments_fit_what_the_tool_takes() -> None:
     assert {item["status"] for item in items} == {"completed", "in_progress", "pending"}
 
 
-def test_a_file_and_words_in_quotes_are_taken_up() -> None:
+def test_a_file_and_quoted_arguments_are_accepted() -> None:
     ((_, arguments),) = ask('write "hello there" to notes/today.md').calls
     assert arguments == {"path": "notes/today.md", "content": "hello there"}
 
@@ -110,7 +110,7 @@ def test_slow_is_slower_and_error_fails() -> None:
     assert ask("error").fails
 
 
-def test_a_greeting_says_how_to_see_each_feature() -> None:
+def test_a_greeting_lists_how_to_try_each_feature() -> None:
     text = ask("hi").text
     for word in ("plan", "run", "delete", "write", "edit", "read", "list", "both", "think", "long", "slow", "error"):
         assert f"**{word}**" in text
@@ -143,7 +143,7 @@ def test_tokens_grow_with_the_text() -> None:
     assert json.dumps(short)
 
 
-async def test_what_it_runs_writes_edits_and_deletes_is_real(tmp_path: Path) -> None:
+async def test_the_demo_runs_writes_edits_and_deletes_real_files(tmp_path: Path) -> None:
     async with open_sandbox(tmp_path) as inside:
         settings, limits = SandboxSettings(), WorkspaceLimits()
         router = ToolRouter(
@@ -165,7 +165,7 @@ async def test_what_it_runs_writes_edits_and_deletes_is_real(tmp_path: Path) -> 
         assert outputs["list"] == "[the folder is empty]"
 
 
-def test_what_it_deletes_asks_by_the_policy_that_comes_with_the_server() -> None:
+def test_deleting_commands_need_approval_by_the_default_policy() -> None:
     ((name, arguments),) = ask("delete").calls
     assert evaluate(Policy(), name, arguments, Effects("runs a command")).action == "ask"
     ((name, arguments),) = ask("run").calls

@@ -40,7 +40,7 @@ async def test_a_refusal_becomes_the_error_of_its_kind(way: str, refusal: Refusa
     assert refusal.message in error.message
 
 
-async def test_what_may_pass_is_tried_again_until_it_works(way: str) -> None:
+async def test_a_transient_failure_is_retried_until_it_works(way: str) -> None:
     async with scripted(way, [Refusal(500), Refusal(503), Refusal(429), text("Here.")]) as backend:
         await backend.call()
         assert len(backend.requests) == 4
@@ -55,7 +55,7 @@ async def test_tries_are_bounded(way: str) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 404])
-async def test_what_will_not_pass_is_not_tried_again(way: str, status: int) -> None:
+async def test_a_permanent_failure_is_not_retried(way: str, status: int) -> None:
     async with scripted(way, lambda request: Refusal(status)) as backend:
         await backend.fails()
         assert len(backend.requests) == 1
@@ -86,7 +86,7 @@ async def test_a_missing_key_names_where_it_is_looked_for(monkeypatch: pytest.Mo
     assert "OPENAI_API_KEY" in raised.value.message
 
 
-async def test_a_name_without_a_provider_says_how_to_write_one() -> None:
+async def test_a_model_name_without_a_provider_is_refused_with_an_example() -> None:
     models = Models(ModelSettings())
     with pytest.raises(ModelError, match="PROVIDER/MODEL") as raised:
         await models.call(ModelRequest("nonsense", [{"role": "user", "content": "hi"}], []), Heard())

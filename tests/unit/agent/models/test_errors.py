@@ -14,7 +14,7 @@ SECRETS = [
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_what_looks_like_a_key_is_not_repeated(secret: str) -> None:
+def test_text_like_a_key_is_not_repeated(secret: str) -> None:
     text = redact(f"Incorrect key: {secret}, see the docs", ())
     assert secret not in text
     assert "[secret]" in text
@@ -32,7 +32,7 @@ def test_a_known_secret_is_not_repeated_whatever_it_looks_like() -> None:
     assert redact("token was hunter2hunter2.", ["hunter2hunter2", ""]) == "token was [secret]."
 
 
-def test_ordinary_words_are_left_alone() -> None:
+def test_ordinary_text_is_not_redacted() -> None:
     text = "The key-value store is not a monkey-wrench; gpt-oss-120b has no such parameter: hf_token."
     assert redact(text, ["", "a"]) == text
 

@@ -152,7 +152,7 @@ def test_yolo_mode_runs_all_but_denied_calls_and_unknown_costs() -> None:
     assert action(policy, "hf_jobs", RIDDLE) == "ask"
 
 
-def test_the_spending_limit_asks_before_it_is_passed_and_says_limit_spent_and_estimate() -> None:
+def test_the_spending_limit_asks_before_it_is_passed_with_all_amounts() -> None:
     policy = Policy(yolo_mode=True, spending_limit_usd=5.0)
     assert action(policy, "hf_jobs", JOB, spent=Spent(3.0)) == "allow"
     verdict = evaluate(policy, "hf_jobs", {}, JOB, spent=Spent(3.25, unknown=True))

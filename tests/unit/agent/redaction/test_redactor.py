@@ -82,7 +82,7 @@ def test_of_a_private_key_nothing_is_left_but_its_end() -> None:
         (f'aws_secret_access_key = "{BODY[:40]}"', 'aws_secret_access_key = "[redacted: AWS secret key]"'),
     ],
 )
-def test_what_names_a_secret_stays_readable(text: str, output: str) -> None:
+def test_the_name_of_a_secret_stays_readable(text: str, output: str) -> None:
     assert REDACTOR.redact(text) == output
 
 
@@ -192,12 +192,12 @@ def test_json_like_values_are_redacted_within_keys_too() -> None:
     }
 
 
-def test_what_was_redacted_is_left_alone() -> None:
+def test_redacted_text_is_not_redacted_again() -> None:
     output = REDACTOR.redact(" ".join(SECRETS))
     assert REDACTOR.redact(output) == output
 
 
-def test_the_environments_secrets_are_those_whose_name_says_so() -> None:
+def test_secrets_of_the_environment_are_recognized_by_name() -> None:
     environ = {
         "OPENAI_API_KEY": "k-1234567890",
         "DB_PASSWORD": "a b c d e f",

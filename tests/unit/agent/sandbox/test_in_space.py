@@ -67,7 +67,7 @@ async def gone(pid: int) -> None:
         os.close(fd)
 
 
-async def test_a_command_runs_in_the_workspace_and_tells_its_output_and_its_code(place: Place) -> None:
+async def test_a_command_runs_in_the_workspace_and_returns_its_output_and_exit_code(place: Place) -> None:
     await place.client.check()
     assert await place.run("echo out; echo err >&2; pwd; exit 3") == ExitStatus(3)
     assert place.said.decode() == f"out\nerr\n{place.workspace}\n"
@@ -112,7 +112,7 @@ async def test_a_cancelled_commands_processes_are_gone_when_the_cancelling_is_do
     assert await place.run("echo still here") == ExitStatus(0)
 
 
-async def test_what_a_command_leaves_in_the_background_ends_with_it_and_does_not_hold_it_up(place: Place) -> None:
+async def test_background_processes_end_with_their_command_and_do_not_delay_it(place: Place) -> None:
     assert await place.run("sleep 600 & echo $!") == ExitStatus(0)
     await gone(int(place.said))
 
@@ -154,7 +154,7 @@ async def test_a_command_whose_output_is_no_longer_wanted_is_killed(place: Place
     await gone(int(place.said.split()[0]))
 
 
-async def test_what_was_cancelled_before_it_came_does_not_begin(place: Place) -> None:
+async def test_a_call_cancelled_before_its_start_does_not_start(place: Place) -> None:
     async with httpx.AsyncClient(base_url=place.program.url, headers={SECRET_HEADER: SECRET}) as http:
         assert (await http.post("/cancel", json={"id": "early"})).json() == {"ended": False}
         refused = await http.post("/exec", json={"id": "early", "command": "touch was-here", "timeout_s": 5})
@@ -188,7 +188,7 @@ async def test_no_path_leads_out_of_the_workspace_or_through_a_link(place: Place
     assert not (place.workspace.parent / "x").exists()
 
 
-async def test_nobody_gets_in_without_the_secret_and_the_hubs_token_alone_is_not_enough(place: Place) -> None:
+async def test_requests_without_the_secret_are_refused_even_with_the_hubs_token(place: Place) -> None:
     for headers in ({}, {SECRET_HEADER: "x" * 32}, {"Authorization": f"Bearer {SECRET}"}, {SECRET_HEADER: ""}):
         async with httpx.AsyncClient(base_url=place.program.url, headers=headers) as http:
             for method, path in [("GET", "/health"), ("POST", "/exec"), ("PUT", "/write?path=x"), ("GET", "/nothing")]:
@@ -209,20 +209,20 @@ async def test_no_command_finds_the_secret(place: Place) -> None:
     ("body", "status"),
     [(b"[]", 400), (b"no", 400), (b'{"id":"a","command":1,"timeout_s":1}', 400), (b"x" * (2 << 20), 413)],
 )
-async def test_what_is_no_request_is_refused_in_words(place: Place, body: bytes, status: int) -> None:
+async def test_an_invalid_request_is_refused_with_a_message(place: Place, body: bytes, status: int) -> None:
     async with httpx.AsyncClient(base_url=place.program.url, headers={SECRET_HEADER: SECRET}) as http:
         refused = await http.post("/exec", content=body)
         assert refused.status_code == status
         assert refused.json()["error"]
 
 
-async def test_it_does_not_start_without_a_good_secret(tmp_path: Path) -> None:
+async def test_the_program_does_not_start_without_a_valid_secret(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="at least 32 characters"):
         async with space_program(tmp_path, secret="short"):
             pass
 
 
-def test_it_needs_nothing_but_python() -> None:
+def test_the_program_imports_only_the_standard_library() -> None:
     for path in sorted((ROOT / "agent" / "sandbox" / "in_space").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []

@@ -91,7 +91,7 @@ async def test_a_process_opens_no_more_files_than_it_may(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("folder", ["/tmp", "/dev/shm"])
-async def test_what_is_held_in_memory_is_bounded(tmp_path: Path, folder: str) -> None:
+async def test_memory_is_bounded(tmp_path: Path, folder: str) -> None:
     async with open_sandbox(tmp_path, tmp_bytes=MIB) as inside:
         ended, said = await inside.run(f"head -c 2000000 /dev/zero > {folder}/big")
         assert ended.code and "No space left" in said
@@ -163,7 +163,7 @@ async def test_more_commands_than_may_run_at_once_wait_for_their_turn(tmp_path: 
         assert await asyncio.gather(*(inside.run(lone) for _ in range(4))) == [(ExitStatus(0), "")] * 4
 
 
-async def test_a_sandbox_that_does_not_start_is_told_without_a_path_of_the_machine(
+async def test_a_sandbox_that_does_not_start_is_reported_without_machine_paths(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> list[str]:

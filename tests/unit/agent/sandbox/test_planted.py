@@ -92,7 +92,7 @@ async def test_a_file_keeps_no_right_beyond_those_of_its_users(inside: OpenSandb
     assert stat.S_IMODE((inside.root / "tool").stat().st_mode) == 0o755
 
 
-async def test_what_the_server_writes_is_the_commands_to_change(inside: OpenSandbox) -> None:
+async def test_files_of_the_server_can_be_changed_by_commands(inside: OpenSandbox) -> None:
     await inside.sandbox.write("a/b.txt", b"one\n")
     await inside.says("echo two >> a/b.txt; echo > a/c.txt; mv a/b.txt d.txt; rm -r a")
     assert (await inside.sandbox.read("d.txt")).data == b"one\ntwo\n"

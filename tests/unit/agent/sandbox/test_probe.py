@@ -103,7 +103,7 @@ def test_a_system_program_that_does_not_run_is_passed_over(open_folder: Path) ->
     assert f"{open_folder}/bwrap does not run" in found.not_used
 
 
-def test_without_any_the_probe_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_bubblewrap_the_probe_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probing, "PACKAGE", "holdfast-no-such-package")
     found = probe(EMPTY_PATH)
     assert found.program is None and "apt install bubblewrap" in found.advice

@@ -41,7 +41,7 @@ async def test_nothing_is_made_before_it_is_used_and_one_is_enough(place: Remote
     await sandbox.close()
 
 
-async def test_while_it_is_made_the_user_hears_how_far_it_is(place: RemoteSetup) -> None:
+async def test_progress_is_reported_while_a_sandbox_is_made(place: RemoteSetup) -> None:
     sandbox, heard = place.sandbox(), Heard()
     await sandbox.exec("echo hello", heard, 30.0)
     told = [line for line in heard.data.decode().splitlines() if line.startswith("[")]
@@ -73,7 +73,7 @@ async def test_given_back_it_is_gone_and_giving_back_again_is_nothing(place: Rem
     assert await place.maker().give_back(claim) is False
 
 
-async def test_one_that_is_gone_is_replaced_and_its_claim_released(place: RemoteSetup) -> None:
+async def test_a_lost_sandbox_is_replaced_and_its_claim_released(place: RemoteSetup) -> None:
     first = place.sandbox()
     await first.write("lost.txt", b"lost")
     await first.close()
@@ -85,7 +85,7 @@ async def test_one_that_is_gone_is_replaced_and_its_claim_released(place: Remote
     await second.close()
 
 
-async def test_one_that_goes_while_it_is_used_is_told_of_and_replaced_by_the_next_call(place: RemoteSetup) -> None:
+async def test_a_sandbox_lost_in_use_is_reported_and_replaced_by_the_next_call(place: RemoteSetup) -> None:
     sandbox = place.sandbox()
     await run(sandbox, "true")
     await place.maker().give_back(await place.claim())
@@ -96,7 +96,7 @@ async def test_one_that_goes_while_it_is_used_is_told_of_and_replaced_by_the_nex
     await sandbox.close()
 
 
-async def test_what_was_asked_for_by_a_server_that_died_before_it_heard_the_answer_is_used_and_not_asked_for_twice(
+async def test_a_sandbox_requested_before_a_crash_is_reused(
     place: RemoteSetup,
 ) -> None:
     first = place.sandbox()
@@ -119,7 +119,7 @@ async def test_two_first_uses_at_once_make_one(place: RemoteSetup) -> None:
     await sandbox.close()
 
 
-async def test_without_a_token_that_the_hub_takes_nothing_is_made_and_it_says_why(place: RemoteSetup) -> None:
+async def test_with_a_refused_token_nothing_is_made_and_the_reason_is_shown(place: RemoteSetup) -> None:
     sandbox = place.sandbox("hf_unknown_0123456789")
     with pytest.raises(SandboxError, match="log in"):
         await sandbox.read("a.txt")
@@ -140,7 +140,7 @@ async def test_a_claim_names_no_secret(place: RemoteSetup) -> None:
     await sandbox.close()
 
 
-async def test_what_is_put_into_the_workspace_on_the_server_is_brought_there_once_and_again_when_it_changes(
+async def test_workspace_files_are_uploaded_once_and_again_when_they_change(
     place: RemoteSetup,
 ) -> None:
     place.workspace.write("data/in.txt", b"one", threading.Event())
@@ -201,7 +201,7 @@ async def test_a_long_command_keeps_its_job_from_ending_as_idle(
         await sandbox.close()
 
 
-async def test_paid_hardware_is_not_begun_by_who_did_not_say_what_it_costs(
+async def test_paid_hardware_starts_only_after_its_cost_was_declared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with remote_setup("space", tmp_path, monkeypatch, space_flavor="a10g-small") as place:
@@ -218,16 +218,14 @@ async def test_paid_hardware_is_not_begun_by_who_did_not_say_what_it_costs(
         await sandbox.close()
 
 
-async def test_hardware_whose_price_nobody_knows_is_said_to_cost_nobody_knows_how_much(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_hardware_of_unknown_price_is_described_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with remote_setup("space", tmp_path, monkeypatch, space_flavor="new-chip") as place:
         sandbox = RemoteSandbox(place.maker(), place.claims, place.workspace)
         assert (set(sandbox.spends().kinds), sandbox.spends().cost_usd) == ({"spend"}, None)
         assert sandbox.take_cost() is None
 
 
-async def test_a_space_that_knows_another_secret_is_told_the_new_one_and_starts_again(
+async def test_a_space_with_another_secret_gets_the_new_one_and_restarts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with remote_setup("space", tmp_path, monkeypatch) as place:

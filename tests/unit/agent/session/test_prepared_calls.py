@@ -85,7 +85,7 @@ async def test_arguments_are_decoded_once_at_the_call_once_at_the_answer_and_onc
     assert [(parcel.to, parcel.boxes) for parcel in tool.sent] == [("ann", 1)]
 
 
-async def test_edited_arguments_are_decoded_at_the_answer_beside_those_that_were_asked_for_and_are_what_runs() -> None:
+async def test_edited_arguments_are_decoded_at_the_answer_and_are_what_runs() -> None:
     tool = Send(asks=True, cost_usd=0.5)
     script = begun(tool, '{"to": "ann"}')
     script.approve("c1", arguments={"to": "bob", "boxes": 2})

@@ -205,7 +205,7 @@ def test_edit_continues_from_an_earlier_message() -> None:
     assert [m.text for m in script.view.messages if isinstance(m, UserMessage)] == ["one", "zwei"]
 
 
-def test_an_edit_of_a_turn_that_is_not_there_or_while_one_runs_is_refused() -> None:
+def test_an_edit_of_a_missing_turn_or_during_a_turn_is_refused() -> None:
     script = answered("one")
     assert script.submit(Edit(turn_id="nope", text="x")) == []
     assert refusal(script) == "turn_unknown"
@@ -216,7 +216,7 @@ def test_an_edit_of_a_turn_that_is_not_there_or_while_one_runs_is_refused() -> N
     assert refusal(script) == "busy"
 
 
-def test_an_edit_that_would_fill_the_history_is_refused_and_nothing_is_taken_back() -> None:
+def test_an_edit_that_exceeds_the_history_limit_is_refused_without_undo() -> None:
     script = answered("one", history_chars_max=1_000)
     first = script.view.messages[0]
     assert isinstance(first, UserMessage)

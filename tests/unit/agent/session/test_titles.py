@@ -114,7 +114,7 @@ def test_a_title_of_a_turn_that_was_undone_still_names_the_session() -> None:
     assert title_done(script, "Owls") == ["usage", "title_changed"]
 
 
-def test_what_a_title_costs_counts_toward_the_spending_limit() -> None:
+def test_the_cost_of_a_title_counts_toward_the_spending_limit() -> None:
     script = answered(policy=Policy(spending_limit_usd=1.0))
     title_done(script, "x" * 300)
     assert len(script.view.title) == 80

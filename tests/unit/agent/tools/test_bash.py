@@ -45,16 +45,16 @@ async def run(router: ToolRouter, command: str, **more: object) -> tuple[ToolRes
     return await router.run("bash", {"command": command, **more}, log), log.text
 
 
-async def test_a_command_is_told_with_its_output_and_streamed(inside: OpenSandbox) -> None:
+async def test_a_command_streams_its_output(inside: OpenSandbox) -> None:
     result, log = await run(router_of(inside), "echo grüße; echo oh >&2")
     assert (result, log) == (ToolResult("grüße\noh\n", True), "grüße\noh\n")
 
 
-async def test_a_command_without_output_says_so(inside: OpenSandbox) -> None:
+async def test_a_command_without_output_has_a_note(inside: OpenSandbox) -> None:
     assert (await run(router_of(inside), "true"))[0] == ToolResult("[no output]", True)
 
 
-async def test_a_command_that_fails_is_no_success_and_says_its_exit_code(inside: OpenSandbox) -> None:
+async def test_a_failing_command_is_no_success_and_has_its_exit_code(inside: OpenSandbox) -> None:
     assert (await run(router_of(inside), "printf half; exit 3"))[0] == ToolResult("half\n[exit code 3]", False)
 
 
@@ -77,7 +77,7 @@ async def test_of_a_long_output_the_middle_is_cut_and_the_whole_is_kept(inside: 
     assert log.startswith("1\n2\n") and log.endswith("[more output is not shown while it runs]\n") and len(log) < 1_100
 
 
-async def test_where_there_is_no_room_to_keep_it_a_long_output_is_told_all_the_same(tmp_path: Path) -> None:
+async def test_a_long_output_is_shown_even_if_it_cannot_be_saved(tmp_path: Path) -> None:
     async with open_sandbox(tmp_path, {"upload_bytes_max": 100}) as opened:
         result, _ = await run(router_of(opened, **SMALL), "seq 2000")
         assert result.success and "the whole output could not be saved: " in result.output
@@ -89,12 +89,12 @@ async def test_a_flood_of_output_is_ended(inside: OpenSandbox) -> None:
     assert result.output.endswith("[ended: its output was longer than 65536 bytes; write such output to a file]")
 
 
-async def test_what_is_not_text_is_shown_as_far_as_it_is(inside: OpenSandbox) -> None:
+async def test_partly_invalid_text_is_shown_as_far_as_possible(inside: OpenSandbox) -> None:
     result, log = await run(router_of(inside), r"printf 'a\xff\xfeb\x00'; printf '\xc3'; sleep 0.2; printf '\xa9'")
     assert result.output == "a\ufffd\ufffdb\0é" and log == result.output
 
 
-async def test_a_command_says_what_it_would_run_and_its_effects_are_the_sandboxes(inside: OpenSandbox) -> None:
+async def test_a_commands_operation_is_its_text_and_its_effects_are_the_sandboxs(inside: OpenSandbox) -> None:
     arguments: dict[str, object] = {"command": "echo  one\n" + "x" * 400}
     free = effects_of(router_of(inside), "bash", arguments)
     assert free == Effects("runs a command: echo one " + "x" * 291 + "...")
@@ -103,12 +103,12 @@ async def test_a_command_says_what_it_would_run_and_its_effects_are_the_sandboxe
     assert router_of(inside).side_effects("bash") == "commands run, and what they did to files"
 
 
-async def test_the_description_says_what_the_sandbox_is_and_how_long_it_runs(inside: OpenSandbox) -> None:
+async def test_the_description_names_the_sandbox_and_its_time_limit(inside: OpenSandbox) -> None:
     (spec,) = router_of(inside).specs()
     assert "It runs in a test. " in str(spec) and "120 s" in str(spec) and "background are ended" in str(spec)
 
 
-async def test_a_command_no_shell_takes_is_refused_before_anybody_is_asked(inside: OpenSandbox) -> None:
+async def test_a_command_with_a_nul_byte_is_refused_without_an_approval(inside: OpenSandbox) -> None:
     assert "NUL" in str(complaint_of(router_of(inside), "bash", {"command": "a\0b"}))
 
 

@@ -50,7 +50,7 @@ async def test_an_edit_replaces_what_is_there_once_and_shows_the_difference(root
     assert (root / "a.txt").read_text() == "one\n2\nthree\nfour\n"
 
 
-async def test_what_is_there_more_than_once_is_told_by_its_lines(root: Path) -> None:
+async def test_ambiguous_text_is_reported_with_its_lines(root: Path) -> None:
     (root / "a.txt").write_text("x = 1\ny\nx = 1\n")
     result = await edit(root, "x = 1", "x = 2")
     assert not result.success and "2 times, at lines 1, 3: add what is around" in result.output
@@ -59,7 +59,7 @@ async def test_what_is_there_more_than_once_is_told_by_its_lines(root: Path) -> 
     assert (root / "a.txt").read_text() == "x = 2\ny\nx = 2\n"
 
 
-async def test_what_is_not_there_is_told_with_where_it_nearly_is(root: Path) -> None:
+async def test_missing_text_is_reported_with_the_nearest_match(root: Path) -> None:
     (root / "a.txt").write_text("def f():\n    return 1\n")
     assert (await edit(root, "return  1", "x")).output == (
         "old_string is not in a.txt; read the file again, it may have been changed"
@@ -94,7 +94,7 @@ async def test_a_file_that_cannot_be_edited_whole_is_left_alone(root: Path, data
     assert (root / "a.txt").read_bytes() == data
 
 
-async def test_a_file_that_is_not_there_or_behind_a_link_is_not_edited(root: Path, tmp_path: Path) -> None:
+async def test_a_missing_or_linked_file_is_not_edited(root: Path, tmp_path: Path) -> None:
     assert (await edit(root, "x", "y")).output == "there is no a.txt in the workspace"
     (tmp_path / "secret").write_text("x")
     (root / "a.txt").symlink_to(tmp_path / "secret")
@@ -102,7 +102,7 @@ async def test_a_file_that_is_not_there_or_behind_a_link_is_not_edited(root: Pat
     assert (tmp_path / "secret").read_text() == "x"
 
 
-async def test_an_edit_that_changes_nothing_or_leads_out_is_refused_before_anybody_is_asked(root: Path) -> None:
+async def test_an_edit_without_change_or_outside_is_refused_without_an_approval(root: Path) -> None:
     router = router_for(root)
     same = complaint_of(router, "edit", {"path": "a", "old_string": "x", "new_string": "x"})
     assert same is not None and same.endswith("at `$.new_string`")
@@ -123,7 +123,7 @@ async def test_edits_of_one_file_at_once_are_all_made(root: Path) -> None:
     assert (root / "a.txt").read_text() == "".join(f"[{number}]\n" for number in range(30))
 
 
-def test_an_edit_runs_freely_and_says_what_undo_leaves(root: Path) -> None:
+def test_an_edit_needs_no_approval_and_names_what_undo_keeps(root: Path) -> None:
     router = router_for(root)
     arguments: dict[str, object] = {"path": "a.txt", "old_string": "x", "new_string": "y"}
     assert effects_of(router, "edit", arguments) == Effects("edits a.txt in the session's workspace")
@@ -135,7 +135,7 @@ def test_an_edit_runs_freely_and_says_what_undo_leaves(root: Path) -> None:
 # --------------------------------------------------------------------------------------------------------------- grep
 
 
-async def test_matches_are_told_with_path_and_line(root: Path) -> None:
+async def test_matches_have_a_path_and_a_line(root: Path) -> None:
     (root / "src").mkdir()
     (root / "src" / "a.py").write_text("import os\n\nos.getcwd()\n")
     (root / "b.txt").write_text("os\n")
@@ -144,7 +144,7 @@ async def test_matches_are_told_with_path_and_line(root: Path) -> None:
     assert (await grep(root, "nowhere")) == ToolResult("[nothing found]", True)
 
 
-async def test_what_is_no_regular_expression_is_refused_with_the_reason(root: Path) -> None:
+async def test_an_invalid_regular_expression_is_refused_with_the_reason(root: Path) -> None:
     complaint = complaint_of(router_for(root), "grep", {"pattern": "a("})
     assert complaint is not None and "unterminated subpattern" in complaint and "$.pattern" in complaint
     assert complaint_of(router_for(root), "grep", {"pattern": "a(", "fixed": True}) is None

@@ -41,7 +41,7 @@ async def run(router: ToolRouter, name: str, **arguments: object) -> ToolResult:
     return await router.run(name, arguments, no_log)
 
 
-async def test_what_is_written_is_listed_and_read(router: ToolRouter, root: Path) -> None:
+async def test_a_written_file_is_listed_and_read(router: ToolRouter, root: Path) -> None:
     assert await run(router, "write", path="notes/a.txt", content="grüße\n") == ToolResult(
         "wrote notes/a.txt (8 bytes)", True
     )
@@ -75,7 +75,7 @@ async def test_numbers_written_as_text_or_as_floats_are_numbers(router: ToolRout
     assert (await run(router, "read", path="a.txt", offset="2", limit=1.0)).output.startswith("2\n[lines 2-2")
 
 
-async def test_a_long_listing_says_that_there_is_more(root: Path) -> None:
+async def test_a_long_listing_notes_that_there_is_more(root: Path) -> None:
     router = router_for(root, WorkspaceLimits(**built_in("workspace", {"listed_max": 2})))
     for name in "abc":
         await run(router, "write", path=name, content="")
@@ -104,7 +104,7 @@ async def test_a_name_cannot_forge_a_line_of_a_listing(router: ToolRouter, root:
     assert lines == ["a\\nb.txt (5 bytes) (0 bytes)", "caf\\udce9 (0 bytes)"]
 
 
-async def test_a_way_out_is_refused_before_anybody_is_asked(router: ToolRouter) -> None:
+async def test_a_path_outside_of_the_workspace_is_refused_without_an_approval(router: ToolRouter) -> None:
     for path in ("../a", "/etc/passwd", "a/../../b", "a\0b", "x" * 300):
         for name, more in (("write", {"content": ""}), ("read", {}), ("list", {})):
             complaint = complaint_of(router, name, {"path": path, **more})
@@ -113,7 +113,7 @@ async def test_a_way_out_is_refused_before_anybody_is_asked(router: ToolRouter) 
             assert (await run(router, name, path=path, **more)).success is False
 
 
-async def test_a_link_is_refused_in_words(router: ToolRouter, root: Path, tmp_path: Path) -> None:
+async def test_a_symbolic_link_is_refused_with_a_message(router: ToolRouter, root: Path, tmp_path: Path) -> None:
     root.mkdir()
     (root / "link").symlink_to(tmp_path)
     result = await run(router, "write", path="link/a.txt", content="x")
@@ -135,12 +135,12 @@ async def test_only_writing_needs_approval_and_cannot_be_undone(router: ToolRout
         assert router.side_effects(name) is None
 
 
-async def test_a_path_cannot_disguise_itself_to_who_approves(router: ToolRouter) -> None:
+async def test_a_path_is_shown_without_deceiving_characters(router: ToolRouter) -> None:
     reason = effects_of(router, "write", {"path": "a' (0 bytes) \u202etxt", "content": "x"}).description
     assert reason == "writes 'a\\' (0 bytes) \\u202etxt' (1 bytes) in the session's workspace"
 
 
-async def test_too_much_to_write_is_refused_before_anybody_is_asked(root: Path) -> None:
+async def test_an_oversized_write_is_refused_without_an_approval(root: Path) -> None:
     router = router_for(root, WorkspaceLimits(write_bytes_max=5))
     assert complaint_of(router, "write", {"path": "a", "content": "12345"}) is None
     complaint = complaint_of(router, "write", {"path": "a", "content": "gr\u00fc\u00df"})
@@ -160,7 +160,7 @@ async def test_too_much_to_write_is_refused_before_anybody_is_asked(root: Path) 
         ({"path": "a", "content": "\ud800"}, "not valid Unicode - at `$.content`"),
     ],
 )
-async def test_arguments_that_do_not_fit_are_told_what_and_where(
+async def test_invalid_arguments_are_refused_with_the_error_and_its_place(
     router: ToolRouter, arguments: dict[str, object], complaint: str
 ) -> None:
     told = complaint_of(router, "write", arguments)

@@ -57,7 +57,7 @@ async def test_a_plan_that_does_not_fit_changes_nothing() -> None:
         (items("a", "123456"), "Expected at most 5 characters, got 6 - at `$.items[1].text`"),
     ],
 )
-def test_a_faulty_plan_is_told_what_and_where(arguments: dict[str, object], complaint: str) -> None:
+def test_an_invalid_plan_is_refused_with_the_error_and_its_place(arguments: dict[str, object], complaint: str) -> None:
     told = complaint_of(router(plan_items_max=2, plan_text_chars_max=5), "plan", arguments)
     assert told is not None
     assert complaint in told

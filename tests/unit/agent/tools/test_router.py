@@ -194,7 +194,7 @@ async def test_a_tool_by_schema_is_checked_and_run() -> None:
     assert logged == ["one \U0001f600 \ufffd"]
 
 
-async def test_what_does_not_fit_is_not_run() -> None:
+async def test_invalid_arguments_are_not_run() -> None:
     result = await ToolRouter([BySchema()]).run("by_schema", {"n": "one"}, no_log)
     assert result.success is False
     assert "`$.n`" in result.output
@@ -229,7 +229,7 @@ def test_a_check_that_fails_is_a_complaint(caplog: pytest.LogCaptureFixture) -> 
     assert "failed to validate" in caplog.text
 
 
-def test_what_cannot_be_decided_is_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_undecidable_call_needs_approval(caplog: pytest.LogCaptureFixture) -> None:
     assert effects_of(ToolRouter([BySchema()]), "by_schema", {"n": 1}).kinds == {"network"}
     assert effects_of(ToolRouter([Forgets()]), "act", {}) == Effects(
         "the effects of act could not be determined", frozenset({"external"})
@@ -261,7 +261,7 @@ async def test_a_tool_that_takes_too_long_is_stopped() -> None:
     assert forever.cancelled()
 
 
-async def test_a_timeout_of_the_tools_own_is_told_as_such() -> None:
+async def test_a_timeout_raised_by_the_tool_is_its_own_error() -> None:
     result = await ToolRouter([Acts(TimeoutError("the far end is silent"))]).run("act", {}, no_log)
     assert result == ToolResult("TimeoutError: the far end is silent", False)
 
@@ -276,7 +276,7 @@ async def test_cancellation_passes(tasks: TaskOwner) -> None:
     assert forever.cancelled()
 
 
-async def test_a_cancellation_that_nobody_asked_for_is_a_failed_result() -> None:
+async def test_an_unexpected_cancellation_is_a_failed_result() -> None:
     stray: asyncio.Future[ToolResult] = asyncio.get_running_loop().create_future()
     stray.cancel()
     result = await ToolRouter([Acts(stray)]).run("act", {}, no_log)

@@ -7,7 +7,7 @@ from agent.util.backoff import Backoff
 
 
 @given(st.floats(0, 10), st.floats(0.01, 100), st.floats(1, 4), st.integers(1, 2_000))
-def test_pauses_grow_up_to_their_bound_and_begin_anew_after_a_reset(
+def test_pauses_grow_to_their_limit_and_restart_after_a_reset(
     initial: float, most: float, factor: float, tries: int
 ) -> None:
     backoff = Backoff(initial, most, factor=factor)

@@ -15,7 +15,7 @@ def put(workspace: Workspace, data: bytes) -> ProjectNotes:
     return ProjectNotes(workspace, 100, lambda text: text.replace("hf_secret", "[redacted]"))
 
 
-async def test_the_notes_are_read_anew_each_time_and_without_secrets(workspace: Workspace) -> None:
+async def test_the_notes_are_read_at_each_call_and_redacted(workspace: Workspace) -> None:
     notes = put(workspace, b"Use tabs. hf_secret\n")
     assert await notes.read() == "Use tabs. [redacted]"
     put(workspace, b"Use spaces.")
@@ -31,7 +31,7 @@ async def test_without_the_file_without_the_workspace_or_with_a_bound_of_nothing
     assert await ProjectNotes(workspace, 0).read() == ""
 
 
-async def test_long_notes_are_cut_and_say_so(workspace: Workspace) -> None:
+async def test_long_notes_are_cut_with_a_note(workspace: Workspace) -> None:
     found = await put(workspace, b"a" * 150).read()
     assert found == "a" * 100 + "\n[AGENTS.md is longer: 50 more bytes are left out]"
 

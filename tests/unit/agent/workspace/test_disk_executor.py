@@ -18,7 +18,7 @@ async def test_the_loop_goes_on_while_the_disk_works(tasks: TaskOwner) -> None:
     assert await work
 
 
-async def test_what_work_raises_reaches_its_caller() -> None:
+async def test_an_exception_of_the_work_reaches_its_caller() -> None:
     def fail(_: threading.Event) -> None:
         raise OSError("no")
 
@@ -75,7 +75,7 @@ async def test_work_cancelled_while_it_waits_is_never_begun(tasks: TaskOwner) ->
     assert ran == []
 
 
-async def test_how_work_ends_that_nobody_waits_for_is_no_fault(tasks: TaskOwner) -> None:
+async def test_the_result_of_abandoned_work_is_no_error(tasks: TaskOwner) -> None:
     """It is told to stop, and says that it did: the loop must not log that as an exception that nobody took."""
     disk, begun, told = DiskExecutor(), threading.Event(), list[object]()
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))

@@ -53,7 +53,7 @@ def test_a_path_is_names_below_the_workspace_or_is_refused(path: str) -> None:
         (unfinished_name("0123456789abcdef"), "reserved"),
     ],
 )
-def test_a_refused_path_is_told_why(path: str, why: str) -> None:
+def test_a_refused_path_has_a_reason(path: str, why: str) -> None:
     with pytest.raises(WorkspaceError, match=why):
         file_parts(path, LIMITS)
 
@@ -90,6 +90,6 @@ def test_a_shown_path_cannot_end_its_own_quotes() -> None:
     assert shown("a\u202etxt.exe") == "'a\\u202etxt.exe'"
 
 
-def test_an_unfinished_name_is_known_again() -> None:
+def test_an_unfinished_name_is_recognized() -> None:
     assert is_unfinished(unfinished_name("00ff00ff00ff00ff"))
     assert not is_unfinished(Path("notes.part").name)

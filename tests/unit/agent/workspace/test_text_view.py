@@ -19,11 +19,11 @@ def test_a_short_file_is_shown_as_it_is() -> None:
     assert seen(b"\n") == TextView("\n", False)
 
 
-def test_an_empty_file_is_said_to_be_empty() -> None:
+def test_an_empty_file_is_reported_as_empty() -> None:
     assert seen(b"") == TextView("[the file is empty]", False)
 
 
-def test_lines_can_be_asked_for() -> None:
+def test_a_range_of_lines_can_be_read() -> None:
     assert seen(b"1\n2\n3\n4\n", 2, 2) == TextView("2\n3\n[lines 2-3 of 4; go on with offset=4]", True)
     assert seen(b"1\n2\n3\n4\n", 3) == TextView("3\n4\n", False)
     assert seen(b"1\n2\n", 1, 10) == TextView("1\n2\n", False)
@@ -34,7 +34,7 @@ def test_a_line_past_the_end_is_refused() -> None:
         seen(b"1\n2\n", 3)
 
 
-def test_what_is_not_utf_8_is_replaced() -> None:
+def test_invalid_utf_8_is_replaced() -> None:
     assert seen(b"caf\xe9!").text == "caf\ufffd!"
 
 
@@ -43,20 +43,20 @@ def test_a_binary_file_is_reported_as_such() -> None:
         seen(b"\x7fELF\0")
 
 
-def test_a_line_too_long_is_cut_and_says_so() -> None:
+def test_a_line_too_long_is_cut_with_a_note() -> None:
     cut = seen(b"x" * 50 + b"\nnext\n", chars=20)
     assert cut == TextView(
         "x" * 20 + "\n[line 1 is cut: 20 of its 50 characters; lines 1-1 of 2; go on with offset=2]", True
     )
 
 
-def test_a_file_too_large_says_how_much_can_be_shown() -> None:
+def test_a_file_too_large_names_the_limit() -> None:
     cut = seen("aé".encode()[:2], size=100)
     assert cut == TextView("a\n[only the first 2 of 100 bytes can be shown]", True)
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\n\0", exclude_categories=["Cs"]), max_size=9), min_size=1))
-def test_going_on_as_told_shows_every_line_once(lines: list[str]) -> None:
+def test_reading_on_as_suggested_shows_every_line_once(lines: list[str]) -> None:
     data = "".join(line + "\n" for line in lines).encode()
     shown: list[str] = []
     first = 1

@@ -14,7 +14,7 @@ from tests.support.constants import built_in
 from tests.unit.agent.workspace.workspaces import GO, contents
 
 
-def test_what_is_written_is_read(workspace: Workspace) -> None:
+def test_written_content_is_read(workspace: Workspace) -> None:
     assert workspace.write("a/b/c.txt", b"hello", GO) is False
     assert workspace.read("a/b/c.txt").data == b"hello"
     assert workspace.write("a/b/c.txt", b"again", GO) is True
@@ -84,7 +84,7 @@ def test_readers_see_a_file_whole_while_it_is_replaced(workspace: Workspace) -> 
     writer.join()
 
 
-def test_what_a_killed_write_left_is_hidden_then_removed(workspace: Workspace) -> None:
+def test_the_rest_of_a_killed_write_is_hidden_then_removed(workspace: Workspace) -> None:
     (workspace.root / "a").mkdir()
     left = workspace.root / "a" / unfinished_name("0123456789abcdef")
     left.write_bytes(b"half")
@@ -156,7 +156,7 @@ def test_a_listing_is_sorted_and_has_sizes(workspace: Workspace) -> None:
     assert not cut
 
 
-def test_a_long_listing_is_cut_and_says_so(tmp_path: Path) -> None:
+def test_a_long_listing_is_cut_with_a_note(tmp_path: Path) -> None:
     small = Workspace(tmp_path / "one", WorkspaceLimits(**built_in("workspace", {"listed_max": 3})))
     for name in "abc":
         small.write(name, b"", GO)

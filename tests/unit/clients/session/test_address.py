@@ -23,7 +23,7 @@ def test_a_servers_address_is_taken_as_people_write_it(url: str, base: str) -> N
 @pytest.mark.parametrize(
     "url", ["ftp://host", "http://", "", "http://u:p@host", "http://host?token=x", "http://host#x"]
 )
-def test_what_is_no_servers_address_is_refused(url: str) -> None:
+def test_an_invalid_server_address_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="address"):
         base_address(url)
 
@@ -33,5 +33,5 @@ def test_a_session_and_a_position_are_quoted() -> None:
 
 
 @pytest.mark.parametrize(("base", "answer"), [("ws://127.0.0.2/ws", True), ("ws://[::1]:1/ws", True), ("ws://localhost/ws", True), ("ws://h/ws", False)])  # fmt: skip
-def test_a_proxy_is_not_asked_for_this_machine(base: str, answer: bool) -> None:
+def test_loopback_addresses_are_recognized(base: str, answer: bool) -> None:
     assert is_loopback(base) is answer

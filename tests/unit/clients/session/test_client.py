@@ -46,7 +46,7 @@ def seqs(heard: list[FeedItem]) -> list[int]:
     return [event.seq for event in heard if isinstance(event, ev.EventBase)]
 
 
-async def test_events_and_states_are_heard_in_order_and_the_last_is_the_end() -> None:
+async def test_events_and_states_are_delivered_in_order_until_the_end() -> None:
     async with (
         standing_in(then_close(1000, *JOURNAL.hello(None, 2), *EVENTS[2:6])) as server,
         client_of(server.url, None) as client,
@@ -63,7 +63,7 @@ async def test_events_and_states_are_heard_in_order_and_the_last_is_the_end() ->
             await client.wait_until(lambda view: view.state == "closed")
 
 
-async def test_it_comes_back_with_its_position_and_misses_nothing() -> None:
+async def test_the_client_resumes_with_its_position_and_misses_nothing() -> None:
     async with standing_in(
         then_close(1012, *JOURNAL.hello(None, 2), *EVENTS[2:6]),
         then_close(1000, *JOURNAL.hello(("e1", 6), 20), *EVENTS[20:]),
@@ -77,7 +77,7 @@ async def test_it_comes_back_with_its_position_and_misses_nothing() -> None:
     assert seqs(heard)[-1] == len(EVENTS)
 
 
-async def test_a_gap_is_told_and_mended() -> None:
+async def test_a_gap_is_reported_and_repaired() -> None:
     async with standing_in(
         until_left(*JOURNAL.hello(None, 2), EVENTS[4]),
         then_close(1000, *JOURNAL.hello(("e1", 2), len(EVENTS))),
@@ -117,7 +117,7 @@ async def test_a_refusal_by_http_is_read_from_its_body() -> None:
     assert (denied.value.status, denied.value.code, denied.value.retry_after_s) == (429, "capacity", 5.0)
 
 
-async def test_a_refusal_by_something_else_is_told_by_its_status() -> None:
+async def test_a_refusal_by_a_proxy_is_described_by_its_status() -> None:
     async with standing_in(refusal(502, b"<html>bad gateway</html>")) as server:
         with pytest.raises(Denied) as denied:
             async with client_of(server.url):
@@ -150,7 +150,7 @@ async def test_a_refusal_while_coming_back_is_waited_out_or_ends_it() -> None:
     assert heard[-1] == Ended(Action.FORGET, "not_found (HTTP 404): gone")
 
 
-async def test_nobody_there_is_said_at_once() -> None:
+async def test_an_unreachable_server_is_reported_at_once() -> None:
     async with standing_in() as server:
         url = server.url
     with pytest.raises(CannotConnect):
@@ -158,7 +158,7 @@ async def test_nobody_there_is_said_at_once() -> None:
             pass
 
 
-async def test_a_server_that_speaks_something_else_is_told_apart() -> None:
+async def test_a_server_with_another_protocol_is_recognized() -> None:
     async with standing_in(until_left(), subprotocol=None) as server:
         with pytest.raises(CannotConnect, match="does not speak"):
             async with client_of(server.url):
@@ -185,7 +185,7 @@ async def test_the_answer_to_a_submission_is_awaited_over_a_cut() -> None:
         assert got[0] == got[1]
 
 
-async def test_a_refused_submission_raises_where_it_is_awaited_and_is_heard_where_it_is_not() -> None:
+async def test_a_refused_submission_raises_if_awaited_and_is_an_event_otherwise() -> None:
     async def refusing(connection: ServerConnection) -> None:
         await say(connection, *JOURNAL.hello(None, 0))
         async for data in connection:
@@ -254,7 +254,7 @@ async def test_a_wait_sees_what_the_view_was_only_between_two_events_of_a_messag
     assert not fold(EVENTS).pending_approval
 
 
-async def test_leaving_sends_what_was_submitted_and_says_goodbye() -> None:
+async def test_closing_sends_what_was_submitted_and_a_close_frame() -> None:
     got: list[Any] = []
     closed: list[int | None] = []
 
@@ -278,7 +278,7 @@ async def test_leaving_does_not_wait_for_a_consumer_that_stopped_reading() -> No
             pass
 
 
-async def test_what_fails_inside_the_block_is_raised_as_it_is() -> None:
+async def test_an_exception_inside_the_block_is_raised_unchanged() -> None:
     async with standing_in(until_left(*JOURNAL.hello(None, 0))) as server:
         with pytest.raises(ZeroDivisionError):
             async with client_of(server.url):

@@ -56,7 +56,7 @@ def test_replayed_events_count_only_once_synced() -> None:
     assert caught_up == CaughtUp(epoch="e1", seq=9, replayed=len(outcomes) - 1)
 
 
-def test_events_heard_before_a_cut_are_not_told_again() -> None:
+def test_events_before_a_cut_are_not_delivered_again() -> None:
     core = live(0)
     core.lost(None, "")
     core.opened(1.0)
@@ -69,7 +69,7 @@ def test_events_heard_before_a_cut_are_not_told_again() -> None:
     assert encoded(core.view) == encoded(fold(EVENTS[:6]))
 
 
-def test_events_heard_before_a_cut_are_dropped_when_their_past_is_gone() -> None:
+def test_events_before_a_cut_are_dropped_when_a_snapshot_replaces_them() -> None:
     core = live(4)
     core.lost(None, "")
     core.opened(1.0)
@@ -109,7 +109,7 @@ def test_a_reset_view_stays_as_it_was_while_events_go_on() -> None:
     assert encoded(reset.view) == encoded(fold(EVENTS[:8]))
 
 
-def test_the_whole_journal_can_be_asked_for() -> None:
+def test_the_whole_journal_can_be_replayed() -> None:
     core = core_of(session_id=SESSION, position=Position("", 0))
     assert core.address("ws://h/ws") == f"ws://h/ws/{SESSION}?after=0"
     core.opened(0.0)
@@ -164,7 +164,7 @@ def test_an_event_with_unknown_fields_is_understood() -> None:
     "data",
     [b"{", b"\xff\xfe", b'{"type":"synced"}', b'{"type":"ready","seq":-1}', b"[]", b"1", b'{"seq":1}', b"[" * 10_000],
 )
-def test_what_is_no_frame_is_a_fault(data: bytes) -> None:
+def test_an_invalid_frame_is_an_error(data: bytes) -> None:
     core = live(2)
     [fault] = core.receive(data, 0.0)
     assert isinstance(fault, Fault)
@@ -218,7 +218,7 @@ def test_silence_of_two_heartbeats_is_too_long() -> None:
     assert core.deadline == 50.0
 
 
-def test_waiting_grows_with_failures_and_begins_anew_once_something_live_was_heard() -> None:
+def test_pauses_grow_with_failures_and_reset_after_a_live_event() -> None:
     class Longest(random.Random):
         def uniform(self, a: float, b: float) -> float:
             return b

@@ -48,7 +48,7 @@ def test_an_acceptance_settles_the_submission() -> None:
     assert core.unsettled == 0
 
 
-def test_an_acceptance_heard_again_settles_too_and_is_no_event() -> None:
+def test_a_repeated_accepted_event_answers_the_submission_and_is_no_event() -> None:
     core = live(3)
     core.submit(UserInput(text="hi", id="a"))
     event = accepted("a", 2)
@@ -56,7 +56,7 @@ def test_an_acceptance_heard_again_settles_too_and_is_no_event() -> None:
     assert core.position == Position("e1", 3)
 
 
-def test_what_has_no_answer_is_sent_again_after_synced_unless_the_replay_answers_it() -> None:
+def test_unanswered_submissions_are_sent_again_after_synced() -> None:
     core = live()
     for name in ("answered", "lost"):
         core.submit(UserInput(text="hi", id=name))
@@ -79,13 +79,13 @@ def test_a_final_refusal_settles_the_submission() -> None:
     assert core.unsettled == 0
 
 
-def test_a_refusal_of_no_submission_of_ours_is_told() -> None:
+def test_a_refusal_without_a_submission_is_an_event() -> None:
     core = live()
     outcomes = told(core, Refused(code=codes.BAD_FRAME, message="not a frame", retryable=False))
     assert outcomes == [Rejected("", codes.BAD_FRAME, "not a frame", False)]
 
 
-def test_what_is_refused_for_now_is_sent_again_later_with_the_same_id() -> None:
+def test_a_retryable_refusal_is_sent_again_with_the_same_id() -> None:
     core = live(backoff=Backoff(base_s=4.0))
     core.submit(UserInput(text="hi", id="a"))
     core.data_to_send(10.0)
@@ -98,7 +98,7 @@ def test_what_is_refused_for_now_is_sent_again_later_with_the_same_id() -> None:
     assert [frame["id"] for frame in frames_of(core, core.next_send())] == ["a"]
 
 
-def test_what_is_refused_for_now_too_often_is_given_back() -> None:
+def test_a_submission_refused_too_often_is_returned() -> None:
     core = live()
     core.submit(UserInput(text="hi", id="a"))
     full = Refused(id="a", code=codes.INBOX_FULL, message="full", retryable=True)
@@ -127,7 +127,7 @@ def test_busy_is_given_back_at_once() -> None:
         (UserInput(text="x" * 2_000_000), "bytes; the server takes 1048576"),
     ],
 )
-def test_what_the_server_would_refuse_unread_is_refused_here(submission: UserInput, says: str) -> None:
+def test_an_oversized_submission_is_refused_by_the_client(submission: UserInput, says: str) -> None:
     core = live()
     with pytest.raises(SubmissionRefused, match=says):
         core.submit(submission)

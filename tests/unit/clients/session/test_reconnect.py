@@ -26,7 +26,7 @@ def test_a_cut_without_a_close_code_asks_to_come_back() -> None:
 
 
 @pytest.mark.parametrize("code", [1005, 1006, 1013, 1014, 3000])
-def test_an_ending_that_blames_nobody_asks_to_come_back(code: int) -> None:
+def test_an_unexplained_close_means_reconnect(code: int) -> None:
     assert after_close(code) is Action.COME_BACK
 
 

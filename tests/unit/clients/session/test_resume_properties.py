@@ -46,7 +46,7 @@ def position_of(core: SessionCore) -> tuple[str, int] | None:
 
 @settings(deadline=None)
 @given(st.data())
-def test_cut_anywhere_the_view_is_that_of_one_who_never_left(data: st.DataObject) -> None:
+def test_a_client_cut_anywhere_ends_with_the_same_view(data: st.DataObject) -> None:
     encoding: Encoding = data.draw(st.sampled_from(["json", "msgpack"]))
     from_start = data.draw(st.booleans(), label="asks for the whole journal")
     core = SessionCore(SESSION, encoding=encoding, position=Position("", 0) if from_start else None)

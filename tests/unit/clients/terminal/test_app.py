@@ -43,7 +43,7 @@ async def test_a_pipe_answers_questions_and_its_end_waits_for_the_turn(tmp_path:
             assert await terminal.ends() == 0
 
 
-async def test_a_question_that_nobody_answers_is_left_to_who_comes_back(tmp_path: Path) -> None:
+async def test_an_unanswered_approval_waits_for_a_later_client(tmp_path: Path) -> None:
     script = [WRITE, text("Then not.")]
     async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model)) as live:
         async with chat("--url", live.http) as terminal:
@@ -147,7 +147,7 @@ async def test_steering_reaches_the_running_turn(tmp_path: Path) -> None:
         assert "be brief" in str(model.requests[1].body)
 
 
-async def test_it_says_when_the_connection_is_lost_and_what_was_replayed(tmp_path: Path) -> None:
+async def test_a_lost_connection_and_a_replay_are_shown(tmp_path: Path) -> None:
     gate = Gate()
     script = [stream(Say("Once upon "), gate, Say("a time."), Finish())]
     async with (
@@ -189,14 +189,14 @@ async def test_a_failed_turn_fails_a_script(tmp_path: Path) -> None:
         (["--url", "ftp://x"], 2, "is no address of a server"),
     ],
 )
-async def test_what_is_wrong_is_said_in_one_line(arguments: list[str], code: int, says: str) -> None:
+async def test_an_error_is_one_line(arguments: list[str], code: int, says: str) -> None:
     async with chat(*arguments) as terminal:
         assert await terminal.ends() == code
     assert says in terminal.screen
     assert len(terminal.screen.splitlines()) == 1
 
 
-async def test_a_session_that_is_not_there_is_said(tmp_path: Path) -> None:
+async def test_a_missing_session_shows_a_message(tmp_path: Path) -> None:
     async with listening(settings_for(tmp_path)) as live, chat("--url", live.http, "--session", "nope") as terminal:
         assert await terminal.ends() == 1
     assert (

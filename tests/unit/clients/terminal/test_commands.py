@@ -29,7 +29,7 @@ ASKED = PendingTool(tool_call_id="c1", tool="write", arguments={"path": "a"}, re
         ("/steer ", InvalidLine("/steer what? Write the text after it.")),
     ],
 )
-def test_a_line_means_what_the_help_says(line: str, meaning: object) -> None:
+def test_a_typed_line_is_parsed_as_the_help_describes(line: str, meaning: object) -> None:
     assert read_line(line) == meaning
 
 

@@ -49,7 +49,7 @@ def test_a_named_file_without_a_token_is_a_fault(tmp_path: Path, content: str | 
             find_token(HERE, token_file, data, {})
 
 
-async def test_chat_gets_in_by_the_data_folder_and_says_so_where_it_does_not(tmp_path: Path) -> None:
+async def test_chat_finds_the_token_in_the_data_folder_or_reports_its_absence(tmp_path: Path) -> None:
     data = tmp_path / "data"
     async with listening(settings_for(data, auth={"local_token": True})) as live:
         async with chat("--url", live.http, "--data", str(data)) as person:

@@ -45,7 +45,7 @@ async def test_closing_does_not_wait_for_a_line(pipe: tuple[int, int]) -> None:
     os.close(pipe[1])
 
 
-async def test_nobody_reads_ahead_without_bound(pipe: tuple[int, int]) -> None:
+async def test_reading_ahead_is_bounded(pipe: tuple[int, int]) -> None:
     lines = LineReader(pipe[0])
     os.write(pipe[1], b"x\n" * (LINES_AHEAD * 3))
     async with asyncio.timeout(PATIENCE_S):
@@ -56,7 +56,7 @@ async def test_nobody_reads_ahead_without_bound(pipe: tuple[int, int]) -> None:
     os.close(pipe[1])
 
 
-async def test_closing_while_nobody_takes_the_lines_ends_too(pipe: tuple[int, int]) -> None:
+async def test_closing_without_a_reader_ends(pipe: tuple[int, int]) -> None:
     lines = LineReader(pipe[0])
     os.write(pipe[1], b"x\n" * (LINES_AHEAD * 3))
     async with asyncio.timeout(PATIENCE_S):

@@ -74,7 +74,7 @@ def test_reasoning_and_text_stand_on_lines_of_their_own() -> None:
     assert shown(chunk(0, "Hm. ", "reasoning"), chunk(0, "Yes"), message("Yes", "Hm. ")) == "Hm. \nYes\n"
 
 
-def test_a_sealed_message_says_so() -> None:
+def test_a_sealed_message_is_marked() -> None:
     assert shown(chunk(0, "Ye"), message("Ye", sealed=True)) == "Ye\n[cut short]\n"
 
 
@@ -102,7 +102,7 @@ def test_tools_take_one_line_each() -> None:
     assert lines[2] == "· run outcome unknown by restart"
 
 
-def test_what_another_client_said_is_shown_and_what_was_typed_here_is_not() -> None:
+def test_another_clients_input_is_shown_and_the_own_typed_input_is_not() -> None:
     def accepted(submission_id: str) -> ev.Accepted:
         return ev.Accepted(seq=1, at=NOW, submission_id=submission_id, submission=UserInput(text=f"by {submission_id}"))
 
@@ -111,7 +111,7 @@ def test_what_another_client_said_is_shown_and_what_was_typed_here_is_not() -> N
     assert screen.render(accepted("me")) + screen.render(accepted("you")) == "> by you\n"
 
 
-def test_what_comes_while_a_line_is_typed_begins_on_a_new_line() -> None:
+def test_output_during_typing_starts_on_a_new_line() -> None:
     screen = renderer()
     assert screen.prompt("> ") == "> "
     assert screen.prompt("> ") == ""
@@ -121,7 +121,7 @@ def test_what_comes_while_a_line_is_typed_begins_on_a_new_line() -> None:
     assert screen.line("done") == "done\n"
 
 
-def test_states_of_the_connection_are_said() -> None:
+def test_states_of_the_connection_are_shown() -> None:
     assert shown(Reconnecting(1.23, "closed with 1012 restart")) == (
         "connection lost (closed with 1012 restart); trying again in 1.2 s\n"
     )
@@ -137,7 +137,7 @@ def test_states_of_the_connection_are_said() -> None:
     assert shown(Postponed("s", "inbox_full", "full", 0.5)) == "not yet: full; sent again in 0.5 s\n"
 
 
-def test_a_replaced_view_is_said_and_its_newest_messages_are_shown() -> None:
+def test_a_replaced_view_is_noted_and_its_newest_messages_are_shown() -> None:
     view = View(messages=[UserMessage(text=f"number {n}", submission_id=str(n), turn_id="t") for n in range(50)])
     lines = shown(connected(True), ViewReset(view, 7)).splitlines()
     assert lines[0] == "[connected again]"
@@ -174,7 +174,7 @@ def test_a_question_shows_all_that_would_run() -> None:
     ]
 
 
-def test_nothing_that_is_said_steers_the_terminal() -> None:
+def test_no_text_controls_the_terminal() -> None:
     evil = "a\x1b]52;c;ZXZpbA==\x07b\x9b31mc\x08\rd\u202ee"
     assert clean(evil) == "a]52;c;ZXZpbA==b31mcde"
     assert clean("tab\tand\nline stay") == "tab\tand\nline stay"

@@ -60,14 +60,14 @@ def resolved(path: Path, name: str) -> Path:
     return WEB / import_map()["imports"][name].removeprefix("/static/")
 
 
-def test_the_vendored_files_are_what_the_list_says() -> None:
+def test_the_vendored_files_match_their_list() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "scripts" / "vendor.py", "--check"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
 
 
-def test_every_vendored_package_says_its_version_licence_and_hashes() -> None:
+def test_every_vendored_package_has_its_version_licence_and_hashes() -> None:
     for package in VENDORED:
         assert re.fullmatch(r"\d+\.\d+\.\d+", package["version"])
         assert package["licence"] in {"MIT", "Apache-2.0", "BSD-3-Clause"}
@@ -125,7 +125,7 @@ def test_a_module_of_the_page_imports_from_its_own_folder_and_from_those_below_i
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(WEB)))
-def test_a_file_says_its_place_and_can_be_read_at_a_sitting(path: Path) -> None:
+def test_a_file_has_a_first_line_and_is_not_too_long(path: Path) -> None:
     text = path.read_text()
     assert text.startswith(("// ", "/* "))
     assert text.count("\n") < MAX_LINES

@@ -142,6 +142,6 @@ def test_cases_of_a_switch_share_the_function_that_follows_them() -> None:
         switched_cases(SWITCH, "fold")
 
 
-def test_the_page_of_frames_is_what_the_code_says() -> None:
+def test_the_frame_table_is_up_to_date() -> None:
     page = (ROOT / "docs" / "frames.md").read_text("utf-8")
     assert fill(page, frame_tables()) == page, "docs/frames.md is out of date: run `make schema`"

@@ -21,7 +21,7 @@ def test_a_mark_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_what_was_committed_is_in_the_file_at_once(tmp_path: Path) -> None:
+def test_a_commit_is_in_the_file_at_once(tmp_path: Path) -> None:
     path = tmp_path / "journal.mark"
     file = MarkFile(path, MARK)
     file.appended(3, 99)

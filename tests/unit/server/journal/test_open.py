@@ -150,7 +150,7 @@ async def test_the_schema_version_is_in_the_file_from_the_beginning(tmp_path: Pa
 
 
 @pytest.mark.parametrize("data", [b"nonsense" * 1000, b"x", b"SQLite format 3\0"])
-async def test_what_is_not_a_database_is_refused_naming_the_file_and_the_remedy(tmp_path: Path, data: bytes) -> None:
+async def test_a_file_that_is_no_database_is_refused_with_a_remedy(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "journal.db"
     path.write_bytes(data)
     with pytest.raises(Corrupt, match="restore a backup") as refused:

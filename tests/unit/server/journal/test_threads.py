@@ -208,7 +208,7 @@ journal = asyncio.run(forget())
 """
 
 
-def test_a_journal_that_nobody_closed_does_not_keep_the_process(tmp_path: Path) -> None:
+def test_an_unclosed_journal_does_not_keep_the_process_alive(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FORGET_TO_CLOSE, str(tmp_path)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
     assert "Traceback" not in ended.stderr

@@ -67,7 +67,7 @@ def test_without_access_there_is_no_such_session() -> None:
         authorize(BEN, row("s", user_id="ann"))
 
 
-async def test_a_session_that_is_not_there_is_not_found(tmp_path: Path) -> None:
+async def test_a_missing_session_is_not_found(tmp_path: Path) -> None:
     async with running(settings_for(tmp_path)) as manager:
         with pytest.raises(SessionNotFound):
             await authorize_session(manager.registry, ANN, "no-such-session")

@@ -36,19 +36,19 @@ def _things(parts: Parts) -> None:
         (418, "did not take the request"),
     ],
 )
-async def test_each_refusal_says_what_to_do(session: Make, hub: StandinHub, status: int, words: str) -> None:
+async def test_each_refusal_has_a_remedy(session: Make, hub: StandinHub, status: int, words: str) -> None:
     hub.faults.fail(status)
     said = await session().refused("hf_search", kind="models")
     assert f"the Hub refused ({status})" in said and words in said and "'not now'" in said
     assert len(hub.faults.asked) == 1, "it was asked again without being told to"
 
 
-async def test_a_token_that_is_no_longer_good_is_said_so(session: Make, hub: StandinHub) -> None:
+async def test_an_invalid_token_is_reported(session: Make, hub: StandinHub) -> None:
     hub.users.clear()
     assert "log in with Hugging Face again" in await session().refused("hf_search", kind="models")
 
 
-def test_what_is_gated_missing_or_may_be_either_is_told_apart() -> None:
+def test_gated_and_missing_repositories_are_distinguished() -> None:
     def words(status: int, *, missing: bool = False, gated: bool = False, wait_s: str = "", known: bool = True) -> str:
         return refusal_text(status, "No.\n\x07", missing=missing, gated=gated, wait_s=wait_s, known=known)
 
@@ -69,13 +69,13 @@ async def test_an_answer_cut_short_is_no_answer(session: Make, hub: StandinHub) 
     assert "broke off" in await session().refused("hf_search", kind="models")
 
 
-async def test_a_hub_that_is_not_there_is_said(session: Make, hub: StandinHub) -> None:
+async def test_an_unreachable_hub_is_reported(session: Make, hub: StandinHub) -> None:
     one = session(endpoint="http://127.0.0.1:9")
     assert "cannot be reached" in await one.refused("hf_search", kind="models")
     await session().said("hf_search", kind="models")
 
 
-async def test_an_answer_that_makes_no_sense_is_said(session: Make, parts: Parts) -> None:
+async def test_an_invalid_answer_is_reported(session: Make, parts: Parts) -> None:
     parts.search.things["models"].append({"id": "x/y", "private": False, "tags": [], "lastModified": "yesterday"})
     assert "cannot be understood" in await session().refused("hf_search", kind="models")
 
@@ -113,9 +113,7 @@ async def test_more_calls_than_threads_wait_their_turn(session: Make, hub: Stand
     assert len(hub.faults.asked) == 2
 
 
-async def test_two_owners_at_once_are_each_asked_for_as_themselves(
-    session: Make, hub: StandinHub, parts: Parts
-) -> None:
+async def test_two_owners_at_once_use_their_own_tokens(session: Make, hub: StandinHub, parts: Parts) -> None:
     parts.search.add("models", "alice/mine", private=True)
     parts.search.add("models", "bob/mine", private=True)
     alice, bob, nobody = session("alice"), session("bob"), session("")

@@ -50,7 +50,7 @@ async def test_splits_are_listed_before_the_viewer_knows_their_sizes(session: Ma
     assert "| other | test |  |" in said
 
 
-async def test_the_schema_tells_each_columns_type(session: Make, parts: Parts) -> None:
+async def test_the_schema_shows_each_columns_type(session: Make, parts: Parts) -> None:
     nested = {"a": TEXT, "b": {"_type": "List", "feature": NUMBER}}
     shape(parts, {"text": TEXT, "label": LABEL, "deep": nested, "tokens": [NUMBER], "picture": {"_type": "Image"}})
     said = await session().said("hf_dataset", operation="schema", dataset="bob/odd")
@@ -65,7 +65,7 @@ async def test_the_schema_tells_each_columns_type(session: Make, parts: Parts) -
     ]
 
 
-async def test_rows_are_a_table_and_say_how_to_go_on(session: Make) -> None:
+async def test_rows_are_a_table_with_a_note_how_to_continue(session: Make) -> None:
     one = session()
     said = await one.said("hf_dataset", operation="rows", dataset="stanfordnlp/imdb", offset=100, limit=2)
     assert said.split("\n") == [
@@ -87,7 +87,7 @@ async def test_rows_are_searched(session: Make) -> None:
     assert "11 rows that match" in said and "| 249 | review 249 | 1 |" not in said and "| 24 | review 24 | 0 |" in said
 
 
-async def test_what_is_in_a_cell_cannot_leave_it(session: Make, parts: Parts) -> None:
+async def test_cell_text_cannot_leave_its_cell(session: Make, parts: Parts) -> None:
     shape(parts, {"t|xt": TEXT}, {"t|xt": "a | b \\ c\n| d |\x1b[2J\u202e"}, {"t|xt": {"deep": ["x", None]}})
     said = await session().said("hf_dataset", operation="rows", dataset="bob/odd")
     assert said.split("\n")[2:] == [
@@ -98,7 +98,7 @@ async def test_what_is_in_a_cell_cannot_leave_it(session: Make, parts: Parts) ->
     ]
 
 
-async def test_long_values_and_long_tables_are_cut_and_it_is_said(session: Make, parts: Parts) -> None:
+async def test_long_values_and_tables_are_cut_with_a_note(session: Make, parts: Parts) -> None:
     shape(parts, {"t": TEXT}, *({"t": "x" * 5_000} for _ in range(50)))
     result = await session(view_chars_max=10_000).run("hf_dataset", operation="rows", dataset="bob/odd", limit=50)
     assert result.success and result.truncated and len(result.output) < 10_300
@@ -128,13 +128,13 @@ async def test_an_unknown_split_is_answered_with_those_there_are(session: Make) 
         ({"operation": "rows", "dataset": "a/b", "limit": 51}, "<= 50"),
     ],
 )
-async def test_what_a_call_lacks_is_said(session: Make, arguments: dict[str, object], complaint: str) -> None:
+async def test_missing_arguments_are_named(session: Make, arguments: dict[str, object], complaint: str) -> None:
     one = session()
     assert complaint in one.unfit("hf_dataset", **arguments)
     await one.said("hf_dataset", operation="splits", dataset="stanfordnlp/imdb")
 
 
-async def test_looking_needs_nobodys_leave(session: Make) -> None:
+async def test_reading_a_dataset_needs_no_approval(session: Make) -> None:
     one = session()
     assert not one.does("hf_dataset", operation="rows", dataset="stanfordnlp/imdb").kinds
     await one.said("hf_dataset", operation="splits", dataset="stanfordnlp/imdb")

@@ -25,7 +25,7 @@ def does(tools: ToolRouter, **arguments: object) -> Effects:
     return effects_of(tools, "hf_jobs", arguments)
 
 
-def test_a_job_on_a_cpu_and_one_on_a_gpu_are_told_apart_and_estimated() -> None:
+def test_cpu_and_gpu_jobs_have_different_effects_and_estimates() -> None:
     cpu = does(router(), **RUN, timeout_s=3_600)
     assert cpu == Effects(
         "runs python -c 'print(1)' in python:3.12 on cpu-basic, for 60 min for $0.01 at most",
@@ -37,7 +37,7 @@ def test_a_job_on_a_cpu_and_one_on_a_gpu_are_told_apart_and_estimated() -> None:
     assert (gpu.operation, gpu.cost_usd) == ("run:gpu", 2.0) and "paid by acme" in gpu.description
 
 
-def test_hardware_whose_price_nobody_knows_is_dear_and_of_unknown_cost() -> None:
+def test_hardware_of_unknown_price_counts_as_paid_with_unknown_cost() -> None:
     unknown = does(router(), **RUN, flavor="h900")
     assert (unknown.operation, unknown.cost_usd) == ("run:gpu", None) and "not known" in unknown.description
     told = does(router(usd_per_hour={"h900": 60.0, "cpu-basic": 6.0}), **RUN, flavor="h900", timeout_s=60)
@@ -45,7 +45,7 @@ def test_hardware_whose_price_nobody_knows_is_dear_and_of_unknown_cost() -> None
     assert does(router(usd_per_hour={"cpu-basic": 6.0}), **RUN, timeout_s=60).cost_usd == pytest.approx(0.1)
 
 
-def test_a_schedule_costs_nobody_knows_how_much() -> None:
+def test_a_scheduled_job_has_an_unknown_cost() -> None:
     effects = does(router(), **{**RUN, "operation": "schedule"}, schedule="@hourly", flavor="t4-small")
     assert (effects.operation, effects.cost_usd) == ("schedule:gpu", None) and effects.kinds == {"spend"}
     assert "again and again (@hourly)" in effects.description and "$0.20 at most" in effects.description
@@ -68,7 +68,7 @@ def test_a_job_that_is_given_the_token_is_more_than_spending() -> None:
         ("resume", "spend", None),
     ],
 )
-def test_what_changes_a_job_says_so(operation: str, kind: str, cost: float | None) -> None:
+def test_changes_to_a_job_have_effects(operation: str, kind: str, cost: float | None) -> None:
     effects = does(router(), operation=operation, job_id="abc")
     assert effects.kinds == {kind} and "abc" in effects.description
     assert (effects.operation, effects.cost_usd) == (operation, cost)
@@ -84,7 +84,7 @@ def test_what_changes_a_job_says_so(operation: str, kind: str, cost: float | Non
         {"operation": "logs", "job_id": "a"},
     ],
 )
-def test_looking_needs_nobodys_leave(arguments: dict[str, object]) -> None:
+def test_reading_a_dataset_needs_no_approval(arguments: dict[str, object]) -> None:
     assert not does(router(), **arguments).kinds
 
 
@@ -105,7 +105,7 @@ def test_looking_needs_nobodys_leave(arguments: dict[str, object]) -> None:
         ({**RUN, "flavor": "GPU; rm"}, "`$.flavor`"),
     ],
 )
-def test_what_a_call_lacks_is_said(arguments: dict[str, object], complaint: str) -> None:
+def test_missing_arguments_are_named(arguments: dict[str, object], complaint: str) -> None:
     assert complaint in (complaint_of(router(), "hf_jobs", arguments) or "")
 
 

@@ -41,7 +41,7 @@ async def test_a_job_is_run_followed_and_reckoned(session: Make, parts: Parts, h
     assert job.spec["command"] == RUN["command"] and job.spec["dockerImage"] == "python:3.12"
 
 
-async def test_a_job_has_a_time_also_if_nobody_says_one(session: Make, parts: Parts) -> None:
+async def test_a_job_without_a_timeout_gets_the_default(session: Make, parts: Parts) -> None:
     parts.jobs.born = writes()
     assert "[it wrote nothing]" in await session().said("hf_jobs", **RUN)
     assert parts.jobs.newest.spec["timeoutSeconds"] == 1_800 and not parts.jobs.newest.spec.get("secrets")
@@ -130,7 +130,7 @@ async def test_a_reader_that_stalls_holds_the_thread_back_and_can_still_be_left(
     await eventually(lambda: not len(one.threads.follow))
 
 
-async def test_endless_logs_are_left_and_their_end_is_told(session: Make, parts: Parts) -> None:
+async def test_endless_logs_are_abandoned_with_a_note(session: Make, parts: Parts) -> None:
     job = parts.jobs.add("alice")
     job.say(*(f"line {number}" for number in range(5_000)))
     one = session(log_bytes_max=20_000, log_tail_chars=200)
@@ -205,7 +205,7 @@ async def test_hardware_is_listed_with_its_prices(session: Make) -> None:
     assert "| h300 |" in said and "not known" in said
 
 
-async def test_another_namespace_is_asked_for_by_name(session: Make, parts: Parts) -> None:
+async def test_another_namespace_needs_approval_by_name(session: Make, parts: Parts) -> None:
     parts.jobs.organizations["alice"] = {"acme"}
     parts.jobs.born = writes()
     one = session()
@@ -215,14 +215,14 @@ async def test_another_namespace_is_asked_for_by_name(session: Make, parts: Part
     assert "(403)" in refused.output and not refused.success and refused.cost_usd == 0.0
 
 
-async def test_the_owners_name_is_asked_for_once(session: Make, hub: StandinHub) -> None:
+async def test_the_owners_name_is_requested_once(session: Make, hub: StandinHub) -> None:
     one = session()
     for _ in range(3):
         await one.said("hf_jobs", operation="ps")
     assert len(hub.faults.requests("whoami")) == 1
 
 
-async def test_without_a_token_it_says_how_to_log_in(session: Make, hub: StandinHub) -> None:
+async def test_without_a_token_the_error_says_how_to_log_in(session: Make, hub: StandinHub) -> None:
     nobody = session("")
     for arguments in ({**RUN}, {"operation": "ps"}, {"operation": "logs", "job_id": "x"}):
         assert "has to log in with Hugging Face" in await nobody.refused("hf_jobs", **arguments)
@@ -240,7 +240,7 @@ async def test_two_owners_run_jobs_at_once_each_with_their_own_token(session: Ma
     ]
 
 
-async def test_a_job_that_began_is_told_though_it_cannot_be_looked_at(
+async def test_a_started_job_is_reported_even_if_it_cannot_be_inspected(
     session: Make, parts: Parts, hub: StandinHub
 ) -> None:
     hub.faults.fail(500, times=9, path="/api/jobs/alice/")

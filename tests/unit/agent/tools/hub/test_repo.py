@@ -51,7 +51,7 @@ async def test_of_a_large_file_the_beginning_is_read(session: Make, hub: Standin
     assert result.success and result.truncated and "of 1100000 bytes can be shown" in result.output
 
 
-async def test_what_is_private_is_its_owners(session: Make, hub: StandinHub) -> None:
+async def test_a_private_repository_is_read_by_its_owner_alone(session: Make, hub: StandinHub) -> None:
     asked = {"operation": "read", "repo": "alice/secret", "repo_type": "dataset", "path": "rows.txt"}
     assert await session("alice").said("hf_repo", **asked) == "mine"
     assert "or it is private" in await session("bob").refused("hf_repo", **asked)
@@ -82,7 +82,7 @@ async def test_a_large_file_goes_to_the_object_store_without_a_token(session: Ma
 
 @OF_THE_LIBRARY
 @pytest.mark.parametrize("status", [403, 500])
-async def test_an_object_store_that_refuses_is_told(session: Make, hub: StandinHub, status: int) -> None:
+async def test_a_refusal_of_the_object_store_is_reported(session: Make, hub: StandinHub, status: int) -> None:
     hub.repos.lfs.enabled = True
     hub.faults.fail(status, path="/object-store/")
     one = session()
@@ -100,7 +100,7 @@ async def test_text_goes_up_to_a_branch(session: Make, hub: StandinHub) -> None:
     assert repo.branches["dev"].files["README.md"] == b"new" and repo.files["README.md"] != b"new"
 
 
-async def test_what_cannot_be_read_whole_is_not_uploaded(session: Make, hub: StandinHub) -> None:
+async def test_a_file_that_cannot_be_read_whole_is_not_uploaded(session: Make, hub: StandinHub) -> None:
     one = session(upload_bytes_max=10)
     one.workspace.write("large.txt", b"x" * 11, threading.Event())
     said = await one.refused("hf_repo", operation="upload", repo="alice/m", path="x", file="large.txt")
@@ -128,7 +128,7 @@ async def test_files_and_folders_are_deleted_by_name_alone(session: Make, hub: S
     assert set(repo.files) == {".gitattributes"}
 
 
-async def test_a_repository_is_made_private_unless_told(session: Make, hub: StandinHub) -> None:
+async def test_a_repository_is_created_private_by_default(session: Make, hub: StandinHub) -> None:
     one = session()
     assert "alice/new" in await one.said("hf_repo", operation="create", repo="alice/new", repo_type="dataset")
     assert hub.repos.repo("dataset", "alice/new").private
@@ -192,7 +192,7 @@ async def test_a_long_pull_request_is_cut(session: Make, hub: StandinHub) -> Non
     assert result.truncated and result.output.endswith("[cut here: it is longer]") and len(result.output) < 2_100
 
 
-async def test_without_a_token_nothing_is_changed_and_it_says_how_to_log_in(session: Make, hub: StandinHub) -> None:
+async def test_without_a_token_nothing_changes_and_the_error_says_how_to_log_in(session: Make, hub: StandinHub) -> None:
     nobody = session("")
     changes: list[dict[str, object]] = [
         {"operation": "upload", "path": "x", "text": "x"},
@@ -209,12 +209,12 @@ async def test_without_a_token_nothing_is_changed_and_it_says_how_to_log_in(sess
     await nobody.said("hf_repo", operation="branches", repo="alice/m")
 
 
-async def test_somebody_elses_repository_is_not_changed(session: Make, hub: StandinHub) -> None:
+async def test_a_repository_of_another_user_is_not_changed(session: Make, hub: StandinHub) -> None:
     said = await session("bob").refused("hf_repo", operation="upload", repo="alice/m", path="x", text="x")
     assert "(403)" in said and "another scope" in said
 
 
-async def test_an_upload_that_hangs_ends_in_time_and_one_that_is_cut_is_told(session: Make, hub: StandinHub) -> None:
+async def test_a_hanging_upload_times_out_and_a_cut_one_is_reported(session: Make, hub: StandinHub) -> None:
     one = session(upload_timeout_s=1.0)
     hub.faults.hang(path="/commit/")
     said = await one.refused("hf_repo", operation="upload", repo="alice/m", path="x", text="x")

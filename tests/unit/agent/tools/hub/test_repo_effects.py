@@ -55,7 +55,7 @@ def router() -> ToolRouter:
         ),
     ],
 )
-def test_each_change_says_what_it_is(router: ToolRouter, arguments: dict[str, object], kind: str, says: str) -> None:
+def test_each_change_has_a_description(router: ToolRouter, arguments: dict[str, object], kind: str, says: str) -> None:
     arguments = {"repo": "a/b", **arguments}
     assert complaint_of(router, "hf_repo", arguments) is None
     told = effects_of(router, "hf_repo", arguments)
@@ -73,7 +73,7 @@ def test_each_change_says_what_it_is(router: ToolRouter, arguments: dict[str, ob
         {"operation": "pr", "number": 1},
     ],
 )
-def test_reading_needs_nobodys_leave(router: ToolRouter, arguments: dict[str, object]) -> None:
+def test_reading_needs_no_approval(router: ToolRouter, arguments: dict[str, object]) -> None:
     arguments = {"repo": "a/b", **arguments}
     assert complaint_of(router, "hf_repo", arguments) is None
     assert effects_of(router, "hf_repo", arguments) == Effects(operation=str(arguments["operation"]))
@@ -104,5 +104,5 @@ def test_reading_needs_nobodys_leave(router: ToolRouter, arguments: dict[str, ob
         ({"operation": "list", "repo": "a/../b"}, "`$.repo`"),
     ],
 )
-def test_what_a_call_lacks_is_said(router: ToolRouter, arguments: dict[str, object], complaint: str) -> None:
+def test_missing_arguments_are_named(router: ToolRouter, arguments: dict[str, object], complaint: str) -> None:
     assert complaint in (complaint_of(router, "hf_repo", {"repo": "a/b", **arguments}) or "")

@@ -30,7 +30,7 @@ def _things(parts: Parts) -> None:
     )
 
 
-async def test_models_are_found_by_words_in_a_line_each(session: Make) -> None:
+async def test_found_models_are_listed_one_on_a_line(session: Make) -> None:
     found = (await session("bob").said("hf_search", kind="models", query="llama")).split("\n")
     assert found == [
         "1. meta/llama-8b · text-generation · 12.3k downloads · 7 likes · changed 2026-10-01 12:30",
@@ -66,7 +66,7 @@ async def test_text_of_the_hub_has_no_control_characters(session: Make) -> None:
     assert "Film reviews of many" in await session().said("hf_search", kind="datasets")
 
 
-async def test_no_more_rows_than_asked_for_and_it_says_that_there_may_be_more(session: Make, parts: Parts) -> None:
+async def test_no_more_rows_than_requested_and_a_note_about_more(session: Make, parts: Parts) -> None:
     for number in range(60):
         parts.search.add("models", f"many/m{number}")
     found = await session().said("hf_search", kind="models", author="many", limit=45)
@@ -84,13 +84,15 @@ async def test_no_more_rows_than_asked_for_and_it_says_that_there_may_be_more(se
         ({"kind": "buckets"}, "`$.kind`"),
     ],
 )
-async def test_what_cannot_be_asked_for_is_said(session: Make, arguments: dict[str, object], complaint: str) -> None:
+async def test_an_impossible_request_is_refused_with_a_reason(
+    session: Make, arguments: dict[str, object], complaint: str
+) -> None:
     one = session()
     assert complaint in one.unfit("hf_search", **arguments)
     await one.said("hf_search", kind="models")
 
 
-async def test_searching_needs_nobodys_leave(session: Make) -> None:
+async def test_searching_needs_no_approval(session: Make) -> None:
     one = session()
     assert not one.does("hf_search", kind="models").kinds
     await one.said("hf_search", kind="models")

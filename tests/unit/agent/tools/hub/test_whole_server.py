@@ -60,7 +60,7 @@ async def test_a_job_asks_is_approved_and_streams_its_logs(tmp_path: Path, hub: 
     assert {asked.token for asked in hub.faults.asked} == {"hf_alice"}
 
 
-async def test_an_interrupted_run_leaves_the_job_alone_and_says_its_name(
+async def test_an_interrupted_call_leaves_the_job_running_and_names_it(
     tmp_path: Path, hub: StandinHub, parts: Parts
 ) -> None:
     script = [calls(Call("hf_jobs", JOB, id="c1")), text("Trained.")]

@@ -28,7 +28,7 @@ def _serving(folder: Path, *, as_json: bool = False):  # type: ignore[no-untyped
     return serving(app, Settings(server=ServerSettings(port=0, graceful_shutdown_s=0.1)))
 
 
-async def test_tools_answer_and_say_what_they_do(tmp_path: Path, odd_http: str) -> None:
+async def test_tools_return_results_progress_and_files(tmp_path: Path, odd_http: str) -> None:
     async with hall(tmp_path, {"odd": entry(url=odd_http, headers={"Authorization": "Bearer of-the-config"})}) as house:
         session = await house.session()
         assert (await session.run("echo", text="a", times=3)).output == "aaa"
@@ -52,14 +52,14 @@ async def test_two_users_of_one_server_hear_each_their_own_call(
         holding.cancel()
 
 
-async def test_tools_that_come_and_go_are_heard_of(tmp_path: Path, odd_http: str) -> None:
+async def test_added_and_removed_tools_are_noticed(tmp_path: Path, odd_http: str) -> None:
     async with hall(tmp_path, {"odd": entry(url=odd_http)}) as house:
         session = await house.session()
         await session.run("grow")
         await eventually(lambda: "late" in session.names(), "the new tool")
 
 
-async def test_an_interrupt_is_told_to_the_server(tmp_path: Path, odd_http: str, tasks: TaskOwner) -> None:
+async def test_an_interrupt_is_sent_to_the_server(tmp_path: Path, odd_http: str, tasks: TaskOwner) -> None:
     async with hall(tmp_path, {"odd": entry(url=odd_http)}) as house:
         session = await house.session()
         call = tasks.start(session.run("hold"), "hold")
@@ -109,7 +109,7 @@ async def test_down_at_the_start_it_appears_when_it_comes_up(tmp_path: Path) -> 
             await server.kill()
 
 
-async def test_one_that_lets_us_not_in_is_told_of(tmp_path: Path) -> None:
+async def test_a_server_that_refuses_the_credentials_is_reported(tmp_path: Path) -> None:
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
@@ -121,7 +121,7 @@ async def test_one_that_lets_us_not_in_is_told_of(tmp_path: Path) -> None:
             await eventually(lambda: "401" in house.state("shut")[1], "the refusal")
 
 
-async def test_one_that_never_answers_is_given_up(tmp_path: Path) -> None:
+async def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
     taken: list[asyncio.StreamWriter] = []
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -31,7 +31,7 @@ def test_references_are_written_out_and_what_leads_into_itself_is_anything() -> 
     }
 
 
-def test_what_providers_refuse_at_the_top_is_not_told_and_is_checked_all_the_same() -> None:
+def test_top_level_keywords_refused_by_providers_are_hidden_but_validated() -> None:
     schema = {"type": "object", "properties": {"a": {}, "b": {}}, "oneOf": [{"required": ["a"]}, {"required": ["b"]}]}
     assert model_schema(schema) == {"type": "object", "properties": {"a": {}, "b": {}}}
     assert ArgumentsValidator(schema).validate({"a": 1}) is None
@@ -55,12 +55,12 @@ def test_values_in_a_schema_are_left_as_they_are() -> None:
         {"properties": {"a": {"description": "x" * 200_000}}},
     ],
 )
-def test_a_schema_that_no_provider_takes_is_said_to_be_so(schema: dict[str, Any]) -> None:
+def test_a_schema_that_providers_refuse_is_reported(schema: dict[str, Any]) -> None:
     with pytest.raises(UnusableSchema):
         model_schema(schema)
 
 
-def test_one_that_would_be_too_large_is_told_by_its_arguments_names() -> None:
+def test_an_oversized_schema_is_reduced_to_its_argument_names() -> None:
     defs: dict[str, Any] = {"n0": {"type": "string"}}
     for level in range(1, 20):
         below = {"$ref": f"#/$defs/n{level - 1}"}
@@ -77,7 +77,7 @@ def test_one_that_would_be_too_large_is_told_by_its_arguments_names() -> None:
     }
 
 
-def test_complaints_say_what_and_where_and_are_short() -> None:
+def test_errors_name_the_fault_and_its_place_and_are_short() -> None:
     arguments = ArgumentsValidator(TREE)
     assert arguments.validate({"root": {"next": {"next": 3}}, "unknown": 1}) == (
         "3 is not of type 'object' - at `$.root.next.next`"
@@ -92,7 +92,7 @@ def test_no_reference_is_fetched() -> None:
     assert model_schema(elsewhere) == {"type": "object", "properties": {"a": {}, "b": {}}}
 
 
-def test_what_is_no_schema_is_refused() -> None:
+def test_an_invalid_schema_is_refused() -> None:
     with pytest.raises(UnusableSchema, match="not a JSON Schema"):
         ArgumentsValidator({"properties": {"a": {"type": "strange"}}})
     assert json.dumps(model_schema({"properties": {"a": {"type": "strange"}}}))

@@ -67,7 +67,7 @@ async def test_an_owners_token_is_sent_over_http_to_whom_it_is_meant_for(tmp_pat
             assert (await bob.told("all_whoami"))["authorization"] == ""
 
 
-async def test_an_owner_without_a_token_is_told_what_is_missing(tmp_path: Path) -> None:
+async def test_without_the_owners_token_the_error_says_what_is_missing(tmp_path: Path) -> None:
     async with hall(tmp_path, {"own": odd(owner_token=True, folder=tmp_path)}) as house:
         session = await house.session("ann", None)
         assert session.names() == []
@@ -97,7 +97,7 @@ async def test_names_that_collide_have_the_servers_name_in_front_and_never_chang
         assert (await session.run("third_read_it_")).output.startswith("read it! of")
 
 
-async def test_what_was_allowed_of_one_server_is_not_allowed_of_another_whose_tool_has_its_name_later(
+async def test_a_grant_for_one_server_does_not_hold_for_a_tool_of_another(
     tmp_path: Path,
 ) -> None:
     never = str(tmp_path / "never")
@@ -131,7 +131,7 @@ def verdict(router: ToolRouter, tool: str, **arguments: object) -> str:
     return evaluate(Policy(), tool, arguments, effects_of(router, tool, arguments)).action
 
 
-async def test_calls_are_asked_for_unless_annotated_read_only_by_a_server_that_is_trusted(tmp_path: Path) -> None:
+async def test_calls_need_approval_unless_a_trusted_server_annotates_them_read_only(tmp_path: Path) -> None:
     servers = {"own": odd(trusted=True), "other": odd()}
     async with hall(tmp_path, servers) as house:
         router = (await house.session()).router

@@ -58,7 +58,7 @@ def test_an_entry_that_cannot_work_is_refused_with_its_name(tmp_path: Path, faul
     assert said in str(refused.value)
 
 
-def test_what_is_secret_in_an_entry_is_known(tmp_path: Path) -> None:
+def test_secrets_of_a_server_entry_are_known(tmp_path: Path) -> None:
     servers = {
         "a": {"command": "x", "env": {"ACME_API_KEY": "acme-secret-1", "LEVEL": "verbose-mode"}},
         "b": {

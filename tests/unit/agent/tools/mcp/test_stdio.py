@@ -31,7 +31,7 @@ async def test_tools_appear_with_their_own_names_and_answer(tmp_path: Path) -> N
         assert not wrong.success and "Nowhere/Else" in wrong.output
 
 
-async def test_what_a_server_says_and_brings_is_told_and_kept(tmp_path: Path) -> None:
+async def test_a_servers_text_and_files_are_shown_and_saved(tmp_path: Path) -> None:
     async with hall(tmp_path, {"odd": odd("--garbage")}) as house:
         session = await house.session()
         steps = await session.run("steps")
@@ -74,7 +74,7 @@ async def test_a_server_gets_a_small_environment_and_its_own(tmp_path: Path, mon
         assert "HOLDFAST_CANARY" not in env and "HF_TOKEN" not in env
 
 
-async def test_killed_in_the_middle_of_a_call_it_says_so_and_is_started_anew(tmp_path: Path, tasks: TaskOwner) -> None:
+async def test_a_server_killed_during_a_call_is_reported_and_restarted(tmp_path: Path, tasks: TaskOwner) -> None:
     async with hall(tmp_path, {"odd": odd(folder=tmp_path)}) as house:
         session = await house.session()
         call = tasks.start(session.run("hold"), "hold")
@@ -88,7 +88,7 @@ async def test_killed_in_the_middle_of_a_call_it_says_so_and_is_started_anew(tmp
         assert (await session.run("echo", text="again")).output == "again"
 
 
-async def test_a_server_that_ends_by_itself_is_told_of_while_it_is_away(tmp_path: Path) -> None:
+async def test_a_server_that_exits_is_reported_while_it_is_down(tmp_path: Path) -> None:
     async with hall(tmp_path, {"odd": odd()}, backoff_initial_s=600.0, backoff_max_s=600.0) as house:
         session = await house.session()
         died = await session.run("die")
@@ -100,7 +100,7 @@ async def test_a_server_that_ends_by_itself_is_told_of_while_it_is_away(tmp_path
         assert complaint_of(session.router, "echo", {"text": "x"}) is not None
 
 
-async def test_a_hung_server_costs_a_call_its_time_and_is_started_anew(tmp_path: Path) -> None:
+async def test_a_hung_server_times_out_the_call_and_is_restarted(tmp_path: Path) -> None:
     servers = {"odd": odd(folder=tmp_path, call_timeout_s=0.5)}
     async with hall(tmp_path, servers, check_timeout_s=0.2) as house:
         session = await house.session()
@@ -113,7 +113,7 @@ async def test_a_hung_server_costs_a_call_its_time_and_is_started_anew(tmp_path:
         assert (await session.run("echo", text="back")).output == "back"
 
 
-async def test_an_interrupt_is_told_to_the_server(tmp_path: Path, tasks: TaskOwner) -> None:
+async def test_an_interrupt_is_sent_to_the_server(tmp_path: Path, tasks: TaskOwner) -> None:
     async with hall(tmp_path, {"odd": odd(folder=tmp_path)}) as house:
         session = await house.session()
         call = tasks.start(session.run("hold"), "hold")
@@ -125,7 +125,7 @@ async def test_an_interrupt_is_told_to_the_server(tmp_path: Path, tasks: TaskOwn
         assert (await session.run("echo", text="well")).output == "well"
 
 
-async def test_tools_that_come_and_go_are_heard_of(tmp_path: Path) -> None:
+async def test_added_and_removed_tools_are_noticed(tmp_path: Path) -> None:
     async with hall(tmp_path, {"odd": odd()}) as house:
         session = await house.session()
         assert "flood" in session.names() and "late" not in session.names()
@@ -148,7 +148,7 @@ async def test_a_slow_server_is_not_waited_for_and_appears_when_it_is_up(tmp_pat
         await eventually(lambda: "echo" in session.names(), "the slow server")
 
 
-async def test_one_that_takes_too_long_is_given_up_and_tried_again(tmp_path: Path) -> None:
+async def test_a_server_that_starts_too_slowly_is_stopped_and_retried(tmp_path: Path) -> None:
     begin = tmp_path / "begin"
     async with hall(
         tmp_path,
@@ -159,7 +159,7 @@ async def test_one_that_takes_too_long_is_given_up_and_tried_again(tmp_path: Pat
         await eventually(lambda: house.state("odd")[0] == "up", "the other")
 
 
-async def test_what_it_complains_of_is_logged_within_bounds(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_servers_stderr_is_logged_within_limits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "holdfast.mcp")
     complaint = "\n".join(f"complaint {number} " + "x" * 5_000 for number in range(5))
     async with hall(tmp_path, {"odd": odd("--complain", complaint)}, stderr_lines_per_minute=3) as house:

@@ -69,7 +69,7 @@ PUBLIC = (
 
 
 @pytest.mark.parametrize("text", PRIVATE)
-def test_private_addresses_are_reached_only_if_the_settings_say_so(text: str) -> None:
+def test_private_addresses_are_reached_only_if_the_settings_allow_it(text: str) -> None:
     address = ipaddress.ip_address(text)
     assert address_refusal(address, allow_private=False) is not None
     assert address_refusal(address, allow_private=True) is None
@@ -132,12 +132,12 @@ def test_public_addresses_are_reached(text: str) -> None:
         ("http://example.com/" + "a" * 5_000, "longer than"),
     ],
 )
-def test_what_may_not_be_asked_for_is_refused_before_anything_is_looked_up(url: str, why: str) -> None:
+def test_a_forbidden_host_is_refused_before_any_lookup(url: str, why: str) -> None:
     with pytest.raises(FetchError, match=why):
         parse_url(url, WebSettings())
 
 
-def test_a_url_is_asked_for_as_it_is_written_without_its_fragment() -> None:
+def test_a_url_is_requested_as_written_without_its_fragment() -> None:
     target = parse_url("HTTPS://Müller.Example:8443/ä?q=ö#there", WebSettings())
     assert target.url == "https://xn--mller-kva.example:8443/%C3%A4?q=%C3%B6"
     assert (target.scheme, target.host, target.port) == ("https", "xn--mller-kva.example", 8443)
@@ -157,7 +157,7 @@ def test_hosts_are_denied_and_allowed_with_all_names_below_them() -> None:
             parse_url(url, settings)
 
 
-def test_private_hosts_can_be_asked_for_where_the_settings_say_so() -> None:
+def test_private_hosts_can_be_approved_if_the_settings_allow_it() -> None:
     settings = WebSettings(allow_private_networks=True)
     assert parse_url("http://localhost:8080/", settings).port == 8080
     assert parse_url("http://[::1]/", settings).host == "::1"

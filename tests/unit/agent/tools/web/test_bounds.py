@@ -111,9 +111,7 @@ async def test_gzip_of_several_members_is_read_and_endless_empty_ones_are_left(i
         (b"", "broke off in the middle"),
     ],
 )
-async def test_an_answer_that_is_not_whole_is_said_to_be_so(
-    internet: Internet, there: Site, answer: bytes, why: str
-) -> None:
+async def test_an_incomplete_answer_is_reported(internet: Internet, there: Site, answer: bytes, why: str) -> None:
     there.answers["/"] = answer
     await refused(internet, f"http://{HOST}/", why)
 

@@ -76,7 +76,7 @@ async def test_the_next_address_is_tried_where_the_first_does_not_answer(interne
     assert internet.dialled == [("2606:2800:220:1::1", 80), (PUBLIC, 80)]
 
 
-async def test_an_unknown_name_and_a_host_where_nobody_listens_are_told(internet: Internet) -> None:
+async def test_an_unknown_host_and_a_closed_port_are_reported(internet: Internet) -> None:
     await refused(internet, "http://nowhere.example/", "cannot be looked up")
     await refused(internet, f"http://{HOST}:81/", f"{HOST} cannot be connected to")
 
@@ -111,9 +111,7 @@ async def test_a_redirect_to_a_name_that_leads_inside_is_refused_at_the_dial(int
     assert internet.dialled == [(PUBLIC, 80)]
 
 
-async def test_a_redirect_on_the_same_host_is_followed_and_one_elsewhere_is_told(
-    internet: Internet, there: Site
-) -> None:
+async def test_a_redirect_on_the_same_host_is_followed_and_another_is_reported(internet: Internet, there: Site) -> None:
     internet.name("other.example", [PUBLIC])
     there.answers |= {"/": redirect("/a/./b"), "/a/b": redirect("http://other.example/c"), "/c": ok(b"there")}
     got = await get(internet, f"http://{HOST}/")
@@ -134,7 +132,7 @@ async def test_hosts_that_the_settings_deny_are_denied_to_redirects_too(internet
     await refused(internet, f"http://{HOST}/", "denied_hosts", denied_hosts=["bad.example"], follow_to_other_hosts=True)
 
 
-async def test_proxies_of_the_environment_are_not_asked(
+async def test_proxies_of_the_environment_are_not_used(
     internet: Internet, there: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
@@ -143,7 +141,7 @@ async def test_proxies_of_the_environment_are_not_asked(
     assert (await get(internet, f"http://{HOST}/")).body == b"direct"
 
 
-async def test_this_machine_is_reached_by_the_systems_own_resolver_where_the_settings_say_so(there: Site) -> None:
+async def test_this_machine_is_reached_by_name_if_the_settings_allow_it(there: Site) -> None:
     there.answers["/"] = ok(b"local")
     settings = WebSettings(allow_private_networks=True)
     for host in ("127.0.0.1", "localhost"):

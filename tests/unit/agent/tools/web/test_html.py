@@ -24,7 +24,7 @@ PAGE = """<!doctype html><html><head><title> A
 </body></html>"""
 
 
-async def test_a_page_becomes_markdown_with_whole_links_and_without_what_nobody_reads() -> None:
+async def test_a_page_becomes_markdown_with_absolute_links_and_without_navigation() -> None:
     made = await html_to_markdown(PAGE, URL, WebSettings())
     assert (made.title, made.plain) == ("A page", False)
     for part in (

@@ -50,7 +50,7 @@ def test_the_bytes_decide_where_the_type_does_not(media_type: str, data: bytes, 
 
 
 @pytest.mark.parametrize("name", ["utf-8", "utf-16", "windows-1251", "koi8-r", "iso-8859-5", "gb18030"])
-def test_text_is_read_in_the_character_set_that_the_header_says(name: str) -> None:
+def test_text_is_decoded_with_the_headers_character_set(name: str) -> None:
     text = "Привет"
     assert decode(text.encode(name), name) == text
 
@@ -60,7 +60,7 @@ def test_a_mark_goes_before_the_header() -> None:
     assert decode(codecs.BOM_UTF16_BE + TEXT.encode("utf-16-be"), "") == TEXT
 
 
-def test_a_page_may_say_its_character_set_itself() -> None:
+def test_a_page_may_declare_its_character_set() -> None:
     for meta in (b'<meta charset="windows-1251">', b"<META http-equiv=x content='text/html; charset=windows-1251'>"):
         assert decode(meta + "Привет".encode("cp1251"), "", html=True).endswith("Привет")
     assert decode(b'<meta charset="utf-16">' + TEXT.encode(), "", html=True).endswith(TEXT)
@@ -76,7 +76,7 @@ def test_a_wrong_character_set_costs_letters_and_nothing_more() -> None:
     "name",
     ["", "no-such", "zip", "rot13", "unicode_escape", "utf-7", "idna", "punycode", "base64", "x" * 10_000, "\0", "ü"],
 )
-def test_what_is_no_character_set_is_passed_over(name: str) -> None:
+def test_an_unknown_character_set_is_ignored(name: str) -> None:
     assert decode(TEXT.encode(), name) == TEXT
 
 

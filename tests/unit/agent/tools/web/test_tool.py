@@ -113,7 +113,7 @@ async def test_the_rest_of_a_page_is_shown_as_it_was_fetched_without_asking_anyb
     assert (action("/b", offset=1_000), action("/c", offset=1_000)) == ("allow", "ask"), "it is longer than the room"
 
 
-async def test_what_was_not_read_is_said(internet: Internet, there: Site, tmp_path: Path) -> None:
+async def test_a_page_over_the_size_limit_is_cut_with_a_note(internet: Internet, there: Site, tmp_path: Path) -> None:
     model = Model(internet, tmp_path, body_bytes_max=2_000)
     there.answers["/"] = ok(b"x" * 3_000)
     result = await model.calls(url=URL)
@@ -137,7 +137,7 @@ async def test_anything_is_saved_as_it_is(model: Model, there: Site) -> None:
     assert (model.root / "page.html").read_bytes() == b"<p>page"
 
 
-async def test_what_is_too_large_to_save_is_not_saved_in_part(internet: Internet, there: Site, tmp_path: Path) -> None:
+async def test_an_oversized_file_is_not_saved_in_part(internet: Internet, there: Site, tmp_path: Path) -> None:
     model = Model(internet, tmp_path / "workspace", save_bytes_max=2_000)
     there.answers["/"] = ok(b"x" * 3_000)
     result = await model.calls(url=URL, save_as="a")
@@ -152,7 +152,7 @@ async def test_nothing_is_fetched_to_be_saved_outside_of_the_workspace(model: Mo
     assert there.visits == []
 
 
-async def test_an_error_of_the_server_is_told_with_the_beginning_of_its_page(model: Model, there: Site) -> None:
+async def test_a_server_error_is_reported_with_the_start_of_its_body(model: Model, there: Site) -> None:
     there.answers["/"] = ok(
         b"<h1>Gone fishing</h1>" + b"<p>fish</p>" * 1_000, "text/html", status="503 Service Unavailable"
     )
@@ -171,7 +171,7 @@ async def test_a_redirect_to_another_host_is_the_models_to_follow(
     assert not result.success and "redirects to another host: http://other.example/x" in result.output
 
 
-async def test_what_goes_wrong_is_a_sentence_without_addresses(model: Model, internet: Internet) -> None:
+async def test_errors_are_sentences_without_addresses(model: Model, internet: Internet) -> None:
     internet.name("site.example", ["10.1.2.3"])
     result = await model.calls(url=URL)
     assert result == ToolResult(
@@ -179,7 +179,7 @@ async def test_what_goes_wrong_is_a_sentence_without_addresses(model: Model, int
     )
 
 
-def test_a_person_is_asked_with_the_host_and_the_whole_url(model: Model) -> None:
+def test_the_approval_shows_the_host_and_the_whole_url(model: Model) -> None:
     arguments: dict[str, object] = {"url": f"{URL}/a?b=c", "save_as": "x.txt"}
     effects = effects_of(model.router, "web_fetch", arguments)
     verdict = evaluate(Policy(), "web_fetch", arguments, effects)
@@ -188,6 +188,6 @@ def test_a_person_is_asked_with_the_host_and_the_whole_url(model: Model) -> None
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1/", "file:///etc/passwd", "http://a:b@site.example/"])
-def test_what_may_not_be_fetched_is_refused_before_anybody_is_asked(model: Model, url: str) -> None:
+def test_a_forbidden_url_is_refused_without_an_approval(model: Model, url: str) -> None:
     complaint = complaint_of(model.router, "web_fetch", {"url": url})
     assert complaint is not None and complaint.endswith("at `$.url`")
