@@ -46,11 +46,11 @@ _UNEXPORTED = f"""
 _CLAIMS = f"SELECT {CLAIM_COLUMNS} FROM claims ORDER BY claimed_at, claim_id"
 _CLAIMS_OF_SESSION = f"SELECT {CLAIM_COLUMNS} FROM claims WHERE session_id = ? ORDER BY claimed_at, claim_id"
 _POSITION = f"""
-    SELECT {HEAD}, asked.ordinal, next.ordinal,
+    SELECT {HEAD}, given.ordinal, next.ordinal,
         (SELECT first_seq FROM epoch_starts WHERE session = key AND ordinal = next.ordinal)
     FROM sessions
-    LEFT JOIN epochs AS asked ON asked.epoch = ?
-    LEFT JOIN epochs AS next ON next.ordinal = asked.ordinal + 1
+    LEFT JOIN epochs AS given ON given.epoch = ?
+    LEFT JOIN epochs AS next ON next.ordinal = given.ordinal + 1
     WHERE session_id = ? AND deleted = 0
 """
 
@@ -192,8 +192,8 @@ def good_position(db: sqlite3.Connection, session_id: str, epoch: str, seq: int)
     found = db.execute(_POSITION, (epoch, session_id)).fetchone()
     if found is None:
         raise missing(db, session_id)
-    head, asked, following, first_seq = found
-    if asked is None or seq > head:
+    head, ordinal, following, first_seq = found
+    if ordinal is None or seq > head:
         return False
     if following is None:
         return True

@@ -86,9 +86,9 @@ class Handler(BaseHTTPRequestHandler):
         self._send_json({"version": VERSION})
 
     def _exec(self) -> None:
-        asked = self._json()
-        command_id, command = str(asked.get("id", "")), asked.get("command")
-        timeout_s = asked.get("timeout_s")
+        request = self._json()
+        command_id, command = str(request.get("id", "")), request.get("command")
+        timeout_s = request.get("timeout_s")
         if not command_id or not isinstance(command, str) or not isinstance(timeout_s, int | float):
             raise RequestRefused(HTTPStatus.BAD_REQUEST, "id, command and timeout_s are needed")
         deadline = time.monotonic() + min(float(timeout_s), TIMEOUT_MAX_S)
@@ -131,12 +131,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def _json(self) -> dict[str, Any]:
         try:
-            said = json.loads(self._body(JSON_BYTES_MAX))
+            body = json.loads(self._body(JSON_BYTES_MAX))
         except (ValueError, RecursionError):
-            said = None
-        if not isinstance(said, dict):
+            body = None
+        if not isinstance(body, dict):
             raise RequestRefused(HTTPStatus.BAD_REQUEST, "the request is no JSON object")
-        return said
+        return body
 
     def _body(self, most: int) -> bytes:
         length = self.headers.get("Content-Length", "")
@@ -157,8 +157,8 @@ class Handler(BaseHTTPRequestHandler):
             with suppress(OSError):
                 self.rfile.read(min(int(length), PASSED_OVER_MAX))
 
-    def _send_json(self, said: object) -> None:
-        self._send(HTTPStatus.OK, json.dumps(said).encode())
+    def _send_json(self, content: object) -> None:
+        self._send(HTTPStatus.OK, json.dumps(content).encode())
 
     def _send(
         self, status: int, body: bytes, kind: str = "application/json", more: dict[str, str] | None = None

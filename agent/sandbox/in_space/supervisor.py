@@ -73,9 +73,9 @@ def kill_below(ancestor: int) -> None:
 def supervise(command: str, folder: str) -> int:
     """Run a shell command in a folder; its exit code, 128 + n for signal n, once nothing of it is left."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    heard, told = os.pipe()
-    os.set_blocking(told, False)
-    signal.set_wakeup_fd(told)
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    signal.set_wakeup_fd(wake_write)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     child = os.fork()
     if child == 0:
@@ -83,10 +83,10 @@ def supervise(command: str, folder: str) -> int:
     code = 0
     running = True
     while running:
-        ready, _, _ = select.select([sys.stdin.fileno(), heard], [], [])
+        ready, _, _ = select.select([sys.stdin.fileno(), wake_read], [], [])
         if sys.stdin.fileno() in ready:
             break
-        os.read(heard, 4_096)
+        os.read(wake_read, 4_096)
         for pid, status in _reaped():
             if pid == child:
                 code = os.waitstatus_to_exitcode(status)

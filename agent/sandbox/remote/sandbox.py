@@ -188,16 +188,16 @@ class RemoteSandbox:
             self._progress.clear()
             self._making = self._tasks.start(self._make(), "make")
             self._making.add_done_callback(lambda _: self._tell())
-        making, told = self._making, 0
+        making, reported = self._making, 0
         with suppress(TimeoutError):
             async with asyncio.timeout(START_WAIT_S):
-                while not making.done() or told < len(self._progress):
+                while not making.done() or reported < len(self._progress):
                     changed = self._changed
-                    while say is not None and told < len(self._progress):
-                        told += 1
-                        await say(self._progress[told - 1])
+                    while say is not None and reported < len(self._progress):
+                        reported += 1
+                        await say(self._progress[reported - 1])
                     if say is None:
-                        told = len(self._progress)
+                        reported = len(self._progress)
                     if not making.done():
                         await changed.wait()
         if not making.done():
@@ -242,20 +242,20 @@ class RemoteSandbox:
         return await self._ask_for(claim)
 
     async def _ask_for(self, claim: Claim) -> SandboxClient:
-        asked = claim
+        stored = claim
 
         async def named(detail: str) -> None:
-            nonlocal asked
-            asked = msgspec.structs.replace(claim, detail=detail)
-            await self._claims.put(asked)
+            nonlocal stored
+            stored = msgspec.structs.replace(claim, detail=detail)
+            await self._claims.put(stored)
 
         try:
             return await self._provider.make(claim.claim_id, named, self._say)
         except SandboxError:
             with suppress(SandboxError):  # if that fails it is given back later, by its claim
-                await self._provider.give_back(asked)
-                if asked.detail:
-                    await self._claims.release(asked.claim_id)
+                await self._provider.give_back(stored)
+                if stored.detail:
+                    await self._claims.release(stored.claim_id)
             raise
 
     async def _say(self, text: str) -> None:
