@@ -4,7 +4,7 @@
 export type Subprotocol = "holdfast.v1.json" | "holdfast.v1.msgpack";
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** The ack of a submission. All clients see what was asked. */
+/** The acknowledgement of a submission. All clients see the submission. */
 export interface Accepted {
   type: "accepted";
   /** position in the session's log, from 1, without holes */
@@ -112,7 +112,7 @@ export interface Compacted {
   operation_id: string | null;
 }
 
-/** Say something else in the place of an earlier input: its turn and all after it leave the history, and `text` begins a turn. */
+/** Replace an earlier input: its turn and all later ones are removed from the history, and `text` begins a turn. */
 export interface Edit {
   type: "edit";
   /** 1-64 characters of the client's making */
@@ -146,7 +146,7 @@ export interface ExecApproval {
   approvals: Approval[];
 }
 
-/** Said in silence; `seq` is the socket's position. */
+/** Sent when nothing else was sent for a while; `seq` is the socket's position. */
 export interface Heartbeat {
   type: "heartbeat";
   /** a position; 0 is before the first event */
@@ -166,7 +166,7 @@ export interface InputJoined {
   submission_id: string;
 }
 
-/** Stop the running turn now. It overtakes what waits. */
+/** Stop the running turn now. It is handled before submissions that wait. */
 export interface Interrupt {
   type: "interrupt";
   /** 1-64 characters of the client's making */
@@ -228,7 +228,7 @@ export interface Limits {
   send_timeout_s: number;
 }
 
-/** From the next model call on, this model answers, and thinks so long before it does. */
+/** From the next model call on, this model answers, with this reasoning effort. */
 export interface ModelChanged {
   type: "model_changed";
   /** position in the session's log, from 1, without holes */
@@ -253,14 +253,14 @@ export interface OpenCall {
   steps?: Step[];
 }
 
-/** The message that is being streamed, as far as it has come. */
+/** The message that is being streamed, with its text so far. */
 export interface OpenMessage {
   message_id: string;
   text: string;
   reasoning: string;
 }
 
-/** A call that waits for an answer, with the reason why it must be asked for. */
+/** A call that waits for approval, with the reason why it needs it. */
 export interface PendingTool {
   tool_call_id: string;
   tool: string;
@@ -311,7 +311,7 @@ export interface QueuedInput {
   when: "queue" | "steer";
 }
 
-/** The first frame. `recovered`: every event after the asked position follows; else a `snapshot` does. `seq` is the session's head. */
+/** The first frame. `recovered`: every event after the requested position follows; otherwise a `snapshot` follows. `seq` is the session's head. */
 export interface Ready {
   type: "ready";
   session_id: string;
@@ -357,7 +357,7 @@ export interface SetTitle {
   title: string;
 }
 
-/** Let whoever holds a link in. The link itself is told to the owner by `GET /api/sessions/{id}/shares`, not in an event. */
+/** Make a link that gives others access. The owner gets the link from `GET /api/sessions/{id}/shares`, not from an event. */
 export interface Share {
   type: "share";
   /** 1-64 characters of the client's making */
@@ -365,13 +365,13 @@ export interface Share {
   access: "drive" | "read";
 }
 
-/** A link that lets others in: to `read`, or to `drive` (to say, approve, interrupt, undo, compact and edit as well). */
+/** A link to a session for others: to `read`, or to `drive` (which also allows to send input, approve, interrupt, undo, compact and edit). */
 export interface ShareLink {
   share_id: string;
   access: "drive" | "read";
 }
 
-/** A link was given that lets others in. The event holds no secret. */
+/** A link for others was made. The event does not hold its secret. */
 export interface Shared {
   type: "shared";
   /** position in the session's log, from 1, without holes */
@@ -458,7 +458,7 @@ export interface TitleChanged {
   title: string;
 }
 
-/** One call the model asked for. `malformed` is what it wrote where that was not a JSON object; `arguments` is then `{}`. */
+/** A tool call of the model. `malformed` is the model's text if it was not a JSON object; `arguments` is then `{}`. */
 export interface ToolCall {
   tool_call_id: string;
   tool: string;
@@ -532,7 +532,7 @@ export interface ToolOutput {
   cost_usd?: number;
 }
 
-/** A call moved on. After `rejected`, `abandoned`, `cancelled` and `outcome_unknown` no `tool_output` follows. */
+/** The state of a call changed. After `rejected`, `abandoned`, `cancelled` and `outcome_unknown` no `tool_output` follows. */
 export interface ToolStateChange {
   type: "tool_state_change";
   /** position in the session's log, from 1, without holes */
@@ -555,7 +555,7 @@ export interface ToolStateChange {
   grant?: string;
 }
 
-/** A sub-agent's own call, inside of a running call: begun, or with its result. It replaces the step of the same id. */
+/** A call of a sub-agent, inside of a running call: at its start, and again with its result. It replaces the step of the same id. */
 export interface ToolStep {
   type: "tool_step";
   /** position in the session's log, from 1, without holes */
@@ -582,7 +582,7 @@ export interface TurnComplete {
   final_response: string;
 }
 
-/** Take the last turn out of the history. What its tools did stays done. */
+/** Remove the last turn from the history. What its tools did is not undone. */
 export interface Undo {
   type: "undo";
   /** 1-64 characters of the client's making */
@@ -602,7 +602,7 @@ export interface UndoComplete {
   kept: string[];
 }
 
-/** Take a link back; sockets that came by it are closed. */
+/** Revoke a link; the sockets that used it are closed. */
 export interface Unshare {
   type: "unshare";
   /** 1-64 characters of the client's making */
@@ -610,7 +610,7 @@ export interface Unshare {
   share_id: string;
 }
 
-/** A link does not let anyone in any more. */
+/** A link was revoked. */
 export interface Unshared {
   type: "unshared";
   /** position in the session's log, from 1, without holes */
@@ -635,7 +635,7 @@ export interface Usage {
   context_limit: number;
 }
 
-/** What one model call took. `cost_usd` is null if unknown.
+/** The tokens and cost of one model call. `cost_usd` is null if unknown.
 
     With `tool_call_id` it was a sub-agent's: it adds to the totals, and says nothing of the session's own context. */
 export interface UsageEvent {
@@ -656,7 +656,7 @@ export interface UsageEvent {
   tool_call_id?: string;
 }
 
-/** Something the user says. `when` matters while a turn runs: `queue` waits its turn, `steer` joins before the next model call. */
+/** An input of the user. `when` matters while a turn runs: `queue` waits for the next turn, `steer` joins before the next model call. */
 export interface UserInput {
   type: "user_input";
   /** 1-64 characters of the client's making */
@@ -667,7 +667,7 @@ export interface UserInput {
   when?: "queue" | "steer";
 }
 
-/** What a user said, at the place where it entered the history. */
+/** A user's input, at the place where it entered the history. */
 export interface UserMessage {
   role: "user";
   text: string;

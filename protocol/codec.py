@@ -18,7 +18,7 @@ INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**64 - 1
 
 DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError)
-"""What hostile bytes can make msgspec raise."""
+"""The exceptions that msgspec raises for invalid bytes."""
 
 _json = msgspec.json.Encoder()
 _msgpack = msgspec.msgpack.Encoder()
@@ -117,7 +117,7 @@ def decode_submission(data: bytes | str, *, binary: bool = False) -> Submission:
 
 
 def typed_input(text: str) -> Submission | None:
-    """What a person typed: a user_input, or nothing if the line is empty (a frame begins with `{` and does not come here)."""
+    """The submission for a typed line: a user_input, or None for an empty line. A frame begins with `{` and is not handled here."""
     return UserInput(text=text) if text else None
 
 

@@ -21,7 +21,7 @@ Arguments = Annotated[dict[str, Any], Meta(description="the tool's arguments, a 
 
 
 class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One call the model asked for. `malformed` is what it wrote where that was not a JSON object; `arguments` is then `{}`."""
+    """A tool call of the model. `malformed` is the model's text if it was not a JSON object; `arguments` is then `{}`."""
 
     tool_call_id: str
     tool: str
@@ -30,7 +30,7 @@ class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PendingTool(msgspec.Struct, frozen=True):
-    """A call that waits for an answer, with the reason why it must be asked for."""
+    """A call that waits for approval, with the reason why it needs it."""
 
     tool_call_id: str
     tool: str
@@ -78,7 +78,7 @@ class Usage(msgspec.Struct):
 
 
 class UserMessage(msgspec.Struct, tag_field="role", tag="user"):
-    """What a user said, at the place where it entered the history."""
+    """A user's input, at the place where it entered the history."""
 
     text: str
     submission_id: str
@@ -115,7 +115,7 @@ Message = UserMessage | AssistantMessage | ToolMessage
 
 
 class OpenMessage(msgspec.Struct):
-    """The message that is being streamed, as far as it has come."""
+    """The message that is being streamed, with its text so far."""
 
     message_id: str
     text: str = ""
@@ -135,7 +135,7 @@ class OpenCall(msgspec.Struct):
 
 
 class ShareLink(msgspec.Struct, frozen=True):
-    """A link that lets others in: to `read`, or to `drive` (to say, approve, interrupt, undo, compact and edit as well)."""
+    """A link to a session for others: to `read`, or to `drive` (which also allows to send input, approve, interrupt, undo, compact and edit)."""
 
     share_id: str
     access: Access

@@ -32,7 +32,7 @@ class EventBase(msgspec.Struct, kw_only=True):
 
 
 class Accepted(EventBase, kw_only=True, tag_field="type", tag="accepted"):
-    """The ack of a submission. All clients see what was asked."""
+    """The acknowledgement of a submission. All clients see the submission."""
 
     submission_id: str
     submission: Submission
@@ -88,7 +88,7 @@ class ApprovalRequired(EventBase, kw_only=True, tag_field="type", tag="approval_
 
 
 class ToolStateChange(EventBase, kw_only=True, tag_field="type", tag="tool_state_change"):
-    """A call moved on. After `rejected`, `abandoned`, `cancelled` and `outcome_unknown` no `tool_output` follows."""
+    """The state of a call changed. After `rejected`, `abandoned`, `cancelled` and `outcome_unknown` no `tool_output` follows."""
 
     tool_call_id: str
     tool: str
@@ -118,7 +118,7 @@ class ToolLog(EventBase, kw_only=True, tag_field="type", tag="tool_log"):
 
 
 class ToolStep(EventBase, kw_only=True, tag_field="type", tag="tool_step"):
-    """A sub-agent's own call, inside of a running call: begun, or with its result. It replaces the step of the same id."""
+    """A call of a sub-agent, inside of a running call: at its start, and again with its result. It replaces the step of the same id."""
 
     tool_call_id: str
     step: Step
@@ -145,7 +145,7 @@ class PlanUpdate(EventBase, kw_only=True, tag_field="type", tag="plan_update"):
 
 
 class UsageEvent(EventBase, kw_only=True, tag_field="type", tag="usage"):
-    """What one model call took. `cost_usd` is null if unknown.
+    """The tokens and cost of one model call. `cost_usd` is null if unknown.
 
     With `tool_call_id` it was a sub-agent's: it adds to the totals, and says nothing of the session's own context.
     """
@@ -192,7 +192,7 @@ class UndoComplete(EventBase, kw_only=True, tag_field="type", tag="undo_complete
 
 
 class ModelChanged(EventBase, kw_only=True, tag_field="type", tag="model_changed"):
-    """From the next model call on, this model answers, and thinks so long before it does."""
+    """From the next model call on, this model answers, with this reasoning effort."""
 
     model: str
     reasoning_effort: Effort = ""
@@ -205,14 +205,14 @@ class TitleChanged(EventBase, kw_only=True, tag_field="type", tag="title_changed
 
 
 class Shared(EventBase, kw_only=True, tag_field="type", tag="shared"):
-    """A link was given that lets others in. The event holds no secret."""
+    """A link for others was made. The event does not hold its secret."""
 
     share_id: str
     access: Access
 
 
 class Unshared(EventBase, kw_only=True, tag_field="type", tag="unshared"):
-    """A link does not let anyone in any more."""
+    """A link was revoked."""
 
     share_id: str
 

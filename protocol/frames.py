@@ -25,7 +25,7 @@ Head = Annotated[int, Meta(ge=0, description="a position; 0 is before the first 
 
 
 class Ready(msgspec.Struct, kw_only=True, tag_field="type", tag="ready"):
-    """The first frame. `recovered`: every event after the asked position follows; else a `snapshot` does. `seq` is the session's head."""
+    """The first frame. `recovered`: every event after the requested position follows; otherwise a `snapshot` follows. `seq` is the session's head."""
 
     session_id: str
     epoch: str
@@ -82,7 +82,7 @@ class Refused(msgspec.Struct, kw_only=True, tag_field="type", tag="refused"):
 
 
 class Heartbeat(msgspec.Struct, kw_only=True, tag_field="type", tag="heartbeat"):
-    """Said in silence; `seq` is the socket's position."""
+    """Sent when nothing else was sent for a while; `seq` is the socket's position."""
 
     seq: Head
 

@@ -15,7 +15,7 @@ class SubmissionBase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class UserInput(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="user_input"):
-    """Something the user says. `when` matters while a turn runs: `queue` waits its turn, `steer` joins before the next model call."""
+    """An input of the user. `when` matters while a turn runs: `queue` waits for the next turn, `steer` joins before the next model call."""
 
     text: Annotated[str, Meta(min_length=1, description="what the user says")]
     when: When = "queue"
@@ -41,15 +41,15 @@ class ExecApproval(SubmissionBase, frozen=True, kw_only=True, tag_field="type", 
 
 
 class Interrupt(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="interrupt"):
-    """Stop the running turn now. It overtakes what waits."""
+    """Stop the running turn now. It is handled before submissions that wait."""
 
 
 class Undo(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="undo"):
-    """Take the last turn out of the history. What its tools did stays done."""
+    """Remove the last turn from the history. What its tools did is not undone."""
 
 
 class Edit(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="edit"):
-    """Say something else in the place of an earlier input: its turn and all after it leave the history, and `text` begins a turn."""
+    """Replace an earlier input: its turn and all later ones are removed from the history, and `text` begins a turn."""
 
     turn_id: Annotated[str, Meta(min_length=1, max_length=512, description="of the user message that is replaced")]
     text: Annotated[str, Meta(min_length=1, description="what the user says instead")]
@@ -77,13 +77,13 @@ class SetTitle(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag=
 
 
 class Share(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="share"):
-    """Let whoever holds a link in. The link itself is told to the owner by `GET /api/sessions/{id}/shares`, not in an event."""
+    """Make a link that gives others access. The owner gets the link from `GET /api/sessions/{id}/shares`, not from an event."""
 
     access: Access
 
 
 class Unshare(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="unshare"):
-    """Take a link back; sockets that came by it are closed."""
+    """Revoke a link; the sockets that used it are closed."""
 
     share_id: Annotated[str, Meta(min_length=1, max_length=64)]
 
