@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from agent.util.tasks import TaskOwner
+from tests.faults.process.process import Zygote
 from tests.support.constants import restore
 from tests.support.node import node_command
 
@@ -37,6 +38,16 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("holdfast")
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    """The process that forks servers."""
+    if sys.platform != "linux":
+        pytest.skip("needs Linux: processes that die with their parent, sockets of whole packets")
+    one = Zygote()
+    yield one
+    one.close()
 
 
 @pytest.fixture(autouse=True)

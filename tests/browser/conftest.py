@@ -9,10 +9,7 @@ from playwright.async_api import Browser
 
 from agent.models import Models, ModelSettings
 from tests.browser.support.tabs import Tabs
-from tests.faults.conftest import zygote
 from tests.support.chromium import MISSING, browsing, chromium
-
-__all__ = ["zygote"]
 
 HERE = Path(__file__).parent
 

@@ -1,26 +1,13 @@
-"""Fixtures of the fault tests: one zygote a worker, and the count of the faults that were caused."""
+"""Fixtures of the fault tests: the count of the faults that were caused."""
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.faults.process.process import Zygote
-
 TALLY = "faults"
 _total: Counter[str] = Counter()
-
-
-@pytest.fixture(scope="session")
-def zygote() -> Iterator[Zygote]:
-    """The process that forks servers."""
-    if sys.platform != "linux":
-        pytest.skip("needs Linux: processes that die with their parent, sockets of whole packets")
-    one = Zygote()
-    yield one
-    one.close()
 
 
 @pytest.fixture

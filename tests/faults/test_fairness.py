@@ -2,10 +2,7 @@
 
 import asyncio
 import contextlib
-import re
-import sys
 import time
-from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
 
@@ -17,10 +14,11 @@ from protocol.submissions import UserInput
 from server.config.settings import Settings
 from tests.faults.harness.lengths import LONG, length
 from tests.faults.harness.listeners import Audience, Listener, percentile
-from tests.faults.process.process import ROOT, ServerProcess, Zygote
+from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.application import settings_for
 from tests.support.constants import built_in
 from tests.support.live import Address, client
+from tests.support.models.process import model_process
 from tests.support.models.scripted_model import ScriptedModel
 from tests.support.network.bare_http import request, status
 
@@ -32,21 +30,6 @@ FAST_PER_S = 100_000
 TRIES = length(1, 3)
 ADDED_MS = length(1_000, 50)
 LIVEZ_MS = length(2_000, 100)
-
-
-@contextlib.asynccontextmanager
-async def model_process() -> AsyncIterator[str]:
-    """A model in a process of its own, as busy as it likes; its address."""
-    arguments = (sys.executable, "-m", "tests.support.models.scripted_model", "--port", "0")
-    model = await asyncio.create_subprocess_exec(*arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
-    try:
-        assert model.stdout is not None
-        found = re.search(r"http\S+", (await model.stdout.readline()).decode())
-        assert found is not None
-        yield found[0]
-    finally:
-        model.kill()
-        await model.communicate()
 
 
 def settings_of(folder: Path, api_base: str) -> Settings:

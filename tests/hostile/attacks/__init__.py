@@ -1,0 +1,1 @@
+"""Attacks: what one hostile client does, one file for an area. Each is a function that `tests.hostile.attacker` runs."""
