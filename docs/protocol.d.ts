@@ -15,6 +15,8 @@ export interface Accepted {
   at: string;
   submission_id: string;
   submission: Submission;
+  /** of the link by which the guest came who did this; absent: the owner did it */
+  share_id?: string;
 }
 
 /** The answer to one waiting call. `arguments`, if given, replace the model's; `feedback` reaches the model.

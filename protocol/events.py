@@ -14,6 +14,7 @@ from protocol.content import (
     PendingTool,
     PlanItem,
     Seq,
+    ShareId,
     Step,
     ToolCall,
     ToolState,
@@ -36,6 +37,7 @@ class Accepted(EventBase, kw_only=True, tag_field="type", tag="accepted"):
 
     submission_id: str
     submission: Submission
+    share_id: ShareId | UnsetType = UNSET
 
 
 class Processing(EventBase, kw_only=True, tag_field="type", tag="processing"):

@@ -25,9 +25,12 @@ from protocol.events import Accepted
 from protocol.submissions import SubmissionBase
 
 
-def decide(session: Session, message: Input, now: str) -> Decision:
-    """What follows from `message` at `now` (RFC 3339, UTC). Folds the decided events into the session's state."""
-    session.begin(now)
+def decide(session: Session, message: Input, now: str, share_id: str = "") -> Decision:
+    """What follows from `message` at `now` (RFC 3339, UTC). Folds the decided events into the session's state.
+
+    `share_id`: of the link by which the sender of a submission came; empty for the owner.
+    """
+    session.begin(now, share_id)
     answer: Accepted | SubmissionRefusal | None = None
     for redacted in without_secrets(session, message):
         answer = _handle(session, redacted) or answer

@@ -85,6 +85,8 @@ EventT = TypeVar("EventT", bound=ev.EventBase)
 class Session:
     """A session's state, the ids of its calls under way, and the decision under way.
 
+    `share_id`: of the link that the sender of the input under decision came by; empty for the owner.
+
     `emit` folds each event into the state at once, so that the rest of the decision sees it. The caller of `decide` stores
     the events before anybody sees them or an effect begins. If they cannot be stored, it loads the Session anew.
     """
@@ -97,13 +99,16 @@ class Session:
         self.title_id: str | None = None
         self.kept_from = 0
         self._streams: dict[tuple[str, TextKind], RedactionStream] = {}
+        self.share_id = ""
         self._now = ""
         self._events: list[ev.Event] = []
         self._effects: list[Effect] = []
 
-    def begin(self, now: str) -> None:
-        """Begin a decision at `now` (RFC 3339, UTC)."""
+    def begin(self, now: str, share_id: str = "") -> None:
+        """Begin a decision at `now` (RFC 3339, UTC). `share_id`: of the link that the sender of the input came by; empty
+        for the owner."""
         self._now, self._events, self._effects = now, [], []
+        self.share_id = share_id
 
     def decision(self, answer: ev.Accepted | SubmissionRefusal | None) -> Decision:
         """What was decided since `begin`."""
@@ -137,7 +142,14 @@ class Session:
 
     def accept(self, submission: Submission) -> ev.Accepted:
         """Emit that the submission is accepted."""
-        return self.emit(ev.Accepted, submission_id=submission_id(submission), submission=submission)
+        return self.emit(
+            ev.Accepted, submission_id=submission_id(submission), submission=submission, share_id=self.guest
+        )
+
+    @property
+    def guest(self) -> str | msgspec.UnsetType:
+        """The link that the sender of the input came by, for an event's `share_id`; unset for the owner."""
+        return self.share_id or msgspec.UNSET
 
     def add_effect(self, effect: Effect) -> None:
         """Add an effect to the decision. It begins once the events are stored."""

@@ -15,11 +15,13 @@ Answer = ev.Accepted | SubmissionRefusal
 
 
 def on_submission(session: Session, submission: sub.Submission) -> Answer:
-    """Pass the submission to its handler; refuse it if its id holds a secret or the session is closed."""
+    """Pass the submission to its handler; refuse it if its id holds a secret, the session is closed, or its sender's link is revoked."""
     if session.rules.redactor.redact(sub.submission_id(submission)) != sub.submission_id(submission):
         return SubmissionRefusal(codes.INVALID, "`id` looks like a secret, and ids are stored; use another one")
     if session.state.view.state == "closed":
         return SubmissionRefusal(codes.SESSION_CLOSED, "the session was shut down; begin a new one to go on")
+    if session.share_id and all(share.share_id != session.share_id for share in session.state.view.shares):
+        return SubmissionRefusal(codes.FORBIDDEN, "your link was revoked")
     match submission:
         case sub.UserInput():
             return on_user_input(session, submission)

@@ -26,11 +26,15 @@ class InboxFull(Exception):
 
 
 class PendingSubmission(msgspec.Struct):
-    """A submission and the future of its answer. `own_id`: the client made the id, so it may be a duplicate."""
+    """A submission and the future of its answer. `own_id`: the client made the id, so it may be a duplicate.
+
+    `share_id`: of the link by which the sender came; empty for the owner.
+    """
 
     submission: Submission
     answer: "asyncio.Future[Answer]"
     own_id: bool
+    share_id: str = ""
 
 
 class _Text:
@@ -73,11 +77,11 @@ class Inbox:
         self._room = asyncio.Event()
         self._room.set()
 
-    def submit(self, submission: Submission, *, own_id: bool) -> "asyncio.Future[Answer]":
+    def submit(self, submission: Submission, *, own_id: bool, share_id: str = "") -> "asyncio.Future[Answer]":
         """Add a submission; its answer comes by the future. Raises `InboxFull`."""
         if len(self._urgent) + len(self._submissions) >= self._submissions_max:
             raise InboxFull
-        waiting = PendingSubmission(submission, asyncio.get_running_loop().create_future(), own_id)
+        waiting = PendingSubmission(submission, asyncio.get_running_loop().create_future(), own_id, share_id)
         (self._urgent if isinstance(submission, Interrupt) else self._submissions).append(waiting)
         self._wake.set()
         return waiting.answer

@@ -24,6 +24,11 @@ class SubmissionPolicy:
     rates: KeyedRateLimiter
     per_minute: int
 
+    @property
+    def share_id(self) -> str:
+        """The id of the link that the client came by; empty for the owner."""
+        return "" if self.principal.grant is None else self.principal.grant.share_id
+
     def refuse(self, submission: Submission) -> SubmissionRefusal | None:
         """Why this submission is refused, or None. The rate limit does not count interrupts."""
         forbidden = refuse_submission(self.access, submission)

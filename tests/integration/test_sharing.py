@@ -101,6 +101,7 @@ async def test_a_drive_link_allows_everything_but_the_owners_operations(all_user
     share_id, secret = await link_to(all_users, session_id, "drive")
     async with all_users.socket(secret, session_id) as guest:
         await guest.send(UserInput(text="hello"))
+        assert (await guest.until_type(ev.Accepted)).share_id == share_id
         assert isinstance(await guest.until_type(*DONE), ev.TurnComplete)
         for submission in (Shutdown(), Share(access="drive"), Unshare(share_id=share_id)):
             await guest.send(submission)

@@ -110,20 +110,25 @@ class Script:
     def view(self) -> Any:
         return self.session.state.view
 
-    def handle(self, message: Input) -> list[str]:
-        """Give one input; the types of the events that follow."""
-        decision = decide(self.session, message, NOW)
+    def handle(self, message: Input, share_id: str = "") -> list[str]:
+        """Give one input; the types of the events that follow. `share_id`: of the link that its sender came by."""
+        decision = decide(self.session, message, NOW, share_id)
         self.events += decision.events
         self.effects = list(decision.effects)
         self.answer = decision.answer
         self._hold(decision)
         return [tag(event) for event in decision.events]
 
-    def submit(self, submission: sub.Submission) -> list[str]:
-        """Submit, with an id if the submission has none."""
+    def submit(self, submission: sub.Submission, share_id: str = "") -> list[str]:
+        """Submit, with an id if the submission has none. `share_id`: of the link that the sender came by."""
         if submission.id is msgspec.UNSET:
             submission = msgspec.structs.replace(submission, id=f"s{next(self._ids)}")
-        return self.handle(submission)
+        return self.handle(submission, share_id)
+
+    def link(self, access: Any = "drive") -> str:
+        """Make a link; its id."""
+        self.submit(sub.Share(access=access))
+        return str(self.last(ev.Shared).share_id)
 
     def say(self, text: str, when: Any = "queue") -> list[str]:
         return self.submit(sub.UserInput(text=text, when=when))

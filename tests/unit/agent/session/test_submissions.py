@@ -1,5 +1,6 @@
 """Undo, edit, compaction, models, titles, links, shutdown and refusals, as scripts."""
 
+import msgspec
 import pytest
 
 from agent.session.messages import EndSession, SubmissionRefusal, SummaryFailed
@@ -16,6 +17,7 @@ from protocol.submissions import (
     Submission,
     Undo,
     Unshare,
+    UserInput,
 )
 from tests.unit.agent.session.script import Script, call
 
@@ -319,3 +321,21 @@ def test_a_full_history_takes_no_more_input() -> None:
     script = Script(history_chars_max=10)
     assert script.say("x" * 11) == []
     assert refusal(script) == "history_full"
+
+
+def test_an_accepted_submission_names_the_link_that_its_sender_came_by() -> None:
+    script = Script()
+    link = script.link()
+    script.submit(UserInput(text="hello"), link)
+    assert script.last(ev.Accepted).share_id == link
+    script.submit(UserInput(text="hello"))
+    assert script.last(ev.Accepted).share_id is msgspec.UNSET
+
+
+def test_a_submission_that_waited_while_its_senders_link_was_revoked_is_refused() -> None:
+    script = Script()
+    link = script.link()
+    script.submit(Unshare(share_id=link))
+    assert script.submit(UserInput(text="hello"), link) == []
+    assert isinstance(script.answer, SubmissionRefusal)
+    assert (script.answer.code, script.answer.message) == ("forbidden", "your link was revoked")
