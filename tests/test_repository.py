@@ -186,14 +186,14 @@ def test_every_file_begins_with_a_docstring() -> None:
 FIRST_LINE = re.compile(r"[`A-Z0-9].*?: \S")
 
 
-def test_a_module_of_the_product_says_what_it_is_and_does() -> None:
+def test_a_module_says_what_it_is_and_does() -> None:
     def faults(source: Source) -> Iterator[str]:
         lines = (ast.get_docstring(source.tree) or "").splitlines()
         if lines and not FIRST_LINE.match(lines[0]):
             yield f"{source.path}: {lines[0][:80]}"
 
     judge(
-        PRODUCT,
+        (*PRODUCT, *TOOLING),
         faults,
         "a reader who looks for a thing reads first lines; each names the thing, then says what it does.",
         'write the first line as "Thing: what it does.", in the field\'s terms.',

@@ -1,1 +1,1 @@
-"""Tests of the page in a real browser and against the real server; only the model is a stand-in."""
+"""Browser tests: the page in a real browser with the real server; only the model is a stand-in."""

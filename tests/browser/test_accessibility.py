@@ -1,4 +1,4 @@
-"""For everyone: what axe finds, the keyboard alone, what a screen reader is told, reduced motion, text that does not jump."""
+"""Accessibility: axe's findings, keyboard use, what a screen reader gets, reduced motion, text that does not jump."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Who came by a link into one session: they see it and what they may do there, and nothing that would be refused."""
+"""Guests: who came by a link sees the session and what the link allows, and is offered nothing that would be refused."""
 
 import contextlib
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Hostile texts from models, tools, files and people: nothing of them runs, nothing is fetched for them, all is shown."""
+"""Hostile texts from models, tools, files and people: nothing in them runs or is fetched, and all of it is shown."""
 
 from pathlib import Path
 

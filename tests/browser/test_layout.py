@@ -1,4 +1,4 @@
-"""What is needed stays on the screen, whatever its size and however much there is; and nothing moves that nobody moved."""
+"""Layout: controls stay visible in every window size and with much content, and nothing moves by itself."""
 
 from pathlib import Path
 from typing import Any

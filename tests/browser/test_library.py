@@ -1,4 +1,4 @@
-"""The client library in a page of somebody else's making: the example of docs/page.md, as it stands there."""
+"""Client library in another page: the example of docs/page.md works as it is written."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What stands beside the conversation: files, keys, the server, the model to begin with; and what the keyboard reaches."""
+"""Panels: files, keyboard shortcuts, the server's state, the model of a new session; all are reached by keyboard."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The list of sessions: titles, states, what waits; search, rename, delete with undo, export; addresses; and the way in."""
+"""Sidebar: the list of sessions with titles, states and waiting approvals; search, rename, delete with undo, export; addresses; login."""
 
 import json
 from pathlib import Path

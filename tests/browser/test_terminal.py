@@ -1,4 +1,4 @@
-"""A command on the page: a terminal that shows what it says while it says it, how it ended, and that it can be stopped."""
+"""Commands on the page: a terminal shows the output while it comes and how the command ended, and has a button to stop it."""
 
 from pathlib import Path
 

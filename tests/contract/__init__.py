@@ -1,1 +1,1 @@
-"""One body of tests for every backend."""
+"""Contract tests: the same tests for every implementation of an interface."""

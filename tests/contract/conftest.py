@@ -1,4 +1,4 @@
-"""What the contracts share: the journal under test, one after another for every backend, and an owner of tasks."""
+"""Fixtures of the contracts: the journal under test, for each backend in turn, and an owner of tasks."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

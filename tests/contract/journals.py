@@ -1,4 +1,4 @@
-"""The journals there are: each runs the same bodies of tests. A backend is added here."""
+"""Journals under test: every backend runs the same tests. A new backend is added here."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path

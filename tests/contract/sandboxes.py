@@ -1,4 +1,4 @@
-"""The sandboxes there are: each runs the same bodies of tests. A backend is added here."""
+"""Sandboxes under test: every backend runs the same tests. A new backend is added here."""
 
 import contextlib
 import functools

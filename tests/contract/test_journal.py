@@ -1,4 +1,4 @@
-"""What every journal promises of appends: order, retries, terms and submissions, whatever it is made of."""
+"""Journal contract, appends: order, retries, terms and submissions."""
 
 import asyncio
 

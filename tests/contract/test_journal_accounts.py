@@ -1,4 +1,4 @@
-"""What users store and spend, of every journal: counted with the events, in the same step."""
+"""Journal contract, accounts: what users store and spend is counted together with the events."""
 
 import asyncio
 

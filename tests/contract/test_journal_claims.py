@@ -1,4 +1,4 @@
-"""What a session holds outside of the server, in every journal: kept until it is released, whatever becomes of the session."""
+"""Journal contract, claims: what a session holds outside of the server is kept until it is released, also after the session."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What every journal promises of copies elsewhere: of which sessions there is none, or one that lacks the newest."""
+"""Journal contract, exports: which sessions have no copy elsewhere, or one that lacks the newest events."""
 
 import msgspec
 import pytest

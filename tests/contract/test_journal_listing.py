@@ -1,4 +1,4 @@
-"""What every journal promises of its list: the newest first, by user, page by page, by title."""
+"""Journal contract, listing: the newest first, by user, by page and by title."""
 
 import msgspec
 

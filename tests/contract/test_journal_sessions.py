@@ -1,4 +1,4 @@
-"""What every journal promises of whole sessions: their rows, deletion, merging, snapshots, positions over restarts, the end."""
+"""Journal contract, sessions: rows, deletion, merging, snapshots, positions over restarts, closing."""
 
 import asyncio
 from collections.abc import Awaitable

@@ -1,4 +1,4 @@
-"""What every way to a model promises, held against each: providers over a scripted server, read both ways, and the demo."""
+"""Model contract: every kind of model call over a scripted server, read in both ways, and the demo."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What every sandbox promises of commands and files, wherever it is."""
+"""Sandbox contract: commands and files, in every kind of sandbox."""
 
 import asyncio
 from collections.abc import AsyncIterator

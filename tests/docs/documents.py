@@ -1,4 +1,4 @@
-"""Documents: the texts for people, and the fenced examples in them."""
+"""Documents: finds the project's documents and the fenced examples in them."""
 
 import re
 from typing import NamedTuple

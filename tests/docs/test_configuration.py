@@ -1,4 +1,4 @@
-"""docs/configuration.md: its tables are those of the code, and its examples load."""
+"""Configuration document: its tables are those of the code, and its examples load."""
 
 import re
 from pathlib import Path

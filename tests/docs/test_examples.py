@@ -1,4 +1,4 @@
-"""Every example of the documents is checked: by its language here, or by the test that runs it."""
+"""Examples in the documents: each is checked by its language here, or by the test that runs it."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What the documents name is there: files, headings, tests and settings."""
+"""References in the documents: the files, headings, tests and settings that they name exist."""
 
 import re
 from pathlib import Path

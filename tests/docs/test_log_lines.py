@@ -1,4 +1,4 @@
-"""The log lines that a document shows have the form that the server writes."""
+"""Log lines in the documents: they have the form that the server writes."""
 
 import calendar
 import json

@@ -1,4 +1,4 @@
-"""docs/operations.md, held against the code: every metric is there, with its unit and its labels, and no other."""
+"""Operations document: it names every metric, with its unit and its labels, and no other."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""docs/tools.md, held against the code: its tables and its examples."""
+"""Tools document: its tables and examples are those of the code."""
 
 import json
 import re

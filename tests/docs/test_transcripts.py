@@ -1,4 +1,4 @@
-"""The documents' conversations happen as they are shown: by wscat, by the recorded frames, and by the client in Python."""
+"""Transcripts in the documents: they happen as they are shown, with wscat, with the recorded frames, and with the Python client."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Approvals under faults: raced, late, in parts, after a restart. The first answer binds, and what was approved is what runs."""
+"""Approvals under faults: concurrent, late, in parts, after a restart. The first answer counts, and only what was approved runs."""
 
 import asyncio
 import contextlib

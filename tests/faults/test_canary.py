@@ -1,4 +1,4 @@
-"""The canary: a secret is put into every input of a real server, and is then looked for in all that it wrote, logged or said."""
+"""Canary: a secret is put into every input of a real server, and is then searched for in all that the server wrote, logged or sent."""
 
 import base64
 import contextlib

@@ -1,4 +1,4 @@
-"""A server that dies, or is told to stop, takes the commands of its sessions along; a real server with a real sandbox."""
+"""Commands of a server that is killed or stopped: they end too. A real server with a real sandbox."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The conversation outgrows the model: it is summarised, or the turn ends with an error, at the cost of no loop of calls."""
+"""Conversation longer than the model's context: it is summarised, or the turn ends with an error; model calls do not repeat without end."""
 
 import asyncio
 from collections.abc import Callable

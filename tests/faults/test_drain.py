@@ -1,4 +1,4 @@
-"""Stopping under load: everyone is told and comes back to the restarted server by itself; nothing is lost, nobody is refused."""
+"""Stop under load: every client gets the reason and reconnects to the restarted server by itself; nothing is lost, no client is refused."""
 
 import asyncio
 import contextlib

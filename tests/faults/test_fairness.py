@@ -1,4 +1,4 @@
-"""One session fed without a pause beside many that are fed at reading speed: whose tokens wait, and for how long."""
+"""Fairness: one session is fed without a pause beside many at reading speed; measures how long the others' tokens wait."""
 
 import asyncio
 import contextlib

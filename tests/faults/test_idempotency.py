@@ -1,4 +1,4 @@
-"""Said once, done once: every kind of submission, sent again in every way a client comes to do so."""
+"""Idempotency: every kind of submission, sent again in every way, is done once."""
 
 import asyncio
 from collections import Counter

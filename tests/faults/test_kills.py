@@ -1,4 +1,4 @@
-"""Kill -9, before and after every single thing the journal does in a conversation: nothing is lost, nothing is stuck."""
+"""Kills: SIGKILL before and after every operation of the journal in a conversation; nothing is lost and no session is stuck."""
 
 import asyncio
 import random

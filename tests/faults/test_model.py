@@ -1,4 +1,4 @@
-"""The model fails in every way it can: each turn ends in a clear error or goes on well, and the next one works.
+"""Failing models: each turn ends in a clear error or goes on, and the next turn works.
 
 Through the whole server over a socket; the model server refuses every request whose history is not strictly valid.
 """

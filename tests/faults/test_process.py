@@ -1,4 +1,4 @@
-"""The harness of the fault tests keeps its own promises: a server of its own, at its own port, that leaves nothing behind."""
+"""Test processes: each test has a server of its own, at its own port, and nothing is left behind."""
 
 import os
 from pathlib import Path

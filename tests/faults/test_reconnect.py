@@ -1,4 +1,4 @@
-"""Coming back, deliberately: from every position inside a message, twice at once, after a long silence. See test_cuts for chance."""
+"""Reconnecting: from every position inside a message, twice at once, after a long silence. Random cuts are in test_cuts."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Everything at once for a long time: nothing is left over. In the long form alone; HOLDFAST_FAULTS_SOAK_S says how long (600)."""
+"""Soak: everything at once for a long time; nothing is left over. Long form only; HOLDFAST_FAULTS_SOAK_S is the time in seconds (600)."""
 
 import asyncio
 import contextlib

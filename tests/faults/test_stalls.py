@@ -1,4 +1,4 @@
-"""Readers that stall, crawl or vanish: each is told or cut in its time, comes back by its position, and hurts nobody."""
+"""Stalled readers: clients that stop reading, read slowly or vanish are closed or cut in time, resume later, and harm no other client."""
 
 import asyncio
 import contextlib

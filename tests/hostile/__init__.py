@@ -1,1 +1,1 @@
-"""Tests that attack a real server as the worst client, link, user or MCP server would, while another user talks beside."""
+"""Hostile tests: attack a real server as the worst client, link, user or MCP server would, while another user talks beside."""

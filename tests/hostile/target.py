@@ -1,4 +1,4 @@
-"""Target: what an attack is told of the server, and the ways in that it has."""
+"""Target: what an attack knows of the server, and its ways in."""
 
 import contextlib
 from collections.abc import AsyncIterator

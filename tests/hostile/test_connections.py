@@ -1,4 +1,4 @@
-"""Connections made as fast as one client can delay nobody; and the harness fails where it should."""
+"""Hostile connections: made as fast as one client can, they delay nobody. Also: the harness fails where it should."""
 
 from pathlib import Path
 

@@ -1,1 +1,1 @@
-"""Tests over a real socket."""
+"""Integration tests: whole servers, over real sockets."""

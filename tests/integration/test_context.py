@@ -1,4 +1,4 @@
-"""What the model is told beside the conversation, and what it is asked beside the turn, over a real socket."""
+"""Model context over a real socket: what is added to the conversation, and the model calls outside of a turn."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Answers for the whole session, and the spending limit, over a real socket."""
+"""Grants over a real socket: approvals for the whole session, and the spending limit."""
 
 from pathlib import Path
 

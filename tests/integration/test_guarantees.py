@@ -1,4 +1,4 @@
-"""The promises, by name, over a real socket."""
+"""Guarantees: each by its name, over a real socket."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Hostile and clumsy clients: each is answered as the protocol says, and the session is unharmed."""
+"""Hostile and clumsy clients: each gets the answer of the protocol, and the session is unharmed."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Every mode of authentication, with every kind of credential, on every endpoint of the table and on websockets."""
+"""Authentication matrix: every mode, with every kind of credential, on every endpoint of the table and on websockets."""
 
 import contextlib
 import time

@@ -1,4 +1,4 @@
-"""Models by session, over a real socket: chosen by one, kept over a restart, offered with window and price."""
+"""Models over a real socket: chosen for a session, kept over a restart, listed with window and price."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The sub-agent `research`, over a real socket: its calls are nested in its own, it only reads, and it has bounds."""
+"""Sub-agent `research` over a real socket: its calls are nested in its own call, it only reads, and it has bounds."""
 
 import copy
 from pathlib import Path

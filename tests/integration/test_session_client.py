@@ -1,4 +1,4 @@
-"""The session client and the real server, over a network that is cut, goes silent, and loses the server for a while."""
+"""Session client and real server: over a network that is cut, goes silent, and loses the server for a while."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Ownership and links: who sees a session, who drives it, and how that ends."""
+"""Sharing: who reads a session, who drives it, and how a link ends."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

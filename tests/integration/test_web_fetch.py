@@ -1,4 +1,4 @@
-"""`web_fetch` in a whole server: a person is asked with the URL, and what was approved is fetched."""
+"""`web_fetch` in a whole server: a person is asked with the URL, and exactly what was approved is fetched."""
 
 from pathlib import Path
 

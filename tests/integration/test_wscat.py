@@ -1,4 +1,4 @@
-"""Somebody with wscat: the real one, from npm, in front of the real server."""
+"""`wscat`: the real program, from npm, with the real server."""
 
 from pathlib import Path
 

@@ -1,1 +1,1 @@
-"""Properties that hold for any run."""
+"""Properties: what holds for any run."""

@@ -1,4 +1,4 @@
-"""A journal in plain words, to hold the real ones against."""
+"""Journal model: a journal in plain Python; the real ones are compared with it."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""The journal against a plain model of it: random runs of calls, clean restarts and older copies put back.
+"""Journal, properties: compared with a plain model in random runs of calls, clean restarts and restored older copies.
 
 Each event is one byte and a merged record the bytes it stands for, so what is read can be compared however it was
 merged.

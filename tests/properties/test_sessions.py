@@ -1,4 +1,4 @@
-"""Any run of submissions, model scripts and crashes: the history stays valid, the fold is the state, every resume is whole."""
+"""Sessions, properties: after any run of submissions, model scripts and crashes the history is valid and every resume is complete."""
 
 import copy
 

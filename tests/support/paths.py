@@ -1,4 +1,4 @@
-"""Paths of the source tree that the tests run in."""
+"""Paths: the source tree that the tests run in."""
 
 from pathlib import Path
 

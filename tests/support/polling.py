@@ -1,4 +1,4 @@
-"""Polling: waits for a condition that nothing announces. The one place where tests look again and again."""
+"""Polling: waits for a condition that nothing announces. No other file polls."""
 
 import asyncio
 import inspect

@@ -1,4 +1,4 @@
-"""Prepared calls: what a tool says of a call before it runs, its complaint or its effects."""
+"""Prepared calls: what a tool reports of a call before it runs: a complaint or its effects."""
 
 from agent.policy.effects import Effects
 from agent.tools import ToolRouter

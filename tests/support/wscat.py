@@ -1,4 +1,4 @@
-"""wscat: the real program (npm), driven as a person at a terminal drives it."""
+"""`wscat`: drives the real program (npm) through a pseudo-terminal."""
 
 import asyncio
 import contextlib

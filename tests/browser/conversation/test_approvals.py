@@ -1,4 +1,4 @@
-"""Calls that wait for a person: shown readably, edited, refused with a reason, answered at once or one by one, by keyboard."""
+"""Approvals on the page: calls are shown, edited, rejected with a reason, and answered together or one by one, also by keyboard."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Cards of tool calls: each is shown by what it is, and a call that was approved for the session is not asked for again."""
+"""Cards of tool calls: each has a form for its tool, and a call that was approved for the session does not ask again."""
 
 from pathlib import Path
 from typing import Any

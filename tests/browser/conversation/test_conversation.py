@@ -1,4 +1,4 @@
-"""A conversation on the page: what is said and answered, as it streams and when it is whole."""
+"""Conversation on the page: messages and answers, while they stream and when they are complete."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Ten thousand messages, and an answer that does not end: only what is seen is rendered, and the reader's place is theirs."""
+"""Long conversations: with ten thousand messages, or a very long answer, only what is visible is rendered and nothing scrolls by itself."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""An answer of hundreds of paragraphs: a frame's work is that of what is seen, and nothing moves by what is left out."""
+"""Long answers: with hundreds of paragraphs a frame's work depends on what is visible, and the content does not move."""
 
 import json
 from pathlib import Path

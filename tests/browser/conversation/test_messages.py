@@ -1,4 +1,4 @@
-"""What the model says, as the page shows it: markdown while it streams, code, tables, reasoning; and what is no message."""
+"""Messages of the model on the page: markdown while it streams, code, tables, reasoning; and text that is not a message."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tool calls as cards: what was asked, how it goes, what came of it; the plan; files that came and went."""
+"""Tool calls on the page: arguments, progress and result in a card; the plan; files that were made and deleted."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""What a person does with turns: stop, take back, change, queue, steer, summarise, try again, choose another model."""
+"""Controls of turns: stop, take back, change, queue, steer, summarise, try again, choose another model."""
 
 from pathlib import Path
 

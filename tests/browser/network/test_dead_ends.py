@@ -1,4 +1,4 @@
-"""Where a way ends, the page says so and shows another; what was written is not lost on the way."""
+"""Dead ends: where something cannot be done, the page says so and offers a way on; a draft is not lost."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The network under an open page: cut, refused, silent, slow or gone, in the middle of an answer and of an approval."""
+"""Network of an open page: cut, refused, silent, slow or gone, during an answer and during an approval."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""The server under an open page: killed, drained, put back from a copy; and the page itself asleep."""
+"""Restarts under an open page: the server is killed, drained or restored from a copy; the page itself is suspended."""
 
 import contextlib
 import shutil

@@ -1,4 +1,4 @@
-"""Two tabs on one session stay in step, whichever of them acts."""
+"""Two tabs on one session: both show the same, whichever of them acts."""
 
 import contextlib
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""axe: runs axe-core in the page and reports what keeps people out."""
+"""`axe`: runs axe-core in the page and reports what keeps people out."""
 
 import json
 from functools import cache

@@ -1,4 +1,4 @@
-"""A journal that cannot be written for a while: loud, nothing skipped, nothing acknowledged in vain; then work goes on."""
+"""Journal that cannot be written for a while: errors are shown, nothing is skipped or wrongly acknowledged, and then work goes on."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The journal fails at awkward moments: while a session wakes, recovers or stops, or after it has stored what it refuses."""
+"""Journal that fails at special moments: while a session wakes, recovers or stops, or after the commit."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""A data folder that cannot be served: one line that names the file and the remedy, exit code 1, and the remedy works."""
+"""Data folder that cannot be served: one line names the file and the remedy, the exit code is 1, and the remedy works."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Stored events are lost: an older database comes back. Who is ahead of it is told so, who is not goes on, all see the same."""
+"""Lost events: an older database is restored. Clients that are ahead of it get a snapshot, others go on, and all see the same."""
 
 import contextlib
 import copy
@@ -30,7 +30,7 @@ BACKUP: Ways = (machine.copy_folder, machine.replace_folder)
 OVERWRITTEN: Ways = (machine.copy_folder, machine.overwrite_folder)
 
 
-class House:
+class LossTrial:
     """A server on one data folder, and clients of one session."""
 
     def __init__(self, server: ServerProcess, folder: Path) -> None:
@@ -38,7 +38,7 @@ class House:
         self.folder = folder
         self.data = folder / "data"
         self.talker = Follower("talker")
-        self._said = 0
+        self._turns = 0
 
     async def stop(self, how: str) -> None:
         """The talker leaves, and the server is stopped or killed."""
@@ -48,9 +48,9 @@ class House:
     async def turns(self, count: int) -> None:
         """The talker has this many turns."""
         for _ in range(count):
-            self._said += 1
+            self._turns += 1
             before = self.talker.view.seq
-            await self.talker.send(UserInput(text=f"number {self._said}"))
+            await self.talker.send(UserInput(text=f"number {self._turns}"))
             await self.talker.until(lambda seq=before: self.talker.view.seq > seq and self.talker.view.state == "idle")  # type: ignore[misc]  # a default that binds the value
 
     async def come(self, follower: Follower) -> bool:
@@ -77,13 +77,13 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def house(zygote: Zygote, folder: Path) -> AsyncIterator[House]:
+async def loss_trial(zygote: Zygote, folder: Path) -> AsyncIterator[LossTrial]:
     """A running server, with a talker that has just come to a new session."""
     async with ScriptedModel(lambda _: text("Well, ", "yes, ", "of course.")) as model:
         settings = settings_for(folder / "data", model)
         async with ServerProcess(zygote, folder, settings) as server:
             await server.start()
-            one = House(server, folder)
+            one = LossTrial(server, folder)
             await one.talker.come(server.ws)
             try:
                 yield one
@@ -106,7 +106,7 @@ async def test_a_restored_older_database_begins_a_new_epoch(
     zygote: Zygote, tmp_path: Path, tally: Counter[str], ways: Ways, copied: str, ends: str
 ) -> None:
     take, put_back = ways
-    async with house(zygote, tmp_path) as one:
+    async with loss_trial(zygote, tmp_path) as one:
         talker, server = one.talker, one.server
         await one.turns(1)
         early = twin(talker, "early")
@@ -151,7 +151,7 @@ async def test_a_restored_older_database_begins_a_new_epoch(
 async def test_a_power_loss_that_loses_the_end_of_the_log_begins_a_new_epoch(
     zygote: Zygote, tmp_path: Path, tally: Counter[str], left: float, mark: str
 ) -> None:
-    async with house(zygote, tmp_path) as one:
+    async with loss_trial(zygote, tmp_path) as one:
         talker, server = one.talker, one.server
         await one.stop("stopped")
         server.hooks = (machine.boot(one.data, "the first run"),)
@@ -236,7 +236,7 @@ async def test_random_losses_with_clients_at_every_position(
     seed = fresh_seed()
     print(f"HOLDFAST_FAULTS_SEED={seed}")
     rng = random.Random(seed)
-    async with house(zygote, tmp_path) as one:
+    async with loss_trial(zygote, tmp_path) as one:
         await one.turns(1)
         epochs = {one.talker.epoch}
         copies: list[tuple[Path, set[str]]] = []

@@ -1,4 +1,4 @@
-"""Bare HTTP: one request on a connection of its own, which is closed however the request ends."""
+"""Bare HTTP: one request on its own connection, which is always closed."""
 
 import asyncio
 

@@ -1,1 +1,1 @@
-"""Tests of the mind."""
+"""Unit tests: the agent."""

@@ -1,4 +1,4 @@
-"""What the tests of tools share."""
+"""Fixtures: what the tests of tools share."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The benchmarks' client, without a socket: how it puts a turn together."""
+"""Benchmark client, without a socket: how it puts a turn together."""
 
 import pytest
 

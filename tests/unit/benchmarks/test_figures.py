@@ -1,4 +1,4 @@
-"""The benchmarks, measuring real processes, very little of each: that they work, not how fast anything is."""
+"""Benchmark figures: they measure real processes, a little of each; their speed is not checked."""
 
 import msgspec
 import pytest

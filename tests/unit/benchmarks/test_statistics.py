@@ -1,4 +1,4 @@
-"""The benchmarks' arithmetic."""
+"""Benchmark statistics: the arithmetic."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The benchmarks' table, what is kept of it, and the command line."""
+"""Benchmark table: its rows, the stored results, and the command line."""
 
 from pathlib import Path
 

@@ -1,1 +1,1 @@
-"""Tests of the clients."""
+"""Unit tests: the clients."""

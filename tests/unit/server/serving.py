@@ -1,4 +1,4 @@
-"""A server on a free loopback port, inside the test's own event loop."""
+"""Serving: a server in the test's event loop, on a free loopback port."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The choice of the model when none is configured."""
+"""Default model: which model is chosen when none is configured."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Limits and prices from LiteLLM's table; no price where it is not certain."""
+"""Pricing: limits and prices from LiteLLM's table; no price where it is not certain."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A sandbox on this machine and commands in it, for the tests that try to break out."""
+"""Sandbox commands: a sandbox on this machine that runs commands, for the tests of isolation."""
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping

@@ -1,4 +1,4 @@
-"""The program inside a sandbox Space: a real process that runs real commands."""
+"""Program inside a sandbox Space: as a real process that runs real commands."""
 
 import ast
 import asyncio

@@ -1,4 +1,4 @@
-"""What a command in the sandbox can see and touch: its workspace, the system's programs, and nothing else."""
+"""Isolation: a command in the sandbox reaches its workspace and the system's programs, and nothing else."""
 
 import contextlib
 import os

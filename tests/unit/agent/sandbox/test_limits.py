@@ -1,4 +1,4 @@
-"""A command that takes too much: processes, memory, time, disk. It is ended or gets no more, and the next one runs."""
+"""Limits of a command: processes, memory, time, disk. It is ended or gets no more, and the next command runs."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a command leaves in the workspace for the server to stumble over: links, pipes, odd modes, swapped names."""
+"""Planted files: links, pipes, unusual modes and swapped names in a workspace do not harm the server."""
 
 import os
 import stat

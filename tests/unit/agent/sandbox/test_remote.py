@@ -1,4 +1,4 @@
-"""Sandboxes elsewhere, of each kind: made at first use, claimed before, found again, given back, and never orphaned."""
+"""Remote sandboxes of each kind: made at first use, claimed before, found again, given back, never forgotten."""
 
 import asyncio
 import threading

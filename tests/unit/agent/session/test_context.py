@@ -1,4 +1,4 @@
-"""The project's notes in the model's context."""
+"""Model context: the project's notes in it."""
 
 from agent.models.prompt_caching import mark_for_caching
 from agent.session.context import NOTES_CUT, NOTES_INTRO, with_notes

@@ -1,4 +1,4 @@
-"""Undo, edit, compaction, models, titles, links, shutdown and refusals, as scripts."""
+"""Submissions as scripts: undo, edit, compaction, models, titles, links, shutdown and refusals."""
 
 import msgspec
 import pytest

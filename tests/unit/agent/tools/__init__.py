@@ -1,1 +1,1 @@
-"""Tests of the tools."""
+"""Unit tests: the tools."""

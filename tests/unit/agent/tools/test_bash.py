@@ -1,4 +1,4 @@
-"""bash as a model meets it: through the router, in the real sandbox."""
+"""`bash`: called through the router, in the real sandbox."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

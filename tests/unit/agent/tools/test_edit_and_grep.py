@@ -1,4 +1,4 @@
-"""edit and grep as a model meets them: through the router, in a real folder."""
+"""`edit` and `grep`: called through the router, in a real folder."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""read, list, write as a model meets them: through the router, in a real folder."""
+"""`read`, `list`, `write`: called through the router, in a real folder."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The plan tool."""
+"""`plan`: the tool that keeps the agent's plan."""
 
 import pytest
 

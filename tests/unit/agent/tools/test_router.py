@@ -1,4 +1,4 @@
-"""The router: whatever a tool does, the call has its answer."""
+"""Tool router: every call gets an answer, whatever its tool does."""
 
 import asyncio
 import logging

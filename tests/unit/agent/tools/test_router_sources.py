@@ -1,4 +1,4 @@
-"""The router over tools that come and go."""
+"""Tool router with changing sources: tools that appear and disappear."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The project's notes: the workspace's AGENTS.md, and nothing that only looks like it."""
+"""Project notes: the workspace's AGENTS.md, and no other file."""
 
 from pathlib import Path
 

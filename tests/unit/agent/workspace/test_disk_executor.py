@@ -1,4 +1,4 @@
-"""Disk work: off the loop, one piece at a time, and never half done for those who come after."""
+"""Disk executor: work runs outside of the event loop, one piece at a time, and is never half done for the next one."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""Nothing leaves the workspace: by two dots, absolute names, links, special files, or a link swapped in between."""
+"""Paths out of the workspace: two dots, absolute names, links, special files, and links swapped in between are refused."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Which names may be a path: no text leads out of a workspace, and none can pretend to be another text."""
+"""Path names: no name leads out of a workspace or looks like another name."""
 
 import os
 from pathlib import Path

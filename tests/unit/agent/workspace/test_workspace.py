@@ -1,4 +1,4 @@
-"""A workspace: a write is whole or not there, and everything has bounds. What leads out of it is in test_escapes."""
+"""Workspace: a write is complete or not there, and everything has a bound. Paths out of it are in test_escapes."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""What tests of the workspace share: the secret outside, how a refusal is held, what a folder contains."""
+"""Workspaces under test: a secret outside of them, checks of refusals, a folder's content."""
 
 import threading
 from pathlib import Path

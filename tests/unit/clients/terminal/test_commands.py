@@ -1,4 +1,4 @@
-"""Commands: what typed lines mean."""
+"""Commands: how typed lines are understood."""
 
 import pytest
 

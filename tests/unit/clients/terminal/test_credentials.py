@@ -1,4 +1,4 @@
-"""Credentials: `holdfast chat` finds the token of the server on this machine, so that nobody has to type it."""
+"""Credentials: `holdfast chat` finds the token of the server on this machine."""
 
 from pathlib import Path
 

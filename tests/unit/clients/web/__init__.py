@@ -1,4 +1,4 @@
-"""Tests of the page's modules, without a browser."""
+"""Unit tests: the page's modules, without a browser."""
 
 from pathlib import Path
 

@@ -1,1 +1,1 @@
-"""Tests of the door: who gets in, by which way, for how long."""
+"""Authentication tests: who gets in, with which credentials, for how long."""

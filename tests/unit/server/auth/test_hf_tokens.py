@@ -1,4 +1,4 @@
-"""Hugging Face tokens: the Hub says whose they are, is asked seldom, and is not flooded."""
+"""Hugging Face tokens: the Hub names their user, and is asked seldom."""
 
 import asyncio
 from collections.abc import AsyncIterator

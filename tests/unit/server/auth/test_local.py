@@ -1,4 +1,4 @@
-"""Local mode: a token made at first start lets in, and nothing else does."""
+"""Local mode: the token that is made at the first start lets in, and nothing else does."""
 
 import logging
 import os

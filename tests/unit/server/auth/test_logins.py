@@ -1,4 +1,4 @@
-"""The door's own bounds: logins kept, wrong credentials counted, and what a browser may do with a login."""
+"""Logins: how many are kept, how wrong credentials are counted, and what a browser may do with a login."""
 
 from pathlib import Path
 from typing import Any

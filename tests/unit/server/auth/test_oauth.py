@@ -1,4 +1,4 @@
-"""Login at an OpenID provider: what is believed of it, what is kept, and how it ends."""
+"""Login at an OpenID provider: which claims are accepted, what is kept, and how a login ends."""
 
 import time
 from collections.abc import AsyncIterator

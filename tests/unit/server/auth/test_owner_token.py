@@ -1,4 +1,4 @@
-"""The Hugging Face token of a session's owner, where the session wakes before its owner comes."""
+"""Owner's Hugging Face token: used where the session wakes before its owner comes."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The command line, as a process of its own."""
+"""Command line: as a process of its own."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""`holdfast sessions` and `holdfast backup`, beside a running server and without one; and the export over HTTP."""
+"""`holdfast sessions` and `holdfast backup`: with a running server and without one; and the export over HTTP."""
 
 import asyncio
 import json

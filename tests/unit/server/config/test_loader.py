@@ -1,4 +1,4 @@
-"""Settings: variables filled in, and a complaint that names the file, the key and the fault."""
+"""Config loader: variables are filled in, and an error names the file, the key and the fault."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The doctor, in the conditions it is there for: each is found, told apart, and comes with what to do."""
+"""Doctor: each condition that it looks for is found, named and comes with what to do."""
 
 import asyncio
 import http.server

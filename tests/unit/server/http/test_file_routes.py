@@ -1,4 +1,4 @@
-"""Files over HTTP: into a session's workspace and out of it, by the workspace's own rules."""
+"""Files over HTTP: up to a session's workspace and down from it, by the workspace's own rules."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

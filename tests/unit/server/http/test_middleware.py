@@ -1,4 +1,4 @@
-"""Host, Origin and credentials: who is let in, over HTTP and over sockets."""
+"""Middleware: which Host, Origin and credentials are accepted, over HTTP and over websockets."""
 
 import asyncio
 import logging

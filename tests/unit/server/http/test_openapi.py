@@ -1,4 +1,4 @@
-"""The OpenAPI document: it knows every route, and schemathesis finds no answer that it does not tell of."""
+"""OpenAPI document: it has every route, and schemathesis finds no answer that it does not declare."""
 
 import asyncio
 import contextlib

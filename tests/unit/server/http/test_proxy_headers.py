@@ -1,4 +1,4 @@
-"""What proxies say of a request: believed from listed ones, hop by hop, and from nobody else."""
+"""Proxy headers: accepted from listed proxies, hop by hop, and from no other address."""
 
 from typing import Any
 

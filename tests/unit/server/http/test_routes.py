@@ -1,4 +1,4 @@
-"""The HTTP routes, over a real socket."""
+"""HTTP routes: over a real socket."""
 
 import contextlib
 import json

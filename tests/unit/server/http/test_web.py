@@ -1,4 +1,4 @@
-"""The page and its files, as the server gives them out."""
+"""Page files: as the server sends them."""
 
 import gzip
 from collections.abc import AsyncIterator

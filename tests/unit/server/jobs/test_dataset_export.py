@@ -1,4 +1,4 @@
-"""Finished sessions in their owners' datasets: whole, private, by the owner's token alone, tried again, over restarts."""
+"""Dataset export: finished sessions go to private datasets of their owners, with the owner's token only, and are retried over restarts."""
 
 import contextlib
 import json

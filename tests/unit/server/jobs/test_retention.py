@@ -1,4 +1,4 @@
-"""Retention: what nobody uses any more is deleted, and nothing else."""
+"""Retention: what has not been used for the configured time is deleted, and nothing else."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""The SQLite journal's own tests; what every journal promises is in tests/contract."""
+"""Journal tests: SQLite's own; what holds for every journal is in tests/contract."""

@@ -1,4 +1,4 @@
-"""Small makers of rows, records and items, for all tests of journals."""
+"""Builders: rows, records and items for all tests of journals."""
 
 from server.journal.base import AppendItem, IdempotencyRecord, Journal, Lease, Record, SessionRow
 

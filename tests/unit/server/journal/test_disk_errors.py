@@ -1,4 +1,4 @@
-"""A disk that is full, broken or held by somebody else: told clearly, and over when the cause is."""
+"""Disk errors: a disk that is full, broken or locked by another program is reported clearly, and work goes on when the cause is gone."""
 
 import asyncio
 import resource

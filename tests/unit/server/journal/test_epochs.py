@@ -1,4 +1,4 @@
-"""When an epoch ends, and which positions of an older one still hold."""
+"""Epochs: when one ends, and which positions of an older one stay valid."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A server that is killed: nothing that was acknowledged is lost, and nobody's position is put in doubt."""
+"""Killed server: nothing that was acknowledged is lost, and every client's position stays valid."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The mark file: what it keeps and when it is not believed."""
+"""Mark file: what it keeps and when it is not used."""
 
 import shutil
 from pathlib import Path

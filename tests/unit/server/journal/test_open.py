@@ -1,4 +1,4 @@
-"""Opening the data folder: who may, what is checked, and what is told when it cannot be done."""
+"""Opening the data folder: who may, what is checked, and the errors if it cannot be done."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The writer's thread: groups, bounds, and what it does between the groups."""
+"""Writer thread: groups, bounds, and what it does between the groups."""
 
 import asyncio
 import sqlite3

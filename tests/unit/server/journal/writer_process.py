@@ -1,4 +1,4 @@
-"""A journal in a process of its own, which is killed: what is acknowledged is told on standard output, a line each.
+"""Writer process: a journal in a process that is killed; it prints what was acknowledged, one line for each.
 
 Run as `python -m tests.unit.server.journal.writer_process FOLDER BOOT_ID`. It appends for ever; `Elsewhere` is the other end.
 """

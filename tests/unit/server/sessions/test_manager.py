@@ -1,4 +1,4 @@
-"""The session manager: every operation, and every fault its ancestor had."""
+"""Session manager: every operation, and the faults of the manager that it replaced."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What one user may take: each limit is told, reached, and answered as the protocol says."""
+"""Quotas: each limit of a user is announced, reached, and answered as the protocol says."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Sandboxes elsewhere over the life of a session: made by its first command, kept while it sleeps, gone with its end."""
+"""Remote sandboxes over the life of a session: made by its first command, kept while it sleeps, deleted with it."""
 
 import contextlib
 from collections import deque

@@ -1,4 +1,4 @@
-"""A session's claims, as its tools see them."""
+"""Sandbox claims: a session's claims, as its tools see them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Which tools a server offers, by the sandbox that its machine has; and that everybody who asks is told why."""
+"""Toolset: which tools a server offers with the sandbox of its machine, and the reason that is given for missing ones."""
 
 import logging
 from pathlib import Path

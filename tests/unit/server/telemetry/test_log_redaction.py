@@ -1,4 +1,4 @@
-"""No secret reaches a log: not by a message, its arguments, a traceback, a library's logger or a query string."""
+"""Log redaction: no secret reaches a log, in a message, its arguments, a traceback, a library's logger or a query string."""
 
 import logging
 import sys

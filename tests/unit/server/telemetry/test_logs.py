@@ -1,4 +1,4 @@
-"""The log: lines that nobody can forge, in UTC, on standard error, that say whom they are about."""
+"""Logs: lines that cannot be forged, in UTC, on standard error, with the session and the user that they concern."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""The metrics, after real conversations: each has the count it must have, and nobody outside can add a label."""
+"""Metrics: each has the right count after real conversations, and no client can add a label."""
 
 import contextlib
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What a server knows to be secret: from the environment, the settings, and what it learns while it runs."""
+"""Known secrets: from the environment, the settings, and what the server learns while it runs."""
 
 import pytest
 

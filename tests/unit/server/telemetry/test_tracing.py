@@ -1,4 +1,4 @@
-"""The spans: one a turn, a model call and a tool call, by the GenAI names, in their order below each other, without content."""
+"""Tracing: one span for a turn, a model call and a tool call, with GenAI names, nested in this order, without content."""
 
 import sys
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Connections that have shown no credentials: few, with small heads, and not for long; and what proxies say of others."""
+"""Connections without credentials: bounded in number, size of heads and time; and what proxies report of others."""
 
 import asyncio
 import contextlib

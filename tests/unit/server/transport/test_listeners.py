@@ -1,4 +1,4 @@
-"""Listening, being cut off and stopping, on real sockets."""
+"""Listeners: listening, cut connections and stopping, on real sockets."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""A socket's hand on its connection, on real sockets; and where there is none. Stalled peers: see test_listeners."""
+"""Websocket transport: on real sockets, and where the server has none. Stalled clients are in test_listeners."""
 
 import pytest
 import websockets

@@ -1,4 +1,4 @@
-"""What the tests of the Hugging Face tools share: the stand-in Hub, a server's login that must never be used, sessions."""
+"""Fixtures of the Hugging Face tools: the stand-in Hub, a login of the server that must never be used, sessions."""
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator

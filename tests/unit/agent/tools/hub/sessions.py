@@ -1,4 +1,4 @@
-"""A session as the tests of the Hugging Face tools drive it: through its ToolRouter."""
+"""Tool session: calls the Hugging Face tools through a ToolRouter."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

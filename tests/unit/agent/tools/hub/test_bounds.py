@@ -1,4 +1,4 @@
-"""Whatever the Hub does, a call ends in its bounds, with words that say what to do; and each owner is asked for as themselves."""
+"""Bounds of Hub calls: whatever the Hub does, a call ends in time with a clear text; each owner's token is used for that owner only."""
 
 import asyncio
 from collections.abc import Callable

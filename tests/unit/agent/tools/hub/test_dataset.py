@@ -1,4 +1,4 @@
-"""hf_dataset: splits, schema and rows, as tables."""
+"""`hf_dataset`: splits, schema and rows, as tables."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""hf_jobs: what it does and says, operation by operation, as the owner and in their namespace."""
+"""`hf_jobs`: each operation and its output, as the owner and in the owner's namespace."""
 
 import asyncio
 from collections.abc import Callable

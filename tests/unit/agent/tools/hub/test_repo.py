@@ -1,4 +1,4 @@
-"""hf_repo: each operation does what it says, as the owner, on repositories behind the real library."""
+"""`hf_repo`: each operation, as the owner, on repositories behind the real library."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""What a call of hf_repo would do, as the policy and a person are told; and what a call lacks."""
+"""`hf_repo`, effects: what a call would do, as the policy and a person see it; and what a call lacks."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""hf_search: what the Hub finds, in short lines, for this owner."""
+"""`hf_search`: what the Hub finds, in short lines, for this owner."""
 
 from collections.abc import Callable
 

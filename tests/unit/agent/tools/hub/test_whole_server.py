@@ -1,4 +1,4 @@
-"""A job through a whole server: the model asks for it, a person approves, its logs arrive as they are written."""
+"""`hf_jobs` in a whole server: the model calls it, a person approves, its logs arrive while they are written."""
 
 import asyncio
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""The MCP client against real servers, over stdio and HTTP."""
+"""MCP tests: the client with real servers, over stdio and HTTP."""

@@ -1,4 +1,4 @@
-"""An MCP server with manners good and bad, for tests: `python -m tests.unit.agent.tools.mcp.odd_server [--http PORT] [--garbage] ...`."""
+"""Odd MCP server: behaves well or badly on demand: `python -m tests.unit.agent.tools.mcp.odd_server [--http PORT] [--garbage] ...`."""
 
 import argparse
 import asyncio

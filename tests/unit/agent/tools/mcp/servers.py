@@ -1,4 +1,4 @@
-"""What the MCP tests share: entries for real servers, a router over them, processes that are looked at."""
+"""MCP servers under test: config entries for real servers, a router over them, checks of their processes."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What MCP costs a server that has no MCP servers."""
+"""Costs of MCP: a server without MCP servers pays nothing."""
 
 import subprocess
 import sys

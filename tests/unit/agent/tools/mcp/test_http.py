@@ -1,4 +1,4 @@
-"""MCP servers over streamable HTTP: killed, late, closed to us, given a token; they harm nobody but their own calls."""
+"""MCP over streamable HTTP: servers that are killed, late, closed, or need a token; a fault harms only its own calls."""
 
 import asyncio
 from collections.abc import AsyncIterator

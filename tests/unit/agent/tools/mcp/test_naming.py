@@ -1,4 +1,4 @@
-"""Which name a tool has for a model."""
+"""Tool names: which name an MCP tool has for a model."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Schemas of servers as models are told them, and as arguments are held against them."""
+"""Schemas of MCP tools: as models get them, and as arguments are checked with them."""
 
 import json
 from typing import Any

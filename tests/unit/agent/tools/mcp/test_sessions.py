@@ -1,4 +1,4 @@
-"""What sessions have of MCP servers: shared processes or their own, names that stay, tokens that reach nobody else."""
+"""MCP servers of sessions: shared processes or their own, names that stay, tokens that reach no other server."""
 
 import asyncio
 from pathlib import Path

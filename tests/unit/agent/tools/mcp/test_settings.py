@@ -1,4 +1,4 @@
-"""Entries of `mcpServers`: as every client writes them, refused where they cannot work, and what is secret in them."""
+"""Entries of `mcpServers`: as other clients write them, refused where they cannot work, and which parts are secret."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""MCP servers over stdio: what they say becomes results, and whatever becomes of them, calls have their answer."""
+"""MCP over stdio: output becomes results, and every call gets an answer whatever the server does."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""A whole server with MCP servers: turns go on whatever becomes of them, and nothing of them is left when it is killed."""
+"""MCP in a whole server: turns go on whatever the MCP servers do, and no process is left when the server is killed."""
 
 import json
 from pathlib import Path

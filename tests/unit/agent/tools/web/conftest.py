@@ -1,4 +1,4 @@
-"""What the tests of the web share: an internet with one site."""
+"""Fixtures of the web tools: an internet with one site."""
 
 from collections.abc import AsyncIterator
 

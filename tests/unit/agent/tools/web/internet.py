@@ -1,4 +1,4 @@
-"""A small internet on loopback: names that a resolver of ours answers, public addresses that lead to servers of the test."""
+"""Small internet on loopback: names that a test resolver answers, public addresses that lead to servers of the test."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What `web_fetch` may reach: which addresses are public, and which URLs are refused before anything is looked up."""
+"""Addresses for `web_fetch`: which are public, and which URLs are refused before a name is looked up."""
 
 import ipaddress
 

@@ -1,4 +1,4 @@
-"""A fetch within its bounds: time, silence, bytes after decompression, how many at once; and gone when it is cancelled."""
+"""Bounds of a fetch: time, silence, bytes after decompression, how many at once; and its end when it is cancelled."""
 
 import asyncio
 import gzip

@@ -1,4 +1,4 @@
-"""Where a fetch may lead: the pinned address, hop by hop, and TLS for the name."""
+"""Fetch: the checked address is used, each redirect is checked, and TLS checks the name."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""HTML as readable Markdown; and hostile HTML, which harms the process that reads it and no other."""
+"""HTML to Markdown: readable text; hostile HTML harms only the process that reads it."""
 
 import asyncio
 

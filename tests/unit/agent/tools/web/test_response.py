@@ -1,4 +1,4 @@
-"""What an answer is: by its type and its bytes; and its text, whatever character set it says, shows or lies about."""
+"""Responses: their kind, by type and bytes, and their text, in whatever character set it is declared, found or wrongly named."""
 
 import codecs
 

@@ -1,4 +1,4 @@
-"""`web_fetch` as a model calls it: what it shows, what it saves, what it refuses, and what a person is asked."""
+"""`web_fetch`: what it shows, saves and refuses, and what it asks a person."""
 
 import json
 from pathlib import Path
