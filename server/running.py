@@ -1,5 +1,6 @@
 """Running server: everything that a server opens at its start and closes at its end, in that order."""
 
+import asyncio
 import contextlib
 import logging
 import secrets
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 
 from agent.models import Catalog, ModelChoice, Models, OwnerModelClient, choose_model
 from agent.tools import ToolRouter
+from agent.util.executors import Executors
 from agent.util.tasks import TaskOwner
 from protocol.content import ShareLink
 from server.auth.authenticator import Authenticator, create_authenticator
@@ -47,6 +49,7 @@ class Parts:
     toolsets: ToolsetFactory
     metrics: Metrics
     sockets: SocketRegistry
+    executors: Executors
 
     def offered(self) -> list[str]:
         """The models a client may choose from, the server's own first."""
@@ -60,10 +63,11 @@ class Parts:
 def create_parts(settings: Settings, environ: Mapping[str, str], known_secrets: KnownSecrets) -> Parts:
     """The parts of a server with these settings. `environ`: the credentials in it choose the model."""
     choice = choose_model(settings.model.model, environ, settings.model.calls.defaults)
+    executors = Executors()
     models = Models(settings.model.calls, Catalog(settings.model.models))
     toolsets = ToolsetFactory(settings, known_secrets)
     metrics = Metrics(offered(choice, models), toolsets.names())
-    return Parts(settings, choice, known_secrets, models, toolsets, metrics, SocketRegistry())
+    return Parts(settings, choice, known_secrets, models, toolsets, metrics, SocketRegistry(), executors)
 
 
 def offered(choice: ModelChoice, models: Models) -> list[str]:
@@ -93,6 +97,8 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     Raises `JournalError`, `PrivateFileError`, `SettingsError`.
     """
     settings, folder = parts.settings, parts.settings.journal.folder
+    ends.push_async_callback(parts.executors.aclose)
+    ends.callback(parts.executors.serve_library_names(asyncio.get_running_loop()))
     journal = await open_journal(folder, settings.journal)
     ends.callback(log.debug, "the journal is closed")
     ends.push_async_callback(journal.aclose)
