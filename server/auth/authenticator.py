@@ -13,7 +13,7 @@ from server.auth.backends.local import LocalBackend, NoTokenBackend
 from server.auth.credentials import GUEST_COOKIE, Credentials, cookie_style, parse_credentials
 from server.auth.login_store import SqliteLoginStore
 from server.auth.logins import LOGINS_MAX, LOGINS_PER_USER_MAX, Login, Logins
-from server.auth.principal import LOCAL, Principal
+from server.auth.principal import LOCAL, Grant, Principal
 from server.auth.share_links import CREDENTIAL, LinksOfSession, ShareLinks, load_key
 from server.config.settings import Settings
 from server.util.rate_limit import ADDRESSES_MAX, LoginThrottle
@@ -102,6 +102,10 @@ class Authenticator:
         principal = await self.authenticate({**scope, "headers": [(b"authorization", b"Bearer " + token.encode())]})
         if isinstance(principal, HTTPRefusal):
             return principal
+        if not principal.rights:
+            return HTTPRefusal(
+                "unauthorized", "this is the secret of a link to one session, not a token; use /auth/share"
+            )
         now = self._clock()
         lifetime_s = self._settings.auth.login_s
         if principal.expires_at is not None:
@@ -114,6 +118,16 @@ class Authenticator:
             lifetime_s=lifetime_s,
             sealed=self.backend.seal_credential(principal, token),
         )
+
+    async def open_link(self, secret: str, scope: Scope) -> tuple[Grant, str] | HTTPRefusal:
+        """Open a share link in a browser: its grant and the guest's cookie, or the refusal."""
+        address, now = address_of(scope), asyncio.get_running_loop().time()
+        guest = await self.shares.authenticate(secret, by_cookie=True)
+        if guest is not None and guest.grant is not None:
+            return guest.grant, secret
+        if not self.failures.record_failure(address, now):
+            return self._too_many()
+        return HTTPRefusal("unauthorized", "this link is not complete, or it was revoked")
 
     async def log_out(self, principal: Principal) -> None:
         """End a browser's login. The revocation watcher then closes its websockets."""
@@ -149,15 +163,18 @@ class Authenticator:
 
     def _refuse(self, credentials: Credentials, address: str, now: float) -> HTTPRefusal:
         if not self.failures.record_failure(address, now):
-            return HTTPRefusal(
-                "too_many_attempts",
-                "too many wrong credentials came from your address; try again later",
-                retry_after_s=self.failures.retry_after_s,
-            )
+            return self._too_many()
         if credentials.fault:
             return self._unauthorized(credentials.fault)
         return self._unauthorized(
             "the login is over; log in again" if credentials.cookie else "the token is wrong, expired or revoked"
+        )
+
+    def _too_many(self) -> HTTPRefusal:
+        return HTTPRefusal(
+            "too_many_attempts",
+            "too many wrong credentials came from your address; try again later",
+            retry_after_s=self.failures.retry_after_s,
         )
 
     def _unauthorized(self, why: str) -> HTTPRefusal:

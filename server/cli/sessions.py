@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     listing = verbs.add_parser("list", help="list the sessions, the newest first")
     listing.add_argument("--user", metavar="USER", help="only the sessions of this user")
+    listing.add_argument("--limit", type=int, metavar="N", help="only the N newest (default: all)")
     listing.add_argument("--json", action="store_true", help="one JSON object a line")
     listing.set_defaults(verb=_list)
     show = verbs.add_parser("show", help="show a session's properties as JSON")
@@ -63,8 +64,10 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace, folder: Path) -> int:
+    if args.limit is not None and args.limit < 1:
+        return fail(f"--limit {args.limit}: must be 1 or more", USAGE)
     with open_offline(folder) as journal:
-        rows = journal.rows(args.user)
+        rows = journal.rows(args.user, args.limit)
     if args.json:
         for row in rows:
             print(msgspec.json.encode(_as_json(row)).decode())

@@ -136,11 +136,12 @@ class SessionSeen(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
 
 
-class SessionsSeen(msgspec.Struct):
-    """All sessions, newest first, and the number of open websockets."""
+class SessionsSeen(msgspec.Struct, omit_defaults=True):
+    """All sessions, newest first, and the number of open websockets. `next`: as in the list of the caller's sessions."""
 
     sessions: list[SessionSeen]
     sockets: Annotated[int, Meta(ge=0)]
+    next: str | UnsetType = UNSET
 
 
 class Stopped(msgspec.Struct):

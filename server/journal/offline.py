@@ -97,9 +97,9 @@ class OfflineJournal:
         found = self._db.execute("SELECT epoch FROM epochs ORDER BY ordinal DESC LIMIT 1").fetchone()
         return str(found[0]) if found else ""
 
-    def rows(self, user_id: str | None) -> list[SessionRow]:
-        """The sessions, the newest first."""
-        return [row for _, _, row in queries.list_sessions(self._db, queries.Listing(user_id))]
+    def rows(self, user_id: str | None, most: int | None = None) -> list[SessionRow]:
+        """The sessions of a user, or of all users (None), the newest first; `most`: only so many."""
+        return [row for _, _, row in queries.list_sessions(self._db, queries.Listing(user_id, most=most))]
 
     def stat(self, session_id: str) -> tuple[int, SessionRow]:
         """A session's head and row. Raises `NotFound`, `Deleted`."""

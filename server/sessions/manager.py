@@ -164,9 +164,9 @@ class SessionManager:
         return [self._listed(stat) for stat in await self.journal.list(user_id)]
 
     async def page_sessions(
-        self, user_id: str, most: int, *, before: ListPosition | None = None, search: str = ""
+        self, user_id: str | None, most: int, *, before: ListPosition | None = None, search: str = ""
     ) -> tuple[list[SessionInfo], ListPosition | None]:
-        """One page of a user's sessions, newest first, and the position of the next page, or None.
+        """One page of the sessions of a user, or of all users (None), newest first, and the next page's position, or None.
 
         `before`, `search`: as in `Journal.list`. `most`: the length of the page.
         """

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
@@ -226,6 +227,46 @@ async def test_an_admin_lists_and_stops_but_does_not_read(all_users: Users) -> N
         assert (await admin.post(f"/api/admin/sessions/{'0' * 32}/stop")).status_code == 404
     async with all_users.http("bob") as http:
         assert (await http.get("/api/admin/sessions")).status_code == 403
+
+
+async def test_an_admin_reads_the_list_page_by_page(all_users: Users) -> None:
+    made = [await session_of(all_users, who) for who in ("alice", "bob", "alice", "bob", "alice")]
+    async with all_users.http("root") as admin:
+        seen: list[str] = []
+        lengths: list[int] = []
+        query = {"limit": "2"}
+        while not lengths or query["before"]:
+            page = (await admin.get("/api/admin/sessions", params=query)).json()
+            lengths.append(len(page["sessions"]))
+            seen += [one["session_id"] for one in page["sessions"]]
+            query["before"] = page.get("next", "")
+        assert lengths == [2, 2, 1]
+        assert sorted(seen) == sorted(made)
+        hers = (await admin.get("/api/admin/sessions", params={"limit": "2", "user": "alice"})).json()
+        assert [one["user_id"] for one in hers["sessions"]] == ["alice", "alice"] and "next" in hers
+        for wrong in ("limit=0", "limit=1001", "before=yesterday"):
+            assert (await admin.get(f"/api/admin/sessions?{wrong}")).status_code == 400
+
+
+async def test_a_links_secret_makes_no_login(all_users: Users) -> None:
+    session_id = await session_of(all_users, "alice")
+    _, secret = await link_to(all_users, session_id, "drive")
+    async with httpx.AsyncClient(base_url=all_users.live.http, trust_env=False) as http:
+        refused = await http.post("/auth/token", json={"token": secret})
+    assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
+    assert "/auth/share" in refused.json()["message"]
+    assert "set-cookie" not in refused.headers
+
+
+async def test_wrong_secrets_of_links_are_counted_like_wrong_tokens(tmp_path: Path) -> None:
+    async with users(tmp_path, auth={"failures_per_minute": 2}) as found:
+        session_id = await session_of(found, "alice")
+        _, secret = await link_to(found, session_id, "read")
+        async with httpx.AsyncClient(base_url=found.live.http, trust_env=False) as http:
+            tried = [(await http.post("/auth/share", json={"token": secret + "x"})).status_code for _ in range(4)]
+            assert tried == [401, 401, 429, 429]
+            assert (await http.get("/api/me", headers={"Authorization": "Bearer wrong"})).status_code == 429
+            assert (await http.post("/auth/share", json={"token": secret})).status_code == 200
 
 
 async def test_the_local_users_name_opens_no_session(all_users: Users) -> None:

@@ -10,6 +10,7 @@ from agent.session.messages import SubmissionRefusal
 from protocol import codes
 from server.http import schemas
 from server.http.endpoints import Endpoint, Query
+from server.http.paging import PAGE_QUERY, next_page, read_page
 from server.http.responses import json_response
 from server.sessions.manager import SessionManager
 from server.util.refusal import HTTPRefusal
@@ -25,9 +26,10 @@ class AdminRoutes:
 
     async def sessions(self, request: Request) -> Response:
         """List all sessions, newest first, and count the open websockets."""
-        infos = await self._manager.list_sessions(request.query_params.get("user"))
+        most, before = read_page(request)
+        infos, position = await self._manager.page_sessions(request.query_params.get("user"), most, before=before)
         rows = [msgspec.convert(info, schemas.SessionSeen, from_attributes=True) for info in infos]
-        return json_response(schemas.SessionsSeen(rows, len(self._sockets)))
+        return json_response(schemas.SessionsSeen(rows, len(self._sockets), next_page(position)))
 
     async def stop(self, request: Request) -> Response:
         """Interrupt the work of a session."""
@@ -50,7 +52,7 @@ ENDPOINTS: Final = (
         needs="admin",
         handler=AdminRoutes.sessions,
         name="Admin_sessions",
-        query=(Query("user", "only the sessions of this user", {"type": "string"}),),
+        query=(*PAGE_QUERY, Query("user", "only the sessions of this user", {"type": "string"})),
         answers={200: schemas.SessionsSeen},
         refusals=(503,),
     ),

@@ -47,13 +47,13 @@ class LoginRoutes:
 
     async def share(self, request: Request) -> Response:
         """Open a session by a link's secret."""
-        token = await _read_token(request)
-        guest = await self._authenticator.shares.authenticate(token, by_cookie=True)
-        if guest is None or guest.grant is None:
-            return HTTPRefusal("unauthorized", "this link is not complete, or it was revoked").as_response()
-        response = json_response(schemas.Guest(guest.grant.session_id, guest.grant.access))
+        opened = await self._authenticator.open_link(await _read_token(request), request.scope)
+        if isinstance(opened, HTTPRefusal):
+            return opened.as_response()
+        grant, cookie = opened
+        response = json_response(schemas.Guest(grant.session_id, grant.access))
         style = cookie_style(request.scope, self._settings, GUEST_COOKIE)
-        response.headers["set-cookie"] = style.set(token, self._settings.auth.login_s)
+        response.headers["set-cookie"] = style.set(cookie, self._settings.auth.login_s)
         return response
 
     async def logout(self, request: Request) -> Response:
@@ -119,7 +119,7 @@ ENDPOINTS: Final = (
         name="Auth_share",
         body=schemas.TokenGiven,
         answers={200: schemas.Guest},
-        refusals=(401,),
+        refusals=(401, 429),
     ),
     Endpoint(
         method="POST",

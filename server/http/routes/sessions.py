@@ -1,6 +1,5 @@
 """Routes of sessions: list, create, read and delete them, and read their events."""
 
-import re
 from typing import Final
 
 import msgspec
@@ -10,9 +9,9 @@ from starlette.responses import Response, StreamingResponse
 from protocol.limits import MAX_SEQ
 from server.http import schemas
 from server.http.endpoints import SESSION, Endpoint, Media, Query
+from server.http.paging import PAGE_QUERY, next_page, read_page
 from server.http.requests import authorized_session, bad_request, caller, integer_parameter
 from server.http.responses import json_response
-from server.journal.base import ListPosition
 from server.sessions.export import MEDIA_TYPE, export_chunks, file_name
 from server.sessions.manager import SessionManager
 from server.sessions.replay import merged
@@ -21,9 +20,7 @@ from server.sessions.rows import SessionInfo
 EVENTS_LIMIT: Final = 200
 EVENTS_LIMIT_MAX: Final = 1_000
 EVENTS_MAX_BYTES: Final = 4_194_304
-SESSIONS_LIMIT_MAX: Final = 1_000
 SEARCH_CHARS_MAX: Final = 200
-LIST_POSITION: Final = r"[0-9TZ:.-]{20,30}~[0-9A-Za-z_-]{1,64}"
 
 
 class SessionRoutes:
@@ -35,15 +32,12 @@ class SessionRoutes:
 
     async def sessions(self, request: Request) -> Response:
         """List the caller's sessions, newest first."""
-        most = integer_parameter(request, "limit", SESSIONS_LIMIT_MAX, 1, SESSIONS_LIMIT_MAX)
+        most, before = read_page(request)
         search = request.query_params.get("search", "")
         if len(search) > SEARCH_CHARS_MAX:
             raise bad_request(f"`search` may have {SEARCH_CHARS_MAX} characters at most")
-        before = request.query_params.get("before")
-        infos, position = await self._manager.page_sessions(
-            caller(request).user_id, most, before=None if before is None else read_position(before), search=search
-        )
-        return json_response(schemas.Sessions(infos, msgspec.UNSET if position is None else write_position(position)))
+        infos, position = await self._manager.page_sessions(caller(request).user_id, most, before=before, search=search)
+        return json_response(schemas.Sessions(infos, next_page(position)))
 
     async def create(self, request: Request) -> Response:
         """Create a session."""
@@ -96,19 +90,6 @@ class SessionRoutes:
         return StreamingResponse(export_chunks(self._journal, stat), media_type=MEDIA_TYPE, headers=headers)
 
 
-def write_position(position: ListPosition) -> str:
-    """A position in the list of sessions, as text for `before`."""
-    return f"{position.last_active_at}~{position.session_id}"
-
-
-def read_position(text: str) -> ListPosition:
-    """The position that `write_position` wrote. Raises `RequestRefused`."""
-    if re.fullmatch(LIST_POSITION, text) is None:
-        raise bad_request("`before` must be the `next` of an earlier answer")
-    at, _, session_id = text.partition("~")
-    return ListPosition(at, session_id)
-
-
 ENDPOINTS: Final = (
     Endpoint(
         method="GET",
@@ -117,16 +98,7 @@ ENDPOINTS: Final = (
         handler=SessionRoutes.sessions,
         name="sessions",
         query=(
-            Query(
-                "limit",
-                "largest number of sessions in the answer",
-                {"type": "integer", "minimum": 1, "maximum": SESSIONS_LIMIT_MAX, "default": SESSIONS_LIMIT_MAX},
-            ),
-            Query(
-                "before",
-                "the `next` of an earlier answer: the sessions after it are answered",
-                {"type": "string", "pattern": f"^{LIST_POSITION}$"},
-            ),
+            *PAGE_QUERY,
             Query(
                 "search",
                 "only sessions whose title contains this text, in upper or lower case",
