@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agent.tools.mcp.schemas import ArgumentsValidator, UnusableSchema, model_schema
+from agent.tools.mcp.schemas import UnusableSchema, model_schema
+from agent.tools.mcp.validation import ArgumentsValidator
 
 if TYPE_CHECKING:
     from mcp.types import Tool

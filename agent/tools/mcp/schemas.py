@@ -1,24 +1,53 @@
-"""MCP schemas: rewrites a tool's JSON Schema for model providers, and validates arguments against the original."""
+"""MCP schemas: writes a tool's JSON Schema without references, within bounds: for model providers, and for validation.
 
-import re
+A server chooses its schemas, so each is bounded before anything works on it: its size, its depth, and what it becomes when
+the references are written out.
+"""
+
 from typing import Any, Final
 
 import msgspec
 
 NODES_MAX: Final = 4_000
-DEPTH_MAX: Final = 32
-BYTES_MAX: Final = 131_072
-ERROR_CHARS_MAX: Final = 500
+"""Values of a schema after its references are written out. The largest known tools have some hundreds."""
 
-_PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
-_OMITTED = ("$schema", "$id", "$anchor", "$defs", "definitions", "$comment")
-_VALUES = ("default", "examples", "enum", "const")
+CHARS_MAX: Final = 131_072
+"""Characters of a schema after its references are written out: a reference may repeat a long text many times."""
+
+DEPTH_MAX: Final = 32
+REPEATS_MAX: Final = 3
+"""How often a reference is written out inside of itself for validation, where that is not too large."""
+
+BYTES_MAX: Final = 131_072
+ABOUT_CHARS_MAX: Final = 500
+
+_PROPERTY_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+_PROPERTY_CHARS_MAX = 64
+_OMITTED = frozenset({"$schema", "$id", "$anchor", "$defs", "definitions", "$comment"})
+_UNVALIDATED = frozenset({
+    *_OMITTED, "title", "description", "default", "examples", "id",
+    "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor", "$vocabulary",
+    "unevaluatedItems", "unevaluatedProperties",
+})  # fmt: skip
+"""Keywords that are left out for validation: they say nothing about a value, need references, or cost more than their nodes."""
+
+_VALUES = frozenset({"default", "examples", "enum", "const"})
 """Keywords whose values are not schemas."""
+
+NAMED_SCHEMAS = frozenset({"properties", "patternProperties", "dependentSchemas"})
+"""Keywords whose value has a schema for each name."""
+
 _OMITTED_AT_TOP = ("anyOf", "oneOf", "allOf", "not", "if", "then", "else", "enum", "const")
+_SIBLINGS_IGNORED = ("draft-03", "draft-04", "draft-06", "draft-07")
+"""In these drafts the keywords beside a reference do not count."""
 
 
 class UnusableSchema(ValueError):
-    """A tool's schema that no provider accepts; the message says why."""
+    """A tool's schema that no provider accepts, or that is not a JSON Schema; the message says why."""
+
+
+class SchemaTooLarge(Exception):
+    """The schema without references is larger than the bounds."""
 
 
 def model_schema(schema: dict[str, Any]) -> dict[str, object]:
@@ -27,20 +56,19 @@ def model_schema(schema: dict[str, Any]) -> dict[str, object]:
     What is left out here is still validated. A reference that contains itself or leaves the schema becomes "anything", and
     so does each argument of a schema that would be too large. Raises UnusableSchema.
     """
-    if len(msgspec.json.encode(schema)) > BYTES_MAX:
-        raise UnusableSchema(f"its schema is larger than {BYTES_MAX} bytes")
+    check_size(schema)
     if schema.get("type", "object") != "object":
         raise UnusableSchema("its arguments are not an object")
     try:
-        flat = _Inliner(schema).run()
-    except _TooLarge:
-        flat = _names(schema)
+        flat = _ForModels(schema).run()
+    except SchemaTooLarge:
+        flat = names_only(schema)
     for name in _OMITTED_AT_TOP:
         flat.pop(name, None)
     properties = flat.get("properties")
     properties = properties if isinstance(properties, dict) else {}
     for name in properties:
-        if _PROPERTY.fullmatch(name) is None:
+        if not 0 < len(name) <= _PROPERTY_CHARS_MAX or not _PROPERTY_CHARS.issuperset(name):
             raise UnusableSchema("providers do not accept the name of one of its arguments")
     required = flat.get("required")
     known = [name for name in required if name in properties] if isinstance(required, list) else []
@@ -50,71 +78,69 @@ def model_schema(schema: dict[str, Any]) -> dict[str, object]:
     return flat
 
 
-class ArgumentsValidator:
-    """Validates arguments against a JSON Schema. Nothing is fetched: a reference out of the schema is ignored.
+def check_size(schema: dict[str, Any]) -> None:
+    """Raise UnusableSchema if the schema has too many bytes."""
+    if len(msgspec.json.encode(schema)) > BYTES_MAX:
+        raise UnusableSchema(f"its schema is larger than {BYTES_MAX} bytes")
 
-    Raises UnusableSchema if the schema is not a JSON Schema.
+
+def flat_schema(schema: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """The schema for validation, without references, and the number of its values. Raises SchemaTooLarge.
+
+    A reference that contains itself is written out a few times; below that, and where a reference leaves the schema, there is
+    "anything". The keywords that need references are left out.
     """
-
-    def __init__(self, schema: dict[str, Any]) -> None:
-        import jsonschema
-        import referencing
-
-        kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-        try:
-            kind.check_schema(schema)
-        except jsonschema.SchemaError as error:
-            raise UnusableSchema(f"its schema is not a JSON Schema: {_short(error.message)}") from error
-        self._validator = kind(schema, registry=referencing.Registry())
-        self._best = jsonschema.exceptions.best_match
-        self._unresolvable = referencing.exceptions.Unresolvable
-
-    def validate(self, arguments: dict[str, Any]) -> str | None:
-        """What is wrong and where (`... - at `$.path``); None if the arguments are valid."""
-        try:
-            error = self._best(self._validator.iter_errors(arguments))
-        except self._unresolvable:
-            return None  # the schema is wrong, not the arguments: the server decides
-        return None if error is None else f"{_short(error.message)} - at `{error.json_path}`"
+    try:
+        inliner = _ForValidation(schema, REPEATS_MAX)
+        return inliner.run(), inliner.nodes
+    except SchemaTooLarge:
+        inliner = _ForValidation(schema, 1)
+        return inliner.run(), inliner.nodes
 
 
-def _names(schema: dict[str, Any]) -> dict[str, Any]:
+def names_only(schema: dict[str, Any]) -> dict[str, Any]:
     """Only the names of the arguments, each with its description."""
     properties = schema.get("properties")
     properties = properties if isinstance(properties, dict) else {}
-    about = {
-        name: {"description": _short(inner["description"])}
-        if isinstance(inner, dict) and isinstance(inner.get("description"), str)
-        else {}
-        for name, inner in properties.items()
-    }
+    left = CHARS_MAX
+    about: dict[str, dict[str, str]] = {}
+    for name, inner in list(properties.items())[:NODES_MAX]:
+        text = inner.get("description") if isinstance(inner, dict) else None
+        text = text[: min(ABOUT_CHARS_MAX, left)] if isinstance(text, str) else ""
+        left -= len(text)
+        about[name] = {"description": text} if text else {}
     return {"properties": about, "required": schema.get("required")}
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= ERROR_CHARS_MAX else f"{text[:ERROR_CHARS_MAX]}..."
-
-
-class _TooLarge(Exception):
-    """The schema without references is larger than the bounds."""
 
 
 class _Inliner:
     """Replaces the references of a schema by what they refer to, within bounds."""
 
-    def __init__(self, root: dict[str, Any]) -> None:
+    omitted: frozenset[str]
+
+    def __init__(self, root: dict[str, Any], repeats: int = 1) -> None:
         self._root = root
-        self._left = NODES_MAX
+        self._repeats = repeats
+        self._chars = 0
+        self.nodes = 0
 
     def run(self) -> dict[str, Any]:
-        flat = self._write(self._root, ())
+        flat = self._write(self._root, (), 0)
         assert isinstance(flat, dict)
         return flat
 
-    def _write(self, node: Any, above: tuple[str, ...], depth: int = 0) -> Any:
-        self._left -= 1
-        if self._left < 0 or depth > DEPTH_MAX:
-            raise _TooLarge
+    def _with_target(self, target: dict[str, Any], beside: dict[str, Any]) -> dict[str, Any]:
+        """A schema of what a reference refers to and the keywords beside it."""
+        raise NotImplementedError
+
+    def _count(self, node: Any, depth: int) -> None:
+        self.nodes += 1
+        if isinstance(node, str):
+            self._chars += len(node)
+        if self.nodes > NODES_MAX or depth > DEPTH_MAX or self._chars > CHARS_MAX:
+            raise SchemaTooLarge
+
+    def _write(self, node: Any, above: tuple[str, ...], depth: int) -> Any:
+        self._count(node, depth)
         if isinstance(node, list):
             return [self._write(item, above, depth + 1) for item in node]
         if not isinstance(node, dict):
@@ -122,19 +148,39 @@ class _Inliner:
         reference = node.get("$ref")
         if isinstance(reference, str):
             beside = {key: value for key, value in node.items() if key != "$ref"}
-            target = None if reference in above else self._find(reference)
-            node = {**(target or {}), **beside}
+            target = None if above.count(reference) >= self._repeats else self._find(reference)
+            node = self._with_target(target or {}, beside)
             above = (*above, reference)
-        written = {}
+        written: dict[str, Any] = {}
         for key, value in node.items():
+            if key in self.omitted:
+                continue
+            self._count(key, depth)
             # Inside of `properties` the keys are names of arguments.
-            if key == "properties" and isinstance(value, dict):
-                written[key] = {name: self._write(inner, above, depth + 1) for name, inner in value.items()}
-            elif key in _VALUES:
-                written[key] = value
-            elif key not in _OMITTED:
-                written[key] = self._write(value, above, depth + 1)
+            if key in NAMED_SCHEMAS and isinstance(value, dict):
+                written[key] = self._write_named(value, above, depth + 1)
+            else:
+                written[key] = self._value(value, depth + 1) if key in _VALUES else self._write(value, above, depth + 1)
         return written
+
+    def _write_named(self, schemas: dict[str, Any], above: tuple[str, ...], depth: int) -> dict[str, Any]:
+        written = {}
+        for name, inner in schemas.items():
+            self._count(name, depth)
+            written[name] = self._write(inner, above, depth)
+        return written
+
+    def _value(self, value: Any, depth: int) -> Any:
+        """A value that is not a schema: counted, and left as it is."""
+        self._count(value, depth)
+        if isinstance(value, dict):
+            for key, item in value.items():
+                self._count(key, depth)
+                self._value(item, depth + 1)
+        elif isinstance(value, list):
+            for item in value:
+                self._value(item, depth + 1)
+        return value
 
     def _find(self, reference: str) -> dict[str, Any] | None:
         """The part of this schema that `#/$defs/Name` refers to; None if there is none."""
@@ -144,3 +190,28 @@ class _Inliner:
         for part in reference[2:].split("/"):
             found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
         return found if isinstance(found, dict) else None
+
+
+class _ForModels(_Inliner):
+    """What stands beside a reference replaces what it refers to: models need one description and no exact meaning."""
+
+    omitted = _OMITTED
+
+    def _with_target(self, target: dict[str, Any], beside: dict[str, Any]) -> dict[str, Any]:
+        return {**target, **beside}
+
+
+class _ForValidation(_Inliner):
+    """What stands beside a reference counts as well, in the drafts that say so."""
+
+    omitted = _UNVALIDATED
+
+    def __init__(self, root: dict[str, Any], repeats: int) -> None:
+        super().__init__(root, repeats)
+        self._old = any(draft in str(root.get("$schema")) for draft in _SIBLINGS_IGNORED)
+
+    def _with_target(self, target: dict[str, Any], beside: dict[str, Any]) -> dict[str, Any]:
+        if self._old:
+            return target
+        others = beside.get("allOf")
+        return {**beside, "allOf": [target, *(others if isinstance(others, list) else [])]}

@@ -8,7 +8,7 @@ from tests.unit.agent.tools.mcp.servers import ROOT
 
 def test_the_library_is_not_loaded_where_no_server_is_configured() -> None:
     program = (
-        "import sys, server.app; print([name for name in ('mcp', 'jsonschema', 'pydantic') if name in sys.modules])"
+        "import sys, server.app; print([name for name in ('mcp', 'jsonschema_rs', 'pydantic') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from agent.tools.mcp.schemas import ArgumentsValidator, UnusableSchema, model_schema
+from agent.tools.mcp.schemas import UnusableSchema, model_schema
+from agent.tools.mcp.validation import EXPRESSION_WORK_MAX, NOT_EXPLAINED, VALUES_MAX, ArgumentsValidator
 
 TREE: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -80,10 +81,89 @@ def test_an_oversized_schema_is_reduced_to_its_argument_names() -> None:
 def test_errors_name_the_fault_and_its_place_and_are_short() -> None:
     arguments = ArgumentsValidator(TREE)
     assert arguments.validate({"root": {"next": {"next": 3}}, "unknown": 1}) == (
-        "3 is not of type 'object' - at `$.root.next.next`"
+        '3 is not of type "object" - at `$.root.next.next`'
     )
     long = arguments.validate({"root": ["x" * 10_000], "unknown": 1})
     assert long is not None and len(long) < 600
+
+
+def test_a_pattern_is_checked_as_in_json_schema_and_one_with_backtracking_is_left_to_the_server() -> None:
+    arguments = ArgumentsValidator(
+        {
+            "properties": {
+                "day": {"type": "string", "pattern": r"^\d{4}-\d{2}$"},
+                "word": {"pattern": r"^(?!no).*$"},
+                "twice": {"pattern": r"(.)\1", "minLength": 2},
+            }
+        }
+    )
+    assert arguments.validate({"day": "2026-11", "word": "no", "twice": "ab"}) is None
+    assert (arguments.validate({"day": "11/2026"}) or "").endswith("- at `$.day`")
+    assert arguments.validate({"twice": "a"}) is not None
+
+
+def test_a_pattern_that_is_too_large_is_left_to_the_server() -> None:
+    arguments = ArgumentsValidator({"properties": {"a": {"type": "string", "pattern": "^(a|b){5000}$"}}})
+    assert arguments.validate({"a": "x"}) is None
+    assert arguments.validate({"a": 1}) is not None
+
+
+def test_names_that_match_a_pattern_left_out_are_not_refused_as_additional() -> None:
+    schema = {"patternProperties": {"(?=x)y": {}}, "additionalProperties": False}
+    assert ArgumentsValidator(schema).validate({"xy": 1}) is None
+    assert ArgumentsValidator({"patternProperties": {"^x": {}}, "additionalProperties": False}).validate({"y": 1})
+
+
+def test_keywords_beside_a_reference_count_in_the_drafts_that_say_so() -> None:
+    schema = {"$defs": {"a": {"type": "string"}}, "properties": {"a": {"$ref": "#/$defs/a", "minLength": 2}}}
+    assert ArgumentsValidator(schema).validate({"a": "x"}) is not None
+    assert ArgumentsValidator(schema).validate({"a": 1}) is not None
+    old = {**schema, "$schema": "http://json-schema.org/draft-07/schema#"}
+    assert ArgumentsValidator(old).validate({"a": "x"}) is None
+    assert ArgumentsValidator(old).validate({"a": 1}) is not None
+
+
+def doubled(levels: int) -> dict[str, Any]:
+    defs: dict[str, Any] = {f"n{level}": {"allOf": [{"$ref": f"#/$defs/n{level + 1}"}] * 2} for level in range(levels)}
+    defs[f"n{levels}"] = {"type": "string"}
+    return {"$defs": defs, "properties": {"a": {"$ref": "#/$defs/n0"}}, "required": ["a"]}
+
+
+def test_a_schema_that_grows_over_the_bound_is_checked_by_its_argument_names_alone() -> None:
+    assert ArgumentsValidator(doubled(3)).validate({"a": 1}) == '1 is not of type "string" - at `$.a`'
+    assert ArgumentsValidator(doubled(40)).validate({"a": 1}) is None
+    assert ArgumentsValidator(doubled(40)).validate({}) == '"a" is a required property - at `$`'
+
+
+def test_a_long_text_behind_many_references_counts_each_time() -> None:
+    text = {"description": "x" * 10_000}
+    schema = {"$defs": {"a": text}, "properties": {f"p{n}": {"$ref": "#/$defs/a"} for n in range(100)}}
+    assert len(json.dumps(model_schema(schema))) < 200_000
+
+
+def test_arguments_that_are_much_work_are_left_to_the_server() -> None:
+    arguments = ArgumentsValidator({"properties": {"a": {"items": {"type": "integer"}}, "b": {"type": "integer"}}})
+    assert arguments.validate({"a": ["x"] * 100}) is not None
+    assert arguments.validate({"a": ["x"] * (VALUES_MAX + 1)}) is None
+    many = ArgumentsValidator({"properties": {"a": {"items": {"allOf": [{"minimum": n} for n in range(1_000)]}}}})
+    assert many.validate({"a": [0] * 20}) is not None
+    assert many.validate({"a": [0] * 1_000}) is None
+    expressions = ArgumentsValidator({"properties": {"a": {"pattern": "^x"}}})
+    assert expressions.validate({"a": "y" * (EXPRESSION_WORK_MAX - 1)}) is not None
+    assert expressions.validate({"a": "y" * EXPRESSION_WORK_MAX}) is None
+
+
+def test_errors_in_few_plain_choices_are_explained_and_others_only_reported() -> None:
+    optional = {"properties": {"a": {"anyOf": [{"type": "string"}, {"type": "null"}]}}}
+    assert (ArgumentsValidator(optional).validate({"a": 3}) or "").endswith("- at `$.a`")
+    nested = {"properties": {"a": {"anyOf": [{"items": {"type": "string"}}]}}}
+    assert ArgumentsValidator(nested).validate({"a": [3]}) == NOT_EXPLAINED
+    assert ArgumentsValidator({"not": {"required": ["a"]}}).validate({"a": 3}) == NOT_EXPLAINED
+
+
+def test_an_unknown_draft_is_read_as_the_newest() -> None:
+    schema = {"$schema": "http://example.com/schema", "properties": {"a": {"type": "string"}}}
+    assert ArgumentsValidator(schema).validate({"a": 3}) is not None
 
 
 def test_no_reference_is_fetched() -> None:
