@@ -17,6 +17,7 @@ from agent.session.messages import (
     ModelDone,
     ModelFailed,
     RunTool,
+    SetGrants,
     Summarize,
     SummaryDone,
     SummaryFailed,
@@ -67,6 +68,7 @@ class Worker:
         self._tracer = tracer
         self._attributes: Attributes = {"gen_ai.conversation.id": session_id}
         self._tasks = TaskOwner(f"session/{session_id}")
+        self._grants: tuple[str, ...] = ()
 
     def start(self, effect: Effect) -> None:
         """Begin an effect, or cancel what runs. Does not block."""
@@ -77,7 +79,10 @@ class Worker:
                 self._tasks.start(self._summarize(effect), effect.summary_id)
             case MakeTitle():
                 self._tasks.start(self._make_title(effect), effect.title_id)
+            case SetGrants():
+                self._grants = effect.grants
             case RunTool():
+                self._grants = effect.grants
                 self._tasks.start(self._run_tool(effect), f"tool/{effect.tool}")
             case CancelWork() | EndSession():
                 self.cancel()
@@ -181,7 +186,7 @@ class Worker:
         call_id, results = effect.tool_call_id, self._results
         return SubagentContext(
             model=effect.model,
-            grants=effect.grants,
+            grants=lambda: self._grants,
             tools=self._tools,
             call_model=self._call,
             report_step=lambda step: results.result(ToolStepped(call_id, step)),

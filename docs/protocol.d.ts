@@ -148,6 +148,20 @@ export interface ExecApproval {
   approvals: Approval[];
 }
 
+/** What was allowed for the session asks again. */
+export interface GrantRevoked {
+  type: "grant_revoked";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  grant: string;
+  /** `user`: by a `revoke_grant`; `unshared`: a guest had allowed it, and the link was revoked */
+  reason: "unshared" | "user";
+}
+
 /** Sent when nothing else was sent for a while; `seq` is the socket's position. */
 export interface Heartbeat {
   type: "heartbeat";
@@ -252,6 +266,10 @@ export interface OpenCall {
   state: "approved" | "awaiting_approval" | "requested" | "running";
   log: string;
   edited: boolean;
+  /** who or what approved it; absent until then */
+  by?: "policy" | "user";
+  /** of the link by which the guest came who did this; absent: the owner did it */
+  share_id?: string;
   steps?: Step[];
 }
 
@@ -340,6 +358,15 @@ export interface Refused {
   retryable: boolean;
 }
 
+/** Take back what was allowed for the session: such calls ask again. A call that runs already goes on. */
+export interface RevokeGrant {
+  type: "revoke_grant";
+  /** 1-64 characters of the client's making */
+  id?: string;
+  /** one of the snapshot's `grants` */
+  grant: string;
+}
+
 /** Use another model from the next model call on. */
 export interface SetModel {
   type: "set_model";
@@ -367,7 +394,7 @@ export interface Share {
   access: "drive" | "read";
 }
 
-/** A link to a session for others: to `read`, or to `drive` (which also allows to send input, approve, interrupt, undo, compact and edit). */
+/** A link to a session for others: to `read`, or to `drive` (which also allows to send input, approve, revoke grants, interrupt, undo, compact and edit). */
 export interface ShareLink {
   share_id: string;
   access: "drive" | "read";
@@ -425,6 +452,8 @@ export interface Snapshot {
   reasoning_effort: "" | "high" | "low" | "medium" | "minimal" | "none";
   /** what runs without asking in this session; absent if nothing does */
   grants?: string[];
+  /** those of `grants` that guests gave, each with the id of the guest's link; absent if none */
+  guest_grants?: { [key: string]: Json };
   /** oldest messages left out because the frame would pass its bound */
   omitted_messages: number;
 }
@@ -555,6 +584,8 @@ export interface ToolStateChange {
   estimated_usd?: number;
   /** on `approved`: what runs without asking from now on, in this session */
   grant?: string;
+  /** of the link by which the guest came who did this; absent: the owner did it */
+  share_id?: string;
 }
 
 /** A call of a sub-agent, inside of a running call: at its start, and again with its result. It replaces the step of the same id. */
@@ -604,7 +635,7 @@ export interface UndoComplete {
   kept: string[];
 }
 
-/** Revoke a link; the sockets that used it are closed. */
+/** Revoke a link; the sockets that used it are closed, and what its guests allowed for the session is taken back. */
 export interface Unshare {
   type: "unshare";
   /** 1-64 characters of the client's making */
@@ -689,7 +720,8 @@ export type Submission =
   | SetModel
   | SetTitle
   | Share
-  | Unshare;
+  | Unshare
+  | RevokeGrant;
 
 /** A fact of the session: journaled, numbered, the same for every client. */
 export type Event =
@@ -714,6 +746,7 @@ export type Event =
   | TitleChanged
   | Shared
   | Unshared
+  | GrantRevoked
   | ErrorEvent
   | ShutdownEvent;
 

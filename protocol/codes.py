@@ -33,6 +33,8 @@ BUDGET_EXHAUSTED: Final = "budget_exhausted"
 STORAGE_FULL: Final = "storage_full"
 TURN_UNKNOWN: Final = "turn_unknown"
 SHARE_UNKNOWN: Final = "share_unknown"
+GRANT_UNKNOWN: Final = "grant_unknown"
+TOO_MANY_GRANTS: Final = "too_many_grants"
 TOO_MANY_SHARES: Final = "too_many_shares"
 JOURNAL_UNAVAILABLE: Final = "journal_unavailable"
 GOING_AWAY: Final = "going_away"
@@ -64,6 +66,8 @@ REFUSALS: Final = {
     FORBIDDEN: Code("you may read this session, or drive it, but not do this", False),
     TURN_UNKNOWN: Code("no user message in the history has this turn_id, or only a summary holds it", False),
     SHARE_UNKNOWN: Code("the session has no such link", False),
+    GRANT_UNKNOWN: Code("nothing of that name is allowed for the session", False),
+    TOO_MANY_GRANTS: Code("the session allows so many things already; revoke one first", False),
     TOO_MANY_SHARES: Code("the session has as many links as it may; revoke one first", False),
     SESSION_CLOSED: Code("the session was shut down; its history can still be read", False),
     JOURNAL_UNAVAILABLE: Code("the server could not store it (disk full, locked); nothing was done", True),

@@ -132,11 +132,15 @@ class OpenCall(msgspec.Struct):
     state: Literal["requested", "awaiting_approval", "approved", "running"] = "requested"
     log: str = ""
     edited: bool = False
+    by: Annotated[
+        Literal["user", "policy"] | UnsetType, Meta(description="who or what approved it; absent until then")
+    ] = UNSET
+    share_id: ShareId | UnsetType = UNSET
     steps: list[Step] | UnsetType = UNSET
 
 
 class ShareLink(msgspec.Struct, frozen=True):
-    """A link to a session for others: to `read`, or to `drive` (which also allows to send input, approve, interrupt, undo, compact and edit)."""
+    """A link to a session for others: to `read`, or to `drive` (which also allows to send input, approve, revoke grants, interrupt, undo, compact and edit)."""
 
     share_id: str
     access: Access

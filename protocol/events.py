@@ -109,6 +109,7 @@ class ToolStateChange(EventBase, kw_only=True, tag_field="type", tag="tool_state
     grant: Annotated[
         str | UnsetType, Meta(description="on `approved`: what runs without asking from now on, in this session")
     ] = UNSET
+    share_id: ShareId | UnsetType = UNSET
 
 
 class ToolLog(EventBase, kw_only=True, tag_field="type", tag="tool_log"):
@@ -219,6 +220,16 @@ class Unshared(EventBase, kw_only=True, tag_field="type", tag="unshared"):
     share_id: str
 
 
+class GrantRevoked(EventBase, kw_only=True, tag_field="type", tag="grant_revoked"):
+    """What was allowed for the session asks again."""
+
+    grant: str
+    reason: Annotated[
+        Literal["user", "unshared"],
+        Meta(description="`user`: by a `revoke_grant`; `unshared`: a guest had allowed it, and the link was revoked"),
+    ]
+
+
 class ErrorEvent(EventBase, kw_only=True, tag_field="type", tag="error"):
     """The turn (`turn_id`) or operation failed and is over; the session goes on."""
 
@@ -256,6 +267,7 @@ Event = (
     | TitleChanged
     | Shared
     | Unshared
+    | GrantRevoked
     | ErrorEvent
     | ShutdownEvent
 )

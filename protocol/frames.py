@@ -61,6 +61,10 @@ class Snapshot(msgspec.Struct, kw_only=True, tag_field="type", tag="snapshot"):
     grants: Annotated[
         list[str] | UnsetType, Meta(description="what runs without asking in this session; absent if nothing does")
     ] = UNSET
+    guest_grants: Annotated[
+        dict[str, str] | UnsetType,
+        Meta(description="those of `grants` that guests gave, each with the id of the guest's link; absent if none"),
+    ] = UNSET
     omitted_messages: Annotated[
         int, Meta(description="oldest messages left out because the frame would pass its bound")
     ] = 0

@@ -83,13 +83,30 @@ class Share(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="sh
 
 
 class Unshare(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="unshare"):
-    """Revoke a link; the sockets that used it are closed."""
+    """Revoke a link; the sockets that used it are closed, and what its guests allowed for the session is taken back."""
 
     share_id: Annotated[str, Meta(min_length=1, max_length=64)]
 
 
+class RevokeGrant(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="revoke_grant"):
+    """Take back what was allowed for the session: such calls ask again. A call that runs already goes on."""
+
+    grant: Annotated[str, Meta(min_length=1, max_length=1_024, description="one of the snapshot's `grants`")]
+
+
 Submission = (
-    UserInput | ExecApproval | Interrupt | Undo | Edit | Compact | Shutdown | SetModel | SetTitle | Share | Unshare
+    UserInput
+    | ExecApproval
+    | Interrupt
+    | Undo
+    | Edit
+    | Compact
+    | Shutdown
+    | SetModel
+    | SetTitle
+    | Share
+    | Unshare
+    | RevokeGrant
 )
 
 

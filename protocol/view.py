@@ -47,6 +47,7 @@ class View(msgspec.Struct, kw_only=True):
     usage: Usage = msgspec.field(default_factory=Usage)
     shares: list[ShareLink] = []
     grants: list[str] = []
+    guest_grants: dict[str, str] = {}
 
 
 SNAPSHOT_FIELDS = View.__struct_fields__
@@ -57,6 +58,8 @@ def to_snapshot(view: View, omit: int = 0) -> Snapshot:
     snapshot = Snapshot(**{name: getattr(view, name) for name in SNAPSHOT_FIELDS})
     if not view.grants:
         snapshot.grants = msgspec.UNSET
+    if not view.guest_grants:
+        snapshot.guest_grants = msgspec.UNSET
     if omit:
         snapshot.messages, snapshot.omitted_messages = view.messages[omit:], omit
     return snapshot
@@ -103,6 +106,9 @@ def apply(view: View, event: ev.Event) -> None:
             view.title = event.title
         case ev.Shared():
             view.shares.append(ShareLink(event.share_id, event.access))
+        case ev.GrantRevoked():
+            view.grants = [grant for grant in view.grants if grant != event.grant]
+            view.guest_grants.pop(event.grant, None)
         case ev.Unshared():
             view.shares = [share for share in view.shares if share.share_id != event.share_id]
 
@@ -182,8 +188,8 @@ def _apply_tool(view: View, event: ev.ToolCallEvent | ev.ApprovalRequired | ev.T
     _no_longer_pending(view, event.tool_call_id)
     if isinstance(event, ev.ToolOutput):
         _add_cost(view.usage, event.cost_usd)
-    elif isinstance(event.grant, str) and event.grant not in view.grants:
-        view.grants.append(event.grant)
+    elif isinstance(event.grant, str):
+        _add_grant(view, event.grant, event.share_id)
     call = open_call(view, event.tool_call_id)
     if call is None:
         return
@@ -193,6 +199,7 @@ def _apply_tool(view: View, event: ev.ToolCallEvent | ev.ApprovalRequired | ev.T
         call.state = "running"
     elif event.state == "approved":
         call.state = "approved"
+        call.by, call.share_id = ("user" if event.by == "user" else "policy"), event.share_id
         if not isinstance(event.arguments, msgspec.UnsetType):
             call.arguments, call.edited = event.arguments, True
     else:
@@ -200,6 +207,16 @@ def _apply_tool(view: View, event: ev.ToolCallEvent | ev.ApprovalRequired | ev.T
         if event.feedback:
             output = f"{output}\nThe user said: {event.feedback}"
         _finish_call(view, call, event.state, output, False, False, 0)
+
+
+def _add_grant(view: View, grant: str, share_id: str | msgspec.UnsetType) -> None:
+    """Add a grant. It is a guest's only as long as the owner has not given it too."""
+    if share_id is msgspec.UNSET:
+        view.guest_grants.pop(grant, None)
+    elif grant not in view.grants:
+        view.guest_grants[grant] = share_id
+    if grant not in view.grants:
+        view.grants.append(grant)
 
 
 def _no_longer_pending(view: View, tool_call_id: str) -> None:
@@ -248,7 +265,7 @@ def _apply_ending(
 ) -> None:
     if isinstance(event, ev.ShutdownEvent):
         view.state, view.turn_id = "closed", None
-        view.queued, view.grants = [], []
+        view.queued, view.grants, view.guest_grants = [], [], {}
     elif isinstance(event, ev.Compacted):
         view.usage.context_tokens = event.new_tokens
         if view.turn_id == event.operation_id:

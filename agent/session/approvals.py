@@ -49,6 +49,9 @@ def _refusal(session: Session, approval: Approval, call: PendingTool) -> Submiss
         )
     if not approval.approved:
         return None
+    if approval.scope == "session" and len(session.state.view.grants) >= session.rules.grants_max:
+        why = f"this session allows {session.rules.grants_max} things already; revoke one first, or approve once"
+        return SubmissionRefusal(codes.TOO_MANY_GRANTS, why)
     edited = not isinstance(approval.arguments, UnsetType)
     arguments = call.arguments if isinstance(approval.arguments, UnsetType) else approval.arguments
     tools = session.rules.tools
@@ -126,4 +129,5 @@ def _change(
         feedback=feedback or UNSET,
         arguments=arguments,
         grant=grant,
+        share_id=session.guest,
     )

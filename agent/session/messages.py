@@ -157,13 +157,19 @@ class MakeTitle(msgspec.Struct, frozen=True):
 
 
 class RunTool(msgspec.Struct, frozen=True):
-    """Run a tool call that is approved or needs no approval. `model`, `grants`: the session's, for a sub-agent."""
+    """Run a tool call that is approved or needs no approval. `model`, `grants`: the session's, for a sub-agent; `SetGrants` changes the grants."""
 
     tool_call_id: str
     tool: str
     arguments: Mapping[str, Any]
     model: str = ""
     grants: tuple[str, ...] = ()
+
+
+class SetGrants(msgspec.Struct, frozen=True):
+    """Grants were revoked: the sub-agents that run have these from now on."""
+
+    grants: tuple[str, ...]
 
 
 class CancelWork(msgspec.Struct, frozen=True):
@@ -174,7 +180,7 @@ class EndSession(msgspec.Struct, frozen=True):
     """The session takes no more submissions."""
 
 
-Effect = CallModel | Summarize | MakeTitle | RunTool | CancelWork | EndSession
+Effect = CallModel | Summarize | MakeTitle | RunTool | SetGrants | CancelWork | EndSession
 
 
 class SubmissionRefusal(msgspec.Struct, frozen=True):

@@ -36,6 +36,9 @@ REPEATED_CALLS_MAX = 5
 TOOL_CALLS_PER_MESSAGE_MAX = 32
 """Tool calls that run of one message of the model; the rest are refused. Models rarely make more than ten."""
 
+GRANTS_MAX = 256
+"""Things that one session may allow at once. All are kept in its state; `web_fetch` is allowed host by host."""
+
 SHARES_MAX = 32
 """Links into one session at once. Each is kept in the session's state, which is loaded whole."""
 
@@ -76,6 +79,7 @@ class Rules(msgspec.Struct, kw_only=True):
     repeated_calls_max: int = REPEATED_CALLS_MAX
     tool_calls_per_message_max: int = TOOL_CALLS_PER_MESSAGE_MAX
     shares_max: int = SHARES_MAX
+    grants_max: int = GRANTS_MAX
     chunk_max_chars: int = CHUNK_MAX_CHARS
 
 

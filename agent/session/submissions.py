@@ -2,7 +2,7 @@
 
 import hashlib
 
-from agent.session import approvals, compaction, turn
+from agent.session import approvals, compaction, grants, turn
 from agent.session.messages import EndSession, SubmissionRefusal
 from agent.session.session import Session
 from agent.session.state import last_turn, size, turn_begins
@@ -45,6 +45,8 @@ def on_submission(session: Session, submission: sub.Submission) -> Answer:
             return on_share(session, submission)
         case sub.Unshare():
             return on_unshare(session, submission)
+        case sub.RevokeGrant():
+            return grants.on_revoke_grant(session, submission)
 
 
 def on_user_input(session: Session, submission: sub.UserInput) -> Answer:
@@ -197,9 +199,10 @@ def share_id_of(submission_id: str) -> str:
 
 
 def on_unshare(session: Session, submission: sub.Unshare) -> Answer:
-    """Revoke a link."""
+    """Revoke a link, and take back what its guests chose for the session."""
     if all(share.share_id != submission.share_id for share in session.state.view.shares):
         return SubmissionRefusal(codes.SHARE_UNKNOWN, f"the session has no link {submission.share_id!r}")
     accepted = session.accept(submission)
     session.emit(ev.Unshared, share_id=submission.share_id)
+    grants.end_link(session, submission.share_id)
     return accepted

@@ -41,13 +41,18 @@ def begin(session: Session, calls: list[tuple[ToolCall, str | None]]) -> None:
             reserved += effects.cost_usd or 0.0
             run(session, call.tool_call_id, call.tool, call.arguments, "policy")
         elif verdict.action == "ask":
-            grant = UNSET if verdict.grant is None else verdict.grant
-            operation = effects.operation or UNSET
-            pending.append(PendingTool(call.tool_call_id, call.tool, call.arguments, verdict.reason, grant, operation))
+            pending.append(pending_tool(call, verdict, effects))
         else:
             _refuse(session, call, f"not run: this server's policy refuses it ({verdict.reason})")
     if pending:
         session.emit(ev.ApprovalRequired, tools=pending, count=len(pending))
+
+
+def pending_tool(call: ToolCall | OpenCall, verdict: Verdict, effects: Effects) -> PendingTool:
+    """A call that waits for an approval, as the verdict asks for it."""
+    grant = UNSET if verdict.grant is None else verdict.grant
+    operation = effects.operation or UNSET
+    return PendingTool(call.tool_call_id, call.tool, call.arguments, verdict.reason, grant, operation)
 
 
 def verdict_on(

@@ -1,7 +1,7 @@
 """Tool interfaces: what the router calls, and the base class of tools whose arguments are a msgspec Struct."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import msgspec
@@ -168,14 +168,14 @@ class SessionTools(Protocol):
 
 
 class SubagentContext(msgspec.Struct, frozen=True):
-    """What a sub-agent may use while one call runs. `model`, `grants`: the session's when the call began.
+    """What a sub-agent may use while one call runs. `model`: the session's when the call began.
 
-    `call_model` raises ModelError. `report_step` shows a tool call of the sub-agent: when it begins, and again with the
+    `grants` gives what the session allows now. `call_model` raises ModelError. `report_step` shows a tool call of the sub-agent: when it begins, and again with the
     same id when it ends. `report_usage` accounts a model call of the sub-agent.
     """
 
     model: str
-    grants: tuple[str, ...]
+    grants: Callable[[], Collection[str]]
     tools: SessionTools
     call_model: Callable[[ModelRequest, Sink], Awaitable[ModelReply]]
     report_step: Callable[[Step], None]

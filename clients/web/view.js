@@ -21,6 +21,7 @@ import { setFrom } from "./lib/code-points.js";
  * @property {Wire.Usage} usage
  * @property {Wire.ShareLink[]} shares
  * @property {string[]} grants
+ * @property {Record<string, string>} guest_grants
  */
 
 /** @type {Record<Wire.ToolMessage["state"], string>} */
@@ -50,6 +51,7 @@ export function emptyView() {
     usage: { input_tokens: 0, output_tokens: 0, cached_tokens: 0, cost_usd: 0, context_tokens: 0, context_limit: 0 },
     shares: [],
     grants: [],
+    guest_grants: {},
   };
 }
 
@@ -105,6 +107,7 @@ export function apply(view, event) {
       view.turn_id = null;
       view.queued = [];
       view.grants = [];
+      view.guest_grants = {};
       return;
     case "plan_update": view.plan = event.items; return;
     case "usage": return addUsage(view.usage, event);
@@ -117,6 +120,10 @@ export function apply(view, event) {
       return;
     case "title_changed": view.title = event.title; return;
     case "shared": view.shares.push({ share_id: event.share_id, access: event.access }); return;
+    case "grant_revoked":
+      view.grants = view.grants.filter((grant) => grant !== event.grant);
+      delete view.guest_grants[event.grant];
+      return;
     case "unshared": view.shares = view.shares.filter((share) => share.share_id !== event.share_id); return;
   }
 }
@@ -200,11 +207,16 @@ function applyAsked(view, event) {
 /** @param {View} view @param {Wire.ToolStateChange} event */
 function applyState(view, event) {
   noLongerPending(view, event.tool_call_id);
-  if (event.grant !== undefined && !view.grants.includes(event.grant)) view.grants.push(event.grant);
+  if (event.grant !== undefined) addGrant(view, event.grant, event.share_id);
   const call = openCall(view, event.tool_call_id);
   if (!call) return;
   if (event.state === "running" || event.state === "approved") {
     call.state = event.state;
+    if (event.state === "approved") {
+      call.by = event.by === "user" ? "user" : "policy";
+      if (event.share_id === undefined) delete call.share_id;
+      else call.share_id = event.share_id;
+    }
     if (event.state === "approved" && event.arguments !== undefined) {
       call.arguments = event.arguments;
       call.edited = true;
@@ -214,6 +226,13 @@ function applyState(view, event) {
   let output = ENDED_WITHOUT_OUTPUT[event.state];
   if (event.feedback) output += `\nThe user said: ${event.feedback}`;
   finishCall(view, call, { output, success: false, truncated: false, duration_ms: 0, state: event.state });
+}
+
+/** Add a grant. It is a guest's until the owner gives it too. @param {View} view @param {string} grant @param {string} [shareId] */
+function addGrant(view, grant, shareId) {
+  if (shareId === undefined) delete view.guest_grants[grant];
+  else if (!view.grants.includes(grant)) view.guest_grants[grant] = shareId;
+  if (!view.grants.includes(grant)) view.grants.push(grant);
 }
 
 /** @param {View} view @param {Wire.ToolOutput} event */

@@ -11,7 +11,7 @@ from protocol import codec
 from protocol import view as views
 from protocol.content import Step
 from protocol.merge import Merger, after
-from protocol.submissions import Approval, Compact, ExecApproval, Interrupt, SetModel, Undo
+from protocol.submissions import Approval, Compact, ExecApproval, Interrupt, RevokeGrant, SetModel, Undo, Unshare
 from protocol.view import View
 from tests.unit.agent.session.script import USAGE, Script, call
 
@@ -33,6 +33,7 @@ STEP = st.one_of(
     st.tuples(st.just("answer"), st.lists(st.booleans(), min_size=1, max_size=3), TEXT),
     st.tuples(st.just("answer for the session")),
     st.tuples(st.sampled_from(["fail", "interrupt", "undo", "compact", "summary", "no summary", "model"])),
+    st.tuples(st.sampled_from(["revoke", "guest answers for the session", "unshare"])),
     st.tuples(st.sampled_from(["restart", "stop", "fault"])),
 )
 
@@ -67,6 +68,17 @@ def play(script: Script, step: tuple[object, ...]) -> None:
             granted = [pending for pending in view.pending_approval if isinstance(pending.grant, str)]
             if granted:
                 script.approve_for_session(granted[0].tool_call_id)
+        case ("guest answers for the session",):
+            granted = [pending for pending in view.pending_approval if isinstance(pending.grant, str)]
+            if granted:
+                answer = Approval(granted[0].tool_call_id, True, scope="session")
+                script.submit(ExecApproval(approvals=[answer]), script.link())
+        case ("unshare",):
+            if view.shares:
+                script.submit(Unshare(share_id=view.shares[0].share_id))
+        case ("revoke",):
+            if view.grants:
+                script.submit(RevokeGrant(grant=view.grants[0]))
         case ("answer", list(answers), str(text)):
             pairs = list(zip(view.pending_approval, answers, strict=False))
             if pairs:

@@ -94,7 +94,7 @@ class ReadOnlyTools(ResearchTools):
         effects = prepared.effects
         if effects.kinds - READ_EFFECTS or effects.cost_usd != 0:
             return f"not run: research only reads, and this call does more ({effects.description or name})"
-        verdict = evaluate(self._policy, name, arguments, effects, self._grants)
+        verdict = evaluate(self._policy, name, arguments, effects, self._grants())
         if verdict.action == "allow":
             return prepared
         reason = "needs an approval, and research asks nobody" if verdict.action == "ask" else "is denied by the policy"

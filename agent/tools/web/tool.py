@@ -131,9 +131,9 @@ class WebFetchTool(StructTool[WebFetch]):
     def effects(self, arguments: WebFetch) -> Effects:
         target = parse_url(arguments.url, self._web.settings)
         if self._continued(arguments, target) is not None:
-            return Effects(f"shows more of {target.url}, as it was fetched before")
+            return Effects(f"shows more of {target.url}, as it was fetched before", operation=target.origin_host)
         saved = f" and saves it as {shown(arguments.save_as)} in the session's workspace" if arguments.save_as else ""
-        return Effects(f"asks {target.host} for {target.url}{saved}", frozenset({"network"}))
+        return Effects(f"asks {target.host} for {target.url}{saved}", frozenset({"network"}), target.origin_host)
 
     async def execute(self, arguments: WebFetch, log: ToolLog) -> ToolResult:
         target = parse_url(arguments.url, self._web.settings)

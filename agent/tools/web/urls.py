@@ -33,6 +33,13 @@ class Target(msgspec.Struct, frozen=True):
     host: str
     port: int
 
+    @property
+    def origin_host(self) -> str:
+        """The host, with the port if it is not the scheme's own: what an approval for the session allows."""
+        if self.port == PORTS[self.scheme]:
+            return self.host
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 def parse_url(text: str, settings: WebSettings, base: str = "") -> Target:
     """The target of a URL; a relative one is resolved against `base`. Raises `FetchError` if it may not be fetched."""

@@ -60,6 +60,7 @@ SUBMISSIONS: list[sub.Submission] = [
     sub.Edit(id="c1-8", turn_id="turn-2", text="Rather owls 🦉"),
     sub.SetTitle(id="c1-9", title="Owls"),
     sub.Share(id="c1-10", access="read"),
+    sub.RevokeGrant(id="c1-13", grant="web_fetch:example.com"),
     sub.Unshare(id="c1-11", share_id="5f0c"),
 ]
 
@@ -208,6 +209,7 @@ FRAMES: list[Frame] = [
         tool_call_id="call-4",
         step=Step("step-1", "read", {"path": "owl.txt"}, output="Night 🦉\n", success=True, duration_ms=3),
     ),
+    ev.GrantRevoked(seq=31, at=AT, grant="web_fetch:example.com", reason="unshared"),
 ]
 
 

@@ -118,6 +118,7 @@ class Life:
                     self.change(call, self.pick(ENDS), "user", feedback="why so")
                 else:
                     more = self.pick([{}, {"arguments": {"n": 9}}, {"grant": self.pick(["tool", "other:run"])}])
+                    more |= self.pick([{}, {"share_id": "a"}])
                     approved.append(self.change(call, "approved", "user", **more))
             elif running:
                 call = self.pick(running)
@@ -169,7 +170,9 @@ class Life:
 
     def between(self) -> None:
         """What happens while nothing runs."""
-        what = self.pick(["", "", "undo", "compact", "compact_failed", "title", "error", "edit", "share", "unshare"])
+        what = self.pick(
+            ["", "", "undo", "compact", "compact_failed", "title", "error", "edit", "share", "unshare", "revoke"]
+        )
         if what == "undo":
             self.accept(sub.Undo())
             self.say(ev.UndoComplete, removed_messages=self.draw(st.integers(0, 3)), kept=["a file"])
@@ -186,6 +189,9 @@ class Life:
             self.say(ev.Shared, share_id=self.pick(["a", "b"]), access=self.pick(["read", "drive"]))
         elif what == "unshare":
             self.say(ev.Unshared, share_id=self.pick(["a", "b"]))
+        elif what == "revoke":
+            reason = self.pick(["user", "unshared"])
+            self.say(ev.GrantRevoked, grant=self.pick(["tool", "other:run"]), reason=reason)
         elif what == "title":
             self.say(ev.TitleChanged, title=self.draw(TEXTS))
         elif what == "error":

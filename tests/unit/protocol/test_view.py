@@ -277,6 +277,23 @@ def test_a_grant_for_the_session_holds_until_it_ends(called: Told) -> None:
     assert to_snapshot(called.view).grants is msgspec.UNSET
 
 
+def test_a_guests_grant_is_one_of_the_grants_until_it_is_revoked(called: Told) -> None:
+    called.change(ASKED, "approved", grant="tool", share_id="5f0c")
+    view = from_snapshot(to_snapshot(called.view))
+    assert (view.grants, view.guest_grants) == (["tool"], {"tool": "5f0c"})
+    called.say(ev.GrantRevoked, grant="tool", reason="unshared")
+    assert (called.view.grants, called.view.guest_grants) == ([], {})
+    assert to_snapshot(called.view).guest_grants is msgspec.UNSET
+
+
+def test_a_grant_that_the_owner_gives_too_is_the_owners(called: Told) -> None:
+    called.change(ASKED, "approved", grant="tool", share_id="5f0c")
+    called.change(LAST, "approved", grant="tool")
+    assert (called.view.grants, called.view.guest_grants) == (["tool"], {})
+    called.change(LAST, "approved", grant="tool", share_id="5f0c")
+    assert called.view.guest_grants == {}
+
+
 def test_a_sub_agents_calls_are_nested_in_its_own_and_stay_with_the_result(called: Told) -> None:
     begun, other = Step("1", "read", {"path": "a"}), Step("2", "list", {})
     done = Step("1", "read", {"path": "a"}, output="text", success=True, duration_ms=3)

@@ -187,6 +187,23 @@ def test_the_approval_shows_the_host_and_the_whole_url(model: Model) -> None:
     assert verdict.reason == f"asks site.example for {URL}/a?b=c and saves it as x.txt in the session's workspace"
 
 
+@pytest.mark.parametrize(
+    ("url", "grant"),
+    [
+        ("http://Site.example/a", "web_fetch:site.example"),
+        ("https://site.example:443/b", "web_fetch:site.example"),
+        ("https://site.example:8443/b", "web_fetch:site.example:8443"),
+        ("https://other.example/", "web_fetch:other.example"),
+    ],
+)
+def test_an_approval_for_the_session_allows_the_one_host(model: Model, url: str, grant: str) -> None:
+    arguments: dict[str, object] = {"url": url}
+    effects = effects_of(model.router, "web_fetch", arguments)
+    assert evaluate(Policy(), "web_fetch", arguments, effects).grant == grant
+    assert evaluate(Policy(), "web_fetch", arguments, effects, [grant]).action == "allow"
+    assert evaluate(Policy(), "web_fetch", arguments, effects, ["web_fetch", "web_fetch:example"]).action == "ask"
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1/", "file:///etc/passwd", "http://a:b@site.example/"])
 def test_a_forbidden_url_is_refused_without_an_approval(model: Model, url: str) -> None:
     complaint = complaint_of(model.router, "web_fetch", {"url": url})
