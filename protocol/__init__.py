@@ -14,3 +14,6 @@ Merging: joining adjacent text events of one message into one, so that a replay 
 PROTOCOL_VERSION = 1
 SUBPROTOCOL_JSON = "holdfast.v1.json"
 SUBPROTOCOL_MSGPACK = "holdfast.v1.msgpack"
+SUBPROTOCOL_KEY = "holdfast.key."
+"""Before an origin key, where a browser sends one as a subprotocol: its websockets have no headers of their own choice.
+The server never chooses it."""

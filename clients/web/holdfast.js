@@ -18,6 +18,7 @@ import { SessionCore, SUBPROTOCOL } from "./lib/core.js";
 import { makeSession, whyDenied } from "./lib/denial.js";
 import { Feed } from "./lib/feed.js";
 import { SubmissionRefused } from "./lib/outbox.js";
+import { keySubprotocols } from "./lib/keys.js";
 import { SessionEnded } from "./lib/status.js";
 import { browserEnvironment } from "./lib/environment.js";
 
@@ -159,8 +160,9 @@ export class Session {
   }
 
   #dial() {
-    const { WebSocket, now } = this.#environment;
-    const socket = new WebSocket(this.#server.replace(/^http/, "ws") + this.core.path, [SUBPROTOCOL]);
+    const { WebSocket, keys, now } = this.#environment;
+    const offered = [SUBPROTOCOL, ...keySubprotocols(keys(this.#server))];
+    const socket = new WebSocket(this.#server.replace(/^http/, "ws") + this.core.path, offered);
     this.#socket = socket;
     this.#connectBy = now() + CONNECT_MS;
     let opened = false;

@@ -2,7 +2,7 @@
 
 from typing import Any, Final, get_args
 
-from protocol import PROTOCOL_VERSION, SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK
+from protocol import PROTOCOL_VERSION, SUBPROTOCOL_JSON, SUBPROTOCOL_KEY, SUBPROTOCOL_MSGPACK
 from protocol.codes import CLOSES, DENIALS
 from protocol.frames import Frame
 from protocol.spec.json_schema import definitions
@@ -82,7 +82,8 @@ def _binding() -> dict[str, Any]:
         "type": "string",
         "enum": [SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK],
         "default": SUBPROTOCOL_JSON,
-        "description": "JSON in text messages, or MessagePack in binary ones; a list offers several",
+        "description": "JSON in text messages, or MessagePack in binary ones; a list offers several. A browser adds its "
+        f"origin key, as `{SUBPROTOCOL_KEY}` and the key, which is never chosen",
     }
     return {
         "method": "GET",

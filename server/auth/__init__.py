@@ -5,6 +5,7 @@ Backend: one mode of authentication (`auth.mode`): local, API tokens, OAuth (Ope
 Authenticator: turns credentials into a principal, for HTTP requests and websockets alike, with the backend of the mode.
 Principal: an authenticated user, with their rights and the name of the credential.
 Login: a browser that exchanged a token for a cookie. Only the cookie's hash is kept.
+Origin key: a secret that the browser must send beside its cookie on this machine, where cookies go to every port.
 Sealed: encrypted, for what a login must keep of the token that it came from.
 Revalidate: look again whether a credential is still valid, for a websocket that stays open.
 Share link: a link to one session. Its holder is a guest; the link's grant says what they may do there.

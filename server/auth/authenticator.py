@@ -7,12 +7,13 @@ from collections.abc import Callable
 import msgspec
 from starlette.types import Scope
 
+from server.auth import login_codes, origin_keys
 from server.auth.backends.api_tokens import ApiTokenBackend, tokens_path
 from server.auth.backends.base import AuthBackend
 from server.auth.backends.local import LocalBackend, NoTokenBackend
 from server.auth.credentials import GUEST_COOKIE, Credentials, cookie_style, parse_credentials
 from server.auth.login_store import SqliteLoginStore
-from server.auth.logins import LOGINS_MAX, LOGINS_PER_USER_MAX, Login, Logins
+from server.auth.logins import LOGINS_MAX, LOGINS_PER_USER_MAX, Login, Logins, NewLogin
 from server.auth.principal import LOCAL, Grant, Principal
 from server.auth.share_links import CREDENTIAL, LinksOfSession, ShareLinks, load_key
 from server.config.settings import Settings
@@ -20,9 +21,13 @@ from server.util.rate_limit import ADDRESSES_MAX, LoginThrottle
 from server.util.refusal import HTTPRefusal
 
 LOGIN = "login:"
+CODE_REFUSED = (
+    f"this link was used already, is older than {login_codes.LASTS_S // 60} minutes, or the server was restarted since; "
+    "`holdfast login-link` on the server's machine prints a new one"
+)
 HINTS = {
-    "local": "the token is in the file `token` of the server's data folder; the page is opened by the link that the "
-    "server printed at its first start",
+    "local": "the token is in the file `token` of the server's data folder; for a browser, `holdfast login-link` on the "
+    "server's machine prints a link",
     "tokens": "`holdfast token add USER` on the server makes one",
     "oauth": "log in at /auth/login",
     "bearer": "it is a Hugging Face token, from https://huggingface.co/settings/tokens",
@@ -67,11 +72,9 @@ class Authenticator:
             return LOCAL
         credentials = parse_credentials(scope["headers"], cookie_style(scope, self._settings).name)
         guest = await self._guest(scope, credentials)
-        principal = await self._authenticate_here(credentials)
-        if principal is not None:
-            return principal if guest is None else msgspec.structs.replace(principal, grant=guest.grant)
-        if guest is not None and credentials.fault is None:
-            return guest
+        principal = await self._authenticate_here(scope, credentials)
+        if credentials.fault is None and (both := combine(principal, guest)) is not None:
+            return both
         if credentials == Credentials():
             return self._unauthorized("credentials are needed")
         address, now = address_of(scope), asyncio.get_running_loop().time()
@@ -95,14 +98,14 @@ class Authenticator:
             fresh = await self.backend.revalidate(principal.credential, now)
         return fresh is not None and fresh.user_id == principal.user_id and principal.rights <= fresh.rights
 
-    async def exchange(self, token: str, scope: Scope) -> tuple[Login, str] | HTTPRefusal:
-        """Exchange a token for a browser's login: the login and its cookie, or the refusal."""
+    async def exchange(self, token: str, scope: Scope) -> NewLogin | HTTPRefusal:
+        """Exchange a token for a browser's login, or the refusal."""
         if self.logins is None:
             return HTTPRefusal("not_found", "this server asks for no token (auth.local_token)")
-        principal = await self.authenticate({**scope, "headers": [(b"authorization", b"Bearer " + token.encode())]})
+        principal = await self._user_of(token, scope)
         if isinstance(principal, HTTPRefusal):
             return principal
-        if not principal.rights:
+        if principal.grant is not None:
             return HTTPRefusal(
                 "unauthorized", "this is the secret of a link to one session, not a token; use /auth/share"
             )
@@ -116,15 +119,29 @@ class Authenticator:
             name=principal.name,
             now=now,
             lifetime_s=lifetime_s,
+            with_key=origin_keys.is_needed(scope, self._settings),
             sealed=self.backend.seal_credential(principal, token),
         )
 
-    async def open_link(self, secret: str, scope: Scope) -> tuple[Grant, str] | HTTPRefusal:
-        """Open a share link in a browser: its grant and the guest's cookie, or the refusal."""
+    async def _user_of(self, token: str, scope: Scope) -> Principal | HTTPRefusal:
+        """Who logs in with this token or login code."""
+        if not token.startswith(login_codes.PREFIX):
+            return await self.authenticate({**scope, "headers": [(b"authorization", b"Bearer " + token.encode())]})
+        principal = self.backend.use_code(token, self._clock())
+        if principal is not None:
+            return principal
+        if not self.failures.record_failure(address_of(scope), asyncio.get_running_loop().time()):
+            return self._too_many()
+        return HTTPRefusal("unauthorized", CODE_REFUSED)
+
+    async def open_link(self, secret: str, scope: Scope) -> tuple[Grant, str, str] | HTTPRefusal:
+        """Open a share link in a browser: its grant, the guest's cookie and its origin key (empty: none), or the refusal."""
         address, now = address_of(scope), asyncio.get_running_loop().time()
         guest = await self.shares.authenticate(secret, by_cookie=True)
         if guest is not None and guest.grant is not None:
-            return guest.grant, secret
+            if origin_keys.is_needed(scope, self._settings):
+                return guest.grant, *self.shares.browser_secrets(guest.grant)
+            return guest.grant, secret, ""
         if not self.failures.record_failure(address, now):
             return self._too_many()
         return HTTPRefusal("unauthorized", "this link is not complete, or it was revoked")
@@ -143,15 +160,29 @@ class Authenticator:
         if credentials.token is not None:
             return await self.shares.authenticate(credentials.token)
         cookie = parse_credentials(scope["headers"], cookie_style(scope, self._settings, GUEST_COOKIE).name).cookie
-        return None if cookie is None else await self.shares.authenticate(cookie, by_cookie=True)
+        if cookie is None:
+            return None
+        key_needed = origin_keys.is_needed(scope, self._settings)
+        return await self.shares.authenticate_cookie(
+            cookie, origin_keys.read_keys(scope["headers"]), key_needed=key_needed
+        )
 
-    async def _authenticate_here(self, credentials: Credentials) -> Principal | None:
+    async def _authenticate_here(self, scope: Scope, credentials: Credentials) -> Principal | None:
         now = self._clock()
         if credentials.token is not None:
             principal = self.backend.authenticate_local(credentials.token, now)
             return principal if principal is not None and not _has_expired(principal, now) else None
         login = self.logins.find(credentials.cookie, now) if credentials.cookie and self.logins else None
-        return None if login is None else await self._principal_of_login(login, now)
+        principal = None if login is None else await self._principal_of_login(login, now)
+        if principal is None or login is None or self._has_key(scope, login):
+            return principal
+        return msgspec.structs.replace(principal, without_key=True)
+
+    def _has_key(self, scope: Scope, login: Login) -> bool:
+        """Whether the request has the login's origin key. A login of an older version has none, but may need one."""
+        if not login.key_hash:
+            return not origin_keys.is_needed(scope, self._settings)
+        return origin_keys.fits(origin_keys.read_keys(scope["headers"]), login.key_hash)
 
     async def _principal_of_login(self, login: Login, now: float) -> Principal | None:
         principal = await self.backend.revalidate_login(login, now)
@@ -183,6 +214,15 @@ class Authenticator:
         )
 
 
+def combine(login: Principal | None, guest: Principal | None) -> Principal | None:
+    """The principal of a request that may have the cookies of a login and of a link. One without its key counts only alone."""
+    found = [each for each in (login, guest) if each is not None]
+    found = [each for each in found if not each.without_key] or found
+    if len(found) < 2 or guest is None:
+        return found[0] if found else None
+    return msgspec.structs.replace(found[0], grant=guest.grant)
+
+
 def address_of(scope: Scope) -> str:
     """The client's address, as the access middleware passes it on."""
     client = scope.get("client")
@@ -204,7 +244,7 @@ async def create_authenticator(
     else:
         logins = Logins(SqliteLoginStore(folder), LOGINS_MAX, LOGINS_PER_USER_MAX)
         try:
-            authenticator = Authenticator(settings, _create_backend(settings, logins), logins, shares, clock)
+            authenticator = Authenticator(settings, _create_backend(settings, logins, clock), logins, shares, clock)
         except BaseException:
             await logins.aclose()
             raise
@@ -216,11 +256,11 @@ async def create_authenticator(
     return authenticator
 
 
-def _create_backend(settings: Settings, logins: Logins) -> AuthBackend:
+def _create_backend(settings: Settings, logins: Logins, clock: Callable[[], float]) -> AuthBackend:
     auth, folder = settings.auth, settings.journal.folder
     match auth.mode:
         case "local":
-            return LocalBackend(folder, auth.local_hf_token)
+            return LocalBackend(folder, auth.local_hf_token, clock)
         case "tokens":
             return ApiTokenBackend(tokens_path(settings))
         case "oauth":

@@ -18,10 +18,14 @@ whether it is for this session. Else a right."""
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """The need of a path. In it `{name}` stands for one segment, `{name:path}` for the rest."""
+    """The need of a path. In it `{name}` stands for one segment, `{name:path}` for the rest.
+
+    `by_link`: a browser may follow a link to it, so that reading it needs no origin key beside the cookie.
+    """
 
     path: str
     need: Need
+    by_link: bool = False
 
 
 OWNER_ONLY: Final = (Share, Unshare, Shutdown)
@@ -32,13 +36,13 @@ class AccessRules:
     """What each path needs. A path without a rule needs credentials: they come before the answer that it is not there."""
 
     def __init__(self, http: Iterable[Rule], websocket: Iterable[Rule]) -> None:
-        self._http = [(_pattern(rule.path), rule.need) for rule in http]
-        self._websocket = [(_pattern(rule.path), rule.need) for rule in websocket]
+        self._http = [(_pattern(rule.path), rule) for rule in http]
+        self._websocket = [(_pattern(rule.path), rule) for rule in websocket]
 
-    def need_of(self, path: str, *, websocket: bool) -> Need:
+    def rule_of(self, path: str, *, websocket: bool) -> Rule:
         """What a request, or the upgrade to a websocket, of this path needs."""
         rules = self._websocket if websocket else self._http
-        return next((need for pattern, need in rules if pattern.fullmatch(path)), "anyone")
+        return next((rule for pattern, rule in rules if pattern.fullmatch(path)), Rule(path, "anyone"))
 
 
 def check_need(principal: Principal, need: Need) -> HTTPRefusal | None:

@@ -11,13 +11,15 @@ from server.auth.logins import Login
 from server.util.private_files import PRIVATE, PrivateFileError
 
 FILE = "logins.db"
-VERSION = 1
+VERSION = 2
+"""1: without `key_hash`."""
 BUSY_TIMEOUT_S = 5.0
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS logins (
     login_id TEXT PRIMARY KEY, cookie_hash BLOB NOT NULL, credential TEXT NOT NULL, user_id TEXT NOT NULL,
-    name TEXT NOT NULL, created_at REAL NOT NULL, expires_at REAL NOT NULL, sealed BLOB NOT NULL
+    name TEXT NOT NULL, created_at REAL NOT NULL, expires_at REAL NOT NULL, sealed BLOB NOT NULL,
+    key_hash BLOB NOT NULL DEFAULT x''
 ) WITHOUT ROWID
 """
 FIELDS = [field.name for field in msgspec.structs.fields(Login)]
@@ -71,6 +73,8 @@ class SqliteLoginStore:
             # What is dropped is a login's secret: it must not stay behind in free pages.
             self._db.execute("PRAGMA secure_delete = ON")
             self._db.execute(SCHEMA)
+            if version == 1:
+                self._db.execute("ALTER TABLE logins ADD COLUMN key_hash BLOB NOT NULL DEFAULT x''")
             self._db.execute(f"PRAGMA user_version = {VERSION}")
         except sqlite3.DatabaseError as error:
             raise PrivateFileError(f"{self._path}: {error}; move it away, then everyone has to log in again") from error

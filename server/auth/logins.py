@@ -1,13 +1,17 @@
-"""Logins: browsers that logged in. Each has a random cookie, of which only the hash is kept."""
+"""Logins: browsers that logged in. Each has a random cookie, and some an origin key; only their hashes are kept."""
 
 import asyncio
 import secrets
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
+from server.auth.origin_keys import key_hash, new_key
+
+COOKIE_PREFIX = "hfb_"
+"""Of every cookie, so that it can be recognised and redacted: at level `debug`, headers are logged."""
 COOKIE_BYTES = 32
 ID_BYTES = 8
 
@@ -22,7 +26,7 @@ LOGINS_PER_USER_MAX = 20
 class Login(msgspec.Struct, frozen=True, kw_only=True):
     """One browser's login. `credential`: the name of what it came from. `sealed`: what must be kept of that, encrypted.
 
-    Times in seconds since 1970.
+    `key_hash`: of its origin key; empty: it has none. Times in seconds since 1970.
     """
 
     login_id: str
@@ -33,6 +37,15 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
     expires_at: float
     sealed: bytes = b""
+    key_hash: bytes = b""
+
+
+class NewLogin(NamedTuple):
+    """A login that was just made, with its cookie and its origin key (empty: it has none), which are not kept."""
+
+    login: Login
+    cookie: str
+    key: str
 
 
 class LoginStore(Protocol):
@@ -89,10 +102,18 @@ class Logins:
         return sorted(logins, key=lambda login: login.created_at, reverse=True)
 
     async def add(
-        self, *, credential: str, user_id: str, name: str, now: float, lifetime_s: float, sealed: bytes = b""
-    ) -> tuple[Login, str]:
-        """A new login, and its cookie."""
-        cookie = secrets.token_urlsafe(COOKIE_BYTES)
+        self,
+        *,
+        credential: str,
+        user_id: str,
+        name: str,
+        now: float,
+        lifetime_s: float,
+        with_key: bool,
+        sealed: bytes = b"",
+    ) -> NewLogin:
+        """A new login. `with_key`: its cookie is good only together with an origin key."""
+        cookie, key = COOKIE_PREFIX + secrets.token_urlsafe(COOKIE_BYTES), new_key() if with_key else ""
         login = Login(
             login_id=secrets.token_hex(ID_BYTES),
             cookie_hash=hash_of(cookie),
@@ -102,13 +123,14 @@ class Logins:
             created_at=now,
             expires_at=now + lifetime_s,
             sealed=sealed,
+            key_hash=key_hash(key) if key else b"",
         )
         ended = self._expired(now)
         ended += [old.login_id for old in self.of_user(user_id, now)[self._most_per_user - 1 :]]
         await self.drop(ended)
         await self.drop(list(self._by_id)[: max(0, len(self._by_id) - self._most + 1)])
         await self.put(login)
-        return login, cookie
+        return NewLogin(login, cookie, key)
 
     async def put(self, login: Login) -> None:
         """Store a login's new state."""

@@ -29,8 +29,9 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     `rights`: `sessions` to have sessions of their own, `metrics` to read the metrics, `admin` to list and stop the
     sessions of others. `credential`: a stable name, which is no secret, of what authenticated them: `local:ID`,
     `token:ID`, `login:ID`, `bearer:ID`, `share:SESSION:SHARE` or `none`. `expires_at`: when it expires, in seconds since
-    1970; None: never. `by_cookie`: it came in a cookie, which a browser also sends for pages of other sites. `grant`:
-    the session of somebody else that a share link opens.
+    1970; None: never. `by_cookie`: it came in a cookie, which a browser also sends for pages of other sites.
+    `without_key`: the cookie came without its origin key, so that another program of this machine may have sent it.
+    `grant`: the session of somebody else that a share link opens.
     """
 
     user_id: str
@@ -39,6 +40,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     expires_at: float | None = None
     by_cookie: bool = False
+    without_key: bool = False
     grant: Grant | None = None
 
 

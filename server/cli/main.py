@@ -50,6 +50,10 @@ def make_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     )
     _add_chat(commands.add_parser("chat", help="talk to a server from the terminal"), chosen="chat" in argv[:1])
     _add_token(commands.add_parser("token", help="make, list and revoke API tokens"), chosen="token" in argv[:1])
+    _add_login_link(
+        commands.add_parser("login-link", help="print a link that logs a browser in, once"),
+        chosen="login-link" in argv[:1],
+    )
     _add_sessions(
         commands.add_parser("sessions", help="list, show, export, delete sessions"), chosen="sessions" in argv[:1]
     )
@@ -143,6 +147,14 @@ def _add_token(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
     parser.set_defaults(command=_token)
 
 
+def _add_login_link(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
+    if chosen:
+        from server.cli import login_link
+
+        login_link.add_arguments(parser)
+        parser.set_defaults(command=login_link.main)
+
+
 def _add_sessions(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
     if chosen:
         from server.cli import sessions
@@ -215,8 +227,12 @@ def announcement(sockets: "list[socket]", configured: str, choice: "ModelChoice"
 
 
 def invitation(port: int | None, backend: "AuthBackend") -> list[str]:
-    """The lines that show how to connect from this machine. The local token is shown only by the start that made it."""
+    """The lines that show how to connect from this machine. A link to log in is printed by the start that made the token.
+
+    No lasting secret is printed: a service's output is kept in the system's log.
+    """
     from server.auth.backends.local import LocalBackend, NoTokenBackend
+    from server.auth.login_codes import LASTS_S, login_link
 
     if port is None:
         return []
@@ -225,13 +241,15 @@ def invitation(port: int | None, backend: "AuthBackend") -> list[str]:
         return [wscat]
     if not isinstance(backend, LocalBackend):
         return [f'{wscat} -H "Authorization: Bearer TOKEN"']
+    wscat_with_token = f'{wscat} -H "Authorization: Bearer $(cat {shlex.quote(str(backend.path))})"'
+    again = shlex.join(["holdfast", "login-link", "--data", str(backend.path.parent), "--port", str(port)])
     if not backend.made:
-        file = shlex.quote(str(backend.path))
-        return [f'{wscat} -H "Authorization: Bearer $(cat {file})"']
+        return [f"To log in with a browser: {again}", wscat_with_token]
+    link = login_link(f"http://localhost:{port}", backend.new_code())
     return [
-        f"Open: http://localhost:{port}/#token={backend.token}",
-        f'{wscat} -H "Authorization: Bearer {backend.token}"',
-        f"The token is kept in {backend.path} and not shown again.",
+        f"Open: {link}",
+        f"The link works once, for {LASTS_S // 60} minutes; for another: {again}",
+        wscat_with_token,
     ]
 
 

@@ -38,6 +38,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     `needs`: what the caller needs (`server.auth.authorization`).
     `handler`: a method of a routes class; the first line of its docstring is the summary in the OpenAPI document.
     `name`: the operation's id in the OpenAPI document; empty: the endpoint is for a browser and is not in the document.
+    `by_link`: a browser may follow a link to it (`server.auth.authorization.Rule`).
     `answers`: the body by status; None is no body. `refusals`: statuses of refusals besides those of every endpoint.
     """
 
@@ -46,6 +47,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     needs: Need
     handler: Callable[..., Any]
     name: str = ""
+    by_link: bool = False
     answers: Mapping[int, type | Media | None] = {}
     refusals: tuple[int, ...] = ()
     query: tuple[Query, ...] = ()

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.auth.authorization import AccessRules, check_need
+from server.auth.authorization import AccessRules, Rule, check_need
 from server.auth.principal import Principal
 from server.config.settings import Settings
 from server.http.proxy_headers import BadForwardedHeader, apply_forwarded_headers
@@ -119,13 +119,15 @@ class AccessMiddleware:
         path = scope["path"]
         if not path.isprintable():
             return HTTPRefusal("bad_request", "the path holds characters that cannot be printed")
-        need = self._rules.need_of(path, websocket=scope["type"] == "websocket")
-        if need == "nothing":
+        rule = self._rules.rule_of(path, websocket=scope["type"] == "websocket")
+        if rule.need == "nothing":
             return None
         caller = await self._authenticate(scope)
+        if not isinstance(caller, HTTPRefusal):
+            caller = check_key(scope, caller, rule) or caller
         if isinstance(caller, HTTPRefusal):
-            return None if need == "optional" and caller.status == 401 else caller
-        return check_need(caller, need) or check_cookie(scope, caller) or caller
+            return None if rule.need == "optional" and caller.status == 401 else caller
+        return check_need(caller, rule.need) or check_cookie(scope, caller) or caller
 
 
 def check_cookie(scope: Scope, principal: Principal) -> HTTPRefusal | None:
@@ -136,6 +138,17 @@ def check_cookie(scope: Scope, principal: Principal) -> HTTPRefusal | None:
     if _values(headers, b"origin") or _values(headers, b"sec-fetch-site") == ["same-origin"]:
         return None
     return HTTPRefusal("forbidden", "a request with a login cookie must have the browser's Origin header")
+
+
+def check_key(scope: Scope, principal: Principal, rule: Rule) -> HTTPRefusal | None:
+    """The refusal of a cookie that came without its origin key, unless a link to the path is followed, or None."""
+    if not principal.without_key or (rule.by_link and scope.get("method") in SAFE_METHODS):
+        return None
+    return HTTPRefusal(
+        "unauthorized",
+        "the login cookie came without the key that belongs to it (header `Holdfast-Key`): every port of this machine "
+        "gets the cookie, so it does not suffice. Log in again on the page",
+    )
 
 
 def _values(headers: Headers, name: bytes) -> list[str]:

@@ -151,21 +151,27 @@ class Stopped(msgspec.Struct):
 
 
 class TokenGiven(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A token: of the local user, of the API, of Hugging Face, or a link's secret."""
+    """A token: of the local user, of the API, of Hugging Face; a login code of the local user; or a link's secret."""
 
     token: Annotated[str, Meta(min_length=1, max_length=MAX_TOKEN_CHARS)]
 
 
-class LoggedIn(msgspec.Struct):
-    """The new login. Its cookie is in `Set-Cookie`. `expires_at` in seconds since 1970."""
+class LoggedIn(msgspec.Struct, omit_defaults=True):
+    """The new login. Its cookie is in `Set-Cookie`. `expires_at` in seconds since 1970.
+
+    `key`: if it is there, send it with the cookie: in the header `Holdfast-Key`, or offered as the subprotocol
+    `holdfast.key.` and the key.
+    """
 
     user_id: str
     name: str
     expires_at: float
+    key: str | UnsetType = UNSET
 
 
-class Guest(msgspec.Struct):
-    """The session that the link opens. The cookie is in `Set-Cookie`."""
+class Guest(msgspec.Struct, omit_defaults=True):
+    """The session that the link opens. The cookie is in `Set-Cookie`. `key`: as in the answer of a login."""
 
     session_id: str
     access: Access
+    key: str | UnsetType = UNSET

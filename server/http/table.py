@@ -41,7 +41,8 @@ def access_rules() -> list[Rule]:
     for endpoint in ENDPOINTS:
         if needs.setdefault(endpoint.path, endpoint.needs) != endpoint.needs:
             raise ValueError(f"{endpoint.method} {endpoint.path} needs something else than the path's other methods")
-    return [Rule(path, need) for path, need in needs.items()]
+    by_link = {endpoint.path for endpoint in ENDPOINTS if endpoint.by_link}
+    return [Rule(path, need, path in by_link) for path, need in needs.items()]
 
 
 @cache

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from protocol import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK
+from protocol import SUBPROTOCOL_JSON, SUBPROTOCOL_KEY, SUBPROTOCOL_MSGPACK
 from protocol.limits import MAX_SEQ
 from server.journal.base import Deleted, NotFound, StorageFull
 from server.sessions.errors import SessionCapacityError, SessionNotFound
@@ -66,7 +66,11 @@ def read_position(query: bytes) -> Position | None:
 
 
 def choose_encoding(offered: list[str]) -> Encoding:
-    """The encoding for the subprotocols offered, the client's first choice that is known. Raises `RequestRefused`."""
+    """The encoding for the subprotocols offered, the client's first choice that is known. Raises `RequestRefused`.
+
+    An origin key among them is a credential, which was read already; it is never chosen.
+    """
+    offered = [name for name in offered if not name.startswith(SUBPROTOCOL_KEY)]
     for name in offered:
         if name == SUBPROTOCOL_JSON:
             return Encoding("json", name)

@@ -54,7 +54,7 @@ class Installed:
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
-        """`holdfast serve` without options; the address that it prints for a browser, with the token."""
+        """`holdfast serve` without options; the address that it prints for a browser, with a login code."""
         process = await asyncio.create_subprocess_exec(
             *(self._bin / "holdfast", "serve"),
             cwd=self.folder,
@@ -109,10 +109,19 @@ def test_a_wheel_built_from_the_sdist_holds_the_same(installed: Installed, sourc
 
 async def test_an_installed_server_talks_and_shows_the_page_in_an_empty_folder(installed: Installed) -> None:
     async with installed.serving() as address:
-        origin, _, token = address.partition("/#token=")
-        await talk(origin, token)
+        origin, _, code = address.partition("/#token=")
+        await asyncio.to_thread(log_in, origin, code)
+        await talk(origin, (installed.folder / "data" / "token").read_text().strip())
         await asyncio.to_thread(load_page, origin)
     assert {path.name for path in installed.folder.iterdir()} == {"data"}
+
+
+def log_in(origin: str, code: str) -> None:
+    """Use the code of the printed link as the page does."""
+    body = json.dumps({"token": code}).encode()
+    request = urllib.request.Request(f"{origin}/auth/local", body, {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=WAIT_S) as response:
+        assert response.headers["set-cookie"] and json.load(response)["key"]
 
 
 async def talk(origin: str, token: str) -> None:

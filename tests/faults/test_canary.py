@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -12,13 +13,14 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from protocol import SUBPROTOCOL_JSON
+from protocol import SUBPROTOCOL_JSON, SUBPROTOCOL_KEY
 from protocol import events as ev
 from protocol import submissions as sub
 from server.auth.backends.api_tokens import new_token, tokens_path, write_tokens
 from server.config.settings import Settings
 from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.application import settings_for
+from tests.support.browser_login import cookie_of, headers_of
 from tests.support.live import DONE, Client
 from tests.support.models.scripted_model import (
     Answer,
@@ -117,6 +119,22 @@ async def misuse(server: ServerProcess, credential: str) -> list[bytes]:
     return answers
 
 
+async def browse(server: ServerProcess, credential: str) -> list[str]:
+    """Log in, talk and log out as the page does; the secrets that the browser got."""
+    async with httpx.AsyncClient(base_url=server.http, trust_env=False) as http:
+        answer = await http.post("/auth/token", json={"token": credential})
+        key, own = answer.json()["key"], {**headers_of(answer), "Origin": server.http}
+        assert (await http.get("/api/me", headers=own)).status_code == 200
+        offered: Any = [SUBPROTOCOL_JSON, SUBPROTOCOL_KEY + key]
+        cookie = {**cookie_of(answer), "Origin": server.http}
+        async with connect(server.ws, subprotocols=offered, additional_headers=cookie) as raw:
+            assert raw.subprotocol == SUBPROTOCOL_JSON
+            await Client(raw).synced()
+        with pytest.raises(InvalidStatus):
+            await connect(f"{server.ws}?after=x", subprotocols=offered, additional_headers=cookie)
+        return [key, cookie["Cookie"].partition("=")[2]]
+
+
 def two_users(settings: Settings) -> tuple[str, str]:
     """Alice's and Bob's API tokens."""
     (alice, hers), (bob, his) = (new_token(user, ["sessions"], now=time.time()) for user in ("alice", "bob"))
@@ -148,6 +166,7 @@ async def test_a_canary_in_every_input_is_in_no_file_no_log_and_no_frame(zygote:
                     said = [msgspec.json.encode(frame) for one in (hers, his, again) for frame in one.frames]
                     await again.send(sub.UserInput(text="hello", id=TOKEN))
                     assert (await again.refusal()).code == "invalid"
+                secrets += await browse(server, bob)
                 assert list(leaks(settings.journal.folder, secrets)) == [], "while it runs: the write-ahead log too"
             assert await server.terminate() == 0
         assert [leak for frame in (*said, *answers) for leak in found_in(frame, secrets)] == []

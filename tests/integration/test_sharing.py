@@ -206,11 +206,12 @@ async def test_a_browser_keeps_a_link_beside_its_login(all_users: Users) -> None
         mine = await session_of(all_users, "bob")
         assert (await http.post("/auth/share", json={"token": secret + "x"})).status_code == 401
         opened = await http.post("/auth/share", json={"token": secret})
-        assert opened.json() == {"session_id": session_id, "access": "read"}
+        assert (opened.json()["session_id"], opened.json()["access"]) == (session_id, "read")
         assert "httponly" in opened.headers["set-cookie"].lower()
         logged_in = await http.post("/auth/token", json={"token": all_users.headers("bob")["Authorization"].split()[1]})
         assert logged_in.status_code == 200
         del http.headers["Authorization"]
+        http.headers["Holdfast-Key"] = f"{opened.json()['key']}, {logged_in.json()['key']}"
         assert (await http.get(f"/api/sessions/{session_id}")).status_code == 200
         assert (await http.get(f"/api/sessions/{mine}")).status_code == 200
         assert (await http.get("/api/me")).json()["user_id"] == "bob"

@@ -4,7 +4,8 @@ import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { messageOf } from "./text/format.js";
 import { Conversation } from "./state/conversation.js";
-import { announced, current, dismiss, enter, loginNeeded, notices, panel, sidebarOpen } from "./state/store.js";
+import { enter, openedLink } from "./state/login.js";
+import { announced, current, dismiss, loginNeeded, notices, panel, sidebarOpen } from "./state/store.js";
 import { copyCode } from "./ui/clipboard.js";
 import { html } from "./ui/html.js";
 import { Approvals } from "./tools/approvals.js";
@@ -20,6 +21,7 @@ import { ConnectionLine } from "./page/connection.js";
 import { Header } from "./page/header.js";
 import { listenToKeys } from "./page/keyboard.js";
 import { Login } from "./page/login.js";
+import { OpenedLink } from "./page/opened-link.js";
 import { Sidebar } from "./page/sidebar.js";
 
 /** @param {{ conversation: Conversation }} props */
@@ -70,6 +72,7 @@ function conversationOf(id) {
 
 function App() {
   const [, again] = useState(0);
+  if (openedLink.value !== null) return html`<${OpenedLink} />`;
   if (loginNeeded.value !== null) {
     shown?.close();
     shown = null;

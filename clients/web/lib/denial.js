@@ -1,6 +1,8 @@
 // Denials: makes a session over HTTP, and asks there why an upgrade was refused, which a browser's WebSocket does not say.
 
-/** @typedef {Pick<import("./environment.js").Environment, "fetch" | "setTimeout" | "clearTimeout">} Http */
+import { keyHeaders } from "./keys.js";
+
+/** @typedef {Pick<import("./environment.js").Environment, "fetch" | "setTimeout" | "clearTimeout" | "keys">} Http */
 /** @typedef {{ status: number, message: string, retryAfter_ms: number } | { why: string }} Denial */
 
 const ASK_MS = 10_000;
@@ -10,11 +12,11 @@ const UNREACHABLE = "the server cannot be reached";
  * @param {string} url @param {RequestInit} init @param {Http} environment
  * @returns {Promise<{ body: any } | Denial>}
  */
-async function ask(url, init, { fetch, setTimeout, clearTimeout }) {
+async function ask(url, init, { fetch, setTimeout, clearTimeout, keys }) {
   const given = new AbortController();
   const timer = setTimeout(() => given.abort(), ASK_MS);
   try {
-    const answer = await fetch(url, { ...init, signal: given.signal, cache: "no-store" });
+    const answer = await fetch(url, { ...init, headers: keyHeaders(keys(url)), signal: given.signal, cache: "no-store" });
     const body = await answer.json().catch(() => ({}));
     if (answer.ok) return { body };
     const retryAfter_ms = 1000 * (Number(answer.headers.get("retry-after")) || 0);

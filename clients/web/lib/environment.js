@@ -1,5 +1,7 @@
 // Environment: what the client needs of its browser: sockets, HTTP, a clock, and whether there is a network.
 
+import { keysFor } from "./keys.js";
+
 /**
  * What the client uses of its browser; tests bring their own.
  * @typedef {object} Environment
@@ -9,6 +11,7 @@
  * @property {(run: () => void, ms: number) => any} setTimeout
  * @property {(timer: any) => void} clearTimeout
  * @property {EventTarget} events where `online`, `offline`, `pageshow` and `visibilitychange` are heard
+ * @property {(server: string) => string[]} keys the origin keys that go with this browser's cookies for a server
  * @property {() => { online: boolean, visible: boolean }} condition
  */
 
@@ -24,6 +27,7 @@ export function browserEnvironment() {
     setTimeout: (run, ms) => globalThis.setTimeout(run, ms),
     clearTimeout: (timer) => globalThis.clearTimeout(timer),
     events,
+    keys: keysFor,
     condition: () => ({ online: globalThis.navigator?.onLine ?? true, visible: globalThis.document?.visibilityState !== "hidden" }),
   };
 }

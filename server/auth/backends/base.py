@@ -34,6 +34,9 @@ class AuthBackend(Protocol):
     def authenticate_local(self, token: str, now: float) -> Principal | None:
         """Who has this token, as far as the server itself knows; None if it does not."""
 
+    def use_code(self, code: str, now: float) -> Principal | None:
+        """Who may log in with this login code, which is then used; None if it is not good, or there are no such codes."""
+
     async def authenticate_remote(self, token: str, now: float) -> Principal | HTTPRefusal | None:
         """Who has this token, by asking another service; None if the token is not valid."""
 
@@ -61,6 +64,10 @@ class BaseAuthBackend:
 
     def authenticate_local(self, token: str, now: float) -> Principal | None:
         """None: no token is known."""
+        return None
+
+    def use_code(self, code: str, now: float) -> Principal | None:
+        """None: there are no login codes."""
         return None
 
     async def authenticate_remote(self, token: str, now: float) -> Principal | HTTPRefusal | None:

@@ -3,10 +3,13 @@
 import hmac
 import logging
 import secrets
+import time
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
 from server.auth.backends.base import BaseAuthBackend
+from server.auth.login_codes import LoginCodes, new_code
 from server.auth.principal import LOCAL, LOCAL_RIGHTS, LOCAL_USER, Principal
 from server.util.private_files import FileVersion, PrivateFileError, file_version, read_private, write_private
 
@@ -17,6 +20,18 @@ TOKEN_BYTES = 32
 MAX_FILE_BYTES = 1_024
 CHARS_MIN = 32
 """A token that somebody wrote into the file by hand must not be easy to guess."""
+
+
+def read_token(path: Path) -> str:
+    """The token in the file. Raises `PrivateFileError`."""
+    data = read_private(path, MAX_FILE_BYTES)
+    token = data.decode("ascii", "replace").strip()
+    if len(token) < CHARS_MIN or not token.isascii() or not token.isprintable() or " " in token:
+        raise PrivateFileError(
+            f"{path}: holds no token (one word of {CHARS_MIN} or more ASCII characters); delete it, and the "
+            "next start creates a new one"
+        )
+    return token
 
 
 class _OneUser(BaseAuthBackend):
@@ -31,12 +46,14 @@ class _OneUser(BaseAuthBackend):
 
 
 class LocalBackend(_OneUser):
-    """Local mode with a token. `made`: this start created the token, so the server shows it."""
+    """Local mode with a token. `made`: this start created the token, so the server prints a link to log in."""
 
-    def __init__(self, folder: Path, hf_token: str = "") -> None:
+    def __init__(self, folder: Path, hf_token: str = "", clock: Callable[[], float] = time.time) -> None:
         super().__init__(hf_token)
         self.path = folder / FILE
         self.made = False
+        self._clock = clock
+        self._codes = LoginCodes(clock())
         self._token = ""
         self._credential = ""
         self._version: FileVersion | None = None
@@ -50,8 +67,12 @@ class LocalBackend(_OneUser):
 
     @property
     def token(self) -> str:
-        """The token, which is shown only on the terminal of the start that created it."""
+        """The token. It is printed nowhere: what is printed may be kept in the system's log."""
         return self._token
+
+    def new_code(self) -> str:
+        """A code that logs a browser in, once."""
+        return new_code(self._token, self._clock())
 
     def authenticate_local(self, token: str, now: float) -> Principal | None:
         """The local user, if the token is right."""
@@ -59,6 +80,11 @@ class LocalBackend(_OneUser):
         if not self._token or not hmac.compare_digest(token.encode(), self._token.encode()):
             return None
         return self._user()
+
+    def use_code(self, code: str, now: float) -> Principal | None:
+        """The local user, if the code was made of the token and is not used or too old."""
+        self._reload_if_changed()
+        return self._user() if self._token and self._codes.use(code, self._token, now) else None
 
     async def revalidate(self, credential: str, now: float) -> Principal | None:
         """The local user, unless the token in the file has changed."""
@@ -80,14 +106,7 @@ class LocalBackend(_OneUser):
 
     def _read(self) -> None:
         self._version = file_version(self.path)
-        data = read_private(self.path, MAX_FILE_BYTES)
-        token = data.decode("ascii", "replace").strip()
-        if len(token) < CHARS_MIN or not token.isascii() or not token.isprintable() or " " in token:
-            raise PrivateFileError(
-                f"{self.path}: holds no token (one word of {CHARS_MIN} or more ASCII characters); delete it, and the "
-                "next start creates a new one"
-            )
-        self._token = token
+        token = self._token = read_token(self.path)
         self._credential = f"local:{sha256(token.encode()).hexdigest()[:12]}"
 
 

@@ -13,7 +13,7 @@ from server.auth.backends.api_tokens import ApiTokenBackend
 from server.auth.backends.base import LOGIN_WAIT_S, LoginRefused, ProviderError, UserNotAllowed
 from server.auth.backends.openid import Identity, OpenIDProvider, ProviderTokens
 from server.auth.encryption import CredentialCipher
-from server.auth.logins import Login, Logins
+from server.auth.logins import Login, Logins, NewLogin
 from server.auth.principal import Principal, rights_of
 from server.config.auth import AuthSettings
 
@@ -77,8 +77,8 @@ class OauthBackend(ApiTokenBackend):
         pending = msgspec.json.decode(data, type=PendingLogin)
         return pending if secrets.compare_digest(pending.state.encode(), state.encode()) else None
 
-    async def finish(self, pending: PendingLogin, code: str, now: float) -> tuple[Login, str]:
-        """The login, and its cookie. Raises `ProviderError`, `LoginRefused`, `UserNotAllowed`."""
+    async def finish(self, pending: PendingLogin, code: str, now: float, *, with_key: bool) -> NewLogin:
+        """The login. `with_key`: see `Logins.add`. Raises `ProviderError`, `LoginRefused`, `UserNotAllowed`."""
         identity: Identity = await self.provider.redeem(code, pending.redirect_uri, pending.nonce, pending.verifier)
         if rights_of(identity.subject, self._auth) is None:
             raise UserNotAllowed(f"the user {identity.subject!r} is not one of auth.allowed_users")
@@ -88,6 +88,7 @@ class OauthBackend(ApiTokenBackend):
             name=identity.name,
             now=now,
             lifetime_s=self._lifetime_s(identity.tokens, now),
+            with_key=with_key,
             sealed=self._cipher.encrypt(msgspec.json.encode(identity.tokens)),
         )
 

@@ -94,6 +94,7 @@ ENDPOINTS: Final = (
         needs="session",
         handler=FileRoutes.download,
         name="File_download",
+        by_link=True,
         answers={200: BINARY},
         refusals=(404, 503),
     ),

@@ -2,8 +2,9 @@
 
 `POST /auth/local` (mode `local`) and `POST /auth/token` (the other modes) take `{"token": "..."}` as `application/json`
 and answer 200 with the login cookie, or 401, 429. `POST /auth/share` takes a link's secret in the same shape and answers
-with a cookie of its own. `POST /auth/logout` answers 204, clears both cookies and closes the login's websockets.
-The page gets the token of its link in the URL's fragment (`/#token=...`), which browsers do not send to servers.
+with a cookie of its own. Where a cookie goes to other ports too, the answer has its origin key (`server.auth.origin_keys`). `POST /auth/logout` answers 204, clears both cookies and closes the login's websockets.
+In mode `local` the token may be a login code, which works once (`server.auth.login_codes`). The page gets the token or code of
+its link in the URL's fragment (`/#token=...`), which browsers do not send to servers.
 """
 
 from typing import Final
@@ -50,8 +51,8 @@ class LoginRoutes:
         opened = await self._authenticator.open_link(await _read_token(request), request.scope)
         if isinstance(opened, HTTPRefusal):
             return opened.as_response()
-        grant, cookie = opened
-        response = json_response(schemas.Guest(grant.session_id, grant.access))
+        grant, cookie, key = opened
+        response = json_response(schemas.Guest(grant.session_id, grant.access, key or msgspec.UNSET))
         style = cookie_style(request.scope, self._settings, GUEST_COOKIE)
         response.headers["set-cookie"] = style.set(cookie, self._settings.auth.login_s)
         return response
@@ -70,8 +71,8 @@ class LoginRoutes:
         exchanged = await self._authenticator.exchange(await _read_token(request), request.scope)
         if isinstance(exchanged, HTTPRefusal):
             return exchanged.as_response()
-        login, cookie = exchanged
-        response = json_response(schemas.LoggedIn(login.user_id, login.name, login.expires_at))
+        login, cookie, key = exchanged
+        response = json_response(schemas.LoggedIn(login.user_id, login.name, login.expires_at, key or msgspec.UNSET))
         style = cookie_style(request.scope, self._settings)
         response.headers["set-cookie"] = style.set(cookie, login.expires_at - login.created_at)
         return response

@@ -1,7 +1,7 @@
 """Routes of the mode `oauth`: a browser is sent to the OpenID provider and comes back with a login.
 
 `GET /auth/login?next=/PATH` answers 303 to the provider. `GET /auth/callback` answers 303 to `next` with the login
-cookie; or a page that says what went wrong: 400 the login was not pending in this browser, 403 refused, 429 too many
+cookie, and where it needs an origin key, with `#key=...`, which browsers do not send to servers; or a page that says what went wrong: 400 the login was not pending in this browser, 403 refused, 429 too many
 failures, 503 a fault of the provider.
 """
 
@@ -10,6 +10,7 @@ import logging
 import time
 from html import escape
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urldefrag
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -17,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from server.auth.authenticator import Authenticator, address_of
 from server.auth.backends.base import LOGIN_WAIT_S, LoginRefused, ProviderError, UserNotAllowed
 from server.auth.credentials import cookie_style, read_cookies
+from server.auth.origin_keys import is_needed
 from server.config.settings import Settings
 from server.http.endpoints import Endpoint
 
@@ -72,7 +74,8 @@ class OauthRoutes:
         if self._authenticator.failures.is_blocked(address, now):
             return _page("Too many logins from your address failed. Try again later.", 429)
         try:
-            login, cookie = await self._backend.finish(pending, query["code"], time.time())
+            with_key = is_needed(request.scope, self._settings)
+            login, cookie, key = await self._backend.finish(pending, query["code"], time.time(), with_key=with_key)
         except UserNotAllowed as error:
             log.info("%s", error)
             return _page("You may not use this server. Its administrator can allow you.", 403)
@@ -84,7 +87,7 @@ class OauthRoutes:
             self._authenticator.failures.record_failure(address, now)
             log.error("a login failed: %s", fault)
             return _page("The login provider's answer could not be checked. Try again in a moment.", 503)
-        response = _redirect(pending.next)
+        response = _redirect(f"{urldefrag(pending.next).url}#key={key}" if key else pending.next)
         style = cookie_style(request.scope, self._settings)
         response.headers.append("set-cookie", style.set(cookie, login.expires_at - login.created_at))
         return response

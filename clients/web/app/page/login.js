@@ -2,7 +2,8 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { messageOf } from "../text/format.js";
-import { config, logIn, loginNeeded, refreshSessions } from "../state/store.js";
+import { logIn } from "../state/login.js";
+import { config, loginNeeded, refreshSessions } from "../state/store.js";
 import { html } from "../ui/html.js";
 
 /** @param {{ entered: () => void }} props */
@@ -22,7 +23,7 @@ export function Login({ entered }) {
       field.select();
     }
   };
-  const way = { local: "Open the link that the server printed at its first start, or paste its token here.", bearer: "Paste a Hugging Face token." };
+  const way = { local: html`Run <code>holdfast login-link</code> on the server's machine and open the link that it prints, or paste the server's token here.`, bearer: "Paste a Hugging Face token." };
   return html`<main class="login">
     <h1>Holdfast</h1>
     ${mode === "oauth"

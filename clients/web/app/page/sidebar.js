@@ -5,7 +5,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { connect } from "../../holdfast.js";
 import { oneLine } from "../text/visible.js";
 import { exportSession } from "../api/export.js";
-import { config, current, deleting, guest, logOut, me, moreSessions, panel, refreshSessions, remove, searchSessions, sessions, showError, showSession, sidebarOpen } from "../state/store.js";
+import { logOut } from "../state/login.js";
+import { config, current, deleting, guest, me, moreSessions, panel, refreshSessions, remove, searchSessions, sessions, showError, showSession, sidebarOpen } from "../state/store.js";
 import { html, Icon } from "../ui/html.js";
 
 const REFRESH_MS = 5_000;

@@ -2,7 +2,7 @@
 
 /** @import { Config, Me, SessionInfo } from "../api/http.js" */
 import { computed, signal } from "@preact/signals";
-import { http, HttpError, post, sessionPath } from "../api/http.js";
+import { http, HttpError, sessionPath } from "../api/http.js";
 import { forget } from "./storage.js";
 
 /** @typedef {{ id: number, text: string, tone: "info" | "bad", action?: { label: string, run: () => void } }} Notice */
@@ -40,7 +40,6 @@ export const current = signal(idOf(location.pathname));
 /** How long a deletion can be taken back. */
 const UNDO_MS = 8_000;
 const NOTICE_MS = 8_000;
-const LINK_PREFIX = "hfl_";
 let noticeCount = 0;
 
 /** @param {string} path */
@@ -79,41 +78,6 @@ export function dismiss(id) {
 export function showError(error) {
   if (error instanceof HttpError && error.status === 401) loginNeeded.value = error.message;
   else notify(error instanceof Error ? error.message : String(error), { tone: "bad" });
-}
-
-/** Find out who is here and what the server offers. The secret of a link is used and taken out of the address. */
-export async function enter() {
-  const fragment = new URLSearchParams(location.hash.slice(1));
-  const token = fragment.get("token") ?? fragment.get("share");
-  if (token) history.replaceState(null, "", location.pathname);
-  try {
-    config.value = await http("/api/config");
-    if (token) await logIn(token);
-    else await loadUser();
-  } catch (error) {
-    if (error instanceof HttpError && error.status === 401) loginNeeded.value = token ? error.message : "";
-    else throw error;
-  }
-}
-
-/** @param {string} token a login's, or that of a link into one session, which is then shown */
-export async function logIn(token) {
-  if (token.startsWith(LINK_PREFIX)) {
-    const { session_id } = await post("/auth/share", { token });
-    showSession(session_id, { replace: true });
-  } else await post(config.value?.auth.mode === "local" ? "/auth/local" : "/auth/token", { token });
-  await loadUser();
-}
-
-export async function logOut() {
-  await http("/auth/logout", { method: "POST" });
-  location.assign("/");
-}
-
-async function loadUser() {
-  me.value = await http("/api/me");
-  config.value = await http("/api/config");
-  loginNeeded.value = null;
 }
 
 /** Ask for the list of sessions. */
@@ -156,5 +120,5 @@ async function deleteNow(id) {
 
 // Who leaves the page has seen the session go: it is not kept for want of a few seconds.
 addEventListener("pagehide", () => {
-  for (const id of deleting.value) void fetch(sessionPath(id), { method: "DELETE", keepalive: true });
+  for (const id of deleting.value) void http(sessionPath(id), { method: "DELETE", keepalive: true }).catch(() => {});
 });

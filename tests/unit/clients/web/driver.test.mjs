@@ -15,6 +15,8 @@ class Outside {
   events = new EventTarget();
   online = true;
   answers = [];
+  keys = [];
+  given = [];
   #ids = 0;
 
   get environment() {
@@ -29,16 +31,18 @@ class Outside {
     }
     return {
       WebSocket: Socket,
-      fetch: async (url) => {
+      fetch: async (url, init) => {
         const answer = this.answers.shift();
         if (!answer) throw new TypeError("unreachable");
         this.asked = url;
+        this.headers = init.headers;
         return new Response(JSON.stringify(answer.body ?? {}), { status: answer.status, headers: answer.headers });
       },
       now: () => this.now,
       setTimeout: (run, ms) => (this.timers.set(++this.#ids, { run, due: this.now + ms }), this.#ids),
       clearTimeout: (id) => this.timers.delete(id),
       events: this.events,
+      keys: (server) => (this.given.push(server), this.keys),
       condition: () => ({ online: this.online, visible: true }),
     };
   }
@@ -80,6 +84,20 @@ test("it offers the subprotocol and goes to the session's address", () => {
   const { outside } = begun();
   assert.equal(outside.socket.url, "ws://box:7860/ws/s1");
   assert.deepEqual(outside.socket.protocols, ["holdfast.v1.json"]);
+});
+
+test("the origin keys go along as subprotocols, and as a header where HTTP is asked", async () => {
+  const outside = new Outside();
+  outside.keys = ["hfk_a", "hfk_b"];
+  outside.answers.push({ status: 201, body: { session_id: "s1" } }, { status: 401 });
+  const session = connect({ server: "http://box:7860", environment: outside.environment });
+  while (!outside.socket) await settled();
+  assert.deepEqual(outside.headers, { "holdfast-key": "hfk_a, hfk_b" });
+  assert.deepEqual(outside.socket.protocols, ["holdfast.v1.json", "holdfast.key.hfk_a", "holdfast.key.hfk_b"]);
+  outside.end(1006);
+  while (session.status.phase !== "ended") await settled();
+  assert.equal(session.status.action, "log_in");
+  assert.ok(outside.given.every((server) => server.startsWith("http://box:7860")));
 });
 
 test("a socket on which nothing is heard for two heartbeats is given up and replaced", () => {

@@ -99,6 +99,7 @@ async def test_a_login_lasts_no_longer_than_its_token(live: Live, http: httpx.As
     answer = await http.post("/auth/token", json={"token": secret})
     assert answer.status_code == 200
     assert answer.json()["expires_at"] <= time.time() + 3_600
+    http.headers["Holdfast-Key"] = answer.json()["key"]
     assert (await http.get("/api/me")).json()["user_id"] == "ada"
     write_tokens(tmp_path / "tokens.json", [])
     assert (await http.get("/api/me")).status_code == 401

@@ -162,10 +162,10 @@ async def test_a_login_from_a_hub_token_survives_a_restart_and_reaches_the_owner
         assert await running.authenticator.hub_token("id-ada") == ADA
         assert await running.authenticator.hub_token("id-bob") is None
         async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
-            own = {"Cookie": f"holdfast-{live.port}={cookie}"}
+            own = {"Cookie": f"holdfast-{live.port}={cookie}", "Holdfast-Key": answer.json()["key"]}
             assert (await http.get("/api/me", headers=own)).json()["user_id"] == "id-ada"
             del hub.users[ADA]
     async with listening(settings) as live:
         async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
-            own = {"Cookie": f"holdfast-{live.port}={cookie}"}
+            own = {"Cookie": f"holdfast-{live.port}={cookie}", "Holdfast-Key": answer.json()["key"]}
             assert (await http.get("/api/me", headers=own)).status_code == 401

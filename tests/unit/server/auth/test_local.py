@@ -16,6 +16,7 @@ from server.auth.backends.local import LocalBackend
 from server.config.settings import Settings
 from server.util.private_files import PrivateFileError
 from tests.support.application import running, settings_for
+from tests.support.browser_login import headers_of
 from tests.support.live import Client, Live, listening
 
 
@@ -124,15 +125,15 @@ async def test_the_page_exchanges_the_token_for_a_cookie(live: Live, tmp_path: P
         cookie = answer.headers["set-cookie"]
         assert cookie.startswith(f"holdfast-{live.port}=")
         assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and token(tmp_path) not in cookie
-        assert (await http.get("/api/me")).json()["user_id"] == "local"
-        own = {"Cookie": cookie.partition(";")[0], "Origin": live.http}
+        own = {**headers_of(answer), "Origin": live.http}
         async with connect(live.ws, additional_headers=own) as socket:
             client = Client(socket)
             await client.until_type(Synced)
-            assert (await http.post("/auth/logout", headers={"Origin": live.http})).status_code == 204
+            assert (await http.get("/api/me", headers=own)).json()["user_id"] == "local"
+            assert (await http.post("/auth/logout", headers=own)).status_code == 204
             assert (await client.closed())[0] == 4401
         assert (await http.get("/api/me")).status_code == 401
-        assert (await http.get("/api/me", headers={"Cookie": own["Cookie"]})).status_code == 401
+        assert (await http.get("/api/me", headers=own)).status_code == 401
 
 
 async def test_a_login_survives_a_restart_but_not_its_token(tmp_path: Path) -> None:
@@ -141,7 +142,7 @@ async def test_a_login_survives_a_restart_but_not_its_token(tmp_path: Path) -> N
             answer = await http.post("/auth/local", json={"token": token(tmp_path)})
             value = answer.headers["set-cookie"].partition(";")[0].partition("=")[2]
     async with listening(guarded(tmp_path)) as live:
-        cookie = {"Cookie": f"holdfast-{live.port}={value}"}
+        cookie = {"Cookie": f"holdfast-{live.port}={value}", "Holdfast-Key": answer.json()["key"]}
         async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
             assert (await http.get("/api/me", headers=cookie)).status_code == 200
             (tmp_path / "token").unlink()

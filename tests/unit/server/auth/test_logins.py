@@ -14,6 +14,7 @@ from server.auth.logins import Login, Logins
 from server.util.rate_limit import LoginThrottle, network_of
 from tests.integration.test_matrix import WAYS, served
 from tests.support.application import settings_for
+from tests.support.browser_login import headers_of
 from tests.support.live import Client, listening
 
 HOSTILE_ORIGINS = [
@@ -61,7 +62,8 @@ async def test_foreign_origins_and_hosts_are_refused_even_with_valid_credentials
 async def test_a_cookie_needs_the_pages_origin(tmp_path: Path) -> None:
     async with served("local", tmp_path) as here:
         async with httpx.AsyncClient(base_url=here.live.http, trust_env=False) as http:
-            assert (await http.post("/auth/local", json={"token": here.good})).status_code == 200
+            answer = await http.post("/auth/local", json={"token": here.good})
+            key = {"Holdfast-Key": answer.json()["key"]}
             path = "/api/sessions/" + "0" * 32
             cases: list[tuple[dict[str, str], int]] = [
                 ({}, 403),
@@ -74,7 +76,7 @@ async def test_a_cookie_needs_the_pages_origin(tmp_path: Path) -> None:
                 ({"Origin": here.live.http}, 404),
             ]
             for headers, status in cases:
-                assert (await http.delete(path, headers=headers)).status_code == status, headers
+                assert (await http.delete(path, headers=headers | key)).status_code == status, headers
             http.cookies.clear()
             bearer = {"Authorization": f"Bearer {here.good}"}
             assert (await http.delete(path, headers=bearer)).status_code == 404, (
@@ -87,7 +89,7 @@ async def test_an_expired_login_closes_its_sockets_and_is_refused(tmp_path: Path
     async with listening(settings) as live, httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
         token = (tmp_path / "token").read_text().strip()
         answer = await http.post("/auth/local", json={"token": token})
-        cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+        cookie = headers_of(answer)
         async with connect(live.ws, additional_headers=cookie) as socket:
             assert await Client(socket).closed() == (4401, "the credentials expired; log in and come back")
         assert (await http.get("/api/me", headers=cookie)).status_code == 401
@@ -98,7 +100,8 @@ async def test_an_expired_login_closes_its_sockets_and_is_refused(tmp_path: Path
 async def test_a_wrong_token_beside_a_valid_cookie_is_refused(tmp_path: Path) -> None:
     async with served("local", tmp_path) as here:
         async with httpx.AsyncClient(base_url=here.live.http, trust_env=False) as http:
-            await http.post("/auth/local", json={"token": here.good})
+            answer = await http.post("/auth/local", json={"token": here.good})
+            http.headers["Holdfast-Key"] = answer.json()["key"]
             assert (await http.get("/api/me")).status_code == 200
             assert (await http.get("/api/me", headers={"Authorization": "Bearer wrong"})).status_code == 401
             twice = [("Authorization", f"Bearer {here.good}"), ("Authorization", f"Bearer {here.good}")]
@@ -141,7 +144,13 @@ async def test_new_logins_replace_the_oldest_ones(tmp_path: Path) -> None:
     await logins.open(0.0)
 
     async def add(user: str, now: float) -> Login:
-        fields: dict[str, Any] = {"credential": "local:x", "user_id": user, "name": user, "lifetime_s": 100.0}
+        fields: dict[str, Any] = {
+            "credential": "local:x",
+            "user_id": user,
+            "name": user,
+            "lifetime_s": 100.0,
+            "with_key": False,
+        }
         return (await logins.add(now=now, **fields))[0]
 
     first, second, third = [await add("ada", float(n)) for n in range(3)]

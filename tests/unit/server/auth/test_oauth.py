@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urldefrag, urlsplit
 
 import httpx
 import msgspec
@@ -49,11 +49,18 @@ async def log_in(http: httpx.AsyncClient, wanted: str = "/") -> httpx.Response:
     assert there.status_code == 303, there.text
     back = await http.get(there.headers["location"])
     assert back.status_code == 302
-    return await http.get(back.headers["location"])
+    home = await http.get(back.headers["location"])
+    key = urldefrag(home.headers.get("location", "")).fragment.removeprefix("key=")
+    http.headers["Holdfast-Key"] = key
+    return home
 
 
 def cookie_of(http: httpx.AsyncClient, live: Live) -> dict[str, str]:
-    return {"Cookie": f"holdfast-{live.port}={http.cookies[f'holdfast-{live.port}']}", "Origin": live.http}
+    return {
+        "Cookie": f"holdfast-{live.port}={http.cookies[f'holdfast-{live.port}']}",
+        "Origin": live.http,
+        "Holdfast-Key": http.headers["Holdfast-Key"],
+    }
 
 
 def authenticator(live: Live) -> Authenticator:
@@ -70,7 +77,7 @@ async def test_a_login_authenticates_over_http_and_websocket(
     async with listening(guarded(tmp_path, provider)) as live, browser(live) as http:
         assert (await http.get("/api/me")).status_code == 401
         home = await log_in(http, "/?session=1")
-        assert (home.status_code, home.headers["location"]) == (303, "/?session=1")
+        assert (home.status_code, urldefrag(home.headers["location"]).url) == (303, "/?session=1")
         me = (await http.get("/api/me")).json()
         assert (me["user_id"], me["name"], me["rights"]) == ("user-1", "ada", ["sessions"])
         async with connect(live.ws, additional_headers=cookie_of(http, live)) as socket:

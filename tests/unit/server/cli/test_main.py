@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 import websockets
@@ -143,19 +144,25 @@ async def test_a_server_prints_its_address_and_that_the_demo_answers(tmp_path: P
             assert (ready["type"], ready["model"], ready["demo"]) == ("ready", "demo", True)
 
 
-async def test_the_token_is_printed_only_by_the_start_that_makes_it(tmp_path: Path) -> None:
+async def test_the_token_is_never_printed_and_a_link_that_works_once_by_the_start_that_makes_it(tmp_path: Path) -> None:
     for start_number in (1, 2):
         process = await start(MODULE, "--data", str(tmp_path), "--port", "0")
         try:
             port = (await line(process)).partition(" listening on http://127.0.0.1:")[2].partition(" ")[0]
             token = (tmp_path / "token").read_text().strip()
+            again = f"holdfast login-link --data {tmp_path} --port {port}"
             if start_number == 1:
-                assert await line(process) == f"Open: http://localhost:{port}/#token={token}"
-                shown = token
+                link, _, code = (await line(process)).partition("#token=")
+                assert link == f"Open: http://localhost:{port}/"
+                assert await line(process) == f"The link works once, for 10 minutes; for another: {again}"
+                async with httpx.AsyncClient(base_url=f"http://localhost:{port}", trust_env=False) as http:
+                    tried = [(await http.post("/auth/local", json={"token": code})).status_code for _ in range(2)]
+                assert tried == [200, 401]
             else:
-                shown = f"$(cat {tmp_path / 'token'})"
+                assert await line(process) == f"To log in with a browser: {again}"
             said = await line(process)
-            assert said == f'Try it: wscat -c ws://localhost:{port}/ws -H "Authorization: Bearer {shown}"'
+            file = tmp_path / "token"
+            assert said == f'Try it: wscat -c ws://localhost:{port}/ws -H "Authorization: Bearer $(cat {file})"'
             headers = {"Authorization": f"Bearer {token}"}
             async with websockets.connect(f"ws://localhost:{port}/ws", additional_headers=headers) as client:
                 assert '"type":"ready"' in str(await asyncio.wait_for(client.recv(), WAIT_S))

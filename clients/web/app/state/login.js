@@ -1,0 +1,100 @@
+// Login: finds out who uses the page, and uses the secret of a link in the address. It asks before a link changes who one is.
+
+/** @import { Me } from "../api/http.js" */
+import { signal } from "@preact/signals";
+import { http, HttpError, post } from "../api/http.js";
+import { forgetKeys, keepKey } from "../../lib/keys.js";
+import { config, guest, loginNeeded, me, notify, showSession } from "./store.js";
+
+const SHARE_PREFIX = "hfl_";
+/** What is in the address of a link: a token or a code, a share link's secret, or the key of a login that was just made. */
+const NAMES = ["token", "share", "key"];
+
+/** A link that would log in somebody else, and waits for an answer. `user`: who it is for.
+ * @typedef {{ secret: string, user: Me | null }} OpenedLink
+ */
+/** @type {import("@preact/signals").Signal<OpenedLink | null>} */
+export const openedLink = signal(/** @type {OpenedLink | null} */ (null));
+
+const fragment = () => new URLSearchParams(location.hash.slice(1));
+
+// Where the page is open already, the browser follows a link to it without loading it.
+addEventListener("hashchange", () => NAMES.some((name) => fragment().has(name)) && location.reload());
+
+/** Find out who is here and what the server offers. The secret of a link is used and taken out of the address. */
+export async function enter() {
+  const given = fragment();
+  const [token, share, key] = NAMES.map((name) => given.get(name));
+  const secret = token ?? share;
+  if (secret || key) history.replaceState(null, "", location.pathname + location.search);
+  let known = await loadUser();
+  if (key && (!known || guest.value)) {
+    keepKey("login", key);
+    known = await loadUser();
+  }
+  if (!secret) {
+    if (!known) loginNeeded.value = "";
+  } else if (known) await openBeside(secret);
+  else await logIn(secret).catch((error) => (loginNeeded.value = messageOf401(error)));
+}
+
+/** Open a link where somebody is logged in. @param {string} secret */
+async function openBeside(secret) {
+  if (config.value?.auth.token === false) return;
+  try {
+    // A session that a link opens comes beside a login; to a guest it comes in place of another.
+    const user = secret.startsWith(SHARE_PREFIX) && !guest.value ? me.value : await userOf(secret);
+    if (user?.user_id === me.value?.user_id) await logIn(secret);
+    else openedLink.value = { secret, user };
+  } catch (error) {
+    notify(`${messageOf401(error)}. You are still logged in.`, { tone: "bad" });
+  }
+}
+
+/** Who a secret is for. Throws `HttpError`. @param {string} secret @returns {Promise<Me>} */
+async function userOf(secret) {
+  const { mode } = config.value?.auth ?? {};
+  if (mode === "local" && !secret.startsWith(SHARE_PREFIX)) return { user_id: "local" };
+  return http("/api/me", { headers: { authorization: `Bearer ${secret}` }, credentials: "omit" });
+}
+
+/** Answer the question of `openedLink`. @param {boolean} use whether to use the link */
+export async function answerLink(use) {
+  const link = openedLink.value;
+  if (use && link) await logIn(link.secret).catch((error) => notify(messageOf401(error), { tone: "bad" }));
+  openedLink.value = null;
+}
+
+/** @param {unknown} error @returns {string} the message of a refused login; any other error is thrown */
+function messageOf401(error) {
+  if (error instanceof HttpError && [401, 429].includes(error.status)) return error.message;
+  throw error;
+}
+
+/** @param {string} secret a token or a code, or that of a link into one session, which is then shown. Throws `HttpError`. */
+export async function logIn(secret) {
+  if (secret.startsWith(SHARE_PREFIX)) {
+    const { session_id, key } = await post("/auth/share", { token: secret });
+    keepKey("guest", key);
+    showSession(session_id, { replace: true });
+  } else {
+    const { key } = await post(config.value?.auth.mode === "local" ? "/auth/local" : "/auth/token", { token: secret });
+    keepKey("login", key);
+  }
+  if (!(await loadUser())) throw new HttpError(401, "unauthorized", "the browser did not keep the login: allow cookies and storage for this site");
+}
+
+export async function logOut() {
+  await http("/auth/logout", { method: "POST" });
+  forgetKeys();
+  location.assign("/");
+}
+
+/** Whether somebody is logged in, who is then known. The server tells more of itself to who is: that is asked first, and is no fault. */
+async function loadUser() {
+  const { limits } = (config.value = await http("/api/config"));
+  if (!limits) return false;
+  me.value = await http("/api/me");
+  loginNeeded.value = null;
+  return true;
+}
