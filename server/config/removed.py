@@ -102,7 +102,7 @@ REMOVED: dict[str, Removed] = {
     "mcp.check_timeout_s": Removed(10.0, "agent.tools.mcp.connection.CHECK_TIMEOUT_S"),
     "mcp.stop_wait_s": Removed(1.0, "agent.tools.mcp.stdio.STOP_WAIT_S"),
     "mcp.message_bytes_max": Removed(16_777_216, "agent.tools.mcp.stdio.MESSAGE_BYTES_MAX"),
-    "mcp.tools_max": Removed(128, "agent.tools.mcp.connection.TOOLS_MAX"),
+    "mcp.tools_max": Removed(128, "agent.tools.mcp.listing.TOOLS_MAX"),
     "mcp.calls_max": Removed(32, "agent.tools.mcp.calls.CALLS_MAX"),
     "mcp.files_max": Removed(16, "agent.tools.mcp.results.FILES_MAX"),
     "mcp.resource_chars_max": Removed(10_000, "agent.tools.mcp.results.RESOURCE_CHARS_MAX"),

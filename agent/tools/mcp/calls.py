@@ -4,7 +4,9 @@ Progress and log messages of the server go only to the call that they belong to.
 """
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from agent.tools.base import ToolLog
+from agent.tools.mcp.messages import OVER_BOUND
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.util.errors import ToolError
 from agent.util.tasks import TaskOwner
@@ -25,33 +28,66 @@ CALLS_MAX = 32
 """Calls of one server at once; one more fails. As many as one message of the model may ask for."""
 
 LOG_CHARS_MAX = 65_536
-"""Progress and log text of a call that may wait to be stored; of more, the oldest is dropped."""
+"""Progress and log text of a call that may wait to be stored; more is dropped."""
+
+LOG_CHARS_TOTAL_MAX = 262_144
+"""Progress and log text of a call that is stored; more is dropped."""
+
+LOG_PAUSE_S, LOG_PAUSE_SHARE = 0.25, 0.01
+"""The pause after a text was stored: at least so many seconds, and this share of the time that the call took up to then. So a
+call of five minutes stores 350 texts at most, one of a day a thousand."""
+
+ERROR_CHARS_MAX = 500
+
+
+def log_pause_s(elapsed_s: float) -> float:
+    """How long to wait, so many seconds after the beginning of a call, before its next text is stored."""
+    return max(LOG_PAUSE_S, LOG_PAUSE_SHARE * elapsed_s)
 
 
 class CallLogQueue:
-    """A bounded queue of text of one call. `add` never waits; lines that do not fit are dropped and counted."""
+    """A bounded queue of text of one call. `add` never waits; lines that do not fit are dropped and counted.
 
-    def __init__(self, max_chars: int) -> None:
+    `max_chars`: of the lines that wait. `total_chars`: of all lines; after that they are dropped without being counted.
+    """
+
+    def __init__(self, max_chars: int = LOG_CHARS_MAX, total_chars: int = LOG_CHARS_TOTAL_MAX) -> None:
         self._max_chars = max_chars
+        self._left = total_chars
         self._waiting: list[str] = []
         self._chars = 0
         self._dropped = 0
-        self._ended = False
         self._changed = asyncio.Event()
+        self._ended = asyncio.Event()
 
     def add(self, text: str) -> None:
-        """Add a line, or drop it if `max_chars` is reached."""
-        if self._chars + len(text) > self._max_chars:
+        """Add a line, or drop it if it does not fit."""
+        if self.spent():
+            return
+        self._left -= len(text) + 1
+        if self.spent():
+            self._waiting.append("[its further messages are left out]")
+        elif self._chars + len(text) > self._max_chars:
             self._dropped += 1
         else:
             self._waiting.append(text)
             self._chars += len(text) + 1
         self._changed.set()
 
+    def spent(self) -> bool:
+        """Whether the total is reached."""
+        return self._left <= 0
+
     def end(self) -> None:
         """No line follows."""
-        self._ended = True
+        self._ended.set()
         self._changed.set()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait so long, or until no line follows."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
 
     async def next(self) -> str | None:
         """All lines that are waiting, as one text; None after the end."""
@@ -63,7 +99,7 @@ class CallLogQueue:
                 if dropped:
                     lines.append(f"[{dropped} messages left out]")
                 return "".join(f"{line}\n" for line in lines)
-            if self._ended:
+            if self._ended.is_set():
                 return None
             await self._changed.wait()
 
@@ -131,14 +167,16 @@ class Calls:
                 f"not run: the MCP server {self._name} already has {len(self)} calls running; try again later"
             )
         self._callers.add(user_id)
-        queue = CallLogQueue(LOG_CHARS_MAX)
+        queue = CallLogQueue()
         task = self._tasks.start(self._request(tool, arguments, queue), tool)
         task.add_done_callback(lambda _: queue.end())
         self._logs.append(queue)
+        began = time.monotonic()
         try:
             async with asyncio.timeout(self._entry.call_timeout_s):
                 while (text := await queue.next()) is not None:
                     await log(text)
+                    await queue.pause(log_pause_s(time.monotonic() - began))
         except TimeoutError:
             self._check_soon()
             seconds = self._entry.call_timeout_s
@@ -185,11 +223,15 @@ class Calls:
                 return CallFailed(self._gone())
             if error.code == INVALID_REQUEST and error.message == "Session terminated":
                 return CallFailed(f"not run: the MCP server {self._name} was restarted; try again in a moment")
+            if error.code == OVER_BOUND:
+                return CallFailed(f"the answer of the MCP server {self._name} is refused: {error.message}")
             return CallFailed(f"the MCP server {self._name} answered with an error: {error.message} ({error.code})")
         except Exception as error:  # whatever the library raises, the call gets a result
             self._check_soon()
             log.warning("MCP server %s: the call of %s failed", self._name, tool, exc_info=error)
-            return CallFailed(f"the answer of the MCP server {self._name} could not be used: {error}")
+            return CallFailed(
+                f"the answer of the MCP server {self._name} could not be used: {str(error)[:ERROR_CHARS_MAX]}"
+            )
 
     def _gone(self) -> str:
         reason = self._down_reason()

@@ -4,6 +4,7 @@ The library cancels the task that entered its client when an HTTP connection is 
 """
 
 import asyncio
+import contextlib
 import importlib
 import logging
 import time
@@ -17,7 +18,7 @@ from agent.tools.mcp import stdio
 from agent.tools.mcp.calls import CallFailed, Calls
 from agent.tools.mcp.errors import McpServerError, reason
 from agent.tools.mcp.http import http_transport
-from agent.tools.mcp.listing import ListedTool, read_tools
+from agent.tools.mcp.listing import ListedTool, ListingPace, list_tools, read_tools
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.tools.mcp.stdio import stdio_transport
 from agent.util.backoff import Backoff
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("holdfast.mcp")
 
 State = Literal["starting", "up", "down", "off", "per_session"]
-PAGES_MAX = 100
 CANCELS_MAX, CANCEL_AGAIN_S = 5, 2.0
 
 
@@ -45,9 +45,6 @@ CHECK_S = 30.0
 
 CHECK_TIMEOUT_S = 10.0
 """How long it may take to answer the ping; then it is started again."""
-
-TOOLS_MAX = 128
-"""Tools of one server; the rest are left out. Providers of models accept about as many in one request."""
 
 
 class McpStatus(msgspec.Struct, frozen=True):
@@ -81,6 +78,7 @@ class McpConnection:
         self._calls: Calls | None = None
         self._wake = asyncio.Event()
         self._broken, self._up_since = "", 0.0
+        self._is_broken = asyncio.Event()
         self._ended = False
         self._owner = TaskOwner("mcp")
         self._task: asyncio.Task[None] | None = None
@@ -143,6 +141,7 @@ class McpConnection:
     async def _connect(self, mode: str) -> None:
         """Connect, and stay connected until something fails: always raises."""
         self._broken, self._up_since = "", 0.0
+        self._is_broken.clear()
         self._wake.clear()
         client = self._make_client(mode)
         calls = Calls(self.name, self.entry, self._limits, client, self._check_soon, self._down_reason)
@@ -151,8 +150,8 @@ class McpConnection:
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout(self.entry.start_timeout_s):
                     await stack.enter_async_context(client)
-                    listed = await self._list_tools(client)
-                    tools = await asyncio.to_thread(read_tools, self.name, listed)
+                    listed = await list_tools(client, self.name, self.entry)
+                    tools = await read_tools(self.name, listed)
                 stack.callback(calls.cancel)
                 stack.callback(listening.cancel)
                 self._calls, self._up_since = calls, time.monotonic()
@@ -189,32 +188,18 @@ class McpConnection:
             client_info=Implementation(name="holdfast", version="1"),
         )
 
-    async def _list_tools(self, client: "Client") -> "tuple[Tool, ...]":
-        """All tools that the entry allows, sorted by name."""
-        if client.server_capabilities.tools is None:
-            return ()
-        tools: dict[str, Tool] = {}
-        cursor: str | None = None
-        for _ in range(PAGES_MAX):
-            page = await client.list_tools(cursor=cursor)
-            tools |= {tool.name: tool for tool in page.tools if not self.entry.tools or tool.name in self.entry.tools}
-            cursor = page.next_cursor
-            if cursor is None or len(tools) > TOOLS_MAX:
-                break
-        most = TOOLS_MAX
-        if len(tools) > most:
-            log.warning("MCP server %s: it has more than %d tools; the rest are left out", self.name, most)
-        return tuple(tools[name] for name in sorted(tools)[:most])
-
     async def _watch(self, client: "Client", calls: Calls, known: "tuple[Tool, ...]") -> None:
         """List the tools again after a change, after an error, and every `check_s`. Raises when the connection is lost.
 
         A server with running calls may be silent: many servers do one thing at a time.
         """
+        pace = ListingPace()
         while True:
             try:
                 async with asyncio.timeout(CHECK_S):
                     await self._wake.wait()
+                await self._until_broken(pace.wait_s(time.monotonic()))
+                pace.listed(time.monotonic())
             except TimeoutError:
                 if len(calls):
                     continue
@@ -223,14 +208,20 @@ class McpConnection:
                 raise McpServerError(self._broken)
             try:
                 async with asyncio.timeout(CHECK_TIMEOUT_S):
-                    listed = await self._list_tools(client)
+                    listed = await list_tools(client, self.name, self.entry)
             except TimeoutError:
                 if len(calls):
                     continue
                 raise
             if listed != known:
                 known = listed
-                self._set("up", "", await asyncio.to_thread(read_tools, self.name, listed))
+                self._set("up", "", await read_tools(self.name, listed, self.tools))
+
+    async def _until_broken(self, most_s: float) -> None:
+        """Wait so many seconds, or until the connection is lost."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                await self._is_broken.wait()
 
     def _listen(self, client: "Client", tasks: TaskOwner) -> None:
         """Subscribe to changes of the tools, if the server has the newer protocol: it sends them only to subscribers."""
@@ -261,6 +252,7 @@ class McpConnection:
             return
         if not self._broken:
             self._broken = why
+            self._is_broken.set()
             known = (self.state, self.reason) == ("down", why)
             log.log(logging.DEBUG if known else logging.WARNING, "MCP server %s is down: %s", self.name, why)
         self._set_down(self._broken)

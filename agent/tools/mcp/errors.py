@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from agent.tools.mcp.messages import OVER_BOUND
+
 CONNECTION_CLOSED = -32000
 """The `code` of the library's MCPError when the connection was closed."""
 
@@ -24,6 +26,8 @@ def reason(error: BaseException) -> str:
     closed = any(getattr(leaf, "code", None) == CONNECTION_CLOSED for leaf in leaves)
     if closed or names & {"ReadError", "WriteError", "RemoteProtocolError", "CloseError"}:
         return "the connection was lost"
+    if any(getattr(leaf, "code", None) == OVER_BOUND for leaf in leaves):
+        return "it sent an answer that is too large"
     if "MCPError" in names:
         return "it refused the connection, or is not an MCP server"
     return f"the connection failed ({', '.join(sorted(names))})"

@@ -6,6 +6,9 @@ from typing import Any
 import httpx2
 
 from agent.tools.mcp.errors import McpServerError
+from agent.tools.mcp.event_stream import PIECE_COST, EventStream
+from agent.tools.mcp.messages import NotAMessage
+from agent.tools.mcp.reading import MessageReader
 
 DELETE_TIMEOUT_S = 1.0
 """How long the request may take that ends the MCP session when the connection is closed."""
@@ -23,6 +26,7 @@ class HttpChecks:
         self._message_bytes_max = message_bytes_max
         self._on_lost = on_lost
         self._on_stream_end = on_stream_end
+        self._reader = MessageReader()
 
     async def on_request(self, request: httpx2.Request) -> None:
         """Bound the time of the last request; the other requests have the client's timeout."""
@@ -35,11 +39,13 @@ class HttpChecks:
             raise self.error(f"it answers {response.status_code}: check the credentials in the config's headers")
         if response.headers.get("content-encoding", "identity") != "identity":
             raise self.error("it compresses its answers, which was not requested")
-        is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
-        if is_stream and response.request.method == "GET":
-            response.stream = _OwnStream(response.stream, self._on_stream_end)
-        elif not is_stream:
-            response.stream = _BoundedStream(response.stream, self._message_bytes_max, self.error)
+        kind = response.headers.get("content-type", "").lower()
+        if kind.startswith("text/event-stream"):
+            on_end = self._on_stream_end if response.request.method == "GET" else _nothing
+            response.stream = EventStream(response.stream, self._reader, self._message_bytes_max, self.error, on_end)
+        else:
+            reader = self._reader if kind.startswith("application/json") else None
+            response.stream = _Body(response.stream, self._message_bytes_max, reader, self.error)
 
     def error(self, reason: str) -> McpServerError:
         """Report the reason, and make the error to raise."""
@@ -47,39 +53,40 @@ class HttpChecks:
         return McpServerError(reason)
 
 
-class _BoundedStream(httpx2.AsyncByteStream):
-    """A response's bytes, at most `bytes_max`."""
+class _Body(httpx2.AsyncByteStream):
+    """A response's bytes, at most `bytes_max`. With a `reader` they are one message, which it bounds."""
 
-    def __init__(self, stream: Any, bytes_max: int, error: Callable[[str], McpServerError]) -> None:
+    def __init__(
+        self, stream: Any, bytes_max: int, reader: MessageReader | None, error: Callable[[str], McpServerError]
+    ) -> None:
         self._stream = stream
         self._bytes_max = bytes_max
+        self._reader = reader
         self._error = error
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces: list[bytes] = []
         total = 0
-        async for chunk in self._stream:
-            total += len(chunk)
+        async for piece in self._stream:
+            total += len(piece)
             if total > self._bytes_max:
                 raise self._error(f"it sent a message of more than {self._bytes_max} bytes")
-            yield chunk
+            if self._reader is None:
+                yield piece
+            else:
+                await self._reader.pace.wait(PIECE_COST, 0)
+                pieces.append(piece)
+        if self._reader is not None and total:
+            try:
+                yield await self._reader.read(b"".join(pieces)) or b""
+            except NotAMessage:
+                return
+            except McpServerError as error:
+                raise self._error(str(error)) from error
 
     async def aclose(self) -> None:
         await self._stream.aclose()
 
 
-class _OwnStream(httpx2.AsyncByteStream):
-    """The bytes of the event stream on which the server sends messages of its own; its end is reported."""
-
-    def __init__(self, stream: Any, on_end: Callable[[], None]) -> None:
-        self._stream = stream
-        self._on_end = on_end
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self._stream:
-                yield chunk
-        finally:
-            self._on_end()
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
+def _nothing() -> None:
+    """Nothing depends on the end of a stream that answers one request: the library sees it."""

@@ -1,5 +1,6 @@
 """MCP results: turns a server's answer into a tool result. Text is shown; images, audio and resources are saved as files."""
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -25,6 +26,9 @@ SaveFile = Callable[[str, bytes], Awaitable[object]]
 FOLDER = "mcp"
 STEM_CHARS_MAX = 48
 HASH_CHARS = 12
+SLICE_BYTES = 1_048_576
+"""So much of a file is decoded and hashed at once, in about two milliseconds; then the event loop does other things."""
+
 LABEL_CHARS_MAX = 300
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
@@ -62,11 +66,12 @@ class ResultReader:
             texts += block.type == "text"
             if block.type in ("text", "resource_link"):
                 parts.append(block.text if block.type == "text" else _link(block))
-            elif files < FILES_MAX:
-                files += 1
-                parts.append(await self._save_block(block))
             else:
-                parts.append(f"[left out: more than {FILES_MAX} files in one result]")
+                files += 1
+                if files <= FILES_MAX:
+                    parts.append(await self._save_block(block))
+        if files > FILES_MAX:
+            parts.append(f"[left out: {files - FILES_MAX} more files; one result may have {FILES_MAX}]")
         if result.structured_content is not None and not texts:
             parts.append(_json(result.structured_content))
         success = not result.is_error
@@ -90,13 +95,13 @@ class ResultReader:
 
     async def _file(self, about: str, data: str, mime_type: str, uri: str) -> str:
         try:
-            decoded = base64.b64decode(data, validate=True)
+            decoded = await _decode(data)
         except (binascii.Error, ValueError):
             return f"[{about}: not saved: it is not base64]"
         return await self._put(about, decoded, mime_type, uri)
 
     async def _put(self, about: str, data: bytes, mime_type: str, uri: str) -> str:
-        path = file_path(self._tool, data, mime_type, uri)
+        path = file_path(self._tool, await _digest(data), mime_type, uri)
         kind = f"{_brief(mime_type)}, " if mime_type else ""
         try:
             await self._save_file(path, data)
@@ -105,15 +110,35 @@ class ResultReader:
         return f"[{about} ({kind}{len(data)} bytes): saved in the workspace as {path}]"
 
 
-def file_path(tool: str, data: bytes, mime_type: str, uri: str) -> str:
-    """A file's path: made of the name of its resource or tool, and a hash of its content, so equal content is one file."""
+async def _decode(data: str) -> bytes:
+    """The bytes of base64, decoded in slices. Raises ValueError."""
+    if "=" in data[:-2] or len(data) % 4:
+        raise ValueError("padding in the middle, or none at the end")
+    slices = []
+    for at in range(0, len(data), SLICE_BYTES):
+        slices.append(base64.b64decode(data[at : at + SLICE_BYTES], validate=True))
+        await asyncio.sleep(0)
+    return b"".join(slices)
+
+
+async def _digest(data: bytes) -> str:
+    """The SHA-256 in hexadecimal digits, made in slices."""
+    digest, view = hashlib.sha256(), memoryview(data)
+    for at in range(0, len(data), SLICE_BYTES):
+        digest.update(view[at : at + SLICE_BYTES])
+        await asyncio.sleep(0)
+    return digest.hexdigest()
+
+
+def file_path(tool: str, digest: str, mime_type: str, uri: str) -> str:
+    """A file's path: made of the name of its resource or tool, and a digest of its content, so equal content is one file."""
     name = unquote(urlsplit(uri).path).rpartition("/")[2] if _splits(uri) else ""
     stem, dot, ending = name.rpartition(".")
     suffix = f".{ending}" if dot and _SUFFIX.fullmatch(f".{ending}") else ""
     stem = _UNSAFE.sub("_", stem if suffix else name).strip("_") or _UNSAFE.sub("_", tool).strip("_") or "result"
     kind = mime_type.partition(";")[0].strip().lower()
     suffix = suffix or SUFFIXES.get(kind) or mimetypes.guess_extension(kind) or ".bin"
-    return f"{FOLDER}/{stem[:STEM_CHARS_MAX]}-{hashlib.sha256(data).hexdigest()[:HASH_CHARS]}{suffix}"
+    return f"{FOLDER}/{stem[:STEM_CHARS_MAX]}-{digest[:HASH_CHARS]}{suffix}"
 
 
 def _splits(uri: str) -> bool:

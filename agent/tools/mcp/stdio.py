@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from agent.tools.mcp.errors import McpServerError
+from agent.tools.mcp.pace import Lines, Pace, TooLong
+from agent.tools.mcp.reading import MessageReader
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.util.tasks import TaskOwner
 
@@ -28,6 +30,9 @@ INHERITED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "
 
 READ_BYTES = 65_536
 LINE_CHARS_MAX = 1_000
+LINE_COST = 0.01
+"""What a line that is no message counts in `Pace`: splitting it takes some microseconds."""
+
 BAD_LINES_LOGGED = 3
 EXIT_WAIT_S = 1.0
 """How long to wait for the exit code of a process that has closed its output."""
@@ -38,6 +43,9 @@ STOP_WAIT_S = 1.0
 
 MESSAGE_BYTES_MAX = 16_777_216
 """Longest message of a server; a longer one ends its connection. A screenshot fits in, in base64."""
+
+WRITE_TIMEOUT_S = 30.0
+"""How long a process may leave what is written to it unread, beside the 64 kB of its pipe."""
 
 STDERR_LINES_PER_MINUTE = 60
 """Lines of a process's standard error that are logged; a server that writes much must not fill the log."""
@@ -75,7 +83,7 @@ async def stdio_transport(
     try:
         tasks.start(process.log_stderr(), "stderr")
         tasks.start(process.read(arriving, ended), "stdout")
-        tasks.start(process.write(leaving), "stdin")
+        tasks.start(process.write(leaving, ended), "stdin")
         yield read_stream, write_stream
     finally:
         # A scope that is cancelled, such as the client's own, cancels each await in it: not those of the end.
@@ -113,6 +121,7 @@ class _Process:
         self._stdin, self._stdout, self._stderr = process.stdin, process.stdout, process.stderr
         self._lifeline: int | None = lifeline
         self._limits = limits
+        self._reader = MessageReader()
         self._bad_lines = 0
         self._ending = False
 
@@ -154,7 +163,7 @@ class _Process:
         with arriving:
             try:
                 async for line in self._lines():
-                    message = self._parsed(line)
+                    message = await self._message(line)
                     if message is not None:
                         await arriving.send(message)
             except McpServerError as fault:
@@ -167,19 +176,26 @@ class _Process:
             if not self._ending:
                 ended(reason)  # before the client sees the end, so that running calls get the reason
 
-    async def write(self, leaving: Any) -> None:
-        """Write the client's messages."""
+    async def write(self, leaving: Any, ended: Callable[[str], None]) -> None:
+        """Write the client's messages. A server that does not read them is lost: answers to its requests would pile up."""
         async for message in leaving:
             line = message.message.model_dump_json(by_alias=True, exclude_unset=True)
-            with suppress(ConnectionError):  # `read` reports its end
-                self._stdin.write(f"{line}\n".encode())
-                await self._stdin.drain()
+            try:
+                async with asyncio.timeout(WRITE_TIMEOUT_S):
+                    self._stdin.write(f"{line}\n".encode())
+                    await self._stdin.drain()
+            except TimeoutError:
+                ended("it does not read its input")
+                return
+            except ConnectionError:
+                continue  # `read` reports its end
 
     async def log_stderr(self) -> None:
         """Log its standard error, at most `stderr_lines_per_minute` lines a minute."""
-        lines = LineBudget(STDERR_LINES_PER_MINUTE)
+        lines, pace = LineBudget(STDERR_LINES_PER_MINUTE), Pace()
         rest = b""
         while data := await self._stderr.read(READ_BYTES):
+            await pace.wait(LINE_COST * data.count(b"\n"), len(data))
             *whole, rest = (rest + data).split(b"\n")
             rest = rest[-LINE_CHARS_MAX:]
             for line in whole:
@@ -223,27 +239,26 @@ class _Process:
             self._lifeline = None
 
     async def _lines(self) -> AsyncIterator[bytes]:
-        most = MESSAGE_BYTES_MAX
-        waiting = bytearray()
-        while data := await self._stdout.read(READ_BYTES):
-            looked = len(waiting)
-            waiting += data
-            while (at := waiting.find(b"\n", looked)) >= 0:
-                line = bytes(waiting[:at])
-                del waiting[: at + 1]
-                looked = 0
-                yield line
-            if len(waiting) > most:
-                raise McpServerError(f"it sent a message of more than {most} bytes")
+        """The lines that are not empty, each at the connection's pace."""
+        lines = Lines(MESSAGE_BYTES_MAX)
+        try:
+            while data := await self._stdout.read(READ_BYTES):
+                complete = lines.feed(data)
+                filled = [line for line in complete if line and not line.isspace()]
+                await self._reader.pace.wait(LINE_COST * (len(complete) - len(filled)), 0)
+                for line in filled:
+                    yield line
+        except TooLong:
+            raise McpServerError(f"it sent a message of more than {MESSAGE_BYTES_MAX} bytes") from None
 
-    def _parsed(self, line: bytes) -> Any:
+    async def _message(self, line: bytes) -> Any:
+        """The message of a line; None for one that is left out, or that is no message."""
         from mcp.shared.message import SessionMessage
         from mcp.types import jsonrpc_message_adapter
 
-        if not line.strip():
-            return None
         try:
-            return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
+            bounded = await self._reader.read(line)
+            return bounded and SessionMessage(jsonrpc_message_adapter.validate_json(bounded, by_name=False))
         except ValueError:
             self._bad_lines += 1
             if self._bad_lines <= BAD_LINES_LOGGED:

@@ -1,0 +1,273 @@
+"""MCP messages: bounds each part of a server's message before the library decodes it. Pure; also a program, for large ones.
+
+The library decodes in the event loop, and some messages make that slow: a block of an unknown type costs fifty microseconds
+and a text about each of its faults. So only known fields pass, each with its type and a bound. What is left out is replaced by
+a text that says so, and an answer that cannot be used by an error with the same id.
+
+As a program (`python -I messages.py MEMORY_BYTES CPU_S`) it reads one message on standard input and writes the bounded one on
+standard output; exit code `NOT_A_MESSAGE` for what is no message. It imports nothing of the project.
+"""
+
+import json
+import sys
+from typing import Any, Final
+
+import msgspec
+
+BLOCKS_MAX: Final = 1_000
+"""Content blocks of a result; the rest are counted and left out."""
+
+TEXT_CHARS_MAX: Final = 262_144
+"""Characters of the texts of a result. Models get the first and last 25 kB of them; redaction takes 0.1 us each."""
+
+RESOURCE_CHARS_MAX: Final = 4_194_304
+"""Characters of the resources of a result, which are saved as files."""
+
+STRUCTURED_BYTES_MAX: Final = 131_072
+"""Structured content in bytes of JSON. It is used where a result has no text."""
+
+TOOLS_MAX: Final = 1_000
+"""Tools in one message; the rest are left out. Of these, few are offered to models."""
+
+SCHEMA_BYTES_MAX: Final = 262_144
+VALUES_MAX: Final = 10_000
+"""Values of structured content or of a schema."""
+
+OTHER_VALUES_MAX: Final = 1_000
+OTHER_BYTES_MAX: Final = 65_536
+"""Everything else in a message, such as a server's instructions."""
+
+DEPTH_MAX: Final = 64
+NOTE_CHARS_MAX: Final = 4_000
+"""Text of a progress or log notification."""
+
+LINK_CHARS_MAX: Final = 2_000
+NAME_CHARS_MAX: Final = 512
+ID_MAX: Final = 2**53
+DESCRIPTION_CHARS_MAX: Final = 16_000
+
+OVER_BOUND: Final = -32098
+"""The error code of an answer that is refused."""
+
+NOT_A_MESSAGE: Final = 3
+LEFT_OUT: Final = "holdfast/left_out"
+"""In `_meta` of a list of tools: how many of them are left out."""
+
+_LINK_FIELDS = ("name", "uri", "title", "description", "mimeType")
+_HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
+
+
+class NotAMessage(ValueError):
+    """The bytes are not a JSON-RPC message."""
+
+
+def bound_message(raw: bytes) -> bytes | None:
+    """The message with every part within its bound, as JSON; None for a notification that is left out. Raises NotAMessage."""
+    try:
+        bounded = _bounded(_decode(raw))
+        return None if bounded is None else msgspec.json.encode(bounded)
+    except (ValueError, TypeError, RecursionError) as error:  # text that is not Unicode, numbers or nesting without end
+        raise NotAMessage from error
+
+
+def _bounded(message: Any) -> dict[str, Any] | None:
+    if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
+        raise NotAMessage
+    identity = message.get("id")
+    if not isinstance(identity, int | str | None):
+        raise NotAMessage
+    if abs(identity) > ID_MAX if isinstance(identity, int) else len(identity or "") > NAME_CHARS_MAX:
+        raise NotAMessage
+    bounded: dict[str, Any] | None
+    if "method" in message:
+        bounded = _call(message)
+    elif isinstance(message.get("result"), dict):
+        bounded = _result(message["result"])
+    elif isinstance(message.get("error"), dict):
+        bounded = {"error": _error(message["error"])}
+    else:
+        raise NotAMessage
+    if bounded is None:
+        return None
+    return {"jsonrpc": "2.0", **({"id": identity} if "id" in message else {}), **bounded}
+
+
+def _decode(raw: bytes) -> Any:
+    try:
+        return msgspec.json.decode(raw)
+    except ValueError:
+        if b"NaN" not in raw and b"Infinity" not in raw:
+            raise
+        return json.loads(raw)  # some servers write numbers that JSON does not have
+
+
+def _call(message: dict[str, Any]) -> dict[str, Any] | None:
+    """A request or a notification of the server; None for a notification that is left out."""
+    method, params = message["method"], message.get("params", {})
+    if not isinstance(method, str) or len(method) > NAME_CHARS_MAX or not isinstance(params, dict):
+        raise NotAMessage
+    if method == "notifications/message":
+        params = {**params, "data": _note(params.get("data"))}
+    elif method == "notifications/progress" and isinstance(params.get("message"), str):
+        params = {**params, "message": params["message"][:NOTE_CHARS_MAX]}
+    if not fits(params, OTHER_VALUES_MAX, OTHER_BYTES_MAX):
+        if "id" not in message:
+            return None
+        params = {}
+    return {"method": method, "params": params}
+
+
+def _note(data: Any) -> str:
+    if isinstance(data, str):
+        return data[:NOTE_CHARS_MAX]
+    if not fits(data, OTHER_VALUES_MAX, OTHER_BYTES_MAX):
+        return "[left out: a message that is too large]"
+    return msgspec.json.encode(data)[:NOTE_CHARS_MAX].decode(errors="replace")
+
+
+def _error(error: dict[str, Any]) -> dict[str, Any]:
+    code, text, data = error.get("code"), error.get("message"), error.get("data")
+    if not isinstance(code, int) or not isinstance(text, str):
+        raise NotAMessage
+    bounded = {"code": code, "message": text[:NOTE_CHARS_MAX]}
+    return {**bounded, "data": data} if data is not None and fits(data, 100, NOTE_CHARS_MAX) else bounded
+
+
+def _result(result: dict[str, Any]) -> dict[str, Any]:
+    content, tools, structured = result.get("content"), result.get("tools"), result.get("structuredContent")
+    lists = {key for key in ("content", "tools") if isinstance(result.get(key), list)}
+    bounded = {key: value for key, value in result.items() if key not in lists and key != "structuredContent"}
+    if not fits(bounded, OTHER_VALUES_MAX, OTHER_BYTES_MAX):
+        return {"error": {"code": OVER_BOUND, "message": f"it has more than {OTHER_VALUES_MAX} values"}}
+    if isinstance(content, list):
+        blocks = bounded["content"] = _Blocks().read(content)
+        if structured is not None and not any(block["type"] == "text" for block in blocks):
+            if fits(structured, VALUES_MAX, STRUCTURED_BYTES_MAX):
+                bounded["structuredContent"] = structured
+            else:
+                blocks.append(_text(f"[left out: structured content of more than {STRUCTURED_BYTES_MAX} bytes]"))
+    if isinstance(tools, list):
+        kept = [tool for tool in map(_tool, tools[:TOOLS_MAX]) if tool is not None]
+        meta = bounded.get("_meta")
+        bounded["tools"] = kept
+        bounded["_meta"] = {**(meta if isinstance(meta, dict) else {}), LEFT_OUT: len(tools) - len(kept)}
+    return {"result": bounded}
+
+
+class _Blocks:
+    """The content blocks of one result, with a bound on all their texts together."""
+
+    def __init__(self) -> None:
+        self._text_left = TEXT_CHARS_MAX
+        self._resource_left = RESOURCE_CHARS_MAX
+
+    def read(self, content: list[Any]) -> list[dict[str, Any]]:
+        blocks = [self._read(block) for block in content[:BLOCKS_MAX]]
+        if len(content) > BLOCKS_MAX:
+            blocks.append(_text(f"[left out: {len(content) - BLOCKS_MAX} more content blocks]"))
+        return blocks
+
+    def _read(self, block: Any) -> dict[str, Any]:
+        kind = block.get("type") if isinstance(block, dict) else None
+        if kind == "text" and isinstance(block.get("text"), str):
+            text = cut(block["text"], self._text_left)
+            self._text_left = max(0, self._text_left - len(text))
+            return _text(text)
+        if kind in ("image", "audio") and _strings(block, "data", "mimeType"):
+            return {"type": kind, "data": block["data"], "mimeType": block["mimeType"][:NAME_CHARS_MAX]}
+        if kind == "resource_link" and _strings(block, "name", "uri"):
+            return {
+                "type": kind,
+                **{name: block[name][:LINK_CHARS_MAX] for name in _LINK_FIELDS if _strings(block, name)},
+            }
+        if kind == "resource" and isinstance(block.get("resource"), dict):
+            return self._resource(block["resource"])
+        return _text("[left out: a content block of an unknown form]")
+
+    def _resource(self, resource: dict[str, Any]) -> dict[str, Any]:
+        body = next((name for name in ("text", "blob") if isinstance(resource.get(name), str)), None)
+        if body is None or not isinstance(resource.get("uri"), str):
+            return _text("[left out: a resource of an unknown form]")
+        if body == "text":
+            self._resource_left -= len(resource[body])
+            if self._resource_left < 0:
+                return _text(f"[left out: resources of more than {RESOURCE_CHARS_MAX} characters]")
+        about = {name: resource[name][:LINK_CHARS_MAX] for name in ("uri", "mimeType") if _strings(resource, name)}
+        return {"type": "resource", "resource": {**about, body: resource[body]}}
+
+
+def _tool(tool: Any) -> dict[str, Any] | None:
+    """A tool of a list; None if it cannot be used. Schemas of outputs and icons are left out: nothing reads them."""
+    if not isinstance(tool, dict) or not isinstance(tool.get("inputSchema"), dict):
+        return None
+    if not _strings(tool, "name") or not 0 < len(tool["name"]) <= NAME_CHARS_MAX:
+        return None
+    if not fits(tool["inputSchema"], VALUES_MAX, SCHEMA_BYTES_MAX):
+        return None
+    kept: dict[str, Any] = {"name": tool["name"], "inputSchema": tool["inputSchema"]}
+    kept |= {name: tool[name][:DESCRIPTION_CHARS_MAX] for name in ("title", "description") if _strings(tool, name)}
+    hints = tool.get("annotations")
+    if isinstance(hints, dict):
+        kept["annotations"] = {name: hints[name] for name in _HINTS if isinstance(hints.get(name), bool)}
+    return kept
+
+
+def _strings(of: dict[str, Any], *names: str) -> bool:
+    return all(isinstance(of.get(name), str) for name in names)
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+def cut(text: str, chars_max: int) -> str:
+    """The text's first and last characters, at most `chars_max` of them, and between them how many are left out."""
+    if len(text) <= chars_max:
+        return text
+    half = chars_max // 2
+    return f"{text[:half]}\n[left out: {len(text) - 2 * half} characters]\n{text[len(text) - half :]}"
+
+
+def fits(value: Any, values_max: int, bytes_max: int) -> bool:
+    """Whether the value has at most so many values, is not nested deeper than `DEPTH_MAX`, and is not longer than JSON."""
+    values = 0
+    level = [value]
+    for _ in range(DEPTH_MAX):
+        values += len(level)
+        if values > values_max:
+            return False
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict | list):
+                if len(item) > values_max:
+                    return False
+                below += item.values() if isinstance(item, dict) else item
+        if not below:
+            return len(msgspec.json.encode(value)) <= bytes_max
+        level = below
+    return False
+
+
+def main() -> int:
+    """Bound one message within limits of memory and time; the exit code."""
+    import os
+    import resource
+
+    for what, most in (
+        (resource.RLIMIT_AS, int(sys.argv[1])),
+        (resource.RLIMIT_CPU, int(sys.argv[2])),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (most, most))
+    os.nice(10)
+    try:
+        bounded = bound_message(sys.stdin.buffer.read())
+    except NotAMessage:
+        return NOT_A_MESSAGE
+    sys.stdout.buffer.write(bounded or b"")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
