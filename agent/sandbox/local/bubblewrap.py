@@ -1,11 +1,13 @@
 """Bubblewrap arguments: describes one command's sandbox, from the settings and what this machine has."""
 
 import os
+import platform
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 from agent.sandbox.local.probe import ISOLATION, counts_by_namespace
+from agent.sandbox.local.seccomp import seccomp_filter
 from agent.sandbox.local.unprivileged import SYSTEM_PATH
 from agent.sandbox.settings import SandboxSettings
 
@@ -42,10 +44,12 @@ READY = b"ready\n"
 GO = b"go\n"
 # The server reads "ready" once the sandbox is set up, starts to watch its limits, and writes "go". Without that answer,
 # as after the server's death, the command does not begin.
-START = (
-    f"echo {OUT_OF_MEMORY_FIRST} >/proc/self/oom_score_adj; echo ready; "
-    'read -r go && [ "$go" = go ] || exit 125; exec "$@" </dev/null'
-)
+START = 'echo ready; read -r go && [ "$go" = go ] || exit 125; exec "$@" </dev/null'
+RAISE_OUT_OF_MEMORY_SCORE = f"{{ echo {OUT_OF_MEMORY_FIRST} >/proc/self/oom_score_adj; }} 2>/dev/null; "
+# Before bubblewrap starts: /proc is read-only in the sandbox, since its owner may lower the score of a process again up to
+# what a process with CAP_SYS_RESOURCE has set (proc(5), oom_score_adj), and servers have that capability seldom.
+BEFORE = ("/bin/sh", "-c", f'{RAISE_OUT_OF_MEMORY_SCORE}exec "$@"', "sh")
+"""What the command line that starts bubblewrap begins with."""
 
 
 OPEN_FILES_MAX = 1_024
@@ -72,7 +76,8 @@ def build(
         arguments += ["--ro-bind-try", os.path.realpath(path), path]
     for path, text in FILES.items():
         arguments += ["--perms", "0644", "--ro-bind-data", str(as_descriptor(text.encode())), path]
-    arguments += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
+    arguments += ["--seccomp", str(as_descriptor(seccomp_filter(platform.machine())))]
+    arguments += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--remount-ro", "/proc", "--dev", "/dev"]
     arguments += ["--size", str(min(SHM_BYTES, settings.tmp_bytes)), "--perms", "1777", "--tmpfs", "/dev/shm"]
     arguments += ["--remount-ro", "/dev"]
     arguments += ["--size", str(settings.tmp_bytes), "--perms", "1777", "--tmpfs", "/tmp"]

