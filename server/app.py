@@ -119,7 +119,7 @@ def config(parts: Parts, authenticated: bool) -> schemas.Config:
         demo=parts.choice.demo,
         model_reason=parts.choice.reason,
         models=[parts.models.info(name) for name in parts.offered()],
-        allow_other_models=settings.model.allow_other_models,
+        allow_other_models=settings.other_models_allowed,
         sandbox=parts.toolsets.offer,
         mcp=parts.toolsets.mcp.statuses(),
         page=schemas.PageInfo(settings.page.image_sources),

@@ -19,6 +19,7 @@ reason is `model_stream_cut`, no usage is no `usage` event. Retries happen in on
 from agent.models.catalog import Catalog, ModelChoice, ModelEntry, choose_model
 from agent.models.client import Models, OwnerModelClient
 from agent.models.errors import ModelError
+from agent.models.names import refuse_name
 from agent.models.settings import ModelSettings
 from agent.models.types import DeltaKind, ModelInfo, ModelReply, ModelRequest, ModelUsage, RawToolCall, Sink
 
@@ -38,4 +39,5 @@ __all__ = [
     "RawToolCall",
     "Sink",
     "choose_model",
+    "refuse_name",
 ]

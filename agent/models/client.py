@@ -13,6 +13,7 @@ import msgspec
 from agent.models import pricing
 from agent.models.catalog import Catalog
 from agent.models.errors import ModelError, model_error
+from agent.models.names import refuse_name
 from agent.models.settings import ModelSettings
 from agent.models.streams import assembler
 from agent.models.streams.assembler import ResponseAssembler
@@ -62,6 +63,7 @@ class Models:
 
         Cancelling the task closes the HTTP stream at once. Raises ModelError; an exception of the sink passes.
         """
+        refuse_bad_name(request.model)
         provider = await self._loaded()
         retries, backoff = 0, Backoff(BACKOFF_INITIAL_S, BACKOFF_MAX_S)
         while True:
@@ -187,6 +189,13 @@ class OwnerModelClient:
     async def call(self, request: ModelRequest, sink: Sink) -> ModelReply:
         """As `Models.call`."""
         return await self._models.call(msgspec.structs.replace(request, hub_token=self._hub_token), sink)
+
+
+def refuse_bad_name(model: str) -> None:
+    """Raise ModelError for a name that may not be used: an older version may have stored it."""
+    refused = refuse_name(model)
+    if refused is not None:
+        raise model_error("model_bad_request", model, because=refused, advice="Choose another model.", retryable=False)
 
 
 def _import_provider() -> ModuleType:

@@ -55,6 +55,12 @@ class Settings(SettingsGroup, frozen=True, kw_only=True):
         Meta(description="MCP servers by name, as every MCP client writes them. See docs/tools.md."),
     ] = field(default_factory=dict, name="mcpServers")
 
+    @property
+    def other_models_allowed(self) -> bool:
+        """Whether a client may set a model that is not offered: where one person uses the server, unless it is set."""
+        allowed = self.model.allow_other_models
+        return self.auth.mode == "local" if allowed is None else allowed
+
     def limits(self) -> Limits:
         """What a client is told of the bounds, in `ready`."""
         socket = self.socket

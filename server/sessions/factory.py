@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from agent.models import Models
+from agent.models import Models, refuse_name
 from agent.session.messages import SubmissionRefusal
 from agent.session.session import Rules
 from agent.tools import ToolRouter
@@ -59,8 +59,11 @@ def make_rules(
     turn = settings.turn
 
     def refuse_model(name: str) -> str | None:
-        if settings.model.allow_other_models or name in offered:
+        if name in offered:
             return None
+        refused = refuse_name(name)
+        if refused is not None or settings.other_models_allowed:
+            return refused
         quoted = msgspec.json.encode(name).decode()
         return f"this server does not offer {quoted}; choose one of: {', '.join(offered)}"
 
