@@ -14,10 +14,12 @@ class Effects(msgspec.Struct, frozen=True):
     """The effects of one call. Without `kinds` it stays inside the workspace and the conversation.
 
     `description`: what it would do, in words for the person who approves. `operation`: which of the tool's operations, such as
-    `run` of `hf_jobs`; empty for a tool that has one. `cost_usd`: an estimate; None: it costs an unknown amount.
+    `run` of `hf_jobs`; empty for a tool that has one. `cost_usd`: an estimate; None: it costs an unknown amount. `definition`: a
+    digest of what somebody else's server says of the tool; empty for a tool that does not change.
     """
 
     description: str = ""
     kinds: frozenset[EffectKind] = frozenset()
     operation: str = ""
     cost_usd: float | None = 0.0
+    definition: str = ""

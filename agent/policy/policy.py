@@ -108,6 +108,12 @@ class Verdict(msgspec.Struct, frozen=True):
     grant: str | None = None
 
 
+DEFINITION = "@sha256:"
+"""Stands in a grant between a tool and the definition that was shown."""
+
+CHANGED = "the tool changed since it was allowed for this session"
+
+
 def evaluate(
     policy: Policy,
     tool: str,
@@ -124,7 +130,8 @@ def evaluate(
     asks = bool(effects.kinds) if rule is None else rule.action == "ask"
     grant = _grant(tool, effects, rule)
     if asks and not policy.yolo_mode and grant not in grants:
-        return Verdict("ask", why or f"{tool} needs an approval", grant)
+        why = why or f"{tool} needs an approval"
+        return Verdict("ask", f"{CHANGED}: {why}" if grant and _had_other_definition(grant, grants) else why, grant)
     limit = _past_limit(policy, effects, spent, asks)
     if limit is not None:
         return Verdict("ask", f"{limit} ({why})" if why else limit)
@@ -136,7 +143,14 @@ def _grant(tool: str, effects: Effects, rule: PolicyRule | None) -> str | None:
     whose cost is unknown."""
     if "delete" in effects.kinds or effects.cost_usd is None or (rule is not None and not rule.for_session):
         return None
-    return f"{tool}:{effects.operation}" if effects.operation else tool
+    grant = f"{tool}:{effects.operation}" if effects.operation else tool
+    return f"{grant}{DEFINITION}{effects.definition}" if effects.definition else grant
+
+
+def _had_other_definition(grant: str, grants: Collection[str]) -> bool:
+    """Whether there is a grant for this tool with another definition."""
+    tool, separator, _ = grant.partition(DEFINITION)
+    return bool(separator) and any(other == tool or other.startswith(tool + separator) for other in grants)
 
 
 def _past_limit(policy: Policy, effects: Effects, spent: Spent, freed: bool) -> str | None:

@@ -39,11 +39,12 @@ ASKS_TO_WRITE = {"rules": [{"tool": "write", "action": "ask"}]}
 
 
 def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) -> Settings:
-    """Settings for tests; `groups` are fields of `auth`, `export`, `hub`, `page`, `policy`, `research`, `sandbox`, `sessions`, `socket`, `turn`, `users`, `web` and `workspace` by those names, as dicts.
+    """Settings for tests; `groups` are fields of `auth`, `export`, `hub`, `page`, `policy`, `research`, `sandbox`, `sessions`, `socket`, `turn`, `users`, `web` and `workspace` by those names, as dicts; `mcp_servers` are the entries of MCP servers.
 
     What is built in, and no setting any more, is changed until the test ends. No scripted model is asked for a title, unless `turn` says so.
     Who is asking is another test's subject: without `auth` everyone on this machine is the local user.
     """
+    servers = groups.pop("mcp_servers", {})
     groups = {name: built_in(name, given) for name, given in groups.items()}
     calls = ModelSettings(max_retries=0)
     built_in("model.calls", {"demo_token_ms": 0.0})
@@ -69,6 +70,7 @@ def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) 
         research=msgspec.convert(groups.get("research", {}), ResearchSettings),
         policy=msgspec.convert(groups.get("policy", ASKS_TO_WRITE), PolicySettings),
         model=ModelChoice(model=name, calls=calls),
+        mcp_servers=servers,
     )
 
 

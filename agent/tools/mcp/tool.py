@@ -29,16 +29,16 @@ class McpTool:
         return self._listed.validator.validate(arguments) or PreparedCall(self, arguments, self._effects())
 
     def _effects(self) -> Effects:
-        """The operation is the server's name: a grant for the session covers the tools of this server only."""
-        server = self._connection.name
+        """The operation is the server's name: a grant for the session covers the tool of this server only, as it is defined now."""
+        server, definition = self._connection.name, self._listed.definition
         says = f"calls {self._listed.name} of the MCP server {server}"
         if self._reads_only:
-            return Effects(f"{says}, which only reads", operation=server)
+            return Effects(f"{says}, which only reads", operation=server, definition=definition)
         kinds: set[EffectKind] = {"external"}
         if self._listed.deletes:
             kinds.add("delete")
             says = f"{says}, which may delete or overwrite"
-        return Effects(says, frozenset(kinds), server)
+        return Effects(says, frozenset(kinds), server, definition=definition)
 
     async def execute(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
         answer = await self._connection.call(self._listed.name, arguments, self._user_id, log)

@@ -142,6 +142,17 @@ def test_grant_lifts_only_the_need_for_approval() -> None:
     assert action(policy, "hf_jobs", JOB, grants=["hf_jobs", "hf_jobs:ps"]) == "ask"
 
 
+def test_a_grant_is_for_the_definition_that_was_shown_and_a_changed_tool_asks_again_and_says_so() -> None:
+    shown, changed = (Effects("calls it", frozenset({"external"}), "server", definition=d) for d in ("aa", "bb"))
+    first = evaluate(Policy(), "find", {}, shown)
+    assert first.grant == "find:server@sha256:aa" and first.reason == "calls it"
+    assert action(Policy(), "find", shown, grants=[first.grant]) == "allow"
+    again = evaluate(Policy(), "find", {}, changed, [first.grant])
+    assert again.action == "ask" and again.grant == "find:server@sha256:bb"
+    assert again.reason == "the tool changed since it was allowed for this session: calls it"
+    assert evaluate(Policy(), "other", {}, changed, [first.grant]).reason == "calls it"
+
+
 def test_yolo_mode_runs_all_but_denied_calls_and_unknown_costs() -> None:
     policy = Policy(rules=(rule("deny", tool="hf_repo"),), yolo_mode=True)
     assert action(policy, "write", WRITES) == "allow"

@@ -131,8 +131,8 @@ def doubled(levels: int) -> dict[str, Any]:
 
 def test_a_schema_that_grows_over_the_bound_is_checked_by_its_argument_names_alone() -> None:
     assert ArgumentsValidator(doubled(3)).validate({"a": 1}) == '1 is not of type "string" - at `$.a`'
-    assert ArgumentsValidator(doubled(40)).validate({"a": 1}) is None
-    assert ArgumentsValidator(doubled(40)).validate({}) == '"a" is a required property - at `$`'
+    assert ArgumentsValidator(doubled(12)).validate({"a": 1}) is None
+    assert ArgumentsValidator(doubled(12)).validate({}) == '"a" is a required property - at `$`'
 
 
 def test_a_long_text_behind_many_references_counts_each_time() -> None:

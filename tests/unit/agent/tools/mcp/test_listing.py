@@ -1,0 +1,45 @@
+"""Lists of tools: what is unchanged is kept, what is too large is left out, and a definition has a digest of all its parts."""
+
+import logging
+
+import pytest
+from mcp.types import Tool, ToolAnnotations
+
+from agent.tools.mcp import listing
+from agent.tools.mcp.listing import definition_of, read_tools
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
+
+
+def tool(name: str = "a", description: str = "words", **fields: object) -> Tool:
+    return Tool.model_validate({"name": name, "description": description, "inputSchema": SCHEMA, **fields})
+
+
+def test_every_part_of_a_definition_changes_its_digest_and_the_order_of_keys_does_not() -> None:
+    other = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    turned = {"properties": {"a": {"type": "string"}}, "type": "object"}
+    digests = {
+        definition_of(tool()),
+        definition_of(tool(name="b")),
+        definition_of(tool(description="other words")),
+        definition_of(tool(title="A title")),
+        definition_of(tool(inputSchema=other)),
+        definition_of(tool(annotations=ToolAnnotations(read_only_hint=True))),
+    }
+    assert len(digests) == 6
+    assert definition_of(tool()) == definition_of(tool(inputSchema=turned))
+
+
+async def test_tools_that_did_not_change_are_not_read_again() -> None:
+    before = await read_tools("server", [tool("a"), tool("b")])
+    after = await read_tools("server", [tool("a"), tool("b", description="new")], before)
+    assert after[0] is before[0] and after[1] is not before[1]
+
+
+async def test_tools_that_are_too_large_together_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(listing, "DEFINITIONS_BYTES_MAX", 250)
+    with caplog.at_level(logging.WARNING, "holdfast.mcp"):
+        usable = await read_tools("server", [tool(f"t{number}") for number in range(9)])
+    assert 0 < len(usable) < 9 and "larger than 250 bytes" in caplog.text
