@@ -255,6 +255,8 @@ export interface ModelChanged {
   at: string;
   model: string;
   reasoning_effort: "" | "high" | "low" | "medium" | "minimal" | "none";
+  /** `unshared`: a guest had chosen the model before, and the link was revoked */
+  reason?: "unshared";
 }
 
 /** A call without a result yet. `state` is `requested` until a `tool_state_change` says more; `log` is its live output. */
@@ -392,12 +394,16 @@ export interface Share {
   /** 1-64 characters of the client's making */
   id?: string;
   access: "drive" | "read";
+  /** whether guests with `drive` may set the model; default false */
+  may_set_model?: boolean;
 }
 
 /** A link to a session for others: to `read`, or to `drive` (which also allows to send input, approve, revoke grants, interrupt, undo, compact and edit). */
 export interface ShareLink {
   share_id: string;
   access: "drive" | "read";
+  /** whether its guests may set the model; absent: they may not */
+  may_set_model?: boolean;
 }
 
 /** A link for others was made. The event does not hold its secret. */
@@ -411,6 +417,8 @@ export interface Shared {
   at: string;
   share_id: string;
   access: "drive" | "read";
+  /** whether its guests may set the model; absent: they may not */
+  may_set_model?: boolean;
 }
 
 /** End the session's work for good; its history stays readable. */
@@ -635,7 +643,7 @@ export interface UndoComplete {
   kept: string[];
 }
 
-/** Revoke a link; the sockets that used it are closed, and what its guests allowed for the session is taken back. */
+/** Revoke a link; the sockets that used it are closed, what its guests allowed for the session is taken back, and so is the model that they chose. */
 export interface Unshare {
   type: "unshare";
   /** 1-64 characters of the client's making */

@@ -15,6 +15,7 @@ Access = Literal["read", "drive"]
 AccessLevel = Literal["owner", "drive", "read"]
 
 ShareId = Annotated[str, Meta(description="of the link by which the guest came who did this; absent: the owner did it")]
+MaySetModel = Annotated[bool, Meta(description="whether its guests may set the model; absent: they may not")]
 SubmissionId = Annotated[str, Meta(min_length=1, max_length=64, description="1-64 characters of the client's making")]
 Seq = Annotated[int, Meta(ge=1, description="position in the session's log, from 1, without holes")]
 Offset = Annotated[int, Meta(ge=0, description="in Unicode code points, within its kind")]
@@ -144,6 +145,7 @@ class ShareLink(msgspec.Struct, frozen=True):
 
     share_id: str
     access: Access
+    may_set_model: MaySetModel | UnsetType = UNSET
 
 
 class QueuedInput(msgspec.Struct, frozen=True):

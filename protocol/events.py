@@ -10,6 +10,7 @@ from protocol.content import (
     Arguments,
     ChunkKind,
     Effort,
+    MaySetModel,
     Offset,
     PendingTool,
     PlanItem,
@@ -199,6 +200,10 @@ class ModelChanged(EventBase, kw_only=True, tag_field="type", tag="model_changed
 
     model: str
     reasoning_effort: Effort = ""
+    reason: Annotated[
+        Literal["unshared"] | UnsetType,
+        Meta(description="`unshared`: a guest had chosen the model before, and the link was revoked"),
+    ] = UNSET
 
 
 class TitleChanged(EventBase, kw_only=True, tag_field="type", tag="title_changed"):
@@ -212,6 +217,7 @@ class Shared(EventBase, kw_only=True, tag_field="type", tag="shared"):
 
     share_id: str
     access: Access
+    may_set_model: MaySetModel | UnsetType = UNSET
 
 
 class Unshared(EventBase, kw_only=True, tag_field="type", tag="unshared"):

@@ -80,10 +80,11 @@ class Share(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="sh
     """Make a link that gives others access. The owner gets the link from `GET /api/sessions/{id}/shares`, not from an event."""
 
     access: Access
+    may_set_model: Annotated[bool, Meta(description="whether guests with `drive` may set the model")] = False
 
 
 class Unshare(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="unshare"):
-    """Revoke a link; the sockets that used it are closed, and what its guests allowed for the session is taken back."""
+    """Revoke a link; the sockets that used it are closed, what its guests allowed for the session is taken back, and so is the model that they chose."""
 
     share_id: Annotated[str, Meta(min_length=1, max_length=64)]
 

@@ -105,7 +105,7 @@ def apply(view: View, event: ev.Event) -> None:
         case ev.TitleChanged():
             view.title = event.title
         case ev.Shared():
-            view.shares.append(ShareLink(event.share_id, event.access))
+            view.shares.append(ShareLink(event.share_id, event.access, event.may_set_model))
         case ev.GrantRevoked():
             view.grants = [grant for grant in view.grants if grant != event.grant]
             view.guest_grants.pop(event.grant, None)

@@ -61,7 +61,7 @@ class Rules(msgspec.Struct, kw_only=True):
     """The settings and facts that a session decides by: plain data and pure functions.
 
     `context_limit`: tokens that a model takes. `refuse_model`: why a model cannot be chosen, or None. `refuse_work`: why
-    the user may not begin work now, or None. `makes_titles`: whether a model is called for titles.
+    the user may not begin work now, or None. `makes_titles`: whether a model is called for titles. `default_model`: answers where none was chosen.
     """
 
     tools: ToolRules
@@ -74,6 +74,7 @@ class Rules(msgspec.Struct, kw_only=True):
     turn: TurnSettings = TurnSettings()
     limits: ConversationLimits = ConversationLimits()
     makes_titles: Callable[[str], bool] = lambda model: False
+    default_model: str = ""
     overhead_tokens: int = msgspec.field(default_factory=lambda: OVERHEAD_TOKENS)
     repeated_calls_noted: int = REPEATED_CALLS_NOTED
     repeated_calls_max: int = REPEATED_CALLS_MAX

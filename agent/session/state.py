@@ -5,15 +5,24 @@ import msgspec
 from agent.util.text import estimate, estimate_text
 from protocol import events as ev
 from protocol import view as views
-from protocol.content import AssistantMessage, Message, ToolMessage, UserMessage
-from protocol.submissions import SetTitle
+from protocol.content import AssistantMessage, Effort, Message, ToolMessage, UserMessage
+from protocol.submissions import SetModel, SetTitle
 from protocol.view import View
+
+
+class OwnersModel(msgspec.Struct, frozen=True):
+    """The model before a guest chose another; empty: none was chosen."""
+
+    model: str = ""
+    reasoning_effort: Effort = ""
 
 
 class SessionState(msgspec.Struct, kw_only=True):
     """All that a session's decisions depend on. Everything here follows from the session's events.
 
     `view` is what clients see. `spent_usd` is the sum of all known or estimated costs; `cost_unknown`: there are others.
+    `model_by`: the link by which the guest came who chose the model; empty: it is the owner's or the server's choice. Then
+    `owners_model` is what was before.
     The model's context is `summary` and the messages from `context_from` on. `counted_tokens` is what the provider counted
     for the first `counted_messages` messages.
     """
@@ -22,6 +31,8 @@ class SessionState(msgspec.Struct, kw_only=True):
     summary: str = ""
     context_from: int = 0
     model_chosen: bool = False
+    model_by: str = ""
+    owners_model: OwnersModel = OwnersModel()
     title_chosen: bool = False
     turns_done: int = 0
     in_turn: bool = False
@@ -67,6 +78,10 @@ def apply(state: SessionState, event: ev.Event) -> None:
             state.turns_done += isinstance(event, ev.TurnComplete)
         case ev.AssistantMessageEvent():
             state.iterations += 1
+        case ev.Accepted(submission=SetModel()):
+            _note_who_chooses(state, event.share_id)
+        case ev.ModelChanged(reason="unshared"):
+            state.model_chosen, state.model_by = bool(state.owners_model.model), ""
         case ev.ModelChanged():
             state.model_chosen = True
         case ev.Accepted(submission=SetTitle(title=title)):
@@ -84,6 +99,15 @@ def apply(state: SessionState, event: ev.Event) -> None:
             state.history_chars = sum(map(size, state.view.messages))
             if state.counted_messages > len(state.view.messages):
                 state.counted_messages = state.counted_tokens = 0
+
+
+def _note_who_chooses(state: SessionState, share_id: str | msgspec.UnsetType) -> None:
+    """A `set_model` was accepted; the model changes by the event that follows, if it is another."""
+    guest = "" if share_id is msgspec.UNSET else str(share_id)
+    if guest and not state.model_by:
+        chosen = state.view.model if state.model_chosen else ""
+        state.owners_model = OwnersModel(chosen, state.view.reasoning_effort)
+    state.model_by = guest
 
 
 def size(message: Message) -> int:

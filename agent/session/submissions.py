@@ -2,7 +2,9 @@
 
 import hashlib
 
-from agent.session import approvals, compaction, grants, turn
+from msgspec import UNSET
+
+from agent.session import approvals, compaction, grants, model_choice, turn
 from agent.session.messages import EndSession, SubmissionRefusal
 from agent.session.session import Session
 from agent.session.state import last_turn, size, turn_begins
@@ -38,7 +40,7 @@ def on_submission(session: Session, submission: sub.Submission) -> Answer:
         case sub.Shutdown():
             return on_shutdown(session, submission)
         case sub.SetModel():
-            return on_set_model(session, submission)
+            return model_choice.on_set_model(session, submission)
         case sub.SetTitle():
             return on_set_title(session, submission)
         case sub.Share():
@@ -52,7 +54,7 @@ def on_submission(session: Session, submission: sub.Submission) -> Answer:
 def on_user_input(session: Session, submission: sub.UserInput) -> Answer:
     """Queue the input; it begins a turn, or ends the wait for an approval by abandoning the calls that wait."""
     view, rules = session.state.view, session.rules
-    refused = rules.refuse_work()
+    refused = model_choice.refuse_work(session)
     if refused is not None:
         return refused
     if len(view.queued) >= rules.limits.queued_inputs_max:
@@ -102,7 +104,7 @@ def on_edit(session: Session, submission: sub.Edit) -> Answer:
     """Take the turn's messages and all later ones out of the history, and begin a turn with the new text."""
     if session.working:
         return SubmissionRefusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
-    refused = session.rules.refuse_work()
+    refused = model_choice.refuse_work(session)
     if refused is not None:
         return refused
     begins = turn_begins(session.state, submission.turn_id)
@@ -138,7 +140,7 @@ def on_compact(session: Session, submission: sub.Compact) -> Answer:
     """Replace the older part of the model's context by a summary that the model writes."""
     if session.working:
         return SubmissionRefusal(codes.BUSY, "a turn is running; interrupt it first, or wait")
-    refused = session.rules.refuse_work()
+    refused = model_choice.refuse_work(session)
     if refused is not None:
         return refused
     if compaction.first_kept(session) is None:
@@ -162,18 +164,6 @@ def on_shutdown(session: Session, submission: sub.Shutdown) -> Answer:
     return accepted
 
 
-def on_set_model(session: Session, submission: sub.SetModel) -> Answer:
-    """Choose the model, and how long it thinks, for the next model call."""
-    complaint = session.rules.refuse_model(submission.model)
-    if complaint is not None:
-        return SubmissionRefusal(codes.UNKNOWN_MODEL, complaint)
-    accepted = session.accept(submission)
-    view, effort = session.state.view, submission.reasoning_effort
-    if (submission.model, effort) != (view.model, view.reasoning_effort):
-        session.emit(ev.ModelChanged, model=submission.model, reasoning_effort=effort)
-    return accepted
-
-
 def on_set_title(session: Session, submission: sub.SetTitle) -> Answer:
     """Set the title; an empty one takes it away."""
     accepted = session.accept(submission)
@@ -189,7 +179,12 @@ def on_share(session: Session, submission: sub.Share) -> Answer:
             codes.TOO_MANY_SHARES, f"the session has {session.rules.shares_max} links; revoke one first"
         )
     accepted = session.accept(submission)
-    session.emit(ev.Shared, share_id=share_id_of(accepted.submission_id), access=submission.access)
+    session.emit(
+        ev.Shared,
+        share_id=share_id_of(accepted.submission_id),
+        access=submission.access,
+        may_set_model=True if submission.may_set_model and submission.access == "drive" else UNSET,
+    )
     return accepted
 
 
@@ -205,4 +200,5 @@ def on_unshare(session: Session, submission: sub.Unshare) -> Answer:
     accepted = session.accept(submission)
     session.emit(ev.Unshared, share_id=submission.share_id)
     grants.end_link(session, submission.share_id)
+    model_choice.end_link(session, submission.share_id)
     return accepted

@@ -119,7 +119,7 @@ export function apply(view, event) {
       view.reasoning_effort = event.reasoning_effort ?? "";
       return;
     case "title_changed": view.title = event.title; return;
-    case "shared": view.shares.push({ share_id: event.share_id, access: event.access }); return;
+    case "shared": view.shares.push({ share_id: event.share_id, access: event.access, ...("may_set_model" in event && { may_set_model: event.may_set_model }) }); return;
     case "grant_revoked":
       view.grants = view.grants.filter((grant) => grant !== event.grant);
       delete view.guest_grants[event.grant];

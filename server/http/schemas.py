@@ -105,6 +105,7 @@ class ShareRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The link to create."""
 
     access: Annotated[Access, Meta(description="what the holder of the link may do")]
+    may_set_model: Annotated[bool, Meta(description="whether guests with `drive` may set the model")] = False
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -114,6 +115,7 @@ class Link(msgspec.Struct, frozen=True):
     access: Access
     secret: str
     link: str
+    may_set_model: bool
 
 
 class Links(msgspec.Struct):

@@ -77,5 +77,6 @@ def make_rules(
         system_prompt=settings.model.system_prompt,
         turn=turn,
         limits=settings.sessions,
+        default_model=offered[0] if offered else "",
         makes_titles=lambda name: turn.title_by_model and not models.info(name).demo,
     )

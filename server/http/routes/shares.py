@@ -45,14 +45,18 @@ class ShareRoutes:
         if body is None:
             return HTTPRefusal("too_large", f"the body is larger than {BODY_BYTES_MAX} bytes").as_response()
         try:
-            access = msgspec.json.decode(body, type=schemas.ShareRequest).access
+            wanted = msgspec.json.decode(body, type=schemas.ShareRequest)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise bad_request(f'the body must be {{"access": "read"}} or {{"access": "drive"}}: {error}') from error
-        submission = sub.Share(id=secrets.token_hex(16), access=access)
+        submission = sub.Share(id=secrets.token_hex(16), access=wanted.access, may_set_model=wanted.may_set_model)
         answer = await self._manager.submit(session_id, submission)
         if isinstance(answer, SubmissionRefusal):
             return _refused("bad_request", answer)
-        link = ShareLink(share_id_of(sub.submission_id(submission)), access)
+        link = ShareLink(
+            share_id_of(sub.submission_id(submission)),
+            wanted.access,
+            wanted.may_set_model and wanted.access == "drive",
+        )
         return json_response(self._link(request, session_id, link), 201)
 
     async def unshare(self, request: Request) -> Response:
@@ -67,7 +71,9 @@ class ShareRoutes:
     def _link(self, request: Request, session_id: str, link: ShareLink) -> schemas.Link:
         secret = self._shares.secret(session_id, link.share_id)
         base = f"{request.url.scheme}://{request.url.netloc}"
-        return schemas.Link(link.share_id, link.access, secret, f"{base}/s/{session_id}#share={secret}")
+        return schemas.Link(
+            link.share_id, link.access, secret, f"{base}/s/{session_id}#share={secret}", link.may_set_model is True
+        )
 
 
 def _refused(code: str, refusal: SubmissionRefusal) -> Response:

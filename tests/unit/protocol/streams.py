@@ -3,6 +3,7 @@
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from protocol import events as ev
 from protocol import submissions as sub
@@ -186,7 +187,8 @@ class Life:
             self.accept(sub.Edit(turn_id="turn", text=self.draw(TEXTS) or "x"))
             self.say(ev.UndoComplete, removed_messages=self.draw(st.integers(0, 3)), kept=[])
         elif what == "share":
-            self.say(ev.Shared, share_id=self.pick(["a", "b"]), access=self.pick(["read", "drive"]))
+            may = self.pick([UNSET, True])
+            self.say(ev.Shared, share_id=self.pick(["a", "b"]), access=self.pick(["read", "drive"]), may_set_model=may)
         elif what == "unshare":
             self.say(ev.Unshared, share_id=self.pick(["a", "b"]))
         elif what == "revoke":

@@ -8,7 +8,7 @@ import { copy } from "../ui/clipboard.js";
 import { Dialog } from "../ui/dialog.js";
 import { html, Icon } from "../ui/html.js";
 
-/** @typedef {{ share_id: string, access: "read" | "drive", link: string }} Link */
+/** @typedef {{ share_id: string, access: "read" | "drive", link: string, may_set_model?: boolean }} Link */
 
 const MAY = { read: "May read", drive: "May drive" };
 
@@ -27,7 +27,8 @@ export function SharePanel({ conversation }) {
     http(path).then(({ shares }) => current && (setLinks(shares), setFault("")), (error) => current && failed(error));
     return () => void (current = false);
   }, [path, known]);
-  const make = (/** @type {Link["access"]} */ access) => () => post(path, { access }).then(() => setSaid("A link was made."), failed);
+  const [models, setModels] = useState(false);
+  const make = (/** @type {Link["access"]} */ access) => () => post(path, { access, may_set_model: models && access === "drive" }).then(() => setSaid("A link was made."), failed);
   const take = async (/** @type {string} */ link) => setSaid((await copy(link)) ? "Copied." : "The browser did not allow copying.");
   const takeBack = (/** @type {string} */ id) => (/** @type {any} */ { currentTarget }) => {
     currentTarget.closest("dialog").querySelector(".buttons button").focus(); // this button is about to go
@@ -39,12 +40,13 @@ export function SharePanel({ conversation }) {
       <button type="button" onClick=${make("read")}><${Icon} name="plus" /> Link to read</button>
       <button type="button" onClick=${make("drive")}><${Icon} name="plus" /> Link to drive</button>
     </p>
+    <p><label><input type="checkbox" checked=${models} onChange=${(/** @type {any} */ event) => setModels(event.target.checked)} /> A link to drive also lets its guests choose the model</label></p>
     <p class="faint">To drive is to say something, to approve what the agent asks for, to stop it and to take turns back.</p>
     ${fault && html`<p class="bad" role="alert">${fault}</p>`}
     ${links?.length === 0 && html`<p class="faint">There are no links into this session.</p>`}
     <ul class="share-list" aria-label="Links into this session">
       ${links?.map((link) => html`<li key=${link.share_id}>
-        <span>${MAY[link.access]}</span>
+        <span>${MAY[link.access]}${link.may_set_model ? ", and choose the model" : ""}</span>
         <input readonly aria-label=${`Link: ${MAY[link.access].toLowerCase()}`} value=${link.link} onFocus=${(/** @type {any} */ event) => event.target.select()} />
         <button type="button" onClick=${() => take(link.link)}><${Icon} name="copy" /> Copy</button>
         <button type="button" onClick=${takeBack(link.share_id)}>Take back</button>
