@@ -65,7 +65,7 @@ def create_parts(settings: Settings, environ: Mapping[str, str], known_secrets: 
     choice = choose_model(settings.model.model, environ, settings.model.calls.defaults)
     executors = Executors()
     models = Models(settings.model.calls, Catalog(settings.model.models))
-    toolsets = ToolsetFactory(settings, known_secrets)
+    toolsets = ToolsetFactory(settings, known_secrets, executors)
     metrics = Metrics(offered(choice, models), toolsets.names())
     return Parts(settings, choice, known_secrets, models, toolsets, metrics, SocketRegistry(), executors)
 
@@ -113,7 +113,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     async def links_of(session_id: str) -> list[ShareLink]:
         return await manager.links(session_id)
 
-    authenticator = await create_authenticator(settings, links_of)
+    authenticator = await create_authenticator(settings, links_of, parts.executors)
     ends.push_async_callback(authenticator.aclose)
     if isinstance(authenticator.backend, LocalBackend):
         parts.known_secrets.learn("local token", authenticator.backend.token)
@@ -123,7 +123,9 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     release = parts.toolsets.remote.give_back
     collector = SandboxCollector(journal, release, owner_tokens, settings.sandbox, parts.metrics)
     ends.push_async_callback(collector.aclose)
-    exporter = SessionExporter(journal, settings.export, owner_tokens.get, parts.toolsets.hub, parts.metrics, folder)
+    exporter = SessionExporter(
+        journal, settings.export, owner_tokens.get, parts.toolsets.hub, parts.metrics, folder, parts.executors.disk
+    )
     ends.push_async_callback(exporter.aclose)
     manager = _session_manager(parts, journal, owner_tokens, observers, collector, exporter)
     ends.push_async_callback(manager.registry.aclose)

@@ -1,4 +1,4 @@
-"""Rules for every file: what protocol/ may import, who starts tasks, bounded queues, first lines, file and folder sizes, lock files.
+"""Rules for every file: what protocol/ may import, who starts tasks and threads, bounded queues, first lines, file and folder sizes, lock files.
 
 Who may import whom is held by import-linter: see tool.importlinter in pyproject.toml.
 """
@@ -25,6 +25,10 @@ MAX_FILES = 20
 MAX_FLAT = 4
 
 TASK_MAKERS = {"create_task", "ensure_future"}
+THREAD_MAKERS = {"agent/util/executors.py", "agent/util/threads.py"}
+DEFAULT_EXECUTOR_CALLS = {"to_thread", "run_in_executor", "run_in_threadpool", "run_sync", "ThreadPoolExecutor"}
+LOOK_UPS = {"getaddrinfo", "getnameinfo"}
+"""Methods of the loop; those of `socket`, which nobody awaits, block where they are called."""
 QUEUES = {"Queue", "LifoQueue", "PriorityQueue"}
 
 # Spelt in pieces, so that this file does not hold what it looks for.
@@ -136,6 +140,26 @@ def task_groups(source: Source) -> Iterator[str]:
             opened = item.context_expr
             if isinstance(opened, ast.Call) and called_name(opened) == "TaskGroup" and item.optional_vars is not None:
                 yield f"{ast.unparse(item.optional_vars)}.create_task"
+
+
+def test_blocking_work_runs_in_the_executors_of_its_kind() -> None:
+    def faults(source: Source) -> Iterator[str]:
+        if source.path in THREAD_MAKERS:
+            return
+        awaited = {node.value for node in source.nodes if isinstance(node, ast.Await)}
+        for node in source.nodes:
+            if not isinstance(node, ast.Call):
+                continue
+            name = called_name(node)
+            if name in DEFAULT_EXECUTOR_CALLS or (name in LOOK_UPS and node in awaited):
+                yield f"{source.path}:{node.lineno} calls {ast.unparse(node.func)}"
+
+    judge(
+        ("agent", "server", "clients"),
+        faults,
+        "the event loop's default executor has a few threads for everything: work of one user that hangs would stop all others.",
+        "agent.util.executors.Executors has an executor for each kind of work; its `run(work, holder)` bounds what one user takes.",
+    )
 
 
 def test_every_queue_has_a_bound() -> None:

@@ -11,6 +11,7 @@ from agent.hub.pools import HubThreads
 from agent.hub.request import HubCall
 from agent.hub.settings import HubSettings
 from agent.hub.thread_pipe import ThreadPipe
+from agent.util.places import Holder
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -31,10 +32,14 @@ LOG_BYTES_MAX = 4_194_304
 
 
 class HubClient:
-    """One owner's access to the Hub. `token`: the owner's, or None; the process's own login and `HF_TOKEN` are never used."""
+    """One owner's access to the Hub. `token`: the owner's, or None; the process's own login and `HF_TOKEN` are never used.
 
-    def __init__(self, settings: HubSettings, threads: HubThreads, token: str | None) -> None:
+    `holder`: whose places among the threads its calls take.
+    """
+
+    def __init__(self, settings: HubSettings, threads: HubThreads, token: str | None, holder: Holder) -> None:
         self.settings = settings
+        self._holder = holder
         self._threads = threads
         self._token = token or None
         self._owner = ""
@@ -49,7 +54,7 @@ class HubClient:
         """Run `work(api, token)` in a thread; its result. `timeout_s`: default `settings.timeout_s`. Raises HubError."""
         limit_s = timeout_s or self.settings.timeout_s
         call = HubCall(limit_s, limit_s, RESPONSE_BYTES_MAX, self._token)
-        return await self._threads.ask.run(call, lambda: self._ask(call, work), limit_s)
+        return await self._threads.ask.run(call, lambda: self._ask(call, work), limit_s, self._holder)
 
     async def owner(self) -> str:
         """The account name of the token's user; requested once, then remembered. Raises HubError, also without a token."""
@@ -86,7 +91,7 @@ class HubClient:
             finally:
                 pipe.end()
 
-        reading = await self._threads.follow.begin(call, work)
+        reading = await self._threads.follow.begin(call, work, self._holder)
         clock = asyncio.timeout(follow_s + _GRACE_S)
         try:
             async with clock:

@@ -21,6 +21,7 @@ from agent.models.streams.watchdog import Watchdog
 from agent.models.types import DEMO_MODEL, ModelInfo, ModelReply, ModelRequest, ModelUsage, Sink
 from agent.util.backoff import Backoff
 from agent.util.tasks import TaskOwner
+from agent.util.threads import start_in_own_thread
 
 if TYPE_CHECKING:
     from agent.models.litellm_provider import Provider
@@ -114,7 +115,7 @@ class Models:
 
     async def _load(self) -> "Provider":
         try:
-            module = await asyncio.to_thread(_import_provider)
+            module = await start_in_own_thread("models-import", _import_provider)
         except Exception as error:
             self._loading = None
             message = f"No model can be called: LiteLLM could not be loaded ({error}). Install the server's dependencies again."

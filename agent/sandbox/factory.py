@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from agent.hub.errors import LOGIN_NEEDED
-from agent.hub.pools import HubThreads
 from agent.hub.settings import HubSettings
 from agent.sandbox.claims import Claim
 from agent.sandbox.local.files import LocalFiles
@@ -18,6 +17,8 @@ from agent.sandbox.remote.sandbox import RemoteSandbox, SandboxProvider
 from agent.sandbox.remote.space import NamedSpaceProvider, SecretFor, SpaceProvider, SpaceStarter
 from agent.sandbox.sandbox import SandboxInfo, SandboxProgram, SandboxRequest
 from agent.sandbox.settings import SandboxSettings
+from agent.util.places import SERVER, Holder
+from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import ExitStatus, OutputSink, Sandbox, SandboxError
 from agent.workspace.workspace import Workspace
 
@@ -31,16 +32,16 @@ class RemoteSandboxFactory:
     """Creates the providers of remote sandboxes. `secret_for`: gives the secret of the Space that a claim's id names."""
 
     def __init__(
-        self, settings: SandboxSettings, hub: HubSettings, hub_threads: HubThreads, secret_for: SecretFor
+        self, settings: SandboxSettings, hub: HubSettings, threads: RemoteSandboxThreads, secret_for: SecretFor
     ) -> None:
         self.settings = settings
         self._hub = hub
-        self._threads = RemoteSandboxThreads(settings, hub_threads)
+        self._threads = threads
         self._secret_for = secret_for
 
-    def provider(self, kind: str, token: str) -> SandboxProvider:
+    def provider(self, kind: str, token: str, holder: Holder) -> SandboxProvider:
         """The provider of a kind for this owner's token. Raises SandboxError for an unknown kind."""
-        owner = HubOwnerClient(self._hub, self._threads, token)
+        owner = HubOwnerClient(self._hub, self._threads, token, holder)
         match kind:
             case "hub":
                 return HubJobProvider(owner, self.settings)
@@ -48,13 +49,13 @@ class RemoteSandboxFactory:
                 return SpaceProvider(SpaceStarter(owner, self.settings), self._secret_for)
         raise SandboxError(f"no kind of sandbox is called {kind!r}")
 
-    def named_space(self, token: str) -> SandboxProvider:
+    def named_space(self, token: str, holder: Holder) -> SandboxProvider:
         """The provider of the one Space that the settings name."""
-        return NamedSpaceProvider(SpaceStarter(HubOwnerClient(self._hub, self._threads, token), self.settings))
+        return NamedSpaceProvider(SpaceStarter(HubOwnerClient(self._hub, self._threads, token, holder), self.settings))
 
     async def give_back(self, claim: Claim, token: str) -> bool:
         """Delete what was claimed, whatever the settings are now; whether it existed. Raises SandboxError."""
-        return await self.provider(claim.kind, token).give_back(claim)
+        return await self.provider(claim.kind, token, SERVER).give_back(claim)
 
     async def aclose(self) -> None:
         """Close the threads."""
@@ -67,7 +68,7 @@ class RemoteBackend:
     def __init__(self, kind: RemoteName, remote: RemoteSandboxFactory) -> None:
         self._kind = kind
         self._remote = remote
-        says = self._provider("").says
+        says = self._provider("", SERVER).says
         self.offer = SandboxInfo(kind=kind, says=says, shell=True, network=True, reason=f"otherwise {NO_SHELL}")
 
     async def create(self, session: SandboxRequest) -> RemoteSandbox:
@@ -78,12 +79,13 @@ class RemoteBackend:
         """As `create`, without waiting: the sandbox is requested at its first use."""
         if not session.hf_token or session.claims is None:
             raise SandboxError(LOGIN_NEEDED)
-        return RemoteSandbox(self._provider(session.hf_token), session.claims, session.workspace)
+        provider = self._provider(session.hf_token, session.disk.holder)
+        return RemoteSandbox(provider, session.claims, session.workspace, session.disk)
 
-    def _provider(self, token: str) -> SandboxProvider:
+    def _provider(self, token: str, holder: Holder) -> SandboxProvider:
         if self._kind == "space" and self._remote.settings.space:
-            return self._remote.named_space(token)
-        return self._remote.provider(self._kind, token)
+            return self._remote.named_space(token, holder)
+        return self._remote.provider(self._kind, token, holder)
 
 
 OFF = "sandbox.kind is `off` in the server's config"
@@ -142,7 +144,9 @@ class LocalBackend:
         self._hidden = hidden
 
     async def create(self, session: SandboxRequest) -> Sandbox:
-        return LocalSandbox(session.workspace, self._settings, self.offer.says, self._program, self._hidden)
+        return LocalSandbox(
+            session.workspace, session.disk, self._settings, self.offer.says, self._program, self._hidden
+        )
 
 
 class HostBackend:
@@ -154,7 +158,7 @@ class HostBackend:
         self._settings = settings
 
     async def create(self, session: SandboxRequest) -> Sandbox:
-        return HostSandbox(session.workspace, self._settings, self.offer.says)
+        return HostSandbox(session.workspace, session.disk, self._settings, self.offer.says)
 
 
 class FilesOnlyBackend:
@@ -166,14 +170,14 @@ class FilesOnlyBackend:
         )
 
     async def create(self, session: SandboxRequest) -> Sandbox:
-        return _NoShell(session.workspace, self.offer)
+        return _NoShell(session.workspace, session.disk, self.offer)
 
 
 class _NoShell(LocalFiles):
     network = False
 
-    def __init__(self, workspace: Workspace, offer: SandboxInfo) -> None:
-        super().__init__(workspace)
+    def __init__(self, workspace: Workspace, disk: DiskExecutor, offer: SandboxInfo) -> None:
+        super().__init__(workspace, disk)
         self.says = offer.says
 
     async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from agent.sandbox.claims import Claims
+from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import (
     Entry,
     ExitStatus,
@@ -44,11 +45,12 @@ class SandboxInfo(msgspec.Struct, frozen=True, kw_only=True):
 class SandboxRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The session that a sandbox is created for. `workspace`: its files on this machine. `hf_token`: its owner's.
 
-    `claims`: its claims in the journal, for remote sandboxes.
+    `disk`: the threads for those files. `claims`: its claims in the journal, for remote sandboxes.
     """
 
     session_id: str
     workspace: Workspace
+    disk: DiskExecutor
     hf_token: str | None = None
     claims: Claims | None = None
 

@@ -1,6 +1,7 @@
 """File search: runs the search program, as a process on this machine or as a command in a remote sandbox."""
 
 import asyncio
+import functools
 import math
 import os
 import shlex
@@ -65,12 +66,16 @@ async def search_by_command(
         if len(output) < ANSWER_BYTES:
             output.extend(piece)
 
-    program = await asyncio.to_thread(PROGRAM.read_text)
-    command = f"python3 -c {shlex.quote(program)} {shlex.quote(_request(search, None))}"
+    command = f"python3 -c {shlex.quote(_program())} {shlex.quote(_request(search, None))}"
     status = await run(command, collect, SEARCH_TIMEOUT_S + GRACE_S)
     if status.code == 127:
         raise SandboxError("there is no python3 in the sandbox, which a search needs")
     return _parse(bytes(output), bytes(output).decode(errors="replace"))
+
+
+@functools.cache
+def _program() -> str:
+    return PROGRAM.read_text(encoding="utf-8")
 
 
 def _request(search: SearchRequest, root: int | None) -> str:

@@ -22,6 +22,7 @@ from agent.tools.files import GrepTool, ListFilesTool, ReadFileTool, WriteFileTo
 from agent.tools.plan import PlanTool
 from agent.tools.router import ToolRouter, ToolSource
 from agent.util.errors import ToolError
+from agent.util.executors import HolderExecutor
 from agent.workspace.files import Entry, SessionFiles
 from agent.workspace.paths import WorkspaceError
 from agent.workspace.settings import WorkspaceLimits
@@ -52,6 +53,6 @@ BUILT_IN_NAMES = (PlanTool.name, *(tool.name for tool in _FILE_TOOLS), BashTool.
 """The names of the tools that every server offers; `bash` only where commands can run."""
 
 
-def file_tools(files: SessionFiles, limits: WorkspaceLimits) -> list[Tool]:
-    """The tools for a session's files, on this machine or elsewhere."""
-    return [tool(files, limits) for tool in _FILE_TOOLS]
+def file_tools(files: SessionFiles, limits: WorkspaceLimits, threads: HolderExecutor) -> list[Tool]:
+    """The tools for a session's files, on this machine or elsewhere. `threads`: for work of the processor."""
+    return [tool(files, limits, threads) for tool in _FILE_TOOLS]

@@ -11,6 +11,7 @@ from msgspec import Meta
 from agent.policy.effects import Effects
 from agent.tools.base import ToolLog, ToolResult
 from agent.tools.files import FilePath, FilesTool, path_error
+from agent.util.executors import HolderExecutor
 from agent.workspace.files import FileStart, SessionFiles
 from agent.workspace.paths import WorkspaceError, file_parts, shown
 from agent.workspace.settings import WorkspaceLimits
@@ -44,8 +45,8 @@ class EditTool(FilesTool[Edit]):
     arguments = Edit
     side_effects: str | None = "files edited"
 
-    def __init__(self, files: SessionFiles, limits: WorkspaceLimits) -> None:
-        super().__init__(files, limits)
+    def __init__(self, files: SessionFiles, limits: WorkspaceLimits, threads: HolderExecutor) -> None:
+        super().__init__(files, limits, threads)
         self._one_by_one = asyncio.Lock()
 
     def validate(self, arguments: Edit) -> str | None:

@@ -1,8 +1,8 @@
 """File tools: read, list, write and search the files of the session's workspace."""
 
-import asyncio
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from agent.policy.effects import Effects
 from agent.tools.base import StructTool, ToolLog, ToolResult
+from agent.util.executors import HolderExecutor
 from agent.workspace.files import Entry, SearchRequest, SessionFiles
 from agent.workspace.paths import WorkspaceError, file_parts, folder_parts, shown
 from agent.workspace.settings import WorkspaceLimits
@@ -50,9 +51,11 @@ A = TypeVar("A", bound=msgspec.Struct)
 class FilesTool(StructTool[A], Generic[A]):
     """Base of the tools that use the session's files, on this machine or in a remote sandbox."""
 
-    def __init__(self, files: SessionFiles, limits: WorkspaceLimits) -> None:
+    def __init__(self, files: SessionFiles, limits: WorkspaceLimits, threads: HolderExecutor) -> None:
+        """`threads`: for work of the processor."""
         self.files = files
         self.limits = limits
+        self.threads = threads
 
 
 class ReadFileTool(FilesTool[ReadFile]):
@@ -71,7 +74,8 @@ class ReadFileTool(FilesTool[ReadFile]):
     async def execute(self, arguments: ReadFile, log: ToolLog) -> ToolResult:
         file = await self.files.read(arguments.path)
         most = VIEW_CHARS_MAX
-        piece = await asyncio.to_thread(view, arguments.path, file, arguments.offset, arguments.limit or None, most)
+        show = partial(view, arguments.path, file, arguments.offset, arguments.limit or None, most)
+        piece = await self.threads.run(show)
         return ToolResult(output=piece.text, success=True, truncated=piece.cut)
 
 
@@ -110,8 +114,8 @@ class WriteFileTool(FilesTool[WriteFile]):
     arguments = WriteFile
     side_effects: str | None = "files written"
 
-    def __init__(self, files: SessionFiles, limits: WorkspaceLimits) -> None:
-        super().__init__(files, limits)
+    def __init__(self, files: SessionFiles, limits: WorkspaceLimits, threads: HolderExecutor) -> None:
+        super().__init__(files, limits, threads)
         self.description = (
             "Write a text file in the session's workspace, in place of one that is there; missing folders are made. "
             f"At most {limits.write_bytes_max} bytes."

@@ -6,17 +6,17 @@ in the event loop's default executor.
 """
 
 import asyncio
-import concurrent.futures
 import contextvars
 import functools
 import logging
-import queue
 import socket
-import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import msgspec
+
 from agent.util.places import Holder, PlaceLimits, Places, PlacesTaken
+from agent.util.threads import DaemonThreads
 
 T = TypeVar("T")
 
@@ -76,6 +76,10 @@ class WorkExecutor:
         future.add_done_callback(ended)
         return future
 
+    def of(self, holder: Holder) -> "HolderExecutor":
+        """These threads for one holder."""
+        return HolderExecutor(self, holder)
+
     async def aclose(self) -> None:
         """Take no more work, and wait up to `CLOSE_S` for what runs."""
         self._closed = True
@@ -86,79 +90,54 @@ class WorkExecutor:
         self._threads.shutdown(wait=False)
 
 
-class DaemonThreads(concurrent.futures.Executor):
-    """At most `size` threads, started when they are needed, which a process does not wait for at its end.
+class HolderExecutor:
+    """The threads of one kind of work for one holder."""
 
-    The interpreter joins the threads of `ThreadPoolExecutor` at its exit, whatever `shutdown` was told, so that work which
-    hangs would keep the process: https://docs.python.org/3/library/concurrent.futures.html#threadpoolexecutor
-    """
+    def __init__(self, executor: WorkExecutor, holder: Holder) -> None:
+        self._executor = executor
+        self.holder = holder
 
-    def __init__(self, name: str, size: int) -> None:
-        self._name = name
-        self._size = size
-        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()  # bounded by the caller's places
-        self._idle = threading.Semaphore(0)
-        self._threads: list[threading.Thread] = []
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "concurrent.futures.Future[T]":
-        """Run `fn(*args, **kwargs)` in a thread. Called by one thread at a time."""
-        future: concurrent.futures.Future[T] = concurrent.futures.Future()
-        self._work.put(functools.partial(_carry_out, future, functools.partial(fn, *args, **kwargs)))
-        if not self._idle.acquire(blocking=False) and len(self._threads) < self._size:
-            thread = threading.Thread(target=self._serve, name=f"{self._name}_{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
-        return future
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the threads when their work has ended. `wait`: return only then."""
-        for _ in self._threads:
-            self._work.put(None)
-        for thread in self._threads if wait else ():
-            thread.join()
-
-    def _serve(self) -> None:
-        while (work := self._work.get()) is not None:
-            work()
-            del work  # what it refers to must not live until the next work comes
-            self._idle.release()
+    async def run(self, work: Callable[[], T]) -> T:
+        """As `WorkExecutor.run`."""
+        return await self._executor.run(work, self.holder)
 
 
-def _carry_out(future: "concurrent.futures.Future[T]", work: Callable[[], T]) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        result = work()
-    except BaseException as error:  # noqa: BLE001  # it is the caller's: `await` raises it there
-        future.set_exception(error)
-    else:
-        future.set_result(result)
+DISK_THREADS = 24
+"""Files of the sessions: threads that wait for a disk cost little, and four users at their bound leave none. A session works
+on its files one after another; beside that, what a command wrote is counted, and somebody up- or downloads."""
 
+SERVER_THREADS = 4
+"""The server's own files: logins, keys, certificates. What one user causes of it is bounded before it comes here."""
 
-DISK = PlaceLimits(total=24, per_user=6, per_session=3)
-"""Files of the sessions. A session works on its files one after another; beside that it may count what a command wrote,
-and somebody up- or downloads. Threads that wait for a disk cost little; four users at their bound leave none."""
+NAME_THREADS = 32
+"""Look-ups of names that users chose. A name server that is silent keeps a thread for 10 to 30 s."""
 
-SERVER_WORK = PlaceLimits(total=4, per_user=4, per_session=4)
-"""The server's own files and imports: logins, exports, keys. What one user causes of it is bounded by other limits."""
+LIBRARY_NAME_THREADS = 16
+"""Look-ups of names that the operator chose (models' providers, the Hub, MCP servers). The name that is looked up counts as
+the user, so that one whose server is silent takes two threads and not all."""
 
-NAMES = PlaceLimits(total=32, per_user=4, per_session=2)
-"""Look-ups of names that users chose. A silent name server keeps a thread for 10 to 30 s."""
+HUB_THREADS = 16
+"""Requests to the Hub at once, which limits the rate of one address anyway; more wait as long as a request may take."""
 
-LIBRARY_NAMES = PlaceLimits(total=16, per_user=2, per_session=2)
-"""Look-ups of names that the operator chose (models' providers, the Hub, MCP servers); the user is the name that is looked
-up, so a name whose server is silent takes two threads and not all."""
+HUB_FOLLOW_THREADS = 32
+"""Jobs whose logs are followed at once, each as long as it runs; more are refused, since waiting could take hours."""
 
-HUB = PlaceLimits(total=16, per_user=4, per_session=4, wait_s=60.0)
-"""Requests to the Hub; the Hub limits the rate of one address anyway. More wait, at most as long as a request may take."""
+SANDBOX_THREADS = 16
+"""Requests to remote sandboxes at once, as to the Hub."""
 
-HUB_FOLLOW = PlaceLimits(total=32, per_user=4, per_session=4)
-"""Jobs whose logs are followed, a thread each for as long as the job runs."""
+SANDBOX_COMMANDS = 64
+"""Commands in remote sandboxes at once, each as long as it runs. A call waits for its place as long as it may take."""
 
-MODELS = PlaceLimits(total=8, per_user=2, per_session=2)
-"""Model calls of LiteLLM's providers that block, and its import."""
+IDENTITY_THREADS = 8
+"""Tokens that the Hub is asked about at once, before anybody knows whose they are."""
 
-CONVERSION = PlaceLimits(total=2, per_user=1, per_session=1, wait_s=30.0)
+IDENTITY_WAITING_MAX = 100
+"""Tokens that may wait for that; more get HTTP 503. The last of them waits for about ten answers."""
+
+MODEL_THREADS = 8
+"""Model calls at once of providers that block."""
+
+CONVERSION_THREADS = 2
 """Work of the processor alone: text made of pages, long files cut into lines. More at once would only slow down the loop."""
 
 
@@ -166,14 +145,31 @@ class Executors:
     """All executors of a server, one for each kind of work, and nothing shared between them."""
 
     def __init__(self) -> None:
-        self.disk = WorkExecutor("disk", "work on files", DISK)
-        self.server = WorkExecutor("server", "the server's own work on files", SERVER_WORK)
-        self.names = WorkExecutor("names", "looking up names", NAMES)
-        self.library_names = WorkExecutor("library-names", "looking up names", LIBRARY_NAMES)
-        self.hub = WorkExecutor("hub", "requests to the Hub", HUB)
-        self.hub_follow = WorkExecutor("hub-follow", "following logs of jobs", HUB_FOLLOW)
-        self.models = WorkExecutor("models", "calls of models that block", MODELS)
-        self.conversion = WorkExecutor("conversion", "conversion of text", CONVERSION)
+        def executor(name: str, what: str, total: int, per_user: int, per_session: int, **more: float) -> WorkExecutor:
+            limits = {"total": total, "per_user": per_user, "per_session": per_session, **more}
+            return WorkExecutor(name, what, msgspec.convert(limits, PlaceLimits))
+
+        self.disk = executor("disk", "work on files", DISK_THREADS, 6, 3)
+        self.server = executor("server", "the server's own files", SERVER_THREADS, 4, 4, waiting_max=1_000)
+        self.names = executor("names", "looking up names", NAME_THREADS, 4, 2)
+        self.library_names = executor("library-names", "looking up one name", LIBRARY_NAME_THREADS, 2, 2)
+        self.hub = executor("hub", "requests to the Hub", HUB_THREADS, 4, 4, wait_s=60.0)
+        self.hub_follow = executor("hub-follow", "following the logs of jobs", HUB_FOLLOW_THREADS, 4, 4, wait_s=0.0)
+        self.sandbox = executor("sandbox", "requests to remote sandboxes", SANDBOX_THREADS, 4, 4, wait_s=60.0)
+        self.sandbox_commands = executor(
+            "sandbox-run", "commands in remote sandboxes", SANDBOX_COMMANDS, 16, 8, wait_s=600.0
+        )
+        self.identity = executor(
+            "whoami",
+            "asking the Hub about tokens",
+            IDENTITY_THREADS,
+            IDENTITY_THREADS,
+            IDENTITY_THREADS,
+            waiting_max=IDENTITY_WAITING_MAX,
+            wait_s=120.0,
+        )
+        self.models = executor("models", "calls of models that block", MODEL_THREADS, 2, 2)
+        self.conversion = executor("conversion", "conversion of text", CONVERSION_THREADS, 1, 1, wait_s=30.0)
 
     def all(self) -> list[WorkExecutor]:
         """Each executor."""

@@ -5,17 +5,26 @@ from collections.abc import Callable
 
 import msgspec
 
+from agent.util.places import PlacesTaken
 from agent.util.text import repair_surrogates
+from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.paths import WorkspaceError
 from agent.workspace.workspace import Workspace
 
 NAME = "AGENTS.md"
 
 
+READ_TIMEOUT_S = 5.0
+"""How long a turn waits for the notes: a disk that hangs must not keep it. The model reads that they are missing."""
+
+
 class ProjectNotes:
     """The notes of one workspace, at most `most_bytes` of them; read anew each time, because user and agent change them."""
 
-    def __init__(self, workspace: Workspace, most_bytes: int, redact: Callable[[str], str] = str) -> None:
+    def __init__(
+        self, workspace: Workspace, disk: DiskExecutor, most_bytes: int, redact: Callable[[str], str] = str
+    ) -> None:
+        self._disk = disk
         self._workspace = Workspace(
             workspace.root, msgspec.structs.replace(workspace.limits, read_bytes_max=max(1, most_bytes))
         )
@@ -26,7 +35,11 @@ class ProjectNotes:
         """The notes without their secrets, cut at the bound; empty if there are none. A link is not followed."""
         if not self._most:
             return ""
-        return await asyncio.to_thread(self._read)
+        try:
+            async with asyncio.timeout(READ_TIMEOUT_S):
+                return await self._disk.run_beside(self._read)
+        except (TimeoutError, PlacesTaken):
+            return f"[{NAME} could not be read in time]"
 
     def _read(self) -> str:
         try:

@@ -5,39 +5,46 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from agent.util.executors import WorkExecutor
+from agent.util.places import Holder
+
 T = TypeVar("T")
 
 
 class DiskExecutor:
-    """Runs blocking work in the loop's threads, at most one thread at a time.
+    """Runs a session's blocking work in the threads of `executor`, where the session has the places of `holder`.
 
     A caller that is cancelled returns at once. Its work sees the event that it was given and ends by itself; the next
     work waits for that end, so no caller sees work that is half done.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, executor: WorkExecutor, holder: Holder) -> None:
+        self.holder = holder
+        self._executor = executor
         self._lock = asyncio.Lock()
 
     async def run(self, work: Callable[[threading.Event], T]) -> T:
-        """Run `work(stop)` in a thread; its result. `stop` is set when the caller is cancelled."""
+        """Run `work(stop)` in a thread, after the work before it; its result. `stop` is set when the caller is cancelled.
+
+        Raises PlacesTaken, and what `work` raises.
+        """
         stop = threading.Event()
         await self._lock.acquire()
         try:
-            future = asyncio.get_running_loop().run_in_executor(None, work, stop)
+            future = await self._executor.start(lambda: work(stop), self.holder)
         except BaseException:
             self._lock.release()
             raise
-        future.add_done_callback(self._ended)
+        future.add_done_callback(lambda _: self._lock.release())
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
             stop.set()
             raise
 
-    def _ended(self, future: "asyncio.Future[T]") -> None:
-        self._lock.release()
-        if not future.cancelled():
-            future.exception()  # marks it as read: its caller may have left
+    async def run_beside(self, work: Callable[[], T]) -> T:
+        """Run work that needs no order, such as counting, beside the other work. Raises PlacesTaken, and what it raises."""
+        return await self._executor.run(work, self.holder)
 
     async def aclose(self) -> None:
         """Wait until no work runs."""

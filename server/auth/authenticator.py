@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 from starlette.types import Scope
 
+from agent.util.executors import Executors
 from server.auth import login_codes, origin_keys
 from server.auth.backends.api_tokens import ApiTokenBackend, tokens_path
 from server.auth.backends.base import AuthBackend
@@ -234,7 +235,7 @@ def _has_expired(principal: Principal, now: float) -> bool:
 
 
 async def create_authenticator(
-    settings: Settings, links_of: LinksOfSession, clock: Callable[[], float] = time.time
+    settings: Settings, links_of: LinksOfSession, executors: Executors, clock: Callable[[], float] = time.time
 ) -> Authenticator:
     """The authenticator of the settings, opened. The data folder must exist. Raises `PrivateFileError`, `SettingsError`."""
     auth, folder = settings.auth, settings.journal.folder
@@ -242,9 +243,11 @@ async def create_authenticator(
     if auth.mode == "local" and not auth.local_token:
         authenticator = Authenticator(settings, NoTokenBackend(auth.local_hf_token), None, shares, clock)
     else:
-        logins = Logins(SqliteLoginStore(folder), LOGINS_MAX, LOGINS_PER_USER_MAX)
+        logins = Logins(SqliteLoginStore(folder), executors.server, LOGINS_MAX, LOGINS_PER_USER_MAX)
         try:
-            authenticator = Authenticator(settings, _create_backend(settings, logins, clock), logins, shares, clock)
+            authenticator = Authenticator(
+                settings, _create_backend(settings, logins, executors, clock), logins, shares, clock
+            )
         except BaseException:
             await logins.aclose()
             raise
@@ -256,7 +259,9 @@ async def create_authenticator(
     return authenticator
 
 
-def _create_backend(settings: Settings, logins: Logins, clock: Callable[[], float]) -> AuthBackend:
+def _create_backend(
+    settings: Settings, logins: Logins, executors: Executors, clock: Callable[[], float]
+) -> AuthBackend:
     auth, folder = settings.auth, settings.journal.folder
     match auth.mode:
         case "local":
@@ -273,4 +278,4 @@ def _create_backend(settings: Settings, logins: Logins, clock: Callable[[], floa
             from server.auth.backends.hf_tokens import HfTokenBackend
             from server.auth.encryption import create_cipher
 
-            return HfTokenBackend(auth, logins, create_cipher(auth.secret, folder))
+            return HfTokenBackend(auth, logins, create_cipher(auth.secret, folder), executors.identity)

@@ -3,11 +3,14 @@
 import asyncio
 import secrets
 from collections.abc import Iterable
+from functools import partial
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 import msgspec
 
+from agent.util.executors import WorkExecutor
+from agent.util.places import SERVER
 from server.auth.origin_keys import key_hash, new_key
 
 COOKIE_PREFIX = "hfb_"
@@ -65,10 +68,14 @@ class LoginStore(Protocol):
 
 
 class Logins:
-    """All logins, in memory and in the store: at most `most`, and `most_per_user` of one user. The oldest are ended first."""
+    """All logins, in memory and in the store: at most `most`, and `most_per_user` of one user. The oldest are ended first.
 
-    def __init__(self, store: LoginStore, most: int, most_per_user: int) -> None:
+    `threads`: in which the store is used.
+    """
+
+    def __init__(self, store: LoginStore, threads: WorkExecutor, most: int, most_per_user: int) -> None:
         self._store = store
+        self._threads = threads.of(SERVER)
         self._most = most
         self._most_per_user = most_per_user
         self._writing = asyncio.Lock()
@@ -77,14 +84,14 @@ class Logins:
 
     async def open(self, now: float) -> None:
         """Load the logins of the store."""
-        for login in await asyncio.to_thread(self._store.load):
+        for login in await self._threads.run(self._store.load):
             self._keep(login)
         await self.drop(self._expired(now))
 
     async def aclose(self) -> None:
         """Close the store."""
         async with self._writing:
-            await asyncio.to_thread(self._store.close)
+            await self._threads.run(self._store.close)
 
     def get(self, login_id: str, now: float) -> Login | None:
         """The login with this id, unless it has expired."""
@@ -136,7 +143,7 @@ class Logins:
         """Store a login's new state."""
         self._keep(login)
         async with self._writing:
-            await asyncio.to_thread(self._store.put, login)
+            await self._threads.run(partial(self._store.put, login))
 
     async def drop(self, login_ids: Iterable[str]) -> None:
         """End these logins."""
@@ -145,7 +152,7 @@ class Logins:
             self._by_hash.pop(login.cookie_hash, None)
         if gone:
             async with self._writing:
-                await asyncio.to_thread(self._store.drop, [login.login_id for login in gone])
+                await self._threads.run(partial(self._store.drop, [login.login_id for login in gone]))
 
     def _keep(self, login: Login) -> None:
         self._by_id[login.login_id] = login

@@ -128,7 +128,7 @@ def _delete(args: argparse.Namespace, folder: Path) -> int:
     async def delete() -> bool:
         journal = await open_journal(folder)
         try:
-            removed = await asyncio.to_thread(remove_workspace, folder, args.id)
+            removed = remove_workspace(folder, args.id)
             if removed:
                 await journal.delete(args.id)
         finally:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from agent.util.errors import fault_id, fault_message
+from agent.util.places import PlacesTaken
 from server.journal.base import Deleted, NotFound, StorageFull, Unavailable
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.util.refusal import HTTPRefusal, RequestRefused
@@ -17,12 +18,20 @@ from server.websocket.handshake import session_refusal
 
 log = logging.getLogger("holdfast.routes")
 
+BUSY_RETRY_S: Final = 5
+"""When a request that found no place may be tried again: most work ends within seconds."""
+
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 async def on_session_error(request: Request, error: Exception) -> Response:
     """Answer an error of the sessions or of the journal, such as a session that is not there or no room for one."""
     return session_refusal(error).as_response()
+
+
+async def on_places_taken(request: Request, error: Exception) -> Response:
+    """Answer 503: as much of this kind of work runs for this user, or for all, as may."""
+    return HTTPRefusal("unavailable", str(error), retry_after_s=BUSY_RETRY_S).as_response()
 
 
 async def on_request_refused(request: Request, error: Exception) -> Response:
@@ -63,6 +72,7 @@ EXCEPTION_HANDLERS: Final[dict[type[Exception] | int, Handler]] = {
     NotFound: on_session_error,
     StorageFull: on_session_error,
     Unavailable: on_session_error,
+    PlacesTaken: on_places_taken,
     RequestRefused: on_request_refused,
     Exception: on_fault,
     404: on_http_exception,

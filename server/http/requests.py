@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from protocol.content import AccessLevel
 from server.auth.principal import Principal
+from server.journal.base import SessionRow
 from server.sessions.access import authorize_session
 from server.sessions.manager import SessionManager
 from server.util.refusal import HTTPRefusal, RequestRefused
@@ -26,13 +27,18 @@ async def authorized_session(manager: SessionManager, request: Request, least: A
 
     Raises `SessionNotFound`, `RequestRefused`.
     """
+    return (await authorized_row(manager, request, least)).session_id
+
+
+async def authorized_row(manager: SessionManager, request: Request, least: AccessLevel) -> SessionRow:
+    """As `authorized_session`: the session's row."""
     session_id = str(request.path_params["session_id"])
     access = await authorize_session(manager.registry, caller(request), session_id)
     if ACCESS_LEVELS.index(access.level) < ACCESS_LEVELS.index(least):
         raise RequestRefused(
             HTTPRefusal("forbidden", "your link does not allow this; only the session's owner may do it")
         )
-    return session_id
+    return access.row
 
 
 def integer_parameter(request: Request, name: str, default: int, least: int, most: int) -> int:

@@ -7,6 +7,7 @@ import math
 import tempfile
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +16,8 @@ from agent.hub.errors import HubError
 from agent.tools.hub import HubClient
 from agent.util.backoff import Backoff
 from agent.util.errors import log_fault
+from agent.util.executors import WorkExecutor
+from agent.util.places import Holder
 from agent.util.tasks import TaskOwner
 from server.config.export import ExportSettings
 from server.journal.base import Deleted, Journal, JournalError, NotFound, SessionRow, Stat
@@ -67,7 +70,7 @@ class SessionExporter:
     """Uploads one session of an owner at a time, of several owners at once. A failure delays its owner alone.
 
     `token_of`: the Hugging Face token of a user, None where none is known.
-    `hub_of`: a Hub client with a token. `folder`: where the temporary file is made.
+    `hub_of`: a Hub client with a token. `folder`: where the temporary file is made, by `disk`.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class SessionExporter:
         hub_of: Callable[[str], HubClient],
         metrics: Metrics,
         folder: Path,
+        disk: WorkExecutor,
     ) -> None:
         self._journal = journal
         self._settings = settings
@@ -85,6 +89,7 @@ class SessionExporter:
         self._hub_of = hub_of
         self._metrics = metrics
         self._folder = folder
+        self._disk = disk
         self._pauses: dict[str, OwnerPause] = {}
         self._look = asyncio.Event()
         self._tasks = TaskOwner("exporter")
@@ -180,12 +185,13 @@ class SessionExporter:
             await upload_to_private_dataset(self._hub_of(token), kept, UPLOAD_TIMEOUT_S)
 
     async def _write(self, stat: Stat, file: IO[bytes]) -> None:
+        disk = self._disk.of(Holder(stat.row.user_id))
         size = 0
         async for piece in export_chunks(self._journal, stat):
             size += len(piece)
             if size > EXPORT_BYTES_MAX:
                 raise TooLarge
-            await asyncio.to_thread(file.write, piece)
+            await disk.run(partial(file.write, piece))
         file.seek(0)
 
     def _await_login(self, row: SessionRow) -> None:

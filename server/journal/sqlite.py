@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
+from agent.util.threads import start_in_own_thread
 from server.journal import epochs, queries
 from server.journal.base import (
     READ_BYTES_MAX,
@@ -47,7 +48,7 @@ async def open_journal(
     A server gives `settings.folder` as `path`.
     Raises `FolderInUse`, `SchemaTooNew`, `Corrupt`, `Unavailable`, each naming the file and the remedy.
     """
-    opening = asyncio.get_running_loop().run_in_executor(None, open_folder, path, settings.durability, boot_id)
+    opening = start_in_own_thread("journal-open", partial(open_folder, path, settings.durability, boot_id))
     try:
         opened = await asyncio.shield(opening)
     except asyncio.CancelledError:

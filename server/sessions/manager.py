@@ -33,10 +33,10 @@ class SessionManager:
     def __init__(
         self,
         registry: SessionRegistry,
-        delete_workspace: Callable[[str], Awaitable[None]],
+        delete_workspace: Callable[[SessionRow], Awaitable[None]],
         collector: SandboxCollector,
     ) -> None:
-        """`delete_workspace`: deletes the files of the session with this id."""
+        """`delete_workspace`: deletes the files of the session of this row."""
         self.journal = registry.services.journal
         self.registry = registry
         self._default_model = registry.services.default_model
@@ -125,12 +125,12 @@ class SessionManager:
         A remote sandbox that cannot be deleted now is deleted later by the collector: its claim stays in the journal.
         """
         async with self.registry.lock(session_id):
-            await self.registry.open(session_id)
+            row = (await self.registry.open(session_id)).row
             await self._collector.end(session_id)
             actor = self.registry.get(session_id)
             if actor is not None:
                 await self.registry.end(actor, DELETED_REASON)
-            await self._delete_workspace(session_id)  # before its record: cut short here, it can be deleted again
+            await self._delete_workspace(row)  # before its record: cut short here, it can be deleted again
             await self.journal.delete(session_id)
             self._collector.soon()
             log.info("session %s: deleted", session_id)

@@ -5,6 +5,7 @@ import hmac
 import logging
 import secrets
 import threading
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from agent.sandbox.factory import (
     SandboxBackend,
     open_backend,
 )
+from agent.sandbox.remote.hub_owner import RemoteSandboxThreads
 from agent.sandbox.remote.sandbox import RemoteSandbox
 from agent.sandbox.sandbox import SandboxInfo, SandboxRequest, SessionSandbox
 from agent.tools import BUILT_IN_NAMES, BashTool, PlanTool, Tool, ToolRouter, Workspace, file_tools
@@ -25,7 +27,10 @@ from agent.tools.mcp import McpServers
 from agent.tools.paid import PaidTool
 from agent.tools.research import ResearchTool
 from agent.tools.web import WebClient, WebFetchTool
+from agent.util.executors import Executors
+from agent.util.places import SERVER, Holder
 from agent.workspace.agents_md import ProjectNotes
+from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import Sandbox
 from server.config.settings import Settings
 from server.journal.base import Journal, SessionRow
@@ -78,16 +83,18 @@ class ToolsetFactory:
     `mcp`: the MCP servers that sessions share. `remote`: makes and deletes remote sandboxes.
     """
 
-    def __init__(self, settings: Settings, known_secrets: KnownSecrets) -> None:
+    def __init__(self, settings: Settings, known_secrets: KnownSecrets, executors: Executors) -> None:
         self._settings = settings
         self._known_secrets = known_secrets
-        self._hub_threads = HubThreads(settings.hub)
-        self._web = WebClient(settings.web)
+        self._executors = executors
+        self._hub_threads = HubThreads(executors.hub, executors.hub_follow)
+        self._web = WebClient(settings.web, executors)
         self._backend: SandboxBackend | None = None
         self.mcp = McpServers(settings.mcp_servers, settings.mcp)
         self._journal: Journal | None = None
         self._key = SandboxKey(settings.journal.folder)
-        self.remote = RemoteSandboxFactory(settings.sandbox, settings.hub, self._hub_threads, self._key.secret_for)
+        remote_threads = RemoteSandboxThreads(self._hub_threads, executors.sandbox, executors.sandbox_commands)
+        self.remote = RemoteSandboxFactory(settings.sandbox, settings.hub, remote_threads, self._key.secret_for)
 
     def names(self) -> list[str]:
         """The names of the tools that sessions may have."""
@@ -102,9 +109,10 @@ class ToolsetFactory:
         """
         self._journal = journal
         if self._settings.sandbox.kind == "space":
-            await asyncio.to_thread(self._key.open)
+            await self._executors.server.run(self._key.open, SERVER)
         hidden = tuple(folder for folder in (self._settings.journal.folder, checkout()) if folder is not None)
-        self._backend = await asyncio.to_thread(open_backend, self._settings.sandbox, hidden, self.remote)
+        opening = partial(open_backend, self._settings.sandbox, hidden, self.remote)
+        self._backend = await self._executors.server.run(opening, SERVER)
         offer = self._backend.offer
         if offer.kind == "host":
             log.warning("sandbox.kind is `host`: the agent's commands run unprotected, in %s", offer.says)
@@ -125,12 +133,14 @@ class ToolsetFactory:
         if hf_token:
             self._known_secrets.learn("Hugging Face token", hf_token)
         redact = self._known_secrets.for_sessions.redact
-        sandbox, offer = self._sandbox(row, hf_token)
-        inside = self._sandbox_tools(sandbox, offer)
+        disk = DiskExecutor(self._executors.disk, Holder(row.user_id, row.session_id))
+        sandbox, offer = self._sandbox(row, disk, hf_token)
+        inside = self._sandbox_tools(sandbox, offer, disk.holder)
         if isinstance(sandbox, RemoteSandbox):
             inside = [PaidTool(tool, sandbox) for tool in inside]
         tools = [PlanTool(self._settings.workspace), *inside]
-        tools += [*self._web_tools(sandbox), *self._hub_tools(sandbox, hf_token), *self._research_tools()]
+        tools += [*self._web_tools(sandbox, disk.holder), *self._hub_tools(sandbox, hf_token, disk.holder)]
+        tools += self._research_tools()
         mcp = self.mcp.for_session(row.user_id, hf_token, RESERVED_NAMES, sandbox.write)
         return ToolRouter(
             tools,
@@ -139,16 +149,17 @@ class ToolsetFactory:
             max_output_tokens=turn.tool_output_max_tokens,
             timeout_s=turn.tool_timeout_s,
             redact=redact,
-            notes=ProjectNotes(self.workspace(row.session_id), turn.agents_md_max_bytes, redact),
+            notes=ProjectNotes(self.workspace(row.session_id), disk, turn.agents_md_max_bytes, redact),
         )
 
-    def _sandbox(self, row: SessionRow, hf_token: str | None) -> tuple[Sandbox, SandboxInfo]:
+    def _sandbox(self, row: SessionRow, disk: DiskExecutor, hf_token: str | None) -> tuple[Sandbox, SandboxInfo]:
         """The session's sandbox, which starts at its first use, and what it offers."""
         backend = self._opened_backend
         assert self._journal is not None
         session = SandboxRequest(
             session_id=row.session_id,
             workspace=self.workspace(row.session_id),
+            disk=disk,
             hf_token=hf_token,
             claims=SessionClaims(self._journal, row.session_id, row.user_id),
         )
@@ -159,21 +170,24 @@ class ToolsetFactory:
         offer = backend.offer
         return SessionSandbox(lambda: backend.create(session), offer.says, network=offer.network), offer
 
-    def _sandbox_tools(self, sandbox: Sandbox, offer: SandboxInfo) -> list[Tool]:
-        tools = file_tools(sandbox, self._settings.workspace)
+    def _sandbox_tools(self, sandbox: Sandbox, offer: SandboxInfo, holder: Holder) -> list[Tool]:
+        tools = file_tools(sandbox, self._settings.workspace, self._executors.conversion.of(holder))
         if offer.shell:
             effects = ON_THE_HOST if offer.kind == "host" else ON_THE_NETWORK if offer.network else frozenset()
             tools.append(BashTool(sandbox, self._settings.sandbox, effects))
         return tools
 
-    def _web_tools(self, sandbox: Sandbox) -> list[Tool]:
-        return [WebFetchTool(self._web, sandbox, self._settings.workspace)] if self._settings.web.tools else []
+    def _web_tools(self, sandbox: Sandbox, holder: Holder) -> list[Tool]:
+        if not self._settings.web.tools:
+            return []
+        return [WebFetchTool(self._web, sandbox, self._settings.workspace, holder)]
 
-    def _hub_tools(self, sandbox: Sandbox, hf_token: str | None) -> list[Tool]:
+    def _hub_tools(self, sandbox: Sandbox, hf_token: str | None, holder: Holder) -> list[Tool]:
         settings = self._settings
         if not settings.hub.tools:
             return []
-        return hub_tools(settings.hub, self._hub_threads, hf_token, sandbox, settings.turn.tool_timeout_s)
+        hub = HubClient(settings.hub, self._hub_threads, hf_token, holder)
+        return hub_tools(hub, sandbox, settings.turn.tool_timeout_s)
 
     def _research_tools(self) -> list[Tool]:
         settings = self._settings
@@ -186,16 +200,17 @@ class ToolsetFactory:
         return self._backend
 
     def hub(self, hf_token: str) -> HubClient:
-        """A Hub client that acts with this token."""
-        return HubClient(self._settings.hub, self._hub_threads, hf_token)
+        """A Hub client that acts with this token, for the server."""
+        return HubClient(self._settings.hub, self._hub_threads, hf_token, SERVER)
 
     def workspace(self, session_id: str) -> Workspace:
         """The session's files on this machine."""
         return Workspace(self._folder(session_id), self._settings.workspace)
 
-    async def remove_workspace(self, session_id: str) -> None:
-        """Remove the files of a session that is being deleted; what cannot be removed is logged."""
-        await asyncio.to_thread(remove_workspace, self._settings.journal.folder, session_id)
+    async def remove_workspace(self, row: SessionRow) -> None:
+        """Remove the files of a session that is being deleted; what cannot be removed is logged. Raises `PlacesTaken`."""
+        remove = partial(remove_workspace, self._settings.journal.folder, row.session_id)
+        await self._executors.disk.run(remove, Holder(row.user_id, row.session_id))
 
     async def aclose(self) -> None:
         """Close what the sessions' tools share. Call it when no session is active any more."""

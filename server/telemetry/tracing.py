@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from agent.util.threads import start_in_own_thread
 from agent.util.tracing import NO_TRACER, Attributes, Operation, Span, Tracer
 from server import __version__
 from server.config.loader import SettingsError
@@ -47,7 +48,7 @@ class Tracing:
     async def aclose(self) -> None:
         """Send the spans that wait, within the exporter's time limit."""
         if self._provider is not None:
-            await asyncio.to_thread(self._provider.shutdown)
+            await start_in_own_thread("tracing-end", self._provider.shutdown)
 
 
 def open_tracing(settings: TracingSettings) -> Tracing:

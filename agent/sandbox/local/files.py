@@ -1,7 +1,5 @@
 """Local files: a session's workspace on this machine as its tools use it."""
 
-import asyncio
-
 from agent.sandbox.search import search_here
 from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import Entry, FileStart, SandboxError, SearchRequest, SearchResult
@@ -11,9 +9,9 @@ from agent.workspace.workspace import Workspace
 class LocalFiles:
     """The workspace's files, accessed in threads, one access at a time; a cancelled write leaves nothing half done."""
 
-    def __init__(self, workspace: Workspace, disk: DiskExecutor | None = None) -> None:
+    def __init__(self, workspace: Workspace, disk: DiskExecutor) -> None:
         self._workspace = workspace
-        self._disk = disk or DiskExecutor()
+        self._disk = disk
         self._closed = False
 
     async def read(self, path: str) -> FileStart:
@@ -29,7 +27,7 @@ class LocalFiles:
 
     async def search(self, search: SearchRequest) -> SearchResult:
         try:
-            root = await asyncio.to_thread(self._workspace.open_root)
+            root = await self._disk.run_beside(self._workspace.open_root)
         except FileNotFoundError:
             return SearchResult(())
         return await search_here(root, search)

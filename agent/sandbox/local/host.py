@@ -13,6 +13,7 @@ from agent.sandbox.local.limits import LimitMonitor, WorkspaceQuota
 from agent.sandbox.local.process import CommandProcess
 from agent.sandbox.sandbox import refuse_nul
 from agent.sandbox.settings import SandboxSettings
+from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import ExitStatus, OutputSink
 from agent.workspace.workspace import Workspace
 
@@ -33,8 +34,8 @@ class HostSandbox(LocalFiles):
 
     network = True
 
-    def __init__(self, workspace: Workspace, settings: SandboxSettings, says: str) -> None:
-        super().__init__(workspace)
+    def __init__(self, workspace: Workspace, disk: DiskExecutor, settings: SandboxSettings, says: str) -> None:
+        super().__init__(workspace, disk)
         self._settings = settings
         self.says = says
         self._quota = WorkspaceQuota(workspace.root, workspace.limits)
@@ -44,12 +45,14 @@ class HostSandbox(LocalFiles):
         refuse_nul(command)
         async with self._slots:
             self.refuse_closed()
-            os.close(await asyncio.to_thread(self._workspace.make_root))
-            before = await asyncio.to_thread(self._quota.used)
+            os.close(await self._disk.run_beside(self._workspace.make_root))
+            before = await self._disk.run_beside(self._quota.used)
             process = await self._start(command)
             try:
                 await process.ready()
-                return await process.run(output, timeout_s, LimitMonitor(self._settings, self._quota, before, 0))
+                return await process.run(
+                    output, timeout_s, LimitMonitor(self._settings, self._quota, self._disk, before, 0)
+                )
             finally:
                 await process.kill()
 

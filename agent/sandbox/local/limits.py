@@ -11,8 +11,10 @@ from pathlib import Path
 import msgspec
 
 from agent.sandbox.settings import SandboxSettings
+from agent.util.places import PlacesTaken
 from agent.workspace import paths
 from agent.workspace.dirfd import FOLDER, closing
+from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.settings import WorkspaceLimits
 
 LOOK = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -143,23 +145,27 @@ class WorkspaceQuota(msgspec.Struct, frozen=True):
 class LimitMonitor:
     """Watches one command. `leader`: process id of the sandbox's first process; 0: its processes cannot be watched."""
 
-    def __init__(self, settings: SandboxSettings, quota: WorkspaceQuota, before: DiskUsage, leader: int) -> None:
+    def __init__(
+        self, settings: SandboxSettings, quota: WorkspaceQuota, disk: DiskExecutor, before: DiskUsage, leader: int
+    ) -> None:
         self._settings = settings
         self._quota = quota
+        self._executor = disk
         self._before = before
         self._root = f"/proc/{leader}/root" if leader else ""
         self._disk_at = time.monotonic() + DISK_S
 
     async def after(self) -> str:
         """After the command's end: why what it left in the workspace is too much; empty if it is not."""
-        return await asyncio.to_thread(lambda: self._quota.excess(self._quota.used(), self._before))
+        return await self._executor.run_beside(lambda: self._quota.excess(self._quota.used(), self._before))
 
     async def until_exceeded(self, ended: Callable[[], bool]) -> str:
         """Wait until a limit is exceeded, and say why the command must end; empty once it has ended."""
         while not ended():
             why = self._processes() if self._root else ""
             if not why and time.monotonic() >= self._disk_at:
-                why = await asyncio.to_thread(self._disk)
+                with suppress(PlacesTaken):  # it is counted at the next look
+                    why = await self._executor.run_beside(self._disk)
             if why:
                 return why
             await asyncio.sleep(TICK_S)

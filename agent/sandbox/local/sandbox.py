@@ -16,6 +16,7 @@ from agent.sandbox.sandbox import refuse_nul
 from agent.sandbox.settings import SandboxSettings
 from agent.workspace import paths
 from agent.workspace.dirfd import closing
+from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import ExitStatus, OutputSink, SandboxError
 from agent.workspace.workspace import Workspace
 
@@ -32,10 +33,16 @@ class LocalSandbox(LocalFiles):
     """One session's sandbox. Each command has bubblewrap of its own; its processes and its `/tmp` are gone with it."""
 
     def __init__(
-        self, workspace: Workspace, settings: SandboxSettings, says: str, program: Bubblewrap, hidden: tuple[Path, ...]
+        self,
+        workspace: Workspace,
+        disk: DiskExecutor,
+        settings: SandboxSettings,
+        says: str,
+        program: Bubblewrap,
+        hidden: tuple[Path, ...],
     ) -> None:
         """`hidden`: folders of the server that no command sees."""
-        super().__init__(workspace)
+        super().__init__(workspace, disk)
         self._settings = settings
         self.says = says
         self.network = settings.network
@@ -48,14 +55,14 @@ class LocalSandbox(LocalFiles):
         refuse_nul(command)
         async with self._slots:
             self.refuse_closed()
-            await asyncio.to_thread(self._make_root)
-            before = await asyncio.to_thread(self._quota.used)
+            await self._disk.run_beside(self._make_root)
+            before = await self._disk.run_beside(self._quota.used)
             if why := self._quota.refusal(before):
                 raise SandboxError(why)
             process, info = await self._start(command)
             try:
                 await process.ready()
-                monitor = LimitMonitor(self._settings, self._quota, before, _leader(info))
+                monitor = LimitMonitor(self._settings, self._quota, self._disk, before, _leader(info))
                 status = await process.run(output, timeout_s, monitor)
             finally:
                 os.close(info)

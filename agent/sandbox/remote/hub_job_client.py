@@ -128,7 +128,7 @@ class HubJobClient:
 
     async def aclose(self) -> None:
         """Close the connections to it; the Job goes on."""
-        await asyncio.to_thread(self._sandbox.close)
+        await self._owner.wait_for(lambda _: self._sandbox.close(), KILL_S)
 
     async def _follow(self, mark: str, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
         pipe = ThreadPipe()
@@ -153,7 +153,7 @@ class HubJobClient:
             finally:
                 pipe.end()
 
-        running = await self._owner.threads.follow.begin(call, work)
+        running = await self._owner.threads.follow.begin(call, work, self._owner.holder)
         try:
             async with asyncio.timeout(timeout_s + LATE_S):
                 while (text := await pipe.take()) is not None:

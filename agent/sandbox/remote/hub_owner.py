@@ -9,7 +9,8 @@ from agent.hub.http import call_api
 from agent.hub.pools import HubThreadPool, HubThreads
 from agent.hub.request import HubCall
 from agent.hub.settings import HubSettings
-from agent.sandbox.settings import RemoteSettings
+from agent.util.executors import WorkExecutor
+from agent.util.places import Holder
 from agent.workspace.files import SandboxError
 
 if TYPE_CHECKING:
@@ -18,35 +19,29 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-REQUEST_THREADS = 16
-"""`hub`: requests to sandboxes at once, of all sessions; more wait."""
-
-COMMANDS_MAX = 64
-"""`hub`: commands at once, of all sessions, a thread each; more wait for their turn."""
-
-
 class RemoteSandboxThreads:
-    """All threads of a server for remote sandboxes: `ask` for short calls, `follow` for whole commands."""
+    """The threads of a server for remote sandboxes: `ask` for short calls, `follow` for whole commands."""
 
-    def __init__(self, settings: RemoteSettings, hub_threads: HubThreads) -> None:
+    def __init__(self, hub_threads: HubThreads, ask: WorkExecutor, follow: WorkExecutor) -> None:
         self.hub = hub_threads
-        self.ask = HubThreadPool("sandbox", REQUEST_THREADS, waits=True)
-        self.follow = HubThreadPool("sandbox-follow", COMMANDS_MAX, waits=True)
+        self.ask = HubThreadPool(ask)
+        self.follow = HubThreadPool(follow)
 
     async def aclose(self) -> None:
-        """Close them; the threads of the Hub's tools are closed by their owner."""
+        """Stop their calls; those of the Hub's tools are stopped by their owner."""
         await self.ask.aclose()
         await self.follow.aclose()
 
 
 class HubOwnerClient:
-    """The Hub for one owner of remote sandboxes."""
+    """The Hub for one owner of remote sandboxes. `holder`: whose places among the threads its calls take."""
 
-    def __init__(self, settings: HubSettings, threads: RemoteSandboxThreads, token: str) -> None:
+    def __init__(self, settings: HubSettings, threads: RemoteSandboxThreads, token: str, holder: Holder) -> None:
         self.token = token
         self.threads = threads
+        self.holder = holder
         self._settings = settings
-        self._hub = HubClient(settings, threads.hub, token)
+        self._hub = HubClient(settings, threads.hub, token, holder)
 
     @property
     def usd_per_hour(self) -> dict[str, float]:
@@ -71,7 +66,7 @@ class HubOwnerClient:
         """Run `work` in a thread for sandboxes; its result. It may check whether its call was stopped. Raises SandboxError."""
         call = self.call(timeout_s)
         try:
-            return await self.threads.ask.run(call, lambda: self.within(call, work), timeout_s)
+            return await self.threads.ask.run(call, lambda: self.within(call, work), timeout_s, self.holder)
         except HubError as error:
             raise SandboxError(str(error)) from None
 

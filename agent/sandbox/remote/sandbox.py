@@ -14,6 +14,7 @@ from agent.sandbox.remote.upload import WorkspaceUpload
 from agent.sandbox.sandbox import refuse_nul
 from agent.sandbox.search import search_by_command
 from agent.util.tasks import TaskOwner
+from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import (
     Entry,
     ExitStatus,
@@ -88,13 +89,13 @@ class RemoteSandbox:
 
     network = True
 
-    def __init__(self, provider: SandboxProvider, claims: Claims, workspace: Workspace) -> None:
-        """`workspace`: the session's files on the server, which are uploaded to the sandbox."""
+    def __init__(self, provider: SandboxProvider, claims: Claims, workspace: Workspace, disk: DiskExecutor) -> None:
+        """`workspace`: the session's files on the server, which are uploaded to the sandbox; read by `disk`."""
         self.says = provider.says
         self._provider = provider
         self._claims = claims
         self._limits = workspace.limits
-        self._upload = WorkspaceUpload(workspace)
+        self._upload = WorkspaceUpload(workspace, disk)
         self._client: SandboxClient | None = None
         self._making: asyncio.Task[SandboxClient | SandboxError] | None = None
         self._progress: list[str] = []

@@ -2,8 +2,10 @@
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
+from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import FileStart, SandboxError, SandboxLost
 from agent.workspace.workspace import Workspace
 
@@ -21,8 +23,9 @@ class UploadTarget(Protocol):
 class WorkspaceUpload:
     """Uploads new and changed files, by their modification time. A file that the sandbox has already is not overwritten at first."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, disk: DiskExecutor) -> None:
         self._workspace = workspace
+        self._disk = disk
         self._uploaded: dict[str, int] = {}
         self._lock = asyncio.Lock()
 
@@ -33,10 +36,10 @@ class WorkspaceUpload:
     async def run(self, target: UploadTarget) -> None:
         """Upload what is new or has changed since the last run. Raises SandboxError."""
         async with self._lock:
-            for path, changed_at in (await asyncio.to_thread(self._modification_times)).items():
+            for path, changed_at in (await self._disk.run_beside(self._modification_times)).items():
                 known = self._uploaded.get(path)
                 if known != changed_at and (known is not None or not await self._has(target, path)):
-                    await target.write(path, await asyncio.to_thread(self._read, path))
+                    await target.write(path, await self._disk.run_beside(partial(self._read, path)))
                 self._uploaded[path] = changed_at
 
     def _modification_times(self) -> dict[str, int]:

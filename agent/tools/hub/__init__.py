@@ -24,13 +24,7 @@ HUB_TOOL_NAMES = ("hf_search", "hf_repo", "hf_dataset", "hf_jobs")
 __all__ = ["HUB_TOOL_NAMES", "HubClient", "HubSettings", "HubThreads", "hub_tools"]
 
 
-def hub_tools(
-    settings: HubSettings, threads: HubThreads, token: str | None, files: SessionFiles, timeout_s: float
-) -> list[Tool]:
-    """A session's Hugging Face tools.
-
-    `token`: its owner's, or None. `files`: the session's. `timeout_s`: after which a call is cancelled.
-    """
-    hub = HubClient(settings, threads, token)
-    follow_max_s = min(settings.follow_s, timeout_s * _FOLLOW_PART)
+def hub_tools(hub: HubClient, files: SessionFiles, timeout_s: float) -> list[Tool]:
+    """A session's Hugging Face tools. `files`: the session's. `timeout_s`: after which a call is cancelled."""
+    follow_max_s = min(hub.settings.follow_s, timeout_s * _FOLLOW_PART)
     return [SearchTool(hub), RepoTool(hub, files), DatasetTool(hub), JobsTool(hub, follow_max_s)]

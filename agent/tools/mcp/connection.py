@@ -9,6 +9,7 @@ import importlib
 import logging
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -23,6 +24,7 @@ from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.tools.mcp.stdio import stdio_transport
 from agent.util.backoff import Backoff
 from agent.util.tasks import TaskOwner
+from agent.util.threads import start_in_own_thread
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -120,7 +122,9 @@ class McpConnection:
 
     async def _own(self) -> None:
         attempt, backoff = 0, Backoff(BACKOFF_INITIAL_S, BACKOFF_MAX_S)
-        await asyncio.to_thread(importlib.import_module, "mcp")  # half a second that the loop need not wait
+        await start_in_own_thread(
+            "mcp-import", partial(importlib.import_module, "mcp")
+        )  # half a second that the loop need not wait
         while not self._ended:
             fault: Exception
             try:

@@ -6,11 +6,12 @@ import logging
 import math
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from agent.tools.web.settings import WebSettings
+from agent.util.executors import HolderExecutor
 
 log = logging.getLogger("holdfast.web")
 
@@ -34,8 +35,11 @@ class ConvertedPage(msgspec.Struct, frozen=True):
     plain: bool = False
 
 
-async def html_to_markdown(html: str, url: str, settings: WebSettings) -> ConvertedPage:
-    """The page at `url` as Markdown; as plain text if that takes too much time or memory. Cancelled, it kills its process."""
+async def html_to_markdown(html: str, url: str, threads: HolderExecutor) -> ConvertedPage:
+    """The page at `url` as Markdown; as plain text, made in `threads`, if that takes too much time or memory.
+
+    Cancelled, it kills its process. Raises PlacesTaken.
+    """
     most = len(html) * TEXT_PER_HTML + 1_000
     arguments = (url, CONVERSION_MEMORY_BYTES, math.ceil(CONVERSION_TIMEOUT_S), most)
     process = await asyncio.create_subprocess_exec(
@@ -61,7 +65,7 @@ async def html_to_markdown(html: str, url: str, settings: WebSettings) -> Conver
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return ConvertedPage("", await asyncio.to_thread(plain_text, html), plain=True)
+    return ConvertedPage("", await threads.run(partial(plain_text, html)), plain=True)
 
 
 def plain_text(html: str) -> str:

@@ -10,12 +10,14 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpcore
 
 from agent.tools.web.addresses import address_refusal
 from agent.tools.web.urls import FetchError
+from agent.util.executors import HolderExecutor
 
 TRIED_MAX = 4
 """Addresses of one name that are tried, one after another."""
@@ -26,10 +28,14 @@ Dial = Callable[[str, int, float | None], Awaitable[httpcore.AsyncNetworkStream]
 """A TCP connection to an address and a port, within seconds. Raises httpcore's `ConnectError`, `ConnectTimeout`."""
 
 
-async def resolve(host: str, port: int) -> list[str]:
-    """Resolve a host with the system's resolver."""
-    rows = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in rows]
+def resolver(names: HolderExecutor) -> Resolve:
+    """Resolves hosts with the system's resolver, in these threads: it blocks while a name server is silent."""
+
+    async def resolve(host: str, port: int) -> list[str]:
+        rows = await names.run(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM))
+        return [str(address[0]) for *_, address in rows]
+
+    return resolve
 
 
 async def dial(address: str, port: int, timeout_s: float | None) -> httpcore.AsyncNetworkStream:
@@ -41,7 +47,7 @@ async def dial(address: str, port: int, timeout_s: float | None) -> httpcore.Asy
 class NetworkAccess:
     """The functions that reach the network. `tls`: makes the context that checks certificates; it blocks."""
 
-    resolve: Resolve = resolve
+    resolve: Resolve
     dial: Dial = dial
     tls: Callable[[], ssl.SSLContext] = httpcore.default_ssl_context
 

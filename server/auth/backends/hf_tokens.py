@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from hashlib import sha256
 
 import msgspec
 
 from agent.hub.identity import HubIdentity, HubUnreachable, TokenRejected, whoami
+from agent.util.executors import WorkExecutor
+from agent.util.places import SERVER, PlacesTaken
 from agent.util.tasks import TaskOwner
 from server.auth.backends.base import BaseAuthBackend
 from server.auth.encryption import CredentialCipher
@@ -35,12 +37,6 @@ UNREACHABLE_S = 1_800.0
 CACHED_MAX = 10_000
 """Tokens whose answer is kept, the oldest forgotten first: some MiB."""
 
-REQUESTS_MAX = 8
-"""Tokens that the Hub is asked about at once, a thread each."""
-
-WAITING_MAX = 100
-"""Tokens that may wait for that; more get HTTP 503. The last of them waits for about ten answers."""
-
 
 class CachedIdentity(msgspec.Struct, frozen=True):
     """A token that the Hub accepted, last at `asked_at`."""
@@ -53,12 +49,12 @@ class CachedIdentity(msgspec.Struct, frozen=True):
 class HfTokenBackend(BaseAuthBackend):
     """Hugging Face tokens. They are kept in memory; on disk only as part of a login, encrypted."""
 
-    def __init__(self, auth: AuthSettings, logins: Logins, cipher: CredentialCipher) -> None:
+    def __init__(self, auth: AuthSettings, logins: Logins, cipher: CredentialCipher, threads: WorkExecutor) -> None:
         self._auth = auth
         self._logins = logins
         self._cipher = cipher
         self._bounds = auth.bearer
-        self._threads = ThreadPoolExecutor(REQUESTS_MAX, "whoami")
+        self._threads = threads.of(SERVER)
         self._tasks = TaskOwner("whoami")
         self._known: LruMap[str, CachedIdentity] = LruMap(CACHED_MAX)
         self._refused: LruMap[str, float] = LruMap(CACHED_MAX)
@@ -67,7 +63,6 @@ class HfTokenBackend(BaseAuthBackend):
     async def aclose(self) -> None:
         """End the requests to the Hub."""
         await self._tasks.aclose()
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def authenticate_local(self, token: str, now: float) -> Principal | None:
         """The user of this token, if the Hub's answer is still cached."""
@@ -82,10 +77,6 @@ class HfTokenBackend(BaseAuthBackend):
             return None
         asking = self._asking.get(credential)
         if asking is None:
-            if len(self._asking) >= REQUESTS_MAX + WAITING_MAX:
-                return HTTPRefusal(
-                    "unavailable", "too many tokens wait for the Hub's answer; try again", retry_after_s=5
-                )
             asking = self._asking[credential] = self._tasks.start(self._ask(credential, token, now), credential)
             asking.add_done_callback(lambda _: self._asking.pop(credential, None))
         return await asyncio.shield(asking)
@@ -125,9 +116,10 @@ class HfTokenBackend(BaseAuthBackend):
         return None
 
     async def _ask(self, credential: str, token: str, now: float) -> Principal | HTTPRefusal:
-        loop = asyncio.get_running_loop()
         try:
-            identity = await loop.run_in_executor(self._threads, whoami, token, self._bounds.endpoint, TIMEOUT_S)
+            identity = await self._threads.run(partial(whoami, token, self._bounds.endpoint, TIMEOUT_S))
+        except PlacesTaken:
+            return HTTPRefusal("unavailable", "too many tokens wait for the Hub's answer; try again", retry_after_s=5)
         except TokenRejected as refused:
             self._known.pop(credential, None)
             self._refused[credential] = now

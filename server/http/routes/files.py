@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final
 from urllib.parse import quote
@@ -11,9 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from agent.tools import Workspace, WorkspaceError
+from agent.util.executors import HolderExecutor, WorkExecutor
+from agent.util.places import Holder
+from protocol.content import AccessLevel
 from server.http import schemas
 from server.http.endpoints import BINARY, SESSION, Endpoint
-from server.http.requests import authorized_session, read_body
+from server.http.requests import authorized_row, read_body
 from server.http.responses import json_response
 from server.sessions.manager import SessionManager
 from server.util.refusal import HTTPRefusal
@@ -31,34 +35,35 @@ DOWNLOAD_HEADERS: Final = {
 
 
 class FileRoutes:
-    """Handlers of the routes of files. `workspace` gives the workspace of a session by its id."""
+    """Handlers of the routes of files. `workspace` gives the workspace of a session by its id; `disk`: the threads for it."""
 
-    def __init__(self, manager: SessionManager, workspace: Callable[[str], Workspace]) -> None:
+    def __init__(self, manager: SessionManager, workspace: Callable[[str], Workspace], disk: WorkExecutor) -> None:
         self._manager = manager
         self._workspace = workspace
+        self._disk = disk
         self._uploads = asyncio.Semaphore(UPLOADS_MAX)
 
     async def list(self, request: Request) -> Response:
         """List the files of a session's workspace."""
-        workspace = self._workspace(await authorized_session(self._manager, request, "read"))
-        entries, more = await asyncio.to_thread(workspace.listing, ".", True)
+        workspace, disk = await self._files(request, "read")
+        entries, more = await disk.run(partial(workspace.listing, ".", True))
         return json_response(schemas.Files(entries, more))
 
     async def download(self, request: Request) -> Response:
         """Download a file as an attachment."""
-        workspace = self._workspace(await authorized_session(self._manager, request, "read"))
+        workspace, disk = await self._files(request, "read")
         path = str(request.path_params["path"])
         try:
-            file = await asyncio.to_thread(workspace.open, path)
+            file = await disk.run(partial(workspace.open, path))
         except WorkspaceError as error:
             return HTTPRefusal("not_found", str(error)).as_response()
         name = quote(PurePosixPath(path).name)
         headers = {**DOWNLOAD_HEADERS, "content-disposition": f"attachment; filename*=UTF-8''{name}"}
-        return StreamingResponse(_chunks(file), media_type="application/octet-stream", headers=headers)
+        return StreamingResponse(_chunks(file, disk), media_type="application/octet-stream", headers=headers)
 
     async def upload(self, request: Request) -> Response:
         """Upload a file; one of the same name is replaced."""
-        workspace = self._workspace(await authorized_session(self._manager, request, "drive"))
+        workspace, disk = await self._files(request, "drive")
         path, most = str(request.path_params["path"]), workspace.limits.upload_bytes_max
         async with self._uploads:
             data = await read_body(request, most)
@@ -66,15 +71,20 @@ class FileRoutes:
                 message = f"the file is larger than {most} bytes (workspace.upload_bytes_max)"
                 return HTTPRefusal("too_large", message).as_response()
             try:
-                replaced = await asyncio.to_thread(workspace.write, path, data, threading.Event(), most=most)
+                replaced = await disk.run(partial(workspace.write, path, data, threading.Event(), most=most))
             except WorkspaceError as error:
                 return HTTPRefusal("bad_request", str(error)).as_response()
         return json_response(schemas.FilePut(path, len(data), replaced), 200 if replaced else 201)
 
+    async def _files(self, request: Request, least: AccessLevel) -> tuple[Workspace, HolderExecutor]:
+        """The workspace of the request's session, and its places among the threads: work for a guest counts as its owner's."""
+        row = await authorized_row(self._manager, request, least)
+        return self._workspace(row.session_id), self._disk.of(Holder(row.user_id, row.session_id))
 
-async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
+
+async def _chunks(file: BinaryIO, disk: HolderExecutor) -> AsyncIterator[bytes]:
     with file:
-        while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+        while chunk := await disk.run(partial(file.read, CHUNK_BYTES)):
             yield chunk
 
 

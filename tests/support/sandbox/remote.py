@@ -15,6 +15,9 @@ from agent.sandbox.remote.hub_owner import HubOwnerClient, RemoteSandboxThreads
 from agent.sandbox.remote.sandbox import RemoteSandbox, SandboxProvider
 from agent.sandbox.remote.space import NamedSpaceProvider, SpaceProvider, SpaceStarter
 from agent.sandbox.settings import SandboxSettings
+from agent.util.executors import Executors
+from agent.util.places import SERVER
+from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
 from server.journal.sqlite import SqliteJournal, open_journal
@@ -52,11 +55,13 @@ class RemoteSetup:
         self.workspace = Workspace(folder / "workspace", WorkspaceLimits())
         self.settings = SandboxSettings(**built_in("sandbox", {**given, **settings}))
         self.hub_settings = HubSettings(endpoint=hub.url)
-        self.hub_threads = HubThreads(self.hub_settings)
-        self.threads = RemoteSandboxThreads(self.settings, self.hub_threads)
+        executors = Executors()
+        self.disk = DiskExecutor(executors.disk, SERVER)
+        self.hub_threads = HubThreads(executors.hub, executors.hub_follow)
+        self.threads = RemoteSandboxThreads(self.hub_threads, executors.sandbox, executors.sandbox_commands)
 
     def maker(self, token: str = TOKEN) -> SandboxProvider:
-        owner = HubOwnerClient(self.hub_settings, self.threads, token)
+        owner = HubOwnerClient(self.hub_settings, self.threads, token, SERVER)
         if self.kind == "hub":
             return HubJobProvider(owner, self.settings)
         spaces = SpaceStarter(owner, self.settings)
@@ -64,7 +69,7 @@ class RemoteSetup:
 
     def sandbox(self, token: str = TOKEN) -> RemoteSandbox:
         """Agreed to, whatever it costs."""
-        made = RemoteSandbox(self.maker(token), self.claims, self.workspace)
+        made = RemoteSandbox(self.maker(token), self.claims, self.workspace, self.disk)
         made.agree()
         return made
 

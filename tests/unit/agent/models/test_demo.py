@@ -11,6 +11,7 @@ from agent.policy.effects import Effects
 from agent.policy.policy import Policy, evaluate
 from agent.sandbox.settings import SandboxSettings
 from agent.tools import BashTool, ToolRouter, WorkspaceLimits, file_tools
+from tests.support.executors import conversion
 from tests.unit.agent.sandbox.commands import open_sandbox
 
 
@@ -147,7 +148,8 @@ async def test_the_demo_runs_writes_edits_and_deletes_real_files(tmp_path: Path)
     async with open_sandbox(tmp_path) as inside:
         settings, limits = SandboxSettings(), WorkspaceLimits()
         router = ToolRouter(
-            [*file_tools(inside.sandbox, limits), BashTool(inside.sandbox, settings, frozenset())], timeout_s=60
+            [*file_tools(inside.sandbox, limits, conversion()), BashTool(inside.sandbox, settings, frozenset())],
+            timeout_s=60,
         )
         logged: list[str] = []
 

@@ -205,7 +205,7 @@ async def test_paid_hardware_starts_only_after_its_cost_was_declared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with remote_setup("space", tmp_path, monkeypatch, space_flavor="a10g-small") as place:
-        sandbox = RemoteSandbox(place.maker(), place.claims, place.workspace)
+        sandbox = RemoteSandbox(place.maker(), place.claims, place.workspace, place.disk)
         assert (set(sandbox.spends().kinds), sandbox.spends().cost_usd) == ({"spend"}, 1.0)
         with pytest.raises(SandboxError, match="not begun"):
             await sandbox.read("a.txt")
@@ -220,7 +220,7 @@ async def test_paid_hardware_starts_only_after_its_cost_was_declared(
 
 async def test_hardware_of_unknown_price_is_described_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with remote_setup("space", tmp_path, monkeypatch, space_flavor="new-chip") as place:
-        sandbox = RemoteSandbox(place.maker(), place.claims, place.workspace)
+        sandbox = RemoteSandbox(place.maker(), place.claims, place.workspace, place.disk)
         assert (set(sandbox.spends().kinds), sandbox.spends().cost_usd) == ({"spend"}, None)
         assert sandbox.take_cost() is None
 

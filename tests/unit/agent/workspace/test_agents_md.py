@@ -7,12 +7,13 @@ import pytest
 from agent.tools import ToolRouter
 from agent.workspace.agents_md import ProjectNotes
 from agent.workspace.workspace import Workspace
+from tests.support.executors import disk
 from tests.unit.agent.workspace.workspaces import GO
 
 
 def put(workspace: Workspace, data: bytes) -> ProjectNotes:
     workspace.write("AGENTS.md", data, GO)
-    return ProjectNotes(workspace, 100, lambda text: text.replace("hf_secret", "[redacted]"))
+    return ProjectNotes(workspace, disk(), 100, lambda text: text.replace("hf_secret", "[redacted]"))
 
 
 async def test_the_notes_are_read_at_each_call_and_redacted(workspace: Workspace) -> None:
@@ -25,10 +26,10 @@ async def test_the_notes_are_read_at_each_call_and_redacted(workspace: Workspace
 async def test_without_the_file_without_the_workspace_or_with_a_bound_of_nothing_there_are_none(
     workspace: Workspace, tmp_path: Path
 ) -> None:
-    assert await ProjectNotes(workspace, 100).read() == ""
-    assert await ProjectNotes(Workspace(tmp_path / "not made", workspace.limits), 100).read() == ""
+    assert await ProjectNotes(workspace, disk(), 100).read() == ""
+    assert await ProjectNotes(Workspace(tmp_path / "not made", workspace.limits), disk(), 100).read() == ""
     put(workspace, b"Use tabs.")
-    assert await ProjectNotes(workspace, 0).read() == ""
+    assert await ProjectNotes(workspace, disk(), 0).read() == ""
 
 
 async def test_long_notes_are_cut_with_a_note(workspace: Workspace) -> None:
@@ -43,7 +44,7 @@ async def test_a_link_is_not_followed_and_a_folder_is_no_notes(workspace: Worksp
         place.symlink_to(outside / "secret.txt")
     else:
         place.mkdir()
-    assert await ProjectNotes(workspace, 100).read() == ""
+    assert await ProjectNotes(workspace, disk(), 100).read() == ""
 
 
 async def test_bytes_that_are_no_text_are_shown_as_such(workspace: Workspace) -> None:
@@ -55,6 +56,6 @@ async def test_notes_that_cannot_be_read_end_no_turn(workspace: Workspace, caplo
         raise RuntimeError("broken")
 
     workspace.write("AGENTS.md", b"Use tabs.", GO)
-    router = ToolRouter([], notes=ProjectNotes(workspace, 100, fails))
+    router = ToolRouter([], notes=ProjectNotes(workspace, disk(), 100, fails))
     assert await router.notes() == ""
     assert "could not be read" in caplog.text

@@ -7,11 +7,11 @@ import threading
 import pytest
 
 from agent.util.tasks import TaskOwner
-from agent.workspace.disk_executor import DiskExecutor
+from tests.support.executors import disk as disk_executor
 
 
 async def test_the_loop_goes_on_while_the_disk_works(tasks: TaskOwner) -> None:
-    disk, release = DiskExecutor(), threading.Event()
+    disk, release = disk_executor(), threading.Event()
     work = tasks.start(disk.run(lambda _: release.wait(10)), "work")
     await asyncio.sleep(0)
     release.set()
@@ -22,14 +22,14 @@ async def test_an_exception_of_the_work_reaches_its_caller() -> None:
     def fail(_: threading.Event) -> None:
         raise OSError("no")
 
-    disk = DiskExecutor()
+    disk = disk_executor()
     with pytest.raises(OSError, match="no"):
         await disk.run(fail)
     assert await disk.run(lambda _: 1) == 1
 
 
 async def test_a_cancelled_caller_leaves_at_once_and_the_next_waits_for_the_end(tasks: TaskOwner) -> None:
-    disk = DiskExecutor()
+    disk = disk_executor()
     begun, release = threading.Event(), threading.Event()
     order: list[str] = []
 
@@ -56,7 +56,7 @@ async def test_a_cancelled_caller_leaves_at_once_and_the_next_waits_for_the_end(
 
 
 async def test_work_cancelled_while_it_waits_is_never_begun(tasks: TaskOwner) -> None:
-    disk = DiskExecutor()
+    disk = disk_executor()
     begun, release = threading.Event(), threading.Event()
     ran: list[int] = []
 
@@ -77,7 +77,7 @@ async def test_work_cancelled_while_it_waits_is_never_begun(tasks: TaskOwner) ->
 
 async def test_the_result_of_abandoned_work_is_no_error(tasks: TaskOwner) -> None:
     """It is told to stop, and says that it did: the loop must not log that as an exception that nobody took."""
-    disk, begun, told = DiskExecutor(), threading.Event(), list[object]()
+    disk, begun, told = disk_executor(), threading.Event(), list[object]()
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
 
     def stopped(stop: threading.Event) -> None:

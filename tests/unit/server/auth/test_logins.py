@@ -9,6 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from agent.util.executors import Executors
 from server.auth.login_store import SqliteLoginStore
 from server.auth.logins import Login, Logins
 from server.util.rate_limit import LoginThrottle, network_of
@@ -140,7 +141,7 @@ def test_the_number_of_watched_addresses_is_bounded() -> None:
 
 
 async def test_new_logins_replace_the_oldest_ones(tmp_path: Path) -> None:
-    logins = Logins(SqliteLoginStore(tmp_path), 4, 2)
+    logins = Logins(SqliteLoginStore(tmp_path), Executors().server, 4, 2)
     await logins.open(0.0)
 
     async def add(user: str, now: float) -> Login:
@@ -159,7 +160,7 @@ async def test_new_logins_replace_the_oldest_ones(tmp_path: Path) -> None:
     assert logins.get(second.login_id, 20.0) is None
     assert all(logins.get(one.login_id, 20.0) for one in (third, *others))
     await logins.aclose()
-    again = Logins(SqliteLoginStore(tmp_path), 4, 2)
+    again = Logins(SqliteLoginStore(tmp_path), Executors().server, 4, 2)
     await again.open(105.0)
     assert again.get(third.login_id, 105.0) is None, "it was over"
     assert [again.get(one.login_id, 105.0) is not None for one in others] == [True] * 3

@@ -10,8 +10,10 @@ from huggingface_hub import HfApi, get_token
 from agent.hub.http import prepare
 from agent.sandbox.local.files import LocalFiles
 from agent.tools import ToolRouter, Workspace, WorkspaceLimits
-from agent.tools.hub import HubSettings, HubThreads, hub_tools
+from agent.tools.hub import HubClient, HubSettings, hub_tools
+from agent.util.places import SERVER
 from tests.support.constants import built_in
+from tests.support.executors import disk, hub_threads
 from tests.support.hub.standin_hub import StandinHub, standin_hub
 from tests.unit.agent.tools.hub.sessions import POISON, Parts, Session
 
@@ -72,10 +74,10 @@ async def session(hub: StandinHub, tmp_path: Path) -> AsyncIterator[Callable[...
                 },
             )
         )
-        threads = HubThreads(settings)
+        threads = hub_threads()
         workspace = Workspace(tmp_path / f"session{len(made)}", WorkspaceLimits())
-        files = LocalFiles(workspace)
-        tools = hub_tools(settings, threads, f"hf_{user}" if user else None, files, timeout_s=20.0)
+        files = LocalFiles(workspace, disk())
+        tools = hub_tools(HubClient(settings, threads, f"hf_{user}" if user else None, SERVER), files, timeout_s=20.0)
         made.append(Session(ToolRouter(tools), threads, workspace))
         return made[-1]
 

@@ -7,8 +7,10 @@ import pytest
 
 from agent.hub.client import HubClient
 from agent.hub.errors import refusal_text
-from agent.tools.hub import HubSettings, HubThreads
+from agent.tools.hub import HubSettings
+from agent.util.places import SERVER
 from agent.util.tasks import TaskOwner
+from tests.support.executors import hub_threads
 from tests.support.hub.standin_datasets import Split
 from tests.support.hub.standin_hub import StandinHub
 from tests.unit.agent.tools.hub.sessions import POISON, Parts, Session
@@ -126,9 +128,11 @@ async def test_two_owners_at_once_use_their_own_tokens(session: Make, hub: Stand
 
 async def test_a_token_that_is_not_the_owners_is_never_sent(session: Make, hub: StandinHub) -> None:
     settings = HubSettings(endpoint=hub.url)
-    threads = HubThreads(settings)
+    threads = hub_threads()
     for owner in ("hf_alice", None):
         with pytest.raises(RuntimeError, match="not the owner's"):
-            await HubClient(settings, threads, owner).ask(lambda api, token: list(api.list_models(token=POISON)))
+            await HubClient(settings, threads, owner, SERVER).ask(
+                lambda api, token: list(api.list_models(token=POISON))
+            )
     await threads.aclose()
     await session().said("hf_search", kind="models")

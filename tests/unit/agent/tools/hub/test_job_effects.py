@@ -8,7 +8,9 @@ from agent.hub.pricing import estimate_usd, hardware, list_prices
 from agent.policy.effects import Effects
 from agent.sandbox.local.files import LocalFiles
 from agent.tools import ToolRouter, Workspace, WorkspaceLimits
-from agent.tools.hub import HubSettings, HubThreads, hub_tools
+from agent.tools.hub import HubClient, HubSettings, hub_tools
+from agent.util.places import SERVER
+from tests.support.executors import disk, hub_threads
 from tests.support.prepared_calls import complaint_of, effects_of
 
 RUN: dict[str, object] = {"operation": "run", "image": "python:3.12", "command": ["python", "-c", "print(1)"]}
@@ -16,8 +18,8 @@ RUN: dict[str, object] = {"operation": "run", "image": "python:3.12", "command":
 
 def router(**settings: object) -> ToolRouter:
     bounds = HubSettings(**settings)  # type: ignore[arg-type]
-    files = LocalFiles(Workspace(Path(), WorkspaceLimits()))
-    return ToolRouter(hub_tools(bounds, HubThreads(bounds), "hf_alice", files, timeout_s=600.0))
+    files = LocalFiles(Workspace(Path(), WorkspaceLimits()), disk())
+    return ToolRouter(hub_tools(HubClient(bounds, hub_threads(), "hf_alice", SERVER), files, timeout_s=600.0))
 
 
 def does(tools: ToolRouter, **arguments: object) -> Effects:

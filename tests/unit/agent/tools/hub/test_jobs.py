@@ -145,7 +145,7 @@ async def test_no_more_jobs_are_followed_than_there_are_threads(session: Make, p
     following = tasks.start(one.run("hf_jobs", operation="logs", job_id=first.job_id), "logs")
     await first.followed.wait()
     said = await one.said("hf_jobs", operation="logs", job_id=second.job_id)
-    assert "cannot be followed: too many jobs are followed at the moment" in said and "RUNNING" in said
+    assert "places for following the logs of jobs are taken" in said and "RUNNING" in said
     first.end()
     assert (await following).success
 

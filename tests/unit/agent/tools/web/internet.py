@@ -20,6 +20,8 @@ from cryptography.x509.oid import NameOID
 from agent.tools.web import WebClient, WebSettings
 from agent.tools.web import network as web_network
 from agent.tools.web.urls import FetchError, parse_url
+from agent.util.executors import Executors
+from agent.util.places import SERVER
 from tests.support.constants import built_in
 
 PUBLIC = "93.184.216.34"
@@ -192,7 +194,7 @@ def _general(name: str) -> x509.GeneralName:
 
 async def get(internet: Internet, url: str, *, save: bool = False, **settings: Any) -> Any:
     bounds = WebSettings(**built_in("web", settings))
-    return await WebClient(bounds, internet.network).fetch(parse_url(url, bounds), save=save)
+    return await WebClient(bounds, Executors(), internet.network).fetch(parse_url(url, bounds), SERVER, save=save)
 
 
 async def refused(internet: Internet, url: str, why: str, **settings: Any) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from agent.tools.web import WebClient, WebSettings
 from agent.tools.web.urls import parse_url
+from agent.util.executors import Executors
+from agent.util.places import SERVER
 from agent.util.tasks import TaskOwner
 from tests.support.constants import built_in
 from tests.unit.agent.tools.web.internet import HOST, Internet, Site, Visit, get, ok, refused
@@ -154,8 +156,10 @@ async def test_no_more_fetches_go_at_once_than_the_settings_say(
 
     there.answers["/"] = wait
     settings = WebSettings(**built_in("web", {"at_once_max": 1}))
-    web = WebClient(settings, internet.network)
-    both = [tasks.start(web.fetch(parse_url(f"http://{HOST}/", settings), save=False), str(i)) for i in range(2)]
+    web = WebClient(settings, Executors(), internet.network)
+    both = [
+        tasks.start(web.fetch(parse_url(f"http://{HOST}/", settings), SERVER, save=False), str(i)) for i in range(2)
+    ]
     await there.came.wait()
     assert len(internet.dialled) == 1
     go.set()

@@ -7,6 +7,8 @@ import pytest
 from agent.tools.web.settings import WebSettings
 from agent.tools.web.tool import WebClient
 from agent.tools.web.urls import FetchError, parse_url
+from agent.util.executors import Executors
+from agent.util.places import SERVER
 from tests.unit.agent.tools.web.internet import (
     HOST,
     PUBLIC,
@@ -145,10 +147,14 @@ async def test_this_machine_is_reached_by_name_if_the_settings_allow_it(there: S
     there.answers["/"] = ok(b"local")
     settings = WebSettings(allow_private_networks=True)
     for host in ("127.0.0.1", "localhost"):
-        got = await WebClient(settings).fetch(parse_url(f"http://{host}:{there.port}/", settings), save=False)
+        got = await WebClient(settings, Executors()).fetch(
+            parse_url(f"http://{host}:{there.port}/", settings), SERVER, save=False
+        )
         assert got.body == b"local"
     with pytest.raises(FetchError, match="leads to a private address"):
-        await WebClient(WebSettings()).fetch(parse_url(f"http://localhost:{there.port}/", settings), save=False)
+        await WebClient(WebSettings(), Executors()).fetch(
+            parse_url(f"http://localhost:{there.port}/", settings), SERVER, save=False
+        )
 
 
 # --------------------------------------------------------------------------------------------------------------- TLS

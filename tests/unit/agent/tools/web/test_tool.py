@@ -12,9 +12,12 @@ from agent.tools import ToolRouter
 from agent.tools.base import ToolResult
 from agent.tools.web import WebClient, WebFetchTool, WebSettings
 from agent.tools.web.tool import UNTRUSTED
+from agent.util.executors import Executors
+from agent.util.places import SERVER
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
 from tests.support.constants import built_in
+from tests.support.executors import disk
 from tests.support.prepared_calls import complaint_of, effects_of
 from tests.unit.agent.tools.web.internet import PUBLIC, Internet, Site, ok, redirect
 
@@ -28,10 +31,9 @@ class Model:
     def __init__(self, internet: Internet, root: Path, **settings: Any) -> None:
         self.root = root
         limits = WorkspaceLimits()
-        files = LocalFiles(Workspace(root, limits))
-        self.router = ToolRouter(
-            [WebFetchTool(WebClient(WebSettings(**built_in("web", settings)), internet.network), files, limits)]
-        )
+        files = LocalFiles(Workspace(root, limits), disk())
+        web = WebClient(WebSettings(**built_in("web", settings)), Executors(), internet.network)
+        self.router = ToolRouter([WebFetchTool(web, files, limits, SERVER)])
 
     async def calls(self, **arguments: Any) -> ToolResult:
         async def log(text: str) -> None:

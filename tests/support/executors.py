@@ -1,0 +1,22 @@
+"""Threads for what is tested alone: as a server has them, for nobody in particular."""
+
+from agent.hub.pools import HubThreads
+from agent.util.executors import Executors, HolderExecutor
+from agent.util.places import SERVER
+from agent.workspace.disk_executor import DiskExecutor
+
+
+def hub_threads() -> HubThreads:
+    """Threads for the Hub."""
+    executors = Executors()
+    return HubThreads(executors.hub, executors.hub_follow)
+
+
+def disk() -> DiskExecutor:
+    """The disk executor of one session."""
+    return DiskExecutor(Executors().disk, SERVER)
+
+
+def conversion() -> HolderExecutor:
+    """Threads for work of the processor."""
+    return Executors().conversion.of(SERVER)
