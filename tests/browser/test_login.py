@@ -20,6 +20,7 @@ from tests.browser.support.tabs import NETWORK, Tabs
 from tests.support.application import settings_for
 from tests.support.live import Live, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
+from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, openid_provider
 
 
 @contextlib.asynccontextmanager
@@ -150,6 +151,28 @@ async def two_users(tabs: Tabs, folder: Path) -> AsyncIterator[tuple[Live, dict[
             await expect(who(chat)).to_have_text("ada")
             yield live, tokens, chat
         finally:
+            await tabs.close()
+
+
+async def test_a_login_at_a_provider_keeps_its_key_and_does_not_show_it_in_the_address(
+    tabs: Tabs, tmp_path: Path
+) -> None:
+    tabs.expects("status of 401")  # the page that asks has no icon, and browsers look for one
+    async with openid_provider() as provider, another_port() as (port, _):
+        how = {"provider_url": provider.url, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+        async with listening(settings_for(tmp_path, auth={"mode": "oauth", "oauth": how})) as live:
+            chat = await tabs.open(live.http)
+            await chat.page.get_by_role("link", name="Log in with Hugging Face").click()
+            await expect(who(chat)).to_have_text("ada")
+            assert chat.page.url == f"{live.http}/"
+            await chat.page.reload()
+            await expect(who(chat)).to_have_text("ada")
+            provider.subject, provider.name = "user-2", "eve"
+            await chat.page.goto(f"http://localhost:{port}/")
+            await chat.page.evaluate("(url) => void (location.href = url)", f"{live.http}/auth/login")
+            await expect(chat.page.get_by_role("heading", name="Log in?")).to_be_visible()
+            await chat.page.goto(live.http)
+            await expect(who(chat)).to_have_text("ada")
             await tabs.close()
 
 

@@ -1,8 +1,9 @@
 """Routes of the mode `oauth`: a browser is sent to the OpenID provider and comes back with a login.
 
-`GET /auth/login?next=/PATH` answers 303 to the provider. `GET /auth/callback` answers 303 to `next` with the login
-cookie, and where it needs an origin key, with `#key=...`, which browsers do not send to servers; or a page that says what went wrong: 400 the login was not pending in this browser, 403 refused, 429 too many
-failures, 503 a fault of the provider.
+`GET /auth/login?next=/PATH` answers 303 to the provider; to a browser that another site sent, with a page that asks first.
+`GET /auth/callback` answers 303 to `next` with the login cookie, and where that needs an origin key, with `#key=...`, which
+browsers do not send to servers; or a page that says what went wrong: 400 the login was not pending in this browser, 403
+refused, 429 too many failures, 503 a fault of the provider.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import logging
 import time
 from html import escape
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urldefrag
+from urllib.parse import urldefrag, urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -35,6 +36,15 @@ PAGE: Final = """<!doctype html>
 """
 
 
+ASK: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Holdfast</title></head>
+<body><h1>Log in?</h1><p>Another site sent you here. You will be the user that you are at the login provider now, whoever you were here before.</p>
+<p><a href="{again}">Log in</a></p></body></html>
+"""
+OWN_NAVIGATIONS: Final = ("same-origin", "none")
+"""Of `Sec-Fetch-Site`: from a page of this server; typed, or from a bookmark. Old browsers do not send it."""
+
+
 class OauthRoutes:
     """Handlers of the login at the provider."""
 
@@ -45,6 +55,9 @@ class OauthRoutes:
 
     async def login(self, request: Request) -> Response:
         """Send the browser to the provider."""
+        if request.headers.get("sec-fetch-site", "none") not in OWN_NAVIGATIONS:
+            again = f"/auth/login?{urlencode({'next': request.query_params.get('next', '/')})}"
+            return HTMLResponse(ASK.format(again=escape(again)), headers={"cache-control": "no-store"})
         try:
             url, state = await self._backend.begin(self._callback_url(request), request.query_params.get("next", "/"))
         except ProviderError as fault:

@@ -218,6 +218,17 @@ async def test_a_login_can_only_be_completed_in_the_browser_that_began_it(
         assert (await ada.get("/api/me")).status_code == 401
 
 
+async def test_a_browser_that_another_site_sent_to_the_login_is_asked(tmp_path: Path, provider: OpenIdProvider) -> None:
+    async with listening(guarded(tmp_path, provider)) as live, browser(live) as http:
+        for sent_by in ("cross-site", "same-site"):
+            path = "/auth/login?next=/s/1%22%3E%3Cscript%3E"
+            asked = await http.get(path, headers={"Sec-Fetch-Site": sent_by})
+            assert asked.status_code == 200 and "set-cookie" not in asked.headers
+            assert 'href="/auth/login?next=%2Fs%2F1%22%3E%3Cscript%3E"' in asked.text and "<script>" not in asked.text
+        for sent_by in ("same-origin", "none"):
+            assert (await http.get("/auth/login", headers={"Sec-Fetch-Site": sent_by})).status_code == 303
+
+
 async def test_an_authorization_code_works_once(tmp_path: Path, provider: OpenIdProvider) -> None:
     async with listening(guarded(tmp_path, provider)) as live, browser(live) as http:
         there = await http.get("/auth/login")
