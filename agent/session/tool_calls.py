@@ -19,6 +19,7 @@ from agent.tools.base import ToolResult
 from protocol import events as ev
 from protocol.content import AssistantMessage, OpenCall, PendingTool, ToolCall
 from protocol.view import open_call
+from protocol.visible import exact
 
 MAX_MALFORMED_CHARS = 2_000
 """How much is kept of arguments that cannot be read."""
@@ -49,10 +50,10 @@ def begin(session: Session, calls: list[tuple[ToolCall, str | None]]) -> None:
 
 
 def pending_tool(call: ToolCall | OpenCall, verdict: Verdict, effects: Effects) -> PendingTool:
-    """A call that waits for an approval, as the verdict asks for it."""
+    """A call that waits for an approval, as the verdict asks for it. In the reason, what cannot be seen is marked."""
     grant = UNSET if verdict.grant is None else verdict.grant
     operation = effects.operation or UNSET
-    return PendingTool(call.tool_call_id, call.tool, call.arguments, verdict.reason, grant, operation)
+    return PendingTool(call.tool_call_id, call.tool, call.arguments, exact(verdict.reason), grant, operation)
 
 
 def verdict_on(

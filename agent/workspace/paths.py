@@ -5,6 +5,7 @@ import unicodedata
 
 from agent.workspace.files import SandboxError
 from agent.workspace.settings import WorkspaceLimits
+from protocol.visible import exact_line
 
 NAME_BYTES_MAX = 255
 PATH_BYTES_MAX = 4096
@@ -22,9 +23,10 @@ class WorkspaceError(SandboxError):
 
 def shown(path: str, most: int = 300) -> str:
     """The path as part of a sentence: quoted and escaped unless it is plain, so that it cannot look like the sentence."""
-    if _PLAIN.fullmatch(path) and len(path) <= most:
+    seen = len(path) <= most and exact_line(path) == path
+    if seen and _PLAIN.fullmatch(path):
         return path
-    text = path.replace("\\", "\\\\") if path.isprintable() else path.encode("unicode_escape").decode()
+    text = path.replace("\\", "\\\\") if seen else path.encode("unicode_escape").decode()
     text = text.replace("'", "\\'")
     return f"'{text}'" if len(text) <= most else f"'{text[: most - 40]}...{text[-37:]}'"
 

@@ -21,6 +21,7 @@ from protocol import events as ev
 from protocol.content import AssistantMessage, ChunkKind, Message, PendingTool, Step, ToolMessage, UserMessage
 from protocol.submissions import UserInput
 from protocol.view import View
+from protocol.visible import exact, exact_line
 
 Style = Literal["plain", "dim", "bold", "good", "bad", "ask"]
 
@@ -36,14 +37,9 @@ def clean(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
-def reveal(text: str) -> str:
-    """The text with what would steer the terminal shown as escapes: for what is to be approved as it is."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
-
-
 def one_line(text: str, width: int) -> str:
-    """The text on one line of at most `width` characters; what is cut is marked."""
-    line = clean(" ⏎ ".join(text.strip().splitlines()))
+    """The text on one line of at most `width` characters; what is cut, and what cannot be seen, is marked."""
+    line = exact(" ⏎ ".join(text.strip().split("\n")))
     return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
@@ -135,11 +131,11 @@ class Renderer:
         """The call that waits for an answer, with all its arguments: what is shown is what will run."""
         which = f" ({number} of {count})" if count > 1 else ""
         lines = [
-            self.line(f"? {clean(pending.tool)}{which}: {clean(pending.reason)}", "ask"),
-            *(self.line(f"    {reveal(name)}: {_argument(value)}") for name, value in pending.arguments.items()),
+            self.line(f"? {exact_line(pending.tool)}{which}: {exact(pending.reason)}", "ask"),
+            *(self.line(f"    {exact_line(name)}: {_argument(value)}") for name, value in pending.arguments.items()),
         ]
         if isinstance(pending.grant, str):
-            lines.append(self.line(f"    for this session: {clean(pending.grant)}", "dim"))
+            lines.append(self.line(f"    for this session: {exact_line(pending.grant)}", "dim"))
         return "".join(lines)
 
     def _event(self, event: ev.Event) -> str:
@@ -195,9 +191,9 @@ class Renderer:
             case ev.ToolOutput():
                 mark, style = _RESULT[event.success]
                 cut = " [truncated]" if event.truncated else ""
-                return self._tool_line(mark, event.tool, f"{event.duration_ms} ms{cut}  {event.output}", style)
+                return self._tool_line(mark, event.tool, f"{event.duration_ms} ms{cut}  {_output(event.output)}", style)
             case ev.ToolLog():
-                return self.line(one_line(f"    {event.text}", self._width), "dim")
+                return self.line(one_line(_output(event.text), self._width - 4), "dim")
             case ev.ToolStep(step=step):
                 return self._step(step)
             case ev.ToolStateChange(state="running"):
@@ -211,7 +207,7 @@ class Renderer:
         if not isinstance(step.output, str):
             return self._tool_line("    →", step.tool, compact_json(step.arguments), "dim")
         mark, style = _RESULT[step.success is True]
-        return self._tool_line(f"    {mark}", step.tool, step.output, style)
+        return self._tool_line(f"    {mark}", step.tool, _output(step.output), style)
 
     def _tool_line(self, mark: str, tool: str, rest: str, style: Style) -> str:
         return self.line(one_line(f"{mark} {tool} {rest}", self._width), style)
@@ -268,9 +264,14 @@ class Renderer:
                 return text + "".join(calls)
             case ToolMessage():
                 mark, style = _RESULT[message.success]
-                return self._tool_line(mark, message.tool, message.output, style)
+                return self._tool_line(mark, message.tool, _output(message.output), style)
+
+
+def _output(text: str) -> str:
+    """What a program wrote: the ends of its lines are no more than that."""
+    return clean(text.replace("\r\n", "\n"))
 
 
 def _argument(value: object) -> str:
-    text = reveal(value if isinstance(value, str) else compact_json(value))
+    text = exact(value if isinstance(value, str) else compact_json(value))
     return text if "\n" not in text else "\n" + "\n".join(f"        {line}" for line in text.split("\n"))

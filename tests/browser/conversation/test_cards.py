@@ -89,9 +89,15 @@ async def test_a_grant_for_the_session_needs_no_second_approval(tabs: Tabs, tmp_
 
 
 async def test_characters_without_looks_are_shown_before_a_call_is_approved(tabs: Tabs, tmp_path: Path) -> None:
-    async with scene(tabs, tmp_path, [calls(write("a.txt", "x = '\u202eadmin\u2066'")), text("Done.")]) as at:
+    async with scene(
+        tabs,
+        tmp_path,
+        [calls(write("a.txt", "x = '\u202eadmin\u2066\u3164\U000e0041' \U0001f469\u200d\U0001f680")), text("Done.")],
+    ) as at:
         await at.chat.say("write")
-        await expect(at.chat.approvals).to_contain_text("x = '⟨U+202E⟩admin⟨U+2066⟩'")
+        await expect(at.chat.approvals).to_contain_text(
+            "x = '⟨U+202E⟩admin⟨U+2066⟩⟨U+3164⟩⟨U+E0041⟩' \U0001f469\u200d\U0001f680"
+        )
         await at.chat.button("Approve").click()
         await expect(at.chat.answers).to_have_text("Done.")
 

@@ -18,7 +18,8 @@ const KINDS = { "+": "new", "-": "old", " ": "same", "\\": "same" };
 export function diff(before, after) {
   const [a, b] = [linesOf(before), linesOf(after)];
   const lines = (/** @type {DiffLine["kind"]} */ kind, /** @type {string[]} */ texts) => texts.map((text) => ({ kind, text }));
-  if (a.length > DIFF_LINES || b.length > DIFF_LINES) return [...lines("old", a), ...lines("new", b)];
+  const ends = endings(before, after);
+  if (a.length > DIFF_LINES || b.length > DIFF_LINES) return [...lines("old", a), ...lines("new", b), ...ends];
   const common = Array.from({ length: a.length + 1 }, () => new Uint16Array(b.length + 1));
   for (let i = a.length - 1; i >= 0; i -= 1) {
     for (let j = b.length - 1; j >= 0; j -= 1) common[i][j] = a[i] === b[j] ? common[i + 1][j + 1] + 1 : Math.max(common[i + 1][j], common[i][j + 1]);
@@ -31,7 +32,13 @@ export function diff(before, after) {
     else if (common[i + 1][j] >= common[i][j + 1]) found.push({ kind: "old", text: a[i++] });
     else found.push({ kind: "new", text: b[j++] });
   }
-  return [...found, ...lines("old", a.slice(i)), ...lines("new", b.slice(j))];
+  return [...found, ...lines("old", a.slice(i)), ...lines("new", b.slice(j)), ...ends];
+}
+
+/** The difference that no line shows: one text ends in a line feed, and the other does not. @param {string} before @param {string} after @returns {DiffLine[]} */
+function endings(before, after) {
+  if (!before || !after || before.endsWith("\n") === after.endsWith("\n")) return [];
+  return [{ kind: "head", text: `the ${after.endsWith("\n") ? "new" : "old"} text ends in a line feed, the other does not` }];
 }
 
 /** A text that ends in a newline has no empty line after it. @param {string} text */

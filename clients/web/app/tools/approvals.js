@@ -4,7 +4,7 @@
 /** @import { Approval, PendingTool } from "../../../../docs/protocol.d.ts" */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { plural } from "../text/format.js";
-import { visible } from "../text/visible.js";
+import { exact, exactLine, visible } from "../text/visible.js";
 import { overlayOpen } from "../ui/dialog.js";
 import { html } from "../ui/html.js";
 import { CallArguments } from "./arguments.js";
@@ -78,7 +78,7 @@ function PendingCall({ pending, next, conversation }) {
   const back = () => setMode("look");
   return html`<article class="pending" aria-label=${visible(tool)} data-next=${next}>
     <h3><span class="tool-name">${visible(tool)}</span> <span class="faint"><bdi>${visible(reason)}</bdi></span></h3>
-    ${mode === "edit" ? html`<${EditArguments} pending=${pending} answer=${answer} back=${back} />` : html`<${CallArguments} tool=${tool} given=${pending.arguments} />`}
+    ${mode === "edit" ? html`<${EditArguments} pending=${pending} answer=${answer} back=${back} />` : html`<${CallArguments} tool=${tool} given=${pending.arguments} whole=${true} />`}
     ${mode === "reject" && html`<${Reject} answer=${answer} back=${back} />`}
     ${sent
       ? html`<p class="faint" role="status">Your answer is on its way.</p>`
@@ -126,8 +126,9 @@ function EditArguments({ pending, answer, back }) {
   const change = (/** @type {number} */ at, /** @type {string} */ text) => setFields(fields.map((field, number) => (number === at ? { ...field, text } : field)));
   return html`<form class="edit-arguments" onSubmit=${send} onKeyDown=${escapes(back)}>
     ${fields.map(
-      ({ name, text }, at) => html`<label key=${name}>${name}
+      ({ name, text }, at) => html`<label key=${name}>${exactLine(name)}
         <textarea ref=${at === 0 ? focused : undefined} rows=${Math.min(12, text.split("\n").length + 1)} value=${text} onInput=${(/** @type {any} */ event) => change(at, event.target.value)}></textarea>
+        ${exact(text) !== text && html`<span class="faint">With what cannot be seen: <code>${exact(text)}</code></span>`}
       </label>`,
     )}
     ${fault && html`<p class="bad" role="alert">${fault}</p>`}
@@ -140,7 +141,7 @@ function parsed(name, text) {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Error(`“${name}” must be JSON (it was ${text === "" ? "empty" : "something else"}): a number, true, false, null, [..] or {..}`);
+    throw new Error(`“${exactLine(name)}” must be JSON (it was ${text === "" ? "empty" : "something else"}): a number, true, false, null, [..] or {..}`);
   }
 }
 

@@ -3,7 +3,7 @@
 /** @import { Json } from "../../../../docs/protocol.d.ts" */
 /** @import { DiffLine } from "../text/diff.js" */
 import { diff, patchIn } from "../text/diff.js";
-import { visible } from "../text/visible.js";
+import { exact } from "../text/visible.js";
 
 /** @typedef {{ [key: string]: Json }} Arguments */
 
@@ -23,23 +23,45 @@ export function changeOf(given) {
   }
   for (const name of ["patch", "diff"]) {
     const found = typeof given[name] === "string" ? patchIn(given[name]) : null;
-    if (found) return { lines: found.lines, names: [name] };
+    if (found && !found.before && !found.after) return { lines: found.lines, names: [name] };
   }
   return null;
 }
 
 /** A command for a shell, if the call runs one. @param {string} tool @param {Arguments} given */
 export function commandOf(tool, given) {
-  const command = given.command ?? given.cmd ?? given.script;
-  if (typeof command === "string" && /bash|shell|terminal|exec|run|command|sandbox/i.test(tool)) return command;
-  return null;
+  const name = commandName(tool, given);
+  return name === null ? null : String(given[name]);
 }
 
-/** The text of a file that a call writes. @param {string} tool @param {Arguments} given */
+/** The argument that holds the command. @param {string} tool @param {Arguments} given */
+function commandName(tool, given) {
+  if (!/bash|shell|terminal|exec|run|command|sandbox/i.test(tool)) return null;
+  return ["command", "cmd", "script"].find((name) => typeof given[name] === "string") ?? null;
+}
+
+/**
+ * The text of a file that a call writes.
+ * @param {string} tool @param {Arguments} given
+ * @returns {{ path: string, text: string, name: string } | null} `name`: of the argument that holds the text
+ */
 export function fileOf(tool, given) {
   const path = pathOf(given);
-  const text = given.content ?? given.file_text;
-  return path !== null && typeof text === "string" && writes(tool) ? { path, text } : null;
+  const name = ["content", "file_text"].find((one) => typeof given[one] === "string");
+  return path !== null && name !== undefined && writes(tool) ? { path, text: String(given[name]), name } : null;
+}
+
+/**
+ * The parts of a call that are shown in a form of their own, and the rest, which is shown as text: nothing is left out.
+ * @param {string} tool @param {Arguments} given
+ */
+export function partsOf(tool, given) {
+  const change = changeOf(given);
+  const command = commandName(tool, given);
+  const file = fileOf(tool, given);
+  const plan = planOf(tool, given);
+  const shown = new Set([...(change?.names ?? []), command, file?.name, plan && "items"]);
+  return { change, command: commandOf(tool, given), file, plan, rest: Object.entries(given).filter(([name]) => !shown.has(name)) };
 }
 
 /** What a call is about, in a few words. @param {string} tool @param {Arguments} given */
@@ -47,8 +69,9 @@ export function summaryOf(tool, given) {
   const said = commandOf(tool, given) ?? given.path ?? given.file_path ?? given.query ?? given.task ?? given.url ?? given.dataset ?? given.repo_id ?? given.name;
   if (tool === "plan") return "";
   const text = typeof said === "string" ? said : Object.keys(given).length ? JSON.stringify(given) : "";
-  const line = visible(text.trim().split("\n", 1)[0]);
-  return line.length > GIST_CHARS ? `${line.slice(0, GIST_CHARS)}…` : line;
+  const lines = text.trim().split("\n");
+  const line = exact(lines[0]);
+  return line.length > GIST_CHARS ? `${line.slice(0, GIST_CHARS)}…` : line + (lines.length > 1 ? " …" : "");
 }
 
 /** @param {string} tool */
@@ -76,8 +99,13 @@ export function languageOf(path) {
 export function planOf(tool, given) {
   const items = given.items;
   if (tool !== "plan" || !Array.isArray(items)) return null;
-  const sound = items.every((item) => item !== null && typeof item === "object" && !Array.isArray(item) && typeof item.text === "string");
+  const sound = items.every((item) => item !== null && typeof item === "object" && !Array.isArray(item) && isPlanItem(item));
   return sound ? /** @type {{ text: string, status: string }[]} */ (/** @type {unknown} */ (items)) : null;
+}
+
+/** Whether a step of a plan holds what the list shows, and no more. @param {Arguments} item */
+function isPlanItem({ text, status, ...more }) {
+  return typeof text === "string" && ["pending", "in_progress", "completed"].includes(String(status)) && !Object.keys(more).length;
 }
 
 /** Why a command was ended before its own end, or empty. @param {string} output */

@@ -47,7 +47,7 @@ export function ToolCard({ row, conversation }) {
   const link = file && conversation.fileLink(file);
   return html`<div class="tool" data-state=${state} data-tool=${tool}>
     <${Folded} title=${html`<${Title} row=${row} state=${state} conversation=${conversation} />`} open=${open} onToggle=${(/** @type {boolean} */ now) => known.set(key, now)} key=${`${key}-${open}`}>
-      <${CallArguments} tool=${tool} given=${row.arguments} edited=${row.edited} withChange=${going || !isPatch(output)} />
+      <${CallArguments} tool=${tool} given=${row.arguments} edited=${row.edited} withChange=${going || tool !== "edit" || !isPatch(output)} />
       ${row.malformed !== undefined && html`<p class="bad">The model wrote arguments that are no JSON object:</p><pre tabindex="0">${visible(row.malformed)}</pre>`}
       ${row.steps.length > 0 && html`<${Steps} steps=${row.steps} />`}
       ${(output || going) && html`<${Output} tool=${tool} given=${row.arguments} output=${output} live=${going} />`}

@@ -6,7 +6,7 @@ import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { terminalRuns } from "../text/ansi.js";
 import { patchIn, shortened } from "../text/diff.js";
 import { tableOf } from "../text/tables.js";
-import { visible } from "../text/visible.js";
+import { exact, exactLine, visible } from "../text/visible.js";
 import { html } from "../ui/html.js";
 import { highlight } from "../markdown/highlight.js";
 import { Markdown } from "../markdown/markdown.js";
@@ -65,28 +65,28 @@ function Terminal({ text, live }) {
 
 /** @param {{ command: string }} props */
 export function Command({ command }) {
-  return html`<pre class="terminal command" tabindex="0" role="group" aria-label="Command"><span class="prompt" aria-hidden="true">$ </span>${visible(command)}</pre>`;
+  return html`<pre class="terminal command" tabindex="0" role="group" aria-label="Command"><span class="prompt" aria-hidden="true">$ </span>${exact(command)}</pre>`;
 }
 
-/** @param {{ lines: DiffLine[] }} props */
-export function Diff({ lines }) {
-  const shown = shortened(lines).slice(0, DIFF_LINES);
+/** @param {{ lines: DiffLine[], whole?: boolean }} props `whole`: with all lines, also those that do not change */
+export function Diff({ lines, whole = false }) {
+  const shown = whole ? lines : shortened(lines).slice(0, DIFF_LINES);
   return html`<pre class="diff" tabindex="0" role="group" aria-label="Change">${shown.map(({ kind, text }) => {
     return html`<span class=${`line ${kind}`}><span class="mark" aria-hidden="true">${MARKS[kind]}</span><span class="hidden">${SAYS[kind]}</span>${visible(text)}${"\n"}</span>`;
-  })}${lines.length > DIFF_LINES && html`<span class="line head">more is not shown here</span>`}</pre>`;
+  })}${!whole && lines.length > DIFF_LINES && html`<span class="line head">more is not shown here</span>`}</pre>`;
 }
 
-/** A file's text, in the colours of its language. @param {{ path: string, text: string }} props */
-export function Code({ path, text }) {
+/** A file's text, in the colours of its language if it is short. @param {{ path: string, text: string, whole?: boolean }} props */
+export function Code({ path, text, whole = false }) {
   const root = useRef(/** @type {HTMLElement | null} */ (null));
-  const shown = visible(clip(text));
+  const shown = visible(whole ? text : clip(text));
   // Its content is put there by hand, because colours replace it: the library must not look after it too.
   useLayoutEffect(() => {
     const code = /** @type {HTMLElement} */ (root.current);
     code.textContent = shown;
-    void highlight(code, languageOf(path));
+    if (shown.length <= 2 * SHOWN_CHARS) void highlight(code, languageOf(path));
   }, [shown, path]);
-  return html`<pre class="file-text" tabindex="0" role="group" aria-label=${`Text of ${path}`}><code ref=${root}></code></pre>`;
+  return html`<pre class="file-text" tabindex="0" role="group" aria-label=${`Text of ${exactLine(path)}`}><code ref=${root}></code></pre>`;
 }
 
 /** @param {{ table: TableShape }} props */

@@ -208,3 +208,12 @@ def test_a_call_that_never_ran_costs_nothing() -> None:
     script = waiting(call("c1", "job"))
     script.submit(Interrupt())
     assert script.session.state.spent_usd == 0.01
+
+
+def test_the_reason_of_a_waiting_call_marks_what_cannot_be_seen() -> None:
+    class Hidden(PlainTools):
+        def effects(self, name: str) -> Effects:
+            return Effects("asks a host\u202e\u3164\U000e0041", frozenset({"network"}))
+
+    script = waiting(call("c1", "write"), tools=Hidden())
+    assert script.view.pending_approval[0].reason == "asks a host⟨U+202E⟩⟨U+3164⟩⟨U+E0041⟩"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from agent.workspace.paths import WorkspaceError, file_parts, folder_parts, is_unfinished, shown, unfinished_name
 from agent.workspace.settings import WorkspaceLimits
+from protocol.visible import exact_line
 
 LIMITS = WorkspaceLimits()
 PIECES = st.sampled_from(
@@ -76,9 +77,9 @@ def test_names_that_only_look_dangerous_are_names() -> None:
 
 
 @given(st.text())
-def test_a_shown_path_is_printable_and_bounded(path: str) -> None:
+def test_a_shown_path_holds_nothing_unseen_and_is_bounded(path: str) -> None:
     text = shown(path)
-    assert text.isprintable()
+    assert exact_line(text) == text
     assert len(text) <= 302
 
 
@@ -88,6 +89,11 @@ def test_a_shown_path_cannot_end_its_own_quotes() -> None:
     assert shown("x' (1 bytes), y") == "'x\\' (1 bytes), y'"
     assert shown("x' \n \\") == "'x\\' \\n \\\\'"
     assert shown("a\u202etxt.exe") == "'a\\u202etxt.exe'"
+
+
+def test_a_shown_path_has_its_fillers_and_tags_escaped_and_its_emoji_as_they_are() -> None:
+    assert shown("a\u3164b\U000e0041") == "'a\\u3164b\\U000e0041'"
+    assert shown("\u2764\ufe0f\u200d\U0001f525") == "'\u2764\ufe0f\u200d\U0001f525'"
 
 
 def test_an_unfinished_name_is_recognized() -> None:

@@ -17,7 +17,7 @@ from clients.session.outcomes import (
     ViewReset,
 )
 from clients.session.reconnect import Action
-from clients.terminal.render import HISTORY_SHOWN, Painter, Renderer, clean, one_line, reveal
+from clients.terminal.render import HISTORY_SHOWN, Painter, Renderer, clean, one_line
 from protocol import events as ev
 from protocol.content import PendingTool, UserMessage
 from protocol.merge import Merger
@@ -166,7 +166,7 @@ def test_a_question_shows_all_that_would_run() -> None:
     )
     assert renderer().question(pending, 1, 2).splitlines() == [
         "? write (1 of 2): writes",
-        r"    path: a\x1b[2K",
+        "    path: a⟨U+001B⟩[2K",
         "    content: ",
         "        one",
         "        two",
@@ -174,11 +174,31 @@ def test_a_question_shows_all_that_would_run() -> None:
     ]
 
 
+def test_a_question_marks_what_cannot_be_seen_and_its_names_stay_on_their_lines() -> None:
+    pending = PendingTool(
+        tool_call_id="c",
+        tool="write\u3164",
+        arguments={"path: a\n    mode": "b\U000e0041\u00a0c", "n": ["\u200b"]},
+        reason="asks\u202e",
+        grant="write\u200b",
+    )
+    assert renderer().question(pending, 1, 1).splitlines() == [
+        "? write⟨U+3164⟩: asks⟨U+202E⟩",
+        "    path: a⟨U+000A⟩    mode: b⟨U+E0041⟩⟨U+00A0⟩c",
+        '    n: ["⟨U+200B⟩"]',
+        "    for this session: write⟨U+200B⟩",
+    ]
+
+
+def test_a_line_about_a_call_marks_what_cannot_be_seen() -> None:
+    call = ev.ToolCallEvent(seq=1, at=NOW, tool_call_id="c", tool="bash", arguments={"command": "ls\u2066 \u00a0x"})
+    assert shown(call) == '→ bash {"command":"ls⟨U+2066⟩ ⟨U+00A0⟩x"}\n'
+
+
 def test_no_text_controls_the_terminal() -> None:
     evil = "a\x1b]52;c;ZXZpbA==\x07b\x9b31mc\x08\rd\u202ee"
     assert clean(evil) == "a]52;c;ZXZpbA==b31mcde"
     assert clean("tab\tand\nline stay") == "tab\tand\nline stay"
-    assert reveal("\u202e\x1b") == r"\u202e\x1b"
     said = shown(
         chunk(0, evil),
         message(evil),

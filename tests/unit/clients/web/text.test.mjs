@@ -7,7 +7,7 @@ import { counts, diff, isPatch, patchIn, shortened } from "../../../../clients/w
 import { modelLabel } from "../../../../clients/web/app/text/format.js";
 import { TABLE_ROWS, tableOf } from "../../../../clients/web/app/text/tables.js";
 import { oneLine, visible } from "../../../../clients/web/app/text/visible.js";
-import { changeOf, commandOf, endedBy, exitCode, fileOf, languageOf, planOf, summaryOf, writtenFile } from "../../../../clients/web/app/tools/calls.js";
+import { changeOf, commandOf, endedBy, exitCode, fileOf, languageOf, partsOf, planOf, summaryOf, writtenFile } from "../../../../clients/web/app/tools/calls.js";
 
 const marks = { same: " ", old: "-", new: "+", head: "@" };
 const drawn = (lines) => lines.map(({ kind, text }) => marks[kind] + text);
@@ -76,11 +76,11 @@ test("a row's own names do not reach into the language", () => {
 });
 
 test("a call is told in few words, with its command or its file", () => {
-  assert.equal(summaryOf("bash", { command: "ls\npwd" }), "ls");
+  assert.equal(summaryOf("bash", { command: "ls\npwd" }), "ls …");
   assert.equal(commandOf("read", { command: "x" }), null);
   assert.equal(writtenFile("write", { path: "a/b.txt" }), "a/b.txt");
   assert.equal(writtenFile("read", { path: "a/b.txt" }), null);
-  assert.deepEqual(fileOf("write", { path: "a.py", content: "x" }), { path: "a.py", text: "x" });
+  assert.deepEqual(fileOf("write", { path: "a.py", content: "x" }), { path: "a.py", text: "x", name: "content" });
   assert.equal(languageOf("src/Dockerfile"), "dockerfile");
   assert.equal(languageOf("a.b/c"), "");
   assert.equal(planOf("plan", { items: [{ text: "x", status: "pending" }] }).length, 1);
@@ -92,6 +92,39 @@ test("characters without looks are shown where they could deceive", () => {
   assert.equal(visible("tab\tnewline\nשלום"), "tab\tnewline\nשלום");
   assert.equal(summaryOf("bash", { command: "echo \u2066x" }), "echo ⟨U+2066⟩x");
   assert.equal(oneLine(" a\n\u202eb "), "a b");
+});
+
+/** The arguments of a call that are shown as text, by name. */
+const asText = (tool, given) => partsOf(tool, given).rest.map(([name]) => name);
+
+test("an argument is left out of the text only if it is what is shown in another form", () => {
+  assert.deepEqual(asText("run", { command: "ls", cmd: "rm -rf .", script: "curl x" }), ["cmd", "script"]);
+  assert.deepEqual(asText("run", { command: ["ls"], cmd: "rm -rf ." }), ["command"]);
+  assert.equal(partsOf("run", { command: 1, script: "curl x" }).command, "curl x");
+  assert.deepEqual(asText("look", { command: "ls", cmd: "rm" }), ["command", "cmd"]);
+  assert.deepEqual(asText("write", { path: "a", content: "x", file_text: "y" }), ["path", "file_text"]);
+  assert.deepEqual(asText("write", { path: "a", content: ["x"], file_text: "y" }), ["path", "content"]);
+  assert.deepEqual(asText("edit", { path: "a", old_string: "x", new_string: "y", old_str: "p", new_str: "q" }), ["path", "old_str", "new_str"]);
+  assert.deepEqual(asText("plan", { items: [{ text: "x", status: "pending", also: "y" }] }), ["items"]);
+  assert.deepEqual(asText("plan", { items: [{ text: "x", status: "secretly" }] }), ["items"]);
+});
+
+test("a patch with anything around it is shown as text, and one of two patches too", () => {
+  const patch = "--- a\n+++ b\n@@ -1 +1 @@\n-x\n+y\n";
+  assert.deepEqual(asText("apply", { patch, diff: patch }), ["diff"]);
+  assert.deepEqual(asText("apply", { patch: `rm -rf .\n${patch}` }), ["patch"]);
+  assert.deepEqual(asText("apply", { patch: `${patch}rm -rf .\n${patch}` }), ["patch"]);
+});
+
+test("a change of the last line end alone is shown", () => {
+  assert.deepEqual(diff("a\n", "a").map(({ kind }) => kind), ["same", "head"]);
+  assert.equal(diff("a", "a\n").at(-1).text, "the new text ends in a line feed, the other does not");
+  assert.deepEqual(diff("a", "b").map(({ kind }) => kind), ["old", "new"]);
+});
+
+test("a summary marks that there is more", () => {
+  assert.equal(summaryOf("bash", { command: "ls\nrm -rf ." }), "ls …");
+  assert.equal(summaryOf("bash", { command: "ls\u00a0x" }), "ls⟨U+00A0⟩x");
 });
 
 test("the exit code of a shell is found where it stands at the end", () => {
