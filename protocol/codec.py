@@ -1,6 +1,7 @@
 """Codec: frames to bytes and back, in JSON (text, one frame a line) and MessagePack (binary, one after another)."""
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -14,6 +15,9 @@ from protocol.submissions import Submission, UserInput
 MAX_DEPTH: Final = 64
 MAX_FRAMES_A_MESSAGE: Final = 1024
 """Frames a client may put into one message; the server's own messages are bounded by their bytes."""
+MAX_VALUES: Final = 20_000
+"""Values in one submission, and in one MessagePack message: texts, numbers, lists, maps and their keys. They are counted before
+objects are made of them: so many take 20 ms, a megabyte of them up to 150 ms. No tool needs as many."""
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**64 - 1
 
@@ -74,20 +78,26 @@ def decode_frame_msgpack(data: bytes) -> Frame:
 
 
 def split_msgpack(data: bytes, most: int | None = None) -> Iterator[bytes]:
-    """The MessagePack objects that follow each other in `data`. Raises `FrameError` where one is malformed, or more than `most`."""
+    """The MessagePack objects that follow each other in `data`. Raises `FrameError` where one is malformed.
+
+    `most`: for what a client sent, how many there may be; they hold at most `MAX_VALUES` values together.
+    """
     view = memoryview(data)
     start = count = 0
+    room = MAX_VALUES if most is not None else len(view)
     while start < len(view):
         count += 1
         if most is not None and count > most:
             raise FrameError(codes.BAD_FRAME, f"more than {most} frames in one message")
-        end = _msgpack_end(view, start)
+        end, room = _msgpack_end(view, start, room)
         yield bytes(view[start:end])
         start = end
 
 
 def split_json(text: str, most: int | None = None) -> Iterator[str]:
-    """The non-empty lines of a text message. Raises `FrameError` where there are more than `most`."""
+    """The non-empty lines of a text message. Raises `FrameError` where there are more than `most`; empty ones count too."""
+    if most is not None and text.count("\n") > most:
+        raise FrameError(codes.BAD_FRAME, f"more than {most} frames in one message")
     count = 0
     for line in text.split("\n"):
         if not line or line.isspace():
@@ -101,6 +111,8 @@ def split_json(text: str, most: int | None = None) -> Iterator[str]:
 def decode_submission(data: bytes | str, *, binary: bool = False) -> Submission:
     """One submission. Raises `FrameError` with a sentence that says what was wrong and where."""
     decoder: Any = _submission_msgpack if binary else _submission_json
+    if isinstance(data, str) and len(data) >= 2 * MAX_VALUES:  # so many values need so many characters
+        _check_count(data)
     try:
         submission: Submission = decoder.decode(data)
         check_plain(submission)
@@ -116,15 +128,26 @@ def decode_submission(data: bytes | str, *, binary: bool = False) -> Submission:
     return submission
 
 
+def submission_id(data: bytes | str, *, binary: bool = False) -> str:
+    """The id of a submission that is not decoded otherwise; empty if it has none, or cannot be read."""
+    return _envelope(data, binary).id[:64]
+
+
 def typed_input(text: str) -> Submission | None:
     """The submission for a typed line: a user_input, or None for an empty line. A frame begins with `{` and is not handled here."""
     return UserInput(text=text) if text else None
 
 
-def check_plain(value: Any, depth: int = 0) -> None:
-    """Whether `value` can be stored and sent again in both encodings. Raises `ValueError` naming what cannot."""
+def check_plain(value: Any, depth: int = 0, room: int = MAX_VALUES) -> int:
+    """Whether `value` can be stored and sent again in both encodings. Raises `ValueError` naming what cannot.
+
+    `room`: how many values it may hold; returns how many more it could have held.
+    """
     if depth > MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+    if room <= 0:
+        raise ValueError(f"more than {MAX_VALUES} values")
+    room -= 1
     if isinstance(value, str):
         _check_text(value)
     elif isinstance(value, bool) or value is None or value is msgspec.UNSET:
@@ -140,15 +163,38 @@ def check_plain(value: Any, depth: int = 0) -> None:
             if type(key) is not str:
                 raise ValueError(f"a map has a key of type {type(key).__name__}, not a text")
             _check_text(key)
-            check_plain(item, depth + 1)
+            room = check_plain(item, depth + 1, room - 1)
     elif isinstance(value, list):
         for item in value:
-            check_plain(item, depth + 1)
+            room = check_plain(item, depth + 1, room)
     elif isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:
-            check_plain(getattr(value, name), depth + 1)
+            room = check_plain(getattr(value, name), depth + 1, room)
     else:
         raise ValueError(f"a {type(value).__name__} has no place in a frame")
+    return room
+
+
+_STRINGS: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+"""JSON strings, also one that does not end. Possessive (`++`, `*+`): it never goes back, so its time is linear."""
+
+
+def _check_count(text: str) -> None:
+    """Refuse JSON of more than `MAX_VALUES` values without building them. Raises `FrameError`.
+
+    Each value and each key stands at the start or behind one of `,:[{`. Texts may be full of these: they are left out,
+    unless the few that there are bring the count below the bound already. A string begins with a quote that no backslash
+    precedes.
+    """
+    if sum(map(text.count, ",:[{")) < MAX_VALUES:
+        return
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)  # the syntax alone: else anything could stand between the strings
+    except DECODE_ERRORS as error:
+        raise FrameError(codes.BAD_FRAME, f"not a frame: {_first_line(error)}") from error
+    strings = text.count('"') - text.count('\\"')
+    if strings > 2 * MAX_VALUES or sum(map(_STRINGS.sub("", text).count, ",:[{")) >= MAX_VALUES:
+        raise FrameError(codes.INVALID, f"more than {MAX_VALUES} values", submission_id(text))
 
 
 def _check_text(value: str) -> None:
@@ -187,10 +233,13 @@ _SIZED: Final = {
 _COUNTED: Final = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}
 
 
-def _msgpack_end(view: memoryview, start: int) -> int:
-    """Where the object that begins at `start` ends (MessagePack specification, "Formats")."""
+def _msgpack_end(view: memoryview, start: int, room: int) -> tuple[int, int]:
+    """Where the object that begins at `start` ends (MessagePack specification, "Formats"), and what it left of `room` values."""
     position, open_items = start, 1
     while open_items:
+        if open_items > room:
+            raise FrameError(codes.BAD_FRAME, f"more than {MAX_VALUES} values in one message")
+        room -= 1
         if position >= len(view):
             raise FrameError(codes.BAD_FRAME, "not a frame: the MessagePack object is cut short")
         byte = view[position]
@@ -217,7 +266,7 @@ def _msgpack_end(view: memoryview, start: int) -> int:
             raise FrameError(codes.BAD_FRAME, "not a frame: 0xc1 is never used in MessagePack")
     if position > len(view):
         raise FrameError(codes.BAD_FRAME, "not a frame: the MessagePack object is cut short")
-    return position
+    return position, room
 
 
 SUBMISSION_TYPES: Final = frozenset(str(cls.__struct_config__.tag) for cls in Submission.__args__)

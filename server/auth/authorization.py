@@ -32,6 +32,10 @@ OWNER_ONLY: Final = (Share, Unshare, Shutdown)
 """Submissions that a share link never allows."""
 
 
+READ_ONLY: Final = "your link lets you read this session"
+"""Why the holder of a read link may not submit."""
+
+
 class AccessRules:
     """What each path needs. A path without a rule needs credentials: they come before the answer that it is not there."""
 
@@ -60,7 +64,7 @@ def refuse_submission(level: AccessLevel, submission: Submission) -> str | None:
     """Why a client with this access may not hand in that submission, or None if it may."""
     if level == "owner" or (level == "drive" and not isinstance(submission, OWNER_ONLY)):
         return None
-    return "your link lets you read this session" if level == "read" else "only the session's owner may do that"
+    return READ_ONLY if level == "read" else "only the session's owner may do that"
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -34,7 +34,7 @@ REMOVED: dict[str, Removed] = {
     "turn.chunk_max_chars": Removed(65_536, "agent.session.session.CHUNK_MAX_CHARS"),
     "server.head_bytes": Removed(32_768, "server.transport.server.HEAD_BYTES"),
     "server.waiting_max": Removed(2_048, "server.transport.admission.CONNECTIONS_MAX"),
-    "server.waiting_per_address_max": Removed(1_024, "server.transport.admission.CONNECTIONS_PER_ADDRESS_MAX"),
+    "server.waiting_per_address_max": Removed(1_024, "server.transport.admission.CONNECTIONS_PER_NETWORK_MAX"),
     "socket.close_grace_s": Removed(2.0, "server.transport.websocket.CLOSE_GRACE_S"),
     "socket.send_buffer_bytes": Removed(65_536, "server.transport.websocket.SEND_BUFFER_BYTES"),
     "socket.ping_timeout_s": Removed(20.0, "server.transport.websocket.PING_TIMEOUT_S"),

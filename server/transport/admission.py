@@ -1,59 +1,76 @@
-"""Connection limiter: bounds how many connections may be open without valid credentials, in all and by address."""
+"""Connection limiter: bounds how many connections may be open without valid credentials, in all and by network."""
 
 import asyncio
-from collections import Counter
+from collections.abc import Callable
 
 from starlette.types import Scope
+
+from server.util.rate_limit import network_of
 
 EXTENSION = "holdfast.connection_slot"
 """Key of the connection's `Slot` in the ASGI scope's extensions."""
 
 
 CONNECTIONS_MAX = 2_048
-"""Connections that have shown no credentials yet, at once; more get HTTP 503. Each costs some KiB, and this stays far below
-the usual limit of open files."""
+"""Connections that have shown no credentials for their next request yet, at once: half of the descriptors that the process
+may open at most, so that some are left for everything else. Each costs some KiB."""
 
-CONNECTIONS_PER_ADDRESS_MAX = 1_024
-"""The same from one address that is no trusted proxy: half, so that one address cannot keep all others out."""
+CONNECTIONS_PER_NETWORK_MAX = 1_024
+"""The same from one network that is no trusted proxy: half, so that one network does not push out all others."""
 
 
 class ConnectionLimiter:
-    """Counts unauthenticated connections. `len()` is how many there are now."""
+    """Counts unauthenticated connections by network: an IPv4 address, or 64 bits of an IPv6 address. `len()`: all of them.
 
-    def __init__(self, connections_max: int, connections_per_address_max: int) -> None:
+    At a limit the oldest one makes room for the new one. Who has credentials shows them at once, so it is the connection
+    of somebody who waits for no reason that is closed, and nobody can keep others out by waiting.
+    """
+
+    def __init__(self, connections_max: int, connections_per_network_max: int) -> None:
         self._max = connections_max
-        self._per_address_max = connections_per_address_max
-        self._by_address: Counter[str] = Counter()
+        self._per_network_max = connections_per_network_max
+        self._slots: dict[str, dict[Slot, None]] = {}
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def acquire(self, address: str, *, shared: bool) -> "Slot | None":
-        """A slot for a new connection, or None if a limit is reached.
+    def acquire(self, address: str, evict: Callable[[], None], *, shared: bool) -> "Slot":
+        """A slot for a new connection. `evict` closes the connection if another one takes its slot later.
 
-        `shared`: the address is a trusted proxy's, which stands for many clients; the limit by address does not apply.
+        `shared`: the address is a trusted proxy's, which stands for many clients; the limit by network does not apply.
         """
-        if len(self) >= self._max or (not shared and self._by_address[address] >= self._per_address_max):
-            return None
-        self._by_address[address] += 1
+        network = network_of(address)
+        if not shared and len(self._slots.get(network, ())) >= self._per_network_max:
+            self._evict_oldest(network)
+        elif self._count >= self._max:
+            self._evict_oldest(max(self._slots, key=lambda name: len(self._slots[name])))
+        slot = Slot(self, network, evict)
+        self._slots.setdefault(network, {})[slot] = None
         self._count += 1
-        return Slot(self, address)
+        return slot
 
-    def release(self, address: str) -> None:
-        """Count one connection of this address less. Called by `Slot.release`."""
-        self._by_address[address] -= 1
+    def release(self, slot: "Slot") -> None:
+        """Count one connection less. Called by `Slot.release`."""
+        slots = self._slots[slot.network]
+        del slots[slot]
         self._count -= 1
-        if self._by_address[address] <= 0:
-            del self._by_address[address]
+        if not slots:
+            del self._slots[slot.network]
+
+    def _evict_oldest(self, network: str) -> None:
+        slot = next(iter(self._slots[network]))
+        slot.release()
+        slot.evict()
 
 
 class Slot:
     """One unauthenticated connection's share of the limit. `timer`, if set, ends the connection's time without credentials."""
 
-    def __init__(self, limiter: ConnectionLimiter, address: str) -> None:
+    def __init__(self, limiter: ConnectionLimiter, network: str, evict: Callable[[], None]) -> None:
         self._limiter: ConnectionLimiter | None = limiter
-        self._address = address
+        self.network = network
+        self.evict = evict
         self.timer: asyncio.TimerHandle | None = None
 
     @property
@@ -64,7 +81,7 @@ class Slot:
     def release(self) -> None:
         """Give the slot back and stop the timer. A second call does nothing."""
         if self._limiter is not None:
-            self._limiter.release(self._address)
+            self._limiter.release(self)
             self._limiter = None
         if self.timer is not None:
             self.timer.cancel()  # it refers to the connection, which may be gone

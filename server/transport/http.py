@@ -1,4 +1,4 @@
-"""HTTP protocol: uvicorn's HTTP connection, with a limit on how many may be unauthenticated and for how long."""
+"""HTTP protocol: uvicorn's HTTP connection, with bounds on heads and on how many may be unauthenticated and for how long."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from server.transport.admission import EXTENSION, ConnectionLimiter, Slot
 from server.util.hosts import Network, trusted
+from server.util.refusal import HTTPRefusal
 
 FULL = msgspec.json.encode(
     {"code": "unavailable", "message": "too many connections without credentials are open; try again in a moment"}
@@ -20,48 +21,70 @@ FULL_ANSWER = (
     b"cache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n%s"
 ) % (len(FULL), FULL)
 
+TOO_LARGE = "the request's head is too large; send a shorter address and fewer headers"
+
 
 class HttpProtocol(H11Protocol):
     """uvicorn's HTTP/1.1 connection. It holds a slot of `limiter` until a request presents valid credentials.
 
-    `head_timeout_s`: seconds that it may be open without. `proxies`: networks of trusted proxies. All three are replaced
-    by a subclass that is made from the settings.
+    `head_timeout_s`: seconds that it may be open without, and that each head may take. `head_bytes`: the largest head.
+    `proxies`: networks of trusted proxies. All four are replaced by a subclass that is made from the settings.
     """
 
     limiter: ClassVar[ConnectionLimiter] = ConnectionLimiter(2_048, 1_024)
     proxies: ClassVar[Sequence[Network]] = ()
     head_timeout_s: ClassVar[float] = 10.0
+    head_bytes: ClassVar[int] = 32_768
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._slot: Slot | None = None
+        self._head_timer: asyncio.TimerHandle | None = None
         self._app = self.app
         self.app = self._run_app
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Take a slot; without a free one answer 503 and close."""
+        """Take a slot."""
         super().connection_made(transport)
-        address = self.client[0] if self.client else ""
-        self._slot = self.limiter.acquire(address, shared=trusted(address, self.proxies))
-        if self._slot is None:
-            transport.write(FULL_ANSWER)
-            transport.close()
-            return
+        self._slot = self._acquire()
         self._slot.timer = self.loop.call_later(self.head_timeout_s, self._on_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the slot of a connection that has closed."""
         super().connection_lost(exc)
+        self._stop_head_timer()
         if self._slot is not None:
             self._slot.release()
 
     def data_received(self, data: bytes) -> None:
-        """As uvicorn's; what a refused connection sends is ignored."""
-        if not self.transport.is_closing():
-            super().data_received(data)
+        """As uvicorn's; what a refused connection sends is ignored. A head that has begun must end in `head_timeout_s`.
+
+        uvicorn has a timer for the time between two requests only: it stops at the first byte of the next one.
+        """
+        if self.transport.is_closing():
+            return
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
+            if self._head_timer is None:
+                self._head_timer = self.loop.call_later(self.head_timeout_s, self._on_head_timeout)
+        else:
+            self._stop_head_timer()
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's; between two requests the connection counts as unauthenticated again: nobody keeps many idle ones."""
+        super().on_response_complete()
+        if self._slot is not None and not self._slot.held and not self.transport.is_closing():
+            self._slot = self._acquire()
+
+    def _acquire(self) -> Slot:
+        address = self.client[0] if self.client else ""
+        return self.limiter.acquire(address, self._on_evicted, shared=trusted(address, self.proxies))
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         """As uvicorn's; the websocket protocol takes the slot over."""
+        if len(event.target) + sum(len(name) + len(value) for name, value in event.headers) > self.head_bytes:
+            self.send_400_response(TOO_LARGE)
+            return
         make, slot = self.ws_protocol_class, self._slot
         assert make is not None
 
@@ -74,8 +97,29 @@ class HttpProtocol(H11Protocol):
         super().handle_websocket_upgrade(event)
 
     async def _run_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        head = len(scope["raw_path"]) + len(scope["query_string"]) + sum(len(n) + len(v) for n, v in scope["headers"])
+        if head > self.head_bytes:  # h11 bounds only a head that comes in several pieces
+            await HTTPRefusal("too_large", TOO_LARGE, status=431).send(scope, send)
+            return
         scope.setdefault("extensions", {})[EXTENSION] = self._slot
         await self._app(scope, receive, send)
+
+    def _on_head_timeout(self) -> None:
+        self._head_timer = None
+        self.shutdown()
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _on_evicted(self) -> None:
+        """A newer connection has taken the slot: answer 503 if no answer has begun, and close."""
+        if self.transport.get_protocol() is self and (self.cycle is None or self.cycle.response_complete):
+            self.transport.write(FULL_ANSWER)
+            self.transport.close()
+        else:
+            self.transport.abort()
 
     def _on_timeout(self) -> None:
         """The time without credentials is over: close an idle connection now, and one with an answer under way after it."""

@@ -8,140 +8,34 @@ import math
 import os
 import signal
 import socket
-import struct
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import uvicorn
 from starlette.applications import Starlette
-from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Opcode
-from websockets.http11 import Request
 
+from agent.util.tasks import TaskOwner
 from server.config.settings import Settings
 from server.transport import admission, websocket
-from server.transport.admission import EXTENSION as SLOT_EXTENSION
-from server.transport.admission import ConnectionLimiter, Slot
+from server.transport.admission import ConnectionLimiter
+from server.transport.descriptors import raise_limit, watch_descriptors
 from server.transport.http import HttpProtocol
 from server.transport.listeners import BACKLOG, listen_error
 from server.transport.malloc import return_freed_memory
-from server.transport.websocket import EXTENSION as TRANSPORT_EXTENSION
+from server.transport.socket_protocol import FRAMES_PER_S_FACTOR, SocketProtocol
 
 log = logging.getLogger("holdfast.server")
 
 DRAIN_REASON = "the server is restarting; reconnect with your position"
 POLL_S = 0.02
-COPIED_BYTES_MAX = 16_384
-"""Below this it is cheaper to copy a message behind its header than to hand over both."""
-
 Drain = Callable[[str], Awaitable[None] | None]
 
 
 HEAD_BYTES = 32_768
 """Largest head of a request, with its cookies; a longer one gets HTTP 400. Every usual proxy allows as much or less."""
-
-
-class SocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's websocket connection, with bounds. The app finds it in the ASGI scope's extensions as a `SocketTransport`.
-
-    What may wait in the process for a slow peer is `SEND_BUFFER_BYTES`. `CLOSE_GRACE_S`: seconds that a peer has to take
-    and answer a close frame.
-    """
-
-    slot: Slot | None = None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Release the slot of a connection that has closed."""
-        super().connection_lost(exc)
-        if self.slot is not None:
-            self.slot.release()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Bound what waits in the process for a peer that reads slowly."""
-        super().connection_made(transport)
-        self.transport.set_write_buffer_limits(high=websocket.SEND_BUFFER_BYTES)
-
-    def handle_connect(self, event: Request) -> None:
-        """As uvicorn's; puts the transport and the slot into the scope before the app's task runs."""
-        super().handle_connect(event)
-        if self.response.status_code == 101:
-            extensions: dict[str, Any] = self.scope["extensions"]
-            extensions[TRANSPORT_EXTENSION] = self
-            extensions[SLOT_EXTENSION] = self.slot
-
-    def unsent(self) -> int:
-        """Bytes that wait in the process for the peer to take them."""
-        return self.transport.get_write_buffer_size()
-
-    async def write(self, data: bytes, *, text: bool) -> None:
-        """Send one message; large ones are not copied on their way to the socket. Raises `ClientDisconnected`."""
-        await self.writable.wait()
-        if not self.handshake_complete or self._is_ending():
-            raise ClientDisconnected
-        if self.conn.extensions:
-            (self.conn.send_text if text else self.conn.send_binary)(data)
-            self.transport.write(b"".join(self.conn.data_to_send()))
-            return
-        header = frame_header(Opcode.TEXT if text else Opcode.BINARY, len(data))
-        if len(data) < COPIED_BYTES_MAX:
-            self.transport.write(header + data)
-        else:
-            self.transport.write(header)
-            self.transport.write(data)
-
-    def close(self, code: int, reason: str) -> None:
-        """Send a close frame behind all that waits to be sent, without waiting; cut the connection after `CLOSE_GRACE_S`."""
-        if not self.handshake_complete or self._is_ending():
-            return
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
-        self.conn.send_close(code, reason)
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        self.close_sent = True
-        self.read_paused = False
-        self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(websocket.CLOSE_GRACE_S, self.transport.abort)
-
-    def abort(self) -> None:
-        """Drop the connection at once, with all that waits to be sent."""
-        self.transport.abort()
-
-    async def send(self, message: Any) -> None:
-        """As uvicorn's; but a peer that does not answer a close frame is cut off, even with data still to be sent.
-
-        Raises `ClientDisconnected` after a close frame that the app may not know of. A denied upgrade counts as a
-        finished handshake: uvicorn would log it as an error of the app.
-        """
-        await self.writable.wait()
-        if self.handshake_complete and self._is_ending():
-            raise ClientDisconnected
-        await super().send(message)
-        if self.initial_response is not None and self.close_sent:
-            self.handshake_complete = True
-        if self.close_timer is not None and message["type"] == "websocket.close":
-            self.close_timer.cancel()
-            self.close_timer = self.loop.call_later(websocket.CLOSE_GRACE_S, self.transport.abort)
-
-    def keepalive_timeout(self) -> None:
-        """As uvicorn's; but not while data sent before the ping still waits: the peer cannot have answered yet.
-
-        The app watches by `unsent` whether such a peer reads at all.
-        """
-        if self.unsent():
-            self.pong_timer = self.loop.call_later(self.ping_timeout or 0.0, self.keepalive_timeout)
-        else:
-            super().keepalive_timeout()
-
-    def _is_ending(self) -> bool:
-        return self.close_sent or self.disconnected or self.transport.is_closing()
-
-    def shutdown(self) -> None:
-        """As uvicorn's; but a peer that does not read cannot delay the stop: it is cut after `CLOSE_GRACE_S`."""
-        super().shutdown()
-        self.loop.call_later(websocket.CLOSE_GRACE_S, self.transport.abort)
 
 
 class Server(uvicorn.Server):
@@ -153,17 +47,21 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: Starlette, settings: Settings, announce: Callable[[], None] = lambda: None) -> None:
-        super().__init__(_config(app, settings))
+        self._descriptors = raise_limit()
+        super().__init__(_config(app, settings, self._descriptors))
         self._app = app
         self._settings = settings
         self._announce = announce
 
     async def serve_app(self, sockets: list[socket.socket]) -> None:
         """Run until told to stop. Raises what the lifespan raises, and `ListenError`."""
+        tasks = TaskOwner("server")
         try:
+            tasks.start(watch_descriptors(self._descriptors), "descriptors")
             async with self._app.router.lifespan_context(self._app):
                 await self.serve(sockets)
         finally:
+            await tasks.aclose()
             for sock in sockets:
                 sock.close()
 
@@ -266,28 +164,27 @@ def _exit() -> NoReturn:
     os._exit(0)
 
 
-def frame_header(opcode: Opcode, size: int) -> bytes:
-    """The header of an unfragmented, unmasked frame with a payload of `size` bytes (RFC 6455, section 5.2)."""
-    first = 0x80 | opcode
-    if size < 126:
-        return struct.pack("!BB", first, size)
-    return struct.pack("!BBH", first, 126, size) if size < 65_536 else struct.pack("!BBQ", first, 127, size)
-
-
-def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
+def _config(app: Starlette, settings: Settings, descriptors: int) -> uvicorn.Config:
     bounds, server = settings.socket, settings.server
 
     class BoundedHttp(HttpProtocol):
-        limiter = ConnectionLimiter(admission.CONNECTIONS_MAX, admission.CONNECTIONS_PER_ADDRESS_MAX)
+        limiter = ConnectionLimiter(
+            min(admission.CONNECTIONS_MAX, descriptors // 2),
+            min(admission.CONNECTIONS_PER_NETWORK_MAX, descriptors // 4),
+        )
         proxies = server.networks
         head_timeout_s = server.head_timeout_s
+        head_bytes = HEAD_BYTES
+
+    class BoundedSocket(SocketProtocol):
+        frames_per_s = FRAMES_PER_S_FACTOR * bounds.frames_per_s
 
     return uvicorn.Config(
         app,
         interface="asgi3",
         http=BoundedHttp,
         h11_max_incomplete_event_size=HEAD_BYTES,
-        ws=SocketProtocol,
+        ws=BoundedSocket,
         ws_max_size=bounds.inbound_message_bytes,
         ws_ping_interval=bounds.ping_interval_s,
         ws_ping_timeout=websocket.PING_TIMEOUT_S,

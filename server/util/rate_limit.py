@@ -25,6 +25,12 @@ class TokenBucket:
         self._tokens -= 1
         return True
 
+    def spend(self, amount: float, now: float) -> float:
+        """Take so many tokens at `now` (seconds, monotonic), also more than there are; seconds until none is owed."""
+        self.is_empty(now)
+        self._tokens -= amount
+        return max(0.0, -self._tokens / self._rate)
+
     def is_empty(self, now: float) -> bool:
         """Whether there is no token at `now`."""
         if self._last is not None:
@@ -45,6 +51,11 @@ class KeyedRateLimiter:
         """Take one of the key's tokens at `now` (seconds, monotonic); False if there is none."""
         bucket = self._buckets[key] = self._buckets.get(key) or TokenBucket(self._rate, self._burst)
         return bucket.take(now)
+
+    def spend(self, key: str, amount: float, now: float) -> float:
+        """Take so many of the key's tokens at `now` (seconds, monotonic); seconds until none is owed."""
+        bucket = self._buckets[key] = self._buckets.get(key) or TokenBucket(self._rate, self._burst)
+        return bucket.spend(amount, now)
 
     def is_empty(self, key: str, now: float) -> bool:
         """Whether the key has no token at `now`."""

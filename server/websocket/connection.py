@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
-from starlette.types import Message, Receive, Send
+from starlette.types import Receive, Send
 
 from agent.session.messages import SubmissionRefusal
 from agent.util.errors import log_fault
@@ -26,9 +26,10 @@ from server.sessions.replay import replay
 from server.telemetry.metrics import Metrics
 from server.transport import websocket
 from server.transport.websocket import SocketTransport
-from server.util.rate_limit import TokenBucket
 from server.websocket.handshake import Encoding, Position
 from server.websocket.policy import SubmissionPolicy
+from server.websocket.reader import FrameReader
+from server.websocket.snapshots import SnapshotPool
 
 log = logging.getLogger("holdfast.connection")
 
@@ -66,6 +67,7 @@ class ConnectionContext:
     journal: Journal
     limits: Limits
     metrics: Metrics
+    snapshots: SnapshotPool
     is_demo: Callable[[str], bool]
 
 
@@ -87,6 +89,7 @@ class Connection:
         self._journal = context.journal
         self._encoding = peer.encoding
         self._binary = peer.encoding.kind == "msgpack"
+        self._snapshots = context.snapshots
         limits = self._limits = context.limits
         self._is_demo = context.is_demo
         self._metrics = context.metrics
@@ -94,15 +97,14 @@ class Connection:
         self._raw_send = peer.send
         self._transport = peer.transport
         self._loop = asyncio.get_running_loop()
-        self._frames = TokenBucket(limits.frames_per_s, limits.frames_burst)
-        self._bad_frames = TokenBucket(limits.bad_frames_per_minute / 60, limits.bad_frames_per_minute)
+        self._reader = FrameReader(peer.encoding, policy, limits)
         self._in_flight = 0
         self._room = asyncio.Event()
         self._cursor = actor.broadcaster.follow(actor.broadcaster.head)
         self._sent_at = self._taken_at = self._loop.time()
         self._sending = False
         self._sent_bytes = self._taken_bytes = 0
-        self.frames_in = self.frames_out = 0
+        self.frames_out = 0
         self.closed_with = CLOSE_ABNORMAL
         self._end_reason: asyncio.Future[CloseReason | None] = self._loop.create_future()
         self._timer = self._loop.call_later(self._tick_s, self._tick)
@@ -132,6 +134,11 @@ class Connection:
             self._cursor.detach()
             await tasks.aclose()
             await self._close(reason)
+
+    @property
+    def frames_in(self) -> int:
+        """Frames that the client has sent."""
+        return self._reader.count
 
     def end(self, reason: CloseReason) -> None:
         """End the connection, whatever it is doing. The close frame follows what was sent already."""
@@ -183,10 +190,9 @@ class Connection:
             actor.session_id, position.epoch, position.seq
         )
         if not recovered:
-            while not actor.durable:
-                if cursor.close_reason is not None:
-                    return cursor.close_reason
-                await cursor.wait()
+            reason = await self._snapshot_turn()
+            if reason is not None:
+                return reason
         self._metrics.connects.of("replay" if recovered else "snapshot" if position is None else "gap").inc()
         mark = actor.broadcaster.head
         begin = position.seq if recovered and position is not None else mark
@@ -211,13 +217,42 @@ class Connection:
                 cursor.advance(batch[-1].seq)
             self._metrics.replays.observe(mark - begin)
         else:
-            snapshot = self._snapshot()  # encoded before `ready` is sent: the state may change meanwhile
-            await self._send([self._encode(ready)])
-            await self._send([snapshot])
+            with self._snapshots.share(self._snapshot_key, self._account, mark, self._encode_snapshot) as snapshot:
+                await self._send([self._encode(ready)])
+                await self._send([snapshot.data])
+                await self._send([self._encode(Synced(seq=mark))])  # waits until most of the snapshot has been read
+            return None
         await self._send([self._encode(Synced(seq=cursor.position))])
         return None
 
-    def _snapshot(self) -> bytes:
+    async def _snapshot_turn(self) -> CloseReason | None:
+        """Wait until a snapshot can be taken: what it shows is stored, and its turn has come. A close reason if it does not."""
+        actor, cursor = self._actor, self._cursor
+        try:
+            async with asyncio.timeout(self._limits.send_timeout_s):
+                while cursor.close_reason is None:
+                    delay_s = self._snapshots.delay_s(self._snapshot_key, self._account, actor.broadcaster.head)
+                    if delay_s != 0:
+                        await self._snapshots.wait(delay_s)
+                    elif not actor.durable:
+                        await cursor.wait()
+                    else:
+                        return None
+        except TimeoutError:
+            text = "too many snapshots of your sessions wait to be read, by other sockets; reconnect in a moment"
+            return CloseReason(codes.CLOSE_FAULT, text)
+        return cursor.close_reason
+
+    @property
+    def _snapshot_key(self) -> str:
+        return f"{self._actor.session_id} {self._encoding.kind}"
+
+    @property
+    def _account(self) -> str:
+        """Whose unread snapshots are bounded together: the session owner's, or those of the owner's guests."""
+        return f"{self._actor.user_id} guests" if self._policy.share_id else self._actor.user_id
+
+    def _encode_snapshot(self) -> bytes:
         """The encoded snapshot. The oldest messages are left out if it would exceed `outbound_frame_bytes`."""
         view = self._actor.state.view
         most, omit = self._limits.outbound_frame_bytes, 0
@@ -233,46 +268,16 @@ class Connection:
             if message["type"] == "websocket.disconnect":
                 self.closed_with = message.get("code") or CLOSE_ABNORMAL
                 return None
-            try:
-                frames = self._split(message)
-            except codec.FrameError as error:
-                if not self._bad(error):
-                    return CloseReason(codes.CLOSE_TOO_MANY, "too many bad frames")
-                continue
-            self.frames_in += len(frames)
-            for frame in frames:
-                if not self._frames.take(self._loop.time()):
-                    return CloseReason(codes.CLOSE_TOO_MANY, "too many frames; send fewer")
-                try:
-                    submission = self._decode(frame)
-                except codec.FrameError as error:
-                    if not self._bad(error):
-                        return CloseReason(codes.CLOSE_TOO_MANY, "too many bad frames")
-                    continue
-                if submission is not None:
-                    await self._submit(submission)
-
-    def _split(self, message: Message) -> list[str] | list[bytes]:
-        text, data = message.get("text"), message.get("bytes")
-        if self._binary:
-            if data is None:
-                raise codec.FrameError(codes.BAD_FRAME, "a text message on a MessagePack socket; send binary ones")
-            return list(codec.split_msgpack(data, codec.MAX_FRAMES_A_MESSAGE))
-        if text is None:
-            raise codec.FrameError(codes.BAD_FRAME, "a binary message on a JSON socket; send text ones")
-        if self._encoding.subprotocol is None and not text.startswith("{"):
-            return [text] if text else []
-        return list(codec.split_json(text, codec.MAX_FRAMES_A_MESSAGE))
-
-    def _decode(self, frame: str | bytes) -> Submission | None:
-        if isinstance(frame, str) and self._encoding.subprotocol is None and not frame.startswith("{"):
-            return codec.typed_input(frame)
-        return codec.decode_submission(frame, binary=self._binary)
-
-    def _bad(self, error: codec.FrameError) -> bool:
-        """Refuse a bad frame; False if there were too many."""
-        self._refuse(SubmissionRefusal(error.code, str(error)), error.id)
-        return self._bad_frames.take(self._loop.time())
+            async with self._reader.paced(message) as large:
+                for result in self._reader.submissions(message, self._loop.time()):
+                    if isinstance(result, CloseReason):
+                        return result
+                    if isinstance(result, codec.FrameError):
+                        self._refuse(SubmissionRefusal(result.code, str(result)), result.id)
+                    else:
+                        await self._submit(result)
+                    if large:
+                        await asyncio.sleep(0)  # others come between two frames
 
     async def _submit(self, submission: Submission) -> None:
         submission_id = "" if submission.id is msgspec.UNSET else submission.id

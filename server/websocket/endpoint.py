@@ -1,10 +1,12 @@
 """Websocket endpoint: serves `/ws` and `/ws/{session_id}`. Checks the request, then runs a connection or refuses the upgrade."""
 
+import asyncio
 import logging
 import secrets
 import time
 from collections.abc import Callable
 from typing import Final
+from weakref import WeakValueDictionary
 
 from starlette.types import Receive, Scope, Send
 
@@ -17,6 +19,7 @@ from server.journal.base import JournalError
 from server.sessions.access import authorize_session
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.manager import SessionManager
+from server.sessions.quotas import USERS_MAX
 from server.telemetry import log_context
 from server.telemetry.metrics import Metrics
 from server.transport.websocket import transport_of
@@ -24,8 +27,9 @@ from server.util.rate_limit import KeyedRateLimiter
 from server.util.refusal import HTTPRefusal, RequestRefused
 from server.websocket.connection import Connection, ConnectionContext, Peer
 from server.websocket.handshake import RETRY_S, Encoding, Position, choose_encoding, read_position, session_refusal
-from server.websocket.policy import SubmissionPolicy
+from server.websocket.policy import LARGE_BYTES_BURST, LARGE_BYTES_PER_S, SubmissionPolicy
 from server.websocket.registry import SocketRegistry
+from server.websocket.snapshots import SnapshotPool
 
 log = logging.getLogger("holdfast.socket")
 
@@ -48,10 +52,12 @@ class SocketEndpoint:
     ) -> None:
         self._manager = manager
         self._limits = settings.limits()
-        self._context = ConnectionContext(manager.journal, self._limits, metrics, is_demo)
+        self._context = ConnectionContext(manager.journal, self._limits, metrics, SnapshotPool(), is_demo)
         self._metrics = metrics
         self._open = sockets
         self._pace = pace
+        self._bytes = KeyedRateLimiter(LARGE_BYTES_PER_S, LARGE_BYTES_BURST, USERS_MAX)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
@@ -84,7 +90,7 @@ class SocketEndpoint:
                         f"this session has {self._limits.sockets_per_session} sockets already; close one"
                     )
                 running = True
-                policy = SubmissionPolicy(principal, level, self._pace, self._limits.submissions_per_minute)
+                policy = self._policy(principal, level)
                 peer = Peer(receive, send, transport_of(scope, send), encoding)
                 socket = Connection(actor, policy, peer, self._context)
                 log_context.bind(session=actor.session_id, conn=secrets.token_hex(CONN_BYTES))
@@ -103,10 +109,20 @@ class SocketEndpoint:
             log.error("fault %s: a socket could not be bound to a session", error_id, exc_info=error)
             raise RequestRefused(HTTPRefusal("internal", fault_message(error_id), id=error_id)) from error
 
+    def _policy(self, principal: Principal, level: AccessLevel) -> SubmissionPolicy:
+        turn = self._turns.get(principal.user_id)
+        if turn is None:
+            turn = self._turns[principal.user_id] = asyncio.Lock()
+        per_minute = self._limits.submissions_per_minute
+        return SubmissionPolicy(principal, level, self._pace, self._bytes, per_minute, turn)
+
     def _check_sockets(self, principal: Principal) -> None:
         most = self._limits.sockets_per_user
         if self._open.count_of(principal.user_id) >= most:
             raise _too_many_sockets(f"you have {most} sockets open already; close one")
+        guests_max = self._limits.sockets_per_session // 2  # the rest is kept for the owner
+        if principal.grant is not None and self._open.guests_of(principal.grant.session_id) >= guests_max:
+            raise _too_many_sockets(f"guests have {guests_max} sockets on this session already; try again later")
 
     async def _run(self, socket: Connection, position: Position | None, encoding: Encoding) -> None:
         began = time.monotonic()

@@ -1,5 +1,6 @@
 """Submission policy: whether the client of one websocket may hand in a submission now."""
 
+import asyncio
 import time
 from dataclasses import dataclass
 
@@ -7,27 +8,54 @@ from agent.session.messages import SubmissionRefusal
 from protocol import codes
 from protocol.content import AccessLevel
 from protocol.submissions import Interrupt, Submission
-from server.auth.authorization import refuse_submission
+from server.auth.authorization import READ_ONLY, refuse_submission
 from server.auth.principal import Principal
 from server.util.rate_limit import KeyedRateLimiter
+
+SMALL_BYTES = 256
+"""A message or frame of this size costs little to decode, whatever it holds. Every interrupt fits in."""
+
+LARGE_BYTES_PER_S = 1_048_576
+"""Bytes of larger messages that are decoded for one user in a second, in the long run: more than anybody writes."""
+
+LARGE_BYTES_BURST = 4_194_304
+"""Bytes of larger messages that one user sends without a delay: four of the largest."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubmissionPolicy:
-    """What one client may do: its access to the session, and the rate limit of its user over all their sockets.
+    """What one client may do: its access to the session, and the rate limits of its user over all their sockets.
 
-    `per_minute`: the rate limit, for the message of a refusal.
+    `rates`: submissions. `bytes`: bytes of large messages. `per_minute`: the limit of `rates`, for the message of a refusal.
+    `turn`: of the user; held while one of their sockets decodes a large message, so that all of them hold up others no more
+    than one does.
     """
 
     principal: Principal
     access: AccessLevel
     rates: KeyedRateLimiter
+    bytes: KeyedRateLimiter
     per_minute: int
+    turn: asyncio.Lock
 
     @property
     def share_id(self) -> str:
         """The id of the link that the client came by; empty for the owner."""
         return "" if self.principal.grant is None else self.principal.grant.share_id
+
+    def delay_s(self, size: int) -> float:
+        """Seconds to wait before a message of this size is decoded: its user has sent much in a short time."""
+        return self.bytes.spend(self.principal.user_id, size, time.monotonic()) if size > SMALL_BYTES else 0.0
+
+    def refuse_unread(self, size: int) -> SubmissionRefusal | None:
+        """Why what has this size (bytes or characters) is refused before anybody looks into it, or None."""
+        if size <= SMALL_BYTES:
+            return None
+        if self.access == "read":
+            return SubmissionRefusal(codes.FORBIDDEN, READ_ONLY)
+        if self.rates.is_empty(self.principal.user_id, time.monotonic()):
+            return self._too_many()
+        return None
 
     def refuse(self, submission: Submission) -> SubmissionRefusal | None:
         """Why this submission is refused, or None. The rate limit does not count interrupts."""
@@ -36,5 +64,8 @@ class SubmissionPolicy:
             return SubmissionRefusal(codes.FORBIDDEN, forbidden)
         if isinstance(submission, Interrupt) or self.rates.take(self.principal.user_id, time.monotonic()):
             return None
+        return self._too_many()
+
+    def _too_many(self) -> SubmissionRefusal:
         message = f"you submit more than {self.per_minute} times a minute; wait a moment"
         return SubmissionRefusal(codes.TOO_MANY_SUBMISSIONS, message)

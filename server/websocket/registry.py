@@ -16,6 +16,7 @@ class SocketRegistry:
     def __init__(self) -> None:
         self._by_principal: dict[Principal, set[Close]] = {}
         self._by_user: Counter[str] = Counter()
+        self._guests: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return self._by_user.total()
@@ -23,6 +24,10 @@ class SocketRegistry:
     def count_of(self, user_id: str) -> int:
         """How many sockets the user has open."""
         return self._by_user[user_id]
+
+    def guests_of(self, session_id: str) -> int:
+        """How many sockets are open on the session by links."""
+        return self._guests[session_id]
 
     def principals(self) -> list[Principal]:
         """The credentials that have sockets open, each once."""
@@ -34,6 +39,8 @@ class SocketRegistry:
         closes = self._by_principal.setdefault(principal, set())
         closes.add(close)
         self._by_user[principal.user_id] += 1
+        if principal.grant is not None:
+            self._guests[principal.grant.session_id] += 1
         try:
             yield
         finally:
@@ -43,6 +50,10 @@ class SocketRegistry:
             self._by_user[principal.user_id] -= 1
             if not self._by_user[principal.user_id]:
                 del self._by_user[principal.user_id]
+            if principal.grant is not None:
+                self._guests[principal.grant.session_id] -= 1
+                if not self._guests[principal.grant.session_id]:
+                    del self._guests[principal.grant.session_id]
 
     def close(self, principal: Principal, reason: CloseReason) -> int:
         """Close all sockets of these credentials, without waiting; returns how many."""

@@ -288,3 +288,12 @@ async def test_a_turn_of_ten_megabytes_in_one_delta_ends_in_a_clear_error(tmp_pa
         error = await talker.until_type(*DONE)
         assert (error.code, error.retryable) == ("model_output_too_large", False)
         await works(talker)
+
+
+@pytest.mark.parametrize("message", ["", "\n", "\n" * 500])
+async def test_messages_without_a_frame_count_as_frames(tmp_path: Path, message: str) -> None:
+    async with listening(settings_for(tmp_path, socket={"frames_per_s": 1})) as live, client(live) as talker:
+        await talker.synced()
+        for _ in range(300):
+            await talker.socket.send(message)
+        assert await talker.closed() == (4429, "too many frames; send fewer")

@@ -1,5 +1,6 @@
 """Sharing: who reads a session, who drives it, and how a link ends."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -315,3 +316,16 @@ async def test_a_guests_grant_ends_with_the_guests_link_for_all_clients_and_afte
             assert (owner.view.grants, owner.view.guest_grants) == ([], {})
             await owner.send(UserInput(text="look again"))
             assert (await owner.until_type(ev.ApprovalRequired)).tools[0].tool_call_id == "c2"
+
+
+async def test_guests_take_half_of_a_sessions_sockets_at_most(tmp_path: Path) -> None:
+    async with users(tmp_path, socket={"sockets_per_session_max": 6}) as found, contextlib.AsyncExitStack() as stack:
+        session_id = await session_of(found, "alice")
+        _, secret = await link_to(found, session_id, "read")
+        for _ in range(3):
+            await stack.enter_async_context(found.socket(secret, session_id))
+        with pytest.raises(InvalidStatus) as refused:
+            await stack.enter_async_context(found.socket(secret, session_id))
+        assert refused.value.response.status_code == 429
+        for _ in range(3):
+            await stack.enter_async_context(found.socket("alice", session_id))

@@ -172,6 +172,8 @@ def test_a_message_of_more_frames_than_the_bound_is_refused_before_they_are_kept
     with pytest.raises(FrameError, match="1024 frames"):
         list(codec.split_json("{}\n" * (most + 1), most))
     with pytest.raises(FrameError, match="1024 frames"):
+        list(codec.split_json("\n" * (most + 1), most))
+    with pytest.raises(FrameError, match="1024 frames"):
         list(codec.split_msgpack(b"\x80" * 1_000_000, most))
 
 
@@ -190,3 +192,41 @@ def test_submissions_that_ask_for_the_same_have_one_body_whatever_their_id_and_o
     other = codec.decode_submission(b'{"text":"a","type":"user_input","when":"steer"}')
     assert submission_body(one) == submission_body(two) != submission_body(other)
     assert (submission_id(one), submission_id(two)) == ("1", "")
+
+
+MANY = codec.MAX_VALUES + 1
+TEXTS = ",:[{" * MANY
+
+
+@pytest.mark.parametrize("values", ["0," * MANY, "[]," * MANY, '"",' * MANY, r'"\"",' * MANY, r'"\\",' * MANY])
+def test_json_of_too_many_values_is_refused_by_name_before_they_are_built(values: str) -> None:
+    approvals = f'[{{"tool_call_id":"a","approved":true,"arguments":{{"a":[{values}0]}}}}]'
+    frame = f'{{"type":"exec_approval","id":"one","approvals":{approvals}}}'
+    with pytest.raises(FrameError, match=f"more than {codec.MAX_VALUES} values") as caught:
+        codec.decode_submission(frame)
+    assert (caught.value.code, caught.value.id) == (codes.INVALID, "one")
+
+
+@pytest.mark.parametrize("text", [TEXTS, TEXTS + '"' * MANY, TEXTS + "\\" * MANY + '"'])
+def test_a_long_text_may_be_full_of_what_parts_values(text: str) -> None:
+    sent = UserInput(text=text)
+    assert codec.decode_submission(codec.encode(sent).decode()) == sent
+    approval = codec.decode_submission(msgspec.json.encode(approval_of({"content": text})).decode())
+    assert isinstance(approval, ExecApproval)
+    assert approval.approvals[0].arguments == {"content": text}
+
+
+@pytest.mark.parametrize("end", ["", "]", '"', "\\", '"\\"\\'])
+def test_json_of_many_values_that_is_no_json_is_a_bad_frame(end: str) -> None:
+    with pytest.raises(FrameError) as caught:
+        codec.decode_submission('{"a":[' + r'\"\\",' * MANY + end)
+    assert caught.value.code == codes.BAD_FRAME
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_a_messagepack_message_of_too_many_values_is_refused(count: int) -> None:
+    each = codec.MAX_VALUES // count + 1
+    data = (b"\xdd" + each.to_bytes(4, "big") + b"\xc0" * each) * count
+    with pytest.raises(FrameError, match="values in one message"):
+        list(codec.split_msgpack(data, codec.MAX_FRAMES_A_MESSAGE))
+    assert len(list(codec.split_msgpack(data))) == count

@@ -13,6 +13,7 @@ import pytest
 
 from server.config.server import ServerSettings
 from server.config.settings import Settings
+from server.transport.admission import ConnectionLimiter
 from server.transport.http import HttpProtocol
 from tests.support.application import settings_for
 from tests.support.constants import built_in
@@ -55,21 +56,67 @@ async def test_a_head_that_is_too_large_is_refused(tmp_path: Path) -> None:
                     assert status(await reader.read()) == 400
 
 
-async def test_unauthenticated_connections_are_limited_and_authenticated_ones_do_not_count(tmp_path: Path) -> None:
+async def test_the_oldest_unauthenticated_connection_makes_room_for_a_new_one(tmp_path: Path) -> None:
     async with listening(bounded(tmp_path, waiting_max=3)) as live, contextlib.AsyncExitStack() as stack:
         for _ in range(6):
             one = await stack.enter_async_context(client(live))
             await one.synced()
-        for _ in range(3):
-            await stack.enter_async_context(opened(live))
+        oldest, *others = [await stack.enter_async_context(opened(live)) for _ in range(3)]
+        assert status(await request(live.port, "/livez")) == 200
         async with asyncio.timeout(SOON_S):
-            while status(await request(live.port, "/livez")) != 503:
-                pass
-        answer = await request(live.port, "/livez")
+            answer = await oldest.read()
+        assert status(answer) == 503
         assert b"retry-after" in answer.lower()
         assert b"without credentials" in answer
-    async with listening(bounded(tmp_path, waiting_max=3)) as live:
-        assert status(await request(live.port, "/livez")) == 200
+        assert not others[1].at_eof()
+
+
+def test_a_network_at_its_limit_makes_room_itself() -> None:
+    evicted: list[str] = []
+    limiter = ConnectionLimiter(4, 2)
+
+    def acquire(name: str, address: str, *, shared: bool = False) -> None:
+        limiter.acquire(address, lambda: evicted.append(name), shared=shared)
+
+    acquire("quiet", "192.0.2.1")
+    acquire("first", "2001:db8::1")
+    acquire("second", "2001:db8::2")
+    acquire("third", "2001:db8::3")
+    assert evicted == ["first"], "64 bits of IPv6 are one network"
+    acquire("proxied", "198.51.100.1", shared=True)
+    acquire("more", "198.51.100.1", shared=True)
+    assert evicted == ["first", "second"], "the network with the most makes room"
+    assert len(limiter) == 4
+
+
+async def test_a_head_must_end_in_time_after_a_good_request_too(tmp_path: Path) -> None:
+    async with listening(bounded(tmp_path, head_timeout_s=0.2)) as live:
+        reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
+        writer.write(b"GET /api/sessions HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        async with asyncio.timeout(SOON_S):
+            assert status(await reader.readuntil(b"\r\n\r\n")) == 200
+            writer.write(b"GET /api/sessions HTTP/1.1\r\nX: ")
+            await reader.read()
+        writer.close()
+
+
+async def test_an_idle_connection_counts_as_unauthenticated_between_two_requests(tmp_path: Path) -> None:
+    async with listening(bounded(tmp_path, waiting_max=2)) as live, contextlib.AsyncExitStack() as stack:
+        asked = b"GET /api/sessions HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        async with asyncio.timeout(SOON_S):
+            idle = [await stack.enter_async_context(opened(live, asked)) for _ in range(3)]
+            answers = [await reader.readuntil(b"\r\n\r\n") for reader in idle]
+            assert [status(answer) for answer in answers] == [200, 200, 200]
+            assert b"without credentials" in await idle[0].read()
+
+
+@pytest.mark.parametrize("path", ["/livez", "/ws"])
+async def test_a_large_head_in_one_piece_is_refused(tmp_path: Path, path: str) -> None:
+    upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n" if path == "/ws" else "Connection: close\r\n"
+    async with listening(bounded(tmp_path)) as live:
+        head = f"GET {path}?q={'x' * 60_000} HTTP/1.1\r\nHost: localhost\r\n{upgrade}\r\n".encode()
+        async with opened(live, head) as reader, asyncio.timeout(SOON_S):
+            assert status(await reader.read()) in (400, 431)
 
 
 def connections() -> int:
