@@ -80,6 +80,21 @@ DEFAULT_RULES = tuple(
 """The rules that come with the server. They are evaluated after the operator's own."""
 
 
+NOTES_PATH = re.compile(r"[./]*agents\.md[/]*", re.IGNORECASE)
+"""Spellings of the path of AGENTS.md in the workspace, in a file system that tells cases apart or not."""
+
+NOTES_WRITERS = {"write": "path", "edit": "path", "web_fetch": "save_as"}
+"""The tools that write a file of a given name, with the argument that names it."""
+
+NOTES_REASON = "the model gets AGENTS.md with each of its requests, also those for others and in later turns"
+
+
+def writes_notes(tool: str, arguments: Mapping[str, Any]) -> bool:
+    """Whether this call writes the project's notes, AGENTS.md. A command that does so is not known by this."""
+    path = arguments.get(NOTES_WRITERS.get(tool, ""))
+    return isinstance(path, str) and NOTES_PATH.fullmatch(path) is not None
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Rules in order: the first that matches decides. Where none does, a call with effects needs an approval.
 
@@ -124,11 +139,14 @@ def evaluate(
 ) -> Verdict:
     """Evaluate the policy for a call whose arguments are valid, in a session with these grants and costs."""
     rule = next((rule for rule in (*policy.rules, *policy.defaults) if rule.matches(tool, arguments, effects)), None)
+    notes = writes_notes(tool, arguments)
     why = (rule.reason if rule else "") or effects.description
+    if notes:
+        why = f"{why}; {NOTES_REASON}"
     if rule is not None and rule.action == "deny":
         return Verdict("deny", why or f"{tool} is not allowed here")
-    asks = bool(effects.kinds) if rule is None else rule.action == "ask"
-    grant = _grant(tool, effects, rule)
+    asks = (bool(effects.kinds) or notes) if rule is None else rule.action == "ask"
+    grant = None if notes else _grant(tool, effects, rule)
     if asks and not policy.yolo_mode and grant not in grants:
         why = why or f"{tool} needs an approval"
         return Verdict("ask", f"{CHANGED}: {why}" if grant and _had_other_definition(grant, grants) else why, grant)

@@ -2,6 +2,7 @@
 
 from msgspec import UNSET, UnsetType
 
+from agent.policy.policy import writes_notes
 from agent.session import tool_calls, turn
 from agent.session.messages import SubmissionRefusal
 from agent.session.session import Session
@@ -54,6 +55,10 @@ def _refusal(session: Session, approval: Approval, call: PendingTool) -> Submiss
         return SubmissionRefusal(codes.TOO_MANY_GRANTS, why)
     edited = not isinstance(approval.arguments, UnsetType)
     arguments = call.arguments if isinstance(approval.arguments, UnsetType) else approval.arguments
+    if session.share_id and writes_notes(call.tool, arguments):
+        return SubmissionRefusal(
+            codes.FORBIDDEN, f"{call.tool_call_id}: only the session's owner may approve that AGENTS.md is written"
+        )
     tools = session.rules.tools
     prepared = tools.prepare(call.tool, arguments)
     if isinstance(

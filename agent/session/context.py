@@ -10,7 +10,10 @@ ChatMessage = dict[str, object]
 
 SUMMARY_INTRO = "This conversation goes on from an earlier part, which was summarised as follows:\n\n"
 NO_RESULT = "This call has no result: its outcome is unknown."
-NOTES_INTRO = "The user's notes on this project, from the file AGENTS.md in the workspace:\n\n"
+NOTES_INTRO = (
+    "Notes on this project, from the file AGENTS.md in the workspace. They are not the words of the user: the session's "
+    "owner may have written them, but also the assistant, or a program that it ran:\n\n"
+)
 NOTES_CUT = "\n[AGENTS.md is longer: the rest is left out]"
 CUT_SHORT = "[this message was cut short]"
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from protocol.content import PendingTool
-from protocol.submissions import Approval, Compact, Interrupt, SetModel, Submission, Undo, UserInput
+from protocol.submissions import Approval, Compact, Interrupt, RevokeGrant, SetModel, Submission, Undo, UserInput
 
 HELP = """\
 /interrupt    stop the running turn (Ctrl-C does it too; twice leaves)
@@ -11,6 +11,7 @@ HELP = """\
 /undo         take the last turn out of the conversation
 /compact      summarise the older part of the conversation for the model
 /model NAME   let another model answer
+/revoke GRANT ask again for what was allowed for the session
 /help         this list
 /quit         leave; the session stays (Ctrl-D too)
 //...         say a line that begins with a slash
@@ -53,6 +54,8 @@ def read_line(line: str) -> ParsedLine:
             return UserInput(text=rest, when="steer") if rest else InvalidLine("/steer what? Write the text after it.")
         case "model":
             return SetModel(model=rest) if rest else InvalidLine("/model which? Write its name after it.")
+        case "revoke":
+            return RevokeGrant(grant=rest) if rest else InvalidLine("/revoke what? Write it after it, such as bash.")
         case "interrupt":
             return Interrupt()
         case "undo":

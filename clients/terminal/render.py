@@ -168,6 +168,9 @@ class Renderer:
                 return self.line(f"[context compacted: {event.old_tokens} to {event.new_tokens} tokens]", "dim")
             case ev.ModelChanged():
                 return self.line(f"[{clean(event.model)} answers from now on]", "dim")
+            case ev.GrantRevoked():
+                why = "" if event.reason == "user" else ": the link of the guest who allowed it was revoked"
+                return self.line(f"[{exact_line(event.grant)} asks again{why}]", "dim")
             case ev.ShutdownEvent():
                 return self.line(f"[the session was shut down: {clean(event.reason)}]", "dim")
             case ev.InputJoined():
@@ -247,6 +250,9 @@ class Renderer:
         left_out = max(0, len(view.messages) - HISTORY_SHOWN)
         if left_out or omitted:
             out += self.line(f"[{left_out + omitted} earlier messages are not shown]", "dim")
+        if view.grants:
+            grants = ", ".join(exact_line(grant) for grant in view.grants)
+            out += self.line(f"[runs without asking: {grants}; /revoke takes one back]", "dim")
         out += "".join(self._past(message) for message in view.messages[left_out:])
         if view.open_message is not None:
             opened = view.open_message

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import msgspec
+
 from agent.session.titles import TITLE_MAX_TOKENS
 from protocol import events as ev
-from protocol.submissions import SetTitle, UserInput
+from protocol.submissions import Approval, ExecApproval, SetTitle, UserInput
 from tests.support.application import settings_for
 from tests.support.live import DONE, client, listening, same_view
 from tests.support.models.scripted_model import Call, Finish, Gate, Refusal, Say, ScriptedModel, calls, stream, text
@@ -17,6 +19,9 @@ async def test_agents_md_is_sent_with_each_call_in_its_current_form(tmp_path: Pa
         settings = settings_for(tmp_path, model, policy={})
         async with listening(settings) as live, client(live) as talker:
             await talker.send(UserInput(text="remember"))
+            asked = (await talker.until_type(ev.ApprovalRequired)).tools[0]
+            assert asked.grant is msgspec.UNSET
+            await talker.send(ExecApproval(approvals=[Approval(asked.tool_call_id, approved=True)]))
             await talker.until_type(*DONE)
             place = tmp_path / "workspaces" / talker.ready.session_id / "AGENTS.md"
             place.write_text("Use spaces. Key: hf_" + "a" * 34)

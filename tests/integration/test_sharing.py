@@ -123,6 +123,10 @@ async def test_a_drive_link_allows_everything_but_the_owners_operations(all_user
     async with all_users.http(secret) as http:
         assert (await http.put(f"/api/sessions/{session_id}/files/a.txt", content=b"x")).status_code == 201
         assert (await http.get(f"/api/sessions/{session_id}/shares")).status_code == 403
+        for name in ("AGENTS.md", "agents.md"):
+            assert (await http.put(f"/api/sessions/{session_id}/files/{name}", content=b"x")).status_code == 403
+    async with all_users.http("alice") as http:
+        assert (await http.put(f"/api/sessions/{session_id}/files/AGENTS.md", content=b"x")).status_code == 201
 
 
 async def test_a_link_opens_its_own_session_alone(all_users: Users) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from agent.policy.policy import NOTES_PATH
 from agent.tools import Workspace, WorkspaceError
 from agent.util.executors import HolderExecutor, WorkExecutor
 from agent.util.places import Holder
@@ -65,6 +66,8 @@ class FileRoutes:
         """Upload a file; one of the same name is replaced."""
         workspace, disk = await self._files(request, "drive")
         path, most = str(request.path_params["path"]), workspace.limits.upload_bytes_max
+        if NOTES_PATH.fullmatch(path):  # what is in it steers the model in all later turns
+            await authorized_row(self._manager, request, "owner")
         async with self._uploads:
             data = await read_body(request, most)
             if data is None:

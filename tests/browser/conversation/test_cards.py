@@ -86,6 +86,9 @@ async def test_a_grant_for_the_session_needs_no_second_approval(tabs: Tabs, tmp_
         assert view.grants == ["write"]
         await at.chat.page.reload()
         await expect(at.chat.line).to_contain_text("Runs without asking: write")
+        await at.chat.line.get_by_role("button", name="Ask again for write").click()
+        await expect(at.chat.line).not_to_contain_text("Runs without asking")
+        assert (await at.at_rest()).grants == []
 
 
 async def test_characters_without_looks_are_shown_before_a_call_is_approved(tabs: Tabs, tmp_path: Path) -> None:

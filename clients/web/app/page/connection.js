@@ -3,7 +3,7 @@
 /** @import { Conversation } from "../state/conversation.js" */
 import { useEffect, useState } from "preact/hooks";
 import { plural } from "../text/format.js";
-import { visible } from "../text/visible.js";
+import { exactLine } from "../text/visible.js";
 import { html, Icon } from "../ui/html.js";
 
 /** How long the line says how a gap was closed. */
@@ -50,10 +50,18 @@ export function ConnectionLine({ conversation }) {
   </p>`;
 }
 
+/** @param {{ grant: string, conversation: Conversation }} props */
+function Grant({ grant, conversation }) {
+  const shown = exactLine(grant);
+  const guests = conversation.view.guest_grants[grant] !== undefined;
+  const revoke = () => conversation.now({ type: "revoke_grant", grant });
+  return html`<code>${shown}</code>${guests && " (by a guest)"}${conversation.drives && html` <button type="button" class="link" title="Ask again for these calls" aria-label=${`Ask again for ${shown}`} onClick=${revoke}>✕</button>`}`;
+}
+
 /** What a person allowed for the whole session. @param {{ conversation: Conversation }} props */
 function Grants({ conversation }) {
   void conversation.version.value;
   const { grants } = conversation.view;
   if (!grants.length) return null;
-  return html`<span class="grants" title="Approved for this session: these calls run without asking"><${Icon} name="key" /> Runs without asking: ${grants.map((grant, at) => html`${at > 0 && ", "}<code>${visible(grant)}</code>`)}</span>`;
+  return html`<span class="grants" title="Approved for this session: these calls run without asking"><${Icon} name="key" /> Runs without asking: ${grants.map((grant, at) => html`${at > 0 && ", "}<${Grant} key=${grant} grant=${grant} conversation=${conversation} />`)}</span>`;
 }

@@ -4,6 +4,7 @@
 import { signal } from "@preact/signals";
 import { http, HttpError, post } from "../api/http.js";
 import { forgetKeys, keepKey } from "../../lib/keys.js";
+import { forgetAll } from "./storage.js";
 import { config, guest, loginNeeded, me, notify, showSession } from "./store.js";
 
 const SHARE_PREFIX = "hfl_";
@@ -87,6 +88,7 @@ export async function logIn(secret) {
 export async function logOut() {
   await http("/auth/logout", { method: "POST" });
   forgetKeys();
+  forgetAll();
   location.assign("/");
 }
 

@@ -84,6 +84,13 @@ export function saveDraft(sessionId, text) {
   for (const storage of draftsOf(sessionId)) store(storage, draftKey(sessionId), text || null);
 }
 
+/** Whoever logs out leaves no draft and no unanswered submission behind; other open tabs keep theirs for new sessions. */
+export function forgetAll() {
+  for (const storage of [sessionStorage, localStorage]) {
+    for (const key of Object.keys(storage)) if (/^holdfast\.(draft|unsettled)\./.test(key)) storage.removeItem(key);
+  }
+}
+
 /** Nothing is kept of a session that is gone. @param {string} sessionId */
 export function forget(sessionId) {
   for (const storage of [sessionStorage, localStorage]) {

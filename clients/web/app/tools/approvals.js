@@ -86,7 +86,7 @@ function PendingCall({ pending, next, conversation }) {
         conversation.access !== "read" &&
         html`<div class="buttons">
           <button type="button" class="primary" onClick=${() => answer({ approved: true })}>Approve</button>
-          ${grant !== undefined && html`<button type="button" onClick=${() => answer({ approved: true, scope: "session" })} title="Runs now, and what this names runs without asking for as long as this session lives">Approve for this session: <code>${visible(grant)}</code></button>`}
+          ${grant !== undefined && html`<button type="button" onClick=${() => answer({ approved: true, scope: "session" })} title="Runs now, and what this names runs without asking for as long as this session lives">Approve for this session: <code>${exactLine(grant)}</code></button>`}
           <button type="button" onClick=${() => setMode("reject")}>Reject…</button>
           <button type="button" onClick=${() => setMode("edit")}>Edit…</button>
         </div>`}

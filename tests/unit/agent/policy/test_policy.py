@@ -187,3 +187,21 @@ def test_a_rule_that_allows_is_bound_by_the_spending_limit_too() -> None:
     assert action(policy, "hf_jobs", JOB, spent=Spent(4.0)) == "ask"
     assert action(policy, "hf_jobs", RIDDLE) == "ask"
     assert action(Policy(rules=policy.rules), "hf_jobs", RIDDLE) == "allow"
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("write", {"path": "AGENTS.md"}),
+        ("edit", {"path": "./agents.MD"}),
+        ("web_fetch", {"url": "https://example.com", "save_as": ".//AGENTS.md"}),
+    ],
+)
+def test_a_call_that_writes_agents_md_asks_each_time_unless_the_operator_allows_it(
+    tool: str, arguments: dict[str, Any]
+) -> None:
+    verdict = evaluate(Policy(), tool, arguments, SAFE, grants=[tool])
+    assert (verdict.action, verdict.grant) == ("ask", None)
+    assert action(Policy(), "read", SAFE, {"path": "AGENTS.md"}) == "allow"
+    assert action(Policy(), "write", SAFE, {"path": "docs/AGENTS.md"}) == "allow"
+    assert action(Policy(rules=(rule("allow", tool=tool),)), tool, SAFE, arguments) == "allow"

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from agent.policy.effects import Effects
 from agent.session.messages import RunTool, SetGrants, SubmissionRefusal
 from protocol import events as ev
@@ -142,3 +144,16 @@ def test_a_closed_session_has_no_grants() -> None:
     approve(script, "c1", link, "session")
     script.submit(Shutdown())
     assert (script.view.grants, script.view.guest_grants) == ([], {})
+
+
+def test_only_the_owner_approves_that_agents_md_is_written_whatever_was_allowed_before() -> None:
+    script, link = asked(call("c1", "write", '{"path": "./Agents.md"}'), call("c2", "write", '{"path": "b"}'))
+    assert script.view.pending_approval[0].grant is msgspec.UNSET
+    assert "AGENTS.md" in script.view.pending_approval[0].reason
+    for answer in ({}, {"arguments": {"path": "AGENTS.md"}}):
+        assert approve(script, "c1" if not answer else "c2", link, **answer) == []
+        assert isinstance(script.answer, SubmissionRefusal) and script.answer.code == "forbidden"
+    approve(script, "c2", scope="session")
+    assert [pending.tool_call_id for pending in script.view.pending_approval] == ["c1"]
+    approve(script, "c1")
+    assert {effect.tool_call_id for effect in script.ran()} == {"c1", "c2"}

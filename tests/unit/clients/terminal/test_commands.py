@@ -4,7 +4,7 @@ import pytest
 
 from clients.terminal.commands import AskEdit, Help, InvalidLine, Quit, question, read_answer, read_edit, read_line
 from protocol.content import PendingTool
-from protocol.submissions import Approval, Compact, Interrupt, SetModel, Undo, UserInput
+from protocol.submissions import Approval, Compact, Interrupt, RevokeGrant, SetModel, Undo, UserInput
 
 ASKED = PendingTool(tool_call_id="c1", tool="write", arguments={"path": "a"}, reason="writes a file")
 
@@ -73,3 +73,8 @@ def test_edited_arguments_are_a_json_object() -> None:
     assert read_edit("  ", ASKED) is None
     for line in ("[1]", "{", "path: b", "[" * 10_000):
         assert isinstance(read_edit(line, ASKED), InvalidLine)
+
+
+def test_a_grant_is_revoked_by_its_name() -> None:
+    assert read_line("/revoke web_fetch:example.com") == RevokeGrant(grant="web_fetch:example.com")
+    assert isinstance(read_line("/revoke"), InvalidLine)
