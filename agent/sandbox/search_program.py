@@ -99,7 +99,9 @@ class Searcher:
             raise SearchLimit("more matches than one search shows")
         self.matches_left -= 1
         shown = text if len(text) <= self.chars else text[: self.chars] + "..."
-        write([path.encode("utf-8", "backslashreplace").decode(), line, shown])
+        # A byte that is not UTF-8 as the workspace writes it: `\\xff`.
+        text = "".join(f"\\x{ord(c) - 0xDC00:02x}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in path)
+        write([text, line, shown])
 
 
 def write(value: object) -> None:

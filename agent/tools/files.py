@@ -12,7 +12,7 @@ from agent.policy.effects import Effects
 from agent.tools.base import StructTool, ToolLog, ToolResult
 from agent.util.executors import HolderExecutor
 from agent.workspace.files import Entry, SearchRequest, SessionFiles
-from agent.workspace.paths import WorkspaceError, file_parts, folder_parts, shown
+from agent.workspace.paths import WorkspaceError, file_parts, folder_parts, printable, shown
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.text_view import view
 
@@ -145,11 +145,6 @@ def path_error(parse: Callable[[], object]) -> str | None:
     except WorkspaceError as error:
         return f"{error} - at `$.path`"
     return None
-
-
-def printable(path: str) -> str:
-    """The path without line breaks or other unprintable characters, so that it cannot imitate another line."""
-    return path if path.isprintable() else ascii(path)[1:-1]
 
 
 def _line(entry: Entry) -> str:

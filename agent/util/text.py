@@ -8,7 +8,17 @@ import msgspec
 from protocol.content import AssistantMessage, Message, UserMessage
 
 BYTES_A_TOKEN = 4
+UNCLEAN = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode categories that no name or path has: control characters, surrogates, line and paragraph separators."""
 MESSAGE_OVERHEAD = 4
+
+
+def is_clean(text: str) -> bool:
+    """Whether the text is one line: without control characters, separators of lines and paragraphs, and surrogates.
+
+    Spaces of any width and characters that join others are clean: names of files have them.
+    """
+    return text.isprintable() or not any(unicodedata.category(character) in UNCLEAN for character in text)
 
 
 def estimate_text(text: str) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from heapq import nsmallest
 
-from agent.workspace.paths import WorkspaceError, is_unfinished, shown
+from agent.workspace.paths import NotInWorkspace, WorkspaceError, is_unfinished, shown
 
 log = logging.getLogger("holdfast.tools.workspace")
 
@@ -54,7 +54,7 @@ def as_workspace_errors(path: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise WorkspaceError(f"there is no {shown(path)} in the workspace") from None
+        raise NotInWorkspace(f"there is no {shown(path)} in the workspace") from None
     except OSError as error:
         log.warning("the system refused %s in a workspace", shown(path), exc_info=error)
         raise WorkspaceError(f"the system refused {shown(path)}: {error.strerror or type(error).__name__}") from error

@@ -1,5 +1,6 @@
 """Workspace: reads, writes and lists a session's files by relative paths, within bounds, never outside. Blocking."""
 
+import errno
 import os
 import secrets
 import stat
@@ -25,7 +26,15 @@ from agent.workspace.dirfd import (
     walk,
 )
 from agent.workspace.files import Entry, FileStart
-from agent.workspace.paths import WorkspaceError, file_parts, folder_parts, unfinished_name
+from agent.workspace.paths import (
+    WorkspaceError,
+    as_text,
+    existing_name,
+    file_parts,
+    folder_parts,
+    shown,
+    unfinished_name,
+)
 from agent.workspace.settings import WorkspaceLimits
 
 LISTED_MAX = 1_000
@@ -45,6 +54,7 @@ class Workspace:
         with as_workspace_errors(path), ExitStack() as stack:
             root = stack.enter_context(closing(self.open_root()))
             folder = _descend(stack, root, above, path)
+            name = existing_name(folder, name)
             fd = stack.enter_context(closing(open_below(folder, name, READ, path)))
             state = os.fstat(fd)
             refuse_kind(state.st_mode, name, path, want_folder=False)
@@ -59,6 +69,7 @@ class Workspace:
         with as_workspace_errors(path), ExitStack() as stack:
             root = stack.enter_context(closing(self.open_root()))
             folder = _descend(stack, root, above, path)
+            name = existing_name(folder, name)
             file = os.fdopen(open_below(folder, name, READ, path), "rb")
             try:
                 refuse_kind(os.fstat(file.fileno()).st_mode, name, path, want_folder=False)
@@ -83,11 +94,29 @@ class Workspace:
             root = stack.enter_context(closing(self.make_root()))
             names, total = self._usage(root)
             folder = _descend(stack, root, above, path, created)
+            name = existing_name(folder, name)
             former = _former(folder, name, path)
             self._refuse_overflow(names + len(created) + (former is None), total, len(data), former)
             _put(folder, name, data, former, stop)
             created.commit()
             return former is not None
+
+    def remove(self, path: str) -> None:
+        """Remove a file, a link (not what it leads to) or an empty folder. Raises WorkspaceError."""
+        *above, name = file_parts(path, self.limits)
+        with as_workspace_errors(path), ExitStack() as stack:
+            root = stack.enter_context(closing(self.open_root()))
+            folder = _descend(stack, root, above, path)
+            name = existing_name(folder, name)
+            if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                os.unlink(name, dir_fd=folder)
+                return
+            try:
+                os.rmdir(name, dir_fd=folder)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                raise WorkspaceError(f"{shown(path)} is a folder with files in it; delete these first") from error
 
     def listing(self, path: str, recursive: bool) -> tuple[list[Entry], bool]:
         """The entries of a folder, each folder before its own entries, names in order; and whether there are more.
@@ -113,7 +142,7 @@ class Workspace:
                     return entries, True
                 else:
                     size = state.st_size if stat.S_ISREG(state.st_mode) else 0
-                    entries.append(Entry("/".join(names), kind(state.st_mode), size))
+                    entries.append(Entry(as_text("/".join(names)), kind(state.st_mode), size))
         return entries, cut
 
     def make_root(self) -> int:
@@ -165,7 +194,8 @@ def _descend(
 ) -> int:
     """Open the folder below the root; the stack closes what was opened. With `created`, missing ones are created."""
     fd = root
-    for name in parts:
+    for text in parts:
+        name = existing_name(fd, text)
         if created is not None:
             created.make(fd, name)
         fd = stack.enter_context(closing(open_below(fd, name, FOLDER, path)))

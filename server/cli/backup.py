@@ -1,9 +1,12 @@
 """`holdfast backup`: copies the data folder as of one moment, also while the server runs."""
 
 import argparse
-import shutil
+import os
+import sys
 from pathlib import Path
 
+from agent.workspace.dirfd import FOLDER, closing
+from agent.workspace.tree_copy import Copied, copy_tree
 from server.cli.options import FAILURE, USAGE, add_place, fail, settings_of
 from server.config.loader import SettingsError
 from server.journal.base import JournalError
@@ -29,32 +32,30 @@ def main(args: argparse.Namespace) -> int:
     """Run the command; the exit code: 0 done, 1 failed, 2 wrong usage or settings."""
     try:
         folder = settings_of(args).journal.folder
-        size = back_up(folder, args.to)
+        size, copied = back_up(folder, args.to)
     except SettingsError as error:
         return fail(str(error), USAGE)
     except FileExistsError:
         return fail(f"{args.to} exists already and is not overwritten; name another folder", FAILURE)
-    except (JournalError, OSError, shutil.Error) as error:
+    except (JournalError, OSError) as error:
         return fail(f"the backup is not complete; remove {args.to}: {error}", FAILURE)
-    print(f"{args.to}: {size} bytes of journal, with workspaces and credential files")
+    for one in copied.left_out:
+        print(f"left out: {one}", file=sys.stderr)
+    if more := copied.left_out_count - len(copied.left_out):
+        print(f"left out: {more} more", file=sys.stderr)
+    print(f"{args.to}: {size} bytes of journal, {copied.size} bytes of workspaces and credential files")
     return 0
 
 
-def back_up(folder: Path, to: Path) -> int:
-    """Copy the data folder; returns the size of the copied journal in bytes. Raises `FileExistsError`, `OSError`, `shutil.Error`, `JournalError`."""
+def back_up(folder: Path, to: Path) -> tuple[int, Copied]:
+    """Copy the data folder; the size of the copied journal in bytes, and what else was copied and what left out.
+
+    What a command made in its workspace never stops it. Raises `FileExistsError`, `OSError`, `JournalError`.
+    """
     with open_offline(folder) as look:
         to.mkdir(mode=FOLDER_MODE, parents=True)
         look.copy_to(to / DATABASE)
-    for path in sorted(folder.iterdir()):
-        if path.name in LEFT_OUT or path.name.startswith("."):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.copytree(path, to / path.name, symlinks=True, ignore=_unfinished)
-        else:
-            shutil.copy2(path, to / path.name, follow_symlinks=False)
-    return (to / DATABASE).stat().st_size
-
-
-def _unfinished(folder: str, names: list[str]) -> set[str]:
-    """Leave out files that are being written at this moment."""
-    return {name for name in names if name.startswith(".holdfast-")}
+    copied = Copied()
+    with closing(os.open(folder, os.O_RDONLY | os.O_DIRECTORY)) as source, closing(os.open(to, FOLDER)) as target:
+        copy_tree(source, target, "", copied, skipped=lambda name: name in LEFT_OUT or name.startswith("."))
+    return (to / DATABASE).stat().st_size, copied

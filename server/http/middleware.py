@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from agent.util.text import is_clean
 from server.auth.authorization import AccessRules, Rule, check_need
 from server.auth.principal import Principal
 from server.config.settings import Settings
@@ -117,8 +118,10 @@ class AccessMiddleware:
         if refused is not None:
             return refused
         path = scope["path"]
-        if not path.isprintable():
-            return HTTPRefusal("bad_request", "the path holds characters that cannot be printed")
+        if not is_clean(path):
+            return HTTPRefusal(
+                "bad_request", "the path holds a control character, a line separator or half a character"
+            )
         rule = self._rules.rule_of(path, websocket=scope["type"] == "websocket")
         if rule.need == "nothing":
             return None

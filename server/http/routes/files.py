@@ -15,6 +15,7 @@ from agent.policy.policy import NOTES_PATH
 from agent.tools import Workspace, WorkspaceError
 from agent.util.executors import HolderExecutor, WorkExecutor
 from agent.util.places import Holder
+from agent.workspace.paths import NotInWorkspace
 from protocol.content import AccessLevel
 from server.http import schemas
 from server.http.endpoints import BINARY, SESSION, Endpoint
@@ -79,6 +80,17 @@ class FileRoutes:
                 return HTTPRefusal("bad_request", str(error)).as_response()
         return json_response(schemas.FilePut(path, len(data), replaced), 200 if replaced else 201)
 
+    async def delete(self, request: Request) -> Response:
+        """Delete a file, or an empty folder."""
+        workspace, disk = await self._files(request, "drive")
+        try:
+            await disk.run(partial(workspace.remove, str(request.path_params["path"])))
+        except NotInWorkspace as error:
+            return HTTPRefusal("not_found", str(error)).as_response()
+        except WorkspaceError as error:
+            return HTTPRefusal("bad_request", str(error)).as_response()
+        return Response(status_code=204)
+
     async def _files(self, request: Request, least: AccessLevel) -> tuple[Workspace, HolderExecutor]:
         """The workspace of the request's session, and its places among the threads: work for a guest counts as its owner's."""
         row = await authorized_row(self._manager, request, least)
@@ -120,5 +132,14 @@ ENDPOINTS: Final = (
         body=BINARY,
         answers={200: schemas.FilePut, 201: schemas.FilePut},
         refusals=(404, 413, 503),
+    ),
+    Endpoint(
+        method="DELETE",
+        path=f"{SESSION}/files/{{path:path}}",
+        needs="session",
+        handler=FileRoutes.delete,
+        name="File_delete",
+        answers={204: None},
+        refusals=(404, 503),
     ),
 )

@@ -176,7 +176,9 @@ async def test_links_binary_files_pipes_and_git_are_passed_over(root: Path, tmp_
 
 async def test_a_name_cannot_forge_a_match(root: Path) -> None:
     (root / "a\nb.txt:1:forged").write_text("x\n")
-    assert (await grep(root, "x")).output == "a\\nb.txt:1:forged:1:x"
+    assert (await grep(root, "x")).output == "a\\x0ab.txt:1:forged:1:x"
+    Path(os.fsdecode(bytes(root) + b"/caf\xe9")).write_text("y\n")
+    assert (await grep(root, "y")).output == "caf\\xe9:1:y"
 
 
 async def test_before_the_first_write_there_is_nothing_to_be_found(tmp_path: Path) -> None:

@@ -104,7 +104,8 @@ async def test_a_name_cannot_forge_a_line_of_a_listing(router: ToolRouter, root:
     (root / "a\nb.txt (5 bytes)").touch()
     (root / os.fsdecode(b"caf\xe9")).touch()
     lines = (await run(router, "list")).output.splitlines()
-    assert lines == ["a\\nb.txt (5 bytes) (0 bytes)", "caf\\udce9 (0 bytes)"]
+    assert lines == ["a\\x0ab.txt (5 bytes) (0 bytes)", "caf\\xe9 (0 bytes)"]
+    assert (await run(router, "read", path="caf\\xe9")).success
 
 
 async def test_a_path_outside_of_the_workspace_is_refused_without_an_approval(router: ToolRouter) -> None:

@@ -7,7 +7,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.workspace.paths import WorkspaceError, file_parts, folder_parts, is_unfinished, shown, unfinished_name
+from agent.util.text import is_clean
+from agent.workspace.paths import (
+    WorkspaceError,
+    as_text,
+    file_parts,
+    folder_parts,
+    from_text,
+    is_unfinished,
+    printable,
+    shown,
+    unfinished_name,
+)
 from agent.workspace.settings import WorkspaceLimits
 from protocol.visible import exact_line
 
@@ -31,7 +42,7 @@ def test_a_path_is_names_below_the_workspace_or_is_refused(path: str) -> None:
     assert not {"", ".", ".."} & set(parts)
     assert os.path.normpath(os.path.join(root, path)) == os.path.normpath(os.path.join(root, *parts))
     assert os.path.commonpath([root, os.path.normpath(os.path.join(root, *parts))]) == root
-    assert all(len(os.fsencode(name)) <= 255 for name in parts)
+    assert all(len(os.fsencode(from_text(name))) <= 255 for name in parts)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +57,10 @@ def test_a_path_is_names_below_the_workspace_or_is_refused(path: str) -> None:
         ("a\0b", "control character"),
         ("a\nb", "control character"),
         ("a\x7fb", "control character"),
-        ("a\ud800", "control character or half"),
+        ("a\x85b", "control character"),
+        ("a\u2028b", "line separator"),
+        ("a\u2029b", "line separator"),
+        ("a\ud800", "half a character"),
         ("x" * 256, "too long"),
         ("é" * 128, "too long"),
         ("/".join(["a" * 200] * 25), "too long"),
@@ -69,6 +83,36 @@ def test_dots_and_doubled_slashes_change_nothing() -> None:
     assert file_parts("./a//b/./c.txt", LIMITS) == ("a", "b", "c.txt")
     assert folder_parts("a/", LIMITS) == ("a",)
     assert folder_parts(".", LIMITS) == folder_parts("", LIMITS) == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Screenshot 9.41.00\u202fAM.png", "a\u00a0b", "a\u3000b", "\U0001f469\u200d\U0001f4bb.txt", "a\u202eb", "\u00ad"],
+    ids=ascii,
+)
+def test_spaces_and_joiners_of_ordinary_names_are_accepted(name: str) -> None:
+    assert file_parts(name, LIMITS) == (name,)
+
+
+NAMES = st.binary(min_size=1, max_size=20).filter(lambda name: not {0, 0x2F} & set(name)).map(os.fsdecode)
+
+
+@given(NAMES)
+def test_any_name_is_text_that_leads_back_to_it(name: str) -> None:
+    text = as_text(name)
+    assert text.encode().decode() == text
+    assert is_clean(text)
+    if "\\x" not in name:
+        assert from_text(text) == name
+        assert from_text(printable(text)) == name
+
+
+@given(st.text())
+def test_no_escape_is_a_separator_or_a_dot(text: str) -> None:
+    for escape in ("\\x2f", "\\x2e\\x2e", "\\x00", "\\x5c", text.replace("/", "")):
+        assert "/" not in from_text(escape)
+        assert "\0" not in from_text(escape.replace("\0", ""))
+        assert from_text(escape) not in ("..", ".") or escape in ("..", ".")
 
 
 def test_names_that_only_look_dangerous_are_names() -> None:

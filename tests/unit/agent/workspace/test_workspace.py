@@ -5,13 +5,14 @@ import stat
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent.workspace.paths import WorkspaceError, unfinished_name
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
 from tests.support.constants import built_in
-from tests.unit.agent.workspace.workspaces import GO, contents
+from tests.unit.agent.workspace.workspaces import GO, SECRET, contents
 
 
 def test_written_content_is_read(workspace: Workspace) -> None:
@@ -181,3 +182,50 @@ def test_a_name_that_is_not_utf_8_is_listed(workspace: Workspace) -> None:
     (workspace.root / os.fsdecode(b"caf\xe9")).touch()
     entries, _ = workspace.listing(".", False)
     assert len(entries) == 2
+
+
+@pytest.mark.parametrize("raw", [b"caf\xe9.txt", b"a\nb", b"\xff" * 255, "line\u2028end".encode(), b"\x7f"])
+def test_a_name_of_any_bytes_is_listed_read_replaced_and_removed(workspace: Workspace, raw: bytes) -> None:
+    file = os.path.join(os.fsencode(workspace.root), raw)
+    Path(os.fsdecode(file)).write_bytes(b"old")
+    (path,) = (entry.path for entry in workspace.listing(".", True)[0] if entry.path != "mine.txt")
+    assert msgspec.json.decode(msgspec.json.encode(path)) == path
+    assert workspace.read(path).data == b"old"
+    assert workspace.write(path, b"new", GO)
+    with workspace.open(path) as opened:
+        assert opened.read() == b"new"
+    workspace.remove(path)
+    assert not os.path.lexists(file)
+
+
+def test_what_is_below_a_folder_of_any_name_is_reached_by_its_listed_path(workspace: Workspace) -> None:
+    folder = Path(os.fsdecode(os.path.join(os.fsencode(workspace.root), b"caf\xe9")))
+    folder.mkdir()
+    (folder / "a.txt").write_bytes(b"x")
+    assert workspace.read("caf\\xe9/a.txt").data == b"x"
+    workspace.write("caf\\xe9/b.txt", b"y", GO)
+    assert sorted(os.listdir(folder)) == ["a.txt", "b.txt"]
+
+
+def test_a_name_that_has_an_escape_in_it_means_itself(workspace: Workspace) -> None:
+    Path(os.fsdecode(os.path.join(os.fsencode(workspace.root), b"caf\xe9"))).write_bytes(b"byte")
+    (workspace.root / "caf\\xe9").write_bytes(b"text")
+    assert workspace.read("caf\\xe9").data == b"text"
+    workspace.remove("caf\\xe9")
+    assert workspace.read("caf\\xe9").data == b"byte"
+
+
+def test_a_full_folder_is_not_removed_and_an_empty_one_is(workspace: Workspace) -> None:
+    workspace.write("a/b.txt", b"x", GO)
+    with pytest.raises(WorkspaceError, match="a is a folder with files in it; delete these first"):
+        workspace.remove("a")
+    workspace.remove("a/b.txt")
+    workspace.remove("a")
+    assert not (workspace.root / "a").exists()
+
+
+def test_a_link_is_removed_and_not_what_it_leads_to(workspace: Workspace, outside: Path) -> None:
+    (workspace.root / "link").symlink_to(outside / "secret.txt")
+    workspace.remove("link")
+    assert contents(outside) == {"secret.txt": SECRET}
+    assert not os.path.lexists(workspace.root / "link")

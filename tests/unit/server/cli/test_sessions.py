@@ -163,8 +163,10 @@ async def test_a_backup_of_a_running_server_opens_with_a_new_epoch(settings: Set
         session_id, view = await talk(live, "before")
         async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
             await http.put(f"/api/sessions/{session_id}/files/a.txt", content=b"kept")
+        os.mkfifo(Path(settings.journal.data, "workspaces", session_id, "pipe"))
         code, out, err = await holdfast("backup", str(copy), "--data", settings.journal.data)
         assert (code, err) == (0, "")
+        assert [path.name for path in (copy / "workspaces" / session_id).iterdir()] == ["a.txt"]
         assert str(copy) in out
         await talk(live, "after")
         code, _, err = await holdfast("backup", str(copy), "--data", settings.journal.data)

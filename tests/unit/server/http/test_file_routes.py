@@ -1,7 +1,9 @@
 """Files over HTTP: up to a session's workspace and down from it, by the workspace's own rules."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -85,3 +87,45 @@ async def test_a_missing_file_is_404(files: httpx.AsyncClient) -> None:
     got = await files.get("nothing.txt")
     assert (got.status_code, got.json()["code"]) == (404, "not_found")
     assert "nothing.txt" in got.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "name", ["Screenshot 9.41.00\u202fAM.png", "a\u00a0b", "a\u3000b", "\U0001f469\u200d\U0001f4bb.txt"]
+)
+async def test_a_file_of_an_ordinary_name_is_uploaded_and_downloaded(files: httpx.AsyncClient, name: str) -> None:
+    put = await files.put(quote(name), content=b"x")
+    assert (put.status_code, put.json()["path"]) == (201, name)
+    assert (await files.get(quote(name))).content == b"x"
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x85b", "a\u2028b", "a\u2029b"], ids=ascii)
+async def test_a_name_with_a_control_character_or_a_line_separator_is_refused(
+    files: httpx.AsyncClient, name: str
+) -> None:
+    assert (await files.put(quote(name), content=b"x")).status_code == 400
+
+
+async def test_a_file_whose_name_is_not_utf_8_is_listed_downloaded_and_deleted(
+    files: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    await files.put("a.txt", content=b"x")
+    (folder,) = (tmp_path / "workspaces").iterdir()
+    Path(os.fsdecode(bytes(folder) + b"/caf\xe9\n.txt")).write_bytes(b"coffee")
+    listed = await files.get(str(files.base_url).rstrip("/"))
+    assert (listed.status_code, [one["path"] for one in listed.json()["files"]]) == (
+        200,
+        ["a.txt", "caf\\xe9\\x0a.txt"],
+    )
+    path = quote(listed.json()["files"][1]["path"])
+    assert (await files.get(path)).content == b"coffee"
+    assert (await files.delete(path)).status_code == 204
+    assert os.listdir(folder) == ["a.txt"]
+
+
+async def test_a_file_is_deleted_once_and_a_folder_when_it_is_empty(files: httpx.AsyncClient) -> None:
+    await files.put("a/b.txt", content=b"x")
+    assert (await files.delete("a")).status_code == 400
+    assert (await files.delete("a/b.txt")).status_code == 204
+    again = await files.delete("a/b.txt")
+    assert (again.status_code, again.json()["code"]) == (404, "not_found")
+    assert (await files.delete("a")).status_code == 204
