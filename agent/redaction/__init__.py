@@ -1,4 +1,4 @@
-"""Redaction: replaces secrets in text by markers that name their kind, in whole texts and in streams alike. Pure.
+"""Redaction: replaces secrets in text by markers that name their kind, in whole texts and in streams alike. Pure, but for the pauses in large texts.
 
 Value: a secret that is known, such as the content of OPENAI_API_KEY.
 Pattern: the format of a kind of secret, such as `hf_` and 20 letters or digits.
@@ -16,6 +16,7 @@ found: secrets shorter than eight characters, encoded in other ways than JSON, U
 
 from agent.redaction.patterns import PATTERNS, SecretPattern, parse_pattern
 from agent.redaction.redactor import CUT_SHORT, RedactionStream, Redactor
+from agent.redaction.slices import SlicedRedaction, redact_in_slices
 from agent.redaction.values import environment_secrets, named_secrets
 
 __all__ = [
@@ -24,7 +25,9 @@ __all__ = [
     "RedactionStream",
     "Redactor",
     "SecretPattern",
+    "SlicedRedaction",
     "environment_secrets",
     "named_secrets",
     "parse_pattern",
+    "redact_in_slices",
 ]

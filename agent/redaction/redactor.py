@@ -14,6 +14,12 @@ HARMLESS_CHARS = 4
 ordinary text."""
 
 
+class RedactedText(str):
+    """A text that this session's redactor has redacted already; `Redactor.redact` only makes it a plain text."""
+
+    __slots__ = ()
+
+
 class Redactor:
     """Replaces known values (value -> name) and text that matches a pattern. Immutable; without either it does nothing.
 
@@ -43,6 +49,8 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """The text without its secrets."""
+        if isinstance(text, RedactedText):
+            return str(text)
         for finder in self._finders:
             if finder.whole.search(text) is not None:
                 text = _Pass(finder).push(text, whole=True)

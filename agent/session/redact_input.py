@@ -12,7 +12,8 @@ import msgspec
 from msgspec import inspect
 
 from agent.models import DeltaKind, ModelReply, RawToolCall
-from agent.redaction import Redactor
+from agent.redaction import Redactor, SlicedRedaction
+from agent.redaction.slices import SLICE_CHARS
 from agent.session.messages import (
     Delta,
     Fail,
@@ -87,6 +88,30 @@ def without_secrets(session: Session, message: Input) -> Iterator[Input]:
             yield message
         case _:
             yield message
+
+
+InputT = TypeVar("InputT", Submission, ToolDone)
+
+
+async def in_slices(redactor: Redactor, message: InputT) -> InputT:
+    """The input with its large texts redacted, with pauses for the event loop; `without_secrets` leaves these texts as they are."""
+    return await _struct_in_slices(SlicedRedaction(redactor), message)
+
+
+async def _struct_in_slices(slices: SlicedRedaction, struct: StructT) -> StructT:
+    large: dict[str, object] = {}
+    for name in struct.__struct_fields__:
+        value = getattr(struct, name)
+        if isinstance(value, str):
+            if len(value) > SLICE_CHARS:
+                large[name] = await slices.redact(value)
+        elif isinstance(value, msgspec.Struct):
+            large[name] = await _struct_in_slices(slices, value)
+        elif isinstance(value, dict):
+            large[name] = await slices.redact_value(value)
+        elif isinstance(value, list) and value and isinstance(value[0], msgspec.Struct):
+            large[name] = [await _struct_in_slices(slices, item) for item in value]
+    return msgspec.structs.replace(struct, **large) if large else struct
 
 
 def _abort_texts(session: Session) -> Iterator[Input]:

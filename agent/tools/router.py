@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from agent.redaction import Redactor, redact_in_slices
 from agent.tools.base import PreparedCall, SubagentContext, SubagentTool, Tool, ToolLog, ToolResult
 from agent.util.errors import ToolError
 from agent.util.text import cut_to_tokens, repair_surrogates
@@ -46,7 +47,7 @@ class ToolRouter:
     `closers`: close what the tools share, such as their sandbox; called by `aclose`. A tool closes nothing itself.
     `max_output_tokens`: longest output of a call, as `agent.util.text` estimates it; the middle of a longer one is removed.
     `timeout_s`: how long a call may take. `close_timeout_s`: how long each source and each closer may take.
-    `redact`: removes secrets from an output, before it is shortened. `notes`: the workspace's AGENTS.md.
+    `redactor`: removes secrets from an output, before it is shortened. `notes`: the workspace's AGENTS.md.
     Raises ValueError for a name that providers refuse, and for two tools with one name.
     """
 
@@ -59,7 +60,7 @@ class ToolRouter:
         max_output_tokens: int = 12_500,
         timeout_s: float = 600.0,
         close_timeout_s: float = 5.0,
-        redact: Callable[[str], str] = str,
+        redactor: Redactor | None = None,
         notes: ProjectNotes | None = None,
     ) -> None:
         self._fixed: dict[str, Tool] = {}
@@ -76,7 +77,7 @@ class ToolRouter:
         self._max_output_tokens = max_output_tokens
         self._timeout_s = timeout_s
         self._close_timeout_s = close_timeout_s
-        self._redact = redact
+        self._redactor = redactor or Redactor()
         self._notes = notes
 
     def specs(self) -> list[dict[str, object]]:
@@ -133,7 +134,7 @@ class ToolRouter:
             await self.wait_ready()
         prepared = self.prepare(name, arguments)
         if isinstance(prepared, str):
-            return self._clean(ToolResult(output=prepared, success=False))
+            return await self._clean(ToolResult(output=prepared, success=False))
         return await self.execute(prepared, log, context)
 
     async def execute(self, call: PreparedCall, log: ToolLog, context: SubagentContext | None = None) -> ToolResult:
@@ -142,7 +143,7 @@ class ToolRouter:
         async def clean_log(text: str) -> None:
             await log(repair_surrogates(text))
 
-        return self._clean(await self._execute(call, clean_log, context))
+        return await self._clean(await self._execute(call, clean_log, context))
 
     async def aclose(self) -> None:
         """Close the sources and what the tools share, each within `close_timeout_s`. Never raises."""
@@ -197,9 +198,9 @@ class ToolRouter:
         more = f" and {len(names) - _NAMES_LISTED_MAX} more" if len(names) > _NAMES_LISTED_MAX else ""
         return f"there is no tool {name[:64]!a}{unavailable}; the tools are: {listed}{more}"
 
-    def _clean(self, result: ToolResult) -> ToolResult:
+    async def _clean(self, result: ToolResult) -> ToolResult:
         # Redacted before it is shortened: that could cut a secret in two.
-        output = self._redact(repair_surrogates(result.output))
+        output = await redact_in_slices(self._redactor, repair_surrogates(result.output))
         cut = cut_to_tokens(output, self._max_output_tokens)
         return msgspec.structs.replace(result, output=cut, truncated=result.truncated or cut != output)
 

@@ -9,7 +9,8 @@ import time
 import msgspec
 
 from agent.session.decide import decide
-from agent.session.messages import Decision, EndSession, Fail, Input, Recover, Stop, SubmissionRefusal
+from agent.session.messages import Decision, EndSession, Fail, Input, Recover, Stop, SubmissionRefusal, ToolDone
+from agent.session.redact_input import in_slices
 from agent.session.session import Session
 from agent.session.state import SessionState
 from agent.util.errors import log_fault
@@ -202,13 +203,15 @@ class SessionActor:
         try:
             for item in messages:
                 if not isinstance(item, PendingSubmission):
-                    decisions.append(decide(self._session, item, utc_now()))
+                    report = await in_slices(self._rules.redactor, item) if isinstance(item, ToolDone) else item
+                    decisions.append(decide(self._session, report, utc_now()))
                     continue
                 earlier = new_answers.get(submission_id(item.submission))
                 if earlier is not None:
                     answers.append((item, repeat_answer(item.submission, earlier)))
                     continue
-                decision = decide(self._session, item.submission, utc_now(), item.share_id)
+                submission = await in_slices(self._rules.redactor, item.submission)
+                decision = decide(self._session, submission, utc_now(), item.share_id)
                 decisions.append(decision)
                 assert decision.answer is not None, "every submission is answered"
                 answers.append((item, decision.answer))

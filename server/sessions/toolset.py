@@ -132,7 +132,7 @@ class ToolsetFactory:
         turn = self._settings.turn
         if hf_token:
             self._known_secrets.learn("Hugging Face token", hf_token)
-        redact = self._known_secrets.for_sessions.redact
+        redactor = self._known_secrets.for_sessions
         disk = DiskExecutor(self._executors.disk, Holder(row.user_id, row.session_id))
         sandbox, offer = self._sandbox(row, disk, hf_token)
         inside = self._sandbox_tools(sandbox, offer, disk.holder)
@@ -148,8 +148,8 @@ class ToolsetFactory:
             closers=[sandbox.close],
             max_output_tokens=turn.tool_output_max_tokens,
             timeout_s=turn.tool_timeout_s,
-            redact=redact,
-            notes=ProjectNotes(self.workspace(row.session_id), disk, turn.agents_md_max_bytes, redact),
+            redactor=redactor,
+            notes=ProjectNotes(self.workspace(row.session_id), disk, turn.agents_md_max_bytes, redactor.redact),
         )
 
     def _sandbox(self, row: SessionRow, disk: DiskExecutor, hf_token: str | None) -> tuple[Sandbox, SandboxInfo]:

@@ -120,7 +120,7 @@ class Server:
             },
         }
         more = [
-            {"name": f"a{number}", "description": f"{self.listings} {number}", "inputSchema": large}
+            {"name": f"more{number}", "description": f"{self.listings} {number}", "inputSchema": large}
             for number in range(TOOLS)
         ]
         return [attack, *more]

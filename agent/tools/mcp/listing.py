@@ -88,7 +88,7 @@ async def read_tools(server: str, tools: "Sequence[Tool]", known: Sequence[Liste
         began = time.monotonic()
         definition = definition_of(tool)
         try:
-            listed = before.get(definition) or _read(server, tool, definition)
+            listed = before.get(definition) or await _read(server, tool, definition)
         except (UnusableSchema, RecursionError) as error:
             log.warning("MCP server %s: its tool %a is left out: %s", server, tool.name[:64], error)
         else:
@@ -115,10 +115,11 @@ def definition_of(tool: "Tool") -> str:
     return hashlib.sha256(msgspec.json.encode(about, order="deterministic")).hexdigest()[:32]
 
 
-def _read(server: str, tool: "Tool", definition: str) -> ListedTool:
+async def _read(server: str, tool: "Tool", definition: str) -> ListedTool:
     about = (tool.description or tool.title or f"{tool.name} of the MCP server {server}.")[:DESCRIPTION_CHARS_MAX]
     hints = tool.annotations
     parameters = model_schema(tool.input_schema)
+    await asyncio.sleep(0)
     return ListedTool(
         name=tool.name,
         definition=definition,

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
-BLOCKS_MAX: Final = 1_000
-"""Content blocks of a result; the rest are counted and left out."""
+BLOCKS_MAX: Final = 200
+"""Content blocks of a result; the rest are counted and left out. The library checks each three times, in 30 us."""
 
 TEXT_CHARS_MAX: Final = 262_144
 """Characters of the texts of a result. Models get the first and last 25 kB of them; redaction takes 0.1 us each."""
@@ -27,7 +27,8 @@ STRUCTURED_BYTES_MAX: Final = 131_072
 """Structured content in bytes of JSON. It is used where a result has no text."""
 
 TOOLS_MAX: Final = 1_000
-"""Tools in one message; the rest are left out. Of these, few are offered to models."""
+TOOLS_VALUES_MAX: Final = 60_000
+"""Tools in one message, and values of their schemas together; the rest are left out. Of these, few are offered to models."""
 
 SCHEMA_BYTES_MAX: Final = 262_144
 VALUES_MAX: Final = 10_000
@@ -147,7 +148,7 @@ def _result(result: dict[str, Any]) -> dict[str, Any]:
             else:
                 blocks.append(_text(f"[left out: structured content of more than {STRUCTURED_BYTES_MAX} bytes]"))
     if isinstance(tools, list):
-        kept = [tool for tool in map(_tool, tools[:TOOLS_MAX]) if tool is not None]
+        kept = _tools(tools)
         meta = bounded.get("_meta")
         bounded["tools"] = kept
         bounded["_meta"] = {**(meta if isinstance(meta, dict) else {}), LEFT_OUT: len(tools) - len(kept)}
@@ -196,6 +197,18 @@ class _Blocks:
         return {"type": "resource", "resource": {**about, body: resource[body]}}
 
 
+def _tools(tools: list[Any]) -> list[dict[str, Any]]:
+    """The tools of a list that can be used, as long as they are not too many."""
+    kept, left = [], TOOLS_VALUES_MAX
+    for tool in map(_tool, tools[:TOOLS_MAX]):
+        if tool is not None:
+            left -= count(tool["inputSchema"], VALUES_MAX) or VALUES_MAX
+            if left < 0:
+                break
+            kept.append(tool)
+    return kept
+
+
 def _tool(tool: Any) -> dict[str, Any] | None:
     """A tool of a list; None if it cannot be used. Schemas of outputs and icons are left out: nothing reads them."""
     if not isinstance(tool, dict) or not isinstance(tool.get("inputSchema"), dict):
@@ -230,22 +243,27 @@ def cut(text: str, chars_max: int) -> str:
 
 def fits(value: Any, values_max: int, bytes_max: int) -> bool:
     """Whether the value has at most so many values, is not nested deeper than `DEPTH_MAX`, and is not longer than JSON."""
+    return count(value, values_max) is not None and len(msgspec.json.encode(value)) <= bytes_max
+
+
+def count(value: Any, values_max: int) -> int | None:
+    """How many values the value consists of; None if these are more, or nested deeper than `DEPTH_MAX`."""
     values = 0
     level = [value]
     for _ in range(DEPTH_MAX):
         values += len(level)
         if values > values_max:
-            return False
+            return None
         below: list[Any] = []
         for item in level:
             if isinstance(item, dict | list):
                 if len(item) > values_max:
-                    return False
+                    return None
                 below += item.values() if isinstance(item, dict) else item
         if not below:
-            return len(msgspec.json.encode(value)) <= bytes_max
+            return values
         level = below
-    return False
+    return None
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-NODES_MAX: Final = 4_000
+NODES_MAX: Final = 2_000
 """Values of a schema after its references are written out. The largest known tools have some hundreds."""
 
 CHARS_MAX: Final = 131_072

@@ -16,6 +16,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from agent.tools.mcp.errors import McpServerError
 from agent.tools.mcp.pace import Lines, Pace, TooLong
 from agent.tools.mcp.reading import MessageReader
@@ -258,7 +260,10 @@ class _Process:
 
         try:
             bounded = await self._reader.read(line)
-            return bounded and SessionMessage(jsonrpc_message_adapter.validate_json(bounded, by_name=False))
+            if bounded is None:
+                return None
+            # Decoded by msgspec, which takes half as long as pydantic for a large file in base64.
+            return SessionMessage(jsonrpc_message_adapter.validate_python(msgspec.json.decode(bounded), by_name=False))
         except ValueError:
             self._bad_lines += 1
             if self._bad_lines <= BAD_LINES_LOGGED:

@@ -18,6 +18,9 @@ from contextlib import suppress
 
 PR_SET_CHILD_SUBREAPER = 36
 NOT_STARTED = 127
+NICENESS = 5
+"""The command's priority is lower than Holdfast's: what it computes must not slow other users."""
+
 KILL_ROUNDS, KILL_PAUSE_S = 200, 0.01
 
 
@@ -57,6 +60,7 @@ def start(command: list[str], lifeline: int) -> int:
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGPIPE, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         os.close(lifeline)
+        os.nice(NICENESS)
         os.execvp(command[0], command)
     except OSError as error:
         os.write(2, f"{command[0]} cannot be run: {error.strerror}\n".encode(errors="replace"))

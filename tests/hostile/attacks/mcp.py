@@ -11,12 +11,37 @@ from protocol.submissions import UserInput
 from tests.hostile.target import Target
 
 
-async def calls(target: Target) -> None:
-    """Call the tool with each of the kinds in the options, one after another; then again."""
+async def large_and_odd_answers(target: Target) -> None:
+    """Each kind of answer, one after another."""
+    await _calls(target, "blocks", "unknown_blocks", "structured", "text", "file", "elsewhere")
+
+
+async def progress_without_end(target: Target) -> None:
+    """Progress of a call, without a pause."""
+    await _calls(target, "progress")
+
+
+async def changed_lists_without_end(target: Target) -> None:
+    """The notification that the list of tools changed, and each time another list."""
+    await _calls(target, "changes")
+
+
+async def requests_without_end(target: Target) -> None:
+    """Requests that are declined, without a pause."""
+    await _calls(target, "requests")
+
+
+async def empty_lines_without_end(target: Target) -> None:
+    """Lines that are no message, without a pause."""
+    await _calls(target, "lines")
+
+
+async def _calls(target: Target, *kinds: str) -> None:
+    """Call the tool with each of the kinds, one after another; then again."""
     with contextlib.suppress(ConnectionClosed):
         async with target.socket("user") as socket:
             while True:
-                for kind in target.options["kinds"]:
+                for kind in kinds:
                     await _turn(socket, f'call=attack:{{"kind":"{kind}"}} tokens=1')
 
 

@@ -1,5 +1,6 @@
 """Redactor: known formats and values are replaced by a marker, however the text is split, in linear time."""
 
+import asyncio
 import base64
 import json
 import re
@@ -9,8 +10,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.redaction import CUT_SHORT, PATTERNS, Redactor, environment_secrets, named_secrets, parse_pattern
+from agent.redaction import (
+    CUT_SHORT,
+    PATTERNS,
+    Redactor,
+    SlicedRedaction,
+    environment_secrets,
+    named_secrets,
+    parse_pattern,
+    redact_in_slices,
+)
 from agent.redaction.patterns import Literal
+from agent.redaction.slices import SLICE_CHARS
+from agent.util.tasks import TaskOwner
 
 BODY = "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1Wx2Yz3Ab4Cd5Ef6Gh7"
 JWT = f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.{BODY[:43]}"
@@ -136,6 +148,22 @@ def test_streams_give_the_same_text_however_it_is_split(pieces: list[str], data:
         at += size
     output += stream.push(text[at:]) + stream.flush()
     assert output == REDACTOR.redact(text)
+
+
+@given(st.lists(st.one_of(PIECES, st.integers(1, 3_000).map("x ".__mul__)), max_size=12), st.integers(0, 9_000))
+async def test_a_large_text_in_slices_gives_the_same_text(pieces: list[str], begins: int) -> None:
+    text = "y" * begins + " " + "".join(pieces) * 3
+    assert await redact_in_slices(REDACTOR, text) == REDACTOR.redact(text)
+    assert REDACTOR.redact(await SlicedRedaction(REDACTOR).redact(text)) == REDACTOR.redact(text)
+
+
+async def test_a_large_text_lets_other_tasks_run_in_between(tasks: TaskOwner) -> None:
+    text, steps = "words " * 20_000, 0
+    redaction = tasks.start(redact_in_slices(REDACTOR, text), "redaction")
+    while not redaction.done():
+        steps += 1
+        await asyncio.sleep(0)
+    assert redaction.result() == text and steps > len(text) // SLICE_CHARS
 
 
 @given(st.lists(st.sampled_from(SECRETS), min_size=1, max_size=3), st.integers(1, 9))

@@ -1,10 +1,13 @@
 """Input redaction: no event, no message to a model and no tool call of a session holds a secret."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from agent.redaction import CUT_SHORT, PATTERNS, Redactor
 from agent.session.messages import Fail, Stop, SummaryFailed, ToolDone, ToolLogged
+from agent.session.redact_input import in_slices, without_secrets
 from agent.tools import ToolResult
 from protocol import codec
 from protocol import events as ev
@@ -39,6 +42,21 @@ def test_user_input_is_redacted_in_events_and_in_the_context() -> None:
     assert session.last(ev.TitleChanged).title == f"use {SHOWN} and [redacted: DB_PASSWORD]"
     session.say(f"also {SECRET}", when="steer")
     assert SECRET not in all_text(session)
+
+
+async def test_a_large_input_redacted_in_slices_before_gives_the_same_events() -> None:
+    redactor = Redactor({PASSWORD: "DB_PASSWORD"}, PATTERNS)
+    text = f"words {SECRET} " * 3_000
+    inputs: list[Any] = [
+        sub.UserInput(text=text, id="a"),
+        sub.ExecApproval(approvals=[sub.Approval(tool_call_id="a", approved=True, arguments={"a": [text], SECRET: 1})]),
+        ToolDone("a", ToolResult(output=text, success=True), 1),
+    ]
+    session = script().session
+    for message in inputs:
+        sliced = await in_slices(redactor, message)
+        assert sliced != message and PASSWORD not in str(sliced) and SECRET not in str(sliced)
+        assert list(without_secrets(session, sliced)) == list(without_secrets(session, message))
 
 
 @pytest.mark.parametrize("size", [1, 3, 10, 100])

@@ -133,6 +133,9 @@ def test_tools_lose_what_nothing_reads_and_those_that_cannot_be_used_are_counted
     assert listed["_meta"] == {messages.LEFT_OUT: 4} and listed["nextCursor"] == "next"
     many = result(tools=[{"name": f"t{n}", "inputSchema": {}} for n in range(messages.TOOLS_MAX + 7)])
     assert len(many["tools"]) == messages.TOOLS_MAX and many["_meta"] == {messages.LEFT_OUT: 7}
+    wide = {"enum": list(range(messages.VALUES_MAX - 10))}
+    few = result(tools=[{"name": f"t{n}", "inputSchema": wide} for n in range(10)])
+    assert len(few["tools"]) == messages.TOOLS_VALUES_MAX // (messages.VALUES_MAX - 8)
 
 
 def test_an_answer_that_is_too_large_elsewhere_becomes_an_error_with_its_id() -> None:

@@ -145,7 +145,7 @@ def test_arguments_that_are_much_work_are_left_to_the_server() -> None:
     arguments = ArgumentsValidator({"properties": {"a": {"items": {"type": "integer"}}, "b": {"type": "integer"}}})
     assert arguments.validate({"a": ["x"] * 100}) is not None
     assert arguments.validate({"a": ["x"] * (VALUES_MAX + 1)}) is None
-    many = ArgumentsValidator({"properties": {"a": {"items": {"allOf": [{"minimum": n} for n in range(1_000)]}}}})
+    many = ArgumentsValidator({"properties": {"a": {"items": {"allOf": [{"minimum": n} for n in range(500)]}}}})
     assert many.validate({"a": [0] * 20}) is not None
     assert many.validate({"a": [0] * 1_000}) is None
     expressions = ArgumentsValidator({"properties": {"a": {"pattern": "^x"}}})

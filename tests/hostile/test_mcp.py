@@ -1,0 +1,25 @@
+"""Hostile MCP servers: whatever one of them answers, lists or floods with, nobody else waits for it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.tools.mcp.settings import McpServer
+from tests.faults.process.process import ROOT, Zygote
+from tests.hostile.harness import under_attack
+
+pytestmark = pytest.mark.timeout(180)
+
+ATTACKS = "tests.hostile.attacks.mcp"
+
+
+async def test_answers_lists_and_floods_of_an_mcp_server_delay_nobody(zygote: Zygote, tmp_path: Path) -> None:
+    hostile = McpServer(command=sys.executable, args=["-m", "tests.support.hostile_mcp"], cwd=str(ROOT))
+    groups = {"policy": {"yolo_mode": True}, "mcp_servers": {"hostile": hostile}}
+    async with under_attack(zygote, tmp_path, **groups) as beside:
+        await beside.check(f"{ATTACKS}:large_and_odd_answers")
+        await beside.check(f"{ATTACKS}:progress_without_end")
+        await beside.check(f"{ATTACKS}:changed_lists_without_end")
+        await beside.check(f"{ATTACKS}:requests_without_end")
+        await beside.check(f"{ATTACKS}:empty_lines_without_end")
