@@ -8,6 +8,7 @@ import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
+from weakref import WeakValueDictionary
 
 from agent.workspace import paths
 from agent.workspace.dirfd import (
@@ -39,6 +40,17 @@ from agent.workspace.settings import WorkspaceLimits
 
 LISTED_MAX = 1_000
 """Most files and folders shown by one `list`: more would not fit into what one call shows."""
+
+
+class _Lock:
+    def __init__(self) -> None:
+        self.held = threading.Lock()
+
+
+_WRITES: WeakValueDictionary[Path, _Lock] = WeakValueDictionary()
+"""The lock of each workspace that is written to now."""
+_WRITES_GUARD = threading.Lock()
+"""Held while a lock is looked up: that is not one step."""
 
 
 class Workspace:
@@ -82,14 +94,18 @@ class Workspace:
         """Write `data`, wholly or not at all, with the folders on the way. True if it replaced a file.
 
         `most`: bytes allowed; default `write_bytes_max`. If `stop` is set before the last step, nothing of it is left.
-        One write at a time. Raises WorkspaceError.
+        Others that write to the same workspace wait. Raises WorkspaceError.
         """
         most = self.limits.write_bytes_max if most is None else most
         if len(data) > most:
             raise WorkspaceError(f"{len(data)} bytes are too many: at most {most} in one write")
         *above, name = file_parts(path, self.limits)
-        _check_not_stopped(stop)
         with as_workspace_errors(path), ExitStack() as stack:
+            # Counted and written under one lock: writes at the same time would pass the bounds together.
+            with _WRITES_GUARD:
+                lock = _WRITES.setdefault(self.root, _Lock())
+            stack.enter_context(lock.held)
+            _check_not_stopped(stop)
             created = CreatedFolders(stack)
             root = stack.enter_context(closing(self.make_root()))
             names, total = self._usage(root)

@@ -51,19 +51,6 @@ def integer_parameter(request: Request, name: str, default: int, least: int, mos
     return int(text)
 
 
-async def read_body(request: Request, most: int) -> bytes | None:
-    """The whole body; None as soon as it is known to be larger than `most` bytes."""
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > most:
-        return None
-    data = bytearray()
-    async for part in request.stream():
-        data += part
-        if len(data) > most:
-            return None
-    return bytes(data)
-
-
 def bad_request(message: str) -> RequestRefused:
     """The refusal of a request that cannot be understood."""
     return RequestRefused(HTTPRefusal("bad_request", message))

@@ -1,8 +1,8 @@
 """Routes of a session's files: list, download and upload files of the workspace."""
 
-import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final
@@ -18,15 +18,14 @@ from agent.util.places import Holder
 from agent.workspace.paths import NotInWorkspace
 from protocol.content import AccessLevel
 from server.http import schemas
+from server.http.bodies import Bodies
 from server.http.endpoints import BINARY, SESSION, Endpoint
-from server.http.requests import authorized_row, read_body
+from server.http.requests import authorized_row
 from server.http.responses import json_response
 from server.sessions.manager import SessionManager
 from server.util.refusal import HTTPRefusal
 
 CHUNK_BYTES: Final = 262_144
-UPLOADS_MAX: Final = 4
-"""Uploads at one time, over all sessions. Each is held in memory until it is complete."""
 
 # A model may have written the file, so no browser may show it as a page of this server.
 DOWNLOAD_HEADERS: Final = {
@@ -43,7 +42,7 @@ class FileRoutes:
         self._manager = manager
         self._workspace = workspace
         self._disk = disk
-        self._uploads = asyncio.Semaphore(UPLOADS_MAX)
+        self._bodies = Bodies()
 
     async def list(self, request: Request) -> Response:
         """List the files of a session's workspace."""
@@ -69,8 +68,8 @@ class FileRoutes:
         path, most = str(request.path_params["path"]), workspace.limits.upload_bytes_max
         if NOTES_PATH.fullmatch(path):  # what is in it steers the model in all later turns
             await authorized_row(self._manager, request, "owner")
-        async with self._uploads:
-            data = await read_body(request, most)
+        with ExitStack() as place:
+            data = await self._bodies.read(request, most, disk.holder, place)
             if data is None:
                 message = f"the file is larger than {most} bytes (workspace.upload_bytes_max)"
                 return HTTPRefusal("too_large", message).as_response()

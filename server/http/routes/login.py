@@ -18,8 +18,9 @@ from server.auth.credentials import GUEST_COOKIE, LOGIN_COOKIE, cookie_style
 from server.auth.principal import Principal
 from server.config.settings import Settings
 from server.http import schemas
+from server.http.bodies import read_small
 from server.http.endpoints import Endpoint
-from server.http.requests import bad_request, read_body
+from server.http.requests import bad_request
 from server.http.responses import json_response
 from server.util.refusal import HTTPRefusal
 
@@ -82,7 +83,7 @@ async def _read_token(request: Request) -> str:
     """The token in the JSON body. Raises `RequestRefused`; its message does not repeat the token."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise bad_request("the body must be application/json")
-    body = await read_body(request, BODY_BYTES_MAX)
+    body = await read_small(request, BODY_BYTES_MAX)
     if body is None:
         raise bad_request(f"the body is larger than {BODY_BYTES_MAX} bytes")
     try:

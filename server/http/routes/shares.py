@@ -14,8 +14,9 @@ from protocol import submissions as sub
 from protocol.content import ShareLink
 from server.auth.share_links import ShareLinks
 from server.http import schemas
+from server.http.bodies import read_small
 from server.http.endpoints import SESSION, Endpoint
-from server.http.requests import authorized_session, bad_request, read_body
+from server.http.requests import authorized_session, bad_request
 from server.http.responses import json_response
 from server.sessions.manager import SessionManager
 from server.util.refusal import HTTPRefusal
@@ -41,7 +42,7 @@ class ShareRoutes:
     async def share(self, request: Request) -> Response:
         """Create a link to a session."""
         session_id = await authorized_session(self._manager, request, "owner")
-        body = await read_body(request, BODY_BYTES_MAX)
+        body = await read_small(request, BODY_BYTES_MAX)
         if body is None:
             return HTTPRefusal("too_large", f"the body is larger than {BODY_BYTES_MAX} bytes").as_response()
         try:

@@ -3,6 +3,8 @@
 import os
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -229,3 +231,20 @@ def test_a_link_is_removed_and_not_what_it_leads_to(workspace: Workspace, outsid
     workspace.remove("link")
     assert contents(outside) == {"secret.txt": SECRET}
     assert not os.path.lexists(workspace.root / "link")
+
+
+def test_writes_at_the_same_time_do_not_pass_the_bound_together(tmp_path: Path) -> None:
+    """Each of the eight fits alone, and three fit together."""
+    one = Workspace(tmp_path / "one", WorkspaceLimits(total_bytes_max=3_000))
+    began = threading.Barrier(8)
+
+    def write(number: int) -> bool:
+        began.wait()
+        with suppress(WorkspaceError):
+            return not Workspace(one.root, one.limits).write(f"{number}.bin", bytes(1_000), GO)
+        return False
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(write, range(8))) == 3
+    with pytest.raises(WorkspaceError, match="the workspace is full"):
+        one.write("more.bin", bytes(1_000), GO)
