@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agent.models import Catalog, ModelChoice, Models, OwnerModelClient, choose_model
+from agent.models import Catalog, ModelChoice, Models, OwnerModelClient, choose_model, operator_bases
 from agent.tools import ToolRouter
 from agent.util.executors import Executors
 from agent.util.tasks import TaskOwner
@@ -64,7 +64,9 @@ def create_parts(settings: Settings, environ: Mapping[str, str], known_secrets: 
     """The parts of a server with these settings. `environ`: the credentials in it choose the model."""
     choice = choose_model(settings.model.model, environ, settings.model.calls.defaults)
     executors = Executors()
-    models = Models(settings.model.calls, Catalog(settings.model.models))
+    catalog, calls = Catalog(settings.model.models), settings.model.calls
+    one_user = settings.auth.mode == "local"
+    models = Models(calls, catalog, operator_bases(calls, catalog, environ, [choice.model], all_local=one_user))
     toolsets = ToolsetFactory(settings, known_secrets, executors)
     metrics = Metrics(offered(choice, models), toolsets.names())
     return Parts(settings, choice, known_secrets, models, toolsets, metrics, SocketRegistry(), executors)

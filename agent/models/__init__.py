@@ -16,6 +16,7 @@ the event loop for 0.2 s. What the wrapper invents (a `stop`, token counts) when
 reason is `model_stream_cut`, no usage is no `usage` event. Retries happen in one place, before the first token only.
 """
 
+from agent.models.bases import operator_bases
 from agent.models.catalog import Catalog, ModelChoice, ModelEntry, choose_model
 from agent.models.client import Models, OwnerModelClient
 from agent.models.errors import ModelError
@@ -39,5 +40,6 @@ __all__ = [
     "RawToolCall",
     "Sink",
     "choose_model",
+    "operator_bases",
     "refuse_name",
 ]

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import importlib
 import logging
+import os
 import time
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agent.models import pricing
+from agent.models.bases import Base, operator_bases
 from agent.models.catalog import Catalog
 from agent.models.errors import ModelError, model_error
 from agent.models.names import refuse_name
@@ -46,11 +48,17 @@ RETRY_AFTER_MAX_S = 60.0
 
 
 class Models:
-    """All models of a process. Any number of tasks may use `call` at the same time; calls share no state."""
+    """All models of a process. Any number of tasks may use `call` at the same time; calls share no state.
 
-    def __init__(self, settings: ModelSettings, catalog: Catalog | None = None) -> None:
+    `bases`: as `bases.operator_bases` gives them; without it, for one local user.
+    """
+
+    def __init__(
+        self, settings: ModelSettings, catalog: Catalog | None = None, bases: frozenset[Base] | None = None
+    ) -> None:
         self._settings = settings
         self.catalog = catalog or Catalog([])
+        self._bases = bases
         self._tasks = TaskOwner("models")
         self._loading: asyncio.Task[Provider] | None = None
         self._provider: Provider | None = None
@@ -120,9 +128,14 @@ class Models:
             self._loading = None
             message = f"No model can be called: LiteLLM could not be loaded ({error}). Install the server's dependencies again."
             raise ModelError("model_unavailable", message, retryable=False) from error
-        provider: Provider = module.Provider(self._settings, self.catalog)
+        provider: Provider = module.Provider(self._settings, self.catalog, self._own_bases())
         self._provider = provider
         return provider
+
+    def _own_bases(self) -> frozenset[Base]:
+        if self._bases is not None:
+            return self._bases
+        return operator_bases(self._settings, self.catalog, os.environ, (), all_local=True)
 
     async def _attempt(self, provider: "Provider", request: ModelRequest, response: ResponseAssembler) -> None:
         watchdog = Watchdog(self._settings.first_token_timeout_s)

@@ -3,11 +3,12 @@
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 
 import httpx
 
+from agent.models.bases import AddressRefused
 from agent.models.catalog import DEFAULT_MODELS
 from agent.models.errors import ModelError, ModelErrorCode, model_error, redact
 
@@ -63,14 +64,17 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 class ErrorMapper:
-    """Makes the ModelErrors of one model. `secrets`: what no message may hold."""
+    """Makes the ModelErrors of one model. `secrets`: what no message may hold. `refusals`: addresses that the call did not reach."""
 
-    def __init__(self, model: str, secrets: tuple[str, ...]) -> None:
+    def __init__(self, model: str, secrets: tuple[str, ...], refusals: Sequence[AddressRefused] = ()) -> None:
         self._model = model
         self._secrets = secrets
+        self._refusals = refusals
 
     def from_opening(self, error: Exception) -> ModelError:
         """The error of a call that did not begin to answer."""
+        if self._refusals:
+            return self._address_refused()
         causes = list(chain(error))
         quote = self._quote(error)
         if any(isinstance(cause, httpx.TimeoutException) for cause in causes):
@@ -109,6 +113,8 @@ class ErrorMapper:
 
     def from_reading(self, error: Exception) -> ModelError:
         """The error of a stream that had begun."""
+        if self._refusals:
+            return self._address_refused()
         causes = list(chain(error))
         if any(isinstance(cause, httpx.TimeoutException) for cause in causes):
             return model_error("model_timeout", self._model, because="silent in the middle of its answer")
@@ -127,6 +133,12 @@ class ErrorMapper:
         if status in (401, 402, 403, 413, 429) or _TOO_LONG.search(text):
             return self.from_status(400 if _TOO_LONG.search(text) else status, text)
         return model_error("model_bad_response", self._model, because="it sent an error in its stream", quote=text)
+
+    def _address_refused(self) -> ModelError:
+        """Without a quote: what is at that address is not the provider."""
+        advice = "Only the server's operator sets addresses (`api_base`). Choose another model."
+        because = str(self._refusals[0])
+        return model_error("model_bad_request", self._model, because=because, advice=advice, retryable=False)
 
     def malformed(self) -> ModelError:
         return model_error("model_bad_response", self._model, because="malformed data in its stream")

@@ -16,7 +16,8 @@ os.environ.setdefault("REPEATED_STREAMING_CHUNK_LIMIT", "1000000000")
 import litellm
 from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 
-from agent.models import demo, openai_patch
+from agent.models import demo, guarded_transport, openai_patch
+from agent.models.bases import AddressRefused, Base, refusals
 from agent.models.catalog import HUB_ROUTER, Catalog
 from agent.models.demo_provider import DEMO_PROVIDER, GAP, DemoProvider
 from agent.models.error_mapping import ErrorMapper
@@ -61,20 +62,23 @@ def ignore_litellm_warnings() -> None:
 
 silence_litellm()
 openai_patch.install()
+guarded_transport.install()
 ignore_litellm_warnings()
 # LiteLLM's million objects stay for good: without this each full collection walks them and stops the loop for 0.2 s.
 gc.freeze()
 
 
 class Provider:
-    """Opens streams with LiteLLM, by the settings and the catalog."""
+    """Opens streams with LiteLLM, by the settings and the catalog. `bases`: what the operator configured, see `bases`."""
 
     users: ClassVar[int] = 0
     """Providers that are open: LiteLLM keeps one set of HTTP clients for all of them."""
 
-    def __init__(self, settings: ModelSettings, catalog: Catalog) -> None:
+    def __init__(self, settings: ModelSettings, catalog: Catalog, bases: frozenset[Base]) -> None:
         self._settings = settings
         self._catalog = catalog
+        self._bases = bases
+        guarded_transport.GUARD.allow(bases)
         DemoProvider.install()
         Provider.users += 1
 
@@ -85,7 +89,9 @@ class Provider:
 
     async def open(self, request: ModelRequest) -> ProviderStream:
         """Send the request; returns when the provider has begun to answer. Raises ModelError."""
-        errors = ErrorMapper(request.model, self._secrets(request))
+        refused: list[AddressRefused] = []
+        refusals.set(refused)  # for this task, which makes one call at a time
+        errors = ErrorMapper(request.model, self._secrets(request), refused)
         try:
             wrapper = await lite.acompletion(**self._parameters(request))
         except Exception as error:
@@ -98,6 +104,7 @@ class Provider:
     async def aclose(self) -> None:
         """Close the HTTP clients that LiteLLM keeps, when no other provider uses them."""
         Provider.users -= 1
+        guarded_transport.GUARD.forget(self._bases)
         if Provider.users:
             return
         await lite.close_litellm_async_clients()

@@ -15,8 +15,8 @@ from typing import Any
 
 import httpcore
 
-from agent.tools.web.addresses import address_refusal
 from agent.tools.web.urls import FetchError
+from agent.util.addresses import address_refusal
 from agent.util.executors import HolderExecutor
 
 TRIED_MAX = 4

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agent.tools.web.addresses import Address, address_refusal
 from agent.tools.web.settings import WebSettings
+from agent.util.addresses import Address, address_refusal
 from agent.util.errors import ToolError
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ import ipaddress
 
 import pytest
 
-from agent.tools.web.addresses import address_refusal
 from agent.tools.web.settings import WebSettings
 from agent.tools.web.urls import FetchError, parse_url
+from agent.util.addresses import address_refusal
 
 PRIVATE = (
     "10.1.2.3",

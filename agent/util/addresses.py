@@ -1,4 +1,4 @@
-"""Public addresses: decides whether an IP address may be fetched from, by IANA's and the clouds' special ranges. Pure.
+"""Public addresses: decides whether an IP address may be reached, by IANA's and the clouds' special ranges. Pure.
 
 https://www.iana.org/assignments/iana-ipv4-special-registry, .../iana-ipv6-special-registry. `ipaddress.is_global` is not used:
 its result differs between versions of Python.

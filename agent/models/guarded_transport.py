@@ -1,0 +1,116 @@
+"""Guarded transport: the HTTP transports of LiteLLM's clients, which check each address. Loaded together with LiteLLM.
+
+All of LiteLLM's asynchronous clients, the one inside of the OpenAI client among them, get their transport of
+`AsyncHTTPHandler.create_async_transport`; its synchronous ones take `litellm.sync_transport`. There is no public hook for
+the first (litellm `llms/custom_httpx/http_handler.py`).
+"""
+
+import socket
+import ssl
+import urllib.request
+from typing import Any
+
+import httpx
+import litellm
+from aiohttp import ClientSession, DummyCookieJar, TCPConnector, ThreadedResolver
+from aiohttp.abc import AbstractResolver, ResolveResult
+from litellm import constants
+from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport
+from litellm.llms.custom_httpx.http_handler import (
+    AsyncHTTPHandler,
+    build_aiohttp_keepalive_socket_factory,
+    get_ssl_configuration,
+)
+
+from agent.models.bases import AddressGuard, leads_elsewhere, refusal
+
+GUARD = AddressGuard()
+"""For all providers of the process: LiteLLM keeps one set of clients for all of them."""
+
+
+class GuardedResolver(AbstractResolver):
+    """Looks a name up once, and gives its addresses to the connection only if all of them may be reached."""
+
+    def __init__(self) -> None:
+        self._resolver = ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._resolver.resolve(host, port, family)
+        GUARD.check(host, port, [one["host"].partition("%")[0] for one in found])
+        return found
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+class GuardedTransport(LiteLLMAiohttpTransport):
+    """LiteLLM's transport over aiohttp, without private addresses and without redirects to other hosts."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        _check_url(request.url)
+        response = await super().handle_async_request(request)
+        if _redirected_elsewhere(request, response):
+            await response.aclose()
+            raise refusal(f"{request.url.host} redirects to another host")
+        return response
+
+
+class GuardedSyncTransport(httpx.HTTPTransport):
+    """The same for the requests by which LiteLLM prepares some calls: tokens, descriptions of models. Their hosts are fixed."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        _check_url(request.url)
+        host, port = request.url.host, _port(request.url)
+        if not GUARD.is_configured(host, port):
+            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            GUARD.check(host, port, [str(address[0]).partition("%")[0] for *_, address in rows])
+        response = super().handle_request(request)
+        if _redirected_elsewhere(request, response):
+            response.close()
+            raise refusal(f"{host} redirects to another host")
+        return response
+
+
+def install() -> None:
+    """Give LiteLLM's clients these transports, for all calls of the process."""
+    AsyncHTTPHandler.create_async_transport = staticmethod(_create_async_transport)  # type: ignore[method-assign]
+    if not urllib.request.getproxies():  # a transport that is given takes no proxy; the proxy is the operator's
+        verify = get_ssl_configuration()
+        litellm.sync_transport = GuardedSyncTransport(verify=True if verify is None else verify)
+
+
+def _create_async_transport(
+    ssl_context: ssl.SSLContext | None = None, ssl_verify: bool | None = None, shared_session: Any = None
+) -> GuardedTransport:
+    """A transport with LiteLLM's own options. `shared_session` is a session without the check, and is not used."""
+    verify: bool | ssl.SSLContext | None = (
+        ssl_context if ssl_context is not None else (False if ssl_verify is False else None)
+    )
+
+    def session() -> ClientSession:
+        connector = TCPConnector(
+            resolver=GuardedResolver(),
+            ssl=True if verify is None else verify,
+            keepalive_timeout=constants.AIOHTTP_KEEPALIVE_TIMEOUT,
+            ttl_dns_cache=constants.AIOHTTP_TTL_DNS_CACHE,
+            limit=constants.AIOHTTP_CONNECTOR_LIMIT,
+            limit_per_host=constants.AIOHTTP_CONNECTOR_LIMIT_PER_HOST,
+            socket_factory=build_aiohttp_keepalive_socket_factory(),
+        )
+        return ClientSession(connector=connector, cookie_jar=DummyCookieJar())
+
+    return GuardedTransport(client=session, ssl_verify=verify)
+
+
+def _check_url(url: httpx.URL) -> None:
+    GUARD.check_literal(url.host, _port(url))
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
+
+
+def _redirected_elsewhere(request: httpx.Request, response: httpx.Response) -> bool:
+    return response.has_redirect_location and leads_elsewhere(str(request.url), response.headers["location"])
