@@ -74,6 +74,8 @@ PATTERNS: tuple[SecretPattern, ...] = (
     prefixed("OpenAI key", "sk-svcacct-", BASE64URL, 16),
     prefixed("OpenAI key", "sk-admin-", BASE64URL, 16),
     prefixed("OpenRouter key", "sk-or-", BASE64URL, 16),
+    prefixed("Groq key", "gsk_", ALNUM, 20),
+    prefixed("xAI key", "xai-", ALNUM, 20),
     prefixed("OpenAI key", "sk-", ALNUM, 20),
     *(prefixed("GitHub token", f"gh{kind}_", ALNUM, 30) for kind in "pousr"),
     prefixed("GitHub token", "github_pat_", "A-Za-z0-9_", 22),

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import quote, quote_plus
 
 SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL")
+SECRET_SUFFIXES = ("_PASS", "_PWD", "_PAT", "_AUTH", "_DSN")
+"""Endings of variable names whose value is or holds a secret. In the middle of a name they mean other things (`SSH_AUTH_SOCK`)."""
 PATH_SUFFIXES = ("_FILE", "_PATH", "_DIR")
 """Endings of variable names whose value is the place of a secret and not the secret."""
 
@@ -45,11 +47,13 @@ COMMON_VALUES = frozenset(
 
 def environment_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     """The secrets in an environment: value -> name of the variable. By the name, as `OPENAI_API_KEY` or `DB_PASSWORD`."""
-    return named_secrets(
-        (name, value)
-        for name, value in environ.items()
-        if any(word in name.upper() for word in SECRET_NAMES) and not name.upper().endswith(PATH_SUFFIXES)
-    )
+    return named_secrets((name, value) for name, value in environ.items() if is_secret_name(name.upper()))
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a variable of this name, in upper case, holds a secret."""
+    by_word = any(word in name for word in SECRET_NAMES) and not name.endswith(PATH_SUFFIXES)
+    return by_word or name.endswith(SECRET_SUFFIXES)
 
 
 def named_secrets(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

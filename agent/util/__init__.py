@@ -1,5 +1,8 @@
 """Util: helpers that every package of the agent, and the server, may use.
 
+Executor: the threads for one kind of blocking work.
+Place: the right to do one piece of work of a kind; each user and session may hold a few.
+Holder: the session and user for whom work is done.
 TaskOwner: starts asyncio tasks and ends them.
 Backoff: the growing pauses between tries.
 Tracer, Span: where operations report their beginning and end for tracing.

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 
@@ -39,7 +41,7 @@ CACHED_MAX = 10_000
 
 
 class CachedIdentity(msgspec.Struct, frozen=True):
-    """A token that the Hub accepted, last at `asked_at`."""
+    """A token that the Hub accepted, last at `asked_at` of the backend's clock."""
 
     principal: Principal
     token: str
@@ -47,9 +49,20 @@ class CachedIdentity(msgspec.Struct, frozen=True):
 
 
 class HfTokenBackend(BaseAuthBackend):
-    """Hugging Face tokens. They are kept in memory; on disk only as part of a login, encrypted."""
+    """Hugging Face tokens. They are kept in memory; on disk only as part of a login, encrypted.
 
-    def __init__(self, auth: AuthSettings, logins: Logins, cipher: CredentialCipher, threads: WorkExecutor) -> None:
+    `clock`: of the ages of the Hub's answers, in seconds. A clock that is set back would lengthen them.
+    """
+
+    def __init__(
+        self,
+        auth: AuthSettings,
+        logins: Logins,
+        cipher: CredentialCipher,
+        threads: WorkExecutor,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._auth = auth
         self._logins = logins
         self._cipher = cipher
@@ -67,17 +80,17 @@ class HfTokenBackend(BaseAuthBackend):
     def authenticate_local(self, token: str, now: float) -> Principal | None:
         """The user of this token, if the Hub's answer is still cached."""
         known = self._known.get(credential_of(token))
-        return known.principal if known is not None and now - known.asked_at < self._bounds.cached_s else None
+        return known.principal if known is not None and self._clock() - known.asked_at < self._bounds.cached_s else None
 
     async def authenticate_remote(self, token: str, now: float) -> Principal | HTTPRefusal | None:
         """Ask the Hub. Calls for the same token at the same time share one request."""
         credential = credential_of(token)
         refused_at = self._refused.get(credential)
-        if not token.startswith(PREFIX) or (refused_at is not None and now - refused_at < REFUSED_S):
+        if not token.startswith(PREFIX) or (refused_at is not None and self._clock() - refused_at < REFUSED_S):
             return None
         asking = self._asking.get(credential)
         if asking is None:
-            asking = self._asking[credential] = self._tasks.start(self._ask(credential, token, now), credential)
+            asking = self._asking[credential] = self._tasks.start(self._ask(credential, token), credential)
             asking.add_done_callback(lambda _: self._asking.pop(credential, None))
         return await asyncio.shield(asking)
 
@@ -87,7 +100,7 @@ class HfTokenBackend(BaseAuthBackend):
         if known is None:
             return None
         self._known.move_to_end(credential)
-        if now - known.asked_at < self._bounds.cached_s:
+        if self._clock() - known.asked_at < self._bounds.cached_s:
             return known.principal
         answer = await self.authenticate_remote(known.token, now)
         return answer if isinstance(answer, Principal) else None
@@ -115,30 +128,31 @@ class HfTokenBackend(BaseAuthBackend):
                 return token.decode()
         return None
 
-    async def _ask(self, credential: str, token: str, now: float) -> Principal | HTTPRefusal:
+    async def _ask(self, credential: str, token: str) -> Principal | HTTPRefusal:
+        asked_at = self._clock()
         try:
             identity = await self._threads.run(partial(whoami, token, self._bounds.endpoint, TIMEOUT_S))
         except PlacesTaken:
             return HTTPRefusal("unavailable", "too many tokens wait for the Hub's answer; try again", retry_after_s=5)
         except TokenRejected as refused:
             self._known.pop(credential, None)
-            self._refused[credential] = now
+            self._refused[credential] = self._clock()
             return HTTPRefusal("unauthorized", str(refused))
         except HubUnreachable as error:
-            return self._without_hub(credential, now, error)
+            return self._without_hub(credential, error)
         self._refused.pop(credential, None)
         principal = self._principal(credential, identity)
         if principal is None:
-            self._refused[credential] = now
+            self._refused[credential] = self._clock()
             return HTTPRefusal("unauthorized", "this user is not one of auth.allowed_users")
-        self._known[credential] = CachedIdentity(principal, token, now)
+        self._known[credential] = CachedIdentity(principal, token, asked_at)
         return principal
 
-    def _without_hub(self, credential: str, now: float, error: HubUnreachable) -> Principal | HTTPRefusal:
+    def _without_hub(self, credential: str, error: HubUnreachable) -> Principal | HTTPRefusal:
         """A token that the Hub accepted stays valid for a while when the Hub cannot be reached."""
         known = self._known.get(credential)
         log.warning("%s: %s", credential, error)
-        if known is not None and now - known.asked_at < UNREACHABLE_S:
+        if known is not None and self._clock() - known.asked_at < UNREACHABLE_S:
             return known.principal
         return HTTPRefusal("unavailable", "the Hub cannot be reached to check this token; try again", retry_after_s=5)
 

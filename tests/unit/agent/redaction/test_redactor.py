@@ -42,6 +42,8 @@ FORMATS = [
     ("OpenAI key", f"sk-proj-{BODY[:30]}_{BODY[:9]}-{BODY[:20]}"),
     ("OpenAI key", f"sk-{BODY[:48]}"),
     ("Anthropic key", f"sk-ant-api03-{BODY}-{BODY[:20]}"),
+    ("Groq key", f"gsk_{BODY[:52]}"),
+    ("xAI key", f"xai-{BODY[:60]}"),
     *(("GitHub token", f"gh{kind}_{BODY[:36]}") for kind in "pousr"),
     ("GitHub token", f"github_pat_{BODY[:22]}_{BODY}"),
     ("GitLab token", f"glpat-{BODY[:20]}"),
@@ -245,6 +247,13 @@ def test_secrets_of_the_environment_are_recognized_by_name() -> None:
         "padded-value": "APP_CREDENTIALS",
     }
     assert named_secrets([("x" * 100, "aaaaaaaaaaaa"), ("y" * 100, "abcabcabc")]) == {"abcabcabc": "y" * 40}
+
+
+def test_short_words_for_secrets_count_at_the_end_of_a_name() -> None:
+    secret = ["DB_PASS", "DB_PWD", "GITHUB_PAT", "NPM_CONFIG__AUTH", "SENTRY_DSN", "db_pass"]
+    other = ["SSH_AUTH_SOCK", "OLDPWD", "PWD", "PASS_COUNT", "PATH", "COMPASS"]
+    found = environment_secrets({name: f"value-of-{name}" for name in [*secret, *other]})
+    assert sorted(found.values()) == sorted(secret)
 
 
 def test_a_redactor_without_anything_to_hide_does_nothing() -> None:

@@ -9,8 +9,14 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
+from agent.util.executors import Executors
 from agent.util.tasks import TaskOwner
 from protocol.frames import Synced
+from server.auth.backends.hf_tokens import HfTokenBackend
+from server.auth.encryption import create_cipher
+from server.auth.login_store import SqliteLoginStore
+from server.auth.logins import Logins
+from server.auth.principal import Principal
 from server.config.settings import Settings
 from tests.support.application import settings_for
 from tests.support.hub.standin_hub import StandinHub, standin_hub
@@ -126,6 +132,25 @@ async def test_while_the_hub_is_unreachable_known_tokens_stay_valid_and_new_ones
         assert "retry-after" in answer.headers and BOB not in answer.text
         hub.status = None
         assert (await me(live, BOB)).status_code == 200
+
+
+async def test_an_answer_of_the_hub_holds_no_longer_when_the_machines_clock_is_set_back(
+    tmp_path: Path, hub: StandinHub
+) -> None:
+    settings = guarded(tmp_path, hub, {"cached_s": 60.0})
+    logins = Logins(SqliteLoginStore(tmp_path), Executors().server, 4, 2)
+    elapsed = [0.0]
+    threads = Executors().identity
+    backend = HfTokenBackend(settings.auth, logins, create_cipher("", tmp_path), threads, lambda: elapsed[0])
+    before = 1_000_000.0
+    assert isinstance(await backend.authenticate_remote(ADA, before), Principal)
+    elapsed[0] = 59.0
+    assert backend.authenticate_local(ADA, before - 1_000.0) is not None
+    elapsed[0] = 61.0
+    assert backend.authenticate_local(ADA, before - 1_000.0) is None
+    await backend.aclose()
+    await threads.aclose()
+    await logins.aclose()
 
 
 async def test_a_cached_success_expires(tmp_path: Path, hub: StandinHub) -> None:
