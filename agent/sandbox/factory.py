@@ -10,6 +10,7 @@ from agent.sandbox.claims import Claim
 from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.local.host import HostSandbox
 from agent.sandbox.local.probe import Bubblewrap, probe
+from agent.sandbox.local.process_places import ProcessPlaces
 from agent.sandbox.local.sandbox import LocalSandbox
 from agent.sandbox.remote.hub_job import HubJobProvider
 from agent.sandbox.remote.hub_owner import HubOwnerClient, RemoteSandboxThreads
@@ -142,10 +143,17 @@ class LocalBackend:
         self._settings = settings
         self._program = program
         self._hidden = hidden
+        self._places = ProcessPlaces(settings)
 
     async def create(self, session: SandboxRequest) -> Sandbox:
         return LocalSandbox(
-            session.workspace, session.disk, self._settings, self.offer.says, self._program, self._hidden
+            session.workspace,
+            session.disk,
+            self._places,
+            self._settings,
+            self.offer.says,
+            self._program,
+            self._hidden,
         )
 
 
@@ -156,28 +164,30 @@ class HostBackend:
 
     def __init__(self, settings: SandboxSettings) -> None:
         self._settings = settings
+        self._places = ProcessPlaces(settings)
 
     async def create(self, session: SandboxRequest) -> Sandbox:
-        return HostSandbox(session.workspace, session.disk, self._settings, self.offer.says)
+        return HostSandbox(session.workspace, session.disk, self._places, self._settings, self.offer.says)
 
 
 class FilesOnlyBackend:
     """Files in the workspace on this machine, no commands. `reason`: why."""
 
     def __init__(self, settings: SandboxSettings, reason: str) -> None:
+        self._places = ProcessPlaces(settings)
         self.offer = SandboxInfo(
             kind=settings.kind, says="no commands run; there are files alone", shell=False, reason=reason
         )
 
     async def create(self, session: SandboxRequest) -> Sandbox:
-        return _NoShell(session.workspace, session.disk, self.offer)
+        return _NoShell(session.workspace, session.disk, self._places, self.offer)
 
 
 class _NoShell(LocalFiles):
     network = False
 
-    def __init__(self, workspace: Workspace, disk: DiskExecutor, offer: SandboxInfo) -> None:
-        super().__init__(workspace, disk)
+    def __init__(self, workspace: Workspace, disk: DiskExecutor, places: ProcessPlaces, offer: SandboxInfo) -> None:
+        super().__init__(workspace, disk, places)
         self.says = offer.says
 
     async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:

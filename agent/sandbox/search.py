@@ -31,11 +31,11 @@ MATCHES_MAX = 200
 """Lines that one `grep` finds at most: a model refines a search instead of reading more."""
 
 
-async def search_here(root: int, search: SearchRequest) -> SearchResult:
-    """Search below the open folder `root`, which is closed at the end. Raises SandboxError."""
+async def search_here(root: int, search: SearchRequest, timeout_s: float) -> SearchResult:
+    """Search below the open folder `root`, which is closed at the end, for so many seconds. Raises SandboxError."""
     try:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(PROGRAM), _request(search, root)),
+            *(sys.executable, "-I", "-S", str(PROGRAM), _request(search, root, timeout_s)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -45,7 +45,7 @@ async def search_here(root: int, search: SearchRequest) -> SearchResult:
     finally:
         os.close(root)
     try:
-        async with asyncio.timeout(SEARCH_TIMEOUT_S + GRACE_S):
+        async with asyncio.timeout(timeout_s + GRACE_S):
             output, errors = await process.communicate()
     except TimeoutError:
         raise SandboxError("the search did not end in time") from None
@@ -66,7 +66,7 @@ async def search_by_command(
         if len(output) < ANSWER_BYTES:
             output.extend(piece)
 
-    command = f"python3 -c {shlex.quote(_program())} {shlex.quote(_request(search, None))}"
+    command = f"python3 -c {shlex.quote(_program())} {shlex.quote(_request(search, None, SEARCH_TIMEOUT_S))}"
     status = await run(command, collect, SEARCH_TIMEOUT_S + GRACE_S)
     if status.code == 127:
         raise SandboxError("there is no python3 in the sandbox, which a search needs")
@@ -78,12 +78,12 @@ def _program() -> str:
     return PROGRAM.read_text(encoding="utf-8")
 
 
-def _request(search: SearchRequest, root: int | None) -> str:
+def _request(search: SearchRequest, root: int | None, timeout_s: float) -> str:
     request = {
         **msgspec.structs.asdict(search),
         "parts": [name for name in search.path.split("/") if name not in ("", ".")],
         "root": root,
-        "seconds": math.ceil(SEARCH_TIMEOUT_S),
+        "seconds": math.ceil(timeout_s),
         "bytes_max": SEARCH_BYTES_MAX,
         "matches_max": MATCHES_MAX,
         "chars_max": LINE_CHARS,

@@ -21,6 +21,8 @@ PROBE_BYTES = 8192
 LINE_BYTES = 1 << 20
 SKIPPED = re.compile(r"\.git|\.holdfast-[0-9a-f]{16}\.part")
 DATA_BYTES = 1 << 30
+NICE = 10
+"""The server and its clients come first."""
 
 
 class SearchLimit(Exception):
@@ -113,6 +115,7 @@ def write(value: object) -> None:
 def main() -> None:
     """Search as the first argument asks."""
     request = json.loads(sys.argv[1])
+    os.nice(NICE)
     # No handler: a pattern that runs for ever runs in C, and would never let one run.
     signal.alarm(request["seconds"])
     try:

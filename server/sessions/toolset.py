@@ -90,6 +90,7 @@ class ToolsetFactory:
         self._hub_threads = HubThreads(executors.hub, executors.hub_follow)
         self._web = WebClient(settings.web, executors)
         self._backend: SandboxBackend | None = None
+        self._without_login = FilesOnlyBackend(settings.sandbox, NO_SHELL)
         self.mcp = McpServers(settings.mcp_servers, settings.mcp)
         self._journal: Journal | None = None
         self._key = SandboxKey(settings.journal.folder)
@@ -166,7 +167,7 @@ class ToolsetFactory:
         if isinstance(backend, RemoteBackend):
             if hf_token:
                 return backend.open(session), backend.offer
-            backend = FilesOnlyBackend(self._settings.sandbox, NO_SHELL)
+            backend = self._without_login
         offer = backend.offer
         return SessionSandbox(lambda: backend.create(session), offer.says, network=offer.network), offer
 

@@ -16,7 +16,7 @@ from agent.sandbox.settings import SandboxSettings
 from agent.workspace.files import Sandbox
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
-from tests.support.executors import disk
+from tests.support.executors import disk, places
 from tests.support.sandbox.remote import remote_setup
 
 Opening = Callable[[Path, SandboxSettings], AbstractAsyncContextManager[Sandbox]]
@@ -39,7 +39,7 @@ def _probe(path: str) -> Probe:
 async def local(folder: Path, settings: SandboxSettings) -> AsyncIterator[Sandbox]:
     """Bubblewrap on this machine."""
     workspace = Workspace(folder / "workspace", WorkspaceLimits())
-    sandbox = LocalSandbox(workspace, disk(), settings, "a test", bubblewrap(), ())
+    sandbox = LocalSandbox(workspace, disk(), places(settings), settings, "a test", bubblewrap(), ())
     yield sandbox
     await sandbox.close()
 
@@ -47,7 +47,9 @@ async def local(folder: Path, settings: SandboxSettings) -> AsyncIterator[Sandbo
 @contextlib.asynccontextmanager
 async def host(folder: Path, settings: SandboxSettings) -> AsyncIterator[Sandbox]:
     """The bare machine."""
-    sandbox = HostSandbox(Workspace(folder / "workspace", WorkspaceLimits()), disk(), settings, "a test")
+    sandbox = HostSandbox(
+        Workspace(folder / "workspace", WorkspaceLimits()), disk(), places(settings), settings, "a test"
+    )
     yield sandbox
     await sandbox.close()
 

@@ -5,7 +5,7 @@
             await beside.check("tests.hostile.attacks.socket:empty_pings")
 
 `under_attack` starts a server in mode `tokens` with the users mallory, who attacks, and quiet, who holds a conversation with a model
-that says 50 tokens a second. Its keyword arguments are those of `settings_for`. `check` measures the quiet user alone, runs the attack
+that says 50 tokens a second. Its keyword arguments are those of `settings_for`, and `hooks`, which the server calls before it serves. `check` measures the quiet user alone, runs the attack
 for some seconds and measures again; it fails if the bar of this module is missed in each of `TRIES` tries. Attacks are functions
 `async (Target) -> None` in `tests/hostile/attacks/`. Several attacks can use one server, one after another.
 
@@ -19,7 +19,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from server.auth.backends.api_tokens import new_token, tokens_path, write_tokens
 from tests.faults.harness.lengths import length
 from tests.faults.harness.listeners import percentile
 from tests.faults.harness.memory import descriptors, mapped_kib
+from tests.faults.harness.order import Hook
 from tests.faults.process.process import ROOT, ServerProcess, Zygote
 from tests.hostile.target import Target
 from tests.support.application import settings_for
@@ -223,7 +224,9 @@ async def turn(talk: Client) -> tuple[float, list[float]]:
 
 
 @contextlib.asynccontextmanager
-async def under_attack(zygote: Zygote, folder: Path, **groups: Any) -> AsyncIterator[Beside]:
+async def under_attack(
+    zygote: Zygote, folder: Path, hooks: Sequence[Hook] = (), **groups: Any
+) -> AsyncIterator[Beside]:
     """A running server with its two users. One at a time on this machine: attacks must not slow each other's quiet user."""
     async with _alone(), model_process() as api_base:
         settings = settings_for(folder / "data", auth={"mode": "tokens"}, **groups)
@@ -235,7 +238,7 @@ async def under_attack(zygote: Zygote, folder: Path, **groups: Any) -> AsyncIter
         )
         (folder / "data").mkdir(parents=True, exist_ok=True)
         write_tokens(tokens_path(settings), list(tokens))
-        async with ServerProcess(zygote, folder, settings) as server:
+        async with ServerProcess(zygote, folder, settings, hooks=hooks) as server:
             await server.start()
             yield Beside(server, await _target(server.port, *secrets), secrets[1])
 

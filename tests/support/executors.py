@@ -1,8 +1,10 @@
 """Threads for what is tested alone: as a server has them, for nobody in particular."""
 
 from agent.hub.pools import HubThreads
+from agent.sandbox.local.process_places import ProcessPlaces
+from agent.sandbox.settings import SandboxSettings
 from agent.util.executors import Executors, HolderExecutor
-from agent.util.places import SERVER
+from agent.util.places import SERVER, Holder
 from agent.workspace.disk_executor import DiskExecutor
 
 
@@ -14,7 +16,12 @@ def hub_threads() -> HubThreads:
 
 def disk() -> DiskExecutor:
     """The disk executor of one session."""
-    return DiskExecutor(Executors().disk, SERVER)
+    return DiskExecutor(Executors().disk, Holder("ann", "s"))
+
+
+def places(settings: SandboxSettings | None = None) -> ProcessPlaces:
+    """Places for the processes of sandboxes with these settings."""
+    return ProcessPlaces(settings or SandboxSettings())
 
 
 def conversion() -> HolderExecutor:

@@ -1,6 +1,9 @@
 """Local files: a session's workspace on this machine as its tools use it."""
 
-from agent.sandbox.search import search_here
+import asyncio
+
+from agent.sandbox.local.process_places import ProcessPlaces
+from agent.sandbox.search import SEARCH_TIMEOUT_S, search_here
 from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import Entry, FileStart, SandboxError, SearchRequest, SearchResult
 from agent.workspace.workspace import Workspace
@@ -9,9 +12,10 @@ from agent.workspace.workspace import Workspace
 class LocalFiles:
     """The workspace's files, accessed in threads, one access at a time; a cancelled write leaves nothing half done."""
 
-    def __init__(self, workspace: Workspace, disk: DiskExecutor) -> None:
+    def __init__(self, workspace: Workspace, disk: DiskExecutor, places: ProcessPlaces) -> None:
         self._workspace = workspace
         self._disk = disk
+        self._places = places
         self._closed = False
 
     async def read(self, path: str) -> FileStart:
@@ -26,11 +30,15 @@ class LocalFiles:
         return await self._disk.run(lambda _: self._workspace.listing(path, recursive))
 
     async def search(self, search: SearchRequest) -> SearchResult:
-        try:
-            root = await self._disk.run_beside(self._workspace.open_root)
-        except FileNotFoundError:
-            return SearchResult(())
-        return await search_here(root, search)
+        # One time limit for waiting and searching: many searches in one message take no longer than one.
+        clock = asyncio.get_running_loop().time
+        until = clock() + SEARCH_TIMEOUT_S
+        async with self._places.searches.hold(self._disk.holder):
+            try:
+                root = await self._disk.run_beside(self._workspace.open_root)
+            except FileNotFoundError:
+                return SearchResult(())
+            return await search_here(root, search, until - clock())
 
     def refuse_closed(self) -> None:
         """Raises SandboxError after `close`."""

@@ -11,6 +11,7 @@ from agent.sandbox.local.bubblewrap import RAISE_OUT_OF_MEMORY_SCORE, shell
 from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.local.limits import LimitMonitor, WorkspaceQuota
 from agent.sandbox.local.process import CommandProcess
+from agent.sandbox.local.process_places import ProcessPlaces
 from agent.sandbox.sandbox import refuse_nul
 from agent.sandbox.settings import SandboxSettings
 from agent.workspace.disk_executor import DiskExecutor
@@ -34,16 +35,17 @@ class HostSandbox(LocalFiles):
 
     network = True
 
-    def __init__(self, workspace: Workspace, disk: DiskExecutor, settings: SandboxSettings, says: str) -> None:
-        super().__init__(workspace, disk)
+    def __init__(
+        self, workspace: Workspace, disk: DiskExecutor, places: ProcessPlaces, settings: SandboxSettings, says: str
+    ) -> None:
+        super().__init__(workspace, disk, places)
         self._settings = settings
         self.says = says
         self._quota = WorkspaceQuota(workspace.root, workspace.limits)
-        self._slots = asyncio.Semaphore(settings.commands_max)
 
     async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
         refuse_nul(command)
-        async with self._slots:
+        async with self._places.commands.hold(self._disk.holder):
             self.refuse_closed()
             os.close(await self._disk.run_beside(self._workspace.make_root))
             before = await self._disk.run_beside(self._quota.used)

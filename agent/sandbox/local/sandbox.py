@@ -12,6 +12,7 @@ from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.local.limits import LimitMonitor, WorkspaceQuota, chown_tree
 from agent.sandbox.local.probe import Bubblewrap
 from agent.sandbox.local.process import CommandProcess
+from agent.sandbox.local.process_places import ProcessPlaces
 from agent.sandbox.sandbox import refuse_nul
 from agent.sandbox.settings import SandboxSettings
 from agent.workspace import paths
@@ -36,24 +37,24 @@ class LocalSandbox(LocalFiles):
         self,
         workspace: Workspace,
         disk: DiskExecutor,
+        places: ProcessPlaces,
         settings: SandboxSettings,
         says: str,
         program: Bubblewrap,
         hidden: tuple[Path, ...],
     ) -> None:
         """`hidden`: folders of the server that no command sees."""
-        super().__init__(workspace, disk)
+        super().__init__(workspace, disk, places)
         self._settings = settings
         self.says = says
         self.network = settings.network
         self._program = program
         self._hidden = hidden
         self._quota = WorkspaceQuota(workspace.root, workspace.limits)
-        self._slots = asyncio.Semaphore(settings.commands_max)
 
     async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
         refuse_nul(command)
-        async with self._slots:
+        async with self._places.commands.hold(self._disk.holder):
             self.refuse_closed()
             await self._disk.run_beside(self._make_root)
             before = await self._disk.run_beside(self._quota.used)

@@ -5,6 +5,7 @@ seconds of CPU, most characters of text. Output: JSON with `title` and `text`.
 """
 
 import json
+import os
 import resource
 import sys
 from urllib.parse import urljoin
@@ -25,6 +26,8 @@ NOISE = [
     "dialog",
 ]
 """Elements without text for a reader; they are removed."""
+NICE = 10
+"""The server and its clients come first."""
 MAIN_SHARE = 0.3
 """`main`, `article` or role `main` is shown alone if it holds at least this share of the page's text."""
 
@@ -88,6 +91,7 @@ def tidy(text: str) -> str:
 def main() -> None:
     """Set the limits, read the HTML, convert it, write the JSON."""
     url, memory_bytes, cpu_s, most = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    os.nice(NICE)
     set_limits(memory_bytes, cpu_s)
     html = sys.stdin.buffer.read().decode("utf-8", "replace")
     output = json.dumps(convert(html, url, most), ensure_ascii=True)

@@ -24,7 +24,7 @@ the complaint makes the context manager fail at its end, unless it was made with
 
 As a process: `python -m tests.support.models.scripted_model --port 8100` prints `listening on http://127.0.0.1:8100/v1` and
 answers by words in the last user message: `tokens=250 every_ms=20 stamped=1` (defaults: --tokens, --every-ms, --stamped).
-`call=TOOL:{...}` has a tool called first.
+`call=TOOL:{...}` has a tool called first, `times=N` so many times in one message.
 """
 
 import argparse
@@ -181,13 +181,15 @@ class ScriptedModel:
 def by_words(tokens: int, every_ms: float, is_stamped: bool) -> Callable[[Request], Answer]:
     """A script for a process: `tokens=`, `every_ms=`, `stamped=` in the last user message, else these.
 
-    `call=TOOL:{...}` there is a call of a tool with these arguments, which comes before the tokens.
+    `call=TOOL:{...}` there is a call of a tool with these arguments, which comes before the tokens; with `times=N` so many.
     """
 
     def choose(request: Request) -> Answer:
         call = re.search(r"\bcall=(\w+):(\{.*\})", request.last_user_text)
         if call is not None and request.messages[-1].get("role") == "user":
-            return calls(Call(call[1], call[2]))
+            times = re.search(r"\btimes=(\d+)", request.last_user_text)
+            count = int(times[1]) if times is not None else 1
+            return calls(*(Call(call[1], call[2], f"call_{number}") for number in range(1, count + 1)))
         words = dict(re.findall(r"\b(tokens|every_ms|stamped)=([\d.]+)", request.last_user_text))
         count = int(words.get("tokens", tokens))
         every = float(words.get("every_ms", every_ms)) / 1000

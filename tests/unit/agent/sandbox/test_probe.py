@@ -14,7 +14,7 @@ from agent.sandbox.settings import SandboxSettings
 from agent.workspace.files import ExitStatus
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
-from tests.support.executors import disk
+from tests.support.executors import disk, places
 
 PACKAGED = packaged_program()
 EMPTY_PATH = "/nonexistent"
@@ -48,7 +48,9 @@ def script(folder: Path, lines: str) -> str:
 
 async def output_of(program: Bubblewrap, folder: Path) -> str:
     """What a command writes in a sandbox that this program makes: its user's name, and a file of the workspace."""
-    sandbox = LocalSandbox(Workspace(folder, WorkspaceLimits()), disk(), SandboxSettings(), "a test", program, ())
+    sandbox = LocalSandbox(
+        Workspace(folder, WorkspaceLimits()), disk(), places(), SandboxSettings(), "a test", program, ()
+    )
     pieces: list[bytes] = []
 
     async def take(piece: bytes) -> None:

@@ -11,7 +11,7 @@ from agent.policy.effects import Effects
 from agent.sandbox.local.files import LocalFiles
 from agent.tools import ToolResult, ToolRouter, Workspace, WorkspaceLimits, file_tools
 from tests.support.constants import built_in
-from tests.support.executors import conversion, disk
+from tests.support.executors import conversion, disk, places
 from tests.support.prepared_calls import complaint_of, effects_of
 
 
@@ -22,7 +22,7 @@ async def no_log(text: str) -> None:
 def router_for(root: Path, **settings: float) -> ToolRouter:
     limits = WorkspaceLimits(write_bytes_max=10_000, read_bytes_max=20_000)
     built_in("sandbox", settings)
-    return ToolRouter(file_tools(LocalFiles(Workspace(root, limits), disk()), limits, conversion()))
+    return ToolRouter(file_tools(LocalFiles(Workspace(root, limits), disk(), places()), limits, conversion()))
 
 
 @pytest.fixture

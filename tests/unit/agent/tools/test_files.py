@@ -14,7 +14,7 @@ from agent.tools.files import WriteFileTool
 from agent.util.tasks import TaskOwner
 from agent.workspace.workspace import Workspace
 from tests.support.constants import built_in
-from tests.support.executors import conversion, disk
+from tests.support.executors import conversion, disk, places
 from tests.support.prepared_calls import complaint_of, effects_of
 
 
@@ -31,7 +31,7 @@ def router_for(root: Path, limits: WorkspaceLimits | None = None) -> ToolRouter:
     """The tools on this folder."""
     limits = limits or WorkspaceLimits()
     return ToolRouter(
-        [PlanTool(limits), *file_tools(LocalFiles(Workspace(root, limits), disk()), limits, conversion())]
+        [PlanTool(limits), *file_tools(LocalFiles(Workspace(root, limits), disk(), places()), limits, conversion())]
     )
 
 
@@ -192,7 +192,7 @@ async def test_a_write_cancelled_on_its_way_has_not_happened(root: Path, tasks: 
             return super().write(path, data, stop)
 
     limits = WorkspaceLimits()
-    router = ToolRouter([WriteFileTool(LocalFiles(Slow(root, limits), disk()), limits, conversion())])
+    router = ToolRouter([WriteFileTool(LocalFiles(Slow(root, limits), disk(), places()), limits, conversion())])
     write = tasks.start(run(router, "write", path="a/b.txt", content="x"), "write")
     await asyncio.to_thread(begun.wait, 10)
     write.cancel()

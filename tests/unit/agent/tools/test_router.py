@@ -31,7 +31,7 @@ from agent.tools import (
 )
 from agent.tools.base import parameters_of
 from agent.util.tasks import TaskOwner
-from tests.support.executors import conversion, disk
+from tests.support.executors import conversion, disk, places
 from tests.support.prepared_calls import complaint_of, effects_of
 
 
@@ -143,10 +143,12 @@ async def test_specs_are_sorted_and_each_caller_has_its_own(tmp_path: "pytest.Te
 
 def test_the_built_in_schemas_are_json_schema_without_references(tmp_path: Path) -> None:
     limits, settings = WorkspaceLimits(), SandboxSettings()
-    files = LocalFiles(Workspace(tmp_path, limits), disk())
+    files = LocalFiles(Workspace(tmp_path, limits), disk(), places())
     program = Bubblewrap("/usr/bin/bwrap", "0.8.0", "system")
     shell = BashTool(
-        LocalSandbox(Workspace(tmp_path, limits), disk(), settings, "a test", program, ()), settings, frozenset()
+        LocalSandbox(Workspace(tmp_path, limits), disk(), places(settings), settings, "a test", program, ()),
+        settings,
+        frozenset(),
     )
     for tool in [PlanTool(limits), *file_tools(files, limits, conversion()), shell]:
         jsonschema.Draft202012Validator.check_schema(tool.parameters)

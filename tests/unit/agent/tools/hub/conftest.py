@@ -13,7 +13,7 @@ from agent.tools import ToolRouter, Workspace, WorkspaceLimits
 from agent.tools.hub import HubClient, HubSettings, hub_tools
 from agent.util.places import SERVER
 from tests.support.constants import built_in
-from tests.support.executors import disk, hub_threads
+from tests.support.executors import disk, hub_threads, places
 from tests.support.hub.standin_hub import StandinHub, standin_hub
 from tests.unit.agent.tools.hub.sessions import POISON, Parts, Session
 
@@ -76,7 +76,7 @@ async def session(hub: StandinHub, tmp_path: Path) -> AsyncIterator[Callable[...
         )
         threads = hub_threads()
         workspace = Workspace(tmp_path / f"session{len(made)}", WorkspaceLimits())
-        files = LocalFiles(workspace, disk())
+        files = LocalFiles(workspace, disk(), places())
         tools = hub_tools(HubClient(settings, threads, f"hf_{user}" if user else None, SERVER), files, timeout_s=20.0)
         made.append(Session(ToolRouter(tools), threads, workspace))
         return made[-1]

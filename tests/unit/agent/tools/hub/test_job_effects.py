@@ -10,7 +10,7 @@ from agent.sandbox.local.files import LocalFiles
 from agent.tools import ToolRouter, Workspace, WorkspaceLimits
 from agent.tools.hub import HubClient, HubSettings, hub_tools
 from agent.util.places import SERVER
-from tests.support.executors import disk, hub_threads
+from tests.support.executors import disk, hub_threads, places
 from tests.support.prepared_calls import complaint_of, effects_of
 
 RUN: dict[str, object] = {"operation": "run", "image": "python:3.12", "command": ["python", "-c", "print(1)"]}
@@ -18,7 +18,7 @@ RUN: dict[str, object] = {"operation": "run", "image": "python:3.12", "command":
 
 def router(**settings: object) -> ToolRouter:
     bounds = HubSettings(**settings)  # type: ignore[arg-type]
-    files = LocalFiles(Workspace(Path(), WorkspaceLimits()), disk())
+    files = LocalFiles(Workspace(Path(), WorkspaceLimits()), disk(), places())
     return ToolRouter(hub_tools(HubClient(bounds, hub_threads(), "hf_alice", SERVER), files, timeout_s=600.0))
 
 

@@ -9,14 +9,14 @@ from agent.sandbox.local.files import LocalFiles
 from agent.tools import ToolRouter, Workspace, WorkspaceLimits
 from agent.tools.hub import HUB_TOOL_NAMES, HubClient, HubSettings, hub_tools
 from agent.util.places import SERVER
-from tests.support.executors import disk, hub_threads
+from tests.support.executors import disk, hub_threads, places
 from tests.support.prepared_calls import complaint_of, effects_of
 
 
 @pytest.fixture
 def router() -> ToolRouter:
     settings = HubSettings()
-    files = LocalFiles(Workspace(Path(), WorkspaceLimits()), disk())
+    files = LocalFiles(Workspace(Path(), WorkspaceLimits()), disk(), places())
     tools = hub_tools(HubClient(settings, hub_threads(), "hf_alice", SERVER), files, timeout_s=600.0)
     assert [tool.name for tool in tools] == list(HUB_TOOL_NAMES)
     return ToolRouter(tools)

@@ -17,7 +17,7 @@ from agent.util.places import SERVER
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
 from tests.support.constants import built_in
-from tests.support.executors import disk
+from tests.support.executors import disk, places
 from tests.support.prepared_calls import complaint_of, effects_of
 from tests.unit.agent.tools.web.internet import PUBLIC, Internet, Site, ok, redirect
 
@@ -31,7 +31,7 @@ class Model:
     def __init__(self, internet: Internet, root: Path, **settings: Any) -> None:
         self.root = root
         limits = WorkspaceLimits()
-        files = LocalFiles(Workspace(root, limits), disk())
+        files = LocalFiles(Workspace(root, limits), disk(), places())
         web = WebClient(WebSettings(**built_in("web", settings)), Executors(), internet.network)
         self.router = ToolRouter([WebFetchTool(web, files, limits, SERVER)])
 

@@ -1,0 +1,69 @@
+"""Attacks with work that blocks: a disk and names that never answer, searches and commands without number."""
+
+import asyncio
+import contextlib
+
+import httpx
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from protocol.codec import encode
+from protocol.submissions import UserInput
+from tests.hostile.hanging import MARK, SILENT
+from tests.hostile.target import Target
+
+LISTINGS = 100
+SERVICE_UNAVAILABLE = 503
+LINES = 200_000
+
+
+async def listings_that_hang(target: Target) -> None:
+    """A user lists files on a disk that hangs, many at once. What finds no place is answered; the attack fails if nothing is."""
+    files = f"/api/sessions/{target.session_id}/files"
+    answered: list[int] = []
+
+    async def one(http: httpx.AsyncClient) -> None:
+        with contextlib.suppress(httpx.HTTPError):
+            answered.append((await http.get(files, timeout=1.0)).status_code)
+
+    async with httpx.AsyncClient(base_url=target.http, headers=target.headers("user"), trust_env=False) as http:
+        (await http.put(f"{files}/{MARK}", content=b"x")).raise_for_status()
+        await asyncio.gather(*(one(http) for _ in range(LISTINGS)))
+        assert SERVICE_UNAVAILABLE in answered, answered
+        while True:
+            await one(http)
+
+
+async def fetches_of_a_silent_name(target: Target) -> None:
+    """A session fetches pages of a host whose name server never answers, 32 in one message."""
+    await _turns(target, f'call=web_fetch:{{"url":"http://{SILENT}/"}} times=32 tokens=1')
+
+
+async def searches_in_one_message(target: Target) -> None:
+    """A session searches some megabytes, 32 times in one message."""
+    files = f"/api/sessions/{target.session_id}/files"
+    line = b"the quick brown fox jumps over the lazy dog\n"
+    async with httpx.AsyncClient(base_url=target.http, headers=target.headers("user"), trust_env=False) as http:
+        (await http.put(f"{files}/long.txt", content=line * LINES, timeout=30.0)).raise_for_status()
+    await _turns(target, 'call=grep:{"pattern":"q.*b.*f.*j.*z{3}"} times=32 tokens=1')
+
+
+async def commands_in_one_message(target: Target) -> None:
+    """A session runs commands that take a processor each, 32 in one message."""
+    await _turns(target, 'call=bash:{"command":"timeout 2 sh -c \'while :; do :; done\'"} times=32 tokens=1')
+
+
+async def _turns(target: Target, text: str) -> None:
+    with contextlib.suppress(ConnectionClosed):
+        async with target.socket("user") as socket:
+            while True:
+                await _turn(socket, text)
+
+
+async def _turn(socket: ClientConnection, text: str) -> None:
+    await socket.send(encode(UserInput(text=text)).decode())
+    async for frame in socket:
+        words = frame if isinstance(frame, str) else frame.decode()
+        if '"type":"turn_complete"' in words:
+            return
+        assert '"type":"refused"' not in words, words
