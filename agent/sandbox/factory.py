@@ -18,6 +18,7 @@ from agent.sandbox.remote.sandbox import RemoteSandbox, SandboxProvider
 from agent.sandbox.remote.space import NamedSpaceProvider, SecretFor, SpaceProvider, SpaceStarter
 from agent.sandbox.sandbox import SandboxInfo, SandboxProgram, SandboxRequest
 from agent.sandbox.settings import SandboxSettings
+from agent.util.executors import WorkExecutor
 from agent.util.places import SERVER, Holder
 from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import ExitStatus, OutputSink, Sandbox, SandboxError
@@ -106,32 +107,36 @@ class SandboxBackend(Protocol):
         """Create the session's sandbox. May raise SandboxError; when it is cancelled, none is left behind."""
 
 
-def open_backend(settings: SandboxSettings, hidden: tuple[Path, ...], remote: RemoteSandboxFactory) -> SandboxBackend:
+def open_backend(
+    settings: SandboxSettings, hidden: tuple[Path, ...], remote: RemoteSandboxFactory, searches: WorkExecutor
+) -> SandboxBackend:
     """Set up the backend that the settings name; files alone where this machine lacks what it needs.
 
-    `hidden`: folders of the server that no command may see. `remote`: for the remote kinds. Blocks for some milliseconds.
+    `hidden`: folders of the server that no command may see. `remote`: for the remote kinds. `searches`: threads. Blocks for some milliseconds.
     """
     match settings.kind:
         case "local":
             result = probe()
             if result.program is None:
-                return FilesOnlyBackend(settings, f"{result.why}; {result.advice}")
+                return FilesOnlyBackend(settings, f"{result.why}; {result.advice}", searches)
             if result.not_used:
                 log.info("the system's bwrap is not used: %s", result.not_used)
             log.info("sandboxes are made by %s", result.program)
-            return LocalBackend(settings, result.program, hidden)
+            return LocalBackend(settings, result.program, hidden, searches)
         case "hub" | "space":
             return RemoteBackend(settings.kind, remote)
         case "host":
-            return HostBackend(settings)
+            return HostBackend(settings, searches)
         case "off":
-            return FilesOnlyBackend(settings, OFF)
+            return FilesOnlyBackend(settings, OFF, searches)
 
 
 class LocalBackend:
     """Sandboxes on this machine, made by bubblewrap."""
 
-    def __init__(self, settings: SandboxSettings, program: Bubblewrap, hidden: tuple[Path, ...]) -> None:
+    def __init__(
+        self, settings: SandboxSettings, program: Bubblewrap, hidden: tuple[Path, ...], searches: WorkExecutor
+    ) -> None:
         network = "with network" if settings.network else "without network"
         self.offer = SandboxInfo(
             kind="local",
@@ -143,7 +148,7 @@ class LocalBackend:
         self._settings = settings
         self._program = program
         self._hidden = hidden
-        self._places = ProcessPlaces(settings)
+        self._places = ProcessPlaces(settings, searches)
 
     async def create(self, session: SandboxRequest) -> Sandbox:
         return LocalSandbox(
@@ -162,9 +167,9 @@ class HostBackend:
 
     offer = SandboxInfo(kind="host", says=HOST, shell=True, network=True)
 
-    def __init__(self, settings: SandboxSettings) -> None:
+    def __init__(self, settings: SandboxSettings, searches: WorkExecutor) -> None:
         self._settings = settings
-        self._places = ProcessPlaces(settings)
+        self._places = ProcessPlaces(settings, searches)
 
     async def create(self, session: SandboxRequest) -> Sandbox:
         return HostSandbox(session.workspace, session.disk, self._places, self._settings, self.offer.says)
@@ -173,8 +178,8 @@ class HostBackend:
 class FilesOnlyBackend:
     """Files in the workspace on this machine, no commands. `reason`: why."""
 
-    def __init__(self, settings: SandboxSettings, reason: str) -> None:
-        self._places = ProcessPlaces(settings)
+    def __init__(self, settings: SandboxSettings, reason: str, searches: WorkExecutor) -> None:
+        self._places = ProcessPlaces(settings, searches)
         self.offer = SandboxInfo(
             kind=settings.kind, says="no commands run; there are files alone", shell=False, reason=reason
         )

@@ -1,9 +1,7 @@
 """File search: runs the search program, as a process on this machine or as a command in a remote sandbox."""
 
-import asyncio
 import functools
 import math
-import os
 import shlex
 import sys
 from collections.abc import Awaitable, Callable
@@ -11,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from agent.util.executors import HolderExecutor
+from agent.util.programs import Program, run_program
 from agent.workspace.files import ExitStatus, OutputSink, SandboxError, SearchMatch, SearchRequest, SearchResult
 
 PROGRAM = Path(__file__).with_name("search_program.py")
@@ -31,29 +31,21 @@ MATCHES_MAX = 200
 """Lines that one `grep` finds at most: a model refines a search instead of reading more."""
 
 
-async def search_here(root: int, search: SearchRequest, timeout_s: float) -> SearchResult:
-    """Search below the open folder `root`, which is closed at the end, for so many seconds. Raises SandboxError."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(PROGRAM), _request(search, root, timeout_s)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            pass_fds=(root,),
-            env={"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
-        )
-    finally:
-        os.close(root)
-    try:
-        async with asyncio.timeout(timeout_s + GRACE_S):
-            output, errors = await process.communicate()
-    except TimeoutError:
-        raise SandboxError("the search did not end in time") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return _parse(output, errors.decode(errors="replace"))
+async def search_here(root: int, search: SearchRequest, threads: HolderExecutor, until: float) -> SearchResult:
+    """Search below the open folder `root`, which is closed at the end, until this time of `time.monotonic`.
+
+    Waiting for a thread is a part of that time, so many searches in one message take no longer than one.
+    Raises SandboxError, PlacesTaken.
+    """
+    program = Program(
+        command=(sys.executable, "-I", "-S", str(PROGRAM), _request(search, root)),
+        environ={"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
+        timeout_s=SEARCH_TIMEOUT_S + GRACE_S,
+        until=until,
+        passed=(root,),
+    )
+    result = await run_program(threads, program)
+    return _parse(result.output, result.errors.decode(errors="replace"))
 
 
 async def search_by_command(
@@ -66,7 +58,7 @@ async def search_by_command(
         if len(output) < ANSWER_BYTES:
             output.extend(piece)
 
-    command = f"python3 -c {shlex.quote(_program())} {shlex.quote(_request(search, None, SEARCH_TIMEOUT_S))}"
+    command = f"python3 -c {shlex.quote(_program())} {shlex.quote(_request(search, None))}"
     status = await run(command, collect, SEARCH_TIMEOUT_S + GRACE_S)
     if status.code == 127:
         raise SandboxError("there is no python3 in the sandbox, which a search needs")
@@ -78,12 +70,12 @@ def _program() -> str:
     return PROGRAM.read_text(encoding="utf-8")
 
 
-def _request(search: SearchRequest, root: int | None, timeout_s: float) -> str:
+def _request(search: SearchRequest, root: int | None) -> str:
     request = {
         **msgspec.structs.asdict(search),
         "parts": [name for name in search.path.split("/") if name not in ("", ".")],
         "root": root,
-        "seconds": math.ceil(timeout_s),
+        "seconds": math.ceil(SEARCH_TIMEOUT_S),
         "bytes_max": SEARCH_BYTES_MAX,
         "matches_max": MATCHES_MAX,
         "chars_max": LINE_CHARS,

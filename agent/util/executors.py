@@ -137,6 +137,15 @@ IDENTITY_WAITING_MAX = 100
 MODEL_THREADS = 8
 """Model calls at once of providers that block."""
 
+SEARCH_THREADS = 4
+"""Searches at once, of all sessions, each a process that takes a processor; two of one user. One message may ask for many."""
+
+SEARCH_WAIT_S = 9.0
+"""How long a search waits for its place: its time limit of 10 s runs meanwhile, and something of it must be left."""
+
+HTML_THREADS = 2
+"""Pages converted to Markdown at once, of all sessions, each a process; one of one user. Each takes much memory too."""
+
 CONVERSION_THREADS = 2
 """Work of the processor alone: text made of pages, long files cut into lines. More at once would only slow down the loop."""
 
@@ -169,6 +178,8 @@ class Executors:
             wait_s=120.0,
         )
         self.models = executor("models", "calls of models that block", MODEL_THREADS, 2, 2)
+        self.search = executor("search", "searches", SEARCH_THREADS, 2, 2, wait_s=SEARCH_WAIT_S)
+        self.html = executor("html", "conversion of pages", HTML_THREADS, 1, 1, wait_s=60.0)
         self.conversion = executor("conversion", "conversion of text", CONVERSION_THREADS, 1, 1, wait_s=30.0)
 
     def all(self) -> list[WorkExecutor]:

@@ -61,7 +61,7 @@ REMOVED: dict[str, Removed] = {
     "web.redirects_max": Removed(5, "agent.tools.web.fetch.REDIRECTS_MAX"),
     "web.read_timeout_s": Removed(10.0, "agent.tools.web.fetch.READ_TIMEOUT_S"),
     "web.at_once_max": Removed(16, "agent.tools.web.tool.FETCHES_MAX"),
-    "web.readable_at_once_max": Removed(2, "agent.tools.web.tool.CONVERSIONS_MAX"),
+    "web.readable_at_once_max": Removed(2, "agent.util.executors.HTML_THREADS"),
     "web.readable_timeout_s": Removed(10.0, "agent.tools.web.html.CONVERSION_TIMEOUT_S"),
     "web.readable_memory_bytes": Removed(536_870_912, "agent.tools.web.html.CONVERSION_MEMORY_BYTES"),
     "web.kept_chars_max": Removed(2_097_152, "agent.tools.web.tool.KEPT_CHARS_MAX"),

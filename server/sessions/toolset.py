@@ -90,7 +90,7 @@ class ToolsetFactory:
         self._hub_threads = HubThreads(executors.hub, executors.hub_follow)
         self._web = WebClient(settings.web, executors)
         self._backend: SandboxBackend | None = None
-        self._without_login = FilesOnlyBackend(settings.sandbox, NO_SHELL)
+        self._without_login = FilesOnlyBackend(settings.sandbox, NO_SHELL, executors.search)
         self.mcp = McpServers(settings.mcp_servers, settings.mcp)
         self._journal: Journal | None = None
         self._key = SandboxKey(settings.journal.folder)
@@ -112,7 +112,7 @@ class ToolsetFactory:
         if self._settings.sandbox.kind == "space":
             await self._executors.server.run(self._key.open, SERVER)
         hidden = tuple(folder for folder in (self._settings.journal.folder, checkout()) if folder is not None)
-        opening = partial(open_backend, self._settings.sandbox, hidden, self.remote)
+        opening = partial(open_backend, self._settings.sandbox, hidden, self.remote, self._executors.search)
         self._backend = await self._executors.server.run(opening, SERVER)
         offer = self._backend.offer
         if offer.kind == "host":

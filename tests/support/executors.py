@@ -21,7 +21,7 @@ def disk() -> DiskExecutor:
 
 def places(settings: SandboxSettings | None = None) -> ProcessPlaces:
     """Places for the processes of sandboxes with these settings."""
-    return ProcessPlaces(settings or SandboxSettings())
+    return ProcessPlaces(settings or SandboxSettings(), Executors().search)
 
 
 def conversion() -> HolderExecutor:

@@ -1,6 +1,6 @@
 """Local files: a session's workspace on this machine as its tools use it."""
 
-import asyncio
+import time
 
 from agent.sandbox.local.process_places import ProcessPlaces
 from agent.sandbox.search import SEARCH_TIMEOUT_S, search_here
@@ -31,14 +31,12 @@ class LocalFiles:
 
     async def search(self, search: SearchRequest) -> SearchResult:
         # One time limit for waiting and searching: many searches in one message take no longer than one.
-        clock = asyncio.get_running_loop().time
-        until = clock() + SEARCH_TIMEOUT_S
-        async with self._places.searches.hold(self._disk.holder):
-            try:
-                root = await self._disk.run_beside(self._workspace.open_root)
-            except FileNotFoundError:
-                return SearchResult(())
-            return await search_here(root, search, until - clock())
+        until = time.monotonic() + SEARCH_TIMEOUT_S
+        try:
+            root = await self._disk.run_beside(self._workspace.open_root)
+        except FileNotFoundError:
+            return SearchResult(())
+        return await search_here(root, search, self._places.searches.of(self._disk.holder), until)
 
     def refuse_closed(self) -> None:
         """Raises SandboxError after `close`."""

@@ -1,6 +1,5 @@
 """HTML conversion: turns HTML into Markdown in a separate process (`html_program`), which hostile pages may crash or stall."""
 
-import asyncio
 import html as entities
 import logging
 import math
@@ -11,7 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from agent.util.executors import HolderExecutor
+from agent.util.executors import Executors
+from agent.util.places import Holder
+from agent.util.programs import Program, run_program
 
 log = logging.getLogger("holdfast.web")
 
@@ -35,37 +36,27 @@ class ConvertedPage(msgspec.Struct, frozen=True):
     plain: bool = False
 
 
-async def html_to_markdown(html: str, url: str, threads: HolderExecutor) -> ConvertedPage:
-    """The page at `url` as Markdown; as plain text, made in `threads`, if that takes too much time or memory.
+async def html_to_markdown(html: str, url: str, executors: Executors, holder: Holder) -> ConvertedPage:
+    """The page at `url` as Markdown; as plain text if that takes too much time or memory.
 
     Cancelled, it kills its process. Raises PlacesTaken.
     """
     most = len(html) * TEXT_PER_HTML + 1_000
     arguments = (url, CONVERSION_MEMORY_BYTES, math.ceil(CONVERSION_TIMEOUT_S), most)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-I", str(PROGRAM)),
-        *map(str, arguments),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={},
-        close_fds=True,
-        start_new_session=True,
+    program = Program(
+        command=(sys.executable, "-I", str(PROGRAM), *map(str, arguments)),
+        environ={},
+        timeout_s=CONVERSION_TIMEOUT_S,
+        data=html.encode("utf-8", "replace"),
     )
-    try:
-        async with asyncio.timeout(CONVERSION_TIMEOUT_S):
-            output, _ = await process.communicate(html.encode("utf-8", "replace"))
-        if process.returncode == 0:
-            return msgspec.json.decode(output, type=ConvertedPage)
-        log.info("a page could not be made Markdown: exit %s", process.returncode)
-    except TimeoutError:
+    result = await run_program(executors.html.of(holder), program)
+    if result.code == 0:
+        return msgspec.json.decode(result.output, type=ConvertedPage)
+    if result.late:
         log.info("a page could not be made Markdown within %g s", CONVERSION_TIMEOUT_S)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return ConvertedPage("", await threads.run(partial(plain_text, html)), plain=True)
+    else:
+        log.info("a page could not be made Markdown: exit %s", result.code)
+    return ConvertedPage("", await executors.conversion.run(partial(plain_text, html), holder), plain=True)
 
 
 def plain_text(html: str) -> str:

@@ -36,9 +36,6 @@ FETCHES_MAX = 16
 FETCHES_PER_USER = 4
 """Fetches at once of one user, whose slow pages keep so many places and no more."""
 
-CONVERSIONS_MAX = 2
-"""Pages converted to Markdown at once, of all sessions, and one of one user: each takes a processor and much memory."""
-
 WAIT_S = 60.0
 """How long a call waits for such a place; then it is refused."""
 
@@ -66,10 +63,6 @@ class WebFetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
 
-def _limits(total: int, per_user: int) -> PlaceLimits:
-    return PlaceLimits(total=total, per_user=per_user, per_session=per_user, wait_s=WAIT_S)
-
-
 class WebClient:
     """Fetches pages for all sessions: shares network access and TLS context, and bounds how many fetches run at once."""
 
@@ -78,8 +71,9 @@ class WebClient:
         self._executors = executors
         self._network = network
         self._tls: ssl.SSLContext | None = None
-        self._fetching = Places("fetching pages", _limits(FETCHES_MAX, FETCHES_PER_USER))
-        self._converting = Places("conversion of pages", _limits(CONVERSIONS_MAX, 1))
+        each = FETCHES_PER_USER
+        limits = PlaceLimits(total=FETCHES_MAX, per_user=each, per_session=each, wait_s=WAIT_S)
+        self._fetching = Places("fetching pages", limits)
 
     async def fetch(self, target: Target, holder: Holder, *, save: bool) -> "FetchResult":
         """Fetch `target`. With `save` every content is read, otherwise text alone. Raises `FetchError`, `PlacesTaken`."""
@@ -106,8 +100,7 @@ class WebClient:
         text = decode(result.body, content_type.charset, html=kind == "html")
         about = [result.url, content_type.media_type or kind, f"{len(result.body)} bytes"]
         if kind == "html":
-            async with self._converting.hold(holder):
-                converted = await html_to_markdown(text, result.url, self._executors.conversion.of(holder))
+            converted = await html_to_markdown(text, result.url, self._executors, holder)
             text = converted.text
             about[1:1] = [one_line(converted.title)] if converted.title else []
             about += ["its text alone: it could not be made Markdown"] if converted.plain else []
