@@ -224,11 +224,10 @@ async def turn(talk: Client) -> tuple[float, list[float]]:
 
 
 @contextlib.asynccontextmanager
-async def under_attack(
-    zygote: Zygote, folder: Path, hooks: Sequence[Hook] = (), **groups: Any
-) -> AsyncIterator[Beside]:
+async def under_attack(zygote: Zygote, folder: Path, **groups: Any) -> AsyncIterator[Beside]:
     """A running server with its two users. One at a time on this machine: attacks must not slow each other's quiet user."""
     async with _alone(), model_process() as api_base:
+        hooks: Sequence[Hook] = groups.pop("hooks", ())
         settings = settings_for(folder / "data", auth={"mode": "tokens"}, **groups)
         calls = msgspec.structs.replace(settings.model.calls, api_base=api_base, api_key="secret-key")
         model = msgspec.structs.replace(settings.model, model="openai/scripted", calls=calls)
