@@ -66,7 +66,8 @@ def create_parts(settings: Settings, environ: Mapping[str, str], known_secrets: 
     executors = Executors()
     catalog, calls = Catalog(settings.model.models), settings.model.calls
     one_user = settings.auth.mode == "local"
-    models = Models(calls, catalog, operator_bases(calls, catalog, environ, [choice.model], all_local=one_user))
+    bases = operator_bases(calls, catalog, environ, [choice.model], all_local=one_user)
+    models = Models(calls, catalog, bases, executors)
     toolsets = ToolsetFactory(settings, known_secrets, executors)
     metrics = Metrics(offered(choice, models), toolsets.names())
     return Parts(settings, choice, known_secrets, models, toolsets, metrics, SocketRegistry(), executors)
@@ -170,7 +171,7 @@ def _session_manager(
             collector.soon()
 
     factory = SessionFactory(
-        models_for=lambda token: OwnerModelClient(parts.models, token),
+        models_for=lambda token, holder: OwnerModelClient(parts.models, token, holder),
         tools_for=tools_for,
         rules_for=lambda tools, user_id: make_rules(
             parts.settings, parts.models, parts.known_secrets, tools, lambda: quotas.refuse(user_id), parts.offered()

@@ -22,6 +22,8 @@ from agent.models.streams.assembler import ResponseAssembler
 from agent.models.streams.watchdog import Watchdog
 from agent.models.types import DEMO_MODEL, ModelInfo, ModelReply, ModelRequest, ModelUsage, Sink
 from agent.util.backoff import Backoff
+from agent.util.executors import Executors
+from agent.util.places import SERVER, Holder
 from agent.util.tasks import TaskOwner
 from agent.util.threads import start_in_own_thread
 
@@ -50,15 +52,21 @@ RETRY_AFTER_MAX_S = 60.0
 class Models:
     """All models of a process. Any number of tasks may use `call` at the same time; calls share no state.
 
-    `bases`: as `bases.operator_bases` gives them; without it, for one local user.
+    `bases`: as `bases.operator_bases` gives them; without it, for one local user. `executors`: the server's.
     """
 
     def __init__(
-        self, settings: ModelSettings, catalog: Catalog | None = None, bases: frozenset[Base] | None = None
+        self,
+        settings: ModelSettings,
+        catalog: Catalog | None = None,
+        bases: frozenset[Base] | None = None,
+        executors: Executors | None = None,
     ) -> None:
         self._settings = settings
         self.catalog = catalog or Catalog([])
         self._bases = bases
+        self._executors = executors or Executors()
+        self._owns_executors = executors is None
         self._tasks = TaskOwner("models")
         self._loading: asyncio.Task[Provider] | None = None
         self._provider: Provider | None = None
@@ -113,6 +121,9 @@ class Models:
         provider, self._provider, self._loading = self._provider, None, None
         if provider is not None:
             await provider.aclose()
+        if self._owns_executors:
+            await self._executors.aclose()
+            self._executors = Executors()
 
     async def _loaded(self) -> "Provider":
         if self._provider is not None:
@@ -128,7 +139,7 @@ class Models:
             self._loading = None
             message = f"No model can be called: LiteLLM could not be loaded ({error}). Install the server's dependencies again."
             raise ModelError("model_unavailable", message, retryable=False) from error
-        provider: Provider = module.Provider(self._settings, self.catalog, self._own_bases())
+        provider: Provider = module.Provider(self._settings, self.catalog, self._own_bases(), self._executors)
         self._provider = provider
         return provider
 
@@ -196,13 +207,16 @@ class Models:
 class OwnerModelClient:
     """A client for the sessions of one owner: calls of the Hugging Face router carry the owner's token."""
 
-    def __init__(self, models: Models, hub_token: str | None) -> None:
+    def __init__(self, models: Models, hub_token: str | None, holder: Holder = SERVER) -> None:
         self._models = models
+        self._holder = holder
         self._hub_token = hub_token or ""
 
     async def call(self, request: ModelRequest, sink: Sink) -> ModelReply:
         """As `Models.call`."""
-        return await self._models.call(msgspec.structs.replace(request, hub_token=self._hub_token), sink)
+        return await self._models.call(
+            msgspec.structs.replace(request, hub_token=self._hub_token, holder=self._holder), sink
+        )
 
 
 def refuse_bad_name(model: str) -> None:

@@ -11,6 +11,7 @@ import httpx
 from agent.models.bases import AddressRefused
 from agent.models.catalog import DEFAULT_MODELS
 from agent.models.errors import ModelError, ModelErrorCode, model_error, redact
+from agent.util.places import PlacesTaken
 
 _BY_STATUS: dict[int, ModelErrorCode] = {
     401: "model_auth",
@@ -76,6 +77,9 @@ class ErrorMapper:
         if self._refusals:
             return self._address_refused()
         causes = list(chain(error))
+        full = next((cause for cause in causes if isinstance(cause, PlacesTaken)), None)
+        if full is not None:
+            return model_error("model_unavailable", self._model, because=str(full), advice="Try again.")
         quote = self._quote(error)
         if any(isinstance(cause, httpx.TimeoutException) for cause in causes):
             return model_error("model_timeout", self._model, because="no answer to the request")

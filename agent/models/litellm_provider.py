@@ -16,17 +16,21 @@ os.environ.setdefault("REPEATED_STREAMING_CHUNK_LIMIT", "1000000000")
 import litellm
 from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 
-from agent.models import demo, guarded_transport, openai_patch
+from agent.models import demo, guarded_transport, library_threads, openai_patch
 from agent.models.bases import AddressRefused, Base, refusals
 from agent.models.catalog import HUB_ROUTER, Catalog
 from agent.models.demo_provider import DEMO_PROVIDER, GAP, DemoProvider
 from agent.models.error_mapping import ErrorMapper
+from agent.models.errors import model_error
+from agent.models.names import refuse_provider
 from agent.models.prompt_caching import mark_for_caching, needs_cache_marks
+from agent.models.providers import provider_calls
 from agent.models.settings import ModelSettings
 from agent.models.streams import assembler
 from agent.models.streams.direct import DirectStream, response_of
 from agent.models.streams.wrapped import WrappedStream, Wrapper
 from agent.models.types import DEMO_MODEL, ModelRequest, ProviderStream
+from agent.util.executors import Executors, HolderExecutor
 
 lite: Any = litellm  # its annotations do not hold under strict checking
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx", "httpcore", "openai", "aiohttp")
@@ -63,9 +67,18 @@ def ignore_litellm_warnings() -> None:
 silence_litellm()
 openai_patch.install()
 guarded_transport.install()
+library_threads.install()
 ignore_litellm_warnings()
 # LiteLLM's million objects stay for good: without this each full collection walks them and stops the loop for 0.2 s.
 gc.freeze()
+
+
+def _provider_of(model: str) -> str:
+    """The provider that LiteLLM calls for a name without one; empty if it knows none, which the call then says."""
+    try:
+        return str(lite.get_llm_provider(model)[1])
+    except lite.exceptions.BadRequestError:
+        return ""
 
 
 class Provider:
@@ -74,10 +87,11 @@ class Provider:
     users: ClassVar[int] = 0
     """Providers that are open: LiteLLM keeps one set of HTTP clients for all of them."""
 
-    def __init__(self, settings: ModelSettings, catalog: Catalog, bases: frozenset[Base]) -> None:
+    def __init__(self, settings: ModelSettings, catalog: Catalog, bases: frozenset[Base], executors: Executors) -> None:
         self._settings = settings
         self._catalog = catalog
         self._bases = bases
+        self._executors = executors
         guarded_transport.GUARD.allow(bases)
         DemoProvider.install()
         Provider.users += 1
@@ -92,6 +106,7 @@ class Provider:
         refused: list[AddressRefused] = []
         refusals.set(refused)  # for this task, which makes one call at a time
         errors = ErrorMapper(request.model, self._secrets(request), refused)
+        library_threads.call_threads.set(self._threads(request))
         try:
             wrapper = await lite.acompletion(**self._parameters(request))
         except Exception as error:
@@ -100,6 +115,21 @@ class Provider:
         if response is None:
             return WrappedStream(cast("Wrapper", wrapper), errors)
         return DirectStream(response, cast("Wrapper", wrapper), errors, request.model, assembler.OUTPUT_CHARS_MAX)
+
+    def _threads(self, request: ModelRequest) -> HolderExecutor:
+        """The threads for what LiteLLM does before the request. Raises ModelError for a provider that is not called."""
+        model = self._catalog.route(request.model).model
+        provider = model.partition("/")[0]
+        if request.model == DEMO_MODEL:
+            return self._executors.model_openings.of(request.holder)
+        if "/" not in model:
+            provider = _provider_of(model)
+            refused = refuse_provider(provider) if provider else None
+            if refused is not None:
+                raise model_error("model_bad_request", request.model, because=refused, retryable=False)
+        calls = provider_calls(provider).calls
+        executor = self._executors.model_openings if calls == "async" else self._executors.models
+        return executor.of(request.holder)
 
     async def aclose(self) -> None:
         """Close the HTTP clients that LiteLLM keeps, when no other provider uses them."""

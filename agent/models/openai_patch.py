@@ -3,10 +3,15 @@
 The walk looks up a type for each field, to rename fields that have aliases and to encode files. Chat messages have
 neither, so they are sent as they are. There is no public way around it (openai-python `_utils/_transform.py`, called by
 `create`).
+
+Each client also asks for the name of the platform in a thread of the default executor (`_base_client.py`); it is known
+already.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from openai import _base_client
 from openai.resources.chat.completions import completions
 
 original_transform: Any = completions.async_maybe_transform  # type: ignore[attr-defined]  # imported there, not exported
@@ -20,6 +25,14 @@ async def _transform_all_but_messages(data: Any, expected_type: object) -> Any:
     return {**(await original_transform(rest, expected_type)), "messages": data["messages"]}
 
 
+def _known(platform: object) -> Callable[[object], Callable[[], Awaitable[object]]]:
+    async def answer() -> object:
+        return platform
+
+    return lambda function: answer
+
+
 def install() -> None:
     """Patch the client, for all calls of the process."""
+    _base_client.asyncify = _known(_base_client.get_platform())  # type: ignore[attr-defined,assignment]  # used for that alone
     completions.async_maybe_transform = _transform_all_but_messages  # type: ignore[attr-defined]  # imported there, not exported

@@ -5,6 +5,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from agent.util.places import SERVER, Holder
+
 DeltaKind = Literal["text", "reasoning"]
 Sink = Callable[[DeltaKind, str], Awaitable[None]]
 
@@ -40,7 +42,7 @@ class ModelReply(msgspec.Struct, frozen=True):
 class ModelRequest(msgspec.Struct, frozen=True):
     """One call. Messages and tools in the shapes of OpenAI's chat completions.
 
-    `hub_token`: the session owner's Hugging Face token, used for models that its router serves.
+    `holder`: whose session it is. `hub_token`: the session owner's Hugging Face token, used for models that its router serves.
     """
 
     model: str
@@ -49,6 +51,7 @@ class ModelRequest(msgspec.Struct, frozen=True):
     max_output_tokens: int | None = None
     reasoning_effort: str = ""
     hub_token: str = ""
+    holder: Holder = SERVER
 
 
 class ModelInfo(msgspec.Struct, frozen=True):

@@ -135,7 +135,10 @@ IDENTITY_WAITING_MAX = 100
 """Tokens that may wait for that; more get HTTP 503. The last of them waits for about ten answers."""
 
 MODEL_THREADS = 8
-"""Model calls at once of providers that block."""
+"""Model calls at once whose providers may block a thread first, for a token or a description of the model."""
+
+MODEL_OPENING_THREADS = 8
+"""Model calls at once whose request is made ready: milliseconds of work each, without a request of its own."""
 
 SEARCH_THREADS = 4
 """Searches at once, of all sessions, each a process that takes a processor; two of one user. One message may ask for many."""
@@ -180,6 +183,7 @@ class Executors:
         self.models = executor("models", "calls of models that block", MODEL_THREADS, 2, 2)
         self.search = executor("search", "searches", SEARCH_THREADS, 2, 2, wait_s=SEARCH_WAIT_S)
         self.html = executor("html", "conversion of pages", HTML_THREADS, 1, 1, wait_s=60.0)
+        self.model_openings = executor("models-open", "calls of models", MODEL_OPENING_THREADS, 4, 4, wait_s=30.0)
         self.conversion = executor("conversion", "conversion of text", CONVERSION_THREADS, 1, 1, wait_s=30.0)
 
     def all(self) -> list[WorkExecutor]:

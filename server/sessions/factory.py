@@ -9,6 +9,7 @@ from agent.models import Models, refuse_name
 from agent.session.messages import SubmissionRefusal
 from agent.session.session import Rules
 from agent.tools import ToolRouter
+from agent.util.places import Holder
 from agent.worker import ModelCalls
 from server.config.settings import Settings
 from server.journal.base import SessionRow
@@ -30,11 +31,11 @@ class SessionParts:
 class SessionFactory:
     """Makes a session's parts.
 
-    `models_for`: the model client for a Hugging Face token. `tools_for`: the tools for a row and a token. `rules_for`:
+    `models_for`: the model client for a Hugging Face token and the session it is for. `tools_for`: the tools for a row and a token. `rules_for`:
     the rules for these tools and the owner's user id. `observer_for`: the observer for a row.
     """
 
-    models_for: Callable[[str | None], ModelCalls]
+    models_for: Callable[[str | None, Holder], ModelCalls]
     tools_for: Callable[[SessionRow, str | None], ToolRouter]
     rules_for: Callable[[ToolRouter, str], Rules]
     observer_for: Callable[[SessionRow], Observer]
@@ -43,7 +44,10 @@ class SessionFactory:
         """The parts of the session of this row. `hub_token`: its owner's Hugging Face token, if one is known."""
         tools = self.tools_for(row, hub_token)
         return SessionParts(
-            self.models_for(hub_token), tools, self.rules_for(tools, row.user_id), self.observer_for(row)
+            self.models_for(hub_token, Holder(row.user_id, row.session_id)),
+            tools,
+            self.rules_for(tools, row.user_id),
+            self.observer_for(row),
         )
 
 
