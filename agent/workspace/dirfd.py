@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from heapq import nsmallest
+from pathlib import Path
 
 from agent.workspace.paths import NotInWorkspace, WorkspaceError, is_unfinished, shown
 
@@ -18,6 +19,7 @@ log = logging.getLogger("holdfast.tools.workspace")
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Without O_NONBLOCK the opening of a pipe waits for its writer; without O_NOCTTY a terminal may become ours.
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+LOOK = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 # Linux says ENOTDIR or ELOOP for a link that is not followed, macOS ELOOP, other BSDs EMLINK.
@@ -75,6 +77,16 @@ def open_below(folder: int, name: str, flags: int, path: str) -> int:
             os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode, name, path, want_folder=flags == FOLDER
         )
         raise
+
+
+def open_as_owner(folder: int, name: str | bytes) -> int:
+    """Open a folder below `folder`, never through a link; gives its owner (this user) access first. Raises OSError."""
+    with closing(os.open(name, LOOK, dir_fd=folder)) as seen:
+        mode = stat.S_IMODE(os.fstat(seen).st_mode)
+        if mode & stat.S_IRWXU != stat.S_IRWXU:
+            # By what is open, not by a name that could be swapped for a link meanwhile.
+            Path(f"/proc/self/fd/{seen}").chmod(mode | stat.S_IRWXU)
+    return os.open(name, FOLDER, dir_fd=folder)
 
 
 def refuse_kind(mode: int, name: str, path: str, *, want_folder: bool) -> None:

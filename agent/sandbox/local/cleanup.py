@@ -5,8 +5,7 @@ import os
 import secrets
 from pathlib import Path
 
-from agent.sandbox.local.limits import open_as_owner
-from agent.workspace.dirfd import FOLDER, closing
+from agent.workspace.dirfd import FOLDER, closing, open_as_owner
 
 log = logging.getLogger("holdfast.sandbox")
 

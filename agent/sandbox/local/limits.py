@@ -13,11 +13,10 @@ import msgspec
 from agent.sandbox.settings import SandboxSettings
 from agent.util.places import PlacesTaken
 from agent.workspace import paths
-from agent.workspace.dirfd import FOLDER, closing
+from agent.workspace.dirfd import FOLDER, closing, open_as_owner
 from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.settings import WorkspaceLimits
 
-LOOK = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 BLOCK_BYTES = 512
 
 
@@ -91,16 +90,6 @@ def _chown_below(folder: int, user: int, depth: int) -> None:
                 if depth > 1 and entry.is_dir(follow_symlinks=False):
                     with closing(os.open(entry.name, FOLDER, dir_fd=folder)) as inner:
                         _chown_below(inner, user, depth - 1)
-
-
-def open_as_owner(folder: int, name: str) -> int:
-    """Open a folder below `folder`, never through a link; gives its owner (this user) access first. Raises OSError."""
-    with closing(os.open(name, LOOK, dir_fd=folder)) as seen:
-        mode = stat.S_IMODE(os.fstat(seen).st_mode)
-        if mode & stat.S_IRWXU != stat.S_IRWXU:
-            # By what is open, not by a name that could be swapped for a link meanwhile.
-            Path(f"/proc/self/fd/{seen}").chmod(mode | stat.S_IRWXU)
-    return os.open(name, FOLDER, dir_fd=folder)
 
 
 TICK_S = 0.05
