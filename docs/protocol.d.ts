@@ -230,7 +230,7 @@ export interface Limits {
   sessions_awake_per_user: number;
   /** sessions a user keeps; more: HTTP 429 */
   stored_sessions_per_user: number;
-  /** bytes of all of a user's sessions; more: HTTP 429, refused `storage_full` */
+  /** bytes of all of a user's sessions, their files included; more: HTTP 429, refused `storage_full` */
   stored_bytes_per_user: number;
   /** code points of one session's history; more: refused `history_full` */
   history_chars: number;

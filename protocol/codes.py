@@ -167,5 +167,8 @@ DENIALS: Final = {
         429, "too many wrong credentials from this address; `Retry-After` says when to try again"
     ),
     "internal": Denial(500, "a fault of the server; `id` is the name under which it was logged"),
-    "unavailable": Denial(503, "the server is stopping, or cannot read its journal"),
+    "unavailable": Denial(
+        503,
+        "the server is stopping, cannot read its journal, has no room on its disk, or does as much of this for you as it may",
+    ),
 }

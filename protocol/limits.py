@@ -42,7 +42,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     sessions_awake_per_user: Annotated[int, Meta(description="sessions a user has awake at once; more: HTTP 429")] = 10
     stored_sessions_per_user: Annotated[int, Meta(description="sessions a user keeps; more: HTTP 429")] = 1_000
     stored_bytes_per_user: Annotated[
-        int, Meta(description="bytes of all of a user's sessions; more: HTTP 429, refused `storage_full`")
+        int,
+        Meta(
+            description="bytes of all of a user's sessions, their files included; more: HTTP 429, refused `storage_full`"
+        ),
     ] = 2**30
     history_chars: Annotated[
         int, Meta(description="code points of one session's history; more: refused `history_full`")

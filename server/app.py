@@ -144,7 +144,7 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
             openapi_document,
         ),
         SessionRoutes(sessions),
-        FileRoutes(sessions, parts.toolsets.workspace, parts.executors.disk),
+        FileRoutes(sessions, parts.toolsets.workspace, parts.executors.disk, running.storage),
         ShareRoutes(sessions, authenticator.shares),
         AdminRoutes(sessions, parts.sockets),
         LoginRoutes(authenticator, settings),

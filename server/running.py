@@ -18,6 +18,7 @@ from server.config.settings import Settings
 from server.jobs.dataset_export import SessionExporter
 from server.jobs.retention import Retention
 from server.journal.base import Journal, SessionRow
+from server.journal.data_dir import DATABASE
 from server.journal.sqlite import open_journal
 from server.sessions.factory import SessionFactory, make_rules
 from server.sessions.manager import SessionManager
@@ -25,6 +26,7 @@ from server.sessions.owner_tokens import OwnerTokens
 from server.sessions.quotas import USERS_MAX, Quotas
 from server.sessions.registry import SessionRegistry, SessionServices
 from server.sessions.sandbox_claims import SandboxCollector
+from server.sessions.storage import StorageAccount
 from server.sessions.toolset import ToolsetFactory
 from server.telemetry import log_context
 from server.telemetry.log_context import UserHashes
@@ -32,6 +34,7 @@ from server.telemetry.metrics import Metrics
 from server.telemetry.secrets import KnownSecrets
 from server.telemetry.session_observer import ObserverFactory
 from server.telemetry.tracing import open_tracing
+from server.util.disk_room import DiskRoom
 from server.websocket.registry import SocketRegistry
 from server.websocket.revocation import RevocationWatcher
 
@@ -87,6 +90,7 @@ class RunningServer:
     users: UserHashes
     observers: ObserverFactory
     sockets: SocketRegistry
+    storage: StorageAccount
 
     async def drain(self, reason: str) -> None:
         """End every session's work and close every socket with `reason`, before the process stops."""
@@ -121,7 +125,10 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     if isinstance(authenticator.backend, LocalBackend):
         parts.known_secrets.learn("local token", authenticator.backend.token)
     ends.push_async_callback(parts.toolsets.aclose)
-    await parts.toolsets.open(journal)
+    room = DiskRoom(folder / DATABASE)
+    quotas = Quotas(journal, settings.users, disk_refusal=lambda: room.refusal(events=True))
+    storage = StorageAccount(journal, quotas, room, folder, settings.workspace, parts.executors.disk)
+    await parts.toolsets.open(journal, storage)
     owner_tokens = OwnerTokens(authenticator.hub_token, USERS_MAX)
     release = parts.toolsets.remote.give_back
     collector = SandboxCollector(journal, release, owner_tokens, settings.sandbox, parts.metrics)
@@ -130,7 +137,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
         journal, settings.export, owner_tokens.get, parts.toolsets.hub, parts.metrics, folder, parts.executors.disk
     )
     ends.push_async_callback(exporter.aclose)
-    manager = _session_manager(parts, journal, owner_tokens, observers, collector, exporter)
+    manager = _session_manager(parts, journal, quotas, owner_tokens, observers, collector, exporter)
     ends.push_async_callback(manager.registry.aclose)
     kept = settings.sessions
     retention = Retention(manager, after_days=kept.delete_after_days, empty_after_s=kept.delete_empty_after_s)
@@ -147,19 +154,18 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     exporter.start(lambda: [actor.session_id for actor in manager.registry.all()])
     collector.start(manager.registry)
     watcher.start()
-    return RunningServer(manager, authenticator, users, observers, parts.sockets)
+    return RunningServer(manager, authenticator, users, observers, parts.sockets, storage)
 
 
 def _session_manager(
     parts: Parts,
     journal: Journal,
+    quotas: Quotas,
     owner_tokens: OwnerTokens,
     observers: ObserverFactory,
     collector: SandboxCollector,
     exporter: SessionExporter,
 ) -> SessionManager:
-    quotas = Quotas(journal, parts.settings.users)
-
     def tools_for(row: SessionRow, token: str | None) -> ToolRouter:
         if token:
             collector.owner_token_known(row.user_id)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -55,10 +55,29 @@ class SandboxRequest(msgspec.Struct, frozen=True, kw_only=True):
     claims: Claims | None = None
 
 
+class StorageRoom(Protocol):
+    """What the owner of a session may still store."""
+
+    def refusal(self, size: int) -> str:
+        """Why `size` more bytes may not be written; empty if they may."""
+
+    async def changed(self) -> None:
+        """The session's files have changed, or may have. Never raises."""
+
+
 class SessionSandbox:
     """A Sandbox that is created at its first use, by `create`; this is called again after it has failed."""
 
-    def __init__(self, create: Callable[[], Awaitable[Sandbox]], says: str, *, network: bool) -> None:
+    def __init__(
+        self,
+        create: Callable[[], Awaitable[Sandbox]],
+        says: str,
+        *,
+        network: bool,
+        storage: StorageRoom | None = None,
+    ) -> None:
+        """`storage`: asked before a file is written; counts anew after that and after each command."""
+        self._storage = storage
         self.says = says
         self.network = network
         self._create = create
@@ -67,13 +86,24 @@ class SessionSandbox:
         self._closed = False
 
     async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
-        return await (await self._sandbox()).exec(command, output, timeout_s)
+        sandbox = await self._sandbox()
+        try:
+            return await sandbox.exec(command, output, timeout_s)
+        finally:
+            if self._storage is not None:
+                await self._storage.changed()
 
     async def read(self, path: str) -> FileStart:
         return await (await self._sandbox()).read(path)
 
     async def write(self, path: str, data: bytes) -> bool:
-        return await (await self._sandbox()).write(path, data)
+        if self._storage is None:
+            return await (await self._sandbox()).write(path, data)
+        if why := self._storage.refusal(len(data)):
+            raise SandboxError(why)
+        replaced = await (await self._sandbox()).write(path, data)
+        await self._storage.changed()
+        return replaced
 
     async def list(self, path: str, recursive: bool) -> tuple[list[Entry], bool]:
         return await (await self._sandbox()).list(path, recursive)

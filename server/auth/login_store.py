@@ -1,14 +1,19 @@
 """Login store: logins on disk, in a SQLite file of their own."""
 
+import logging
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
 
 from server.auth.logins import Login
+from server.journal.base import Unavailable
 from server.util.private_files import PRIVATE, PrivateFileError
+
+log = logging.getLogger("holdfast.auth")
 
 FILE = "logins.db"
 VERSION = 2
@@ -23,6 +28,16 @@ CREATE TABLE IF NOT EXISTS logins (
 ) WITHOUT ROWID
 """
 FIELDS = [field.name for field in msgspec.structs.fields(Login)]
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    """Turn an error of the disk into `Unavailable`, which names no path: who logs in is not known yet."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        log.exception("logins cannot be stored")
+        raise Unavailable("the server could not store the login: its disk may be full; try again later") from error
 
 
 class SqliteLoginStore:
@@ -51,13 +66,15 @@ class SqliteLoginStore:
             return [Login(**dict(zip(FIELDS, row, strict=True))) for row in rows]
 
     def put(self, login: Login) -> None:
-        """Store the login, or replace its earlier state."""
+        """Store the login, or replace its earlier state. Raises `Unavailable`."""
         blanks = ", ".join("?" * len(FIELDS))
-        self._db.execute(f"INSERT OR REPLACE INTO logins VALUES ({blanks})", msgspec.structs.astuple(login))
+        with _unavailable():
+            self._db.execute(f"INSERT OR REPLACE INTO logins VALUES ({blanks})", msgspec.structs.astuple(login))
 
     def drop(self, login_ids: list[str]) -> None:
-        """Delete these logins."""
-        self._db.executemany("DELETE FROM logins WHERE login_id = ?", [(login_id,) for login_id in login_ids])
+        """Delete these logins. Raises `Unavailable`."""
+        with _unavailable():
+            self._db.executemany("DELETE FROM logins WHERE login_id = ?", [(login_id,) for login_id in login_ids])
 
     def close(self) -> None:
         """Close the file."""

@@ -41,7 +41,11 @@ class UserLimits(SettingsGroup, frozen=True, kw_only=True):
     ] = DEFAULTS.stored_sessions_per_user
     stored_bytes_max: Annotated[
         int,
-        Meta(ge=1, le=2**50, description="Bytes of all sessions' events; more: HTTP 429 `storage`, `storage_full`."),
+        Meta(
+            ge=1,
+            le=2**50,
+            description="Bytes of all sessions' events and files; more: HTTP 429 `storage`, `storage_full`.",
+        ),
     ] = DEFAULTS.stored_bytes_per_user
     sockets_max: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Sockets open at once; more: HTTP 429 `too_many_sockets`.")

@@ -21,6 +21,7 @@ MEANINGS: Final = {
     403: "The Host or Origin is not allowed, or the credentials do not give this right.",
     404: "It does not exist, or it is not yours.",
     409: "It is not possible in the present state of the session.",
+    408: "The body came too slowly.",
     413: "The body is too large.",
     429: "Too many requests or too much stored; `Retry-After` says when to try again.",
     503: "The server is stopping or cannot do it now; try again.",

@@ -1,4 +1,4 @@
-"""Retention: deletes sessions that were not used for as long as the settings say."""
+"""Retention: deletes sessions that were not used for as long as the settings say, and ends the tombstones of deleted ones."""
 
 import asyncio
 import logging
@@ -16,6 +16,12 @@ AT_ONCE = 100
 """Sessions deleted in one step; the next step follows at once if there are more."""
 DAY_S = 86_400.0
 
+TOMBSTONE_DAYS = 30.0
+"""How long a deleted session is remembered. A client that comes back or sends again until then learns that the session was
+deleted; later, that there is no such session. It stops in both cases, and ids are never given twice: they are random."""
+TOMBSTONES_AT_ONCE = 500
+"""Tombstones removed in one step of the journal's writer: some milliseconds."""
+
 
 class Retention:
     """Deletes old sessions, every `every_s`. `after_days` 0: no session with messages is deleted. `empty_after_s` 0: none without."""
@@ -30,9 +36,8 @@ class Retention:
         self._tasks = TaskOwner("retention")
 
     def start(self) -> None:
-        """Start the task, if the settings ask for deletions."""
-        if self._after_s or self._empty_after_s:
-            self._tasks.start(self._run(), "sweep")
+        """Start the task."""
+        self._tasks.start(self._run(), "sweep")
 
     async def aclose(self) -> None:
         """Stop."""
@@ -56,10 +61,17 @@ class Retention:
             log.info("retention deleted %d sessions", deleted)
         return deleted
 
+    async def forget(self, now: datetime) -> None:
+        """Remove the tombstones of sessions deleted more than `TOMBSTONE_DAYS` ago. Raises `JournalError`."""
+        before = rfc3339(now - timedelta(days=TOMBSTONE_DAYS))
+        while await self._manager.journal.forget_deleted(before, TOMBSTONES_AT_ONCE) == TOMBSTONES_AT_ONCE:
+            continue
+
     async def _run(self) -> None:
         while True:
             try:
-                deleted = await self.sweep(datetime.now(UTC))
+                deleted = await self.sweep(datetime.now(UTC)) if self._after_s or self._empty_after_s else 0
+                await self.forget(datetime.now(UTC))
             except JournalError as error:
                 log.warning("old sessions could not be deleted; it is tried again: %s", error)
                 deleted = 0

@@ -87,7 +87,7 @@ class Spent(msgspec.Struct, frozen=True):
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """What a user has stored: the number of sessions, and the bytes of their events."""
+    """What a user has stored: the number of sessions, and the bytes of their events and of their files."""
 
     sessions: int
     bytes: int
@@ -201,7 +201,6 @@ class Journal(Protocol):
     @property
     def epoch(self) -> str:
         """The epoch that new events belong to. It does not change while the journal is open."""
-        ...
 
     async def append(self, item: AppendItem) -> None:
         """Store an item; it is durable on return.
@@ -209,7 +208,6 @@ class Journal(Protocol):
         An item whose records are all stored already, byte for byte and under the same term, succeeds: it is a retry.
         Raises `Fenced`, `Conflict` (`AlreadyAnswered`), `Deleted`, `NotFound`.
         """
-        ...
 
     async def read(
         self,
@@ -225,37 +223,30 @@ class Journal(Protocol):
         A record merged across `after` or across `through` comes whole. `max_bytes` counts event data.
         Raises `Deleted`, `NotFound`.
         """
-        ...
 
     async def stat(self, session_id: str) -> Stat:
         """The session's head, epoch, row and term. Raises `Deleted`, `NotFound`."""
-        ...
 
     async def answer(self, session_id: str, submission_id: str) -> IdempotencyRecord | None:
         """The first answer to a submission, if it was accepted before. Raises `Deleted`, `NotFound`."""
-        ...
 
     async def snapshot(self, session_id: str) -> tuple[int, bytes] | None:
         """The last snapshot and the seq it was taken after; a cache, it may be gone. Raises `Deleted`, `NotFound`."""
-        ...
 
     async def put_snapshot(self, lease: Lease, seq: int, data: bytes) -> None:
         """Keep a snapshot in place of the last. Raises `Fenced`, `Conflict` past the head, `Deleted`, `NotFound`."""
-        ...
 
     async def create(self, row: SessionRow, bounds: StorageBounds | None = None) -> Lease:
         """Make a session with no events, if its user has stored less than `bounds`; both in one step.
 
         Raises `Conflict` if there is one of that id, `Deleted` if there was one, `StorageFull`.
         """
-        ...
 
     async def acquire(self, session_id: str) -> Lease:
         """Become the owner, under the next term: appends of older terms are decided or will be `Fenced`.
 
         Raises `Deleted`, `NotFound`.
         """
-        ...
 
     async def merge(self, lease: Lease, lo: int, hi: int, records: tuple[Record, ...]) -> None:
         """Replace the records that make up `lo`..`hi` by others that stand for the same, in one step for every reader.
@@ -263,11 +254,9 @@ class Journal(Protocol):
         Raises `Conflict` if `lo`..`hi` does not begin and end on borders of stored records or `records` do not cover
         exactly that, `Fenced`, `Deleted`, `NotFound`.
         """
-        ...
 
     async def delete(self, session_id: str) -> None:
         """Delete the session and keep a tombstone; deleting it again does nothing. Raises `NotFound`."""
-        ...
 
     async def list(
         self,
@@ -282,33 +271,36 @@ class Journal(Protocol):
         `before`: only those behind this place. `search`: only those whose title has this in it, in any case. `most`: of
         these, so many.
         """
-        ...
 
     async def stored(self, user_id: str) -> Stored:
         """What the user has stored. The bytes of a turn under way may be counted only when it ends."""
-        ...
+
+    async def files_measured(self, session_id: str, size: int) -> None:
+        """Count `size` bytes for the session's files, in place of what was counted. Raises `Deleted`, `NotFound`."""
+
+    async def forget_deleted(self, before: str, most: int) -> int:
+        """Remove the tombstones of up to `most` sessions deleted before this time (as in `SessionRow`); how many.
+
+        Afterwards such a session is one that never was: `NotFound`.
+        """
 
     async def spent(self, user_id: str, day: str) -> Spent:
         """What the user's model calls cost that day, including those of sessions deleted since."""
-        ...
 
     async def unfinished(self) -> builtins.list[str]:
         """The ids of the sessions whose row says that work is under way."""
-        ...
 
     async def stale(self, before: str, empty_before: str, most: int) -> builtins.list[str]:
         """Sessions last active before `before`, or without messages before `empty_before`, the oldest first.
 
         Leaves out sessions in which work is under way or waits.
         """
-        ...
 
     async def good_position(self, session_id: str, epoch: str, seq: int) -> bool:
         """Whether every event up to `seq`, as it was in `epoch`, is still stored.
 
         Position 0 is good in any epoch. Without an epoch no other position is good. Raises `Deleted`, `NotFound` for other positions.
         """
-        ...
 
     async def claim(self, claim: HeldClaim) -> None:
         """Store a claim until it is released; it outlives the deletion of its session.
@@ -316,22 +308,18 @@ class Journal(Protocol):
         It takes the place of one with the same id, whose `claimed_at` stays; that may be done for a deleted session too.
         Raises `Conflict` if the id is another session's, and for a new one `Deleted`, `NotFound`.
         """
-        ...
 
     async def release_claim(self, claim_id: str) -> None:
         """Remove a claim; does nothing if there is none."""
-        ...
 
     async def claims(self, session_id: str | None = None) -> builtins.list[HeldClaim]:
         """All claims, or those of one session, deleted or not, the oldest first."""
-        ...
 
     async def exported(self, session_id: str, seq: int) -> None:
         """Record that a copy of the session up to `seq` was exported; a smaller `seq` changes nothing. Raises `Conflict` past the head.
 
         Raises `Deleted`, `NotFound`.
         """
-        ...
 
     async def unexported(
         self, most: int, *, not_of: Collection[str] = (), but: Collection[str] = ()
@@ -340,8 +328,6 @@ class Journal(Protocol):
 
         One of each user, the one not used for longest; of `most` users. None of the users `not_of`, nor the sessions `but`.
         """
-        ...
 
     async def aclose(self) -> None:
         """Stop cleanly: calls that wait are finished, later ones raise `Unavailable`. Closing again does nothing."""
-        ...

@@ -99,6 +99,10 @@ STEPS = (
     """
     ALTER TABLE sessions ADD COLUMN exported INTEGER NOT NULL DEFAULT 0;   -- the seq up to which a copy is elsewhere
     """,
+    """
+    ALTER TABLE sessions ADD COLUMN files INTEGER NOT NULL DEFAULT 0;      -- bytes of its files, as measured last
+    CREATE INDEX tombstones ON sessions (last_active_at) WHERE deleted = 1;
+    """,
 )
 """Step i takes a file of version i to version i + 1."""
 

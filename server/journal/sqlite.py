@@ -143,6 +143,14 @@ class SqliteJournal:
 
         await self._write_queue.put(delete)
 
+    async def files_measured(self, session_id: str, size: int) -> None:
+        """Count the bytes of a session's files."""
+        await self._write_queue.put(lambda tables: tables.files_measured(session_id, size))
+
+    async def forget_deleted(self, before: str, most: int) -> int:
+        """Remove old tombstones."""
+        return await self._write_queue.put(lambda tables: tables.forget_deleted(before, most))
+
     async def list(
         self,
         user_id: str | None = None,

@@ -27,7 +27,7 @@ COUNT_BYTES = """
 """
 """What was stored since the row was written last is counted anew where a turn was cut short."""
 KEEP_BYTES = "UPDATE sessions SET bytes = ? WHERE key = ?"
-STORED = "SELECT count(*), coalesce(sum(bytes), 0) FROM sessions WHERE deleted = 0 AND user_id = ?"
+STORED = "SELECT count(*), coalesce(sum(bytes + files), 0) FROM sessions WHERE deleted = 0 AND user_id = ?"
 SPEND = """
     INSERT INTO spending (user_id, day, tokens, microdollars) VALUES (?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET tokens = tokens + excluded.tokens, microdollars = microdollars + excluded.microdollars
@@ -43,10 +43,17 @@ CLAIM = f"""
 RELEASE_CLAIM = "DELETE FROM claims WHERE claim_id = ?"
 EXPORTED = "UPDATE sessions SET exported = max(exported, ?) WHERE key = ?"
 TOMBSTONE = """
-    UPDATE sessions SET deleted = 1, bytes = 0, user_id = '', title = '', model = '', message_count = 0, state = 'closed',
+    UPDATE sessions SET deleted = 1, bytes = 0, files = 0, last_active_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), user_id = '', title = '', model = '', message_count = 0, state = 'closed',
         pending_approval = x'', unfinished = 0, options = x''
     WHERE key = ?
 """
+"""The tombstone's `last_active_at` is the time of the deletion."""
+KEEP_FILES = "UPDATE sessions SET files = ? WHERE key = ?"
+TOMBSTONES = """
+    SELECT key, session_id FROM sessions
+    WHERE deleted = 1 AND last_active_at < ? AND key NOT IN (SELECT session FROM purges) ORDER BY last_active_at LIMIT ?
+"""
+FORGET = "DELETE FROM sessions WHERE key = ?"
 LOAD_EVENTS = "SELECT seq, span, data FROM events WHERE session = ? AND seq BETWEEN ? AND ? ORDER BY seq"
 BORDERS = "SELECT min(seq - span), max(seq), coalesce(sum(length(data)), 0) FROM events WHERE session = ? AND seq BETWEEN ? AND ?"
 DELETE_EVENTS = "DELETE FROM events WHERE session = ? AND seq BETWEEN ? AND ?"

@@ -201,6 +201,20 @@ class Transactions:
         known.deleted = 1
         self._changed = True
 
+    def files_measured(self, session_id: str, size: int) -> None:
+        """See `Journal.files_measured`."""
+        self._change(sql.KEEP_FILES, (size, self._there(session_id).key))
+        self._changed = True
+
+    def forget_deleted(self, before: str, most: int) -> int:
+        """See `Journal.forget_deleted`. A session whose events are not all removed yet keeps its tombstone."""
+        found = self._cursor.execute(sql.TOMBSTONES, (before, most)).fetchall()
+        for key, session_id in found:
+            self._change(sql.FORGET, (key,))
+            self._known.pop(session_id, None)
+            self._changed = True
+        return len(found)
+
     def claim(self, claim: HeldClaim) -> None:
         """See `Journal.claim`."""
         row = self._cursor.execute(sql.CLAIM_OF, (claim.claim_id,)).fetchone()

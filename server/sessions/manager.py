@@ -132,6 +132,7 @@ class SessionManager:
                 await self.registry.end(actor, DELETED_REASON)
             await self._delete_workspace(row)  # before its record: cut short here, it can be deleted again
             await self.journal.delete(session_id)
+            await self.registry.services.quotas.refresh_soon(row.user_id)
             self._collector.soon()
             log.info("session %s: deleted", session_id)
 

@@ -1,5 +1,7 @@
 """Quotas: what each user has stored and spent, against the limits of the settings. Kept in memory, read from the journal."""
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -8,9 +10,11 @@ from agent.session.messages import SubmissionRefusal
 from protocol import codes
 from protocol import events as ev
 from server.config.sessions import UserLimits
-from server.journal.base import Journal, Spent, Stored
+from server.journal.base import Journal, Spent, StorageFull, Stored, Unavailable
 from server.util.clock import utc_now
 from server.util.lru_map import LruMap
+
+log = logging.getLogger("holdfast.quotas")
 
 MICRODOLLARS = 1_000_000
 
@@ -28,10 +32,19 @@ class UserUsage(msgspec.Struct):
 class Quotas:
     """The usage of users with active sessions; of `USERS_MAX` users at most, those active last."""
 
-    def __init__(self, journal: Journal, limits: UserLimits, now: Callable[[], str] = utc_now) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        limits: UserLimits,
+        now: Callable[[], str] = utc_now,
+        disk_refusal: Callable[[], str] = str,
+    ) -> None:
+        """`disk_refusal`: why the disk has no room for more events; empty if it has."""
         self.limits = limits
         self._journal = journal
         self._now = now
+        self._disk_refusal = disk_refusal
+        self._reserved: Counter[str] = Counter()
         self._usage: LruMap[str, UserUsage] = LruMap(USERS_MAX)
 
     async def open(self, user_id: str) -> None:
@@ -50,6 +63,46 @@ class Quotas:
         if usage is not None:
             usage.stored = await self._journal.stored(user_id)
 
+    async def refresh_soon(self, user_id: str) -> None:
+        """As `refresh`; if the journal does not answer, the next activation or turn reads it."""
+        try:
+            await self.refresh(user_id)
+        except Unavailable as error:
+            log.info("what a user stores was not read again: %s", error)
+
+    async def known(self, user_id: str) -> None:
+        """Read what the user stores unless it is in memory. Raises `Unavailable`."""
+        if self._usage.get(user_id) is None:
+            await self.open(user_id)
+
+    def full_for(self, user_id: str, size: int) -> str:
+        """Why the user may not store `size` bytes more; empty if they may. What is reserved counts as stored."""
+        usage, most = self._usage.get(user_id), self.limits.stored_bytes_max
+        if usage is None or usage.stored.bytes + self._reserved[user_id] + size <= most:
+            return ""
+        return f"you store {usage.stored.bytes} bytes of at most {most} in sessions and files; delete some to make room"
+
+    def reserve(self, user_id: str, size: int) -> Callable[[], None]:
+        """Reserve `size` bytes of what the user may store, checked and taken in one step; returns what gives them back.
+
+        Raises `StorageFull`.
+        """
+        if self.full_for(user_id, size):
+            raise StorageFull("bytes", self.limits.stored_bytes_max)
+        self._reserved[user_id] += size
+
+        def give_back() -> None:
+            self._reserved[user_id] -= size
+            if not self._reserved[user_id]:
+                del self._reserved[user_id]
+
+        return give_back
+
+    def check_disk(self) -> None:
+        """Raise `Unavailable` if the disk has too little room for another session."""
+        if why := self._disk_refusal():
+            raise Unavailable(why)
+
     def spend(self, spent: Spent) -> None:
         """Add what the journal has stored as spent."""
         usage = self._usage.get(spent.user_id)
@@ -65,6 +118,8 @@ class Quotas:
 
     def refuse(self, user_id: str) -> SubmissionRefusal | None:
         """Why no model may be called for this user now, or None. From memory, without waiting."""
+        if why := self._disk_refusal():
+            return SubmissionRefusal(codes.JOURNAL_UNAVAILABLE, why)
         usage = self._usage.get(user_id)
         return None if usage is None else judge(self.limits, usage, self._today())
 
@@ -93,7 +148,7 @@ def judge(limits: UserLimits, usage: UserUsage, today: str) -> SubmissionRefusal
         if limits.cost_usd_per_day and spent.microdollars >= limits.cost_usd_per_day * MICRODOLLARS:
             return _exhausted(f"{limits.cost_usd_per_day:g} US dollars")
     if usage.stored.bytes >= limits.stored_bytes_max:
-        message = f"your sessions hold {usage.stored.bytes} bytes of at most {limits.stored_bytes_max}; delete some"
+        message = f"your sessions and their files hold {usage.stored.bytes} bytes of at most {limits.stored_bytes_max}; delete some"
         return SubmissionRefusal(codes.STORAGE_FULL, message)
     return None
 

@@ -135,6 +135,7 @@ class SessionRegistry:
 
     async def create(self, row: SessionRow) -> SessionActor:
         """Store a new session and activate it. Raises `SessionCapacityError`, `GoingAway`, `JournalError`."""
+        self.services.quotas.check_disk()
         await self._reserve(row.user_id)
         try:
             lease = await self._journal.create(row, self.services.quotas.limits.storage())

@@ -35,6 +35,7 @@ from agent.workspace.files import Sandbox
 from server.config.settings import Settings
 from server.journal.base import Journal, SessionRow
 from server.sessions.sandbox_claims import SessionClaims
+from server.sessions.storage import StorageAccount
 from server.sessions.workspaces import remove_workspace, workspace_folder
 from server.telemetry.secrets import KnownSecrets
 from server.util.checkout import checkout
@@ -93,6 +94,7 @@ class ToolsetFactory:
         self._without_login = FilesOnlyBackend(settings.sandbox, NO_SHELL, executors.search)
         self.mcp = McpServers(settings.mcp_servers, settings.mcp)
         self._journal: Journal | None = None
+        self._storage: StorageAccount | None = None
         self._key = SandboxKey(settings.journal.folder)
         remote_threads = RemoteSandboxThreads(self._hub_threads, executors.sandbox, executors.sandbox_commands)
         self.remote = RemoteSandboxFactory(settings.sandbox, settings.hub, remote_threads, self._key.secret_for)
@@ -103,12 +105,12 @@ class ToolsetFactory:
         research_names = (ResearchTool.name,) if self._settings.research.enabled else ()
         return [*BUILT_IN_NAMES, *web_names, *(HUB_TOOL_NAMES if self._settings.hub.tools else ()), *research_names]
 
-    async def open(self, journal: Journal) -> None:
+    async def open(self, journal: Journal, storage: StorageAccount | None = None) -> None:
         """Find out which sandbox this machine offers, log it, and start to connect to the shared MCP servers.
 
-        Call it before `tools_for`. `journal`: stores the claims of remote sandboxes. Raises `PrivateFileError`.
+        Call it before `tools_for`. `journal`: stores the claims of remote sandboxes. `storage`: counts files. Raises `PrivateFileError`.
         """
-        self._journal = journal
+        self._journal, self._storage = journal, storage
         if self._settings.sandbox.kind == "space":
             await self._executors.server.run(self._key.open, SERVER)
         hidden = tuple(folder for folder in (self._settings.journal.folder, checkout()) if folder is not None)
@@ -169,7 +171,10 @@ class ToolsetFactory:
                 return backend.open(session), backend.offer
             backend = self._without_login
         offer = backend.offer
-        return SessionSandbox(lambda: backend.create(session), offer.says, network=offer.network), offer
+        storage = None if self._storage is None else self._storage.for_session(row)
+        return SessionSandbox(
+            lambda: backend.create(session), offer.says, network=offer.network, storage=storage
+        ), offer
 
     def _sandbox_tools(self, sandbox: Sandbox, offer: SandboxInfo, holder: Holder) -> list[Tool]:
         tools = file_tools(sandbox, self._settings.workspace, self._executors.conversion.of(holder))

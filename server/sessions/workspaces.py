@@ -1,13 +1,25 @@
-"""Stored workspaces: where each session's files lie in the data folder, and how a deleted session's are removed."""
+"""Stored workspaces: where each session's files lie in the data folder, how much they take, and how they are removed."""
 
 from pathlib import Path
 
 from agent.sandbox.local.cleanup import remove_folder
+from agent.sandbox.local.limits import WorkspaceQuota
+from agent.workspace.settings import WorkspaceLimits
 
 
 def workspace_folder(data: Path, session_id: str) -> Path:
     """The folder of a session's files; it is made by the first file. `data`: the server's data folder."""
     return data / "workspaces" / session_id
+
+
+def stored_folders(data: Path, session_id: str) -> tuple[Path, ...]:
+    """All folders in which a session's files are stored. Their sizes are added to what its owner stores."""
+    return (workspace_folder(data, session_id),)
+
+
+def stored_files(data: Path, session_id: str, limits: WorkspaceLimits) -> int:
+    """The bytes that a session's files take on the disk. Blocks. Raises OSError."""
+    return sum(WorkspaceQuota(folder, limits).used().size for folder in stored_folders(data, session_id))
 
 
 def remove_workspace(data: Path, session_id: str) -> bool:

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from server.journal.base import Fenced, Journal, Record, Spent, StorageBounds, StorageFull, Stored
+from server.journal.base import Deleted, Fenced, Journal, NotFound, Record, Spent, StorageBounds, StorageFull, Stored
 from tests.contract.journals import Reopen
 from tests.unit.server.journal.builders import begin, item, row
 
@@ -89,3 +89,42 @@ async def test_a_user_over_the_byte_limit_creates_no_more_sessions(journal: Jour
     with pytest.raises(StorageFull, match="delete some") as full:
         await journal.create(row("b"), StorageBounds(sessions_max=10, bytes_max=100))
     assert (full.value.what, full.value.most) == ("bytes", 100)
+
+
+async def test_files_are_counted_with_the_events_until_the_session_is_deleted(reopen: Reopen) -> None:
+    journal = await reopen()
+    lease = await begin(journal, "a")
+    await journal.append(item(lease, 0, "12345", row=row("a")))
+    await journal.files_measured("a", 1_000)
+    await journal.files_measured("a", 300)
+    journal = await reopen()
+    assert await journal.stored("ann") == Stored(1, 305)
+    with pytest.raises(StorageFull):
+        await journal.create(row("b"), StorageBounds(10, 305))
+    await journal.delete("a")
+    assert await journal.stored("ann") == Stored(0, 0)
+    with pytest.raises(Deleted):
+        await journal.files_measured("a", 5)
+
+
+async def test_a_tombstone_ends_and_no_session_that_is_there(reopen: Reopen) -> None:
+    journal = await reopen()
+    await begin(journal, "kept")
+    lease = await begin(journal, "a")
+    await journal.append(item(lease, 0, "12345", row=row("a")))
+    await journal.delete("a")
+    journal = await reopen()
+    assert await journal.forget_deleted("2000-01-01T00:00:00.000Z", 10) == 0
+    with pytest.raises(Deleted):
+        await journal.stat("a")
+    await eventually_forgotten(journal)
+    with pytest.raises(NotFound):
+        await journal.stat("a")
+    assert (await journal.stat("kept")).head == 0
+
+
+async def eventually_forgotten(journal: Journal) -> None:
+    """The events of a deleted session are removed first, in small steps."""
+    async with asyncio.timeout(5):
+        while await journal.forget_deleted("9999-01-01T00:00:00.000Z", 10) == 0:
+            await asyncio.sleep(0)

@@ -22,7 +22,9 @@ from server.http.bodies import Bodies
 from server.http.endpoints import BINARY, SESSION, Endpoint
 from server.http.requests import authorized_row
 from server.http.responses import json_response
+from server.journal.base import SessionRow
 from server.sessions.manager import SessionManager
+from server.sessions.storage import StorageAccount
 from server.util.refusal import HTTPRefusal
 
 CHUNK_BYTES: Final = 262_144
@@ -38,21 +40,28 @@ DOWNLOAD_HEADERS: Final = {
 class FileRoutes:
     """Handlers of the routes of files. `workspace` gives the workspace of a session by its id; `disk`: the threads for it."""
 
-    def __init__(self, manager: SessionManager, workspace: Callable[[str], Workspace], disk: WorkExecutor) -> None:
+    def __init__(
+        self,
+        manager: SessionManager,
+        workspace: Callable[[str], Workspace],
+        disk: WorkExecutor,
+        storage: StorageAccount,
+    ) -> None:
         self._manager = manager
         self._workspace = workspace
         self._disk = disk
+        self._storage = storage
         self._bodies = Bodies()
 
     async def list(self, request: Request) -> Response:
         """List the files of a session's workspace."""
-        workspace, disk = await self._files(request, "read")
+        _, workspace, disk = await self._files(request, "read")
         entries, more = await disk.run(partial(workspace.listing, ".", True))
         return json_response(schemas.Files(entries, more))
 
     async def download(self, request: Request) -> Response:
         """Download a file as an attachment."""
-        workspace, disk = await self._files(request, "read")
+        _, workspace, disk = await self._files(request, "read")
         path = str(request.path_params["path"])
         try:
             file = await disk.run(partial(workspace.open, path))
@@ -64,7 +73,7 @@ class FileRoutes:
 
     async def upload(self, request: Request) -> Response:
         """Upload a file; one of the same name is replaced."""
-        workspace, disk = await self._files(request, "drive")
+        row, workspace, disk = await self._files(request, "drive")
         path, most = str(request.path_params["path"]), workspace.limits.upload_bytes_max
         if NOTES_PATH.fullmatch(path):  # what is in it steers the model in all later turns
             await authorized_row(self._manager, request, "owner")
@@ -74,26 +83,28 @@ class FileRoutes:
                 message = f"the file is larger than {most} bytes (workspace.upload_bytes_max)"
                 return HTTPRefusal("too_large", message).as_response()
             try:
-                replaced = await disk.run(partial(workspace.write, path, data, threading.Event(), most=most))
+                async with self._storage.writing(row, len(data)):
+                    replaced = await disk.run(partial(workspace.write, path, data, threading.Event(), most=most))
             except WorkspaceError as error:
                 return HTTPRefusal("bad_request", str(error)).as_response()
         return json_response(schemas.FilePut(path, len(data), replaced), 200 if replaced else 201)
 
     async def delete(self, request: Request) -> Response:
         """Delete a file, or an empty folder."""
-        workspace, disk = await self._files(request, "drive")
+        row, workspace, disk = await self._files(request, "drive")
         try:
             await disk.run(partial(workspace.remove, str(request.path_params["path"])))
         except NotInWorkspace as error:
             return HTTPRefusal("not_found", str(error)).as_response()
         except WorkspaceError as error:
             return HTTPRefusal("bad_request", str(error)).as_response()
+        await self._storage.measure(row)
         return Response(status_code=204)
 
-    async def _files(self, request: Request, least: AccessLevel) -> tuple[Workspace, HolderExecutor]:
-        """The workspace of the request's session, and its places among the threads: work for a guest counts as its owner's."""
+    async def _files(self, request: Request, least: AccessLevel) -> tuple[SessionRow, Workspace, HolderExecutor]:
+        """The request's session, its workspace and its places among the threads: work for a guest counts as its owner's."""
         row = await authorized_row(self._manager, request, least)
-        return self._workspace(row.session_id), self._disk.of(Holder(row.user_id, row.session_id))
+        return row, self._workspace(row.session_id), self._disk.of(Holder(row.user_id, row.session_id))
 
 
 async def _chunks(file: BinaryIO, disk: HolderExecutor) -> AsyncIterator[bytes]:
@@ -130,7 +141,7 @@ ENDPOINTS: Final = (
         name="File_upload",
         body=BINARY,
         answers={200: schemas.FilePut, 201: schemas.FilePut},
-        refusals=(404, 413, 503),
+        refusals=(404, 408, 413, 429, 503),
     ),
     Endpoint(
         method="DELETE",

@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus
 from agent.util.executors import Executors
 from server.auth.login_store import SqliteLoginStore
 from server.auth.logins import Login, Logins
+from server.journal.base import Unavailable
 from server.util.rate_limit import LoginThrottle, network_of
 from tests.integration.test_matrix import WAYS, served
 from tests.support.application import settings_for
@@ -165,3 +166,20 @@ async def test_new_logins_replace_the_oldest_ones(tmp_path: Path) -> None:
     assert again.get(third.login_id, 105.0) is None, "it was over"
     assert [again.get(one.login_id, 105.0) is not None for one in others] == [True] * 3
     await again.aclose()
+
+
+async def test_a_login_that_cannot_be_stored_is_refused_as_unavailable(tmp_path: Path) -> None:
+    store = SqliteLoginStore(tmp_path)
+    store._db.execute("PRAGMA max_page_count = 1")  # as on a full disk
+    login = Login(
+        login_id="a",
+        cookie_hash=b"x" * 100_000,
+        credential="c",
+        user_id="u",
+        name="n",
+        created_at=0.0,
+        expires_at=1.0,
+    )
+    with pytest.raises(Unavailable, match="its disk may be full"):
+        store.put(login)
+    store.close()

@@ -3,12 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from protocol.submissions import UserInput
 from server.jobs.retention import Retention
+from server.journal.base import Deleted, NotFound
 from server.sessions.errors import SessionNotFound
 from server.sessions.manager import SessionManager
 from tests.support.application import running, settings_for
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
+from tests.support.polling import eventually
 
 HOUR = timedelta(hours=1)
 
@@ -68,3 +72,25 @@ async def test_a_session_with_a_waiting_approval_is_never_deleted(tmp_path: Path
                 cursor.detach()
         assert await Retention(manager, after_days=1, empty_after_s=1).sweep(after(days=400)) == 0
         assert await there(manager, session_id)
+
+
+async def test_a_deleted_session_is_remembered_for_thirty_days(tmp_path: Path) -> None:
+    async with running(settings_for(tmp_path)) as manager:
+        session_id = await manager.create_session("ann")
+        await manager.delete_session(session_id)
+        retention = Retention(manager, after_days=0, empty_after_s=0)
+        await retention.forget(after(days=29))
+        with pytest.raises(Deleted):
+            await manager.journal.stat(session_id)
+        await eventually(lambda: forgotten(retention, manager, session_id))
+
+
+async def forgotten(retention: Retention, manager: SessionManager, session_id: str) -> bool:
+    await retention.forget(after(days=30))
+    try:
+        await manager.journal.stat(session_id)
+    except NotFound:
+        return True
+    except Deleted:
+        return False
+    return False

@@ -1,0 +1,57 @@
+"""Disk room: refuses work that stores more while the disk has little room, so that deleting, logins and reading go on."""
+
+import logging
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+log = logging.getLogger("holdfast.disk")
+
+RESERVE_BYTES: Final = 67_108_864
+"""Room that is kept: the journal's write-ahead log may take half of it while sessions are deleted."""
+
+RESERVE_SHARE: Final = 20
+"""Of a small disk, the twentieth part is kept instead."""
+
+_PAGES = struct.Struct(">16x H 18x I")
+"""Page size and free pages: https://sqlite.org/fileformat2.html#the_database_header"""
+
+
+class DiskRoom:
+    """The room on the disk of the journal `database`. `statvfs`: as `os.statvfs`."""
+
+    def __init__(self, database: Path, statvfs: Callable[[Path], os.statvfs_result] = os.statvfs) -> None:
+        self._database = database
+        self._statvfs = statvfs
+
+    def refusal(self, *, events: bool) -> str:
+        """Why nothing more may be stored; empty if something may. `events`: it goes into the database, whose free pages count too."""
+        try:
+            state = self._statvfs(self._database.parent)
+            free = state.f_bavail * state.f_frsize + (self._free_in_database() if events else 0)
+        except OSError as error:
+            log.warning("the room on the disk of %s is not known: %s", self._database, error)
+            return ""
+        kept = reserve(state.f_blocks * state.f_frsize)
+        if free >= kept:
+            return ""
+        return (
+            f"{self._database}: the disk is full: free some space. It has {free} bytes left, and {kept} are kept for "
+            "deleting; sessions and files can be deleted"
+        )
+
+    def _free_in_database(self) -> int:
+        """Bytes that deleted events left in the database, as of the last checkpoint."""
+        with self._database.open("rb") as file:
+            header = file.read(_PAGES.size)
+        if len(header) < _PAGES.size:
+            return 0
+        page_size, free = _PAGES.unpack(header)
+        return int(free) * (65_536 if page_size == 1 else int(page_size))
+
+
+def reserve(total: int) -> int:
+    """How many bytes of a disk of `total` bytes are kept. Pure."""
+    return min(RESERVE_BYTES, total // RESERVE_SHARE)

@@ -1,0 +1,97 @@
+"""Storage account: uploads and what tools write count for their user, over all sessions; a full disk still deletes."""
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+
+import httpx
+import pytest
+
+from protocol import codes
+from protocol import events as ev
+from protocol.submissions import UserInput
+from server.util import disk_room
+from tests.support.application import settings_for
+from tests.support.live import DONE, Live, client, listening
+from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
+
+LARGE = 100_000
+BOUND = 350_000
+
+
+async def new_session(http: httpx.AsyncClient) -> str:
+    made = await http.post("/api/sessions")
+    assert made.status_code == 201
+    return str(made.json()["session_id"])
+
+
+async def put(http: httpx.AsyncClient, session_id: str, name: str, size: int = LARGE) -> httpx.Response:
+    return await http.put(f"/api/sessions/{session_id}/files/{name}", content=bytes(size))
+
+
+def api(live: Live) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=live.http, trust_env=False)
+
+
+async def test_uploads_at_the_same_time_to_several_sessions_stay_within_the_bound_of_their_user(tmp_path: Path) -> None:
+    async with listening(settings_for(tmp_path, users={"stored_bytes_max": BOUND})) as live, api(live) as http:
+        sessions = [await new_session(http) for _ in range(4)]
+        answers = await asyncio.gather(*(put(http, one, f"{n}.bin") for one in sessions for n in range(3)))
+        assert sorted(answer.status_code for answer in answers) == [201] * 3 + [429] * 9
+        refused = next(answer for answer in answers if answer.status_code == 429)
+        assert (refused.json()["code"], refused.json()["what"]) == ("storage", "bytes")
+        stored = sum(file.stat().st_size for file in tmp_path.glob("workspaces/*/*"))
+        assert stored == 3 * LARGE
+
+
+async def test_deleting_a_file_or_a_session_makes_room(tmp_path: Path) -> None:
+    async with listening(settings_for(tmp_path, users={"stored_bytes_max": BOUND})) as live, api(live) as http:
+        one, other = await new_session(http), await new_session(http)
+        assert (await put(http, one, "a", 3 * LARGE)).status_code == 201
+        assert (await put(http, other, "b")).status_code == 429
+        assert (await http.delete(f"/api/sessions/{one}/files/a")).status_code == 204
+        assert (await put(http, other, "b", 3 * LARGE)).status_code == 201
+        assert (await put(http, one, "a")).status_code == 429
+        assert (await http.delete(f"/api/sessions/{other}")).status_code == 204
+        assert (await put(http, one, "a")).status_code == 201
+
+
+async def test_what_a_tool_writes_counts_for_its_user(tmp_path: Path) -> None:
+    script = [calls(Call("write", {"path": "a.txt", "content": "x" * LARGE})), text("Done.")]
+    async with (
+        ScriptedModel(script) as model,
+        listening(settings_for(tmp_path, model, policy={})) as live,
+        client(live) as one,
+    ):
+        await one.send(UserInput(text="write"))
+        await one.until_type(*DONE)
+        assert counted_files(tmp_path) >= LARGE
+
+
+def counted_files(folder: Path) -> int:
+    """The bytes of files that the journal counts, apart from events."""
+    with contextlib.closing(sqlite3.connect(folder / "journal.db")) as db:
+        return int(db.execute("SELECT sum(files) FROM sessions").fetchone()[0])
+
+
+async def test_with_a_full_disk_only_what_stores_more_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with listening(settings_for(tmp_path)) as live, api(live) as http, client(live) as one:
+        session_id = (await one.synced()).ready.session_id
+        assert (await put(http, session_id, "a")).status_code == 201
+        monkeypatch.setattr(disk_room, "reserve", lambda total: os.statvfs(tmp_path).f_blocks * 2**20)
+        for refused in (await put(http, session_id, "b"), await http.post("/api/sessions")):
+            assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+            assert "the disk is full: free some space" in refused.json()["message"]
+        await one.send(UserInput(text="hello"))
+        assert (await one.refusal()).code == codes.JOURNAL_UNAVAILABLE
+        assert (await http.get(f"/api/sessions/{session_id}/files/a")).status_code == 200
+        assert (await http.delete(f"/api/sessions/{session_id}/files/a")).status_code == 204
+        assert (await http.delete(f"/api/sessions/{session_id}")).status_code == 204
+        monkeypatch.undo()
+        async with client(live) as again:
+            await again.send(UserInput(text="hello"))
+            assert isinstance(await again.until_type(*DONE), ev.TurnComplete)
