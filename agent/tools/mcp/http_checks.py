@@ -1,5 +1,6 @@
 """HTTP checks: bounds and checks on each request to an MCP server and each response of it. Imports httpx2: load it late."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -75,6 +76,7 @@ class _Body(httpx2.AsyncByteStream):
                 yield piece
             else:
                 await self._reader.pace.wait(PIECE_COST, 0)
+                await asyncio.sleep(0)  # pieces that have arrived already come without a pause
                 pieces.append(piece)
         if self._reader is not None and total:
             try:

@@ -1,4 +1,4 @@
-"""Pace of an MCP connection, lines in pieces, event streams, and the pace of listings and of a call's log."""
+"""MCP pace: how fast messages, lists and logs of a server are taken. Also: lines in pieces, and event streams."""
 
 from collections.abc import AsyncIterator
 
