@@ -15,6 +15,7 @@ from protocol.submissions import (
     Compact,
     ExecApproval,
     Interrupt,
+    SetModel,
     Share,
     Shutdown,
     Submission,
@@ -320,6 +321,31 @@ async def test_a_guests_grant_ends_with_the_guests_link_for_all_clients_and_afte
             assert (owner.view.grants, owner.view.guest_grants) == ([], {})
             await owner.send(UserInput(text="look again"))
             assert (await owner.until_type(ev.ApprovalRequired)).tools[0].tool_call_id == "c2"
+
+
+async def test_a_guest_sets_the_model_by_a_link_that_says_so_never_to_an_address_and_no_longer_than_the_link(
+    all_users: Users,
+) -> None:
+    session_id = await session_of(all_users, "alice")
+    address = SetModel(model="oobabooga/http://127.0.0.1:9/x")
+    _, plain = await link_to(all_users, session_id, "drive")
+    async with all_users.socket(plain, session_id) as guest:
+        await guest.send(address)
+        assert (await guest.refusal()).code == "forbidden"
+    async with all_users.http("alice") as http:
+        body = {"access": "drive", "may_set_model": True}
+        made = (await http.post(f"/api/sessions/{session_id}/shares", json=body)).json()
+        listed = (await http.get(f"/api/sessions/{session_id}/shares")).json()["shares"]
+    assert [link["may_set_model"] for link in listed] == [False, True]
+    async with all_users.socket("alice", session_id) as owner, all_users.socket(made["secret"], session_id) as guest:
+        for submission in (address, SetModel(model="openai/another")):
+            await guest.send(submission)
+            assert (await guest.refusal()).code == "unknown_model"
+        await guest.send(SetModel(model=owner.view.model, reasoning_effort="high"))
+        assert (await owner.until_type(ev.ModelChanged)).reasoning_effort == "high"
+        await owner.send(Unshare(share_id=made["share_id"]))
+        changed = await owner.until_type(ev.ModelChanged)
+        assert (changed.reasoning_effort, changed.reason) == ("", "unshared")
 
 
 async def test_guests_take_half_of_a_sessions_sockets_at_most(tmp_path: Path) -> None:

@@ -95,3 +95,10 @@ async def test_a_redirect_to_another_host_is_not_followed_and_its_body_not_shown
             assert (server.requests, other.requests) == (1, 0)
     assert "redirects to another host" in error.message
     assert "secret" not in error.message and "internal" not in error.message
+
+
+async def test_a_stored_name_with_an_address_is_not_called() -> None:
+    async with serving() as server:
+        error = await fault(f"oobabooga/{server.base()}", "", frozenset({Base("127.0.0.1", server.port)}))
+        assert server.requests == 0
+    assert error.code == "model_bad_request" and "address" in error.message
