@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from server.transport.admission import EXTENSION, ConnectionLimiter, Slot
+from server.transport.fair_starts import FairStarts
 from server.util.hosts import Network, trusted
 from server.util.refusal import HTTPRefusal
 
@@ -28,13 +29,15 @@ class HttpProtocol(H11Protocol):
     """uvicorn's HTTP/1.1 connection. It holds a slot of `limiter` until a request presents valid credentials.
 
     `head_timeout_s`: seconds that it may be open without, and that each head may take. `head_bytes`: the largest head.
-    `proxies`: networks of trusted proxies. All four are replaced by a subclass that is made from the settings.
+    `proxies`: networks of trusted proxies. `starts`: when requests begin. All are replaced by a subclass that is made from the
+    settings.
     """
 
     limiter: ClassVar[ConnectionLimiter] = ConnectionLimiter(2_048, 1_024)
     proxies: ClassVar[Sequence[Network]] = ()
     head_timeout_s: ClassVar[float] = 10.0
     head_bytes: ClassVar[int] = 32_768
+    starts: ClassVar[FairStarts] = FairStarts()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -101,6 +104,7 @@ class HttpProtocol(H11Protocol):
         if head > self.head_bytes:  # h11 bounds only a head that comes in several pieces
             await HTTPRefusal("too_large", TOO_LARGE, status=431).send(scope, send)
             return
+        await self.starts.wait(scope)
         scope.setdefault("extensions", {})[EXTENSION] = self._slot
         await self._app(scope, receive, send)
 

@@ -22,6 +22,7 @@ from server.config.settings import Settings
 from server.transport import admission, websocket
 from server.transport.admission import ConnectionLimiter
 from server.transport.descriptors import raise_limit, watch_descriptors
+from server.transport.fair_starts import FairStarts
 from server.transport.http import HttpProtocol
 from server.transport.listeners import BACKLOG, listen_error
 from server.transport.malloc import return_freed_memory
@@ -165,7 +166,7 @@ def _exit() -> NoReturn:
 
 
 def _config(app: Starlette, settings: Settings, descriptors: int) -> uvicorn.Config:
-    bounds, server = settings.socket, settings.server
+    bounds, server, fair_starts = settings.socket, settings.server, FairStarts()
 
     class BoundedHttp(HttpProtocol):
         limiter = ConnectionLimiter(
@@ -175,9 +176,11 @@ def _config(app: Starlette, settings: Settings, descriptors: int) -> uvicorn.Con
         proxies = server.networks
         head_timeout_s = server.head_timeout_s
         head_bytes = HEAD_BYTES
+        starts = fair_starts
 
     class BoundedSocket(SocketProtocol):
         frames_per_s = FRAMES_PER_S_FACTOR * bounds.frames_per_s
+        starts = fair_starts
 
     return uvicorn.Config(
         app,

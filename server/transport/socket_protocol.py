@@ -4,6 +4,7 @@ import asyncio
 import struct
 from typing import Any, ClassVar
 
+from starlette.types import Receive, Send
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
@@ -12,6 +13,7 @@ from websockets.http11 import Request
 from server.transport import websocket
 from server.transport.admission import EXTENSION as SLOT_EXTENSION
 from server.transport.admission import Slot
+from server.transport.fair_starts import FairStarts
 from server.transport.websocket import EXTENSION as TRANSPORT_EXTENSION
 from server.util.rate_limit import TokenBucket
 
@@ -51,7 +53,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     """
 
     frames_per_s: ClassVar[float] = 200.0
-    """Replaced by a subclass that is made from the settings."""
+    starts: ClassVar[FairStarts] = FairStarts()
+    """Both are replaced by a subclass that is made from the settings."""
 
     slot: Slot | None = None
 
@@ -61,6 +64,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._unparsed = bytearray()
         self._parsed = 0
         self._hold: asyncio.Handle | None = None
+        self._app = self.app
+        self.app = self._run_app
+
+    async def _run_app(self, scope: Any, receive: Receive, send: Send) -> None:
+        await self.starts.wait(scope)
+        await self._app(scope, receive, send)
 
     @property
     def held(self) -> bool:
