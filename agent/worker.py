@@ -110,7 +110,9 @@ class Worker:
             notes = await self._tools.notes()
             request = ModelRequest(
                 model=effect.model,
-                messages=context.with_notes(effect.messages, notes, effect.notes_max_tokens),
+                messages=context.with_notes(
+                    effect.messages, notes.text, effect.notes_max_tokens, by_owner=notes.written_as(effect.owner_notes)
+                ),
                 tools=self._tools.specs(),
                 reasoning_effort=effect.reasoning_effort,
             )

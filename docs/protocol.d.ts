@@ -259,6 +259,19 @@ export interface ModelChanged {
   reason?: "unshared";
 }
 
+/** The session's owner uploaded AGENTS.md. The model is told that the notes are the owner's while the file has this content. */
+export interface NotesUploaded {
+  type: "notes_uploaded";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  /** BLAKE2b of the file's bytes, 16 bytes in hexadecimal */
+  digest: string;
+}
+
 /** A call without a result yet. `state` is `requested` until a `tool_state_change` says more; `log` is its live output. */
 export interface OpenCall {
   tool_call_id: string;
@@ -462,6 +475,8 @@ export interface Snapshot {
   grants?: string[];
   /** those of `grants` that guests gave, each with the id of the guest's link; absent if none */
   guest_grants?: { [key: string]: Json };
+  /** of the AGENTS.md that the owner uploaded last; absent if none */
+  notes_digest?: string;
   /** oldest messages left out because the frame would pass its bound */
   omitted_messages: number;
 }
@@ -755,6 +770,7 @@ export type Event =
   | Shared
   | Unshared
   | GrantRevoked
+  | NotesUploaded
   | ErrorEvent
   | ShutdownEvent;
 

@@ -236,6 +236,12 @@ class GrantRevoked(EventBase, kw_only=True, tag_field="type", tag="grant_revoked
     ]
 
 
+class NotesUploaded(EventBase, kw_only=True, tag_field="type", tag="notes_uploaded"):
+    """The session's owner uploaded AGENTS.md. The model is told that the notes are the owner's while the file has this content."""
+
+    digest: Annotated[str, Meta(description="BLAKE2b of the file's bytes, 16 bytes in hexadecimal")]
+
+
 class ErrorEvent(EventBase, kw_only=True, tag_field="type", tag="error"):
     """The turn (`turn_id`) or operation failed and is over; the session goes on."""
 
@@ -274,6 +280,7 @@ Event = (
     | Shared
     | Unshared
     | GrantRevoked
+    | NotesUploaded
     | ErrorEvent
     | ShutdownEvent
 )

@@ -65,6 +65,9 @@ class Snapshot(msgspec.Struct, kw_only=True, tag_field="type", tag="snapshot"):
         dict[str, str] | UnsetType,
         Meta(description="those of `grants` that guests gave, each with the id of the guest's link; absent if none"),
     ] = UNSET
+    notes_digest: Annotated[
+        str | UnsetType, Meta(description="of the AGENTS.md that the owner uploaded last; absent if none")
+    ] = UNSET
     omitted_messages: Annotated[
         int, Meta(description="oldest messages left out because the frame would pass its bound")
     ] = 0

@@ -48,6 +48,7 @@ class View(msgspec.Struct, kw_only=True):
     shares: list[ShareLink] = []
     grants: list[str] = []
     guest_grants: dict[str, str] = {}
+    notes_digest: str = ""
 
 
 SNAPSHOT_FIELDS = View.__struct_fields__
@@ -58,6 +59,8 @@ def to_snapshot(view: View, omit: int = 0) -> Snapshot:
     snapshot = Snapshot(**{name: getattr(view, name) for name in SNAPSHOT_FIELDS})
     if not view.grants:
         snapshot.grants = msgspec.UNSET
+    if not view.notes_digest:
+        snapshot.notes_digest = msgspec.UNSET
     if not view.guest_grants:
         snapshot.guest_grants = msgspec.UNSET
     if omit:
@@ -106,6 +109,8 @@ def apply(view: View, event: ev.Event) -> None:
             view.title = event.title
         case ev.Shared():
             view.shares.append(ShareLink(event.share_id, event.access, event.may_set_model))
+        case ev.NotesUploaded():
+            view.notes_digest = event.digest
         case ev.GrantRevoked():
             view.grants = [grant for grant in view.grants if grant != event.grant]
             view.guest_grants.pop(event.grant, None)

@@ -14,6 +14,9 @@ NOTES_INTRO = (
     "Notes on this project, from the file AGENTS.md in the workspace. They are not the words of the user: the session's "
     "owner may have written them, but also the assistant, or a program that it ran:\n\n"
 )
+OWNERS_NOTES_INTRO = (
+    "The notes on this project of the session's owner, who uploaded them as the file AGENTS.md in the workspace:\n\n"
+)
 NOTES_CUT = "\n[AGENTS.md is longer: the rest is left out]"
 CUT_SHORT = "[this message was cut short]"
 
@@ -43,8 +46,10 @@ def build(state: SessionState, system_prompt: str) -> list[ChatMessage]:
     return chat
 
 
-def with_notes(chat: list[ChatMessage], notes: str, most_tokens: int) -> list[ChatMessage]:
+def with_notes(chat: list[ChatMessage], notes: str, most_tokens: int, *, by_owner: bool = False) -> list[ChatMessage]:
     """The messages with the project's notes, cut to about `most_tokens`, before the text of the first user message.
+
+    `by_owner`: the session's owner uploaded them as they are.
 
     The notes are a user's text and not the server's, so they are not in the system message. This one stays as it is, and
     in the provider's cache, when they change.
@@ -54,7 +59,10 @@ def with_notes(chat: list[ChatMessage], notes: str, most_tokens: int) -> list[Ch
         return chat
     if (estimated := estimate_text(notes)) > most_tokens:
         notes = notes[: len(notes) * most_tokens // estimated] + NOTES_CUT
-    first = {**chat[place], "content": f"{NOTES_INTRO}{notes}\n\n{chat[place]['content']}"}
+    first = {
+        **chat[place],
+        "content": f"{OWNERS_NOTES_INTRO if by_owner else NOTES_INTRO}{notes}\n\n{chat[place]['content']}",
+    }
     return [*chat[:place], first, *chat[place + 1 :]]
 
 

@@ -8,6 +8,7 @@ from agent.session.messages import (
     Input,
     ModelDone,
     ModelFailed,
+    OwnerUploadedNotes,
     Recover,
     Stop,
     SubmissionRefusal,
@@ -21,6 +22,7 @@ from agent.session.messages import (
 )
 from agent.session.redact_input import without_secrets
 from agent.session.session import Session
+from protocol import events as ev
 from protocol.events import Accepted
 from protocol.submissions import SubmissionBase
 
@@ -61,6 +63,9 @@ def _handle(session: Session, message: Input) -> Accepted | SubmissionRefusal | 
             turn.on_tool_spent(session, message)
         case ToolDone():
             turn.on_tool_done(session, message)
+        case OwnerUploadedNotes(digest=digest):
+            if session.state.view.state != "closed":
+                session.emit(ev.NotesUploaded, digest=digest)
         case Recover():
             recovery.on_recover(session)
         case Stop():

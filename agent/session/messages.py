@@ -90,6 +90,12 @@ class ToolDone(msgspec.Struct, frozen=True):
     duration_ms: int
 
 
+class OwnerUploadedNotes(msgspec.Struct, frozen=True):
+    """The session's owner uploaded AGENTS.md; `digest` is that of its content."""
+
+    digest: str
+
+
 class Recover(msgspec.Struct, frozen=True):
     """The session was loaded: work that was under way when it was last awake has ended."""
 
@@ -122,6 +128,7 @@ Input = (
     | ToolStepped
     | ToolSpent
     | ToolDone
+    | OwnerUploadedNotes
     | Recover
     | Stop
     | Fail
@@ -129,13 +136,17 @@ Input = (
 
 
 class CallModel(msgspec.Struct, frozen=True):
-    """Call the model for the message `message_id`. `notes_max_tokens`: how much of the project's notes is sent along."""
+    """Call the model for the message `message_id`. `notes_max_tokens`: how much of the project's notes is sent along.
+
+    `owner_notes`: the digest of the notes that the owner uploaded last; empty if none.
+    """
 
     message_id: str
     model: str
     messages: list[dict[str, object]]
     reasoning_effort: str = ""
     notes_max_tokens: int = 0
+    owner_notes: str = ""
 
 
 class Summarize(msgspec.Struct, frozen=True):

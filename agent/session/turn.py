@@ -55,7 +55,9 @@ def call_model(session: Session) -> None:
         messages = context.build(state, rules.system_prompt)
         effort = state.view.reasoning_effort
         notes = int(NOTES_FRACTION * limit)
-        session.add_effect(CallModel(session.model_call_id, state.view.model, messages, effort, notes))
+        session.add_effect(
+            CallModel(session.model_call_id, state.view.model, messages, effort, notes, state.view.notes_digest)
+        )
 
 
 def go_on(session: Session) -> None:

@@ -12,7 +12,7 @@ from agent.redaction import Redactor, redact_in_slices
 from agent.tools.base import PreparedCall, SubagentContext, SubagentTool, Tool, ToolLog, ToolResult
 from agent.util.errors import ToolError
 from agent.util.text import cut_to_tokens, repair_surrogates
-from agent.workspace.agents_md import ProjectNotes
+from agent.workspace.agents_md import Notes, ProjectNotes
 
 log = logging.getLogger("holdfast.tools")
 
@@ -113,15 +113,15 @@ class ToolRouter:
         tool = self._current().get(name)
         return None if tool is None else tool.side_effects
 
-    async def notes(self) -> str:
-        """The text of the workspace's AGENTS.md; empty if there is none or it cannot be read. Never raises."""
+    async def notes(self) -> Notes:
+        """The workspace's AGENTS.md; empty if there is none or it cannot be read. Never raises."""
         if self._notes is None:
-            return ""
+            return Notes()
         try:
             return await self._notes.read()
         except Exception:  # notes that cannot be read must not end a turn
             log.exception("the project's notes could not be read")
-            return ""
+            return Notes()
 
     async def run(
         self, name: str, arguments: dict[str, object], log: ToolLog, context: SubagentContext | None = None

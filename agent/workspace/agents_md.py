@@ -1,6 +1,7 @@
 """Project notes: reads the file AGENTS.md of the workspace for the model (https://agents.md)."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 
 import msgspec
@@ -18,6 +19,22 @@ READ_TIMEOUT_S = 5.0
 """How long a turn waits for the notes: a disk that hangs must not keep it. The model reads that they are missing."""
 
 
+class Notes(msgspec.Struct, frozen=True):
+    """The text of the notes, and the digest of the file that they were read from; empty if it was not read whole."""
+
+    text: str = ""
+    digest: str = ""
+
+    def written_as(self, digest: str) -> bool:
+        """Whether the file is the one of this digest."""
+        return self.digest != "" and self.digest == digest
+
+
+def digest_of(data: bytes) -> str:
+    """The digest that an upload of the notes is recorded with."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
 class ProjectNotes:
     """The notes of one workspace, at most `most_bytes` of them; read anew each time, because user and agent change them."""
 
@@ -31,21 +48,23 @@ class ProjectNotes:
         self._most = most_bytes
         self._redact = redact
 
-    async def read(self) -> str:
+    async def read(self) -> Notes:
         """The notes without their secrets, cut at the bound; empty if there are none. A link is not followed."""
         if not self._most:
-            return ""
+            return Notes()
         try:
             async with asyncio.timeout(READ_TIMEOUT_S):
                 return await self._disk.run_beside(self._read)
         except (TimeoutError, PlacesTaken):
-            return f"[{NAME} could not be read in time]"
+            return Notes(f"[{NAME} could not be read in time]")
 
-    def _read(self) -> str:
+    def _read(self) -> Notes:
         try:
             file = self._workspace.read(NAME)
         except WorkspaceError:
-            return ""
+            return Notes()
         text = self._redact(repair_surrogates(file.data.decode("utf-8", "replace"))).strip()
         left_out = file.size - len(file.data)
-        return f"{text}\n[{NAME} is longer: {left_out} more bytes are left out]" if left_out and text else text
+        if left_out:
+            return Notes(f"{text}\n[{NAME} is longer: {left_out} more bytes are left out]" if text else "")
+        return Notes(text, digest_of(file.data))

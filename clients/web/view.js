@@ -22,6 +22,7 @@ import { setFrom } from "./lib/code-points.js";
  * @property {Wire.ShareLink[]} shares
  * @property {string[]} grants
  * @property {Record<string, string>} guest_grants
+ * @property {string} notes_digest
  */
 
 /** @type {Record<Wire.ToolMessage["state"], string>} */
@@ -52,6 +53,7 @@ export function emptyView() {
     shares: [],
     grants: [],
     guest_grants: {},
+    notes_digest: "",
   };
 }
 
@@ -120,6 +122,7 @@ export function apply(view, event) {
       return;
     case "title_changed": view.title = event.title; return;
     case "shared": view.shares.push({ share_id: event.share_id, access: event.access, ...("may_set_model" in event && { may_set_model: event.may_set_model }) }); return;
+    case "notes_uploaded": view.notes_digest = event.digest; return;
     case "grant_revoked":
       view.grants = view.grants.filter((grant) => grant !== event.grant);
       delete view.guest_grants[event.grant];
@@ -216,10 +219,7 @@ function applyState(view, event) {
       call.by = event.by === "user" ? "user" : "policy";
       if (event.share_id === undefined) delete call.share_id;
       else call.share_id = event.share_id;
-    }
-    if (event.state === "approved" && event.arguments !== undefined) {
-      call.arguments = event.arguments;
-      call.edited = true;
+      if (event.arguments !== undefined) Object.assign(call, { arguments: event.arguments, edited: true });
     }
     return;
   }

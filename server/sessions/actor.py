@@ -141,6 +141,10 @@ class SessionActor:
                 codes.INBOX_FULL, "the session has too many submissions waiting; send it again in a moment"
             )
 
+    def report(self, message: Input) -> None:
+        """Add what happened outside of the session to the inbox."""
+        self._inbox.result(message)
+
     def stop(self, reason: CloseReason) -> None:
         """End the actor after its present step. Running work is ended, the session is kept. Its sockets get `reason`."""
         if not self.stopping:

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import httpx
 import msgspec
 
+from agent.session.context import NOTES_INTRO, OWNERS_NOTES_INTRO
 from agent.session.titles import TITLE_MAX_TOKENS
 from protocol import events as ev
 from protocol.submissions import Approval, ExecApproval, SetTitle, UserInput
@@ -32,6 +34,25 @@ async def test_agents_md_is_sent_with_each_call_in_its_current_form(tmp_path: Pa
     assert "Use tabs." in second
     assert "Use spaces." in third
     assert "hf_aaa" not in second + third
+
+
+async def test_agents_md_is_called_the_owners_as_long_as_it_is_what_the_owner_uploaded(tmp_path: Path) -> None:
+    async with ScriptedModel([text("Yes."), text("Yes.")]) as model:
+        settings = settings_for(tmp_path, model)
+        async with listening(settings) as live, client(live) as talker:
+            session_id = (await talker.synced()).ready.session_id
+            async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+                put = await http.put(f"/api/sessions/{session_id}/files/AGENTS.md", content=b"Use tabs.")
+                assert put.status_code == 201
+            await talker.until_type(ev.NotesUploaded)
+            await talker.send(UserInput(text="one"))
+            await talker.until_type(*DONE)
+            (tmp_path / "workspaces" / session_id / "AGENTS.md").write_text("Use spaces.")
+            await talker.send(UserInput(text="two"))
+            await talker.until_type(*DONE)
+        first, second = [str((await model.request(n)).body["messages"]) for n in range(2)]
+    assert OWNERS_NOTES_INTRO.strip() in first and "Use tabs." in first
+    assert NOTES_INTRO.strip() in second and "Use spaces." in second
 
 
 async def test_the_model_makes_a_title_after_the_first_turn_while_the_next_one_runs(tmp_path: Path) -> None:

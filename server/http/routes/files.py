@@ -1,5 +1,6 @@
 """Routes of a session's files: list, download and upload files of the workspace."""
 
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
@@ -12,9 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from agent.policy.policy import NOTES_PATH
+from agent.session.messages import OwnerUploadedNotes
 from agent.tools import Workspace, WorkspaceError
 from agent.util.executors import HolderExecutor, WorkExecutor
 from agent.util.places import Holder
+from agent.workspace.agents_md import digest_of
 from agent.workspace.paths import NotInWorkspace
 from protocol.content import AccessLevel
 from server.http import schemas
@@ -22,10 +25,13 @@ from server.http.bodies import Bodies
 from server.http.endpoints import BINARY, SESSION, Endpoint
 from server.http.requests import authorized_row
 from server.http.responses import json_response
-from server.journal.base import SessionRow
+from server.journal.base import JournalError, SessionRow
+from server.sessions.errors import GoingAway, SessionCapacityError
 from server.sessions.manager import SessionManager
 from server.sessions.storage import StorageAccount
 from server.util.refusal import HTTPRefusal
+
+log = logging.getLogger("holdfast.files")
 
 CHUNK_BYTES: Final = 262_144
 
@@ -73,10 +79,9 @@ class FileRoutes:
 
     async def upload(self, request: Request) -> Response:
         """Upload a file; one of the same name is replaced."""
-        row, workspace, disk = await self._files(request, "drive")
-        path, most = str(request.path_params["path"]), workspace.limits.upload_bytes_max
-        if NOTES_PATH.fullmatch(path):  # what is in it steers the model in all later turns
-            await authorized_row(self._manager, request, "owner")
+        path = str(request.path_params["path"])
+        row, workspace, disk = await self._files(request, _least_to_change(path))
+        most = workspace.limits.upload_bytes_max
         with ExitStack() as place:
             data = await self._bodies.read(request, most, disk.holder, place)
             if data is None:
@@ -87,13 +92,16 @@ class FileRoutes:
                     replaced = await disk.run(partial(workspace.write, path, data, threading.Event(), most=most))
             except WorkspaceError as error:
                 return HTTPRefusal("bad_request", str(error)).as_response()
+        if NOTES_PATH.fullmatch(path):
+            await self._record_notes(request, data)
         return json_response(schemas.FilePut(path, len(data), replaced), 200 if replaced else 201)
 
     async def delete(self, request: Request) -> Response:
         """Delete a file, or an empty folder."""
-        row, workspace, disk = await self._files(request, "drive")
+        path = str(request.path_params["path"])
+        row, workspace, disk = await self._files(request, _least_to_change(path))
         try:
-            await disk.run(partial(workspace.remove, str(request.path_params["path"])))
+            await disk.run(partial(workspace.remove, path))
         except NotInWorkspace as error:
             return HTTPRefusal("not_found", str(error)).as_response()
         except WorkspaceError as error:
@@ -101,10 +109,24 @@ class FileRoutes:
         await self._storage.measure(row)
         return Response(status_code=204)
 
+    async def _record_notes(self, request: Request, data: bytes) -> None:
+        """Record that these notes are the owner's. If it fails, the model is not told that they are."""
+        session_id = str(request.path_params["session_id"])
+        try:
+            async with self._manager.registry.activated(session_id) as actor:
+                actor.report(OwnerUploadedNotes(digest_of(data)))
+        except (SessionCapacityError, GoingAway, JournalError) as error:
+            log.warning("session %s: it is not recorded who uploaded AGENTS.md: %s", session_id, error)
+
     async def _files(self, request: Request, least: AccessLevel) -> tuple[SessionRow, Workspace, HolderExecutor]:
         """The request's session, its workspace and its places among the threads: work for a guest counts as its owner's."""
         row = await authorized_row(self._manager, request, least)
         return row, self._workspace(row.session_id), self._disk.of(Holder(row.user_id, row.session_id))
+
+
+def _least_to_change(path: str) -> AccessLevel:
+    """The access that changing this file needs. AGENTS.md steers the model in all later turns."""
+    return "owner" if NOTES_PATH.fullmatch(path) else "drive"
 
 
 async def _chunks(file: BinaryIO, disk: HolderExecutor) -> AsyncIterator[bytes]:

@@ -210,6 +210,7 @@ FRAMES: list[Frame] = [
         step=Step("step-1", "read", {"path": "owl.txt"}, output="Night 🦉\n", success=True, duration_ms=3),
     ),
     ev.GrantRevoked(seq=31, at=AT, grant="web_fetch:example.com", reason="unshared"),
+    ev.NotesUploaded(seq=32, at=AT, digest="0f1e2d3c4b5a69788796a5b4c3d2e1f0"),
 ]
 
 

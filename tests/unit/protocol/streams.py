@@ -172,7 +172,20 @@ class Life:
     def between(self) -> None:
         """What happens while nothing runs."""
         what = self.pick(
-            ["", "", "undo", "compact", "compact_failed", "title", "error", "edit", "share", "unshare", "revoke"]
+            [
+                "",
+                "",
+                "undo",
+                "compact",
+                "compact_failed",
+                "title",
+                "error",
+                "edit",
+                "share",
+                "unshare",
+                "revoke",
+                "notes",
+            ]
         )
         if what == "undo":
             self.accept(sub.Undo())
@@ -194,6 +207,8 @@ class Life:
         elif what == "revoke":
             reason = self.pick(["user", "unshared"])
             self.say(ev.GrantRevoked, grant=self.pick(["tool", "other:run"]), reason=reason)
+        elif what == "notes":
+            self.say(ev.NotesUploaded, digest=self.pick(["d1", "d2"]))
         elif what == "title":
             self.say(ev.TitleChanged, title=self.draw(TEXTS))
         elif what == "error":

@@ -1,8 +1,10 @@
 """Model context: the project's notes in it."""
 
 from agent.models.prompt_caching import mark_for_caching
-from agent.session.context import NOTES_CUT, NOTES_INTRO, with_notes
+from agent.session.context import NOTES_CUT, NOTES_INTRO, OWNERS_NOTES_INTRO, with_notes
+from agent.session.messages import OwnerUploadedNotes
 from agent.util.text import estimate_text
+from protocol.submissions import Shutdown
 from tests.support.models.strict_messages import complaint
 from tests.unit.agent.session.script import Script, call
 
@@ -47,3 +49,19 @@ def test_changed_notes_leave_the_cached_system_prompt_unchanged() -> None:
     assert "cache_control" in str(before[0])
     assert "cache_control" in str(before[-1])
     assert sum("cache_control" in str(message) for message in before) == 2
+
+
+def test_notes_are_called_the_owners_only_if_the_owner_uploaded_them() -> None:
+    owners, others = (with_notes(sent(), "Use tabs.", 1_000, by_owner=by_owner) for by_owner in (True, False))
+    assert owners[1]["content"] == f"{OWNERS_NOTES_INTRO}Use tabs.\n\nhello"
+    assert others[1]["content"] == f"{NOTES_INTRO}Use tabs.\n\nhello"
+
+
+def test_the_digest_of_the_owners_notes_survives_a_restart_and_a_closed_session_takes_none() -> None:
+    script = Script()
+    assert script.handle(OwnerUploadedNotes("d1")) == ["notes_uploaded"]
+    script.restart()
+    script.say("hello")
+    assert script.called().owner_notes == "d1"
+    script.submit(Shutdown())
+    assert script.handle(OwnerUploadedNotes("d2")) == []
