@@ -46,14 +46,15 @@ from tests.support.network.bare_http import request, status
 TRIES = 3
 """How often the bar may be missed for the machine's own reasons, minus one."""
 
-SECONDS = float(length(2, 8))
+SECONDS = float(length(1, 8))
 """How long an attack runs."""
 
-LIVEZ_MS = 100.0
-"""The bar: `/livez` answers within this time."""
+LIVEZ_MS = float(length(2_000, 100))
+"""The bar of the long form: `/livez` answers within this time. In the short form other tests keep the same processors busy:
+its bar is so far away that only a loop that stands still misses it."""
 
-SLOWED = 2.0
-"""The bar: a turn of the quiet user takes at most this many times as long as without the attack."""
+SLOWED = float(length(5, 2))
+"""The bar, in the same way: a turn of the quiet user takes at most this many times as long as without the attack."""
 
 TOKENS, EVERY_MS = 40, 20
 PROBE_S = 0.004
@@ -95,17 +96,19 @@ class Beside:
         self.server = server
         self.target = target
         self.quiet = quiet
+        self._alone: Figures | None = None
 
     async def check(self, attack: str, seconds: float = SECONDS, **options: Any) -> Figures:
         """Run an attack (`module:function`) and check the bar; the figures of the try that met it."""
         name = attack.partition(":")[2].replace("_", " ")
         for tries_left in reversed(range(TRIES)):
-            alone = await self.measure(None)
+            alone = self._alone = self._alone or await self.measure(None)
             figures = await self.measure(attack, seconds, **options)
             print(figures.row(name, alone))
             missed = figures.misses(alone)
             if not missed:
                 return figures
+            self._alone = None
             assert tries_left, f"{name}: {missed}"
         raise AssertionError("there is no try")
 
@@ -239,7 +242,10 @@ async def under_attack(zygote: Zygote, folder: Path, **groups: Any) -> AsyncIter
         write_tokens(tokens_path(settings), list(tokens))
         async with ServerProcess(zygote, folder, settings, hooks=hooks) as server:
             await server.start()
-            yield Beside(server, await _target(server.port, *secrets), secrets[1])
+            target = await _target(server.port, *secrets)
+            async with conversation(server.port, secrets[1]) as talk:
+                await turn(talk)  # the first model call of a process is slow
+            yield Beside(server, target, secrets[1])
 
 
 async def _target(port: int, mallory: str, quiet: str) -> Target:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.process.process import Zygote
-from tests.hostile.harness import LIVEZ_MS, Figures, under_attack
+from tests.hostile.harness import LIVEZ_MS, SLOWED, Figures, under_attack
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -23,10 +23,12 @@ def test_the_bar_is_missed_by_a_slow_livez_and_by_slow_turns() -> None:
         livez_p99_ms=LIVEZ_MS + 1,
         livez_max_ms=300.0,
         token_p99_ms=400.0,
-        turn_ms=1_700.0,
+        turn_ms=SLOWED * ALONE.turn_ms + 1,
         memory_mib=110.0,
         descriptors=25,
     )
-    assert slow.misses(ALONE) == "/livez took 101 ms (p99), the bar is 100 ms; a turn took 1700 ms, alone 800 ms"
+    assert slow.misses(ALONE) == (
+        f"/livez took {LIVEZ_MS + 1:.0f} ms (p99), the bar is {LIVEZ_MS:g} ms; a turn took {slow.turn_ms:.0f} ms, alone 800 ms"
+    )
     assert ALONE.misses(ALONE) == ""
-    assert slow.row("name", ALONE) == "| name | 101.0 | 300.0 | 400.0 | 2.12 | +10 | +5 |"
+    assert slow.row("name", ALONE) == f"| name | {LIVEZ_MS + 1:.1f} | 300.0 | 400.0 | {SLOWED:.2f} | +10 | +5 |"
