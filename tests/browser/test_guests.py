@@ -77,6 +77,7 @@ async def test_the_owner_makes_a_link_on_the_page_and_takes_it_back(tabs: Tabs, 
         await at.owner.more("Share…")
         links = at.owner.page.get_by_role("textbox", name="Link: may")
         await expect(links).to_have_count(1)
+        await expect(at.owner.page.get_by_role("dialog")).to_contain_text("also what was taken back or replaced later")
         await at.owner.button("Link to drive").click()
         made = at.owner.page.get_by_role("textbox", name="Link: may drive")
         await expect(made).to_have_count(1)
