@@ -42,9 +42,10 @@ async def test_a_program_that_is_late_is_killed_and_what_it_wrote_is_kept(timeou
 
 async def test_a_cancelled_caller_leaves_no_process_and_no_descriptor_behind(tasks: TaskOwner) -> None:
     reading, writing = os.pipe()
+    before = set(psutil.Process().children())
     running = tasks.start(run_program(threads(), python(FOR_EVER, passed=(writing,))), "run")
-    await eventually(lambda: psutil.Process().children())
-    children = psutil.Process().children()
+    await eventually(lambda: set(psutil.Process().children()) - before)
+    children = set(psutil.Process().children()) - before
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
