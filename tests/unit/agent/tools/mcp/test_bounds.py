@@ -1,5 +1,6 @@
 """Bounds of a real MCP server's answers: what the model gets of each, and that the server stays usable."""
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -54,6 +55,7 @@ async def test_a_server_that_does_not_read_its_input_is_lost(
         session = await house.session()
         hanging = tasks.start(session.run("hang"), "hang")
         await eventually(lambda: noted(tmp_path, "hanging") != 0, "a server that hangs")
-        result = await session.run("echo", text="x" * 1_000_000)
-        assert not result.success and "it does not read its input" in result.output
+        # A server's library may have asked for one more line before the tool began to hang.
+        results = await asyncio.gather(*(session.run("echo", text="x" * 1_000_000) for _ in range(3)))
+        assert all("it does not read its input" in result.output for result in results)
         assert "it does not read its input" in (await hanging).output
