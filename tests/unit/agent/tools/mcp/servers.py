@@ -134,7 +134,7 @@ class Session:
         await asyncio.to_thread(self.workspace.write, path, data, _GO)
 
 
-class Hall:
+class ServersUnderTest:
     """All servers of one Holdfast, and sessions that use them."""
 
     def __init__(self, servers: Mapping[str, McpServer], limits: McpLimits, folder: Path) -> None:
@@ -161,11 +161,11 @@ class Hall:
 
 
 @contextlib.asynccontextmanager
-async def hall(
+async def running_servers(
     folder: Path, servers: Mapping[str, McpServer], limits: McpLimits = PATIENT, **bounds: Any
-) -> AsyncIterator[Hall]:
+) -> AsyncIterator[ServersUnderTest]:
     """The servers, from their start to their end."""
-    made = Hall(servers, msgspec.structs.replace(limits, **built_in("mcp", {**QUICK, **bounds})), folder)
+    made = ServersUnderTest(servers, msgspec.structs.replace(limits, **built_in("mcp", {**QUICK, **bounds})), folder)
     made.servers.start()
     try:
         yield made

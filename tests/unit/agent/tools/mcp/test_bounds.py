@@ -9,14 +9,14 @@ import pytest
 from agent.tools.mcp import calls, messages, stdio
 from agent.util.tasks import TaskOwner
 from tests.support.polling import eventually
-from tests.unit.agent.tools.mcp.servers import ROOT, entry, hall, noted, odd
+from tests.unit.agent.tools.mcp.servers import ROOT, entry, noted, odd, running_servers
 
 HOSTILE = entry(command=sys.executable, args=["-m", "tests.support.hostile_mcp"], cwd=str(ROOT))
 
 
 async def test_the_model_gets_what_fits_of_an_answer_and_is_informed_of_the_rest(tmp_path: Path) -> None:
-    async with hall(tmp_path, {"hostile": HOSTILE}) as house:
-        session = await house.session()
+    async with running_servers(tmp_path, {"hostile": HOSTILE}) as running:
+        session = await running.session()
         blocks = await session.run("attack", kind="blocks")
         assert blocks.output.endswith("[left out: 399800 more content blocks]")
         unknown = await session.run("attack", kind="unknown_blocks")
@@ -32,15 +32,15 @@ async def test_the_model_gets_what_fits_of_an_answer_and_is_informed_of_the_rest
 
 
 async def test_a_list_of_thousands_of_tools_gives_as_many_as_providers_take(tmp_path: Path) -> None:
-    async with hall(tmp_path, {"hostile": HOSTILE}) as house:
-        session = await house.session()
+    async with running_servers(tmp_path, {"hostile": HOSTILE}) as running:
+        session = await running.session()
         assert (await session.run("attack", kind="words")).success
         assert 1 < len(session.names()) <= 128
 
 
 async def test_progress_without_end_is_stored_in_few_texts_and_ends_with_a_note(tmp_path: Path) -> None:
-    async with hall(tmp_path, {"hostile": HOSTILE}) as house:
-        session = await house.session()
+    async with running_servers(tmp_path, {"hostile": HOSTILE}) as running:
+        session = await running.session()
         assert (await session.run("attack", kind="progress")).output == "words"
         assert "[its further messages are left out]\n" in session.said[-1] + session.said[-2]
         assert len(session.said) < 40
@@ -51,8 +51,8 @@ async def test_a_server_that_does_not_read_its_input_is_lost(
     tmp_path: Path, tasks: TaskOwner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stdio, "WRITE_TIMEOUT_S", 0.3)
-    async with hall(tmp_path, {"odd": odd(folder=tmp_path)}) as house:
-        session = await house.session()
+    async with running_servers(tmp_path, {"odd": odd(folder=tmp_path)}) as running:
+        session = await running.session()
         hanging = tasks.start(session.run("hang"), "hang")
         await eventually(lambda: noted(tmp_path, "hanging") != 0, "a server that hangs")
         # A server's library may have asked for one more line before the tool began to hang.

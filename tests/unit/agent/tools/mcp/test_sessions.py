@@ -10,7 +10,7 @@ from agent.policy.policy import Policy, evaluate
 from agent.tools import PreparedCall, ToolLog, ToolResult, ToolRouter
 from tests.support.polling import eventually
 from tests.support.prepared_calls import effects_of
-from tests.unit.agent.tools.mcp.servers import HttpServer, Session, alive, entry, hall, noted, odd
+from tests.unit.agent.tools.mcp.servers import HttpServer, Session, alive, entry, noted, odd, running_servers
 
 
 async def pid(session: Session, tool: str = "whoami") -> int:
@@ -18,19 +18,19 @@ async def pid(session: Session, tool: str = "whoami") -> int:
 
 
 async def test_two_sessions_share_one_process_which_outlives_them(tmp_path: Path) -> None:
-    async with hall(tmp_path, {"odd": odd()}) as house:
-        ann, bob = await house.session("ann"), await house.session("bob")
+    async with running_servers(tmp_path, {"odd": odd()}) as running:
+        ann, bob = await running.session("ann"), await running.session("bob")
         assert await pid(ann) == await pid(bob)
         await ann.router.aclose()
         assert alive(await pid(bob))
 
 
 async def test_a_server_that_is_not_shared_ends_with_its_session(tmp_path: Path) -> None:
-    async with hall(tmp_path, {"odd": odd(shared=False)}) as house:
-        ann, bob = await house.session("ann"), await house.session("bob")
+    async with running_servers(tmp_path, {"odd": odd(shared=False)}) as running:
+        ann, bob = await running.session("ann"), await running.session("bob")
         hers, his = await pid(ann), await pid(bob)
         assert hers != his
-        assert house.servers.statuses()[0].state == "per_session"
+        assert running.servers.statuses()[0].state == "per_session"
         await ann.router.aclose()
         assert not alive(hers) and alive(his)
         gone = await ann.run("echo", text="x")
@@ -38,8 +38,8 @@ async def test_a_server_that_is_not_shared_ends_with_its_session(tmp_path: Path)
 
 
 async def test_a_session_that_ended_before_it_needed_its_server_starts_none(tmp_path: Path) -> None:
-    async with hall(tmp_path, {"odd": odd(shared=False, folder=tmp_path)}) as house:
-        session = Session(house.servers, tmp_path / "s", "ann", None, [])
+    async with running_servers(tmp_path, {"odd": odd(shared=False, folder=tmp_path)}) as running:
+        session = Session(running.servers, tmp_path / "s", "ann", None, [])
         await session.router.aclose()
         assert not (await session.run("echo", text="x")).success
         assert not noted(tmp_path, "started")
@@ -47,8 +47,8 @@ async def test_a_session_that_ended_before_it_needed_its_server_starts_none(tmp_
 
 async def test_an_owners_token_reaches_the_owners_process_and_no_other(tmp_path: Path) -> None:
     servers = {"own": odd(owner_token=True, owner_token_env="HUB_TOKEN"), "all": odd("--only", "common")}
-    async with hall(tmp_path, servers) as house:
-        ann, bob = await house.session("ann", "hf_anns_token"), await house.session("bob", "hf_bobs_token")
+    async with running_servers(tmp_path, servers) as running:
+        ann, bob = await running.session("ann", "hf_anns_token"), await running.session("bob", "hf_bobs_token")
         hers, his = await ann.told("whoami"), await bob.told("whoami")
         assert (hers["env"]["HUB_TOKEN"], his["env"]["HUB_TOKEN"]) == ("hf_anns_token", "hf_bobs_token")
         assert "hf_bobs_token" not in str(hers) and "hf_anns_token" not in str(his)
@@ -60,16 +60,16 @@ async def test_an_owners_token_reaches_the_owners_process_and_no_other(tmp_path:
 async def test_an_owners_token_is_sent_over_http_to_whom_it_is_meant_for(tmp_path: Path) -> None:
     async with HttpServer.odd() as server:
         servers = {"own": entry(url=server.url, owner_token=True), "all": entry(url=server.url, headers={"X-A": "b"})}
-        async with hall(tmp_path, servers) as house:
-            ann, bob = await house.session("ann", "hf_anns_token"), await house.session("bob", "hf_bobs_token")
+        async with running_servers(tmp_path, servers) as running:
+            ann, bob = await running.session("ann", "hf_anns_token"), await running.session("bob", "hf_bobs_token")
             assert (await ann.told("own_whoami"))["authorization"] == "Bearer hf_anns_token"
             assert (await bob.told("own_whoami"))["authorization"] == "Bearer hf_bobs_token"
             assert (await bob.told("all_whoami"))["authorization"] == ""
 
 
 async def test_without_the_owners_token_the_error_says_what_is_missing(tmp_path: Path) -> None:
-    async with hall(tmp_path, {"own": odd(owner_token=True, folder=tmp_path)}) as house:
-        session = await house.session("ann", None)
+    async with running_servers(tmp_path, {"own": odd(owner_token=True, folder=tmp_path)}) as running:
+        session = await running.session("ann", None)
         assert session.names() == []
         assert "its owner's Hugging Face token" in (await session.run("echo", text="x")).output
         assert not noted(tmp_path, "started")
@@ -83,8 +83,8 @@ async def test_names_that_collide_have_the_servers_name_in_front_and_never_chang
         "third": odd("--only", "read it!"),
         "fourth": odd("--only", "plan"),
     }
-    async with hall(tmp_path, servers, ready_wait_s=0.01) as house:
-        session = await house.session(tools=[Plan()])
+    async with running_servers(tmp_path, servers, ready_wait_s=0.01) as running:
+        session = await running.session(tools=[Plan()])
         await eventually(lambda: len(session.names()) == 4, "three servers")
         assert session.names() == ["fourth_plan", "plan", "search", "third_read_it_"]
         approved = effects_of(session.router, "search", {})
@@ -104,8 +104,8 @@ async def test_a_grant_for_one_server_does_not_hold_for_a_tool_of_another(
     granted: list[str] = []
     for late, there in (("second", "first"), ("first", "second")):
         servers = {there: odd("--only", "search"), late: odd("--only", "search", "--after", never)}
-        async with hall(tmp_path, servers, ready_wait_s=0.01) as house:
-            session = await house.session()  # woken anew: what names it gave before is forgotten
+        async with running_servers(tmp_path, servers, ready_wait_s=0.01) as running:
+            session = await running.session()  # woken anew: what names it gave before is forgotten
             await eventually(lambda: session.names() == ["search"], there)  # noqa: B023  # it is over when the loop goes on
             found = evaluate(Policy(), "search", {}, effects_of(session.router, "search", {}), granted)
             assert found.action == "ask" and found.grant is not None and found.grant.startswith(f"search:{there}@")
@@ -133,8 +133,8 @@ def verdict(router: ToolRouter, tool: str, **arguments: object) -> str:
 
 async def test_calls_need_approval_unless_a_trusted_server_annotates_them_read_only(tmp_path: Path) -> None:
     servers = {"own": odd(trusted=True), "other": odd()}
-    async with hall(tmp_path, servers) as house:
-        router = (await house.session()).router
+    async with running_servers(tmp_path, servers) as running:
+        router = (await running.session()).router
         assert verdict(router, "own_whoami") == "allow"
         assert verdict(router, "other_whoami") == "ask"
         assert verdict(router, "own_echo", text="a") == "ask"
@@ -144,8 +144,8 @@ async def test_calls_need_approval_unless_a_trusted_server_annotates_them_read_o
 
 
 async def test_a_server_takes_so_many_calls_at_once_and_no_more(tmp_path: Path) -> None:
-    async with hall(tmp_path, {"odd": odd(folder=tmp_path)}, calls_max=1) as house:
-        session = await house.session()
+    async with running_servers(tmp_path, {"odd": odd(folder=tmp_path)}, calls_max=1) as running:
+        session = await running.session()
         async with asyncio.timeout(30):
             holding = asyncio.gather(session.run("hold"))
             await eventually(lambda: noted(tmp_path, "holding"), "the first call")
@@ -155,14 +155,14 @@ async def test_a_server_takes_so_many_calls_at_once_and_no_more(tmp_path: Path) 
 
 
 async def test_only_the_tools_that_are_listed_are_taken_and_so_many(tmp_path: Path) -> None:
-    async with hall(tmp_path, {"odd": odd(tools=["echo", "steps"])}) as house:
-        assert (await house.session()).names() == ["echo", "steps"]
-    async with hall(tmp_path, {"odd": odd()}, tools_max=3) as house:
-        assert len((await house.session()).names()) == 3
+    async with running_servers(tmp_path, {"odd": odd(tools=["echo", "steps"])}) as running:
+        assert (await running.session()).names() == ["echo", "steps"]
+    async with running_servers(tmp_path, {"odd": odd()}, tools_max=3) as running:
+        assert len((await running.session()).names()) == 3
 
 
 async def test_a_disabled_server_is_not_started(tmp_path: Path) -> None:
-    async with hall(tmp_path, {"odd": odd(disabled=True, folder=tmp_path)}) as house:
-        assert (await house.session()).names() == []
-        assert house.servers.statuses() == []
+    async with running_servers(tmp_path, {"odd": odd(disabled=True, folder=tmp_path)}) as running:
+        assert (await running.session()).names() == []
+        assert running.servers.statuses() == []
     assert not noted(tmp_path, "started")

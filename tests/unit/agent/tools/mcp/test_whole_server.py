@@ -23,7 +23,7 @@ from tests.unit.server.cli.test_main import server
 FREELY = {"rules": [{"action": "allow"}]}
 
 
-def house(folder: Path, model: ScriptedModel, servers: dict[str, McpServer], **groups: Any) -> Settings:
+def settings_with(folder: Path, model: ScriptedModel, servers: dict[str, McpServer], **groups: Any) -> Settings:
     settings = settings_for(folder / "data", model, **{"policy": FREELY, **groups})
     built_in("mcp", QUICK)
     return msgspec.structs.replace(settings, mcp=PATIENT, mcp_servers=servers)
@@ -35,7 +35,10 @@ def tools_of(request: Any) -> list[str]:
 
 async def test_a_server_killed_in_the_middle_of_a_call_fails_the_call_and_the_turn_goes_on(tmp_path: Path) -> None:
     script = [calls(Call("hold")), text("It went away."), calls(Call("echo", {"text": "hi"}, "2")), text("There.")]
-    async with ScriptedModel(script) as model, listening(house(tmp_path, model, {"odd": odd(folder=tmp_path)})) as live:
+    async with (
+        ScriptedModel(script) as model,
+        listening(settings_with(tmp_path, model, {"odd": odd(folder=tmp_path)})) as live,
+    ):
         async with client(live) as talk:
             await talk.synced()
             await talk.send(UserInput(text="go"))
@@ -68,7 +71,10 @@ async def test_a_server_that_is_down_appears_in_a_later_model_call(tmp_path: Pat
     answers = [text("Nothing there."), calls(Call("echo", {"text": "hi"})), text("There.")]
     late = HttpServer.odd()
     async with ScriptedModel(answers) as model:
-        async with listening(house(tmp_path, model, {"late": entry(url=late.url)})) as live, client(live) as talk:
+        async with (
+            listening(settings_with(tmp_path, model, {"late": entry(url=late.url)})) as live,
+            client(live) as talk,
+        ):
             await talk.synced()
             await talk.send(UserInput(text="one"))
             await talk.until_type(*DONE)
@@ -88,14 +94,14 @@ async def test_a_server_that_is_down_appears_in_a_later_model_call(tmp_path: Pat
 async def test_a_call_waits_for_approval_and_what_was_approved_runs_after_a_restart(tmp_path: Path) -> None:
     servers = {"odd": odd(shared=False)}
     async with ScriptedModel([calls(Call("echo", {"text": "hi"}))]) as model:
-        async with running(house(tmp_path, model, servers, policy={})) as manager:
+        async with running(settings_with(tmp_path, model, servers, policy={})) as manager:
             session_id = await manager.create_session("local")
             await manager.submit_user_input(session_id, "go")
             async with manager.registry.activated(session_id) as actor:
                 asked = await Listener(actor).until_type(ev.ApprovalRequired)
         assert asked.tools[0].tool == "echo" and "MCP server odd" in asked.tools[0].reason
     async with ScriptedModel([text("Done.")]) as model:
-        async with running(house(tmp_path, model, servers, policy={})) as manager:
+        async with running(settings_with(tmp_path, model, servers, policy={})) as manager:
             async with manager.registry.activated(session_id) as actor:
                 listener = Listener(actor, actor.broadcaster.head)
             answer = ExecApproval(approvals=[Approval(asked.tools[0].tool_call_id, True)])
@@ -109,7 +115,7 @@ async def test_a_sessions_own_server_has_its_owners_token_and_ends_with_the_sess
     servers = {"odd": odd(owner_token=True, folder=tmp_path)}
     answers = [calls(Call("whoami")), text("Done.")]
     token = "hf_" + "Ab1" * 11 + "C"
-    async with ScriptedModel(answers) as model, running(house(tmp_path, model, servers)) as manager:
+    async with ScriptedModel(answers) as model, running(settings_with(tmp_path, model, servers)) as manager:
         session_id = await manager.create_session("local", token)
         assert not noted(tmp_path, "started"), "nothing is started that nobody needs"
         await manager.submit_user_input(session_id, "go")
@@ -143,7 +149,7 @@ async def test_a_name_of_our_own_is_not_to_be_had_where_our_tool_is_not_offered_
     """Else a rule or a grant for `bash` would be one for whatever a server calls so."""
     servers = {"odd": odd("--only", "bash")}
     async with ScriptedModel([text("Hello.")]) as model:
-        settings = house(tmp_path, model, servers, sandbox={"kind": "off"}, hub={"tools": False})
+        settings = settings_with(tmp_path, model, servers, sandbox={"kind": "off"}, hub={"tools": False})
         async with listening(settings) as live, client(live) as talk:
             await talk.send(UserInput(text="go"))
             await talk.until_type(*DONE)
