@@ -21,9 +21,9 @@ from tests.support.models.scripted_model import (
     Call,
     Finish,
     Reason,
-    Say,
     ScriptedModel,
     Step,
+    Text,
     Usage,
     stream,
     text,
@@ -78,12 +78,12 @@ def asks(*steps: Step) -> Answer:
 STORY: list[Answer] = [
     asks(
         Reason("The checks say what is expected; I run them before I touch anything. "),
-        Say("I begin by seeing it fail."),
+        Text("I begin by seeing it fail."),
         plan(0),
         Call("bash", {"command": "python3 check.py"}, id="run_1", index=1),
     ),
     asks(
-        Say("The swell makes no difference to the length. That is one line."),
+        Text("The swell makes no difference to the length. That is one line."),
         plan(1),
         Call(
             "edit",
@@ -93,8 +93,8 @@ STORY: list[Answer] = [
         ),
         Call("bash", {"command": "python3 check.py"}, id="run_2", index=2),
     ),
-    asks(Say(SUMMARY), plan(2), Call("bash", {"command": "git push origin swell"}, id="push", index=1)),
-    stream(Say("As you like: it stays here."), Finish(), USED),
+    asks(Text(SUMMARY), plan(2), Call("bash", {"command": "git push origin swell"}, id="push", index=1)),
+    stream(Text("As you like: it stays here."), Finish(), USED),
 ]
 OTHERS = ["Which of these datasets has French?", "Compare the two training runs", "Tidy up the evaluation notebook"]
 

@@ -6,13 +6,13 @@ from statistics import median
 from benchmarks.client import client
 from benchmarks.processes import Reader, Reading, Server, reader, server
 from benchmarks.table import Row
-from tests.support.models.scripted_model import Finish, Hang, Say, ScriptedModel, Tokens, stream
+from tests.support.models.scripted_model import Finish, Hang, ScriptedModel, Text, Tokens, stream
 
 TIMES = 7
 STOPPED_MAX_MS = 100.0
 MODEL = "hosted_vllm/scripted"
 TALKING = stream(Tokens(100_000, 0.02), Finish())
-SILENT = stream(Say("One moment."), Hang())
+SILENT = stream(Text("One moment."), Hang())
 
 
 async def measure(times: int = TIMES) -> list[Row]:

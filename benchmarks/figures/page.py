@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Page
 from benchmarks.processes import server
 from benchmarks.table import Row
 from tests.support.chromium import MISSING, browsing, chromium
-from tests.support.models.scripted_model import Answer, Finish, Say, ScriptedModel, Step, Usage, stream
+from tests.support.models.scripted_model import Answer, Finish, ScriptedModel, Step, Text, Usage, stream
 
 LOADS = 7
 PAINT_MAX_MS = 1_000.0
@@ -97,7 +97,7 @@ def answer(tokens: int) -> Answer:
     """So many tokens of markdown with everything in it."""
     text = PASSAGE * (tokens * TOKEN_CHARS // len(PASSAGE) + 1)
     size = BURST * TOKEN_CHARS
-    steps: list[Step] = [Say(text[at : at + size], BURST_S) for at in range(0, tokens * TOKEN_CHARS, size)]
+    steps: list[Step] = [Text(text[at : at + size], BURST_S) for at in range(0, tokens * TOKEN_CHARS, size)]
     return stream(*steps, Finish(), Usage())
 
 

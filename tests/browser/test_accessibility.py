@@ -19,7 +19,7 @@ from tests.support.models.scripted_model import (
     Hang,
     Reason,
     Refusal,
-    Say,
+    Text,
     Usage,
     calls,
     stream,
@@ -43,7 +43,7 @@ async def test_axe_finds_nothing_grave_in_a_conversation_with_all_that_there_is(
     script: list[Answer] = [
         stream(
             Reason("Let me see. "),
-            Say(WHOLE),
+            Text(WHOLE),
             PLAN,
             Call("read", {"path": "none.txt"}, id="r", index=1),
             Finish("tool_calls"),
@@ -70,7 +70,7 @@ async def test_axe_finds_nothing_grave_in_a_conversation_with_all_that_there_is(
 
 
 async def test_axe_finds_nothing_grave_while_an_answer_streams_and_others_wait(tabs: Tabs, tmp_path: Path) -> None:
-    async with scene(tabs, tmp_path, [stream(Say("One, two, "), Hang())]) as at:
+    async with scene(tabs, tmp_path, [stream(Text("One, two, "), Hang())]) as at:
         await at.chat.say("count")
         await expect(at.chat.answers).to_have_text("One, two,")
         await at.chat.say("and then?")
@@ -123,7 +123,7 @@ async def tab_to(page: Page, goal: Locator, key: str) -> None:
 
 async def test_the_keyboard_alone_holds_a_whole_conversation(tabs: Tabs, tmp_path: Path) -> None:
     """No mouse: say, look at the call, change it, approve it, read the card, stop an answer, change what was said."""
-    script = [calls(WRITE), text("Written."), stream(Say("One, two, "), Hang()), text("Good.")]
+    script = [calls(WRITE), text("Written."), stream(Text("One, two, "), Hang()), text("Good.")]
     async with scene(tabs, tmp_path, script) as at:
         keyboard = at.chat.page.keyboard
         await expect(at.chat.field).to_be_focused()
@@ -163,7 +163,7 @@ async def test_the_keyboard_alone_holds_a_whole_conversation(tabs: Tabs, tmp_pat
 
 async def test_a_screen_reader_announces_each_change_once(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
-    script = [calls(WRITE), stream(Say("It is "), gate, Say("done."), Finish(), Usage())]
+    script = [calls(WRITE), stream(Text("It is "), gate, Text("done."), Finish(), Usage())]
     async with scene(tabs, tmp_path, script) as at:
         told = at.chat.page.locator("p[aria-live=polite]")
         feed = at.chat.page.get_by_role("feed")
@@ -181,7 +181,7 @@ async def test_a_screen_reader_announces_each_change_once(tabs: Tabs, tmp_path: 
 
 
 async def test_reduced_motion_is_respected(tabs: Tabs, tmp_path: Path) -> None:
-    async with scene(tabs, tmp_path, [stream(Say("One, two, "), Hang())]) as at:
+    async with scene(tabs, tmp_path, [stream(Text("One, two, "), Hang())]) as at:
         await at.chat.say("count")
         await expect(at.chat.answers).to_have_text("One, two,")
         moving = "document.getAnimations().map((one) => `${one.effect.target.className} ${one.animationName ?? one.transitionProperty}`)"

@@ -8,7 +8,7 @@ from playwright.async_api import FilePayload, expect
 
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import Tabs
-from tests.support.models.scripted_model import Call, Finish, Gate, Say, Usage, calls, stream, text
+from tests.support.models.scripted_model import Call, Finish, Gate, Text, Usage, calls, stream, text
 
 FREELY: dict[str, Any] = {"policy": {}}
 
@@ -43,7 +43,7 @@ async def test_files_that_were_added_are_named_to_the_model(tabs: Tabs, tmp_path
 
 async def test_the_keys_are_listed_and_escape_closes_the_list_alone(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
-    async with scene(tabs, tmp_path, [stream(Say("One, "), gate, Say("two."), Finish(), Usage())]) as at:
+    async with scene(tabs, tmp_path, [stream(Text("One, "), gate, Text("two."), Finish(), Usage())]) as at:
         await at.chat.say("count")
         await expect(at.chat.answers).to_have_text("One,")
         await at.chat.page.get_by_role("feed").focus()
@@ -117,7 +117,7 @@ async def test_a_draft_is_kept_for_each_session(tabs: Tabs, tmp_path: Path) -> N
 async def test_a_reader_scrolled_up_sees_a_note_about_new_messages(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
     long = "\n\n".join(f"Paragraph {number}." for number in range(60))
-    script = [text(long), stream(gate, Say("Something new."), Finish(), Usage())]
+    script = [text(long), stream(gate, Text("Something new."), Finish(), Usage())]
     async with scene(tabs, tmp_path, script) as at:
         await at.chat.say("much")
         await expect(at.chat.answers).to_contain_text("Paragraph 59.")

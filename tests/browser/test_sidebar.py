@@ -10,7 +10,7 @@ from tests.browser.support.scene import Scene, scene
 from tests.browser.support.tabs import NETWORK, PHONE, Tabs
 from tests.support.application import settings_for
 from tests.support.live import listening
-from tests.support.models.scripted_model import Call, Finish, Gate, Say, Usage, calls, stream, text
+from tests.support.models.scripted_model import Call, Finish, Gate, Text, Usage, calls, stream, text
 
 WRITE = Call("write", {"path": "note.txt", "content": "a note"})
 
@@ -45,7 +45,7 @@ async def test_sessions_are_listed_by_their_titles_and_the_address_follows(tabs:
 
 async def test_the_session_list_shows_what_works_and_what_waits(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
-    script = [stream(Say("One, "), gate, Say("two."), Finish(), Usage()), calls(WRITE)]
+    script = [stream(Text("One, "), gate, Text("two."), Finish(), Usage()), calls(WRITE)]
     async with scene(tabs, tmp_path, script) as at:
         await at.chat.say("count")
         await expect(at.chat.answers).to_have_text("One,")

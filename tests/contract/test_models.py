@@ -9,7 +9,7 @@ import pytest
 
 from agent.models import ModelError, Models, ModelSettings
 from agent.util.tasks import TaskOwner
-from tests.support.backends import SCRIPTED, Backend, Heard, scripted
+from tests.support.backends import SCRIPTED, Backend, Sink, scripted
 from tests.support.constants import built_in
 from tests.support.models.scripted_model import (
     Answer,
@@ -19,7 +19,7 @@ from tests.support.models.scripted_model import (
     Hang,
     Reason,
     Request,
-    Say,
+    Text,
     Usage,
     calls,
     stream,
@@ -52,11 +52,11 @@ def script(request: Request) -> Answer:
         case "both":
             return calls(Call("list", {"path": "."}, id="a"), Call("write", {"path": "b"}, id="b"))
         case "think":
-            return stream(Reason("Hm, "), Reason("well. "), Say("Thought"), Say(" so."), Finish(), Usage())
+            return stream(Reason("Hm, "), Reason("well. "), Text("Thought"), Text(" so."), Finish(), Usage())
         case "error":
-            return stream(Say("Here it comes:"), ErrorChunk())
+            return stream(Text("Here it comes:"), ErrorChunk())
         case "slow":
-            return stream(Say("One "), Hang())
+            return stream(Text("One "), Hang())
         case _:
             return text("Hello ", "there, ", "friend.")
 
@@ -83,9 +83,9 @@ async def backend(request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
 
 async def test_text_reaches_the_sink_in_order_and_the_reply_says_how_it_ended(backend: Backend) -> None:
     reply = await backend.call("hello", tools=TOOLS)
-    heard = backend.heard
-    assert heard.all().startswith("Hello")
-    assert {kind for kind, _ in heard.deltas} == {"text"}
+    sink = backend.sink
+    assert sink.all().startswith("Hello")
+    assert {kind for kind, _ in sink.deltas} == {"text"}
     assert reply.finish_reason == "stop"
     assert reply.tool_calls == ()
 
@@ -100,17 +100,17 @@ async def test_usage_is_reported(backend: Backend) -> None:
 
 async def test_reasoning_and_text_have_kinds_of_their_own(backend: Backend) -> None:
     await backend.call("think", tools=TOOLS)
-    heard = backend.heard
-    kinds = [kind for kind, _ in heard.deltas]
+    sink = backend.sink
+    kinds = [kind for kind, _ in sink.deltas]
     assert kinds == sorted(kinds), "reasoning comes first"
-    assert heard.all("reasoning")
-    assert "hought" in heard.all()
+    assert sink.all("reasoning")
+    assert "hought" in sink.all()
 
 
 async def test_a_tool_call_is_delivered_whole_with_json_arguments(backend: Backend) -> None:
     reply = await backend.call("write", tools=TOOLS)
-    heard = backend.heard
-    assert heard.all()
+    sink = backend.sink
+    assert sink.all()
     assert reply.finish_reason == "tool_calls"
     (call,) = reply.tool_calls
     assert call.id
@@ -135,26 +135,26 @@ async def test_the_result_of_a_tool_reaches_the_model(backend: Backend) -> None:
     }
     answered = {"role": "tool", "tool_call_id": call.id, "content": "wrote 1 line"}
     reply = await backend.call("write", asked, answered, tools=TOOLS)
-    heard = backend.heard
-    assert "wrote 1 line" in heard.all()
+    sink = backend.sink
+    assert "wrote 1 line" in sink.all()
     assert reply.finish_reason == "stop"
 
 
 async def test_a_model_failure_names_the_model_and_keeps_the_text_so_far(backend: Backend) -> None:
-    heard = Heard()
+    sink = Sink()
     with pytest.raises(ModelError) as raised:
-        await backend.models.call(backend.ask("error"), heard)
+        await backend.models.call(backend.ask("error"), sink)
     assert raised.value.code == "model_bad_response"
     assert backend.model in raised.value.message
     assert raised.value.retryable
-    assert heard.all() == "Here it comes:"
+    assert sink.all() == "Here it comes:"
 
 
 async def test_a_cancelled_call_ends_and_closes_its_stream(backend: Backend, tasks: TaskOwner) -> None:
-    heard = Heard()
-    call = tasks.start(backend.models.call(backend.ask("slow"), heard), "call")
+    sink = Sink()
+    call = tasks.start(backend.models.call(backend.ask("slow"), sink), "call")
     async with asyncio.timeout(30):
-        await heard.first.wait()
+        await sink.first.wait()
     call.cancel()
     async with asyncio.timeout(30):
         with pytest.raises(asyncio.CancelledError):
@@ -194,7 +194,7 @@ async def test_a_slow_sink_slows_the_stream(backend: Backend, tasks: TaskOwner) 
 
 
 async def test_calls_run_side_by_side(backend: Backend) -> None:
-    sinks = [Heard() for _ in range(10)]
+    sinks = [Sink() for _ in range(10)]
     await asyncio.gather(*(backend.models.call(backend.ask("hello"), sink) for sink in sinks))
     assert len({sink.all() for sink in sinks}) == 1
 
@@ -202,7 +202,7 @@ async def test_calls_run_side_by_side(backend: Backend) -> None:
 async def test_the_request_is_not_modified(backend: Backend) -> None:
     request = backend.ask({"role": "system", "content": "Be kind."}, "write", tools=TOOLS)
     before = json.dumps([request.messages, request.tools])
-    await backend.models.call(request, backend.heard)
+    await backend.models.call(request, backend.sink)
     assert json.dumps([request.messages, request.tools]) == before
 
 

@@ -16,7 +16,7 @@ from tests.support.polling import eventually
 LONG_S = 60.0
 
 
-class Heard:
+class Output:
     """The output of a command, and whether something of it has come."""
 
     def __init__(self) -> None:
@@ -45,9 +45,9 @@ async def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 async def run(sandbox: Sandbox, command: str, timeout_s: float = LONG_S) -> tuple[ExitStatus, str]:
     """Run a command to its end; its output, as text."""
-    heard = Heard()
-    ended = await sandbox.exec(command, heard, timeout_s)
-    return ended, heard.data.decode()
+    output = Output()
+    ended = await sandbox.exec(command, output, timeout_s)
+    return ended, output.data.decode()
 
 
 # ----------------------------------------------------------------------------------------------------------- commands
@@ -66,9 +66,9 @@ async def test_a_command_ended_by_a_signal_has_a_shells_exit_code(sandbox: Sandb
 
 
 async def test_output_is_delivered_while_the_command_runs(sandbox: Sandbox, tasks: TaskOwner) -> None:
-    heard = Heard()
-    running = tasks.start(sandbox.exec("echo begun; sleep 60", heard, LONG_S), "command")
-    await heard.until(b"begun\n")
+    output = Output()
+    running = tasks.start(sandbox.exec("echo begun; sleep 60", output, LONG_S), "command")
+    await output.until(b"begun\n")
     assert not running.done()
 
 
@@ -112,9 +112,9 @@ async def test_a_command_out_of_time_is_ended_with_all_its_children(sandbox: San
 
 
 async def test_a_cancelled_command_is_ended_with_all_its_children(sandbox: Sandbox, tasks: TaskOwner) -> None:
-    heard = Heard()
-    running = tasks.start(sandbox.exec(f"{ALL}; echo begun; sleep 60", heard, LONG_S), "command")
-    await heard.until(b"begun")
+    output = Output()
+    running = tasks.start(sandbox.exec(f"{ALL}; echo begun; sleep 60", output, LONG_S), "command")
+    await output.until(b"begun")
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

@@ -84,7 +84,7 @@ class Replay:
                 await self._read(person, step.frames)
             shown = [frame for step in connection.steps for frame in step.frames]
             self._compare(shown, person, resumed="?after=" in url)
-            self._position = max((frame["seq"] for frame in person.heard if "at" in frame), default=0)
+            self._position = max((frame["seq"] for frame in person.frames if "at" in frame), default=0)
 
     def _arguments(self, command: str) -> list[str]:
         """The address and the options that a shell would give to wscat."""
@@ -105,7 +105,7 @@ class Replay:
         last = shown[-1]["type"]
         await person.until(last, at_least=[kind for kind, _ in groupby(shown, type_of)].count(last))
         for frame in shown:
-            same = [heard for heard in person.heard if heard["type"] == frame["type"]]
+            same = [received for received in person.frames if received["type"] == frame["type"]]
             if same:
                 self._learn(frame, same[-1] if frame["type"] != "ready" else same[0])
 
@@ -122,7 +122,7 @@ class Replay:
     def _compare(self, shown: list[Frame], person: Wscat, *, resumed: bool) -> None:
         """How much of a text is replayed and how much comes live is the clock's affair: only the rest is compared then."""
         left_out = ("heartbeat", *(STREAMED if resumed else ()))
-        expected, actual = runs(shown, left_out), runs(person.heard, left_out)
+        expected, actual = runs(shown, left_out), runs(person.frames, left_out)
         assert [kind for kind, _ in actual] == [kind for kind, _ in expected]
         for (_, one), (_, other) in zip(expected, actual, strict=True):
             # Of several frames of one type the document shows the first, or some.

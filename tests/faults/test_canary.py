@@ -29,8 +29,8 @@ from tests.support.models.scripted_model import (
     Finish,
     Reason,
     Refusal,
-    Say,
     ScriptedModel,
+    Text,
     calls,
     stream,
 )
@@ -57,11 +57,11 @@ def script() -> list[Answer]:
     """What the model says: the canary in text, reasoning, arguments, and in both kinds of error."""
     write = Call("write", {"path": "note.txt", "content": CANARY}, id="c1")
     return [
-        stream(*map(Reason, pieces()), *map(Say, pieces()), write, Finish("tool_calls")),
+        stream(*map(Reason, pieces()), *map(Text, pieces()), write, Finish("tool_calls")),
         calls(Call("read", {"path": FILE}, id="c2"), Call(TOKEN, '{"path": "' + CANARY, id=TOKEN)),
-        stream(*map(Say, pieces()), Finish()),
+        stream(*map(Text, pieces()), Finish()),
         Refusal(400, f"bad request of {CANARY}"),
-        stream(Say(f"It is {CANARY[:20]}"), ErrorChunk(f"the engine died of {CANARY}")),
+        stream(Text(f"It is {CANARY[:20]}"), ErrorChunk(f"the engine died of {CANARY}")),
     ]
 
 

@@ -19,8 +19,8 @@ from tests.support.models.scripted_model import (
     Finish,
     Refusal,
     Request,
-    Say,
     ScriptedModel,
+    Text,
     Usage,
     calls,
     stream,
@@ -143,7 +143,7 @@ async def test_a_summary_of_non_ascii_text_is_requested_within_the_models_limit(
 
 @pytest.mark.parametrize(
     "answer",
-    [Refusal(400, "prompt is too long"), Refusal(401, "bad key"), stream(Say("They"), Cut()), stream(Finish())],
+    [Refusal(400, "prompt is too long"), Refusal(401, "bad key"), stream(Text("They"), Cut()), stream(Finish())],
     ids=["too-long", "no-credentials", "cut", "empty"],
 )
 async def test_a_failed_summary_is_reported_and_the_context_stays(tmp_path: Path, answer: Answer) -> None:

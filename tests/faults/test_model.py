@@ -24,10 +24,10 @@ from tests.support.models.scripted_model import (
     Raw,
     Refusal,
     Reply,
-    Say,
     ScriptedModel,
     Silence,
     Step,
+    Text,
     stream,
     text,
 )
@@ -61,12 +61,12 @@ class GoesOn:
 
 def half(*steps: Step, done: bool = True) -> tuple[Answer, ...]:
     """An answer that fails after its first word."""
-    return (Reply((Say("Half"), *steps), done=done),)
+    return (Reply((Text("Half"), *steps), done=done),)
 
 
 def once(*wanted: Call, finish: str = "tool_calls") -> tuple[Answer, ...]:
     """A message with these calls, then an answer in words."""
-    return (stream(Say("I call."), *wanted, Finish(finish)), text("I see."))
+    return (stream(Text("I call."), *wanted, Finish(finish)), text("I see."))
 
 
 ENDS = [
@@ -88,14 +88,14 @@ ENDS = [
     Ends("malformed data", half(Raw(b"data: {bad\n\n"), Finish()), "model_bad_response", True, "malformed", "Half"),
     Ends("bytes of no sense", half(Raw(b"data: \xff\xfe\x00\n\n")), "model_bad_response", True, "malformed", "Half"),
     Ends("an error chunk", half(ErrorChunk("engine died")), "model_bad_response", True, "engine died", "Half"),
-    Ends("ten megabytes", half(Say("x" * TEN_MB), Finish()), "model_output_too_large", False, "1,000,000", "Half"),
+    Ends("ten megabytes", half(Text("x" * TEN_MB), Finish()), "model_output_too_large", False, "1,000,000", "Half"),
     Ends("half a call", half(Call("plan", '{"items": []}', cut=5), Cut()), "model_stream_cut", True, "kept", "Half"),
 ]
 GOES_ON = [
     GoesOn("a fault, then an answer", (Refusal(500), text("Here.")), "Here."),
     GoesOn("a cut before the first token", (Reply((), done=False), text("Here.")), "Here."),
-    GoesOn("a lone surrogate", (stream(Say("a\ud83d"), Say("b"), Finish()),), "a\ufffdb"),
-    GoesOn("a pair of surrogates in two pieces", (stream(Say("\ud83d"), Say("\ude00"), Finish()),), "\U0001f600"),
+    GoesOn("a lone surrogate", (stream(Text("a\ud83d"), Text("b"), Finish()),), "a\ufffdb"),
+    GoesOn("a pair of surrogates in two pieces", (stream(Text("\ud83d"), Text("\ude00"), Finish()),), "\U0001f600"),
     GoesOn("broken arguments", once(Call("plan", '{"items": [')), "I see.", "not a JSON object"),
     GoesOn("arguments that are no object", once(Call("plan", '"x"')), "I see.", "not a JSON object"),
     GoesOn("a lone surrogate in arguments", once(Call("read", '{"path": "\\ud800"}')), "I see.", "not run"),

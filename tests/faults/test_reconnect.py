@@ -17,7 +17,7 @@ from tests.faults.harness.lengths import length
 from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.application import settings_for
 from tests.support.live import DONE, Address, client, listening
-from tests.support.models.scripted_model import Answer, Finish, Gate, Say, ScriptedModel, Step, Tokens, stream, text
+from tests.support.models.scripted_model import Answer, Finish, Gate, ScriptedModel, Step, Text, Tokens, stream, text
 from tests.support.network.tcp_link import close
 from tests.support.network.tcp_proxy import TcpProxy
 from tests.support.polling import eventually
@@ -36,8 +36,8 @@ def counting(pieces: int, *gates: Gate) -> Answer:
     """A message that stops at each gate, after `pieces` pieces that are an event each."""
     steps: list[Step] = []
     for gate in gates:
-        steps += [*(Say(f"{number} ", 0.001) for number in range(pieces)), gate]
-    return stream(*steps, Say("and so on."), Finish())
+        steps += [*(Text(f"{number} ", 0.001) for number in range(pieces)), gate]
+    return stream(*steps, Text("and so on."), Finish())
 
 
 async def test_a_running_message_continues_from_every_position_inside_it(

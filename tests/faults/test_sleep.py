@@ -28,7 +28,7 @@ from tests.faults.harness.memory import mapped_kib
 from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.application import running, settings_for
 from tests.support.live import DONE, PATIENCE_S, Address, Client, client, listening, same_view
-from tests.support.models.scripted_model import Call, Finish, Gate, Say, ScriptedModel, calls, stream, text
+from tests.support.models.scripted_model import Call, Finish, Gate, ScriptedModel, Text, calls, stream, text
 from tests.unit.clients.session.recorded import encoded
 
 
@@ -153,7 +153,7 @@ async def test_busy_sessions_are_not_put_to_sleep_and_refusals_come_at_once(
     gate = Gate()
     script = [
         calls(Call("write", {"path": "a.txt", "content": "x"}, id="c1")),
-        stream(Say("Wor"), gate, Say("king."), Finish()),
+        stream(Text("Wor"), gate, Text("king."), Finish()),
         text("Written."),
     ]
     bounds = {"awake_max": 3, "awake_max_per_user": 3, "idle_sleep_s": 0.0}

@@ -22,7 +22,7 @@ from tests.faults.harness.memory import mapped_kib
 from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.application import settings_for
 from tests.support.live import DONE, PATIENCE_S, Address, client, listening, same_view
-from tests.support.models.scripted_model import Finish, Gate, Reply, Say, ScriptedModel, Tokens, stream, text
+from tests.support.models.scripted_model import Finish, Gate, Reply, ScriptedModel, Text, Tokens, stream, text
 from tests.support.network.tcp_proxy import TcpProxy
 from tests.support.polling import eventually
 from tests.unit.clients.session.recorded import encoded
@@ -231,7 +231,7 @@ async def test_a_client_that_reads_nothing_does_not_delay_the_others(zygote: Zyg
 async def test_a_stop_with_a_stuck_client_ends_soon_and_the_others_get_the_reason(tmp_path: Path) -> None:
     bounds = {"send_timeout_s": 600.0, "close_grace_s": 0.5, "send_buffer_bytes": BUFFER_BYTES}
     loop = asyncio.get_running_loop()
-    async with ScriptedModel([much(20_000, Gate(), Say("."))]) as model:
+    async with ScriptedModel([much(20_000, Gate(), Text("."))]) as model:
         settings = settings_for(tmp_path, model, socket=bounds)
         async with listening(settings) as live, TcpProxy("127.0.0.1", live.port, buffer_bytes=BUFFER_BYTES) as proxy:
             async with client(live) as stayed, client(Address(proxy.port)) as other:

@@ -11,7 +11,7 @@ from protocol import events as ev
 from protocol.submissions import Approval, ExecApproval, SetTitle, UserInput
 from tests.support.application import settings_for
 from tests.support.live import DONE, client, listening, same_view
-from tests.support.models.scripted_model import Call, Finish, Gate, Refusal, Say, ScriptedModel, calls, stream, text
+from tests.support.models.scripted_model import Call, Finish, Gate, Refusal, ScriptedModel, Text, calls, stream, text
 
 
 async def test_agents_md_is_sent_with_each_call_in_its_current_form(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ async def test_agents_md_is_called_the_owners_as_long_as_it_is_what_the_owner_up
 
 async def test_the_model_makes_a_title_after_the_first_turn_while_the_next_one_runs(tmp_path: Path) -> None:
     gate = Gate()
-    title = stream(Say("Owls"), gate, Say(" at night"), Finish())
+    title = stream(Text("Owls"), gate, Text(" at night"), Finish())
     async with ScriptedModel([text("Night falls."), title, text("More.")]) as model:
         settings = settings_for(tmp_path, model, turn={"title_by_model": True})
         async with listening(settings) as live, client(live) as talker:

@@ -21,8 +21,8 @@ from tests.support.models.scripted_model import (
     Finish,
     Gate,
     Reason,
-    Say,
     ScriptedModel,
+    Text,
     calls,
     stream,
     text,
@@ -48,8 +48,8 @@ def script() -> list[Answer]:
         stream(
             Reason("Let me "),
             Reason("see."),
-            Say("I look "),
-            Say("and write."),
+            Text("I look "),
+            Text("and write."),
             Call("list", {}, id="c1"),
             Call("write", {"path": "a.txt", "content": "x"}, id="c2"),
             Finish("tool_calls"),
@@ -85,7 +85,7 @@ async def test_nothing_lost_nothing_doubled_inside_a_message_that_is_being_strea
     tmp_path: Path, encoding: str
 ) -> None:
     gate = Gate()
-    pieces = [Say(f"word {number} ") for number in range(20)]
+    pieces = [Text(f"word {number} ") for number in range(20)]
     script = [stream(*pieces[:10], gate, *pieces[10:], Finish())]
     async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model)) as live:
         async with client(live, encoding=encoding) as stayed:
@@ -116,7 +116,7 @@ async def test_nothing_lost_nothing_doubled_inside_a_message_that_is_being_strea
 
 async def test_nothing_lost_over_a_server_that_was_stopped_in_the_middle_of_a_message(tmp_path: Path) -> None:
     gate = Gate()
-    async with ScriptedModel([stream(Say("Once upon"), gate, Say("!")), text("Hello.")]) as model:
+    async with ScriptedModel([stream(Text("Once upon"), gate, Text("!")), text("Hello.")]) as model:
         settings = settings_for(tmp_path, model)
         async with listening(settings) as live, client(live) as before:
             await before.send(UserInput(text="tell"))
@@ -175,7 +175,7 @@ async def test_said_once_a_submission_sent_again_is_answered_with_the_first_answ
 async def test_a_socket_never_owns_a_session_the_turn_goes_on_without_any(tmp_path: Path) -> None:
     gate = Gate()
     async with (
-        ScriptedModel([stream(Say("Hel"), gate, Say("lo."), Finish())]) as model,
+        ScriptedModel([stream(Text("Hel"), gate, Text("lo."), Finish())]) as model,
         listening(settings_for(tmp_path, model)) as live,
     ):
         async with client(live) as talker:
@@ -221,7 +221,7 @@ async def test_approvals_bind_over_a_restart(tmp_path: Path) -> None:
 
 async def test_an_interrupt_ends_the_turn_and_the_models_stream(tmp_path: Path) -> None:
     async with (
-        ScriptedModel([stream(Say("Once"), Gate(), Say("!"))]) as model,
+        ScriptedModel([stream(Text("Once"), Gate(), Text("!"))]) as model,
         listening(settings_for(tmp_path, model)) as live,
         client(live) as talker,
     ):

@@ -16,7 +16,7 @@ from protocol.frames import Heartbeat, Refused
 from protocol.submissions import UserInput
 from tests.support.application import settings_for
 from tests.support.live import DONE, Client, Live, client, listening
-from tests.support.models.scripted_model import Finish, Gate, Say, ScriptedModel, Tokens, stream, text
+from tests.support.models.scripted_model import Finish, Gate, ScriptedModel, Text, Tokens, stream, text
 
 BAD = [
     ('{"type":', "bad_frame"),
@@ -267,7 +267,7 @@ async def test_one_client_that_reads_nothing_is_cut_off_and_hurts_nobody(tmp_pat
 
 
 async def test_a_stop_does_not_wait_for_a_client_that_reads_nothing(tmp_path: Path) -> None:
-    script = [stream(Tokens(20_000, text="a longer word of text "), Gate(), Say("."), Finish())]
+    script = [stream(Tokens(20_000, text="a longer word of text "), Gate(), Text("."), Finish())]
     async with ScriptedModel(script) as model:
         async with listening(settings_for(tmp_path, model)) as live, client(live) as talker:
             await talker.synced()
@@ -278,7 +278,7 @@ async def test_a_stop_does_not_wait_for_a_client_that_reads_nothing(tmp_path: Pa
 
 
 async def test_a_turn_of_ten_megabytes_in_one_delta_ends_in_a_clear_error(tmp_path: Path) -> None:
-    script = [stream(Say("x" * 10_000_000), Finish()), text("Short.")]
+    script = [stream(Text("x" * 10_000_000), Finish()), text("Short.")]
     async with (
         ScriptedModel(script) as model,
         listening(settings_for(tmp_path, model)) as live,

@@ -21,8 +21,8 @@ from tests.support.models.scripted_model import (
     Gate,
     Hang,
     Refusal,
-    Say,
     ScriptedModel,
+    Text,
     Usage,
     calls,
     stream,
@@ -173,7 +173,7 @@ async def test_at_the_step_limit_the_last_message_is_the_report(tmp_path: Path, 
 
 
 async def test_at_the_time_limit_research_ends_with_its_text_so_far(tmp_path: Path) -> None:
-    async with ScriptedModel(script(stream(Say("Owls, I think"), Hang()))) as model:
+    async with ScriptedModel(script(stream(Text("Owls, I think"), Hang()))) as model:
         settings = settings_for(tmp_path, model, policy={}, research={"time_max_s": 0.5})
         async with listening(settings) as live, client(live) as talker:
             await say(talker, "make a note")
@@ -204,7 +204,7 @@ async def test_research_uses_the_model_of_its_settings(tmp_path: Path) -> None:
 
 
 async def test_an_interrupt_ends_research_and_keeps_its_steps(tmp_path: Path) -> None:
-    inner = [calls(Call("list", {}, id="a")), stream(Say("Owls"), Hang())]
+    inner = [calls(Call("list", {}, id="a")), stream(Text("Owls"), Hang())]
     async with ScriptedModel([ASK, *inner, text("Hello.")]) as model:
         async with listening(settings_for(tmp_path, model, policy={})) as live, client(live) as talker:
             await talker.send(UserInput(text="go"))
@@ -217,7 +217,7 @@ async def test_an_interrupt_ends_research_and_keeps_its_steps(tmp_path: Path) ->
 
 
 async def test_a_server_stop_keeps_the_steps_of_research_and_does_not_repeat_them(tmp_path: Path) -> None:
-    inner = [calls(Call("list", {}, id="a")), stream(Say("Owls"), Gate(), Finish())]
+    inner = [calls(Call("list", {}, id="a")), stream(Text("Owls"), Gate(), Finish())]
     async with ScriptedModel([ASK, *inner]) as model:
         settings = settings_for(tmp_path, model, policy={})
         async with listening(settings) as live, client(live) as before:

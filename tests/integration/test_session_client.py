@@ -19,7 +19,7 @@ from protocol.submissions import Shutdown, Undo
 from protocol.view import View, apply
 from tests.support.application import settings_for
 from tests.support.live import listening
-from tests.support.models.scripted_model import Call, Finish, Gate, Say, ScriptedModel, calls, stream, text
+from tests.support.models.scripted_model import Call, Finish, Gate, ScriptedModel, Text, calls, stream, text
 from tests.support.network.tcp_proxy import TcpProxy
 from tests.unit.clients.session.recorded import copied, encoded
 
@@ -73,9 +73,9 @@ async def test_a_conversation_with_an_edited_approval(tmp_path: Path, encoding: 
 
 async def test_a_cut_in_the_middle_of_a_message_loses_and_doubles_nothing(tmp_path: Path) -> None:
     gates = [Gate(), Gate(), Gate()]
-    steps = [step for gate in gates for step in (Say("some "), Say("words "), gate)]
+    steps = [step for gate in gates for step in (Text("some "), Text("words "), gate)]
     async with (
-        ScriptedModel([stream(*steps, Say("end."), Finish())]) as model,
+        ScriptedModel([stream(*steps, Text("end."), Finish())]) as model,
         listening(settings_for(tmp_path, model)) as live,
         TcpProxy("127.0.0.1", live.port) as network,
         client_of(f"http://127.0.0.1:{network.port}") as client,

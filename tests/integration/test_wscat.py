@@ -23,7 +23,7 @@ async def test_plain_lines_are_a_conversation(tmp_path: Path) -> None:
         await person.type("hello")
         done = await person.until("turn_complete")
         assert "demo model" in done["final_response"]
-        assert "refused" not in person.told()
+        assert "refused" not in person.frame_types()
 
 
 async def test_a_conversation_cut_in_the_middle_of_a_sentence_resumes_there(tmp_path: Path) -> None:
@@ -32,19 +32,19 @@ async def test_a_conversation_cut_in_the_middle_of_a_sentence_resumes_there(tmp_
             await person.until("synced")
             await person.type("hello")
             last = await person.until("assistant_chunk", at_least=5)
-            ready = person.heard[0]
-        text = "".join(frame["text"] for frame in person.heard if frame["type"] == "assistant_chunk")
+            ready = person.frames[0]
+        text = "".join(frame["text"] for frame in person.frames if frame["type"] == "assistant_chunk")
         async with wscat(f"{live.ws}/{ready['session_id']}?after={last['seq']}&epoch={ready['epoch']}") as back:
             await back.until("turn_complete")
-        assert back.heard[0]["recovered"] is True
+        assert back.frames[0]["recovered"] is True
         seen = last["seq"]
-        for frame in back.heard:
+        for frame in back.frames:
             if "at" in frame:
                 assert frame.get("first_seq", frame["seq"]) == seen + 1
                 seen = frame["seq"]
             if frame["type"] == "assistant_chunk":
                 text = text[: frame["offset"]] + frame["text"]
-        assert text == back.heard[-1]["final_response"]
+        assert text == back.frames[-1]["final_response"]
 
 
 async def test_a_conversation_resumes_after_a_restart(tmp_path: Path) -> None:
@@ -53,12 +53,12 @@ async def test_a_conversation_resumes_after_a_restart(tmp_path: Path) -> None:
         await person.until("synced")
         await person.type("hello")
         await person.until("turn_complete")
-        ready, last = person.heard[0], person.heard[-1]
+        ready, last = person.frames[0], person.frames[-1]
     async with listening(settings) as live:
         url = f"{live.ws}/{ready['session_id']}?after={last['seq']}&epoch={ready['epoch']}"
         async with wscat(url) as back:
             await back.until("synced")
-            assert back.told() == ["ready", "synced"]
-            assert back.heard[0]["recovered"] is True
+            assert back.frame_types() == ["ready", "synced"]
+            assert back.frames[0]["recovered"] is True
             await back.type("hello again")
             assert (await back.until("turn_complete"))["history_size"] == 4

@@ -91,7 +91,7 @@ class ListenerEnded(Exception):
 
 
 class Listener:
-    """Follows a session as a socket does, and keeps what it heard."""
+    """Follows a session as a socket does, and keeps what it received."""
 
     def __init__(self, actor: SessionActor, after: int = 0) -> None:
         self.events: list[ev.Event] = []

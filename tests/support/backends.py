@@ -14,8 +14,8 @@ SCRIPTED = ("openai, direct", "openai, wrapped", "hosted_vllm, direct", "hosted_
 
 
 @dataclass
-class Heard:
-    """A sink that keeps what it hears and says when it hears the first."""
+class Sink:
+    """A sink that keeps the deltas; `first` is set by the first of them."""
 
     deltas: list[tuple[str, str]] = field(default_factory=list)
     first: asyncio.Event = field(default_factory=asyncio.Event)
@@ -35,7 +35,7 @@ class Backend:
     models: Models
     model: str
     scripted: ScriptedModel | None
-    heard: Heard = field(default_factory=Heard)
+    sink: Sink = field(default_factory=Sink)
 
     @property
     def server(self) -> ScriptedModel:
@@ -47,17 +47,17 @@ class Backend:
         return self.server.requests
 
     def ask(self, *messages: str | Mapping[str, object], tools: list[dict[str, object]] | None = None) -> ModelRequest:
-        said: list[dict[str, object]] = [
+        history: list[dict[str, object]] = [
             {"role": "user", "content": one} if isinstance(one, str) else dict(one) for one in messages
         ]
-        return ModelRequest(self.model, said, tools or [])
+        return ModelRequest(self.model, history, tools or [])
 
     async def call(
         self, *messages: str | Mapping[str, object], tools: list[dict[str, object]] | None = None
     ) -> ModelReply:
-        """One call; what it says is in a new `heard`."""
-        self.heard = Heard()
-        return await self.models.call(self.ask(*(messages or ("hello",)), tools=tools), self.heard)
+        """One call; its deltas are in a new `sink`."""
+        self.sink = Sink()
+        return await self.models.call(self.ask(*(messages or ("hello",)), tools=tools), self.sink)
 
     async def fails(self) -> ModelError:
         """One call that must fail: its error."""

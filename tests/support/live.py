@@ -70,7 +70,7 @@ async def listening(settings: Settings) -> AsyncIterator[Live]:
 
 
 class Client:
-    """A socket and what it said, frame by frame; checks the order every client may rely on."""
+    """A socket and the frames it received; checks the order every client may rely on."""
 
     def __init__(self, socket: ClientConnection, view: View | None = None) -> None:
         self.socket = socket
@@ -144,7 +144,7 @@ class Client:
         await asyncio.wait_for(self.socket.wait_closed(), PATIENCE_S)
         return self.socket.close_code or 0, self.socket.close_reason or ""
 
-    def told(self) -> list[str]:
+    def frame_types(self) -> list[str]:
         """The types of the frames so far, heartbeats left out."""
         return [str(type(f).__struct_config__.tag) for f in self.frames if not isinstance(f, Heartbeat)]
 

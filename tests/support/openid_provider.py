@@ -34,7 +34,7 @@ class OpenIdProvider:
         self.claims: dict[str, Any] = {}
         """Go over those of the id token; None takes one away."""
         self.signed_by: Any = None
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.issued: list[str] = []
         self.revoked: set[str] = set()
         self._codes: dict[str, dict[str, str]] = {}
@@ -56,7 +56,7 @@ class OpenIdProvider:
         ]
 
     async def describe(self, request: Request) -> Response:
-        self.asked.append("describe")
+        self.requests.append("describe")
         if self.down:
             return Response(status_code=503)
         return JSONResponse(
@@ -69,22 +69,22 @@ class OpenIdProvider:
         )
 
     async def jwks(self, request: Request) -> Response:
-        self.asked.append("jwks")
+        self.requests.append("jwks")
         return JSONResponse(KeySet([self._rsa, self._ec]).as_dict(private=False))
 
     async def authorize(self, request: Request) -> Response:
         """The person agrees at once."""
-        asked = dict(request.query_params)
-        assert asked["client_id"] == CLIENT_ID and asked["response_type"] == "code"
-        assert asked["code_challenge_method"] == "S256" and asked["nonce"] and asked["state"]
-        assert "openid" in asked["scope"].split()
+        query = dict(request.query_params)
+        assert query["client_id"] == CLIENT_ID and query["response_type"] == "code"
+        assert query["code_challenge_method"] == "S256" and query["nonce"] and query["state"]
+        assert "openid" in query["scope"].split()
         code = secrets.token_urlsafe(16)
-        self._codes[code] = asked
-        return RedirectResponse(f"{asked['redirect_uri']}?code={code}&state={asked['state']}", 302)
+        self._codes[code] = query
+        return RedirectResponse(f"{query['redirect_uri']}?code={code}&state={query['state']}", 302)
 
     async def token(self, request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode()))
-        self.asked.append(form["grant_type"])
+        self.requests.append(form["grant_type"])
         if self.down:
             return Response(status_code=503)
         expected = "Basic " + _basic(f"{CLIENT_ID}:{CLIENT_SECRET}")
@@ -96,11 +96,11 @@ class OpenIdProvider:
                 return JSONResponse({"error": "invalid_grant"}, 400)
             self._refresh.discard(given)
             return JSONResponse(self._tokens())
-        asked = self._codes.pop(form.get("code", ""), None)
+        query = self._codes.pop(form.get("code", ""), None)
         challenge = urlsafe_b64encode(sha256(form.get("code_verifier", "").encode()).digest()).decode().rstrip("=")
-        if asked is None or asked["code_challenge"] != challenge or asked["redirect_uri"] != form.get("redirect_uri"):
+        if query is None or query["code_challenge"] != challenge or query["redirect_uri"] != form.get("redirect_uri"):
             return JSONResponse({"error": "invalid_grant", "error_description": "no such code"}, 400)
-        return JSONResponse({**self._tokens(), "id_token": self.id_token(asked["nonce"])})
+        return JSONResponse({**self._tokens(), "id_token": self.id_token(query["nonce"])})
 
     def end_logins(self) -> None:
         """What the person does who takes their consent back."""
@@ -126,13 +126,13 @@ class OpenIdProvider:
     def _tokens(self) -> dict[str, Any]:
         access = f"access-{secrets.token_urlsafe(16)}"
         self.issued.append(access)
-        said: dict[str, Any] = {"access_token": access, "token_type": "bearer"}
+        answer: dict[str, Any] = {"access_token": access, "token_type": "bearer"}
         if self.access_lasts_s is not None:
-            said["expires_in"] = self.access_lasts_s
+            answer["expires_in"] = self.access_lasts_s
         if self.refreshes:
-            said["refresh_token"] = f"refresh-{secrets.token_urlsafe(16)}"
-            self._refresh.add(said["refresh_token"])
-        return said
+            answer["refresh_token"] = f"refresh-{secrets.token_urlsafe(16)}"
+            self._refresh.add(answer["refresh_token"])
+        return answer
 
 
 @contextlib.asynccontextmanager

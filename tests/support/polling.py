@@ -12,12 +12,12 @@ async def eventually(holds: Callable[[], object], what: str = "it", patience_s: 
     """Wait until `holds` says so, or what it gives to be awaited does. Fails, naming `what`, if that takes too long."""
     try:
         async with asyncio.timeout(patience_s):
-            while not await _told(holds):
+            while not await _result(holds):
                 await asyncio.sleep(LOOK_S)
     except TimeoutError:
         raise AssertionError(f"{what} did not come about within {patience_s:g} s") from None
 
 
-async def _told(holds: Callable[[], object]) -> object:
-    said = holds()
-    return await said if inspect.isawaitable(said) else said
+async def _result(holds: Callable[[], object]) -> object:
+    result = holds()
+    return await result if inspect.isawaitable(result) else result

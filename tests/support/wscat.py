@@ -14,10 +14,10 @@ PATIENCE_S = 20.0
 
 
 class Wscat:
-    """A running wscat: `heard` is every frame it printed."""
+    """A running wscat: `frames` is every frame it printed."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.heard: list[dict[str, Any]] = []
+        self.frames: list[dict[str, Any]] = []
         self.printed: list[str] = []
         self._process = process
 
@@ -37,14 +37,14 @@ class Wscat:
             text = line.decode().strip().removeprefix("> ").removeprefix("< ")
             self.printed.append(text)
             if text.startswith("{"):
-                self.heard.append(msgspec.json.decode(text))
-                at_least -= self.heard[-1]["type"] == type
-        return self.heard[-1]
+                self.frames.append(msgspec.json.decode(text))
+                at_least -= self.frames[-1]["type"] == type
+        return self.frames[-1]
 
-    def told(self) -> list[str]:
-        """The types of the frames heard, runs of one type told once, heartbeats left out."""
+    def frame_types(self) -> list[str]:
+        """The types of the frames so far, each run of one type once, heartbeats left out."""
         types: list[str] = []
-        for frame in self.heard:
+        for frame in self.frames:
             if frame["type"] != "heartbeat" and types[-1:] != [frame["type"]]:
                 types.append(frame["type"])
         return types

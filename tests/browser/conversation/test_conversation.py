@@ -6,7 +6,7 @@ from playwright.async_api import expect
 
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import Tabs
-from tests.support.models.scripted_model import Finish, Gate, Say, Usage, stream, text
+from tests.support.models.scripted_model import Finish, Gate, Text, Usage, stream, text
 
 
 async def test_a_message_is_answered_and_the_address_names_the_session(tabs: Tabs, tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ async def test_a_message_is_answered_and_the_address_names_the_session(tabs: Tab
 
 async def test_an_answer_is_seen_while_it_streams(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
-    async with scene(tabs, tmp_path, [stream(Say("One, two, "), gate, Say("three."), Finish(), Usage())]) as at:
+    async with scene(tabs, tmp_path, [stream(Text("One, two, "), gate, Text("three."), Finish(), Usage())]) as at:
         await at.chat.say("count")
         await expect(at.chat.answers).to_have_text("One, two,")
         await expect(at.chat.button("Stop")).to_be_visible()

@@ -11,7 +11,7 @@ from tests.browser.support.journal import happened
 from tests.browser.support.scene import scene
 from tests.browser.support.scrolling import expect_moved, expect_scrolling_up, scroller, top_of
 from tests.browser.support.tabs import Tabs
-from tests.support.models.scripted_model import Finish, Gate, Say, Step, Usage, stream
+from tests.support.models.scripted_model import Finish, Gate, Step, Text, Usage, stream
 
 TURNS = 5_000
 ROWS_MAX = 80
@@ -85,7 +85,7 @@ async def test_the_reader_s_place_stays_while_text_streams_in(tabs: Tabs, tmp_pa
     session_id = await write_past(tmp_path, 100)
     gates = [Gate(), Gate()]
     long = " And on it goes." * 200
-    answer = stream(Say("It begins."), gates[0], Say(long), gates[1], Say(" It ends."), Finish(), Usage())
+    answer = stream(Text("It begins."), gates[0], Text(long), gates[1], Text(" It ends."), Finish(), Usage())
     async with scene(tabs, tmp_path, [answer], path=f"/s/{session_id}") as at:
         await at.chat.live()
         await at.chat.say("tell me")
@@ -109,7 +109,7 @@ async def test_the_view_at_the_end_follows_new_messages(tabs: Tabs, tmp_path: Pa
     session_id = await write_past(tmp_path, 20)
     gate = Gate()
     long = "\n\n".join(f"Paragraph {number}." for number in range(60))
-    answer = stream(Say("It begins.\n\n"), gate, Say(f"{long}\n\nIt ends."), Finish(), Usage())
+    answer = stream(Text("It begins.\n\n"), gate, Text(f"{long}\n\nIt ends."), Finish(), Usage())
     async with scene(tabs, tmp_path, [answer], path=f"/s/{session_id}") as at:
         await at.chat.live()
         await at.chat.say("tell me")
@@ -126,11 +126,11 @@ async def test_the_work_for_a_piece_does_not_grow_with_the_message(tabs: Tabs, t
     steps: list[Step] = []
     for name, (*gates, counted) in (("early", early), ("late", late)):
         steps += [
-            Say(f"{name} begins. "),
-            *(step for n, gate in enumerate(gates) for step in (gate, Say(f"{name}{n} "))),
+            Text(f"{name} begins. "),
+            *(step for n, gate in enumerate(gates) for step in (gate, Text(f"{name}{n} "))),
             counted,
         ]
-        steps += [Say("And on it goes, **on** and `on`. " * 20 + "\n\n")] * 60
+        steps += [Text("And on it goes, **on** and `on`. " * 20 + "\n\n")] * 60
     async with scene(tabs, tmp_path, [stream(*steps, Finish(), Usage())]) as at:
         await at.chat.say("tell me")
         counts = []

@@ -10,7 +10,7 @@ from tests.browser.support.chat import Chat
 from tests.browser.support.scene import scene
 from tests.browser.support.scrolling import expect_scrolling_up, scroller
 from tests.browser.support.tabs import DESKTOP, PHONE, Tabs
-from tests.support.models.scripted_model import Finish, Gate, Say, Step, Usage, stream
+from tests.support.models.scripted_model import Finish, Gate, Step, Text, Usage, stream
 
 PARAGRAPHS = 600
 WORDS = "The weight of the cable lies on the ground and takes the shock of every sea before the anchor feels it. "
@@ -33,7 +33,7 @@ def paragraph(number: int) -> str:
 
 
 def long_answer(*end: Step) -> list[Step]:
-    return [*(Say(paragraph(number)) for number in range(1, PARAGRAPHS + 1)), *end]
+    return [*(Text(paragraph(number)) for number in range(1, PARAGRAPHS + 1)), *end]
 
 
 def said(chat: Chat, number: int) -> Locator:
@@ -101,7 +101,7 @@ async def test_the_end_of_a_long_answer_recomputes_no_style_of_earlier_text(
     browser: Browser, tabs: Tabs, tmp_path: Path
 ) -> None:
     gate = Gate()
-    async with scene(tabs, tmp_path, [stream(*long_answer(gate, Say("It ends."), Finish(), Usage()))]) as at:
+    async with scene(tabs, tmp_path, [stream(*long_answer(gate, Text("It ends."), Finish(), Usage()))]) as at:
         await at.chat.say("tell me")
         await expect(said(at.chat, PARAGRAPHS)).to_be_in_viewport()
         await settle(at.chat)

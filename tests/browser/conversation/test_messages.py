@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import Tabs
-from tests.support.models.scripted_model import Cut, Finish, Gate, Reason, Refusal, Say, Usage, stream, text
+from tests.support.models.scripted_model import Cut, Finish, Gate, Reason, Refusal, Text, Usage, stream, text
 
 CODE = "def f(x):\n    return x + 1\n"
 WHOLE = f"""# Heading
@@ -32,7 +32,7 @@ async def test_markdown_is_made_while_it_streams_and_is_the_same_as_history(tabs
     """In pieces of three characters: every mark is cut in two somewhere."""
     half, gate = WHOLE.index("| name") + 1, Gate()
     first, rest = ([part[at : at + 3] for at in range(0, len(part), 3)] for part in (WHOLE[:half], WHOLE[half:]))
-    answer = stream(*map(Say, first), gate, *map(Say, rest), Finish(), Usage())
+    answer = stream(*map(Text, first), gate, *map(Text, rest), Finish(), Usage())
     async with scene(tabs, tmp_path, [answer]) as at:
         await at.chat.say("show me")
         said = at.chat.answers
@@ -68,7 +68,7 @@ async def test_code_and_answers_are_copied_as_they_were_written(tabs: Tabs, tmp_
 
 async def test_reasoning_is_folded_and_opens(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
-    answer = stream(Reason("First this, "), gate, Reason("then that."), Say("Done."), Finish(), Usage())
+    answer = stream(Reason("First this, "), gate, Reason("then that."), Text("Done."), Finish(), Usage())
     async with scene(tabs, tmp_path, [answer]) as at:
         await at.chat.say("think")
         await expect(at.chat.page.get_by_text("Thinking…")).to_be_visible()
@@ -82,7 +82,7 @@ async def test_reasoning_is_folded_and_opens(tabs: Tabs, tmp_path: Path) -> None
 
 
 async def test_usage_cost_and_context_are_shown(tabs: Tabs, tmp_path: Path) -> None:
-    async with scene(tabs, tmp_path, [stream(Say("Yes."), Finish(), Usage(1_500, 40, 500))]) as at:
+    async with scene(tabs, tmp_path, [stream(Text("Yes."), Finish(), Usage(1_500, 40, 500))]) as at:
         await at.chat.say("hello")
         await at.chat.button(re.compile("^Usage: context 1% full")).click()
         facts = at.chat.page.get_by_role("group", name="Usage")
@@ -102,7 +102,7 @@ async def test_a_failure_shows_its_reason_and_a_remedy_and_can_be_retried(tabs: 
 
 
 async def test_an_answer_that_broke_off_is_marked(tabs: Tabs, tmp_path: Path) -> None:
-    async with scene(tabs, tmp_path, [stream(Say("One, two, "), Cut())]) as at:
+    async with scene(tabs, tmp_path, [stream(Text("One, two, "), Cut())]) as at:
         await at.chat.say("count")
         await expect(at.chat.page.get_by_text("Cut short here: the rest was never said.")).to_be_visible()
         await expect(at.chat.notes).to_contain_text("Try again")

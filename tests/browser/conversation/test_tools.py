@@ -9,7 +9,7 @@ from playwright.async_api import WebSocketRoute, expect
 
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import Tabs
-from tests.support.models.scripted_model import Call, Finish, Gate, Say, Usage, calls, stream, text
+from tests.support.models.scripted_model import Call, Finish, Gate, Text, Usage, calls, stream, text
 from tests.support.polling import PATIENCE_S
 
 FREE: dict[str, object] = {"policy": {"rules": []}}
@@ -141,7 +141,7 @@ async def test_a_sub_agent_s_steps_are_seen_inside_of_its_call_while_it_works(ta
     script = [
         calls(Call("research", {"task": "What lies in the workspace?"})),
         calls(Call("list", {"path": "."}, id="inner")),
-        stream(gate, Say("Nothing lies there."), Finish(), Usage()),
+        stream(gate, Text("Nothing lies there."), Finish(), Usage()),
         text("It is empty."),
     ]
     async with scene(tabs, tmp_path, script) as at:

@@ -8,11 +8,11 @@ from protocol.content import UserMessage
 from tests.browser.support.journal import submissions_of
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import Tabs
-from tests.support.models.scripted_model import Call, Finish, Gate, Hang, Say, Usage, stream, text
+from tests.support.models.scripted_model import Call, Finish, Gate, Hang, Text, Usage, stream, text
 
 
 async def test_escape_stops_a_turn(tabs: Tabs, tmp_path: Path) -> None:
-    async with scene(tabs, tmp_path, [stream(Say("One, two, "), Hang())]) as at:
+    async with scene(tabs, tmp_path, [stream(Text("One, two, "), Hang())]) as at:
         await at.chat.say("count")
         await expect(at.chat.answers).to_have_text("One, two,")
         await at.chat.page.keyboard.press("Escape")
@@ -72,7 +72,7 @@ async def test_the_arrow_up_in_an_empty_field_changes_the_last_message(tabs: Tab
 
 async def test_a_message_during_a_turn_is_queued(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
-    script = [stream(Say("One, "), gate, Say("two."), Finish(), Usage()), text("Second.")]
+    script = [stream(Text("One, "), gate, Text("two."), Finish(), Usage()), text("Second.")]
     async with scene(tabs, tmp_path, script) as at:
         await at.chat.say("count")
         await expect(at.chat.answers).to_have_text("One,")
@@ -86,7 +86,7 @@ async def test_a_message_during_a_turn_is_queued(tabs: Tabs, tmp_path: Path) -> 
 async def test_a_steering_input_joins_the_running_turn(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
     script = [
-        stream(Say("I look. "), gate, Call("list", {"path": "."}), Finish("tool_calls"), Usage()),
+        stream(Text("I look. "), gate, Call("list", {"path": "."}), Finish("tool_calls"), Usage()),
         text("As you say."),
     ]
     async with scene(tabs, tmp_path, script) as at:

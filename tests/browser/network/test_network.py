@@ -21,8 +21,8 @@ from tests.support.models.scripted_model import (
     Call,
     Finish,
     Gate,
-    Say,
     ScriptedModel,
+    Text,
     Usage,
     calls,
     stream,
@@ -113,7 +113,7 @@ async def test_an_answer_goes_on_where_it_was_once_the_network_is_back(
     tabs: Tabs, tmp_path: Path, fault: Fault
 ) -> None:
     gates = [Gate(), Gate()]
-    answer = stream(Say("One, two, "), gates[0], Say("three, four, "), gates[1], Say("five."), Finish(), Usage())
+    answer = stream(Text("One, two, "), gates[0], Text("three, four, "), gates[1], Text("five."), Finish(), Usage())
     async with scene(tabs, tmp_path, answer) as at:
         await at.chat.say("count")
         await expect(at.chat.answers).to_have_text("One, two,")
@@ -131,7 +131,7 @@ async def test_an_answer_goes_on_where_it_was_once_the_network_is_back(
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_events_without_a_socket_are_there_after_reconnecting(tabs: Tabs, tmp_path: Path, fault: Fault) -> None:
     gate = Gate()
-    answer = stream(Say("One, two, "), gate, Say("three."), Finish(), Usage())
+    answer = stream(Text("One, two, "), gate, Text("three."), Finish(), Usage())
     async with scene(tabs, tmp_path, answer) as at:
         await at.chat.say("count")
         await expect(at.chat.answers).to_have_text("One, two,")
@@ -220,7 +220,7 @@ async def test_the_status_line_counts_down_and_can_retry_now(tabs: Tabs, tmp_pat
 
 async def test_the_status_line_shows_the_number_of_replayed_events(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
-    answer = stream(Say("One, two, "), gate, Say("three."), Finish(), Usage())
+    answer = stream(Text("One, two, "), gate, Text("three."), Finish(), Usage())
     async with scene(tabs, tmp_path, answer) as at:
         await at.chat.say("count")
         await expect(at.chat.answers).to_have_text("One, two,")

@@ -21,8 +21,8 @@ from tests.support.models.scripted_model import (
     Finish,
     Gate,
     Hang,
-    Say,
     ScriptedModel,
+    Text,
     Usage,
     calls,
     stream,
@@ -54,7 +54,7 @@ async def lost(chat: Chat) -> None:
 async def test_a_server_killed_in_mid_answer_keeps_the_text_and_continues(
     tabs: Tabs, zygote: Zygote, tmp_path: Path
 ) -> None:
-    script = [stream(Say("One, two, "), Hang()), text("Still here.")]
+    script = [stream(Text("One, two, "), Hang()), text("Still here.")]
     async with standing(tabs, zygote, tmp_path, *script) as (chat, server, _):
         await chat.say("count")
         await expect(chat.answers).to_have_text("One, two,")
@@ -92,7 +92,7 @@ async def test_an_approval_waits_over_a_kill_and_binds(tabs: Tabs, zygote: Zygot
 async def test_a_drained_server_closes_the_socket_and_the_page_reconnects(
     tabs: Tabs, zygote: Zygote, tmp_path: Path
 ) -> None:
-    script = [stream(Say("One, two, "), Hang()), text("Still here.")]
+    script = [stream(Text("One, two, "), Hang()), text("Still here.")]
     async with standing(tabs, zygote, tmp_path, *script) as (chat, server, _):
         await chat.say("count")
         await expect(chat.answers).to_have_text("One, two,")
@@ -141,7 +141,7 @@ async def test_a_restored_journal_resets_the_view_and_the_page_shows_a_note(
 
 async def test_a_page_that_slept_catches_up_when_it_wakes(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
-    async with scene(tabs, tmp_path, [stream(Say("One, two, "), gate, Say("three."), Finish(), Usage())]) as at:
+    async with scene(tabs, tmp_path, [stream(Text("One, two, "), gate, Text("three."), Finish(), Usage())]) as at:
         await at.chat.say("count")
         await expect(at.chat.answers).to_have_text("One, two,")
         devtools = await at.chat.page.context.new_cdp_session(at.chat.page)

@@ -11,7 +11,7 @@ from tests.browser.support.journal import submissions_of
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import NETWORK, Tabs
 from tests.support.live import Address, Live
-from tests.support.models.scripted_model import Answer, Call, Finish, Gate, Say, Usage, calls, stream, text
+from tests.support.models.scripted_model import Answer, Call, Finish, Gate, Text, Usage, calls, stream, text
 from tests.support.network.tcp_proxy import TcpProxy
 
 WRITE = Call("write", {"path": "note.txt", "content": "a note"})
@@ -37,7 +37,7 @@ async def same(one: Chat, other: Chat, live: Live) -> None:
 
 async def test_a_message_in_one_tab_streams_into_the_other(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
-    script = [text("First."), stream(Say("One, two, "), gate, Say("three."), Finish(), Usage())]
+    script = [text("First."), stream(Text("One, two, "), gate, Text("three."), Finish(), Usage())]
     async with both(tabs, tmp_path, *script, said="hello") as (one, other, live):
         await expect(other.answers).to_have_text("First.")
         await other.say("count")
@@ -80,7 +80,7 @@ async def test_of_two_answers_the_first_wins_and_the_other_client_is_informed(ta
 
 
 async def test_a_turn_stopped_in_one_is_stopped_in_the_other(tabs: Tabs, tmp_path: Path) -> None:
-    script = [stream(Say("One, two, "), Gate(), Finish())]
+    script = [stream(Text("One, two, "), Gate(), Finish())]
     async with both(tabs, tmp_path, *script, said="count") as (one, other, live):
         await expect(other.answers).to_have_text("One, two,")
         await other.button("Stop").click()

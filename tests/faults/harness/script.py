@@ -12,8 +12,8 @@ from tests.support.models.scripted_model import (
     Gate,
     Reason,
     Request,
-    Say,
     Step,
+    Text,
     Usage,
     stream,
     text,
@@ -22,7 +22,7 @@ from tests.support.models.scripted_model import (
 SUMMARY = "They noted, held and changed things."
 USED = Usage(120, 30)
 
-Piece = Say | Reason
+Piece = Text | Reason
 
 
 @dataclass
@@ -59,21 +59,21 @@ class LockStep:
         last = request.messages[-1]
         if last["role"] == "tool":
             if str(last["content"]).startswith("[The user edited"):
-                return self._stream(Say("It is "), Say("changed."))
-            return self._stream(Say("The tools "), Say("are done."))
+                return self._stream(Text("It is "), Text("changed."))
+            return self._stream(Text("The tools "), Text("are done."))
         words = str(last["content"]).split()
         asked = next((word for word in reversed(words) if word in ("begin", "steered", "queued")), "")
         number = self.requests
         if asked == "begin":
             note = Call("note", {"key": f"note-{number}"}, f"note-{number}")
             hold = Call("hold", {"key": f"hold-{number}"}, f"hold-{number}")
-            return self._stream(Reason("Let me "), Reason("see. "), Say("I look "), Say("and hold."), note, hold)
+            return self._stream(Reason("Let me "), Reason("see. "), Text("I look "), Text("and hold."), note, hold)
         if asked == "steered":
             change = Call("change", {"key": f"change-{number}", "value": "what it thinks"}, f"change-{number}")
-            return self._stream(Say("I ask "), Say("first."), change)
+            return self._stream(Text("I ask "), Text("first."), change)
         if asked == "queued":
-            return self._stream(Reason("Now "), Say("this one "), Say("takes "), Say("its time "), Say("and ends."))
-        return self._stream(Say("Well, "), Say("yes."))
+            return self._stream(Reason("Now "), Text("this one "), Text("takes "), Text("its time "), Text("and ends."))
+        return self._stream(Text("Well, "), Text("yes."))
 
     def follow(self, view: View) -> None:
         """Let the model go on where the view shows all it said."""
@@ -92,7 +92,7 @@ class LockStep:
             steps.append(piece)
             if isinstance(piece, Call):
                 continue
-            if isinstance(piece, Say):
+            if isinstance(piece, Text):
                 said += piece.text
             else:
                 thought += piece.text
@@ -116,14 +116,14 @@ class Loose:
         if not request.tools:
             return text(SUMMARY, usage=USED)
         steps: list[Step] = [
-            rng.choice((Reason, Say, Say))(f"{word}-{self._requests} ", after=rng.choice((0.0, 0.0, 0.001, 0.003)))
+            rng.choice((Reason, Text, Text))(f"{word}-{self._requests} ", after=rng.choice((0.0, 0.0, 0.001, 0.003)))
             for word in range(rng.randrange(1, 12))
         ]
         called = rng.sample(("note", "hold", "change", "change"), rng.choice((0, 0, 1, 2, 3)))
         for number, tool in enumerate(called):
             key = f"{tool}-{self._requests}-{number}"
             steps.append(Call(tool, {"key": key, "value": "a"} if tool == "change" else {"key": key}, key))
-        return stream(*steps, Say("end."), Finish("tool_calls" if called else "stop"), USED)
+        return stream(*steps, Text("end."), Finish("tool_calls" if called else "stop"), USED)
 
     def follow(self, view: View) -> None:
         """It waits for nobody."""

@@ -26,7 +26,7 @@ from tests.faults.process.disks import KINDS, Outage, outage_of
 from tests.support.application import settings_for
 from tests.support.constants import built_in
 from tests.support.live import DONE, Client, Live, client, listening, same_view
-from tests.support.models.scripted_model import Call, Gate, Hang, Say, ScriptedModel, calls, stream, text
+from tests.support.models.scripted_model import Call, Gate, Hang, ScriptedModel, Text, calls, stream, text
 from tests.support.network.bare_http import request, status
 from tests.support.polling import eventually
 
@@ -105,7 +105,7 @@ async def test_a_full_disk_ends_the_turn_with_an_error_and_the_session_continues
     outage: Outage,
 ) -> None:
     gate = Gate()
-    script = [stream(Say("One "), gate, Say("two " * 5_000), Hang()), text("Still ", "here.")]
+    script = [stream(Text("One "), gate, Text("two " * 5_000), Hang()), text("Still ", "here.")]
     async with ScriptedModel(script) as model, listening(served(outage.folder, model)) as live:
         async with client(live) as talker, client(live, (await talker.synced()).ready.session_id) as other:
             session_id = talker.ready.session_id
@@ -284,7 +284,7 @@ class Asked(Held):
 
 async def test_all_sessions_report_the_outage_and_continue_after_it(outage: Outage) -> None:
     gates = [Gate() for _ in range(3)]
-    script = [stream(Say("One "), gate, Say("two " * 5_000), Hang()) for gate in gates]
+    script = [stream(Text("One "), gate, Text("two " * 5_000), Hang()) for gate in gates]
     async with ScriptedModel([*script, *[text("Still here.")] * 3]) as model:
         async with listening(served(outage.folder, model)) as live:
             async with client(live) as one, client(live) as two, client(live) as three:
@@ -310,7 +310,7 @@ async def test_a_lock_that_ends_within_the_retries_has_no_effect(
     lock: Outage, caplog: pytest.LogCaptureFixture
 ) -> None:
     gate = Gate()
-    async with ScriptedModel([stream(Say("One "), gate, Say("two."), *text("").steps)]) as model:
+    async with ScriptedModel([stream(Text("One "), gate, Text("two."), *text("").steps)]) as model:
         async with listening(served(lock.folder, model, retry_s=600.0)) as live, client(live) as talker:
             await talker.send(UserInput(text="hello"))
             await talker.until_type(ev.AssistantChunk)
@@ -320,5 +320,5 @@ async def test_a_lock_that_ends_within_the_retries_has_no_effect(
             lock.end()
             done = await talker.until_type(*DONE)
             assert isinstance(done, ev.TurnComplete) and done.final_response == "One two."
-            assert "refused" not in talker.told()
+            assert "refused" not in talker.frame_types()
             await agree(live, talker)

@@ -21,7 +21,7 @@ from tests.faults.process.disks import KINDS, Outage, outage_of
 from tests.faults.process.process import ServerProcess, Zygote
 from tests.faults.storage.test_disk import SOON_S, agree, served, told
 from tests.support.live import DONE, Address, client, listening, same_view
-from tests.support.models.scripted_model import Answer, Gate, Hang, Request, Say, ScriptedModel, stream, text
+from tests.support.models.scripted_model import Answer, Gate, Hang, Request, ScriptedModel, Text, stream, text
 from tests.support.polling import eventually
 
 
@@ -66,7 +66,7 @@ async def test_a_session_that_cannot_be_read_is_refused_with_the_reason_and_wake
 
 async def test_a_stop_during_an_outage_ends_in_time_and_the_next_start_continues(outage: Outage) -> None:
     gate = Gate()
-    script = [stream(Say("One "), gate, Say("two " * 5_000), Hang()), text("Still here.")]
+    script = [stream(Text("One "), gate, Text("two " * 5_000), Hang()), text("Still here.")]
     async with ScriptedModel(script) as model:
         settings = served(outage.folder, model)
         async with listening(settings) as live, client(live) as talker:
@@ -94,7 +94,7 @@ async def test_a_session_that_cannot_be_recovered_at_the_start_is_recovered_when
     zygote: Zygote, tmp_path: Path, lock: Outage, caplog: pytest.LogCaptureFixture
 ) -> None:
     def script(request: Request) -> Answer:
-        return stream(Say("One "), Hang()) if request.last_user_text == "hello" else text("Here.")
+        return stream(Text("One "), Hang()) if request.last_user_text == "hello" else text("Here.")
 
     async with ScriptedModel(script) as model:
         settings = served(lock.folder, model)

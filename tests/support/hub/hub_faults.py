@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """One request that came. `path` is as it was sent, percent signs included."""
 
     method: str
@@ -25,16 +25,16 @@ class Fault:
     what: Literal["status", "hang", "cut"]
     status: int
     times: int
-    fits: Callable[[Asked], bool]
+    fits: Callable[[Request], bool]
     came: asyncio.Event = field(default_factory=asyncio.Event)
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class HubFaults:
-    """ASGI middleware; `asked` are all requests so far. `path`: only requests whose path holds this; `method` likewise."""
+    """ASGI middleware; `received` are all requests so far. `path`: only requests whose path holds this; `method` likewise."""
 
     def __init__(self) -> None:
-        self.asked: list[Asked] = []
+        self.received: list[Request] = []
         self._faults: list[Fault] = []
 
     def fail(self, status: int, times: int = 1, *, path: str = "", method: str = "") -> Fault:
@@ -55,9 +55,9 @@ class HubFaults:
             fault.let_go.set()
         self._faults.clear()
 
-    def requests(self, path: str = "", method: str = "") -> list[Asked]:
+    def requests(self, path: str = "", method: str = "") -> list[Request]:
         """The requests that fit, in their order."""
-        return [asked for asked in self.asked if path in asked.path and method in ("", asked.method)]
+        return [request for request in self.received if path in request.path and method in ("", request.method)]
 
     def around(self, app: ASGIApp) -> ASGIApp:
         """The app, with its faults."""
@@ -68,9 +68,9 @@ class HubFaults:
                 return
             headers = dict(scope["headers"])
             token = headers.get(b"authorization", b"").decode().removeprefix("Bearer ")
-            asked = Asked(scope["method"], scope["raw_path"].decode(), token)
-            self.asked.append(asked)
-            fault = self._next(asked)
+            request = Request(scope["method"], scope["raw_path"].decode(), token)
+            self.received.append(request)
+            fault = self._next(request)
             if fault is not None:
                 fault.came.set()
                 if fault.what == "status":
@@ -88,13 +88,13 @@ class HubFaults:
         return faulty
 
     def _add(self, what: Literal["status", "hang", "cut"], status: int, times: int, path: str, method: str) -> Fault:
-        fault = Fault(what, status, times, lambda asked: path in asked.path and method in ("", asked.method))
+        fault = Fault(what, status, times, lambda request: path in request.path and method in ("", request.method))
         self._faults.append(fault)
         return fault
 
-    def _next(self, asked: Asked) -> Fault | None:
+    def _next(self, request: Request) -> Fault | None:
         for fault in self._faults:
-            if fault.times > 0 and fault.fits(asked):
+            if fault.times > 0 and fault.fits(request):
                 fault.times -= 1
                 return fault
         return None

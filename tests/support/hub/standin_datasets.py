@@ -90,14 +90,14 @@ class StandinDatasets:
                     {"feature_idx": number, "name": name, "type": kind}
                     for number, (name, kind) in enumerate(split.features.items())
                 ],
-                "rows": [told(number, row) for number, row in numbered[first : first + most]],
+                "rows": [to_json(number, row) for number, row in numbered[first : first + most]],
                 "num_rows_total": len(numbered),
                 "partial": False,
             }
         )
 
 
-def told(number: int, row: dict[str, Any]) -> dict[str, Any]:
+def to_json(number: int, row: dict[str, Any]) -> dict[str, Any]:
     """A row as the viewer tells it, long texts cut."""
     long = [name for name, value in row.items() if isinstance(value, str) and len(value) > CELL_CHARS]
     values = {name: value[:CELL_CHARS] if name in long else value for name, value in row.items()}

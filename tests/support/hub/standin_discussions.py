@@ -8,7 +8,7 @@ from starlette.requests import Request
 from tests.support.hub.repo_store import WHEN, PullRequest, Repo, RepoFault
 
 
-def told(repo: Repo, pull: PullRequest) -> dict[str, Any]:
+def to_json(repo: Repo, pull: PullRequest) -> dict[str, Any]:
     """One of them as the Hub lists it."""
     return {
         "num": pull.num,
@@ -26,7 +26,7 @@ def listed(request: Request, repo: Repo) -> dict[str, Any]:
     wanted = request.query_params.get("status")
     open_ones = {"open", "draft"}
     found = [
-        told(repo, pull)
+        to_json(repo, pull)
         for pull in repo.pulls.values()
         if wanted in (None, "open" if pull.status in open_ones else "closed")
     ]
@@ -34,7 +34,7 @@ def listed(request: Request, repo: Repo) -> dict[str, Any]:
 
 
 def details(repo: Repo, pull: PullRequest) -> dict[str, Any]:
-    """One of them with what was said, and the difference that it makes."""
+    """One of them with its events, and the difference that it makes."""
     head = repo.pull_heads.get(pull.num)
     before = {} if head is None or head.parent is None else head.parent.files
     lines: list[str] = []
@@ -42,7 +42,7 @@ def details(repo: Repo, pull: PullRequest) -> dict[str, Any]:
         old, new = before.get(path, b"").decode("latin-1"), data.decode("latin-1")
         lines += difflib.unified_diff(old.splitlines(), new.splitlines(), path, path, lineterm="")
     return {
-        **told(repo, pull),
+        **to_json(repo, pull),
         "events": pull.events,
         "filesWithConflicts": [],
         "changes": {"base": "refs/heads/main"},
@@ -50,7 +50,7 @@ def details(repo: Repo, pull: PullRequest) -> dict[str, Any]:
     }
 
 
-def say(pull: PullRequest, author: str, kind: str, **data: Any) -> dict[str, Any]:
+def add_event(pull: PullRequest, author: str, kind: str, **data: Any) -> dict[str, Any]:
     """Somebody did something to it: the event, as the Hub tells it."""
     event = {
         "id": f"{pull.num}-{len(pull.events)}",
@@ -65,14 +65,14 @@ def say(pull: PullRequest, author: str, kind: str, **data: Any) -> dict[str, Any
 
 def comment(pull: PullRequest, author: str, text: str) -> dict[str, Any]:
     """Somebody says something."""
-    return say(pull, author, "comment", edited=False, hidden=False, latest={"raw": text})
+    return add_event(pull, author, "comment", edited=False, hidden=False, latest={"raw": text})
 
 
-def create(repo: Repo, author: str, asked: dict[str, Any]) -> dict[str, Any]:
+def create(repo: Repo, author: str, body: dict[str, Any]) -> dict[str, Any]:
     """Open one."""
     num = len(repo.pulls) + 1
-    pull = repo.pulls[num] = PullRequest(num, asked["title"], asked.get("description") or "", author)
-    if asked.get("pullRequest"):
+    pull = repo.pulls[num] = PullRequest(num, body["title"], body.get("description") or "", author)
+    if body.get("pullRequest"):
         pull.status = "draft"
         repo.pull_heads[num] = repo.branches["main"]
     if pull.description:
@@ -80,20 +80,20 @@ def create(repo: Repo, author: str, asked: dict[str, Any]) -> dict[str, Any]:
     return {"num": num}
 
 
-def change(repo: Repo, pull: PullRequest, author: str, verb: str, asked: dict[str, Any]) -> dict[str, Any]:
+def change(repo: Repo, pull: PullRequest, author: str, verb: str, body: dict[str, Any]) -> dict[str, Any]:
     """Comment, merge, close or reopen. Raises `RepoFault`."""
     if verb == "comment":
-        return {"newMessage": comment(pull, author, asked["comment"])}
+        return {"newMessage": comment(pull, author, body["comment"])}
     if author != repo.owner and author != pull.author:
         raise RepoFault(403, "You don't have the required permissions to perform this action")
     if verb == "status":
-        pull.status = asked["status"]
-        return {"newStatus": say(pull, author, "status-change", status=pull.status)}
+        pull.status = body["status"]
+        return {"newStatus": add_event(pull, author, "status-change", status=pull.status)}
     if verb != "merge" or author != repo.owner:
         raise RepoFault(403, "You don't have the required permissions to perform this action")
     if pull.num not in repo.pull_heads or pull.status == "merged":
         raise RepoFault(400, "There is nothing to merge")
     pull.status = "merged"
     repo.branches["main"] = repo.pull_heads[pull.num]
-    say(pull, author, "status-change", status="merged")
+    add_event(pull, author, "status-change", status="merged")
     return {}

@@ -19,7 +19,7 @@ from tests.unit.server.serving import serving, settings_for
 class StandinHub:
     """`users`: by token, its user's name; the id follows from the name. `status`: an answer of whoami for everybody.
 
-    `repos`: its repositories. `faults`: what goes wrong on any route, and all that was asked.
+    `repos`: its repositories. `faults`: what goes wrong on any route, and all requests.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class StandinHub:
         self.users: dict[str, str] = {}
         self.kind = "user"
         self.status: int | None = None
-        self.asked: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()
         self.open = asyncio.Event()
         self.open.set()
         self.busy = asyncio.Event()
@@ -38,7 +38,7 @@ class StandinHub:
 
     async def whoami(self, request: Request) -> Response:
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        self.asked[token] += 1
+        self.requests[token] += 1
         self.at_once += 1
         self.busy.set()
         self.most_at_once = max(self.most_at_once, self.at_once)

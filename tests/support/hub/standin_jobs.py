@@ -39,21 +39,21 @@ class Job:
     def ended(self) -> bool:
         return self.stage in ("COMPLETED", "ERROR", "CANCELED")
 
-    def say(self, *lines: str) -> None:
+    def write(self, *lines: str) -> None:
         """It writes."""
         self.lines += lines
-        self._tell()
+        self._notify()
 
     def end(self, stage: str = "COMPLETED", seconds: int = 60, message: str | None = None) -> None:
         """It is over."""
         self.stage, self.running_secs, self.message = stage, seconds, message
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self.news.set()
         self.news = asyncio.Event()
 
-    def told(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """As the Hub's API tells it."""
         return {
             "id": self.job_id,
@@ -122,8 +122,8 @@ class StandinJobs:
             of_namespace = {job.job_id for job in self.jobs.values() if job.namespace == namespace}
             if job_id is not None and job_id not in of_namespace | self.scheduled.keys():
                 return JSONResponse({"error": "Job not found"}, 404)
-            told: Response = await answer(request)
-            return told
+            response: Response = await answer(request)
+            return response
 
         return guarded
 
@@ -136,15 +136,15 @@ class StandinJobs:
         job = self.add(request.path_params["namespace"], **spec)
         self.born(job)
         self.made.set()
-        return JSONResponse(job.told())
+        return JSONResponse(job.to_json())
 
     async def _list(self, request: Request) -> Response:
         stages = request.query_params.getlist("stage")
         mine = [job for job in self.jobs.values() if job.namespace == request.path_params["namespace"]]
-        return JSONResponse([job.told() for job in mine if not stages or job.stage in stages])
+        return JSONResponse([job.to_json() for job in mine if not stages or job.stage in stages])
 
     async def _look(self, request: Request) -> Response:
-        return JSONResponse(self.jobs[request.path_params["job_id"]].told())
+        return JSONResponse(self.jobs[request.path_params["job_id"]].to_json())
 
     async def _logs(self, request: Request) -> Response:
         job = self.jobs[request.path_params["job_id"]]
@@ -172,14 +172,14 @@ class StandinJobs:
         return JSONResponse({})
 
     async def _schedule(self, request: Request) -> Response:
-        asked = await request.json()
+        body = await request.json()
         namespace = request.path_params["namespace"]
         job_id = f"scheduled{next(self._numbers)}"
         self.scheduled[job_id] = {
             "id": job_id,
             "createdAt": WHEN,
             "suspend": False,
-            **asked,
+            **body,
             "status": {"nextJobRunAt": WHEN},
             "owner": {"id": f"id-{namespace}", "name": namespace, "type": "user"},
         }

@@ -43,13 +43,13 @@ class StandinLfs:
         return {"key": "file", "value": {"path": value["path"], "content": content}}
 
     async def _batch(self, request: Request) -> Response:
-        asked = (await request.json())["objects"]
+        objects = (await request.json())["objects"]
         return JSONResponse(
             {
                 "transfer": "basic",
                 "objects": [
                     {**one, "actions": {"upload": {"href": f"{self._url()}/object-store/{one['oid']}"}}}
-                    for one in asked
+                    for one in objects
                 ],
             }
         )

@@ -69,27 +69,27 @@ class StandinRepos:
         ]
 
     async def _create(self, request: Request) -> Response:
-        asked = await request.json()
-        kind: Kind = asked.get("type") or "model"
+        body = await request.json()
+        kind: Kind = body.get("type") or "model"
         page = ""
         try:
             user = self._writer(request)
-            repo_id = f"{asked.get('organization') or user}/{asked['name']}"
+            repo_id = f"{body.get('organization') or user}/{body['name']}"
             if repo_id.partition("/")[0] != user:
                 raise RepoFault(403, f"You don't have the rights to create a {kind} under this namespace")
             page = self._page(kind, repo_id)
-            private = bool(asked.get("private")) or asked.get("visibility") == "private"
-            self.store.create(kind, repo_id, private=private, by=user, sdk=asked.get("sdk"))
+            private = bool(body.get("private")) or body.get("visibility") == "private"
+            self.store.create(kind, repo_id, private=private, by=user, sdk=body.get("sdk"))
         except RepoFault as fault:
             return refused(fault, page)
         return JSONResponse({"url": page, "name": repo_id, "id": repo_id})
 
     async def _delete(self, request: Request) -> Response:
-        asked = await request.json()
+        body = await request.json()
         try:
             user = self._writer(request)
-            repo_id = f"{asked.get('organization') or user}/{asked['name']}"
-            repo = self._seen(request, asked.get("type") or "model", repo_id)
+            repo_id = f"{body.get('organization') or user}/{body['name']}"
+            repo = self._seen(request, body.get("type") or "model", repo_id)
             self._own(request, repo)
         except RepoFault as fault:
             return refused(fault)
@@ -128,10 +128,10 @@ class StandinRepos:
             found = verbs.get(f"{request.method} {verb}")
             if found is None:
                 raise RepoFault(404, f"the stand-in has no {request.method} {verb}")
-            said = await found(request, repo, *arguments)
+            result = await found(request, repo, *arguments)
         except RepoFault as fault:
             return refused(fault)
-        return JSONResponse(said)
+        return JSONResponse(result)
 
     async def _info(self, request: Request, repo: Repo, revision: str = "main") -> object:
         commit = repo.at(revision)
@@ -261,10 +261,10 @@ class StandinRepos:
 
     async def _discuss(self, request: Request, repo: Repo, num: str = "", verb: str = "") -> object:
         user = self._writer(request)
-        asked = await request.json() if await request.body() else {}
+        body = await request.json() if await request.body() else {}
         if not num:
-            return discussions.create(repo, user, asked)
-        return discussions.change(repo, self._pull(repo, num), user, verb, asked)
+            return discussions.create(repo, user, body)
+        return discussions.change(repo, self._pull(repo, num), user, verb, body)
 
     def _pull(self, repo: Repo, num: str) -> PullRequest:
         found = repo.pulls.get(int(num))

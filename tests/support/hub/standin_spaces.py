@@ -52,7 +52,7 @@ class StandinSpaces:
         self.templates = {"templates/sandbox"}
         self.made: list[str] = []
         self.deleted: list[str] = []
-        self.asked: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()
         self.faults: dict[str, deque[int]] = {}
         self.before: dict[str, Hook] = {}
         self.after: dict[str, Hook] = {}
@@ -104,7 +104,7 @@ class StandinSpaces:
 
     def _guarded(self, verb: str, answer: Callable[[Request, str], Awaitable[Response]]) -> Any:
         async def handle(request: Request) -> Response:
-            self.asked[verb] += 1
+            self.requests[verb] += 1
             await request.body()  # who asks may be gone when it is needed
             user = self.users.get(request.headers.get("authorization", "").removeprefix("Bearer "))
             if user is None:
@@ -128,8 +128,8 @@ class StandinSpaces:
         return JSONResponse({"type": "user", "id": f"id-{user}", "name": user, "auth": {"type": "access_token"}})
 
     async def _duplicate(self, request: Request, user: str) -> Response:
-        asked = await request.json()
-        repo = str(asked["repository"])
+        body = await request.json()
+        repo = str(body["repository"])
         if _repo(request) not in self.templates:
             return _missing()
         if repo.partition("/")[0] != user:
@@ -138,11 +138,11 @@ class StandinSpaces:
             return _refused(409, "You already created this space repo")
         self.spaces[repo] = Space(
             repo,
-            asked.get("visibility") == "private",
-            asked.get("hardware", "cpu-basic"),
+            body.get("visibility") == "private",
+            body.get("hardware", "cpu-basic"),
             self._new_folder(),
-            asked.get("sleepTimeSeconds"),
-            {one["key"]: one["value"] for one in asked.get("secrets", [])},
+            body.get("sleepTimeSeconds"),
+            {one["key"]: one["value"] for one in body.get("secrets", [])},
             stages=deque(["BUILDING"]),
         )
         self.made.append(repo)
@@ -163,10 +163,10 @@ class StandinSpaces:
         return JSONResponse({"id": space.repo, "private": space.private, "tags": [], "host": host})
 
     async def _secret(self, request: Request, user: str) -> Response:
-        space, said = self._of(request, user), await request.json()
+        space, body = self._of(request, user), await request.json()
         if space is None:
             return _missing()
-        space.secrets[said["key"]] = said["value"]
+        space.secrets[body["key"]] = body["value"]
         if space.program is not None:
             await _stop(space)
             await self._build(space)
@@ -181,8 +181,8 @@ class StandinSpaces:
         return JSONResponse({"stage": "RUNNING_BUILDING", "hardware": {}})
 
     async def _preupload(self, request: Request, user: str) -> Response:
-        said = await request.json()
-        files = [{"path": one["path"], "uploadMode": "regular", "shouldIgnore": False} for one in said["files"]]
+        body = await request.json()
+        files = [{"path": one["path"], "uploadMode": "regular", "shouldIgnore": False} for one in body["files"]]
         return JSONResponse({"files": files})
 
     async def _commit(self, request: Request, user: str) -> Response:
@@ -190,11 +190,11 @@ class StandinSpaces:
         if space is None:
             return _missing()
         for line in (await request.body()).splitlines():
-            said = json.loads(line)
-            if said["key"] == "file":
-                path = space.folder / "app" / said["value"]["path"]
+            entry = json.loads(line)
+            if entry["key"] == "file":
+                path = space.folder / "app" / entry["value"]["path"]
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(base64.b64decode(said["value"]["content"]))
+                path.write_bytes(base64.b64decode(entry["value"]["content"]))
         await _stop(space)
         await self._build(space)
         oid = "0" * 40
@@ -211,10 +211,10 @@ class StandinSpaces:
         )
 
     async def _delete(self, request: Request, user: str) -> Response:
-        said = await request.json()
-        repo = f"{said.get('organization') or user}/{said['name']}"
+        body = await request.json()
+        repo = f"{body.get('organization') or user}/{body['name']}"
         space = self.spaces.get(repo)
-        if said.get("type") != "space" or space is None or repo.partition("/")[0] != user:
+        if body.get("type") != "space" or space is None or repo.partition("/")[0] != user:
             return _missing()
         await _stop(self.spaces.pop(repo))
         self.deleted.append(repo)

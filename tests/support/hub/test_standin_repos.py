@@ -82,8 +82,8 @@ async def test_one_commit_adds_and_deletes_and_says_nothing_if_nothing_changed(h
     ]
     await ask(hub, lambda api: api.create_commit("alice/m", operations, commit_message="all at once"))
     assert set(repo.files) == {".gitattributes", "new.txt"}
-    told = await ask(hub, lambda api: api.list_repo_commits("alice/m"))
-    assert [commit.title for commit in told] == ["all at once", "put files", "initial commit"]
+    commits = await ask(hub, lambda api: api.list_repo_commits("alice/m"))
+    assert [commit.title for commit in commits] == ["all at once", "put files", "initial commit"]
     await upload(hub, "alice/m", "new.txt", b"new")
     assert len(await ask(hub, lambda api: api.list_repo_commits("alice/m"))) == 3
     with pytest.raises(HfHubHTTPError):
@@ -133,7 +133,7 @@ async def test_faults_are_injected_as_often_and_where_requested(hub: StandinHub)
         with pytest.raises(HfHubHTTPError, match="503"):
             await upload(hub, "alice/m", "a", b"2")
     await upload(hub, "alice/m", "a", b"2")
-    assert [asked.token for asked in hub.faults.requests("/commit/")] == ["hf_a"] * 3
+    assert [request.token for request in hub.faults.requests("/commit/")] == ["hf_a"] * 3
     hub.faults.cut(path="/refs")
     with pytest.raises(httpx.RemoteProtocolError):
         await ask(hub, lambda api: api.list_repo_refs("alice/m"))

@@ -31,7 +31,7 @@ def delta(change: Mapping[str, object], finish: str | None = None) -> bytes:
 
 
 @dataclass(frozen=True)
-class Say:
+class Text:
     """One piece of text, `after` seconds after the piece before it."""
 
     text: str
@@ -130,7 +130,7 @@ class Gate:
         await self._opened.wait()
 
 
-Step = Say | Reason | Call | Tokens | Finish | Usage | Raw | ErrorChunk | Hang | Cut | Gate
+Step = Text | Reason | Call | Tokens | Finish | Usage | Raw | ErrorChunk | Hang | Cut | Gate
 
 
 @dataclass(frozen=True)
@@ -178,14 +178,14 @@ def stream(*steps: Step) -> Reply:
 
 def text(*pieces: str, every: float = 0.0, finish: str = "stop", usage: Usage | None = USED) -> Reply:
     """A plain answer: the pieces, `every` seconds apart, a finish reason and usage."""
-    said = tuple(Say(piece, every) for piece in pieces)
-    return Reply((*said, Finish(finish), *((usage,) if usage else ())))
+    steps = tuple(Text(piece, every) for piece in pieces)
+    return Reply((*steps, Finish(finish), *((usage,) if usage else ())))
 
 
 def calls(*wanted: Call, before: str = "", usage: Usage | None = USED) -> Reply:
     """An answer that calls tools, after some text."""
-    said: tuple[Step, ...] = (Say(before),) if before else ()
-    return Reply((*said, *wanted, Finish("tool_calls"), *((usage,) if usage else ())))
+    steps: tuple[Step, ...] = (Text(before),) if before else ()
+    return Reply((*steps, *wanted, Finish("tool_calls"), *((usage,) if usage else ())))
 
 
 Op = bytes | float | Tokens | Hang | Cut | Gate
@@ -210,7 +210,7 @@ def _compiled(reply: Reply) -> tuple[Op, ...]:
             settle()
             ops.append(step)
             continue
-        if isinstance(step, (Say, Reason)) and step.after:
+        if isinstance(step, (Text, Reason)) and step.after:
             settle()
             ops.append(float(step.after))
         if isinstance(step, Call):
@@ -224,9 +224,9 @@ def _compiled(reply: Reply) -> tuple[Op, ...]:
     return tuple(ops)
 
 
-def encoded(step: Say | Reason | Tokens | Finish | Usage | Raw | ErrorChunk) -> bytes:
+def encoded(step: Text | Reason | Tokens | Finish | Usage | Raw | ErrorChunk) -> bytes:
     match step:
-        case Say(text=words):
+        case Text(text=words):
             return chunked(delta({"content": words}))
         case Reason(text=words):
             return chunked(delta({"reasoning_content": words}))

@@ -15,8 +15,8 @@ from tests.support.models.model_script import (
     Hang,
     Op,
     Refusal,
-    Say,
     Silence,
+    Text,
     Tokens,
     encoded,
     stamped,
@@ -48,8 +48,8 @@ class Request:
 
     @property
     def last_user_text(self) -> str:
-        said = [message.get("content") for message in self.messages if message.get("role") == "user"]
-        return str(said[-1]) if said else ""
+        texts = [message.get("content") for message in self.messages if message.get("role") == "user"]
+        return str(texts[-1]) if texts else ""
 
 
 class Host(Protocol):
@@ -163,7 +163,7 @@ class Connection(asyncio.Protocol):
 
     async def _tokens(self, op: Tokens) -> None:
         assert self._transport is not None
-        data = encoded(Say(op.text))
+        data = encoded(Text(op.text))
         begin = time.monotonic()
         for number in range(op.count):
             wait = begin + number * op.every - time.monotonic()

@@ -98,7 +98,7 @@ class Link:
             await self._ending.wait()
             await pumps.aclose()
             if not self._hard:
-                await self._say_goodbye()
+                await self._close_gracefully()
         finally:
             pumps.cancel()
             self._close()
@@ -147,7 +147,7 @@ class Link:
                     await asyncio.sleep(len(piece) / rate)
             waiting.task_done()
 
-    async def _say_goodbye(self) -> None:
+    async def _close_gracefully(self) -> None:
         """FIN both ways, and read what still comes: closing with something unread would be an RST."""
         for side in (self._client, self._server):
             with suppress(OSError):

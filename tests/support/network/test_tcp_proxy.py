@@ -252,10 +252,10 @@ async def test_as_a_process_it_obeys_lines(echo_port: int) -> None:
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    told = process.stdout
+    output = process.stdout
 
     async def line() -> str:
-        return (await asyncio.wait_for(told.readline(), WAIT_S)).decode().strip()
+        return (await asyncio.wait_for(output.readline(), WAIT_S)).decode().strip()
 
     async def order(text: str) -> str:
         assert process.stdin is not None

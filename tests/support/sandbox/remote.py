@@ -112,7 +112,7 @@ async def remote_setup(
             await jobs.aclose()
 
 
-class Heard:
+class Output:
     """What a command wrote."""
 
     def __init__(self) -> None:
@@ -123,5 +123,5 @@ class Heard:
 
     @property
     def text(self) -> str:
-        """What it wrote, without what was told of the making."""
+        """What it wrote, without the lines on the making of the sandbox."""
         return "".join(line for line in self.data.decode().splitlines(keepends=True) if not line.startswith("["))

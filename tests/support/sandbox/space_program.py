@@ -47,12 +47,12 @@ async def start_program(workspace: Path, secret: str = SECRET, app: Path = ROOT)
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stderr is not None
-    said = await process.stderr.readline()
-    if not said.startswith(LISTENING):
-        said += await process.stderr.read()
+    line = await process.stderr.readline()
+    if not line.startswith(LISTENING):
+        line += await process.stderr.read()
         await process.wait()
-        raise AssertionError(f"the program did not start: {said!r}")
-    return Program(process, int(said.removeprefix(LISTENING)))
+        raise AssertionError(f"the program did not start: {line!r}")
+    return Program(process, int(line.removeprefix(LISTENING)))
 
 
 @contextlib.asynccontextmanager

@@ -37,7 +37,7 @@ class Job:
     spec: dict[str, Any]
     root: Path
     stage: str = "RUNNING"
-    asked_for_processes: int = 0
+    process_listings: int = 0
     running: set[asyncio.subprocess.Process] = field(default_factory=set)
 
     @property
@@ -97,7 +97,7 @@ class StandinSandboxes:
         job = self.jobs[job_id] = Job(job_id, owner, await request.json(), root)
         if self.before_answer is not None:
             await self.before_answer(job)
-        return JSONResponse(self._told(job))
+        return JSONResponse(self._to_json(job))
 
     async def _list(self, request: Request) -> Response:
         owner, labels = (
@@ -107,11 +107,13 @@ class StandinSandboxes:
         if self._user(request) != owner:
             return JSONResponse({"error": "not yours"}, 403)
         mine = [job for job in self.jobs.values() if job.owner == owner]
-        return JSONResponse([self._told(job) for job in mine if labels.items() <= job.spec.get("labels", {}).items()])
+        return JSONResponse(
+            [self._to_json(job) for job in mine if labels.items() <= job.spec.get("labels", {}).items()]
+        )
 
     async def _inspect(self, request: Request) -> Response:
         job = self._job(request)
-        return JSONResponse({"error": "no such job"}, 404) if job is None else JSONResponse(self._told(job))
+        return JSONResponse({"error": "no such job"}, 404) if job is None else JSONResponse(self._to_json(job))
 
     async def _cancel(self, request: Request) -> Response:
         job = self._job(request)
@@ -119,13 +121,13 @@ class StandinSandboxes:
             return JSONResponse({"error": "no such job"}, 404)
         await self._end(job)
         self.cancelled.append(job.job_id)
-        return JSONResponse(self._told(job))
+        return JSONResponse(self._to_json(job))
 
     def _job(self, request: Request) -> Job | None:
         job = self.jobs.get(request.path_params["job"])
         return job if job is not None and self._user(request) == job.owner else None
 
-    def _told(self, job: Job) -> dict[str, Any]:
+    def _to_json(self, job: Job) -> dict[str, Any]:
         return {
             "id": job.job_id,
             "createdAt": "2026-01-31T12:00:00.000Z",
@@ -155,26 +157,26 @@ class StandinSandboxes:
         return JSONResponse({"protocol": 2, "version": "0.6.0"})
 
     async def _processes(self, request: Request, job: Job) -> Response:
-        job.asked_for_processes += 1
+        job.process_listings += 1
         return JSONResponse([])
 
     async def _exec(self, request: Request, job: Job) -> Response:
-        asked = await request.json()
-        command = asked["cmd"] if isinstance(asked["cmd"], list) else ["/bin/sh", "-c", asked["cmd"]]
+        body = await request.json()
+        command = body["cmd"] if isinstance(body["cmd"], list) else ["/bin/sh", "-c", body["cmd"]]
         # What names a file of the sandbox names it below its folder; a command's own text is its own.
         command = [self._here(job, word) for word in command]
-        cwd = job.root / asked.get("cwd", "/").lstrip("/")
+        cwd = job.root / body.get("cwd", "/").lstrip("/")
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=cwd,
-            env={"PATH": os.environ["PATH"], "HOME": "/", **asked.get("env", {})},
+            env={"PATH": os.environ["PATH"], "HOME": "/", **body.get("env", {})},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
         )
         job.running.add(process)
-        return StreamingResponse(self._events(job, process, asked.get("timeout")), media_type="application/x-ndjson")
+        return StreamingResponse(self._events(job, process, body.get("timeout")), media_type="application/x-ndjson")
 
     def _here(self, job: Job, word: str) -> str:
         return word.replace("/workspace", f"{job.root}/workspace")
@@ -206,8 +208,8 @@ class StandinSandboxes:
             job.running.discard(process)
 
     async def _files(self, request: Request, job: Job) -> Response:
-        asked = request.query_params
-        path = job.root / asked["path"].lstrip("/")
+        query = request.query_params
+        path = job.root / query["path"].lstrip("/")
         for part in [path, *path.parents]:
             if part == job.root:
                 break
@@ -221,21 +223,21 @@ class StandinSandboxes:
             return JSONResponse({"error": error.strerror}, 400)
 
     async def _file(self, request: Request, job: Job, path: Path) -> Response:
-        verb, asked = request.path_params["verb"], request.query_params
+        verb, query = request.path_params["verb"], request.query_params
         if verb == "stat":
             return JSONResponse(_entry(path, job.root))
         if verb == "read":
             data = path.read_bytes()
-            offset = int(asked.get("offset", 0))
-            return Response(data[offset : offset + int(asked.get("length", len(data)))])
+            offset = int(query.get("offset", 0))
+            return Response(data[offset : offset + int(query.get("length", len(data)))])
         if verb == "write":
             path.parent.mkdir(parents=True, exist_ok=True)
-            body, offset = await request.body(), int(asked.get("offset", 0))
-            with open(path, "r+b" if "offset" in asked and path.exists() else "wb") as file:
+            body, offset = await request.body(), int(query.get("offset", 0))
+            with open(path, "r+b" if "offset" in query and path.exists() else "wb") as file:
                 file.seek(offset)
                 file.write(body)
-                if "truncate_to" in asked:
-                    file.truncate(int(asked["truncate_to"]))
+                if "truncate_to" in query:
+                    file.truncate(int(query["truncate_to"]))
             return JSONResponse({})
         if verb == "list":
             return JSONResponse({"entries": [_entry(one, job.root) for one in sorted(path.iterdir())], "next": None})

@@ -7,7 +7,7 @@ import pytest
 
 from agent.models import ModelError
 from agent.util.tasks import TaskOwner
-from tests.support.backends import Heard, scripted
+from tests.support.backends import Sink, scripted
 from tests.support.models.scripted_model import (
     Answer,
     Call,
@@ -20,9 +20,9 @@ from tests.support.models.scripted_model import (
     Reason,
     Refusal,
     Reply,
-    Say,
     Silence,
     Step,
+    Text,
     Tokens,
     stream,
     text,
@@ -33,36 +33,36 @@ from tests.support.models.scripted_model import (
 async def test_a_stream_that_ends_too_soon_is_cut_and_not_tried_again(
     way: str, tasks: TaskOwner, end: tuple[Step, ...]
 ) -> None:
-    gate, heard = Gate(), Heard()
-    async with scripted(way, [Reply((Say("Half"), gate, *end), done=False)]) as backend:
-        call = tasks.start(backend.models.call(backend.ask("hello"), heard), "call")
+    gate, sink = Gate(), Sink()
+    async with scripted(way, [Reply((Text("Half"), gate, *end), done=False)]) as backend:
+        call = tasks.start(backend.models.call(backend.ask("hello"), sink), "call")
         async with asyncio.timeout(30):
-            await heard.first.wait()
+            await sink.first.wait()
             gate.open()
             with pytest.raises(ModelError) as raised:
                 await call
         assert len(backend.requests) == 1
     assert raised.value.code == "model_stream_cut"
-    assert heard.all() == "Half"
+    assert sink.all() == "Half"
 
 
 async def test_stream_cut_before_its_first_token_is_retried(way: str) -> None:
     async with scripted(way, [Reply((), done=False), Reply((Cut(),)), text("Here.")]) as backend:
         await backend.call()
         assert len(backend.requests) == 3
-    assert backend.heard.all() == "Here."
+    assert backend.sink.all() == "Here."
 
 
 async def test_error_in_the_stream_is_quoted(way: str) -> None:
-    async with scripted(way, [stream(Say("Half"), ErrorChunk("the engine died"))]) as backend:
+    async with scripted(way, [stream(Text("Half"), ErrorChunk("the engine died"))]) as backend:
         error = await backend.fails()
     assert error.code == "model_bad_response"
     assert "the engine died" in error.message
-    assert backend.heard.all() == "Half"
+    assert backend.sink.all() == "Half"
 
 
 async def test_an_error_in_the_stream_that_has_a_kind_keeps_it(way: str) -> None:
-    async with scripted(way, [stream(Say("Half"), ErrorChunk("slow down", "rate_limit_exceeded"))]) as backend:
+    async with scripted(way, [stream(Text("Half"), ErrorChunk("slow down", "rate_limit_exceeded"))]) as backend:
         error = await backend.fails()
     if way == "hosted_vllm, wrapped":
         assert error.code == "model_bad_response", "this wrapper forgets the code"
@@ -72,10 +72,10 @@ async def test_an_error_in_the_stream_that_has_a_kind_keeps_it(way: str) -> None
 
 @pytest.mark.parametrize("data", [b"data: {bad\n\n", b'data: ["no", "chunk"]\n\n', b"data: 7\n\n"])
 async def test_malformed_data_in_the_stream_is_a_bad_response(direct: str, data: bytes) -> None:
-    async with scripted(direct, [stream(Say("Half"), Raw(data), Say("more"), Finish())]) as backend:
+    async with scripted(direct, [stream(Text("Half"), Raw(data), Text("more"), Finish())]) as backend:
         error = await backend.fails()
     assert error.code == "model_bad_response"
-    assert backend.heard.all() == "Half"
+    assert backend.sink.all() == "Half"
 
 
 async def test_html_page_instead_of_a_stream_points_at_api_base(direct: str) -> None:
@@ -93,11 +93,11 @@ async def test_silence_before_the_first_token_is_tried_again(way: str) -> None:
         async with asyncio.timeout(30):
             await backend.requests[0].left.wait()
             await backend.requests[1].left.wait()
-    assert backend.heard.all() == "Here."
+    assert backend.sink.all() == "Here."
 
 
 async def test_empty_chunks_do_not_extend_the_first_token_timeout(direct: str) -> None:
-    life: tuple[Step, ...] = (Say("", 0.02), Raw(b": still here\n\n")) * 100
+    life: tuple[Step, ...] = (Text("", 0.02), Raw(b": still here\n\n")) * 100
     async with scripted(direct, [stream(*life)], first_token_timeout_s=0.3, max_retries=0) as backend:
         error = await backend.fails()
     assert error.code == "model_timeout"
@@ -105,7 +105,7 @@ async def test_empty_chunks_do_not_extend_the_first_token_timeout(direct: str) -
 
 
 async def test_a_stall_in_the_middle_fails_and_closes_the_stream(way: str) -> None:
-    async with scripted(way, [stream(Say("Half"), Hang())], stall_timeout_s=0.3) as backend:
+    async with scripted(way, [stream(Text("Half"), Hang())], stall_timeout_s=0.3) as backend:
         begin = time.monotonic()
         error = await backend.fails()
         assert 0.25 < time.monotonic() - begin < 30
@@ -113,7 +113,7 @@ async def test_a_stall_in_the_middle_fails_and_closes_the_stream(way: str) -> No
             await backend.requests[0].left.wait()
         assert len(backend.requests) == 1
     assert error.code == "model_timeout"
-    assert backend.heard.all() == "Half"
+    assert backend.sink.all() == "Half"
 
 
 async def test_a_sink_may_take_longer_than_the_model_may_stall(way: str) -> None:
@@ -131,16 +131,16 @@ async def test_a_slow_but_steady_stream_is_no_stall(way: str) -> None:
         way, [text(*["word "] * 8, every=0.15)], stall_timeout_s=1.0, first_token_timeout_s=30
     ) as backend:
         await backend.call()
-    assert backend.heard.all() == "word " * 8
+    assert backend.sink.all() == "word " * 8
 
 
-@pytest.mark.parametrize("answer", [Silence(), stream(Hang()), stream(Say("Half"), Hang())])
+@pytest.mark.parametrize("answer", [Silence(), stream(Hang()), stream(Text("Half"), Hang())])
 async def test_a_cancelled_call_leaves_a_silent_model_within_100_ms(way: str, tasks: TaskOwner, answer: Answer) -> None:
     took = []
     async with scripted(way, lambda request: answer) as backend:
         await backend.models.load()
         for number in range(3):  # the best of three: a busy machine may be late once
-            call = tasks.start(backend.models.call(backend.ask("hello"), Heard()), "call")
+            call = tasks.start(backend.models.call(backend.ask("hello"), Sink()), "call")
             request = await backend.server.request(number)
             call.cancel()
             begin = time.monotonic()
@@ -152,7 +152,7 @@ async def test_a_cancelled_call_leaves_a_silent_model_within_100_ms(way: str, ta
 
 
 async def test_an_answer_that_is_too_large_is_stopped(way: str) -> None:
-    answer = stream(Reason("x" * 600), Say("y" * 500), Hang())
+    answer = stream(Reason("x" * 600), Text("y" * 500), Hang())
     async with scripted(way, [answer], max_output_chars=1000) as backend:
         error = await backend.fails()
         async with asyncio.timeout(30):

@@ -4,8 +4,8 @@ import pytest
 
 from agent.models import Catalog, ModelEntry, ModelRequest, Models, ModelSettings, OwnerModelClient
 from agent.models.prompt_caching import mark_for_caching, needs_cache_marks
-from tests.support.backends import Heard
-from tests.support.models.scripted_model import Finish, Request, Say, ScriptedModel, Usage, stream
+from tests.support.backends import Sink
+from tests.support.models.scripted_model import Finish, Request, ScriptedModel, Text, Usage, stream
 
 HI: list[dict[str, object]] = [{"role": "user", "content": "hi"}]
 
@@ -42,7 +42,7 @@ def test_listed_address_never_gets_another_addresss_key() -> None:
 def hello(requests: list[Request]) -> ScriptedModel:
     def answer(request: Request) -> object:
         requests.append(request)
-        return stream(Say("Hello."), Finish(), Usage(1_000_000, 500_000))
+        return stream(Text("Hello."), Finish(), Usage(1_000_000, 500_000))
 
     return ScriptedModel(answer)  # type: ignore[arg-type]  # an Answer
 
@@ -63,8 +63,8 @@ async def test_a_listed_model_is_called_at_its_address_with_its_key_effort_and_p
         settings = ModelSettings(api_base="http://127.0.0.1:1/v1", api_key="the-usual-key")
         models = Models(settings, Catalog([entry]))
         info = models.info("vllm/small")
-        reply = await models.call(ModelRequest("vllm/small", HI, []), Heard())
-        await models.call(ModelRequest("vllm/small", HI, [], reasoning_effort="high"), Heard())
+        reply = await models.call(ModelRequest("vllm/small", HI, []), Sink())
+        await models.call(ModelRequest("vllm/small", HI, [], reasoning_effort="high"), Sink())
         await models.aclose()
     assert (info.label, info.context_limit, info.input_usd, info.output_usd) == ("Small", 8_192, 2.0, 8.0)
     assert requests[0].headers["authorization"] == "Bearer its-key"
@@ -79,9 +79,9 @@ async def test_the_hub_s_router_is_called_with_the_owners_token_and_no_other_add
     async with hello(requests) as model:
         models = Models(ModelSettings(api_base=model.api_base, api_key="the-servers"))
         owners = OwnerModelClient(models, "hf_of_the_owner")
-        await owners.call(ModelRequest("huggingface/org/name", HI, []), Heard())
-        await owners.call(ModelRequest("openai/name", HI, []), Heard())
-        await OwnerModelClient(models, None).call(ModelRequest("huggingface/org/name", HI, []), Heard())
+        await owners.call(ModelRequest("huggingface/org/name", HI, []), Sink())
+        await owners.call(ModelRequest("openai/name", HI, []), Sink())
+        await OwnerModelClient(models, None).call(ModelRequest("huggingface/org/name", HI, []), Sink())
         await models.aclose()
     keys = [request.headers["authorization"] for request in requests]
     assert keys == ["Bearer hf_of_the_owner", "Bearer the-servers", "Bearer the-servers"]

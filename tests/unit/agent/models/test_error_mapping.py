@@ -6,7 +6,7 @@ import time
 import pytest
 
 from agent.models import ModelError, ModelRequest, Models, ModelSettings
-from tests.support.backends import API_KEY, Heard, scripted
+from tests.support.backends import API_KEY, Sink, scripted
 from tests.support.constants import built_in
 from tests.support.models.scripted_model import Refusal, text
 
@@ -44,7 +44,7 @@ async def test_a_transient_failure_is_retried_until_it_works(way: str) -> None:
     async with scripted(way, [Refusal(500), Refusal(503), Refusal(429), text("Here.")]) as backend:
         await backend.call()
         assert len(backend.requests) == 4
-    assert backend.heard.all() == "Here."
+    assert backend.sink.all() == "Here."
 
 
 async def test_tries_are_bounded(way: str) -> None:
@@ -80,7 +80,7 @@ async def test_a_missing_key_names_where_it_is_looked_for(monkeypatch: pytest.Mo
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     models = Models(ModelSettings())
     with pytest.raises(ModelError) as raised:
-        await models.call(ModelRequest("openai/gpt-5.6", [{"role": "user", "content": "hi"}], []), Heard())
+        await models.call(ModelRequest("openai/gpt-5.6", [{"role": "user", "content": "hi"}], []), Sink())
     await models.aclose()
     assert raised.value.code == "model_auth"
     assert "OPENAI_API_KEY" in raised.value.message
@@ -89,7 +89,7 @@ async def test_a_missing_key_names_where_it_is_looked_for(monkeypatch: pytest.Mo
 async def test_a_model_name_without_a_provider_is_refused_with_an_example() -> None:
     models = Models(ModelSettings())
     with pytest.raises(ModelError, match="PROVIDER/MODEL") as raised:
-        await models.call(ModelRequest("nonsense", [{"role": "user", "content": "hi"}], []), Heard())
+        await models.call(ModelRequest("nonsense", [{"role": "user", "content": "hi"}], []), Sink())
     await models.aclose()
     assert raised.value.code == "model_bad_request"
 
@@ -115,7 +115,7 @@ async def test_unreachable_address_is_model_unavailable() -> None:
             request = ModelRequest(f"{provider}/scripted", [{"role": "user", "content": "hi"}], [])
             begin = time.monotonic()
             with pytest.raises(ModelError) as raised:
-                await models.call(request, Heard())
+                await models.call(request, Sink())
             await models.aclose()
             assert raised.value.code == "model_unavailable"
             assert raised.value.retryable

@@ -6,20 +6,20 @@ import pytest
 
 from agent.models import ModelSettings
 from tests.support.backends import scripted
-from tests.support.models.scripted_model import Call, Finish, Raw, Reason, Say, Tokens, Usage, calls, stream, text
+from tests.support.models.scripted_model import Call, Finish, Raw, Reason, Text, Tokens, Usage, calls, stream, text
 
 
 async def test_a_surrogate_pair_in_two_chunks_is_one_code_point(way: str) -> None:
     async with scripted(way, [text("a", "\ud83d", "\ude00", "b")]) as backend:
         await backend.call()
-    assert backend.heard.all() == "a😀b"
+    assert backend.sink.all() == "a😀b"
 
 
 async def test_a_lone_surrogate_is_replaced(way: str) -> None:
     async with scripted(way, [text("a\udc00b", "\ud83dc", "end\ud83d")]) as backend:
         await backend.call()
-    assert backend.heard.all() == "a\ufffdb\ufffdcend\ufffd"
-    backend.heard.all().encode()
+    assert backend.sink.all() == "a\ufffdb\ufffdcend\ufffd"
+    backend.sink.all().encode()
 
 
 async def test_surrogates_in_a_tool_call_are_repaired(way: str) -> None:
@@ -31,19 +31,19 @@ async def test_surrogates_in_a_tool_call_are_repaired(way: str) -> None:
 async def test_a_huge_delta_comes_whole(way: str) -> None:
     async with scripted(way, [text("ä" * 300_000)]) as backend:
         await backend.call()
-    assert backend.heard.all() == "ä" * 300_000
+    assert backend.sink.all() == "ä" * 300_000
 
 
 async def test_repeated_chunks_are_not_a_failure(way: str) -> None:
     async with scripted(way, [stream(Tokens(300, text=" again"), Finish())]) as backend:
         await backend.call()
-    assert backend.heard.all() == " again" * 300
+    assert backend.sink.all() == " again" * 300
 
 
 async def test_text_that_looks_like_the_end_of_a_stream_is_text(direct: str) -> None:
     async with scripted(direct, [text("Streams end with data: [DONE]", ", they do.")]) as backend:
         await backend.call()
-    assert backend.heard.all() == "Streams end with data: [DONE], they do."
+    assert backend.sink.all() == "Streams end with data: [DONE], they do."
 
 
 async def test_tool_call_with_broken_json_is_passed_unchanged(way: str) -> None:
@@ -66,7 +66,7 @@ async def test_two_calls_at_one_index_stay_two_calls(way: str) -> None:
 
 
 async def test_an_answer_cut_by_its_length_keeps_half_a_call(way: str) -> None:
-    async with scripted(way, [stream(Say("Well"), Call("f", {"path": "a.txt"}, cut=9), Finish("length"))]) as backend:
+    async with scripted(way, [stream(Text("Well"), Call("f", {"path": "a.txt"}, cut=9), Finish("length"))]) as backend:
         reply = await backend.call()
     assert reply.finish_reason == "length"
     assert reply.tool_calls[0].arguments == '{"path": '
@@ -75,13 +75,13 @@ async def test_an_answer_cut_by_its_length_keeps_half_a_call(way: str) -> None:
 async def test_calls_and_no_text_reach_no_sink(way: str) -> None:
     async with scripted(way, [calls(Call("f", {}))]) as backend:
         await backend.call()
-    assert backend.heard.deltas == []
+    assert backend.sink.deltas == []
 
 
 async def test_reasoning_between_texts_keeps_its_place(way: str) -> None:
-    async with scripted(way, [stream(Say("a"), Reason("b"), Say("c"), Reason("d"), Finish())]) as backend:
+    async with scripted(way, [stream(Text("a"), Reason("b"), Text("c"), Reason("d"), Finish())]) as backend:
         await backend.call()
-    assert backend.heard.deltas == [("text", "a"), ("reasoning", "b"), ("text", "c"), ("reasoning", "d")]
+    assert backend.sink.deltas == [("text", "a"), ("reasoning", "b"), ("text", "c"), ("reasoning", "d")]
 
 
 async def test_cached_tokens_are_counted(way: str) -> None:
@@ -145,8 +145,8 @@ async def test_the_events_of_other_servers_are_understood(direct: str) -> None:
     reply_ = stream(*(Raw(data) for data in odd))
     async with scripted(direct, [type(reply_)(reply_.steps, done=False)]) as backend:
         reply = await backend.call()
-    assert backend.heard.all() == "one two three \ufffd"
-    assert backend.heard.all("reasoning") == "hm"
+    assert backend.sink.all() == "one two three \ufffd"
+    assert backend.sink.all("reasoning") == "hm"
     assert reply.finish_reason == "stop"
     assert reply.usage is not None
     assert (reply.usage.input_tokens, reply.usage.cached_tokens) == (9, 4)

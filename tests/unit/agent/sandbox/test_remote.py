@@ -14,7 +14,7 @@ from agent.sandbox.remote.sandbox import RemoteSandbox
 from agent.util.tasks import TaskOwner
 from agent.workspace.files import ExitStatus, SandboxError
 from tests.support.polling import eventually
-from tests.support.sandbox.remote import TOKEN, Heard, RemoteSetup, remote_setup
+from tests.support.sandbox.remote import TOKEN, Output, RemoteSetup, remote_setup
 
 
 @pytest.fixture(params=["hub", "space"])
@@ -26,9 +26,9 @@ async def place(
 
 
 async def run(sandbox: RemoteSandbox, command: str) -> str:
-    heard = Heard()
-    assert await sandbox.exec(command, heard, 30.0) == ExitStatus(0)
-    return heard.text
+    output = Output()
+    assert await sandbox.exec(command, output, 30.0) == ExitStatus(0)
+    return output.text
 
 
 async def test_nothing_is_made_before_it_is_used_and_one_is_enough(place: RemoteSetup) -> None:
@@ -42,9 +42,9 @@ async def test_nothing_is_made_before_it_is_used_and_one_is_enough(place: Remote
 
 
 async def test_progress_is_reported_while_a_sandbox_is_made(place: RemoteSetup) -> None:
-    sandbox, heard = place.sandbox(), Heard()
-    await sandbox.exec("echo hello", heard, 30.0)
-    told = [line for line in heard.data.decode().splitlines() if line.startswith("[")]
+    sandbox, output = place.sandbox(), Output()
+    await sandbox.exec("echo hello", output, 30.0)
+    told = [line for line in output.data.decode().splitlines() if line.startswith("[")]
     assert told[-1] == "[the sandbox is ready]"
     assert len(told) == len(set(told)) >= 2
     await sandbox.close()
@@ -195,7 +195,7 @@ async def test_a_long_command_keeps_its_job_from_ending_as_idle(
     async with remote_setup("hub", tmp_path, monkeypatch, hub_idle_s=0.03) as place:
         sandbox = place.sandbox()
         running = tasks.start(run(sandbox, "until test -e go; do sleep 0.02; done"), "command")
-        await eventually(lambda: any(job.asked_for_processes > 1 for job in place.jobs.jobs.values()))
+        await eventually(lambda: any(job.process_listings > 1 for job in place.jobs.jobs.values()))
         await sandbox.write("go", b"")
         await running
         await sandbox.close()

@@ -11,7 +11,7 @@ from clients.session.view import at_rest
 from protocol.content import ToolMessage
 from tests.support.application import settings_for
 from tests.support.live import listening
-from tests.support.models.scripted_model import Call, Finish, Gate, Say, ScriptedModel, calls, stream, text
+from tests.support.models.scripted_model import Call, Finish, Gate, ScriptedModel, Text, calls, stream, text
 from tests.support.network.tcp_proxy import TcpProxy
 from tests.unit.clients.terminal.terminal import COMMAND, PATIENCE_S, ROOT, chat
 
@@ -111,7 +111,7 @@ async def test_an_answer_that_another_client_gave_ends_the_question(tmp_path: Pa
 async def test_ctrl_c_interrupts_and_the_second_leaves(tmp_path: Path) -> None:
     gate = Gate()
     async with (
-        ScriptedModel([stream(Say("Once upon"), gate)]) as model,
+        ScriptedModel([stream(Text("Once upon"), gate)]) as model,
         listening(settings_for(tmp_path, model)) as live,
         chat("--url", live.http, terminal=True) as terminal,
     ):
@@ -127,7 +127,7 @@ async def test_ctrl_c_interrupts_and_the_second_leaves(tmp_path: Path) -> None:
 
 async def test_steering_reaches_the_running_turn(tmp_path: Path) -> None:
     gate = Gate()
-    script = [stream(Say("Looking"), Call("list", {}, id="c1"), gate, Finish("tool_calls")), text("As you say.")]
+    script = [stream(Text("Looking"), Call("list", {}, id="c1"), gate, Finish("tool_calls")), text("As you say.")]
     async with (
         ScriptedModel(script) as model,
         listening(settings_for(tmp_path, model)) as live,
@@ -149,7 +149,7 @@ async def test_steering_reaches_the_running_turn(tmp_path: Path) -> None:
 
 async def test_a_lost_connection_and_a_replay_are_shown(tmp_path: Path) -> None:
     gate = Gate()
-    script = [stream(Say("Once upon "), gate, Say("a time."), Finish())]
+    script = [stream(Text("Once upon "), gate, Text("a time."), Finish())]
     async with (
         ScriptedModel(script) as model,
         listening(settings_for(tmp_path, model)) as live,

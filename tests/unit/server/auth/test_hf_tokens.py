@@ -53,7 +53,7 @@ async def test_a_hub_token_authenticates_its_user_with_one_request_to_the_hub(tm
             assert (said["user_id"], said["name"], said["rights"]) == ("id-ada", "ada", ["sessions"])
         async with connect(live.ws, additional_headers=headers(ADA)) as socket:
             await Client(socket).until_type(Synced)
-    assert hub.asked == {ADA: 1}
+    assert hub.requests == {ADA: 1}
 
 
 async def test_concurrent_requests_share_one_check_of_a_token(
@@ -65,7 +65,7 @@ async def test_concurrent_requests_share_one_check_of_a_token(
         await hub.busy.wait()
         hub.open.set()
         assert [answer.status_code for answer in await asyncio.gather(*asking)] == [200] * 10
-    assert hub.asked == {ADA: 1}
+    assert hub.requests == {ADA: 1}
 
 
 async def test_a_refused_token_is_cached_for_a_while(tmp_path: Path, hub: StandinHub) -> None:
@@ -73,7 +73,7 @@ async def test_a_refused_token_is_cached_for_a_while(tmp_path: Path, hub: Standi
     async with listening(guarded(tmp_path, hub)) as live:
         answers = [await me(live, wrong) for _ in range(3)]
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(401, "unauthorized")] * 3
-    assert hub.asked == {wrong: 1}
+    assert hub.requests == {wrong: 1}
     assert wrong not in "".join(answer.text for answer in answers)
 
 
@@ -81,7 +81,7 @@ async def test_a_string_that_is_no_hub_token_is_not_sent_to_the_hub(tmp_path: Pa
     async with listening(guarded(tmp_path, hub)) as live:
         for token in ("sk-somebody-elses-secret", "x", "HF_" + "a" * 34):
             assert (await me(live, token)).status_code == 401
-    assert not hub.asked
+    assert not hub.requests
 
 
 async def test_requests_to_the_hub_are_limited(tmp_path: Path, hub: StandinHub, tasks: TaskOwner) -> None:
@@ -106,7 +106,7 @@ async def test_an_address_that_guesses_is_throttled_without_locking_others_out(t
         assert statuses == [401, 401, 401, 429, 429, 429]
         tired = await me(live, "hf_wrong")
         assert int(tired.headers["retry-after"]) >= 1 and tired.json()["code"] == "too_many_attempts"
-        assert hub.asked["hf_wrong"] == 0, "one who has worn out is not asked about"
+        assert hub.requests["hf_wrong"] == 0, "one who has worn out is not asked about"
         assert (await me(live, ADA)).status_code == 200
 
 

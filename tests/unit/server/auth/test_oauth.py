@@ -110,7 +110,7 @@ async def test_provider_tokens_are_refreshed_before_they_expire(tmp_path: Path, 
     async with listening(guarded(tmp_path, provider, {"refresh_before_s": 200})) as live, browser(live) as http:
         await log_in(http)
         assert (await http.get("/api/me")).status_code == 200
-        assert provider.asked.count("refresh_token") == 1
+        assert provider.requests.count("refresh_token") == 1
         assert await authenticator(live).hub_token("user-1") == provider.issued[-1]
         assert len(provider.issued) >= 2
 
@@ -136,7 +136,7 @@ async def test_an_unreachable_provider_ends_no_login(tmp_path: Path, provider: O
         provider.down = True
         assert (await http.get("/api/me")).status_code == 200
         assert (await http.get("/api/me")).status_code == 200
-        assert provider.asked.count("refresh_token") == 1, "it is not asked again at once"
+        assert provider.requests.count("refresh_token") == 1, "it is not asked again at once"
 
 
 async def test_without_a_refresh_token_a_login_ends_with_its_access_token(
@@ -283,7 +283,7 @@ async def test_new_keys_of_the_provider_are_found(tmp_path: Path, provider: Open
         assert (await log_in(http)).status_code == 303
         provider.new_keys()
         assert (await log_in(http)).status_code == 303
-        assert provider.asked.count("jwks") == 2
+        assert provider.requests.count("jwks") == 2
 
 
 async def test_an_api_token_works_beside_the_login(tmp_path: Path, provider: OpenIdProvider) -> None:

@@ -28,7 +28,7 @@ from server.doctor.finding import Finding, as_json, as_text, fail, ok, warn
 from server.doctor.run import examine, variables
 from server.journal.data_dir import DATABASE
 from tests.support.application import running, settings_for
-from tests.support.models.scripted_model import Finish, Refusal, Say, ScriptedModel, stream
+from tests.support.models.scripted_model import Finish, Refusal, ScriptedModel, Text, stream
 from tests.support.paths import ROOT
 from tests.unit.server.cli.test_main import HOLDFAST, MODULE, run, server
 
@@ -204,7 +204,7 @@ def test_the_credential_that_chooses_the_model_is_named_and_the_demo_is_a_warnin
 
 @pytest.mark.parametrize(
     ("answer", "level", "words"),
-    [(stream(Say("ok"), Finish()), "ok", "answered"), (Refusal(401, "wrong key"), "fail", "model_auth")],
+    [(stream(Text("ok"), Finish()), "ok", "answered"), (Refusal(401, "wrong key"), "fail", "model_auth")],
 )
 async def test_online_the_model_is_called(answer: object, level: str, words: str) -> None:
     async with ScriptedModel([answer]) as scripted:  # type: ignore[list-item]

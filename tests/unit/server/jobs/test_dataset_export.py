@@ -84,7 +84,7 @@ async def test_a_finished_session_is_exported_to_its_owners_private_dataset(hub:
         assert files(hub) == {f"sessions/{session_id}.jsonl": exported.content}
     assert json.loads(exported.content.splitlines()[0])["title"] == "hello there"
     assert hub.repos.repo("dataset", "alice/holdfast-sessions").private
-    assert {asked.token for asked in hub.faults.asked} == {TOKENS["alice"]}
+    assert {request.token for request in hub.faults.received} == {TOKENS["alice"]}
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("tmp")] == []
 
 
@@ -147,8 +147,8 @@ async def test_a_failure_delays_its_owner_alone(hub: StandinHub, tmp_path: Path)
         await eventually(lambda: files(hub))
     assert list(files(hub, "bobby")) == [f"sessions/{theirs}.jsonl"]
     for name, token in TOKENS.items():
-        asked = hub.faults.requests(f"/api/datasets/{name}/")
-        assert asked and {one.token for one in asked} == {token}
+        requests = hub.faults.requests(f"/api/datasets/{name}/")
+        assert requests and {one.token for one in requests} == {token}
 
 
 async def hub_was_asked(hub: StandinHub, path: str) -> None:

@@ -13,7 +13,7 @@ from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFo
 from server.sessions.inbox import DuplicateSubmission
 from server.sessions.manager import SessionManager
 from tests.support.application import Listener, ListenerEnded, running, settings_for
-from tests.support.models.scripted_model import Call, Gate, Say, ScriptedModel, calls, stream, text
+from tests.support.models.scripted_model import Call, Gate, ScriptedModel, Text, calls, stream, text
 
 DONE = (ev.TurnComplete, ev.Interrupted, ev.ErrorEvent)
 
@@ -80,7 +80,7 @@ async def test_an_approval_runs_what_was_approved(tmp_path: Path) -> None:
 async def test_an_interrupt_closes_the_models_stream_while_it_is_silent(tmp_path: Path) -> None:
     gate = Gate()
     async with (
-        ScriptedModel([stream(Say("Once"), gate, Say(" more"))]) as model,
+        ScriptedModel([stream(Text("Once"), gate, Text(" more"))]) as model,
         running(settings_for(tmp_path, model)) as manager,
     ):
         session_id = await manager.create_session("ann")
@@ -162,7 +162,7 @@ async def test_an_idle_session_is_put_to_sleep_for_another_and_a_held_one_is_not
 async def test_a_working_session_is_not_put_to_sleep_for_another(tmp_path: Path) -> None:
     gate = Gate()
     async with (
-        ScriptedModel([stream(gate, Say("Hello."))], allow_complaints=True) as model,
+        ScriptedModel([stream(gate, Text("Hello."))], allow_complaints=True) as model,
         running(settings_for(tmp_path, model, sessions={"awake_max": 1, "awake_max_per_user": 1})) as manager,
     ):
         session_id = await manager.create_session("ann")
@@ -199,7 +199,7 @@ async def test_shutdown_answers_at_once_and_not_after_its_time_limit(
 
 async def test_delete_ends_a_running_turn_and_its_subscribers(tmp_path: Path) -> None:
     gate = Gate()
-    script = [calls(Call("write", {"path": "a.txt", "content": "x"}, id="c1")), stream(gate, Say("x"))]
+    script = [calls(Call("write", {"path": "a.txt", "content": "x"}, id="c1")), stream(gate, Text("x"))]
     async with ScriptedModel(script) as model, running(settings_for(tmp_path, model)) as manager:
         session_id = await manager.create_session("ann")
         await manager.submit_user_input(session_id, "write")
@@ -247,7 +247,7 @@ async def test_the_info_of_a_session_is_the_same_awake_and_asleep(tmp_path: Path
 
 async def test_a_restart_in_the_middle_of_a_turn_leaves_the_session_usable(tmp_path: Path) -> None:
     gate = Gate()
-    script = [stream(Say("Once upon"), gate, Say("!")), text("Hello again.")]
+    script = [stream(Text("Once upon"), gate, Text("!")), text("Hello again.")]
     async with ScriptedModel(script) as model:
         settings = settings_for(tmp_path, model)
         async with running(settings) as manager:

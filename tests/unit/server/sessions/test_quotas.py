@@ -17,7 +17,7 @@ from server.journal.base import Spent, Stored
 from server.sessions.quotas import UserUsage, judge
 from tests.support.application import settings_for
 from tests.support.live import DONE, Client, Live, client, listening
-from tests.support.models.scripted_model import Call, Finish, Say, ScriptedModel, Usage, calls, stream, text
+from tests.support.models.scripted_model import Call, Finish, ScriptedModel, Text, Usage, calls, stream, text
 from tests.support.users import users
 
 
@@ -133,7 +133,7 @@ async def test_a_users_rate_counts_over_all_sockets_and_never_refuses_an_interru
 async def test_a_user_over_the_daily_tokens_calls_no_model_even_after_a_restart(
     tmp_path: Path,
 ) -> None:
-    answers = [stream(Say("One."), Finish(), Usage(60, 50)), text("Two.")]
+    answers = [stream(Text("One."), Finish(), Usage(60, 50)), text("Two.")]
     async with ScriptedModel(answers) as model:
         settings = settings_for(tmp_path, model, users={"tokens_per_day": 100})
         async with listening(settings) as live, client(live) as one:

@@ -136,9 +136,9 @@ async def test_a_remote_sandbox_stays_while_the_session_sleeps_and_is_found_agai
             async with manager.registry.activated(session_id) as actor:
                 pass
             await manager.registry.end(actor, SLEEP_REASON)
-            looked = hub.asked["runtime"]
+            looked = hub.requests["runtime"]
             assert (await ask(manager, session_id)).output.endswith("2\n")
-            assert hub.asked["runtime"] > looked
+            assert hub.requests["runtime"] > looked
         async with server(tmp_path, hub, "date >> log; wc -l < log") as manager:
             manager._owner_tokens.give("ann", TOKEN)  # as a login would bring it
             assert (await ask(manager, session_id)).output.endswith("3\n")
@@ -150,7 +150,7 @@ async def test_without_the_owners_token_there_is_no_shell_and_files_are_local(tm
         session_id = await manager.create_session("ann")
         output = await ask(manager, session_id)
         assert not output.success and "there is no tool 'bash'" in output.output
-        assert not hub.asked
+        assert not hub.requests
 
 
 async def test_a_failed_deletion_of_a_sandbox_is_retried(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ async def test_a_failed_deletion_of_a_sandbox_is_retried(tmp_path: Path) -> None
         hub.faults["delete"] = deque([500, 503, 500])
         await manager.delete_session(session_id)
         await given_back(manager, hub)
-        assert hub.asked["delete"] == 4
+        assert hub.requests["delete"] == 4
 
 
 async def test_a_sandbox_that_never_gets_healthy_is_deleted_and_the_model_gets_the_reason(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ async def test_the_space_named_in_the_settings_is_used_and_never_deleted(tmp_pat
             assert (await ask(manager, session_id)).output.endswith("hello\n")
             assert await manager.journal.claims() == []
             await manager.delete_session(session_id)
-        assert list(hub.spaces) == ["ann/machine"] and not hub.asked["delete"] and not hub.made
+        assert list(hub.spaces) == ["ann/machine"] and not hub.requests["delete"] and not hub.made
 
 
 async def test_paid_hardware_needs_approval_and_is_accounted(
@@ -303,7 +303,7 @@ async def test_a_sandbox_that_may_still_appear_is_searched_until_it_does(tmp_pat
     await left_behind(tmp_path, msgspec.structs.replace(CUT, claimed_at=utc_now()), deleted=True)
     async with spaces(tmp_path) as hub:
         async with logged_in(tmp_path, hub, unsettled_s=3_600.0) as manager:
-            await hub.until(lambda: hub.asked["runtime"] >= 2)
+            await hub.until(lambda: hub.requests["runtime"] >= 2)
             assert len(await manager.journal.claims()) == 1
             hub.by_hand("ann/holdfast-sandbox-c1", "x" * 32)
             await given_back(manager, hub)
@@ -316,7 +316,7 @@ async def test_without_the_owners_token_a_sandbox_is_released_when_the_owner_is_
         async with server(tmp_path, hub, sweep_s=3_600.0) as manager:
             await manager._collector.sweep()
             assert (await manager.journal.claims(), list(hub.spaces)) == ([CLAIM], ["ann/holdfast-sandbox-c1"])
-            assert not hub.asked
+            assert not hub.requests
             await manager.create_session("ann", TOKEN)
             await given_back(manager, hub)
 
@@ -327,4 +327,4 @@ async def test_a_space_that_no_session_made_is_never_deleted(tmp_path: Path) -> 
         hub.by_hand("ann/my-own", "x" * 32)
         async with logged_in(tmp_path, hub) as manager:
             await manager._collector.sweep()
-            assert list(hub.spaces) == ["ann/my-own"] and not hub.asked["delete"]
+            assert list(hub.spaces) == ["ann/my-own"] and not hub.requests["delete"]

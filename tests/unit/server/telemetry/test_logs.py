@@ -16,7 +16,7 @@ from server.telemetry import log_context, logs
 from server.telemetry.log_context import NO_CONTEXT, LogContext, UserHashes, user_hashes
 from tests.support.application import settings_for
 from tests.support.live import DONE, client, listening
-from tests.support.models.scripted_model import Call, Finish, Say, ScriptedModel, Usage, calls, stream
+from tests.support.models.scripted_model import Call, Finish, ScriptedModel, Text, Usage, calls, stream
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +125,7 @@ async def test_a_conversations_log_lines_have_no_content(tmp_path: Path, capsys:
     logs.set_up(ServerSettings(log_format="json"))
     script = [
         calls(Call("no_such_tool", {"path": "secret-argument"})),
-        stream(Say("secret-answer"), Finish(), Usage(9, 3)),
+        stream(Text("secret-answer"), Finish(), Usage(9, 3)),
     ]
     async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model)) as live:
         async with client(live) as talker:

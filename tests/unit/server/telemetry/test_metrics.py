@@ -18,7 +18,7 @@ from server.telemetry.metrics import Metrics
 from server.telemetry.session_observer import Observer
 from tests.support.application import settings_for
 from tests.support.live import DONE, Live, client, listening
-from tests.support.models.scripted_model import Call, Finish, Gate, Say, ScriptedModel, Usage, calls, stream
+from tests.support.models.scripted_model import Call, Finish, Gate, ScriptedModel, Text, Usage, calls, stream
 from tests.support.polling import eventually
 
 AT = "2026-01-01T00:00:00.000Z"
@@ -55,7 +55,7 @@ async def until(live: Live, name: str, value: float) -> dict[str, float]:
 async def test_a_conversation_is_counted_exactly(tmp_path: Path) -> None:
     script = (
         calls(Call("plan", {"items": [{"text": "a", "status": "pending"}]}), Call("no_such_tool", {})),
-        stream(Say("Done."), Finish(), Usage(100, 20, 7)),
+        stream(Text("Done."), Finish(), Usage(100, 20, 7)),
     )
     async with conversing(tmp_path, *script) as (live, _):
         async with client(live) as talker:
@@ -87,7 +87,7 @@ async def test_a_conversation_is_counted_exactly(tmp_path: Path) -> None:
 
 
 async def test_missed_events_are_counted_as_a_replay(tmp_path: Path) -> None:
-    async with conversing(tmp_path, stream(Say("Hel"), Say("lo"), Finish())) as (live, _):
+    async with conversing(tmp_path, stream(Text("Hel"), Text("lo"), Finish())) as (live, _):
         async with client(live) as talker:
             await talker.send(UserInput(text="go"))
             await talker.until_type(*DONE)
@@ -104,7 +104,7 @@ async def test_missed_events_are_counted_as_a_replay(tmp_path: Path) -> None:
 
 async def test_an_interrupted_and_a_failed_turn_are_counted_as_such(tmp_path: Path) -> None:
     gate = Gate()
-    async with conversing(tmp_path, stream(Say("Hel"), gate, Finish()), stream(Say("cut"))) as (live, _):
+    async with conversing(tmp_path, stream(Text("Hel"), gate, Finish()), stream(Text("cut"))) as (live, _):
         async with client(live) as talker:
             await talker.send(UserInput(text="go"))
             await gate.reached.wait()
@@ -119,7 +119,7 @@ async def test_an_interrupted_and_a_failed_turn_are_counted_as_such(tmp_path: Pa
 
 
 async def test_a_compaction_is_not_counted_as_a_turn(tmp_path: Path) -> None:
-    async with conversing(tmp_path, stream(Say("Hello"), Finish())) as (live, _):
+    async with conversing(tmp_path, stream(Text("Hello"), Finish())) as (live, _):
         async with client(live) as talker:
             await talker.send(UserInput(text="go"))
             await talker.until_type(*DONE)

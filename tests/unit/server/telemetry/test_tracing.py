@@ -25,8 +25,8 @@ from tests.support.models.scripted_model import (
     Finish,
     Gate,
     Refusal,
-    Say,
     ScriptedModel,
+    Text,
     Usage,
     calls,
     stream,
@@ -55,7 +55,7 @@ def by_name(exporter: InMemorySpanExporter) -> dict[str, ReadableSpan]:
 async def test_a_turn_its_model_calls_and_its_tool_calls_are_spans(tmp_path: Path, kept: InMemorySpanExporter) -> None:
     script = [
         calls(Call("plan", {"items": "secret-argument"}, id="c1")),
-        stream(Say("secret-answer"), Finish(), Usage(100, 20)),
+        stream(Text("secret-answer"), Finish(), Usage(100, 20)),
     ]
     async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model)) as live:
         traced(live, kept)
@@ -91,7 +91,7 @@ async def test_a_turn_its_model_calls_and_its_tool_calls_are_spans(tmp_path: Pat
 
 
 async def test_a_tool_call_is_a_span_of_its_turn(tmp_path: Path, kept: InMemorySpanExporter) -> None:
-    script = [calls(Call("list", {}, id="c1")), stream(Say("ok"), Finish())]
+    script = [calls(Call("list", {}, id="c1")), stream(Text("ok"), Finish())]
     async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model)) as live:
         traced(live, kept)
         async with client(live) as talker:
@@ -109,7 +109,7 @@ async def test_a_failed_call_has_only_its_code_and_a_cancelled_one_is_no_error(
     tmp_path: Path, kept: InMemorySpanExporter
 ) -> None:
     gate = Gate()
-    script: list[Answer] = [Refusal(401, "secret-words"), stream(Say("Hel"), gate, Finish())]
+    script: list[Answer] = [Refusal(401, "secret-words"), stream(Text("Hel"), gate, Finish())]
     async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model)) as live:
         traced(live, kept)
         async with client(live) as talker:

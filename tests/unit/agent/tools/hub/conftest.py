@@ -52,8 +52,8 @@ async def hub(parts: Parts) -> AsyncIterator[StandinHub]:
     async with standin_hub(*parts.routes()) as stand_in:
         stand_in.users.update({"hf_alice": "alice", "hf_bob": "bob"})
         yield stand_in
-    assert POISON not in {asked.token for asked in stand_in.faults.asked}
-    assert stand_in.faults.asked, "nothing was asked: the test proves nothing"
+    assert POISON not in {request.token for request in stand_in.faults.received}
+    assert stand_in.faults.received, "nothing was asked: the test proves nothing"
 
 
 @pytest.fixture

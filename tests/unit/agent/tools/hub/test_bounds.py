@@ -42,7 +42,7 @@ async def test_each_refusal_has_a_remedy(session: Make, hub: StandinHub, status:
     hub.faults.fail(status)
     said = await session().refused("hf_search", kind="models")
     assert f"the Hub refused ({status})" in said and words in said and "'not now'" in said
-    assert len(hub.faults.asked) == 1, "it was asked again without being told to"
+    assert len(hub.faults.received) == 1, "it was asked again without being told to"
 
 
 async def test_an_invalid_token_is_reported(session: Make, hub: StandinHub) -> None:
@@ -112,7 +112,7 @@ async def test_more_calls_than_threads_wait_their_turn(session: Make, hub: Stand
     second = tasks.start(one.said("hf_search", kind="models"), "second")
     fault.let_go.set()
     assert await first == await second == "1. bob/llama"
-    assert len(hub.faults.asked) == 2
+    assert len(hub.faults.received) == 2
 
 
 async def test_two_owners_at_once_use_their_own_tokens(session: Make, hub: StandinHub, parts: Parts) -> None:

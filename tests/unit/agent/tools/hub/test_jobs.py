@@ -17,7 +17,7 @@ RUN = {"operation": "run", "image": "python:3.12", "command": ["python", "-c", "
 
 def writes(*lines: str, stage: str = "COMPLETED", seconds: int = 61) -> Callable[[Job], None]:
     def born(job: Job) -> None:
-        job.say(*lines)
+        job.write(*lines)
         job.end(stage, seconds)
 
     return born
@@ -53,10 +53,10 @@ async def test_logs_come_while_the_job_runs(session: Make, parts: Parts, tasks: 
     await parts.jobs.made.wait()
     job = parts.jobs.newest
     await job.followed.wait()
-    job.say("early")
+    job.write("early")
     await eventually(lambda: "early\n" in "".join(one.log))
     assert not running.done()
-    job.say("late")
+    job.write("late")
     job.end("ERROR", message="Exit code 3")
     result = await running
     assert not result.success and "ERROR; ran for 60 s" in result.output and "Exit code 3" in result.output
@@ -65,7 +65,7 @@ async def test_logs_come_while_the_job_runs(session: Make, parts: Parts, tasks: 
 
 async def test_a_stream_that_breaks_off_goes_on_where_it_was(session: Make, parts: Parts, hub: StandinHub) -> None:
     job = parts.jobs.add("alice")
-    job.say("one", "two")
+    job.write("one", "two")
     job.end()
     fault = hub.faults.cut(path="/logs")
     one = session()
@@ -85,7 +85,7 @@ async def test_a_stream_that_breaks_off_again_and_again_is_given_up(
 
 async def test_following_ends_in_time_and_the_job_goes_on(session: Make, parts: Parts) -> None:
     job = parts.jobs.add("alice")
-    job.say("begun")
+    job.write("begun")
     one = session(follow_s=1.0)
     said = await one.said("hf_jobs", operation="logs", job_id=job.job_id)
     assert "RUNNING" in said and "[followed for 1 s; it goes on:" in said and said.endswith("begun")
@@ -100,7 +100,7 @@ async def test_cancelling_leaves_at_once_ends_the_thread_and_not_the_job(
     running = tasks.start(one.run("hf_jobs", **RUN), "run")
     await parts.jobs.made.wait()
     job = parts.jobs.newest
-    job.say("begun")
+    job.write("begun")
     await eventually(lambda: "begun\n" in "".join(one.log))
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -114,7 +114,7 @@ async def test_a_reader_that_stalls_holds_the_thread_back_and_can_still_be_left(
     session: Make, parts: Parts, tasks: TaskOwner
 ) -> None:
     job = parts.jobs.add("alice")
-    job.say(*("x" * 1_000 for _ in range(1_000)))
+    job.write(*("x" * 1_000 for _ in range(1_000)))
     one = session()
     stalled = asyncio.Event()
 
@@ -132,7 +132,7 @@ async def test_a_reader_that_stalls_holds_the_thread_back_and_can_still_be_left(
 
 async def test_endless_logs_are_abandoned_with_a_note(session: Make, parts: Parts) -> None:
     job = parts.jobs.add("alice")
-    job.say(*(f"line {number}" for number in range(5_000)))
+    job.write(*(f"line {number}" for number in range(5_000)))
     one = session(log_bytes_max=20_000, log_tail_chars=200)
     result = await one.run("hf_jobs", operation="logs", job_id=job.job_id)
     assert result.success and result.truncated and "too long to be streamed on" in result.output
@@ -152,7 +152,7 @@ async def test_no_more_jobs_are_followed_than_there_are_threads(session: Make, p
 
 async def test_logs_so_far_are_read_without_waiting_for_the_job(session: Make, parts: Parts) -> None:
     job = parts.jobs.add("alice")
-    job.say("so far")
+    job.write("so far")
     job.end()
     assert "so far" in await session().said("hf_jobs", operation="logs", job_id=job.job_id, follow=False)
 
@@ -226,7 +226,7 @@ async def test_without_a_token_the_error_says_how_to_log_in(session: Make, hub: 
     nobody = session("")
     for arguments in ({**RUN}, {"operation": "ps"}, {"operation": "logs", "job_id": "x"}):
         assert "has to log in with Hugging Face" in await nobody.refused("hf_jobs", **arguments)
-    assert not hub.faults.asked
+    assert not hub.faults.received
     await session().said("hf_jobs", operation="ps")
 
 

@@ -107,7 +107,7 @@ async def test_a_file_that_cannot_be_read_whole_is_not_uploaded(session: Make, h
     assert "large.txt has 11 bytes, and this tool uploads 10 at most" in said
     assert "no" in await one.refused("hf_repo", operation="upload", repo="alice/m", path="x", file="none.txt")
     assert "at most 10 bytes" in one.unfit("hf_repo", operation="upload", repo="alice/m", path="x", text="x" * 11)
-    assert not hub.faults.asked
+    assert not hub.faults.received
     await one.said("hf_repo", operation="branches", repo="alice/m")
 
 
@@ -205,7 +205,7 @@ async def test_without_a_token_nothing_changes_and_the_error_says_how_to_log_in(
     ]
     for change in changes:
         assert "has to log in with Hugging Face" in await nobody.refused("hf_repo", repo="alice/m", **change)
-    assert not hub.faults.asked
+    assert not hub.faults.received
     await nobody.said("hf_repo", operation="branches", repo="alice/m")
 
 

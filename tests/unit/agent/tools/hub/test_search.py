@@ -53,7 +53,7 @@ async def test_an_owner_finds_what_is_private_and_others_do_not(session: Make, h
     assert "alice/secret-llama · private · gated: manual" in await session("alice").said("hf_search", kind="models")
     assert "secret" not in await session("bob").said("hf_search", kind="models")
     assert "secret" not in await session("").said("hf_search", kind="models")
-    assert [asked.token for asked in hub.faults.asked] == ["hf_alice", "hf_bob", ""]
+    assert [request.token for request in hub.faults.received] == ["hf_alice", "hf_bob", ""]
 
 
 async def test_papers_come_with_their_authors_and_the_beginning_of_their_summary(session: Make) -> None:

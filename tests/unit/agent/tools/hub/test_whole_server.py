@@ -36,19 +36,19 @@ async def test_a_job_asks_is_approved_and_streams_its_logs(tmp_path: Path, hub: 
         session_id = await live.manager.create_session(LOCAL.user_id, "hf_alice")
         async with client(live, session_id) as talker:
             await talker.send(UserInput(text="train it"))
-            asked = await talker.until_type(ev.ApprovalRequired)
-            assert not hub.faults.asked
-            reason = asked.tools[0].reason
+            approval = await talker.until_type(ev.ApprovalRequired)
+            assert not hub.faults.received
+            reason = approval.tools[0].reason
             assert "runs python train.py in python:3.12 on a10g-small, for 30 min for $0.50 at most" in reason
             assert "gives it the owner's Hugging Face token as HF_TOKEN" in reason
             await talker.send(ExecApproval(approvals=[Approval("c1", True)]))
             await parts.jobs.made.wait()
             job = parts.jobs.newest
-            job.say("epoch 1", f"token={job.spec['secrets']['HF_TOKEN']}")
+            job.write("epoch 1", f"token={job.spec['secrets']['HF_TOKEN']}")
             logs = ""
             while "epoch 1" not in logs:
                 logs += (await talker.until_type(ev.ToolLog)).text
-            job.say("epoch 2")
+            job.write("epoch 2")
             while "epoch 2" not in logs:
                 logs += (await talker.until_type(ev.ToolLog)).text
             job.end("COMPLETED", seconds=120)
@@ -57,7 +57,7 @@ async def test_a_job_asks_is_approved_and_streams_its_logs(tmp_path: Path, hub: 
             assert output.cost_usd == 2 / 60
             assert "token=[redacted" in output.output and "hf_alice" not in f"{talker.events}"
             assert (await talker.until_type(*DONE)).final_response == "Trained."
-    assert {asked.token for asked in hub.faults.asked} == {"hf_alice"}
+    assert {request.token for request in hub.faults.received} == {"hf_alice"}
 
 
 async def test_an_interrupted_call_leaves_the_job_running_and_names_it(
