@@ -37,6 +37,13 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     """The event's JSON, as the sockets get it."""
 
 
+class PrivateRecord(msgspec.Struct, frozen=True, gc=False):
+    """Data that belongs to the event `seq` and is for the session alone: `read` never gives it."""
+
+    seq: int
+    data: bytes
+
+
 class IdempotencyRecord(msgspec.Struct, frozen=True, gc=False):
     """The first answer to an accepted submission. A submission sent again under the same id gets the same answer."""
 
@@ -113,6 +120,8 @@ class AppendItem(msgspec.Struct, frozen=True):
     """Replaces the session's row."""
     spent: Spent | None = None
     """Added to what the user has spent that day. Only with records: a retry of the item does not add it again."""
+    private: tuple[PrivateRecord, ...] = ()
+    """In order, each of another of these records."""
 
 
 class HeldClaim(msgspec.Struct, frozen=True):
@@ -222,6 +231,11 @@ class Journal(Protocol):
 
         A record merged across `after` or across `through` comes whole. `max_bytes` counts event data.
         Raises `Deleted`, `NotFound`.
+        """
+
+    async def read_private(self, session_id: str, after: int, through: int) -> builtins.list[PrivateRecord]:
+        """The private records of the events after the position `after` up to `through`, in order. It stays as it is when
+        records are merged. Raises `Deleted`, `NotFound`.
         """
 
     async def stat(self, session_id: str) -> Stat:

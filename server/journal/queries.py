@@ -12,6 +12,7 @@ from server.journal.base import (
     IdempotencyRecord,
     ListPosition,
     NotFound,
+    PrivateRecord,
     Record,
     SessionRow,
     Spent,
@@ -22,6 +23,7 @@ from server.journal.statements import CLAIM_COLUMNS, HEAD, ROW_COLUMNS, SPENT, S
 _SESSION = "(SELECT key FROM sessions WHERE session_id = ? AND deleted = 0)"
 
 _READ = f"SELECT seq, span, data FROM events WHERE session = {_SESSION} AND seq > ? ORDER BY seq LIMIT ?"
+_READ_PRIVATE = f"SELECT seq, data FROM private WHERE session = {_SESSION} AND seq > ? AND seq <= ? ORDER BY seq"
 _STAT = f"SELECT {HEAD}, term, {ROW_COLUMNS} FROM sessions WHERE session_id = ? AND deleted = 0"
 _ANSWER = f"SELECT digest, answer FROM submissions WHERE session = {_SESSION} AND submission_id = ?"
 _SNAPSHOT = f"SELECT seq, data FROM snapshots WHERE session = {_SESSION}"
@@ -83,6 +85,14 @@ def read(db: sqlite3.Connection, session_id: str, bounds: Bounds) -> list[Record
         # An unfinished statement would hold on to its moment, and the write-ahead log would grow.
         cursor.close()
     return records
+
+
+def read_private(db: sqlite3.Connection, session_id: str, after: int, through: int) -> list[PrivateRecord]:
+    """See `Journal.read_private`."""
+    found = [PrivateRecord(*row) for row in db.execute(_READ_PRIVATE, (session_id, after, through))]
+    if not found:
+        check_there(db, session_id)
+    return found
 
 
 def stat(db: sqlite3.Connection, session_id: str) -> tuple[int, int, SessionRow]:

@@ -103,6 +103,14 @@ STEPS = (
     ALTER TABLE sessions ADD COLUMN files INTEGER NOT NULL DEFAULT 0;      -- bytes of its files, as measured last
     CREATE INDEX tombstones ON sessions (last_active_at) WHERE deleted = 1;
     """,
+    """
+    CREATE TABLE private (                  -- of an event, for the session alone; not WITHOUT ROWID: the data is large
+        session INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (session, seq)
+    );
+    """,
 )
 """Step i takes a file of version i to version i + 1."""
 

@@ -16,6 +16,7 @@ from server.journal.base import (
     IdempotencyRecord,
     Lease,
     ListPosition,
+    PrivateRecord,
     Record,
     SessionRow,
     Spent,
@@ -104,6 +105,10 @@ class SqliteJournal:
         """The records after a position."""
         bounds = queries.Bounds(after, through, max_records, max_bytes)
         return await self._read_queue.put(lambda db: queries.read(db, session_id, bounds))
+
+    async def read_private(self, session_id: str, after: int, through: int) -> builtins.list[PrivateRecord]:
+        """The private records of the events after a position."""
+        return await self._read_queue.put(lambda db: queries.read_private(db, session_id, after, through))
 
     async def stat(self, session_id: str) -> Stat:
         """The session's head, epoch, row and term."""

@@ -22,7 +22,8 @@ UPDATE_ROW = """
 ACQUIRE = "UPDATE sessions SET term = ?, term_head = ? WHERE key = ?"
 COUNT_BYTES = """
     SELECT CASE unfinished WHEN 0 THEN bytes
-        ELSE (SELECT coalesce(sum(length(data)), 0) FROM events WHERE session = key) END
+        ELSE (SELECT coalesce(sum(length(data)), 0) FROM events WHERE session = key)
+            + (SELECT coalesce(sum(length(data)), 0) FROM private WHERE session = key) END
     FROM sessions WHERE key = ?
 """
 """What was stored since the row was written last is counted anew where a turn was cut short."""
@@ -60,6 +61,9 @@ DELETE_EVENTS = "DELETE FROM events WHERE session = ? AND seq BETWEEN ? AND ?"
 PURGE_EVENTS = """
     DELETE FROM events WHERE session = ? AND seq IN (SELECT seq FROM events WHERE session = ? ORDER BY seq LIMIT ?)
 """
+PURGE_PRIVATE = """
+    DELETE FROM private WHERE session = ? AND seq IN (SELECT seq FROM private WHERE session = ? ORDER BY seq LIMIT ?)
+"""
 PURGE_REST = (
     "DELETE FROM submissions WHERE session = ?",
     "DELETE FROM snapshots WHERE session = ?",
@@ -69,6 +73,9 @@ PURGE_REST = (
 PUT_SNAPSHOT = "INSERT OR REPLACE INTO snapshots (session, seq, data) VALUES (?, ?, ?)"
 LOAD_ANSWER = "SELECT digest, answer FROM submissions WHERE session = ? AND submission_id = ?"
 PUT_ANSWER = "INSERT OR IGNORE INTO submissions (session, submission_id, digest, answer) VALUES (?, ?, ?, ?)"
+
+PUT_PRIVATE = "INSERT INTO private (session, seq, data) VALUES (?, ?, ?)"
+LOAD_PRIVATE = "SELECT seq, data FROM private WHERE session = ? AND seq BETWEEN ? AND ? ORDER BY seq"
 
 EVENT_COLUMNS = 4
 _SIZES = (64, 32, 16, 8, 4, 2, 1)

@@ -123,11 +123,15 @@ class Transactions:
             self._check_unanswered(known, item)
         if item.row is not None and item.row.session_id != item.lease.session_id:
             raise Conflict(f"the row of session {item.row.session_id} does not belong to {item.lease.session_id}")
+        _check_private(item)
         key = known.key
         for record in item.records:
             self._events += (key, record.seq, record.seq - record.first_seq, record.data)
             known.bytes += len(record.data)
         known.head = new_head
+        for private in item.private:
+            self._change(sql.PUT_PRIVATE, (key, private.seq, private.data))
+            known.bytes += len(private.data)
         for entry in item.idempotency:
             self._change(sql.PUT_ANSWER, (key, entry.submission_id, entry.digest, entry.answer))
         if item.row is not None:
@@ -239,11 +243,14 @@ class Transactions:
         self._changed = True
 
     def purge(self, most: int) -> bool:
-        """Remove up to `most` events of deleted sessions; whether there is more to do."""
+        """Remove up to `most` events, and as many private records, of deleted sessions; whether there is more to do."""
         row = self._cursor.execute("SELECT session FROM purges LIMIT 1").fetchone()
         if row is None:
             return False
-        if self._change(sql.PURGE_EVENTS, (*row, *row, most)).rowcount < most:
+        removed = [
+            self._change(statement, (*row, *row, most)).rowcount for statement in (sql.PURGE_EVENTS, sql.PURGE_PRIVATE)
+        ]
+        if max(removed) < most:
             for statement in sql.PURGE_REST:
                 self._change(statement, row)
         self._changed = True
@@ -286,6 +293,9 @@ class Transactions:
         bounds = (known.key, item.expected_head + 1, item.records[-1].seq)
         rows = self._cursor.execute(sql.LOAD_EVENTS, bounds).fetchall()
         given = [(record.seq, record.seq - record.first_seq, record.data) for record in item.records]
+        private = self._cursor.execute(sql.LOAD_PRIVATE, bounds).fetchall()
+        if private != [msgspec.structs.astuple(one) for one in item.private]:
+            return False
         return rows == given and all(self._answered(known, entry) == entry for entry in item.idempotency)
 
     def _check_unanswered(self, known: CachedSession, item: AppendItem) -> None:
@@ -314,6 +324,13 @@ class Transactions:
         if not self._db.in_transaction:
             self._cursor.execute("BEGIN IMMEDIATE")
         return self._cursor.execute(statement, values)
+
+
+def _check_private(item: AppendItem) -> None:
+    seqs = [private.seq for private in item.private]
+    own = {record.seq for record in item.records}
+    if len(own.intersection(seqs)) < len(seqs):
+        raise Conflict(f"the private records {seqs} are not each of another record of this item")
 
 
 def _check_there(known: CachedSession, session_id: str) -> None:

@@ -314,6 +314,19 @@ async def test_a_database_of_version_1_is_migrated_and_its_bytes_are_counted(tmp
         await journal.aclose()
 
 
+async def test_a_database_without_private_records_is_migrated(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
+        db.executescript(f"{''.join(STEPS[:5])} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 5;")
+        db.execute("INSERT INTO meta VALUES ('id', 0)")
+        db.commit()
+    journal = await open_journal(tmp_path)
+    try:
+        await journal.create(row("s"))
+        assert await journal.read_private("s", 0, 1) == []
+    finally:
+        await journal.aclose()
+
+
 async def test_a_database_without_claims_is_migrated(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
         db.executescript(f"{STEPS[0]} {STEPS[1]} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 2;")
