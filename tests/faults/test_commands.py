@@ -16,7 +16,7 @@ from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 
 pytestmark = pytest.mark.skipif(probe().program is None, reason=f"no sandbox on this machine: {probe().why}")
 
-PATIENCE_S = 20.0
+PATIENCE_S = 45.0
 BEAT = "while :; do date +%s%N > {0}; sleep 0.02; done"
 COMMAND = f"trap '' TERM INT HUP; (setsid sh -c '({BEAT.format('b')}) &' &); echo begun; {BEAT.format('a')}"
 

@@ -12,7 +12,7 @@ import pytest
 from protocol import codes
 from protocol import events as ev
 from protocol.content import AssistantMessage, ToolMessage
-from tests.faults.harness.failing_models import answers_again, ask, served
+from tests.faults.harness.failing_models import SOON_SILENT, answers_again, ask, served
 from tests.support.live import client, listening, same_view
 from tests.support.models.scripted_model import (
     Answer,
@@ -130,7 +130,8 @@ async def test_a_model_failure_ends_the_turn_with_its_error_and_the_next_turn_wo
     tmp_path: Path, fault: Ends, provider: str
 ) -> None:
     async with ScriptedModel([*fault.answers, text("Still here.")]) as model:
-        async with listening(served(tmp_path, model, provider)) as live, client(live) as talker:
+        calls = SOON_SILENT if fault.code == "model_timeout" else None
+        async with listening(served(tmp_path, model, provider, calls)) as live, client(live) as talker:
             ended = await ask(talker, "hello")
             assert isinstance(ended, ev.ErrorEvent), ended
             assert (ended.code, ended.retryable) == (fault.code, fault.retryable)

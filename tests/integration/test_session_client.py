@@ -24,7 +24,7 @@ from tests.support.network.tcp_proxy import TcpProxy
 from tests.unit.clients.session.recorded import copied, encoded
 
 QUICK = Backoff(base_s=0.01, cap_s=0.1)
-PATIENCE_S = 20.0
+PATIENCE_S = 45.0
 
 
 def client_of(url: str, session_id: str | None = None, **fields: Any) -> SessionClient:

@@ -22,7 +22,7 @@ from server.transport.listeners import open_sockets
 from server.transport.server import Server
 
 DONE = (ev.TurnComplete, ev.Interrupted, ev.ErrorEvent)
-PATIENCE_S = 20.0
+PATIENCE_S = 45.0
 
 
 @dataclass

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Callable
 
-PATIENCE_S = 20.0
+PATIENCE_S = 45.0
 LOOK_S = 0.01
 
 

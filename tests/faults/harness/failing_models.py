@@ -12,18 +12,17 @@ from tests.support.constants import built_in
 from tests.support.live import DONE, Client
 from tests.support.models.scripted_model import ScriptedModel
 
-PATIENCE_S = 0.6
+SILENT_S = 0.6
+"""After so long a model counts as silent, in tests of a silent model."""
 
 
 def served(
     data: Path, model: ScriptedModel, provider: str, calls: dict[str, object] | None = None, **groups: object
 ) -> Settings:
-    """Settings for a model of this provider that is tried twice and soon given up; `calls`: more of ModelSettings."""
+    """Settings for a model of this provider that is tried twice; `calls`: more of ModelSettings."""
     settings = settings_for(data, model, **groups)
     given = {
         "max_retries": 1,
-        "first_token_timeout_s": PATIENCE_S,
-        "stall_timeout_s": PATIENCE_S,
         "backoff_initial_s": 0.0,
         **(calls or {}),
     }
@@ -32,6 +31,10 @@ def served(
         settings.model, model=f"{provider}/scripted", calls=msgspec.structs.replace(settings.model.calls, **given)
     )
     return msgspec.structs.replace(settings, model=chosen)
+
+
+SOON_SILENT: dict[str, object] = {"first_token_timeout_s": SILENT_S, "stall_timeout_s": SILENT_S}
+"""Settings of calls to a model that is soon called silent."""
 
 
 async def ask(talker: Client, words: str) -> ev.Event:

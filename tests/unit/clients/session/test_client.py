@@ -25,7 +25,7 @@ from tests.unit.clients.session.standin import say, standing_in, then_close, unt
 EVENTS = conversation()
 JOURNAL = Journal(EVENTS)
 QUICK = Backoff(base_s=0.01, cap_s=0.05)
-PATIENCE_S = 10.0
+PATIENCE_S = 45.0
 
 
 def client_of(url: str, session_id: str | None = SESSION, **fields: Any) -> SessionClient:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[4]
-PATIENCE_S = 20.0
+PATIENCE_S = 45.0
 COMMAND = [sys.executable, "-c", "import sys; from server.cli.main import main; sys.exit(main())", "chat"]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from clients.terminal.input import LINE_MAX_CHARS, LINES_AHEAD, LineReader, split_lines
 
-PATIENCE_S = 10.0
+PATIENCE_S = 45.0
 
 
 @pytest.fixture

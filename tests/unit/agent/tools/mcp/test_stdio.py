@@ -154,7 +154,7 @@ async def test_a_server_that_starts_too_slowly_is_stopped_and_retried(tmp_path: 
     begin = tmp_path / "begin"
     async with running_servers(
         tmp_path,
-        {"odd": odd("--after", str(begin), start_timeout_s=5.0), "no": odd("--after", "/none", start_timeout_s=0.3)},
+        {"odd": odd("--after", str(begin), start_timeout_s=30.0), "no": odd("--after", "/none", start_timeout_s=0.3)},
     ) as running:
         await eventually(lambda: running.state("no") == ("down", "it did not answer in time"), "giving up")
         begin.touch()
