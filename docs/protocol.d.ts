@@ -362,6 +362,8 @@ export interface Ready {
   server: string;
   /** what this socket may do; not `owner`: it came by a link */
   access: "drive" | "owner" | "read";
+  /** false: this socket may not set the model; absent: it may */
+  may_set_model?: boolean;
 }
 
 /** This submission or frame did nothing. `id` is the submission's, where it could be read. */

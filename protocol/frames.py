@@ -39,6 +39,9 @@ class Ready(msgspec.Struct, kw_only=True, tag_field="type", tag="ready"):
     access: Annotated[AccessLevel, Meta(description="what this socket may do; not `owner`: it came by a link")] = (
         "owner"
     )
+    may_set_model: (
+        Annotated[bool, Meta(description="false: this socket may not set the model; absent: it may")] | UnsetType
+    ) = UNSET
 
 
 class Snapshot(msgspec.Struct, kw_only=True, tag_field="type", tag="snapshot"):

@@ -20,7 +20,6 @@ from agent.models.bases import operator_bases
 from agent.models.catalog import Catalog, ModelChoice, ModelEntry, choose_model
 from agent.models.client import Models, OwnerModelClient
 from agent.models.errors import ModelError
-from agent.models.names import refuse_name
 from agent.models.settings import ModelSettings
 from agent.models.types import DeltaKind, ModelInfo, ModelReply, ModelRequest, ModelUsage, RawToolCall, Sink
 
@@ -41,5 +40,4 @@ __all__ = [
     "Sink",
     "choose_model",
     "operator_bases",
-    "refuse_name",
 ]

@@ -6,6 +6,7 @@ import importlib
 import logging
 import os
 import time
+from collections.abc import Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from agent.models import pricing
 from agent.models.bases import Base, operator_bases
 from agent.models.catalog import Catalog
 from agent.models.errors import ModelError, model_error
-from agent.models.names import refuse_name
+from agent.models.names import refuse_name, refuse_unguarded
 from agent.models.settings import ModelSettings
 from agent.models.streams import assembler
 from agent.models.streams.assembler import ResponseAssembler
@@ -52,7 +53,8 @@ RETRY_AFTER_MAX_S = 60.0
 class Models:
     """All models of a process. Any number of tasks may use `call` at the same time; calls share no state.
 
-    `bases`: as `bases.operator_bases` gives them; without it, for one local user. `executors`: the server's.
+    `bases`: as `bases.operator_bases` gives them; without it, for one local user. `named`: models that the operator named
+    elsewhere than in the settings and the catalog given here. `executors`: the server's.
     """
 
     def __init__(
@@ -61,9 +63,11 @@ class Models:
         catalog: Catalog | None = None,
         bases: frozenset[Base] | None = None,
         executors: Executors | None = None,
+        named: Iterable[str] = (),
     ) -> None:
         self._settings = settings
         self.catalog = catalog or Catalog([])
+        self._named = frozenset([*named, *self.catalog.names, *settings.extra, *settings.defaults.values()])
         self._bases = bases
         self._executors = executors or Executors()
         self._owns_executors = executors is None
@@ -75,12 +79,16 @@ class Models:
         """Import LiteLLM in a thread, once. Raises ModelError (model_unavailable) if it can't be loaded."""
         await self._loaded()
 
+    def refuse(self, model: str) -> str | None:
+        """Why no model of this name may be called here, or None."""
+        return refuse_name(model) or refuse_unguarded(model, model.partition("/")[0], self._named)
+
     async def call(self, request: ModelRequest, sink: Sink) -> ModelReply:
         """Stream one answer into the sink, then return its tool calls, finish reason and usage.
 
         Cancelling the task closes the HTTP stream at once. Raises ModelError; an exception of the sink passes.
         """
-        refuse_bad_name(request.model)
+        self._refuse_bad_name(request.model)
         provider = await self._loaded()
         retries, backoff = 0, Backoff(BACKOFF_INITIAL_S, BACKOFF_MAX_S)
         while True:
@@ -139,9 +147,19 @@ class Models:
             self._loading = None
             message = f"No model can be called: LiteLLM could not be loaded ({error}). Install the server's dependencies again."
             raise ModelError("model_unavailable", message, retryable=False) from error
-        provider: Provider = module.Provider(self._settings, self.catalog, self._own_bases(), self._executors)
+        provider: Provider = module.Provider(
+            self._settings, self.catalog, self._own_bases(), self._executors, self._named
+        )
         self._provider = provider
         return provider
+
+    def _refuse_bad_name(self, model: str) -> None:
+        """Raise ModelError for a name that may not be used: an older version, or other settings, may have stored it."""
+        refused = self.refuse(model)
+        if refused is not None:
+            raise model_error(
+                "model_bad_request", model, because=refused, advice="Choose another model.", retryable=False
+            )
 
     def _own_bases(self) -> frozenset[Base]:
         if self._bases is not None:
@@ -217,13 +235,6 @@ class OwnerModelClient:
         return await self._models.call(
             msgspec.structs.replace(request, hub_token=self._hub_token, holder=self._holder), sink
         )
-
-
-def refuse_bad_name(model: str) -> None:
-    """Raise ModelError for a name that may not be used: an older version may have stored it."""
-    refused = refuse_name(model)
-    if refused is not None:
-        raise model_error("model_bad_request", model, because=refused, advice="Choose another model.", retryable=False)
 
 
 def _import_provider() -> ModuleType:

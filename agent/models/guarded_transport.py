@@ -8,6 +8,7 @@ the first (litellm `llms/custom_httpx/http_handler.py`).
 import socket
 import ssl
 import urllib.request
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ from litellm.llms.custom_httpx.http_handler import (
     build_aiohttp_keepalive_socket_factory,
     get_ssl_configuration,
 )
+from litellm.llms.huggingface import common_utils as huggingface
 
 from agent.models.bases import AddressGuard, leads_elsewhere, refusal
 
@@ -57,28 +59,76 @@ class GuardedTransport(LiteLLMAiohttpTransport):
         return response
 
 
-class GuardedSyncTransport(httpx.HTTPTransport):
-    """The same for the requests by which LiteLLM prepares some calls: tokens, descriptions of models. Their hosts are fixed."""
+class GuardedSyncTransport(httpx.BaseTransport):
+    """The same for the requests by which LiteLLM prepares some calls: tokens, descriptions of models.
+
+    A name is looked up once, and the request goes to an address that was checked; TLS checks the name. `sends`: sends it,
+    and keeps no connection, which would be found by its address and serve another name there.
+    """
+
+    def __init__(self, sends: httpx.BaseTransport, look_up: Callable[..., Sequence[Any]] = socket.getaddrinfo) -> None:
+        self._sends = sends
+        self._look_up = look_up
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         _check_url(request.url)
         host, port = request.url.host, _port(request.url)
-        if not GUARD.is_configured(host, port):
-            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            GUARD.check(host, port, [str(address[0]).partition("%")[0] for *_, address in rows])
-        response = super().handle_request(request)
+        configured = GUARD.is_configured(host, port)
+        response = self._sends.handle_request(request) if configured else self._pinned(request, host, port)
         if _redirected_elsewhere(request, response):
             response.close()
             raise refusal(f"{host} redirects to another host")
         return response
 
+    def close(self) -> None:
+        self._sends.close()
+
+    def _pinned(self, request: httpx.Request, host: str, port: int) -> httpx.Response:
+        """Send the request to the first of the checked addresses that takes a connection. Raises AddressRefused."""
+        rows = self._look_up(host, port, type=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(str(address[0]).partition("%")[0] for *_, address in rows))
+        GUARD.check(host, port, addresses)
+        for index, address in enumerate(addresses):
+            pinned = httpx.Request(
+                request.method,
+                request.url.copy_with(host=address),
+                headers=request.headers,
+                stream=request.stream,
+                extensions={**request.extensions, "sni_hostname": host},
+            )
+            try:
+                return self._sends.handle_request(pinned)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                if index + 1 == len(addresses):
+                    raise
+        raise refusal(f"{host} has no address")
+
+
+class GuardedHttpx:
+    """The module `httpx` as LiteLLM's code for the Hugging Face router uses it: `get` goes through the guarded transport."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(httpx, name)
+
+    def get(self, url: str, **options: Any) -> httpx.Response:
+        """As `httpx.get`. Raises AddressRefused too."""
+        with httpx.Client(transport=_sync_transport()) as client:
+            return client.get(url, **options)
+
 
 def install() -> None:
     """Give LiteLLM's clients these transports, for all calls of the process."""
     AsyncHTTPHandler.create_async_transport = staticmethod(_create_async_transport)  # type: ignore[method-assign]
-    if not urllib.request.getproxies():  # a transport that is given takes no proxy; the proxy is the operator's
-        verify = get_ssl_configuration()
-        litellm.sync_transport = GuardedSyncTransport(verify=True if verify is None else verify)
+    litellm.sync_transport = _sync_transport()
+    huggingface.httpx = GuardedHttpx()  # type: ignore[assignment,attr-defined]  # stands for the module there
+
+
+def _sync_transport() -> GuardedSyncTransport | None:
+    """None behind a proxy: a transport that is given takes no proxy. The proxy is the operator's, and looks names up."""
+    if urllib.request.getproxies():
+        return None
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return GuardedSyncTransport(httpx.HTTPTransport(verify=get_ssl_configuration(), limits=limits))
 
 
 def _create_async_transport(

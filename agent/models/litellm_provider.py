@@ -22,7 +22,7 @@ from agent.models.catalog import HUB_ROUTER, Catalog
 from agent.models.demo_provider import DEMO_PROVIDER, GAP, DemoProvider
 from agent.models.error_mapping import ErrorMapper
 from agent.models.errors import model_error
-from agent.models.names import refuse_provider
+from agent.models.names import refuse_provider, refuse_unguarded
 from agent.models.prompt_caching import mark_for_caching, needs_cache_marks
 from agent.models.providers import provider_calls
 from agent.models.settings import ModelSettings
@@ -82,13 +82,22 @@ def _provider_of(model: str) -> str:
 
 
 class Provider:
-    """Opens streams with LiteLLM, by the settings and the catalog. `bases`: what the operator configured, see `bases`."""
+    """Opens streams with LiteLLM, by the settings and the catalog. `bases`: what the operator configured, see `bases`.
+    `named`: the models that the operator named."""
 
     users: ClassVar[int] = 0
     """Providers that are open: LiteLLM keeps one set of HTTP clients for all of them."""
 
-    def __init__(self, settings: ModelSettings, catalog: Catalog, bases: frozenset[Base], executors: Executors) -> None:
+    def __init__(
+        self,
+        settings: ModelSettings,
+        catalog: Catalog,
+        bases: frozenset[Base],
+        executors: Executors,
+        named: frozenset[str],
+    ) -> None:
         self._settings = settings
+        self._named = named
         self._catalog = catalog
         self._bases = bases
         self._executors = executors
@@ -124,7 +133,9 @@ class Provider:
             return self._executors.model_openings.of(request.holder)
         if "/" not in model:
             provider = _provider_of(model)
-            refused = refuse_provider(provider) if provider else None
+            refused = (
+                (refuse_provider(provider) or refuse_unguarded(model, provider, self._named)) if provider else None
+            )
             if refused is not None:
                 raise model_error("model_bad_request", request.model, because=refused, retryable=False)
         calls = provider_calls(provider).calls

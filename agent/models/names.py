@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Collection
 from typing import Final
 
 from agent.models.catalog import LOCAL_SERVERS
@@ -37,6 +38,19 @@ def refuse_provider(provider: str) -> str | None:
     """Why this provider of LiteLLM is not called, or None."""
     calls = provider_calls(provider)
     return f"the provider `{provider}` cannot be used: {calls.why}" if calls.calls == "refused" else None
+
+
+def refuse_unguarded(name: str, provider: str, named: Collection[str]) -> str | None:
+    """Why a model of this provider is not called, or None: a part of its requests goes past the check of addresses, and
+    the operator, who named the models `named`, named none of this provider. `provider`: as LiteLLM calls it."""
+    if provider in LOCAL_SERVERS or provider_calls(provider).guarded or name in named:
+        return None
+    if any(one.startswith(f"{provider}/") for one in named):
+        return None
+    return (
+        f"the provider `{provider}` can be used only where the operator named a model of it in the settings "
+        "(`model.models`), because LiteLLM makes some requests to it by itself"
+    )
 
 
 def _holds_address(model: str, *, local: bool) -> bool:

@@ -11,10 +11,12 @@ first, to ask for a token, a template or a listing; the request itself is made o
 
 
 class ProviderCalls(msgspec.Struct, frozen=True):
-    """How one provider is called. `why`: why it is refused."""
+    """How one provider is called. `why`: why it is refused. `guarded`: whether all requests of a call to it go through
+    `guarded_transport`; a provider without that is called only where the operator named a model of it."""
 
     calls: Calls
     why: str = ""
+    guarded: bool = True
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -35,11 +37,15 @@ ASYNC: Final = _names("""
 """Measured: against an address that never answers, LiteLLM leaves no thread behind (tests/unit/agent/models/test_providers.py)."""
 
 PREPARES: Final = _names("""
-    azure azure_ai azure_text bedrock bedrock_mantle bytez clarifai databricks gdc gigachat huggingface lemonade oci
+    azure azure_ai azure_text bedrock bedrock_mantle bytez clarifai databricks gdc gigachat lemonade oci
     ollama ollama_chat predibase ragflow replicate sagemaker sagemaker_chat sagemaker_nova sap text-completion-codestral
     triton vertex_ai vertex_ai_beta watsonx watsonx_text
 """)
-"""Clouds that log in first; those that read a model's description first; and those that could not be measured without an account."""
+"""Clouds that log in first; those that read a model's description first; and those that could not be measured without an
+account. What they ask first may go past the check of addresses: boto3, google-auth, requests and httpx by itself do."""
+
+GUARDED_PREPARES: Final = ("huggingface",)
+"""Read a model's description first, through the check of addresses (`guarded_transport.install`)."""
 
 _BLOCKS = "LiteLLM's requests to it block a thread until it answers"
 _LOGS_IN = "LiteLLM waits for somebody to log in on the server's terminal"
@@ -64,7 +70,8 @@ prefix `vllm/` of a model's name means a local server instead (`catalog.LOCAL_SE
 
 PROVIDERS: Final[Mapping[str, ProviderCalls]] = {
     **{name: ProviderCalls("async") for name in ASYNC},
-    **{name: ProviderCalls("prepares") for name in PREPARES},
+    **{name: ProviderCalls("prepares", guarded=False) for name in PREPARES},
+    **{name: ProviderCalls("prepares") for name in GUARDED_PREPARES},
     **{name: ProviderCalls("refused", why) for name, why in REFUSED.items()},
 }
 """Every provider of the LiteLLM that this project is tested with. One that is not here is refused."""

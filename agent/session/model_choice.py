@@ -1,17 +1,20 @@
 """Model choice: who may choose the session's model, and what becomes of a guest's choice when the link is revoked."""
 
-from msgspec import UNSET
+from collections.abc import Iterable
+
+from msgspec import UNSET, UnsetType
 
 from agent.session.messages import SubmissionRefusal
 from agent.session.session import Session
 from protocol import codes
 from protocol import events as ev
+from protocol.content import ShareLink
 from protocol.submissions import SetModel
 
 
 def on_set_model(session: Session, submission: SetModel) -> ev.Accepted | SubmissionRefusal:
     """Choose the model, and how long it thinks, for the next model call. A guest may if the link says so."""
-    if not _may_choose(session):
+    if not may_choose(session.guest, session.state.view.shares):
         return SubmissionRefusal(codes.FORBIDDEN, "your link does not let you set the model; ask the session's owner")
     complaint = session.rules.refuse_model(submission.model)
     if complaint is not None:
@@ -47,8 +50,6 @@ def refuse_work(session: Session) -> SubmissionRefusal | None:
     return refused
 
 
-def _may_choose(session: Session) -> bool:
-    guest = session.guest
-    if guest is UNSET:
-        return True
-    return any(share.share_id == guest and share.may_set_model is True for share in session.state.view.shares)
+def may_choose(guest: str | UnsetType, shares: Iterable[ShareLink]) -> bool:
+    """Whether the owner (UNSET), or a guest by the link of this id, may choose the model."""
+    return guest is UNSET or any(share.share_id == guest and share.may_set_model is True for share in shares)

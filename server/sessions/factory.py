@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from agent.models import Models, refuse_name
+from agent.models import Models
 from agent.session.messages import SubmissionRefusal
 from agent.session.session import Rules
 from agent.tools import ToolRouter
@@ -65,7 +65,7 @@ def make_rules(
     def refuse_model(name: str) -> str | None:
         if name in offered:
             return None
-        refused = refuse_name(name)
+        refused = models.refuse(name)
         if refused is not None or settings.other_models_allowed:
             return refused
         quoted = msgspec.json.encode(name).decode()

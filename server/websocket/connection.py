@@ -208,6 +208,7 @@ class Connection:
             limits=self._limits,
             server=SERVER,
             access=self._policy.access,
+            may_set_model=self._policy.may_set_model(actor.state.view.shares),
         )
         if recovered:
             await self._send([self._encode(ready)])

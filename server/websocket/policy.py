@@ -2,11 +2,15 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from msgspec import UNSET, UnsetType
+
 from agent.session.messages import SubmissionRefusal
+from agent.session.model_choice import may_choose
 from protocol import codes
-from protocol.content import AccessLevel
+from protocol.content import AccessLevel, ShareLink
 from protocol.submissions import Interrupt, Submission
 from server.auth.authorization import READ_ONLY, refuse_submission
 from server.auth.principal import Principal
@@ -42,6 +46,10 @@ class SubmissionPolicy:
     def share_id(self) -> str:
         """The id of the link that the client came by; empty for the owner."""
         return "" if self.principal.grant is None else self.principal.grant.share_id
+
+    def may_set_model(self, shares: Iterable[ShareLink]) -> bool | UnsetType:
+        """As `ready` has it: False for a client that may not set the model, else UNSET. `shares`: the session's links."""
+        return UNSET if self.access != "read" and may_choose(self.share_id or UNSET, shares) else False
 
     def delay_s(self, size: int) -> float:
         """Seconds to wait before a message of this size is decoded: its user has sent much in a short time."""

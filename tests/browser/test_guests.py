@@ -29,7 +29,7 @@ class Shared:
 
 
 @contextlib.asynccontextmanager
-async def shared(tabs: Tabs, folder: Path, access: str) -> AsyncIterator[Shared]:
+async def shared(tabs: Tabs, folder: Path, access: str, may_set_model: bool = False) -> AsyncIterator[Shared]:
     """A server that asks for credentials, one session with a call that waits, and a link into it."""
     async with ScriptedModel([calls(WRITE)]) as model:
         async with listening(settings_for(folder, model, auth={"local_token": True})) as live:
@@ -40,7 +40,8 @@ async def shared(tabs: Tabs, folder: Path, access: str) -> AsyncIterator[Shared]
                 await expect(owner.approvals).to_have_count(1)
                 async with httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}) as http:
                     made = await http.post(
-                        f"{live.http}/api/sessions/{owner.session_id}/shares", json={"access": access}
+                        f"{live.http}/api/sessions/{owner.session_id}/shares",
+                        json={"access": access, "may_set_model": may_set_model},
                     )
                 yield Shared(live.http, owner, made.json()["link"])
             finally:
@@ -113,8 +114,18 @@ async def test_a_link_for_driving_lets_one_answer_what_waits(tabs: Tabs, tmp_pat
         await expect(guest.button("Compact the context")).to_be_visible()
         await expect(guest.button("End this session")).to_have_count(0)
         await guest.page.keyboard.press("Escape")
+        await expect(guest.page.get_by_role("combobox")).to_have_count(0)
+        await expect(guest.page.get_by_title("Your link does not let you set it.")).to_have_text("openai/scripted")
         await guest.button("Stop").click()
         await expect(at.owner.approvals).to_have_count(0)
+
+
+async def test_a_guest_sets_the_model_where_the_link_allows_it(tabs: Tabs, tmp_path: Path) -> None:
+    async with shared(tabs, tmp_path, "drive", may_set_model=True) as at:
+        guest = await tabs.open(at.link)
+        await guest.live()
+        await guest.page.get_by_role("combobox", name="Reasoning effort").select_option("high")
+        await expect(at.owner.page.get_by_role("combobox", name="Reasoning effort")).to_have_value("high")
 
 
 async def test_a_guest_without_a_session_sees_that_the_link_opens_one(tabs: Tabs, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from msgspec import UNSET
 from websockets.exceptions import InvalidStatus
 
 from protocol import events as ev
@@ -302,6 +303,7 @@ async def test_a_guest_sets_the_model_by_a_link_that_says_so_never_to_an_address
     address = SetModel(model="oobabooga/http://127.0.0.1:9/x")
     _, plain = await link_to(all_users, session_id, "drive")
     async with all_users.socket(plain, session_id) as guest:
+        assert guest.ready.may_set_model is False
         await guest.send(address)
         assert (await guest.refusal()).code == "forbidden"
     async with all_users.http("alice") as http:
@@ -310,6 +312,7 @@ async def test_a_guest_sets_the_model_by_a_link_that_says_so_never_to_an_address
         listed = (await http.get(f"/api/sessions/{session_id}/shares")).json()["shares"]
     assert [link["may_set_model"] for link in listed] == [False, True]
     async with all_users.socket("alice", session_id) as owner, all_users.socket(made["secret"], session_id) as guest:
+        assert owner.ready.may_set_model is guest.ready.may_set_model is UNSET
         for submission in (address, SetModel(model="openai/another")):
             await guest.send(submission)
             assert (await guest.refusal()).code == "unknown_model"

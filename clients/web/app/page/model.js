@@ -21,7 +21,7 @@ export function ModelChoice({ conversation }) {
   const effort = (session.sessionId === null ? chosen.value?.reasoning_effort : view.reasoning_effort) ?? "";
   const known = models.some((one) => one.model === now) || !now;
   const choose = (/** @type {string} */ name) => name && name !== now && conversation.use(name, "");
-  if (view.state === "closed" || !conversation.drives) return html`<span class="model faint">${now}</span>`;
+  if (!conversation.choosesModel) return html`<span class="model faint" title=${conversation.drives ? "The model that answers. Your link does not let you set it." : "The model that answers"}>${now}</span>`;
   if (other) {
     const done = (/** @type {Event} */ event) => {
       event.preventDefault();

@@ -77,6 +77,11 @@ export class Conversation {
     return ready?.access ?? (guest.value ? "read" : "owner");
   }
 
+  /** Whether this one may set the model: a guest only if the link says so. */
+  get choosesModel() {
+    return this.drives && (this.session.core.ready?.may_set_model ?? true);
+  }
+
   /** Whether the server knows no such session: it was deleted, or was never there. */
   get gone() {
     const { phase, action } = this.status.value;

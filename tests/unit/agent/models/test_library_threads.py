@@ -62,7 +62,8 @@ async def test_a_provider_that_is_called_asynchronously_keeps_no_thread_while_it
 
 async def test_a_call_is_refused_where_all_of_its_users_places_are_taken() -> None:
     executors = Executors()
-    models = Models(ModelSettings(api_base="http://127.0.0.1:9/v1", api_key="k", max_retries=0), executors=executors)
+    settings = ModelSettings(api_base="http://127.0.0.1:9/v1", api_key="k", max_retries=0)
+    models = Models(settings, executors=executors, named=["azure/x"])
     anna = Holder("anna")
     held = [executors.models.places.take_now(anna) for _ in range(executors.models.places.limits.per_user)]
     executors.models.places.limits = msgspec.structs.replace(executors.models.places.limits, wait_s=0.0)

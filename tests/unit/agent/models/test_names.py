@@ -4,7 +4,7 @@ import pytest
 
 from agent.models import providers
 from agent.models.litellm_provider import lite
-from agent.models.names import NAME_CHARS_MAX, refuse_name
+from agent.models.names import NAME_CHARS_MAX, refuse_name, refuse_unguarded
 
 ADDRESSES = (
     "openai/http://127.0.0.1:9/x",
@@ -77,6 +77,23 @@ def test_a_provider_that_is_unknown_or_refused_is_named_in_the_answer(name: str)
 )
 def test_names_as_providers_give_them_may_be_used(name: str) -> None:
     assert refuse_name(name) is None
+
+
+@pytest.mark.parametrize("provider", providers.PREPARES)
+def test_a_provider_with_requests_past_the_check_of_addresses_is_called_only_if_the_operator_named_it(
+    provider: str,
+) -> None:
+    name = f"{provider}/x"
+    if provider == "ollama":  # called as a local server
+        assert refuse_unguarded(name, provider, ()) is None
+        return
+    assert f"`{provider}`" in (refuse_unguarded(name, provider, ["openai/x", f"{provider}2/x"]) or "")
+    assert refuse_unguarded(name, provider, [f"{provider}/another"]) is None
+
+
+def test_a_model_without_a_provider_in_its_name_may_be_named_by_the_operator() -> None:
+    assert refuse_unguarded("gemini-x", "vertex_ai", []) is not None
+    assert refuse_unguarded("gemini-x", "vertex_ai", ["gemini-x"]) is None
 
 
 def test_every_chat_model_in_the_librarys_table_of_a_provider_that_is_called_may_be_used() -> None:

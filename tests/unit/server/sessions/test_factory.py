@@ -43,6 +43,15 @@ def test_other_models_are_for_the_local_user_unless_the_operator_says(
     assert refuse("openai/offered") is None
 
 
+@pytest.mark.parametrize("allow", [None, True, False])
+@pytest.mark.parametrize("mode", ["local", "tokens"])
+def test_a_provider_with_requests_past_the_check_of_addresses_is_never_chosen_by_a_client(
+    mode: Mode, allow: bool | None
+) -> None:
+    refuse = rules(mode, allow).refuse_model
+    assert refuse("bedrock/x") is not None and refuse("vertex_ai/x") is not None
+
+
 def test_a_name_with_an_address_in_the_settings_is_refused() -> None:
     with pytest.raises(ValueError, match="address"):
         ModelChoice(model="huggingface/http://127.0.0.1:9")
