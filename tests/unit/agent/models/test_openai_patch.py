@@ -18,14 +18,14 @@ async def test_a_long_history_goes_out_as_it_is_without_a_walk_over_its_fields()
     history.append({"role": "user", "content": "Well?"})
     requests: list[Request] = []
 
-    def hear(request: Request) -> Answer:
+    def answer(request: Request) -> Answer:
         requests.append(request)
         return text("Yes.")
 
     async def quiet(kind: str, words: str) -> None:
         pass
 
-    async with ScriptedModel(hear) as model:
+    async with ScriptedModel(answer) as model:
         models = Models(ModelSettings(api_base=model.api_base, api_key="k"))
         await models.call(ModelRequest("openai/scripted", history[:1], []), quiet)
         began = time.process_time()

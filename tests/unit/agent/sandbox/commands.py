@@ -29,19 +29,19 @@ class OpenSandbox:
 
     async def run(self, command: str, timeout_s: float = LONG_S) -> tuple[ExitStatus, str]:
         """Run a command to its end; its output, as text."""
-        heard = bytearray()
+        output = bytearray()
 
-        async def hear(piece: bytes) -> None:
-            heard.extend(piece)
+        async def sink(piece: bytes) -> None:
+            output.extend(piece)
 
-        ended = await self.sandbox.exec(command, hear, timeout_s)
-        return ended, heard.decode(errors="replace")
+        ended = await self.sandbox.exec(command, sink, timeout_s)
+        return ended, output.decode(errors="replace")
 
-    async def says(self, command: str) -> str:
+    async def output(self, command: str) -> str:
         """What a command says that ends well."""
-        ended, said = await self.run(command)
-        assert ended == ExitStatus(0), (ended, said)
-        return said
+        ended, output = await self.run(command)
+        assert ended == ExitStatus(0), (ended, output)
+        return output
 
 
 @contextlib.asynccontextmanager

@@ -24,22 +24,22 @@ class Place:
         self.program = program
         self.client = client
         self.workspace = workspace
-        self.said = bytearray()
-        self._heard = asyncio.Condition()
+        self.output = bytearray()
+        self._changed = asyncio.Condition()
 
-    async def hear(self, piece: bytes) -> None:
-        self.said += piece
-        async with self._heard:
-            self._heard.notify_all()
+    async def receive(self, piece: bytes) -> None:
+        self.output += piece
+        async with self._changed:
+            self._changed.notify_all()
 
     async def until(self, done: Callable[[bytes], bool]) -> bytes:
-        async with self._heard:
-            await self._heard.wait_for(lambda: done(bytes(self.said)))
-        return bytes(self.said)
+        async with self._changed:
+            await self._changed.wait_for(lambda: done(bytes(self.output)))
+        return bytes(self.output)
 
     async def run(self, command: str, timeout_s: float = 30.0) -> ExitStatus:
-        self.said.clear()
-        return await self.client.exec(command, self.hear, timeout_s)
+        self.output.clear()
+        return await self.client.exec(command, self.receive, timeout_s)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ async def gone(pid: int) -> None:
 async def test_a_command_runs_in_the_workspace_and_returns_its_output_and_exit_code(place: Place) -> None:
     await place.client.check()
     assert await place.run("echo out; echo err >&2; pwd; exit 3") == ExitStatus(3)
-    assert place.said.decode() == f"out\nerr\n{place.workspace}\n"
+    assert place.output.decode() == f"out\nerr\n{place.workspace}\n"
     assert await place.run("kill -TERM $$") == ExitStatus(128 + 15)
     assert await place.run("cat") == ExitStatus(0)
 
@@ -78,17 +78,17 @@ async def test_a_command_runs_in_the_workspace_and_returns_its_output_and_exit_c
 async def test_output_comes_while_the_command_runs_byte_for_byte(place: Place) -> None:
     os.mkfifo(place.workspace / "go")
     running = asyncio.gather(place.run(r"printf 'a\0\377'; read line < go; echo $line"))
-    assert await place.until(lambda said: len(said) >= 3) == b"a\0\xff"
+    assert await place.until(lambda output: len(output) >= 3) == b"a\0\xff"
     await asyncio.to_thread((place.workspace / "go").write_text, "on\n")
     (ended,) = await running
     assert ended == ExitStatus(0)
-    assert bytes(place.said) == b"a\0\xffon\n"
+    assert bytes(place.output) == b"a\0\xffon\n"
 
 
 async def test_a_command_that_is_out_of_time_is_killed_with_all_that_came_of_it(place: Place) -> None:
     ended = await place.run("setsid sleep 600 & echo $!; sleep 600 & echo $!; wait", timeout_s=0.5)
     assert ended.stopped == "not done within 0.5 s"
-    for pid in place.said.split():
+    for pid in place.output.split():
         await gone(int(pid))
 
 
@@ -103,7 +103,7 @@ async def test_a_command_that_is_out_of_time_is_killed_with_all_that_came_of_it(
 )
 async def test_a_cancelled_commands_processes_are_gone_when_the_cancelling_is_done(place: Place, hide: str) -> None:
     running = asyncio.gather(place.run(f"{hide}; echo there; sleep 600"))
-    pid = int((await place.until(lambda said: b"there" in said)).split()[0])
+    pid = int((await place.until(lambda output: b"there" in output)).split()[0])
     assert psutil.pid_exists(pid)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -114,19 +114,19 @@ async def test_a_cancelled_commands_processes_are_gone_when_the_cancelling_is_do
 
 async def test_background_processes_end_with_their_command_and_do_not_delay_it(place: Place) -> None:
     assert await place.run("sleep 600 & echo $!") == ExitStatus(0)
-    await gone(int(place.said))
+    await gone(int(place.output))
 
 
 async def test_a_command_that_kills_its_supervisor_ends_and_its_daemons_with_it(place: Place) -> None:
     ended = await place.run("setsid sleep 600 & echo $!; kill -9 $PPID; sleep 600")
     assert ended.code == 128 + 9
-    await gone(int(place.said.split()[0]))
+    await gone(int(place.output.split()[0]))
     assert await place.run("echo still here") == ExitStatus(0)
 
 
 async def test_when_the_program_is_killed_its_commands_do_not_go_on(place: Place) -> None:
     running = asyncio.gather(place.run("sleep 600 & echo $!; wait"))
-    pid = int(await place.until(lambda said: said.endswith(b"\n")))
+    pid = int(await place.until(lambda output: output.endswith(b"\n")))
     await place.program.stop()
     with pytest.raises(SandboxError):
         await running
@@ -135,8 +135,8 @@ async def test_when_the_program_is_killed_its_commands_do_not_go_on(place: Place
 
 async def test_when_the_client_is_gone_its_command_ends(place: Place) -> None:
     async with httpx.AsyncClient(headers={SECRET_HEADER: SECRET}) as http:
-        asked = {"id": "mine", "command": "echo $$; sleep 600", "timeout_s": 600}
-        async with http.stream("POST", f"{place.program.url}/exec", json=asked) as answer:
+        body = {"id": "mine", "command": "echo $$; sleep 600", "timeout_s": 600}
+        async with http.stream("POST", f"{place.program.url}/exec", json=body) as answer:
             first = await anext(answer.aiter_raw())
     await gone(int(first[5:]))
 
@@ -145,13 +145,13 @@ async def test_a_command_whose_output_is_no_longer_wanted_is_killed(place: Place
     class Enough(Exception):
         pass
 
-    async def hear(piece: bytes) -> None:
-        await place.hear(piece)
+    async def receive(piece: bytes) -> None:
+        await place.receive(piece)
         raise Enough
 
     with pytest.raises(Enough):
-        await place.client.exec("echo $$; exec yes", hear, 60.0)
-    await gone(int(place.said.split()[0]))
+        await place.client.exec("echo $$; exec yes", receive, 60.0)
+    await gone(int(place.output.split()[0]))
 
 
 async def test_a_call_cancelled_before_its_start_does_not_start(place: Place) -> None:
@@ -202,7 +202,7 @@ async def test_requests_without_the_secret_are_refused_even_with_the_hubs_token(
 async def test_no_command_finds_the_secret(place: Place) -> None:
     hunt = f"env; cat /proc/{place.program.process.pid}/environ; cat /proc/$PPID/environ; cat /proc/self/environ"
     await place.run(hunt)
-    assert SECRET.encode() not in place.said
+    assert SECRET.encode() not in place.output
 
 
 @pytest.mark.parametrize(

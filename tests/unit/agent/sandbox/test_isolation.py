@@ -40,7 +40,7 @@ def calls(*lines: str) -> str:
 
 async def test_the_environment_is_the_listed_one(inside: OpenSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_of_the_server")
-    names = {line.partition("=")[0] for line in (await inside.says("env")).splitlines()}
+    names = {line.partition("=")[0] for line in (await inside.output("env")).splitlines()}
     given = {"PATH", "HOME", "TMPDIR", "USER", "LOGNAME", "SHELL", "LANG", "TERM"}
     assert given <= names <= given | {"PWD", "SHLVL", "_", "OLDPWD"}
 
@@ -50,11 +50,11 @@ async def test_no_descriptor_of_the_server_passes(inside: OpenSandbox, tmp_path:
     fd = os.open(tmp_path / "secret", os.O_RDONLY)
     os.set_inheritable(fd, True)
     try:
-        said = await inside.says(f"for fd in /proc/self/fd/* /proc/1/fd/*; do readlink $fd; done; cat <&{fd}; true")
+        output = await inside.output(f"for fd in /proc/self/fd/* /proc/1/fd/*; do readlink $fd; done; cat <&{fd}; true")
     finally:
         os.close(fd)
-    assert "of the server" not in said
-    links = {line.partition(":")[0] for line in said.splitlines() if line.startswith(("/", "pipe", "socket", "anon"))}
+    assert "of the server" not in output
+    links = {line.partition(":")[0] for line in output.splitlines() if line.startswith(("/", "pipe", "socket", "anon"))}
     assert {link for link in links if not link.startswith(("/dev/null", "/proc/", "/bin/bash", "pipe"))} <= {
         "anon_inode"
     }
@@ -67,27 +67,27 @@ async def test_no_folder_of_the_machine_is_there(inside: OpenSandbox, tmp_path: 
     (tmp_path / "secret").write_text("of the server")
     paths = [tmp_path / "secret", Path.home(), ROOT, ROOT / "README.md", inside.root.parent, Path("/etc/shadow")]
     wanted = " ".join(map(str, [*paths, "/var", "/home", "/root", "/run", "/sys", "/boot", "/srv", "/mnt", "/media"]))
-    assert await inside.says(f"for path in {wanted}; do test -e $path && echo $path; done; true") == ""
-    seen = set((await inside.says("ls /")).split())
+    assert await inside.output(f"for path in {wanted}; do test -e $path && echo $path; done; true") == ""
+    seen = set((await inside.output("ls /")).split())
     assert seen <= {"bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "tmp", "usr", "workspace"}
 
 
 async def test_the_workspace_and_memory_are_the_only_places_to_write(inside: OpenSandbox) -> None:
     tries = "for d; do { : > $d/.try; } 2>/dev/null && echo $d && rm $d/.try; done; true"
     places = "$(find / -xdev -type d -not -path '/proc/*') /usr /usr/bin /dev /dev/pts /proc /tmp /dev/shm /workspace"
-    said = await inside.says(f"set -- {places}; {tries}")
-    assert set(said.split()) == {"/tmp", "/dev/shm", "/workspace"}
+    output = await inside.output(f"set -- {places}; {tries}")
+    assert set(output.split()) == {"/tmp", "/dev/shm", "/workspace"}
 
 
 async def test_memory_is_empty_for_each_command(inside: OpenSandbox) -> None:
-    await inside.says("echo mine > /tmp/mine; echo mine > /dev/shm/mine")
-    assert await inside.says("ls -A /tmp /dev/shm") == "/dev/shm:\n\n/tmp:\n"
+    await inside.output("echo mine > /tmp/mine; echo mine > /dev/shm/mine")
+    assert await inside.output("ls -A /tmp /dev/shm") == "/dev/shm:\n\n/tmp:\n"
 
 
 async def test_users_are_made_up(inside: OpenSandbox) -> None:
-    assert await inside.says("id -un; cat /etc/passwd | wc -l; hostname 2>/dev/null || cat /etc/hostname || true")
-    assert (await inside.says("id -u; id -g")).split() == ["1000", "1000"]
-    assert "agent" in await inside.says("cat /etc/passwd")
+    assert await inside.output("id -un; cat /etc/passwd | wc -l; hostname 2>/dev/null || cat /etc/hostname || true")
+    assert (await inside.output("id -u; id -g")).split() == ["1000", "1000"]
+    assert "agent" in await inside.output("cat /etc/passwd")
 
 
 async def test_a_hidden_folder_is_empty_where_one_above_it_is_shown(tmp_path: Path, open_folder: Path) -> None:
@@ -95,45 +95,45 @@ async def test_a_hidden_folder_is_empty_where_one_above_it_is_shown(tmp_path: Pa
     (open_folder / "tool").write_text("to be read")
     (open_folder / "data" / "token").write_text("a secret")
     async with open_sandbox(tmp_path, hidden=(open_folder / "data",), readable=[str(open_folder)]) as opened:
-        assert await opened.says(f"cat {open_folder}/tool; ls -A {open_folder}/data") == "to be read"
+        assert await opened.output(f"cat {open_folder}/tool; ls -A {open_folder}/data") == "to be read"
         ended, _ = await opened.run(f"touch {open_folder}/data/x {open_folder}/x")
         assert ended.code != 0
 
 
 async def test_no_device_is_there_or_can_be_made(inside: OpenSandbox) -> None:
-    said = await inside.says(
+    output = await inside.output(
         "find /dev -type b; mknod /tmp/disk b 8 0 2>/dev/null && echo made; : 2>/dev/null </dev/tty && echo tty; true"
     )
-    assert said == ""
+    assert output == ""
 
 
 # ------------------------------------------------------------------------------------------------------- the processes
 
 
 async def test_no_process_of_the_machine_is_seen(inside: OpenSandbox) -> None:
-    said = await inside.says(
+    output = await inside.output(
         f"cat /proc/[0-9]*/cmdline | tr '\\0' ' '; kill -0 {os.getpid()} 2>/dev/null && echo ali''ve; true"
     )
-    assert "pytest" not in said and "alive" not in said
-    assert str(inside.root.parent) not in said
-    assert len((await inside.says("ls -d /proc/[0-9]*")).split()) <= 4
+    assert "pytest" not in output and "alive" not in output
+    assert str(inside.root.parent) not in output
+    assert len((await inside.output("ls -d /proc/[0-9]*")).split()) <= 4
 
 
 async def test_no_process_holds_the_servers_environment(inside: OpenSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-server")
-    assert "sk-of-the-server" not in await inside.says("cat /proc/[0-9]*/environ; true")
+    assert "sk-of-the-server" not in await inside.output("cat /proc/[0-9]*/environ; true")
 
 
 async def test_the_kernels_settings_cannot_be_written(inside: OpenSandbox) -> None:
-    said = await inside.says(
+    output = await inside.output(
         "find /proc/sys /proc/sysrq-trigger /proc/mtrr /proc/irq /proc/bus -type f -writable 2>/dev/null; "
         "echo 1 2>/dev/null > /proc/sys/vm/swappiness && echo written; true"
     )
-    assert said == ""
+    assert output == ""
 
 
 async def test_no_capability_is_left(inside: OpenSandbox) -> None:
-    status = dict(line.split(":\t", 1) for line in (await inside.says("cat /proc/self/status")).splitlines())
+    status = dict(line.split(":\t", 1) for line in (await inside.output("cat /proc/self/status")).splitlines())
     sets = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
     assert [int(status[name], 16) for name in sets] == [0] * 5
     assert status["NoNewPrivs"] == "1"
@@ -141,7 +141,7 @@ async def test_no_capability_is_left(inside: OpenSandbox) -> None:
 
 @PYTHON
 async def test_the_kernel_refuses_new_namespaces_mounts_and_modules(inside: OpenSandbox) -> None:
-    said = await inside.says(
+    output = await inside.output(
         calls(
             "f(c.unshare(0x10000000))  # a user namespace",
             "f(c.unshare(0x00020000))  # a mount namespace",
@@ -152,13 +152,13 @@ async def test_the_kernel_refuses_new_namespaces_mounts_and_modules(inside: Open
             "f(c.setuid(0))",
         )
     )
-    assert "done" not in said and len(said.split()) == 7
+    assert "done" not in output and len(output.split()) == 7
 
 
 @PYTHON
 async def test_no_process_outside_can_be_traced(inside: OpenSandbox) -> None:
-    said = await inside.says(calls(f"f(c.ptrace(16, {os.getpid()}, 0, 0))", f"f(c.ptrace(16, {os.getppid()}, 0, 0))"))
-    assert said.split() == ["ESRCH", "ESRCH"]
+    output = await inside.output(calls(*(f"f(c.ptrace(16, {pid}, 0, 0))" for pid in (os.getpid(), os.getppid()))))
+    assert output.split() == ["ESRCH", "ESRCH"]
 
 
 async def test_a_command_that_stops_the_sandboxes_first_process_is_ended_all_the_same(inside: OpenSandbox) -> None:
@@ -185,11 +185,11 @@ def connects(host: str, port: int) -> str:
 
 async def test_neither_loopback_nor_the_world_is_reached(inside: OpenSandbox) -> None:
     with listening() as port:
-        assert "connected" not in await inside.says(connects("127.0.0.1", port))
+        assert "connected" not in await inside.output(connects("127.0.0.1", port))
     for host in ("169.254.169.254", "1.1.1.1", "10.0.0.1"):
-        said = await inside.says(connects(host, 80))
-        assert "connected" not in said and "unreachable" in said
-    interfaces = (await inside.says("cat /proc/net/dev")).splitlines()[2:]
+        output = await inside.output(connects(host, 80))
+        assert "connected" not in output and "unreachable" in output
+    interfaces = (await inside.output("cat /proc/net/dev")).splitlines()[2:]
     assert [line.partition(":")[0].strip() for line in interfaces] == ["lo"]
 
 
@@ -198,14 +198,14 @@ async def test_no_unix_socket_of_the_machine_is_reached_by_its_abstract_name(ins
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(f"\0holdfast-test-{os.getpid()}")
         server.listen()
-        said = await inside.says(
+        output = await inside.output(
             '/usr/bin/python3 -c "import socket; socket.socket(socket.AF_UNIX).connect('
             f"'\\\\0holdfast-test-{os.getpid()}')\" 2>&1 | tail -n 1"
         )
-    assert "ConnectionRefusedError" in said
+    assert "ConnectionRefusedError" in output
 
 
 async def test_with_the_network_on_it_is_reached(tmp_path: Path) -> None:
     async with open_sandbox(tmp_path, network=True) as opened:
         with socket.create_server(("127.0.0.1", 0)) as server:
-            assert await opened.says(connects("127.0.0.1", server.getsockname()[1])) == "connected\n"
+            assert await opened.output(connects("127.0.0.1", server.getsockname()[1])) == "connected\n"

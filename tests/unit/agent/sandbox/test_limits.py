@@ -15,7 +15,7 @@ MIB = 1_048_576
 
 async def goes_on(inside: OpenSandbox) -> None:
     """The next command runs as if nothing had been."""
-    assert await inside.says("echo well") == "well\n"
+    assert await inside.output("echo well") == "well\n"
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ async def test_threads_are_counted_as_processes_are(tmp_path: Path) -> None:
 
 async def test_a_process_gets_no_more_memory_than_it_may_have(tmp_path: Path) -> None:
     async with open_sandbox(tmp_path, memory_bytes=64 * MIB) as inside:
-        ended, said = await inside.run("dd if=/dev/zero of=/dev/null bs=200M count=1")
-        assert ended.code and "memory exhausted" in said
+        ended, output = await inside.run("dd if=/dev/zero of=/dev/null bs=200M count=1")
+        assert ended.code and "memory exhausted" in output
         await goes_on(inside)
 
 
@@ -86,15 +86,15 @@ async def test_a_file_becomes_no_longer_than_it_may(tmp_path: Path) -> None:
 
 async def test_a_process_opens_no_more_files_than_it_may(tmp_path: Path) -> None:
     async with open_sandbox(tmp_path, open_files_max=32) as inside:
-        ended, said = await inside.run("for n in $(seq 50); do exec {fd}</dev/null || exit 9; done")
-        assert ended.code == 9 and "Too many open files" in said
+        ended, output = await inside.run("for n in $(seq 50); do exec {fd}</dev/null || exit 9; done")
+        assert ended.code == 9 and "Too many open files" in output
 
 
 @pytest.mark.parametrize("folder", ["/tmp", "/dev/shm"])
 async def test_memory_is_bounded(tmp_path: Path, folder: str) -> None:
     async with open_sandbox(tmp_path, tmp_bytes=MIB) as inside:
-        ended, said = await inside.run(f"head -c 2000000 /dev/zero > {folder}/big")
-        assert ended.code and "No space left" in said
+        ended, output = await inside.run(f"head -c 2000000 /dev/zero > {folder}/big")
+        assert ended.code and "No space left" in output
 
 
 async def test_files_without_a_byte_do_not_fill_the_memory_either(tmp_path: Path) -> None:

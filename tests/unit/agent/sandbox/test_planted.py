@@ -29,7 +29,7 @@ async def inside(tmp_path: Path) -> AsyncIterator[OpenSandbox]:
 async def test_links_to_the_servers_files_are_neither_read_nor_written_through(
     inside: OpenSandbox, tmp_path: Path
 ) -> None:
-    await inside.says(
+    await inside.output(
         f"ln -s {tmp_path}/secret file; ln -s {tmp_path} folder; ln -s /proc/self/root root; ln -s ../.. up"
     )
     for path in ("file", "folder/secret", "root/etc/passwd", "up/secret"):
@@ -43,19 +43,19 @@ async def test_links_to_the_servers_files_are_neither_read_nor_written_through(
 
 async def test_no_file_outside_gets_a_second_name_inside(inside: OpenSandbox) -> None:
     for path in ("/etc/passwd", "/usr/bin/env", "/etc/ld.so.cache"):
-        ended, said = await inside.run(f"ln {path} here")
-        assert ended.code and "here" in said
+        ended, output = await inside.run(f"ln {path} here")
+        assert ended.code and "here" in output
     assert os.listdir(inside.root) == []
 
 
 async def test_a_write_to_one_name_of_a_file_leaves_its_other_names_alone(inside: OpenSandbox) -> None:
-    await inside.says("echo one > a; ln a b")
+    await inside.output("echo one > a; ln a b")
     await inside.sandbox.write("a", b"two\n")
-    assert await inside.says("cat a b") == "two\none\n"
+    assert await inside.output("cat a b") == "two\none\n"
 
 
 async def test_pipes_and_sockets_are_refused_without_waiting(inside: OpenSandbox) -> None:
-    await inside.says("mkfifo pipe")
+    await inside.output("mkfifo pipe")
     with pytest.raises(SandboxError, match="pipe"):
         await inside.sandbox.read("pipe")
     with pytest.raises(SandboxError, match="pipe"):
@@ -87,24 +87,24 @@ async def test_a_folder_swapped_for_a_link_while_the_server_writes_leads_nowhere
 
 
 async def test_a_file_keeps_no_right_beyond_those_of_its_users(inside: OpenSandbox) -> None:
-    await inside.says("echo > tool; chmod 6755 tool")
+    await inside.output("echo > tool; chmod 6755 tool")
     await inside.sandbox.write("tool", b"new")
     assert stat.S_IMODE((inside.root / "tool").stat().st_mode) == 0o755
 
 
 async def test_files_of_the_server_can_be_changed_by_commands(inside: OpenSandbox) -> None:
     await inside.sandbox.write("a/b.txt", b"one\n")
-    await inside.says("echo two >> a/b.txt; echo > a/c.txt; mv a/b.txt d.txt; rm -r a")
+    await inside.output("echo two >> a/b.txt; echo > a/c.txt; mv a/b.txt d.txt; rm -r a")
     assert (await inside.sandbox.read("d.txt")).data == b"one\ntwo\n"
 
 
 async def test_files_from_before_the_first_command_are_its_own(inside: OpenSandbox) -> None:
     await inside.sandbox.write("a/b.txt", b"one\n")
-    assert await inside.says("mv a/b.txt a/c.txt; rm -r a; ls") == ""
+    assert await inside.output("mv a/b.txt a/c.txt; rm -r a; ls") == ""
 
 
 async def test_a_folder_with_the_name_of_an_unfinished_file_stops_no_write(inside: OpenSandbox) -> None:
-    await inside.says("mkdir -p .holdfast-0123456789abcdef.part/x")
+    await inside.output("mkdir -p .holdfast-0123456789abcdef.part/x")
     assert not await inside.sandbox.write("a.txt", b"x")
 
 

@@ -44,9 +44,9 @@ async def test_nothing_is_made_before_it_is_used_and_one_is_enough(place: Remote
 async def test_progress_is_reported_while_a_sandbox_is_made(place: RemoteSetup) -> None:
     sandbox, output = place.sandbox(), Output()
     await sandbox.exec("echo hello", output, 30.0)
-    told = [line for line in output.data.decode().splitlines() if line.startswith("[")]
-    assert told[-1] == "[the sandbox is ready]"
-    assert len(told) == len(set(told)) >= 2
+    progress = [line for line in output.data.decode().splitlines() if line.startswith("[")]
+    assert progress[-1] == "[the sandbox is ready]"
+    assert len(progress) == len(set(progress)) >= 2
     await sandbox.close()
 
 
@@ -131,12 +131,12 @@ async def test_with_a_refused_token_nothing_is_made_and_the_reason_is_shown(plac
 async def test_a_claim_names_no_secret(place: RemoteSetup) -> None:
     sandbox = place.sandbox()
     await run(sandbox, "true")
-    said = str(await place.journal.claims())
+    claims = str(await place.journal.claims())
     for job in place.jobs.jobs.values():
-        assert job.token not in said
+        assert job.token not in claims
     for space in place.hub.spaces.values():
-        assert not any(secret in said for secret in space.secrets.values())
-    assert TOKEN not in said
+        assert not any(secret in claims for secret in space.secrets.values())
+    assert TOKEN not in claims
     await sandbox.close()
 
 

@@ -114,7 +114,7 @@ for family in range(64):
 """
     for network in (False, True):
         async with open_sandbox(tmp_path, network=network) as opened:
-            assert (await opened.says(f"/usr/bin/python3 -c '{lines}'")).split() == ["1", "2", "10", "16"]
+            assert (await opened.output(f"/usr/bin/python3 -c '{lines}'")).split() == ["1", "2", "10", "16"]
 
 
 @PYTHON
@@ -128,7 +128,7 @@ for number in {list(numbers.values())}:
     print(errno.errorcode[ctypes.get_errno()])
 """
     async with open_sandbox(tmp_path) as opened:
-        seen = (await opened.says(f"sh -c \"/usr/bin/python3 -c '{lines}'\"")).split()
+        seen = (await opened.output(f"sh -c \"/usr/bin/python3 -c '{lines}'\"")).split()
     assert dict(zip(numbers, seen, strict=True)) == {name: errno.errorcode[REFUSED[name]] for name in numbers}
 
 
@@ -145,7 +145,7 @@ memory.write(bytes.fromhex("53" + "{code}"[:-2] + "5bc3"))
 print(ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(memory)))())
 """
     async with open_sandbox(tmp_path) as opened:
-        assert int(await opened.says(f"/usr/bin/python3 -c '{lines}'")) == -errno.ENOSYS
+        assert int(await opened.output(f"/usr/bin/python3 -c '{lines}'")) == -errno.ENOSYS
 
 
 PROGRAMS = {
@@ -168,7 +168,7 @@ async def test_ordinary_programs_run(program: str, tmp_path: Path) -> None:
     if shutil.which(program, path="/usr/bin:/bin:/usr/local/bin") is None:
         pytest.skip(f"there is no {program} here")
     async with open_sandbox(tmp_path) as opened:
-        await opened.says(PROGRAMS[program])
+        await opened.output(PROGRAMS[program])
 
 
 # ---------------------------------------------------------------------------------------- which processes end at first
@@ -181,7 +181,7 @@ def score(of: str) -> int:
 async def test_commands_are_ended_before_the_server_and_cannot_change_it(tmp_path: Path) -> None:
     before = score(str(os.getpid()))
     async with open_sandbox(tmp_path) as opened:
-        seen = await opened.says(
+        seen = await opened.output(
             "cat /proc/self/oom_score_adj; for n in 0 -500; do for f in /proc/[0-9]*/oom_*adj; do echo $n > $f; done; done "
             "2>/dev/null; cat /proc/[0-9]*/oom_score_adj"
         )

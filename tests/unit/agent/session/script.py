@@ -180,14 +180,14 @@ class Script:
         return next(effect for effect in self.effects if isinstance(effect, CallModel))
 
     @property
-    def asks_model(self) -> bool:
+    def calls_model(self) -> bool:
         return any(isinstance(effect, CallModel) for effect in self.effects)
 
     def ran(self) -> list[RunTool]:
         """The tool calls that followed from the last input."""
         return [effect for effect in self.effects if isinstance(effect, RunTool)]
 
-    def summary_asked(self) -> bool:
+    def summarizes(self) -> bool:
         return any(isinstance(effect, Summarize) for effect in self.effects)
 
     def last(self, kind: type[Any]) -> Any:

@@ -20,7 +20,7 @@ class WebTools(PlainTools):
         )
 
 
-def asked(*calls: Any, **changes: Any) -> tuple[Script, str]:
+def waiting(*calls: Any, **changes: Any) -> tuple[Script, str]:
     """A session with a link, in which these calls wait for an approval; the link's id."""
     script = Script(**changes)
     link = script.link()
@@ -45,16 +45,16 @@ def waits_for_approval(script: Script, tool: str = "write") -> bool:
     """Whether the model's next call of this tool asks; the call before it gets its result first."""
     number = len(script.events)
     script.finish(call(f"c{number}", tool, f'{{"path": "{number}"}}'))
-    asks = bool(script.view.pending_approval)
-    if asks:
+    waits = bool(script.view.pending_approval)
+    if waits:
         script.reject(f"c{number}")
     else:
         script.tool_done(f"c{number}")
-    return asks
+    return waits
 
 
 def test_a_revoked_grant_asks_again() -> None:
-    script, _ = asked(call("c1", "write"))
+    script, _ = waiting(call("c1", "write"))
     approve(script, "c1", scope="session")
     script.tool_done("c1")
     assert not waits_for_approval(script)
@@ -65,13 +65,13 @@ def test_a_revoked_grant_asks_again() -> None:
 
 
 def test_a_grant_that_is_not_there_cannot_be_revoked() -> None:
-    script, _ = asked(call("c1", "write"))
+    script, _ = waiting(call("c1", "write"))
     assert script.submit(RevokeGrant(grant="write")) == []
     assert isinstance(script.answer, SubmissionRefusal) and script.answer.code == "grant_unknown"
 
 
 def test_a_guests_grant_ends_with_the_guests_link_also_after_a_restart() -> None:
-    script, link = asked(call("c1", "write"))
+    script, link = waiting(call("c1", "write"))
     approve(script, "c1", link, "session")
     approved = next(e for e in script.events if isinstance(e, ev.ToolStateChange) and e.state == "approved")
     assert (approved.share_id, script.view.guest_grants) == (link, {"write": link})
@@ -85,7 +85,7 @@ def test_a_guests_grant_ends_with_the_guests_link_also_after_a_restart() -> None
 
 
 def test_the_owners_grants_and_those_of_other_links_stay() -> None:
-    script, link = asked(call("c1", "write"), call("c2", "job"))
+    script, link = waiting(call("c1", "write"), call("c2", "job"))
     other = script.link()
     approve(script, "c1", scope="session")
     approve(script, "c2", other, "session")
@@ -96,7 +96,7 @@ def test_the_owners_grants_and_those_of_other_links_stay() -> None:
 
 
 def test_a_call_that_a_guest_approved_and_that_has_not_begun_waits_again() -> None:
-    script, link = asked(call("c1", "write"), call("c2", "job"))
+    script, link = waiting(call("c1", "write"), call("c2", "job"))
     approve(script, "c1", link, arguments={"path": "guests"})
     assert states(script) == {"c1": "approved", "c2": "awaiting_approval"}
     script.submit(Unshare(share_id=link))
@@ -110,7 +110,7 @@ def test_a_call_that_a_guest_approved_and_that_has_not_begun_waits_again() -> No
 
 
 def test_a_call_that_a_revoked_grant_approved_and_that_has_not_begun_waits_again() -> None:
-    script, _ = asked(call("c1", "write"), call("c2", "write", '{"path": "b"}'), call("c3", "job"))
+    script, _ = waiting(call("c1", "write"), call("c2", "write", '{"path": "b"}'), call("c3", "job"))
     approve(script, "c1", scope="session")
     assert states(script) == {"c1": "approved", "c2": "approved", "c3": "awaiting_approval"}
     script.submit(RevokeGrant(grant="write"))
@@ -118,7 +118,7 @@ def test_a_call_that_a_revoked_grant_approved_and_that_has_not_begun_waits_again
 
 
 def test_the_sub_agents_that_run_are_told_of_a_revoked_grant() -> None:
-    script, _ = asked(call("c1", "write"))
+    script, _ = waiting(call("c1", "write"))
     approve(script, "c1", scope="session")
     assert [effect.grants for effect in script.effects if isinstance(effect, RunTool)] == [("write",)]
     script.submit(RevokeGrant(grant="write"))
@@ -126,12 +126,12 @@ def test_the_sub_agents_that_run_are_told_of_a_revoked_grant() -> None:
 
 
 def test_a_grant_of_a_tool_with_hosts_is_for_the_one_host() -> None:
-    script, _ = asked(call("c1", "read"), tools=WebTools())
+    script, _ = waiting(call("c1", "read"), tools=WebTools())
     assert script.view.pending_approval[0].grant == "read:site.example"
 
 
 def test_no_more_is_allowed_for_the_session_than_its_bound() -> None:
-    script, _ = asked(call("c1", "write"), call("c2", "job"), grants_max=1)
+    script, _ = waiting(call("c1", "write"), call("c2", "job"), grants_max=1)
     approve(script, "c1", scope="session")
     assert approve(script, "c2", scope="session") == []
     assert isinstance(script.answer, SubmissionRefusal) and script.answer.code == "too_many_grants"
@@ -140,14 +140,14 @@ def test_no_more_is_allowed_for_the_session_than_its_bound() -> None:
 
 
 def test_a_closed_session_has_no_grants() -> None:
-    script, link = asked(call("c1", "write"))
+    script, link = waiting(call("c1", "write"))
     approve(script, "c1", link, "session")
     script.submit(Shutdown())
     assert (script.view.grants, script.view.guest_grants) == ([], {})
 
 
 def test_only_the_owner_approves_that_agents_md_is_written_whatever_was_allowed_before() -> None:
-    script, link = asked(call("c1", "write", '{"path": "./Agents.md"}'), call("c2", "write", '{"path": "b"}'))
+    script, link = waiting(call("c1", "write", '{"path": "./Agents.md"}'), call("c2", "write", '{"path": "b"}'))
     assert script.view.pending_approval[0].grant is msgspec.UNSET
     assert "AGENTS.md" in script.view.pending_approval[0].reason
     for answer in ({}, {"arguments": {"path": "AGENTS.md"}}):

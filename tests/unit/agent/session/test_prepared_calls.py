@@ -29,16 +29,16 @@ class Send(StructTool[Parcel]):
     description = "Send boxes."
     arguments = Parcel
 
-    def __init__(self, *, asks: bool, cost_usd: float | None = None) -> None:
+    def __init__(self, *, spends: bool, cost_usd: float | None = None) -> None:
         self.sent: list[Parcel] = []
-        self._asks = asks
+        self._spends = spends
         self._cost_usd = cost_usd
 
     def validate(self, arguments: Parcel) -> str | None:
         return None if arguments.to else "Expected a name - at `$.to`"
 
     def effects(self, arguments: Parcel) -> Effects:
-        return Effects(f"sends {arguments.boxes} to {arguments.to}", frozenset({"spend"} if self._asks else ()))
+        return Effects(f"sends {arguments.boxes} to {arguments.to}", frozenset({"spend"} if self._spends else ()))
 
     async def execute(self, arguments: Parcel, log: ToolLog) -> ToolResult:
         self.sent.append(arguments)
@@ -74,7 +74,7 @@ def begun(tool: Send, arguments: str) -> Script:
 
 
 async def test_arguments_are_decoded_once_at_the_call_once_at_the_answer_and_once_at_the_run() -> None:
-    tool = Send(asks=True, cost_usd=0.5)
+    tool = Send(spends=True, cost_usd=0.5)
     script = begun(tool, '{"to": "ann"}')
     assert Parcel.decoded == 1
     assert script.last(ev.ApprovalRequired).tools[0].arguments == {"to": "ann"}
@@ -86,7 +86,7 @@ async def test_arguments_are_decoded_once_at_the_call_once_at_the_answer_and_onc
 
 
 async def test_edited_arguments_are_decoded_at_the_answer_and_are_what_runs() -> None:
-    tool = Send(asks=True, cost_usd=0.5)
+    tool = Send(spends=True, cost_usd=0.5)
     script = begun(tool, '{"to": "ann"}')
     script.approve("c1", arguments={"to": "bob", "boxes": 2})
     assert Parcel.decoded == 3
@@ -95,7 +95,7 @@ async def test_edited_arguments_are_decoded_at_the_answer_and_are_what_runs() ->
 
 
 async def test_a_call_that_runs_freely_is_decoded_at_the_call_and_at_the_run() -> None:
-    tool = Send(asks=False, cost_usd=0.0)
+    tool = Send(spends=False, cost_usd=0.0)
     script = begun(tool, '{"to": "ann"}')
     assert Parcel.decoded == 1
     assert await run(script) == 1
@@ -104,12 +104,12 @@ async def test_a_call_that_runs_freely_is_decoded_at_the_call_and_at_the_run() -
 
 
 async def test_the_estimate_of_a_tool_that_does_not_know_its_cost_is_made_once_more_at_the_end() -> None:
-    script = begun(Send(asks=False), '{"to": "ann"}')
+    script = begun(Send(spends=False), '{"to": "ann"}')
     await run(script)
     assert Parcel.decoded == 3
 
 
 def test_edited_arguments_that_do_not_fit_are_refused_and_nothing_runs() -> None:
-    script = begun(Send(asks=True), '{"to": "ann"}')
+    script = begun(Send(spends=True), '{"to": "ann"}')
     assert script.approve("c1", arguments={"to": ""}) == []
     assert script.ran() == []

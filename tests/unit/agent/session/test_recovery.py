@@ -18,7 +18,7 @@ def test_partial_text_is_kept_and_sealed_and_the_session_is_idle() -> None:
     assert isinstance(message, AssistantMessage)
     assert (message.text, message.sealed, script.view.state) == ("Once upon", True, "idle")
     script.say("go on")
-    assert script.asks_model
+    assert script.calls_model
 
 
 def test_a_tool_that_ran_is_outcome_unknown_and_is_not_run_again() -> None:
@@ -53,7 +53,7 @@ def test_a_call_that_ran_beside_a_waiting_approval_is_outcome_unknown_and_the_ap
     assert script.view.state == "awaiting_approval"
     script.approve("c2")
     script.tool_done("c2")
-    assert script.asks_model
+    assert script.calls_model
 
 
 def test_an_approved_call_that_waits_for_the_others_answers_still_runs_after_a_restart() -> None:

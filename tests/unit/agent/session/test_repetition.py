@@ -36,7 +36,7 @@ def test_another_result_or_other_arguments_are_no_repetition() -> None:
     for number in range(6, 12):
         round_of(script, number, arguments=f'{{"path": "{number}"}}')
     assert not any(NOTE in output for output in outputs(script))
-    assert script.asks_model
+    assert script.calls_model
 
 
 def test_equal_calls_in_one_message_count_once() -> None:
@@ -46,7 +46,7 @@ def test_equal_calls_in_one_message_count_once() -> None:
     for number in range(4):
         script.tool_done(f"c{number}")
     assert not any(NOTE in output for output in outputs(script))
-    assert script.asks_model
+    assert script.calls_model
 
 
 def test_repeated_malformed_calls_count() -> None:
@@ -66,12 +66,12 @@ def test_user_input_resets_the_count() -> None:
     script.say("try again", when="steer")
     round_of(script, 2)
     round_of(script, 3)
-    assert script.asks_model
+    assert script.calls_model
     round_of(script, 4)
     assert script.last(ev.ErrorEvent).code == "repeated_calls"
     script.say("once more")
     round_of(script, 5)
-    assert script.asks_model
+    assert script.calls_model
 
 
 def test_count_survives_a_restart() -> None:

@@ -95,7 +95,7 @@ def test_undo_after_an_interrupted_turn_with_calls_leaves_a_valid_history() -> N
 def test_compaction_puts_a_summary_in_the_place_of_the_older_messages() -> None:
     script = answered("one", "two", "three", context_limit=lambda model: 1_000, overhead_tokens=10)
     assert script.submit(Compact()) == ["accepted"]
-    assert script.summary_asked()
+    assert script.summarizes()
     assert script.view.state == "running"
     assert script.summarised("They spoke of one and two.") == ["usage", "compacted"]
     assert script.view.state == "idle"
@@ -108,7 +108,7 @@ def test_compaction_puts_a_summary_in_the_place_of_the_older_messages() -> None:
 def test_compaction_happens_by_itself_when_the_context_is_nearly_full() -> None:
     script = answered("one", "two", "three", "four", context_limit=lambda model: 600, overhead_tokens=100)
     script.say("five " + "y" * 400)
-    assert script.summary_asked()
+    assert script.summarizes()
     assert script.summarised("Short.") == ["usage", "compacted"]
     assert "Short.\n\nfive" in str(script.called().messages[-1]["content"]).replace("\\n", "\n")
 
@@ -116,11 +116,11 @@ def test_compaction_happens_by_itself_when_the_context_is_nearly_full() -> None:
 def test_message_too_large_to_compact_ends_the_turn_with_an_error() -> None:
     script = Script(context_limit=lambda model: 1_000, overhead_tokens=100)
     script.say("z" * 8_000)
-    assert not script.summary_asked()
+    assert not script.summarizes()
     error = script.last(ev.ErrorEvent)
     assert error.code == "context_overflow"
     script.say("w" * 8_000)
-    if script.summary_asked():
+    if script.summarizes():
         script.summarised("Two long texts.")
     assert script.view.state == "idle"
     assert script.last(ev.ErrorEvent).code == "context_overflow"

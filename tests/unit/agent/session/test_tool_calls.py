@@ -31,7 +31,7 @@ def test_call_cut_after_its_name_is_not_run() -> None:
         script = reply_with(half, reason="length")
         assert script.ran() == []
         assert "cut by the output limit" in next(iter(outputs(script).values()))
-        assert script.asks_model
+        assert script.calls_model
 
 
 def test_a_call_without_arguments_runs_where_nothing_was_cut() -> None:

@@ -259,7 +259,7 @@ def test_a_turn_ends_with_an_error_when_its_model_calls_are_used_up() -> None:
     assert script.tool_done("b") == ["tool_output", "error"]
     assert script.last(ev.ErrorEvent).code == "max_iterations"
     script.say("go on")
-    assert script.asks_model
+    assert script.calls_model
 
 
 def test_plan_emits_plan_update() -> None:

@@ -152,7 +152,7 @@ async def test_an_oversized_write_is_refused_without_an_approval(root: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "expected"),
     [
         ({}, "missing required field `path`"),
         ({"path": "a"}, "missing required field `content`"),
@@ -165,19 +165,19 @@ async def test_an_oversized_write_is_refused_without_an_approval(root: Path) -> 
     ],
 )
 async def test_invalid_arguments_are_refused_with_the_error_and_its_place(
-    router: ToolRouter, arguments: dict[str, object], complaint: str
+    router: ToolRouter, arguments: dict[str, object], expected: str
 ) -> None:
-    told = complaint_of(router, "write", arguments)
-    assert told is not None
-    assert told.startswith("the arguments do not fit write: ")
-    assert complaint in told
+    complaint = complaint_of(router, "write", arguments)
+    assert complaint is not None
+    assert complaint.startswith("the arguments do not fit write: ")
+    assert expected in complaint
 
 
 @pytest.mark.parametrize("offset", [0, -1, 1.5, "two", True, None, 10**30, float("nan")])
 async def test_a_line_number_that_is_none_is_refused(router: ToolRouter, offset: object) -> None:
-    told = complaint_of(router, "read", {"path": "a", "offset": offset})
-    assert told is not None
-    assert told.endswith("at `$.offset`")
+    complaint = complaint_of(router, "read", {"path": "a", "offset": offset})
+    assert complaint is not None
+    assert complaint.endswith("at `$.offset`")
 
 
 async def test_a_write_cancelled_on_its_way_has_not_happened(root: Path, tasks: TaskOwner) -> None:

@@ -46,7 +46,7 @@ async def test_a_plan_that_does_not_fit_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "expected"),
     [
         ({}, "missing required field `items`"),
         ({"items": "all"}, "Expected `array`, got `str` - at `$.items`"),
@@ -57,7 +57,7 @@ async def test_a_plan_that_does_not_fit_changes_nothing() -> None:
         (items("a", "123456"), "Expected at most 5 characters, got 6 - at `$.items[1].text`"),
     ],
 )
-def test_an_invalid_plan_is_refused_with_the_error_and_its_place(arguments: dict[str, object], complaint: str) -> None:
-    told = complaint_of(router(plan_items_max=2, plan_text_chars_max=5), "plan", arguments)
-    assert told is not None
-    assert complaint in told
+def test_an_invalid_plan_is_refused_with_the_error_and_its_place(arguments: dict[str, object], expected: str) -> None:
+    complaint = complaint_of(router(plan_items_max=2, plan_text_chars_max=5), "plan", arguments)
+    assert complaint is not None
+    assert expected in complaint

@@ -193,8 +193,8 @@ async def test_a_tool_by_schema_is_checked_and_run() -> None:
         logged.append(text)
 
     assert complaint_of(router, "by_schema", {"n": 1}) is None
-    told = complaint_of(router, "by_schema", {"n": "one"})
-    assert told == "the arguments do not fit by_schema: 'one' is not of type 'integer' - at `$.n`"
+    complaint = complaint_of(router, "by_schema", {"n": "one"})
+    assert complaint == "the arguments do not fit by_schema: 'one' is not of type 'integer' - at `$.n`"
     assert await router.run("by_schema", {"n": 1}, log) == ToolResult("1 \U0001f600 \ufffd", True)
     assert logged == ["one \U0001f600 \ufffd"]
 
@@ -211,26 +211,26 @@ def test_half_a_surrogate_pair_is_found_wherever_it_is() -> None:
         ({"n": 1, "a": {"b": ["x", "\ud800"]}}, "$.a.b[1]"),
         ({"n": 1, "a": {"\udc00": 1}}, "$.a.\\udc00"),
     ):
-        told = complaint_of(router, "by_schema", arguments)
-        assert told is not None
-        assert f"at `{where}`" in told
+        complaint = complaint_of(router, "by_schema", arguments)
+        assert complaint is not None
+        assert f"at `{where}`" in complaint
 
 
 def test_arguments_nested_without_end_are_a_complaint() -> None:
     deep: dict[str, object] = {}
     for _ in range(10_000):
         deep = {"a": deep}
-    told = complaint_of(ToolRouter([BySchema()]), "by_schema", {"n": 1, "a": deep})
-    assert told is not None
-    assert "nested too deeply" in told
+    complaint = complaint_of(ToolRouter([BySchema()]), "by_schema", {"n": 1, "a": deep})
+    assert complaint is not None
+    assert "nested too deeply" in complaint
 
 
 def test_a_check_that_fails_is_a_complaint(caplog: pytest.LogCaptureFixture) -> None:
     tool = BySchema()
     tool.parameters = {"type": "nonsense"}
-    told = complaint_of(ToolRouter([tool]), "by_schema", {})
-    assert told is not None
-    assert "UnknownType" in told
+    complaint = complaint_of(ToolRouter([tool]), "by_schema", {})
+    assert complaint is not None
+    assert "UnknownType" in complaint
     assert "failed to validate" in caplog.text
 
 

@@ -13,9 +13,9 @@ class Named:
     parameters: dict[str, object] = {"type": "object", "properties": {}}
     side_effects: str | None = None
 
-    def __init__(self, name: str, says: str = "") -> None:
+    def __init__(self, name: str, description: str = "") -> None:
         self.name = name
-        self.description = says or name
+        self.description = description or name
 
     def prepare(self, arguments: dict[str, object]) -> PreparedCall | str:
         return PreparedCall(self, arguments, Effects(self.description))

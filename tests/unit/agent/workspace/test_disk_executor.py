@@ -77,8 +77,8 @@ async def test_work_cancelled_while_it_waits_is_never_begun(tasks: TaskOwner) ->
 
 async def test_the_result_of_abandoned_work_is_no_error(tasks: TaskOwner) -> None:
     """It is told to stop, and says that it did: the loop must not log that as an exception that nobody took."""
-    disk, begun, told = disk_executor(), threading.Event(), list[object]()
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    disk, begun, contexts = disk_executor(), threading.Event(), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: contexts.append(context))
 
     def stopped(stop: threading.Event) -> None:
         begun.set()
@@ -92,4 +92,4 @@ async def test_the_result_of_abandoned_work_is_no_error(tasks: TaskOwner) -> Non
         await work
     await asyncio.wait_for(disk.aclose(), 10)
     gc.collect()
-    assert told == []
+    assert contexts == []

@@ -113,8 +113,8 @@ def test_a_link_swapped_in_between_leads_nowhere(workspace: Workspace, outside: 
                 try:
                     assert attempt() != SECRET
                     passed[index] += 1
-                except WorkspaceError as told:
-                    met_link[index] += "link" in str(told)
+                except WorkspaceError as error:
+                    met_link[index] += "link" in str(error)
             assert contents(outside) == {"secret.txt": SECRET}
     finally:
         done.set()
@@ -162,9 +162,9 @@ def test_a_file_is_not_a_folder_on_the_way(workspace: Workspace) -> None:
 
 def test_a_refusal_names_no_path_outside_the_workspace(workspace: Workspace) -> None:
     for path in ("nothing.txt", "mine.txt/a", "a/b/c"):
-        with pytest.raises(WorkspaceError) as told:
+        with pytest.raises(WorkspaceError) as raised:
             workspace.read(path)
-        assert str(workspace.root) not in str(told.value)
+        assert str(workspace.root) not in str(raised.value)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

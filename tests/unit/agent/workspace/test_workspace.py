@@ -61,11 +61,11 @@ def test_a_write_that_is_stopped_at_the_last_moment_leaves_nothing(workspace: Wo
     class LastMoment(threading.Event):
         """Set from its second question on: the one before the rename."""
 
-        asked = 0
+        checks = 0
 
         def is_set(self) -> bool:
-            self.asked += 1
-            return self.asked > 1
+            self.checks += 1
+            return self.checks > 1
 
     with pytest.raises(WorkspaceError, match="stopped"):
         workspace.write("new/way/a.txt", b"x", LastMoment())

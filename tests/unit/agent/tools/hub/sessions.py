@@ -41,12 +41,12 @@ class Session:
     async def run(self, tool: str, **arguments: object) -> ToolResult:
         """The call's result, whatever it is."""
 
-        async def heard(text: str) -> None:
+        async def log(text: str) -> None:
             self.log.append(text)
 
-        return await self.router.run(tool, arguments, heard)
+        return await self.router.run(tool, arguments, log)
 
-    async def said(self, tool: str, **arguments: object) -> str:
+    async def output(self, tool: str, **arguments: object) -> str:
         """The output of a call that succeeds."""
         result = await self.run(tool, **arguments)
         assert result.success, result.output

@@ -40,8 +40,8 @@ def _things(parts: Parts) -> None:
 )
 async def test_each_refusal_has_a_remedy(session: Make, hub: StandinHub, status: int, words: str) -> None:
     hub.faults.fail(status)
-    said = await session().refused("hf_search", kind="models")
-    assert f"the Hub refused ({status})" in said and words in said and "'not now'" in said
+    output = await session().refused("hf_search", kind="models")
+    assert f"the Hub refused ({status})" in output and words in output and "'not now'" in output
     assert len(hub.faults.received) == 1, "it was asked again without being told to"
 
 
@@ -74,7 +74,7 @@ async def test_an_answer_cut_short_is_no_answer(session: Make, hub: StandinHub) 
 async def test_an_unreachable_hub_is_reported(session: Make, hub: StandinHub) -> None:
     one = session(endpoint="http://127.0.0.1:9")
     assert "cannot be reached" in await one.refused("hf_search", kind="models")
-    await session().said("hf_search", kind="models")
+    await session().output("hf_search", kind="models")
 
 
 async def test_an_invalid_answer_is_reported(session: Make, parts: Parts) -> None:
@@ -107,9 +107,9 @@ async def test_a_call_that_is_cancelled_is_left_at_once_and_asks_for_nothing_mor
 async def test_more_calls_than_threads_wait_their_turn(session: Make, hub: StandinHub, tasks: TaskOwner) -> None:
     one = session(threads=1)
     fault = hub.faults.hang()
-    first = tasks.start(one.said("hf_search", kind="models"), "first")
+    first = tasks.start(one.output("hf_search", kind="models"), "first")
     await fault.came.wait()
-    second = tasks.start(one.said("hf_search", kind="models"), "second")
+    second = tasks.start(one.output("hf_search", kind="models"), "second")
     fault.let_go.set()
     assert await first == await second == "1. bob/llama"
     assert len(hub.faults.received) == 2
@@ -119,9 +119,9 @@ async def test_two_owners_at_once_use_their_own_tokens(session: Make, hub: Stand
     parts.search.add("models", "alice/mine", private=True)
     parts.search.add("models", "bob/mine", private=True)
     alice, bob, nobody = session("alice"), session("bob"), session("")
-    asked = [one.said("hf_search", kind="models", query="mine") for one in (alice, bob) * 20]
-    asked.append(nobody.said("hf_search", kind="models", query="mine"))
-    *found, none = await asyncio.gather(*asked)
+    calls = [one.output("hf_search", kind="models", query="mine") for one in (alice, bob) * 20]
+    calls.append(nobody.output("hf_search", kind="models", query="mine"))
+    *found, none = await asyncio.gather(*calls)
     assert found[0::2] == ["1. alice/mine · private"] * 20 and found[1::2] == ["1. bob/mine · private"] * 20
     assert none == "[no models found]"
 
@@ -135,4 +135,4 @@ async def test_a_token_that_is_not_the_owners_is_never_sent(session: Make, hub: 
                 lambda api, token: list(api.list_models(token=POISON))
             )
     await threads.aclose()
-    await session().said("hf_search", kind="models")
+    await session().output("hf_search", kind="models")

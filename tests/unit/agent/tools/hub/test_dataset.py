@@ -32,8 +32,8 @@ def shape(parts: Parts, features: dict[str, object], *rows: dict[str, Any]) -> N
 
 
 async def test_splits_are_listed_with_their_rows(session: Make) -> None:
-    said = await session().said("hf_dataset", operation="splits", dataset="stanfordnlp/imdb")
-    assert said.split("\n") == [
+    output = await session().output("hf_dataset", operation="splits", dataset="stanfordnlp/imdb")
+    assert output.split("\n") == [
         "stanfordnlp/imdb: 3 splits",
         "",
         "| config | split | rows |",
@@ -46,15 +46,15 @@ async def test_splits_are_listed_with_their_rows(session: Make) -> None:
 
 async def test_splits_are_listed_before_the_viewer_knows_their_sizes(session: Make, parts: Parts) -> None:
     parts.datasets.sized = False
-    said = await session().said("hf_dataset", operation="splits", dataset="stanfordnlp/imdb")
-    assert "| other | test |  |" in said
+    output = await session().output("hf_dataset", operation="splits", dataset="stanfordnlp/imdb")
+    assert "| other | test |  |" in output
 
 
 async def test_the_schema_shows_each_columns_type(session: Make, parts: Parts) -> None:
     nested = {"a": TEXT, "b": {"_type": "List", "feature": NUMBER}}
     shape(parts, {"text": TEXT, "label": LABEL, "deep": nested, "tokens": [NUMBER], "picture": {"_type": "Image"}})
-    said = await session().said("hf_dataset", operation="schema", dataset="bob/odd")
-    assert said.split("\n")[2:] == [
+    output = await session().output("hf_dataset", operation="schema", dataset="bob/odd")
+    assert output.split("\n")[2:] == [
         "| column | type |",
         "|---|---|",
         "| text | string |",
@@ -67,8 +67,8 @@ async def test_the_schema_shows_each_columns_type(session: Make, parts: Parts) -
 
 async def test_rows_are_a_table_with_a_note_how_to_continue(session: Make) -> None:
     one = session()
-    said = await one.said("hf_dataset", operation="rows", dataset="stanfordnlp/imdb", offset=100, limit=2)
-    assert said.split("\n") == [
+    output = await one.output("hf_dataset", operation="rows", dataset="stanfordnlp/imdb", offset=100, limit=2)
+    assert output.split("\n") == [
         "stanfordnlp/imdb (plain_text/train): 2 of 250 rows",
         "",
         "| row | text | label |",
@@ -78,19 +78,19 @@ async def test_rows_are_a_table_with_a_note_how_to_continue(session: Make) -> No
         "",
         "[go on with offset=102]",
     ]
-    last = await one.said("hf_dataset", operation="rows", dataset="stanfordnlp/imdb", config="other")
+    last = await one.output("hf_dataset", operation="rows", dataset="stanfordnlp/imdb", config="other")
     assert "(other/test): 1 of 1 rows" in last and "go on" not in last
 
 
 async def test_rows_are_searched(session: Make) -> None:
-    said = await session().said("hf_dataset", operation="search", dataset="stanfordnlp/imdb", query="review 24")
-    assert "11 rows that match" in said and "| 249 | review 249 | 1 |" not in said and "| 24 | review 24 | 0 |" in said
+    rows = await session().output("hf_dataset", operation="search", dataset="stanfordnlp/imdb", query="review 24")
+    assert "11 rows that match" in rows and "| 249 | review 249 | 1 |" not in rows and "| 24 | review 24 | 0 |" in rows
 
 
 async def test_cell_text_cannot_leave_its_cell(session: Make, parts: Parts) -> None:
     shape(parts, {"t|xt": TEXT}, {"t|xt": "a | b \\ c\n| d |\x1b[2J\u202e"}, {"t|xt": {"deep": ["x", None]}})
-    said = await session().said("hf_dataset", operation="rows", dataset="bob/odd")
-    assert said.split("\n")[2:] == [
+    output = await session().output("hf_dataset", operation="rows", dataset="bob/odd")
+    assert output.split("\n")[2:] == [
         "| row | t\\|xt |",
         "|---|---|",
         "| 0 | a \\| b \\ c \\| d \\| |",
@@ -106,15 +106,15 @@ async def test_long_values_and_tables_are_cut_with_a_note(session: Make, parts: 
 
 
 async def test_a_private_dataset_is_its_owners(session: Make, hub: StandinHub) -> None:
-    assert "| 0 | 7 |" in await session("alice").said("hf_dataset", operation="rows", dataset="alice/own")
+    assert "| 0 | 7 |" in await session("alice").output("hf_dataset", operation="rows", dataset="alice/own")
     assert "private" in await session("bob").refused("hf_dataset", operation="rows", dataset="alice/own")
     nobody = await session("").refused("hf_dataset", operation="rows", dataset="alice/own")
     assert "nobody is logged in" in nobody
 
 
 async def test_an_unknown_split_is_answered_with_those_there_are(session: Make) -> None:
-    said = await session().refused("hf_dataset", operation="rows", dataset="stanfordnlp/imdb", split="dev")
-    assert "it has: plain_text/train, plain_text/test, other/test" in said
+    output = await session().refused("hf_dataset", operation="rows", dataset="stanfordnlp/imdb", split="dev")
+    assert "it has: plain_text/train, plain_text/test, other/test" in output
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,10 @@ async def test_an_unknown_split_is_answered_with_those_there_are(session: Make) 
 async def test_missing_arguments_are_named(session: Make, arguments: dict[str, object], complaint: str) -> None:
     one = session()
     assert complaint in one.unfit("hf_dataset", **arguments)
-    await one.said("hf_dataset", operation="splits", dataset="stanfordnlp/imdb")
+    await one.output("hf_dataset", operation="splits", dataset="stanfordnlp/imdb")
 
 
 async def test_reading_a_dataset_needs_no_approval(session: Make) -> None:
     one = session()
     assert not one.does("hf_dataset", operation="rows", dataset="stanfordnlp/imdb").kinds
-    await one.said("hf_dataset", operation="splits", dataset="stanfordnlp/imdb")
+    await one.output("hf_dataset", operation="splits", dataset="stanfordnlp/imdb")

@@ -42,8 +42,8 @@ def test_cpu_and_gpu_jobs_have_different_effects_and_estimates() -> None:
 def test_hardware_of_unknown_price_counts_as_paid_with_unknown_cost() -> None:
     unknown = does(router(), **RUN, flavor="h900")
     assert (unknown.operation, unknown.cost_usd) == ("run:gpu", None) and "not known" in unknown.description
-    told = does(router(usd_per_hour={"h900": 60.0, "cpu-basic": 6.0}), **RUN, flavor="h900", timeout_s=60)
-    assert told.cost_usd == 1.0
+    effects = does(router(usd_per_hour={"h900": 60.0, "cpu-basic": 6.0}), **RUN, flavor="h900", timeout_s=60)
+    assert effects.cost_usd == 1.0
     assert does(router(usd_per_hour={"cpu-basic": 6.0}), **RUN, timeout_s=60).cost_usd == pytest.approx(0.1)
 
 

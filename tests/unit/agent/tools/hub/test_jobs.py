@@ -43,7 +43,7 @@ async def test_a_job_is_run_followed_and_reckoned(session: Make, parts: Parts, h
 
 async def test_a_job_without_a_timeout_gets_the_default(session: Make, parts: Parts) -> None:
     parts.jobs.born = writes()
-    assert "[it wrote nothing]" in await session().said("hf_jobs", **RUN)
+    assert "[it wrote nothing]" in await session().output("hf_jobs", **RUN)
     assert parts.jobs.newest.spec["timeoutSeconds"] == 1_800 and not parts.jobs.newest.spec.get("secrets")
 
 
@@ -69,7 +69,7 @@ async def test_a_stream_that_breaks_off_goes_on_where_it_was(session: Make, part
     job.end()
     fault = hub.faults.cut(path="/logs")
     one = session()
-    assert (await one.said("hf_jobs", operation="logs", job_id=job.job_id)).endswith("\none\ntwo")
+    assert (await one.output("hf_jobs", operation="logs", job_id=job.job_id)).endswith("\none\ntwo")
     assert fault.came.is_set() and "".join(one.log) == "one\ntwo\n"
 
 
@@ -79,16 +79,16 @@ async def test_a_stream_that_breaks_off_again_and_again_is_given_up(
     job = parts.jobs.add("alice")
     job.end()
     hub.faults.cut(times=99, path="/logs")
-    said = await session().said("hf_jobs", operation="logs", job_id=job.job_id)
-    assert "COMPLETED" in said and "[its logs cannot be followed: they break off again and again]" in said
+    output = await session().output("hf_jobs", operation="logs", job_id=job.job_id)
+    assert "COMPLETED" in output and "[its logs cannot be followed: they break off again and again]" in output
 
 
 async def test_following_ends_in_time_and_the_job_goes_on(session: Make, parts: Parts) -> None:
     job = parts.jobs.add("alice")
     job.write("begun")
     one = session(follow_s=1.0)
-    said = await one.said("hf_jobs", operation="logs", job_id=job.job_id)
-    assert "RUNNING" in said and "[followed for 1 s; it goes on:" in said and said.endswith("begun")
+    output = await one.output("hf_jobs", operation="logs", job_id=job.job_id)
+    assert "RUNNING" in output and "[followed for 1 s; it goes on:" in output and output.endswith("begun")
     await asyncio.wait_for(job.left.wait(), 10)
     assert job.stage == "RUNNING" and len(one.threads.follow) == 0
 
@@ -144,8 +144,8 @@ async def test_no_more_jobs_are_followed_than_there_are_threads(session: Make, p
     one = session(follow_threads=1)
     following = tasks.start(one.run("hf_jobs", operation="logs", job_id=first.job_id), "logs")
     await first.followed.wait()
-    said = await one.said("hf_jobs", operation="logs", job_id=second.job_id)
-    assert "places for following the logs of jobs are taken" in said and "RUNNING" in said
+    output = await one.output("hf_jobs", operation="logs", job_id=second.job_id)
+    assert "places for following the logs of jobs are taken" in output and "RUNNING" in output
     first.end()
     assert (await following).success
 
@@ -154,20 +154,20 @@ async def test_logs_so_far_are_read_without_waiting_for_the_job(session: Make, p
     job = parts.jobs.add("alice")
     job.write("so far")
     job.end()
-    assert "so far" in await session().said("hf_jobs", operation="logs", job_id=job.job_id, follow=False)
+    assert "so far" in await session().output("hf_jobs", operation="logs", job_id=job.job_id, follow=False)
 
 
 async def test_jobs_are_listed_and_looked_at_without_their_secrets(session: Make, parts: Parts) -> None:
     one = session()
-    assert await one.said("hf_jobs", operation="ps") == "[no jobs]"
+    assert await one.output("hf_jobs", operation="ps") == "[no jobs]"
     job = parts.jobs.add("alice", environment={"KEY": "value1"}, secrets={"HF_TOKEN": "hf_alice"}, command=["a", "b c"])
     parts.jobs.add("alice").end("ERROR")
     parts.jobs.add("bob")
-    listed = await one.said("hf_jobs", operation="ps")
+    listed = await one.output("hf_jobs", operation="ps")
     assert f"| {job.job_id} | RUNNING | cpu-basic | python:3.12 | a 'b c' | 2026-11-01 09:00 |" in listed
     assert listed.count("\n") == 3
-    assert (await one.said("hf_jobs", operation="ps", status="ERROR")).count("\n") == 2
-    seen = await one.said("hf_jobs", operation="inspect", job_id=job.job_id)
+    assert (await one.output("hf_jobs", operation="ps", status="ERROR")).count("\n") == 2
+    seen = await one.output("hf_jobs", operation="inspect", job_id=job.job_id)
     assert "environment: KEY" in seen and "secrets: HF_TOKEN" in seen
     assert "value1" not in seen and "hf_alice" not in seen
 
@@ -181,35 +181,35 @@ async def test_a_long_list_is_cut(session: Make, parts: Parts) -> None:
 
 async def test_a_job_is_cancelled(session: Make, parts: Parts) -> None:
     job = parts.jobs.add("alice")
-    assert job.job_id in await session().said("hf_jobs", operation="cancel", job_id=job.job_id)
+    assert job.job_id in await session().output("hf_jobs", operation="cancel", job_id=job.job_id)
     assert job.stage == "CANCELED"
 
 
 async def test_jobs_are_scheduled_paused_resumed_and_deleted(session: Make, parts: Parts) -> None:
     one = session()
-    said = await one.said("hf_jobs", **{**RUN, "operation": "schedule"}, schedule="0 9 * * 1", secrets=["HF_TOKEN"])
+    output = await one.output("hf_jobs", **{**RUN, "operation": "schedule"}, schedule="0 9 * * 1", secrets=["HF_TOKEN"])
     (job_id, job) = next(iter(parts.jobs.scheduled.items()))
-    assert f"| {job_id} | 0 9 * * 1 | active | cpu-basic | python:3.12 |" in said
+    assert f"| {job_id} | 0 9 * * 1 | active | cpu-basic | python:3.12 |" in output
     assert job["jobSpec"]["secrets"] == {"HF_TOKEN": "hf_alice"} and job["jobSpec"]["timeoutSeconds"] == 1_800
-    await one.said("hf_jobs", operation="suspend", job_id=job_id)
-    assert "| suspended |" in await one.said("hf_jobs", operation="scheduled")
-    await one.said("hf_jobs", operation="resume", job_id=job_id)
-    assert "| active |" in await one.said("hf_jobs", operation="scheduled")
-    await one.said("hf_jobs", operation="delete_scheduled", job_id=job_id)
-    assert await one.said("hf_jobs", operation="scheduled") == "[no scheduled jobs]"
+    await one.output("hf_jobs", operation="suspend", job_id=job_id)
+    assert "| suspended |" in await one.output("hf_jobs", operation="scheduled")
+    await one.output("hf_jobs", operation="resume", job_id=job_id)
+    assert "| active |" in await one.output("hf_jobs", operation="scheduled")
+    await one.output("hf_jobs", operation="delete_scheduled", job_id=job_id)
+    assert await one.output("hf_jobs", operation="scheduled") == "[no scheduled jobs]"
 
 
 async def test_hardware_is_listed_with_its_prices(session: Make) -> None:
-    said = await session().said("hf_jobs", operation="hardware")
-    assert "| cpu-basic | 2 vCPU | 16 GB |  | $0.000167 a minute | $0.01 an hour |" in said
-    assert "| h300 |" in said and "not known" in said
+    output = await session().output("hf_jobs", operation="hardware")
+    assert "| cpu-basic | 2 vCPU | 16 GB |  | $0.000167 a minute | $0.01 an hour |" in output
+    assert "| h300 |" in output and "not known" in output
 
 
 async def test_another_namespace_needs_approval_by_name(session: Make, parts: Parts) -> None:
     parts.jobs.organizations["alice"] = {"acme"}
     parts.jobs.born = writes()
     one = session()
-    await one.said("hf_jobs", **RUN, namespace="acme")
+    await one.output("hf_jobs", **RUN, namespace="acme")
     assert parts.jobs.newest.namespace == "acme"
     refused = await one.run("hf_jobs", **RUN, namespace="bob")
     assert "(403)" in refused.output and not refused.success and refused.cost_usd == 0.0
@@ -218,7 +218,7 @@ async def test_another_namespace_needs_approval_by_name(session: Make, parts: Pa
 async def test_the_owners_name_is_requested_once(session: Make, hub: StandinHub) -> None:
     one = session()
     for _ in range(3):
-        await one.said("hf_jobs", operation="ps")
+        await one.output("hf_jobs", operation="ps")
     assert len(hub.faults.requests("whoami")) == 1
 
 
@@ -227,13 +227,13 @@ async def test_without_a_token_the_error_says_how_to_log_in(session: Make, hub: 
     for arguments in ({**RUN}, {"operation": "ps"}, {"operation": "logs", "job_id": "x"}):
         assert "has to log in with Hugging Face" in await nobody.refused("hf_jobs", **arguments)
     assert not hub.faults.received
-    await session().said("hf_jobs", operation="ps")
+    await session().output("hf_jobs", operation="ps")
 
 
 async def test_two_owners_run_jobs_at_once_each_with_their_own_token(session: Make, parts: Parts) -> None:
     parts.jobs.born = writes("done")
     alice, bob = session("alice"), session("bob")
-    await asyncio.gather(*(one.said("hf_jobs", **RUN, secrets=["HF_TOKEN"]) for one in (alice, bob) * 8))
+    await asyncio.gather(*(one.output("hf_jobs", **RUN, secrets=["HF_TOKEN"]) for one in (alice, bob) * 8))
     assert sorted((job.namespace, job.spec["secrets"]["HF_TOKEN"]) for job in parts.jobs.jobs.values()) == [
         *[("alice", "hf_alice")] * 8,
         *[("bob", "hf_bob")] * 8,

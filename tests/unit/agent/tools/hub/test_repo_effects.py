@@ -57,11 +57,11 @@ def router() -> ToolRouter:
         ),
     ],
 )
-def test_each_change_has_a_description(router: ToolRouter, arguments: dict[str, object], kind: str, says: str) -> None:
+def test_each_change_has_a_description(router: ToolRouter, arguments: dict[str, object], kind: str, text: str) -> None:
     arguments = {"repo": "a/b", **arguments}
     assert complaint_of(router, "hf_repo", arguments) is None
-    told = effects_of(router, "hf_repo", arguments)
-    assert told.kinds == {kind} and (told.description, told.operation) == (says, arguments["operation"])
+    effects = effects_of(router, "hf_repo", arguments)
+    assert effects.kinds == {kind} and (effects.description, effects.operation) == (text, arguments["operation"])
 
 
 @pytest.mark.parametrize(

@@ -36,9 +36,9 @@ async def test_a_job_asks_is_approved_and_streams_its_logs(tmp_path: Path, hub: 
         session_id = await live.manager.create_session(LOCAL.user_id, "hf_alice")
         async with client(live, session_id) as talker:
             await talker.send(UserInput(text="train it"))
-            approval = await talker.until_type(ev.ApprovalRequired)
+            request = await talker.until_type(ev.ApprovalRequired)
             assert not hub.faults.received
-            reason = approval.tools[0].reason
+            reason = request.tools[0].reason
             assert "runs python train.py in python:3.12 on a10g-small, for 30 min for $0.50 at most" in reason
             assert "gives it the owner's Hugging Face token as HF_TOKEN" in reason
             await talker.send(ExecApproval(approvals=[Approval("c1", True)]))
@@ -73,22 +73,22 @@ async def test_an_interrupted_call_leaves_the_job_running_and_names_it(
             await talker.send(UserInput(text="train it"))
             await talker.until_type(ev.ApprovalRequired)
             await talker.send(ExecApproval(approvals=[Approval("c1", True)]))
-            told = await talker.until_type(ev.ToolLog)
+            log = await talker.until_type(ev.ToolLog)
             job = parts.jobs.newest
             await job.followed.wait()
             await talker.send(Interrupt())
             await talker.until_type(ev.Interrupted)
-            assert job.job_id in told.text and job.stage == "RUNNING"
+            assert job.job_id in log.text and job.stage == "RUNNING"
             await asyncio.wait_for(job.left.wait(), 10)
 
 
-@pytest.mark.parametrize("asks", [True, False])
+@pytest.mark.parametrize("local_token", [True, False])
 async def test_in_local_mode_the_one_user_may_write_their_token_into_the_settings(
-    tmp_path: Path, hub: StandinHub, asks: bool
+    tmp_path: Path, hub: StandinHub, local_token: bool
 ) -> None:
     hub.repos.store.put("model", "alice/secret", {"a.txt": b"mine"}, private=True)
     script = [calls(Call("hf_repo", {"operation": "read", "repo": "alice/secret", "path": "a.txt"})), text("Read.")]
-    auth = {"local_token": asks, "local_hf_token": "hf_alice"}
+    auth = {"local_token": local_token, "local_hf_token": "hf_alice"}
     async with (
         ScriptedModel(script) as model,
         running(settings_for(tmp_path, model, hub=bounds(hub), auth=auth)) as manager,

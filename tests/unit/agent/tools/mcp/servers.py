@@ -107,7 +107,7 @@ class Session:
 
     def __init__(self, servers: McpServers, folder: Path, user: str, token: str | None, tools: list[Tool]) -> None:
         self.workspace = Workspace(folder, WorkspaceLimits())
-        self.said: list[str] = []
+        self.log: list[str] = []
         source = servers.for_session(user, token, {tool.name for tool in tools}, self._keep)
         self.router = ToolRouter(tools, sources=[source] if source is not None else [])
 
@@ -119,16 +119,16 @@ class Session:
         return dict(found[name])  # type: ignore[call-overload,no-any-return]  # as above
 
     async def run(self, name: str, **arguments: object) -> ToolResult:
-        return await self.router.run(name, arguments, self._say)
+        return await self.router.run(name, arguments, self._log)
 
-    async def told(self, name: str, **arguments: object) -> Any:
+    async def answer(self, name: str, **arguments: object) -> Any:
         """What a tool answered, as JSON."""
         result = await self.run(name, **arguments)
         assert result.success, result.output
         return json.loads(result.output)
 
-    async def _say(self, text: str) -> None:
-        self.said.append(text)
+    async def _log(self, text: str) -> None:
+        self.log.append(text)
 
     async def _keep(self, path: str, data: bytes) -> None:
         await asyncio.to_thread(self.workspace.write, path, data, _GO)

@@ -42,9 +42,9 @@ async def test_progress_without_end_is_stored_in_few_texts_and_ends_with_a_note(
     async with running_servers(tmp_path, {"hostile": HOSTILE}) as running:
         session = await running.session()
         assert (await session.run("attack", kind="progress")).output == "words"
-        assert "[its further messages are left out]\n" in session.said[-1] + session.said[-2]
-        assert len(session.said) < 40
-        assert sum(map(len, session.said)) < calls.LOG_CHARS_TOTAL_MAX + 1_000
+        assert "[its further messages are left out]\n" in session.log[-1] + session.log[-2]
+        assert len(session.log) < 40
+        assert sum(map(len, session.log)) < calls.LOG_CHARS_TOTAL_MAX + 1_000
 
 
 async def test_a_server_that_does_not_read_its_input_is_lost(

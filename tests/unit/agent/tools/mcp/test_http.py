@@ -35,8 +35,8 @@ async def test_tools_return_results_progress_and_files(tmp_path: Path, odd_http:
         session = await running.session()
         assert (await session.run("echo", text="a", times=3)).output == "aaa"
         assert (await session.run("steps")).output == "done"
-        assert "[3/3] step 3" in "".join(session.said) and "all steps done" in "".join(session.said)
-        assert (await session.told("whoami"))["authorization"] == "Bearer of-the-config"
+        assert "[3/3] step 3" in "".join(session.log) and "all steps done" in "".join(session.log)
+        assert (await session.answer("whoami"))["authorization"] == "Bearer of-the-config"
         assert "saved in the workspace as mcp/" in (await session.run("picture")).output
         assert not (await session.run("ask")).success
 
@@ -47,10 +47,10 @@ async def test_two_users_of_one_server_hear_each_their_own_call(
     async with running_servers(tmp_path, {"odd": entry(url=odd_http)}) as running:
         ann, bob = await running.session("ann"), await running.session("bob")
         holding = tasks.start(bob.run("hold"), "hold")
-        await eventually(lambda: "holding on" in "".join(bob.said), "bob's word")
+        await eventually(lambda: "holding on" in "".join(bob.log), "bob's word")
         assert (await ann.run("steps")).success
-        assert "all steps done" in "".join(ann.said) and "holding" not in "".join(ann.said)
-        assert "steps" not in "".join(bob.said)
+        assert "all steps done" in "".join(ann.log) and "holding" not in "".join(ann.log)
+        assert "steps" not in "".join(bob.log)
         holding.cancel()
 
 
@@ -157,7 +157,7 @@ async def test_the_reference_server_over_http(tmp_path: Path) -> None:
             assert "7" in (await session.run("get-sum", a=3, b=4)).output
             assert "mcp/get-tiny-image-" in (await session.run("get-tiny-image")).output
             long = await session.run("trigger-long-running-operation", duration=0.2, steps=2)
-            assert long.success and "[1/2]" in "".join(session.said)
+            assert long.success and "[1/2]" in "".join(session.log)
             await server.kill()
             await eventually(lambda: running.state("all")[0] == "down", "the end")
             await server.start()

@@ -14,7 +14,7 @@ from tests.unit.agent.tools.mcp.servers import HttpServer, Session, alive, entry
 
 
 async def pid(session: Session, tool: str = "whoami") -> int:
-    return int((await session.told(tool))["pid"])
+    return int((await session.answer(tool))["pid"])
 
 
 async def test_two_sessions_share_one_process_which_outlives_them(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ async def test_an_owners_token_reaches_the_owners_process_and_no_other(tmp_path:
     servers = {"own": odd(owner_token=True, owner_token_env="HUB_TOKEN"), "all": odd("--only", "common")}
     async with running_servers(tmp_path, servers) as running:
         ann, bob = await running.session("ann", "hf_anns_token"), await running.session("bob", "hf_bobs_token")
-        hers, his = await ann.told("whoami"), await bob.told("whoami")
+        hers, his = await ann.answer("whoami"), await bob.answer("whoami")
         assert (hers["env"]["HUB_TOKEN"], his["env"]["HUB_TOKEN"]) == ("hf_anns_token", "hf_bobs_token")
         assert "hf_bobs_token" not in str(hers) and "hf_anns_token" not in str(his)
         shared = int((await ann.run("common")).output.split()[-1])
@@ -62,9 +62,9 @@ async def test_an_owners_token_is_sent_over_http_to_whom_it_is_meant_for(tmp_pat
         servers = {"own": entry(url=server.url, owner_token=True), "all": entry(url=server.url, headers={"X-A": "b"})}
         async with running_servers(tmp_path, servers) as running:
             ann, bob = await running.session("ann", "hf_anns_token"), await running.session("bob", "hf_bobs_token")
-            assert (await ann.told("own_whoami"))["authorization"] == "Bearer hf_anns_token"
-            assert (await bob.told("own_whoami"))["authorization"] == "Bearer hf_bobs_token"
-            assert (await bob.told("all_whoami"))["authorization"] == ""
+            assert (await ann.answer("own_whoami"))["authorization"] == "Bearer hf_anns_token"
+            assert (await bob.answer("own_whoami"))["authorization"] == "Bearer hf_bobs_token"
+            assert (await bob.answer("all_whoami"))["authorization"] == ""
 
 
 async def test_without_the_owners_token_the_error_says_what_is_missing(tmp_path: Path) -> None:

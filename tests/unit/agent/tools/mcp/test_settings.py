@@ -34,7 +34,7 @@ def test_an_entry_is_written_as_every_client_writes_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "complaint"),
     [
         ({}, "write either"),
         ({"command": "a", "url": "https://a"}, "write either"),
@@ -52,10 +52,10 @@ def test_an_entry_is_written_as_every_client_writes_it(tmp_path: Path) -> None:
         ({"command": "a", "call_timeout_s": 0}, "mcpServers.odd.call_timeout_s: expected float > 0"),
     ],
 )
-def test_an_entry_that_cannot_work_is_refused_with_its_name(tmp_path: Path, fault: object, said: str) -> None:
+def test_an_entry_that_cannot_work_is_refused_with_its_name(tmp_path: Path, fault: object, complaint: str) -> None:
     with pytest.raises(SettingsError, match=r"mcpServers\.odd") as refused:
         load(tmp_path, {"good": {"command": "x"}, "odd": fault})
-    assert said in str(refused.value)
+    assert complaint in str(refused.value)
 
 
 def test_secrets_of_a_server_entry_are_known(tmp_path: Path) -> None:

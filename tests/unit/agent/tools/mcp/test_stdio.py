@@ -27,7 +27,7 @@ async def test_tools_appear_with_their_own_names_and_answer(tmp_path: Path) -> N
     ) as running:
         session = await running.session(tools=[PlanTool(WorkspaceLimits())])
         assert session.names() == ["convert_time", "get_current_time", "plan"]
-        answer = await session.told("get_current_time", timezone="Europe/Paris")
+        answer = await session.answer("get_current_time", timezone="Europe/Paris")
         assert answer["timezone"] == "Europe/Paris"
         wrong = await session.run("get_current_time", timezone="Nowhere/Else")
         assert not wrong.success and "Nowhere/Else" in wrong.output
@@ -38,7 +38,7 @@ async def test_a_servers_text_and_files_are_shown_and_saved(tmp_path: Path) -> N
         session = await running.session()
         steps = await session.run("steps")
         assert (steps.success, steps.output) == (True, "done")
-        assert "".join(session.said) == "[1/3] step 1\n[2/3] step 2\n[3/3] step 3\n[info] all steps done\n"
+        assert "".join(session.log) == "[1/3] step 1\n[2/3] step 2\n[3/3] step 3\n[info] all steps done\n"
 
         picture = (await session.run("picture")).output
         kept = [
@@ -51,7 +51,7 @@ async def test_a_servers_text_and_files_are_shown_and_saved(tmp_path: Path) -> N
         assert "resource link: more 'https://example.com/more'" in picture and picture.startswith("see\n")
 
         assert "not base64" in (await session.run("broken_picture")).output
-        assert await session.told("figures") == {"answer": 42}
+        assert await session.answer("figures") == {"answer": 42}
         failed = await session.run("fail")
         assert not failed.success and "fail" in failed.output
         flood = await session.run("flood", chars=2_000_000)
@@ -71,7 +71,7 @@ async def test_arguments_that_do_not_fit_come_back_without_a_call(tmp_path: Path
 async def test_a_server_gets_a_small_environment_and_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOLDFAST_CANARY", "of the server alone")
     async with running_servers(tmp_path, {"odd": odd(env={"MINE": "yes"})}) as running:
-        env = (await (await running.session()).told("whoami"))["env"]
+        env = (await (await running.session()).answer("whoami"))["env"]
         assert env["MINE"] == "yes" and "PATH" in env
         assert "HOLDFAST_CANARY" not in env and "HF_TOKEN" not in env
 
@@ -191,10 +191,10 @@ async def test_the_process_and_all_it_started_end_with_the_connection(tmp_path: 
 async def test_the_process_ends_also_where_its_connection_breaks_off_in_a_scope_that_is_cancelled(
     tmp_path: Path,
 ) -> None:
-    server, said = odd("--stubborn", folder=tmp_path), list[str]()
+    server, reasons = odd("--stubborn", folder=tmp_path), list[str]()
     with anyio.CancelScope() as scope:
         async with stdio_transport(
-            "odd", server, None, McpLimits(**built_in("mcp", {"stop_wait_s": 0.2})), said.append
+            "odd", server, None, McpLimits(**built_in("mcp", {"stop_wait_s": 0.2})), reasons.append
         ):
             await eventually(lambda: noted(tmp_path, "child"), "its child")
             scope.cancel()
@@ -248,7 +248,7 @@ async def test_the_reference_server_over_stdio(tmp_path: Path) -> None:
         image = await session.run("get-tiny-image")
         assert image.success and "saved in the workspace as mcp/get-tiny-image-" in image.output
         long = await session.run("trigger-long-running-operation", duration=0.2, steps=2)
-        assert long.success and "[1/2]" in "".join(session.said)
+        assert long.success and "[1/2]" in "".join(session.log)
         assert (await session.run("get-resource-links", count=2)).output.count("[resource link: ") == 2
         structured = await session.run("get-structured-content", location="New York")
         assert "temperature" in structured.output

@@ -98,13 +98,13 @@ async def test_a_call_waits_for_approval_and_what_was_approved_runs_after_a_rest
             session_id = await manager.create_session("local")
             await manager.submit_user_input(session_id, "go")
             async with manager.registry.activated(session_id) as actor:
-                asked = await Listener(actor).until_type(ev.ApprovalRequired)
-        assert asked.tools[0].tool == "echo" and "MCP server odd" in asked.tools[0].reason
+                request = await Listener(actor).until_type(ev.ApprovalRequired)
+        assert request.tools[0].tool == "echo" and "MCP server odd" in request.tools[0].reason
     async with ScriptedModel([text("Done.")]) as model:
         async with running(settings_with(tmp_path, model, servers, policy={})) as manager:
             async with manager.registry.activated(session_id) as actor:
                 listener = Listener(actor, actor.broadcaster.head)
-            answer = ExecApproval(approvals=[Approval(asked.tools[0].tool_call_id, True)])
+            answer = ExecApproval(approvals=[Approval(request.tools[0].tool_call_id, True)])
             await manager.submit(session_id, answer)
             output = await listener.until_type(ev.ToolOutput)
             assert (output.success, output.output) == (True, "hi")

@@ -74,8 +74,8 @@ async def test_compressed_answers_are_read(internet: Internet, there: Site, enco
     text = b"hello " * 1_000
     raw = zlib.compressobj(wbits=-15)
     packed = {"gzip": gzip.compress(text), "deflate": zlib.compress(text), "raw": raw.compress(text) + raw.flush()}
-    said = "gzip" if encoding == "gzip" else "deflate"
-    there.answers["/"] = ok(packed[encoding], "text/plain", f"Content-Encoding: {said}")
+    declared = "gzip" if encoding == "gzip" else "deflate"
+    there.answers["/"] = ok(packed[encoding], "text/plain", f"Content-Encoding: {declared}")
     assert (await get(internet, f"http://{HOST}/")).body == text
 
 

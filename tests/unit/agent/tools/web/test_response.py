@@ -23,8 +23,8 @@ TEXT = "Grüße, Zoë — Привет"
     ],
 )
 def test_a_content_type_is_read(header: str, media_type: str, charset: str) -> None:
-    told = parse_type(header)
-    assert (told.media_type, told.charset) == (media_type, charset)
+    parsed = parse_type(header)
+    assert (parsed.media_type, parsed.charset) == (media_type, charset)
 
 
 @pytest.mark.parametrize(

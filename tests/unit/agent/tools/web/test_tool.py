@@ -96,8 +96,8 @@ async def test_the_rest_of_a_page_is_shown_as_it_was_fetched_without_asking_anyb
     there.answers |= {"/": ok(b"a" * 1_500), "/b": ok(b"b" * 2_500), "/c": ok(b"c" * 3_500)}
 
     def action(path: str, **arguments: Any) -> str:
-        asked = {"url": f"{URL}{path}", **arguments}
-        return evaluate(Policy(), "web_fetch", asked, effects_of(model.router, "web_fetch", asked)).action
+        arguments = {"url": f"{URL}{path}", **arguments}
+        return evaluate(Policy(), "web_fetch", arguments, effects_of(model.router, "web_fetch", arguments)).action
 
     assert action("/", offset=1_000) == "ask", "nothing is kept yet"
     await model.calls(url=f"{URL}/")
@@ -122,12 +122,12 @@ async def test_a_page_over_the_size_limit_is_cut_with_a_note(internet: Internet,
     assert result.truncated and result.output.endswith("[only the first 2000 bytes were read; save_as takes more]")
 
 
-@pytest.mark.parametrize(("kind", "told"), [("image/png", "image/png"), ("", "no text"), ("text/plain", "text/plain")])
-async def test_a_binary_file_is_refused_with_its_type_and_size(model: Model, there: Site, kind: str, told: str) -> None:
+@pytest.mark.parametrize(("kind", "name"), [("image/png", "image/png"), ("", "no text"), ("text/plain", "text/plain")])
+async def test_a_binary_file_is_refused_with_its_type_and_size(model: Model, there: Site, kind: str, name: str) -> None:
     there.answers["/a.png"] = ok(PNG, kind)
     result = await model.calls(url=f"{URL}/a.png")
     assert not result.success
-    assert result.output == f"{URL}/a.png is {told}, of {len(PNG)} bytes: no text to show; keep it with save_as"
+    assert result.output == f"{URL}/a.png is {name}, of {len(PNG)} bytes: no text to show; keep it with save_as"
 
 
 async def test_anything_is_saved_as_it_is(model: Model, there: Site) -> None:
