@@ -33,7 +33,7 @@ from protocol.limits import Limits
 
 GOLDEN = Path(__file__).parent / "golden"
 AT = "2026-01-02T03:04:05.678Z"
-ASKED = sub.UserInput(id="c1-1", text="Write a haïku about 🦉 to owl.txt")
+INPUT = sub.UserInput(id="c1-1", text="Write a haïku about 🦉 to owl.txt")
 ARGUMENTS: dict[str, object] = {
     "path": "owl.txt",
     "content": "Night 🦉\n",
@@ -44,7 +44,7 @@ PENDING = PendingTool("call-1", "write_file", ARGUMENTS, "writes owl.txt in the 
 EDITED: dict[str, object] = {"path": "owls/1.txt", "content": "Night 🦉\n"}
 
 SUBMISSIONS: list[sub.Submission] = [
-    ASKED,
+    INPUT,
     sub.ExecApproval(
         id="c1-2",
         approvals=[
@@ -88,7 +88,7 @@ FRAMES: list[Frame] = [
     Snapshot(
         seq=19,
         messages=[
-            UserMessage(text=ASKED.text, submission_id="c1-1", turn_id="turn-2"),
+            UserMessage(text=INPUT.text, submission_id="c1-1", turn_id="turn-2"),
             AssistantMessage(
                 message_id="msg-4",
                 text="I'll write it.",
@@ -138,7 +138,7 @@ FRAMES: list[Frame] = [
     Synced(seq=19),
     Refused(id="c1-4", code="busy", message="a turn is running; interrupt it first, or wait", retryable=True),
     Heartbeat(seq=19),
-    ev.Accepted(seq=1, at=AT, submission_id="c1-1", submission=ASKED),
+    ev.Accepted(seq=1, at=AT, submission_id="c1-1", submission=INPUT),
     ev.Processing(seq=2, at=AT, turn_id="turn-2", submission_id="c1-1"),
     ev.InputJoined(seq=3, at=AT, turn_id="turn-2", submission_id="c1-8"),
     ev.AssistantChunk(

@@ -12,7 +12,7 @@ from protocol.submissions import Submission
 MOMENT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
-def said(data: bytes | str, *, binary: bool = False) -> Submission | FrameError:
+def decoded(data: bytes | str, *, binary: bool = False) -> Submission | FrameError:
     """What `data` decodes to, or its refusal, after checking that the refusal can be sent and the submission stored."""
     try:
         submission = codec.decode_submission(data, binary=binary)
@@ -34,7 +34,7 @@ def sayable(error: FrameError) -> FrameError:
 
 
 def refused_as(data: bytes | str, *, binary: bool = False) -> str:
-    found = said(data, binary=binary)
+    found = decoded(data, binary=binary)
     assert isinstance(found, FrameError), found
     return found.code
 

@@ -21,7 +21,7 @@ class Life:
         self.draw = draw
         self.events: list[ev.Event] = []
 
-    def say(self, event: Any, /, **fields: Any) -> None:
+    def emit(self, event: Any, /, **fields: Any) -> None:
         """The next event."""
         self.events.append(event(seq=len(self.events) + 1, at=AT, **fields))
 
@@ -36,7 +36,7 @@ class Life:
     def accept(self, submission: sub.Submission) -> str:
         """A submission is accepted; its id."""
         submission_id = f"id-{len(self.events)}"
-        self.say(ev.Accepted, submission_id=submission_id, submission=submission)
+        self.emit(ev.Accepted, submission_id=submission_id, submission=submission)
         return submission_id
 
     def aside(self) -> None:
@@ -44,27 +44,27 @@ class Life:
         if self.maybe(6):
             self.accept(sub.UserInput(text=self.draw(TEXTS), when=self.pick(["queue", "steer"])))
         if self.maybe(12):
-            self.say(ev.PlanUpdate, items=[PlanItem(self.draw(TEXTS), "pending")])
+            self.emit(ev.PlanUpdate, items=[PlanItem(self.draw(TEXTS), "pending")])
         if self.maybe(20):
             self.accept(sub.SetModel(model="other"))
-            self.say(ev.ModelChanged, model="other")
+            self.emit(ev.ModelChanged, model="other")
 
     def message(self, calls: list[ToolCall]) -> None:
-        """A message: chunks of both kinds, some said again from further back, and its end, perhaps sealed."""
+        """A message: chunks of both kinds, some repeated from further back, and its end, perhaps sealed."""
         message_id = f"msg-{len(self.events)}"
-        said = {"text": "", "reasoning": ""}
+        texts = {"text": "", "reasoning": ""}
         for _ in range(self.draw(st.integers(0, 6))):
             kind = self.pick(["text", "text", "reasoning"])
-            offset = self.draw(st.integers(0, len(said[kind]))) if self.maybe(8) else len(said[kind])
+            offset = self.draw(st.integers(0, len(texts[kind]))) if self.maybe(8) else len(texts[kind])
             text = self.draw(TEXTS)
-            said[kind] = said[kind][:offset] + text
-            self.say(ev.AssistantChunk, message_id=message_id, offset=offset, text=text, kind=kind)
+            texts[kind] = texts[kind][:offset] + text
+            self.emit(ev.AssistantChunk, message_id=message_id, offset=offset, text=text, kind=kind)
             self.aside()
-        self.say(
+        self.emit(
             ev.AssistantMessageEvent,
             message_id=message_id,
-            text=said["text"],
-            reasoning=said["reasoning"],
+            text=texts["text"],
+            reasoning=texts["reasoning"],
             tool_calls=calls,
             finish_reason="tool_calls" if calls else "stop",
             sealed=not calls and self.maybe(4),
@@ -78,17 +78,17 @@ class Life:
                 "context_tokens": 11,
                 "context_limit": 100,
             }
-            self.say(ev.UsageEvent, cost_usd=cost, **counts)
+            self.emit(ev.UsageEvent, cost_usd=cost, **counts)
 
     def delegate(self, call: ToolCall) -> None:
         """A sub-agent works inside of the call: a step begins or ends, or a model call of its own is paid."""
         step = Step(self.pick(["step-1", "step-2"]), "read", {"n": 1})
         if self.maybe(2):
             step = Step(step.step_id, step.tool, step.arguments, self.draw(TEXTS), self.maybe(2), 7)
-        self.say(ev.ToolStep, tool_call_id=call.tool_call_id, step=step)
+        self.emit(ev.ToolStep, tool_call_id=call.tool_call_id, step=step)
         if self.maybe(2):
             counts = {"input_tokens": 3, "output_tokens": 1, "cached_tokens": 0, "cost_usd": 0.5}
-            self.say(ev.UsageEvent, tool_call_id=call.tool_call_id, context_tokens=5, context_limit=6, **counts)
+            self.emit(ev.UsageEvent, tool_call_id=call.tool_call_id, context_tokens=5, context_limit=6, **counts)
 
     def calls(self) -> list[ToolCall]:
         """Some calls for a message."""
@@ -98,23 +98,23 @@ class Life:
     def run_calls(self, calls: list[ToolCall]) -> None:
         """The calls live at once: asked for or not, running, logging, ending in any order."""
         for call in calls:
-            self.say(ev.ToolCallEvent, tool_call_id=call.tool_call_id, tool=call.tool, arguments=call.arguments)
-        asked = [call for call in calls if self.maybe(2)]
-        running = [call for call in calls if call not in asked]
+            self.emit(ev.ToolCallEvent, tool_call_id=call.tool_call_id, tool=call.tool, arguments=call.arguments)
+        waiting = [call for call in calls if self.maybe(2)]
+        running = [call for call in calls if call not in waiting]
         for call in running:
             self.change(call, "running", "policy")
-        if asked:
+        if waiting:
             grants: dict[str, Any] = self.pick([{}, {"grant": "tool"}])
-            pending = [PendingTool(c.tool_call_id, c.tool, c.arguments, "why", **grants) for c in asked]
-            self.say(ev.ApprovalRequired, tools=pending, count=len(pending))
+            pending = [PendingTool(c.tool_call_id, c.tool, c.arguments, "why", **grants) for c in waiting]
+            self.emit(ev.ApprovalRequired, tools=pending, count=len(pending))
         approved: list[ToolCall] = []
         logged = {call.tool_call_id: 0 for call in calls}
-        while asked or approved or running:
-            if approved and not asked:
+        while waiting or approved or running:
+            if approved and not waiting:
                 running += [self.change(call, "running", "user") for call in approved]
                 approved = []
-            elif asked and self.maybe(2):
-                call = asked.pop(self.draw(st.integers(0, len(asked) - 1)))
+            elif waiting and self.maybe(2):
+                call = waiting.pop(self.draw(st.integers(0, len(waiting) - 1)))
                 if self.maybe(3):
                     self.change(call, self.pick(ENDS), "user", feedback="why so")
                 else:
@@ -127,7 +127,7 @@ class Life:
                     self.delegate(call)
                 elif self.maybe(2):
                     text = self.draw(TEXTS)
-                    self.say(ev.ToolLog, tool_call_id=call.tool_call_id, offset=logged[call.tool_call_id], text=text)
+                    self.emit(ev.ToolLog, tool_call_id=call.tool_call_id, offset=logged[call.tool_call_id], text=text)
                     logged[call.tool_call_id] += len(text)
                 else:
                     running.remove(call)
@@ -136,7 +136,7 @@ class Life:
 
     def change(self, call: ToolCall, state: str, by: str, **more: Any) -> ToolCall:
         """A call moves on."""
-        self.say(ev.ToolStateChange, tool_call_id=call.tool_call_id, tool=call.tool, state=state, by=by, **more)
+        self.emit(ev.ToolStateChange, tool_call_id=call.tool_call_id, tool=call.tool, state=state, by=by, **more)
         return call
 
     def end_call(self, call: ToolCall) -> None:
@@ -147,27 +147,27 @@ class Life:
             return
         result = {"output": self.draw(TEXTS), "success": True, "truncated": False, "duration_ms": 5}
         result |= self.pick([{}, {"cost_usd": 0.125}])
-        self.say(ev.ToolOutput, tool_call_id=call.tool_call_id, tool=call.tool, **result)
+        self.emit(ev.ToolOutput, tool_call_id=call.tool_call_id, tool=call.tool, **result)
 
     def turn(self) -> None:
         """One turn, from its input to its end."""
         submission_id = self.accept(sub.UserInput(text=self.draw(TEXTS)))
         turn_id = f"turn-{len(self.events)}"
-        self.say(ev.Processing, turn_id=turn_id, submission_id=submission_id)
+        self.emit(ev.Processing, turn_id=turn_id, submission_id=submission_id)
         for _ in range(self.draw(st.integers(1, 3))):
             calls = self.calls()
             self.message(calls)
             self.run_calls(calls)
         joined = [e for e in self.events if isinstance(e, ev.Accepted) and isinstance(e.submission, sub.UserInput)]
         if self.maybe(3):
-            self.say(ev.InputJoined, turn_id=turn_id, submission_id=joined[-1].submission_id)
+            self.emit(ev.InputJoined, turn_id=turn_id, submission_id=joined[-1].submission_id)
         end = self.pick(["complete", "complete", "interrupted", "error"])
         if end == "complete":
-            self.say(ev.TurnComplete, turn_id=turn_id, history_size=1, final_response="")
+            self.emit(ev.TurnComplete, turn_id=turn_id, history_size=1, final_response="")
         elif end == "interrupted":
-            self.say(ev.Interrupted, turn_id=turn_id, reason="user")
+            self.emit(ev.Interrupted, turn_id=turn_id, reason="user")
         else:
-            self.say(ev.ErrorEvent, code="internal", message="", retryable=True, turn_id=turn_id)
+            self.emit(ev.ErrorEvent, code="internal", message="", retryable=True, turn_id=turn_id)
 
     def between(self) -> None:
         """What happens while nothing runs."""
@@ -189,30 +189,30 @@ class Life:
         )
         if what == "undo":
             self.accept(sub.Undo())
-            self.say(ev.UndoComplete, removed_messages=self.draw(st.integers(0, 3)), kept=["a file"])
+            self.emit(ev.UndoComplete, removed_messages=self.draw(st.integers(0, 3)), kept=["a file"])
         elif what == "compact":
             operation_id = self.accept(sub.Compact())
             counts = {"old_tokens": 90, "new_tokens": 9, "kept_from": 1}
-            self.say(ev.Compacted, summary="so far", operation_id=operation_id, **counts)
+            self.emit(ev.Compacted, summary="so far", operation_id=operation_id, **counts)
         elif what == "compact_failed":
-            self.say(ev.Interrupted, turn_id=self.accept(sub.Compact()), reason="user")
+            self.emit(ev.Interrupted, turn_id=self.accept(sub.Compact()), reason="user")
         elif what == "edit":
             self.accept(sub.Edit(turn_id="turn", text=self.draw(TEXTS) or "x"))
-            self.say(ev.UndoComplete, removed_messages=self.draw(st.integers(0, 3)), kept=[])
+            self.emit(ev.UndoComplete, removed_messages=self.draw(st.integers(0, 3)), kept=[])
         elif what == "share":
             may = self.pick([UNSET, True])
-            self.say(ev.Shared, share_id=self.pick(["a", "b"]), access=self.pick(["read", "drive"]), may_set_model=may)
+            self.emit(ev.Shared, share_id=self.pick(["a", "b"]), access=self.pick(["read", "drive"]), may_set_model=may)
         elif what == "unshare":
-            self.say(ev.Unshared, share_id=self.pick(["a", "b"]))
+            self.emit(ev.Unshared, share_id=self.pick(["a", "b"]))
         elif what == "revoke":
             reason = self.pick(["user", "unshared"])
-            self.say(ev.GrantRevoked, grant=self.pick(["tool", "other:run"]), reason=reason)
+            self.emit(ev.GrantRevoked, grant=self.pick(["tool", "other:run"]), reason=reason)
         elif what == "notes":
-            self.say(ev.NotesUploaded, digest=self.pick(["d1", "d2"]))
+            self.emit(ev.NotesUploaded, digest=self.pick(["d1", "d2"]))
         elif what == "title":
-            self.say(ev.TitleChanged, title=self.draw(TEXTS))
+            self.emit(ev.TitleChanged, title=self.draw(TEXTS))
         elif what == "error":
-            self.say(ev.ErrorEvent, code="internal", message="", retryable=True, turn_id=None)
+            self.emit(ev.ErrorEvent, code="internal", message="", retryable=True, turn_id=None)
 
 
 @st.composite
@@ -224,5 +224,5 @@ def lives(draw: Any) -> list[ev.Event]:
         life.between()
     if life.maybe(4):
         life.accept(sub.Shutdown())
-        life.say(ev.ShutdownEvent, reason="user")
+        life.emit(ev.ShutdownEvent, reason="user")
     return life.events

@@ -8,7 +8,7 @@ import pytest
 from protocol import codec, codes
 from protocol.codec import FrameError
 from protocol.submissions import ExecApproval, UserInput, submission_body, submission_id
-from tests.unit.protocol.hostile import MOMENT, approval_of, refused_as, said
+from tests.unit.protocol.hostile import MOMENT, approval_of, decoded, refused_as
 
 
 def approval_json(value: str) -> bytes:
@@ -87,19 +87,19 @@ def test_a_type_that_no_submission_has_is_unknown() -> None:
 
 
 def test_a_refused_frame_names_the_field_and_its_submission_id() -> None:
-    error = said(b'{"type":"user_input","text":5,"id":"mine"}')
+    error = decoded(b'{"type":"user_input","text":5,"id":"mine"}')
     assert isinstance(error, FrameError)
     assert error.id == "mine"
     assert "$.text" in str(error)
 
 
 def test_of_a_key_that_is_given_twice_the_last_value_counts() -> None:
-    assert said(b'{"type":"user_input","text":"a","text":"b"}') == UserInput(text="b")
+    assert decoded(b'{"type":"user_input","text":"a","text":"b"}') == UserInput(text="b")
 
 
 @pytest.mark.parametrize("value", ["18446744073709551615", "-9223372036854775808", "1e308", "null", '"\\u0000"'])
 def test_numbers_that_fit_and_escaped_texts_pass(value: str) -> None:
-    assert isinstance(said(approval_json(value)), ExecApproval)
+    assert isinstance(decoded(approval_json(value)), ExecApproval)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_frames_that_share_a_message_are_taken_apart() -> None:
 
 
 def test_a_line_that_ends_as_on_windows_is_a_frame() -> None:
-    assert said('{"type":"undo"}\r') == codec.decode_submission(b'{"type":"undo"}')
+    assert decoded('{"type":"undo"}\r') == codec.decode_submission(b'{"type":"undo"}')
 
 
 def test_a_message_of_more_frames_than_the_bound_is_refused_before_they_are_kept() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from protocol import codec
 from protocol.codec import FrameError
 from protocol.submissions import ExecApproval
-from tests.unit.protocol.hostile import MOMENT, approval_of, said
+from tests.unit.protocol.hostile import MOMENT, approval_of, decoded
 
 plain = st.recursive(
     st.none()
@@ -47,7 +47,7 @@ frame_like = st.fixed_dictionaries(
 def test_any_plain_arguments_come_through_both_encodings_unchanged(arguments: dict[str, Any]) -> None:
     for binary in (False, True):
         encode = msgspec.msgpack.encode if binary else msgspec.json.encode
-        submission = said(encode(approval_of(arguments)), binary=binary)
+        submission = decoded(encode(approval_of(arguments)), binary=binary)
         assert isinstance(submission, ExecApproval)
         assert submission.approvals[0].arguments == arguments
 
@@ -58,7 +58,7 @@ def test_any_msgpack_object_is_a_submission_or_a_refusal(body: object) -> None:
         data = msgspec.msgpack.encode(body)
     except (UnicodeEncodeError, OverflowError):
         return
-    said(data, binary=True)
+    decoded(data, binary=True)
     assert list(codec.split_msgpack(data)) == [data]
 
 
@@ -66,7 +66,7 @@ def test_any_msgpack_object_is_a_submission_or_a_refusal(body: object) -> None:
 @example(data=b'{"type":"user_input","text":"a","\\udc00":1}', binary=False)
 @example(data=b'{"type":"user_input","text":1,"id":"\\udc00"}', binary=False)
 def test_random_bytes_are_a_submission_or_a_refusal(data: bytes, binary: bool) -> None:
-    said(data, binary=binary)
+    decoded(data, binary=binary)
     try:
         parts = list(codec.split_msgpack(data))
     except FrameError:
@@ -83,9 +83,9 @@ def test_a_frame_with_one_byte_changed_is_a_submission_or_a_refusal(
     except (UnicodeEncodeError, OverflowError, TypeError, ValueError):
         return
     data[place % len(data)] = byte
-    said(bytes(data), binary=binary)
+    decoded(bytes(data), binary=binary)
 
 
 @given(text=st.text())
 def test_any_text_is_a_submission_or_a_refusal(text: str) -> None:
-    said(text)
+    decoded(text)

@@ -63,10 +63,10 @@ def test_a_merged_replay_from_every_position_ends_in_the_same_view(events: list[
 @given(events=lives())
 def test_after_every_merged_event_the_view_is_the_one_at_its_seq(events: list[ev.Event]) -> None:
     one_by_one, shorter = View(), View()
-    told = iter(events)
+    ordered = iter(events)
     for event in merged(events):
         while one_by_one.seq < event.seq:
-            apply(one_by_one, next(told))
+            apply(one_by_one, next(ordered))
         apply(shorter, event)
         assert shorter == one_by_one
 
@@ -133,8 +133,8 @@ def test_logs_of_two_calls_stay_apart() -> None:
     def log(seq: int, call: str, offset: int) -> ev.ToolLog:
         return ev.ToolLog(seq=seq, at=AT, tool_call_id=call, offset=offset, text="x")
 
-    told = merged([log(1, "a", 0), log(2, "a", 1), log(3, "b", 0), log(4, "a", 2)])
-    assert [(e.seq, e.first_seq) for e in told] == [(2, 1), (3, UNSET), (4, UNSET)]
+    result = merged([log(1, "a", 0), log(2, "a", 1), log(3, "b", 0), log(4, "a", 2)])
+    assert [(e.seq, e.first_seq) for e in result] == [(2, 1), (3, UNSET), (4, UNSET)]
 
 
 @pytest.mark.parametrize(("position", "first_seq"), [(0, 1), (1, 2), (2, 3), (3, UNSET)])

@@ -64,9 +64,9 @@ def test_an_event_is_distinguished_from_other_frames_by_its_time() -> None:
 
 
 def test_every_submission_is_explained() -> None:
-    said = re.sub(r"<!-- generated.*?<!-- end -->", "", section("Submissions"), flags=re.DOTALL)
+    text = re.sub(r"<!-- generated.*?<!-- end -->", "", section("Submissions"), flags=re.DOTALL)
     for struct in get_args(Submission):
-        assert f"`{struct.__struct_config__.tag}`" in said
+        assert f"`{struct.__struct_config__.tag}`" in text
 
 
 def test_every_frame_that_is_shown_is_one_of_the_wire() -> None:

@@ -134,9 +134,9 @@ def test_asyncapi_has_both_addresses_with_their_parameters_and_every_message_in_
     assert len(document["operations"]) == len(channels) * len(ways)
     for operation in document["operations"].values():
         assert resolve(document, operation["channel"]["$ref"]) in channels.values()
-        told = [resolve(document, resolve(document, ref["$ref"])["$ref"]) for ref in operation["messages"]]
-        assert [message["name"] for message in told] == [tag(struct) for struct in get_args(ways[operation["action"]])]
-        for message in told:
+        messages = [resolve(document, resolve(document, ref["$ref"])["$ref"]) for ref in operation["messages"]]
+        assert [m["name"] for m in messages] == [tag(struct) for struct in get_args(ways[operation["action"]])]
+        for message in messages:
             assert resolve(document, message["payload"]["$ref"])["properties"]["type"]["enum"] == [message["name"]]
     for server in document["servers"].values():
         assert [resolve(document, ref["$ref"])["type"] for ref in server["security"]] == ["http", "httpApiKey"]

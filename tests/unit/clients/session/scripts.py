@@ -20,7 +20,7 @@ def core_of(**fields: Any) -> SessionCore:
     return SessionCore(rng=random.Random(1), **fields)
 
 
-def told(core: SessionCore, *frames: Frame, now: float = 0.0) -> list[Outcome]:
+def receive(core: SessionCore, *frames: Frame, now: float = 0.0) -> list[Outcome]:
     return core.receive(packed(*frames), now)
 
 
@@ -28,7 +28,7 @@ def live(head: int = 0, **fields: Any) -> SessionCore:
     """A core that is up to date at `head`."""
     core = core_of(**fields)
     core.opened(0.0)
-    told(core, *JOURNAL.hello(None, head))
+    receive(core, *JOURNAL.hello(None, head))
     return core
 
 

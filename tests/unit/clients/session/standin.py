@@ -45,26 +45,26 @@ async def standing_in(*scripts: Script, subprotocol: str | None = SUBPROTOCOL_JS
         yield standin
 
 
-async def say(connection: ServerConnection, *frames: Frame) -> None:
+async def send(connection: ServerConnection, *frames: Frame) -> None:
     """One message."""
     await connection.send(packed(*frames), text=True)
 
 
 def until_left(*frames: Frame) -> Script:
-    """Say these in one message, then wait for the client to leave."""
+    """Send these in one message, then wait for the client to leave."""
 
     async def script(connection: ServerConnection) -> None:
-        await say(connection, *frames)
+        await send(connection, *frames)
         await connection.wait_closed()
 
     return script
 
 
 def then_close(code: int, *frames: Frame) -> Script:
-    """Say these in one message, then close."""
+    """Send these in one message, then close."""
 
     async def script(connection: ServerConnection) -> None:
-        await say(connection, *frames)
+        await send(connection, *frames)
         await connection.close(code, "as written")
 
     return script

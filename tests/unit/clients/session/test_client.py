@@ -20,7 +20,7 @@ from protocol.limits import Limits
 from protocol.submissions import Undo, UserInput
 from protocol.view import View, to_snapshot
 from tests.unit.clients.session.recorded import NOW, SESSION, Journal, conversation, encoded, fold, ready
-from tests.unit.clients.session.standin import say, standing_in, then_close, until_left
+from tests.unit.clients.session.standin import send, standing_in, then_close, until_left
 
 EVENTS = conversation()
 JOURNAL = Journal(EVENTS)
@@ -39,11 +39,11 @@ def refusal(status: int, body: bytes, **headers: str) -> Response:
 async def all_of(client: SessionClient) -> list[FeedItem]:
     """What is heard until the end."""
     async with asyncio.timeout(PATIENCE_S):
-        return [heard async for heard in client]
+        return [item async for item in client]
 
 
-def seqs(heard: list[FeedItem]) -> list[int]:
-    return [event.seq for event in heard if isinstance(event, ev.EventBase)]
+def seqs(items: list[FeedItem]) -> list[int]:
+    return [event.seq for event in items if isinstance(event, ev.EventBase)]
 
 
 async def test_events_and_states_are_delivered_in_order_until_the_end() -> None:
@@ -51,10 +51,10 @@ async def test_events_and_states_are_delivered_in_order_until_the_end() -> None:
         standing_in(then_close(1000, *JOURNAL.hello(None, 2), *EVENTS[2:6])) as server,
         client_of(server.url, None) as client,
     ):
-        heard = await all_of(client)
-        assert [type(item) for item in heard[:3]] == [Connected, ViewReset, CaughtUp]
-        assert seqs(heard) == [3, 4, 5, 6]
-        assert heard[-1] == Ended(Action.STAY_AWAY, "closed with 1000 as written", 1000)
+        items = await all_of(client)
+        assert [type(item) for item in items[:3]] == [Connected, ViewReset, CaughtUp]
+        assert seqs(items) == [3, 4, 5, 6]
+        assert items[-1] == Ended(Action.STAY_AWAY, "closed with 1000 as written", 1000)
         assert client.session_id == SESSION
         assert server.paths == ["/ws"]
         with pytest.raises(SessionEnded, match="closed with 1000"):
@@ -69,12 +69,12 @@ async def test_the_client_resumes_with_its_position_and_misses_nothing() -> None
         then_close(1000, *JOURNAL.hello(("e1", 6), 20), *EVENTS[20:]),
     ) as server:
         async with client_of(server.url) as client:
-            heard = await all_of(client)
+            items = await all_of(client)
     assert server.paths == [f"/ws/{SESSION}", f"/ws/{SESSION}?after=6&epoch=e1"]
-    [lost] = [item for item in heard if isinstance(item, Reconnecting)]
+    [lost] = [item for item in items if isinstance(item, Reconnecting)]
     assert lost.why == "closed with 1012 as written"
     assert encoded(client.view) == encoded(fold(EVENTS))
-    assert seqs(heard)[-1] == len(EVENTS)
+    assert seqs(items)[-1] == len(EVENTS)
 
 
 async def test_a_gap_is_reported_and_repaired() -> None:
@@ -83,8 +83,8 @@ async def test_a_gap_is_reported_and_repaired() -> None:
         then_close(1000, *JOURNAL.hello(("e1", 2), len(EVENTS))),
     ) as server:
         async with client_of(server.url) as client:
-            heard = await all_of(client)
-    assert any(isinstance(item, Fault) for item in heard)
+            items = await all_of(client)
+    assert any(isinstance(item, Fault) for item in items)
     assert server.paths[1].endswith("?after=2&epoch=e1")
     assert encoded(client.view) == encoded(fold(EVENTS))
 
@@ -96,8 +96,8 @@ async def test_a_server_that_falls_silent_is_left() -> None:
         then_close(1000, ready(recovered=True), Synced(seq=0)),
     ) as server:
         async with client_of(server.url) as client:
-            heard = await all_of(client)
-    [lost] = [item for item in heard if isinstance(item, Reconnecting)]
+            items = await all_of(client)
+    [lost] = [item for item in items if isinstance(item, Reconnecting)]
     assert lost.why == "nothing was heard for too long"
 
 
@@ -142,12 +142,12 @@ async def test_a_refusal_while_coming_back_is_waited_out_or_ends_it() -> None:
         refusal(404, b'{"code":"not_found","message":"gone"}'),
     ) as server:
         async with client_of(server.url) as client:
-            heard = await all_of(client)
-    assert [item.why for item in heard if isinstance(item, Reconnecting)] == [
+            items = await all_of(client)
+    assert [item.why for item in items if isinstance(item, Reconnecting)] == [
         "closed with 1001 as written",
         "unavailable (HTTP 503): stopping",
     ]
-    assert heard[-1] == Ended(Action.FORGET, "not_found (HTTP 404): gone")
+    assert items[-1] == Ended(Action.FORGET, "not_found (HTTP 404): gone")
 
 
 async def test_an_unreachable_server_is_reported_at_once() -> None:
@@ -167,14 +167,14 @@ async def test_a_server_with_another_protocol_is_recognized() -> None:
 
 async def test_the_answer_to_a_submission_is_awaited_over_a_cut() -> None:
     async def forgetful(connection: ServerConnection) -> None:
-        await say(connection, *JOURNAL.hello(None, 0))
+        await send(connection, *JOURNAL.hello(None, 0))
         got.append(codec.decode_submission(await connection.recv()))
         connection.transport.abort()
 
     async def answering(connection: ServerConnection) -> None:
-        await say(connection, ready(recovered=True), Synced(seq=0))
+        await send(connection, ready(recovered=True), Synced(seq=0))
         got.append(codec.decode_submission(await connection.recv()))
-        await say(connection, ev.Accepted(seq=1, at=NOW, submission_id=got[-1].id, submission=got[-1]))
+        await send(connection, ev.Accepted(seq=1, at=NOW, submission_id=got[-1].id, submission=got[-1]))
         await connection.wait_closed()
 
     got: list[Any] = []
@@ -187,24 +187,24 @@ async def test_the_answer_to_a_submission_is_awaited_over_a_cut() -> None:
 
 async def test_a_refused_submission_raises_if_awaited_and_is_an_event_otherwise() -> None:
     async def refusing(connection: ServerConnection) -> None:
-        await say(connection, *JOURNAL.hello(None, 0))
+        await send(connection, *JOURNAL.hello(None, 0))
         async for data in connection:
-            asked = codec.decode_submission(data)
-            await say(connection, Refused(id=asked.id, code=codes.NOTHING_TO_UNDO, message="nothing", retryable=False))
+            undo = codec.decode_submission(data)
+            await send(connection, Refused(id=undo.id, code=codes.NOTHING_TO_UNDO, message="nothing", retryable=False))
 
     async with standing_in(refusing) as server, client_of(server.url) as client:
         async with asyncio.timeout(PATIENCE_S):
             with pytest.raises(SubmissionRefused, match="nothing_to_undo: nothing"):
                 await client.submit(Undo())
             submission_id = client.send(Undo())
-            refused = [heard async for heard in _until(client, Rejected)][-1]
+            refused = [item async for item in _until(client, Rejected)][-1]
     assert refused == Rejected(submission_id, codes.NOTHING_TO_UNDO, "nothing", False)
 
 
 async def _until(client: SessionClient, kind: type[Any]) -> Any:
-    async for heard in client:
-        yield heard
-        if isinstance(heard, kind):
+    async for item in client:
+        yield item
+        if isinstance(item, kind):
             return
 
 
@@ -212,9 +212,9 @@ async def test_a_consumer_that_does_not_read_holds_back_the_socket_and_loses_not
     many = [ev.TitleChanged(seq=number, at=NOW, title=str(number)) for number in range(1, 501)]
 
     async def talkative(connection: ServerConnection) -> None:
-        await say(connection, *JOURNAL.hello(None, 0))
+        await send(connection, *JOURNAL.hello(None, 0))
         for event in many:
-            await say(connection, event)
+            await send(connection, event)
         await connection.close(1000)
 
     async with standing_in(talkative) as server:
@@ -236,18 +236,18 @@ async def test_a_replay_longer_than_the_feed_does_not_hold_up_the_entry() -> Non
     past = JOURNAL.hello(("", 0), len(EVENTS))
     async with standing_in(then_close(1000, *past)) as server, asyncio.timeout(PATIENCE_S):
         async with client_of(server.url, position=Position("", 0), feed_max=3) as client:
-            heard = [item async for item in client]
-    assert len(seqs(heard)) == len(past) - 2
+            items = [item async for item in client]
+    assert len(seqs(items)) == len(past) - 2
 
 
 async def test_a_wait_sees_what_the_view_was_only_between_two_events_of_a_message() -> None:
-    async def asked(connection: ServerConnection) -> None:
-        await say(connection, *JOURNAL.hello(None, 0))
+    async def script(connection: ServerConnection) -> None:
+        await send(connection, *JOURNAL.hello(None, 0))
         await connection.recv()
-        await say(connection, *EVENTS)
+        await send(connection, *EVENTS)
         await connection.wait_closed()
 
-    async with standing_in(asked) as server:
+    async with standing_in(script) as server:
         async with client_of(server.url) as client, asyncio.timeout(PATIENCE_S):
             client.send(Undo())
             await client.wait_until(lambda view: bool(view.pending_approval))
@@ -259,7 +259,7 @@ async def test_closing_sends_what_was_submitted_and_a_close_frame() -> None:
     closed: list[int | None] = []
 
     async def reading(connection: ServerConnection) -> None:
-        await say(connection, *JOURNAL.hello(None, 0))
+        await send(connection, *JOURNAL.hello(None, 0))
         async for data in connection:
             got.append(codec.decode_submission(data))
         closed.append(connection.close_code)
@@ -291,7 +291,7 @@ async def test_credentials_travel_in_a_header() -> None:
     async def looking(connection: ServerConnection) -> None:
         assert connection.request is not None
         seen.append(connection.request.headers.get("Authorization"))
-        await say(connection, *JOURNAL.hello(None, 0))
+        await send(connection, *JOURNAL.hello(None, 0))
         await connection.wait_closed()
 
     async with standing_in(looking) as server:

@@ -14,14 +14,14 @@ from protocol.frames import Frame, Heartbeat, Synced
 from protocol.submissions import UserInput
 from protocol.view import View, to_snapshot
 from tests.unit.clients.session.recorded import SESSION, encoded, fold, packed, ready
-from tests.unit.clients.session.scripts import EVENTS, JOURNAL, core_of, live, told
+from tests.unit.clients.session.scripts import EVENTS, JOURNAL, core_of, live, receive
 
 
 def test_a_new_client_asks_for_a_new_session_and_takes_the_snapshot() -> None:
     core = core_of()
     assert core.address("ws://h/ws") == "ws://h/ws"
     core.opened(0.0)
-    connected, reset, caught_up = told(core, *JOURNAL.hello(None, 5))
+    connected, reset, caught_up = receive(core, *JOURNAL.hello(None, 5))
     assert isinstance(connected, Connected)
     assert not connected.recovered
     assert not connected.again
@@ -35,11 +35,11 @@ def test_the_position_is_committed_at_synced_and_then_with_each_event() -> None:
     core = core_of()
     core.opened(0.0)
     begin, snapshot, synced = JOURNAL.hello(None, 3)
-    told(core, begin, snapshot)
+    receive(core, begin, snapshot)
     assert not core.position
-    told(core, synced)
+    receive(core, synced)
     assert core.position == Position("e1", 3)
-    told(core, EVENTS[3])
+    receive(core, EVENTS[3])
     assert core.position == Position("e1", 4)
 
 
@@ -48,10 +48,10 @@ def test_replayed_events_count_only_once_synced() -> None:
     core.lost(None, "")
     core.opened(1.0)
     *most, synced = JOURNAL.hello(("e1", 4), 9)
-    outcomes = told(core, *most)
+    outcomes = receive(core, *most)
     assert core.position == Position("e1", 4)
     assert core.view.seq == 9
-    [caught_up] = told(core, synced)
+    [caught_up] = receive(core, synced)
     assert core.position == Position("e1", 9)
     assert caught_up == CaughtUp(epoch="e1", seq=9, replayed=len(outcomes) - 1)
 
@@ -61,10 +61,10 @@ def test_events_before_a_cut_are_not_delivered_again() -> None:
     core.lost(None, "")
     core.opened(1.0)
     plain = [ready(seq=6, recovered=True), *EVENTS[:6]]
-    told(core, *plain[:4])
+    receive(core, *plain[:4])
     core.lost(None, "")
     core.opened(2.0)
-    again = told(core, *plain, Synced(seq=6))
+    again = receive(core, *plain, Synced(seq=6))
     assert [outcome.seq for outcome in again if isinstance(outcome, ev.EventBase)] == [4, 5, 6]
     assert encoded(core.view) == encoded(fold(EVENTS[:6]))
 
@@ -73,16 +73,16 @@ def test_events_before_a_cut_are_dropped_when_a_snapshot_replaces_them() -> None
     core = live(4)
     core.lost(None, "")
     core.opened(1.0)
-    told(core, *JOURNAL.hello(("e1", 4), 12)[:-1])
+    receive(core, *JOURNAL.hello(("e1", 4), 12)[:-1])
     core.lost(None, "")
     core.opened(2.0)
     lost = JOURNAL.lose(6, "e2")
-    [fault] = told(core, *lost.hello(("e1", 4), 10))
+    [fault] = receive(core, *lost.hello(("e1", 4), 10))
     assert isinstance(fault, Fault)
     assert core.address("ws://h/ws") == f"ws://h/ws/{SESSION}"
     core.lost(None, fault.message)
     core.opened(3.0)
-    told(core, *lost.hello(None, 10))
+    receive(core, *lost.hello(None, 10))
     assert encoded(core.view) == encoded(fold(lost.events[:10]))
 
 
@@ -91,7 +91,7 @@ def test_a_proven_gap_is_filled_and_an_unproven_one_replaces_the_view() -> None:
     core.lost(codes.CLOSE_RESTART, "restart")
     core.opened(1.0)
     lost = JOURNAL.lose(6, "e2")
-    connected, reset, _ = told(core, *lost.hello(("e1", 10), 14))
+    connected, reset, _ = receive(core, *lost.hello(("e1", 10), 14))
     assert isinstance(connected, Connected)
     assert connected.again
     assert not connected.recovered
@@ -103,8 +103,8 @@ def test_a_proven_gap_is_filled_and_an_unproven_one_replaces_the_view() -> None:
 def test_a_reset_view_stays_as_it_was_while_events_go_on() -> None:
     core = core_of()
     core.opened(0.0)
-    _, reset, _ = told(core, *JOURNAL.hello(None, 8))
-    told(core, *EVENTS[8:])
+    _, reset, _ = receive(core, *JOURNAL.hello(None, 8))
+    receive(core, *EVENTS[8:])
     assert isinstance(reset, ViewReset)
     assert encoded(reset.view) == encoded(fold(EVENTS[:8]))
 
@@ -113,7 +113,7 @@ def test_the_whole_journal_can_be_replayed() -> None:
     core = core_of(session_id=SESSION, position=Position("", 0))
     assert core.address("ws://h/ws") == f"ws://h/ws/{SESSION}?after=0"
     core.opened(0.0)
-    told(core, *JOURNAL.hello(("", 0), len(EVENTS)))
+    receive(core, *JOURNAL.hello(("", 0), len(EVENTS)))
     assert encoded(core.view) == encoded(fold(EVENTS))
 
 
@@ -125,12 +125,12 @@ def test_a_position_needs_the_view_that_stands_there() -> None:
 @pytest.mark.parametrize("skip", [1, 2, 5])
 def test_a_gap_is_a_fault_and_nothing_after_it_is_read(skip: int) -> None:
     core = live(3)
-    outcomes = told(core, EVENTS[3], EVENTS[3 + skip + 1], EVENTS[4])
+    outcomes = receive(core, EVENTS[3], EVENTS[3 + skip + 1], EVENTS[4])
     assert outcomes[0] == EVENTS[3]
     assert isinstance(outcomes[1], Fault)
     assert len(outcomes) == 2
     assert "events are missing: 5 to" in outcomes[1].message
-    assert told(core, EVENTS[4]) == []
+    assert receive(core, EVENTS[4]) == []
     assert core.position == Position("e1", 4)
     assert core.lost(None, outcomes[1].message).action is Action.COME_BACK
 
@@ -187,7 +187,7 @@ def test_an_invalid_frame_is_an_error(data: bytes) -> None:
 def test_frames_out_of_order_are_a_fault(frames: list[Frame]) -> None:
     core = core_of(session_id=SESSION)
     core.opened(0.0)
-    assert isinstance(told(core, *frames)[-1], Fault)
+    assert isinstance(receive(core, *frames)[-1], Fault)
 
 
 @pytest.mark.parametrize("encoding", ["json", "msgpack"])
@@ -212,7 +212,7 @@ def test_text_is_taken_as_well_as_bytes() -> None:
 def test_silence_of_two_heartbeats_is_too_long() -> None:
     core = live()
     assert core.deadline == 30.0
-    told(core, Heartbeat(seq=0), now=12.0)
+    receive(core, Heartbeat(seq=0), now=12.0)
     assert core.deadline == 42.0
     core.listening(20.0)
     assert core.deadline == 50.0
@@ -226,10 +226,10 @@ def test_pauses_grow_with_failures_and_reset_after_a_live_event() -> None:
     core = SessionCore(SESSION, rng=Longest(), backoff=Backoff(base_s=1.0, cap_s=5.0))
     assert [core.unreachable("nobody there").delay_s for _ in range(4)] == [1.0, 2.0, 4.0, 5.0]
     core.opened(0.0)
-    told(core, *JOURNAL.hello(None, 0))
+    receive(core, *JOURNAL.hello(None, 0))
     assert core.lost(1012, "restart").delay_s == 5.0
     core.opened(1.0)
-    told(core, *JOURNAL.hello(("e1", 0), 0), EVENTS[0])
+    receive(core, *JOURNAL.hello(("e1", 0), 0), EVENTS[0])
     assert core.lost(1012, "restart").delay_s == 1.0
 
 

@@ -7,7 +7,7 @@ import pytest
 from clients.session.reconnect import Action, Backoff, after_close, after_denial
 from protocol import codes
 
-ASKED = {
+ACTIONS = {
     "stays away": Action.STAY_AWAY,
     "comes back with its position": Action.COME_BACK,
     "comes back with its position, backing off with jitter": Action.COME_BACK,
@@ -18,7 +18,7 @@ ASKED = {
 
 @pytest.mark.parametrize("code", sorted(codes.CLOSES))
 def test_each_close_code_is_answered_as_the_protocol_asks(code: int) -> None:
-    assert after_close(code) is ASKED[codes.CLOSES[code].client]
+    assert after_close(code) is ACTIONS[codes.CLOSES[code].client]
 
 
 def test_a_cut_without_a_close_code_asks_to_come_back() -> None:

@@ -19,7 +19,7 @@ class Listener:
     def __init__(self) -> None:
         self.view = View(model=MODEL)
 
-    def hear(self, outcomes: list[Outcome]) -> None:
+    def receive(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
             if isinstance(outcome, ViewReset):
                 self.view = outcome.view
@@ -33,7 +33,7 @@ def deliver(data: st.DataObject, core: SessionCore, listener: Listener, frames: 
     while frames:
         size = data.draw(st.integers(1, len(frames)), label="frames in a message")
         outcomes = core.receive(packed(*frames[:size], binary=binary), 0.0)
-        listener.hear(outcomes)
+        listener.receive(outcomes)
         if any(isinstance(outcome, Fault) for outcome in outcomes):
             return False
         frames = frames[size:]

@@ -183,16 +183,16 @@ async def test_a_failed_turn_fails_a_script(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
+    ("arguments", "code", "message"),
     [
         (["--url", "http://127.0.0.1:1"], 1, "holdfast: error: no server at http://127.0.0.1:1: "),
         (["--url", "ftp://x"], 2, "is no address of a server"),
     ],
 )
-async def test_an_error_is_one_line(arguments: list[str], code: int, says: str) -> None:
+async def test_an_error_is_one_line(arguments: list[str], code: int, message: str) -> None:
     async with chat(*arguments) as terminal:
         assert await terminal.ends() == code
-    assert says in terminal.screen
+    assert message in terminal.screen
     assert len(terminal.screen.splitlines()) == 1
 
 

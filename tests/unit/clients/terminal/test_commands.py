@@ -6,7 +6,7 @@ from clients.terminal.commands import AskEdit, Help, InvalidLine, Quit, question
 from protocol.content import PendingTool
 from protocol.submissions import Approval, Compact, Interrupt, RevokeGrant, SetModel, Undo, UserInput
 
-ASKED = PendingTool(tool_call_id="c1", tool="write", arguments={"path": "a"}, reason="writes a file")
+PENDING = PendingTool(tool_call_id="c1", tool="write", arguments={"path": "a"}, reason="writes a file")
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_typed_line_is_parsed_as_the_help_describes(line: str, meaning: object
     ],
 )
 def test_a_line_answers_a_question(line: str, answer: object) -> None:
-    assert read_answer(line, ASKED) == answer
+    assert read_answer(line, PENDING) == answer
 
 
 def test_a_call_that_may_be_allowed_for_the_session_can_be_answered_so() -> None:
@@ -56,23 +56,23 @@ def test_a_call_that_may_be_allowed_for_the_session_can_be_answered_so() -> None
 
 
 def test_a_call_without_a_grant_cannot_be_allowed_for_the_session() -> None:
-    answer = read_answer("s", ASKED)
+    answer = read_answer("s", PENDING)
     assert answer == Approval(tool_call_id="c1", approved=False, feedback="s")
-    assert "[s]ession" not in question(ASKED)
+    assert "[s]ession" not in question(PENDING)
 
 
 def test_only_a_clear_yes_approves() -> None:
     for line in ("yes, but not there", "yep", "j", "ok", "y!"):
-        answer = read_answer(line, ASKED)
+        answer = read_answer(line, PENDING)
         assert isinstance(answer, Approval)
         assert not answer.approved
 
 
 def test_edited_arguments_are_a_json_object() -> None:
-    assert read_edit('{"path": "b"}', ASKED) == Approval(tool_call_id="c1", approved=True, arguments={"path": "b"})
-    assert read_edit("  ", ASKED) is None
+    assert read_edit('{"path": "b"}', PENDING) == Approval(tool_call_id="c1", approved=True, arguments={"path": "b"})
+    assert read_edit("  ", PENDING) is None
     for line in ("[1]", "{", "path: b", "[" * 10_000):
-        assert isinstance(read_edit(line, ASKED), InvalidLine)
+        assert isinstance(read_edit(line, PENDING), InvalidLine)
 
 
 def test_a_grant_is_revoked_by_its_name() -> None:

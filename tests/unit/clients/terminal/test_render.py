@@ -32,9 +32,9 @@ def renderer() -> Renderer:
     return Renderer(Painter(False), 80)
 
 
-def shown(*heard: FeedItem) -> str:
+def shown(*items: FeedItem) -> str:
     screen = renderer()
-    return "".join(screen.render(item) for item in heard)
+    return "".join(screen.render(item) for item in items)
 
 
 def chunk(offset: int, text: str, kind: Any = "text", message_id: str = "m") -> ev.AssistantChunk:
@@ -87,7 +87,7 @@ def test_merged_or_not_a_conversation_looks_the_same() -> None:
 
 def test_tools_take_one_line_each() -> None:
     long = "line one\nline two " + "x" * 200
-    said = shown(
+    output = shown(
         ev.ToolCallEvent(seq=1, at=NOW, tool_call_id="c", tool="read", arguments={"path": "a" * 200}),
         ev.ToolStateChange(seq=2, at=NOW, tool_call_id="c", tool="read", state="running", by="policy"),
         ev.ToolOutput(
@@ -95,7 +95,7 @@ def test_tools_take_one_line_each() -> None:
         ),
         ev.ToolStateChange(seq=4, at=NOW, tool_call_id="d", tool="run", state="outcome_unknown", by="restart"),
     )
-    lines = said.splitlines()
+    lines = output.splitlines()
     assert [line[:6] for line in lines] == ["→ read", "✓ read", "· run "]
     assert max(map(len, lines)) == 80
     assert "12 ms [truncated]  line one ⏎ line two" in lines[1]
@@ -199,7 +199,7 @@ def test_no_text_controls_the_terminal() -> None:
     evil = "a\x1b]52;c;ZXZpbA==\x07b\x9b31mc\x08\rd\u202ee"
     assert clean(evil) == "a]52;c;ZXZpbA==b31mcde"
     assert clean("tab\tand\nline stay") == "tab\tand\nline stay"
-    said = shown(
+    output = shown(
         chunk(0, evil),
         message(evil),
         ev.ToolOutput(
@@ -210,7 +210,7 @@ def test_no_text_controls_the_terminal() -> None:
         Reconnecting(0.0, evil),
         Rejected("", "x", evil, False),
     )
-    assert not set(said) & set("\x1b\x07\x9b\x08\r\u202e")
+    assert not set(output) & set("\x1b\x07\x9b\x08\r\u202e")
 
 
 def test_a_line_is_cut_to_the_width() -> None:

@@ -19,14 +19,14 @@ def run(*command: str | Path) -> tuple[int, str]:
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_the_modules_do_what_their_tests_say(script: str) -> None:
-    code, said = run("--test", "--test-reporter=spec", script)
-    assert code == 0, said
-    assert "pass 0" not in said
+    code, output = run("--test", "--test-reporter=spec", script)
+    assert code == 0, output
+    assert "pass 0" not in output
 
 
 def test_the_types_of_the_page_fit_together_and_fit_the_protocol() -> None:
-    code, said = run(TSC, "-p", "tsconfig.json")
-    assert code == 0, said
+    code, output = run(TSC, "-p", "tsconfig.json")
+    assert code == 0, output
 
 
 def test_a_misspelt_field_of_the_protocol_is_found(tmp_path: Path) -> None:
@@ -40,6 +40,6 @@ def test_a_misspelt_field_of_the_protocol_is_found(tmp_path: Path) -> None:
     settings = HERE / "tsconfig.json"
     config = f'{{"extends": "{settings}", "include": ["clients/web/*.js"], "compilerOptions": {{"paths": {{}}}}}}'
     (tmp_path / "tsconfig.json").write_text(config)
-    code, said = run(TSC, "-p", tmp_path / "tsconfig.json")
+    code, output = run(TSC, "-p", tmp_path / "tsconfig.json")
     assert code != 0
-    assert "removed_message" in said
+    assert "removed_message" in output
