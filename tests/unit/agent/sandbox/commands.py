@@ -38,7 +38,7 @@ class OpenSandbox:
         return ended, output.decode(errors="replace")
 
     async def output(self, command: str) -> str:
-        """What a command says that ends well."""
+        """The output of a command that ends well."""
         ended, output = await self.run(command)
         assert ended == ExitStatus(0), (ended, output)
         return output

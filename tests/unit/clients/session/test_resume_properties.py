@@ -14,7 +14,7 @@ EVENTS = conversation()
 
 
 class Listener:
-    """Someone who folds what the client tells, and looks at nothing else."""
+    """A view that is folded from the outcomes alone."""
 
     def __init__(self) -> None:
         self.view = View(model=MODEL)

@@ -152,11 +152,11 @@ def test_the_token_file_is_private_and_holds_only_hashes(tmp_path: Path) -> None
 
 async def test_the_command_makes_lists_and_revokes_tokens(tmp_path: Path) -> None:
     data = ["--data", str(tmp_path)]
-    code, secret, told = await run(
+    code, secret, err = await run(
         HOLDFAST, "token", "add", "ada", "--rights", "sessions,admin", "--expires", "30d", "--note", "her laptop", *data
     )
     assert code == 0 and secret.startswith("hft_") and len(secret.strip()) >= 47
-    assert "of ada (admin, sessions; until " in told
+    assert "of ada (admin, sessions; until " in err
     code, listed, _ = await run(HOLDFAST, "token", "list", *data)
     assert code == 0 and "her laptop" in listed and "admin,sessions" in listed and secret.strip() not in listed
     token_id = listed.splitlines()[1].split()[0]

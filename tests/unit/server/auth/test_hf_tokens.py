@@ -49,8 +49,8 @@ async def me(live: Live, token: str) -> httpx.Response:
 async def test_a_hub_token_authenticates_its_user_with_one_request_to_the_hub(tmp_path: Path, hub: StandinHub) -> None:
     async with listening(guarded(tmp_path, hub)) as live:
         for _ in range(3):
-            said = (await me(live, ADA)).json()
-            assert (said["user_id"], said["name"], said["rights"]) == ("id-ada", "ada", ["sessions"])
+            body = (await me(live, ADA)).json()
+            assert (body["user_id"], body["name"], body["rights"]) == ("id-ada", "ada", ["sessions"])
         async with connect(live.ws, additional_headers=headers(ADA)) as socket:
             await Client(socket).until_type(Synced)
     assert hub.requests == {ADA: 1}
@@ -61,10 +61,10 @@ async def test_concurrent_requests_share_one_check_of_a_token(
 ) -> None:
     hub.open.clear()
     async with listening(guarded(tmp_path, hub)) as live:
-        asking = [tasks.start(me(live, ADA), "ask") for _ in range(10)]
+        requests = [tasks.start(me(live, ADA), "ask") for _ in range(10)]
         await hub.busy.wait()
         hub.open.set()
-        assert [answer.status_code for answer in await asyncio.gather(*asking)] == [200] * 10
+        assert [answer.status_code for answer in await asyncio.gather(*requests)] == [200] * 10
     assert hub.requests == {ADA: 1}
 
 
@@ -88,13 +88,13 @@ async def test_requests_to_the_hub_are_limited(tmp_path: Path, hub: StandinHub, 
     hub.open.clear()
     settings = guarded(tmp_path, hub, {"asked_at_once_max": 2, "waiting_max": 3})
     async with listening(settings) as live:
-        asking = [tasks.start(me(live, f"hf_{n}"), "ask") for n in range(12)]
-        waiting = set(asking)
+        requests = [tasks.start(me(live, f"hf_{n}"), "ask") for n in range(12)]
+        waiting = set(requests)
         async with asyncio.timeout(20):
             while len(waiting) > 5 or hub.at_once < 2:
                 _, waiting = await asyncio.wait(waiting, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
         hub.open.set()
-        statuses = sorted(answer.status_code for answer in await asyncio.gather(*asking))
+        statuses = sorted(answer.status_code for answer in await asyncio.gather(*requests))
     assert statuses == [401] * 5 + [503] * 7
     assert hub.most_at_once == 2
 

@@ -222,9 +222,9 @@ async def test_a_browser_that_another_site_sent_to_the_login_is_asked(tmp_path: 
     async with listening(guarded(tmp_path, provider)) as live, browser(live) as http:
         for sent_by in ("cross-site", "same-site"):
             path = "/auth/login?next=/s/1%22%3E%3Cscript%3E"
-            asked = await http.get(path, headers={"Sec-Fetch-Site": sent_by})
-            assert asked.status_code == 200 and "set-cookie" not in asked.headers
-            assert 'href="/auth/login?next=%2Fs%2F1%22%3E%3Cscript%3E"' in asked.text and "<script>" not in asked.text
+            page = await http.get(path, headers={"Sec-Fetch-Site": sent_by})
+            assert page.status_code == 200 and "set-cookie" not in page.headers
+            assert 'href="/auth/login?next=%2Fs%2F1%22%3E%3Cscript%3E"' in page.text and "<script>" not in page.text
         for sent_by in ("same-origin", "none"):
             assert (await http.get("/auth/login", headers={"Sec-Fetch-Site": sent_by})).status_code == 303
 
@@ -301,8 +301,8 @@ async def test_behind_a_proxy_cookies_are_secure_and_the_callback_is_the_public_
     server = msgspec.structs.replace(settings.server, space_host="me-holdfast.hf.space")
     async with listening(msgspec.structs.replace(settings, server=server)) as live, browser(live) as http:
         there = await http.get("/auth/login", headers={"Host": "me-holdfast.hf.space"})
-        asked = parse_qs(urlsplit(there.headers["location"]).query)
-        assert asked["redirect_uri"] == ["https://me-holdfast.hf.space/auth/callback"]
+        query = parse_qs(urlsplit(there.headers["location"]).query)
+        assert query["redirect_uri"] == ["https://me-holdfast.hf.space/auth/callback"]
         cookie = there.headers["set-cookie"]
         assert cookie.startswith("__Host-holdfast-login=")
         assert all(f"; {word}" in cookie for word in ("Path=/", "HttpOnly", "Secure", "SameSite=None", "Partitioned"))

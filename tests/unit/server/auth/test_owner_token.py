@@ -41,14 +41,14 @@ async def test_a_session_gets_its_owners_token_when_the_owner_connects(tmp_path:
         async with listening(settings) as live, connect(live.ws, additional_headers=HEADERS) as socket:
             owner = await Client(socket).synced()
             await owner.send(UserInput(text="go"))
-            asked = await owner.until_type(ev.ApprovalRequired)
+            request = await owner.until_type(ev.ApprovalRequired)
             session_id = owner.ready.session_id
         async with listening(settings) as live:
             async with live.manager.registry.activated(session_id):
                 pass  # woken to be recovered, or by somebody who came by a link
             async with connect(f"{live.ws}/{session_id}", additional_headers=HEADERS) as socket:
                 owner = await Client(socket).synced()
-                approval = Approval(tool_call_id=asked.tools[0].tool_call_id, approved=True)
+                approval = Approval(tool_call_id=request.tools[0].tool_call_id, approved=True)
                 await owner.send(ExecApproval(approvals=[approval]))
                 await owner.until_type(ev.TurnComplete)
         assert [request.headers["authorization"] for request in model.requests] == [f"Bearer {ADA}"] * 2

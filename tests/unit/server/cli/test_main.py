@@ -67,13 +67,13 @@ async def server(
     """A server that listens: its process, its port and the line it said."""
     process = await start(command, "--data", str(data), "--no-token", *args, pass_fds=pass_fds, **environ)
     try:
-        said = await line(process)
-        if not said:
+        printed = await line(process)
+        if not printed:
             assert process.stderr is not None
             pytest.fail((await process.stderr.read()).decode())
-        port = int(said.partition(" listening on http://127.0.0.1:")[2].partition(" ")[0])
+        port = int(printed.partition(" listening on http://127.0.0.1:")[2].partition(" ")[0])
         assert await line(process) == f"Try it: wscat -c ws://localhost:{port}/ws"
-        yield process, port, said
+        yield process, port, printed
     finally:
         if process.returncode is None:
             process.terminate()
@@ -135,8 +135,8 @@ async def test_a_data_folder_in_use_ends_with_code_1_and_one_line(tmp_path: Path
 
 @pytest.mark.parametrize("command", [MODULE, [*HOLDFAST, "serve"]])
 async def test_a_server_prints_its_address_and_that_the_demo_answers(tmp_path: Path, command: list[str]) -> None:
-    async with server(tmp_path, "--port", "0", command=command) as (_, port, said):
-        assert said.startswith(
+    async with server(tmp_path, "--port", "0", command=command) as (_, port, printed):
+        assert printed.startswith(
             f"Holdfast 0.1.0 listening on http://127.0.0.1:{port} (model: demo - no model credentials"
         )
         async with websockets.connect(f"ws://localhost:{port}/ws") as client:
@@ -160,9 +160,9 @@ async def test_the_token_is_never_printed_and_a_link_that_works_once_by_the_star
                 assert tried == [200, 401]
             else:
                 assert await line(process) == f"To log in with a browser: {again}"
-            said = await line(process)
+            printed = await line(process)
             file = tmp_path / "token"
-            assert said == f'Try it: wscat -c ws://localhost:{port}/ws -H "Authorization: Bearer $(cat {file})"'
+            assert printed == f'Try it: wscat -c ws://localhost:{port}/ws -H "Authorization: Bearer $(cat {file})"'
             headers = {"Authorization": f"Bearer {token}"}
             async with websockets.connect(f"ws://localhost:{port}/ws", additional_headers=headers) as client:
                 assert '"type":"ready"' in str(await asyncio.wait_for(client.recv(), WAIT_S))
@@ -189,8 +189,8 @@ async def test_the_port_option_overrides_the_environment(tmp_path: Path) -> None
 
 
 async def test_a_named_model_is_printed(tmp_path: Path) -> None:
-    async with server(tmp_path, "--port", "0", "--model", "openai/some-model") as (_, _, said):
-        assert said.endswith("(model: openai/some-model)")
+    async with server(tmp_path, "--port", "0", "--model", "openai/some-model") as (_, _, printed):
+        assert printed.endswith("(model: openai/some-model)")
 
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])

@@ -23,7 +23,7 @@ UNPRIVILEGED = ("setpriv", "--bounding-set=-all") if os.geteuid() == 0 else ()
 """Takes from root the right to pass over the modes of files, as other users have to heed them."""
 
 
-async def holdfast(*arguments: str, said: str = "", prefix: tuple[str, ...] = ()) -> tuple[int, str, str]:
+async def holdfast(*arguments: str, stdin: str = "", prefix: tuple[str, ...] = ()) -> tuple[int, str, str]:
     """As a user runs it: exit code, standard output, standard error. `prefix`: what the command line begins with."""
     process = await asyncio.create_subprocess_exec(
         *prefix,
@@ -36,7 +36,7 @@ async def holdfast(*arguments: str, said: str = "", prefix: tuple[str, ...] = ()
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await process.communicate(said.encode())
+    out, err = await process.communicate(stdin.encode())
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
 
@@ -108,9 +108,9 @@ async def test_a_session_is_deleted_with_its_workspace_when_no_server_runs(setti
     folder = Path(settings.journal.data)
     assert (folder / "workspaces" / session_id).is_dir()
     data = ["--data", str(folder)]
-    code, _, err = await holdfast("sessions", "delete", session_id, *data, said="n\n")
+    code, _, err = await holdfast("sessions", "delete", session_id, *data, stdin="n\n")
     assert (code, "nothing was deleted" in err) == (1, True)
-    assert (await holdfast("sessions", "delete", session_id, *data, said="y\n"))[0] == 0
+    assert (await holdfast("sessions", "delete", session_id, *data, stdin="y\n"))[0] == 0
     assert not (folder / "workspaces" / session_id).exists()
     code, _, err = await holdfast("sessions", "show", session_id, *data)
     assert (code, "there is no session" in err) == (1, True)

@@ -192,8 +192,8 @@ def test_a_file_that_is_too_large_is_refused(config: Path) -> None:
 
 
 def test_the_value_of_a_secret_is_never_shown(config: Path) -> None:
-    said = complaint(config, {"model": {"calls": {"api_key": 123456789}}})
-    assert said == "model.calls.api_key: expected str"
+    message = complaint(config, {"model": {"calls": {"api_key": 123456789}}})
+    assert message == "model.calls.api_key: expected str"
     assert catalog.secret("model.calls.api_key")
     assert not catalog.secret("turn.tool_output_max_tokens")
 
@@ -224,13 +224,13 @@ def test_a_home_folder_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_older_keys_at_the_top_level_mean_what_they_always_did(config: Path) -> None:
-    told = load(config, '{"yolo_mode": "${Y}", "confirm_cpu_jobs": false, "auto_file_upload": true}', Y="true").policy
-    assert (told.yolo_mode, told.confirm_cpu_jobs, told.auto_file_upload) == (True, False, True)
+    loaded = load(config, '{"yolo_mode": "${Y}", "confirm_cpu_jobs": false, "auto_file_upload": true}', Y="true").policy
+    assert (loaded.yolo_mode, loaded.confirm_cpu_jobs, loaded.auto_file_upload) == (True, False, True)
     kept = load(config, '{"save_sessions": true, "session_dataset_repo": "{user}/mine"}').export
     assert (kept.save_sessions, kept.session_dataset_repo) == (True, "{user}/mine")
     upload = Effects("", frozenset({"upload"}), "upload")
     cautious = load(config, "{}").policy.policy()
-    for policy, others in ((msgspec.structs.replace(told, yolo_mode=False).policy(), "allow"), (cautious, "ask")):
+    for policy, others in ((msgspec.structs.replace(loaded, yolo_mode=False).policy(), "allow"), (cautious, "ask")):
         for operation, expected in (
             ("run:cpu", others),
             ("run:cpu:token", others),
@@ -244,7 +244,7 @@ def test_older_keys_at_the_top_level_mean_what_they_always_did(config: Path) -> 
 
 
 def test_a_setting_under_both_of_its_names_is_refused(config: Path) -> None:
-    said = complaint(config, '{"yolo_mode": true, "policy": {"yolo_mode": false}}')
-    assert said == "yolo_mode: this is the same setting as policy.yolo_mode, which is given too; delete one of them"
+    message = complaint(config, '{"yolo_mode": true, "policy": {"yolo_mode": false}}')
+    assert message == "yolo_mode: this is the same setting as policy.yolo_mode, which is given too; delete one of them"
     assert complaint(config, '{"yolo_mode": "perhaps"}').startswith("policy.yolo_mode: expected bool")
     assert complaint(config, '{"policy": 1, "yolo_mode": true}').startswith("policy")

@@ -297,8 +297,8 @@ def test_findings_are_printed_as_text_and_as_json() -> None:
     found = [ok("a", "is well"), warn("long name", "so so", "mend it"), fail("b", "broken", "mend it now")]
     assert as_text(found).splitlines()[:2] == ["ok    a          is well", "warn  long name  so so"]
     assert "-> mend it now" in as_text(found) and "1 failed, 1 warned" in as_text(found)
-    told = json.loads(as_json(found))
-    assert told["ok"] is False and msgspec.convert(told["checks"], list[Finding]) == found
+    report = json.loads(as_json(found))
+    assert report["ok"] is False and msgspec.convert(report["checks"], list[Finding]) == found
     assert json.loads(as_json(found[:2]))["ok"] is True
 
 
@@ -307,8 +307,8 @@ async def test_the_command_prints_findings_and_its_exit_code_says_whether_one_fa
     assert (code, err) == (0, "") and "the built-in demo answers" in out
     assert not (tmp_path / "data").exists()
     code, out, err = await run(HOLDFAST, "doctor", "--json", "--data", str(tmp_path), PORT="0", WEB_CONCURRENCY="3")
-    told = {check["name"]: check for check in json.loads(out)["checks"]}
-    assert (code, err, told["workers"]["level"], told["journal"]["level"]) == (1, "", "fail", "ok")
+    by_name = {check["name"]: check for check in json.loads(out)["checks"]}
+    assert (code, err, by_name["workers"]["level"], by_name["journal"]["level"]) == (1, "", "fail", "ok")
 
 
 async def test_several_workers_are_refused_with_the_reason(tmp_path: Path) -> None:

@@ -227,8 +227,8 @@ async def test_http_and_websockets_are_checked_alike(caplog: pytest.LogCaptureFi
                 await websockets.connect(f"ws://localhost:{port}/ws", origin=bad)
             assert denied.value.response.status_code == 403
             assert b'"code":"forbidden"' in denied.value.response.body
-    said = [record.getMessage() for record in caplog.records]
-    assert said == ["Invalid HTTP request received."], "of two Host headers; a refusal is no fault"
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages == ["Invalid HTTP request received."], "of two Host headers; a refusal is no fault"
 
 
 async def test_without_denial_responses_the_websocket_is_closed() -> None:

@@ -57,9 +57,9 @@ def test_methods_of_one_path_that_need_different_things_are_an_error(monkeypatch
 
 
 def test_every_operation_has_a_name_of_its_own_and_a_summary() -> None:
-    told = [operation for path in openapi_document()["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in told}) == len(told)
-    assert all(operation["summary"] for operation in told)
+    operations = [operation for path in openapi_document()["paths"].values() for operation in path.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
+    assert all(operation["summary"] for operation in operations)
 
 
 async def test_the_document_is_served(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ async def guarded(tmp_path: Path) -> AsyncIterator[tuple[Live, Path]]:
 
 
 async def schemathesis(live: Live, folder: Path, config: str = "", *options: str) -> tuple[int, str]:
-    """Its exit code and what it said, asked of a live server."""
+    """Its exit code and output, run against a live server."""
     (folder / "schemathesis.toml").write_text(f"continue-on-failure = true\n{config}")
     process = await asyncio.create_subprocess_exec(
         SCHEMATHESIS,
@@ -96,23 +96,23 @@ async def schemathesis(live: Live, folder: Path, config: str = "", *options: str
         stderr=asyncio.subprocess.STDOUT,
     )
     try:
-        said, _ = await asyncio.wait_for(process.communicate(), RUN_S)
+        output, _ = await asyncio.wait_for(process.communicate(), RUN_S)
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     assert process.returncode is not None
-    return process.returncode, said.decode()
+    return process.returncode, output.decode()
 
 
 @pytest.mark.timeout(120)
 async def test_every_answer_is_documented(tmp_path: Path) -> None:
     async with guarded(tmp_path) as (live, folder):
-        code, said = await schemathesis(live, folder, FILES)
-        assert code == 0, said
+        code, output = await schemathesis(live, folder, FILES)
+        assert code == 0, output
         named = [endpoint for endpoint in ENDPOINTS if endpoint.name]
         # It leaves out the route that it has the document from.
-        assert re.search(rf"Tested: {len(named) - 1}\b", said), said
+        assert re.search(rf"Tested: {len(named) - 1}\b", output), output
 
 
 @pytest.mark.timeout(120)
@@ -128,10 +128,10 @@ async def test_every_answer_about_an_existing_session_is_documented(tmp_path: Pa
             "DELETE",
         )
         place = f'[parameters]\n"path.session_id" = "{session_id}"\n'
-        code, said = await schemathesis(live, folder, place, "--include-path-regex", "session_id", *left_out)
-        assert code == 0, said
-        told = await live.manager.links(session_id)
-        assert told, "no request reached the session"
+        code, output = await schemathesis(live, folder, place, "--include-path-regex", "session_id", *left_out)
+        assert code == 0, output
+        links = await live.manager.links(session_id)
+        assert links, "no request reached the session"
 
 
 async def test_a_wrong_method_gets_the_allowed_methods(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def seen(*headers: tuple[str, str], peer: str = "10.0.0.1", public: str = "", ty
     return {"client": found["client"][0], "scheme": found["scheme"], "host": hosts[0]}
 
 
-SAID = (
+HEADERS = (
     ("X-Forwarded-For", "203.0.113.9"),
     ("X-Forwarded-Proto", "https"),
     ("X-Forwarded-Host", "box.example"),
@@ -29,15 +29,15 @@ SAID = (
 
 
 def test_a_trusted_proxys_headers_are_used_for_http_and_websocket() -> None:
-    assert seen(*SAID) == {"client": "203.0.113.9", "scheme": "https", "host": "box.example"}
-    assert seen(*SAID, peer="fd00::7", type="websocket")["scheme"] == "wss"
-    assert seen(*SAID, peer="::ffff:10.0.0.1")["client"] == "203.0.113.9"
+    assert seen(*HEADERS) == {"client": "203.0.113.9", "scheme": "https", "host": "box.example"}
+    assert seen(*HEADERS, peer="fd00::7", type="websocket")["scheme"] == "wss"
+    assert seen(*HEADERS, peer="::ffff:10.0.0.1")["client"] == "203.0.113.9"
     assert seen(("X-Forwarded-Proto", "http"), type="websocket")["scheme"] == "ws"
 
 
 @pytest.mark.parametrize("peer", ["203.0.113.1", "127.0.0.1", "::1", "11.0.0.1", "fe80::1", ""])
 def test_headers_of_an_untrusted_address_are_ignored(peer: str) -> None:
-    assert seen(*SAID, peer=peer) == {"client": peer, "scheme": "http", "host": "inner:80"}
+    assert seen(*HEADERS, peer=peer) == {"client": peer, "scheme": "http", "host": "inner:80"}
 
 
 def test_the_client_is_the_last_hop_that_is_not_a_trusted_proxy() -> None:

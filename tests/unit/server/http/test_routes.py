@@ -158,13 +158,13 @@ async def refusals_of(settings: Settings, held: int) -> list[tuple[int, dict[str
         for _ in range(held):
             await (await stack.enter_async_context(client(live))).synced()
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=live.http, trust_env=False))
-        said = await http.post("/api/sessions")
+        response = await http.post("/api/sessions")
         with pytest.raises(InvalidStatus) as denied:
             async with client(live):
                 pytest.fail("the upgrade went through")
         upgrade = denied.value.response
         return [
-            (said.status_code, said.json(), said.headers.get("retry-after")),
+            (response.status_code, response.json(), response.headers.get("retry-after")),
             (upgrade.status_code, json.loads(upgrade.body or b""), upgrade.headers.get("retry-after")),
         ]
 
@@ -188,8 +188,8 @@ async def test_creating_a_session_is_refused_like_the_upgrade(
 
 async def test_a_stopping_server_creates_no_session(live: Live, http: httpx.AsyncClient) -> None:
     await live.manager.registry.drain("stopping")
-    said = await http.post("/api/sessions")
-    assert (said.status_code, said.json()["code"]) == (503, "unavailable")
+    response = await http.post("/api/sessions")
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
 
 
 async def test_sessions_are_listed_page_by_page_and_searched(live: Live, http: httpx.AsyncClient) -> None:

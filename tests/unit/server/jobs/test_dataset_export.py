@@ -140,7 +140,7 @@ async def test_a_failure_delays_its_owner_alone(hub: StandinHub, tmp_path: Path)
     hub.faults.fail(503, times=1_000, path="/api/datasets/alice")
     async with listening(settings(tmp_path, hub)) as live:
         await talk(live, "alice", "of alice")
-        await hub_was_asked(hub, "/api/datasets/alice")
+        await requested(hub, "/api/datasets/alice")
         theirs = await talk(live, "bobby", "of bobby")
         await eventually(lambda: files(hub, "bobby"))
         hub.faults.heal()
@@ -151,7 +151,7 @@ async def test_a_failure_delays_its_owner_alone(hub: StandinHub, tmp_path: Path)
         assert requests and {one.token for one in requests} == {token}
 
 
-async def hub_was_asked(hub: StandinHub, path: str) -> None:
+async def requested(hub: StandinHub, path: str) -> None:
     await eventually(lambda: hub.faults.requests(path))
 
 
@@ -173,7 +173,7 @@ async def test_an_export_missed_before_a_restart_is_made_when_the_owner_connects
     hub.faults.fail(500, times=1_000, path="/api/repos/create")
     async with listening(settings(tmp_path, hub)) as live:
         session_id = await talk(live, "alice", "before the restart")
-        await hub_was_asked(hub, "/api/repos/create")
+        await requested(hub, "/api/repos/create")
     hub.faults.heal()
     async with listening(settings(tmp_path, hub)) as live:
         await eventually(lambda: "once the owner logs in" in caplog.text)

@@ -61,8 +61,8 @@ async def test_an_empty_session_is_deleted_earlier_unless_it_has_a_socket(tmp_pa
 
 
 async def test_a_session_with_a_waiting_approval_is_never_deleted(tmp_path: Path) -> None:
-    asks = calls(Call("write", {"path": "a.txt", "content": "x"}))
-    async with ScriptedModel([asks]) as model, running(settings_for(tmp_path, model)) as manager:
+    answer = calls(Call("write", {"path": "a.txt", "content": "x"}))
+    async with ScriptedModel([answer]) as model, running(settings_for(tmp_path, model)) as manager:
         session_id = await manager.create_session("ann")
         async with manager.attach((await manager.registry.open(session_id)).row) as actor:
             await manager.submit(session_id, UserInput(text="write"))

@@ -48,15 +48,15 @@ async def test_a_full_disk_is_reported_and_appends_work_again_when_there_is_spac
     journal = await open_journal(small_disk / "data")
     try:
         lease = await begin(journal)
-        told, stored = "", 0
-        while not told:
+        message, stored = "", 0
+        while not message:
             try:
                 await journal.append(item(lease, stored, BIG))
                 stored += 1
             except Unavailable as error:
-                told = str(error)
-        assert str(small_disk / "data" / "journal.db") in told
-        assert "disk is full" in told
+                message = str(error)
+        assert str(small_disk / "data" / "journal.db") in message
+        assert "disk is full" in message
         assert await texts(journal) == [BIG] * stored
         for _ in range(3):
             with pytest.raises(Unavailable):

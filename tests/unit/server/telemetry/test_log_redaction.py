@@ -57,20 +57,20 @@ def test_messages_arguments_and_tracebacks_lose_their_secrets(capsys: pytest.Cap
         nested()
     except RuntimeError:
         log.exception("failed")
-    said = capsys.readouterr().err
-    assert said.count("[redacted: Hugging Face token]") == 3
-    assert said.count("[redacted: DB_PASSWORD]") == 2
-    assert "Traceback" in said
-    assert TOKEN[:15] not in said
-    assert "horse" not in said
+    err = capsys.readouterr().err
+    assert err.count("[redacted: Hugging Face token]") == 3
+    assert err.count("[redacted: DB_PASSWORD]") == 2
+    assert "Traceback" in err
+    assert TOKEN[:15] not in err
+    assert "horse" not in err
 
 
 def test_a_line_that_cannot_be_formatted_does_not_print_its_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     set_up()
     logging.getLogger("some.library").warning("%d of them", TOKEN)
-    said = capsys.readouterr().err
-    assert "could not be written: TypeError" in said
-    assert TOKEN not in said
+    err = capsys.readouterr().err
+    assert "could not be written: TypeError" in err
+    assert TOKEN not in err
 
 
 def test_a_crash_of_the_process_or_of_a_thread_is_logged_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,11 +82,11 @@ def test_a_crash_of_the_process_or_of_a_thread_is_logged_without_secrets(capsys:
         nested()
     except RuntimeError as error:
         sys.excepthook(RuntimeError, error, error.__traceback__)
-    said = capsys.readouterr().err
-    assert said.count("Traceback (most recent call last)") == 4
-    assert "thread worker failed" in said
-    assert TOKEN not in said
-    assert "horse" not in said
+    err = capsys.readouterr().err
+    assert err.count("Traceback (most recent call last)") == 4
+    assert "thread worker failed" in err
+    assert TOKEN not in err
+    assert "horse" not in err
 
 
 def test_a_secret_that_is_learned_later_is_redacted_at_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,7 +100,7 @@ def test_the_access_log_shows_no_query_string(capsys: pytest.CaptureFixture[str]
     access = logging.getLogger("uvicorn.access")
     access.info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", "GET", "/api/sessions?token=s3cret", "1.1", 200)
     logging.getLogger("uvicorn.error").info('%s - "WebSocket %s" [accepted]', "127.0.0.1:1", "/ws?after=1&key=s3cret")
-    said = capsys.readouterr().err
-    assert '"GET /api/sessions HTTP/1.1" 200' in said
-    assert '"WebSocket /ws" [accepted]' in said
-    assert "s3cret" not in said
+    err = capsys.readouterr().err
+    assert '"GET /api/sessions HTTP/1.1" 200' in err
+    assert '"WebSocket /ws" [accepted]' in err
+    assert "s3cret" not in err

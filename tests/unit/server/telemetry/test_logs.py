@@ -79,9 +79,9 @@ def test_a_json_record_is_one_object_on_one_line(capsys: pytest.CaptureFixture[s
         raise RuntimeError("broken\nin two")
     except RuntimeError:
         logging.getLogger("holdfast.x").exception("it failed")
-    said, failed = lines(capsys)
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", said.pop("at"))
-    assert said == {
+    logged, failed = lines(capsys)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", logged.pop("at"))
+    assert logged == {
         "level": "warning",
         "logger": "holdfast.x",
         "message": 'said a\r\n{"level":"error"}\u2028\ud800\x1b',
@@ -136,14 +136,14 @@ async def test_a_conversations_log_lines_have_no_content(tmp_path: Path, capsys:
         user = user_hashes(tmp_path, b"").of("local")
     err = capsys.readouterr().err
     assert "secret-" not in err
-    said = [json.loads(line) for line in err.splitlines()]
-    told = {
+    records = [json.loads(line) for line in err.splitlines()]
+    by_message = {
         line["message"].partition(":")[0] if "session " not in line["message"] else line["message"]: line
-        for line in said
+        for line in records
     }
-    assert {"started", "draining", "stopping"} <= told.keys()
-    assert {f"session {session_id}: created", f"session {session_id}: deleted"} <= told.keys()
-    opened, closed, ended = told["opened"], told["closed"], told["turn ended"]
+    assert {"started", "draining", "stopping"} <= by_message.keys()
+    assert {f"session {session_id}: created", f"session {session_id}: deleted"} <= by_message.keys()
+    opened, closed, ended = by_message["opened"], by_message["closed"], by_message["turn ended"]
     assert opened["conn"] == closed["conn"] and opened["session"] == closed["session"] == session_id
     assert opened["user"] == closed["user"] == ended["user"] == user
     assert re.fullmatch(r"closed: 1000 after [\d.]+ s, 1 frames in, \d+ out", closed["message"])

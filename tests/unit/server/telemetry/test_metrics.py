@@ -24,7 +24,7 @@ from tests.support.polling import eventually
 AT = "2026-01-01T00:00:00.000Z"
 
 
-async def told(live: Live) -> dict[str, float]:
+async def samples(live: Live) -> dict[str, float]:
     """What `/metrics` says: every sample that is not 0, by its name and labels."""
     async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
         text = (await http.get("/metrics")).text
@@ -46,10 +46,10 @@ async def until(live: Live, name: str, value: float) -> dict[str, float]:
     """The metrics, as soon as this one has this value."""
 
     async def there() -> bool:
-        return (await told(live)).get(name, 0) == value
+        return (await samples(live)).get(name, 0) == value
 
     await eventually(there, f"{name} {value:g}")
-    return await told(live)
+    return await samples(live)
 
 
 async def test_a_conversation_is_counted_exactly(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ async def test_a_conversation_is_counted_exactly(tmp_path: Path) -> None:
             await talker.socket.send("{")
             assert (await talker.refusal()).code == "bad_frame"
             seq = talker.view.seq
-            now = await told(live)
+            now = await samples(live)
         assert now["events_total"] == seq
         assert now["turns_total/complete"] == now["turn_seconds_count"] == 1
         assert (now["sockets"], now["sessions_awake"], now["sessions/idle"]) == (1, 1, 1)
@@ -97,7 +97,7 @@ async def test_missed_events_are_counted_as_a_replay(tmp_path: Path) -> None:
             await back.synced()
         async with client(live, session_id, after=2, epoch="another") as lost:
             await lost.synced()
-        now = await told(live)
+        now = await samples(live)
     assert (now["replay_events_count"], now["replay_events_sum"]) == (1, missed)
     assert [now[f"connects_total/{answer}"] for answer in ("snapshot", "replay", "gap")] == [1, 1, 1]
 
@@ -108,7 +108,7 @@ async def test_an_interrupted_and_a_failed_turn_are_counted_as_such(tmp_path: Pa
         async with client(live) as talker:
             await talker.send(UserInput(text="go"))
             await gate.reached.wait()
-            assert (await told(live))["sessions/running"] == 1
+            assert (await samples(live))["sessions/running"] == 1
             await talker.send(Interrupt())
             await talker.until_type(ev.Interrupted)
             await talker.send(UserInput(text="again"))
@@ -125,7 +125,7 @@ async def test_a_compaction_is_not_counted_as_a_turn(tmp_path: Path) -> None:
             await talker.until_type(*DONE)
             await talker.send(Undo())
             await talker.until_type(ev.UndoComplete)
-            now = await told(live)
+            now = await samples(live)
     assert sum(value for key, value in now.items() if key.startswith("turns_total")) == 1
 
 
@@ -136,7 +136,7 @@ async def test_refused_requests_are_counted_by_code(tmp_path: Path) -> None:
         with pytest.raises(InvalidStatus):
             async with client(live, "no-such-session"):
                 pass
-        now = await told(live)
+        now = await samples(live)
     assert (now["denials_total/forbidden"], now["denials_total/not_found"]) == (1, 1)
 
 
@@ -144,14 +144,14 @@ names = st.text(max_size=40)
 
 
 @given(st.lists(st.tuples(names, names, st.booleans()), max_size=30))
-def test_unknown_names_count_as_other(heard: list[tuple[str, str, bool]]) -> None:
+def test_unknown_names_count_as_other(observed: list[tuple[str, str, bool]]) -> None:
     def series(metrics: Metrics) -> set[str]:
         return {f"{sample.name}{sample.labels}" for family in metrics.registry.collect() for sample in family.samples}
 
     metrics = Metrics(["demo"], ["plan"])
     before = series(metrics)
     observer = Observer(metrics, LogContext())
-    for seq, (tool, model, success) in enumerate(heard, 1):
+    for seq, (tool, model, success) in enumerate(observed, 1):
         observer.on_events(
             [
                 ev.ModelChanged(seq=seq, at=AT, model=model),

@@ -100,8 +100,8 @@ async def test_a_tool_call_is_a_span_of_its_turn(tmp_path: Path, kept: InMemoryS
     spans = by_name(kept)
     tool, turn = spans["execute_tool list"], spans["invoke_agent holdfast"]
     assert tool.parent is not None and turn.context is not None and tool.parent.span_id == turn.context.span_id
-    told = dict(tool.attributes or {})
-    assert (told["gen_ai.tool.name"], told["gen_ai.tool.call.id"]) == ("list", "c1")
+    attributes = dict(tool.attributes or {})
+    assert (attributes["gen_ai.tool.name"], attributes["gen_ai.tool.call.id"]) == ("list", "c1")
     assert tool.status.status_code is StatusCode.UNSET
 
 

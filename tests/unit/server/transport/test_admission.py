@@ -31,19 +31,19 @@ def bounded(data: Path, **server: Any) -> Settings:
 
 
 @contextlib.asynccontextmanager
-async def opened(live: Live, said: bytes = b"") -> AsyncIterator[asyncio.StreamReader]:
-    """A connection on which no more than this is said."""
+async def opened(live: Live, data: bytes = b"") -> AsyncIterator[asyncio.StreamReader]:
+    """A connection on which no more than this is sent."""
     reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
     try:
-        writer.write(said)
+        writer.write(data)
         yield reader
     finally:
         writer.close()
 
 
-@pytest.mark.parametrize("said", [b"", b"GET /ws HTTP/1.1\r\nHost: localhost\r\n", b"GET /livez HTTP/1.1\r\nX: "])
-async def test_an_unfinished_request_head_is_cut_off(tmp_path: Path, said: bytes) -> None:
-    async with listening(bounded(tmp_path, head_timeout_s=0.2)) as live, opened(live, said) as reader:
+@pytest.mark.parametrize("data", [b"", b"GET /ws HTTP/1.1\r\nHost: localhost\r\n", b"GET /livez HTTP/1.1\r\nX: "])
+async def test_an_unfinished_request_head_is_cut_off(tmp_path: Path, data: bytes) -> None:
+    async with listening(bounded(tmp_path, head_timeout_s=0.2)) as live, opened(live, data) as reader:
         async with asyncio.timeout(SOON_S):
             await reader.read()
 
@@ -102,11 +102,11 @@ async def test_a_head_must_end_in_time_after_a_good_request_too(tmp_path: Path) 
 
 async def test_an_idle_connection_counts_as_unauthenticated_between_two_requests(tmp_path: Path) -> None:
     async with listening(bounded(tmp_path, waiting_max=2)) as live, contextlib.AsyncExitStack() as stack:
-        asked = b"GET /api/sessions HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        head = b"GET /api/sessions HTTP/1.1\r\nHost: localhost\r\n\r\n"
         async with asyncio.timeout(SOON_S):
             idle = []
             for _ in range(3):
-                idle.append(await stack.enter_async_context(opened(live, asked)))
+                idle.append(await stack.enter_async_context(opened(live, head)))
                 assert status(await idle[-1].readuntil(b"\r\n\r\n")) == 200
             ends = [await reader.read() for reader in idle]
             assert sum(b"without credentials" in end for end in ends) == 1
@@ -148,14 +148,14 @@ async def origin_is_good(live: Live, **headers: str) -> bool:
 
 async def test_proxy_headers_are_used_from_trusted_proxies_alone(tmp_path: Path) -> None:
     """Who comes by https through a proxy has an https Origin; a forged header makes nobody's Origin good."""
-    said = {"X_Forwarded_Proto": "https", "Origin": "https://localhost:8443", "X_Forwarded_Host": "localhost:8443"}
+    headers = {"X_Forwarded_Proto": "https", "Origin": "https://localhost:8443", "X_Forwarded_Host": "localhost:8443"}
     async with listening(bounded(tmp_path / "a")) as live:
-        assert not await origin_is_good(live, **said)
+        assert not await origin_is_good(live, **headers)
     async with listening(bounded(tmp_path / "b", trusted_proxies=["127.0.0.1", "::1"])) as live:
-        assert await origin_is_good(live, **said)
-        assert not await origin_is_good(live, **{**said, "Origin": "http://localhost:8443"})
-        assert not await origin_is_good(live, **{**said, "X_Forwarded_Host": "evil.example"})
-        assert not await origin_is_good(live, **{**said, "X_Forwarded_Proto": "gopher"})
+        assert await origin_is_good(live, **headers)
+        assert not await origin_is_good(live, **{**headers, "Origin": "http://localhost:8443"})
+        assert not await origin_is_good(live, **{**headers, "X_Forwarded_Host": "evil.example"})
+        assert not await origin_is_good(live, **{**headers, "X_Forwarded_Proto": "gopher"})
 
 
 @pytest.mark.parametrize("path", ["/", "/livez", "/api/config", "/nothing", "/api/sessions/x"])

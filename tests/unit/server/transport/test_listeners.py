@@ -253,16 +253,16 @@ async def test_a_client_that_does_not_answer_a_close_is_cut_off() -> None:
 
 async def test_a_stop_drains_the_app_first() -> None:
     leave = asyncio.Event()
-    said: list[str] = []
+    reasons: list[str] = []
 
     async def held(websocket: WebSocket) -> None:
         await websocket.accept()
         await websocket.send_text("here")
         await leave.wait()
-        await websocket.close(1012, said[0])
+        await websocket.close(1012, reasons[0])
 
     def drain(reason: str) -> None:
-        said.append(reason)
+        reasons.append(reason)
         leave.set()
 
     settings = settings_for()
@@ -275,7 +275,7 @@ async def test_a_stop_drains_the_app_first() -> None:
             with pytest.raises(websockets.ConnectionClosedError) as closed:
                 await client.recv()
             assert closed.value.rcvd is not None
-            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1012, said[0])
+            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1012, reasons[0])
         await running.stop()
         with pytest.raises(OSError):
             await websockets.connect(f"ws://localhost:{running.port}/ws")
@@ -335,8 +335,8 @@ async def test_a_message_larger_than_the_limit_is_refused_with_1009() -> None:
 
 
 async def test_messages_are_not_compressed_by_default() -> None:
-    for asked in (False, True):
-        settings = settings_for(permessage_deflate=asked)
+    for enabled in (False, True):
+        settings = settings_for(permessage_deflate=enabled)
         async with serving(app_of([WebSocketRoute("/ws", echo)], settings), settings) as running:
             async with websockets.connect(f"ws://localhost:{running.port}/ws") as client:
-                assert bool(client.protocol.extensions) is asked
+                assert bool(client.protocol.extensions) is enabled

@@ -23,7 +23,7 @@ def router() -> ToolRouter:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "kind", "says"),
+    ("arguments", "kind", "text"),
     [
         ({"operation": "upload", "path": "x", "text": "y"}, "upload", "uploads a text as x to the model a/b"),
         (

@@ -103,7 +103,7 @@ class HttpServer:
 
 
 class Session:
-    """A session's router over MCP servers, its workspace, and what its calls said."""
+    """A session's router over MCP servers, its workspace, and the log of its calls."""
 
     def __init__(self, servers: McpServers, folder: Path, user: str, token: str | None, tools: list[Tool]) -> None:
         self.workspace = Workspace(folder, WorkspaceLimits())
