@@ -309,8 +309,8 @@ def test_a_lock_names_no_registry(lock: str) -> None:
 def test_the_lock_holds_what_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     locked = dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
-    asked = [Requirement(text) for text in [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]]
+    needs = [Requirement(text) for text in [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]]
     missing = [
-        str(need) for need in asked if not need.specifier.contains(locked.get(canonicalize_name(need.name), "0"))
+        str(need) for need in needs if not need.specifier.contains(locked.get(canonicalize_name(need.name), "0"))
     ]
     assert not missing, f"requirements.lock does not answer to pyproject.toml: {missing}; run `make lock`"

@@ -128,13 +128,13 @@ async def test_the_result_of_a_tool_reaches_the_model(backend: Backend) -> None:
     reply = await backend.call("write", tools=TOOLS)
     (call,) = reply.tool_calls
     function = {"name": call.name, "arguments": call.arguments}
-    asked: dict[str, object] = {
+    assistant: dict[str, object] = {
         "role": "assistant",
         "content": None,
         "tool_calls": [{"id": call.id, "type": "function", "function": function}],
     }
     answered = {"role": "tool", "tool_call_id": call.id, "content": "wrote 1 line"}
-    reply = await backend.call("write", asked, answered, tools=TOOLS)
+    reply = await backend.call("write", assistant, answered, tools=TOOLS)
     sink = backend.sink
     assert "wrote 1 line" in sink.all()
     assert reply.finish_reason == "stop"
@@ -175,22 +175,22 @@ async def test_an_exception_of_the_sink_is_raised_and_closes_the_stream(backend:
 
 
 async def test_a_slow_sink_slows_the_stream(backend: Backend, tasks: TaskOwner) -> None:
-    open_, told = asyncio.Event(), []
+    open_, pieces = asyncio.Event(), []
 
     async def slow(kind: str, piece: str) -> None:
-        told.append(piece)
+        pieces.append(piece)
         await open_.wait()
 
     call = tasks.start(backend.models.call(backend.ask("think"), slow), "call")
     async with asyncio.timeout(30):
-        while not told:
+        while not pieces:
             await asyncio.sleep(0)
         for _ in range(20):
             await asyncio.sleep(0)
-        assert len(told) == 1
+        assert len(pieces) == 1
         open_.set()
         await call
-    assert len(told) > 1
+    assert len(pieces) > 1
 
 
 async def test_calls_run_side_by_side(backend: Backend) -> None:

@@ -80,8 +80,8 @@ async def test_a_command_works_in_the_workspace_and_its_files_stay(sandbox: Sand
 
 
 async def test_a_command_out_of_time_is_killed_even_if_it_ignores_signals(sandbox: Sandbox) -> None:
-    ended, said = await run(sandbox, "trap '' TERM INT HUP; echo begun; while :; do sleep 1; done", 1.0)
-    assert (ended.stopped, said) == ("not done within 1 s", "begun\n")
+    ended, output = await run(sandbox, "trap '' TERM INT HUP; echo begun; while :; do sleep 1; done", 1.0)
+    assert (ended.stopped, output) == ("not done within 1 s", "begun\n")
     assert ended.code != 0
 
 
@@ -153,9 +153,9 @@ async def test_no_variable_of_the_server_is_in_a_commands_environment(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-server")
-    ended, said = await run(sandbox, "env")
+    ended, output = await run(sandbox, "env")
     assert ended == ExitStatus(0)
-    assert "sk-of-the-server" not in said and "HOME=" in said
+    assert "sk-of-the-server" not in output and "HOME=" in output
 
 
 async def test_a_command_with_a_nul_byte_is_refused(sandbox: Sandbox) -> None:

@@ -84,8 +84,8 @@ def test_the_constraints_of_an_image_are_the_versions_of_the_lock() -> None:
 
 def test_a_space_has_its_header_and_a_config_that_loads_with_the_platforms_variables() -> None:
     header = (DEPLOY / "space" / "README.md").read_text().split("---")[1]
-    told = dict(line.split(": ", 1) for line in header.strip().splitlines())
-    assert (told["sdk"], told["app_port"], told["hf_oauth"]) == ("docker", "7860", "true")
+    fields = dict(line.split(": ", 1) for line in header.strip().splitlines())
+    assert (fields["sdk"], fields["app_port"], fields["hf_oauth"]) == ("docker", "7860", "true")
     environ = {"SPACE_HOST": "you-holdfast.hf.space", "OAUTH_CLIENT_ID": "id", "OAUTH_CLIENT_SECRET": "s"}
     settings = load_settings(ROOT / "configs" / "space_config.json", environ)
     assert settings.server.public_origin == "https://you-holdfast.hf.space" and settings.server.port == 7860

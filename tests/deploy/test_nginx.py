@@ -44,8 +44,8 @@ http {{
 
 async def done(*command: str | Path) -> None:
     process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
-    _, said = await asyncio.wait_for(process.communicate(), WAIT_S)
-    assert process.returncode == 0, said.decode()
+    _, stderr = await asyncio.wait_for(process.communicate(), WAIT_S)
+    assert process.returncode == 0, stderr.decode()
 
 
 class Nginx:
@@ -79,7 +79,7 @@ class Nginx:
 
     async def start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(*self._command(), stderr=asyncio.subprocess.PIPE)
-        await self._said(b"start worker process ")
+        await self._logged(b"start worker process ")
 
     async def stop(self) -> None:
         process, self._process = self._process, None
@@ -89,12 +89,12 @@ class Nginx:
 
     async def reload(self) -> None:
         await done(*self._command(), "-s", "reload")
-        await self._said(b"start worker process ")
+        await self._logged(b"start worker process ")
 
     def _command(self) -> list[str]:
         return ["nginx", "-p", str(self._folder), "-c", str(self._folder / "nginx.conf")]
 
-    async def _said(self, words: bytes) -> None:
+    async def _logged(self, words: bytes) -> None:
         assert self._process is not None and self._process.stderr is not None
         while words not in (line := await asyncio.wait_for(self._process.stderr.readline(), WAIT_S)):
             assert line, "nginx ended"
@@ -118,8 +118,8 @@ async def behind(tmp_path: Path, **server: Any) -> AsyncIterator[tuple[Live, Ngi
     folder.mkdir()
     nginx = Nginx(folder, free_port())
     settings = settings_for(tmp_path / "data")
-    told = {"public_url": nginx.origin, "trusted_proxies": ["127.0.0.1"], **server}
-    settings = msgspec.structs.replace(settings, server=msgspec.structs.replace(settings.server, **told))
+    fields = {"public_url": nginx.origin, "trusted_proxies": ["127.0.0.1"], **server}
+    settings = msgspec.structs.replace(settings, server=msgspec.structs.replace(settings.server, **fields))
     async with listening(settings) as live:
         await nginx.make(live.port)
         await nginx.start()

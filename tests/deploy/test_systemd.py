@@ -32,8 +32,8 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    said = [line for line in found.stderr.splitlines() if "holdfast" in line]
-    assert (found.returncode, said) == (0, []), found.stderr
+    warnings = [line for line in found.stderr.splitlines() if "holdfast" in line]
+    assert (found.returncode, warnings) == (0, []), found.stderr
 
 
 def test_the_unit_stop_timeout_is_longer_than_the_servers_stop() -> None:
@@ -57,8 +57,8 @@ async def test_a_server_serves_on_the_socket_that_systemd_holds(tmp_path: Path) 
     )
     try:
         assert process.stderr is not None
-        while b"Listening" not in (said := await asyncio.wait_for(process.stderr.readline(), WAIT_S)):
-            assert said, "systemd-socket-activate ended"
+        while b"Listening" not in (line := await asyncio.wait_for(process.stderr.readline(), WAIT_S)):
+            assert line, "systemd-socket-activate ended"
         # It starts the server with the first connection, which waits until the server takes it.
         async with websockets.connect(f"ws://127.0.0.1:{port}/ws", open_timeout=WAIT_S) as client:
             assert '"type":"ready"' in str(await asyncio.wait_for(client.recv(), WAIT_S))

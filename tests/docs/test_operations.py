@@ -16,14 +16,14 @@ SUFFIXES = re.compile(r"_(bucket|count|sum|created)$")
 
 
 def test_every_metric_is_on_the_page_with_its_type_and_labels_and_none_beside_them() -> None:
-    told = {}
+    registered = {}
     for family in Metrics(["m"], ["t"]).registry.collect():
         if not family.name.startswith("holdfast_"):
             continue
         name = f"{family.name}_total" if family.type == "counter" else family.name
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
-        told[name] = (family.type, labels)
-    assert {name: (kind, labels) for name, (kind, _, labels) in ROWS.items()} == told
+        registered[name] = (family.type, labels)
+    assert {name: (kind, labels) for name, (kind, _, labels) in ROWS.items()} == registered
 
 
 def test_a_metric_in_seconds_or_dollars_says_so_in_its_name() -> None:

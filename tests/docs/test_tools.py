@@ -74,8 +74,8 @@ async def test_a_tool_added_as_documented_is_offered_validated_and_run() -> None
     complaint = complaint_of(router, "count_words", {"text": 1})
     assert complaint is not None
     assert complaint.endswith("Expected `str`, got `int` - at `$.text`")
-    said: list[str] = []
-    result = await router.run("count_words", {"text": "night owls fly"}, lambda text: logged(said, text))
+    log: list[str] = []
+    result = await router.run("count_words", {"text": "night owls fly"}, lambda text: logged(log, text))
     assert (result.output, result.success) == ("3", True)
     assert (
         evaluate(Policy(), "count_words", {"text": ""}, effects_of(router, "count_words", {"text": ""})).action
@@ -84,15 +84,15 @@ async def test_a_tool_added_as_documented_is_offered_validated_and_run() -> None
 
 
 async def test_a_tool_with_effects_is_approved_and_accounted_as_documented() -> None:
-    router, said = followed(), list[str]()
+    router, log = followed(), list[str]()
     verdict = evaluate(Policy(), "order", {"boxes": 2}, effects_of(router, "order", {"boxes": 2}))
     assert (verdict.action, verdict.reason, verdict.grant) == ("ask", "orders 2 boxes of owl food", "order")
     dear = evaluate(
         Policy(yolo_mode=True, spending_limit_usd=20.0), "order", {}, effects_of(router, "order", {"boxes": 2})
     )
     assert "about $25.00" in dear.reason
-    result = await router.run("order", {"boxes": 2}, lambda text: logged(said, text))
-    assert (result.cost_usd, said) == (22.0, ["ordering ...\n"])
+    result = await router.run("order", {"boxes": 2}, lambda text: logged(log, text))
+    assert (result.cost_usd, log) == (22.0, ["ordering ...\n"])
     assert router.side_effects("order") == "orders placed"
 
 

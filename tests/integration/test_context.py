@@ -21,9 +21,9 @@ async def test_agents_md_is_sent_with_each_call_in_its_current_form(tmp_path: Pa
         settings = settings_for(tmp_path, model, policy={})
         async with listening(settings) as live, client(live) as talker:
             await talker.send(UserInput(text="remember"))
-            asked = (await talker.until_type(ev.ApprovalRequired)).tools[0]
-            assert asked.grant is msgspec.UNSET
-            await talker.send(ExecApproval(approvals=[Approval(asked.tool_call_id, approved=True)]))
+            tool = (await talker.until_type(ev.ApprovalRequired)).tools[0]
+            assert tool.grant is msgspec.UNSET
+            await talker.send(ExecApproval(approvals=[Approval(tool.tool_call_id, approved=True)]))
             await talker.until_type(*DONE)
             place = tmp_path / "workspaces" / talker.ready.session_id / "AGENTS.md"
             place.write_text("Use spaces. Key: hf_" + "a" * 34)
@@ -64,8 +64,8 @@ async def test_the_model_makes_a_title_after_the_first_turn_while_the_next_one_r
             await talker.send(UserInput(text="A poem\nabout owls"))
             await talker.until_type(*DONE)
             assert talker.view.title == "A poem"
-            asked = await model.request(1)
-            assert TITLE_MAX_TOKENS in asked.body.values()
+            request = await model.request(1)
+            assert TITLE_MAX_TOKENS in request.body.values()
             await talker.send(UserInput(text="more"))
             await talker.until_type(*DONE)
             gate.open()

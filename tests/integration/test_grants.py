@@ -23,10 +23,10 @@ async def say(talker: Client, words: str) -> None:
 
 
 async def answer(talker: Client, scope: str) -> None:
-    asked = await talker.until_type(ev.ApprovalRequired)
+    approval = await talker.until_type(ev.ApprovalRequired)
     approvals = [
         msgspec.convert({"tool_call_id": tool.tool_call_id, "approved": True, "scope": scope}, Approval)
-        for tool in asked.tools
+        for tool in approval.tools
     ]
     await talker.send(ExecApproval(approvals=approvals))
 
@@ -71,11 +71,11 @@ async def test_yolo_mode_pauses_at_the_spending_limit_and_continues_after_an_ans
     async with ScriptedModel(script) as model, listening(careful(tmp_path, model, 1.0)) as live:
         async with client(live) as talker:
             await say(talker, "write a and b")
-            asked = await talker.until_type(ev.ApprovalRequired)
-            assert [tool.tool_call_id for tool in asked.tools] == ["c2"]
-            assert asked.tools[0].grant is msgspec.UNSET
+            approval = await talker.until_type(ev.ApprovalRequired)
+            assert [tool.tool_call_id for tool in approval.tools] == ["c2"]
+            assert approval.tools[0].grant is msgspec.UNSET
             for part in ("$1.00", "$1.20"):
-                assert part in asked.tools[0].reason
+                assert part in approval.tools[0].reason
             session_id = talker.ready.session_id
             assert (tmp_path / "workspaces" / session_id / "a").exists()
             assert not (tmp_path / "workspaces" / session_id / "b").exists()
@@ -100,5 +100,5 @@ async def test_no_tool_and_no_submission_changes_the_policy(tmp_path: Path) -> N
             refused = next(e for e in talker.events if isinstance(e, ev.ToolOutput) and e.tool_call_id == "escape")
             assert not refused.success
             await say(talker, "write b")
-            asked = await talker.until_type(ev.ApprovalRequired)
-            assert [tool.tool_call_id for tool in asked.tools] == ["last"]
+            approval = await talker.until_type(ev.ApprovalRequired)
+            assert [tool.tool_call_id for tool in approval.tools] == ["last"]

@@ -34,9 +34,9 @@ ENCODINGS = ["json", "msgpack"]
 async def conversation(talker: Client) -> None:
     """A turn with reasoning, text, a free call, an approval with edited arguments, and a plain turn after it."""
     await talker.send(UserInput(text="do it", id="one"))
-    asked = await talker.until_type(ev.ApprovalRequired)
+    approval = await talker.until_type(ev.ApprovalRequired)
     edited = {"path": "b.txt", "content": "edited"}
-    approvals = [Approval(asked.tools[0].tool_call_id, True, "", edited)]
+    approvals = [Approval(approval.tools[0].tool_call_id, True, "", edited)]
     await talker.send(ExecApproval(approvals=approvals, id="two"))
     await talker.until_type(*DONE)
     await talker.send(UserInput(text="thanks", id="three"))

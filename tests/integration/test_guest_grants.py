@@ -23,8 +23,8 @@ async def test_a_guests_grant_ends_with_the_guests_link_for_all_clients_and_afte
             share_id, secret = await link_to(first, session_id, "drive")
             async with first.socket("alice", session_id) as owner, first.socket(secret, session_id) as guest:
                 await guest.send(UserInput(text="look"))
-                asked = (await guest.until_type(ev.ApprovalRequired)).tools[0]
-                answer = Approval(asked.tool_call_id, approved=True, scope="session")
+                tool = (await guest.until_type(ev.ApprovalRequired)).tools[0]
+                answer = Approval(tool.tool_call_id, approved=True, scope="session")
                 await guest.send(ExecApproval(approvals=[answer]))
                 await owner.until_type(*DONE)
                 assert owner.view.guest_grants == {"web_fetch:127.0.0.1:1": share_id}

@@ -44,8 +44,8 @@ async def test_a_session_answers_with_the_model_it_chose_and_the_others_with_the
             await back.synced()
             assert back.view.model == "ollama/qwen3"
             await say(back, "again")
-        told = [(request.body["model"], request.body.get("reasoning_effort")) for request in model.requests]
-        assert told == [("qwen3", "high"), ("scripted", None), ("qwen3", "high")]
+        requested = [(request.body["model"], request.body.get("reasoning_effort")) for request in model.requests]
+        assert requested == [("qwen3", "high"), ("scripted", None), ("qwen3", "high")]
 
 
 async def test_the_offered_models_have_a_context_window_and_a_price(tmp_path: Path) -> None:

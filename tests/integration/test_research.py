@@ -64,8 +64,8 @@ async def test_calls_progress_and_cost_are_nested_in_the_research_call(tmp_path:
             called = result(stayed.view)
             assert called.output == "Owls fly at night: notes.txt."
             assert called.success
-            told = [(step.step_id, step.tool, step.success) for step in steps(stayed.view)]
-            assert told == [("1.1", "read", True), ("1.2", "list", True), ("2.1", "read", False)]
+            rows = [(step.step_id, step.tool, step.success) for step in steps(stayed.view)]
+            assert rows == [("1.1", "read", True), ("1.2", "list", True), ("2.1", "read", False)]
             assert "Owls fly at night." in str(steps(stayed.view)[0].output)
             assert KEY not in str(stayed.events)
             own = [event for event in stayed.events if isinstance(event, ev.UsageEvent) and event.tool_call_id == "r1"]
@@ -199,8 +199,8 @@ async def test_research_uses_the_model_of_its_settings(tmp_path: Path) -> None:
         async with listening(settings) as live, client(live) as talker:
             await say(talker, "make a note")
             await say(talker, "go")
-        asked = [(await model.request(number)).body["model"] for number in range(5)]
-        assert asked == ["scripted", "scripted", "scripted", "cheap", "scripted"]
+        models = [(await model.request(number)).body["model"] for number in range(5)]
+        assert models == ["scripted", "scripted", "scripted", "cheap", "scripted"]
 
 
 async def test_an_interrupt_ends_research_and_keeps_its_steps(tmp_path: Path) -> None:

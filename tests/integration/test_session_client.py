@@ -31,19 +31,19 @@ def client_of(url: str, session_id: str | None = None, **fields: Any) -> Session
     return SessionClient(url, session_id, **({"backoff": QUICK} | fields))
 
 
-async def heard_until(client: SessionClient, kind: type[Any]) -> list[FeedItem]:
-    heard: list[FeedItem] = []
+async def items_until(client: SessionClient, kind: type[Any]) -> list[FeedItem]:
+    items: list[FeedItem] = []
     async with asyncio.timeout(PATIENCE_S):
         async for item in client:
-            heard.append(item)
+            items.append(item)
             if isinstance(item, kind):
                 break
-    return heard
+    return items
 
 
-def told(heard: list[FeedItem], view: View) -> View:
-    """What somebody knows who folds what is heard, once each."""
-    for item in heard:
+def folded(items: list[FeedItem], view: View) -> View:
+    """The view of somebody who folds the items, each once."""
+    for item in items:
         if isinstance(item, ViewReset):
             view = item.view
         elif isinstance(item, ev.EventBase):
@@ -93,7 +93,7 @@ async def test_a_cut_in_the_middle_of_a_message_loses_and_doubles_nothing(tmp_pa
             await stayed.wait_until(lambda view, seq=stayed.view.seq: view.seq > seq)  # type: ignore[misc]
             await network.accept()
             await client.wait_until(lambda view, seq=stayed.view.seq: view.seq >= seq)  # type: ignore[misc]
-        view = told(await heard_until(client, ev.TurnComplete), View())
+        view = folded(await items_until(client, ev.TurnComplete), View())
         await stayed.wait_until(at_rest)
         assert encoded(view) == encoded(client.view) == encoded(stayed.view)
 
@@ -132,10 +132,10 @@ async def test_the_client_survives_a_server_restart(tmp_path: Path) -> None:
         async with listening(msgspec.structs.replace(settings, server=same_port)), asyncio.timeout(PATIENCE_S):
             await client.say("and now?")
             await client.wait_until(at_rest)
-            heard = await heard_until(client, ev.TurnComplete) + await heard_until(client, ev.TurnComplete)
+            items = await items_until(client, ev.TurnComplete) + await items_until(client, ev.TurnComplete)
             await client.__aexit__(None, None, None)
-    assert any(isinstance(item, Reconnecting) and "1012" in item.why for item in heard)
-    assert [item.recovered for item in heard if isinstance(item, Connected)] == [False, True]
+    assert any(isinstance(item, Reconnecting) and "1012" in item.why for item in items)
+    assert [item.recovered for item in items if isinstance(item, Connected)] == [False, True]
     last = client.view.messages[-1]
     assert isinstance(last, AssistantMessage)
     assert last.text == "Still here."
@@ -149,17 +149,17 @@ async def test_a_silent_connection_is_replaced(tmp_path: Path) -> None:
         client_of(f"http://127.0.0.1:{network.port}") as client,
     ):
         network.blackhole()
-        heard = await heard_until(client, Reconnecting)
+        items = await items_until(client, Reconnecting)
         network.flow()
-        assert heard[-1] == Reconnecting(heard[-1].delay_s, "nothing was heard for too long")  # type: ignore[union-attr]  # it is one
-        await heard_until(client, CaughtUp)
+        assert items[-1] == Reconnecting(items[-1].delay_s, "nothing was heard for too long")  # type: ignore[union-attr]  # it is one
+        await items_until(client, CaughtUp)
         assert network.opened == 2
 
 
 async def test_a_session_that_is_deleted_is_forgotten(tmp_path: Path) -> None:
     async with listening(settings_for(tmp_path)) as live, client_of(live.http) as client:
         await live.manager.delete_session(client.session_id)
-        last = (await heard_until(client, Ended))[-1]
+        last = (await items_until(client, Ended))[-1]
         assert isinstance(last, Ended)
         assert last.action is Action.FORGET
         with pytest.raises(Denied) as denied:
@@ -171,7 +171,7 @@ async def test_a_session_that_is_deleted_is_forgotten(tmp_path: Path) -> None:
 async def test_the_client_stays_away_from_a_session_that_was_shut_down(tmp_path: Path) -> None:
     async with listening(settings_for(tmp_path)) as live, client_of(live.http) as client:
         await client.submit(Shutdown())
-        last = (await heard_until(client, Ended))[-1]
+        last = (await items_until(client, Ended))[-1]
         assert isinstance(last, Ended)
         assert last.action is Action.STAY_AWAY
         assert client.view.state == "closed"

@@ -74,14 +74,14 @@ async def test_a_session_of_another_user_is_answered_like_a_missing_one(
 
 async def test_a_socket_to_a_session_of_another_user_is_refused_like_a_missing_one(all_users: Users) -> None:
     session_id = await session_of(all_users, "alice")
-    said = []
+    refusals = []
     for wanted in (session_id, "0" * 32):
         with pytest.raises(InvalidStatus) as denied:
             async with all_users.socket("bob", wanted):
                 pass
-        said.append((denied.value.response.status_code, denied.value.response.body))
-    assert said[0] == said[1]
-    assert said[0][0] == 404
+        refusals.append((denied.value.response.status_code, denied.value.response.body))
+    assert refusals[0] == refusals[1]
+    assert refusals[0][0] == 404
 
 
 async def test_a_read_link_allows_reading_alone(all_users: Users) -> None:

@@ -19,8 +19,8 @@ async def test_a_page_is_fetched_after_its_url_is_approved(tmp_path: Path) -> No
             client(live) as talker,
         ):
             await talker.send(UserInput(text="is it well?"))
-            asked = await talker.until_type(ev.ApprovalRequired)
-            assert url in asked.tools[0].reason and "127.0.0.1" in asked.tools[0].reason
+            approval = await talker.until_type(ev.ApprovalRequired)
+            assert url in approval.tools[0].reason and "127.0.0.1" in approval.tools[0].reason
             await talker.send(ExecApproval(approvals=[Approval("c1", True)]))
             output = await talker.until_type(ev.ToolOutput)
             assert output.success and output.output.endswith('{"status":"ok"}')

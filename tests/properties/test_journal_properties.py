@@ -94,18 +94,18 @@ class JournalMachine(RuleBasedStateMachine):
 
     def both(self, call: Coroutine[Any, Any, T], expected: Any) -> T | None:
         """Make the call and let the model make it: both succeed or both refuse in the same way."""
-        told: JournalError | None = None
+        predicted: JournalError | None = None
         refused: JournalError | None = None
         result: T | None = None
         try:
             expected()
         except JournalError as error:
-            told = error
+            predicted = error
         try:
             result = self.runner.run(call)
         except JournalError as error:
             refused = error
-        assert outcome(refused) is outcome(told)
+        assert outcome(refused) is outcome(predicted)
         return result
 
     def lease(self, owner: Owner) -> Lease:
@@ -252,11 +252,11 @@ class JournalMachine(RuleBasedStateMachine):
         found = self.both(call, lambda: there(self.model, session_id))
         if found is None:
             return
-        told = [record for record in self.model[session_id].records if record.seq > after]
-        told = [record for record in told if through is None or record.first_seq <= through][:max_records]
-        while len(told) > 1 and sum(len(record.data) for record in told) > max_bytes:
-            told.pop()
-        assert found == told
+        records = [record for record in self.model[session_id].records if record.seq > after]
+        records = [record for record in records if through is None or record.first_seq <= through][:max_records]
+        while len(records) > 1 and sum(len(record.data) for record in records) > max_bytes:
+            records.pop()
+        assert found == records
 
     @rule()
     def restart(self) -> None:

@@ -134,10 +134,10 @@ def test_a_client_that_resumes_at_any_seq_ends_in_the_view_of_one_that_never_lef
         raw = copy.deepcopy(raw)
         replayed = copy.deepcopy(raw)
         merger = Merger()
-        told = [ready for event in script.events[position:] for ready in merger.push(event)] + merger.flush()
+        merged = [ready for event in script.events[position:] for ready in merger.push(event)] + merger.flush()
         for event in script.events[position:]:
             views.apply(raw, event)
-        for event in told:
+        for event in merged:
             views.apply(replayed, codec.decode_event(codec.encode(event)))
         assert raw == along[-1]
         assert replayed == along[-1]
