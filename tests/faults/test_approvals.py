@@ -34,7 +34,7 @@ class Room:
         self.bench = bench
         self.one = Follower("one")
         self.two = Follower("two", encoding="msgpack")
-        self._said = 0
+        self._inputs = 0
 
     async def all_come(self) -> None:
         """Both clients connect."""
@@ -49,11 +49,11 @@ class Room:
 
     async def say(self, words: str) -> None:
         """Client one says something."""
-        self._said += 1
-        await self.one.send(UserInput(id=f"said-{self._said}", text=words))
-        await self.one.until(lambda: f"said-{self._said}" in self.one.answers)
+        self._inputs += 1
+        await self.one.send(UserInput(id=f"input-{self._inputs}", text=words))
+        await self.one.until(lambda: f"input-{self._inputs}" in self.one.answers)
 
-    async def asked(self, count: int = 1) -> list[str]:
+    async def pending_calls(self, count: int = 1) -> list[str]:
         """The model asks for this many calls, and both clients know; the calls' ids."""
         await self.say(f"change {count}")
         for client in (self.one, self.two):
@@ -136,15 +136,15 @@ async def test_of_two_clients_that_answer_at_once_the_first_wins_and_both_get_th
 
 async def race(here: Room, rng: random.Random, number: int) -> str:
     """Client one approves with another value, client two rejects, at the same time; who won."""
-    (call_id,) = await here.asked()
+    (call_id,) = await here.pending_calls()
     racers = [
         here.answer(here.one, f"one-{number}", edit(call_id, f"one's {number}")),
         here.answer(here.two, f"two-{number}", Approval(call_id, False, "two says no")),
     ]
     names = ["one", "two"]
     order = rng.sample((0, 1), 2)
-    said = await asyncio.gather(*(racers[place] for place in order))
-    outcome = {names[place]: code for place, code in zip(order, said, strict=True)}
+    outcomes = await asyncio.gather(*(racers[place] for place in order))
+    outcome = {names[place]: code for place, code in zip(order, outcomes, strict=True)}
     assert sorted(outcome.values()) == ["accepted", "approval_stale"]
     await here.at_rest()
     winner = next(name for name, code in outcome.items() if code == "accepted")
@@ -161,7 +161,7 @@ async def race(here: Room, rng: random.Random, number: int) -> str:
 
 async def test_a_late_answer_is_refused_and_changes_nothing(zygote: Zygote, tmp_path: Path) -> None:
     async with room(zygote, tmp_path) as here:
-        (call_id,) = await here.asked()
+        (call_id,) = await here.pending_calls()
         assert await here.answer(here.one, "first", edit(call_id, "the user's")) == "accepted"
         await here.at_rest()
         before = here.one.view.seq
@@ -182,7 +182,7 @@ async def test_an_answer_for_a_call_that_is_gone_is_refused(zygote: Zygote, tmp_
     async with room(zygote, tmp_path) as here:
         await here.say("hello")
         await here.at_rest()
-        (call_id,) = await here.asked()
+        (call_id,) = await here.pending_calls()
         if gone == "abandoned":
             await here.say("never mind")
         else:
@@ -203,7 +203,7 @@ async def test_an_answer_for_a_call_that_is_gone_is_refused(zygote: Zygote, tmp_
 @pytest.mark.parametrize("how", ["killed", "stopped"])
 async def test_a_waiting_approval_still_waits_after_a_restart(zygote: Zygote, tmp_path: Path, how: str) -> None:
     async with room(zygote, tmp_path) as here:
-        first, second = await here.asked(2)
+        first, second = await here.pending_calls(2)
         assert await here.answer(here.one, "a part", edit(first, "the user's")) == "accepted"
         for start in range(2):
             await (here.server.kill() if how == "killed" else here.server.terminate())
@@ -225,7 +225,7 @@ async def test_edited_arguments_that_do_not_fit_are_refused_and_the_call_still_w
     zygote: Zygote, tmp_path: Path
 ) -> None:
     async with room(zygote, tmp_path) as here:
-        first, second = await here.asked(2)
+        first, second = await here.pending_calls(2)
         wrong = Approval(first, True, arguments={"key": first, "worth": 1})
         assert await here.answer(here.one, "wrong", wrong) == "invalid_arguments"
         assert await here.answer(here.one, "half wrong", edit(second, "x"), wrong) == "invalid_arguments"

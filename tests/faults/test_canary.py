@@ -163,16 +163,16 @@ async def test_a_canary_in_every_input_is_in_no_file_no_log_and_no_frame(zygote:
                 await his.until_type(*DONE)
                 answers = [*await misuse(server, alice), *await misuse(server, bob)]
                 async with socket(server, alice, session_id) as again:
-                    said = [msgspec.json.encode(frame) for one in (hers, his, again) for frame in one.frames]
+                    frames = [msgspec.json.encode(frame) for one in (hers, his, again) for frame in one.frames]
                     await again.send(sub.UserInput(text="hello", id=TOKEN))
                     assert (await again.refusal()).code == "invalid"
                 secrets += await browse(server, bob)
                 assert list(leaks(settings.journal.folder, secrets)) == [], "while it runs: the write-ahead log too"
             assert await server.terminate() == 0
-        assert [leak for frame in (*said, *answers) for leak in found_in(frame, secrets)] == []
+        assert [leak for frame in (*frames, *answers) for leak in found_in(frame, secrets)] == []
         assert list(leaks(tmp_path, secrets)) == []
         assert [leak for request in model.requests for leak in found_in(repr(request.body).encode(), SHAPES)] == []
-        assert b"[redacted: CANARY_SECRET]" in b"".join(said), "it came in, and was taken out"
+        assert b"[redacted: CANARY_SECRET]" in b"".join(frames), "it came in, and was taken out"
         assert (
             (workspace / "note.txt").read_text().startswith("edited [redacted: Hugging Face token] ; [redacted: OpenAI")
         )

@@ -56,8 +56,8 @@ def model_of(limit: int, summary: str = "They talked.") -> Callable[[Request], A
     """A model that refuses what is longer than its limit, and counts a token for four letters or one CJK character."""
 
     def script(request: Request) -> Answer:
-        said = "".join(str(message["content"]) for message in request.messages)
-        tokens = int(sum(0.25 if character.isascii() else 1 for character in said))
+        prompt = "".join(str(message["content"]) for message in request.messages)
+        tokens = int(sum(0.25 if character.isascii() else 1 for character in prompt))
         if tokens > limit:
             return Refusal(400, f"prompt is too long: {tokens} tokens, and the maximum is {limit}")
         return text(summary if is_summary(request) else "Still here.", usage=Usage(tokens, 10))

@@ -143,8 +143,8 @@ class Reader:
         self._changed = asyncio.Event()
 
     async def run(self) -> None:
-        async for heard in self.one:
-            self._take(heard)
+        async for item in self.one:
+            self._take(item)
             self._changed.set()
 
     async def until(self, seq: int) -> None:
@@ -153,13 +153,13 @@ class Reader:
                 await self._changed.wait()
                 self._changed.clear()
 
-    def _take(self, heard: FeedItem) -> None:
-        assert not isinstance(heard, Fault), heard
-        if isinstance(heard, ViewReset):
-            self.view = heard.view
-        elif isinstance(heard, ev.EventBase):
-            assert ev.first_seq(heard) <= self.view.seq + 1 <= heard.seq, "a gap, or an event twice"
-            apply(self.view, codec.decode_event(codec.encode(heard)))
+    def _take(self, item: FeedItem) -> None:
+        assert not isinstance(item, Fault), item
+        if isinstance(item, ViewReset):
+            self.view = item.view
+        elif isinstance(item, ev.EventBase):
+            assert ev.first_seq(item) <= self.view.seq + 1 <= item.seq, "a gap, or an event twice"
+            apply(self.view, codec.decode_event(codec.encode(item)))
 
 
 async def talk(stayed: Persistent, speakers: Sequence[SessionClient], cutting: "asyncio.Future[Any]") -> int:
@@ -167,8 +167,8 @@ async def talk(stayed: Persistent, speakers: Sequence[SessionClient], cutting: "
     turns = 0
     while turns == 0 or not cutting.done():
         speaker = speakers[turns % len(speakers)]
-        asked = (await speaker.say(f"turn {turns}")).seq
-        await stayed.until(lambda one, seq=asked: one.view.seq >= seq)  # type: ignore[misc]  # a default binds it
+        accepted_seq = (await speaker.say(f"turn {turns}")).seq
+        await stayed.until(lambda one, seq=accepted_seq: one.view.seq >= seq)  # type: ignore[misc]  # a default binds it
         turns += 1
         while True:
             await stayed.until(lambda one: at_rest(one.view) or bool(one.view.pending_approval))

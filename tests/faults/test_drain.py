@@ -63,20 +63,20 @@ class Talker:
 
     def __init__(self, one: SessionClient, plain: Persistent) -> None:
         self.one, self.plain = one, plain
-        self.said = 0
+        self.sent = 0
         self.endings: list[str] = []
         self.stop = False
 
     async def talk(self) -> None:
         while not self.stop:
-            await self.one.say(f"number {self.said}")
-            self.said += 1
+            await self.one.say(f"number {self.sent}")
+            self.sent += 1
             await self.one.wait_until(at_rest)
 
     async def read(self) -> None:
-        async for heard in self.one:
-            if isinstance(heard, Reconnecting):
-                self.endings.append(heard.why)
+        async for item in self.one:
+            if isinstance(item, Reconnecting):
+                self.endings.append(item.why)
 
 
 @contextlib.asynccontextmanager
@@ -113,11 +113,11 @@ async def check(here: Address, talker: Talker, tally: Counter[str]) -> None:
         await plain.until(lambda one: one.view.seq == whole.view.seq)
         whole.view.model = plain.view.model
         assert encoded(whole.view) == encoded(plain.view) == encoded(talker.one.view)
-    asked = [event.submission_id for event in plain.events if isinstance(event, ev.Accepted)]
-    assert len(asked) == len(set(asked)) == talker.said
-    assert sum(isinstance(event, ev.Processing) for event in plain.events) == talker.said
+    accepted = [event.submission_id for event in plain.events if isinstance(event, ev.Accepted)]
+    assert len(accepted) == len(set(accepted)) == talker.sent
+    assert sum(isinstance(event, ev.Processing) for event in plain.events) == talker.sent
     assert plain.snapshots == 0
-    tally["turns over restarts"] += talker.said
+    tally["turns over restarts"] += talker.sent
 
 
 @pytest.mark.timeout(length(60, 900))
@@ -143,10 +143,10 @@ async def test_after_a_stop_under_load_all_clients_resume_and_nothing_is_lost(
                 await check(here, talker, tally)
                 assert [code for code, _ in talker.plain.endings] == [1012] * RESTARTS
                 assert all(reason for _, reason in talker.plain.endings)
-                told = [why for why in talker.endings if why.startswith("closed with")]
+                restarts = [why for why in talker.endings if why.startswith("closed with")]
                 # A client that was not back yet when the next stop came had no socket to be told on.
-                assert 1 <= len(told) <= RESTARTS
-                assert all(why.startswith("closed with 1012 the server is restarting") for why in told)
+                assert 1 <= len(restarts) <= RESTARTS
+                assert all(why.startswith("closed with 1012 the server is restarting") for why in restarts)
             assert "Traceback" not in server.stderr
 
 

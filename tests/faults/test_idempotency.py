@@ -24,61 +24,61 @@ STORM = 20
 Manner = Callable[[Driver, TcpProxy, Submission], Awaitable[None]]
 
 
-async def cut_before_it_arrived(driver: Driver, proxy: TcpProxy, said: Submission) -> None:
+async def cut_before_it_arrived(driver: Driver, proxy: TcpProxy, submission: Submission) -> None:
     """It is on its way when the connection ends, and nobody ever hears of it."""
     proxy.delay(NEVER_S, "up")
-    await driver.talker.send(said)
+    await driver.talker.send(submission)
     await back(driver, proxy)
-    assert submission_id(said) not in driver.talker.answers
-    await driver.ask(said)
+    assert submission_id(submission) not in driver.talker.answers
+    await driver.ask(submission)
 
 
-async def cut_before_its_ack(driver: Driver, proxy: TcpProxy, said: Submission) -> None:
+async def cut_before_its_ack(driver: Driver, proxy: TcpProxy, submission: Submission) -> None:
     """It is accepted, and the connection ends before that is told."""
     proxy.delay(NEVER_S, "down")
-    await driver.talker.send(said)
-    await driver.other.until(lambda: submission_id(said) in driver.other.answers)
-    assert submission_id(said) not in driver.talker.answers
+    await driver.talker.send(submission)
+    await driver.other.until(lambda: submission_id(submission) in driver.other.answers)
+    assert submission_id(submission) not in driver.talker.answers
     await back(driver, proxy)
-    await driver.ask(said)
+    await driver.ask(submission)
 
 
-async def cut_after_its_ack(driver: Driver, proxy: TcpProxy, said: Submission) -> None:
+async def cut_after_its_ack(driver: Driver, proxy: TcpProxy, submission: Submission) -> None:
     """It was answered; the client has forgotten that, or never looked."""
-    await driver.ask(said)
+    await driver.ask(submission)
     await back(driver, proxy)
-    await driver.ask(said)
+    await driver.ask(submission)
 
 
-async def killed_after_its_ack(driver: Driver, proxy: TcpProxy, said: Submission) -> None:
+async def killed_after_its_ack(driver: Driver, proxy: TcpProxy, submission: Submission) -> None:
     """The server is another one when it comes again."""
-    await driver.ask(said)
+    await driver.ask(submission)
     await driver.server.kill()
     await driver.leave()
     await driver.server.start()
     await driver.all_come()
-    await driver.ask(said)
+    await driver.ask(submission)
 
 
-async def stopped_after_its_ack(driver: Driver, proxy: TcpProxy, said: Submission) -> None:
+async def stopped_after_its_ack(driver: Driver, proxy: TcpProxy, submission: Submission) -> None:
     """The server is another one, and the one before had the time to say goodbye."""
-    await driver.ask(said)
+    await driver.ask(submission)
     assert await driver.server.terminate() == 0
     await driver.leave()
     await driver.server.start()
     await driver.all_come()
-    await driver.ask(said)
+    await driver.ask(submission)
 
 
-async def on_two_sockets_at_once(driver: Driver, proxy: TcpProxy, said: Submission) -> None:
+async def on_two_sockets_at_once(driver: Driver, proxy: TcpProxy, submission: Submission) -> None:
     """Two sockets, many times each, with no wait for an answer."""
     both = (driver.talker, driver.other)
-    await asyncio.gather(*(one.send(said) for one in both for _ in range(STORM)))
+    await asyncio.gather(*(one.send(submission) for one in both for _ in range(STORM)))
     for one in both:
-        await one.until(lambda one=one: submission_id(said) in one.answers)  # type: ignore[misc]  # a default that binds
-    told = sum(event.submission_id == said.id for one in both for event in one.repeated)
-    assert told < len(both) * STORM, "one of them was the first"
-    assert driver.talker.answers[submission_id(said)] == driver.other.answers[submission_id(said)]
+        await one.until(lambda one=one: submission_id(submission) in one.answers)  # type: ignore[misc]  # a default that binds
+    repeats = sum(event.submission_id == submission.id for one in both for event in one.repeated)
+    assert repeats < len(both) * STORM, "one of them was the first"
+    assert driver.talker.answers[submission_id(submission)] == driver.other.answers[submission_id(submission)]
 
 
 async def back(driver: Driver, proxy: TcpProxy) -> None:
@@ -132,10 +132,10 @@ async def conversation(zygote: Zygote, folder: Path, tally: Counter[str], manner
                     await driver.take(step)
                     continue
                 assert step.when(driver.moment)
-                said = with_id(step.make(driver.moment), f"id-{step.name}")
-                await manner(driver, proxy, said)
-                await refused_with_another_body(driver, said)
-                tally["submissions said again"] += 1
+                submission = with_id(step.make(driver.moment), f"id-{step.name}")
+                await manner(driver, proxy, submission)
+                await refused_with_another_body(driver, submission)
+                tally["submissions sent again"] += 1
             await driver.finish()
             await driver.other.until(lambda: driver.other.view.seq >= driver.talker.view.seq)
             for kind in kinds:
@@ -144,16 +144,16 @@ async def conversation(zygote: Zygote, folder: Path, tally: Counter[str], manner
             await verify(driver)
 
 
-async def refused_with_another_body(driver: Driver, said: Submission) -> None:
+async def refused_with_another_body(driver: Driver, submission: Submission) -> None:
     """The same id for something else."""
-    other = UserInput(id=said.id, text="something else altogether")
+    other = UserInput(id=submission.id, text="something else altogether")
     await driver.talker.send(other)
     talker = driver.talker
-    first = talker.answers[submission_id(said)]
-    await talker.until(lambda: isinstance(talker.answers[submission_id(said)], Refused))
-    refused = talker.answers[submission_id(said)]
+    first = talker.answers[submission_id(submission)]
+    await talker.until(lambda: isinstance(talker.answers[submission_id(submission)], Refused))
+    refused = talker.answers[submission_id(submission)]
     assert isinstance(refused, Refused) and refused.code == "id_conflict" and not refused.retryable
-    talker.answers[submission_id(said)] = first
+    talker.answers[submission_id(submission)] = first
 
 
 def effects(follower: Follower, kind: str) -> int:

@@ -51,12 +51,12 @@ class Ends:
 
 @dataclass(frozen=True)
 class GoesOn:
-    """The turn goes on and completes, saying `said`; `told` are words of the one result that the model was given."""
+    """The turn goes on and completes with `final_response`; `result` are words of the one result that the model was given."""
 
     name: str
     answers: tuple[Answer, ...]
-    said: str
-    told: str = ""
+    final_response: str
+    result: str = ""
 
 
 def half(*steps: Step, done: bool = True) -> tuple[Answer, ...]:
@@ -139,8 +139,8 @@ async def test_a_model_failure_ends_the_turn_with_its_error_and_the_next_turn_wo
             assert any(words in ended.message for words in fault.words.split("|")), ended.message
             assert "secret-key" not in ended.message
             assert codes.ERRORS[ended.code]
-            said = [m for m in talker.view.messages if isinstance(m, AssistantMessage)]
-            assert [(m.text, m.sealed, m.tool_calls) for m in said] == ([(fault.kept, True, [])] if fault.kept else [])
+            kept = [m for m in talker.view.messages if isinstance(m, AssistantMessage)]
+            assert [(m.text, m.sealed, m.tool_calls) for m in kept] == ([(fault.kept, True, [])] if fault.kept else [])
             assert len(model.requests) == len(fault.answers), "every try is scripted"
             await answers_again(talker)
             async with client(live, talker.ready.session_id) as fresh:
@@ -157,11 +157,11 @@ async def test_a_flawed_answer_does_not_end_the_turn_and_the_history_stays_valid
         async with listening(served(tmp_path, model, provider)) as live, client(live) as talker:
             ended = await ask(talker, "hello")
             assert isinstance(ended, ev.TurnComplete), ended
-            assert ended.final_response == fault.said
+            assert ended.final_response == fault.final_response
             results = [m for m in talker.view.messages if isinstance(m, ToolMessage)]
-            if fault.told:
+            if fault.result:
                 assert [m.success for m in results] == [False]
-                assert fault.told in results[0].output or fault.told in results[0].tool
+                assert fault.result in results[0].output or fault.result in results[0].tool
             await answers_again(talker)
             async with client(live, talker.ready.session_id, encoding="msgpack") as fresh:
                 await fresh.synced()

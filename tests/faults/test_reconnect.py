@@ -52,7 +52,7 @@ async def test_a_running_message_continues_from_every_position_inside_it(
                 stayed = await stack.enter_async_context(client(here))
                 await stayed.send(UserInput(text="count"))
                 await gate.reached.wait()
-                await stayed.until(lambda _: _said(stayed.view).endswith(f" {PIECES - 1} "))
+                await stayed.until(lambda _: _open_text(stayed.view).endswith(f" {PIECES - 1} "))
                 session_id, epoch = stayed.ready.session_id, stayed.ready.epoch
                 view = View(model=stayed.ready.model)
                 back = []
@@ -71,7 +71,7 @@ async def test_a_running_message_continues_from_every_position_inside_it(
                 tally["resumed inside a message"] += len(back)
 
 
-def _said(view: View) -> str:
+def _open_text(view: View) -> str:
     return "" if view.open_message is None else view.open_message.text
 
 
@@ -86,7 +86,7 @@ async def test_two_sockets_that_resume_at_once_from_one_position_both_get_everyt
             async with client(here) as stayed:
                 await stayed.send(UserInput(text="count", id="once"))
                 async with client(here, (await stayed.synced()).ready.session_id) as left:
-                    await left.until(lambda _: _said(left.view).endswith(" 9 "))
+                    await left.until(lambda _: _open_text(left.view).endswith(" 9 "))
                 gates[0].open()
                 await gates[1].reached.wait()
                 again = [(encoding, copy.deepcopy(left.view)) for encoding in ENCODINGS * 2]

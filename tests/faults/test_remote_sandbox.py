@@ -25,10 +25,10 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 KILLED = -9
 
 
-def as_told(request: Request) -> Any:
+def run_input(request: Request) -> Any:
     """A model that runs what it is told, then is done."""
-    told = request.messages[-1]
-    return text("Done.") if told["role"] != "user" else calls(Call("bash", {"command": told["content"]}))
+    message = request.messages[-1]
+    return text("Done.") if message["role"] != "user" else calls(Call("bash", {"command": message["content"]}))
 
 
 class Running:
@@ -67,8 +67,8 @@ class Running:
         await self.server.start()
         async with httpx.AsyncClient(base_url=self.server.http, headers=HEADERS, trust_env=False) as http:
             while True:
-                said = (await http.get(f"/api/sessions/{self.session_id}")).json()
-                if said["state"] == "idle" and not said["is_active"]:
+                info = (await http.get(f"/api/sessions/{self.session_id}")).json()
+                if info["state"] == "idle" and not info["is_active"]:
                     return
 
     async def run(self, command: str) -> ev.ToolOutput:
@@ -86,7 +86,7 @@ class Running:
 
 @pytest.fixture
 async def running(zygote: Zygote, tmp_path: Path) -> AsyncIterator[Running]:
-    async with standin_spaces(tmp_path / "spaces") as hub, ScriptedModel(as_told, lenient=True) as model:
+    async with standin_spaces(tmp_path / "spaces") as hub, ScriptedModel(run_input, lenient=True) as model:
         hub.users[TOKEN] = "ann"
         settings = settings_for(
             tmp_path / "data",

@@ -90,16 +90,16 @@ async def test_more_sessions_than_may_be_awake_work_one_after_the_other(
 @pytest.fixture
 def read_records(monkeypatch: pytest.MonkeyPatch) -> list[Record]:
     """Every record that any journal of this process is asked for, from now on."""
-    told: list[Record] = []
+    all_records: list[Record] = []
     read = SqliteJournal.read
 
     async def counted(self: SqliteJournal, *args: Any, **kwargs: Any) -> list[Record]:
         records = await read(self, *args, **kwargs)
-        told.extend(records)
+        all_records.extend(records)
         return records
 
     monkeypatch.setattr(SqliteJournal, "read", counted)
-    return told
+    return all_records
 
 
 async def test_waking_reads_the_snapshot_and_the_events_after_it_alone(
@@ -158,9 +158,9 @@ async def test_busy_sessions_are_not_put_to_sleep_and_refusals_come_at_once(
     ]
     bounds = {"awake_max": 3, "awake_max_per_user": 3, "idle_sleep_s": 0.0}
     async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model, sessions=bounds)) as live:
-        async with client(live) as asked:
-            await asked.send(UserInput(text="write"))
-            await asked.until_type(ev.ApprovalRequired)
+        async with client(live) as waiting:
+            await waiting.send(UserInput(text="write"))
+            await waiting.until_type(ev.ApprovalRequired)
         async with client(live) as works:
             await works.send(UserInput(text="work"))
             await works.until_type(ev.AssistantChunk)
@@ -178,7 +178,7 @@ async def test_busy_sessions_are_not_put_to_sleep_and_refusals_come_at_once(
                 assert (await back.until_type(*DONE)).final_response == "Working."
             async with contextlib.AsyncExitStack() as stack:
                 await (await admitted(stack, live)).synced()
-            async with client(live, asked.ready.session_id) as back:
+            async with client(live, waiting.ready.session_id) as back:
                 await back.synced()
                 await back.send(ExecApproval(approvals=[Approval("c1", True)]))
                 assert (await back.until_type(*DONE)).final_response == "Written."

@@ -188,16 +188,16 @@ async def at_rest_again(server: ServerProcess) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while True:
             metrics = (await request(server.port, "/metrics")).decode()
-            told = dict(re.findall(r"^holdfast_(sockets|sessions_awake) ([\d.]+)$", metrics, re.MULTILINE))
-            if told == {"sockets": "0.0", "sessions_awake": "0.0"}:
+            gauges = dict(re.findall(r"^holdfast_(sockets|sessions_awake) ([\d.]+)$", metrics, re.MULTILINE))
+            if gauges == {"sockets": "0.0", "sessions_awake": "0.0"}:
                 return
             await asyncio.sleep(0.1)
 
 
-async def holding(server: ServerProcess, told: Path, model_port: int) -> tuple[Held, list[str]]:
+async def holding(server: ServerProcess, names_file: Path, model_port: int) -> tuple[Held, list[str]]:
     """What the server holds when nobody wants anything of it."""
     await at_rest_again(server)
-    running = await task_names.running_in(server, told)
+    running = await task_names.running_in(server, names_file)
     held = held_by(server.pid)
     # Connections to the model are kept for the next call, a bounded number of them.
     del held.descriptors[f"tcp to {model_port}"]
@@ -209,16 +209,16 @@ async def holding(server: ServerProcess, told: Path, model_port: int) -> tuple[H
 async def test_a_long_mixed_load_leaves_nothing_behind(zygote: Zygote, tmp_path: Path, tally: Counter[str]) -> None:
     seed = fresh_seed()
     print(f"HOLDFAST_FAULTS_SEED={seed}")
-    told = tmp_path / "task_names"
+    names_file = tmp_path / "task_names"
     async with ScriptedModel(script(random.Random(seed)), allow_complaints=True) as model:
         settings = settings_of(tmp_path, model)
-        async with ServerProcess(zygote, tmp_path, settings, hooks=[task_names.hook(told), FILLED]) as server:
+        async with ServerProcess(zygote, tmp_path, settings, hooks=[task_names.hook(names_file), FILLED]) as server:
             await server.start()
             load = Load(server, seed, tally)
             await load.run(min(FIRST_S, SOAK_S / 3))
-            before, running_before = await holding(server, told, model.port)
+            before, running_before = await holding(server, names_file, model.port)
             await load.run(SOAK_S - min(FIRST_S, SOAK_S / 3))
-            after, running_after = await holding(server, told, model.port)
+            after, running_after = await holding(server, names_file, model.port)
             print(f"{before.kib} KiB after the first minute, {after.kib} KiB after {SOAK_S:g} s; done: {dict(tally)}")
             assert running_after == running_before
             assert after.descriptors == before.descriptors

@@ -145,9 +145,9 @@ async def test_the_session_client_comes_back_by_itself_from_a_stall(tmp_path: Pa
         proxy.flow()
         why = ""
         async with asyncio.timeout(PATIENCE_S):
-            async for heard in slow:
-                why = heard.why if isinstance(heard, Reconnecting) else why
-                if isinstance(heard, ev.TurnComplete):
+            async for item in slow:
+                why = item.why if isinstance(item, Reconnecting) else why
+                if isinstance(item, ev.TurnComplete):
                     break
         assert "4408" in why
         assert encoded(slow.view) == encoded(stayed.view)

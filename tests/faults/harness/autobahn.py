@@ -67,10 +67,10 @@ def run(url: str, cases: list[str], reports: Path) -> dict[str, Verdict]:
 def _python2() -> Path:
     for path in _candidates():
         try:
-            asked = subprocess.run([path, "-c", "import pip"], capture_output=True, timeout=INSTALL_S, check=False)
+            probe = subprocess.run([path, "-c", "import pip"], capture_output=True, timeout=INSTALL_S, check=False)
         except OSError:
             continue
-        if asked.returncode == 0:
+        if probe.returncode == 0:
             return path
     raise NotHere(
         "the Autobahn test suite runs on Python 2.7 alone, and none with pip was found: install one (for example "

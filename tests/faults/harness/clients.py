@@ -127,7 +127,7 @@ class Persistent:
             self._change()
 
     async def _listen(self, socket: ClientConnection) -> None:
-        asked = self.position
+        position = self.position
         ready = False
         while True:
             async with asyncio.timeout(self._silence_s):
@@ -135,13 +135,13 @@ class Persistent:
             for frame in decode(message):
                 assert ready != isinstance(frame, Ready), "`ready` comes first, and once"
                 ready = True
-                self._take(frame, asked)
+                self._take(frame, position)
                 self._change()
 
-    def _take(self, frame: Frame, asked: tuple[str, int] | None) -> None:
+    def _take(self, frame: Frame, position: tuple[str, int] | None) -> None:
         match frame:
             case Ready():
-                assert frame.recovered == (asked is not None), "a good position was not recovered, or none was"
+                assert frame.recovered == (position is not None), "a good position was not recovered, or none was"
                 assert not self._epoch or frame.epoch == self._epoch, "nothing was lost, so the epoch stays"
                 self._epoch = frame.epoch
                 if self.view.seq == 0:

@@ -126,9 +126,9 @@ def _random_step(rng: random.Random, number: int) -> Step:
 
 
 def _answer(moment: Moment, approved: bool, all_of_them: bool) -> Submission:
-    asked = moment.view.pending_approval
+    pending = moment.view.pending_approval
     return ExecApproval(
-        approvals=[Approval(call.tool_call_id, approved) for call in (asked if all_of_them else asked[:1])]
+        approvals=[Approval(call.tool_call_id, approved) for call in (pending if all_of_them else pending[:1])]
     )
 
 

@@ -54,7 +54,7 @@ class Driver:
         self.passed_over: list[str] = []
         self.proxy_port = 0
         """Where the talker connects to instead of the server, if not 0."""
-        self._asked: Submission | None = None
+        self._unanswered: Submission | None = None
 
     @property
     def moment(self) -> Moment:
@@ -109,8 +109,8 @@ class Driver:
         while True:
             await self.talker.until(lambda: at_a_standstill(self.moment))
             if self.talker.view.pending_approval:
-                asked = self.talker.view.pending_approval
-                await self.ask(ExecApproval(id=f"id-answer-{asked[0].tool_call_id}", approvals=_approve(asked)))
+                pending = self.talker.view.pending_approval
+                await self.ask(ExecApproval(id=f"id-answer-{pending[0].tool_call_id}", approvals=_approve(pending)))
             elif "id-last" not in self.talker.answers:
                 await self.ask(UserInput(id="id-last", text=LAST))
             else:
@@ -133,13 +133,13 @@ class Driver:
 
     async def _again(self) -> None:
         """What had no answer when the server died is said again, under its id, though the replay may have had the answer."""
-        if self._asked is not None:
-            await self.ask(self._asked)
+        if self._unanswered is not None:
+            await self.ask(self._unanswered)
 
     async def ask(self, submission: Submission) -> None:
         """Say it, and wait for its answer."""
         talker, mine = self.talker, submission_id(submission)
-        self._asked = submission
+        self._unanswered = submission
         known, repeated = mine in talker.answers, len(talker.repeated)
         await talker.send(submission)
         if known:
@@ -150,11 +150,11 @@ class Driver:
         answer = talker.answers[mine]
         if isinstance(answer, Refused):
             self.refused[answer.code] += 1
-        self._asked = None
+        self._unanswered = None
 
 
-def _approve(asked: Sequence[PendingTool]) -> list[Approval]:
-    return [Approval(call.tool_call_id, True) for call in asked]
+def _approve(pending: Sequence[PendingTool]) -> list[Approval]:
+    return [Approval(call.tool_call_id, True) for call in pending]
 
 
 @contextlib.asynccontextmanager

@@ -48,7 +48,7 @@ class Follower:
         self.view = View()
         self.seen: list[bytes] = []
         self.recovered: list[bool] = []
-        self.told: list[str] = []
+        self.frame_types: list[str] = []
         self.answers: dict[str, ev.Accepted | Refused] = {}
         self.repeated: list[ev.Accepted] = []
         self.live = False
@@ -72,7 +72,7 @@ class Follower:
             self._socket = await connect(f"{ws}{path}{query}", subprotocols=[offered], max_size=2**25, compression=None)
         except (WebSocketException, OSError, EOFError) as error:
             raise Cut from error
-        self.told = []
+        self.frame_types = []
         self._error = None
         self._tasks.start(self._read(self._socket), "read")
         try:
@@ -134,12 +134,12 @@ class Follower:
             self.changed.set()
 
     def _take(self, frame: Frame) -> None:
-        self.told.append(str(type(frame).__struct_config__.tag))
+        self.frame_types.append(str(type(frame).__struct_config__.tag))
         match frame:
             case Ready():
                 self._ready(frame)
             case Snapshot():
-                assert self.told == ["ready", "snapshot"], self.told
+                assert self.frame_types == ["ready", "snapshot"], self.frame_types
                 self.view = from_snapshot(frame)
             case Synced():
                 assert frame.seq == self.view.seq, f"{self.name}: synced at {frame.seq}, the view is at {self.view.seq}"
@@ -153,9 +153,9 @@ class Follower:
                 self._event(frame)
 
     def _ready(self, ready: Ready) -> None:
-        assert self.told == ["ready"], self.told
+        assert self.frame_types == ["ready"], self.frame_types
         assert self.session_id in ("", ready.session_id)
-        asked = self.position is not None
+        resuming = self.position is not None
         if ready.recovered:
             assert self.position is not None, f"{self.name}: recovered a position it was not told"
             if self.view.seq != self.position[1] and ready.epoch != self.epoch:
@@ -164,7 +164,7 @@ class Follower:
                 raise _OtherPast
         else:
             self.position = None
-        if asked:
+        if resuming:
             self.recovered.append(ready.recovered)
             if not ready.recovered:
                 self.seen.clear()

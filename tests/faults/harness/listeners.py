@@ -27,7 +27,7 @@ class Listener:
         self.ages_ms: list[float] = []
         self._stamped = stamped
         self._cut_stamp = ""
-        self._heard = 0
+        self._aged = 0
         self._here = False
         self._changed = asyncio.Event()
 
@@ -64,11 +64,11 @@ class Listener:
                 elif isinstance(frame, ev.EventBase):
                     assert ev.first_seq(frame) == self.seq + 1, "a gap, or an event twice"
                     self.seq = frame.seq
-                    self._hear(frame, now)
+                    self._take(frame, now)
             self._changed.set()
         raise AssertionError(f"the socket ended with {socket.close_code}")
 
-    def _hear(self, event: ev.Event, now: int) -> None:
+    def _take(self, event: ev.Event, now: int) -> None:
         if isinstance(event, DONE):
             assert isinstance(event, ev.TurnComplete), event
             self.turns += 1
@@ -78,11 +78,11 @@ class Listener:
         elif isinstance(event, ev.AssistantMessageEvent):
             self.chars += len(event.text)
             if self._stamped:
-                self._age(event.text.split()[self._heard :], now)  # who fell behind is told them merged
-                self._heard, self._cut_stamp = 0, ""
+                self._age(event.text.split()[self._aged :], now)  # who fell behind is told them merged
+                self._aged, self._cut_stamp = 0, ""
 
     def _age(self, stamps: list[str], now: int) -> None:
-        self._heard += len(stamps)
+        self._aged += len(stamps)
         self.ages_ms += [(now - int(stamp)) / 1e6 for stamp in stamps]
 
 

@@ -62,16 +62,16 @@ class LockStep:
                 return self._stream(Text("It is "), Text("changed."))
             return self._stream(Text("The tools "), Text("are done."))
         words = str(last["content"]).split()
-        asked = next((word for word in reversed(words) if word in ("begin", "steered", "queued")), "")
+        order = next((word for word in reversed(words) if word in ("begin", "steered", "queued")), "")
         number = self.requests
-        if asked == "begin":
+        if order == "begin":
             note = Call("note", {"key": f"note-{number}"}, f"note-{number}")
             hold = Call("hold", {"key": f"hold-{number}"}, f"hold-{number}")
             return self._stream(Reason("Let me "), Reason("see. "), Text("I look "), Text("and hold."), note, hold)
-        if asked == "steered":
+        if order == "steered":
             change = Call("change", {"key": f"change-{number}", "value": "what it thinks"}, f"change-{number}")
             return self._stream(Text("I ask "), Text("first."), change)
-        if asked == "queued":
+        if order == "queued":
             return self._stream(Reason("Now "), Text("this one "), Text("takes "), Text("its time "), Text("and ends."))
         return self._stream(Text("Well, "), Text("yes."))
 
@@ -86,17 +86,17 @@ class LockStep:
 
     def _stream(self, *pieces: Piece | Call) -> Answer:
         self._pending = []
-        said, thought = "", ""
+        words, thought = "", ""
         steps: list[Step] = []
         for piece in pieces:
             steps.append(piece)
             if isinstance(piece, Call):
                 continue
             if isinstance(piece, Text):
-                said += piece.text
+                words += piece.text
             else:
                 thought += piece.text
-            self._pending.append(_Pending(said, thought))
+            self._pending.append(_Pending(words, thought))
             steps.append(self._pending[-1].gate)
         called = any(isinstance(piece, Call) for piece in pieces)
         return stream(*steps, Finish("tool_calls" if called else "stop"), USED)

@@ -37,7 +37,7 @@ class Change(msgspec.Struct, forbid_unknown_fields=True):
     value: str
 
 
-class _Told:
+class _RunLog:
     """The file of runs, one line each: written in one piece, so that a kill leaves all of it or nothing."""
 
     def __init__(self, path: str) -> None:
@@ -55,11 +55,11 @@ class NoteTool(StructTool[Keyed]):
     arguments = Keyed
     side_effects: str | None = "notes written"
 
-    def __init__(self, told: _Told) -> None:
-        self._told = told
+    def __init__(self, record: _RunLog) -> None:
+        self._record = record
 
     async def execute(self, arguments: Keyed, log: ToolLog) -> ToolResult:
-        self._told(arguments.key)
+        self._record(arguments.key)
         return ToolResult(output=LONG_OUTPUT, success=True)
 
 
@@ -70,14 +70,14 @@ class ChangeTool(StructTool[Change]):
     description = "Change something."
     arguments = Change
 
-    def __init__(self, told: _Told) -> None:
-        self._told = told
+    def __init__(self, record: _RunLog) -> None:
+        self._record = record
 
     def effects(self, arguments: Change) -> Effects:
         return Effects("it changes something", frozenset({"write_outside"}))
 
     async def execute(self, arguments: Change, log: ToolLog) -> ToolResult:
-        self._told(arguments.key)
+        self._record(arguments.key)
         return ToolResult(output=f"changed to {arguments.value}", success=True)
 
 
@@ -88,12 +88,12 @@ class HoldTool(StructTool[Keyed]):
     description = "Hold something."
     arguments = Keyed
 
-    def __init__(self, told: _Told, port: int) -> None:
-        self._told = told
+    def __init__(self, record: _RunLog, port: int) -> None:
+        self._record = record
         self._port = port
 
     async def execute(self, arguments: Keyed, log: ToolLog) -> ToolResult:
-        self._told(arguments.key)
+        self._record(arguments.key)
         child = await asyncio.create_subprocess_exec(
             "sleep", "3600", stdin=asyncio.subprocess.DEVNULL, preexec_fn=_die_with_parent
         )
@@ -118,11 +118,11 @@ def _die_with_parent() -> None:
 
 def install(port: int, runs: str) -> None:
     """Give every session these tools in the place of the usual ones. `runs`: the file of runs."""
-    told = _Told(runs)
+    record = _RunLog(runs)
 
     def tools_for(self: ToolsetFactory, row: SessionRow, hf_token: str | None) -> ToolRouter:
         return ToolRouter(
-            [NoteTool(told), ChangeTool(told), HoldTool(told, port)],
+            [NoteTool(record), ChangeTool(record), HoldTool(record, port)],
             max_output_tokens=self._settings.turn.tool_output_max_tokens,
             timeout_s=self._settings.turn.tool_timeout_s,
         )

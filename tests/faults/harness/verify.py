@@ -38,10 +38,10 @@ async def verify(driver: Driver) -> None:
     events = [codec.decode_event(data) for data in whole.seen]
     check_seen_is_stored(events, driver.talker.seen)
     check_seen_is_stored(events, driver.other.seen)
-    check_said_once(events, driver.talker)
+    check_accepted_once(events, driver.talker)
     check_tools(events, whole.view, driver.bench.runs())
     check_messages(whole.view)
-    check_model_heard_only_what_is_stored(events, driver)
+    check_requests_follow_events(events, driver)
     assert whole.view.state == "idle"
     await check_info(driver, whole.view)
     assert not (whole.view.queued or whole.view.open_calls or whole.view.pending_approval or whole.view.open_message)
@@ -55,8 +55,8 @@ async def check_info(driver: Driver, view: View) -> None:
             info = (await http.get(f"/api/sessions/{driver.talker.session_id}")).json()
     except httpx.TransportError as error:
         raise Cut from error
-    told = {name: info[name] for name in ("state", "seq", "model", "title", "message_count", "pending_approval")}
-    assert told == {
+    fields = {name: info[name] for name in ("state", "seq", "model", "title", "message_count", "pending_approval")}
+    assert fields == {
         "state": view.state,
         "seq": view.seq,
         "model": view.model,
@@ -95,7 +95,7 @@ def check_seen_is_stored(events: list[ev.Event], seen: list[bytes]) -> None:
                 assert codec.encode(kept_event) == data, f"another event stands in its place: {data!r}"
 
 
-def check_said_once(events: list[ev.Event], talker: Follower) -> None:
+def check_accepted_once(events: list[ev.Event], talker: Follower) -> None:
     """What was accepted is there once, and has one turn at most."""
     accepted = Counter(event.submission_id for event in events if isinstance(event, ev.Accepted))
     assert set(accepted.values()) <= {1}, accepted
@@ -110,9 +110,9 @@ def check_said_once(events: list[ev.Event], talker: Follower) -> None:
 def check_tools(events: list[ev.Event], view: View, runs: Counter[str]) -> None:
     """A call runs once, after its event was stored, and has one end; one that ran and has no output is `outcome_unknown`."""
     assert set(runs.values()) <= {1}, f"a tool ran twice: {runs}"
-    asked = [e.tool_call_id for e in events if isinstance(e, ev.ToolCallEvent)]
+    called = [e.tool_call_id for e in events if isinstance(e, ev.ToolCallEvent)]
     began = [e.tool_call_id for e in events if isinstance(e, ev.ToolStateChange) and e.state == "running"]
-    assert len(set(asked)) == len(asked)
+    assert len(set(called)) == len(called)
     assert len(set(began)) == len(began)
     assert set(runs) <= set(began), f"ran before its event was stored: {set(runs) - set(began)}"
     ends: Counter[str] = Counter()
@@ -121,7 +121,7 @@ def check_tools(events: list[ev.Event], view: View, runs: Counter[str]) -> None:
             ends[event.tool_call_id] += 1
         if isinstance(event, ev.ToolStateChange) and event.by == "restart":
             assert event.state == ("outcome_unknown" if event.tool_call_id in began else "cancelled"), event
-    assert ends == Counter(asked), f"calls {asked} ended {ends}"
+    assert ends == Counter(called), f"calls {called} ended {ends}"
     for message in view.messages:
         if isinstance(message, ToolMessage) and message.state == "completed" and message.success:
             assert runs[message.tool_call_id] == 1, f"{message.tool_call_id} has output and never ran"
@@ -136,10 +136,10 @@ def check_messages(view: View) -> None:
             assert message.text or message.reasoning or message.tool_calls, message
 
 
-def check_model_heard_only_what_is_stored(events: list[ev.Event], driver: Driver) -> None:
+def check_requests_follow_events(events: list[ev.Event], driver: Driver) -> None:
     """No model call begins before its events are stored."""
-    said = {e.submission.text for e in events if isinstance(e, ev.Accepted) and isinstance(e.submission, UserInput)}
+    inputs = {e.submission.text for e in events if isinstance(e, ev.Accepted) and isinstance(e.submission, UserInput)}
     for request in driver.model.requests:
         for message in request.messages if request.tools else []:
             if message["role"] == "user" and not str(message["content"]).startswith(SUMMARY_INTRO):
-                assert set(str(message["content"]).split("\n\n")) <= said, message
+                assert set(str(message["content"]).split("\n\n")) <= inputs, message

@@ -68,16 +68,16 @@ class Workbench:
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        said = json.loads(await reader.readline() or b"null")
-        if said is not None:
-            self.children.append(said["child"])
-            self.holding[said["key"]] = writer
+        message = json.loads(await reader.readline() or b"null")
+        if message is not None:
+            self.children.append(message["child"])
+            self.holding[message["key"]] = writer
             self.changed()
             if self.patience is not None:
                 asyncio.get_running_loop().call_later(self.patience(), writer.write, b"go\n")
             with contextlib.suppress(ConnectionError):
                 await reader.read()
-            del self.holding[said["key"]]
+            del self.holding[message["key"]]
             self.changed()
         writer.close()
 

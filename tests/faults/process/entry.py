@@ -13,14 +13,14 @@ from tests.faults.harness.order import Order, Report
 from tests.faults.process import failpoints
 
 
-def serve(order: Order, more: list[str], tell: Callable[[Report], None]) -> int:
-    """Serve as `holdfast` with the order's arguments and `more` does; its exit code. `tell` hears the port once it listens."""
+def serve(order: Order, more: list[str], report: Callable[[Report], None]) -> int:
+    """Serve as `holdfast` with the order's arguments and `more` does; its exit code. `report` gets the port once it listens."""
     os.environ.update(order.environ)
     failpoints.install(order.failpoints, Path(order.calls))
     announcement = main.announcement
 
     def announce(sockets: list[socket.socket], configured: str, choice: ModelChoice) -> str:
-        tell(Report(port=sockets[0].getsockname()[1]))
+        report(Report(port=sockets[0].getsockname()[1]))
         return announcement(sockets, configured, choice)
 
     main.announcement = announce

@@ -35,24 +35,24 @@ def install(failpoints: Sequence[Failpoint], calls: Path) -> None:
     unknown = {point.call for point in failpoints} - POINTS.keys()
     if unknown:
         raise ValueError(f"no such failpoint: {', '.join(sorted(unknown))}")
-    told = os.open(calls, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    log = os.open(calls, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     counts: Counter[str] = Counter()
     for name, (owner, method) in POINTS.items():
         mine = {(point.when, point.at): SIGNALS[point.act] for point in failpoints if point.call == name}
-        setattr(owner, method, _watched(getattr(owner, method), name, counts, told, mine))
+        setattr(owner, method, _watched(getattr(owner, method), name, counts, log, mine))
 
 
 def _watched(
     original: Callable[..., Any],
     name: str,
     counts: Counter[str],
-    told: int,
+    log: int,
     deadly: Mapping[tuple[When, int], signal.Signals],
 ) -> Callable[..., Any]:
     def begin() -> int:
         counts[name] += 1
         number = counts[name]
-        os.write(told, name.encode() + b"\n")
+        os.write(log, name.encode() + b"\n")
         act(number, "before")
         return number
 

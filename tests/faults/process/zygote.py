@@ -93,7 +93,7 @@ def main() -> None:
             for descriptor in given:
                 os.close(descriptor)
             children[pid] = reports
-            _tell(reports, Report(pid=pid))
+            _send(reports, Report(pid=pid))
 
 
 def _reap(children: dict[int, socket.socket]) -> None:
@@ -102,10 +102,10 @@ def _reap(children: dict[int, socket.socket]) -> None:
         if pid == 0:
             return
         with children.pop(pid) as reports:
-            _tell(reports, Report(status=status))
+            _send(reports, Report(status=status))
 
 
-def _tell(reports: socket.socket, report: Report) -> None:
+def _send(reports: socket.socket, report: Report) -> None:
     try:
         reports.send(msgspec.json.encode(report))
     except OSError:
@@ -125,7 +125,7 @@ def _child(order: Order, reports: socket.socket, given: list[int], others: list[
             os.dup2(file, descriptor)
             os.close(file)
         handed_over = [word for descriptor in given for word in ("--fd", str(descriptor))]
-        code = entry.serve(order, handed_over, lambda report: _tell(reports, report))
+        code = entry.serve(order, handed_over, lambda report: _send(reports, report))
     except BaseException:
         traceback.print_exc()
     finally:

@@ -87,7 +87,7 @@ async def agree(live: Live, *clients: Client) -> None:
     assert same_view(kept, first.view)
 
 
-def told(refused: Refused, outage: Outage) -> None:
+def check_refusal(refused: Refused, outage: Outage) -> None:
     """The refusal names the file and the remedy."""
     assert refused.code == codes.JOURNAL_UNAVAILABLE and refused.retryable
     assert str(outage.folder / "journal.db") in refused.message
@@ -118,12 +118,12 @@ async def test_a_full_disk_ends_the_turn_with_an_error_and_the_session_continues
                 outage.begin()
                 gate.open()
                 for listener in (talker, watcher, other):
-                    told(await listener.refusal(), outage)
+                    check_refusal(await listener.refusal(), outage)
                     assert listener.view.seq == position["after"]
                 await asyncio.wait_for(model.requests[0].left.wait(), SOON_S)
 
                 await talker.send(UserInput(text="more", id="second"))
-                told(await refusal_of(talker, "second"), outage)
+                check_refusal(await refusal_of(talker, "second"), outage)
                 async with client(live, session_id) as fresh, client(live, session_id, **position) as back:
                     assert (await fresh.synced()).view.open_message is not None
                     assert same_view(fresh.view, talker.view)
@@ -163,7 +163,7 @@ async def test_a_submission_that_is_not_stored_is_not_acknowledged_and_succeeds_
             outage.begin()
             for _ in range(3):
                 await talker.send(UserInput(text="again " * 5_000, id="again"))
-                told(await refusal_of(talker, "again"), outage)
+                check_refusal(await refusal_of(talker, "again"), outage)
             assert len(model.requests) == 1
             outage.end()
             await talker.send(UserInput(text="again " * 5_000, id="again"))
@@ -182,7 +182,7 @@ async def test_an_approval_waits_through_an_outage_and_its_call_runs_once(outage
             written = outage.folder / "workspaces" / talker.ready.session_id / "a.txt"
             outage.begin()
             await talker.send(answer)
-            told(await refusal_of(talker, "yes"), outage)
+            check_refusal(await refusal_of(talker, "yes"), outage)
             assert not written.exists()
             async with client(live, talker.ready.session_id) as fresh:
                 assert (await fresh.synced()).view.state == "awaiting_approval"
@@ -229,7 +229,7 @@ async def test_a_tool_whose_result_cannot_be_stored_has_an_unknown_outcome_and_i
             await held.begun.wait()
             outage.begin()
             held.may_end.set()
-            told(await talker.refusal(), outage)
+            check_refusal(await talker.refusal(), outage)
             outage.end()
             ended = await talker.until_type(*DONE)
             assert isinstance(ended, ev.ErrorEvent) and ended.code == codes.JOURNAL_UNAVAILABLE
@@ -246,8 +246,8 @@ async def test_a_tool_whose_result_cannot_be_stored_has_an_unknown_outcome_and_i
 async def test_a_call_beside_a_waiting_one_is_reported_and_the_approval_still_waits(
     outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held, asked = Held(), Asked()
-    monkeypatch.setattr("server.sessions.toolset.file_tools", lambda *_: [held, asked])
+    held, gated = Held(), NeedsApproval()
+    monkeypatch.setattr("server.sessions.toolset.file_tools", lambda *_: [held, gated])
     both = calls(Call("hold", {}, id="c1"), Call("ask", {}, id="c2"))
     async with ScriptedModel([both, text("I see.")]) as model:
         async with listening(served(outage.folder, model)) as live, client(live) as talker:
@@ -256,7 +256,7 @@ async def test_a_call_beside_a_waiting_one_is_reported_and_the_approval_still_wa
             await held.begun.wait()
             outage.begin()
             held.may_end.set()
-            told(await talker.refusal(), outage)
+            check_refusal(await talker.refusal(), outage)
             outage.end()
             ended = await talker.until_type(ev.ErrorEvent)
             assert ended.code == codes.JOURNAL_UNAVAILABLE and ended.turn_id is None
@@ -265,11 +265,11 @@ async def test_a_call_beside_a_waiting_one_is_reported_and_the_approval_still_wa
             assert isinstance(await talker.until_type(*DONE), ev.TurnComplete)
             results = {m.tool_call_id: m.state for m in talker.view.messages if isinstance(m, ToolMessage)}
             assert results == {"c1": "outcome_unknown", "c2": "completed"}
-            assert (held.runs, asked.runs) == (1, 1)
+            assert (held.runs, gated.runs) == (1, 1)
             await agree(live, talker)
 
 
-class Asked(Held):
+class NeedsApproval(Held):
     """A tool that must be asked for, and is done at once."""
 
     name = "ask"
@@ -297,7 +297,7 @@ async def test_all_sessions_report_the_outage_and_continue_after_it(outage: Outa
                 for gate in gates:
                     gate.open()
                 for talker in talkers:
-                    told(await talker.refusal(), outage)
+                    check_refusal(await talker.refusal(), outage)
                 outage.end()
                 for talker in talkers:
                     assert isinstance(await talker.until_type(*DONE), ev.ErrorEvent)

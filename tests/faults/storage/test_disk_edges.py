@@ -19,7 +19,7 @@ from server.journal.base import AppendItem, Unavailable
 from server.journal.sqlite import SqliteJournal
 from tests.faults.process.disks import KINDS, Outage, outage_of
 from tests.faults.process.process import ServerProcess, Zygote
-from tests.faults.storage.test_disk import SOON_S, agree, served, told
+from tests.faults.storage.test_disk import SOON_S, agree, check_refusal, served
 from tests.support.live import DONE, Address, client, listening, same_view
 from tests.support.models.scripted_model import Answer, Gate, Hang, Request, ScriptedModel, Text, stream, text
 from tests.support.polling import eventually
@@ -75,7 +75,7 @@ async def test_a_stop_during_an_outage_ends_in_time_and_the_next_start_continues
             await gate.reached.wait()
             outage.begin()
             gate.open()
-            told(await talker.refusal(), outage)
+            check_refusal(await talker.refusal(), outage)
             position, view = talker.position, talker.view
             live.server.should_exit = True
             async with asyncio.timeout(SOON_S):
@@ -118,11 +118,11 @@ async def test_a_session_that_cannot_be_recovered_at_the_start_is_recovered_when
                 await agree(live, back)
 
 
-@pytest.mark.parametrize("heard", [True, False], ids=["retried", "given-up"])
+@pytest.mark.parametrize("retried", [True, False], ids=["retried", "given-up"])
 async def test_an_append_that_was_stored_but_reported_unavailable_is_neither_lost_nor_doubled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heard: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, retried: bool
 ) -> None:
-    failures = 1 if heard else 3
+    failures = 1 if retried else 3
     append = SqliteJournal.append
 
     async def unlucky(journal: SqliteJournal, item: AppendItem) -> None:
@@ -139,7 +139,7 @@ async def test_an_append_that_was_stored_but_reported_unavailable_is_neither_los
             await talker.until_type(ev.TurnComplete)
             await talker.send(UserInput(text="again", id="again"))
             ended = await talker.until_type(*DONE)
-            if heard:
+            if retried:
                 assert isinstance(ended, ev.TurnComplete)
             else:
                 assert isinstance(ended, ev.ErrorEvent) and ended.code == codes.JOURNAL_UNAVAILABLE
@@ -149,7 +149,7 @@ async def test_an_append_that_was_stored_but_reported_unavailable_is_neither_los
             assert repeated.seq < talker.view.seq, "the first answer, and no other turn"
             assert talker.view.state == "idle"
             await agree(live, talker)
-            assert len(model.requests) == (2 if heard else 1)
+            assert len(model.requests) == (2 if retried else 1)
 
 
 async def test_damage_to_one_session_is_reported_to_its_clients_and_does_not_affect_others(tmp_path: Path) -> None:

@@ -57,12 +57,12 @@ async def refused(server: ServerProcess, *words: str) -> str:
     before = server.stderr
     await server.begin()
     assert await server.ended() == CODE
-    said = server.stderr[len(before) :].splitlines()
-    assert len(said) == 1, said
-    assert said[0].startswith("holdfast: error: ")
+    lines = server.stderr[len(before) :].splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("holdfast: error: ")
     for part in words:
-        assert part in said[0]
-    return said[0]
+        assert part in lines[0]
+    return lines[0]
 
 
 async def works(server: ServerProcess, kept: Kept) -> None:

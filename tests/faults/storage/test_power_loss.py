@@ -64,7 +64,7 @@ class LossTrial:
         assert same_view(follower.view, newcomer.view)
         assert follower.epoch == newcomer.epoch
         expected = ["ready", "synced"] if follower.recovered[-1] else ["ready", "snapshot", "synced"]
-        assert [kind for kind in follower.told if kind in ("ready", "snapshot", "synced")] == expected
+        assert [kind for kind in follower.frame_types if kind in ("ready", "snapshot", "synced")] == expected
         return follower.recovered[-1]
 
     async def stored(self) -> list[ev.Event]:
