@@ -156,7 +156,7 @@ async def test_the_keyboard_alone_holds_a_whole_conversation(tabs: Tabs, tmp_pat
         await keyboard.press("Control+a")
         await keyboard.type("be good")
         await keyboard.press("Enter")
-        await expect(at.chat.said).to_have_text(["write", "write", "Written.", "be good", "Good."])
+        await expect(at.chat.messages).to_have_text(["write", "write", "Written.", "be good", "Good."])
         view = await at.at_rest()
         assert [message.state for message in view.messages if isinstance(message, ToolMessage)] == ["completed"]
 
@@ -165,16 +165,16 @@ async def test_a_screen_reader_announces_each_change_once(tabs: Tabs, tmp_path: 
     gate = Gate()
     script = [calls(WRITE), stream(Text("It is "), gate, Text("done."), Finish(), Usage())]
     async with scene(tabs, tmp_path, script) as at:
-        told = at.chat.page.locator("p[aria-live=polite]")
+        live_region = at.chat.page.locator("p[aria-live=polite]")
         feed = at.chat.page.get_by_role("feed")
         await at.chat.say("write")
-        await expect(told).to_contain_text("A call waits for your approval: write.")
+        await expect(live_region).to_contain_text("A call waits for your approval: write.")
         await at.chat.approvals.get_by_role("button", name="Approve", exact=True).click()
         await expect(at.chat.answers).to_have_text("It is")
         await expect(feed).to_have_attribute("aria-busy", "true")
         assert await at.chat.answers.locator("xpath=ancestor::*[@aria-live]").count() == 0
         gate.open()
-        await expect(told).to_have_text("The answer is complete: It is done.")
+        await expect(live_region).to_have_text("The answer is complete: It is done.")
         await expect(feed).to_have_attribute("aria-busy", "false")
         for number, row in enumerate(await at.chat.rows.all(), 1):
             await expect(row).to_have_attribute("aria-posinset", str(number))

@@ -139,8 +139,8 @@ async def test_control_sequences_and_directions_are_shown_without_their_power(ta
 
 async def test_a_tool_s_output_and_arguments_are_text(tabs: Tabs, tmp_path: Path) -> None:
     hostile = f"{HTML}\n{TERMINAL}\n{BIDI}"
-    asked = Call("write", {"path": "a.txt", "content": hostile}, id="call_1")
-    script = [calls(asked), calls(Call("read", {"path": "a.txt"}, id="call_2")), text("Done.")]
+    call = Call("write", {"path": "a.txt", "content": hostile}, id="call_1")
+    script = [calls(call), calls(Call("read", {"path": "a.txt"}, id="call_2")), text("Done.")]
     async with scene(tabs, tmp_path, script) as at:
         await at.chat.say("write")
         await expect(at.chat.approvals.locator("pre")).to_contain_text("<script>pwned = 1</script>")

@@ -78,8 +78,8 @@ async def test_a_session_begins_with_the_model_that_was_chosen_for_it(tabs: Tabs
 
 async def test_messages_are_walked_by_the_keyboard(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("First answer."), text("Second answer.")]) as at:
-        for said, answered in ("one", "First answer."), ("two", "Second answer."):
-            await at.chat.say(said)
+        for prompt, answered in ("one", "First answer."), ("two", "Second answer."):
+            await at.chat.say(prompt)
             await expect(at.chat.answers.last).to_have_text(answered)
         await at.at_rest()
         for _ in range(3):

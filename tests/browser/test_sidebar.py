@@ -15,11 +15,11 @@ from tests.support.models.scripted_model import Call, Finish, Gate, Text, Usage,
 WRITE = Call("write", {"path": "note.txt", "content": "a note"})
 
 
-async def begin(at: Scene, said: str, answer: str) -> str:
+async def begin(at: Scene, prompt: str, answer: str) -> str:
     """Another session, with one turn; its id."""
     await at.chat.button("New session").click()
     await expect(at.chat.line).to_contain_text("A session begins with your first message")
-    await at.chat.say(said)
+    await at.chat.say(prompt)
     await expect(at.chat.answers).to_have_text(answer)
     await at.chat.idle()
     return at.chat.session_id

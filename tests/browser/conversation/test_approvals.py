@@ -22,14 +22,14 @@ def states(view: View) -> list[str]:
     return [message.state for message in view.messages if isinstance(message, ToolMessage)]
 
 
-async def asked(at: Scene, count: int = 1) -> None:
+async def request_approvals(at: Scene, count: int = 1) -> None:
     await at.chat.say("write")
     await expect(at.chat.approvals).to_have_count(count)
 
 
 async def test_a_waiting_call_is_shown_readably_and_what_was_shown_is_what_runs(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [calls(write(1, LONG)), text("Done.")]) as at:
-        await asked(at)
+        await request_approvals(at)
         waiting = at.chat.approvals
         await expect(waiting.get_by_role("heading")).to_contain_text("write")
         await expect(waiting).to_contain_text("note-1.txt")
@@ -46,7 +46,7 @@ async def test_a_waiting_call_is_shown_readably_and_what_was_shown_is_what_runs(
 
 async def test_arguments_are_edited_before_they_are_approved(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [calls(write(1)), text("Done.")]) as at:
-        await asked(at)
+        await request_approvals(at)
         await at.chat.approvals.get_by_role("button", name="Edit…").click()
         await at.chat.approvals.get_by_label("content").fill("my own words")
         await at.chat.approvals.get_by_role("button", name="Approve as edited").click()
@@ -61,7 +61,7 @@ async def test_arguments_are_edited_before_they_are_approved(tabs: Tabs, tmp_pat
 
 async def test_a_rejection_with_feedback_reaches_the_model(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [calls(write(1)), text("As you like.")]) as at:
-        await asked(at)
+        await request_approvals(at)
         await at.chat.approvals.get_by_role("button", name="Reject…").click()
         await at.chat.page.get_by_label("Why not").fill("use another name")
         await at.chat.approvals.get_by_role("button", name="Reject", exact=True).click()
@@ -73,7 +73,7 @@ async def test_a_rejection_with_feedback_reaches_the_model(tabs: Tabs, tmp_path:
 
 async def test_many_are_answered_one_by_one(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [calls(write(1), write(2), write(3)), text("Done.")]) as at:
-        await asked(at, 3)
+        await request_approvals(at, 3)
         await at.chat.approvals.nth(1).get_by_role("button", name="Reject…").click()
         await at.chat.approvals.nth(1).get_by_role("button", name="Reject", exact=True).click()
         await expect(at.chat.approvals).to_have_count(2)
@@ -87,7 +87,7 @@ async def test_many_are_answered_one_by_one(tabs: Tabs, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("button", "state"), [("Approve all 3", "completed"), ("Reject all", "rejected")])
 async def test_many_are_answered_at_once(tabs: Tabs, tmp_path: Path, button: str, state: str) -> None:
     async with scene(tabs, tmp_path, [calls(write(1), write(2), write(3)), text("Done.")]) as at:
-        await asked(at, 3)
+        await request_approvals(at, 3)
         await at.chat.button(button).click()
         await expect(at.chat.answers).to_have_text("Done.")
         assert states(await at.at_rest()) == [state] * 3
@@ -96,7 +96,7 @@ async def test_many_are_answered_at_once(tabs: Tabs, tmp_path: Path, button: str
 async def test_the_keyboard_answers_without_leaving_the_field(tabs: Tabs, tmp_path: Path) -> None:
     script = [calls(write(1), write(2), write(3)), text("Done.")]
     async with scene(tabs, tmp_path, script) as at:
-        await asked(at, 3)
+        await request_approvals(at, 3)
         await at.chat.field.press("Alt+y")
         await expect(at.chat.approvals).to_have_count(2)
         await at.chat.field.press("Alt+n")
@@ -108,7 +108,7 @@ async def test_the_keyboard_answers_without_leaving_the_field(tabs: Tabs, tmp_pa
 
 async def test_saying_something_else_abandons_what_waits(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [calls(write(1)), text("Never mind.")]) as at:
-        await asked(at)
+        await request_approvals(at)
         await at.chat.say("leave it")
         await expect(at.chat.answers).to_have_text("Never mind.")
         await expect(at.chat.approvals).to_have_count(0)

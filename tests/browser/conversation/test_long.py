@@ -35,10 +35,6 @@ async def scroll_to(chat: Chat, part: float) -> None:
     await scroller(chat).evaluate("(list, part) => (list.scrollTop = part * list.scrollHeight)", part)
 
 
-def row_of(chat: Chat, said: str) -> Locator:
-    return chat.page.locator(f'.row[data-key="said-{said}"]')
-
-
 async def in_view(chat: Chat) -> Locator:
     """A row that is seen, by its key, once there is one: after a long way the rows there are made a moment later."""
     key = await scroller(chat).evaluate(
@@ -65,10 +61,10 @@ async def test_of_ten_thousand_messages_only_those_that_are_seen_are_rendered_an
     async with scene(tabs, tmp_path, path=f"/s/{session_id}") as at:
         await expect(at.chat.rows.last).to_have_attribute("aria-setsize", str(2 * TURNS))
         await expect(at.chat.page.get_by_text(f"Question {TURNS}?")).to_be_in_viewport()
-        for part, said in ((0.0, "Question 1?"), (0.5, None), (0.25, None), (1.0, f"Question {TURNS}?")):
+        for part, question in ((0.0, "Question 1?"), (0.5, None), (0.25, None), (1.0, f"Question {TURNS}?")):
             await scroll_to(at.chat, part)
-            if said is not None:
-                await expect(at.chat.page.get_by_text(said, exact=True)).to_be_in_viewport()
+            if question is not None:
+                await expect(at.chat.page.get_by_text(question, exact=True)).to_be_in_viewport()
             assert await at.chat.rows.count() <= ROWS_MAX
             assert await at.chat.page.evaluate("document.querySelectorAll('*').length") <= NODES_MAX
 

@@ -36,7 +36,7 @@ def long_answer(*end: Step) -> list[Step]:
     return [*(Text(paragraph(number)) for number in range(1, PARAGRAPHS + 1)), *end]
 
 
-def said(chat: Chat, number: int) -> Locator:
+def paragraph_of(chat: Chat, number: int) -> Locator:
     return chat.answers.locator("p").filter(has_text=f"Paragraph {number}.")
 
 
@@ -49,7 +49,7 @@ async def in_view(chat: Chat) -> Locator:
           return paragraphs.find((each) => each.getBoundingClientRect().top > top).textContent.match(/\\d+/)[0];
         }"""
     )
-    return said(chat, int(found))
+    return paragraph_of(chat, int(found))
 
 
 async def settle(chat: Chat) -> None:
@@ -64,20 +64,20 @@ async def test_of_a_long_answer_only_what_is_near_the_eye_is_laid_out_and_all_of
 ) -> None:
     async with scene(tabs, tmp_path, [stream(*long_answer(Finish(), Usage()))]) as at:
         await at.chat.say("tell me")
-        await expect(said(at.chat, PARAGRAPHS)).to_be_in_viewport()
+        await expect(paragraph_of(at.chat, PARAGRAPHS)).to_be_in_viewport()
         await at.chat.idle()
         await settle(at.chat)
         answer = "".join(paragraph(number) for number in range(1, PARAGRAPHS + 1))
         await expect(at.chat.answers).to_have_text(" ".join(answer.split()))
         await scroller(at.chat).evaluate("(list) => (list.scrollTop = 0)")
-        await expect(said(at.chat, 1)).to_be_in_viewport()
+        await expect(paragraph_of(at.chat, 1)).to_be_in_viewport()
 
 
 async def test_copying_a_long_answer_includes_unrendered_parts(tabs: Tabs, tmp_path: Path) -> None:
     granted = ["clipboard-read", "clipboard-write"]
     async with scene(tabs, tmp_path, [stream(*long_answer(Finish(), Usage()))], permissions=granted) as at:
         await at.chat.say("tell me")
-        await expect(said(at.chat, PARAGRAPHS)).to_be_in_viewport()
+        await expect(paragraph_of(at.chat, PARAGRAPHS)).to_be_in_viewport()
         await settle(at.chat)
         await at.chat.answers.evaluate("(answer) => getSelection().selectAllChildren(answer)")
         await at.chat.page.keyboard.press("Control+C")
@@ -89,11 +89,11 @@ async def test_scrolling_through_a_long_answer_moves_what_is_read_by_just_as_muc
     """Also in another width, in which each paragraph has another height."""
     async with scene(tabs, tmp_path, [stream(*long_answer(Finish(), Usage()))]) as at:
         await at.chat.say("tell me")
-        await expect(said(at.chat, PARAGRAPHS)).to_be_in_viewport()
+        await expect(paragraph_of(at.chat, PARAGRAPHS)).to_be_in_viewport()
         for size, number in ((DESKTOP, PARAGRAPHS // 2), (PHONE, PARAGRAPHS // 4)):
             await at.chat.page.set_viewport_size(size)
             await settle(at.chat)
-            await said(at.chat, number).evaluate("(element) => element.scrollIntoView()")
+            await paragraph_of(at.chat, number).evaluate("(element) => element.scrollIntoView()")
             await expect_scrolling_up(at.chat, in_view)
 
 
@@ -103,7 +103,7 @@ async def test_the_end_of_a_long_answer_recomputes_no_style_of_earlier_text(
     gate = Gate()
     async with scene(tabs, tmp_path, [stream(*long_answer(gate, Text("It ends."), Finish(), Usage()))]) as at:
         await at.chat.say("tell me")
-        await expect(said(at.chat, PARAGRAPHS)).to_be_in_viewport()
+        await expect(paragraph_of(at.chat, PARAGRAPHS)).to_be_in_viewport()
         await settle(at.chat)
         await browser.start_tracing(page=at.chat.page, categories=["devtools.timeline"])
         gate.open()

@@ -35,21 +35,21 @@ async def test_markdown_is_made_while_it_streams_and_is_the_same_as_history(tabs
     answer = stream(*map(Text, first), gate, *map(Text, rest), Finish(), Usage())
     async with scene(tabs, tmp_path, [answer]) as at:
         await at.chat.say("show me")
-        said = at.chat.answers
-        await expect(said.get_by_role("heading", name="Heading")).to_be_visible()
-        await expect(said.get_by_role("listitem")).to_have_text(["one", "two"])
+        answers = at.chat.answers
+        await expect(answers.get_by_role("heading", name="Heading")).to_be_visible()
+        await expect(answers.get_by_role("listitem")).to_have_text(["one", "two"])
         gate.open()
         await at.chat.idle()
-        await expect(said.get_by_role("link", name="link")).to_have_attribute("href", "https://example.org/a")
-        await expect(said.get_by_role("columnheader")).to_have_text(["name", "size"])
-        await expect(said.get_by_role("cell")).to_have_text(["a.txt", "12", "b.txt", "7"])
-        await expect(said.locator("strong")).to_have_text("bold")
-        await expect(said.locator("pre code")).to_have_text(CODE.strip())
-        await expect(said.locator("pre code .hl-keyword")).to_have_text(["def", "return"])
-        streamed = await said.inner_html()
+        await expect(answers.get_by_role("link", name="link")).to_have_attribute("href", "https://example.org/a")
+        await expect(answers.get_by_role("columnheader")).to_have_text(["name", "size"])
+        await expect(answers.get_by_role("cell")).to_have_text(["a.txt", "12", "b.txt", "7"])
+        await expect(answers.locator("strong")).to_have_text("bold")
+        await expect(answers.locator("pre code")).to_have_text(CODE.strip())
+        await expect(answers.locator("pre code .hl-keyword")).to_have_text(["def", "return"])
+        streamed = await answers.inner_html()
         await at.chat.page.reload()
-        await expect(said.locator("pre code .hl-keyword")).to_have_text(["def", "return"])
-        assert await said.inner_html() == streamed
+        await expect(answers.locator("pre code .hl-keyword")).to_have_text(["def", "return"])
+        assert await answers.inner_html() == streamed
 
 
 async def test_code_and_answers_are_copied_as_they_were_written(tabs: Tabs, tmp_path: Path) -> None:

@@ -25,22 +25,22 @@ async def test_escape_stops_a_turn(tabs: Tabs, tmp_path: Path) -> None:
 async def test_the_last_turn_is_undone_and_sent_again(tabs: Tabs, tmp_path: Path) -> None:
     script = [text("First."), text("Second."), text("Again.")]
     async with scene(tabs, tmp_path, script) as at:
-        for said, answer in (("one", "First."), ("two", "Second.")):
-            await at.chat.say(said)
+        for prompt, answer in (("one", "First."), ("two", "Second.")):
+            await at.chat.say(prompt)
             await expect(at.chat.answers.last).to_have_text(answer)
             await at.chat.idle()
         await at.chat.more("Take the last turn back")
-        await expect(at.chat.said).to_have_text(["one", "First."])
+        await expect(at.chat.messages).to_have_text(["one", "First."])
         await at.chat.more("Say the last thing again")
-        await expect(at.chat.said).to_have_text(["one", "Again."])
+        await expect(at.chat.messages).to_have_text(["one", "Again."])
         await at.at_rest()
 
 
 async def test_an_earlier_message_is_changed_and_the_session_goes_on_from_there(tabs: Tabs, tmp_path: Path) -> None:
     script = [text("First."), text("Second."), text("Anew.")]
     async with scene(tabs, tmp_path, script) as at:
-        for said, answer in (("one", "First."), ("two", "Second.")):
-            await at.chat.say(said)
+        for prompt, answer in (("one", "First."), ("two", "Second.")):
+            await at.chat.say(prompt)
             await expect(at.chat.answers.last).to_have_text(answer)
             await at.chat.idle()
         await at.chat.rows.first.get_by_role("button", name="Edit").click()
@@ -52,7 +52,7 @@ async def test_an_earlier_message_is_changed_and_the_session_goes_on_from_there(
         await at.chat.rows.first.get_by_role("button", name="Edit").click()
         await field.fill("one, please")
         await at.chat.button("Send").first.click()
-        await expect(at.chat.said).to_have_text(["one, please", "Anew."])
+        await expect(at.chat.messages).to_have_text(["one, please", "Anew."])
         await at.at_rest()
 
 
@@ -66,7 +66,7 @@ async def test_the_arrow_up_in_an_empty_field_changes_the_last_message(tabs: Tab
         await expect(field).to_be_focused()
         await field.fill("one, please")
         await field.press("Enter")
-        await expect(at.chat.said).to_have_text(["one, please", "Anew."])
+        await expect(at.chat.messages).to_have_text(["one, please", "Anew."])
         await at.at_rest()
 
 
@@ -79,7 +79,7 @@ async def test_a_message_during_a_turn_is_queued(tabs: Tabs, tmp_path: Path) -> 
         await at.chat.say("and then?")
         await expect(at.chat.page.get_by_text("waits for its turn")).to_be_visible()
         gate.open()
-        await expect(at.chat.said).to_have_text(["count", "One, two.", "and then?", "Second."])
+        await expect(at.chat.messages).to_have_text(["count", "One, two.", "and then?", "Second."])
         await at.at_rest()
 
 
@@ -106,8 +106,8 @@ async def test_the_context_is_summarised_on_demand(tabs: Tabs, tmp_path: Path) -
     long = " ".join(["word"] * 150)
     script = [text(f"First {long}."), text(f"Second {long}."), text("They talked.")]
     async with scene(tabs, tmp_path, script, settings={"turn": {"keep_fraction": 0.001}}) as at:
-        for said, answer in (("one", "First"), ("two", "Second")):
-            await at.chat.say(said)
+        for prompt, answer in (("one", "First"), ("two", "Second")):
+            await at.chat.say(prompt)
             await expect(at.chat.answers.last).to_contain_text(answer)
             await at.chat.idle()
         await at.chat.more("Compact the context")
@@ -137,6 +137,6 @@ async def test_two_sends_in_a_row_are_two_messages_in_their_order(tabs: Tabs, tm
     async with scene(tabs, tmp_path, [text("First."), text("Second.")]) as at:
         await at.chat.say("one")
         await at.chat.say("two")
-        await expect(at.chat.said).to_have_text(["one", "First.", "two", "Second."])
+        await expect(at.chat.messages).to_have_text(["one", "First.", "two", "Second."])
         await at.at_rest()
         assert await submissions_of(at.live.http, at.chat.session_id) == ["one", "two"]

@@ -18,10 +18,10 @@ WRITE = Call("write", {"path": "note.txt", "content": "a note"})
 
 
 @contextlib.asynccontextmanager
-async def both(tabs: Tabs, folder: Path, *script: Answer, said: str) -> AsyncIterator[tuple[Chat, Chat, Live]]:
-    """Two tabs of one browser on the session that begins with what is `said`."""
+async def both(tabs: Tabs, folder: Path, *script: Answer, prompt: str) -> AsyncIterator[tuple[Chat, Chat, Live]]:
+    """Two tabs of one browser on the session that begins with `prompt`."""
     async with scene(tabs, folder, script) as at:
-        await at.chat.say(said)
+        await at.chat.say(prompt)
         await at.chat.page.wait_for_url("**/s/*")
         other = await tabs.open(at.chat.page.url, beside=at.chat)
         await other.live()
@@ -38,7 +38,7 @@ async def same(one: Chat, other: Chat, live: Live) -> None:
 async def test_a_message_in_one_tab_streams_into_the_other(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
     script = [text("First."), stream(Text("One, two, "), gate, Text("three."), Finish(), Usage())]
-    async with both(tabs, tmp_path, *script, said="hello") as (one, other, live):
+    async with both(tabs, tmp_path, *script, prompt="hello") as (one, other, live):
         await expect(other.answers).to_have_text("First.")
         await other.say("count")
         for chat in (one, other):
@@ -50,7 +50,7 @@ async def test_a_message_in_one_tab_streams_into_the_other(tabs: Tabs, tmp_path:
 
 
 async def test_an_approval_answered_in_one_is_resolved_in_the_other(tabs: Tabs, tmp_path: Path) -> None:
-    async with both(tabs, tmp_path, calls(WRITE), text("Written."), said="write") as (one, other, live):
+    async with both(tabs, tmp_path, calls(WRITE), text("Written."), prompt="write") as (one, other, live):
         await expect(one.approvals).to_have_count(1)
         await other.approvals.get_by_role("button", name="Approve", exact=True).click()
         await expect(one.approvals).to_have_count(0)
@@ -61,7 +61,7 @@ async def test_an_approval_answered_in_one_is_resolved_in_the_other(tabs: Tabs, 
 async def test_of_two_answers_the_first_wins_and_the_other_client_is_informed(tabs: Tabs, tmp_path: Path) -> None:
     """One tab's answer is held up in the network while the other's is taken."""
     tabs.expects(NETWORK)  # the proxy ends before the tab that is behind it
-    async with both(tabs, tmp_path, calls(WRITE), text("Not written."), said="write") as (one, other, live):
+    async with both(tabs, tmp_path, calls(WRITE), text("Not written."), prompt="write") as (one, other, live):
         async with TcpProxy("127.0.0.1", live.port) as proxy:
             await other.page.goto(f"{Address(proxy.port).http}/s/{one.session_id}")
             approve = other.approvals.get_by_role("button", name="Approve", exact=True)
@@ -81,7 +81,7 @@ async def test_of_two_answers_the_first_wins_and_the_other_client_is_informed(ta
 
 async def test_a_turn_stopped_in_one_is_stopped_in_the_other(tabs: Tabs, tmp_path: Path) -> None:
     script = [stream(Text("One, two, "), Gate(), Finish())]
-    async with both(tabs, tmp_path, *script, said="count") as (one, other, live):
+    async with both(tabs, tmp_path, *script, prompt="count") as (one, other, live):
         await expect(other.answers).to_have_text("One, two,")
         await other.button("Stop").click()
         for chat in (one, other):
@@ -91,7 +91,7 @@ async def test_a_turn_stopped_in_one_is_stopped_in_the_other(tabs: Tabs, tmp_pat
 
 
 async def test_a_turn_undone_in_one_tab_is_gone_in_the_other(tabs: Tabs, tmp_path: Path) -> None:
-    async with both(tabs, tmp_path, text("First."), said="hello") as (one, other, live):
+    async with both(tabs, tmp_path, text("First."), prompt="hello") as (one, other, live):
         await expect(other.answers).to_have_text("First.")
         await other.more("Take the last turn back")
         for chat in (one, other):
@@ -101,7 +101,7 @@ async def test_a_turn_undone_in_one_tab_is_gone_in_the_other(tabs: Tabs, tmp_pat
 
 async def test_a_message_changed_in_one_is_changed_in_the_other(tabs: Tabs, tmp_path: Path) -> None:
     script = [text("First."), text("Second."), text("Anew.")]
-    async with both(tabs, tmp_path, *script, said="hello") as (one, other, live):
+    async with both(tabs, tmp_path, *script, prompt="hello") as (one, other, live):
         await expect(one.answers).to_have_text("First.")
         await one.say("more")
         await expect(other.answers).to_have_text(["First.", "Second."])
@@ -110,5 +110,5 @@ async def test_a_message_changed_in_one_is_changed_in_the_other(tabs: Tabs, tmp_
         await other.page.get_by_label("Say instead").fill("good day")
         await other.page.get_by_label("Say instead").press("Enter")
         for chat in (one, other):
-            await expect(chat.said).to_have_text(["good day", "Anew."])
+            await expect(chat.messages).to_have_text(["good day", "Anew."])
         await same(one, other, live)

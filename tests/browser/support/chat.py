@@ -9,7 +9,7 @@ from protocol.content import AssistantMessage, ToolMessage, UserMessage
 from protocol.view import View
 from tests.browser.support.journal import view_of
 
-SAID = ".row[data-kind=user] .bubble, .row[data-kind=assistant] .markdown, .tool > details > summary .tool-name"
+MESSAGES = ".row[data-kind=user] .bubble, .row[data-kind=assistant] .markdown, .tool > details > summary .tool-name"
 """What stands for each message of the journal: its text, or the name of its tool."""
 
 
@@ -44,9 +44,9 @@ class Chat:
         return self.page.get_by_role("feed", name="Conversation").get_by_role("article")
 
     @property
-    def said(self) -> Locator:
-        """What stands for the messages, see `SAID`."""
-        return self.page.locator(SAID)
+    def messages(self) -> Locator:
+        """What stands for the messages, see `MESSAGES`."""
+        return self.page.locator(MESSAGES)
 
     @property
     def answers(self) -> Locator:
@@ -113,7 +113,7 @@ class Chat:
         `server`: where to ask, which may be past a proxy. For conversations that fit on the screen, of plain text.
         """
         view = await view_of(server, self.session_id)
-        await expect(self.said).to_have_text(texts(view), use_inner_text=True)
+        await expect(self.messages).to_have_text(texts(view), use_inner_text=True)
         return view
 
 

@@ -15,14 +15,12 @@ USER = "local"
 
 def turn(number: int, seq: int) -> list[ev.Event]:
     """One question and its answer, of a length that varies."""
-    said = f"said-{number}"
+    key = f"question-{number}"
     answer = f"Answer {number}." + " And a word more." * (number * 7 % 40)
     at = iter(range(seq, seq + 4))
     return [
-        ev.Accepted(
-            seq=next(at), at=NOW, submission_id=said, submission=UserInput(text=f"Question {number}?", id=said)
-        ),
-        ev.Processing(seq=next(at), at=NOW, turn_id=f"turn-{number}", submission_id=said),
+        ev.Accepted(seq=next(at), at=NOW, submission_id=key, submission=UserInput(text=f"Question {number}?", id=key)),
+        ev.Processing(seq=next(at), at=NOW, turn_id=f"turn-{number}", submission_id=key),
         ev.AssistantMessageEvent(
             seq=next(at),
             at=NOW,

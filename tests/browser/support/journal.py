@@ -39,5 +39,5 @@ async def submissions_of(server: str, session_id: str) -> list[str]:
 
 async def happened(live: Address, session_id: str, kind: type[ev.EventBase]) -> int:
     """The number of the session's first event of this type, as soon as it is there."""
-    async with client(live, session_id, after=0) as heard:
-        return int((await heard.until_type(kind)).seq)
+    async with client(live, session_id, after=0) as listener:
+        return int((await listener.until_type(kind)).seq)

@@ -17,9 +17,9 @@ PHONE: ViewportSize = {"width": 390, "height": 760}
 NETWORK = r"Failed to load resource|WebSocket connection to|net::ERR_"
 """What the browser itself says of connections that fail, for tests that make them fail."""
 
-# Told to the test from inside the page, before any script of the page runs.
-TELL = """
-addEventListener("securitypolicyviolation", (event) => tellTest(`${event.violatedDirective} was breached: ${event.blockedURI} ${event.sample}`));
+# Reported to the test from inside the page, before any script of the page runs.
+REPORT_VIOLATIONS = """
+addEventListener("securitypolicyviolation", (event) => reportFault(`${event.violatedDirective} was breached: ${event.blockedURI} ${event.sample}`));
 """
 
 
@@ -63,8 +63,8 @@ class Tabs:
         context = await self._browser.new_context(**{"viewport": DESKTOP, "reduced_motion": "reduce", **options})
         context.set_default_timeout(PATIENCE_MS)
         self._contexts.append(context)
-        await context.expose_function("tellTest", self._told)
-        await context.add_init_script(TELL)
+        await context.expose_function("reportFault", self._report)
+        await context.add_init_script(REPORT_VIOLATIONS)
         return context
 
     async def close(self) -> None:
@@ -77,7 +77,7 @@ class Tabs:
         if self.faults:
             raise AssertionError("in the browser: " + "\n".join(self.faults))
 
-    def _told(self, fault: str) -> None:
+    def _report(self, fault: str) -> None:
         self._seen.append(fault)
 
     def _console(self, message: ConsoleMessage) -> None:
