@@ -6,6 +6,7 @@ import time
 from typing import Protocol
 
 from agent.models import DeltaKind, ModelError, ModelReply, ModelRequest, Sink
+from agent.sandbox.session_snapshots import SessionSnapshots
 from agent.session import context
 from agent.session.messages import (
     CallModel,
@@ -16,7 +17,11 @@ from agent.session.messages import (
     MakeTitle,
     ModelDone,
     ModelFailed,
+    RestoreFailed,
+    RestoreWorkspace,
     RunTool,
+    SaveFailed,
+    SaveWorkspace,
     SetGrants,
     Summarize,
     SummaryDone,
@@ -25,10 +30,12 @@ from agent.session.messages import (
     ToolDone,
     ToolSpent,
     ToolStepped,
+    WorkspaceRestored,
+    WorkspaceSaved,
 )
 from agent.tools import ToolResult, ToolRouter
 from agent.tools.base import SubagentContext
-from agent.util.errors import log_fault
+from agent.util.errors import ToolError, log_fault
 from agent.util.tasks import TaskOwner
 from agent.util.tracing import NO_TRACER, Attributes, Span, Tracer
 from protocol import codes
@@ -84,6 +91,10 @@ class Worker:
             case RunTool():
                 self._grants = effect.grants
                 self._tasks.start(self._run_tool(effect), f"tool/{effect.tool}")
+            case SaveWorkspace():
+                self._tasks.start(self._save_workspace(effect), effect.snapshot_id)
+            case RestoreWorkspace():
+                self._tasks.start(self._restore_workspace(effect), effect.present_id)
             case CancelWork() | EndSession():
                 self.cancel()
 
@@ -182,6 +193,35 @@ class Worker:
             message = log_fault(log, error, "tool %s failed outside its router", effect.tool)
             result = ToolResult(output=f"{type(error).__name__}: {message}", success=False)
         self._results.result(ToolDone(effect.tool_call_id, result, int((time.monotonic() - started) * 1000)))
+
+    async def _save_workspace(self, effect: SaveWorkspace) -> None:
+        try:
+            taken = await self._snapshots.save(effect.snapshot_id, effect.keep)
+        except ToolError as error:
+            self._results.result(SaveFailed(effect.snapshot_id, str(error)))
+        except Exception as error:  # noqa: BLE001  # as above
+            message = log_fault(log, error, "a snapshot of the workspace could not be taken")
+            self._results.result(SaveFailed(effect.snapshot_id, message))
+        else:
+            self._results.result(WorkspaceSaved(effect.snapshot_id, taken.files, taken.left_out, taken.kept))
+
+    async def _restore_workspace(self, effect: RestoreWorkspace) -> None:
+        try:
+            done = await self._snapshots.restore(effect.snapshot_id, effect.present_id)
+        except ToolError as error:
+            self._results.result(RestoreFailed(effect.operation_id, str(error)))
+        except Exception as error:  # noqa: BLE001  # as above
+            message = log_fault(log, error, "a workspace could not be restored")
+            self._results.result(RestoreFailed(effect.operation_id, message))
+        else:
+            done_event = WorkspaceRestored(effect.operation_id, done.restored, done.removed, done.left, done.left_count)
+            self._results.result(done_event)
+
+    @property
+    def _snapshots(self) -> SessionSnapshots:
+        if self._tools.snapshots is None:
+            raise ToolError("there are no snapshots of this session's files")
+        return self._tools.snapshots
 
     def _context(self, effect: RunTool) -> SubagentContext:
         """What a sub-agent may use: its steps and its usage are reported for its own call."""

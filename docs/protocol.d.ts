@@ -375,6 +375,15 @@ export interface Refused {
   retryable: boolean;
 }
 
+/** Make the session's files as they were in a snapshot. What they are now is saved as a snapshot first. */
+export interface Restore {
+  type: "restore";
+  /** 1-64 characters of the client's making */
+  id?: string;
+  /** one of the snapshot's `snapshots` */
+  snapshot_id: string;
+}
+
 /** Take back what was allowed for the session: such calls ask again. A call that runs already goes on. */
 export interface RevokeGrant {
   type: "revoke_grant";
@@ -413,7 +422,7 @@ export interface Share {
   may_set_model?: boolean;
 }
 
-/** A link to a session for others: to `read`, or to `drive` (which also allows to send input, approve, revoke grants, interrupt, undo, compact and edit). */
+/** A link to a session for others: to `read`, or to `drive` (which also allows to send input, approve, revoke grants, interrupt, undo, restore, compact and edit). */
 export interface ShareLink {
   share_id: string;
   access: "drive" | "read";
@@ -479,6 +488,8 @@ export interface Snapshot {
   guest_grants?: { [key: string]: Json };
   /** of the AGENTS.md that the owner uploaded last; absent if none */
   notes_digest?: string;
+  /** what `restore` can make the session's files again, oldest first; absent if there is none */
+  snapshots?: WorkspaceSnapshot[];
   /** oldest messages left out because the frame would pass its bound */
   omitted_messages: number;
 }
@@ -640,7 +651,7 @@ export interface TurnComplete {
   final_response: string;
 }
 
-/** Remove the last turn from the history. What its tools did is not undone. */
+/** Remove the last turn from the history. What its tools did is not undone; `restore` brings the files back. */
 export interface Undo {
   type: "undo";
   /** 1-64 characters of the client's making */
@@ -658,6 +669,8 @@ export interface UndoComplete {
   at: string;
   removed_messages: number;
   kept: string[];
+  /** the snapshot of the files before all that was removed, for `restore`; absent if there is none */
+  restore?: string;
 }
 
 /** Revoke a link; the sockets that used it are closed, what its guests allowed for the session is taken back, and so is the model that they chose. */
@@ -733,6 +746,70 @@ export interface UserMessage {
   turn_id: string;
 }
 
+/** The session's files could not be saved: what this turn does to them cannot be restored. */
+export interface WorkspaceNotSaved {
+  type: "workspace_not_saved";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  /** the id of the turn before whose first call with effects it was taken, or of a `restore` before it */
+  snapshot_id: string;
+  message: string;
+}
+
+/** A `restore` is done: the session's files are as in the snapshot, but for those in `left`. */
+export interface WorkspaceRestored {
+  type: "workspace_restored";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  /** the `restore` it answers */
+  operation_id: string;
+  /** the id of the turn before whose first call with effects it was taken, or of a `restore` before it */
+  snapshot_id: string;
+  /** how many files and folders were made, or made as they were */
+  restored: number;
+  /** how many files and folders were removed */
+  removed: number;
+  /** paths that are not as they were; the first 50 */
+  left: string[];
+  /** how many paths are not as they were */
+  left_count: number;
+}
+
+/** There is a snapshot of the session's files: before a turn's first call with effects, or before a `restore`. */
+export interface WorkspaceSaved {
+  type: "workspace_saved";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  /** the id of the turn before whose first call with effects it was taken, or of a `restore` before it */
+  snapshot_id: string;
+  files: number;
+  /** how many of the files are not in it, for lack of room */
+  left_out: number;
+  /** older snapshots that are not there any more */
+  dropped: string[];
+}
+
+/** What the session's files were at one moment; `restore` makes them so again. */
+export interface WorkspaceSnapshot {
+  /** the id of the turn before whose first call with effects it was taken, or of a `restore` before it */
+  snapshot_id: string;
+  files: number;
+  /** how many of the files are not in it, for lack of room */
+  left_out: number;
+}
+
 /** What a client sends: one of these, told apart by `type`. */
 export type Submission =
   | UserInput
@@ -746,7 +823,8 @@ export type Submission =
   | SetTitle
   | Share
   | Unshare
-  | RevokeGrant;
+  | RevokeGrant
+  | Restore;
 
 /** A fact of the session: journaled, numbered, the same for every client. */
 export type Event =
@@ -773,6 +851,9 @@ export type Event =
   | Unshared
   | GrantRevoked
   | NotesUploaded
+  | WorkspaceSaved
+  | WorkspaceNotSaved
+  | WorkspaceRestored
   | ErrorEvent
   | ShutdownEvent;
 

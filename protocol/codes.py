@@ -23,6 +23,7 @@ APPROVAL_STALE: Final = "approval_stale"
 INVALID_ARGUMENTS: Final = "invalid_arguments"
 NOTHING_TO_INTERRUPT: Final = "nothing_to_interrupt"
 NOTHING_TO_UNDO: Final = "nothing_to_undo"
+SNAPSHOT_UNKNOWN: Final = "snapshot_unknown"
 NOTHING_TO_COMPACT: Final = "nothing_to_compact"
 UNKNOWN_MODEL: Final = "unknown_model"
 HISTORY_FULL: Final = "history_full"
@@ -56,6 +57,7 @@ REFUSALS: Final = {
     NOTHING_TO_INTERRUPT: Code("nothing is running", False),
     NOTHING_TO_UNDO: Code("the history holds no turn that can be undone", False),
     NOTHING_TO_COMPACT: Code("the conversation is too short to compact", False),
+    SNAPSHOT_UNKNOWN: Code("the session's files have no such snapshot, or it was dropped to make room", False),
     UNKNOWN_MODEL: Code("this server does not offer that model", False),
     HISTORY_FULL: Code("the session's history has reached its limit: begin a new session", False),
     TOO_MANY_SUBMISSIONS: Code("you submit too fast, over all your sockets; send it again in a moment", True),
@@ -79,6 +81,7 @@ MAX_ITERATIONS: Final = "max_iterations"
 REPEATED_CALLS: Final = "repeated_calls"
 CONTEXT_OVERFLOW: Final = "context_overflow"
 COMPACTION_FAILED: Final = "compaction_failed"
+RESTORE_FAILED: Final = "restore_failed"
 
 ERRORS: Final = {
     "model_auth": Code("the model provider refused the credentials", False),
@@ -96,6 +99,7 @@ ERRORS: Final = {
     REPEATED_CALLS: Code("the model made the same call with the same result over and over, and was told so", True),
     CONTEXT_OVERFLOW: Code("the conversation does not fit the model's context even after compaction", False),
     COMPACTION_FAILED: Code("the summary could not be made; the context is unchanged", True),
+    RESTORE_FAILED: Code("the session's files could not be restored, or not all of them; the message says why", True),
     HISTORY_FULL: Code("the session's history has reached its limit", False),
     JOURNAL_UNAVAILABLE: Code("the server could not store what came next; the turn was stopped", True),
     INTERNAL: Code("a fault of the server; the message has the id under which it was logged", True),

@@ -16,6 +16,12 @@ AccessLevel = Literal["owner", "drive", "read"]
 
 ShareId = Annotated[str, Meta(description="of the link by which the guest came who did this; absent: the owner did it")]
 MaySetModel = Annotated[bool, Meta(description="whether its guests may set the model; absent: they may not")]
+SnapshotId = Annotated[
+    str,
+    Meta(
+        description="the id of the turn before whose first call with effects it was taken, or of a `restore` before it"
+    ),
+]
 SubmissionId = Annotated[str, Meta(min_length=1, max_length=64, description="1-64 characters of the client's making")]
 Seq = Annotated[int, Meta(ge=1, description="position in the session's log, from 1, without holes")]
 Offset = Annotated[int, Meta(ge=0, description="in Unicode code points, within its kind")]
@@ -141,11 +147,19 @@ class OpenCall(msgspec.Struct):
 
 
 class ShareLink(msgspec.Struct, frozen=True):
-    """A link to a session for others: to `read`, or to `drive` (which also allows to send input, approve, revoke grants, interrupt, undo, compact and edit)."""
+    """A link to a session for others: to `read`, or to `drive` (which also allows to send input, approve, revoke grants, interrupt, undo, restore, compact and edit)."""
 
     share_id: str
     access: Access
     may_set_model: MaySetModel | UnsetType = UNSET
+
+
+class WorkspaceSnapshot(msgspec.Struct, frozen=True):
+    """What the session's files were at one moment; `restore` makes them so again."""
+
+    snapshot_id: SnapshotId
+    files: int
+    left_out: Annotated[int, Meta(description="how many of the files are not in it, for lack of room")]
 
 
 class QueuedInput(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from protocol.content import (
     SessionStatus,
     ShareLink,
     Usage,
+    WorkspaceSnapshot,
 )
 from protocol.events import Event
 from protocol.limits import Limits
@@ -70,6 +71,10 @@ class Snapshot(msgspec.Struct, kw_only=True, tag_field="type", tag="snapshot"):
     ] = UNSET
     notes_digest: Annotated[
         str | UnsetType, Meta(description="of the AGENTS.md that the owner uploaded last; absent if none")
+    ] = UNSET
+    snapshots: Annotated[
+        list[WorkspaceSnapshot] | UnsetType,
+        Meta(description="what `restore` can make the session's files again, oldest first; absent if there is none"),
     ] = UNSET
     omitted_messages: Annotated[
         int, Meta(description="oldest messages left out because the frame would pass its bound")

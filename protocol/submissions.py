@@ -45,7 +45,13 @@ class Interrupt(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag
 
 
 class Undo(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="undo"):
-    """Remove the last turn from the history. What its tools did is not undone."""
+    """Remove the last turn from the history. What its tools did is not undone; `restore` brings the files back."""
+
+
+class Restore(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="restore"):
+    """Make the session's files as they were in a snapshot. What they are now is saved as a snapshot first."""
+
+    snapshot_id: Annotated[str, Meta(min_length=1, max_length=64, description="one of the snapshot's `snapshots`")]
 
 
 class Edit(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="edit"):
@@ -108,6 +114,7 @@ Submission = (
     | Share
     | Unshare
     | RevokeGrant
+    | Restore
 )
 
 

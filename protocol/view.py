@@ -17,9 +17,10 @@ from protocol.content import (
     ToolMessage,
     Usage,
     UserMessage,
+    WorkspaceSnapshot,
 )
 from protocol.frames import Snapshot
-from protocol.submissions import Compact, Edit, UserInput
+from protocol.submissions import Compact, Edit, Restore, UserInput
 
 ENDED_WITHOUT_OUTPUT = {
     "rejected": "The user rejected this call. It was not run.",
@@ -49,6 +50,7 @@ class View(msgspec.Struct, kw_only=True):
     grants: list[str] = []
     guest_grants: dict[str, str] = {}
     notes_digest: str = ""
+    snapshots: list[WorkspaceSnapshot] = []
 
 
 SNAPSHOT_FIELDS = View.__struct_fields__
@@ -57,12 +59,9 @@ SNAPSHOT_FIELDS = View.__struct_fields__
 def to_snapshot(view: View, omit: int = 0) -> Snapshot:
     """The view as a frame, without its `omit` oldest messages. It shares its lists: encode it before the view moves on."""
     snapshot = Snapshot(**{name: getattr(view, name) for name in SNAPSHOT_FIELDS})
-    if not view.grants:
-        snapshot.grants = msgspec.UNSET
-    if not view.notes_digest:
-        snapshot.notes_digest = msgspec.UNSET
-    if not view.guest_grants:
-        snapshot.guest_grants = msgspec.UNSET
+    for name in ("grants", "notes_digest", "guest_grants", "snapshots"):
+        if not getattr(view, name):
+            setattr(snapshot, name, msgspec.UNSET)
     if omit:
         snapshot.messages, snapshot.omitted_messages = view.messages[omit:], omit
     return snapshot
@@ -94,8 +93,19 @@ def apply(view: View, event: ev.Event) -> None:
             _apply_message(view, event)
         case ev.ToolCallEvent() | ev.ApprovalRequired() | ev.ToolStateChange() | ev.ToolOutput():
             _apply_tool(view, event)
-        case ev.TurnComplete() | ev.Interrupted() | ev.ErrorEvent() | ev.Compacted() | ev.ShutdownEvent():
+        case (
+            ev.TurnComplete()
+            | ev.Interrupted()
+            | ev.ErrorEvent()
+            | ev.Compacted()
+            | ev.WorkspaceRestored()
+            | ev.ShutdownEvent()
+        ):
             _apply_ending(view, event)
+        case ev.WorkspaceSaved():
+            _apply_saved(view, event)
+        case ev.WorkspaceNotSaved():
+            pass
         case ev.PlanUpdate():
             view.plan = event.items
         case ev.UsageEvent():
@@ -141,7 +151,7 @@ def _apply_input(view: View, event: ev.Accepted | ev.Processing | ev.InputJoined
             view.queued.append(QueuedInput(submission_id=event.submission_id, text=submission.text, when=when))
         elif isinstance(submission, Edit):
             view.queued.append(QueuedInput(submission_id=event.submission_id, text=submission.text, when="queue"))
-        elif isinstance(submission, Compact):
+        elif isinstance(submission, Compact | Restore):
             view.state, view.turn_id = "running", event.submission_id
         return
     view.state = "running"
@@ -265,12 +275,22 @@ def _result_place(messages: list[Message], tool_call_id: str) -> int:
     return len(messages)
 
 
+def _apply_saved(view: View, event: ev.WorkspaceSaved) -> None:
+    gone = {*event.dropped, event.snapshot_id}
+    kept = [snapshot for snapshot in view.snapshots if snapshot.snapshot_id not in gone]
+    view.snapshots = [*kept, WorkspaceSnapshot(event.snapshot_id, event.files, event.left_out)]
+
+
 def _apply_ending(
-    view: View, event: ev.TurnComplete | ev.Interrupted | ev.ErrorEvent | ev.Compacted | ev.ShutdownEvent
+    view: View,
+    event: ev.TurnComplete | ev.Interrupted | ev.ErrorEvent | ev.Compacted | ev.WorkspaceRestored | ev.ShutdownEvent,
 ) -> None:
     if isinstance(event, ev.ShutdownEvent):
         view.state, view.turn_id = "closed", None
         view.queued, view.grants, view.guest_grants = [], [], {}
+    elif isinstance(event, ev.WorkspaceRestored):
+        if view.turn_id == event.operation_id:
+            view.state, view.turn_id = "idle", None
     elif isinstance(event, ev.Compacted):
         view.usage.context_tokens = event.new_tokens
         if view.turn_id == event.operation_id:

@@ -1,6 +1,6 @@
 """Decision: redacts one input and passes it to its handler. Synchronous; no clock, no I/O."""
 
-from agent.session import recovery, submissions, titles, tool_calls, turn
+from agent.session import recovery, restoring, submissions, titles, tool_calls, turn
 from agent.session.messages import (
     Decision,
     Delta,
@@ -10,6 +10,8 @@ from agent.session.messages import (
     ModelFailed,
     OwnerUploadedNotes,
     Recover,
+    RestoreFailed,
+    SaveFailed,
     Stop,
     SubmissionRefusal,
     SummaryDone,
@@ -19,6 +21,8 @@ from agent.session.messages import (
     ToolLogged,
     ToolSpent,
     ToolStepped,
+    WorkspaceRestored,
+    WorkspaceSaved,
 )
 from agent.session.redact_input import without_secrets
 from agent.session.session import Session
@@ -63,6 +67,12 @@ def _handle(session: Session, message: Input) -> Accepted | SubmissionRefusal | 
             turn.on_tool_spent(session, message)
         case ToolDone():
             turn.on_tool_done(session, message)
+        case WorkspaceSaved() | SaveFailed():
+            restoring.on_workspace_saved(session, message)
+        case WorkspaceRestored():
+            restoring.on_workspace_restored(session, message)
+        case RestoreFailed():
+            restoring.on_restore_failed(session, message)
         case OwnerUploadedNotes(digest=digest):
             if session.state.view.state != "closed":
                 session.emit(ev.NotesUploaded, digest=digest)

@@ -90,6 +90,39 @@ class ToolDone(msgspec.Struct, frozen=True):
     duration_ms: int
 
 
+class WorkspaceSaved(msgspec.Struct, frozen=True):
+    """The session's files are saved. `left_out`: files that are not in the snapshot. `kept`: all snapshots that there are."""
+
+    snapshot_id: str
+    files: int
+    left_out: int
+    kept: tuple[str, ...]
+
+
+class SaveFailed(msgspec.Struct, frozen=True):
+    """The session's files could not be saved."""
+
+    snapshot_id: str
+    message: str
+
+
+class WorkspaceRestored(msgspec.Struct, frozen=True):
+    """The session's files are as they were. `left`: paths that are not, the first ones of `left_count`."""
+
+    operation_id: str
+    restored: int
+    removed: int
+    left: tuple[str, ...]
+    left_count: int
+
+
+class RestoreFailed(msgspec.Struct, frozen=True):
+    """The session's files could not be restored."""
+
+    operation_id: str
+    message: str
+
+
 class OwnerUploadedNotes(msgspec.Struct, frozen=True):
     """The session's owner uploaded AGENTS.md; `digest` is that of its content."""
 
@@ -128,6 +161,10 @@ Input = (
     | ToolStepped
     | ToolSpent
     | ToolDone
+    | WorkspaceSaved
+    | SaveFailed
+    | WorkspaceRestored
+    | RestoreFailed
     | OwnerUploadedNotes
     | Recover
     | Stop
@@ -183,15 +220,32 @@ class SetGrants(msgspec.Struct, frozen=True):
     grants: tuple[str, ...]
 
 
+class SaveWorkspace(msgspec.Struct, frozen=True):
+    """Save the session's files as a snapshot. `keep`: the one that is not dropped to make room."""
+
+    snapshot_id: str
+    keep: str = ""
+
+
+class RestoreWorkspace(msgspec.Struct, frozen=True):
+    """Make the session's files as they were in `snapshot_id`. `present_id`: the snapshot of what they are now."""
+
+    operation_id: str
+    snapshot_id: str
+    present_id: str
+
+
 class CancelWork(msgspec.Struct, frozen=True):
-    """Stop the model call and all running tools now."""
+    """Stop the model call, all running tools, and work on snapshots now."""
 
 
 class EndSession(msgspec.Struct, frozen=True):
     """The session takes no more submissions."""
 
 
-Effect = CallModel | Summarize | MakeTitle | RunTool | SetGrants | CancelWork | EndSession
+Effect = (
+    CallModel | Summarize | MakeTitle | RunTool | SetGrants | SaveWorkspace | RestoreWorkspace | CancelWork | EndSession
+)
 
 
 class SubmissionRefusal(msgspec.Struct, frozen=True):

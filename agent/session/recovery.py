@@ -1,6 +1,6 @@
 """Recovery: ends or keeps a session's work after a crash, a stop of the server, or a failure under it."""
 
-from agent.session import turn
+from agent.session import restoring, turn
 from agent.session.messages import CancelWork, Fail
 from agent.session.session import Session
 from protocol import events as ev
@@ -8,8 +8,14 @@ from protocol.content import ToolState
 
 
 def on_recover(session: Session) -> None:
-    """Nothing runs after a restart. A turn that only waits for approvals continues to wait; any other ends here."""
+    """Nothing runs after a restart. A turn that only waits for approvals continues to wait; any other ends here.
+
+    The restoration of files that was under way is repeated: ended here, it would leave them half restored.
+    """
     session.model_call_id = session.summary_id = session.title_id = None
+    if session.state.restoration is not None:
+        restoring.go_on(session)
+        return
     if session.state.view.pending_approval:
         _end_running(session, "outcome_unknown", "restart")
         return
@@ -21,8 +27,14 @@ def on_recover(session: Session) -> None:
 
 
 def on_stop(session: Session) -> None:
-    """The server stops. Calls that wait for an approval continue to wait; queued inputs get their turns later."""
-    if session.state.view.pending_approval:
+    """The server stops. Calls that wait for an approval continue to wait; queued inputs get their turns later.
+
+    A restoration of files is stopped, and repeated by the next server.
+    """
+    if session.state.restoration is not None:
+        session.drop_held_calls()
+        session.add_effect(CancelWork())
+    elif session.state.view.pending_approval:
         session.title_id = None
         session.add_effect(CancelWork())
         _end_running(session, "cancelled", "shutdown")
@@ -50,5 +62,6 @@ def on_fail(session: Session, fault: Fail) -> None:
 
 
 def _end_running(session: Session, state: ToolState, by: str) -> None:
+    session.drop_held_calls()
     for call in [call for call in session.state.view.open_calls if call.state == "running"]:
         session.end_call(call, state, by)

@@ -20,6 +20,8 @@ from agent.session.messages import (
     Input,
     ModelDone,
     ModelFailed,
+    RestoreFailed,
+    SaveFailed,
     Stop,
     SummaryDone,
     SummaryFailed,
@@ -27,6 +29,7 @@ from agent.session.messages import (
     ToolDone,
     ToolLogged,
     ToolStepped,
+    WorkspaceRestored,
 )
 from agent.session.session import LOG, Session
 from agent.tools import ToolResult
@@ -70,7 +73,9 @@ def without_secrets(session: Session, message: Input) -> Iterator[Input]:
             yield msgspec.structs.replace(message, text=redactor.redact(message.text))
         case TitleDone():
             yield msgspec.structs.replace(message, text=redactor.redact(message.text))
-        case SummaryFailed():
+        case WorkspaceRestored():
+            yield msgspec.structs.replace(message, left=tuple(redactor.redact(path) for path in message.left))
+        case SummaryFailed() | SaveFailed() | RestoreFailed():
             yield msgspec.structs.replace(message, message=redactor.redact(message.message))
         case ModelFailed():
             if message.message_id == session.model_call_id:

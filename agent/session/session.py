@@ -9,7 +9,7 @@ from agent.models import ModelUsage
 from agent.policy.policy import Policy
 from agent.redaction import PATTERNS, RedactionStream, Redactor
 from agent.session import state as states
-from agent.session.messages import CancelWork, Decision, Effect, SubmissionRefusal
+from agent.session.messages import CancelWork, Decision, Effect, RunTool, SubmissionRefusal
 from agent.session.settings import ConversationLimits, TurnSettings
 from agent.session.state import SessionState
 from agent.tools.base import PreparedCall
@@ -62,6 +62,7 @@ class Rules(msgspec.Struct, kw_only=True):
 
     `context_limit`: tokens that a model takes. `refuse_model`: why a model cannot be chosen, or None. `refuse_work`: why
     the user may not begin work now, or None. `makes_titles`: whether a model is called for titles. `default_model`: answers where none was chosen.
+    `saves_workspace`: whether snapshots of the session's files can be taken.
     """
 
     tools: ToolRules
@@ -75,6 +76,7 @@ class Rules(msgspec.Struct, kw_only=True):
     limits: ConversationLimits = ConversationLimits()
     makes_titles: Callable[[str], bool] = lambda model: False
     default_model: str = ""
+    saves_workspace: bool = False
     overhead_tokens: int = msgspec.field(default_factory=lambda: OVERHEAD_TOKENS)
     repeated_calls_noted: int = REPEATED_CALLS_NOTED
     repeated_calls_max: int = REPEATED_CALLS_MAX
@@ -92,6 +94,8 @@ class Session:
 
     `share_id`: of the link that the sender of the input under decision came by; empty for the owner.
 
+    `saving`: id of the snapshot that is being taken; `held_calls` start after it. `save_tried`: id of the last one that was.
+
     `emit` folds each event into the state at once, so that the rest of the decision sees it. The caller of `decide` stores
     the events before anybody sees them or an effect begins. If they cannot be stored, it loads the Session anew.
     """
@@ -103,6 +107,9 @@ class Session:
         self.summary_id: str | None = None
         self.title_id: str | None = None
         self.kept_from = 0
+        self.saving: str | None = None
+        self.save_tried: str | None = None
+        self.held_calls: list[RunTool] = []
         self._streams: dict[tuple[str, TextKind], RedactionStream] = {}
         self.share_id = ""
         self._now = ""
@@ -187,6 +194,7 @@ class Session:
         """End unfinished work: seal the open message, end every open call as `state`, cancel what runs."""
         view = self.state.view
         self.model_call_id = self.summary_id = self.title_id = None
+        self.drop_held_calls()
         self.add_effect(CancelWork())
         seal(self, finish_reason)
         for call in list(view.open_calls):
@@ -196,6 +204,10 @@ class Session:
             elif call.state != "running" and state == "outcome_unknown":
                 ended = "cancelled"
             self.end_call(call, ended, by)
+
+    def drop_held_calls(self) -> None:
+        """The work ends: no call waits for a snapshot any more."""
+        self.saving, self.held_calls = None, []
 
     def end_call(self, call: OpenCall, state: ToolState, by: str) -> None:
         """The call ends without a result. If it ran, its cost is not known, so its estimate is counted."""

@@ -6,7 +6,7 @@ from agent.util.text import estimate, estimate_text
 from protocol import events as ev
 from protocol import view as views
 from protocol.content import AssistantMessage, Effort, Message, ToolMessage, UserMessage
-from protocol.submissions import SetModel, SetTitle
+from protocol.submissions import Restore, SetModel, SetTitle
 from protocol.view import View
 
 
@@ -15,6 +15,14 @@ class OwnersModel(msgspec.Struct, frozen=True):
 
     model: str = ""
     reasoning_effort: Effort = ""
+
+
+class Restoration(msgspec.Struct, frozen=True):
+    """A `restore` under way. `present_id`: of the snapshot of what the files were before it."""
+
+    operation_id: str
+    snapshot_id: str
+    present_id: str
 
 
 class SessionState(msgspec.Struct, kw_only=True):
@@ -43,6 +51,7 @@ class SessionState(msgspec.Struct, kw_only=True):
     history_chars: int = 0
     spent_usd: float = 0.0
     cost_unknown: bool = False
+    restoration: Restoration | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -73,7 +82,13 @@ def apply(state: SessionState, event: ev.Event) -> None:
         case ev.Processing():
             state.in_turn = True
             state.iterations = 0
+        case ev.Accepted(submission=Restore(snapshot_id=snapshot_id)):
+            state.restoration = Restoration(event.submission_id, snapshot_id, f"restore-{event.seq}")
+        case ev.WorkspaceRestored():
+            state.restoration = None
         case ev.TurnComplete() | ev.Interrupted() | ev.ErrorEvent() | ev.ShutdownEvent():
+            if state.view.turn_id is None:
+                state.restoration = None
             state.in_turn = state.in_turn and state.view.turn_id is not None
             state.turns_done += isinstance(event, ev.TurnComplete)
         case ev.AssistantMessageEvent():

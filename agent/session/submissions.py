@@ -2,16 +2,16 @@
 
 import hashlib
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
-from agent.session import approvals, compaction, grants, model_choice, turn
+from agent.session import approvals, compaction, grants, model_choice, restoring, turn
 from agent.session.messages import EndSession, SubmissionRefusal
 from agent.session.session import Session
 from agent.session.state import last_turn, size, turn_begins
 from protocol import codes
 from protocol import events as ev
 from protocol import submissions as sub
-from protocol.content import ToolMessage
+from protocol.content import Message, ToolMessage, UserMessage
 
 Answer = ev.Accepted | SubmissionRefusal
 
@@ -33,6 +33,8 @@ def on_submission(session: Session, submission: sub.Submission) -> Answer:
             return on_interrupt(session, submission)
         case sub.Undo():
             return on_undo(session, submission)
+        case sub.Restore():
+            return restoring.on_restore(session, submission)
         case sub.Edit():
             return on_edit(session, submission)
         case sub.Compact():
@@ -129,11 +131,32 @@ def _remove_turns(session: Session, begins: int) -> None:
     removed = session.state.view.messages[begins:]
     remaining: dict[str, None] = {}
     for message in removed:
-        if isinstance(message, ToolMessage) and message.state in ("completed", "cancelled", "outcome_unknown"):
-            effects = session.rules.tools.side_effects(message.tool)
-            if effects is not None:
-                remaining[f"{message.tool}: {effects}"] = None
-    session.emit(ev.UndoComplete, removed_messages=len(removed), kept=list(remaining))
+        if (effects := _effects_of(session, message)) is not None:
+            remaining[effects] = None
+    restore = _snapshot_before(session, removed)
+    session.emit(ev.UndoComplete, removed_messages=len(removed), kept=list(remaining), restore=restore)
+
+
+def _effects_of(session: Session, message: Message) -> str | None:
+    """What a call that ran did besides its answer, with the tool's name; None if nothing."""
+    if not isinstance(message, ToolMessage) or message.state not in ("completed", "cancelled", "outcome_unknown"):
+        return None
+    effects = session.rules.tools.side_effects(message.tool)
+    return None if effects is None else f"{message.tool}: {effects}"
+
+
+def _snapshot_before(session: Session, removed: list[Message]) -> str | UnsetType:
+    """The snapshot before the first of these messages' turns that had side effects, if there is one."""
+    if not session.rules.saves_workspace:
+        return UNSET
+    turn_id = ""
+    for message in removed:
+        if isinstance(message, UserMessage):
+            turn_id = message.turn_id
+        elif _effects_of(session, message) is not None:
+            saved = any(snapshot.snapshot_id == turn_id for snapshot in session.state.view.snapshots)
+            return turn_id if saved else UNSET
+    return UNSET
 
 
 def on_compact(session: Session, submission: sub.Compact) -> Answer:

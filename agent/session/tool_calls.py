@@ -11,7 +11,7 @@ from agent.models.tool_calls import MAX_ID_CHARS, Unreadable, read_arguments, so
 from agent.policy.effects import Effects
 from agent.policy.policy import Spent, Verdict, evaluate
 from agent.redaction import Redactor
-from agent.session import repetition
+from agent.session import repetition, snapshots
 from agent.session.messages import RunTool, ToolDone, ToolLogged, ToolSpent, ToolStepped
 from agent.session.session import Session
 from agent.session.state import SessionState
@@ -69,7 +69,7 @@ def run(session: Session, call_id: str, tool: str, arguments: dict[str, Any], by
     """Start the call. `by`: who allowed it, "policy" or "user"."""
     view = session.state.view
     session.emit(ev.ToolStateChange, tool_call_id=call_id, tool=tool, state="running", by=by)
-    session.add_effect(RunTool(call_id, tool, arguments, view.model, tuple(view.grants)))
+    snapshots.start_call(session, RunTool(call_id, tool, arguments, view.model, tuple(view.grants)))
 
 
 def on_tool_logged(session: Session, logged: ToolLogged) -> None:

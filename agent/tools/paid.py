@@ -9,6 +9,9 @@ from agent.sandbox.remote.sandbox import RemoteSandbox
 from agent.tools.base import PreparedCall, Tool, ToolLog, ToolResult
 from agent.util.errors import ToolError
 
+WHERE = "in a remote sandbox, whose files cannot be restored"
+"""What undo says of the effects of these tools."""
+
 
 class PaidTool:
     """A tool whose calls use a remote sandbox."""
@@ -17,7 +20,7 @@ class PaidTool:
         self.name = tool.name
         self.description = tool.description
         self.parameters = tool.parameters
-        self.side_effects = tool.side_effects
+        self.side_effects = None if tool.side_effects is None else f"{tool.side_effects}, {WHERE}"
         self._tool = tool
         self._sandbox = sandbox
 

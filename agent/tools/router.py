@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from agent.redaction import Redactor, redact_in_slices
+from agent.sandbox.session_snapshots import SessionSnapshots
 from agent.tools.base import PreparedCall, SubagentContext, SubagentTool, Tool, ToolLog, ToolResult
 from agent.util.errors import ToolError
 from agent.util.text import cut_to_tokens, repair_surrogates
@@ -48,6 +49,7 @@ class ToolRouter:
     `max_output_tokens`: longest output of a call, as `agent.util.text` estimates it; the middle of a longer one is removed.
     `timeout_s`: how long a call may take. `close_timeout_s`: how long each source and each closer may take.
     `redactor`: removes secrets from an output, before it is shortened. `notes`: the workspace's AGENTS.md.
+    `snapshots`: of the workspace; None: there can be none.
     Raises ValueError for a name that providers refuse, and for two tools with one name.
     """
 
@@ -62,6 +64,7 @@ class ToolRouter:
         close_timeout_s: float = 5.0,
         redactor: Redactor | None = None,
         notes: ProjectNotes | None = None,
+        snapshots: SessionSnapshots | None = None,
     ) -> None:
         self._fixed: dict[str, Tool] = {}
         for tool in sorted(tools, key=lambda tool: tool.name):
@@ -79,6 +82,7 @@ class ToolRouter:
         self._close_timeout_s = close_timeout_s
         self._redactor = redactor or Redactor()
         self._notes = notes
+        self.snapshots = snapshots
 
     def specs(self) -> list[dict[str, object]]:
         """The tools as OpenAI function specs, by name. Each caller gets a copy: providers' adapters edit it."""

@@ -43,6 +43,11 @@ class Manifest(msgspec.Struct, frozen=True):
     format: int = FORMAT
 
     @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(entry.size for entry in self.entries)
+
+    @property
     def digests(self) -> set[bytes]:
         """The contents that it refers to."""
         return {entry.digest for entry in self.entries if entry.digest}

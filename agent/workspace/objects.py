@@ -34,6 +34,10 @@ class ObjectStore:
                     Path(entry.path).unlink()
         self.bytes = sum(self._sizes.values())
 
+    def __len__(self) -> int:
+        """The number of contents."""
+        return len(self._sizes)
+
     def has(self, digest: bytes, size: int) -> bool:
         """Whether this content is there, with this size."""
         return self._sizes.get(digest) == size

@@ -29,7 +29,7 @@ SNAPSHOTS_MAX = 20
 """Snapshots of one session; the oldest is dropped for the next. People take back the last few turns."""
 
 STORE_SHARE = 2
-"""A session's snapshots may hold this many times what its workspace may: what it held before a turn that changed all of it,
+"""A session's snapshots may hold this many times what its workspace may, in bytes and in files: what it held before a turn that changed all of it,
 and before that turn is taken back."""
 
 _NAME = re.compile(r"(\d{10})-([a-z]+-\d+)\.manifest")
@@ -44,12 +44,13 @@ class SnapshotLost(Exception):
 class SnapshotTaken(msgspec.Struct, frozen=True):
     """A snapshot. `left_out`: files whose content is not in it. `dropped`: ids of older snapshots that made room.
 
-    `stored_bytes`: what all snapshots of the session take now.
+    `kept`: ids of all that there are. `stored_bytes`: what all snapshots of the session take now.
     """
 
     files: int
     left_out: int
     dropped: tuple[str, ...]
+    kept: tuple[str, ...]
     stored_bytes: int
 
 
@@ -75,7 +76,7 @@ class SnapshotStore:
         dropped: list[str] = []
 
         def room(need: int, used: set[bytes]) -> bool:
-            while self._objects.bytes + need > self._bytes_max(bytes_max):
+            while self._objects.bytes + need > self._bytes_max(bytes_max) or len(self._objects) >= self._contents_max:
                 oldest = self._oldest(snapshot_id, keep)
                 if oldest is None:
                     return False
@@ -93,7 +94,7 @@ class SnapshotStore:
             self._collect(manifest.digests)
         files = [entry for entry in manifest.entries if entry.kind == "file"]
         left_out = sum(not entry.saved for entry in manifest.entries)
-        return SnapshotTaken(len(files), left_out, tuple(dropped), self._objects.bytes)
+        return SnapshotTaken(len(files), left_out, tuple(dropped), tuple(names), self._objects.bytes)
 
     def restore(self, snapshot_id: str, present_id: str, stop: threading.Event) -> Restored:
         """Make the workspace as it was in `snapshot_id`. `present_id`: a snapshot of what it holds now.
@@ -114,10 +115,19 @@ class SnapshotStore:
         self._collect(set())
         return restored
 
+    def growth(self, snapshot_id: str, present_id: str) -> int:
+        """How many bytes more the workspace takes after a restoration; below 0: fewer. Raises SnapshotLost, OSError."""
+        return self._read(snapshot_id).size - self._read(present_id).size
+
     def stored_bytes(self) -> int:
         """Bytes that the store takes on the disk."""
         self._open()
         return self._objects.bytes
+
+    @property
+    def _contents_max(self) -> int:
+        """How many contents the store may hold: each takes at least a block of the disk, however small it is."""
+        return STORE_SHARE * self._workspace.limits.files_max
 
     def _bytes_max(self, bytes_max: int) -> int:
         return min(bytes_max, STORE_SHARE * self._workspace.limits.total_bytes_max)

@@ -2,6 +2,7 @@
 
 /** @import * as Wire from "../../docs/protocol.d.ts" */
 import { setFrom } from "./lib/code-points.js";
+import { addCost, addUsage } from "./lib/usage.js";
 
 /**
  * The fold of all events up to `seq`.
@@ -23,6 +24,7 @@ import { setFrom } from "./lib/code-points.js";
  * @property {string[]} grants
  * @property {Record<string, string>} guest_grants
  * @property {string} notes_digest
+ * @property {Wire.WorkspaceSnapshot[]} snapshots
  */
 
 /** @type {Record<Wire.ToolMessage["state"], string>} */
@@ -54,6 +56,7 @@ export function emptyView() {
     grants: [],
     guest_grants: {},
     notes_digest: "",
+    snapshots: [],
   };
 }
 
@@ -104,6 +107,11 @@ export function apply(view, event) {
       view.usage.context_tokens = event.new_tokens;
       if (view.turn_id === event.operation_id) rest(view);
       return;
+    case "workspace_restored":
+      if (view.turn_id === event.operation_id) rest(view);
+      return;
+    case "workspace_saved": return applySaved(view, event);
+    case "workspace_not_saved": return;
     case "shutdown":
       view.state = "closed";
       view.turn_id = null;
@@ -129,6 +137,12 @@ export function apply(view, event) {
       return;
     case "unshared": view.shares = view.shares.filter((share) => share.share_id !== event.share_id); return;
   }
+}
+
+/** @param {View} view @param {Wire.WorkspaceSaved} event */
+function applySaved(view, { snapshot_id, files, left_out, dropped }) {
+  const kept = view.snapshots.filter((saved) => saved.snapshot_id !== snapshot_id && !dropped.includes(saved.snapshot_id));
+  view.snapshots = [...kept, { snapshot_id, files, left_out }];
 }
 
 /** @param {View} view @param {string} id @returns {Wire.OpenCall | undefined} */
@@ -174,7 +188,7 @@ function applyAccepted(view, event) {
     view.queued.push({ submission_id: event.submission_id, text: asked.text, when });
   } else if (asked.type === "edit") {
     view.queued.push({ submission_id: event.submission_id, text: asked.text, when: "queue" });
-  } else if (asked.type === "compact") {
+  } else if (asked.type === "compact" || asked.type === "restore") {
     view.state = "running";
     view.turn_id = event.submission_id;
   }
@@ -279,20 +293,4 @@ function resultPlace(messages, id) {
     return place;
   }
   return messages.length;
-}
-
-/** @param {Wire.Usage} total @param {Wire.UsageEvent} event */
-function addUsage(total, event) {
-  total.input_tokens += event.input_tokens;
-  total.output_tokens += event.output_tokens;
-  total.cached_tokens += event.cached_tokens;
-  addCost(total, event.cost_usd);
-  if (event.tool_call_id !== undefined) return;
-  total.context_tokens = event.context_tokens;
-  total.context_limit = event.context_limit;
-}
-
-/** @param {Wire.Usage} total @param {number | null} cost */
-function addCost(total, cost) {
-  total.cost_usd = total.cost_usd === null || cost === null ? null : total.cost_usd + cost;
 }

@@ -82,5 +82,6 @@ def make_rules(
         turn=turn,
         limits=settings.sessions,
         default_model=offered[0] if offered else "",
+        saves_workspace=tools.snapshots is not None,
         makes_titles=lambda name: turn.title_by_model and not models.info(name).demo,
     )

@@ -82,6 +82,12 @@ class Quotas:
             return ""
         return f"you store {usage.stored.bytes} bytes of at most {most} in sessions and files; delete some to make room"
 
+    def left_for(self, user_id: str) -> int:
+        """How many bytes the user may store beside what is stored and reserved. 0 if what they store is not known."""
+        usage = self._usage.get(user_id)
+        stored = self.limits.stored_bytes_max if usage is None else usage.stored.bytes + self._reserved[user_id]
+        return max(0, self.limits.stored_bytes_max - stored)
+
     def reserve(self, user_id: str, size: int) -> Callable[[], None]:
         """Reserve `size` bytes of what the user may store, checked and taken in one step; returns what gives them back.
 

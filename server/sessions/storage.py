@@ -17,6 +17,10 @@ from server.util.disk_room import DiskRoom
 log = logging.getLogger("holdfast.storage")
 
 
+SNAPSHOTS_PART = 2
+"""A snapshot takes at most this part of what its owner may still store: a half."""
+
+
 class StorageAccount:
     """What the files of all sessions take. `folder`: the data folder; `disk`: threads in which files are counted."""
 
@@ -68,7 +72,7 @@ class StorageAccount:
 
 
 class SessionStorage:
-    """One session's part of the account; see `agent.sandbox.sandbox.StorageRoom`."""
+    """One session's part of the account; see `agent.sandbox.session_snapshots.SnapshotRoom`."""
 
     def __init__(self, account: StorageAccount, quotas: Quotas, room: DiskRoom, row: SessionRow) -> None:
         self._account = account
@@ -79,6 +83,22 @@ class SessionStorage:
     def refusal(self, size: int) -> str:
         """Why `size` more bytes may not be written; empty if they may."""
         return self._quotas.full_for(self._row.user_id, size) or self._room.refusal(events=False)
+
+    @asynccontextmanager
+    async def reserved(self, most: int) -> AsyncIterator[int]:
+        """Keep room for `most` more bytes while the block writes; then count the files anew. Gives how many there are.
+
+        They are at most a part of what the owner may still store: snapshots leave room for files and events.
+        """
+        left = 0 if self._room.refusal(events=False) else self._quotas.left_for(self._row.user_id)
+        room = min(most, left // SNAPSHOTS_PART)
+        give_back = self._quotas.reserve(self._row.user_id, room) if room else None
+        try:
+            yield room
+        finally:
+            await self.changed()
+            if give_back is not None:
+                give_back()
 
     async def changed(self) -> None:
         """Count the files anew: a tool has changed some. What fails is logged, and made up for by the next count."""

@@ -21,6 +21,7 @@ from agent.sandbox.factory import (
 from agent.sandbox.remote.hub_owner import RemoteSandboxThreads
 from agent.sandbox.remote.sandbox import RemoteSandbox
 from agent.sandbox.sandbox import SandboxInfo, SandboxRequest, SessionSandbox
+from agent.sandbox.session_snapshots import SessionSnapshots
 from agent.tools import BUILT_IN_NAMES, BashTool, PlanTool, Tool, ToolRouter, Workspace, file_tools
 from agent.tools.hub import HUB_TOOL_NAMES, HubClient, HubThreads, hub_tools
 from agent.tools.mcp import McpServers
@@ -32,11 +33,12 @@ from agent.util.places import SERVER, Holder
 from agent.workspace.agents_md import ProjectNotes
 from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import Sandbox
+from agent.workspace.snapshots import SnapshotStore
 from server.config.settings import Settings
 from server.journal.base import Journal, SessionRow
 from server.sessions.sandbox_claims import SessionClaims
 from server.sessions.storage import StorageAccount
-from server.sessions.workspaces import remove_workspace, workspace_folder
+from server.sessions.workspaces import remove_workspace, snapshots_folder, workspace_folder
 from server.telemetry.secrets import KnownSecrets
 from server.util.checkout import checkout
 from server.util.private_files import load_or_create_key
@@ -139,8 +141,11 @@ class ToolsetFactory:
         disk = DiskExecutor(self._executors.disk, Holder(row.user_id, row.session_id))
         sandbox, offer = self._sandbox(row, disk, hf_token)
         inside = self._sandbox_tools(sandbox, offer, disk.holder)
+        snapshots = None
         if isinstance(sandbox, RemoteSandbox):
             inside = [PaidTool(tool, sandbox) for tool in inside]
+        else:
+            snapshots = self._snapshots(row, disk)
         tools = [PlanTool(self._settings.workspace), *inside]
         tools += [*self._web_tools(sandbox, disk.holder), *self._hub_tools(sandbox, hf_token, disk.holder)]
         tools += self._research_tools()
@@ -153,7 +158,14 @@ class ToolsetFactory:
             timeout_s=turn.tool_timeout_s,
             redactor=redactor,
             notes=ProjectNotes(self.workspace(row.session_id), disk, turn.agents_md_max_bytes, redactor.redact),
+            snapshots=snapshots,
         )
+
+    def _snapshots(self, row: SessionRow, disk: DiskExecutor) -> SessionSnapshots:
+        workspace = self.workspace(row.session_id)
+        store = SnapshotStore(snapshots_folder(self._settings.journal.folder, row.session_id), workspace)
+        room = None if self._storage is None else self._storage.for_session(row)
+        return SessionSnapshots(store, workspace, disk, room)
 
     def _sandbox(self, row: SessionRow, disk: DiskExecutor, hf_token: str | None) -> tuple[Sandbox, SandboxInfo]:
         """The session's sandbox, which starts at its first use, and what it offers."""

@@ -1,4 +1,4 @@
-"""Stored workspaces: where each session's files lie in the data folder, how much they take, and how they are removed."""
+"""Stored workspaces: where each session's files and their snapshots lie in the data folder, what they take, how they are removed."""
 
 from pathlib import Path
 
@@ -12,9 +12,14 @@ def workspace_folder(data: Path, session_id: str) -> Path:
     return data / "workspaces" / session_id
 
 
+def snapshots_folder(data: Path, session_id: str) -> Path:
+    """The folder of the snapshots of a session's files; it is made by the first one."""
+    return data / "snapshots" / session_id
+
+
 def stored_folders(data: Path, session_id: str) -> tuple[Path, ...]:
     """All folders in which a session's files are stored. Their sizes are added to what its owner stores."""
-    return (workspace_folder(data, session_id),)
+    return (workspace_folder(data, session_id), snapshots_folder(data, session_id))
 
 
 def stored_files(data: Path, session_id: str, limits: WorkspaceLimits) -> int:
@@ -23,8 +28,9 @@ def stored_files(data: Path, session_id: str, limits: WorkspaceLimits) -> int:
 
 
 def remove_workspace(data: Path, session_id: str) -> bool:
-    """Remove a session's files, whatever commands have done to them; whether all are gone. Blocks.
+    """Remove a session's files and their snapshots, whatever commands have done to them; whether all are gone. Blocks.
 
     Call it before the session's record is deleted: were it cut short after that, nothing would know of the rest.
     """
-    return remove_folder(workspace_folder(data, session_id))
+    removed = [remove_folder(folder) for folder in stored_folders(data, session_id)]
+    return all(removed)

@@ -6,12 +6,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.policy.policy import Policy
-from agent.session.messages import Fail, Recover, Stop, SummaryFailed, ToolLogged, ToolSpent, ToolStepped
+from agent.session.messages import (
+    Fail,
+    Recover,
+    RestoreFailed,
+    SaveFailed,
+    Stop,
+    SummaryFailed,
+    ToolLogged,
+    ToolSpent,
+    ToolStepped,
+    WorkspaceRestored,
+    WorkspaceSaved,
+)
 from protocol import codec
 from protocol import view as views
 from protocol.content import Step
 from protocol.merge import Merger, after
-from protocol.submissions import Approval, Compact, ExecApproval, Interrupt, RevokeGrant, SetModel, Undo, Unshare
+from protocol.submissions import (
+    Approval,
+    Compact,
+    ExecApproval,
+    Interrupt,
+    Restore,
+    RevokeGrant,
+    SetModel,
+    Undo,
+    Unshare,
+)
 from protocol.view import View
 from tests.unit.agent.session.script import USAGE, Script, call
 
@@ -19,7 +41,7 @@ TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 CALL = st.builds(
     call,
     st.sampled_from(["", "a", "b", "c"]),
-    st.sampled_from(["read", "write", "write", "job", "no such tool", ""]),
+    st.sampled_from(["read", "edit", "write", "write", "job", "no such tool", ""]),
     st.sampled_from(["{}", '{"path":"x"}', '{"path":1}', "{broken", "[]", ""]),
 )
 STEP = st.one_of(
@@ -34,6 +56,7 @@ STEP = st.one_of(
     st.tuples(st.just("answer for the session")),
     st.tuples(st.sampled_from(["fail", "interrupt", "undo", "compact", "summary", "no summary", "model"])),
     st.tuples(st.sampled_from(["revoke", "guest answers for the session", "unshare"])),
+    st.tuples(st.sampled_from(["saved", "not saved", "restore", "restored", "not restored"])),
     st.tuples(st.sampled_from(["restart", "stop", "fault"])),
 )
 
@@ -97,6 +120,21 @@ def play(script: Script, step: tuple[object, ...]) -> None:
             script.handle(SummaryFailed(script.session.summary_id or "", "model_timeout", "silent", True))
         case ("model",):
             script.submit(SetModel(model=f"m{len(script.events)}"))
+        case ("saved",):
+            kept = [snapshot.snapshot_id for snapshot in view.snapshots][-3:]
+            snapshot_id = script.session.saving or ""
+            script.handle(WorkspaceSaved(snapshot_id, 3, 0, (*kept, snapshot_id)))
+        case ("not saved",):
+            script.handle(SaveFailed(script.session.saving or "", "full"))
+        case ("restore",):
+            if view.snapshots:
+                script.submit(Restore(snapshot_id=view.snapshots[0].snapshot_id))
+        case ("restored",):
+            if (restoration := script.session.state.restoration) is not None:
+                script.handle(WorkspaceRestored(restoration.operation_id, 1, 1, (), 0))
+        case ("not restored",):
+            if (restoration := script.session.state.restoration) is not None:
+                script.handle(RestoreFailed(restoration.operation_id, "gone"))
         case ("restart",):
             script.restart()
             script.handle(Recover())
@@ -125,7 +163,7 @@ def test_a_client_that_resumes_at_any_seq_ends_in_the_view_of_one_that_never_lef
 ) -> None:
     limit = 200 if small else 100_000
     policy = Policy(spending_limit_usd=5.0, yolo_mode=small)
-    script = Script(context_limit=lambda model: limit, overhead_tokens=5, policy=policy)
+    script = Script(context_limit=lambda model: limit, overhead_tokens=5, policy=policy, saves_workspace=True)
     for step in steps:
         play(script, step)
     along = views_along(script)
@@ -163,13 +201,16 @@ def test_a_record_merged_across_a_position_changes_nothing_before_it(steps: list
 @settings(max_examples=100, deadline=None)
 @given(steps=st.lists(STEP, max_size=30))
 def test_the_next_input_is_always_accepted(steps: list[tuple[object, ...]]) -> None:
-    script = Script(queued_inputs_max=1_000)
+    script = Script(queued_inputs_max=1_000, saves_workspace=True)
     for step in steps:
         play(script, step)
     script.restart()
     script.handle(Recover())
     assert script.say("are you there?")[0] == "accepted"
-    for _ in range(len(script.view.queued) + 2):
+    for _ in range(len(script.view.queued) + 3):
+        if script.session.saving:
+            play(script, ("saved",))
+        play(script, ("restored",))
         if script.session.model_call_id:
             script.stream("yes")
             script.finish()

@@ -9,7 +9,7 @@ Act = Literal["kill", "stop"]
 
 
 class Failpoint(msgspec.Struct, frozen=True):
-    """At the `at`-th call (from 1) of a journal's operation, before or after it, the process kills or stops itself.
+    """At the `at`-th call (from 1) of an operation, before or after it, the process kills or stops itself.
 
     `call` is a key of `failpoints.POINTS`.
     """
@@ -37,7 +37,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     stdout: str
     stderr: str
     calls: str
-    """Each journal operation adds a line with its name here when it begins."""
+    """Each operation adds a line with its name here when it begins."""
 
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,4 +1,4 @@
-"""Failpoints: count the journal's operations of a server under test, and kill it at the one that a test names."""
+"""Failpoints: count the operations of a server under test on its journal and on snapshots of files, and kill it at the one that a test names."""
 
 import functools
 import os
@@ -7,14 +7,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from inspect import iscoroutinefunction
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from agent.workspace import restoring
+from agent.workspace.objects import ObjectStore
+from agent.workspace.snapshots import SnapshotStore
 from server.journal.mark import MarkFile
 from server.journal.sqlite import SqliteJournal
 from server.journal.transactions import Transactions
 from tests.faults.harness.order import Failpoint, When
 
-POINTS: dict[str, tuple[type, str]] = {
+POINTS: dict[str, tuple[type | ModuleType, str]] = {
     "create": (SqliteJournal, "create"),
     "acquire": (SqliteJournal, "acquire"),
     "append": (SqliteJournal, "append"),
@@ -26,6 +30,11 @@ POINTS: dict[str, tuple[type, str]] = {
     # Between the commit and the mark that tells the next start of it.
     "mark": (MarkFile, "appended"),
     "mark_change": (MarkFile, "changed"),
+    # Snapshots of a session's files: each content that is saved, the list of what is in it, each name that is restored.
+    "save_content": (ObjectStore, "add"),
+    "save_manifest": (SnapshotStore, "_write"),
+    "restore_remove": (restoring, "_remove"),
+    "restore_put": (restoring, "_put"),
 }
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 

@@ -62,6 +62,7 @@ SUBMISSIONS: list[sub.Submission] = [
     sub.Share(id="c1-10", access="read"),
     sub.RevokeGrant(id="c1-13", grant="web_fetch:example.com"),
     sub.Unshare(id="c1-11", share_id="5f0c"),
+    sub.Restore(id="c1-14", snapshot_id="turn-2"),
 ]
 
 FRAMES: list[Frame] = [
@@ -211,6 +212,18 @@ FRAMES: list[Frame] = [
     ),
     ev.GrantRevoked(seq=31, at=AT, grant="web_fetch:example.com", reason="unshared"),
     ev.NotesUploaded(seq=32, at=AT, digest="0f1e2d3c4b5a69788796a5b4c3d2e1f0"),
+    ev.WorkspaceSaved(seq=33, at=AT, snapshot_id="turn-2", files=12, left_out=1, dropped=["turn-1"]),
+    ev.WorkspaceNotSaved(seq=34, at=AT, snapshot_id="turn-2", message="the disk refused it: No space left on device"),
+    ev.WorkspaceRestored(
+        seq=35,
+        at=AT,
+        operation_id="c1-14",
+        snapshot_id="turn-2",
+        restored=2,
+        removed=1,
+        left=["owls/socket"],
+        left_count=1,
+    ),
 ]
 
 

@@ -109,6 +109,8 @@ class Life:
             self.emit(ev.ApprovalRequired, tools=pending, count=len(pending))
         approved: list[ToolCall] = []
         logged = {call.tool_call_id: 0 for call in calls}
+        if self.maybe(2):
+            self.save_workspace(self.pick(["turn-1", "turn-2", "turn-3"]))
         while waiting or approved or running:
             if approved and not waiting:
                 running += [self.change(call, "running", "user") for call in approved]
@@ -133,6 +135,11 @@ class Life:
                     running.remove(call)
                     self.end_call(call)
             self.aside()
+
+    def save_workspace(self, snapshot_id: str) -> None:
+        """A snapshot of the files is taken; older ones make room."""
+        dropped = self.pick([[], ["turn-1"], ["turn-1", "gone"]])
+        self.emit(ev.WorkspaceSaved, snapshot_id=snapshot_id, files=3, left_out=self.pick([0, 1]), dropped=dropped)
 
     def change(self, call: ToolCall, state: str, by: str, **more: Any) -> ToolCall:
         """A call moves on."""
@@ -185,6 +192,8 @@ class Life:
                 "unshare",
                 "revoke",
                 "notes",
+                "restore",
+                "restore_failed",
             ]
         )
         if what == "undo":
@@ -194,6 +203,15 @@ class Life:
             operation_id = self.accept(sub.Compact())
             counts = {"old_tokens": 90, "new_tokens": 9, "kept_from": 1}
             self.emit(ev.Compacted, summary="so far", operation_id=operation_id, **counts)
+        elif what == "restore":
+            self.save_workspace("restore-1")
+            operation_id = self.accept(sub.Restore(snapshot_id="turn-1"))
+            done: dict[str, Any] = {"restored": 2, "removed": 1, "left": ["a"], "left_count": 1}
+            self.emit(ev.WorkspaceRestored, snapshot_id="turn-1", operation_id=operation_id, **done)
+        elif what == "restore_failed":
+            operation_id = self.accept(sub.Restore(snapshot_id="turn-1"))
+            self.emit(ev.WorkspaceNotSaved, snapshot_id="restore-2", message="full")
+            self.emit(ev.ErrorEvent, code="restore_failed", message="", retryable=True, turn_id=operation_id)
         elif what == "compact_failed":
             self.emit(ev.Interrupted, turn_id=self.accept(sub.Compact()), reason="user")
         elif what == "edit":

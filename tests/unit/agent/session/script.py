@@ -41,6 +41,7 @@ USAGE = ModelUsage(input_tokens=100, output_tokens=10, cached_tokens=0, cost_usd
 EFFECTS: dict[str, Effects] = {
     "read": Effects(),
     "plan": Effects(),
+    "edit": Effects(),
     "write": Effects("writes a file", frozenset({"write_outside"})),
     "job": Effects("runs a job", frozenset({"spend"}), "run", 2.0),
     "riddle": Effects("runs a job on hardware of no known price", frozenset({"spend"}), "run", None),
@@ -76,7 +77,7 @@ class PlainTools:
         return EFFECTS[name]
 
     def side_effects(self, name: str) -> str | None:
-        return "files written" if name == "write" else None
+        return {"write": "files written", "edit": "files edited"}.get(name)
 
 
 def rules(**changes: Any) -> Rules:

@@ -1,0 +1,98 @@
+"""Session snapshots: saves and restores the files of one session in threads, within what its owner may store."""
+
+import asyncio
+import threading
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+import msgspec
+
+from agent.sandbox.local.limits import WorkspaceQuota
+from agent.sandbox.sandbox import StorageRoom
+from agent.util.errors import ToolError
+from agent.workspace.disk_executor import DiskExecutor
+from agent.workspace.paths import as_text
+from agent.workspace.snapshots import SnapshotLost, SnapshotStore, SnapshotTaken
+from agent.workspace.workspace import Workspace
+
+SAVE_TIMEOUT_S = 60.0
+"""How long a turn waits for a snapshot. A full workspace of the default size takes a few seconds on a slow disk."""
+
+LEFT_SHOWN_MAX = 50
+"""Paths that are named when they could not be restored; the others are counted."""
+
+
+class SnapshotRoom(StorageRoom, Protocol):
+    """What the owner of a session may still store, as snapshots need it."""
+
+    def reserved(self, most: int) -> AbstractAsyncContextManager[int]:
+        """Keep room for up to `most` more bytes while the block writes them; gives how many."""
+
+
+class SnapshotError(ToolError):
+    """A snapshot could not be taken or restored; the message is for people."""
+
+
+class RestoredFiles(msgspec.Struct, frozen=True):
+    """What was restored. `left`: paths that are not as they were, the first `LEFT_SHOWN_MAX` of `left_count`."""
+
+    restored: int
+    removed: int
+    left: tuple[str, ...]
+    left_count: int
+
+
+class SessionSnapshots:
+    """The snapshots of one session. `store`: where they are; `room`: what may be stored; None: nothing is counted."""
+
+    def __init__(
+        self, store: SnapshotStore, workspace: Workspace, disk: DiskExecutor, room: SnapshotRoom | None = None
+    ) -> None:
+        self._store = store
+        self._files = WorkspaceQuota(workspace.root, workspace.limits)
+        self._disk = disk
+        self._room = room
+
+    async def save(self, snapshot_id: str, keep: str) -> SnapshotTaken:
+        """Save what the files are now. `keep`: the snapshot that is not dropped to make room. Raises SnapshotError."""
+        try:
+            async with asyncio.timeout(SAVE_TIMEOUT_S):
+                return await self._save(snapshot_id, keep)
+        except TimeoutError as error:
+            raise SnapshotError(f"that took longer than {SAVE_TIMEOUT_S:g} s") from error
+        except OSError as error:
+            raise SnapshotError(f"the disk refused it: {error.strerror}") from error
+
+    async def _save(self, snapshot_id: str, keep: str) -> SnapshotTaken:
+        def take(room: int, stop: threading.Event) -> SnapshotTaken:
+            return self._store.take(snapshot_id, self._store.stored_bytes() + room, stop, keep)
+
+        if self._room is None:
+            return await self._disk.run(lambda stop: take(self._files.limits.total_bytes_max, stop))
+        size = (await self._disk.run_beside(self._files.used)).size
+        async with self._room.reserved(size) as room:
+            return await self._disk.run(lambda stop: take(room, stop))
+
+    async def restore(self, snapshot_id: str, present_id: str) -> RestoredFiles:
+        """Make the files as they were in `snapshot_id`. `present_id`: the snapshot of what they are now. Raises SnapshotError."""
+        try:
+            return await self._restore(snapshot_id, present_id)
+        except SnapshotLost as error:
+            raise SnapshotError("the snapshot is not there any more") from error
+        except OSError as error:
+            raise SnapshotError(f"the disk refused it: {error.strerror}") from error
+
+    async def _restore(self, snapshot_id: str, present_id: str) -> RestoredFiles:
+        growth = await self._disk.run(lambda _: self._store.growth(snapshot_id, present_id))
+        if self._room is not None and growth > 0 and (why := self._room.refusal(growth)):
+            raise SnapshotError(why)
+        try:
+            return await self._disk.run(lambda stop: self._carry_out(snapshot_id, present_id, stop))
+        finally:
+            if self._room is not None:
+                await self._room.changed()
+
+    def _carry_out(self, snapshot_id: str, present_id: str, stop: threading.Event) -> RestoredFiles:
+        done = self._store.restore(snapshot_id, present_id, stop)
+        left = tuple(as_text(path.decode("utf-8", "surrogateescape")) for path in done.left[:LEFT_SHOWN_MAX])
+        return RestoredFiles(done.restored, done.removed, left, len(done.left))
