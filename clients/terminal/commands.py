@@ -3,12 +3,23 @@
 import msgspec
 
 from protocol.content import PendingTool
-from protocol.submissions import Approval, Compact, Interrupt, RevokeGrant, SetModel, Submission, Undo, UserInput
+from protocol.submissions import (
+    Approval,
+    Compact,
+    Interrupt,
+    Restore,
+    RevokeGrant,
+    SetModel,
+    Submission,
+    Undo,
+    UserInput,
+)
 
 HELP = """\
 /interrupt    stop the running turn (Ctrl-C does it too; twice leaves)
 /steer TEXT   say something to the running turn, before its next step
 /undo         take the last turn out of the conversation
+/restore ID   make the files as they were in a snapshot; /undo names it
 /compact      summarise the older part of the conversation for the model
 /model NAME   let another model answer
 /revoke GRANT ask again for what was allowed for the session
@@ -56,6 +67,8 @@ def read_line(line: str) -> ParsedLine:
             return SetModel(model=rest) if rest else InvalidLine("/model which? Write its name after it.")
         case "revoke":
             return RevokeGrant(grant=rest) if rest else InvalidLine("/revoke what? Write it after it, such as bash.")
+        case "restore":
+            return Restore(snapshot_id=rest) if rest else InvalidLine("/restore which? /undo names the snapshot.")
         case "interrupt":
             return Interrupt()
         case "undo":

@@ -163,7 +163,16 @@ class Renderer:
         match event:
             case ev.UndoComplete():
                 kept = "".join(self.line(f"  not undone: {clean(what)}", "dim") for what in event.kept)
-                return self.line(f"[the last {event.removed_messages} messages were taken back]", "dim") + kept
+                again = (
+                    f"  /restore {clean(event.restore)} makes the files as they were before" if event.restore else ""
+                )
+                offer = self.line(again, "dim") if again else ""
+                return self.line(f"[the last {event.removed_messages} messages were taken back]", "dim") + kept + offer
+            case ev.WorkspaceNotSaved():
+                why = f"[the files could not be saved: {clean(event.message)}; what this turn does to them stays]"
+                return self.line(why, "bad")
+            case ev.WorkspaceRestored():
+                return self._restored(event)
             case ev.Compacted():
                 return self.line(f"[context compacted: {event.old_tokens} to {event.new_tokens} tokens]", "dim")
             case ev.ModelChanged():
@@ -178,6 +187,13 @@ class Renderer:
             case ev.TurnComplete():
                 return self.break_line()
         return ""
+
+    def _restored(self, event: ev.WorkspaceRestored) -> str:
+        counts = f"{event.restored} restored, {event.removed} removed"
+        left = "".join(self.line(f"  not as it was: {exact_line(path)}", "dim") for path in event.left)
+        if more := event.left_count - len(event.left):
+            left += self.line(f"  and {more} more", "dim")
+        return self.line(f"[the files are as they were: {counts}]", "dim") + left
 
     def _accepted(self, event: ev.Accepted) -> str:
         if event.submission_id in self.own:

@@ -1,8 +1,10 @@
 // Messages: what the user and the model wrote, what waits to be sent, and notes.
 
 /** @import { Conversation } from "../state/conversation.js" */
+/** @import { Note } from "../state/notes.js" */
 /** @import { Row } from "../state/rows.js" */
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { lastKey } from "../state/rows.js";
 import { visible } from "../text/visible.js";
 import { copy } from "../ui/clipboard.js";
 import { Folded } from "../ui/folded.js";
@@ -110,6 +112,12 @@ export function WaitingMessage({ row, conversation }) {
   </div>`;
 }
 
+/** Whether the files can be restored as a note offers: nothing was said since, and the snapshot is there. @param {Note} note @param {Conversation} conversation */
+function restorable(note, { view, notes, drives }) {
+  const newest = notes.at(-1) === note && lastKey(view) === note.after;
+  return newest && drives && view.state === "idle" && view.snapshots.some((saved) => saved.snapshot_id === note.restore);
+}
+
 /** @param {{ row: Extract<Row, { kind: "note" }>, conversation: Conversation }} props */
 export function NoteRow({ row: { note }, conversation }) {
   void conversation.version.value;
@@ -122,6 +130,9 @@ export function NoteRow({ row: { note }, conversation }) {
     ${last && conversation.view.state === "idle" && conversation.drives && html`<p class="buttons">
       ${note.goOn && html`<button type="button" onClick=${() => conversation.say("Go on.", "queue")}>Go on</button>`}
       ${note.retry && html`<button type="button" onClick=${() => conversation.retry()}><${Icon} name="retry" /> Try again</button>`}
+    </p>`}
+    ${note.restore && restorable(note, conversation) && html`<p class="buttons">
+      <button type="button" onClick=${() => conversation.now({ type: "restore", snapshot_id: note.restore })}><${Icon} name="undo" /> Restore the files</button>
     </p>`}
   </div>`;
 }

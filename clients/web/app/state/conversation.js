@@ -243,7 +243,7 @@ export class Conversation {
     if (note) this.notes.push(note);
     this.#remember(event);
     if (event.type === "tool_state_change" && event.state === "running") this.started.set(event.tool_call_id, Date.now());
-    if (event.type === "tool_output") this.filesChanged.value += 1;
+    if (event.type === "tool_output" || event.type === "workspace_restored") this.filesChanged.value += 1;
     if (event.type === "tool_state_change" && this.session.core.live) {
       const settled = answeredElsewhere(event, this.answered);
       if (settled) notify(settled);

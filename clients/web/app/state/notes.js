@@ -1,11 +1,12 @@
 // Notes: events that are no message (a failure, an interruption, a summary) as text for people. Pure.
 
 /** @import * as Wire from "../../../../docs/protocol.d.ts" */
+import { plural } from "../text/format.js";
 
 /**
  * `after`: the key of the row it stands behind; null: before all. `retry`, `goOn`: what may help is to say the last thing
- * again, or to let it continue.
- * @typedef {{ seq: number, after: string | null, tone: "info" | "bad", text: string, advice: string, more: string, turn_id: string | null, retry: boolean, goOn: boolean }} Note
+ * again, or to let it continue. `restore`: the snapshot that the files can be restored from; empty: none.
+ * @typedef {{ seq: number, after: string | null, tone: "info" | "bad", text: string, advice: string, more: string, turn_id: string | null, retry: boolean, goOn: boolean, restore: string }} Note
  */
 
 /** What to do, by the code of an error; those of models say so themselves. @type {Record<string, string>} */
@@ -13,6 +14,7 @@ const ADVICE = {
   max_iterations: "Say “go on” to let it continue.",
   context_overflow: "Take the last turn back, or begin a new session.",
   compaction_failed: "Nothing was changed. Try again.",
+  restore_failed: "Try again, or restore the files from the snapshot that was taken before.",
   budget_exhausted: "Wait until then, or ask who runs this server for more.",
   spending_limit: "Raise the limit where the server is set up, or begin a new session.",
   history_full: "Begin a new session.",
@@ -33,7 +35,7 @@ const STOPPED = {
  */
 export function noteOf(event, after) {
   const note = (/** @type {string} */ text, /** @type {Partial<Note>} */ more = {}) => {
-    return { seq: event.seq, after, tone: /** @type {const} */ ("info"), text, advice: "", more: "", turn_id: null, retry: false, goOn: false, ...more };
+    return { seq: event.seq, after, tone: /** @type {const} */ ("info"), text, advice: "", more: "", turn_id: null, retry: false, goOn: false, restore: "", ...more };
   };
   switch (event.type) {
     case "interrupted":
@@ -52,7 +54,18 @@ export function noteOf(event, after) {
       return note(`The older part was summarised for the model: ${old_tokens} → ${new_tokens} tokens.`, { more: summary });
     }
     case "undo_complete":
+      if (event.restore !== undefined) {
+        const advice = "The files can be made as they were before it. What they are now is saved first.";
+        return note("Taken back. What was done besides stays done.", { advice, more: event.kept.join("\n"), restore: event.restore });
+      }
       return event.kept.length ? note("Taken back. What was done in the world stays done.", { more: event.kept.join("\n") }) : null;
+    case "workspace_restored": {
+      const { restored, removed, left, left_count } = event;
+      const kept = left_count ? ` ${plural(left_count, "file or folder", "files or folders")} could not be restored.` : "";
+      return note(`The files are as they were: ${restored} restored, ${removed} removed.${kept}`, { more: left.join("\n") });
+    }
+    case "workspace_not_saved":
+      return note("The files could not be saved: what this turn does to them cannot be restored.", { more: event.message });
     case "model_changed":
       return note(`From here on ${event.model} answers.`);
     case "shutdown":
@@ -67,6 +80,7 @@ const REFUSED = {
   busy: "A turn is running: stop it first, or wait.",
   nothing_to_interrupt: "There is nothing to stop any more.",
   nothing_to_undo: "There is no turn that can be taken back.",
+  snapshot_unknown: "The files as they were then are not kept any more.",
   nothing_to_compact: "The conversation is too short to compact.",
   approval_stale: "This call was answered elsewhere already.",
   approval_unknown: "This call is not there any more.",

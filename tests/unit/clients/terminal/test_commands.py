@@ -4,7 +4,7 @@ import pytest
 
 from clients.terminal.commands import AskEdit, Help, InvalidLine, Quit, question, read_answer, read_edit, read_line
 from protocol.content import PendingTool
-from protocol.submissions import Approval, Compact, Interrupt, RevokeGrant, SetModel, Undo, UserInput
+from protocol.submissions import Approval, Compact, Interrupt, Restore, RevokeGrant, SetModel, Undo, UserInput
 
 PENDING = PendingTool(tool_call_id="c1", tool="write", arguments={"path": "a"}, reason="writes a file")
 
@@ -17,6 +17,8 @@ PENDING = PendingTool(tool_call_id="c1", tool="write", arguments={"path": "a"}, 
         ("/steer look there first", UserInput(text="look there first", when="steer")),
         ("/interrupt", Interrupt()),
         ("/undo", Undo()),
+        ("/restore turn-2", Restore(snapshot_id="turn-2")),
+        ("/restore", InvalidLine("/restore which? /undo names the snapshot.")),
         ("/compact", Compact()),
         ("/model  openai/x ", SetModel(model="openai/x")),
         ("/help", Help()),
