@@ -95,7 +95,7 @@ class Models:
             response = ResponseAssembler(request.model, sink, assembler.OUTPUT_CHARS_MAX)
             try:
                 await self._attempt(provider, request, response)
-                return response.reply(self._usage(provider, request.model, response))
+                return response.reply(self._usage(provider, request.model, response), provider.source(request.model))
             except ModelError as error:
                 if response.started or not error.retryable or retries >= self._settings.max_retries:
                     raise

@@ -23,7 +23,9 @@ from agent.models.demo_provider import DEMO_PROVIDER, GAP, DemoProvider
 from agent.models.error_mapping import ErrorMapper
 from agent.models.errors import model_error
 from agent.models.names import refuse_provider, refuse_unguarded
+from agent.models.openai_responses import responses_parameters
 from agent.models.prompt_caching import mark_for_caching, needs_cache_marks
+from agent.models.provider_state.request import must_not_think, put_back, returns_reasoning
 from agent.models.providers import provider_calls
 from agent.models.settings import ModelSettings
 from agent.models.streams import assembler
@@ -122,17 +124,16 @@ class Provider:
             raise errors.from_opening(error) from error
         response = response_of(wrapper) if self._settings.direct_streams else None
         if response is None:
-            return WrappedStream(cast("Wrapper", wrapper), errors)
+            provider = self._provider_of(request.model)
+            return WrappedStream(cast("Wrapper", wrapper), errors, returns_reasoning=returns_reasoning(provider))
         return DirectStream(response, cast("Wrapper", wrapper), errors, request.model, assembler.OUTPUT_CHARS_MAX)
 
     def _threads(self, request: ModelRequest) -> HolderExecutor:
         """The threads for what LiteLLM does before the request. Raises ModelError for a provider that is not called."""
-        model = self._catalog.route(request.model).model
-        provider = model.partition("/")[0]
         if request.model == DEMO_MODEL:
             return self._executors.model_openings.of(request.holder)
+        model, provider = self._catalog.route(request.model).model, self._provider_of(request.model)
         if "/" not in model:
-            provider = _provider_of(model)
             refused = (
                 (refuse_provider(provider) or refuse_unguarded(model, provider, self._named)) if provider else None
             )
@@ -141,6 +142,15 @@ class Provider:
         calls = provider_calls(provider).calls
         executor = self._executors.model_openings if calls == "async" else self._executors.models
         return executor.of(request.holder)
+
+    def source(self, model: str) -> str:
+        """Who makes a model's provider state: the model as LiteLLM knows it, and its address if it is not the usual one."""
+        route = self._catalog.route(model)
+        return f"{route.model} {route.api_base or self._settings.api_base}".rstrip()
+
+    def _provider_of(self, model: str) -> str:
+        name = self._catalog.route(model).model
+        return name.partition("/")[0] if "/" in name else _provider_of(name)
 
     async def aclose(self) -> None:
         """Close the HTTP clients that LiteLLM keeps, when no other provider uses them."""
@@ -171,12 +181,8 @@ class Provider:
             parameters["max_tokens"] = request.max_output_tokens
         if request.tools:
             parameters["tools"] = copy.deepcopy(request.tools)
-        return parameters | {
-            "model": f"{DEMO_PROVIDER}/{DEMO_MODEL}" if request.model == DEMO_MODEL else route.model,
-            # A copy: LiteLLM changes messages in place for some providers.
-            "messages": copy.deepcopy(
-                mark_for_caching(request.messages) if needs_cache_marks(route.model) else request.messages
-            ),
+        parameters |= {"model": f"{DEMO_PROVIDER}/{DEMO_MODEL}" if request.model == DEMO_MODEL else route.model}
+        return self._with_messages(request, parameters) | {
             "stream": True,
             "stream_options": {"include_usage": True},
             "max_retries": 0,
@@ -185,6 +191,20 @@ class Provider:
             # A backstop behind the watchdog's limits, for what LiteLLM does before and after the stream.
             "timeout": settings.first_token_timeout_s + settings.stall_timeout_s,
         }
+
+    def _with_messages(self, request: ModelRequest, parameters: dict[str, object]) -> dict[str, object]:
+        """The parameters with the messages, and with what the provider state in these needs."""
+        model, provider = self._catalog.route(request.model).model, self._provider_of(request.model)
+        thinks = parameters.get("reasoning_effort") != "none"
+        messages = put_back(request.messages, self.source(request.model), provider, thinks=thinks)
+        if must_not_think(messages, model, provider):
+            parameters = {
+                key: value for key, value in parameters.items() if key not in ("reasoning_effort", "thinking")
+            }
+        if needs_cache_marks(model):
+            messages = mark_for_caching(messages)
+        # A copy: LiteLLM changes messages in place for some providers.
+        return parameters | {"messages": copy.deepcopy(messages)} | responses_parameters(parameters, provider)
 
     def _secrets(self, request: ModelRequest) -> tuple[str, ...]:
         parameters = self._settings.parameters(request.model)

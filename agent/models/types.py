@@ -32,15 +32,31 @@ class ModelUsage(msgspec.Struct, frozen=True):
 
 
 class ModelReply(msgspec.Struct, frozen=True):
-    """What remains when the text has gone through the sink. `usage` is None if the provider sent none."""
+    """What remains when the text has gone through the sink. `usage` is None if the provider sent none.
+
+    `provider_state`: what the provider wants back with this message, encoded; empty if nothing. See `provider_state`.
+    """
 
     tool_calls: tuple[RawToolCall, ...]
     finish_reason: str
     usage: ModelUsage | None
+    provider_state: bytes = b""
+
+
+class KeptState(msgspec.Struct, frozen=True):
+    """The provider state of an earlier message, as its reply had it, and the text of that message's reasoning."""
+
+    data: bytes
+    reasoning: str
+
+    def __repr__(self) -> str:
+        """Without what it holds: the state is shown to nobody."""
+        return f"KeptState({len(self.data)} bytes)"
 
 
 class ModelRequest(msgspec.Struct, frozen=True):
-    """One call. Messages and tools in the shapes of OpenAI's chat completions.
+    """One call. Messages and tools in the shapes of OpenAI's chat completions. A message of the model may have a `KeptState`
+    under `provider_state`.
 
     `holder`: whose session it is. `hub_token`: the session owner's Hugging Face token, used for models that its router serves.
     """
@@ -69,12 +85,32 @@ class ModelInfo(msgspec.Struct, frozen=True):
 
 
 class ToolCallFragment(msgspec.Struct):
-    """A part of a tool call in a stream. `index` is the call's place in the message; None if the provider sends none."""
+    """A part of a tool call in a stream. `index` is the call's place in the message; None if the provider sends none.
+
+    `signature`: what the provider wants back with the call.
+    """
 
     index: int | None = None
     id: str | None = None
     name: str | None = None
     arguments: str | None = None
+    signature: str = ""
+
+
+class StatePiece(msgspec.Struct):
+    """The provider state in one chunk, as it came and not checked: its lists may be anything.
+
+    `returns_reasoning`: the provider wants the text of the reasoning back.
+    """
+
+    thinking_blocks: object = None
+    reasoning_details: object = None
+    reasoning_items: object = None
+    text_signatures: object = None
+    returns_reasoning: bool = False
+
+
+RETURNS_REASONING = StatePiece(returns_reasoning=True)
 
 
 class TokenCounts(msgspec.Struct):
@@ -94,6 +130,7 @@ class StreamChunk(msgspec.Struct):
     fragments: tuple[ToolCallFragment, ...] = ()
     finish_reason: str = ""
     tokens: TokenCounts | None = None
+    state: StatePiece | None = None
 
 
 class ProviderStream(Protocol):

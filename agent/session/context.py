@@ -2,6 +2,7 @@
 
 import msgspec
 
+from agent.models.types import KeptState
 from agent.session.state import SessionState
 from agent.util.text import cut_middle, estimate_text
 from protocol.content import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
@@ -26,6 +27,7 @@ def build(state: SessionState, system_prompt: str) -> list[ChatMessage]:
 
     Valid for strict providers: the system message first, then a user message; each tool call has its one result right
     after it, in the order of the calls; no empty assistant message; neither two user nor two assistant messages in a row.
+    A message of the model has its `KeptState` under `provider_state`, if there is one.
     """
     chat: list[ChatMessage] = [{"role": "system", "content": system_prompt}] if system_prompt else []
     if state.summary:
@@ -42,7 +44,10 @@ def build(state: SessionState, system_prompt: str) -> list[ChatMessage]:
             while place < len(messages) and isinstance(result := messages[place], ToolMessage):
                 results[result.tool_call_id] = result
                 place += 1
-            _append_assistant(chat, message, results)
+            kept = state.provider_states.get(message.message_id)
+            _append_assistant(
+                chat, message, results, {} if kept is None else {"provider_state": KeptState(kept, message.reasoning)}
+            )
     return chat
 
 
@@ -75,11 +80,16 @@ def _append_text(chat: list[ChatMessage], message: ChatMessage) -> None:
     last = chat[-1] if chat else None
     if last is not None and last["role"] == message["role"] and "tool_calls" not in last:
         last["content"] = f"{last['content']}\n\n{message['content']}"
+        last.pop("provider_state", None)
+        last.update({key: value for key, value in message.items() if key == "provider_state"})
     else:
         chat.append(message)
 
 
-def _append_assistant(chat: list[ChatMessage], message: AssistantMessage, results: dict[str, ToolMessage]) -> None:
+def _append_assistant(
+    chat: list[ChatMessage], message: AssistantMessage, results: dict[str, ToolMessage], kept: ChatMessage
+) -> None:
+    """`kept`: the keys for the message's provider state. Of two messages that are joined, the later one's is kept."""
     text = message.text.strip()
     if message.sealed:
         text = f"{text}\n{CUT_SHORT}" if text else ""
@@ -87,17 +97,19 @@ def _append_assistant(chat: list[ChatMessage], message: AssistantMessage, result
         if text and not any(m["role"] == "user" for m in chat):
             chat.append(_user("(continued)"))
         if text:
-            _append_text(chat, {"role": "assistant", "content": text})
+            _append_text(chat, {"role": "assistant", "content": text, **kept})
         return
     calls = [_call(call) for call in message.tool_calls]
     last = chat[-1] if chat else None
     if last is not None and last["role"] == "assistant":
         last["content"] = f"{last['content']}\n\n{text}" if text else last["content"]
         last["tool_calls"] = calls
+        last.pop("provider_state", None)
+        last.update(kept)
     else:
         if not any(m["role"] == "user" for m in chat):
             chat.append(_user("(continued)"))
-        chat.append({"role": "assistant", "content": text or None, "tool_calls": calls})
+        chat.append({"role": "assistant", "content": text or None, "tool_calls": calls, **kept})
     for call in message.tool_calls:
         chat.append(
             {"role": "tool", "tool_call_id": call.tool_call_id, "content": _result(results.get(call.tool_call_id))}

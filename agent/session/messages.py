@@ -256,8 +256,12 @@ class SubmissionRefusal(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What follows from one input. The effects begin once the events are stored. `answer` is set for a submission."""
+    """What follows from one input. The effects begin once the events are stored. `answer` is set for a submission.
+
+    `provider_states`: stored with the messages of the model to which they belong, by the `seq` of those events.
+    """
 
     events: tuple[Event, ...]
     effects: tuple[Effect, ...]
     answer: Accepted | SubmissionRefusal | None = None
+    provider_states: Mapping[int, bytes] = {}

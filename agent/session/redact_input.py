@@ -12,6 +12,7 @@ import msgspec
 from msgspec import inspect
 
 from agent.models import DeltaKind, ModelReply, RawToolCall
+from agent.models.provider_state import redact_unsealed
 from agent.redaction import Redactor, SlicedRedaction
 from agent.redaction.slices import SLICE_CHARS
 from agent.session.messages import (
@@ -140,7 +141,12 @@ def _log(tool_call_id: str, text: str) -> Iterator[Input]:
 
 def _reply(redactor: Redactor, reply: ModelReply) -> ModelReply:
     calls = tuple(_call(redactor, call) for call in reply.tool_calls)
-    return msgspec.structs.replace(reply, tool_calls=calls, finish_reason=redactor.redact(reply.finish_reason))
+    return msgspec.structs.replace(
+        reply,
+        tool_calls=calls,
+        finish_reason=redactor.redact(reply.finish_reason),
+        provider_state=redact_unsealed(reply.provider_state, redactor.redact),
+    )
 
 
 def _call(redactor: Redactor, call: RawToolCall) -> RawToolCall:

@@ -115,16 +115,17 @@ class Session:
         self._now = ""
         self._events: list[ev.Event] = []
         self._effects: list[Effect] = []
+        self._provider_states: dict[int, bytes] = {}
 
     def begin(self, now: str, share_id: str = "") -> None:
         """Begin a decision at `now` (RFC 3339, UTC). `share_id`: of the link that the sender of the input came by; empty
         for the owner."""
-        self._now, self._events, self._effects = now, [], []
+        self._now, self._events, self._effects, self._provider_states = now, [], [], {}
         self.share_id = share_id
 
     def decision(self, answer: ev.Accepted | SubmissionRefusal | None) -> Decision:
         """What was decided since `begin`."""
-        return Decision(tuple(self._events), tuple(self._effects), answer)
+        return Decision(tuple(self._events), tuple(self._effects), answer, self._provider_states)
 
     def emit(self, what: type[EventT], /, **fields: Any) -> EventT:
         """Add the session's next event to the decision, and fold it into the state."""
@@ -132,6 +133,11 @@ class Session:
         states.apply(self.state, event)  # type: ignore[arg-type]  # EventT is one of the union's members
         self._events.append(event)  # type: ignore[arg-type]
         return event
+
+    def keep_provider_state(self, event: ev.AssistantMessageEvent, data: bytes) -> None:
+        """Keep what the provider wants back with this message, the newest event. It is stored with the event, and not in it."""
+        states.keep_provider_state(self.state, event.message_id, data)
+        self._provider_states[event.seq] = data
 
     def emit_usage(
         self,

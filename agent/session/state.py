@@ -33,6 +33,8 @@ class SessionState(msgspec.Struct, kw_only=True):
     `owners_model` is what was before.
     The model's context is `summary` and the messages from `context_from` on. `counted_tokens` is what the provider counted
     for the first `counted_messages` messages.
+    `provider_states`: what the provider wants back with messages of the model, by the messages' ids; the session does not
+    read it, and no client gets it.
     """
 
     view: View = msgspec.field(default_factory=View)
@@ -52,7 +54,11 @@ class SessionState(msgspec.Struct, kw_only=True):
     spent_usd: float = 0.0
     cost_unknown: bool = False
     restoration: Restoration | None = None
+    provider_states: dict[str, bytes] = {}
 
+
+PROVIDER_STATE_BYTES_MAX = 4_194_304
+"""Bytes of provider state that a session keeps: as much as the largest contexts hold of text. The oldest are dropped first."""
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(SessionState)
@@ -70,7 +76,7 @@ def load(data: bytes) -> SessionState:
 
 def apply(state: SessionState, event: ev.Event) -> None:
     """Fold one event into the state."""
-    before = len(state.view.messages)
+    before, model = len(state.view.messages), state.view.model
     views.apply(state.view, event)
     if isinstance(event, ev.AssistantChunk):
         return
@@ -96,8 +102,11 @@ def apply(state: SessionState, event: ev.Event) -> None:
         case ev.Accepted(submission=SetModel()):
             _note_who_chooses(state, event.share_id)
         case ev.ModelChanged(reason="unshared"):
+            state.provider_states = {}
             state.model_chosen, state.model_by = bool(state.owners_model.model), ""
         case ev.ModelChanged():
+            if not state.model_chosen or event.model != model:  # what the server's own model was, no event says
+                state.provider_states = {}
             state.model_chosen = True
         case ev.Accepted(submission=SetTitle(title=title)):
             state.title_chosen = bool(title)
@@ -110,10 +119,26 @@ def apply(state: SessionState, event: ev.Event) -> None:
             state.context_from = event.kept_from
             state.compacted_tokens = state.counted_tokens = event.new_tokens
             state.counted_messages = len(state.view.messages)
+            _forget_provider_states(state)
         case ev.UndoComplete():
+            _forget_provider_states(state)
             state.history_chars = sum(map(size, state.view.messages))
             if state.counted_messages > len(state.view.messages):
                 state.counted_messages = state.counted_tokens = 0
+
+
+def keep_provider_state(state: SessionState, message_id: str, data: bytes) -> None:
+    """Keep the provider state of a message whose event was applied last."""
+    states = state.provider_states = {**state.provider_states, message_id: data}
+    size = sum(map(len, states.values()))
+    while size > PROVIDER_STATE_BYTES_MAX:
+        size -= len(states.pop(next(iter(states))))
+
+
+def _forget_provider_states(state: SessionState) -> None:
+    """Drop the provider states of messages that are not in the model's context any more."""
+    kept = {m.message_id for m in state.view.messages[state.context_from :] if isinstance(m, AssistantMessage)}
+    state.provider_states = {name: data for name, data in state.provider_states.items() if name in kept}
 
 
 def _note_who_chooses(state: SessionState, share_id: str | msgspec.UnsetType) -> None:

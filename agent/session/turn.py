@@ -110,7 +110,7 @@ def on_model_done(session: Session, done: ModelDone) -> None:
         reply, session.state, session.rules.tool_calls_per_message_max, session.rules.redactor
     )
     message = view.open_message
-    session.emit(
+    event = session.emit(
         ev.AssistantMessageEvent,
         message_id=done.message_id,
         text=message.text if message else "",
@@ -119,6 +119,8 @@ def on_model_done(session: Session, done: ModelDone) -> None:
         finish_reason=reply.finish_reason,
         sealed=False,
     )
+    if reply.provider_state:
+        session.keep_provider_state(event, reply.provider_state)
     if (usage := reply.usage) is not None:
         session.emit_usage(usage, usage.input_tokens + usage.output_tokens, compaction.limit(session))
     if calls:

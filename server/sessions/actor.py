@@ -254,7 +254,8 @@ class SessionActor:
         events = [event for decision in decisions for event in decision.events]
         if events:
             try:
-                records = await self._recorder.append(events, new_answers, self._session.state)
+                private = {seq: data for decision in decisions for seq, data in decision.provider_states.items()}
+                records = await self._recorder.append(events, new_answers, self._session.state, private)
             except Unavailable as error:
                 refuse([waiting for waiting, _ in answers], _not_stored(error))
                 await self._on_journal_failure(error)

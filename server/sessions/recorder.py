@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
 import msgspec
 
@@ -18,6 +19,7 @@ from server.journal.base import (
     IdempotencyRecord,
     Journal,
     JournalError,
+    PrivateRecord,
     Record,
     SessionRow,
     Unavailable,
@@ -38,6 +40,9 @@ RETRY_S = 1.25
 
 FIRST_PAUSE_S = 0.05
 """Pause before an append that could not be stored is tried again, identically; each further one is about four times as long."""
+
+
+NO_PRIVATE: Final[Mapping[int, bytes]] = {}
 
 
 class JournalRecorder:
@@ -63,9 +68,15 @@ class JournalRecorder:
         self._snapshot_seq = self._compacted = self.head
 
     async def append(
-        self, events: list[ev.Event], answers: tuple[IdempotencyRecord, ...], state: SessionState
+        self,
+        events: list[ev.Event],
+        answers: tuple[IdempotencyRecord, ...],
+        state: SessionState,
+        private: Mapping[int, bytes] = NO_PRIVATE,
     ) -> tuple[Record, ...]:
         """Store these events, which led to `state`, and the answers to submissions. They are durable on return.
+
+        `private`: what is stored with an event for the session alone, by the event's `seq`.
 
         Raises `Fenced`, `Deleted`, `Conflict`; and `Unavailable`, after retries: then it is not known whether they were
         stored.
@@ -74,7 +85,8 @@ class JournalRecorder:
         quiet = not answers and all(isinstance(event, (ev.AssistantChunk, ev.ToolLog)) for event in events)
         row = self.row if quiet else _row(self.row, state)
         spent = None if quiet else self._quotas.spent_by(row.user_id, events)
-        item = AppendItem(self._lease, self.head, records, answers, None if quiet else row, spent)
+        beside = tuple(PrivateRecord(seq, data) for seq, data in private.items())
+        item = AppendItem(self._lease, self.head, records, answers, None if quiet else row, spent, beside)
         began = time.perf_counter()
         for pause in (*pauses(RETRY_S), None):
             try:

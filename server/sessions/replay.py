@@ -100,8 +100,13 @@ async def load_state(journal: Journal, session_id: str, head: int, default_model
         except msgspec.MsgspecError:
             log.info("session %s: its snapshot has another version; reading all of its events", session_id)
     async for batch in replay(journal, session_id, state.view.seq, head, READ_BYTES):
+        private = await journal.read_private(session_id, batch[0].first_seq - 1, batch[-1].seq)
+        provider_states = {one.seq: one.data for one in private}
         for record in batch:
-            states.apply(state, decode_event(record.data))
+            event = decode_event(record.data)
+            states.apply(state, event)
+            if isinstance(event, ev.AssistantMessageEvent) and event.seq in provider_states:
+                states.keep_provider_state(state, event.message_id, provider_states[event.seq])
     if not state.model_chosen:
         state.view.model = default_model
     return state

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from agent.models.errors import model_error
+from agent.models.provider_state import StateCollector
 from agent.models.types import (
     DeltaKind,
     ModelReply,
@@ -35,6 +36,7 @@ class _Call:
     id: str = ""
     name: str = ""
     arguments: list[str] = field(default_factory=list)
+    signature: str = ""
 
 
 class ResponseAssembler:
@@ -48,6 +50,7 @@ class ResponseAssembler:
         self._repairs: dict[DeltaKind, SurrogateRepair] = {"text": SurrogateRepair(), "reasoning": SurrogateRepair()}
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
+        self._state = StateCollector(model)
         self.started = False
         self.finish_reason = ""
         self.tokens: TokenCounts | None = None
@@ -78,6 +81,8 @@ class ResponseAssembler:
                 self.finish_reason = _FINISH.get(chunk.finish_reason, chunk.finish_reason)
             if chunk.tokens is not None:
                 self.tokens = chunk.tokens
+            if chunk.state is not None:
+                self._state.add(chunk.state)
         if texts:
             await self._pass_text(kind, "".join(texts))
 
@@ -88,15 +93,16 @@ class ResponseAssembler:
             if rest:
                 await self._sink(kind, rest)
 
-    def reply(self, usage: ModelUsage | None) -> ModelReply:
-        """The reply, once the stream has ended."""
+    def reply(self, usage: ModelUsage | None, source: str = "") -> ModelReply:
+        """The reply, once the stream has ended. `source`: of the provider state, see `Provider.source`."""
         calls = tuple(
             RawToolCall(
                 repair_surrogates(call.id), repair_surrogates(call.name), repair_surrogates("".join(call.arguments))
             )
             for call in self._calls
         )
-        return ModelReply(calls, self.finish_reason, usage)
+        signatures = {place: call.signature for place, call in enumerate(self._calls) if call.signature}
+        return ModelReply(calls, self.finish_reason, usage, self._state.encoded(source, signatures))
 
     async def _pass_text(self, kind: DeltaKind, text: str) -> None:
         self.started = True
@@ -114,6 +120,9 @@ class ResponseAssembler:
         if fragment.name and not call.name:
             call.name = fragment.name
             self._count(len(fragment.name))
+        if fragment.signature and not call.signature:
+            call.signature = fragment.signature
+            self._count(len(fragment.signature))
         if fragment.arguments:
             call.arguments.append(fragment.arguments)
             self._count(len(fragment.arguments))

@@ -11,6 +11,7 @@ from typing import cast
 import httpx
 import openai
 from litellm.llms.openai.chat.gpt_transformation import OpenAIChatCompletionStreamingHandler
+from litellm.llms.openrouter.chat.transformation import OpenRouterChatCompletionStreamingHandler
 from openai.types.chat import ChatCompletionChunk
 
 from agent.models.error_mapping import ErrorMapper
@@ -26,16 +27,20 @@ _END_S = 0.25
 """Seconds to wait for the end of the body after the last event, so that the connection can be used again."""
 
 
+_OPENAI_SHAPED = (OpenAIChatCompletionStreamingHandler, OpenRouterChatCompletionStreamingHandler)
+"""LiteLLM's readers of bodies that are OpenAI's events. OpenRouter's has fields of its own in them, see `openai_chunks`."""
+
+
 def response_of(wrapper: object) -> httpx.Response | None:
     """The HTTP response of a LiteLLM stream if its body is OpenAI's events, else None.
 
-    Exact types only: a subclass is a provider with a dialect of its own.
+    Exact types only: another subclass is a provider with a dialect of its own.
     """
     inner = getattr(wrapper, "completion_stream", None)
     response: object = None
     if type(inner) is openai.AsyncStream and getattr(inner, "_cast_to", None) is ChatCompletionChunk:
         response = inner.response
-    elif type(inner) is OpenAIChatCompletionStreamingHandler:
+    elif inner is not None and type(inner) in _OPENAI_SHAPED:
         response = inner.http_response
     if isinstance(response, httpx.Response) and not response.is_stream_consumed and not response.is_closed:
         return response

@@ -4,7 +4,7 @@ import json
 
 import msgspec
 
-from agent.models.types import StreamChunk, TokenCounts, ToolCallFragment
+from agent.models.types import RETURNS_REASONING, StatePiece, StreamChunk, TokenCounts, ToolCallFragment
 
 
 class _Part(msgspec.Struct):
@@ -26,6 +26,7 @@ class _Delta(msgspec.Struct):
     content: str | list[_Part] | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    reasoning_details: object = None
     tool_calls: list[_Call] | None = None
 
 
@@ -76,7 +77,7 @@ def decode(data: bytes) -> StreamChunk:
     """Decode one chunk. Raises ErrorChunk, and ValueError for data that is not a chunk."""
     try:
         chunk = _decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         chunk = _lenient(data)
     if chunk.error is not None or chunk.object == "error":
         raise _failure(chunk)
@@ -90,6 +91,10 @@ def decode(data: bytes) -> StreamChunk:
             if content:
                 result.text = content if isinstance(content, str) else "".join(part.text for part in content)
             result.reasoning = delta.reasoning_content or delta.reasoning or ""
+            if delta.reasoning_details is not None:
+                result.state = StatePiece(reasoning_details=delta.reasoning_details)
+            elif delta.reasoning_content:
+                result.state = RETURNS_REASONING
             if delta.tool_calls:
                 result.fragments = tuple(map(_fragment, delta.tool_calls))
     if chunk.usage is not None:

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from litellm.litellm_core_utils.prompt_templates.factory import THOUGHT_SIGNATURE_SEPARATOR
+
 from agent.models.error_mapping import ErrorMapper
-from agent.models.types import StreamChunk, TokenCounts, ToolCallFragment
+from agent.models.types import RETURNS_REASONING, StatePiece, StreamChunk, TokenCounts, ToolCallFragment
 
 
 class Wrapper(Protocol):
@@ -17,11 +19,12 @@ class Wrapper(Protocol):
 
 
 class WrappedStream:
-    """A ProviderStream over LiteLLM's wrapper."""
+    """A ProviderStream over LiteLLM's wrapper. `returns_reasoning`: the provider wants the text of the reasoning back."""
 
-    def __init__(self, wrapper: Wrapper, errors: ErrorMapper) -> None:
+    def __init__(self, wrapper: Wrapper, errors: ErrorMapper, *, returns_reasoning: bool = False) -> None:
         self._wrapper = wrapper
         self._errors = errors
+        self._returns_reasoning = returns_reasoning
 
     async def read(self) -> Sequence[StreamChunk] | None:
         try:
@@ -46,6 +49,7 @@ class WrappedStream:
             result.text = getattr(delta, "content", None) or ""
             result.reasoning = getattr(delta, "reasoning_content", None) or ""
             result.fragments = tuple(_fragment(call) for call in getattr(delta, "tool_calls", None) or ())
+            result.state = RETURNS_REASONING if result.reasoning and self._returns_reasoning else _state_piece(delta)
             if choices[0].finish_reason and self._has_finish_reason():
                 result.finish_reason = choices[0].finish_reason
         return result
@@ -77,11 +81,27 @@ def _int(holder: object, name: str) -> int:
     return value if isinstance(value, int) and value > 0 else 0
 
 
+def _state_piece(delta: object) -> StatePiece | None:
+    """The provider state in a delta, under LiteLLM's names."""
+    fields = getattr(delta, "provider_specific_fields", None)
+    signatures = fields.get("thought_signatures") if isinstance(fields, dict) else None
+    thinking, items = getattr(delta, "thinking_blocks", None), getattr(delta, "reasoning_items", None)
+    details = getattr(delta, "reasoning_details", None)
+    return StatePiece(thinking, details, items, signatures) if thinking or details or items or signatures else None
+
+
 def _fragment(call: object) -> ToolCallFragment:
+    """A part of a call. LiteLLM puts a signature of Gemini into the call's id, too: it is taken out, since ids are shown."""
     function = getattr(call, "function", None)
+    fields = getattr(call, "provider_specific_fields", None)
+    signature = fields.get("thought_signature") if isinstance(fields, dict) else None
+    call_id = getattr(call, "id", None)
+    if isinstance(signature, str) and isinstance(call_id, str):
+        call_id = call_id.removesuffix(f"{THOUGHT_SIGNATURE_SEPARATOR}{signature}")
     return ToolCallFragment(
         getattr(call, "index", None),
-        getattr(call, "id", None),
+        call_id,
         getattr(function, "name", None),
         getattr(function, "arguments", None),
+        signature if isinstance(signature, str) else "",
     )

@@ -8,6 +8,7 @@ import msgspec
 
 from agent.models import DeltaKind, ModelReply, ModelRequest, RawToolCall
 from agent.models.tool_calls import MAX_ID_CHARS, Unreadable, read_arguments, sound_name
+from agent.models.types import KeptState
 from agent.tools.base import PreparedCall, SubagentContext, ToolLog
 from agent.tools.research.settings import ResearchSettings
 from agent.util.text import cut_middle, cut_to_tokens, estimate_text
@@ -57,6 +58,7 @@ class ResearchRun:
         self._log = log
         self._settings = settings
         self._tokens = 0
+        self._reasoning = ""
         self._ids: set[str] = set()
 
     async def report(self) -> str:
@@ -74,10 +76,13 @@ class ResearchRun:
     async def _call_model(self) -> tuple[ModelReply, str]:
         """The model's next message and its text."""
         received = ""
+        self._reasoning = ""
 
         async def sink(kind: DeltaKind, text: str) -> None:
             nonlocal received
-            if kind == "text":
+            if kind == "reasoning":
+                self._reasoning += text
+            else:
                 received += text
                 self.last_text = received
                 await self._log(text)
@@ -104,7 +109,10 @@ class ResearchRun:
             )
         )
         tool_calls = [_tool_call(call, call_id) for call, call_id in zip(raw, ids, strict=True)]
-        self._messages.append({"role": "assistant", "content": text or None, "tool_calls": tool_calls})
+        message: Wire = {"role": "assistant", "content": text or None, "tool_calls": tool_calls}
+        if reply.provider_state:
+            message["provider_state"] = KeptState(reply.provider_state, self._reasoning)
+        self._messages.append(message)
         for call_id, output in zip(ids, outputs, strict=True):
             self._messages.append({"role": "tool", "tool_call_id": call_id, "content": output or "(no output)"})
 

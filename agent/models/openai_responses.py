@@ -1,0 +1,39 @@
+"""OpenAI responses: what is added to the calls that LiteLLM makes by /v1/responses instead of by chat completions.
+
+It does so for some models always, and for others where they get tools. There the reasoning of a message is an item of its
+own, which only comes back encrypted, and only if it is asked for (platform.openai.com, guides/reasoning, "Encrypted
+reasoning items"). Asked for in a chat completion, or of a model that does not reason, it is an error.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import litellm
+from litellm.main import responses_api_bridge_check
+
+lite: Any = litellm  # its annotations do not hold under strict checking
+check: Any = responses_api_bridge_check
+
+ENCRYPTED_REASONING = "reasoning.encrypted_content"
+_PROVIDERS = frozenset({"openai", "azure", "azure_ai"})
+
+
+def responses_parameters(parameters: Mapping[str, object], provider: str) -> dict[str, object]:
+    """The parameters to add to these of a call; none if the call is a chat completion, or if they are set already.
+
+    `store: false`: OpenAI keeps no copy of the answer. The session sends the whole conversation with each call.
+    """
+    if provider not in _PROVIDERS or "store" in parameters or "include" in parameters:
+        return {}
+    name, provider, _, base = lite.get_llm_provider(parameters["model"], api_base=parameters.get("api_base"))
+    about, name = check(
+        model=name,
+        custom_llm_provider=provider,
+        tools=parameters.get("tools"),
+        reasoning_effort=parameters.get("reasoning_effort"),
+        api_base=base,
+    )
+    if about.get("mode") != "responses":
+        return {}
+    reasons = "gpt-5" in name or lite.supports_reasoning(model=name, custom_llm_provider=provider)
+    return {"store": False, **({"include": [ENCRYPTED_REASONING]} if reasons else {})}

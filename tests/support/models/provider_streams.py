@@ -1,0 +1,140 @@
+"""Provider streams: one answer with its reasoning, its state and its tool calls, in the events of each provider."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+Body = dict[str, Any]
+
+SEALED_CHARS = 700
+"""Longer than the id of a tool call may be, in which LiteLLM puts signatures of Gemini."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One message of the model: its number in the conversation, and the files that it reads; without one it is a text."""
+
+    number: int
+    files: list[str]
+
+    @property
+    def text(self) -> str:
+        """The text of a message without calls."""
+        return "" if self.files else f"Answer number {self.number}."
+
+    @property
+    def sealed(self) -> str:
+        """What only the provider can read."""
+        return f"SEALED-{self.number}-".ljust(SEALED_CHARS, "x")
+
+    @property
+    def reasoning_pieces(self) -> list[str]:
+        return [f"Thought {self.number}: ", "which ", "file?"]
+
+    @property
+    def reasoning(self) -> str:
+        return "".join(self.reasoning_pieces)
+
+    @property
+    def arguments(self) -> list[str]:
+        """The arguments of the calls, as JSON."""
+        return [json.dumps({"path": path}) for path in self.files]
+
+
+def events(bodies: Iterable[Mapping[str, Any]], *, named: bool = False) -> bytes:
+    """Server-sent events; `named`: each has its type as its name."""
+    return b"".join(
+        (f"event: {body['type']}\n" if named else "").encode() + b"data: " + json.dumps(body).encode() + b"\n\n"
+        for body in bodies
+    )
+
+
+def chat(step: Step, reasoning: Iterable[Body]) -> bytes:
+    """OpenAI's chat completion chunks. `reasoning`: the deltas before the text or the calls."""
+
+    def chunk(delta: Body, reason: str | None = None) -> Body:
+        choices = [{"index": 0, "delta": delta, "finish_reason": reason}]
+        return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": choices}
+
+    def call(place: int, arguments: str) -> Body:
+        function = {"name": "read", "arguments": arguments}
+        return {"index": place, "id": f"call_{step.number}_{place}", "type": "function", "function": function}
+
+    deltas = [{"role": "assistant", "content": ""}, *reasoning, *([{"content": step.text}] if step.text else [])]
+    calls = [{"tool_calls": [call(place, arguments)]} for place, arguments in enumerate(step.arguments)]
+    last = chunk({}, "tool_calls" if calls else "stop")
+    usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+    return events([*map(chunk, [*deltas, *calls]), {**last, "usage": usage}]) + b"data: [DONE]\n\n"
+
+
+def anthropic(step: Step, thinking: list[Body]) -> bytes:
+    """Anthropic's messages. Each thinking block comes in pieces, its signature last; an encrypted one comes whole."""
+    usage = {"input_tokens": 100, "output_tokens": 1}
+    message = {"id": "m", "type": "message", "role": "assistant", "model": "claude", "content": [], "usage": usage}
+    blocks: list[tuple[Body, list[Body]]] = []
+    for block in thinking:
+        if block["type"] == "redacted_thinking":
+            blocks.append((block, []))
+            continue
+        pieces = step.reasoning_pieces if block["thinking"] else []
+        deltas = [{"type": "thinking_delta", "thinking": piece} for piece in pieces]
+        signed = {"type": "signature_delta", "signature": block["signature"]}
+        blocks.append(({"type": "thinking", "thinking": "", "signature": ""}, [*deltas, signed]))
+    if step.text:
+        blocks.append(({"type": "text", "text": ""}, [{"type": "text_delta", "text": step.text}]))
+    for place, arguments in enumerate(step.arguments):
+        use = {"type": "tool_use", "id": f"toolu_{step.number}_{place}", "name": "read", "input": {}}
+        blocks.append((use, [{"type": "input_json_delta", "partial_json": arguments}]))
+    found: list[Body] = [{"type": "message_start", "message": message}]
+    for index, (block, deltas) in enumerate(blocks):
+        found.append({"type": "content_block_start", "index": index, "content_block": block})
+        found += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
+        found.append({"type": "content_block_stop", "index": index})
+    reason = "tool_use" if step.files else "end_turn"
+    found.append({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 10}})
+    return events([*found, {"type": "message_stop"}], named=True)
+
+
+def gemini(step: Step) -> bytes:
+    """Gemini's parts: thoughts, then calls of which the first is signed, or a text signed by an empty part behind it."""
+    thoughts = [{"text": piece, "thought": True} for piece in step.reasoning_pieces]
+    calls: list[Body] = [{"functionCall": {"name": "read", "args": {"path": path}}} for path in step.files]
+    if calls:
+        calls[0]["thoughtSignature"] = step.sealed
+    text = [{"text": step.text}, {"text": "", "thoughtSignature": step.sealed}] if step.text else []
+    groups = [*([part] for part in thoughts), *([part] for part in text), *([calls] if calls else [])]
+    usage = {"promptTokenCount": 100, "candidatesTokenCount": 10, "totalTokenCount": 110}
+    candidates = [{"content": {"role": "model", "parts": parts}, "index": 0} for parts in groups]
+    last = {**candidates[-1], "finishReason": "STOP"}
+    return events({"candidates": [one], "usageMetadata": usage} for one in [*candidates[:-1], last])
+
+
+def responses(step: Step) -> bytes:
+    """OpenAI's responses: a reasoning item, whose encrypted content is whole only at the end, and what follows from it."""
+    summary = [{"type": "summary_text", "text": step.reasoning}]
+    reasoning = {"id": f"rs_{step.number}", "type": "reasoning", "summary": summary, "encrypted_content": step.sealed}
+    items: list[Body] = [reasoning]
+    found: list[Body] = [{"type": "response.output_item.added", "item": {**reasoning, "encrypted_content": "begun"}}]
+    for piece in step.reasoning_pieces:
+        found.append({"type": "response.reasoning_summary_text.delta", "summary_index": 0, "delta": piece})
+    found.append({"type": "response.output_item.done", "item": reasoning})
+    if step.text:
+        content = [{"type": "output_text", "text": step.text, "annotations": []}]
+        items.append({"id": "msg", "type": "message", "role": "assistant", "status": "completed", "content": content})
+        found.append({"type": "response.output_text.delta", "output_index": 1, "delta": step.text})
+    for place, arguments in enumerate(step.arguments):
+        ids = {"id": f"fc_{step.number}_{place}", "call_id": f"call_{step.number}_{place}"}
+        call = {**ids, "type": "function_call", "status": "completed", "name": "read", "arguments": arguments}
+        items.append(call)
+        found += [
+            {"type": "response.output_item.added", "output_index": place + 1, "item": {**call, "arguments": ""}},
+            {"type": "response.function_call_arguments.delta", "output_index": place + 1, "delta": arguments},
+            {"type": "response.output_item.done", "output_index": place + 1, "item": call},
+        ]
+    response: Body = {"id": "resp", "object": "response", "created_at": 1, "model": "gpt-5.6", "output": []}
+    usage = {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110}
+    whole = {**response, "status": "completed", "output": items, "usage": usage}
+    begin = {"type": "response.created", "response": {**response, "status": "in_progress"}}
+    numbered = enumerate([begin, *found, {"type": "response.completed", "response": whole}])
+    return events(({"item_id": "i", "output_index": 0, "sequence_number": n, **one} for n, one in numbered), named=True)

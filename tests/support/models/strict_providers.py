@@ -1,0 +1,299 @@
+"""Strict providers: servers that want the state of their model's messages back, and refuse as their documents say.
+
+In a test, on its loop and on loopback:
+
+    async with StrictServer(DeepSeek()) as server:
+        ...  # point the code under test at server.base, with the model `server.provider.model`
+        assert server.provider.refusals == []
+
+The last user's message says what is answered: `calls=2,1` are two calls of `read` in one message, then one, then a text. A
+request without tools is answered with a text. Every call reads another file, by which its state is found again.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Self
+
+from tests.support.models.provider_streams import Body, Step, anthropic, chat, gemini, responses
+
+Refusal = str
+
+
+class StrictProvider:
+    """What all have: the plan of the user's message, and the record of what was refused. `issued`: by the first file of a message."""
+
+    model = ""
+    effort = ""
+
+    def __init__(self) -> None:
+        self.requests: list[Body] = []
+        self.refusals: list[Refusal] = []
+        self.steps: dict[str, Step] = {}
+        self._files = 0
+
+    def respond(self, body: Body) -> tuple[int, bytes]:
+        """The status and the body of the response."""
+        self.requests.append(body)
+        wrong = self.refusal(body)
+        if wrong is not None:
+            self.refusals.append(wrong)
+            return 400, json.dumps({"error": {"message": wrong, "type": "invalid_request_error", "code": 400}}).encode()
+        return 200, self.stream(self._next(body))
+
+    def refusal(self, body: Body) -> Refusal | None:
+        """What is refused of a request, in the provider's words."""
+        raise NotImplementedError
+
+    def stream(self, step: Step) -> bytes:
+        """The step as the provider sends it."""
+        raise NotImplementedError
+
+    def messages(self, body: Body) -> list[Body]:
+        """The conversation as role, text and the files that are read."""
+        raise NotImplementedError
+
+    def _next(self, body: Body) -> Step:
+        messages = self.messages(body)
+        begins = max((place for place, message in enumerate(messages) if message["role"] == "user"), default=-1)
+        plan = re.search(r"calls=([\d,]+)", str(messages[begins]["text"])) if body.get("tools") else None
+        counts = [int(count) for count in plan[1].split(",")] if plan else []
+        done = sum(1 for message in messages[begins + 1 :] if message["files"])
+        count = counts[done] if done < len(counts) else 0
+        files = [f"file-{self._files + number}.txt" for number in range(count)]
+        self._files += max(1, count)
+        step = Step(len(self.steps) + 1, files)
+        self.steps[files[0] if files else step.text] = step
+        return step
+
+    def step_of(self, message: Body) -> Step | None:
+        """The step that a message of the model was; None for one that this provider did not send."""
+        return self.steps.get(message["files"][0] if message["files"] else message["text"])
+
+
+class DeepSeek(StrictProvider):
+    """api-docs.deepseek.com, guides/thinking_mode: the reasoning of turns with tool calls goes back, in all later requests."""
+
+    model = "deepseek/deepseek-v4-flash"
+
+    def messages(self, body: Body) -> list[Body]:
+        return [_chat_message(message) for message in body["messages"] if message["role"] in ("user", "assistant")]
+
+    def refusal(self, body: Body) -> Refusal | None:
+        for message in body["messages"]:
+            step = self.step_of(_chat_message(message)) if message.get("tool_calls") else None
+            if step is not None and message.get("reasoning_content") != step.reasoning:
+                return "The reasoning_content in the thinking mode must be passed back to the API."
+        return None
+
+    def stream(self, step: Step) -> bytes:
+        return chat(step, [{"reasoning_content": piece} for piece in step.reasoning_pieces])
+
+
+class OpenRouter(DeepSeek):
+    """openrouter.ai/docs, use-cases/reasoning-tokens: the sequence of reasoning blocks must match what the model made."""
+
+    model = "openrouter/anthropic/claude-sonnet-4.5"
+
+    def refusal(self, body: Body) -> Refusal | None:
+        for message in body["messages"]:
+            step = self.step_of(_chat_message(message)) if message.get("tool_calls") else None
+            if step is not None and message.get("reasoning_details") != [*_details(step)]:
+                return f"the reasoning_details must match the outputs of the model: {message.get('reasoning_details')}"
+        return None
+
+    def stream(self, step: Step) -> bytes:
+        text, encrypted = _details(step)
+        shared = {"type": "reasoning.text", "format": text["format"], "index": 0}
+        deltas = [
+            {"reasoning": piece, "reasoning_details": [{**shared, "text": piece}]} for piece in step.reasoning_pieces
+        ]
+        sealed = [{**shared, "signature": text["signature"]}, encrypted]
+        return b": OPENROUTER PROCESSING\n\n" + chat(step, [*deltas, *({"reasoning_details": [one]} for one in sealed)])
+
+
+class Anthropic(StrictProvider):
+    """platform.claude.com, build-with-claude/extended-thinking: unmodified thinking blocks begin the turn under way."""
+
+    model = "anthropic/claude-haiku-4-5"
+    effort = "low"
+
+    def messages(self, body: Body) -> list[Body]:
+        found: list[Body] = []
+        for message in body["messages"]:
+            blocks = message["content"]
+            if message["role"] == "user" and any(block["type"] == "tool_result" for block in blocks):
+                continue
+            text = "".join(block["text"] for block in blocks if block["type"] == "text")
+            files = [block["input"]["path"] for block in blocks if block["type"] == "tool_use"]
+            found.append({"role": message["role"], "text": text, "files": files, "blocks": blocks})
+        return found
+
+    def refusal(self, body: Body) -> Refusal | None:
+        for message in self.messages(body):
+            step = self.step_of(message) if message["role"] == "assistant" else None
+            if step is None or body.get("thinking", {}).get("type") != "enabled":
+                continue
+            first = message["blocks"][0]["type"]
+            if first not in ("thinking", "redacted_thinking"):
+                return f"messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `{first}`."
+            if [block for block in message["blocks"] if "thinking" in block["type"]] != thinking_blocks(step):
+                return "messages.1.content.0: `thinking` or `redacted_thinking` blocks cannot be modified."
+        return None
+
+    def stream(self, step: Step) -> bytes:
+        return anthropic(step, thinking_blocks(step))
+
+
+class Gemini(StrictProvider):
+    """ai.google.dev, gemini-api/docs/thought-signatures: each step's first call has the signature that came with it."""
+
+    model = "gemini/gemini-3-flash-preview"
+
+    def messages(self, body: Body) -> list[Body]:
+        found: list[Body] = []
+        for content in body["contents"]:
+            parts = content["parts"]
+            if any("function_response" in part for part in parts):
+                continue
+            role = "user" if content["role"] == "user" else "assistant"
+            text = "".join(part.get("text", "") for part in parts if not part.get("thought"))
+            files = [part["function_call"]["args"]["path"] for part in parts if "function_call" in part]
+            found.append({"role": role, "text": text, "files": files, "parts": parts})
+        return found
+
+    def refusal(self, body: Body) -> Refusal | None:
+        for message in self.messages(body):
+            step = self.step_of(message) if message["role"] == "assistant" else None
+            if step is None:
+                continue
+            signed = [part.get("thoughtSignature") for part in message["parts"]]
+            if signed[0] is None:
+                return "Function call is missing a thought_signature in functionCall parts."
+            if signed != [step.sealed, *[None] * (len(signed) - 1)]:
+                return "Corrupted thought signature."
+        return None
+
+    def stream(self, step: Step) -> bytes:
+        return gemini(step)
+
+
+class Responses(StrictProvider):
+    """platform.openai.com, guides/reasoning: with `store: false` the encrypted reasoning stands before its call."""
+
+    model = "openai/gpt-5.6"
+    effort = "low"
+
+    def messages(self, body: Body) -> list[Body]:
+        if "messages" in body:  # without tools LiteLLM makes a chat completion of it
+            return [_chat_message(message) for message in body["messages"]]
+        found: list[Body] = []
+        reasoning: list[Body] = []
+        for item in body["input"]:
+            if item["type"] == "reasoning":
+                reasoning.append(item)
+            elif item["type"] == "message":
+                text = "".join(part["text"] for part in item["content"])
+                found.append({"role": item["role"], "text": text, "files": [], "reasoning": reasoning})
+                reasoning = []
+            elif item["type"] == "function_call":
+                path = json.loads(item["arguments"])["path"]
+                if reasoning or not found or not found[-1]["files"]:
+                    found.append({"role": "assistant", "text": "", "files": [path], "reasoning": reasoning})
+                else:
+                    found[-1]["files"].append(path)
+                reasoning = []
+            elif item["type"] == "function_call_output" and found[-1]["files"]:
+                found.append({"role": "result", "text": "", "files": [], "reasoning": []})
+        return found
+
+    def refusal(self, body: Body) -> Refusal | None:
+        if not body.get("tools"):
+            return None
+        if body.get("store") is not False or body.get("include") != ["reasoning.encrypted_content"]:
+            return "the answer would be stored, or its reasoning would not come back"
+        for message in self.messages(body):
+            step = self.step_of(message) if message["role"] == "assistant" else None
+            if step is not None and [item.get("encrypted_content") for item in message["reasoning"]] != [step.sealed]:
+                return "Item of type 'function_call' was provided without its required 'reasoning' item."
+        return None
+
+    def stream(self, step: Step) -> bytes:
+        return responses(step) if self.requests[-1].get("tools") else chat(step, [])
+
+
+PROVIDERS = (DeepSeek, OpenRouter, Anthropic, Gemini, Responses)
+
+
+def thinking_blocks(step: Step) -> list[Body]:
+    """What Anthropic's model thought: readable and signed, encrypted, and signed without a text."""
+    return [
+        {"type": "thinking", "thinking": step.reasoning, "signature": step.sealed},
+        {"type": "redacted_thinking", "data": f"{step.sealed}-encrypted"},
+        {"type": "thinking", "thinking": "", "signature": f"{step.sealed}-omitted"},
+    ]
+
+
+def _details(step: Step) -> tuple[Body, Body]:
+    text = {"type": "reasoning.text", "text": step.reasoning, "format": "anthropic-claude-v1", "index": 0}
+    encrypted = {"type": "reasoning.encrypted", "data": step.sealed, "format": "anthropic-claude-v1", "index": 1}
+    return {**text, "signature": f"{step.sealed}-signature"}, encrypted
+
+
+def _chat_message(message: Body) -> Body:
+    calls: Iterable[Any] = message.get("tool_calls") or ()
+    files = [json.loads(call["function"]["arguments"])["path"] for call in calls]
+    content = message.get("content")
+    text = "".join(part["text"] for part in content) if isinstance(content, list) else content or ""
+    return {"role": message["role"], "text": text, "files": files}
+
+
+class StrictServer:
+    """The provider's server: each POST is a call. Connections are kept open."""
+
+    def __init__(self, provider: StrictProvider) -> None:
+        self.provider = provider
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    @property
+    def base(self) -> str:
+        """The address, as LiteLLM wants it for each provider."""
+        assert self._server is not None
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=64 * 1024 * 1024)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in self._writers:
+            writer.close()
+        await self._server.wait_closed()
+        while self._writers:
+            await asyncio.sleep(0)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+                length = re.search(r"content-length: (\d+)", head)
+                body = json.loads(await reader.readexactly(int(length[1]) if length else 0))
+                status, payload = self.provider.respond(body)
+                kind = "text/event-stream" if status == 200 else "application/json"
+                writer.write(
+                    f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(payload)}\r\n\r\n".encode()
+                )
+                writer.write(payload)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+        finally:
+            self._writers.discard(writer)
