@@ -103,6 +103,7 @@ class Script:
         self.session = Session(SessionState(), self.rules)
         self.session.state.view.model = "test/model"
         self.events: list[ev.Event] = []
+        self.provider_states: dict[int, bytes] = {}
         self.effects: list[Effect] = []
         self.answer: ev.Accepted | SubmissionRefusal | None = None
         self._ids = count(1)
@@ -115,6 +116,7 @@ class Script:
         """Give one input; the types of the events that follow. `share_id`: of the link that its sender came by."""
         decision = decide(self.session, message, NOW, share_id)
         self.events += decision.events
+        self.provider_states |= decision.provider_states
         self.effects = list(decision.effects)
         self.answer = decision.answer
         self._hold(decision)
@@ -172,7 +174,7 @@ class Script:
         model = self.view.model
         state = SessionState()
         for event in self.events:
-            states.apply(state, event)
+            self._load(state, event)
         state.view.model = model
         self.session = Session(state, self.rules)
 
@@ -195,25 +197,37 @@ class Script:
         """The newest event of a kind."""
         return next(event for event in reversed(self.events) if isinstance(event, kind))
 
+    def _load(self, state: SessionState, event: ev.Event) -> None:
+        """Apply an event with what is stored beside it."""
+        states.apply(state, event)
+        if isinstance(event, ev.AssistantMessageEvent) and event.seq in self.provider_states:
+            states.keep_provider_state(state, event.message_id, self.provider_states[event.seq])
+
     def _hold(self, decision: Decision) -> None:
         seqs = [event.seq for event in self.events]
         assert seqs == list(range(1, len(seqs) + 1)), "seq has a hole"
         folded = SessionState()
         for event in self.events:
-            states.apply(folded, codec.decode_event(codec.encode(event)))
+            self._load(folded, codec.decode_event(codec.encode(event)))
         folded.view.model = self.view.model
         assert folded == self.session.state, "the fold of the journal is not the live state"
         assert states.load(states.dump(folded)) == folded, "the state does not survive its snapshot"
         for effect in decision.effects:
             if isinstance(effect, CallModel):
-                assert complaint(effect.messages) is None, complaint(effect.messages)
-        wire = context.build(self.session.state, "You help.")
+                messages = without_state(effect.messages)
+                assert complaint(messages) is None, complaint(messages)
+        wire = without_state(context.build(self.session.state, "You help."))
         if not self.view.open_calls:
             if wire[-1]["role"] in ("assistant", "system"):
                 wire.append({"role": "user", "content": "and now?"})
             assert complaint(wire) is None, complaint(wire)
         ids = [c.tool_call_id for m in self.view.messages if isinstance(m, AssistantMessage) for c in m.tool_calls]
         assert len(ids) == len(set(ids)), "a tool_call_id is used twice"
+
+
+def without_state(messages: list[dict[str, object]]) -> list[dict[str, object]]:
+    """The messages as a provider gets them: what is kept of its state is put back under other names."""
+    return [{name: value for name, value in one.items() if name != "provider_state"} for one in messages]
 
 
 def tag(event: ev.Event) -> str:
