@@ -13,6 +13,9 @@ PROMPT = (
     "Answer with the title alone: no quotes, no full stop."
 )
 SHOWN_CHARS = 2_000
+LINE_CHARS = 4_096
+"""Of a line, no more is looked at."""
+
 TITLE_CHARS = 80
 
 TITLE_MAX_TOKENS = 1_000
@@ -60,5 +63,6 @@ def on_title_done(session: Session, done: TitleDone) -> None:
 
 def first_line(text: str) -> str:
     """The first line that is not blank, cut to the length of a title."""
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    begin = text.lstrip()[:LINE_CHARS]  # a million blank lines are not looked at one by one
+    line = begin.splitlines()[0].strip() if begin else ""
     return line if len(line) <= TITLE_CHARS else f"{line[: TITLE_CHARS - 1]}…"

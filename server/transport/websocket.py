@@ -23,10 +23,18 @@ PING_TIMEOUT_S = 20.0
 
 
 class SocketTransport(Protocol):
-    """One websocket's connection. Only `write` waits; the others can be used for a peer that does not read."""
+    """One websocket's connection. Only `write` waits; the others can be used for a peer that does not read.
+
+    `sent_bytes`: bytes of messages that were handed over so far, also those that still wait in the process.
+    """
+
+    sent_bytes: int
 
     async def write(self, data: bytes, *, text: bool) -> None:
-        """Send one message (`text`: the bytes are UTF-8), once the peer has taken most of what was sent. Raises `OSError`."""
+        """Send one message (`text`: the bytes are UTF-8), once the peer has taken most of what was sent. Raises `OSError`.
+
+        A large one is sent in fragments, each once the peer has taken most of the one before.
+        """
 
     def unsent(self) -> int:
         """Bytes that wait in the process for the peer to take them."""
@@ -43,10 +51,12 @@ class AsgiTransport:
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self.sent_bytes = 0
 
     async def write(self, data: bytes, *, text: bool) -> None:
         """Send one message. Waits as long as the server under the app does."""
         await self._send({"type": "websocket.send", **({"text": data.decode()} if text else {"bytes": data})})
+        self.sent_bytes += len(data)
 
     def unsent(self) -> int:
         """0: ASGI does not tell."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 from starlette.types import Receive, Send
@@ -16,7 +17,6 @@ from protocol.codes import CloseReason
 from protocol.frames import Frame, Heartbeat, Ready, Synced
 from protocol.limits import Limits
 from protocol.submissions import Submission
-from protocol.view import to_snapshot
 from server import __version__
 from server.journal.base import Journal, JournalError
 from server.sessions.actor import SessionActor
@@ -29,6 +29,7 @@ from server.transport.websocket import SocketTransport
 from server.websocket.handshake import Encoding, Position
 from server.websocket.policy import SubmissionPolicy
 from server.websocket.reader import FrameReader
+from server.websocket.snapshot_encoding import snapshot_work
 from server.websocket.snapshots import SnapshotPool
 
 log = logging.getLogger("holdfast.connection")
@@ -103,7 +104,7 @@ class Connection:
         self._cursor = actor.broadcaster.follow(actor.broadcaster.head)
         self._sent_at = self._taken_at = self._loop.time()
         self._sending = False
-        self._sent_bytes = self._taken_bytes = 0
+        self._taken_bytes = 0
         self.frames_out = 0
         self.closed_with = CLOSE_ABNORMAL
         self._end_reason: asyncio.Future[CloseReason | None] = self._loop.create_future()
@@ -218,7 +219,10 @@ class Connection:
                 cursor.advance(batch[-1].seq)
             self._metrics.replays.observe(mark - begin)
         else:
-            with self._snapshots.share(self._snapshot_key, self._account, mark, self._encode_snapshot) as snapshot:
+            begin_work = partial(
+                snapshot_work, actor.state.view, self._limits.outbound_frame_bytes, binary=self._binary
+            )
+            async with self._snapshots.share(self._snapshot_key, self._account, mark, begin_work) as snapshot:
                 await self._send([self._encode(ready)])
                 await self._send([snapshot.data])
                 await self._send([self._encode(Synced(seq=mark))])  # waits until most of the snapshot has been read
@@ -252,16 +256,6 @@ class Connection:
     def _account(self) -> str:
         """Whose unread snapshots are bounded together: the session owner's, or those of the owner's guests."""
         return f"{self._actor.user_id} guests" if self._policy.share_id else self._actor.user_id
-
-    def _encode_snapshot(self) -> bytes:
-        """The encoded snapshot. The oldest messages are left out if it would exceed `outbound_frame_bytes`."""
-        view = self._actor.state.view
-        most, omit = self._limits.outbound_frame_bytes, 0
-        data = self._encode(to_snapshot(view))
-        while len(data) > most and omit < len(view.messages):
-            omit += max(1, (len(view.messages) - omit) // 2)
-            data = self._encode(to_snapshot(view, omit))
-        return data
 
     async def _read(self) -> CloseReason | None:
         while True:
@@ -317,7 +311,6 @@ class Connection:
         began = self._loop.time()
         await self._transport.write(data, text=not self._binary)
         self._sending = False
-        self._sent_bytes += len(data)
         self.frames_out += len(frames)
         self._sent_at = self._loop.time()
         self._metrics.send_s.observe(self._sent_at - began)
@@ -341,7 +334,7 @@ class Connection:
     def _is_taking(self, now: float) -> bool:
         """Whether the client has taken all that was sent, or some of it since the last call."""
         unsent = self._transport.unsent()
-        taken = self._sent_bytes - unsent
+        taken = self._transport.sent_bytes - unsent
         if unsent and taken <= self._taken_bytes:
             return False
         self._taken_bytes, self._taken_at = taken, now

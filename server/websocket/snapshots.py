@@ -1,17 +1,21 @@
 """Snapshots: the encoded snapshots that sockets are being sent, one for each position of a session, bounded and paced.
 
-A snapshot may have many MiB and waits in memory until its client has read it. Sockets at the same position share one. A session
-encodes the next one only after a pause, and what waits for slow readers is bounded by account (a user, or the guests of a user) and over all.
+A snapshot may have many MiB and waits in memory until its client has read it. Sockets at the same position share one. What waits for
+slow readers is bounded by account (a user, or the guests of a user) and over all, and so is the work of encoding: it is done in
+slices, for one large snapshot at a time, and a session and an account get the next one only after a pause.
 """
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from server.sessions.quotas import USERS_MAX
 from server.util.lru_map import LruMap
+from server.util.rate_limit import KeyedRateLimiter
+from server.websocket.snapshot_encoding import Work
 
 ACCOUNT_BYTES_MAX = 67_108_864
 """Snapshots that wait to be read, by account: four of the largest. Another one waits until one of them is read or cut off."""
@@ -19,8 +23,18 @@ ACCOUNT_BYTES_MAX = 67_108_864
 BYTES_MAX = 536_870_912
 """The same over all accounts: eight that use up their share. It holds for the memory of the process."""
 
+RESERVED_BYTES = 16_777_216
+"""What a snapshot counts until it is encoded: as much as the largest."""
+
+SLICE_S = 0.001
+"""How long encoding works until others get a turn."""
+
 PAUSE_FACTOR = 20
-"""A session encodes the next snapshot after this many times the time that the last one took: 5 % of the event loop at most."""
+"""A session encodes the next snapshot after this many times the time that the last one took."""
+
+ACCOUNT_SHARE, ACCOUNT_BURST_S = 0.05, 0.5
+"""The part of the event loop that an account's snapshots take in the long run, and the seconds at once. A user's ten sessions of
+the largest kind come back in one go after the network was lost."""
 
 SESSIONS_MAX = 4_096
 """Sessions whose pause is remembered, the longest unused forgotten first: some 200 bytes each."""
@@ -32,7 +46,7 @@ class EncodedSnapshot:
 
     seq: int
     data: bytes
-    account: str = ""
+    account: str
     readers: int = 0
 
 
@@ -41,6 +55,7 @@ class _Session:
     """What is known of one session and encoding. `pause_until`: when the next may be encoded (monotonic)."""
 
     newest: EncodedSnapshot | None = None
+    encoding: bool = False
     pause_until: float = 0.0
 
 
@@ -57,6 +72,8 @@ class SnapshotPool:
         self._max = bytes_max
         self._clock = clock
         self._sessions: LruMap[str, _Session] = LruMap(SESSIONS_MAX)
+        self._work = KeyedRateLimiter(ACCOUNT_SHARE, ACCOUNT_BURST_S, USERS_MAX)
+        self._turn = asyncio.Lock()
         self._bytes: Counter[str] = Counter()
         self._all_bytes = 0
         self._released = asyncio.Event()
@@ -66,13 +83,16 @@ class SnapshotPool:
         return self._bytes[account]
 
     def delay_s(self, key: str, account: str, head: int) -> float | None:
-        """Seconds to wait before a socket may take the snapshot at `head`; 0 now; None: until another socket releases one."""
+        """Seconds to wait before a socket may take the snapshot at `head`; 0 now; None: until another socket has got or released one."""
         session = self._sessions.get(key)
         if session is not None and session.newest is not None and session.newest.seq == head:
             return 0.0
         if self._bytes[account] >= self._account_max or self._all_bytes >= self._max:
             return None
-        return max(0.0, session.pause_until - self._clock()) if session is not None else 0.0
+        if session is not None and session.encoding:
+            return None
+        now = self._clock()
+        return max(self._work.spend(account, 0.0, now), session.pause_until - now if session is not None else 0.0)
 
     async def wait(self, delay_s: float | None) -> None:
         """Wait as `delay_s` says."""
@@ -81,35 +101,72 @@ class SnapshotPool:
         else:
             await asyncio.sleep(delay_s)
 
-    @contextmanager
-    def share(self, key: str, account: str, head: int, encode: Callable[[], bytes]) -> Iterator[EncodedSnapshot]:
-        """The snapshot of the session `key` at `head`, for one socket, until it has been read. `encode` makes it if there is none."""
+    @asynccontextmanager
+    async def share(
+        self, key: str, account: str, head: int, begin: Callable[[], Work]
+    ) -> AsyncIterator[EncodedSnapshot]:
+        """The snapshot of the session `key` at `head`, for one socket, until it has been read; only if `delay_s` is 0.
+
+        `begin` encodes it, if there is none: the first piece at once, before this waits for anything.
+        """
         session = self._sessions[key] = self._sessions.get(key) or _Session()
         snapshot = session.newest
         if snapshot is None or snapshot.seq != head:
-            began = self._clock()
-            snapshot = session.newest = EncodedSnapshot(head, encode())
-            session.pause_until = self._clock() + PAUSE_FACTOR * (self._clock() - began)
-        if not snapshot.readers:
-            snapshot.account = account
-            self._bytes[account] += len(snapshot.data)
-            self._all_bytes += len(snapshot.data)
+            snapshot = session.newest = EncodedSnapshot(head, await self._encode(session, account, begin()), account)
+            self._count(account, len(snapshot.data))
         snapshot.readers += 1
         try:
             yield snapshot
         finally:
             snapshot.readers -= 1
             if not snapshot.readers:
-                self._release(session, snapshot)
+                self._forget(session, snapshot)
 
-    def _release(self, session: _Session, snapshot: EncodedSnapshot) -> None:
+    async def _encode(self, session: _Session, account: str, work: Work) -> bytes:
+        """Do the work. What is larger than a slice waits for its turn."""
+        spent = 0.0
+        session.encoding = True
+        self._count(account, RESERVED_BYTES)
+        try:
+            data, spent = self._slice(work)
+            if data is not None:
+                return data
+            async with self._turn:
+                while data is None:
+                    await asyncio.sleep(0)
+                    data, took = self._slice(work)
+                    spent += took
+            return data
+        finally:
+            session.encoding = False
+            session.pause_until = self._clock() + PAUSE_FACTOR * spent
+            self._work.spend(account, spent, self._clock())
+            self._count(account, -RESERVED_BYTES)
+            self._wake()
+
+    def _slice(self, work: Work) -> tuple[bytes | None, float]:
+        """Work for a slice of time: the bytes if it has come to its end, and the seconds that it took."""
+        began = self._clock()
+        try:
+            while self._clock() - began < SLICE_S:
+                next(work)
+        except StopIteration as end:
+            return end.value, self._clock() - began
+        return None, self._clock() - began
+
+    def _forget(self, session: _Session, snapshot: EncodedSnapshot) -> None:
         """Nobody reads it any more."""
-        account = snapshot.account
         if session.newest is snapshot:
             session.newest = None
-        self._all_bytes -= len(snapshot.data)
-        self._bytes[account] -= len(snapshot.data)
+        self._count(snapshot.account, -len(snapshot.data))
+        self._wake()
+
+    def _count(self, account: str, size: int) -> None:
+        self._all_bytes += size
+        self._bytes[account] += size
         if self._bytes[account] <= 0:
             del self._bytes[account]
+
+    def _wake(self) -> None:
         self._released.set()
         self._released = asyncio.Event()

@@ -10,11 +10,16 @@ from websockets.exceptions import WebSocketException
 from websockets.frames import Frame, Opcode
 
 from protocol import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK
+from protocol.codec import encode_msgpack
+from protocol.submissions import UserInput
 from tests.hostile.target import Target, Way
 
 CHUNK_BYTES = 65_536
 WAITING_BYTES_MAX = 1_048_576
 MEBIBYTE = 1_048_576
+HISTORY_MESSAGES = 7
+"""With so many of the largest the history is full."""
+
 CONNECT_PAUSE_S = 0.001
 """The attack with silent connections takes their places, not the time that accepting takes: see `attacks/connections.py`."""
 
@@ -125,17 +130,16 @@ async def half_open_connections(target: Target) -> None:
 
 
 async def unread_snapshots(target: Target) -> None:
-    """A user's sockets on a long session, each for the snapshot, and none is read."""
+    """A user's sockets on a long session whose text JSON must escape, each for the snapshot, and none is read."""
 
     async def one() -> None:
         while True:
             with contextlib.suppress(WebSocketException, OSError, TimeoutError):
                 async with target.socket("user") as socket:
                     socket.transport.pause_reading()
-                    await asyncio.sleep(1)
+                    await asyncio.sleep(0.5)
 
-    async with target.socket("user") as socket:
-        for _ in range(4):
-            text = json.dumps({"type": "user_input", "text": "long " * 150_000})
-            await socket.send(text)
+    async with target.socket("user", encoding=SUBPROTOCOL_MSGPACK) as socket:
+        for _ in range(HISTORY_MESSAGES):
+            await socket.send(encode_msgpack(UserInput(text="\n" * 1_000_000)))
     await asyncio.gather(*(one() for _ in range(30)))

@@ -2,6 +2,7 @@
 
 from agent.policy.policy import Policy
 from agent.session.messages import MakeTitle, Recover, TitleDone
+from agent.session.titles import TITLE_CHARS, first_line
 from protocol import events as ev
 from protocol.submissions import Interrupt, SetTitle, Shutdown, Undo
 from tests.unit.agent.session.script import USAGE, Script
@@ -84,6 +85,12 @@ def test_failed_or_empty_title_call_leaves_the_first_line() -> None:
     assert script.handle(TitleDone(script.session.title_id or "")) == []
     assert script.view.title == "Write a poem about owls"
     assert title_done(answered(), " \n ") == ["usage"]
+
+
+def test_the_first_line_is_cut_and_blank_lines_before_it_do_not_count() -> None:
+    assert first_line("\n \r\n\t words \n more") == "words"
+    assert first_line("\n" * 1_000_000) == ""
+    assert first_line("x" * 1_000_000) == "x" * (TITLE_CHARS - 1) + "…"
 
 
 def test_title_call_is_not_repeated_after_interrupt_or_restart() -> None:

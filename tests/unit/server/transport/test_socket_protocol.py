@@ -7,10 +7,20 @@ from collections.abc import AsyncIterator
 import pytest
 import uvicorn
 from starlette.types import Message, Receive, Scope, Send
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.server import ServerState
+from websockets.frames import Opcode
 
+from agent.util.tasks import TaskOwner
 from server.transport import websocket
-from server.transport.socket_protocol import FRAMES_BURST, SLICE_BYTES, UNPARSED_BYTES_MAX, SocketProtocol
+from server.transport.frame_slices import SLICE_BYTES
+from server.transport.socket_protocol import (
+    FRAGMENT_BYTES,
+    FRAMES_BURST,
+    UNPARSED_BYTES_MAX,
+    SocketProtocol,
+    frame_header,
+)
 from tests.support.polling import eventually
 
 UPGRADE = (
@@ -146,7 +156,7 @@ async def test_one_peer_parses_some_frames_and_then_lets_others_run(peer: Peer) 
 
 
 async def test_pings_of_a_peer_that_does_not_read_are_not_answered(peer: Peer) -> None:
-    peer.wire.unread = websocket.SEND_BUFFER_BYTES + 1
+    peer.wire.unread = websocket.SEND_BUFFER_BYTES + FRAGMENT_BYTES + 1
     peer.send(frame(PING) * 100)
     assert not peer.wire.written
     peer.wire.unread = 0
@@ -179,6 +189,40 @@ async def test_a_message_of_a_megabyte_is_not_held_in_one_frame_or_in_fragments(
     assert peer.wire.reading
 
 
+async def test_a_large_message_goes_out_in_fragments_each_after_the_peer_took_the_one_before(
+    peer: Peer, tasks: TaskOwner
+) -> None:
+    data = b"x" * (3 * FRAGMENT_BYTES + 1)
+    peer.protocol.pause_writing()
+    writing = tasks.start(peer.protocol.write(data, text=True), "write")
+    for sent in range(4):
+        await turns(5)
+        assert peer.protocol.sent_bytes == sent * FRAGMENT_BYTES
+        peer.protocol.resume_writing()
+        await turns(1)
+        peer.protocol.pause_writing()
+        if sent == 1:
+            peer.send(frame(PING))  # control frames come between the fragments of a message
+    await writing
+    headers = [
+        frame_header(Opcode.TEXT, FRAGMENT_BYTES, fin=False),
+        frame_header(Opcode.CONT, FRAGMENT_BYTES, fin=False),
+        frame_header(Opcode.CONT, FRAGMENT_BYTES, fin=False),
+        frame_header(Opcode.CONT, 1),
+    ]
+    assert bytes(peer.wire.written).replace(b"x", b"") == b"".join([*headers[:2], PONG, *headers[2:]])
+
+
+async def test_a_close_frame_does_not_wait_for_the_rest_of_a_large_message(peer: Peer, tasks: TaskOwner) -> None:
+    writing = tasks.start(peer.protocol.write(bytes(9 * FRAGMENT_BYTES), text=False), "write")
+    await turns(1)
+    peer.protocol.close(4408, "too slow")
+    with pytest.raises(ClientDisconnected):
+        await writing
+    assert peer.wire.written.endswith(b"too slow")
+    assert peer.protocol.sent_bytes < 9 * FRAGMENT_BYTES
+
+
 async def test_messages_wait_unparsed_until_the_app_takes_those_before_them(peer: Peer) -> None:
     peer.send(frame(TEXT) * 600)
     await turns(100)
@@ -190,9 +234,9 @@ async def test_messages_wait_unparsed_until_the_app_takes_those_before_them(peer
 
 async def test_bytes_count_as_frames_do(peer: Peer) -> None:
     peer.taking.set()
-    await peer.send_all(frame(BINARY, bytes(900_000)) * 6)
+    await peer.send_all(frame(BINARY, bytes(900_000)) * 14)
     await turns(100)
-    assert len(peer.messages) < 6
+    assert len(peer.messages) < 14
     assert not peer.wire.reading
 
 

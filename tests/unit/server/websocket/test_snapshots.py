@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from agent.util.tasks import TaskOwner
-from server.websocket.snapshots import PAUSE_FACTOR, SnapshotPool
+from server.websocket.snapshot_encoding import Work
+from server.websocket.snapshots import ACCOUNT_BURST_S, ACCOUNT_SHARE, PAUSE_FACTOR, SLICE_S, SnapshotPool
 
 
 class Clock:
@@ -16,19 +19,21 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
-    def taking(self, seconds: float, data: bytes) -> Callable[[], bytes]:
-        """An encoding that takes so long."""
+    def taking(self, seconds: float, data: bytes, pieces: int = 1) -> Callable[[], Work]:
+        """An encoding that takes so long, in so many pieces."""
 
-        def encode() -> bytes:
-            self.now += seconds
+        def encode() -> Work:
+            for _ in range(pieces):
+                self.now += seconds / pieces
+                yield
             return bytes(bytearray(data))
 
         return encode
 
 
-def test_sockets_at_the_same_position_share_one_encoding() -> None:
+async def test_sockets_at_the_same_position_share_one_encoding() -> None:
     pool, clock = SnapshotPool(), Clock()
-    with (
+    async with (
         pool.share("s", "anna", 7, clock.taking(0, b"snapshot")) as one,
         pool.share("s", "anna guests", 7, clock.taking(0, b"snapshot")) as other,
     ):
@@ -38,30 +43,87 @@ def test_sockets_at_the_same_position_share_one_encoding() -> None:
     assert pool.bytes_of("anna") == 0
 
 
-def test_a_snapshot_lasts_as_long_as_a_socket_is_sent_it() -> None:
+async def test_a_snapshot_lasts_as_long_as_a_socket_is_sent_it() -> None:
     pool, clock = SnapshotPool(), Clock()
-    with pool.share("s", "anna", 7, clock.taking(0, b"seven")), pool.share("s", "anna", 8, clock.taking(0, b"eight")):
+    async with (
+        pool.share("s", "anna", 7, clock.taking(0, b"seven")),
+        pool.share("s", "anna", 8, clock.taking(0, b"eight")),
+    ):
         assert pool.bytes_of("anna") == 10
     assert pool.bytes_of("anna") == 0
-    with pool.share("s", "anna", 8, clock.taking(0, b"anew")) as anew:
+    async with pool.share("s", "anna", 8, clock.taking(0, b"anew")) as anew:
         assert anew.data == b"anew"
 
 
-def test_the_next_encoding_of_a_session_waits_many_times_as_long_as_the_last_took() -> None:
+async def test_the_next_encoding_of_a_session_waits_many_times_as_long_as_the_last_took() -> None:
     clock = Clock()
     pool = SnapshotPool(clock=clock)
-    with pool.share("s", "anna", 7, clock.taking(0.5, b"x")):
+    async with pool.share("s", "anna", 7, clock.taking(0.1, b"x")):
         assert pool.delay_s("s", "anna", 7) == 0
-        assert pool.delay_s("s", "anna", 8) == 0.5 * PAUSE_FACTOR
+        assert pool.delay_s("s", "anna", 8) == pytest.approx(0.1 * PAUSE_FACTOR)
         assert pool.delay_s("other", "anna", 8) == 0
-    assert pool.delay_s("s", "anna", 7) == 0.5 * PAUSE_FACTOR
-    clock.now += 0.5 * PAUSE_FACTOR
+    assert pool.delay_s("s", "anna", 7) == pytest.approx(0.1 * PAUSE_FACTOR)
+    clock.now += 0.1 * PAUSE_FACTOR
     assert pool.delay_s("s", "anna", 8) == 0
+
+
+async def test_all_sessions_of_an_account_get_a_part_of_the_loop_together() -> None:
+    clock = Clock()
+    pool = SnapshotPool(clock=clock)
+    async with pool.share("s", "anna", 7, clock.taking(ACCOUNT_BURST_S + 1, b"x")):
+        assert pool.delay_s("other", "anna", 7) == pytest.approx(1 / ACCOUNT_SHARE)
+        assert pool.delay_s("other", "ben", 7) == 0
+
+
+async def test_a_large_encoding_lets_others_run_between_its_slices_and_is_the_only_one() -> None:
+    clock, tasks, order = Clock(), TaskOwner("test"), list[str]()
+    pool = SnapshotPool(clock=clock)
+
+    async def one(session: str, seconds: float) -> None:
+        async with pool.share(session, session, 7, clock.taking(seconds, b"x", pieces=10)):
+            order.append(session)
+
+    large = [tasks.start(one(session, 10 * SLICE_S), session) for session in ("first", "second")]
+    small = tasks.start(one("small", 0), "small")
+    await asyncio.gather(*large, small)
+    assert order == ["small", "first", "second"]
+
+
+async def test_other_sockets_of_a_session_wait_while_its_snapshot_is_encoded() -> None:
+    clock, tasks, read = Clock(), TaskOwner("test"), asyncio.Event()
+    pool = SnapshotPool(clock=clock)
+
+    async def one() -> None:
+        async with pool.share("s", "anna", 7, clock.taking(10 * SLICE_S, b"x", pieces=10)):
+            await read.wait()
+
+    encoding = tasks.start(one(), "one")
+    await asyncio.sleep(0)
+    assert pool.delay_s("s", "anna", 7) is None
+    await pool.wait(None)
+    assert pool.delay_s("s", "anna", 7) == 0
+    read.set()
+    await encoding
+
+
+async def test_an_encoding_whose_socket_is_gone_counts_and_keeps_nothing() -> None:
+    clock, tasks = Clock(), TaskOwner("test")
+    pool = SnapshotPool(clock=clock)
+
+    async def one() -> None:
+        async with pool.share("s", "anna", 7, clock.taking(10 * SLICE_S, b"x", pieces=10)):
+            pass
+
+    tasks.start(one(), "one")
+    await asyncio.sleep(0)
+    await tasks.aclose()
+    assert pool.bytes_of("anna") == 0
+    assert (pool.delay_s("s", "anna", 7) or 0) > 0
 
 
 async def test_an_account_whose_snapshots_are_not_read_waits_and_others_do_not() -> None:
     pool, clock, tasks = SnapshotPool(account_bytes_max=10), Clock(), TaskOwner("test")
-    with pool.share("s", "anna", 7, clock.taking(0, b"0123456789")):
+    async with pool.share("s", "anna", 7, clock.taking(0, b"0123456789")):
         assert pool.delay_s("t", "anna", 7) is None
         assert pool.delay_s("s", "anna", 7) == 0
         assert pool.delay_s("t", "ben", 7) == 0
@@ -71,10 +133,10 @@ async def test_an_account_whose_snapshots_are_not_read_waits_and_others_do_not()
     assert pool.delay_s("t", "anna", 7) == 0
 
 
-def test_all_accounts_together_have_a_bound() -> None:
+async def test_all_accounts_together_have_a_bound() -> None:
     pool, clock = SnapshotPool(bytes_max=15), Clock()
-    with pool.share("s", "anna", 7, clock.taking(0, b"0123456789")):
+    async with pool.share("s", "anna", 7, clock.taking(0, b"0123456789")):
         assert pool.delay_s("t", "ben", 7) == 0
-        with pool.share("t", "ben", 7, clock.taking(0, b"0123456789")):
+        async with pool.share("t", "ben", 7, clock.taking(0, b"0123456789")):
             assert pool.delay_s("u", "carl", 7) is None
     assert pool.delay_s("u", "carl", 7) == 0
