@@ -11,6 +11,8 @@ from weakref import WeakValueDictionary
 from starlette.types import Receive, Scope, Send
 
 from agent.util.errors import fault_id, fault_message
+from protocol import codes
+from protocol.codes import CloseReason
 from protocol.content import AccessLevel
 from server.auth.authorization import Rule
 from server.auth.principal import Principal
@@ -121,7 +123,11 @@ class SocketEndpoint:
         if self._open.count_of(principal.user_id) >= most:
             raise _too_many_sockets(f"you have {most} sockets open already; close one")
         guests_max = self._limits.sockets_per_session // 2  # the rest is kept for the owner
-        if principal.grant is not None and self._open.guests_of(principal.grant.session_id) >= guests_max:
+        grant = principal.grant
+        if grant is None or self._open.guests_of(grant.session_id) < guests_max:
+            return
+        reason = CloseReason(codes.CLOSE_GOING_AWAY, "this link has more than its part of the session's sockets")
+        if not self._open.make_room(grant.session_id, principal.user_id, reason):
             raise _too_many_sockets(f"guests have {guests_max} sockets on this session already; try again later")
 
     async def _run(self, socket: Connection, position: Position | None, encoding: Encoding) -> None:

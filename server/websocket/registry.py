@@ -14,9 +14,9 @@ class SocketRegistry:
     """Every websocket that was accepted and has not closed. `len()`: how many there are."""
 
     def __init__(self) -> None:
-        self._by_principal: dict[Principal, set[Close]] = {}
+        self._by_principal: dict[Principal, dict[Close, None]] = {}
         self._by_user: Counter[str] = Counter()
-        self._guests: Counter[str] = Counter()
+        self._guests: dict[str, Counter[str]] = {}
 
     def __len__(self) -> int:
         return self._by_user.total()
@@ -27,7 +27,23 @@ class SocketRegistry:
 
     def guests_of(self, session_id: str) -> int:
         """How many sockets are open on the session by links."""
-        return self._guests[session_id]
+        links = self._guests.get(session_id)
+        return links.total() if links is not None else 0
+
+    def make_room(self, session_id: str, link: str, reason: CloseReason) -> bool:
+        """Close a socket of the link that has most of the session's, if that has two more than `link`; whether it was done.
+
+        `link`: the user id of its guests. So links that want more than there is get equal parts, whoever came first.
+        """
+        links = self._guests.get(session_id, Counter())
+        ((largest, count),) = links.most_common(1) or [("", 0)]
+        if count < links[link] + 2:
+            return False
+        principal = next(one for one in self._by_principal if one.user_id == largest)
+        close = next(reversed(self._by_principal[principal]))
+        self._remove(principal, close)
+        close(reason)
+        return True
 
     def principals(self) -> list[Principal]:
         """The credentials that have sockets open, each once."""
@@ -36,24 +52,29 @@ class SocketRegistry:
     @contextmanager
     def track(self, principal: Principal, close: Close) -> Iterator[None]:
         """Register a socket while the block runs. `close` closes it without waiting."""
-        closes = self._by_principal.setdefault(principal, set())
-        closes.add(close)
+        self._by_principal.setdefault(principal, {})[close] = None
         self._by_user[principal.user_id] += 1
         if principal.grant is not None:
-            self._guests[principal.grant.session_id] += 1
+            self._guests.setdefault(principal.grant.session_id, Counter())[principal.user_id] += 1
         try:
             yield
         finally:
-            closes.discard(close)
-            if not closes and self._by_principal.get(principal) is closes:
-                del self._by_principal[principal]
-            self._by_user[principal.user_id] -= 1
-            if not self._by_user[principal.user_id]:
-                del self._by_user[principal.user_id]
-            if principal.grant is not None:
-                self._guests[principal.grant.session_id] -= 1
-                if not self._guests[principal.grant.session_id]:
-                    del self._guests[principal.grant.session_id]
+            self._remove(principal, close)
+
+    def _remove(self, principal: Principal, close: Close) -> None:
+        """Count a socket no more. A second call does nothing."""
+        closes = self._by_principal.get(principal, {})
+        if close not in closes:
+            return
+        del closes[close]
+        if not closes:
+            del self._by_principal[principal]
+        _count_down(self._by_user, principal.user_id)
+        if principal.grant is not None:
+            links = self._guests[principal.grant.session_id]
+            _count_down(links, principal.user_id)
+            if not links:
+                del self._guests[principal.grant.session_id]
 
     def close(self, principal: Principal, reason: CloseReason) -> int:
         """Close all sockets of these credentials, without waiting; returns how many."""
@@ -61,3 +82,9 @@ class SocketRegistry:
         for close in closes:
             close(reason)
         return len(closes)
+
+
+def _count_down(counter: Counter[str], key: str) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]

@@ -10,7 +10,7 @@ from msgspec import UNSET
 from websockets.exceptions import InvalidStatus
 
 from protocol import events as ev
-from protocol.codes import CLOSE_CREDENTIALS
+from protocol.codes import CLOSE_CREDENTIALS, CLOSE_GOING_AWAY
 from protocol.submissions import (
     Compact,
     Interrupt,
@@ -321,6 +321,20 @@ async def test_a_guest_sets_the_model_by_a_link_that_says_so_never_to_an_address
         await owner.send(Unshare(share_id=made["share_id"]))
         changed = await owner.until_type(ev.ModelChanged)
         assert (changed.reasoning_effort, changed.reason) == ("", "unshared")
+
+
+async def test_the_holders_of_one_link_do_not_keep_those_of_another_out(tmp_path: Path) -> None:
+    async with users(tmp_path, socket={"sockets_per_session_max": 6}) as found, contextlib.AsyncExitStack() as stack:
+        session_id = await session_of(found, "alice")
+        (_, first), (_, second) = [await link_to(found, session_id, "read") for _ in range(2)]
+        opened = [await stack.enter_async_context(found.socket(first, session_id)) for _ in range(3)]
+        await stack.enter_async_context(found.socket(second, session_id))
+        code, _ = await opened[-1].closed()
+        assert code == CLOSE_GOING_AWAY
+        for secret in (first, second):
+            with pytest.raises(InvalidStatus) as refused:
+                await stack.enter_async_context(found.socket(secret, session_id))
+            assert refused.value.response.status_code == 429
 
 
 async def test_guests_take_half_of_a_sessions_sockets_at_most(tmp_path: Path) -> None:
