@@ -224,7 +224,7 @@ async def one_round(server: ServerProcess, seed: int, cuts: int, tally: Counter[
     return stayed
 
 
-@pytest.mark.timeout(length(60, 3_600))
+@pytest.mark.timeout(length(120, 3_600))
 async def test_clients_cut_at_random_moments_end_with_the_view_of_one_that_never_left(
     zygote: Zygote, tmp_path: Path, tally: Counter[str]
 ) -> None:

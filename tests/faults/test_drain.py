@@ -120,7 +120,7 @@ async def check(here: Address, talker: Talker, tally: Counter[str]) -> None:
     tally["turns over restarts"] += talker.sent
 
 
-@pytest.mark.timeout(length(60, 900))
+@pytest.mark.timeout(length(120, 900))
 async def test_after_a_stop_under_load_all_clients_resume_and_nothing_is_lost(
     zygote: Zygote, tmp_path: Path, tally: Counter[str]
 ) -> None:
@@ -171,7 +171,7 @@ class Knocker:
         return "served" if answer.startswith(b"HTTP/1.1 200") else "cut short"
 
 
-@pytest.mark.timeout(length(60, 900))
+@pytest.mark.timeout(length(120, 900))
 async def test_a_restart_on_an_inherited_socket_refuses_no_client(
     zygote: Zygote, tmp_path: Path, tally: Counter[str]
 ) -> None:

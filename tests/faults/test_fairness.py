@@ -99,7 +99,7 @@ async def measure(here: Address, *, with_fast: bool) -> Measured:
     return Measured(percentile(ages, 0.5), percentile(ages, 0.99), prober.worst_ms, FAST_TOKENS / took)
 
 
-@pytest.mark.timeout(length(60, 600))
+@pytest.mark.timeout(length(120, 600))
 async def test_a_session_fed_without_a_pause_does_not_starve_the_others(zygote: Zygote, tmp_path: Path) -> None:
     async with model_process() as api_base:
         async with ServerProcess(zygote, tmp_path, settings_of(tmp_path, api_base)) as server:

@@ -80,26 +80,29 @@ async def test_the_conversation_without_a_kill_is_complete(zygote: Zygote, tmp_p
 @pytest.mark.parametrize(
     ("call", "step"),
     [
-        ("append", 1),
-        ("merge", 1),
+        ("append", length(4, 1)),
+        ("merge", length(2, 1)),
         ("put_snapshot", 1),
         ("create", 1),
         ("acquire", 1),
-        ("commit", length(6, 1)),
-        ("mark", length(6, 1)),
+        ("commit", length(12, 1)),
+        ("mark", length(12, 1)),
     ],
 )
 async def test_a_kill_at_every_call_of_the_journal_loses_nothing(
     zygote: Zygote, tmp_path: Path, tally: Counter[str], call: str, step: int, when: When
 ) -> None:
-    """`step` 1: at every one; else at every so manieth, where others are as good as the same."""
-    deaths, at, dying = 0, 1, True
+    """`step` 1: at every one; else at every so manieth, from another one in each run."""
+    at = 1 + fresh_seed() % step
+    print(f"HOLDFAST_FAULTS_SEED={at - 1}")
+    deaths, dying = 0, True
+    at_once = min(AT_ONCE, FEWEST[call] // step + 1)
     while dying:
-        wave = [Failpoint(call, at + number * step, when) for number in range(AT_ONCE)]
+        wave = [Failpoint(call, at + number * step, when) for number in range(at_once)]
         drivers = await side_by_side(zygote, tmp_path, wave)
         deaths += sum(driver.deaths for driver in drivers)
         dying = all(driver.deaths for driver in drivers)
-        at += AT_ONCE * step
+        at += at_once * step
     tally["kills"] += deaths
     assert deaths >= FEWEST[call] // step
 

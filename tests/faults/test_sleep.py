@@ -59,7 +59,7 @@ async def admitted(stack: contextlib.AsyncExitStack, live: Address, *args: Any, 
                 await asyncio.sleep(0.002)
 
 
-@pytest.mark.timeout(length(60, 3_600))
+@pytest.mark.timeout(length(120, 3_600))
 async def test_more_sessions_than_may_be_awake_work_one_after_the_other(
     zygote: Zygote, tmp_path: Path, tally: Counter[str]
 ) -> None:
@@ -237,7 +237,7 @@ def _watch(manager: SessionManager, stack: contextlib.AsyncExitStack) -> list[in
     return seen
 
 
-@pytest.mark.timeout(length(60, 600))
+@pytest.mark.timeout(length(120, 600))
 async def test_a_socket_that_comes_while_its_session_falls_asleep_loses_nothing(
     tmp_path: Path, tally: Counter[str]
 ) -> None:

@@ -14,6 +14,7 @@ from protocol.content import ToolMessage
 from tests.browser.support.chat import Chat
 from tests.browser.support.journal import events_of, happened, submissions_of
 from tests.browser.support.tabs import NETWORK, Tabs
+from tests.faults.harness.lengths import few
 from tests.support.application import settings_for
 from tests.support.live import Address, Live, listening
 from tests.support.models.scripted_model import (
@@ -128,7 +129,7 @@ async def test_an_answer_goes_on_where_it_was_once_the_network_is_back(
         assert len(view.messages) == 2
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", few(FAULTS))
 async def test_events_without_a_socket_are_there_after_reconnecting(tabs: Tabs, tmp_path: Path, fault: Fault) -> None:
     gate = Gate()
     answer = stream(Text("One, two, "), gate, Text("three."), Finish(), Usage())
@@ -143,7 +144,7 @@ async def test_events_without_a_socket_are_there_after_reconnecting(tabs: Tabs, 
         await at.chat.shows_the_journal(at.live.http)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", few(FAULTS, 2))
 async def test_an_approval_given_without_a_network_is_taken_once(tabs: Tabs, tmp_path: Path, fault: Fault) -> None:
     async with scene(tabs, tmp_path, calls(WRITE), text("Written.")) as at:
         await at.chat.say("write")

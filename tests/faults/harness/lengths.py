@@ -2,6 +2,10 @@
 
 import os
 import random
+from collections.abc import Sequence
+from typing import TypeVar
+
+Case = TypeVar("Case")
 
 LONG = os.environ.get("HOLDFAST_FAULTS") == "long"
 """Whether this is the long form."""
@@ -10,6 +14,11 @@ LONG = os.environ.get("HOLDFAST_FAULTS") == "long"
 def length(short: int, long: int) -> int:
     """One number for the short form, one for the long."""
     return long if LONG else short
+
+
+def few(cases: Sequence[Case], every: int = 3) -> Sequence[Case]:
+    """All cases in the long form; the first and each `every`-th after it in the short one."""
+    return cases[:: length(every, 1)]
 
 
 def fresh_seed() -> int:
