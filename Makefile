@@ -10,9 +10,9 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 OURS := protocol agent server clients configs
-TESTS := -n 3 --dist loadscope
-NPM := tests/support/npm/mcp tests/support/npm/wscat tests/unit/clients/web
-FAULTS := tests/faults tests/properties tests/unit/protocol tests/unit/clients
+TESTS := -n 3 --dist loadscope --no-loadscope-reorder
+NPM := tests/support/npm/chromium tests/support/npm/mcp tests/support/npm/wscat tests/unit/clients/web
+FAULTS := tests/faults tests/properties tests/unit/protocol tests/unit/clients tests/unit/benchmarks
 
 help:
 	@echo 'make run      set up and serve                    make run ARGS="--port 8000"'
@@ -74,7 +74,7 @@ lock:
 	$(LOCKING) $(ARGS) --group dev pyproject.toml -o requirements.lock
 	$(LOCKING) $(ARGS) tests/support/npm/node.in -o tests/support/npm/node.lock
 	for folder in $(NPM); do (cd $$folder && \
-		npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund) || exit 1; done
+		npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund) || exit 1; done
 
 clean:
 	rm -rf $(VENV) $(NPM:=/node_modules) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

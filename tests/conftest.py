@@ -40,6 +40,27 @@ settings.register_profile(
 settings.load_profile("holdfast")
 
 
+LONGEST = (
+    "faults",
+    "browser",
+    "hostile",
+    "unit/benchmarks",
+    "unit/agent/tools/mcp",
+    "deploy",
+    "contract",
+    "integration",
+)
+"""Folders whose files take longest. They come first, so that at the end no worker has a long file left, and the others none."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first; `make test` hands the files out in this order."""
+    folders = [ROOT / "tests" / folder for folder in LONGEST]
+    items.sort(
+        key=lambda item: next((n for n, folder in enumerate(folders) if folder in item.path.parents), len(folders))
+    )
+
+
 @pytest.fixture(scope="session")
 def zygote() -> Iterator[Zygote]:
     """The process that forks servers."""

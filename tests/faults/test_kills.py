@@ -120,7 +120,7 @@ async def test_a_kill_during_the_recovery_from_a_kill_loses_nothing(
         driver = await killed_at(zygote, tmp_path / str(next(folder)), *points)
         tally["kills"] += driver.deaths
 
-    moments = [(at, again, when) for at in range(2, 36, length(11, 1)) for again in (1, 2) for when in BOTH]
+    moments = [(at, again, when) for at in range(2, 36, length(17, 1)) for again in (1, 2) for when in BOTH]
     for start in range(0, len(moments), AT_ONCE):
         wave = [tasks.start(twice(*moment), str(moment)) for moment in moments[start : start + AT_ONCE]]
         try:
