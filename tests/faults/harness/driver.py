@@ -10,7 +10,7 @@ import msgspec
 from protocol import events as ev
 from protocol.content import PendingTool
 from protocol.frames import Refused
-from protocol.submissions import Approval, ExecApproval, Submission, UserInput, submission_id
+from protocol.submissions import Approval, ExecApproval, Interrupt, Submission, UserInput, submission_id
 from server.config.model import ModelChoice
 from server.config.settings import Settings
 from tests.faults.harness.conversation import MODELS, Moment, Step, at_a_standstill, with_id
@@ -141,12 +141,16 @@ class Driver:
         talker, mine = self.talker, submission_id(submission)
         self._unanswered = submission
         known, repeated = mine in talker.answers, len(talker.repeated)
+
+        def answered() -> bool:
+            # The model does not go on meanwhile where it is to be interrupted: it could be done before that arrives.
+            if not isinstance(submission, Interrupt):
+                self.script.follow(talker.view)
+            return len(talker.repeated) > repeated if known else mine in talker.answers
+
         await talker.send(submission)
-        if known:
-            await talker.until(lambda: self.moment is not None and len(talker.repeated) > repeated)
-            assert talker.repeated[-1] == talker.answers[mine], "another answer than the first"
-        else:
-            await talker.until(lambda: self.moment is not None and mine in talker.answers)
+        await talker.until(answered)
+        assert not known or talker.repeated[-1] == talker.answers[mine], "another answer than the first"
         answer = talker.answers[mine]
         if isinstance(answer, Refused):
             self.refused[answer.code] += 1
