@@ -19,6 +19,11 @@ CONNECTIONS_PER_NETWORK_MAX = 1_024
 """The same from one network that is no trusted proxy: half, so that one network does not push out all others."""
 
 
+def bounds(descriptors: int) -> tuple[int, int]:
+    """Both of these, or less for a process that may open so few descriptors."""
+    return min(CONNECTIONS_MAX, descriptors // 2), min(CONNECTIONS_PER_NETWORK_MAX, descriptors // 4)
+
+
 class ConnectionLimiter:
     """Counts unauthenticated connections by network: an IPv4 address, or 64 bits of an IPv6 address. `len()`: all of them.
 

@@ -12,14 +12,14 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import uvicorn
 from starlette.applications import Starlette
 
 from agent.util.tasks import TaskOwner
 from server.config.settings import Settings
-from server.transport import admission, websocket
+from server.transport import acceptor, admission, websocket
 from server.transport.admission import ConnectionLimiter
 from server.transport.descriptors import raise_limit, watch_descriptors
 from server.transport.fair_starts import FairStarts
@@ -74,8 +74,16 @@ class Server(uvicorn.Server):
             except OSError as error:
                 address, port = sock.getsockname()[:2]
                 raise listen_error(address, port, error) from error
-        await super().startup(sockets)
+        await super().startup([])  # it would accept in the order in which connections came
+        waiting = acceptor.WaitingConnections(*acceptor.bounds(self._descriptors))
+        accepting = acceptor.Acceptor(self._make_connection, waiting, self._settings.server.networks)
+        accepting.start(sockets or [])
+        self.servers = [accepting]  # type: ignore[list-item]  # it has what uvicorn uses of a server
         self._announce()
+
+    def _make_connection(self) -> HttpProtocol:
+        make = cast("type[HttpProtocol]", self.config.http_protocol_class)
+        return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, drain the app and its websockets, then close what is left."""
@@ -83,6 +91,7 @@ class Server(uvicorn.Server):
         deadline = loop.time() + self._settings.server.graceful_shutdown_s
         for server in self.servers:
             server.close()
+            await server.wait_closed()  # before uvicorn closes the sockets that it accepts on
         await self._drain(deadline)
         left = max(0.0, deadline - loop.time())
         self.config.timeout_graceful_shutdown = max(1, math.ceil(left))
@@ -169,10 +178,7 @@ def _config(app: Starlette, settings: Settings, descriptors: int) -> uvicorn.Con
     bounds, server, fair_starts = settings.socket, settings.server, FairStarts()
 
     class BoundedHttp(HttpProtocol):
-        limiter = ConnectionLimiter(
-            min(admission.CONNECTIONS_MAX, descriptors // 2),
-            min(admission.CONNECTIONS_PER_NETWORK_MAX, descriptors // 4),
-        )
+        limiter = ConnectionLimiter(*admission.bounds(descriptors))
         proxies = server.networks
         head_timeout_s = server.head_timeout_s
         head_bytes = HEAD_BYTES

@@ -71,7 +71,7 @@ def parse_network(text: str) -> Network | None:
 
 def trusted(address: str, proxies: Sequence[Network]) -> bool:
     """Whether the IP address is in one of the networks of trusted proxies; False for anything that is no address."""
-    ip = parse_address(address)
+    ip = parse_address(address) if proxies else None
     return ip is not None and any(ip in network for network in proxies)
 
 

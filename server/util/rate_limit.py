@@ -1,6 +1,7 @@
 """Rate limits: token buckets, by user and by network address. The time is given to each call."""
 
 import ipaddress
+from functools import lru_cache
 
 from server.util.hosts import parse_address
 from server.util.lru_map import LruMap
@@ -88,6 +89,7 @@ class LoginThrottle:
         return self._limiter.is_empty(network_of(address), now)
 
 
+@lru_cache(ADDRESSES_MAX)
 def network_of(address: str) -> str:
     """What one subscriber is usually given: the IPv4 address itself, or the IPv6 network of 64 bits."""
     ip = parse_address(address.partition("%")[0])

@@ -20,8 +20,8 @@ MEBIBYTE = 1_048_576
 HISTORY_MESSAGES = 7
 """With so many of the largest the history is full."""
 
-CONNECT_PAUSE_S = 0.001
-"""The attack with silent connections takes their places, not the time that accepting takes: see `attacks/connections.py`."""
+ELSEWHERE = ("127.0.0.2", 0)
+"""Another network than the quiet user's."""
 
 
 def frame(opcode: Opcode, data: bytes = b"", *, fin: bool = True) -> bytes:
@@ -103,30 +103,35 @@ async def arrays_of_nils(target: Target) -> None:
 
 
 async def half_heads(target: Target) -> None:
-    """Connections that make one good request and then wait in the middle of the next head."""
+    """Connections that make one good request and then wait in the middle of the next head, all at once."""
     head = (
         f"GET /api/sessions/{target.shared_id} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {target.read}\r\n"
     ).encode()
-    writers = []
-    for _ in range(300):
+
+    async def one() -> asyncio.StreamWriter | None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
+            reader, writer = await asyncio.open_connection("127.0.0.1", target.port, local_addr=ELSEWHERE)
             writer.write(head + b"\r\n")
             await reader.readuntil(b"\r\n\r\n")
             writer.write(head)
-            writers.append(writer)
+            return writer
+        return None
+
+    kept = await asyncio.gather(*(one() for _ in range(300)))
+    assert any(kept)
     await asyncio.Event().wait()
 
 
 async def half_open_connections(target: Target) -> None:
-    """As many connections as one address may have, on which nothing is sent."""
-    writers = []
-    for _ in range(1_500):
-        with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", target.port)
-            writers.append(writer)
-        await asyncio.sleep(CONNECT_PAUSE_S)
-    await asyncio.Event().wait()
+    """More connections than one address may have, without a pause, on which nothing is sent; then again."""
+    while True:
+        writers = []
+        for _ in range(1_500):
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", target.port, local_addr=ELSEWHERE)
+                writers.append(writer)
+        for writer in writers:
+            writer.transport.abort()
 
 
 async def unread_snapshots(target: Target) -> None:
