@@ -99,7 +99,7 @@ class Acceptor:
         self._proxies = proxies
         self._tasks = TaskOwner("acceptor")
         self._retry_s = retry_s
-        self._starting = 0
+        self._starting: set[socket.socket] = set()
         self._closed = False
 
     def start(self, listeners: list[socket.socket]) -> None:
@@ -118,6 +118,8 @@ class Acceptor:
     async def wait_closed(self) -> None:
         """Wait until `close` is done."""
         await self._tasks.aclose()
+        for sock in self._starting:
+            sock.close()  # its task ended before it began
 
     async def _accept_all(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -140,9 +142,10 @@ class Acceptor:
         self._start_next()
 
     def _start_next(self) -> None:
-        if self._waiting and not self._closed and self._starting < STARTS_AT_ONCE:
-            self._starting += 1
-            self._tasks.start(self._start(self._waiting.next()), "start")
+        if self._waiting and not self._closed and len(self._starting) < STARTS_AT_ONCE:
+            sock = self._waiting.next()
+            self._starting.add(sock)
+            self._tasks.start(self._start(sock), "start")
 
     async def _start(self, sock: socket.socket) -> None:
         try:
@@ -150,5 +153,5 @@ class Acceptor:
         except OSError:
             sock.close()  # the client is gone already
         finally:
-            self._starting -= 1
+            self._starting.discard(sock)
             self._start_next()
