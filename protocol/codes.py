@@ -94,6 +94,8 @@ ERRORS: Final = {
     "model_bad_request": Code("the model provider refused the request", False),
     "model_context_exceeded": Code("the conversation is too long for the model", False),
     "model_output_too_large": Code("the model's message passed the size limit", False),
+    "model_overloaded": Code("the model provider has too much to do, after retries", True),
+    "model_no_answer": Code("the model ended its answer without saying anything; the message says why", True),
     BUDGET_EXHAUSTED: Code("the tokens or the money you may spend in a day are spent; the turn was stopped", True),
     MAX_ITERATIONS: Code("the turn used up its model calls", True),
     REPEATED_CALLS: Code("the model made the same call with the same result over and over, and was told so", True),

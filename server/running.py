@@ -70,7 +70,8 @@ def create_parts(settings: Settings, environ: Mapping[str, str], known_secrets: 
     catalog, calls = Catalog(settings.model.models), settings.model.calls
     one_user = settings.auth.mode == "local"
     bases = operator_bases(calls, catalog, environ, [choice.model], all_local=one_user)
-    models = Models(calls, catalog, bases, executors, named=[choice.model, settings.research.model])
+    names = [choice.model, settings.research.model]
+    models = Models(calls, catalog, bases, executors, named=names, configured=choice.model)
     toolsets = ToolsetFactory(settings, known_secrets, executors)
     metrics = Metrics(offered(choice, models), toolsets.names())
     return Parts(settings, choice, known_secrets, models, toolsets, metrics, SocketRegistry(), executors)

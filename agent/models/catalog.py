@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -49,6 +50,8 @@ def choose_model(configured: str, environ: Mapping[str, str], defaults: Mapping[
     return ModelChoice(DEMO_MODEL, True, f"no model is configured and no credentials were found (looked for {known})")
 
 
+NO_KEY: Final = "none"
+"""Sent where no key is set: clients want one, and local servers ignore it."""
 MILLION: Final = 1_000_000
 Price = Annotated[float, Meta(ge=0)]
 
@@ -61,13 +64,17 @@ class LocalServer(msgspec.Struct, frozen=True):
     variable: str
 
 
+_OLLAMA = LocalServer("Ollama", "http://localhost:11434/v1", "OLLAMA_API_BASE")
+
 LOCAL_SERVERS: Final = {
-    "ollama": LocalServer("Ollama", "http://localhost:11434/v1", "OLLAMA_API_BASE"),
+    "ollama": _OLLAMA,
+    "ollama_chat": _OLLAMA,
     "vllm": LocalServer("vLLM", "http://localhost:8000/v1", "VLLM_API_BASE"),
     "lm_studio": LocalServer("LM Studio", "http://localhost:1234/v1", "LM_STUDIO_API_BASE"),
     "llamacpp": LocalServer("llama.cpp", "http://localhost:8080/v1", "LLAMACPP_API_BASE"),
 }
-"""By the prefix of a model's name: `ollama/qwen3` is `qwen3` of Ollama, here or at the variable's address."""
+"""By the prefix of a model's name: `ollama/qwen3` is `qwen3` of Ollama, here or at the variable's address. All are called by
+OpenAI's API: for Ollama's own, LiteLLM asks for the model's description after each answer, and blocks the event loop for it."""
 
 HUB_ROUTER: Final = "huggingface/"
 """Prefix of the models that the Hugging Face router serves; the session owner's token pays for them if there is one."""
@@ -86,6 +93,28 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     reasoning_effort: Annotated[
         Effort, Meta(description="How long it thinks before it answers; empty: as it likes.")
     ] = ""
+    tools: Annotated[
+        bool, Meta(description="Whether it is offered tools; a server may refuse requests with tools.")
+    ] = True
+    at_once: Annotated[
+        int, Meta(ge=0, le=10_000, description="Calls that may run at once, further ones wait; 0: no bound.")
+    ] = 0
+
+
+OWN_ADDRESS: Final = frozenset(
+    {"azure", "azure_ai", "azure_text", "databricks", "hosted_vllm", "litellm_proxy", "snowflake", "watsonx"}
+)
+"""Providers without an address for everybody: the key in their environment variable is for the operator's address."""
+
+
+class Address(msgspec.Struct, frozen=True):
+    """An address and the key for it; either may be empty."""
+
+    api_base: str = ""
+    api_key: str = ""
+
+
+NO_ADDRESS: Final = Address()
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -112,17 +141,37 @@ class Catalog:
         """The model's entry, or an empty one."""
         return self._entries.get(model) or ModelEntry(name=model)
 
-    def route(self, model: str, environ: Mapping[str, str] = os.environ) -> Route:
-        """How to call the model. `environ`: where the addresses of local servers may be set."""
+    def route(
+        self, model: str, environ: Mapping[str, str] = os.environ, usual: Address = NO_ADDRESS, hub_token: str = ""
+    ) -> Route:
+        """How to call the model. `environ`: where the addresses of local servers may be set. `usual`: the address and key
+        of `model.calls`, if they are for this model. `hub_token`: the session owner's, for the Hugging Face router.
+
+        A key is never sent to an address that it is not for: an address of the operator's gets the operator's key for it,
+        or none.
+        """
         entry = self.entry(model)
         prefix, slash, name = model.partition("/")
         local = LOCAL_SERVERS.get(prefix) if slash else None
+        base = entry.api_base or usual.api_base
+        key = entry.api_key or ("" if entry.api_base else usual.api_key)
         if local is None:
-            # The key of another address is never sent to this one.
-            return Route(model, entry.api_base, entry.api_key or ("none" if entry.api_base else ""))
-        # The client requires a key; these servers ignore it unless they have one set.
-        base = entry.api_base or environ.get(local.variable, "") or local.api_base
-        return Route(f"openai/{name}", base, entry.api_key or "none")
+            if not base:
+                return Route(model, "", (hub_token if model.startswith(HUB_ROUTER) else "") or key)
+            sends_own = prefix in OWN_ADDRESS and not entry.api_base
+            return Route(model, base, key or ("" if sends_own else NO_KEY))
+        base = _with_version(base or environ.get(local.variable, "") or local.api_base)
+        return Route(f"openai/{name}", base, key or NO_KEY)
+
+    def address(self, model: str, configured: str | None, usual: Address) -> Address:
+        """The address and key of `model.calls` for this model: those of the provider of the `configured` model, and none for
+        others. A model with a key of its own is called at its provider's address. `configured`: None: for every model.
+        """
+        if configured is None or model == configured:
+            return usual
+        provider, slash, _ = model.partition("/")
+        same = bool(slash) and provider == configured.partition("/")[0]
+        return usual if same and not self.entry(model).api_key else NO_ADDRESS
 
     def cost_usd(self, model: str, input_tokens: int, output_tokens: int) -> float | None:
         """The price of a call in US dollars by the entry's own prices; None if it has none."""
@@ -130,3 +179,8 @@ class Catalog:
         if entry.input_usd is None or entry.output_usd is None:
             return None
         return (input_tokens * entry.input_usd + output_tokens * entry.output_usd) / MILLION
+
+
+def _with_version(api_base: str) -> str:
+    """The address with the path of OpenAI's API, if it has none: `OLLAMA_API_BASE` is set without it for other programs."""
+    return api_base if urlsplit(api_base).path.strip("/") else f"{api_base.rstrip('/')}/v1"

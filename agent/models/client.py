@@ -14,6 +14,10 @@ import msgspec
 
 from agent.models import pricing
 from agent.models.bases import Base, operator_bases
+from agent.models.calls import counting
+from agent.models.calls.learned import Learned
+from agent.models.calls.places import CallPlaces
+from agent.models.calls.without_tools import without_tools
 from agent.models.catalog import Catalog
 from agent.models.errors import ModelError, model_error
 from agent.models.names import refuse_name, refuse_unguarded
@@ -55,6 +59,7 @@ class Models:
 
     `bases`: as `bases.operator_bases` gives them; without it, for one local user. `named`: models that the operator named
     elsewhere than in the settings and the catalog given here. `executors`: the server's.
+    `configured`: the model that `api_base` and `api_key` of the settings are for, see `Catalog.address`.
     """
 
     def __init__(
@@ -64,8 +69,12 @@ class Models:
         bases: frozenset[Base] | None = None,
         executors: Executors | None = None,
         named: Iterable[str] = (),
+        configured: str | None = None,
     ) -> None:
         self._settings = settings
+        self._configured = configured
+        self._learned = Learned(time.monotonic)
+        self._places = CallPlaces()
         self.catalog = catalog or Catalog([])
         self._named = frozenset([*named, *self.catalog.names, *settings.extra, *settings.defaults.values()])
         self._bases = bases
@@ -90,27 +99,72 @@ class Models:
         """
         self._refuse_bad_name(request.model)
         provider = await self._loaded()
-        retries, backoff = 0, Backoff(BACKOFF_INITIAL_S, BACKOFF_MAX_S)
+        at_once = self.catalog.entry(request.model).at_once
+        async with self._places.take(request.model, at_once, optional=request.optional):
+            reply = await self._tries(provider, request, sink)
+        self._list(provider, request.model)
+        return reply
+
+    async def _tries(self, provider: "Provider", request: ModelRequest, sink: Sink) -> ModelReply:
+        retries, asked_why, backoff = 0, False, Backoff(BACKOFF_INITIAL_S, BACKOFF_MAX_S)
         while True:
+            sent = self._as_taken(request)
             response = ResponseAssembler(request.model, sink, assembler.OUTPUT_CHARS_MAX)
             try:
-                await self._attempt(provider, request, response)
-                return response.reply(self._usage(provider, request.model, response), provider.source(request.model))
+                await self._attempt(provider, sent, response)
+                return response.reply(self._usage(provider, sent, response), provider.source(request.model))
             except ModelError as error:
-                if response.started or not error.retryable or retries >= self._settings.max_retries:
-                    raise
-                pause_s = self._pause_s(error, backoff)
-                if pause_s is None:
-                    raise
-                retries += 1
-                log.warning("the model is called again in %.1f s, retry %d: %s", pause_s, retries, error.message)
+                failure = error
+            if response.started:
+                raise failure
+            if failure.code == "model_no_answer" and not asked_why:
+                asked_why = True
+                failure = await self._why_empty(provider, sent) or failure
+            if failure.context_limit is not None:
+                self._learned.note(request.model).refused_at = failure.context_limit
+            if failure.refuses_tools and sent.tools:
+                self._learned.note(request.model).takes_no_tools = True
+                log.warning("the model is called again without tools, and for an hour: %s", failure.message)
+                continue
+            pause_s = self._pause_s(failure, backoff)
+            if not failure.retryable or retries >= self._settings.max_retries or request.optional or pause_s is None:
+                raise failure
+            retries += 1
+            log.warning("the model is called again in %.1f s, retry %d: %s", pause_s, retries, failure.message)
             await asyncio.sleep(pause_s)
+
+    def _as_taken(self, request: ModelRequest) -> ModelRequest:
+        """The request, without tools for a model that takes none."""
+        takes_tools = self.catalog.entry(request.model).tools and not self._learned.of(request.model).takes_no_tools
+        return request if takes_tools else without_tools(request)
+
+    async def _why_empty(self, provider: "Provider", request: ModelRequest) -> ModelError | None:
+        try:
+            async with asyncio.timeout(self._settings.first_token_timeout_s):
+                return await provider.ask_why(request)
+        except TimeoutError:
+            return None
+
+    def _list(self, provider: "Provider", model: str) -> None:
+        """Ask the server of a model that answers how much context it has, once an hour, beside the calls."""
+        if self.catalog.entry(model).context_limit or self._learned.of(model).was_listed:
+            return
+        self._learned.note(model).was_listed = True
+        if model != DEMO_MODEL and provider.has_own_address(model):
+            self._tasks.start(self._listed(provider, model), "list")
+
+    async def _listed(self, provider: "Provider", model: str) -> None:
+        try:
+            self._learned.note(model).listed = await provider.listed_limit(model)
+        except Exception as error:  # noqa: BLE001  # many servers list nothing, and the call itself says what is wrong
+            log.debug("%s: its server lists no models: %s", model, error)
 
     def info(self, model: str) -> ModelInfo:
         """What is known of the model now: more once LiteLLM is loaded. Never blocks."""
         table = self._provider.table if self._provider is not None else {}
         entry = self.catalog.entry(model)
-        limit = entry.context_limit or pricing.context_limit(table, model) or self._settings.default_context_limit
+        known = pricing.context_limit(table, model)
+        limit = self._learned.context_limit(model, entry.context_limit, known, self._settings.default_context_limit)
         input_usd, output_usd = pricing.per_million(table, model)
         return ModelInfo(
             model,
@@ -122,6 +176,11 @@ class Models:
             output_usd if entry.output_usd is None else entry.output_usd,
             entry.reasoning_effort,
         )
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is being learned of models beside the calls."""
+        return not len(self._tasks)
 
     async def aclose(self) -> None:
         """Close the HTTP clients that are kept between calls. End the calls first."""
@@ -148,7 +207,7 @@ class Models:
             message = f"No model can be called: LiteLLM could not be loaded ({error}). Install the server's dependencies again."
             raise ModelError("model_unavailable", message, retryable=False) from error
         provider: Provider = module.Provider(
-            self._settings, self.catalog, self._own_bases(), self._executors, self._named
+            self._settings, self.catalog, self._own_bases(), self._executors, self._named, self._configured
         )
         self._provider = provider
         return provider
@@ -178,10 +237,7 @@ class Models:
         except TimeoutError as error:
             if not watchdog.expired:
                 raise
-            limit = self._settings.stall_timeout_s if response.started else self._settings.first_token_timeout_s
-            raise model_error("model_timeout", request.model, because=f"silent for {limit:g} s") from error
-        if not response.finish_reason:
-            raise model_error("model_stream_cut", request.model, because="its stream ended without a finish reason")
+            raise model_error("model_timeout", request.model, because=watchdog.because) from error
         await response.end()
 
     async def _read(self, stream: "ProviderStream", response: ResponseAssembler, watchdog: Watchdog) -> None:
@@ -193,14 +249,15 @@ class Models:
                 yielded_at = now
             watchdog.end_wait()
             waited_for_first = not response.started
-            await response.feed(chunks)
+            if chunks:
+                await response.feed(chunks)
             if waited_for_first and response.started:
                 watchdog.limit(self._settings.stall_timeout_s)
             before = time.perf_counter()
             if before - yielded_at > _YIELD_AFTER_S:
                 await asyncio.sleep(0)
                 yielded_at = before = time.perf_counter()
-            if response.started:
+            if response.started and chunks:
                 watchdog.start_wait()
             else:
                 watchdog.resume_wait()
@@ -212,14 +269,15 @@ class Models:
             return pause_s
         return None if error.retry_after > RETRY_AFTER_MAX_S else error.retry_after + pause_s / 4
 
-    def _usage(self, provider: "Provider", model: str, response: ResponseAssembler) -> ModelUsage | None:
-        tokens = response.tokens
-        if tokens is None:
-            return None
+    def _usage(self, provider: "Provider", request: ModelRequest, response: ResponseAssembler) -> ModelUsage:
+        counted = counting.count(response.tokens, counting.request_bytes(request), response.answered)
+        tokens, model = counted.tokens, request.model
         cost = 0.0 if model == DEMO_MODEL else self.catalog.cost_usd(model, tokens.input, tokens.output)
         if cost is None:
             cost = pricing.cost_usd(provider.table, model, tokens)
-        return ModelUsage(tokens.input, tokens.output, tokens.cache_read, cost)
+        return ModelUsage(
+            tokens.input, tokens.output, tokens.cache_read, cost, tokens.reasoning, estimated=counted.estimated
+        )
 
 
 class OwnerModelClient:

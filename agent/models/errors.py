@@ -15,6 +15,8 @@ ModelErrorCode = Literal[
     "model_context_exceeded",
     "model_bad_request",
     "model_output_too_large",
+    "model_overloaded",
+    "model_no_answer",
 ]
 
 _QUOTE_CHARS = 300
@@ -39,15 +41,31 @@ _WHAT: dict[ModelErrorCode, tuple[str, str]] = {
     ),
     "model_bad_request": ("refused the request", "Check the model's name and its settings."),
     "model_output_too_large": ("wrote more than one message may hold", "Ask for a shorter answer."),
+    "model_overloaded": ("has too much to do", "Try again in a moment, or choose another model."),
+    "model_no_answer": ("gave no answer", "Try again, or choose another model."),
 }
 
 _RETRYABLE: frozenset[ModelErrorCode] = frozenset(
-    {"model_rate_limited", "model_unavailable", "model_timeout", "model_stream_cut", "model_bad_response"}
+    {
+        "model_rate_limited",
+        "model_unavailable",
+        "model_timeout",
+        "model_stream_cut",
+        "model_bad_response",
+        "model_overloaded",
+        "model_no_answer",
+    }
 )
 
 
 class ModelError(Exception):
-    """A model call failed. `retryable`: the same call may succeed later; `retry_after`: seconds, if the provider sent any."""
+    """A model call failed. `retryable`: the same call may succeed later; `retry_after`: seconds, if the provider sent any.
+
+    `refuses_tools`: it was refused because it had tools. `context_limit`: tokens that the model takes, as the refusal says.
+    """
+
+    refuses_tools: bool = False
+    context_limit: int | None = None
 
     def __init__(
         self, code: ModelErrorCode, message: str, *, retryable: bool | None = None, retry_after: float | None = None
@@ -66,16 +84,17 @@ def model_error(
     because: str = "",
     quote: str = "",
     advice: str = "",
+    what: str = "",
     retryable: bool | None = None,
     retry_after: float | None = None,
 ) -> ModelError:
     """Make a ModelError with its message.
 
     `because`: a short clause ("HTTP 429", "silent for 60 s"). `quote`: the provider's own message, already redacted.
-    `advice`: what to do, if it is not the usual advice for this code.
+    `advice`: what to do, and `what`: what the model did, if they are not the usual ones for this code.
     """
-    what, usual_advice = _WHAT[code]
-    message = f"The model {model} {what}{f' ({because})' if because else ''}."
+    usual_what, usual_advice = _WHAT[code]
+    message = f"The model {model} {what or usual_what}{f' ({because})' if because else ''}."
     line = " ".join(quote.split())
     if line:
         cut = line if len(line) <= _QUOTE_CHARS else line[: _QUOTE_CHARS - 1] + "…"

@@ -5,10 +5,11 @@ All of LiteLLM's asynchronous clients, the one inside of the OpenAI client among
 the first (litellm `llms/custom_httpx/http_handler.py`).
 """
 
+import re
 import socket
 import ssl
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import httpx
@@ -26,6 +27,7 @@ from litellm.llms.huggingface import common_utils as huggingface
 
 from agent.models.bases import AddressGuard, leads_elsewhere, refusal
 
+_LINE_END = re.compile(r"\r\n|\n|\r")
 GUARD = AddressGuard()
 """For all providers of the process: LiteLLM keeps one set of clients for all of them."""
 
@@ -47,6 +49,30 @@ class GuardedResolver(AbstractResolver):
         await self._resolver.close()
 
 
+class EventStreamResponse(httpx.Response):
+    """A response whose lines end as an event stream's do (WHATWG HTML, 9.2.5), not at every line separator of Unicode.
+
+    LiteLLM reads streams by lines: with httpx's own a token that holds U+2028 or U+0085 is lost, or ends the stream.
+    """
+
+    async def aiter_lines(self) -> AsyncIterator[str]:
+        held: list[str] = []
+        async for text in self.aiter_text():
+            if held and held[-1].endswith("\r"):
+                text = held.pop() + text
+            half = text.endswith("\r")  # the next text may begin with the other half of the line's end
+            first, *rest = _LINE_END.split(text[:-1] if half else text)
+            held.append(first)
+            for line in rest:
+                yield "".join(held)
+                held = [line]
+            if half:
+                held.append("\r")
+        tail = "".join(held).removesuffix("\r")
+        if tail:
+            yield tail
+
+
 class GuardedTransport(LiteLLMAiohttpTransport):
     """LiteLLM's transport over aiohttp, without private addresses and without redirects to other hosts."""
 
@@ -56,7 +82,13 @@ class GuardedTransport(LiteLLMAiohttpTransport):
         if _redirected_elsewhere(request, response):
             await response.aclose()
             raise refusal(f"{request.url.host} redirects to another host")
-        return response
+        return EventStreamResponse(
+            response.status_code,
+            headers=response.headers,
+            stream=response.stream,
+            request=request,
+            extensions=response.extensions,
+        )
 
 
 class GuardedSyncTransport(httpx.BaseTransport):
@@ -129,6 +161,16 @@ def _sync_transport() -> GuardedSyncTransport | None:
         return None
     limits = httpx.Limits(max_keepalive_connections=0)
     return GuardedSyncTransport(httpx.HTTPTransport(verify=get_ssl_configuration(), limits=limits))
+
+
+def client_transport() -> GuardedTransport:
+    """A transport with LiteLLM's own options, for a client of our own."""
+    return _create_async_transport(ssl_context=_ssl_context(), shared_session=None)
+
+
+def _ssl_context() -> ssl.SSLContext | None:
+    verify = get_ssl_configuration()
+    return verify if isinstance(verify, ssl.SSLContext) else None
 
 
 def _create_async_transport(

@@ -13,15 +13,17 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 # The wrapper takes this many equal chunks in a row for a model in a loop and raises; a table's rule may be as long.
 os.environ.setdefault("REPEATED_STREAMING_CHUNK_LIMIT", "1000000000")
 
+import httpx
 import litellm
 from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 
-from agent.models import demo, guarded_transport, library_threads, openai_patch
+from agent.models import demo, guarded_transport, library_threads, openai_patch, pricing
 from agent.models.bases import AddressRefused, Base, refusals
-from agent.models.catalog import HUB_ROUTER, Catalog
+from agent.models.calls import listing
+from agent.models.catalog import HUB_ROUTER, NO_KEY, Address, Catalog, Route
 from agent.models.demo_provider import DEMO_PROVIDER, GAP, DemoProvider
 from agent.models.error_mapping import ErrorMapper
-from agent.models.errors import model_error
+from agent.models.errors import ModelError, model_error
 from agent.models.names import refuse_provider, refuse_unguarded
 from agent.models.openai_responses import responses_parameters
 from agent.models.prompt_caching import mark_for_caching, needs_cache_marks
@@ -36,6 +38,12 @@ from agent.util.executors import Executors, HolderExecutor
 
 lite: Any = litellm  # its annotations do not hold under strict checking
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx", "httpcore", "openai", "aiohttp")
+_THINKING_BUDGET = ("anthropic/", "claude-", "bedrock/anthropic.", "vertex_ai/claude")
+"""Models for which LiteLLM makes the answer's limit of the thinking's, if none is given, and cuts long answers."""
+_LISTING = frozenset({"openai", "hosted_vllm", "custom_openai", "litellm_proxy", "llamafile"})
+"""Providers whose servers list their models as OpenAI does."""
+LISTING_S = 5.0
+"""Seconds that a server may take to list its models. No call waits for it."""
 _SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 
 
@@ -85,7 +93,9 @@ def _provider_of(model: str) -> str:
 
 class Provider:
     """Opens streams with LiteLLM, by the settings and the catalog. `bases`: what the operator configured, see `bases`.
-    `named`: the models that the operator named."""
+    `named`: the models that the operator named.
+    `configured`: the model that `model.calls.api_base` and `api_key` are for, see `Catalog.address`.
+    """
 
     users: ClassVar[int] = 0
     """Providers that are open: LiteLLM keeps one set of HTTP clients for all of them."""
@@ -97,9 +107,11 @@ class Provider:
         bases: frozenset[Base],
         executors: Executors,
         named: frozenset[str],
+        configured: str | None = None,
     ) -> None:
         self._settings = settings
         self._named = named
+        self._configured = configured
         self._catalog = catalog
         self._bases = bases
         self._executors = executors
@@ -114,9 +126,7 @@ class Provider:
 
     async def open(self, request: ModelRequest) -> ProviderStream:
         """Send the request; returns when the provider has begun to answer. Raises ModelError."""
-        refused: list[AddressRefused] = []
-        refusals.set(refused)  # for this task, which makes one call at a time
-        errors = ErrorMapper(request.model, self._secrets(request), refused)
+        errors = self._errors(request)
         library_threads.call_threads.set(self._threads(request))
         try:
             wrapper = await lite.acompletion(**self._parameters(request))
@@ -127,6 +137,51 @@ class Provider:
             provider = self._provider_of(request.model)
             return WrappedStream(cast("Wrapper", wrapper), errors, returns_reasoning=returns_reasoning(provider))
         return DirectStream(response, cast("Wrapper", wrapper), errors, request.model, assembler.OUTPUT_CHARS_MAX)
+
+    async def ask_why(self, request: ModelRequest) -> ModelError | None:
+        """Why the model answers with nothing: the error of the same request without a stream, for one token; None if
+        the server does not refuse that.
+
+        Some servers begin a stream before they know that they cannot answer, and then end it without a word.
+        """
+        errors = self._errors(request)
+        library_threads.call_threads.set(self._threads(request))
+        whole = {name: value for name, value in self._parameters(request).items() if name != "stream_options"}
+        try:
+            await lite.acompletion(**whole | {"stream": False, "max_tokens": 1})
+        except Exception as error:  # noqa: BLE001  # the error is what is asked for
+            return errors.of_refusal(error)
+        return None
+
+    async def listed_limit(self, model: str) -> int | None:
+        """Tokens of context of a model, as the server at its configured address lists it; None if that does not say."""
+        route = self._route(model, "")
+        name = route.model.partition("/")[2]
+        headers = {"authorization": f"Bearer {route.api_key}"} if route.api_key not in ("", NO_KEY) else {}
+        body = b""
+        async with httpx.AsyncClient(transport=guarded_transport.client_transport(), timeout=LISTING_S) as client:
+            async with client.stream("GET", f"{route.api_base.rstrip('/')}/models", headers=headers) as response:
+                async for block in response.aiter_bytes():
+                    body += block
+                    if response.status_code != 200 or len(body) > listing.BYTES_MAX:
+                        return None
+        return listing.listed_limit(body, name)
+
+    def has_own_address(self, model: str) -> bool:
+        """Whether the operator gave the model an address that speaks OpenAI's API."""
+        route = self._route(model, "")
+        return bool(route.api_base) and route.model.partition("/")[0] in _LISTING
+
+    def _errors(self, request: ModelRequest) -> ErrorMapper:
+        refused: list[AddressRefused] = []
+        refusals.set(refused)  # for this task, which makes one call at a time
+        return ErrorMapper(request.model, self._secrets(request), refused)
+
+    def _route(self, model: str, hub_token: str) -> Route:
+        usual = Address(self._settings.api_base, self._settings.api_key)
+        return self._catalog.route(
+            model, usual=self._catalog.address(model, self._configured, usual), hub_token=hub_token
+        )
 
     def _threads(self, request: ModelRequest) -> HolderExecutor:
         """The threads for what LiteLLM does before the request. Raises ModelError for a provider that is not called."""
@@ -145,8 +200,8 @@ class Provider:
 
     def source(self, model: str) -> str:
         """Who makes a model's provider state: the model as LiteLLM knows it, and its address if it is not the usual one."""
-        route = self._catalog.route(model)
-        return f"{route.model} {route.api_base or self._settings.api_base}".rstrip()
+        route = self._route(model, "")
+        return f"{route.model} {route.api_base}".rstrip()
 
     def _provider_of(self, model: str) -> str:
         name = self._catalog.route(model).model
@@ -162,13 +217,13 @@ class Provider:
         lite.in_memory_llm_clients_cache.flush_cache()
 
     def _parameters(self, request: ModelRequest) -> dict[str, object]:
-        settings, route = self._settings, self._catalog.route(request.model)
+        settings, route = self._settings, self._route(request.model, request.hub_token)
         effort = request.reasoning_effort or self._catalog.entry(request.model).reasoning_effort
-        owner_key = request.hub_token if route.model.startswith(HUB_ROUTER) else ""
-        chosen = {
-            "api_base": route.api_base or settings.api_base,
-            "api_key": route.api_key or owner_key or settings.api_key,
+        chosen: dict[str, object] = {
+            "api_base": route.api_base,
+            "api_key": route.api_key,
             "reasoning_effort": effort,
+            **self._by_provider(route, effort),
         }
         parameters: dict[str, object] = {
             "drop_params": True,
@@ -185,7 +240,8 @@ class Provider:
         return self._with_messages(request, parameters) | {
             "stream": True,
             "stream_options": {"include_usage": True},
-            "max_retries": 0,
+            # Of the Hugging Face router it would become a field of the body.
+            **({} if route.model.startswith(HUB_ROUTER) else {"max_retries": 0}),
             # Else a request with tools imports LiteLLM's MCP gateway, which needs packages that LiteLLM doesn't require.
             "_skip_mcp_handler": True,
             # A backstop behind the watchdog's limits, for what LiteLLM does before and after the stream.
@@ -205,6 +261,15 @@ class Provider:
             messages = mark_for_caching(messages)
         # A copy: LiteLLM changes messages in place for some providers.
         return parameters | {"messages": copy.deepcopy(messages)} | responses_parameters(parameters, provider)
+
+    def _by_provider(self, route: Route, effort: str) -> dict[str, object]:
+        """Parameters that LiteLLM would set wrongly, or drop, for a model that is asked to think."""
+        if not effort:
+            return {}
+        if route.model.startswith(HUB_ROUTER):
+            return {"allowed_openai_params": ["reasoning_effort"]}
+        most = pricing.max_output_tokens(self.table, route.model) if route.model.startswith(_THINKING_BUDGET) else None
+        return {"max_tokens": most} if most else {}
 
     def _secrets(self, request: ModelRequest) -> tuple[str, ...]:
         parameters = self._settings.parameters(request.model)

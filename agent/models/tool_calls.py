@@ -25,7 +25,8 @@ def read_arguments(written: str, cut_short: bool = False) -> dict[str, object]:
     if cut_short and not written.strip():
         raise Unreadable(CUT)
     try:
-        arguments = msgspec.json.decode(written or "{}", type=dict[str, object])
+        whole = written.strip()
+        arguments = msgspec.json.decode("{}" if whole in ("", "null") else whole, type=dict[str, object])
         check_plain(arguments)
     except (*DECODE_ERRORS, ValueError) as error:
         why = CUT if cut_short else f"the arguments are not a JSON object ({error}); write the call again"

@@ -22,17 +22,22 @@ class RawToolCall(msgspec.Struct, frozen=True):
 
 
 class ModelUsage(msgspec.Struct, frozen=True):
-    """Tokens of one call as the provider counted them. `cached_tokens` are a part of `input_tokens`; `cost_usd` is
-    None when the price is unknown."""
+    """Tokens of one call as the provider counted them, or an estimate (`estimated`).
+
+    `cached_tokens` are a part of `input_tokens`, `reasoning_tokens` of `output_tokens`: they are not sent again. `cost_usd`
+    is None when the price is unknown.
+    """
 
     input_tokens: int
     output_tokens: int
     cached_tokens: int
     cost_usd: float | None
+    reasoning_tokens: int = 0
+    estimated: bool = False
 
 
 class ModelReply(msgspec.Struct, frozen=True):
-    """What remains when the text has gone through the sink. `usage` is None if the provider sent none.
+    """What remains when the text has gone through the sink. `usage` is estimated if the provider sent none.
 
     `provider_state`: what the provider wants back with this message, encoded; empty if nothing. See `provider_state`.
     """
@@ -58,6 +63,7 @@ class ModelRequest(msgspec.Struct, frozen=True):
     """One call. Messages and tools in the shapes of OpenAI's chat completions. A message of the model may have a `KeptState`
     under `provider_state`.
 
+    `optional`: nobody waits for the answer, so it is not tried again and gives way to others.
     `holder`: whose session it is. `hub_token`: the session owner's Hugging Face token, used for models that its router serves.
     """
 
@@ -68,6 +74,7 @@ class ModelRequest(msgspec.Struct, frozen=True):
     reasoning_effort: str = ""
     hub_token: str = ""
     holder: Holder = SERVER
+    optional: bool = False
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
@@ -114,16 +121,17 @@ RETURNS_REASONING = StatePiece(returns_reasoning=True)
 
 
 class TokenCounts(msgspec.Struct):
-    """Tokens of one call. Those read from and written to the cache are a part of the input."""
+    """Tokens of one call. Those read from and written to the cache are a part of the input, those of reasoning of the output."""
 
     input: int = 0
     output: int = 0
     cache_read: int = 0
     cache_write: int = 0
+    reasoning: int = 0
 
 
 class StreamChunk(msgspec.Struct):
-    """One chunk of a provider's stream, in one shape for all providers. An empty one shows that the stream is alive."""
+    """One chunk of a provider's stream, in one shape for all providers. `done`: the provider said that the stream is over."""
 
     text: str = ""
     reasoning: str = ""
@@ -131,13 +139,14 @@ class StreamChunk(msgspec.Struct):
     finish_reason: str = ""
     tokens: TokenCounts | None = None
     state: StatePiece | None = None
+    done: bool = False
 
 
 class ProviderStream(Protocol):
     """An answer while it arrives. Whoever opened it must close it: an open stream keeps its connection."""
 
     async def read(self) -> Sequence[StreamChunk] | None:
-        """The chunks since the last read, at least one; None at the end. Raises ModelError."""
+        """The chunks since the last read, none if something else came, such as a comment; None at the end. Raises ModelError."""
 
     async def aclose(self) -> None:
         """Close the HTTP stream; possible in the middle of an answer."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from agent.models import DeltaKind, ModelError, ModelRequest, Models, choose_model
+from agent.models import Catalog, DeltaKind, ModelError, ModelRequest, Models, choose_model
 from agent.sandbox.local.probe import probe
 from agent.sandbox.settings import SandboxSettings
 from agent.tools.mcp import McpServer, program, try_server
@@ -65,7 +65,8 @@ def chosen(settings: Settings, environ: Mapping[str, str]) -> Finding:
 async def answers(settings: Settings, environ: Mapping[str, str]) -> Finding:
     """Whether the model answers: one real call of a few tokens, without retries."""
     model = choose_model(settings.model.model, environ, settings.model.calls.defaults).model
-    models = Models(msgspec.structs.replace(settings.model.calls, max_retries=0))
+    calls = msgspec.structs.replace(settings.model.calls, max_retries=0)
+    models = Models(calls, Catalog(settings.model.models), named=[model], configured=model)
     reply: list[str] = []
 
     async def sink(kind: DeltaKind, text: str) -> None:

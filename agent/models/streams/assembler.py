@@ -1,9 +1,11 @@
 """Response assembler: passes the text of a stream's chunks to the sink and builds the reply at the end."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from agent.models.errors import model_error
+from agent.models.calls.counting import Answered
+from agent.models.errors import ModelErrorCode, model_error
 from agent.models.provider_state import StateCollector
 from agent.models.types import (
     DeltaKind,
@@ -22,10 +24,27 @@ _FINISH = {
     "eos_token": "stop",
     "end_turn": "stop",
     "stop_sequence": "stop",
+    "completed": "stop",
     "max_tokens": "length",
+    "max_output_tokens": "length",
+    "model_length": "length",
+    "model_context_window_exceeded": "length",
     "tool_use": "tool_calls",
     "function_call": "tool_calls",
+    "refusal": "content_filter",
+    "sensitive": "content_filter",
+    "safety": "content_filter",
+    "recitation": "content_filter",
+    "blocklist": "content_filter",
+    "prohibited_content": "content_filter",
+    "spii": "content_filter",
+    "insufficient_system_resource": "overloaded",
+    "error": "error",
+    "abort": "error",
+    "network_error": "error",
+    "malformed_function_call": "error",
 }
+"""Finish reasons in the words of OpenAI, by those of other providers, in lower case."""
 
 OUTPUT_CHARS_MAX = 1_000_000
 """Code points of text, reasoning and tool calls in one answer; then the call fails. No model's longest answer has as many."""
@@ -53,7 +72,9 @@ class ResponseAssembler:
         self._state = StateCollector(model)
         self.started = False
         self.finish_reason = ""
+        self.done = False
         self.tokens: TokenCounts | None = None
+        self.answered = Answered()
 
     async def feed(self, chunks: Iterable[StreamChunk]) -> None:
         """Pass the chunks' text to the sink. Text of one kind that came together is passed at once.
@@ -78,7 +99,9 @@ class ResponseAssembler:
             for fragment in chunk.fragments:
                 self._add_fragment(fragment)
             if chunk.finish_reason:
-                self.finish_reason = _FINISH.get(chunk.finish_reason, chunk.finish_reason)
+                self.finish_reason = _FINISH.get(chunk.finish_reason.lower(), chunk.finish_reason)
+            if chunk.done:
+                self.done = True
             if chunk.tokens is not None:
                 self.tokens = chunk.tokens
             if chunk.state is not None:
@@ -87,7 +110,20 @@ class ResponseAssembler:
             await self._pass_text(kind, "".join(texts))
 
     async def end(self) -> None:
-        """The stream is over: text that was held back goes to the sink."""
+        """The stream is over: text that was held back goes to the sink.
+
+        Raises ModelError if that was no end: the provider gave neither a reason to finish nor another sign of one, or the
+        reason is a failure.
+        """
+        if not self.finish_reason and self.done and self.started:
+            self.finish_reason = "tool_calls" if self._calls else "stop"
+        if not self.finish_reason:
+            if self.started:
+                raise model_error("model_stream_cut", self._model, because="its stream ended without a finish reason")
+            raise model_error("model_no_answer", self._model, because="its stream was empty")
+        if self.finish_reason in ("error", "overloaded"):
+            code: ModelErrorCode = "model_overloaded" if self.finish_reason == "overloaded" else "model_bad_response"
+            raise model_error(code, self._model, what="failed", because="its finish reason is an error")
         for kind, repair in self._repairs.items():
             rest = repair.flush()
             if rest:
@@ -107,6 +143,11 @@ class ResponseAssembler:
     async def _pass_text(self, kind: DeltaKind, text: str) -> None:
         self.started = True
         self._count(len(text))
+        size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        if kind == "reasoning":
+            self.answered.reasoning += size
+        else:
+            self.answered.shown += size
         complete = self._repairs[kind].push(text)
         if complete:
             await self._sink(kind, complete)
@@ -125,20 +166,20 @@ class ResponseAssembler:
             self._count(len(fragment.signature))
         if fragment.arguments:
             call.arguments.append(fragment.arguments)
+            self.answered.shown += len(fragment.arguments)
             self._count(len(fragment.arguments))
 
     def _call_of(self, fragment: ToolCallFragment) -> _Call:
         """The call that a fragment belongs to.
 
         By its index; but some providers give every call of a message the index 0, and some give none: then a
-        fragment with a new id and a name begins a new call.
+        fragment with a new id and a name begins a new call, as does one with a name where the arguments are whole.
         """
         if fragment.index is None:
             known = self._calls[-1] if self._calls else None
         else:
             known = self._by_index.get(fragment.index)
-        begins = bool(fragment.name and fragment.id and known is not None and known.id and known.id != fragment.id)
-        if known is None or begins:
+        if known is None or (fragment.name and known.name and _begins(fragment, known)):
             known = _Call()
             self._calls.append(known)
             self._count(1)
@@ -155,3 +196,14 @@ class ResponseAssembler:
                 because=f"more than {self._max_chars:,} characters",
                 retryable=False,
             )
+
+
+def _begins(fragment: ToolCallFragment, known: _Call) -> bool:
+    """Whether a fragment with a name is of another call than the one before it."""
+    if fragment.id and known.id:
+        return fragment.id != known.id
+    try:
+        json.loads("".join(known.arguments))
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -16,6 +16,7 @@ from openai.types.chat import ChatCompletionChunk
 
 from agent.models.error_mapping import ErrorMapper
 from agent.models.errors import ModelError, model_error
+from agent.models.provider_errors.words import read_words
 from agent.models.streams import openai_chunks
 from agent.models.streams.wrapped import Wrapper
 from agent.models.types import StreamChunk
@@ -23,6 +24,9 @@ from agent.models.types import StreamChunk
 _BYTES_A_CHAR = 12
 """Bytes of JSON for one code point at most: two escaped surrogates."""
 _ENVELOPE_BYTES = 64 * 1024
+_HEAD_BYTES = 64 * 1024
+"""How much of a body without events is read: an error, or an answer that is no stream."""
+_BOM = b"\xef\xbb\xbf"
 _END_S = 0.25
 """Seconds to wait for the end of the body after the last event, so that the connection can be used again."""
 
@@ -62,26 +66,29 @@ class DirectStream:
         self._line: list[bytes] = []
         self._line_bytes = 0
         self._data: bytes | None = None
+        self._event = b""
+        self._head = b""
+        self._begun = False
         self._events = 0
-        self._done = False
+        self._done = self._ended = False
         self._failure: ModelError | None = None
 
     async def read(self) -> Sequence[StreamChunk] | None:
-        """The chunks of one network read, together."""
-        while self._failure is None and not self._done:
+        """The chunks of one network read, together; none if it completed no event."""
+        if self._failure is None and not self._done:
             try:
                 block = await anext(self._blocks)
             except StopAsyncIteration:
                 return self._end_of_body()
             except Exception as error:
                 raise self._errors.from_reading(error) from error
-            chunks = self._feed(block)
-            if chunks:
-                return chunks
+            return self._feed(block)
         if self._failure is not None:
             raise self._failure
-        await self._finish()
-        return None
+        if self._ended:
+            return None
+        self._ended = True
+        return (StreamChunk(done=await self._finish()),)
 
     async def aclose(self) -> None:
         try:
@@ -91,6 +98,8 @@ class DirectStream:
 
     def _feed(self, block: bytes) -> list[StreamChunk]:
         """The chunks of the events that this block completes. An error is kept until they have been returned."""
+        if not self._events and len(self._head) < _HEAD_BYTES:
+            self._head += block
         first, *rest = block.split(b"\n")
         self._line.append(first)
         self._line_bytes += len(first)
@@ -102,6 +111,9 @@ class DirectStream:
         elif rest:
             *whole, tail = [b"".join(self._line), *rest]
             self._line, self._line_bytes = [tail], len(tail)
+            if not self._begun:  # a byte order mark may stand before the stream (WHATWG HTML, 9.2.5)
+                self._begun = True
+                whole[0] = whole[0].removeprefix(_BOM)
             for line in whole:
                 self._parse(line, chunks)
                 if self._done or self._failure is not None:
@@ -113,9 +125,13 @@ class DirectStream:
         if line.startswith(b"data:"):
             data = line[5:]
             self._data = data if self._data is None else self._data + b"\n" + data
-        elif not line and self._data is not None:
-            self._dispatch(self._data.strip(), chunks)
-            self._data = None
+        elif not line:
+            if self._data is not None:
+                self._dispatch(self._data.strip(), chunks)
+                self._data = None
+            self._event = b""
+        elif line.startswith(b"event:"):
+            self._event = line[6:].strip()
 
     def _dispatch(self, data: bytes, chunks: list[StreamChunk]) -> None:
         if data == b"[DONE]":
@@ -123,9 +139,11 @@ class DirectStream:
         elif data:
             self._events += 1
             try:
+                if self._event == b"error":
+                    raise openai_chunks.ErrorChunk(read_words(data))
                 chunks.append(openai_chunks.decode(data))
             except openai_chunks.ErrorChunk as error:
-                self._failure = self._errors.from_error_chunk(error.code, error.message)
+                self._failure = self._errors.from_error_event(error.words)
             except ValueError:
                 self._failure = self._errors.malformed()
 
@@ -134,20 +152,35 @@ class DirectStream:
         chunks: list[StreamChunk] = []
         for line in (b"".join(self._line), b""):
             self._parse(line, chunks)
-        self._line, self._done = [], True
+        if self._done:
+            chunks.append(StreamChunk(done=True))
+        self._line, self._done, self._ended = [], True, True
         if self._failure is None and not self._events:
-            kind = self._response.headers.get("content-type", "")
-            if not kind.startswith("text/event-stream"):
-                self._failure = self._errors.not_a_stream(kind)
+            self._read_as_one(chunks)
         if self._failure is not None and not chunks:
             raise self._failure
         return chunks or None
 
-    async def _finish(self) -> None:
-        """Read to the end of the body: only then can the connection be used again."""
+    def _read_as_one(self, chunks: list[StreamChunk]) -> None:
+        """The body held no events: it is one JSON object, an error or a whole answer, or no answer at all."""
+        kind = self._response.headers.get("content-type", "")
+        body = self._head.removeprefix(_BOM).strip()
+        if body.startswith((b"{", b"[")):
+            self._event = b"error" if body.startswith(b"[") else b""
+            self._dispatch(body, chunks)
+            if self._failure is None and not (chunks and (chunks[0].text or chunks[0].fragments)):
+                self._failure = self._errors.not_a_stream(kind)
+        elif not kind.startswith("text/event-stream"):
+            self._failure = self._errors.not_a_stream(kind)
+
+    async def _finish(self) -> bool:
+        """Read to the end of the body: only then can the connection be used again. False if the body was cut."""
         try:
             async with asyncio.timeout(_END_S):
                 async for _ in self._blocks:
                     pass
-        except (TimeoutError, httpx.HTTPError):
-            return
+        except TimeoutError:
+            return True
+        except (httpx.HTTPError, httpx.StreamError):
+            return False
+        return True

@@ -1,9 +1,11 @@
 """OpenAI chunks: decodes chat completion chunks, as strictly as common servers allow. Pure."""
 
 import json
+from typing import Any
 
 import msgspec
 
+from agent.models.provider_errors.words import Words, read_words
 from agent.models.types import RETURNS_REASONING, StatePiece, StreamChunk, TokenCounts, ToolCallFragment
 
 
@@ -27,47 +29,53 @@ class _Delta(msgspec.Struct):
     reasoning_content: str | None = None
     reasoning: str | None = None
     reasoning_details: object = None
+    refusal: str | None = None
     tool_calls: list[_Call] | None = None
 
 
 class _Choice(msgspec.Struct):
     delta: _Delta | None = None
+    message: _Delta | None = None
     finish_reason: str | None = None
 
 
-class _Details(msgspec.Struct):
+class _InputDetails(msgspec.Struct):
     cached_tokens: int | None = None
+
+
+class _OutputDetails(msgspec.Struct):
+    reasoning_tokens: int | None = None
 
 
 class _Usage(msgspec.Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    prompt_tokens_details: _Details | None = None
+    prompt_tokens_details: _InputDetails | None = None
+    completion_tokens_details: _OutputDetails | None = None
     prompt_cache_hit_tokens: int | None = None
 
 
-class _Error(msgspec.Struct):
-    message: str | None = None
-    code: int | str | None = None
-    type: str | None = None
+class _BaseResponse(msgspec.Struct):
+    status_code: int | str | None = None
 
 
 class _Chunk(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
-    error: _Error | str | None = None
+    error: Any = None
     object: str | None = None
-    message: str | None = None
+    message: Any = None
+    detail: Any = None
     code: int | str | None = None
+    base_resp: _BaseResponse | None = None
 
 
 class ErrorChunk(Exception):
     """The provider sent an error in its stream."""
 
-    def __init__(self, code: int | str | None, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
+    def __init__(self, words: Words) -> None:
+        super().__init__(words.message)
+        self.words = words
 
 
 _decoder = msgspec.json.Decoder(_Chunk)
@@ -79,17 +87,19 @@ def decode(data: bytes) -> StreamChunk:
         chunk = _decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         chunk = _lenient(data)
-    if chunk.error is not None or chunk.object == "error":
-        raise _failure(chunk)
+    if chunk.error or not chunk.choices:
+        _raise_error(chunk, data)
     result = StreamChunk()
     if chunk.choices:
         choice = chunk.choices[0]
         result.finish_reason = choice.finish_reason or ""
-        delta = choice.delta
+        delta = choice.delta or choice.message
         if delta is not None:
             content = delta.content
             if content:
                 result.text = content if isinstance(content, str) else "".join(part.text for part in content)
+            if delta.refusal:
+                result.text += delta.refusal
             result.reasoning = delta.reasoning_content or delta.reasoning or ""
             if delta.reasoning_details is not None:
                 result.state = StatePiece(reasoning_details=delta.reasoning_details)
@@ -99,6 +109,7 @@ def decode(data: bytes) -> StreamChunk:
                 result.fragments = tuple(map(_fragment, delta.tool_calls))
     if chunk.usage is not None:
         result.tokens = _tokens(chunk.usage)
+        result.done = not chunk.choices  # the usage of the whole answer, which comes last
     return result
 
 
@@ -110,11 +121,12 @@ def _lenient(data: bytes) -> _Chunk:
         raise ValueError(str(error)) from error
 
 
-def _failure(chunk: _Chunk) -> ErrorChunk:
-    error = chunk.error
-    if isinstance(error, _Error):
-        return ErrorChunk(error.code if error.code is not None else error.type, error.message or error.type or "")
-    return ErrorChunk(chunk.code, error or chunk.message or "")
+def _raise_error(chunk: _Chunk, data: bytes) -> None:
+    """Raise ErrorChunk for data that is an error, in one of the shapes that providers give it."""
+    failed = chunk.base_resp is not None and chunk.base_resp.status_code not in (None, 0, "0")
+    says_why = chunk.usage is None and chunk.code not in (0, "0") and (chunk.message or chunk.detail)
+    if chunk.error or chunk.object == "error" or failed or says_why:
+        raise ErrorChunk(read_words(data))
 
 
 def _fragment(call: _Call) -> ToolCallFragment:
@@ -130,4 +142,6 @@ def _fragment(call: _Call) -> ToolCallFragment:
 def _tokens(usage: _Usage) -> TokenCounts:
     details = usage.prompt_tokens_details
     cached = (details.cached_tokens if details is not None else None) or usage.prompt_cache_hit_tokens or 0
-    return TokenCounts(usage.prompt_tokens or 0, usage.completion_tokens or 0, cached)
+    thought = usage.completion_tokens_details
+    reasoning = (thought.reasoning_tokens if thought is not None else None) or 0
+    return TokenCounts(usage.prompt_tokens or 0, usage.completion_tokens or 0, cached, reasoning=reasoning)

@@ -4,9 +4,14 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
+ALIVE_FACTOR = 5
+"""How many times longer a provider may take that shows it is alive: with comments, as llama.cpp does while it reads a prompt
+and OpenRouter while a model is busy, or with empty events."""
+
 
 class Watchdog:
-    """Ends the block with TimeoutError when one wait in it lasts longer than the limit.
+    """Ends the block with TimeoutError when one wait in it lasts longer than the limit, or `ALIVE_FACTOR` times as long if
+    signs of life came meanwhile.
 
     Cheaper than a timeout around every read: a read costs one call of the clock, and one timer checks the time that was
     noted. Nested cancellation works as in asyncio.timeout. Used once, by one task.
@@ -16,7 +21,7 @@ class Watchdog:
         self._limit = limit
         self._loop = asyncio.get_running_loop()
         self._since: float | None = None
-        self._began = 0.0
+        self._began = self._silent_s = 0.0
         self._expired = False
         self._task: asyncio.Task[object] | None = None
         self._cancelling = 0
@@ -31,13 +36,20 @@ class Watchdog:
         self._since = None
 
     def resume_wait(self) -> None:
-        """What came was not what was waited for: the wait goes on and counts from its beginning."""
-        self._since = self._began
+        """What came was a sign of life and not what was waited for: the wait goes on."""
+        self._since = self._loop.time()
 
     @property
     def expired(self) -> bool:
         """Whether a wait passed the limit and the task was cancelled for it."""
         return self._expired
+
+    @property
+    def because(self) -> str:
+        """Why the wait ended, for a message."""
+        if self._silent_s >= self._limit:
+            return f"silent for {self._limit:g} s"
+        return f"signs of life and nothing else for {self._limit * ALIVE_FACTOR:g} s"
 
     def limit(self, seconds: float) -> None:
         """Set the limit, also for the wait under way."""
@@ -71,7 +83,9 @@ class Watchdog:
         if self._since is None:
             self._check_in(self._limit / 8)
             return
-        left = self._since + self._limit - self._loop.time()
+        now = self._loop.time()
+        self._silent_s = now - self._since
+        left = min(self._since + self._limit, self._began + self._limit * ALIVE_FACTOR) - now
         if left > 0:
             self._check_in(left)
         else:

@@ -73,6 +73,7 @@ def token_counts(usage: object) -> TokenCounts:
         output=_int(usage, "completion_tokens"),
         cache_read=_int(details, "cached_tokens") or _int(usage, "cache_read_input_tokens"),
         cache_write=_int(details, "cache_creation_tokens") or _int(usage, "cache_creation_input_tokens"),
+        reasoning=_int(getattr(usage, "completion_tokens_details", None), "reasoning_tokens"),
     )
 
 

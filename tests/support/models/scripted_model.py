@@ -153,7 +153,9 @@ class ScriptedModel:
             )
 
     def answer(self, request: Request) -> Answer:
-        """What to answer this request; records it."""
+        """What to answer this request; records it. Not in the script: why a stream was empty, asked without one."""
+        if request.body.get("stream") is not True and request.body.get("max_tokens") == 1:
+            return Refusal(200, body=b'{"choices":[{"index":0,"message":{"content":"a"},"finish_reason":"length"}]}')
         self.requests.append(request)
         self._news.set()
         wrong = None if self._lenient else complaint(request.body.get("messages"), request.body.get("tools"))

@@ -96,12 +96,23 @@ async def test_silence_before_the_first_token_is_tried_again(way: str) -> None:
     assert backend.sink.all() == "Here."
 
 
-async def test_empty_chunks_do_not_extend_the_first_token_timeout(direct: str) -> None:
-    life: tuple[Step, ...] = (Text("", 0.02), Raw(b": still here\n\n")) * 100
-    async with scripted(direct, [stream(*life)], first_token_timeout_s=0.3, max_retries=0) as backend:
+async def test_comments_and_empty_chunks_extend_the_first_token_timeout_and_not_for_ever(direct: str) -> None:
+    life: tuple[Step, ...] = (Text("", 0.02), Raw(b": still here\n\n")) * 20
+    answers = [stream(*life, Text("Here."), Finish()), stream(*life * 10)]
+    async with scripted(direct, answers, first_token_timeout_s=0.2, max_retries=0) as backend:
+        await backend.call()
+        assert backend.sink.all() == "Here."
         error = await backend.fails()
     assert error.code == "model_timeout"
-    assert "0.3 s" in error.message
+    assert "signs of life and nothing else for 1 s" in error.message
+
+
+async def test_comments_in_the_middle_of_an_answer_are_no_stall(direct: str) -> None:
+    """Some servers hold a long tool call back until it is whole."""
+    life = tuple(step for _ in range(20) for step in (Text("", 0.02), Raw(b": ping\n\n")))
+    async with scripted(direct, [stream(Text("Half"), *life, Text(" done"), Finish())], stall_timeout_s=0.2) as backend:
+        await backend.call()
+    assert backend.sink.all() == "Half done"
 
 
 async def test_a_stall_in_the_middle_fails_and_closes_the_stream(way: str) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from agent.models import Catalog, ModelEntry, ModelRequest, Models, ModelSettings, OwnerModelClient
+from agent.models.catalog import Address
 from agent.models.prompt_caching import mark_for_caching, needs_cache_marks
 from tests.support.backends import Sink
 from tests.support.models.scripted_model import Finish, Request, ScriptedModel, Text, Usage, stream
@@ -42,7 +43,7 @@ def test_listed_address_never_gets_another_addresss_key() -> None:
 def hello(requests: list[Request]) -> ScriptedModel:
     def answer(request: Request) -> object:
         requests.append(request)
-        return stream(Text("Hello."), Finish(), Usage(1_000_000, 500_000))
+        return stream(Text("Hello."), Finish(), Usage(40_000, 500_000))
 
     return ScriptedModel(answer)  # type: ignore[arg-type]  # an Answer
 
@@ -71,20 +72,54 @@ async def test_a_listed_model_is_called_at_its_address_with_its_key_effort_and_p
     assert [request.body.get("reasoning_effort") for request in requests] == ["low", "high"]
     assert [request.body["model"] for request in requests] == ["small", "small"]
     assert reply.usage is not None
-    assert reply.usage.cost_usd == pytest.approx(2.0 + 4.0)
+    assert reply.usage.cost_usd == pytest.approx(0.08 + 4.0)
 
 
-async def test_the_hub_s_router_is_called_with_the_owners_token_and_no_other_address_is() -> None:
+async def test_no_address_of_the_operators_is_called_with_the_owners_token() -> None:
     requests: list[Request] = []
     async with hello(requests) as model:
         models = Models(ModelSettings(api_base=model.api_base, api_key="the-servers"))
         owners = OwnerModelClient(models, "hf_of_the_owner")
         await owners.call(ModelRequest("huggingface/org/name", HI, []), Sink())
         await owners.call(ModelRequest("openai/name", HI, []), Sink())
-        await OwnerModelClient(models, None).call(ModelRequest("huggingface/org/name", HI, []), Sink())
         await models.aclose()
     keys = [request.headers["authorization"] for request in requests]
-    assert keys == ["Bearer hf_of_the_owner", "Bearer the-servers", "Bearer the-servers"]
+    assert keys == ["Bearer the-servers", "Bearer the-servers"]
+
+
+USUAL = Address("http://box:8000/v1", "its-key")
+ROUTES = [  # the model, the model that is configured, and the address and key it is called with
+    ("hosted_vllm/a", "hosted_vllm/a", "http://box:8000/v1", "its-key"),
+    ("hosted_vllm/b", "hosted_vllm/a", "http://box:8000/v1", "its-key"),
+    ("ollama/a", "ollama/a", "http://box:8000/v1", "its-key"),
+    ("openai/gpt-5.6", "hosted_vllm/a", "", ""),
+    ("gpt-5.6", "hosted_vllm/a", "", ""),
+    ("huggingface/org/m", "hosted_vllm/a", "", "hf_of_the_owner"),
+    ("huggingface/org/m", "huggingface/org/m", "http://box:8000/v1", "its-key"),
+    ("openai/keyed", "openai/a", "", "the-key-of-openai"),
+    ("openai/listed", "openai/a", "http://other/v1", "none"),
+    ("ollama/b", "hosted_vllm/a", "http://localhost:11434/v1", "none"),
+]
+
+
+@pytest.mark.parametrize(("model", "configured", "api_base", "api_key"), ROUTES)
+def test_the_usual_address_and_key_are_for_the_models_of_one_provider(
+    model: str, configured: str, api_base: str, api_key: str
+) -> None:
+    entries = [
+        ModelEntry(name="openai/keyed", api_key="the-key-of-openai"),
+        ModelEntry(name="openai/listed", api_base="http://other/v1"),
+    ]
+    catalog = Catalog([*entries])
+    usual = catalog.address(model, configured, USUAL)
+    route = catalog.route(model, {}, usual, "hf_of_the_owner")
+    assert (route.api_base, route.api_key) == (api_base, api_key)
+
+
+@pytest.mark.parametrize("given", ["http://gpu:11434", "http://gpu:11434/", "http://gpu:11434/v1"])
+def test_the_address_of_a_local_server_may_lack_the_path_of_openais_api(given: str) -> None:
+    assert Catalog([]).route("ollama/a", {"OLLAMA_API_BASE": given}).api_base.rstrip("/") == "http://gpu:11434/v1"
+    assert Catalog([]).route("ollama_chat/a", {}).model == "openai/a"
 
 
 def test_cache_marks_are_set_on_copies_of_the_messages() -> None:

@@ -22,7 +22,7 @@ REFUSALS = [
     (Refusal(429, "You exceeded your current quota", code="insufficient_quota"), "model_payment", False),
     (Refusal(500, "oops"), "model_unavailable", True),
     (Refusal(503, "later"), "model_unavailable", True),
-    (Refusal(529, "overloaded"), "model_unavailable", True),
+    (Refusal(529, "overloaded"), "model_overloaded", True),
     (Refusal(400, "This model's maximum context length is 10 tokens"), "model_context_exceeded", False),
     (Refusal(400, "prompt is too long: 9 tokens > 8"), "model_context_exceeded", False),
 ]

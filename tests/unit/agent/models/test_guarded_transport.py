@@ -109,7 +109,7 @@ async def test_a_stored_name_with_an_address_is_not_called() -> None:
     assert error.code == "model_bad_request" and "address" in error.message
 
 
-@pytest.mark.parametrize("name", ["bedrock/x", "vertex_ai/x", "ai21.j2-mid-v1", "ollama_chat/x"])
+@pytest.mark.parametrize("name", ["bedrock/x", "vertex_ai/x", "ai21.j2-mid-v1"])
 async def test_a_provider_with_requests_of_its_own_is_not_called_if_the_operator_did_not_name_it(name: str) -> None:
     async with serving() as server:
         error = await fault(name, server.base(), frozenset({Base("127.0.0.1", server.port)}))
