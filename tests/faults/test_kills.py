@@ -1,6 +1,7 @@
 """Kills: SIGKILL before and after every operation of the journal in a conversation; nothing is lost and no session is stuck."""
 
 import asyncio
+import json
 import random
 import signal
 from collections import Counter
@@ -8,10 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
+from agent.models import ModelSettings
+from agent.models.catalog import ModelEntry
 from agent.util.tasks import TaskOwner
+from protocol import events as ev
 from protocol.submissions import UserInput
+from server.config.model import ModelChoice
 from tests.faults.harness.conversation import random_steps, steps
 from tests.faults.harness.driver import KILLED, Driver, driving
 from tests.faults.harness.follower import Cut
@@ -19,7 +25,10 @@ from tests.faults.harness.lengths import fresh_seed, length
 from tests.faults.harness.order import Failpoint, When
 from tests.faults.harness.script import Loose
 from tests.faults.harness.verify import verify
-from tests.faults.process.process import NotListening, Zygote
+from tests.faults.process.process import NotListening, ServerProcess, Zygote
+from tests.support.application import settings_for
+from tests.support.live import DONE, Address, client
+from tests.support.models.strict_providers import Anthropic, StrictServer
 
 AT_ONCE = 4
 """Conversations that are killed side by side."""
@@ -202,3 +211,31 @@ async def killed_at_random(zygote: Zygote, folder: Path, seed: int) -> int:
             error.add_note(f"the seed of this conversation: {seed}")
             raise
         return driver.deaths
+
+
+async def test_a_killed_server_sends_back_what_the_provider_gave_before(
+    zygote: Zygote, tmp_path: Path, tally: Counter[str]
+) -> None:
+    """It is killed in the third model call of a turn. Anthropic refuses that turn's messages without their thinking."""
+    async with StrictServer(Anthropic(), unanswered=3) as provider:
+        name = provider.provider.model
+        calls = ModelSettings(max_retries=0, api_base=provider.base, api_key="key")
+        model = ModelChoice(model=name, models=[ModelEntry(name=name, reasoning_effort="low")], calls=calls)
+        settings = msgspec.structs.replace(settings_for(tmp_path / "data"), model=model)
+        async with ServerProcess(zygote, tmp_path, settings) as server:
+            await server.start()
+            async with client(Address(server.port)) as one:
+                await one.synced()
+                await one.send(UserInput(text="calls=1,2,1"))
+                await provider.reached.wait()
+                await server.kill()
+                session_id = one.ready.session_id
+            tally["kills"] += 1
+            await server.start()
+            async with client(Address(server.port), session_id) as back:
+                await back.send(UserInput(text="calls=1"))
+                end = await back.until_type(*DONE)
+                assert isinstance(end, ev.TurnComplete), end
+        assert provider.provider.refusals == []
+        sent = json.dumps(provider.provider.requests[-1])
+        assert [f"SEALED-{number}-x" in sent for number in (1, 2, 3)] == [True, True, True]

@@ -11,6 +11,7 @@ request without tools is answered with a text. Every call reads another file, by
 """
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Iterable
@@ -83,8 +84,11 @@ class DeepSeek(StrictProvider):
 
     def refusal(self, body: Body) -> Refusal | None:
         for message in body["messages"]:
-            step = self.step_of(_chat_message(message)) if message.get("tool_calls") else None
-            if step is not None and message.get("reasoning_content") != step.reasoning:
+            if not message.get("tool_calls"):
+                continue
+            step = self.step_of(_chat_message(message))
+            reasoning = message.get("reasoning_content")
+            if not reasoning or (step is not None and reasoning != step.reasoning):
                 return "The reasoning_content in the thinking mode must be passed back to the API."
         return None
 
@@ -132,14 +136,18 @@ class Anthropic(StrictProvider):
         return found
 
     def refusal(self, body: Body) -> Refusal | None:
-        for message in self.messages(body):
+        if body.get("thinking", {}).get("type") != "enabled":
+            return None
+        messages = self.messages(body)
+        for place, message in enumerate(messages):
             step = self.step_of(message) if message["role"] == "assistant" else None
-            if step is None or body.get("thinking", {}).get("type") != "enabled":
-                continue
             first = message["blocks"][0]["type"]
-            if first not in ("thinking", "redacted_thinking"):
+            begins = message["role"] == "assistant" and messages[place - 1]["role"] == "user" and message["files"]
+            if (step is not None or begins) and first not in ("thinking", "redacted_thinking"):
                 return f"messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `{first}`."
-            if [block for block in message["blocks"] if "thinking" in block["type"]] != thinking_blocks(step):
+            if step is not None and [
+                block for block in message["blocks"] if "thinking" in block["type"]
+            ] != thinking_blocks(step):
                 return "messages.1.content.0: `thinking` or `redacted_thinking` blocks cannot be modified."
         return None
 
@@ -251,10 +259,16 @@ def _chat_message(message: Body) -> Body:
 
 
 class StrictServer:
-    """The provider's server: each POST is a call. Connections are kept open."""
+    """The provider's server: each POST is a call. Connections are kept open.
 
-    def __init__(self, provider: StrictProvider) -> None:
+    `unanswered`: the number of the request that gets no answer; `reached` is set when it came.
+    """
+
+    def __init__(self, provider: StrictProvider, unanswered: int = 0) -> None:
         self.provider = provider
+        self.reached = asyncio.Event()
+        self._unanswered = unanswered
+        self._received = 0
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -286,6 +300,11 @@ class StrictServer:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
                 length = re.search(r"content-length: (\d+)", head)
                 body = json.loads(await reader.readexactly(int(length[1]) if length else 0))
+                self._received += 1
+                if self._received == self._unanswered:
+                    self.reached.set()
+                    await reader.read()
+                    return
                 status, payload = self.provider.respond(body)
                 kind = "text/event-stream" if status == 200 else "application/json"
                 writer.write(
@@ -294,6 +313,9 @@ class StrictServer:
                 writer.write(payload)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+            return
         finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
             self._writers.discard(writer)

@@ -7,10 +7,11 @@ import sys
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent.util.tasks import TaskOwner
-from server.journal.base import Unavailable
+from server.journal.base import PrivateRecord, Unavailable
 from server.journal.settings import JournalSettings
 from server.journal.sqlite import open_journal
 from tests.support.polling import eventually
@@ -90,11 +91,14 @@ async def test_a_deleted_sessions_data_is_removed_in_steps(tmp_path: Path, monke
     try:
         lease = await begin(journal, "s", *map(str, range(95)))
         await journal.put_snapshot(lease, 5, b"state")
+        private = tuple(PrivateRecord(seq, b"sealed") for seq in range(96, 126))
+        await journal.append(msgspec.structs.replace(item(lease, 95, *"x" * 30), private=private))
         await begin(journal, "t", "x")
         await journal.delete("s")
         await until_purged(tmp_path)
         assert count(tmp_path, "events") == 1
         assert count(tmp_path, "snapshots") == 0
+        assert count(tmp_path, "private") == 0
         assert count(tmp_path, "sessions") == 2
     finally:
         await journal.aclose()
