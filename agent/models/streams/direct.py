@@ -10,6 +10,8 @@ from typing import cast
 
 import httpx
 import openai
+from litellm.llms.fireworks_ai.chat.transformation import FireworksAIChatCompletionStreamingHandler
+from litellm.llms.groq.chat.transformation import GroqChatCompletionStreamingHandler
 from litellm.llms.openai.chat.gpt_transformation import OpenAIChatCompletionStreamingHandler
 from litellm.llms.openrouter.chat.transformation import OpenRouterChatCompletionStreamingHandler
 from openai.types.chat import ChatCompletionChunk
@@ -31,8 +33,13 @@ _END_S = 0.25
 """Seconds to wait for the end of the body after the last event, so that the connection can be used again."""
 
 
-_OPENAI_SHAPED = (OpenAIChatCompletionStreamingHandler, OpenRouterChatCompletionStreamingHandler)
-"""LiteLLM's readers of bodies that are OpenAI's events. OpenRouter's has fields of its own in them, see `openai_chunks`."""
+_OPENAI_SHAPED = (
+    FireworksAIChatCompletionStreamingHandler,
+    GroqChatCompletionStreamingHandler,
+    OpenAIChatCompletionStreamingHandler,
+    OpenRouterChatCompletionStreamingHandler,
+)
+"""LiteLLM's readers of bodies that are OpenAI's events. What some have beside these, `openai_chunks` reads."""
 
 
 def response_of(wrapper: object) -> httpx.Response | None:

@@ -16,6 +16,17 @@ async def test_a_surrogate_pair_in_two_chunks_is_one_code_point(way: str) -> Non
     assert backend.sink.all() == "a😀b"
 
 
+@pytest.mark.parametrize("provider", ["openai", "hosted_vllm", "groq", "fireworks_ai", "openrouter"])
+async def test_a_raw_line_separator_in_a_token_is_text(provider: str) -> None:
+    """Some readers of lines end one at U+2028 and U+0085; an event's line ends at a line feed alone."""
+    tokens = ["zero ", "one\u2028two", " three\u0085four"]
+    bodies = [{"choices": [{"index": 0, "delta": {"content": token}}]} for token in tokens]
+    raw = [Raw(f"data: {json.dumps(body, ensure_ascii=False)}\n\n".encode()) for body in bodies]
+    async with scripted(f"{provider}, direct", [stream(*raw, Finish())]) as backend:
+        await backend.call()
+    assert backend.sink.all() == "".join(tokens)
+
+
 async def test_a_lone_surrogate_is_replaced(way: str) -> None:
     async with scripted(way, [text("a\udc00b", "\ud83dc", "end\ud83d")]) as backend:
         await backend.call()
