@@ -26,3 +26,4 @@ async def test_searches_and_commands_without_number_delay_nobody_else(zygote: Zy
     async with under_attack(zygote, tmp_path, policy={"yolo_mode": True}) as beside:
         await beside.check(f"{ATTACKS}:searches_in_one_message")
         await beside.check(f"{ATTACKS}:commands_in_one_message")
+        await beside.check(f"{ATTACKS}:models_that_are_silent")

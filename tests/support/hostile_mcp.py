@@ -1,36 +1,27 @@
 """Hostile MCP server: does what its tool is called with, as fast as it can: `python -m tests.support.hostile_mcp`.
 
-It speaks JSON-RPC over its standard streams without the library, which would not send most of this. `answer` writes one large or
-odd answer to the call, `flood` writes notifications until the call is cancelled or `SECONDS` are over.
+It speaks JSON-RPC over its standard streams without the library, which would not send most of this. A call is answered with one large
+or odd answer, or with notifications until it is cancelled or `SECONDS` are over. `hostile_mcp_http` does the same over HTTP.
 """
 
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 SECONDS = 4.0
 MEGABYTES = 1_000_000
 TOOLS = 3_000
 
-write = sys.stdout.buffer.write
+
+def message(**fields: Any) -> bytes:
+    """One message."""
+    return json.dumps({"jsonrpc": "2.0", **fields}, separators=(",", ":")).encode()
 
 
-def send(**message: Any) -> None:
-    """Write one message."""
-    write(json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":")).encode() + b"\n")
-    sys.stdout.flush()
-
-
-def raw(identity: Any, result: str) -> None:
-    """Write an answer whose result is this JSON."""
-    write(f'{{"jsonrpc":"2.0","id":{json.dumps(identity)},"result":{result}}}\n'.encode())
-    sys.stdout.flush()
-
-
-def answer(identity: Any, kind: str) -> None:
-    """Answer a call."""
+def answer(identity: Any, kind: str) -> bytes:
+    """The answer to a call."""
     answers: dict[str, Callable[[], str]] = {
         "words": lambda: '{"content":[{"type":"text","text":"words"}]}',
         "blocks": lambda: '{"content":[' + ",".join(['{"type":"text","text":"x"}'] * 400_000) + "]}",
@@ -40,12 +31,11 @@ def answer(identity: Any, kind: str) -> None:
         "file": lambda: '{"content":[{"type":"image","mimeType":"image/png","data":"' + "A" * (15 * MEGABYTES) + '"}]}',
         "elsewhere": lambda: '{"content":[],"_meta":{"a":[' + ",".join(["0"] * (7 * MEGABYTES)) + "]}}",
     }
-    raw(identity, answers[kind]())
+    return f'{{"jsonrpc":"2.0","id":{json.dumps(identity)},"result":{answers[kind]()}}}'.encode()
 
 
-def flood(identity: Any, kind: str, token: Any) -> None:
-    """Write without a pause, then answer."""
-    until = time.monotonic() + SECONDS
+def flooding(kind: str, token: Any) -> bytes:
+    """The message that is written without a pause."""
     messages: dict[str, dict[str, Any]] = {
         "progress": {
             "method": "notifications/progress",
@@ -56,48 +46,44 @@ def flood(identity: Any, kind: str, token: Any) -> None:
         "requests": {"method": "sampling/createMessage", "id": 1, "params": {"messages": []}},
         "answers": {"id": 999_999, "result": {"content": []}},
     }
-    if kind == "lines":
-        data = b"\n" * 65_536
-    elif kind == "garbage":
-        data = b"garbage\n" * 8_192
-    else:
-        data = (json.dumps({"jsonrpc": "2.0", **messages[kind]}).encode() + b"\n") * 100
-    while time.monotonic() < until:
-        write(data)
-        sys.stdout.flush()
-    answer(identity, "words")
+    return message(**messages[kind])
 
 
-class Server:
+FLOODS = ("progress", "logs", "changes", "requests", "answers", "lines", "garbage")
+
+
+class Script:
     """The server's side of the conversation. Its list of tools changes each time, and is as long as it likes."""
 
     def __init__(self) -> None:
         self.listings = 0
 
-    def handle(self, message: dict[str, Any]) -> None:
-        identity, method, params = message.get("id"), message.get("method"), message.get("params") or {}
+    def handle(self, call: dict[str, Any]) -> Iterator[bytes]:
+        """The messages that answer this one; lines that are no message are written as they are."""
+        identity, method, params = call.get("id"), call.get("method"), call.get("params") or {}
         if method == "initialize":
             about = {"name": "hostile", "version": "1"}
-            version = params["protocolVersion"]
-            send(
-                id=identity,
-                result={
-                    "protocolVersion": version,
-                    "capabilities": {"tools": {"listChanged": True}},
-                    "serverInfo": about,
-                },
-            )
+            can = {"tools": {"listChanged": True}}
+            result = {"protocolVersion": params["protocolVersion"], "capabilities": can, "serverInfo": about}
+            yield message(id=identity, result=result)
         elif method == "tools/list":
             self.listings += 1
-            send(id=identity, result={"tools": self.tools()})
+            yield message(id=identity, result={"tools": self.tools()})
         elif method == "tools/call":
             kind = params["arguments"]["kind"]
-            if kind in ("progress", "logs", "changes", "requests", "answers", "lines", "garbage"):
-                flood(identity, kind, params.get("_meta", {}).get("progressToken"))
-            else:
-                answer(identity, kind)
+            if kind in FLOODS:
+                yield from self._flood(kind, params.get("_meta", {}).get("progressToken"))
+                kind = "words"
+            yield answer(identity, kind)
         elif identity is not None and method is not None:
-            send(id=identity, error={"code": -32601, "message": "no such method"})
+            yield message(id=identity, error={"code": -32601, "message": "no such method"})
+
+    def _flood(self, kind: str, token: Any) -> Iterator[bytes]:
+        until = time.monotonic() + SECONDS
+        one = {"lines": b"\n" * 655, "garbage": b"garbage\n" * 82}.get(kind) or flooding(kind, token)
+        while time.monotonic() < until:
+            for _ in range(100):
+                yield one
 
     def tools(self) -> list[dict[str, Any]]:
         """`attack`, and many more with large schemas that grow by their references and change with each listing."""
@@ -128,9 +114,11 @@ class Server:
 
 def main() -> None:
     """Answer each line of the standard input."""
-    server = Server()
+    script = Script()
     for line in sys.stdin:
-        server.handle(json.loads(line))
+        for one in script.handle(json.loads(line)):
+            sys.stdout.buffer.write(one + b"\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

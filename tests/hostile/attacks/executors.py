@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 
 import httpx
-from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from protocol.codec import encode
-from protocol.submissions import UserInput
+from protocol.submissions import Interrupt, UserInput
 from tests.hostile.hanging import MARK, SILENT
 from tests.hostile.target import Target
 
@@ -54,6 +54,30 @@ async def commands_in_one_message(target: Target) -> None:
     await _turns(target, 'call=bash:{"command":"timeout 2 sh -c \'while :; do :; done\'"} times=32 tokens=1')
 
 
+async def models_that_are_silent(target: Target) -> None:
+    """All sessions that a user may have awake call a model that accepts and never answers; the calls are cut and made again."""
+
+    async def one() -> None:
+        url = f"ws://127.0.0.1:{target.port}/ws"
+        while True:
+            with contextlib.suppress(WebSocketException, OSError):
+                async with connect(url, additional_headers=target.headers("user"), compression=None) as socket:
+                    while True:
+                        await socket.send(encode(UserInput(text="silent=1")).decode())
+                        await _until(socket, '"type":"processing"')
+                        await asyncio.sleep(0.2)
+                        await socket.send(encode(Interrupt()).decode())
+                        await _until(socket, '"type":"interrupted"')
+
+    await asyncio.gather(*(one() for _ in range(9)))
+
+
+async def _until(socket: ClientConnection, wanted: str) -> None:
+    async for frame in socket:
+        if wanted in str(frame):
+            return
+
+
 async def _turns(target: Target, text: str) -> None:
     with contextlib.suppress(ConnectionClosed):
         async with target.socket("user") as socket:
@@ -67,4 +91,4 @@ async def _turn(socket: ClientConnection, text: str) -> None:
         words = frame if isinstance(frame, str) else frame.decode()
         if '"type":"turn_complete"' in words:
             return
-        assert '"type":"refused"' not in words, words
+        assert '"type":"refused"' not in words and '"type":"approval_required"' not in words, words

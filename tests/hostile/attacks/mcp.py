@@ -36,6 +36,11 @@ async def empty_lines_without_end(target: Target) -> None:
     await _calls(target, "lines")
 
 
+async def floods_without_end(target: Target) -> None:
+    """Progress, changed lists and requests, one after another."""
+    await _calls(target, "progress", "changes", "requests")
+
+
 async def _calls(target: Target, *kinds: str) -> None:
     """Call the tool with each of the kinds, one after another; then again."""
     with contextlib.suppress(ConnectionClosed):
@@ -49,6 +54,7 @@ async def _turn(socket: ClientConnection, text: str) -> None:
     await socket.send(encode(UserInput(text=text)).decode())
     async for frame in socket:
         words = frame if isinstance(frame, str) else frame.decode()
+        assert '"code":"unknown_tool"' not in words and '"type":"approval_required"' not in words, words
         if '"type":"turn_complete"' in words or '"type":"refused"' in words:
             return
         await asyncio.sleep(0)

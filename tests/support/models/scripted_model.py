@@ -184,9 +184,12 @@ def by_words(tokens: int, every_ms: float, is_stamped: bool) -> Callable[[Reques
     """A script for a process: `tokens=`, `every_ms=`, `stamped=` in the last user message, else these.
 
     `call=TOOL:{...}` there is a call of a tool with these arguments, which comes before the tokens; with `times=N` so many.
+    `silent=1` is never answered.
     """
 
     def choose(request: Request) -> Answer:
+        if re.search(r"\bsilent=1\b", request.last_user_text):
+            return Silence()
         call = re.search(r"\bcall=(\w+):(\{.*\})", request.last_user_text)
         if call is not None and request.messages[-1].get("role") == "user":
             times = re.search(r"\btimes=(\d+)", request.last_user_text)
