@@ -46,7 +46,7 @@ from tests.support.network.bare_http import request, status
 TRIES = 3
 """How often the bar may be missed for the machine's own reasons, minus one."""
 
-SECONDS = float(length(1, 8))
+SECONDS = length(6, 80) / 10
 """How long an attack runs."""
 
 LIVEZ_MS = float(length(2_000, 100))
@@ -56,7 +56,7 @@ its bar is so far away that only a loop that stands still misses it."""
 SLOWED = float(length(5, 2))
 """The bar, in the same way: a turn of the quiet user takes at most this many times as long as without the attack."""
 
-TOKENS, EVERY_MS = 40, 20
+TOKENS, EVERY_MS = length(20, 40), 20
 PROBE_S = 0.004
 HTTP_OK = 200
 
@@ -112,7 +112,7 @@ class Beside:
             assert tries_left, f"{name}: {missed}"
         raise AssertionError("there is no try")
 
-    async def measure(self, attack: str | None, seconds: float = 1.0, **options: Any) -> Figures:
+    async def measure(self, attack: str | None, seconds: float = min(SECONDS, 1.0), **options: Any) -> Figures:
         """Measure the quiet user for some seconds, beside an attack or alone."""
         async with contextlib.AsyncExitStack() as stack:
             attacker = None

@@ -7,9 +7,12 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.faults.process.process import Zygote
-from tests.hostile.harness import conversation, under_attack
+from tests.hostile.harness import SECONDS, conversation, under_attack
 
 pytestmark = pytest.mark.timeout(300)
+
+HISTORY_S = 2.0
+"""So long the attack with snapshots takes to make a long session."""
 
 ATTACKS = [
     "empty_pings",
@@ -35,7 +38,7 @@ async def test_snapshots_that_nobody_reads_are_shared_and_a_links_holders_leave_
 ) -> None:
     async with under_attack(zygote, tmp_path) as beside, contextlib.AsyncExitStack() as stack:
         alone = await beside.measure(None)
-        figures = await beside.check("tests.hostile.attacks.socket:unread_snapshots")
+        figures = await beside.check("tests.hostile.attacks.socket:unread_snapshots", max(SECONDS, HISTORY_S))
         assert figures.memory_mib - alone.memory_mib < 160, "thirty sockets, 14 MiB each"
         for _ in range(32):
             with contextlib.suppress(InvalidStatus):
