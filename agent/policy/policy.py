@@ -60,18 +60,15 @@ def _word(name: str) -> str:
 
 
 DELETING_COMMANDS = {
-    _word("(rm|rmdir|unlink|shred|truncate)"): "the command deletes files, or empties them",
-    r"(?<!\w)(os\.(remove|unlink|rmdir|removedirs)|(shutil\.)?rmtree|rmSync|unlinkSync)\(": "the command deletes files",
-    _word("git") + r"[^;&|\n]{0,200}\sclean(?!\S)": "the command deletes files that git does not know",
-    _word("git") + r"[^;&|\n]{0,200}\s(--hard|restore|(checkout|stash)\s+(-f|--|\.|drop|clear))(?!\S)": (
-        "the command throws changes away"
+    _word("(rm|shred)"): "the command deletes files, or empties them",
+    _word("git")
+    + r"[^;&|\n]{0,200}\spush(?!\S)[^;&|\n]{0,200}\s(-f|--force\S*|-d|--delete|--mirror|\+\S+|:\S+)(?!\S)": (
+        "the command replaces or deletes what others have"
     ),
-    r"(?<!\S)-delete(?!\S)": "the command deletes what it finds",
-    r"(?<!\S)--delete(-\w+)*(?!\S)": "the command deletes what its source does not have",
-    _word("(mkfs|wipefs|blkdiscard)") + r"|(?<![\w.-])mkfs\.\w": "the command wipes a disk",
+    _word("(mkfs|wipefs|blkdiscard)") + r"|(?<![\w.-])mkfs\.\w|(?<!\S)of=/dev/": "the command wipes a disk",
 }
-"""Regular expressions for commands that delete, and the reason shown. They help the person who approves; the sandbox is the
-boundary."""
+"""Regular expressions for commands that may do what `restore` does not take back, and the reason shown. No list of words finds
+all that deletes: inside the workspace a snapshot brings it back. They help the person who approves; the sandbox is the boundary."""
 
 DEFAULT_RULES = tuple(
     PolicyRule(action="ask", tool="bash", arguments={"command": pattern}, reason=reason, for_session=False)

@@ -20,7 +20,7 @@ LEFT_OUT = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", LOCK, MARK}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `holdfast backup`."""
     parser.description = (
-        "Copies the data folder: the journal as of one moment, then the workspaces and the credential files. To restore "
+        "Copies the data folder: the journal as of one moment, then the workspaces, their snapshots and the credential files. To restore "
         "a backup, stop the server and replace the data folder by it. A backup holds the same secrets as the data "
         "folder: protect it in the same way."
     )

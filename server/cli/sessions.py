@@ -16,7 +16,7 @@ from server.journal.errors import FolderInUse
 from server.journal.offline import OfflineJournal, open_offline
 from server.journal.sqlite import open_journal
 from server.sessions.export import event_lines, file_name, header_line
-from server.sessions.workspaces import remove_workspace, workspace_folder
+from server.sessions.workspaces import remove_workspace, stored_folders
 
 TITLE_CHARS = 50
 
@@ -136,7 +136,8 @@ def _delete(args: argparse.Namespace, folder: Path) -> int:
         return removed
 
     if not asyncio.run(delete()):
-        message = f"{workspace_folder(folder, args.id)} could not be removed, so the session is kept: "
+        left = " and ".join(str(one) for one in stored_folders(folder, args.id) if one.exists())
+        message = f"{left} could not be removed, so the session is kept: "
         return fail(message + "remove that folder as its owner or as root, then delete the session again", FAILURE)
     print(f"{args.id} is deleted")
     return 0
