@@ -622,6 +622,8 @@ export interface ToolStateChange {
   grant?: string;
   /** of the link by which the guest came who did this; absent: the owner did it */
   share_id?: string;
+  /** on `outcome_unknown`: why, where the server did not stop; it is what the model gets */
+  detail?: string;
 }
 
 /** A call of a sub-agent, inside of a running call: at its start, and again with its result. It replaces the step of the same id. */

@@ -112,6 +112,10 @@ class ToolStateChange(EventBase, kw_only=True, tag_field="type", tag="tool_state
         str | UnsetType, Meta(description="on `approved`: what runs without asking from now on, in this session")
     ] = UNSET
     share_id: ShareId | UnsetType = UNSET
+    detail: Annotated[
+        str | UnsetType,
+        Meta(description="on `outcome_unknown`: why, where the server did not stop; it is what the model gets"),
+    ] = UNSET
 
 
 class ToolLog(EventBase, kw_only=True, tag_field="type", tag="tool_log"):

@@ -218,7 +218,7 @@ def _apply_tool(view: View, event: ev.ToolCallEvent | ev.ApprovalRequired | ev.T
         if not isinstance(event.arguments, msgspec.UnsetType):
             call.arguments, call.edited = event.arguments, True
     else:
-        output = ENDED_WITHOUT_OUTPUT[event.state]
+        output = event.detail or ENDED_WITHOUT_OUTPUT[event.state]
         if event.feedback:
             output = f"{output}\nThe user said: {event.feedback}"
         _finish_call(view, call, event.state, output, False, False, 0)

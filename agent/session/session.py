@@ -215,8 +215,8 @@ class Session:
         """The work ends: no call waits for a snapshot any more."""
         self.saving, self.held_calls = None, []
 
-    def end_call(self, call: OpenCall, state: ToolState, by: str) -> None:
-        """The call ends without a result. If it ran, its cost is not known, so its estimate is counted."""
+    def end_call(self, call: OpenCall, state: ToolState, by: str, detail: str = "") -> None:
+        """The call ends without a result. If it ran, its cost is not known, so its estimate is counted. `detail`: why."""
         estimated_usd = self.estimate(call.tool, call.arguments) if call.state == "running" else 0.0
         self.emit(
             ev.ToolStateChange,
@@ -225,6 +225,7 @@ class Session:
             state=state,
             by=by,
             estimated_usd=estimated_usd or msgspec.UNSET,
+            detail=detail or msgspec.UNSET,
         )
 
     def estimate(self, tool: str, arguments: dict[str, Any]) -> float:

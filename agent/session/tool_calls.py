@@ -107,7 +107,10 @@ def finish(session: Session, done: ToolDone) -> bool:
     if result.plan is not None:
         session.emit(ev.PlanUpdate, items=list(result.plan))
     result = msgspec.structs.replace(result, output=repetition.with_note(session, call.tool_call_id, result.output))
-    _output(session, call, result, done.duration_ms, _cost(session, call, result))
+    if result.outcome_unknown:
+        session.end_call(call, "outcome_unknown", "policy", result.output)
+    else:
+        _output(session, call, result, done.duration_ms, _cost(session, call, result))
     return True
 
 

@@ -19,6 +19,7 @@ class ToolResult(msgspec.Struct, frozen=True):
     """The result of a call. `truncated`: `output` is incomplete. `plan`: the session's new plan.
 
     `cost_usd`: what the call cost, in US dollars; None: the estimate in the call's effects counts.
+    `outcome_unknown`: the call may have been done, and its result cannot be had; `output` says why.
     """
 
     output: str
@@ -26,6 +27,7 @@ class ToolResult(msgspec.Struct, frozen=True):
     truncated: bool = False
     plan: tuple[PlanItem, ...] | None = None
     cost_usd: float | None = None
+    outcome_unknown: bool = False
 
 
 class Tool(Protocol):

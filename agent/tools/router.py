@@ -172,7 +172,7 @@ class ToolRouter:
                     return await tool.delegate(call.arguments, tool_log, context)
                 return await tool.execute(call.arguments, tool_log)
         except ToolError as error:
-            return ToolResult(output=str(error), success=False)
+            return ToolResult(output=str(error), success=False, outcome_unknown=error.outcome_unknown)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():

@@ -7,7 +7,12 @@ FAULT_ID_BYTES = 4
 
 
 class ToolError(Exception):
-    """A tool call failed for a known reason; the message is for the model, and is the call's result."""
+    """A tool call failed for a known reason; the message is for the model, and is the call's result.
+
+    `outcome_unknown`: the call may have been done, and its result cannot be had.
+    """
+
+    outcome_unknown = False
 
 
 def fault_id() -> str:

@@ -218,6 +218,7 @@ class Renderer:
             case ev.ToolStateChange(state="running"):
                 return ""
         more = f"  {event.feedback}" if isinstance(event.feedback, str) else ""
+        more += f"  {_output(event.detail)}" if isinstance(event.detail, str) else ""
         if isinstance(event.grant, str):
             more += f"  for this session: {event.grant}"
         return self._tool_line("·", event.tool, f"{event.state.replace('_', ' ')} by {event.by}{more}", "dim")

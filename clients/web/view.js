@@ -237,7 +237,7 @@ function applyState(view, event) {
     }
     return;
   }
-  let output = ENDED_WITHOUT_OUTPUT[event.state];
+  let output = event.detail ?? ENDED_WITHOUT_OUTPUT[event.state];
   if (event.feedback) output += `\nThe user said: ${event.feedback}`;
   finishCall(view, call, { output, success: false, truncated: false, duration_ms: 0, state: event.state });
 }

@@ -82,6 +82,10 @@ async def answers(settings: Settings, environ: Mapping[str, str]) -> Finding:
     return ok("model call", f"{model} answered with {len(''.join(reply))} characters")
 
 
+LEFT_OUT_NAMED_MAX = 10
+"""Tools of an MCP server that models do not get and that are named."""
+
+
 async def mcp_servers(settings: Settings, environ: Mapping[str, str], *, online: bool) -> list[Finding]:
     """A finding for each MCP server. `online`: also connect to them, all at once."""
     if not settings.mcp_servers:
@@ -107,6 +111,14 @@ async def _one(settings: Settings, title: str, name: str, environ: Mapping[str, 
         return fail(title, status.reason, "start it, or mend its entry in mcpServers; its log says more")
     if not status.tools:
         return warn(title, "answers, and has no tools", "see its entry's tools, which may name none that it has")
+    if status.left_out:
+        named = "; ".join(f"{one.name}: {one.reason}" for one in status.left_out[:LEFT_OUT_NAMED_MAX])
+        more = (
+            f"; and {len(status.left_out) - LEFT_OUT_NAMED_MAX} more"
+            if len(status.left_out) > LEFT_OUT_NAMED_MAX
+            else ""
+        )
+        return ok(title, f"answers (tools: {status.tools}); models do not get {named}{more}")
     return ok(title, f"answers (tools: {status.tools})")
 
 

@@ -78,6 +78,8 @@ class Observer:
                 self._model = event.model
             case ev.UsageEvent():
                 self._used(event)
+            case ev.AssistantMessageEvent():
+                self._called_model()
             case ev.ToolOutput():
                 self._metrics.tool_calls.of(event.tool, "success" if event.success else "failure").inc()
                 if self._turn is not None:
@@ -100,6 +102,11 @@ class Observer:
         self._span = self._spans.enter_context(self.tracer.span("invoke_agent", "holdfast", about))
         log_context.bind(turn=turn_id)
 
+    def _called_model(self) -> None:
+        """Not every provider reports usage; each call of the session itself that gives anything gives a message."""
+        if self._turn is not None:
+            self._turn.model_calls += 1
+
     def _used(self, usage: ev.UsageEvent) -> None:
         counted = {"input": usage.input_tokens, "output": usage.output_tokens, "cached": usage.cached_tokens}
         for kind, tokens in counted.items():
@@ -107,7 +114,7 @@ class Observer:
         if usage.cost_usd is not None:
             self._metrics.cost_usd.of(self._model).inc(max(0.0, usage.cost_usd))
         if self._turn is not None:
-            self._turn.model_calls += 1
+            self._turn.model_calls += isinstance(usage.tool_call_id, str)  # of a sub-agent, whose messages are not here
             self._turn.input_tokens += usage.input_tokens
             self._turn.output_tokens += usage.output_tokens
 

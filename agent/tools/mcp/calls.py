@@ -37,7 +37,7 @@ LOG_PAUSE_S, LOG_PAUSE_SHARE = 0.25, 0.01
 """The pause after a text was stored: at least so many seconds, and this share of the time that the call took up to then. So a
 call of five minutes stores 350 texts at most, one of a day a thousand."""
 
-ERROR_CHARS_MAX = 500
+UNKNOWN = "the outcome is unknown, and it may have had effects"
 
 
 def log_pause_s(elapsed_s: float) -> float:
@@ -124,6 +124,12 @@ class CallFailed(ToolError):
     """A call has no result. The message says why, and whether the call may have had effects."""
 
 
+class OutcomeUnknown(CallFailed):
+    """A call whose answer cannot be had; it may have been done."""
+
+    outcome_unknown = True
+
+
 class Calls:
     """The calls of one connected client; closed with it.
 
@@ -185,7 +191,7 @@ class Calls:
             self._logs.remove(queue)
             task.cancel()
         if task.cancelled():
-            raise CallFailed(self._gone())
+            raise OutcomeUnknown(self._gone())
         answer = task.result()
         if isinstance(answer, CallFailed):
             raise answer
@@ -209,7 +215,7 @@ class Calls:
         self, tool: str, arguments: dict[str, object], queue: CallLogQueue
     ) -> "CallToolResult | CallFailed":
         from mcp import MCPError
-        from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST
+        from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST, PARSE_ERROR
 
         async def on_progress(progress: float, total: float | None, message: str | None) -> None:
             queue.add(progress_line(progress, total, message)[:TEXT_CHARS_MAX])
@@ -220,7 +226,12 @@ class Calls:
         except MCPError as error:
             self._check_soon()
             if error.code == CONNECTION_CLOSED:
-                return CallFailed(self._gone())
+                return OutcomeUnknown(self._gone())
+            if error.code == PARSE_ERROR:  # the library makes it of an answer that it cannot read
+                log.warning("MCP server %s: the answer to %s cannot be read: %s", self._name, tool, error.message)
+                return OutcomeUnknown(
+                    f"the answer of the MCP server {self._name} was lost or cannot be read: {UNKNOWN}"
+                )
             if error.code == INVALID_REQUEST and error.message == "Session terminated":
                 return CallFailed(f"not run: the MCP server {self._name} was restarted; try again in a moment")
             if error.code == OVER_BOUND:
@@ -229,13 +240,8 @@ class Calls:
         except Exception as error:  # whatever the library raises, the call gets a result
             self._check_soon()
             log.warning("MCP server %s: the call of %s failed", self._name, tool, exc_info=error)
-            return CallFailed(
-                f"the answer of the MCP server {self._name} could not be used: {str(error)[:ERROR_CHARS_MAX]}"
-            )
+            return OutcomeUnknown(f"the answer of the MCP server {self._name} cannot be used: {UNKNOWN}")
 
     def _gone(self) -> str:
         reason = self._down_reason()
-        return (
-            f"the MCP server {self._name} stopped during the call{f' ({reason})' if reason else ''}: the outcome is "
-            "unknown, and it may have had effects"
-        )
+        return f"the MCP server {self._name} stopped during the call{f' ({reason})' if reason else ''}: {UNKNOWN}"

@@ -19,7 +19,7 @@ from agent.tools.mcp import stdio
 from agent.tools.mcp.calls import CallFailed, Calls
 from agent.tools.mcp.errors import McpServerError, reason
 from agent.tools.mcp.http import http_transport
-from agent.tools.mcp.listing import ListedTool, ListingPace, list_tools, read_tools
+from agent.tools.mcp.listing import LeftOut, ListedTool, Listing, ListingPace, UsableTools, list_tools, read_tools
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.tools.mcp.stdio import stdio_transport
 from agent.util.backoff import Backoff
@@ -28,7 +28,7 @@ from agent.util.threads import start_in_own_thread
 
 if TYPE_CHECKING:
     from mcp import Client
-    from mcp.types import CallToolResult, Tool
+    from mcp.types import CallToolResult
 
 log = logging.getLogger("holdfast.mcp")
 
@@ -49,9 +49,16 @@ CHECK_TIMEOUT_S = 10.0
 """How long it may take to answer the ping; then it is started again."""
 
 
+LEFT_OUT_LOGGED_MAX = 10
+"""Tools that are left out and named in one line of the log; `GET /api/config` names more."""
+
+_NO_TOOLS = UsableTools()
+
+
 class McpStatus(msgspec.Struct, frozen=True):
     """The status of a server. `reason`: why it is not up, or empty; `tools`: how many it has.
 
+    `left_out`: the tools that it lists and models do not get.
     `off`: no connection is tried. `per_session`: each session has its own connection, with its own status.
     """
 
@@ -59,6 +66,7 @@ class McpStatus(msgspec.Struct, frozen=True):
     state: State
     reason: str
     tools: int
+    left_out: tuple[LeftOut, ...] = ()
 
 
 class McpConnection:
@@ -73,6 +81,7 @@ class McpConnection:
         self.state: State = "starting"
         self.reason = "it is starting"
         self.tools: tuple[ListedTool, ...] = ()
+        self.left_out: tuple[LeftOut, ...] = ()
         self.version = 0
         self.attempted = asyncio.Event()
         self._limits = limits
@@ -88,7 +97,7 @@ class McpConnection:
     @property
     def status(self) -> McpStatus:
         """The status now."""
-        return McpStatus(self.name, self.state, self.reason, len(self.tools))
+        return McpStatus(self.name, self.state, self.reason, len(self.tools), self.left_out)
 
     def start(self) -> None:
         """Start to connect. Does nothing if it was started or closed before."""
@@ -154,13 +163,14 @@ class McpConnection:
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout(self.entry.start_timeout_s):
                     await stack.enter_async_context(client)
-                    listed = await list_tools(client, self.name, self.entry)
-                    tools = await read_tools(self.name, listed)
+                    listed = await list_tools(client, self.entry)
+                    tools = await read_tools(listed)
                 stack.callback(calls.cancel)
                 stack.callback(listening.cancel)
                 self._calls, self._up_since = calls, time.monotonic()
                 self._set("up", "", tools)
-                log.info("MCP server %s is up: %d tools", self.name, len(tools))
+                log.info("MCP server %s is up: %d tools", self.name, len(tools.tools))
+                self._log_left_out()
                 self._listen(client, listening)
                 try:
                     await self._watch(client, calls, listed)
@@ -181,7 +191,7 @@ class McpConnection:
         if self.entry.command:
             transport: Any = stdio_transport(self.name, self.entry, self._token, self._limits, self._lost)
         else:
-            transport = http_transport(self.entry, self._token, self._limits, self._lost, self._check_soon)
+            transport = http_transport(self.entry, self._token, self._limits, self._lost, self._stream_ended)
         return Client(
             transport,
             mode=mode,
@@ -192,7 +202,7 @@ class McpConnection:
             client_info=Implementation(name="holdfast", version="1"),
         )
 
-    async def _watch(self, client: "Client", calls: Calls, known: "tuple[Tool, ...]") -> None:
+    async def _watch(self, client: "Client", calls: Calls, known: Listing) -> None:
         """List the tools again after a change, after an error, and every `check_s`. Raises when the connection is lost.
 
         A server with running calls may be silent: many servers do one thing at a time.
@@ -212,14 +222,17 @@ class McpConnection:
                 raise McpServerError(self._broken)
             try:
                 async with asyncio.timeout(CHECK_TIMEOUT_S):
-                    listed = await list_tools(client, self.name, self.entry)
+                    listed = await list_tools(client, self.entry)
             except TimeoutError:
                 if len(calls):
                     continue
                 raise
             if listed != known:
                 known = listed
-                self._set("up", "", await read_tools(self.name, listed, self.tools))
+                before = self.left_out
+                self._set("up", "", await read_tools(listed, self.tools))
+                if self.left_out != before:
+                    self._log_left_out()
 
     async def _until_broken(self, most_s: float) -> None:
         """Wait so many seconds, or until the connection is lost."""
@@ -269,6 +282,12 @@ class McpConnection:
     def _check_soon(self) -> None:
         self._wake.set()
 
+    def _stream_ended(self) -> None:
+        """The server's own event stream ended, as it does when the server is gone. Calls that run find that out themselves;
+        a request now may get into the stream that the library resumes for them."""
+        if not self._calls:
+            self._check_soon()
+
     async def _on_message(self, message: Any) -> None:
         if getattr(message, "method", "") == "notifications/tools/list_changed":
             self._check_soon()
@@ -281,7 +300,14 @@ class McpConnection:
         """Why the server is not up; empty while it is up."""
         return self._broken or self.reason
 
-    def _set(self, state: State, why: str, tools: tuple[ListedTool, ...] = ()) -> None:
-        self.state, self.reason, self.tools = state, why, tools
+    def _log_left_out(self) -> None:
+        if self.left_out:
+            named = ", ".join(f"{one.name!a} ({one.reason})" for one in self.left_out[:LEFT_OUT_LOGGED_MAX])
+            more = ", ..." if len(self.left_out) > LEFT_OUT_LOGGED_MAX else ""
+            log.warning("MCP server %s: tools that models do not get: %s%s", self.name, named, more)
+
+    def _set(self, state: State, why: str, found: UsableTools = _NO_TOOLS) -> None:
+        self.state, self.reason = state, why
+        self.tools, self.left_out = found.tools, found.left_out
         self.version += 1
         self.attempted.set()

@@ -34,11 +34,12 @@ async def http_transport(
 
     from agent.tools.mcp.http_checks import HttpChecks
 
-    checks = HttpChecks(stdio.MESSAGE_BYTES_MAX, on_lost, on_stream_end)
+    headers = request_headers(entry, token)
+    checks = HttpChecks(stdio.MESSAGE_BYTES_MAX, on_lost, on_stream_end, list(headers.values()))
     timeout = httpx2.Timeout(entry.start_timeout_s, read=None)
     hooks: dict[str, list[Any]] = {"request": [checks.on_request], "response": [checks.on_response]}
     async with (
-        httpx2.AsyncClient(headers=request_headers(entry, token), timeout=timeout, event_hooks=hooks) as client,
+        httpx2.AsyncClient(headers=headers, timeout=timeout, event_hooks=hooks) as client,
         streamable_http_client(entry.url, http_client=client, max_sse_event_size=stdio.MESSAGE_BYTES_MAX) as streams,
     ):
         yield streams

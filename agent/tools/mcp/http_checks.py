@@ -1,30 +1,48 @@
 """HTTP checks: bounds and checks on each request to an MCP server and each response of it. Imports httpx2: load it late."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+import contextlib
+from collections.abc import AsyncIterator, Callable, Collection
+from typing import Any, Final
 
 import httpx2
+import msgspec
 
 from agent.tools.mcp.errors import McpServerError
 from agent.tools.mcp.event_stream import PIECE_COST, EventStream
 from agent.tools.mcp.messages import NotAMessage
 from agent.tools.mcp.reading import MessageReader
+from agent.workspace.paths import shown
 
 DELETE_TIMEOUT_S = 1.0
 """How long the request may take that ends the MCP session when the connection is closed."""
 
 
+QUOTE_BYTES_MAX: Final = 4_096
+QUOTE_CHARS_MAX: Final = 200
+QUOTE_TIMEOUT_S: Final = 2.0
+"""Of the body of a refusal: what is read of it, how long that may take, and what is shown."""
+
+SECRET_CHARS_MIN: Final = 6
+"""A shorter value of a header is no secret."""
+
+
 class HttpChecks:
     """Event hooks of the HTTP client. `on_lost`: gets the reason before the client sees the error.
 
-    `on_stream_end`: called when the server's own event stream ends, which it does not do by itself.
+    `on_stream_end`: called when the server's own event stream ends, which it does not do by itself. `secrets`: the values
+    of the request's headers, which are never quoted.
     """
 
     def __init__(
-        self, message_bytes_max: int, on_lost: Callable[[str], None], on_stream_end: Callable[[], None]
+        self,
+        message_bytes_max: int,
+        on_lost: Callable[[str], None],
+        on_stream_end: Callable[[], None],
+        secrets: Collection[str] = (),
     ) -> None:
         self._message_bytes_max = message_bytes_max
+        self._secrets = secrets
         self._on_lost = on_lost
         self._on_stream_end = on_stream_end
         self._reader = MessageReader()
@@ -37,7 +55,7 @@ class HttpChecks:
     async def on_response(self, response: httpx2.Response) -> None:
         """Refuse a response that cannot be used, and bound the body of the others. Raises McpServerError."""
         if response.request.method == "POST" and response.status_code in (401, 403):
-            raise self.error(f"it answers {response.status_code}: check the credentials in the config's headers")
+            raise self.error(await self._refusal(response))
         if response.headers.get("content-encoding", "identity") != "identity":
             raise self.error("it compresses its answers, which was not requested")
         kind = response.headers.get("content-type", "").lower()
@@ -47,6 +65,15 @@ class HttpChecks:
         else:
             reader = self._reader if kind.startswith("application/json") else None
             response.stream = _Body(response.stream, self._message_bytes_max, reader, self.error)
+
+    async def _refusal(self, response: httpx2.Response) -> str:
+        """Why the server lets nobody in: for 403 in its own words, since that may be about much else than credentials."""
+        if response.status_code == 401:
+            return "it answers 401: check the credentials in the config's headers"
+        quoted = quote(await _beginning(response), self._secrets)
+        if not quoted:
+            return "it answers 403: check the credentials in the config's headers, and the host in its url"
+        return f"it answers 403: {quoted}"
 
     def error(self, reason: str) -> McpServerError:
         """Report the reason, and make the error to raise."""
@@ -88,6 +115,33 @@ class _Body(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+async def _beginning(response: httpx2.Response) -> bytes:
+    """The first bytes of the body; empty if they do not come in time."""
+    read = b""
+    with contextlib.suppress(TimeoutError, httpx2.HTTPError):
+        async with asyncio.timeout(QUOTE_TIMEOUT_S):
+            async for piece in response.stream:  # type: ignore[union-attr]  # it is one of an asynchronous client
+                read += piece
+                if len(read) > QUOTE_BYTES_MAX:
+                    break
+    return read[:QUOTE_BYTES_MAX]
+
+
+def quote(body: bytes, secrets: Collection[str]) -> str:
+    """The server's words as one short line: the message of a JSON-RPC error, or plain text. Empty for other forms, and for
+    words that hold a secret."""
+    words: Any = body.decode(errors="replace")
+    with contextlib.suppress(ValueError, RecursionError):
+        words = msgspec.json.decode(body)
+        error = words.get("error") if isinstance(words, dict) else None
+        words = error.get("message") if isinstance(error, dict) else error
+    if not isinstance(words, str) or words.lstrip().startswith("<"):
+        return ""
+    if any(part in words for secret in secrets for part in (secret, *secret.split()) if len(part) >= SECRET_CHARS_MIN):
+        return ""
+    return shown(words.strip(), QUOTE_CHARS_MAX) if words.strip() else ""
 
 
 def _nothing() -> None:

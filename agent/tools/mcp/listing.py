@@ -2,23 +2,20 @@
 
 import asyncio
 import hashlib
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from agent.tools.mcp.messages import LEFT_OUT
-from agent.tools.mcp.schemas import UnusableSchema, model_schema
+from agent.tools.mcp.messages import LEFT_OUT, LEFT_OUT_MAX, LEFT_OUT_NAME_CHARS_MAX
+from agent.tools.mcp.schemas.flat import UnusableSchema, model_schema
+from agent.tools.mcp.schemas.validation import ArgumentsValidator
 from agent.tools.mcp.settings import McpServer
-from agent.tools.mcp.validation import ArgumentsValidator
 
 if TYPE_CHECKING:
     from mcp import Client
     from mcp.types import Tool
-
-log = logging.getLogger("holdfast.mcp")
 
 DESCRIPTION_CHARS_MAX = 8_000
 
@@ -54,52 +51,89 @@ class ListedTool(msgspec.Struct, frozen=True):
     size: int
 
 
-async def list_tools(client: "Client", server: str, entry: McpServer) -> "tuple[Tool, ...]":
-    """All tools that the entry allows, sorted by name. What is over a bound is left out, and the log says so."""
+class LeftOut(msgspec.Struct, frozen=True):
+    """A tool that the server lists and models do not get. `name` may be shortened; `reason`: why, for users."""
+
+    name: str
+    reason: str
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """What a server lists: the tools in the order of their names, and what is left out."""
+
+    tools: "tuple[Tool, ...]" = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+
+class UsableTools(msgspec.Struct, frozen=True):
+    """The tools of a server as sessions use them, and what is left out."""
+
+    tools: tuple[ListedTool, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+
+async def list_tools(client: "Client", entry: McpServer) -> Listing:
+    """All tools that the entry allows, sorted by name, and those that cannot be used or are over a bound."""
     if client.server_capabilities.tools is None:
-        return ()
+        return Listing()
     tools: dict[str, Tool] = {}
+    left_out: dict[str, str] = {}
     cursor: str | None = None
-    seen = left_out = 0
+    seen = 0
     for _ in range(PAGES_MAX):
         page = await client.list_tools(cursor=cursor)
         seen += len(page.tools)
-        left_out += int((page.meta or {}).get(LEFT_OUT, 0))
-        tools |= {tool.name: tool for tool in page.tools if not entry.tools or tool.name in entry.tools}
-        cursor = page.next_cursor
-        if cursor is None or len(tools) > TOOLS_MAX or seen > LISTED_MAX:
+        left_out |= dict((page.meta or {}).get(LEFT_OUT, []))
+        tools |= {tool.name: tool for tool in page.tools}
+        if not page.next_cursor or page.next_cursor == cursor:  # some servers never stop to give the same one
             break
-    if left_out:
-        log.warning("MCP server %s: %d of its tools are too large or malformed, and left out", server, left_out)
-    if len(tools) > TOOLS_MAX or cursor is not None:
-        log.warning("MCP server %s: it has more than %d tools; the rest are left out", server, TOOLS_MAX)
-    return tuple(tools[name] for name in sorted(tools)[:TOOLS_MAX])
+        cursor = page.next_cursor
+        if seen > LISTED_MAX:
+            left_out["..."] = f"it lists more than {LISTED_MAX} tools"
+            break
+    else:
+        left_out["..."] = f"it lists its tools on more than {PAGES_MAX} pages"
+    if entry.tools:
+        tools = {name: tool for name, tool in tools.items() if name in entry.tools}
+        left_out = {name: reason for name, reason in left_out.items() if name in entry.tools}
+    names = sorted(tools)
+    left_out |= dict.fromkeys(names[TOOLS_MAX:], f"the server has more than {TOOLS_MAX} tools")
+    return Listing(tuple(tools[name] for name in names[:TOOLS_MAX]), _briefly(left_out))
 
 
-async def read_tools(server: str, tools: "Sequence[Tool]", known: Sequence[ListedTool] = ()) -> tuple[ListedTool, ...]:
+def _briefly(left_out: Mapping[str, str]) -> tuple[LeftOut, ...]:
+    """The first of the tools that are left out."""
+    named = [LeftOut(name[:LEFT_OUT_NAME_CHARS_MAX], reason) for name, reason in left_out.items()]
+    if len(named) <= LEFT_OUT_MAX:
+        return tuple(named)
+    return (*named[:LEFT_OUT_MAX], LeftOut("...", f"{len(named) - LEFT_OUT_MAX} more tools are left out"))
+
+
+async def read_tools(listing: Listing, known: Sequence[ListedTool] = ()) -> UsableTools:
     """The usable tools, in the given order. `known`: those of the list before; the ones that are unchanged are kept.
 
     A large schema takes some milliseconds: between the tools the event loop does other things.
     """
     before = {tool.definition: tool for tool in known}
     usable: list[ListedTool] = []
+    left_out = {one.name: one.reason for one in listing.left_out}
     left = DEFINITIONS_BYTES_MAX
-    for tool in tools:
+    for tool in listing.tools:
         began = time.monotonic()
         definition = definition_of(tool)
         try:
-            listed = before.get(definition) or await _read(server, tool, definition)
+            listed = before.get(definition) or await _read(tool, definition)
         except (UnusableSchema, RecursionError) as error:
-            log.warning("MCP server %s: its tool %a is left out: %s", server, tool.name[:64], error)
+            left_out[tool.name] = str(error)
         else:
             left -= listed.size
-            if left < 0:
-                log.warning("MCP server %s: its tools are larger than %d bytes", server, DEFINITIONS_BYTES_MAX)
-                break
-            usable.append(listed)
+            if left >= 0:
+                usable.append(listed)
+            else:
+                left_out[tool.name] = f"the tools of the server are larger than {DEFINITIONS_BYTES_MAX} bytes"
         if definition not in before:
             await asyncio.sleep(READING_SHARE * (time.monotonic() - began))
-    return tuple(usable)
+    return UsableTools(tuple(usable), _briefly(left_out))
 
 
 def definition_of(tool: "Tool") -> str:
@@ -115,8 +149,8 @@ def definition_of(tool: "Tool") -> str:
     return hashlib.sha256(msgspec.json.encode(about, order="deterministic")).hexdigest()[:32]
 
 
-async def _read(server: str, tool: "Tool", definition: str) -> ListedTool:
-    about = (tool.description or tool.title or f"{tool.name} of the MCP server {server}.")[:DESCRIPTION_CHARS_MAX]
+async def _read(tool: "Tool", definition: str) -> ListedTool:
+    about = (tool.description or tool.title or f"{tool.name} of an MCP server.")[:DESCRIPTION_CHARS_MAX]
     hints = tool.annotations
     parameters = model_schema(tool.input_schema)
     await asyncio.sleep(0)

@@ -9,6 +9,7 @@ standard output; exit code `NOT_A_MESSAGE` for what is no message. It imports no
 """
 
 import json
+import re
 import sys
 from typing import Any, Final
 
@@ -52,10 +53,14 @@ OVER_BOUND: Final = -32098
 
 NOT_A_MESSAGE: Final = 3
 LEFT_OUT: Final = "holdfast/left_out"
-"""In `_meta` of a list of tools: how many of them are left out."""
+"""In `_meta` of a list of tools: those that are left out, each as its name and the reason."""
+
+LEFT_OUT_MAX: Final = 100
+LEFT_OUT_NAME_CHARS_MAX: Final = 64
 
 _LINK_FIELDS = ("name", "uri", "title", "description", "mimeType")
 _HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
+_HALF_PAIRS = re.compile("[\ud800-\udfff]")
 
 
 class NotAMessage(ValueError):
@@ -67,7 +72,7 @@ def bound_message(raw: bytes) -> bytes | None:
     try:
         bounded = _bounded(_decode(raw))
         return None if bounded is None else msgspec.json.encode(bounded)
-    except (ValueError, TypeError, RecursionError) as error:  # text that is not Unicode, numbers or nesting without end
+    except (ValueError, TypeError, RecursionError) as error:  # nesting without end
         raise NotAMessage from error
 
 
@@ -84,8 +89,8 @@ def _bounded(message: Any) -> dict[str, Any] | None:
         bounded = _call(message)
     elif isinstance(message.get("result"), dict):
         bounded = _result(message["result"])
-    elif isinstance(message.get("error"), dict):
-        bounded = {"error": _error(message["error"])}
+    elif "error" in message or "result" in message:
+        bounded = {"error": _error(message.get("error"))}
     else:
         raise NotAMessage
     if bounded is None:
@@ -94,12 +99,14 @@ def _bounded(message: Any) -> dict[str, Any] | None:
 
 
 def _decode(raw: bytes) -> Any:
+    """The value of JSON, and of what some servers write: halves of surrogate pairs, bytes that are not UTF-8, and numbers that
+    JSON does not have. A call whose answer is passed over would wait until its time is over."""
     try:
         return msgspec.json.decode(raw)
     except ValueError:
-        if b"NaN" not in raw and b"Infinity" not in raw:
-            raise
-        return json.loads(raw)  # some servers write numbers that JSON does not have
+        value = json.loads(raw.decode(errors="replace"))
+    text = json.dumps(value, ensure_ascii=False)
+    return json.loads(_HALF_PAIRS.sub("\ufffd", text))
 
 
 def _call(message: dict[str, Any]) -> dict[str, Any] | None:
@@ -126,10 +133,12 @@ def _note(data: Any) -> str:
     return msgspec.json.encode(data)[:NOTE_CHARS_MAX].decode(errors="replace")
 
 
-def _error(error: dict[str, Any]) -> dict[str, Any]:
+def _error(error: Any) -> dict[str, Any]:
+    """The error; for an answer that has neither a result nor an error of a known form, an error that says so."""
+    error = error if isinstance(error, dict) else {}
     code, text, data = error.get("code"), error.get("message"), error.get("data")
-    if not isinstance(code, int) or not isinstance(text, str):
-        raise NotAMessage
+    if not isinstance(code, int) or abs(code) > ID_MAX or not isinstance(text, str):
+        return {"code": OVER_BOUND, "message": "it has an unknown form"}
     bounded = {"code": code, "message": text[:NOTE_CHARS_MAX]}
     return {**bounded, "data": data} if data is not None and fits(data, 100, NOTE_CHARS_MAX) else bounded
 
@@ -148,10 +157,9 @@ def _result(result: dict[str, Any]) -> dict[str, Any]:
             else:
                 blocks.append(_text(f"[left out: structured content of more than {STRUCTURED_BYTES_MAX} bytes]"))
     if isinstance(tools, list):
-        kept = _tools(tools)
+        bounded["tools"], left_out = _tools(tools)
         meta = bounded.get("_meta")
-        bounded["tools"] = kept
-        bounded["_meta"] = {**(meta if isinstance(meta, dict) else {}), LEFT_OUT: len(tools) - len(kept)}
+        bounded["_meta"] = {**(meta if isinstance(meta, dict) else {}), LEFT_OUT: left_out}
     return {"result": bounded}
 
 
@@ -183,6 +191,9 @@ class _Blocks:
             }
         if kind == "resource" and isinstance(block.get("resource"), dict):
             return self._resource(block["resource"])
+        known = kind in ("text", "image", "audio", "resource_link", "resource")
+        if isinstance(kind, str) and kind.isidentifier() and not known:
+            return _text(f"[left out: a content block of the unknown type {kind[:LEFT_OUT_NAME_CHARS_MAX]!r}]")
         return _text("[left out: a content block of an unknown form]")
 
     def _resource(self, resource: dict[str, Any]) -> dict[str, Any]:
@@ -197,32 +208,57 @@ class _Blocks:
         return {"type": "resource", "resource": {**about, body: resource[body]}}
 
 
-def _tools(tools: list[Any]) -> list[dict[str, Any]]:
-    """The tools of a list that can be used, as long as they are not too many."""
-    kept, left = [], TOOLS_VALUES_MAX
-    for tool in map(_tool, tools[:TOOLS_MAX]):
-        if tool is not None:
+def _tools(tools: list[Any]) -> tuple[list[dict[str, Any]], list[list[str]]]:
+    """The tools of a list that can be used, as long as they are not too many; and the others, by name and reason."""
+    kept: list[dict[str, Any]] = []
+    left_out: list[list[str]] = []
+    left = TOOLS_VALUES_MAX
+    for number, one in enumerate(tools):
+        tool = _tool(one) if number < TOOLS_MAX and left >= 0 else "the server lists too many tools"
+        if isinstance(tool, dict):
             left -= count(tool["inputSchema"], VALUES_MAX) or VALUES_MAX
-            if left < 0:
-                break
+            tool = tool if left >= 0 else "the server lists too many tools"
+        if isinstance(tool, dict):
             kept.append(tool)
-    return kept
+        elif len(left_out) < LEFT_OUT_MAX:
+            name = one["name"] if isinstance(one, dict) and _strings(one, "name") else "?"
+            left_out.append([name[:LEFT_OUT_NAME_CHARS_MAX], tool])
+        elif number >= TOOLS_MAX:
+            break
+    return kept, left_out
 
 
-def _tool(tool: Any) -> dict[str, Any] | None:
-    """A tool of a list; None if it cannot be used. Schemas of outputs and icons are left out: nothing reads them."""
-    if not isinstance(tool, dict) or not isinstance(tool.get("inputSchema"), dict):
-        return None
-    if not _strings(tool, "name") or not 0 < len(tool["name"]) <= NAME_CHARS_MAX:
-        return None
-    if not fits(tool["inputSchema"], VALUES_MAX, SCHEMA_BYTES_MAX):
-        return None
-    kept: dict[str, Any] = {"name": tool["name"], "inputSchema": tool["inputSchema"]}
+def _tool(tool: Any) -> dict[str, Any] | str:
+    """A tool of a list; the reason if it cannot be used. Schemas of outputs and icons are left out: nothing reads them."""
+    if not isinstance(tool, dict) or not _strings(tool, "name"):
+        return "it has an unknown form"
+    if not 0 < len(tool["name"]) <= NAME_CHARS_MAX:
+        return f"its name has more than {NAME_CHARS_MAX} characters, or none"
+    if not models_see(tool):
+        return "it is for a user interface, not for models"
+    execution = tool.get("execution")
+    if isinstance(execution, dict) and execution.get("taskSupport") == "required":
+        return "it can only be called as a task, which is not supported"
+    schema = tool.get("inputSchema")
+    schema = {} if schema is None or schema is True else schema
+    if not isinstance(schema, dict) or schema.get("type") not in (None, "object", ["object"]):
+        return "its arguments are not an object"
+    if not fits(schema, VALUES_MAX, SCHEMA_BYTES_MAX):
+        return f"its schema has more than {VALUES_MAX} values or {SCHEMA_BYTES_MAX} bytes"
+    kept: dict[str, Any] = {"name": tool["name"], "inputSchema": {**schema, "type": "object"}}
     kept |= {name: tool[name][:DESCRIPTION_CHARS_MAX] for name in ("title", "description") if _strings(tool, name)}
     hints = tool.get("annotations")
     if isinstance(hints, dict):
         kept["annotations"] = {name: hints[name] for name in _HINTS if isinstance(hints.get(name), bool)}
     return kept
+
+
+def models_see(tool: dict[str, Any]) -> bool:
+    """Whether the tool is for models too: the extension MCP Apps has `_meta.ui.visibility`, for which the default is both."""
+    meta = tool.get("_meta")
+    interface = meta.get("ui") if isinstance(meta, dict) else None
+    visibility = interface.get("visibility") if isinstance(interface, dict) else None
+    return not isinstance(visibility, list) or "model" in visibility
 
 
 def _strings(of: dict[str, Any], *names: str) -> bool:

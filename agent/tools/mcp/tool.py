@@ -5,6 +5,7 @@ from agent.tools.base import PreparedCall, ToolLog, ToolResult
 from agent.tools.mcp.connection import McpConnection
 from agent.tools.mcp.listing import ListedTool
 from agent.tools.mcp.results import ResultReader
+from agent.tools.mcp.schemas.defaults import with_defaults
 
 
 class McpTool:
@@ -26,7 +27,8 @@ class McpTool:
             self.side_effects = f"what the MCP server {connection.name} did"
 
     def prepare(self, arguments: dict[str, object]) -> PreparedCall | str:
-        return self._listed.validator.validate(arguments) or PreparedCall(self, arguments, self._effects())
+        whole = with_defaults(self.parameters, arguments)
+        return self._listed.validator.validate(whole) or PreparedCall(self, whole, self._effects())
 
     def _effects(self) -> Effects:
         """The operation is the server's name: a grant for the session covers the tool of this server only, as it is defined now."""

@@ -1,13 +1,9 @@
-"""Odd MCP server: behaves well or badly on demand: `python -m tests.unit.agent.tools.mcp.odd_server [--http PORT] [--garbage] ...`."""
+"""Odd MCP server over HTTP, made with the library: `python -m tests.unit.agent.tools.mcp.odd_server --http PORT`."""
 
 import argparse
 import asyncio
 import base64
 import os
-import signal
-import subprocess
-import sys
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -27,10 +23,7 @@ from mcp.types import (
 )
 from pydantic import BaseModel, Field
 
-PNG = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
-SOUND = b"RIFF\x00\x00\x00\x00WAVE"
+from tests.unit.agent.tools.mcp.plain_server import PNG, SOUND
 
 
 class Color(BaseModel):
@@ -39,8 +32,8 @@ class Color(BaseModel):
     color: str
 
 
-def make_server(folder: Path | None = None, only: str = "") -> MCPServer[Any]:
-    """The server. `folder`: where it notes what it does. `only`: it has this one tool under this name."""
+def make_server(folder: Path | None = None) -> MCPServer[Any]:
+    """The server. `folder`: where it notes what it does."""
     server: MCPServer[Any] = MCPServer("odd", log_level="CRITICAL")
 
     def note(name: str, text: str = "") -> None:
@@ -48,14 +41,6 @@ def make_server(folder: Path | None = None, only: str = "") -> MCPServer[Any]:
             (folder / name).write_text(text or str(os.getpid()))
 
     note("started")
-    if only:
-
-        @server.tool(name=only)
-        def named() -> str:
-            """The only tool."""
-            return f"{only} of {os.getpid()}"
-
-        return server
     for add in (_plain, _waiting, _rich):
         add(server, note)
     return server
@@ -126,19 +111,6 @@ def _waiting(server: MCPServer[Any], note: Callable[..., None]) -> None:
         await _log(ctx, "all steps done")
         return "done"
 
-    @server.tool()
-    def die() -> str:
-        """End at once."""
-        note("died")
-        os._exit(3)
-
-    @server.tool()
-    async def hang() -> str:
-        """Answer nothing any more."""
-        note("hanging")
-        signal.pause()
-        return "never"
-
 
 def _rich(server: MCPServer[Any], note: Callable[..., None]) -> None:
     @server.tool()
@@ -182,29 +154,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--http", type=int, metavar="PORT", help="serve streamable HTTP on 127.0.0.1")
     parser.add_argument("--folder", type=Path, help="where to note what is done")
-    parser.add_argument("--only", default="", help="have this one tool")
-    parser.add_argument("--garbage", action="store_true", help="write what is no message to the standard output")
-    parser.add_argument("--after", type=Path, help="do not begin until this file is there")
-    parser.add_argument("--stubborn", action="store_true", help="outlive the end of the input, with a child elsewhere")
-    parser.add_argument("--complain", default="", help="say this on the standard error")
     arguments = parser.parse_args()
-    while arguments.after is not None and not arguments.after.exists():
-        time.sleep(0.01)  # a slow start
-    if arguments.garbage:
-        print("hello, I am a server!\n{\n\x00\xff", flush=True)
-    if arguments.complain:
-        print(arguments.complain, file=sys.stderr, flush=True)
-    if arguments.stubborn:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        child = subprocess.Popen(["sleep", "600"], start_new_session=True)
-        (arguments.folder / "child").write_text(str(child.pid))
-    server = make_server(arguments.folder, arguments.only)
-    if arguments.http is not None:
-        server.run("streamable-http", port=arguments.http)
-        return
-    server.run("stdio")
-    if arguments.stubborn:
-        signal.pause()
+    make_server(arguments.folder).run("streamable-http", port=arguments.http)
 
 
 if __name__ == "__main__":

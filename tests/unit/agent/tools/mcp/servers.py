@@ -23,15 +23,21 @@ from tests.support.polling import PATIENCE_S, eventually
 
 ROOT = Path(__file__).resolve().parents[5]
 EVERYTHING = ROOT / "tests/support/npm/mcp/node_modules/@modelcontextprotocol/server-everything/dist/index.js"
+PLAIN = Path(__file__).with_name("plain_server.py")
 PATIENT = McpLimits(ready_wait_s=PATIENCE_S)
 QUICK = {"backoff_initial_s": 0.01, "backoff_max_s": 0.05, "stop_wait_s": 0.5}
 
 
 def odd(*args: str, folder: Path | None = None, **fields: Any) -> McpServer:
-    """The odd server over stdio."""
+    """The plain server over stdio, which behaves well or badly on demand."""
     noted = ["--folder", str(folder)] if folder is not None else []
-    command = ["-m", "tests.unit.agent.tools.mcp.odd_server", *noted, *args]
-    return entry(command=sys.executable, args=command, cwd=str(ROOT), **fields)
+    return entry(command=sys.executable, args=["-I", "-S", str(PLAIN), *noted, *args], **fields)
+
+
+def scripted(folder: Path, tools: list[Any], answers: dict[str, list[Any]], **more: Any) -> McpServer:
+    """The plain server with these tools, and these lines in answer to their calls."""
+    (folder / "script.json").write_text(json.dumps({"tools": tools, "answers": answers, **more}))
+    return odd("--script", str(folder / "script.json"))
 
 
 def everything(*args: str, **fields: Any) -> McpServer:

@@ -1,12 +1,10 @@
 """Lists of tools: what is unchanged is kept, what is too large is left out, and a definition has a digest of all its parts."""
 
-import logging
-
 import pytest
 from mcp.types import Tool, ToolAnnotations
 
 from agent.tools.mcp import listing
-from agent.tools.mcp.listing import definition_of, read_tools
+from agent.tools.mcp.listing import LeftOut, Listing, definition_of, read_tools
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
 
@@ -31,15 +29,21 @@ def test_every_part_of_a_definition_changes_its_digest_and_the_order_of_keys_doe
 
 
 async def test_tools_that_did_not_change_are_not_read_again() -> None:
-    before = await read_tools("server", [tool("a"), tool("b")])
-    after = await read_tools("server", [tool("a"), tool("b", description="new")], before)
+    before = (await read_tools(Listing((tool("a"), tool("b"))))).tools
+    after = (await read_tools(Listing((tool("a"), tool("b", description="new"))), before)).tools
     assert after[0] is before[0] and after[1] is not before[1]
 
 
-async def test_tools_that_are_too_large_together_are_left_out(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_tools_that_are_too_large_together_are_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "DEFINITIONS_BYTES_MAX", 250)
-    with caplog.at_level(logging.WARNING, "holdfast.mcp"):
-        usable = await read_tools("server", [tool(f"t{number}") for number in range(9)])
-    assert 0 < len(usable) < 9 and "larger than 250 bytes" in caplog.text
+    found = await read_tools(Listing(tuple(tool(f"t{number}") for number in range(9))))
+    assert 0 < len(found.tools) < 9
+    reason = "the tools of the server are larger than 250 bytes"
+    assert found.left_out == tuple(LeftOut(f"t{number}", reason) for number in range(len(found.tools), 9))
+
+
+async def test_a_tool_with_a_schema_that_no_provider_takes_is_left_out_alone_and_named() -> None:
+    odd = tool("odd", inputSchema={"type": "object", "properties": {"what is it?": {}}})
+    found = await read_tools(Listing((tool("a"), odd)))
+    assert [one.name for one in found.tools] == ["a"]
+    assert found.left_out == (LeftOut("odd", "providers do not accept the name of one of its arguments"),)

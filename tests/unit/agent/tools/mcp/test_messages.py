@@ -52,14 +52,10 @@ def test_ordinary_messages_pass_unchanged() -> None:
         b"{}",
         b'{"jsonrpc":"2.0"}',
         b'{"jsonrpc":"1.0","id":1,"result":{}}',
-        b'{"jsonrpc":"2.0","id":1,"result":[]}',
         b'{"jsonrpc":"2.0","id":[],"result":{}}',
         b'{"jsonrpc":"2.0","id":99999999999999999999,"result":{}}',
-        b'{"jsonrpc":"2.0","id":1,"error":{"code":"x","message":"y"}}',
         b'{"jsonrpc":"2.0","method":1}',
         b'{"jsonrpc":"2.0","method":"x","params":[]}',
-        b'{"jsonrpc":"2.0","id":1,"result":{"a":"\xff"}}',
-        b'{"jsonrpc":"2.0","id":1,"result":{"a":"\\ud800","b":NaN}}',
         b'{"jsonrpc":"2.0","id":1,"result":' + b"[" * 5_000,
     ],
 )
@@ -73,11 +69,33 @@ def test_numbers_that_json_does_not_have_become_null() -> None:
     assert raw is not None and json.loads(raw)["result"]["structuredContent"] == {"a": None}
 
 
+def test_text_that_is_not_unicode_is_mended_so_that_its_call_gets_its_answer() -> None:
+    for odd in (b"\\ud800", b"\xff"):
+        raw = bound_message(b'{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"a' + odd + b'b"}]}}')
+        assert raw is not None and json.loads(raw)["result"]["content"] == [text("a\ufffdb")]
+    whole = bound_message(b'{"jsonrpc":"2.0","id":1,"result":{"content":[],"a":"\\ud83d\\ude00 \\ud800"}}')
+    assert whole is not None and json.loads(whole)["result"]["a"] == "\U0001f600 \ufffd"
+
+
+@pytest.mark.parametrize(
+    "answer", ['"result":null', '"result":[]', '"error":{"code":"x","message":"y"}', '"error":"no"']
+)
+def test_an_answer_of_an_unknown_form_becomes_an_error_with_its_id(answer: str) -> None:
+    raw = bound_message(f'{{"jsonrpc":"2.0","id":7,{answer}}}'.encode())
+    assert raw is not None
+    assert json.loads(raw) == {
+        "jsonrpc": "2.0",
+        "id": 7,
+        "error": {"code": messages.OVER_BOUND, "message": "it has an unknown form"},
+    }
+
+
 def test_content_blocks_are_counted_and_those_of_unknown_forms_are_replaced() -> None:
     many = blocks(*[text("a")] * (messages.BLOCKS_MAX + 5))
     assert len(many) == messages.BLOCKS_MAX + 1 and many[-1] == text("[left out: 5 more content blocks]")
     unknown = text("[left out: a content block of an unknown form]")
-    assert blocks({}, 1, {"type": "x"}, {"type": "text"}, {"type": "image", "data": 1}) == [unknown] * 5
+    assert blocks({}, 1, {"type": "a b"}, {"type": "text"}, {"type": "image", "data": 1}) == [unknown] * 5
+    assert blocks({"type": "x"}) == [text("[left out: a content block of the unknown type 'x']")]
 
 
 def test_the_texts_of_a_result_share_one_bound_and_keep_beginning_and_end() -> None:
@@ -126,16 +144,45 @@ def test_tools_lose_what_nothing_reads_and_those_that_cannot_be_used_are_counted
         "icons": [],
     }
     large = {"name": "b", "inputSchema": {"a": "x" * messages.SCHEMA_BYTES_MAX}}
-    listed = result(tools=[tool, large, {"name": "c"}, {"inputSchema": {}}, 1], nextCursor="next")
+    others = [large, {"name": "c", "inputSchema": {"type": "array"}}, {"inputSchema": {}}, 1, {"name": ""}]
+    listed = result(tools=[tool, *others], nextCursor="next")
     assert listed["tools"] == [
         {"name": "a", "description": "b", "inputSchema": schema, "annotations": {"readOnlyHint": True}}
     ]
-    assert listed["_meta"] == {messages.LEFT_OUT: 4} and listed["nextCursor"] == "next"
+    assert listed["nextCursor"] == "next"
+    assert listed["_meta"][messages.LEFT_OUT] == [
+        ["b", "its schema has more than 10000 values or 262144 bytes"],
+        ["c", "its arguments are not an object"],
+        ["?", "it has an unknown form"],
+        ["?", "it has an unknown form"],
+        ["", "its name has more than 512 characters, or none"],
+    ]
     many = result(tools=[{"name": f"t{n}", "inputSchema": {}} for n in range(messages.TOOLS_MAX + 7)])
-    assert len(many["tools"]) == messages.TOOLS_MAX and many["_meta"] == {messages.LEFT_OUT: 7}
+    assert len(many["tools"]) == messages.TOOLS_MAX
+    assert many["_meta"][messages.LEFT_OUT][6] == ["t1006", "the server lists too many tools"]
     wide = {"enum": list(range(messages.VALUES_MAX - 10))}
     few = result(tools=[{"name": f"t{n}", "inputSchema": wide} for n in range(10)])
-    assert len(few["tools"]) == messages.TOOLS_VALUES_MAX // (messages.VALUES_MAX - 8)
+    assert len(few["tools"]) == messages.TOOLS_VALUES_MAX // (messages.VALUES_MAX - 7)
+
+
+def test_tools_without_a_type_are_mended() -> None:
+    odd: list[dict[str, Any]] = [{}, {"inputSchema": None}, {"inputSchema": True}]
+    odd += [{"inputSchema": schema} for schema in ({}, {"type": None}, {"type": ["object"]})]
+    listed = result(tools=[{"name": f"t{number}", **fields} for number, fields in enumerate(odd)])["tools"]
+    assert [tool["inputSchema"] for tool in listed] == [{"type": "object"}] * len(odd)
+
+
+def test_tools_that_models_cannot_use_are_left_out_and_named() -> None:
+    app = {"name": "app", "_meta": {"ui": {"visibility": ["app"]}}}
+    both = {"name": "both", "_meta": {"ui": {"visibility": ["model", "app"]}}}
+    task = {"name": "task", "execution": {"taskSupport": "required"}}
+    may = {"name": "may", "execution": {"taskSupport": "optional"}}
+    listed = result(tools=[app, both, task, may])
+    assert [tool["name"] for tool in listed["tools"]] == ["both", "may"]
+    assert listed["_meta"][messages.LEFT_OUT] == [
+        ["app", "it is for a user interface, not for models"],
+        ["task", "it can only be called as a task, which is not supported"],
+    ]
 
 
 def test_an_answer_that_is_too_large_elsewhere_becomes_an_error_with_its_id() -> None:

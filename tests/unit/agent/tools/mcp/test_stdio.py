@@ -17,7 +17,7 @@ from agent.util.tasks import TaskOwner
 from tests.support.constants import built_in
 from tests.support.polling import eventually
 from tests.support.prepared_calls import complaint_of
-from tests.unit.agent.tools.mcp.odd_server import PNG
+from tests.unit.agent.tools.mcp.plain_server import PNG
 from tests.unit.agent.tools.mcp.servers import alive, entry, everything, noted, odd, running_servers
 
 

@@ -17,7 +17,7 @@ from tests.support.constants import built_in
 from tests.support.live import DONE, client, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 from tests.support.polling import eventually
-from tests.unit.agent.tools.mcp.servers import PATIENT, QUICK, ROOT, HttpServer, alive, entry, noted, odd
+from tests.unit.agent.tools.mcp.servers import PATIENT, QUICK, HttpServer, alive, entry, noted, odd
 from tests.unit.server.cli.test_main import server
 
 FREELY = {"rules": [{"action": "allow"}]}
@@ -46,8 +46,8 @@ async def test_a_server_killed_in_the_middle_of_a_call_fails_the_call_and_the_tu
             assert log.text.startswith("[1/2] holding")
             await eventually(lambda: noted(tmp_path, "holding"), "the call")
             psutil.Process(noted(tmp_path, "holding")).kill()
-            output = await talk.until_type(ev.ToolOutput)
-            assert not output.success and "outcome is unknown" in output.output
+            ended = await talk.until_type(ev.ToolStateChange)
+            assert ended.state == "outcome_unknown" and "the outcome is unknown" in str(ended.detail)
             done = await talk.until_type(*DONE)
             assert isinstance(done, ev.TurnComplete) and done.final_response == "It went away."
             async with httpx.AsyncClient(base_url=live.http) as http:
@@ -132,8 +132,8 @@ async def test_a_sessions_own_server_has_its_owners_token_and_ends_with_the_sess
 
 async def test_kill_minus_nine_leaves_no_server_behind(tmp_path: Path) -> None:
     config = tmp_path / "c.json"
-    args = ["-m", "tests.unit.agent.tools.mcp.odd_server", "--folder", str(tmp_path), "--stubborn"]
-    servers = {"odd": msgspec.to_builtins({"command": odd().command, "args": args, "cwd": str(ROOT)})}
+    stubborn = odd("--stubborn", folder=tmp_path)
+    servers = {"odd": {"command": stubborn.command, "args": stubborn.args}}
     config.write_text(json.dumps({"mcpServers": servers, "server": {"preload_model": False}}))
     async with server(tmp_path / "data", "--config", str(config)) as (process, _, _):
         await eventually(lambda: noted(tmp_path, "started"), "the MCP server")

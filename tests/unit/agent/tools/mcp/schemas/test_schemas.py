@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from agent.tools.mcp.schemas import UnusableSchema, model_schema
-from agent.tools.mcp.validation import EXPRESSION_WORK_MAX, NOT_EXPLAINED, VALUES_MAX, ArgumentsValidator
+from agent.tools.mcp.schemas.flat import UnusableSchema, model_schema
+from agent.tools.mcp.schemas.validation import EXPRESSION_WORK_MAX, NOT_EXPLAINED, VALUES_MAX, ArgumentsValidator
 
 TREE: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -41,6 +41,45 @@ def test_top_level_keywords_refused_by_providers_are_hidden_but_validated() -> N
 
 def test_an_empty_schema_is_an_object_without_arguments() -> None:
     assert model_schema({}) == {"type": "object", "properties": {}}
+
+
+def test_strict_providers_get_items_for_each_array_and_no_schema_that_is_true_or_null() -> None:
+    tags: dict[str, Any] = {
+        "a": {"type": "array"},
+        "b": {"type": ["array", "null"]},
+        "c": {"type": "array", "items": True},
+        "d": {"type": "array", "items": [{"type": "string"}, {"type": "array"}]},
+        "e": True,
+        "f": {"anyOf": [True, {"type": "array", "description": "x"}]},
+        "g": {"type": None, "properties": {"items": {"type": "string"}, "h": False}},
+        "i": {"type": "object", "additionalProperties": False, "default": {"type": "array"}},
+    }
+    assert model_schema({"properties": tags})["properties"] == {
+        "a": {"type": "array", "items": {}},
+        "b": {"type": ["array", "null"], "items": {}},
+        "c": {"type": "array", "items": {}},
+        "d": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "array", "items": {}}]}},
+        "e": {},
+        "f": {"anyOf": [{}, {"type": "array", "description": "x", "items": {}}]},
+        "g": {"properties": {"items": {"type": "string"}, "h": {}}},
+        "i": tags["i"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits", "fits_not"),
+    [(r"^\/v\d$", "/v1", "v1"), (r"^[\w-]+$", "a-b", "a b"), (r"^\p{L}+$", "é", "1"), (r"^(?<y>\d{4})$", "2026", "26")],
+)
+def test_patterns_are_those_of_ecma_script(pattern: str, fits: str, fits_not: str) -> None:
+    arguments = ArgumentsValidator({"properties": {"a": {"pattern": pattern}}})
+    assert arguments.validate({"a": fits}) is None
+    assert arguments.validate({"a": fits_not}) is not None
+
+
+@pytest.mark.parametrize("pattern", [r"^(?=a)", r"^(?<!a)b", r"[^]", r"\cA", r"(?<x>a)\k<x>", "[", r"\u{1F600}"])
+def test_a_pattern_that_cannot_be_checked_leaves_the_tool_and_the_other_checks(pattern: str) -> None:
+    arguments = ArgumentsValidator({"properties": {"a": {"pattern": pattern, "type": "string"}}})
+    assert arguments.validate({"a": 3}) is not None
 
 
 def test_values_in_a_schema_are_left_as_they_are() -> None:

@@ -8,7 +8,14 @@ checks itself. The measurements are in docs/architecture.md.
 
 from typing import Any, Final
 
-from agent.tools.mcp.schemas import NAMED_SCHEMAS, SchemaTooLarge, UnusableSchema, check_size, flat_schema, names_only
+from agent.tools.mcp.schemas.flat import (
+    NAMED_SCHEMAS,
+    SchemaTooLarge,
+    UnusableSchema,
+    check_size,
+    flat_schema,
+    names_only,
+)
 
 WORK_MAX: Final = 200_000
 """Values of the schema times values of the arguments that are checked: some milliseconds."""

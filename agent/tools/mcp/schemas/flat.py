@@ -37,6 +37,8 @@ _VALUES = frozenset({"default", "examples", "enum", "const"})
 NAMED_SCHEMAS = frozenset({"properties", "patternProperties", "dependentSchemas"})
 """Keywords whose value has a schema for each name."""
 
+_CHOICES = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
+
 _OMITTED_AT_TOP = ("anyOf", "oneOf", "allOf", "not", "if", "then", "else", "enum", "const")
 _SIBLINGS_IGNORED = ("draft-03", "draft-04", "draft-06", "draft-07")
 """In these drafts the keywords beside a reference do not count."""
@@ -57,7 +59,7 @@ def model_schema(schema: dict[str, Any]) -> dict[str, object]:
     so does each argument of a schema that would be too large. Raises UnusableSchema.
     """
     check_size(schema)
-    if schema.get("type", "object") != "object":
+    if schema.get("type") not in (None, "object", ["object"]):
         raise UnusableSchema("its arguments are not an object")
     try:
         flat = _ForModels(schema).run()
@@ -161,7 +163,11 @@ class _Inliner:
                 written[key] = self._write_named(value, above, depth + 1)
             else:
                 written[key] = self._value(value, depth + 1) if key in _VALUES else self._write(value, above, depth + 1)
-        return written
+        return self._written(written)
+
+    def _written(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """A schema whose parts are written."""
+        return schema
 
     def _write_named(self, schemas: dict[str, Any], above: tuple[str, ...], depth: int) -> dict[str, Any]:
         written = {}
@@ -199,6 +205,32 @@ class _ForModels(_Inliner):
 
     def _with_target(self, target: dict[str, Any], beside: dict[str, Any]) -> dict[str, Any]:
         return {**target, **beside}
+
+    def _written(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The schema as strict providers take it: each array says what its items are, and no schema is `true` or null."""
+        kind = schema.get("type")
+        if kind is None or kind == []:
+            schema.pop("type", None)
+        items = schema.get("items")
+        if isinstance(items, list):
+            schema["items"] = {"anyOf": items} if items else {}
+        elif not isinstance(items, dict) and ("items" in schema or kind == "array" or _lists_array(kind)):
+            schema["items"] = {}
+        for name in _CHOICES.intersection(schema):
+            choices = schema[name]
+            if isinstance(choices, list):
+                schema[name] = [choice if isinstance(choice, dict) else {} for choice in choices]
+        for name in NAMED_SCHEMAS.intersection(schema):
+            named = schema[name]
+            if isinstance(named, dict):
+                schema[name] = {key: value if isinstance(value, dict) else {} for key, value in named.items()}
+            else:
+                del schema[name]
+        return schema
+
+
+def _lists_array(kind: object) -> bool:
+    return isinstance(kind, list) and "array" in kind
 
 
 class _ForValidation(_Inliner):
