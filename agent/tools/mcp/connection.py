@@ -28,7 +28,7 @@ from agent.util.threads import start_in_own_thread
 
 if TYPE_CHECKING:
     from mcp import Client
-    from mcp.types import CallToolResult
+    from mcp.types import CallToolResult, ElicitResult
 
 log = logging.getLogger("holdfast.mcp")
 
@@ -199,6 +199,7 @@ class McpConnection:
             log_level="info",
             logging_callback=self._on_log,
             message_handler=self._on_message,
+            elicitation_callback=self._on_question,
             client_info=Implementation(name="holdfast", version="1"),
         )
 
@@ -291,6 +292,12 @@ class McpConnection:
     async def _on_message(self, message: Any) -> None:
         if getattr(message, "method", "") == "notifications/tools/list_changed":
             self._check_soon()
+
+    async def _on_question(self, context: Any, params: Any) -> "ElicitResult":
+        """Decline what a server asks of the user: a tool can handle that, unlike an error."""
+        from mcp.types import ElicitResult
+
+        return ElicitResult(action="decline")
 
     async def _on_log(self, params: Any) -> None:
         if self._calls is not None:

@@ -38,7 +38,7 @@ async def test_tools_return_results_progress_and_files(tmp_path: Path, odd_http:
         assert "[3/3] step 3" in "".join(session.log) and "all steps done" in "".join(session.log)
         assert (await session.answer("whoami"))["authorization"] == "Bearer of-the-config"
         assert "saved in the workspace as mcp/" in (await session.run("picture")).output
-        assert not (await session.run("ask")).success
+        assert "decline" in (await session.run("ask")).output
 
 
 async def test_two_users_of_one_server_hear_each_their_own_call(

@@ -81,7 +81,9 @@ async def test_a_server_that_is_down_appears_in_a_later_model_call(tmp_path: Pat
             assert "echo" not in tools_of(model.requests[0])
             async with httpx.AsyncClient(base_url=live.http) as http:
                 down = (await http.get("/api/config")).json()["mcp"]
-                assert down == [{"name": "late", "state": "down", "reason": "it cannot be reached", "tools": 0}]
+                assert down == [
+                    {"name": "late", "state": "down", "reason": "it cannot be reached", "tools": 0, "left_out": []}
+                ]
                 async with late:
                     await eventually_up(http)
                     await talk.send(UserInput(text="two"))

@@ -68,7 +68,7 @@ def test_strict_providers_get_items_for_each_array_and_no_schema_that_is_true_or
 
 @pytest.mark.parametrize(
     ("pattern", "fits", "fits_not"),
-    [(r"^\/v\d$", "/v1", "v1"), (r"^[\w-]+$", "a-b", "a b"), (r"^\p{L}+$", "é", "1"), (r"^(?<y>\d{4})$", "2026", "26")],
+    [(r"^\/v\d$", "/v1", "v1"), (r"^[\w-]+$", "a-b", "a b"), (r"^(?<y>\d{4})$", "2026", "26")],
 )
 def test_patterns_are_those_of_ecma_script(pattern: str, fits: str, fits_not: str) -> None:
     arguments = ArgumentsValidator({"properties": {"a": {"pattern": pattern}}})
@@ -76,7 +76,9 @@ def test_patterns_are_those_of_ecma_script(pattern: str, fits: str, fits_not: st
     assert arguments.validate({"a": fits_not}) is not None
 
 
-@pytest.mark.parametrize("pattern", [r"^(?=a)", r"^(?<!a)b", r"[^]", r"\cA", r"(?<x>a)\k<x>", "[", r"\u{1F600}"])
+@pytest.mark.parametrize(
+    "pattern", [r"^(?=a)", r"^(?<!a)b", r"[^]", r"\cA", r"^\p{L}+$", r"(?<x>a)\k<x>", "[", r"\u{1F600}"]
+)
 def test_a_pattern_that_cannot_be_checked_leaves_the_tool_and_the_other_checks(pattern: str) -> None:
     arguments = ArgumentsValidator({"properties": {"a": {"pattern": pattern, "type": "string"}}})
     assert arguments.validate({"a": 3}) is not None
