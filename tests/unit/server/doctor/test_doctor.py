@@ -29,7 +29,7 @@ from server.doctor.run import examine, variables
 from server.journal.data_dir import DATABASE
 from tests.support.application import running, settings_for
 from tests.support.models.scripted_model import Finish, Refusal, ScriptedModel, Text, stream
-from tests.support.paths import ROOT
+from tests.unit.agent.tools.mcp.servers import PLAIN
 from tests.unit.server.cli.test_main import HOLDFAST, MODULE, run, server
 
 
@@ -242,8 +242,7 @@ async def test_mcp_servers_are_searched_and_online_connected(tmp_path: Path, clo
     config = tmp_path / "c.json"
     odd = {
         "command": sys.executable,
-        "args": ["-m", "tests.unit.agent.tools.mcp.odd_server", "--only", "one"],
-        "cwd": str(ROOT),
+        "args": ["-I", "-S", str(PLAIN), "--only", "one"],
     }
     servers = {
         "answers": odd,

@@ -7,9 +7,10 @@ import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.elicitation import ElicitationResult
+from mcp.server.mcpserver import Context, Elicit, MCPServer, Resolve
 from mcp.types import (
     AudioContent,
     BlobResourceContents,
@@ -82,10 +83,12 @@ def _plain(server: MCPServer[Any], note: Callable[..., None]) -> None:
         await ctx.session.send_tool_list_changed()
         return "grown"
 
+    def color() -> Elicit[Color]:
+        return Elicit("which color?", Color)
+
     @server.tool()
-    async def ask(ctx: Context) -> str:
-        """Ask the person."""
-        answer = await ctx.elicit("which color?", Color)
+    async def ask(answer: Annotated[ElicitationResult[Color], Resolve(color)]) -> str:
+        """Ask the person, in the way that all revisions of the protocol have."""
         return f"got {answer}"
 
 
