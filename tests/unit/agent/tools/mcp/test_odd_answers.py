@@ -90,7 +90,7 @@ async def test_required_arguments_with_a_default_need_not_be_given(tmp_path: Pat
     server = scripted(tmp_path, [tool("shot", schema)], {"shot": [{"arguments": True}]})
     async with running_servers(tmp_path, {"odd": server}) as running:
         session = await running.session()
-        assert await session.told("shot", file="a") == {"file": "a", "scale": "css"}
+        assert await session.answer("shot", file="a") == {"file": "a", "scale": "css"}
         assert '"file" is a required property' in (await session.run("shot")).output
 
 
