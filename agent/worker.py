@@ -5,10 +5,12 @@ import logging
 import time
 from typing import Protocol
 
+from agent.call_asker import OpenQuestions, WorkerCallAsker
 from agent.models import DeltaKind, ModelError, ModelReply, ModelRequest, Sink
 from agent.sandbox.session_snapshots import SessionSnapshots
 from agent.session import context
 from agent.session.messages import (
+    AnswerCall,
     CallModel,
     CancelWork,
     Effect,
@@ -34,7 +36,7 @@ from agent.session.messages import (
     WorkspaceSaved,
 )
 from agent.tools import ToolResult, ToolRouter
-from agent.tools.base import SubagentContext
+from agent.tools.base import CALL_ASKER, SubagentContext
 from agent.util.errors import ToolError, log_fault
 from agent.util.tasks import TaskOwner
 from agent.util.tracing import NO_TRACER, Attributes, Span, Tracer
@@ -76,6 +78,7 @@ class Worker:
         self._attributes: Attributes = {"gen_ai.conversation.id": session_id}
         self._tasks = TaskOwner(f"session/{session_id}")
         self._grants: tuple[str, ...] = ()
+        self._questions = OpenQuestions()
 
     def start(self, effect: Effect) -> None:
         """Begin an effect, or cancel what runs. Does not block."""
@@ -86,6 +89,8 @@ class Worker:
                 self._tasks.start(self._summarize(effect), effect.summary_id)
             case MakeTitle():
                 self._tasks.start(self._make_title(effect), effect.title_id)
+            case AnswerCall():
+                self._questions.answer(effect)
             case SetGrants():
                 self._grants = effect.grants
             case RunTool():
@@ -117,7 +122,7 @@ class Worker:
             await self._results.delta(effect.message_id, kind, text)
 
         try:
-            await self._tools.wait_ready()
+            await self._tools.prepare_model_call()
             notes = await self._tools.notes()
             request = ModelRequest(
                 model=effect.model,
@@ -183,6 +188,8 @@ class Worker:
             await self._results.tool_log(effect.tool_call_id, text)
 
         started = time.monotonic()
+        report = self._results.result
+        CALL_ASKER.set(WorkerCallAsker(effect.tool_call_id, effect.model, self._questions, self._call, report))
         try:
             attributes = {**self._attributes, "gen_ai.tool.call.id": effect.tool_call_id}
             with self._tracer.span("execute_tool", effect.tool, attributes) as span:

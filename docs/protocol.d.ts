@@ -19,6 +19,16 @@ export interface Accepted {
   share_id?: string;
 }
 
+/** The answer to a question of a running call (`ask_user`). `content`: the fields' values, if the action is `accept`. */
+export interface AnswerQuestion {
+  type: "answer_question";
+  /** 1-64 characters of the client's making */
+  id?: string;
+  question_id: string;
+  action: "accept" | "cancel" | "decline";
+  content?: { [key: string]: Json };
+}
+
 /** The answer to one waiting call. `arguments`, if given, replace the model's; `feedback` reaches the model.
 
     `scope` `session`: what the call's `grant` names runs without asking from now on, in this session. */
@@ -44,6 +54,18 @@ export interface ApprovalRequired {
   at: string;
   tools: PendingTool[];
   count: number;
+}
+
+/** A running call asks the user something, and waits for an `answer_question`. */
+export interface AskUser {
+  type: "ask_user";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  question: Question;
 }
 
 /** A piece of the open message: set message[offset:] = text, so applying it twice is harmless. */
@@ -339,6 +361,55 @@ export interface Processing {
   submission_id: string;
 }
 
+/** What a running call asks of the user. `kind` `form`: for the values of `fields`; `link`: to open `url`; `model`: whether the
+    session's model may answer `message`. */
+export interface Question {
+  question_id: string;
+  tool_call_id: string;
+  /** who asks: the name of the MCP server */
+  asker: string;
+  kind: "form" | "link" | "model";
+  message: string;
+  fields: QuestionField[];
+  url?: string;
+}
+
+/** A question has its answer, or was `withdrawn`. Questions of a call that ends are closed without this event. */
+export interface QuestionClosed {
+  type: "question_closed";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  question_id: string;
+  tool_call_id: string;
+  action: "accept" | "cancel" | "decline" | "withdrawn";
+  /** of the link by which the guest came who did this; absent: the owner did it */
+  share_id?: string;
+}
+
+/** A field of a question. `choice` takes the value of one of its `options`, `choices` a list of them. */
+export interface QuestionField {
+  name: string;
+  kind: "boolean" | "choice" | "choices" | "integer" | "number" | "text";
+  /** default "" */
+  label?: string;
+  /** default "" */
+  help?: string;
+  /** default false */
+  required?: boolean;
+  options?: QuestionOption[];
+  default?: string | number | number | boolean | string[];
+}
+
+/** A value that may be chosen, and how it is shown. */
+export interface QuestionOption {
+  value: string;
+  label: string;
+}
+
 /** An accepted `user_input` or `edit` that has not entered the history yet. */
 export interface QueuedInput {
   submission_id: string;
@@ -490,6 +561,8 @@ export interface Snapshot {
   notes_digest?: string;
   /** what `restore` can make the session's files again, oldest first; absent if there is none */
   snapshots?: WorkspaceSnapshot[];
+  /** what running calls ask of the user; absent if nothing */
+  questions?: Question[];
   /** oldest messages left out because the frame would pass its bound */
   omitted_messages: number;
 }
@@ -622,7 +695,7 @@ export interface ToolStateChange {
   grant?: string;
   /** of the link by which the guest came who did this; absent: the owner did it */
   share_id?: string;
-  /** on `outcome_unknown`: why, where the server did not stop; it is what the model gets */
+  /** on `outcome_unknown`: the reason, as models get it */
   detail?: string;
 }
 
@@ -826,7 +899,8 @@ export type Submission =
   | Share
   | Unshare
   | RevokeGrant
-  | Restore;
+  | Restore
+  | AnswerQuestion;
 
 /** A fact of the session: journaled, numbered, the same for every client. */
 export type Event =
@@ -856,6 +930,8 @@ export type Event =
   | WorkspaceSaved
   | WorkspaceNotSaved
   | WorkspaceRestored
+  | AskUser
+  | QuestionClosed
   | ErrorEvent
   | ShutdownEvent;
 

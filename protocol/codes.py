@@ -35,6 +35,7 @@ STORAGE_FULL: Final = "storage_full"
 TURN_UNKNOWN: Final = "turn_unknown"
 SHARE_UNKNOWN: Final = "share_unknown"
 GRANT_UNKNOWN: Final = "grant_unknown"
+QUESTION_UNKNOWN: Final = "question_unknown"
 TOO_MANY_GRANTS: Final = "too_many_grants"
 TOO_MANY_SHARES: Final = "too_many_shares"
 JOURNAL_UNAVAILABLE: Final = "journal_unavailable"
@@ -68,6 +69,7 @@ REFUSALS: Final = {
     FORBIDDEN: Code("you may read this session, or drive it, but not do this", False),
     TURN_UNKNOWN: Code("no user message in the history has this turn_id, or only a summary holds it", False),
     SHARE_UNKNOWN: Code("the session has no such link", False),
+    QUESTION_UNKNOWN: Code("no running call waits for an answer to this question", False),
     GRANT_UNKNOWN: Code("nothing of that name is allowed for the session", False),
     TOO_MANY_GRANTS: Code("the session allows so many things already; revoke one first", False),
     TOO_MANY_SHARES: Code("the session has as many links as it may; revoke one first", False),

@@ -10,6 +10,7 @@ SessionStatus = Literal["idle", "running", "awaiting_approval", "closed"]
 ToolState = Literal["approved", "rejected", "running", "abandoned", "cancelled", "outcome_unknown"]
 When = Literal["queue", "steer"]
 Scope = Literal["once", "session"]
+QuestionAction = Literal["accept", "decline", "cancel"]
 Effort = Literal["", "none", "minimal", "low", "medium", "high"]
 Access = Literal["read", "drive"]
 AccessLevel = Literal["owner", "drive", "read"]
@@ -54,6 +55,38 @@ class PendingTool(msgspec.Struct, frozen=True):
             description="which of the things the tool does, or the MCP server whose tool it is; absent where it does one"
         ),
     ] = UNSET
+
+
+class QuestionOption(msgspec.Struct, frozen=True):
+    """A value that may be chosen, and how it is shown."""
+
+    value: str
+    label: str
+
+
+class QuestionField(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A field of a question. `choice` takes the value of one of its `options`, `choices` a list of them."""
+
+    name: str
+    kind: Literal["text", "number", "integer", "boolean", "choice", "choices"]
+    label: str = ""
+    help: str = ""
+    required: bool = False
+    options: list[QuestionOption] = []
+    default: str | float | int | bool | list[str] | UnsetType = UNSET
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What a running call asks of the user. `kind` `form`: for the values of `fields`; `link`: to open `url`; `model`: whether the
+    session's model may answer `message`."""
+
+    question_id: str
+    tool_call_id: str
+    asker: Annotated[str, Meta(description="who asks: the name of the MCP server")]
+    kind: Literal["form", "link", "model"]
+    message: str
+    fields: list[QuestionField] = []
+    url: str | UnsetType = UNSET
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -14,6 +14,8 @@ from protocol.content import (
     Offset,
     PendingTool,
     PlanItem,
+    Question,
+    QuestionAction,
     Seq,
     ShareId,
     SnapshotId,
@@ -112,10 +114,7 @@ class ToolStateChange(EventBase, kw_only=True, tag_field="type", tag="tool_state
         str | UnsetType, Meta(description="on `approved`: what runs without asking from now on, in this session")
     ] = UNSET
     share_id: ShareId | UnsetType = UNSET
-    detail: Annotated[
-        str | UnsetType,
-        Meta(description="on `outcome_unknown`: why, where the server did not stop; it is what the model gets"),
-    ] = UNSET
+    detail: Annotated[str | UnsetType, Meta(description="on `outcome_unknown`: the reason, as models get it")] = UNSET
 
 
 class ToolLog(EventBase, kw_only=True, tag_field="type", tag="tool_log"):
@@ -124,6 +123,21 @@ class ToolLog(EventBase, kw_only=True, tag_field="type", tag="tool_log"):
     tool_call_id: str
     offset: Offset
     text: str
+
+
+class AskUser(EventBase, kw_only=True, tag_field="type", tag="ask_user"):
+    """A running call asks the user something, and waits for an `answer_question`."""
+
+    question: Question
+
+
+class QuestionClosed(EventBase, kw_only=True, tag_field="type", tag="question_closed"):
+    """A question has its answer, or was `withdrawn`. Questions of a call that ends are closed without this event."""
+
+    question_id: str
+    tool_call_id: str
+    action: QuestionAction | Literal["withdrawn"]
+    share_id: ShareId | UnsetType = UNSET
 
 
 class ToolStep(EventBase, kw_only=True, tag_field="type", tag="tool_step"):
@@ -322,6 +336,8 @@ Event = (
     | WorkspaceSaved
     | WorkspaceNotSaved
     | WorkspaceRestored
+    | AskUser
+    | QuestionClosed
     | ErrorEvent
     | ShutdownEvent
 )

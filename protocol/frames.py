@@ -13,6 +13,7 @@ from protocol.content import (
     OpenMessage,
     PendingTool,
     PlanItem,
+    Question,
     QueuedInput,
     SessionStatus,
     ShareLink,
@@ -75,6 +76,9 @@ class Snapshot(msgspec.Struct, kw_only=True, tag_field="type", tag="snapshot"):
     snapshots: Annotated[
         list[WorkspaceSnapshot] | UnsetType,
         Meta(description="what `restore` can make the session's files again, oldest first; absent if there is none"),
+    ] = UNSET
+    questions: Annotated[
+        list[Question] | UnsetType, Meta(description="what running calls ask of the user; absent if nothing")
     ] = UNSET
     omitted_messages: Annotated[
         int, Meta(description="oldest messages left out because the frame would pass its bound")

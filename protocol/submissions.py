@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from protocol.content import Access, Arguments, Effort, Scope, SubmissionId, When
+from protocol.content import Access, Arguments, Effort, QuestionAction, Scope, SubmissionId, When
 
 
 class SubmissionBase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -101,6 +101,14 @@ class RevokeGrant(SubmissionBase, frozen=True, kw_only=True, tag_field="type", t
     grant: Annotated[str, Meta(min_length=1, max_length=1_024, description="one of the snapshot's `grants`")]
 
 
+class AnswerQuestion(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="answer_question"):
+    """The answer to a question of a running call (`ask_user`). `content`: the fields' values, if the action is `accept`."""
+
+    question_id: Annotated[str, Meta(min_length=1, max_length=64)]
+    action: QuestionAction
+    content: Annotated[dict[str, str | float | int | bool | list[str]], Meta(max_length=64)] = {}
+
+
 Submission = (
     UserInput
     | ExecApproval
@@ -115,6 +123,7 @@ Submission = (
     | Unshare
     | RevokeGrant
     | Restore
+    | AnswerQuestion
 )
 
 

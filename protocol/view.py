@@ -11,6 +11,7 @@ from protocol.content import (
     OpenMessage,
     PendingTool,
     PlanItem,
+    Question,
     QueuedInput,
     SessionStatus,
     ShareLink,
@@ -51,6 +52,7 @@ class View(msgspec.Struct, kw_only=True):
     guest_grants: dict[str, str] = {}
     notes_digest: str = ""
     snapshots: list[WorkspaceSnapshot] = []
+    questions: list[Question] = []
 
 
 SNAPSHOT_FIELDS = View.__struct_fields__
@@ -59,7 +61,7 @@ SNAPSHOT_FIELDS = View.__struct_fields__
 def to_snapshot(view: View, omit: int = 0) -> Snapshot:
     """The view as a frame, without its `omit` oldest messages. It shares its lists: encode it before the view moves on."""
     snapshot = Snapshot(**{name: getattr(view, name) for name in SNAPSHOT_FIELDS})
-    for name in ("grants", "notes_digest", "guest_grants", "snapshots"):
+    for name in ("grants", "notes_digest", "guest_grants", "snapshots", "questions"):
         if not getattr(view, name):
             setattr(snapshot, name, msgspec.UNSET)
     if omit:
@@ -121,6 +123,10 @@ def apply(view: View, event: ev.Event) -> None:
             view.shares.append(ShareLink(event.share_id, event.access, event.may_set_model))
         case ev.NotesUploaded():
             view.notes_digest = event.digest
+        case ev.AskUser():
+            view.questions = [*view.questions, event.question]
+        case ev.QuestionClosed():
+            view.questions = [one for one in view.questions if one.question_id != event.question_id]
         case ev.GrantRevoked():
             view.grants = [grant for grant in view.grants if grant != event.grant]
             view.guest_grants.pop(event.grant, None)
@@ -245,6 +251,8 @@ def _no_longer_pending(view: View, tool_call_id: str) -> None:
 def _finish_call(view: View, call: OpenCall, state: str, output: str, success: bool, truncated: bool, ms: int) -> None:
     """Replace the open call by its result, in the order in which the message asked for the calls."""
     view.open_calls.remove(call)
+    if view.questions:
+        view.questions = [one for one in view.questions if one.tool_call_id != call.tool_call_id]
     result = ToolMessage(
         tool_call_id=call.tool_call_id,
         tool=call.tool,

@@ -1,6 +1,6 @@
 """Decision: redacts one input and passes it to its handler. Synchronous; no clock, no I/O."""
 
-from agent.session import recovery, restoring, submissions, titles, tool_calls, turn
+from agent.session import questions, recovery, restoring, submissions, titles, tool_calls, turn
 from agent.session.messages import (
     Decision,
     Delta,
@@ -9,6 +9,7 @@ from agent.session.messages import (
     ModelDone,
     ModelFailed,
     OwnerUploadedNotes,
+    QuestionWithdrawn,
     Recover,
     RestoreFailed,
     SaveFailed,
@@ -17,6 +18,7 @@ from agent.session.messages import (
     SummaryDone,
     SummaryFailed,
     TitleDone,
+    ToolAsked,
     ToolDone,
     ToolLogged,
     ToolSpent,
@@ -63,6 +65,10 @@ def _handle(session: Session, message: Input) -> Accepted | SubmissionRefusal | 
             tool_calls.on_tool_logged(session, message)
         case ToolStepped():
             tool_calls.on_tool_stepped(session, message)
+        case ToolAsked():
+            questions.on_tool_asked(session, message)
+        case QuestionWithdrawn():
+            questions.on_question_withdrawn(session, message)
         case ToolSpent():
             turn.on_tool_spent(session, message)
         case ToolDone():

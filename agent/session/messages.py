@@ -7,7 +7,7 @@ import msgspec
 
 from agent.models import DeltaKind, ModelReply, ModelUsage
 from agent.tools import ToolResult
-from protocol.content import Step
+from protocol.content import Question, QuestionAction, Step
 from protocol.events import Accepted, Event
 from protocol.submissions import Submission
 
@@ -123,6 +123,18 @@ class RestoreFailed(msgspec.Struct, frozen=True):
     message: str
 
 
+class ToolAsked(msgspec.Struct, frozen=True):
+    """A running call asks the user something."""
+
+    question: Question
+
+
+class QuestionWithdrawn(msgspec.Struct, frozen=True):
+    """Nobody waits for the answer to this question any more."""
+
+    question_id: str
+
+
 class OwnerUploadedNotes(msgspec.Struct, frozen=True):
     """The session's owner uploaded AGENTS.md; `digest` is that of its content."""
 
@@ -160,6 +172,8 @@ Input = (
     | ToolLogged
     | ToolStepped
     | ToolSpent
+    | ToolAsked
+    | QuestionWithdrawn
     | ToolDone
     | WorkspaceSaved
     | SaveFailed
@@ -214,6 +228,14 @@ class RunTool(msgspec.Struct, frozen=True):
     grants: tuple[str, ...] = ()
 
 
+class AnswerCall(msgspec.Struct, frozen=True):
+    """Give the call that asked this question the user's answer."""
+
+    question_id: str
+    action: QuestionAction
+    content: Mapping[str, Any] = {}
+
+
 class SetGrants(msgspec.Struct, frozen=True):
     """Grants were revoked: the sub-agents that run have these from now on."""
 
@@ -244,7 +266,16 @@ class EndSession(msgspec.Struct, frozen=True):
 
 
 Effect = (
-    CallModel | Summarize | MakeTitle | RunTool | SetGrants | SaveWorkspace | RestoreWorkspace | CancelWork | EndSession
+    CallModel
+    | Summarize
+    | MakeTitle
+    | RunTool
+    | AnswerCall
+    | SetGrants
+    | SaveWorkspace
+    | RestoreWorkspace
+    | CancelWork
+    | EndSession
 )
 
 

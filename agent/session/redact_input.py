@@ -27,6 +27,7 @@ from agent.session.messages import (
     SummaryDone,
     SummaryFailed,
     TitleDone,
+    ToolAsked,
     ToolDone,
     ToolLogged,
     ToolStepped,
@@ -70,6 +71,8 @@ def without_secrets(session: Session, message: Input) -> Iterator[Input]:
             yield msgspec.structs.replace(message, result=_result(redactor, message.result))
         case ToolStepped():
             yield ToolStepped(message.tool_call_id, _struct(redactor, message.step))
+        case ToolAsked():
+            yield ToolAsked(_struct(redactor, message.question))
         case SummaryDone():
             yield msgspec.structs.replace(message, text=redactor.redact(message.text))
         case TitleDone():

@@ -1,18 +1,20 @@
 """Tool interfaces: what the router calls, and the base class of tools whose arguments are a msgspec Struct."""
 
 import logging
-from collections.abc import Awaitable, Callable, Collection
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
 from agent.models.types import ModelReply, ModelRequest, ModelUsage, Sink
 from agent.policy.effects import EffectKind, Effects
-from protocol.content import PlanItem, Step
+from protocol.content import PlanItem, QuestionAction, QuestionField, Step
 
 log = logging.getLogger("holdfast.tools")
 
 ToolLog = Callable[[str], Awaitable[None]]
+QuestionKind = Literal["form", "link", "model"]
 
 
 class ToolResult(msgspec.Struct, frozen=True):
@@ -151,6 +153,32 @@ def _inline(node: object, components: dict[str, dict[str, object]], above: tuple
     if isinstance(choices, list) and all(isinstance(choice, str) for choice in choices):
         written.setdefault("type", "string")
     return written
+
+
+class UserAnswer(msgspec.Struct, frozen=True):
+    """The user's answer to a question of a call. `content`: the values of its fields, if they accepted."""
+
+    action: QuestionAction
+    content: Mapping[str, Any] = {}
+
+
+DECLINED = UserAnswer("decline")
+
+
+class CallAsker(Protocol):
+    """What one running call may ask of its session: of the user, and of the model."""
+
+    async def ask_user(
+        self, asker: str, kind: QuestionKind, message: str, fields: Sequence[QuestionField] = (), url: str = ""
+    ) -> UserAnswer:
+        """The user's answer. Cancelled, the question is withdrawn."""
+
+    async def ask_model(self, messages: list[dict[str, object]], max_output_tokens: int) -> tuple[str, str, str]:
+        """The text of the session's model, the reason why it ended, and the model's name. Raises ModelError."""
+
+
+CALL_ASKER: ContextVar[CallAsker | None] = ContextVar("holdfast_call_asker", default=None)
+"""The asker of the call that runs in this task; None for calls that nobody is behind, such as those of a sub-agent."""
 
 
 class SessionTools(Protocol):

@@ -34,8 +34,11 @@ class ToolSource(Protocol):
     def missing(self, name: str) -> str | None:
         """Why a tool of this name may be unavailable now; None if the source does not know it. Without I/O."""
 
+    async def prepare_model_call(self) -> None:
+        """Start what the session needs for its model calls. Waits briefly at most, and only the first time. Never raises."""
+
     async def wait_ready(self) -> None:
-        """Wait, within a bound, for tools that are still starting. Never raises."""
+        """Wait, within a bound, for tools that are still starting: a call needs one of them. Never raises."""
 
     async def aclose(self) -> None:
         """Release what the source holds open."""
@@ -87,8 +90,13 @@ class ToolRouter:
     def specs(self) -> list[dict[str, object]]:
         """The tools as OpenAI function specs, by name. Each caller gets a copy: providers' adapters edit it."""
         # Made anew each time, in microseconds: kept, they would be the largest thing an idle session holds.
-        encoded = msgspec.json.encode([_spec(tool) for tool in self._current().values()])
+        encoded = msgspec.json.encode([_spec(tool) for tool in self._current().values() if is_offered(tool)])
         return msgspec.json.decode(encoded, type=list[dict[str, object]])
+
+    async def prepare_model_call(self) -> None:
+        """Start what the sources need for a model call. A slow one delays no model call: its tools appear when they are there."""
+        for source in self._sources:
+            await source.prepare_model_call()
 
     async def wait_ready(self) -> None:
         """Wait, within the sources' bounds, for tools that are still starting."""
@@ -207,6 +215,11 @@ class ToolRouter:
         output = await redact_in_slices(self._redactor, repair_surrogates(result.output))
         cut = cut_to_tokens(output, self._max_output_tokens)
         return msgspec.structs.replace(result, output=cut, truncated=result.truncated or cut != output)
+
+
+def is_offered(tool: Tool) -> bool:
+    """Whether models are given the tool. One that is not offered can be called by who knows its name."""
+    return getattr(tool, "offered", True)
 
 
 def _spec(tool: Tool) -> dict[str, object]:

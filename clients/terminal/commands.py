@@ -1,9 +1,12 @@
 """Commands: what a typed line means, as an answer to a question and otherwise. Pure."""
 
+from typing import Any
+
 import msgspec
 
-from protocol.content import PendingTool
+from protocol.content import PendingTool, Question
 from protocol.submissions import (
+    AnswerQuestion,
     Approval,
     Compact,
     Interrupt,
@@ -103,6 +106,41 @@ def read_answer(line: str, pending: PendingTool) -> Approval | AskEdit | None:
         case "e" | "edit":
             return AskEdit()
     return Approval(tool_call_id=pending.tool_call_id, approved=False, feedback=line)
+
+
+def question_prompt(question: Question) -> str:
+    """The answers that a question of a running call takes."""
+    if not question.fields:
+        return "[y]es, or [n]o: "
+    if len(question.fields) == 1:
+        return "your answer, or /decline: "
+    return "your answer as a JSON object, or /decline: "
+
+
+def read_question(line: str, question: Question) -> AnswerQuestion | InvalidLine | None:
+    """What the line answers to a question of a running call; None for an empty one: ask again."""
+    line, question_id = line.strip(), question.question_id
+    if not line:
+        return None
+    if line == "/decline" or (not question.fields and line.lower() in ("n", "no")):
+        return AnswerQuestion(question_id=question_id, action="decline")
+    if not question.fields:
+        if line.lower() in ("y", "yes"):
+            return AnswerQuestion(question_id=question_id, action="accept")
+        return InvalidLine("answer y or n")
+    try:
+        if len(question.fields) == 1 and not line.startswith("{"):
+            field = question.fields[0]
+            text = field.kind in ("text", "choice")
+            content: dict[str, Any] = {field.name: line if text else msgspec.json.decode(line)}
+        else:
+            content = msgspec.json.decode(line, type=dict[str, Any])
+        return msgspec.convert(
+            {"type": "answer_question", "question_id": question_id, "action": "accept", "content": content},
+            AnswerQuestion,
+        )
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        return InvalidLine(f"that does not fit: {error}")
 
 
 def read_edit(line: str, pending: PendingTool) -> Approval | InvalidLine | None:

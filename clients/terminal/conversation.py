@@ -17,14 +17,16 @@ from clients.terminal.commands import (
     InvalidLine,
     Quit,
     question,
+    question_prompt,
     read_answer,
     read_edit,
     read_line,
+    read_question,
 )
 from clients.terminal.input import LineReader
 from clients.terminal.render import Renderer
 from protocol import events as ev
-from protocol.content import PendingTool
+from protocol.content import PendingTool, Question
 from protocol.submissions import Approval, ExecApproval, Interrupt, Submission
 
 FAILED, INTERRUPTED = 1, 130
@@ -53,6 +55,8 @@ class Conversation:
         self._code = 0
         self._question: PendingTool | None = None
         self._editing = False
+        self._asked: Question | None = None
+        self._answered: set[str] = set()
         self._answers: dict[str, str] = {}
         self._pressed = False
 
@@ -95,6 +99,7 @@ class Conversation:
                 self._shown = max(self._shown, item.seq)
             case Rejected():
                 self._answers.pop(item.submission_id, None)
+                self._answered.clear()  # a question that is still open is asked again
                 self._fail_script()
             case Ended():
                 self._code = 0 if item.action is Action.STAY_AWAY and self._client.view.state == "closed" else FAILED
@@ -124,6 +129,9 @@ class Conversation:
         self._pressed = False
         if self._question is not None and (self._editing or not line.startswith("/")):
             self._answer(line, self._question)
+            return True
+        if self._asked is not None and (line.strip() == "/decline" or not line.startswith("/")):
+            self._answer_question(line, self._asked)
             return True
         match read_line(line):
             case Quit():
@@ -155,6 +163,25 @@ class Conversation:
                 self._answers[submission_id] = answer.tool_call_id
         self._show_prompt()
 
+    def _answer_question(self, line: str, asked: Question) -> None:
+        answer = read_question(line, asked)
+        self._asked = None
+        if isinstance(answer, InvalidLine):
+            self._show_error(answer.why)
+        elif answer is not None and self._send(answer) is not None:
+            self._answered.add(asked.question_id)
+        self._show_prompt()
+
+    def _ask(self) -> bool:
+        """Show the next question of a running call; whether there is one."""
+        waiting = [one for one in self._client.view.questions if one.question_id not in self._answered]
+        if self._asked is None or self._asked not in waiting:
+            self._asked = waiting[0] if waiting else None
+            if self._asked is not None:
+                self._write(self._renderer.asked(self._asked))
+                self._prompt(question_prompt(self._asked))
+        return self._asked is not None
+
     def _show_prompt(self) -> None:
         """Show the next question, or the prompt; what is on the screen already is not repeated."""
         view = self._client.view
@@ -168,6 +195,8 @@ class Conversation:
             number = len(pending) - len(open_questions) + 1
             self._write(self._renderer.question(self._question, number, len(pending)))
             self._prompt(question(self._question))
+        elif self._ask():
+            return
         elif at_rest(view) and not self._client.core.unsettled:
             self._answers.clear()
             self._prompt("> ")

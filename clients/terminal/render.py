@@ -18,7 +18,7 @@ from clients.session.outcomes import (
     ViewReset,
 )
 from protocol import events as ev
-from protocol.content import AssistantMessage, ChunkKind, Message, PendingTool, Step, ToolMessage, UserMessage
+from protocol.content import AssistantMessage, ChunkKind, Message, PendingTool, Question, Step, ToolMessage, UserMessage
 from protocol.submissions import UserInput
 from protocol.view import View
 from protocol.visible import exact, exact_line
@@ -138,6 +138,24 @@ class Renderer:
             lines.append(self.line(f"    for this session: {exact_line(pending.grant)}", "dim"))
         return "".join(lines)
 
+    def asked(self, question: Question) -> str:
+        """What a running call asks, with its fields."""
+        ask = {
+            "form": "asks you",
+            "link": "asks you to open a page",
+            "model": "asks to have this answered by the model",
+        }
+        lines = [self.line(f"? {exact_line(question.asker)} {ask[question.kind]}: {exact(question.message)}", "ask")]
+        if isinstance(question.url, str):
+            lines.append(self.line(f"    {exact_line(question.url)}"))
+        for field in question.fields:
+            values = ", ".join(exact_line(option.value) for option in field.options) or field.kind
+            need = "" if field.required else ", may be left out"
+            lines.append(
+                self.line(f"    {exact_line(field.name)} ({values}{need}): {exact(field.label or field.help)}")
+            )
+        return "".join(lines)
+
     def _event(self, event: ev.Event) -> str:
         match event:
             case ev.AssistantChunk():
@@ -180,6 +198,10 @@ class Renderer:
             case ev.GrantRevoked():
                 why = "" if event.reason == "user" else ": the link of the guest who allowed it was revoked"
                 return self.line(f"[{exact_line(event.grant)} asks again{why}]", "dim")
+            case ev.QuestionClosed(action=action):
+                return self.line(f"[the question has its answer: {action}]", "dim")
+            case ev.AskUser():
+                return ""
             case ev.ShutdownEvent():
                 return self.line(f"[the session was shut down: {clean(event.reason)}]", "dim")
             case ev.InputJoined():

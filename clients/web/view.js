@@ -25,6 +25,7 @@ import { addCost, addUsage } from "./lib/usage.js";
  * @property {Record<string, string>} guest_grants
  * @property {string} notes_digest
  * @property {Wire.WorkspaceSnapshot[]} snapshots
+ * @property {Wire.Question[]} questions
  */
 
 /** @type {Record<Wire.ToolMessage["state"], string>} */
@@ -57,6 +58,7 @@ export function emptyView() {
     guest_grants: {},
     notes_digest: "",
     snapshots: [],
+    questions: [],
   };
 }
 
@@ -131,6 +133,8 @@ export function apply(view, event) {
     case "title_changed": view.title = event.title; return;
     case "shared": view.shares.push({ share_id: event.share_id, access: event.access, ...("may_set_model" in event && { may_set_model: event.may_set_model }) }); return;
     case "notes_uploaded": view.notes_digest = event.digest; return;
+    case "ask_user": view.questions = [...view.questions, event.question]; return;
+    case "question_closed": view.questions = view.questions.filter((one) => one.question_id !== event.question_id); return;
     case "grant_revoked":
       view.grants = view.grants.filter((grant) => grant !== event.grant);
       delete view.guest_grants[event.grant];
@@ -272,6 +276,7 @@ function noLongerPending(view, id) {
  */
 function finishCall(view, call, end) {
   view.open_calls.splice(view.open_calls.indexOf(call), 1);
+  view.questions = view.questions.filter((one) => one.tool_call_id !== call.tool_call_id);
   /** @type {Wire.ToolMessage} */
   const result = { role: "tool", tool_call_id: call.tool_call_id, tool: call.tool, ...end };
   if (call.edited) result.arguments = call.arguments;

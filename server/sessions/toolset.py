@@ -149,7 +149,8 @@ class ToolsetFactory:
         tools = [PlanTool(self._settings.workspace), *inside]
         tools += [*self._web_tools(sandbox, disk.holder), *self._hub_tools(sandbox, hf_token, disk.holder)]
         tools += self._research_tools()
-        mcp = self.mcp.for_session(row.user_id, hf_token, RESERVED_NAMES, sandbox.write)
+        local = None if isinstance(sandbox, RemoteSandbox) else self._folder(row.session_id)
+        mcp = self.mcp.for_session(row.user_id, hf_token, RESERVED_NAMES, sandbox.write, local)
         return ToolRouter(
             tools,
             sources=[mcp] if mcp is not None else [],

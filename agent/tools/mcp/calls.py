@@ -7,13 +7,13 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from agent.tools.base import ToolLog
+from agent.tools.base import CALL_ASKER, CallAsker, ToolLog
 from agent.tools.mcp.messages import OVER_BOUND
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.util.errors import ToolError
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 CALLS_MAX = 32
 """Calls of one server at once; one more fails. As many as one message of the model may ask for."""
+
+QUESTIONS_MAX = 20
+"""Questions that one call may ask; more are declined."""
 
 LOG_CHARS_MAX = 65_536
 """Progress and log text of a call that may wait to be stored; more is dropped."""
@@ -59,6 +62,8 @@ class CallLogQueue:
         self._dropped = 0
         self._changed = asyncio.Event()
         self._ended = asyncio.Event()
+        self.asker = CALL_ASKER.get()
+        self.asking = 0
 
     def add(self, text: str) -> None:
         """Add a line, or drop it if it does not fit."""
@@ -82,6 +87,10 @@ class CallLogQueue:
         """No line follows."""
         self._ended.set()
         self._changed.set()
+
+    async def ended(self) -> None:
+        """Wait until no line follows: the call is over."""
+        await self._ended.wait()
 
     async def pause(self, seconds: float) -> None:
         """Wait so long, or until no line follows."""
@@ -115,6 +124,7 @@ def progress_line(progress: float, total: float | None, message: str | None) -> 
 
 
 log = logging.getLogger("holdfast.mcp")
+AnswerT = TypeVar("AnswerT")
 
 TEXT_CHARS_MAX = 4_000
 """Longest progress or log message that is shown, in characters."""
@@ -156,7 +166,7 @@ class Calls:
         self._logs: list[CallLogQueue] = []
 
     def __len__(self) -> int:
-        return len(self._tasks)
+        return len(self._logs)
 
     def cancel(self) -> None:
         """Cancel all calls; does not wait."""
@@ -210,6 +220,22 @@ class Calls:
                 queue.add(line)
         else:
             log.debug("MCP server %s logged: %s", self._name, line)
+
+    async def with_asker(self, ask: Callable[[CallAsker | None], Coroutine[Any, Any, AnswerT]]) -> AnswerT:
+        """The answer to what the server asks, of the session whose call it asks for. Over stdio a question does not say which call
+        it belongs to: it is asked if one call runs alone. When the call ends, the question is withdrawn."""
+        queue = CURRENT.get() or (self._logs[0] if len(self._logs) == 1 else None)
+        if queue is None or queue.asker is None or queue.asking >= QUESTIONS_MAX:
+            return await ask(None)
+        queue.asking += 1
+        asking = self._tasks.start(ask(queue.asker), "question")
+        ended = self._tasks.start(queue.ended(), "call's end")
+        try:
+            await asyncio.wait({asking, ended}, return_when=asyncio.FIRST_COMPLETED)
+            return asking.result() if asking.done() else await ask(None)
+        finally:
+            asking.cancel()
+            ended.cancel()
 
     async def _request(
         self, tool: str, arguments: dict[str, object], queue: CallLogQueue

@@ -8,18 +8,21 @@ import contextlib
 import importlib
 import logging
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from agent.tools.base import ToolLog
+from agent.tools.base import CallAsker, ToolLog
 from agent.tools.mcp import stdio
-from agent.tools.mcp.calls import CallFailed, Calls
+from agent.tools.mcp.calls import AnswerT, CallFailed, Calls
 from agent.tools.mcp.errors import McpServerError, reason
 from agent.tools.mcp.http import http_transport
 from agent.tools.mcp.listing import LeftOut, ListedTool, Listing, ListingPace, UsableTools, list_tools, read_tools
+from agent.tools.mcp.questions import elicit, roots_of, sample
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.tools.mcp.stdio import stdio_transport
 from agent.util.backoff import Backoff
@@ -28,7 +31,7 @@ from agent.util.threads import start_in_own_thread
 
 if TYPE_CHECKING:
     from mcp import Client
-    from mcp.types import CallToolResult, ElicitResult
+    from mcp.types import CallToolResult, CreateMessageResult, ElicitResult, ErrorData, ListRootsResult
 
 log = logging.getLogger("holdfast.mcp")
 
@@ -70,12 +73,20 @@ class McpStatus(msgspec.Struct, frozen=True):
 
 
 class McpConnection:
-    """The connection to one server. `token`: the owner's, if the server gets one. `version` grows with each change.
+    """The connection to one server. `token`: the owner's, if the server gets one. `workspace`: the folder of the session that it
+    is for, in which its process works. `version` grows with each change.
 
     `attempted`: set once the first attempt to connect has succeeded or failed.
     """
 
-    def __init__(self, name: str, entry: McpServer, limits: McpLimits, token: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        entry: McpServer,
+        limits: McpLimits,
+        token: str | None = None,
+        workspace: Path | None = None,
+    ) -> None:
         self.name = name
         self.entry = entry
         self.state: State = "starting"
@@ -86,6 +97,7 @@ class McpConnection:
         self.attempted = asyncio.Event()
         self._limits = limits
         self._token = token
+        self._workspace = workspace if entry.command and not entry.cwd else None
         self._calls: Calls | None = None
         self._wake = asyncio.Event()
         self._broken, self._up_since = "", 0.0
@@ -137,6 +149,8 @@ class McpConnection:
         while not self._ended:
             fault: Exception
             try:
+                if self._workspace is not None:
+                    await start_in_own_thread("mcp-workspace", partial(self._workspace.mkdir, 0o700, exist_ok=True))
                 # After a failure the older handshake is tried: some servers fail at the newer one.
                 await self._connect("auto" if attempt % 2 == 0 else "legacy")
             except Exception as error:  # noqa: BLE001  # after any failure it connects again
@@ -188,8 +202,11 @@ class McpConnection:
         from mcp import Client
         from mcp.types import Implementation
 
+        entry = self.entry
+        if self._workspace is not None:
+            entry = msgspec.structs.replace(entry, cwd=str(self._workspace))
         if self.entry.command:
-            transport: Any = stdio_transport(self.name, self.entry, self._token, self._limits, self._lost)
+            transport: Any = stdio_transport(self.name, entry, self._token, self._limits, self._lost)
         else:
             transport = http_transport(self.entry, self._token, self._limits, self._lost, self._stream_ended)
         return Client(
@@ -199,7 +216,9 @@ class McpConnection:
             log_level="info",
             logging_callback=self._on_log,
             message_handler=self._on_message,
-            elicitation_callback=self._on_question,
+            elicitation_callback=self._on_elicitation,
+            sampling_callback=self._on_sampling,
+            list_roots_callback=None if self._workspace is None else self._on_roots,
             client_info=Implementation(name="holdfast", version="1"),
         )
 
@@ -293,11 +312,18 @@ class McpConnection:
         if getattr(message, "method", "") == "notifications/tools/list_changed":
             self._check_soon()
 
-    async def _on_question(self, context: Any, params: Any) -> "ElicitResult":
-        """Decline what a server asks of the user: a tool can handle that, unlike an error."""
-        from mcp.types import ElicitResult
+    async def _on_elicitation(self, context: Any, params: Any) -> "ElicitResult":
+        return await self._ask(partial(elicit, server=self.name, params=params))
 
-        return ElicitResult(action="decline")
+    async def _on_sampling(self, context: Any, params: Any) -> "CreateMessageResult | ErrorData":
+        return await self._ask(partial(sample, server=self.name, params=params))
+
+    async def _ask(self, ask: Callable[[CallAsker | None], Coroutine[Any, Any, AnswerT]]) -> AnswerT:
+        return await (ask(None) if self._calls is None else self._calls.with_asker(ask))
+
+    async def _on_roots(self, context: Any) -> "ListRootsResult":
+        assert self._workspace is not None
+        return roots_of(self._workspace)
 
     async def _on_log(self, params: Any) -> None:
         if self._calls is not None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from pathlib import Path
 
 from agent.tools.base import Tool
 from agent.tools.mcp.connection import McpConnection, McpStatus
@@ -13,6 +14,9 @@ from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.tools.mcp.tool import McpTool
 
 log = logging.getLogger("holdfast.mcp")
+
+OWN_WAIT_S = 2.0
+"""How long the first model call of a session waits for the servers that belong to it alone. Most start in a second."""
 
 NAMES_MAX = 10_000
 """Tool names that a session remembers; after that, new tools of a server get no name."""
@@ -45,14 +49,15 @@ class McpServers:
         ]
 
     def for_session(
-        self, user_id: str, token: str | None, taken: AbstractSet[str], save: SaveFile
+        self, user_id: str, token: str | None, taken: AbstractSet[str], save: SaveFile, workspace: Path | None = None
     ) -> "SessionServers | None":
         """The tools of one session; None if no server is configured. `token`: the owner's Hugging Face token. `taken`: names
-        that MCP tools do not get. `save`: writes files of its workspace."""
+        that MCP tools do not get. `save`: writes files of its workspace. `workspace`: its folder, where it is on this machine:
+        the session's own servers work in it."""
         if not self._entries:
             return None
         own = [
-            McpConnection(name, entry, self._limits, token if entry.owner_token else None)
+            McpConnection(name, entry, self._limits, token if entry.owner_token else None, workspace)
             for name, entry in self._entries.items()
             if not entry.is_shared
         ]
@@ -90,6 +95,7 @@ class SessionServers:
         self._save = save
         self._assigned: dict[str, Identity] = {}
         self._last_listed: dict[str, tuple[str, ...]] = {}
+        self._prepared = False
         self._versions: list[int] = []
         self._tools: dict[str, Tool] = {}
 
@@ -113,12 +119,23 @@ class SessionServers:
         reasons = "; ".join(f"{one.name} ({one.reason})" for one in absent)
         return f"it may come from an MCP server that is not available now: {reasons}"
 
+    async def prepare_model_call(self) -> None:
+        """Start the session's own servers. Their first start is waited for, `OWN_WAIT_S` at most: else no first answer could use
+        them. Nothing else is waited for."""
+        if not self._prepared:
+            self._prepared = True
+            self._start()
+            await self._wait(self._own, min(OWN_WAIT_S, self._limits.ready_wait_s))
+
     async def wait_ready(self) -> None:
-        """Wait until each server is connected or has failed once, for `ready_wait_s` at most."""
+        """Wait until each server is connected or has failed once, for `ready_wait_s` at most: a call needs one of them."""
         self._start()
-        waiting = [one for one in self._all if not one.attempted.is_set()]
+        await self._wait(self._all, self._limits.ready_wait_s)
+
+    async def _wait(self, connections: Sequence[McpConnection], most_s: float) -> None:
+        waiting = [one for one in connections if not one.attempted.is_set()]
         try:
-            async with asyncio.timeout(self._limits.ready_wait_s):
+            async with asyncio.timeout(most_s):
                 for one in waiting:
                     await one.attempted.wait()
         except TimeoutError:

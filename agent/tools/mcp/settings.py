@@ -27,7 +27,12 @@ class McpServer(SettingsGroup, frozen=True, kw_only=True):
         dict[str, str],
         Meta(description="Its environment, beside PATH, HOME, LANG and the like; no other is handed on."),
     ] = msgspec.field(default_factory=dict)
-    cwd: Annotated[str, Meta(description="Its working folder; empty: the server's own.")] = ""
+    cwd: Annotated[
+        str,
+        Meta(
+            description="Its working folder; empty: the session's workspace if it is not shared, else the server's own folder."
+        ),
+    ] = ""
     url: Annotated[str, Meta(description="Endpoint of a server that is reached by streamable HTTP.")] = ""
     headers: Annotated[dict[str, str], Meta(description="Sent with every request to the url.")] = msgspec.field(
         default_factory=dict
@@ -71,7 +76,12 @@ class McpLimits(SettingsGroup, frozen=True, kw_only=True):
     """Bounds of what MCP servers may take of time and memory. The servers themselves are in `mcpServers`."""
 
     ready_wait_s: Annotated[
-        float, Meta(ge=0, le=600, description="How long a model call waits for servers that start for the first time.")
+        float,
+        Meta(
+            ge=0,
+            le=600,
+            description="How long a call waits for servers that start for the first time; a model call waits for none but the session's own, once, 2 s at most.",
+        ),
     ] = 5.0
 
 

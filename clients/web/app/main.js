@@ -9,6 +9,7 @@ import { announced, current, dismiss, loginNeeded, notices, panel, sidebarOpen }
 import { copyCode } from "./ui/clipboard.js";
 import { html } from "./ui/html.js";
 import { Approvals } from "./tools/approvals.js";
+import { Questions } from "./tools/questions.js";
 import { Plan } from "./tools/plan.js";
 import { Messages } from "./messages/list.js";
 import { Composer } from "./composer/composer.js";
@@ -35,6 +36,7 @@ function Main({ conversation }) {
     <${Messages} conversation=${conversation} list=${list} />
     <div class="dock">
       <${Plan} conversation=${conversation} />
+      <${Questions} conversation=${conversation} />
       <${Approvals} conversation=${conversation} />
       <${Composer} conversation=${conversation} />
       <${ConnectionLine} conversation=${conversation} />

@@ -20,6 +20,9 @@ from protocol.content import (
     OpenMessage,
     PendingTool,
     PlanItem,
+    Question,
+    QuestionField,
+    QuestionOption,
     QueuedInput,
     ShareLink,
     Step,
@@ -63,6 +66,9 @@ SUBMISSIONS: list[sub.Submission] = [
     sub.RevokeGrant(id="c1-13", grant="web_fetch:example.com"),
     sub.Unshare(id="c1-11", share_id="5f0c"),
     sub.Restore(id="c1-14", snapshot_id="turn-2"),
+    sub.AnswerQuestion(
+        id="c1-15", question_id="q-1", action="accept", content={"color": "red", "sizes": ["s"], "n": 2}
+    ),
 ]
 
 FRAMES: list[Frame] = [
@@ -224,6 +230,19 @@ FRAMES: list[Frame] = [
         left=["owls/socket"],
         left_count=1,
     ),
+    ev.AskUser(
+        seq=36,
+        at=AT,
+        question=Question(
+            "q-1",
+            "call-4",
+            "shop",
+            "form",
+            "Which owl?",
+            [QuestionField("color", "choice", "Color", "", True, [QuestionOption("red", "Red")], "red")],
+        ),
+    ),
+    ev.QuestionClosed(seq=37, at=AT, question_id="q-1", tool_call_id="call-4", action="accept"),
 ]
 
 

@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from protocol import events as ev
 from protocol import submissions as sub
-from protocol.content import PendingTool, PlanItem, Step, ToolCall
+from protocol.content import PendingTool, PlanItem, Question, Step, ToolCall
 
 AT = "2026-01-02T03:04:05.678Z"
 TEXTS = st.text("abc é\n🦉\u0301\u200d", min_size=1, max_size=5)
@@ -45,6 +45,12 @@ class Life:
             self.accept(sub.UserInput(text=self.draw(TEXTS), when=self.pick(["queue", "steer"])))
         if self.maybe(12):
             self.emit(ev.PlanUpdate, items=[PlanItem(self.draw(TEXTS), "pending")])
+        if self.maybe(8):
+            question = Question(self.pick(["q1", "q2"]), self.pick(["call-1", "call-2"]), "server", "form", "Which?")
+            self.emit(ev.AskUser, question=question)
+        if self.maybe(8):
+            ended = {"tool_call_id": "call-1", "action": self.pick(["accept", "withdrawn"])}
+            self.emit(ev.QuestionClosed, question_id=self.pick(["q1", "q2"]), **ended)
         if self.maybe(20):
             self.accept(sub.SetModel(model="other"))
             self.emit(ev.ModelChanged, model="other")

@@ -38,6 +38,9 @@ class Source:
     def missing(self, name: str) -> str | None:
         return f"{name} is away"
 
+    async def prepare_model_call(self) -> None:
+        """Nothing needs to be started."""
+
     async def wait_ready(self) -> None:
         self.now = {**self.now, **{tool.name: tool for tool in self.coming}}
 

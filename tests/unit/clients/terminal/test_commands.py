@@ -2,9 +2,29 @@
 
 import pytest
 
-from clients.terminal.commands import AskEdit, Help, InvalidLine, Quit, question, read_answer, read_edit, read_line
-from protocol.content import PendingTool
-from protocol.submissions import Approval, Compact, Interrupt, Restore, RevokeGrant, SetModel, Undo, UserInput
+from clients.terminal.commands import (
+    AskEdit,
+    Help,
+    InvalidLine,
+    Quit,
+    question,
+    read_answer,
+    read_edit,
+    read_line,
+    read_question,
+)
+from protocol.content import PendingTool, Question, QuestionField
+from protocol.submissions import (
+    AnswerQuestion,
+    Approval,
+    Compact,
+    Interrupt,
+    Restore,
+    RevokeGrant,
+    SetModel,
+    Undo,
+    UserInput,
+)
 
 PENDING = PendingTool(tool_call_id="c1", tool="write", arguments={"path": "a"}, reason="writes a file")
 
@@ -80,3 +100,27 @@ def test_edited_arguments_are_a_json_object() -> None:
 def test_a_grant_is_revoked_by_its_name() -> None:
     assert read_line("/revoke web_fetch:example.com") == RevokeGrant(grant="web_fetch:example.com")
     assert isinstance(read_line("/revoke"), InvalidLine)
+
+
+def form(*fields: QuestionField) -> Question:
+    return Question("q1", "c1", "shop", "form", "Which?", list(fields))
+
+
+def test_a_question_with_one_field_is_answered_by_its_value_and_others_by_an_object() -> None:
+    color, count = QuestionField("color", "text"), QuestionField("count", "integer")
+    red = {"color": "red"}
+    assert read_question("red", form(color)) == AnswerQuestion(question_id="q1", action="accept", content=red)
+    assert read_question("3", form(count)) == AnswerQuestion(question_id="q1", action="accept", content={"count": 3})
+    both = AnswerQuestion(question_id="q1", action="accept", content={"color": "red", "count": 3})
+    assert read_question('{"color": "red", "count": 3}', form(color, count)) == both
+    assert isinstance(read_question("red", form(color, count)), InvalidLine)
+    assert isinstance(read_question('{"color": {}}', form(color, count)), InvalidLine)
+    assert read_question("", form(color)) is None
+
+
+def test_a_question_is_declined_by_a_word() -> None:
+    declined = AnswerQuestion(question_id="q1", action="decline")
+    assert read_question("/decline", form(QuestionField("color", "text"))) == declined
+    assert read_question("n", form()) == declined
+    assert read_question("y", form()) == AnswerQuestion(question_id="q1", action="accept")
+    assert isinstance(read_question("perhaps", form()), InvalidLine)

@@ -114,7 +114,7 @@ class Session:
     def __init__(self, servers: McpServers, folder: Path, user: str, token: str | None, tools: list[Tool]) -> None:
         self.workspace = Workspace(folder, WorkspaceLimits())
         self.log: list[str] = []
-        source = servers.for_session(user, token, {tool.name for tool in tools}, self._keep)
+        source = servers.for_session(user, token, {tool.name for tool in tools}, self._keep, folder)
         self.router = ToolRouter(tools, sources=[source] if source is not None else [])
 
     def names(self) -> list[str]:

@@ -3,14 +3,16 @@
 import asyncio
 from pathlib import Path
 
+import msgspec
 import psutil
+import pytest
 
 from agent.policy.effects import Effects
 from agent.policy.policy import Policy, evaluate
 from agent.tools import PreparedCall, ToolLog, ToolResult, ToolRouter
 from tests.support.polling import eventually
 from tests.support.prepared_calls import effects_of
-from tests.unit.agent.tools.mcp.servers import HttpServer, Session, alive, entry, noted, odd, running_servers
+from tests.unit.agent.tools.mcp.servers import HttpServer, Session, alive, entry, noted, odd, running_servers, scripted
 
 
 async def pid(session: Session, tool: str = "whoami") -> int:
@@ -35,6 +37,43 @@ async def test_a_server_that_is_not_shared_ends_with_its_session(tmp_path: Path)
         assert not alive(hers) and alive(his)
         gone = await ann.run("echo", text="x")
         assert not gone.success and "it was closed" in gone.output
+
+
+async def test_a_sessions_own_server_works_in_its_workspace_and_has_it_as_its_root(tmp_path: Path) -> None:
+    fields = {"name": "roots", "inputSchema": {"type": "object"}}
+    server = scripted(tmp_path, [fields], {"roots": [{"ask": "roots/list", "params": {}}]})
+    own = msgspec.structs.replace(server, shared=False)
+    servers = {"own": own, "odd": odd("--only", "where", shared=False, cwd=str(tmp_path)), "cwd": odd(shared=False)}
+    async with running_servers(tmp_path, servers) as running:
+        ann = await running.session("ann")
+        workspace = tmp_path / "session-0"
+        assert (await ann.answer("whoami"))["cwd"] == str(workspace)
+        assert workspace.as_uri() in (await ann.run("roots")).output
+        where = psutil.Process(int((await ann.run("where")).output.split()[-1]))
+        assert where.cwd() == str(tmp_path)
+
+
+async def test_a_slow_server_delays_no_model_call_and_a_call_waits_for_it(tmp_path: Path) -> None:
+    begin = tmp_path / "begin"
+    async with running_servers(tmp_path, {"odd": odd("--after", str(begin))}) as running:
+        session = Session(running.servers, tmp_path / "s", "ann", None, [])
+        await session.router.prepare_model_call()
+        assert session.names() == []
+        early = asyncio.gather(session.run("echo", text="x"))
+        begin.touch()
+        assert [result.output for result in await early] == ["x"]
+        assert "echo" in session.names()
+
+
+async def test_the_first_model_call_waits_for_the_sessions_own_servers_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.tools.mcp.servers.OWN_WAIT_S", 20.0)
+    async with running_servers(tmp_path, {"odd": odd(shared=False)}) as running:
+        session = Session(running.servers, tmp_path / "s", "ann", None, [])
+        await session.router.prepare_model_call()
+        assert "echo" in session.names()
+        await session.router.aclose()
 
 
 async def test_a_session_that_ended_before_it_needed_its_server_starts_none(tmp_path: Path) -> None:

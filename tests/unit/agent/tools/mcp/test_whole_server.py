@@ -10,14 +10,14 @@ import psutil
 
 from agent.tools.mcp import McpServer
 from protocol import events as ev
-from protocol.submissions import Approval, ExecApproval, UserInput
+from protocol.submissions import AnswerQuestion, Approval, ExecApproval, UserInput
 from server.config.settings import Settings
 from tests.support.application import Listener, running, settings_for
 from tests.support.constants import built_in
 from tests.support.live import DONE, client, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 from tests.support.polling import eventually
-from tests.unit.agent.tools.mcp.servers import PATIENT, QUICK, HttpServer, alive, entry, noted, odd
+from tests.unit.agent.tools.mcp.servers import PATIENT, QUICK, HttpServer, alive, entry, noted, odd, scripted
 from tests.unit.server.cli.test_main import server
 
 FREELY = {"rules": [{"action": "allow"}]}
@@ -56,6 +56,29 @@ async def test_a_server_killed_in_the_middle_of_a_call_fails_the_call_and_the_tu
             output = await talk.until_type(ev.ToolOutput)
             assert (output.tool, output.output) == ("echo", "hi")
             assert isinstance(await talk.until_type(*DONE), ev.TurnComplete)
+
+
+async def test_a_server_asks_the_user_while_its_tool_runs_and_gets_the_answer(tmp_path: Path) -> None:
+    fields = {"type": "object", "properties": {"color": {"type": "string"}}, "required": ["color"]}
+    asks = {"ask": "elicitation/create", "params": {"message": "Which color?", "requestedSchema": fields}}
+    server = scripted(tmp_path, [{"name": "paint"}], {"paint": [asks]})
+    script = [calls(Call("paint")), text("Painted.")]
+    async with (
+        ScriptedModel(script) as model,
+        listening(settings_with(tmp_path, model, {"painter": server})) as live,
+        client(live) as talk,
+    ):
+        await talk.synced()
+        async with httpx.AsyncClient(base_url=live.http) as http:
+            await eventually_up(http)
+        await talk.send(UserInput(text="go"))
+        question = (await talk.until_type(ev.AskUser)).question
+        assert (question.asker, question.message) == ("painter", "Which color?")
+        await talk.send(AnswerQuestion(question_id=question.question_id, action="accept", content={"color": "red"}))
+        assert (await talk.until_type(ev.QuestionClosed)).action == "accept"
+        output = await talk.until_type(ev.ToolOutput)
+        assert output.output == 'got {"action": "accept", "content": {"color": "red"}}'
+        assert isinstance(await talk.until_type(*DONE), ev.TurnComplete)
 
 
 async def eventually_up(http: httpx.AsyncClient) -> None:
