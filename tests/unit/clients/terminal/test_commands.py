@@ -108,7 +108,7 @@ def form(*fields: QuestionField) -> Question:
 
 def test_a_question_with_one_field_is_answered_by_its_value_and_others_by_an_object() -> None:
     color, count = QuestionField("color", "text"), QuestionField("count", "integer")
-    red = {"color": "red"}
+    red: dict[str, str | float | int | bool | list[str]] = {"color": "red"}
     assert read_question("red", form(color)) == AnswerQuestion(question_id="q1", action="accept", content=red)
     assert read_question("3", form(count)) == AnswerQuestion(question_id="q1", action="accept", content={"count": 3})
     both = AnswerQuestion(question_id="q1", action="accept", content={"color": "red", "count": 3})
