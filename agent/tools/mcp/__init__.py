@@ -14,8 +14,9 @@ tools are listed anew for each model call and each check; the names that a sessi
 """
 
 from agent.tools.mcp.connection import McpStatus
+from agent.tools.mcp.offering import FIND_TOOLS
 from agent.tools.mcp.servers import McpServers, SessionServers, try_server
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.tools.mcp.stdio import program
 
-__all__ = ["McpLimits", "McpServer", "McpServers", "McpStatus", "SessionServers", "program", "try_server"]
+__all__ = ["FIND_TOOLS", "McpLimits", "McpServer", "McpServers", "McpStatus", "SessionServers", "program", "try_server"]

@@ -98,10 +98,10 @@ async def list_tools(client: "Client", entry: McpServer) -> Listing:
         left_out = {name: reason for name, reason in left_out.items() if name in entry.tools}
     names = sorted(tools)
     left_out |= dict.fromkeys(names[TOOLS_MAX:], f"the server has more than {TOOLS_MAX} tools")
-    return Listing(tuple(tools[name] for name in names[:TOOLS_MAX]), _briefly(left_out))
+    return Listing(tuple(tools[name] for name in names[:TOOLS_MAX]), briefly(left_out))
 
 
-def _briefly(left_out: Mapping[str, str]) -> tuple[LeftOut, ...]:
+def briefly(left_out: Mapping[str, str]) -> tuple[LeftOut, ...]:
     """The first of the tools that are left out."""
     named = [LeftOut(name[:LEFT_OUT_NAME_CHARS_MAX], reason) for name, reason in left_out.items()]
     if len(named) <= LEFT_OUT_MAX:
@@ -133,7 +133,7 @@ async def read_tools(listing: Listing, known: Sequence[ListedTool] = ()) -> Usab
                 left_out[tool.name] = f"the tools of the server are larger than {DEFINITIONS_BYTES_MAX} bytes"
         if definition not in before:
             await asyncio.sleep(READING_SHARE * (time.monotonic() - began))
-    return UsableTools(tuple(usable), _briefly(left_out))
+    return UsableTools(tuple(usable), briefly(left_out))
 
 
 def definition_of(tool: "Tool") -> str:

@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
+import msgspec
+
 from agent.tools.base import Tool
 from agent.tools.mcp.connection import McpConnection, McpStatus
+from agent.tools.mcp.listing import briefly
 from agent.tools.mcp.naming import Identity, name_tools
+from agent.tools.mcp.offering import FIND_TOOLS, KEPT_MAX, FindTools, offered
 from agent.tools.mcp.results import ResultReader, SaveFile
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.tools.mcp.tool import McpTool
@@ -43,10 +47,23 @@ class McpServers:
 
     def statuses(self) -> list[McpStatus]:
         """The status of each server, in the order of the config. Servers with one connection per session are `per_session`."""
+        given = offered(
+            {f"{one.name} {tool.name}": (one.name, tool.name) for one in self._shared.values() for tool in one.tools},
+            self._limits.offered_max,
+        )
         return [
-            self._shared[name].status if name in self._shared else McpStatus(name, "per_session", "", 0)
+            self._status(self._shared[name], given) if name in self._shared else McpStatus(name, "per_session", "", 0)
             for name in self._entries
         ]
+
+    def _status(self, one: McpConnection, given: AbstractSet[str]) -> McpStatus:
+        """A server's status, with the tools that models must search for."""
+        searched = {tool.name for tool in one.tools if f"{one.name} {tool.name}" not in given}
+        if not searched:
+            return one.status
+        reason = f"the servers have more than {self._limits.offered_max} tools; models find it with {FIND_TOOLS}"
+        left_out = {known.name: known.reason for known in one.left_out} | dict.fromkeys(sorted(searched), reason)
+        return msgspec.structs.replace(one.status, left_out=briefly(left_out))
 
     def for_session(
         self, user_id: str, token: str | None, taken: AbstractSet[str], save: SaveFile, workspace: Path | None = None
@@ -94,6 +111,7 @@ class SessionServers:
         self._taken = taken
         self._save = save
         self._assigned: dict[str, Identity] = {}
+        self._found: list[str] = []
         self._last_listed: dict[str, tuple[str, ...]] = {}
         self._prepared = False
         self._versions: list[int] = []
@@ -156,6 +174,8 @@ class SessionServers:
                 self._last_listed[one.name] = tuple(tool.name for tool in one.tools)
         named = name_tools(self._last_listed, self._taken, self._assigned)
         listed = {(one.name, tool.name): (one, tool) for one in self._all if one.state == "up" for tool in one.tools}
+        there = {name: identity for name, identity in named.items() if identity in listed}
+        given = offered(there, self._limits.offered_max, self._found)
         tools: dict[str, Tool] = {}
         for name, identity in sorted(named.items()):
             if name not in self._assigned and len(self._assigned) >= NAMES_MAX:
@@ -165,5 +185,13 @@ class SessionServers:
                 continue
             connection, tool = listed[identity]
             reader = ResultReader(tool.name, self._save, self._limits)
-            tools[name] = McpTool(name, tool, connection, self._user_id, reader)
+            tools[name] = McpTool(name, tool, connection, self._user_id, reader, offered=name in given)
+        hidden = {name: tool for name, tool in tools.items() if name not in given}
+        if hidden:
+            tools[FIND_TOOLS] = FindTools(hidden, self._on_found)
         return tools
+
+    def _on_found(self, names: Sequence[str]) -> None:
+        """A search found these: they are offered from now on, before those that were found earlier."""
+        self._found = list(dict.fromkeys([*names, *self._found]))[:KEPT_MAX]
+        self._versions = []

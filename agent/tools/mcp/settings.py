@@ -83,6 +83,14 @@ class McpLimits(SettingsGroup, frozen=True, kw_only=True):
             description="How long a call waits for servers that start for the first time; a model call waits for none but the session's own, once, 2 s at most.",
         ),
     ] = 5.0
+    offered_max: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000,
+            description="Tools of all MCP servers together that a model call is given; models find the others with `find_tools`.",
+        ),
+    ] = 128
 
 
 def _kind_fault(entry: McpServer) -> str | None:

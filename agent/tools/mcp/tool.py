@@ -9,12 +9,20 @@ from agent.tools.mcp.schemas.defaults import with_defaults
 
 
 class McpTool:
-    """A tool of a server. `name`: the name that models see. `user_id`: the owner of the session."""
+    """A tool of a server. `name`: the name that models see. `user_id`: the owner of the session. `offered`: models are given it."""
 
     def __init__(
-        self, name: str, listed: ListedTool, connection: McpConnection, user_id: str, reader: ResultReader
+        self,
+        name: str,
+        listed: ListedTool,
+        connection: McpConnection,
+        user_id: str,
+        reader: ResultReader,
+        *,
+        offered: bool = True,
     ) -> None:
         self.name = name
+        self.offered = offered
         self.description = listed.description
         self.parameters = listed.parameters
         self._listed = listed
