@@ -10,6 +10,7 @@ import pytest
 from agent.models import ModelError
 from agent.tools.base import CALL_ASKER, QuestionKind, UserAnswer
 from agent.tools.mcp.questions import FIELDS_MAX, fields_of
+from agent.util.tasks import TaskOwner
 from protocol.content import QuestionField, QuestionOption
 from tests.support.polling import eventually
 from tests.unit.agent.tools.mcp.servers import HttpServer, entry, running_servers, scripted
@@ -158,7 +159,7 @@ async def test_a_call_without_a_user_behind_it_is_declined(tmp_path: Path) -> No
 
 
 async def test_a_question_that_may_be_about_either_of_two_calls_is_declined(
-    tmp_path: Path, accepting: FakeAsker
+    tmp_path: Path, tasks: TaskOwner, accepting: FakeAsker
 ) -> None:
     answers: dict[str, list[Any]] = {
         "wait": [],
@@ -172,31 +173,35 @@ async def test_a_question_that_may_be_about_either_of_two_calls_is_declined(
     server = scripted(tmp_path, [{"name": "wait"}, {"name": "work"}], answers)
     async with running_servers(tmp_path, {"odd": server}) as running:
         session = await running.session()
-        waiting = asyncio.gather(session.run("wait"))
+        waiting = tasks.start(session.run("wait"), "call")
         await asyncio.sleep(0)
         assert (await session.run("work")).output == 'got {"action": "decline"}'
         assert accepting.asked == []
         waiting.cancel()
 
 
-async def test_a_question_is_withdrawn_when_its_call_ends(tmp_path: Path, accepting: FakeAsker) -> None:
+async def test_a_question_is_withdrawn_when_its_call_ends(
+    tmp_path: Path, tasks: TaskOwner, accepting: FakeAsker
+) -> None:
     accepting.answer = None
     server = asking(
         tmp_path, ("elicitation/create", {"message": "Who?", "requestedSchema": {"type": "object", "properties": {}}})
     )
     async with running_servers(tmp_path, {"odd": server}) as running:
         session = await running.session()
-        call = asyncio.gather(session.run("work"))
+        call = tasks.start(session.run("work"), "call")
         await eventually(lambda: accepting.asked, "the question")
         call.cancel()
         await eventually(lambda: accepting.withdrawn == 1, "the withdrawal")
 
 
-async def test_over_http_a_question_says_which_call_it_belongs_to(tmp_path: Path, accepting: FakeAsker) -> None:
+async def test_over_http_a_question_says_which_call_it_belongs_to(
+    tmp_path: Path, tasks: TaskOwner, accepting: FakeAsker
+) -> None:
     accepting.answer = UserAnswer("accept", {"color": "red"})
     async with HttpServer.odd() as server, running_servers(tmp_path, {"odd": entry(url=server.url)}) as running:
         session = await running.session()
-        waiting = asyncio.gather(session.run("hold"))
+        waiting = tasks.start(session.run("hold"), "call")
         await eventually(lambda: "holding" in "".join(session.log), "the other call")
         assert "red" in (await session.run("ask")).output
         waiting.cancel()

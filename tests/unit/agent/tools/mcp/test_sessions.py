@@ -10,6 +10,7 @@ import pytest
 from agent.policy.effects import Effects
 from agent.policy.policy import Policy, evaluate
 from agent.tools import PreparedCall, ToolLog, ToolResult, ToolRouter
+from agent.util.tasks import TaskOwner
 from tests.support.polling import eventually
 from tests.support.prepared_calls import effects_of
 from tests.unit.agent.tools.mcp.servers import HttpServer, Session, alive, entry, noted, odd, running_servers, scripted
@@ -53,15 +54,15 @@ async def test_a_sessions_own_server_works_in_its_workspace_and_has_it_as_its_ro
         assert where.cwd() == str(tmp_path)
 
 
-async def test_a_slow_server_delays_no_model_call_and_a_call_waits_for_it(tmp_path: Path) -> None:
+async def test_a_slow_server_delays_no_model_call_and_a_call_waits_for_it(tmp_path: Path, tasks: TaskOwner) -> None:
     begin = tmp_path / "begin"
     async with running_servers(tmp_path, {"odd": odd("--after", str(begin))}) as running:
         session = Session(running.servers, tmp_path / "s", "ann", None, [])
         await session.router.prepare_model_call()
         assert session.names() == []
-        early = asyncio.gather(session.run("echo", text="x"))
+        early = tasks.start(session.run("echo", text="x"), "call")
         begin.touch()
-        assert [result.output for result in await early] == ["x"]
+        assert (await early).output == "x"
         assert "echo" in session.names()
 
 
