@@ -82,7 +82,7 @@ class HubClient:
 
         When it is cancelled it returns at once, and the thread that reads is ended. Raises HubError.
         """
-        call = HubCall(follow_s, follow_s, LOG_BYTES_MAX, self._token)
+        call = HubCall(follow_s, follow_s, LOG_BYTES_MAX, self._token, retries=True)
         pipe = ThreadPipe()
 
         def work() -> FollowEnd:

@@ -18,6 +18,10 @@ class HubRefusal(HubError):
     """The Hub refused the call: nothing was done."""
 
 
+class NotReached(Exception):
+    """A request got no answer, and the library would send it again."""
+
+
 class CallStopped(Exception):
     """The caller has left, or the call's time is over."""
 

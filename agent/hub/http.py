@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from agent.hub.errors import AnswerTooLarge, CallStopped, HubError, HubRefusal, refusal_text
+from agent.hub.errors import AnswerTooLarge, CallStopped, HubError, HubRefusal, NotReached, refusal_text
 from agent.hub.request import CURRENT_CALL, HubCall
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def before_request(request: Any) -> None:
     if call is not None:
         timeouts = request.extensions.get("timeout") or {}
         call.admit(request.headers.get("authorization"))
+        call.attempt(request.method, str(request.url))
         request.extensions = {**request.extensions, "timeout": call.bounded(timeouts)}
         request.headers["accept-encoding"] = "identity"
 
@@ -101,6 +102,7 @@ def after_response(stream_class: type, response: Any) -> None:
     call = CURRENT_CALL.get()
     if call is None:
         return
+    call.answered()
     response.stream = stream_class(response.stream, call)
     call.hold(response.extensions.get("network_stream"))
     if response.status_code in RETRIED:
@@ -136,6 +138,8 @@ def error_from(call: HubCall, error: BaseException) -> HubError | None:
             return refusal_from(error, known=call.token is not None)
         case CallStopped():
             return HubError(_LATE)
+        case NotReached():
+            return HubError("the Hub cannot be reached: try again")
         case AnswerTooLarge():
             return HubError("the Hub's answer is too large to be taken: ask for less")
         case RuntimeError() if error.__cause__ is not None:  # the library wraps what befalls the upload of a large file

@@ -8,7 +8,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from agent.hub.errors import AnswerTooLarge, CallStopped
+from agent.hub.errors import AnswerTooLarge, CallStopped, NotReached
 
 T = TypeVar("T")
 
@@ -17,11 +17,16 @@ class HubCall:
     """One call, run by a thread for a caller; `stop` is for the caller, all else for the thread.
 
     `timeout_s`: for the whole call, from now on. `silence_s`: for one read, write or connect. `bytes_max`: of one answer.
-    `token`: the only token that may be sent, or None.
+    `token`: the only token that may be sent, or None. `retries`: whether a GET that got no answer may be sent again, as
+    huggingface_hub 2 does with the first page of a list: five times, with pauses.
     """
 
-    def __init__(self, timeout_s: float, silence_s: float, bytes_max: int, token: str | None = None) -> None:
+    def __init__(
+        self, timeout_s: float, silence_s: float, bytes_max: int, token: str | None = None, *, retries: bool = False
+    ) -> None:
         self.token = token
+        self._retries = retries
+        self._unanswered: tuple[str, str] | None = None
         self._deadline = time.monotonic() + timeout_s
         self._silence_s = silence_s
         self._bytes_max = bytes_max
@@ -79,6 +84,16 @@ class HubCall:
         """Raises RuntimeError if a request would carry a token that is not the owner's."""
         if authorization is not None and (self.token is None or authorization != f"Bearer {self.token}"):
             raise RuntimeError("a request to the Hub would have carried a token that is not the owner's")
+
+    def attempt(self, method: str, url: str) -> None:
+        """A request is sent. Raises NotReached for a GET that was sent before and got no answer, unless it may be repeated."""
+        if (method, url) == self._unanswered and method == "GET" and not self._retries:
+            raise NotReached
+        self._unanswered = (method, url)
+
+    def answered(self) -> None:
+        """A request got its answer."""
+        self._unanswered = None
 
     def hold(self, connection: Any) -> None:
         """Note the connection (httpcore's `network_stream`) that an answer is read from, so that `stop` can shut it down."""

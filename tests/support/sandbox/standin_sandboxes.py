@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub._sandbox import SANDBOX_SERVER_PROTOCOL
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
@@ -154,7 +155,7 @@ class StandinSandboxes:
         return handle
 
     async def _health(self, request: Request, job: Job) -> Response:
-        return JSONResponse({"protocol": 2, "version": "0.6.0"})
+        return JSONResponse({"protocol": SANDBOX_SERVER_PROTOCOL, "version": "0.6.0"})
 
     async def _processes(self, request: Request, job: Job) -> Response:
         job.process_listings += 1

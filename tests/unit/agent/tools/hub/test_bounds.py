@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from agent.hub.client import HubClient
-from agent.hub.errors import refusal_text
+from agent.hub.errors import NotReached, refusal_text
+from agent.hub.request import HubCall
 from agent.tools.hub import HubSettings
 from agent.util.places import SERVER
 from agent.util.tasks import TaskOwner
@@ -136,3 +137,18 @@ async def test_a_token_that_is_not_the_owners_is_never_sent(session: Make, hub: 
             )
     await threads.aclose()
     await session().output("hf_search", kind="models")
+
+
+def test_a_get_that_got_no_answer_is_not_sent_again_whatever_the_library_retries() -> None:
+    call = HubCall(10.0, 10.0, 1_000)
+    call.attempt("GET", "https://hub.test/a")
+    call.attempt("GET", "https://hub.test/b")
+    with pytest.raises(NotReached):
+        call.attempt("GET", "https://hub.test/b")
+    call.answered()
+    call.attempt("GET", "https://hub.test/b")
+    call.attempt("PUT", "https://hub.test/part")
+    call.attempt("PUT", "https://hub.test/part")
+    following = HubCall(10.0, 10.0, 1_000, retries=True)
+    following.attempt("GET", "https://hub.test/log")
+    following.attempt("GET", "https://hub.test/log")
