@@ -150,7 +150,7 @@ class McpConnection:
             fault: Exception
             try:
                 if self._workspace is not None:
-                    await start_in_own_thread("mcp-workspace", partial(self._workspace.mkdir, 0o700, exist_ok=True))
+                    await start_in_own_thread("mcp-workspace", partial(stdio.make_workspace, self._workspace))
                 # After a failure the older handshake is tried: some servers fail at the newer one.
                 await self._connect("auto" if attempt % 2 == 0 else "legacy")
             except Exception as error:  # noqa: BLE001  # after any failure it connects again

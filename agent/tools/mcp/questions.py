@@ -6,8 +6,10 @@ The fields of a form come from a flat JSON Schema. A form that cannot be shown a
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
+
+import msgspec
 
 from agent.models import ModelError
 from agent.tools.base import DECLINED, CallAsker, UserAnswer
@@ -25,6 +27,15 @@ LABEL_CHARS_MAX: Final = 500
 URL_CHARS_MAX: Final = 2_000
 SAMPLING_TOKENS_MAX: Final = 4_096
 """Tokens of an answer of the model to a server, at most."""
+
+FieldKind = Literal["text", "number", "integer", "boolean", "choice", "choices"]
+_KINDS: Final[dict[str, FieldKind]] = {
+    "string": "text",
+    "number": "number",
+    "integer": "integer",
+    "boolean": "boolean",
+}
+_KINDS_OF_CHOICES: Final[dict[str, FieldKind]] = {"string": "choice", "array": "choices"}
 
 REJECTED: Final = -1
 """The error code for a request that the user rejected, as the specification of sampling has it."""
@@ -108,32 +119,26 @@ def fields_of(schema: Mapping[str, Any]) -> list[QuestionField] | None:
 
 
 def _field(name: str, about: Any, required: bool) -> QuestionField | None:
-    if not isinstance(about, dict) or len(name) > LABEL_CHARS_MAX:
+    kind = about.get("type", "string") if isinstance(about, dict) else None
+    if not isinstance(kind, str) or len(name) > LABEL_CHARS_MAX:
         return None
-    kind, options = about.get("type", "string"), _options(about)
+    options = _options(about)
     if kind == "array":
         items = about.get("items")
         options = _options(items) if isinstance(items, dict) else None
-    if options is not None and len(options) > OPTIONS_MAX:
-        return None
-    shown = {"string": "text", "number": "number", "integer": "integer", "boolean": "boolean"}.get(kind, "")
-    if options is not None:
-        shown = {"string": "choice", "array": "choices"}.get(kind, "")
-    if not shown:
+    if options is None:
+        shown = _KINDS.get(kind)
+    else:
+        shown = _KINDS_OF_CHOICES.get(kind) if 0 < len(options) <= OPTIONS_MAX else None
+    if shown is None:
         return None
     field = QuestionField(
-        name,
-        shown,  # type: ignore[arg-type]  # one of the field's kinds
-        _text(about.get("title")),
-        _text(about.get("description")),
-        required,
-        options or [],
+        name, shown, _text(about.get("title")), _text(about.get("description")), required, options or []
     )
     default = about.get("default")
-    if isinstance(default, str | int | float | bool) or (
-        isinstance(default, list) and set(map(type, default)) <= {str}
-    ):
-        return QuestionField(field.name, field.kind, field.label, field.help, required, field.options, default)
+    texts = isinstance(default, list) and all(isinstance(one, str) for one in default)
+    if texts or isinstance(default, str | int | float | bool):
+        field = msgspec.structs.replace(field, default=default)
     return field
 
 

@@ -67,6 +67,12 @@ def program(entry: McpServer, environ: Mapping[str, str]) -> str | None:
     return shutil.which(entry.command, path=environment(entry, environ, None).get("PATH", os.defpath))
 
 
+def make_workspace(folder: Path) -> None:
+    """Make the workspace in which a process works, as the session's first write does. Blocks."""
+    folder.parent.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
 @asynccontextmanager
 async def stdio_transport(
     name: str, entry: McpServer, token: str | None, limits: McpLimits, ended: Callable[[str], None]

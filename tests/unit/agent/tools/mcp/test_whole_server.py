@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import msgspec
 import psutil
+import pytest
 
 from agent.tools.mcp import McpServer
 from protocol import events as ev
@@ -16,7 +17,7 @@ from tests.support.application import Listener, running, settings_for
 from tests.support.constants import built_in
 from tests.support.live import DONE, client, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_S, eventually
 from tests.unit.agent.tools.mcp.servers import PATIENT, QUICK, HttpServer, alive, entry, noted, odd, scripted
 from tests.unit.server.cli.test_main import server
 
@@ -27,6 +28,12 @@ def settings_with(folder: Path, model: ScriptedModel, servers: dict[str, McpServ
     settings = settings_for(folder / "data", model, **{"policy": FREELY, **groups})
     built_in("mcp", QUICK)
     return msgspec.structs.replace(settings, mcp=PATIENT, mcp_servers=servers)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions wait for their own servers as long as a busy machine may take."""
+    monkeypatch.setattr("agent.tools.mcp.servers.OWN_WAIT_S", PATIENCE_S)
 
 
 def tools_of(request: Any) -> list[str]:
@@ -41,6 +48,8 @@ async def test_a_server_killed_in_the_middle_of_a_call_fails_the_call_and_the_tu
     ):
         async with client(live) as talk:
             await talk.synced()
+            async with httpx.AsyncClient(base_url=live.http) as http:
+                await eventually_up(http)
             await talk.send(UserInput(text="go"))
             log = await talk.until_type(ev.ToolLog)
             assert log.text.startswith("[1/2] holding")
