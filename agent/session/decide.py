@@ -1,6 +1,6 @@
 """Decision: redacts one input and passes it to its handler. Synchronous; no clock, no I/O."""
 
-from agent.session import questions, recovery, restoring, submissions, titles, tool_calls, turn
+from agent.session import recovery, restoring, submissions, titles, tool_calls, turn
 from agent.session.messages import (
     Decision,
     Delta,
@@ -66,9 +66,9 @@ def _handle(session: Session, message: Input) -> Accepted | SubmissionRefusal | 
         case ToolStepped():
             tool_calls.on_tool_stepped(session, message)
         case ToolAsked():
-            questions.on_tool_asked(session, message)
+            tool_calls.on_tool_asked(session, message)
         case QuestionWithdrawn():
-            questions.on_question_withdrawn(session, message)
+            tool_calls.on_question_withdrawn(session, message)
         case ToolSpent():
             turn.on_tool_spent(session, message)
         case ToolDone():

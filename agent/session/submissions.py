@@ -4,7 +4,7 @@ import hashlib
 
 from msgspec import UNSET, UnsetType
 
-from agent.session import approvals, compaction, grants, model_choice, questions, restoring, turn
+from agent.session import approvals, compaction, grants, model_choice, restoring, tool_calls, turn
 from agent.session.messages import EndSession, SubmissionRefusal
 from agent.session.session import Session
 from agent.session.state import last_turn, size, turn_begins
@@ -52,7 +52,7 @@ def on_submission(session: Session, submission: sub.Submission) -> Answer:
         case sub.RevokeGrant():
             return grants.on_revoke_grant(session, submission)
         case sub.AnswerQuestion():
-            return questions.on_answer_question(session, submission)
+            return tool_calls.on_answer_question(session, submission)
 
 
 def on_user_input(session: Session, submission: sub.UserInput) -> Answer:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from agent.session.messages import AnswerCall, QuestionWithdrawn, Recover, ToolAsked
-from agent.session.questions import QUESTIONS_MAX
+from agent.session.tool_calls import QUESTIONS_MAX
 from protocol import events as ev
 from protocol.content import Question, QuestionField, QuestionOption
 from protocol.submissions import AnswerQuestion, Interrupt

@@ -1,1 +1,1 @@
-"""Tests of MCP schemas."""
+"""Schemas of MCP tools: tests of how they are written for models, and of the check of arguments."""
