@@ -185,6 +185,8 @@ async def test_a_name_of_our_own_is_not_to_be_had_where_our_tool_is_not_offered_
     async with ScriptedModel([text("Hello.")]) as model:
         settings = settings_with(tmp_path, model, servers, sandbox={"kind": "off"}, hub={"tools": False})
         async with listening(settings) as live, client(live) as talk:
+            async with httpx.AsyncClient(base_url=live.http) as http:
+                await eventually_up(http)
             await talk.send(UserInput(text="go"))
             await talk.until_type(*DONE)
             offered = tools_of(model.requests[0])
