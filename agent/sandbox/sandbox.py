@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
 import msgspec
@@ -58,8 +59,8 @@ class SandboxRequest(msgspec.Struct, frozen=True, kw_only=True):
 class StorageRoom(Protocol):
     """What the owner of a session may still store."""
 
-    def refusal(self, size: int) -> str:
-        """Why `size` more bytes may not be written; empty if they may."""
+    def writing(self, size: int) -> AbstractAsyncContextManager[None]:
+        """Keep room for `size` more bytes while the block writes them; then the files are counted. Raises SandboxError."""
 
     async def changed(self) -> None:
         """The session's files have changed, or may have. Never raises."""
@@ -76,7 +77,7 @@ class SessionSandbox:
         network: bool,
         storage: StorageRoom | None = None,
     ) -> None:
-        """`storage`: asked before a file is written; counts anew after that and after each command."""
+        """`storage`: keeps room while a file is written; counts anew after that and after each command."""
         self._storage = storage
         self.says = says
         self.network = network
@@ -99,11 +100,8 @@ class SessionSandbox:
     async def write(self, path: str, data: bytes) -> bool:
         if self._storage is None:
             return await (await self._sandbox()).write(path, data)
-        if why := self._storage.refusal(len(data)):
-            raise SandboxError(why)
-        replaced = await (await self._sandbox()).write(path, data)
-        await self._storage.changed()
-        return replaced
+        async with self._storage.writing(len(data)):
+            return await (await self._sandbox()).write(path, data)
 
     async def list(self, path: str, recursive: bool) -> tuple[list[Entry], bool]:
         return await (await self._sandbox()).list(path, recursive)

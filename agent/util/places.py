@@ -24,7 +24,8 @@ SERVER = Holder()
 class PlaceLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How many places there are: in all, for one user, for one session of that user.
 
-    `waiting_max`: how many of one user may wait for a place. `wait_s`: seconds that each may wait.
+    `waiting_max`: how many of one user may wait for a place. `wait_s`: seconds that each may wait. `shared`: this many are
+    for any user; the others are only for users who have none yet. Without it all are for any.
     """
 
     total: int
@@ -32,6 +33,7 @@ class PlaceLimits(msgspec.Struct, frozen=True, kw_only=True):
     per_session: int
     waiting_max: int = 64
     wait_s: float = 10.0
+    shared: int | None = None
 
 
 class PlacesTaken(ToolError):
@@ -117,6 +119,9 @@ class Places:
             return "for this session"
         if holder.user and self._by_user[holder.user] >= self.limits.per_user:
             return "for this user"
+        shared = self.limits.shared
+        if shared is not None and self._taken >= shared and holder.user and self._by_user[holder.user]:
+            return "for this user while others need them"
         return "on this server" if self._taken >= self.limits.total else ""
 
     def _refusal(self, full: str) -> PlacesTaken:

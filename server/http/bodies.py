@@ -21,8 +21,9 @@ PACE_BYTES: Final = 16_384
 SMALL_BYTES: Final = 65_536
 """A body up to this size takes no place: it is no larger than what the server buffers of a connection anyway."""
 
-UPLOADS: Final = PlaceLimits(total=16, per_user=3, per_session=2, waiting_max=64, wait_s=60.0)
-"""Larger bodies that are read and kept in memory at once. More of one user wait, and the server reads nothing of them."""
+UPLOADS: Final = PlaceLimits(total=16, per_user=3, per_session=2, waiting_max=64, wait_s=60.0, shared=4)
+"""Larger bodies that are read and kept in memory at once. More of one user wait, and the server reads nothing of them. Once
+four are taken, nobody gets a second one: fewer than fourteen users cannot hold all of them."""
 
 
 class Bodies:

@@ -1,15 +1,16 @@
 """Storage account: room for what a user's files take, events and workspaces together, reserved before it is written."""
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
 from agent.util.executors import WorkExecutor
 from agent.util.places import Holder, PlacesTaken
+from agent.workspace.files import SandboxError
 from agent.workspace.settings import WorkspaceLimits
-from server.journal.base import Deleted, Journal, JournalError, NotFound, SessionRow, Unavailable
+from server.journal.base import Deleted, Journal, JournalError, NotFound, SessionRow, StorageFull, Unavailable
 from server.sessions.quotas import Quotas
 from server.sessions.workspaces import stored_files
 from server.util.disk_room import DiskRoom
@@ -46,15 +47,23 @@ class StorageAccount:
 
         Raises `StorageFull`, `Unavailable`, `PlacesTaken`.
         """
-        if why := self._room.refusal(events=False):
-            raise Unavailable(why)
         await self._quotas.known(row.user_id)
-        give_back = self._quotas.reserve(row.user_id, size)
-        try:
+        with self.reserve(row.user_id, size):
             yield
             await self.measure(row)
-        finally:
-            give_back()
+
+    @contextmanager
+    def reserve(self, user_id: str, size: int) -> Iterator[None]:
+        """Keep room for `size` more bytes of this user, of their bound and of the disk, checked and taken in one step.
+
+        Raises `StorageFull`, `Unavailable`.
+        """
+        if why := self._room.refusal(events=False, size=size):
+            raise Unavailable(why)
+        with ExitStack() as kept:
+            kept.callback(self._quotas.reserve(user_id, size))
+            kept.callback(self._room.hold(size))
+            yield
 
     async def measure(self, row: SessionRow) -> None:
         """Count the session's files and store the sum. Raises `Unavailable`, `PlacesTaken`, `OSError`."""
@@ -68,21 +77,32 @@ class StorageAccount:
 
     def for_session(self, row: SessionRow) -> "SessionStorage":
         """The account as a session's sandbox uses it."""
-        return SessionStorage(self, self._quotas, self._room, row)
+        return SessionStorage(self, self._quotas, row)
 
 
 class SessionStorage:
     """One session's part of the account; see `agent.sandbox.session_snapshots.SnapshotRoom`."""
 
-    def __init__(self, account: StorageAccount, quotas: Quotas, room: DiskRoom, row: SessionRow) -> None:
+    def __init__(self, account: StorageAccount, quotas: Quotas, row: SessionRow) -> None:
         self._account = account
         self._quotas = quotas
-        self._room = room
         self._row = row
 
-    def refusal(self, size: int) -> str:
-        """Why `size` more bytes may not be written; empty if they may."""
-        return self._quotas.full_for(self._row.user_id, size) or self._room.refusal(events=False)
+    @asynccontextmanager
+    async def writing(self, size: int) -> AsyncIterator[None]:
+        """Keep room for `size` more bytes, checked and taken in one step, while the block writes them; then count the files.
+
+        Raises `SandboxError`.
+        """
+        with ExitStack() as kept:
+            try:
+                kept.enter_context(self._account.reserve(self._row.user_id, size))
+            except StorageFull:
+                raise SandboxError(self._quotas.full_for(self._row.user_id, size)) from None
+            except Unavailable as error:
+                raise SandboxError(str(error)) from None
+            yield
+            await self.changed()
 
     @asynccontextmanager
     async def reserved(self, most: int) -> AsyncIterator[int]:

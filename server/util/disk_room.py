@@ -25,9 +25,19 @@ class DiskRoom:
     def __init__(self, database: Path, statvfs: Callable[[Path], os.statvfs_result] = os.statvfs) -> None:
         self._database = database
         self._statvfs = statvfs
+        self._held = 0
 
-    def refusal(self, *, events: bool) -> str:
-        """Why nothing more may be stored; empty if something may. `events`: it goes into the database, whose free pages count too."""
+    def hold(self, size: int) -> Callable[[], None]:
+        """Count `size` bytes, which are about to be written, as used; returns what ends that."""
+        self._held += size
+
+        def end() -> None:
+            self._held -= size
+
+        return end
+
+    def refusal(self, *, events: bool, size: int = 0) -> str:
+        """Why `size` bytes more may not be stored; empty if they may. `events`: they go into the database, whose free pages count too."""
         try:
             state = self._statvfs(self._database.parent)
             free = state.f_bavail * state.f_frsize + (self._free_in_database() if events else 0)
@@ -35,11 +45,12 @@ class DiskRoom:
             log.warning("the room on the disk of %s is not known: %s", self._database, error)
             return ""
         kept = reserve(state.f_blocks * state.f_frsize)
-        if free >= kept:
+        if free - self._held - size >= kept:
             return ""
+        wanted = f" {size} more are too many." if free >= kept and size else ""
         return (
             f"{self._database}: the disk is full: free some space. It has {free} bytes left, and {kept} are kept for "
-            "deleting; sessions and files can be deleted"
+            f"deleting; sessions and files can be deleted.{wanted}"
         )
 
     def _free_in_database(self) -> int:

@@ -2,9 +2,11 @@
 
 import contextlib
 import ctypes
+import os
 import resource
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -148,3 +150,40 @@ def obey_file_modes() -> None:
 def limit_files(size: int) -> None:
     """No file may grow past `size` bytes."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
+CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+MS_REC, MS_PRIVATE, MS_NOSUID = 16384, 1 << 18, 2
+
+
+def on_a_small_disk(folder: str, size: int) -> None:
+    """From now on the folder is a file system of `size` bytes for this process alone, with the files that are in it.
+
+    Needs no rights where the system lets users make namespaces: mount_namespaces(7), user_namespaces(7). Raises OSError.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    user, group = os.geteuid(), os.getegid()
+    files = {file.name: (file.read_bytes(), file.stat().st_mode) for file in Path(folder).iterdir() if file.is_file()}
+    _checked(libc.unshare(CLONE_NEWNS if user == 0 else CLONE_NEWNS | CLONE_NEWUSER), "unshare")
+    if user != 0:
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    _checked(libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None), "mount")
+    options = f"size={size},mode=700".encode()
+    _checked(libc.mount(b"tmpfs", folder.encode(), b"tmpfs", ctypes.c_ulong(MS_NOSUID), options), "mount")
+    for name, (data, mode) in files.items():
+        path = Path(folder, name)
+        path.write_bytes(data)
+        path.chmod(mode & 0o777)
+
+
+def has_small_disks(folder: Path) -> bool:
+    """Whether `on_a_small_disk` works on this machine."""
+    program = f"from {__name__} import on_a_small_disk; on_a_small_disk({str(folder)!r}, 65536)"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, check=False).returncode == 0
+
+
+def _checked(result: int, what: str) -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), what)

@@ -1,5 +1,8 @@
 """Session sandbox: writes ask whether there is room, and files are counted anew after each write and each command."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 
 from agent.sandbox.sandbox import SessionSandbox
@@ -44,8 +47,12 @@ class Room:
         self._left = left
         self.counts = 0
 
-    def refusal(self, size: int) -> str:
-        return "" if size <= self._left else "there is no room"
+    @asynccontextmanager
+    async def writing(self, size: int) -> AsyncIterator[None]:
+        if size > self._left:
+            raise SandboxError("there is no room")
+        yield
+        await self.changed()
 
     async def changed(self) -> None:
         self.counts += 1

@@ -37,6 +37,22 @@ async def test_the_total_holds_for_everybody_and_for_the_server_itself() -> None
             await places.take(holder)
 
 
+async def test_once_the_shared_places_are_taken_the_others_are_for_users_who_have_none() -> None:
+    places = no_wait(total=5, per_user=3, per_session=3, shared=2)
+    give_back = places.take_now(ANNA)
+    places.take_now(ANNA)
+    with pytest.raises(PlacesTaken, match="while others need them"):
+        await places.take(ANNA)
+    for user in ("bert", "carl", "dora"):
+        places.take_now(Holder(user))
+    with pytest.raises(PlacesTaken, match="on this server"):
+        await places.take(Holder("emil"))
+    give_back()
+    with pytest.raises(PlacesTaken, match="while others need them"):
+        await places.take(ANNA)
+    await places.take(Holder("emil"))
+
+
 async def test_a_place_that_is_given_back_twice_is_free_once() -> None:
     places = no_wait()
     give_back = places.take_now(ANNA)

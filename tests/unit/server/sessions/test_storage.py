@@ -9,13 +9,23 @@ from pathlib import Path
 import httpx
 import pytest
 
+from agent.util.executors import Executors
+from agent.workspace.files import SandboxError
+from agent.workspace.settings import WorkspaceLimits
 from protocol import codes
 from protocol import events as ev
 from protocol.submissions import UserInput
+from server.config.sessions import UserLimits
+from server.journal.base import SessionRow
+from server.journal.sqlite import open_journal
+from server.sessions.quotas import Quotas
+from server.sessions.storage import StorageAccount
 from server.util import disk_room
+from server.util.disk_room import DiskRoom
 from tests.support.application import settings_for
 from tests.support.live import DONE, Live, client, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
+from tests.unit.server.journal.builders import row
 
 LARGE = 100_000
 BOUND = 350_000
@@ -44,6 +54,35 @@ async def test_uploads_at_the_same_time_to_several_sessions_stay_within_the_boun
         assert (refused.json()["code"], refused.json()["what"]) == ("storage", "bytes")
         stored = sum(file.stat().st_size for file in tmp_path.glob("workspaces/*/*"))
         assert stored == 3 * LARGE
+
+
+async def test_what_tools_of_several_sessions_write_at_the_same_time_stays_within_the_bound_of_their_user(
+    tmp_path: Path,
+) -> None:
+    executors = Executors()
+    written: list[str] = []
+    async with contextlib.aclosing(await open_journal(tmp_path)) as journal:
+        quotas = Quotas(journal, UserLimits(stored_bytes_max=BOUND))
+        room = DiskRoom(tmp_path / "journal.db")
+        account = StorageAccount(journal, quotas, room, tmp_path, WorkspaceLimits(), executors.disk)
+        rows = [row(name) for name in ("a", "b", "c", "d")]
+        for one in rows:
+            await journal.create(one)
+        await quotas.open(rows[0].user_id)
+
+        async def write(one: SessionRow) -> None:
+            async with account.for_session(one).writing(LARGE):
+                folder = tmp_path / "workspaces" / one.session_id
+                folder.mkdir(parents=True)
+                await asyncio.sleep(0)  # the others begin while this one writes
+                (folder / "file").write_bytes(bytes(LARGE))
+                written.append(one.session_id)
+
+        results = await asyncio.gather(*map(write, rows), return_exceptions=True)
+    await executors.aclose()
+    (refused,) = [result for result in results if result is not None]
+    assert isinstance(refused, SandboxError) and "delete some to make room" in str(refused)
+    assert len(written) == 3
 
 
 async def test_deleting_a_file_or_a_session_makes_room(tmp_path: Path) -> None:

@@ -30,6 +30,16 @@ def test_work_is_refused_below_the_reserve_and_not_at_it(tmp_path: Path, events:
     assert f"{RESERVE_BYTES - 1} bytes left, and {RESERVE_BYTES} are kept" in why
 
 
+def test_what_is_about_to_be_written_leaves_the_reserve_too(tmp_path: Path) -> None:
+    one = room(tmp_path, RESERVE_BYTES + 1_000)
+    assert one.refusal(events=False, size=1_000) == ""
+    assert "1001 more are too many" in one.refusal(events=False, size=1_001)
+    end = one.hold(600)
+    assert one.refusal(events=False, size=401)
+    end()
+    assert one.refusal(events=False, size=401) == ""
+
+
 def test_pages_that_deleted_events_left_are_room_for_events_and_not_for_files(tmp_path: Path) -> None:
     nearly = room(tmp_path, RESERVE_BYTES - 4_096, pages=1)
     assert nearly.refusal(events=True) == ""
