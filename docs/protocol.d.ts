@@ -415,6 +415,8 @@ export interface QueuedInput {
   submission_id: string;
   text: string;
   when: "queue" | "steer";
+  /** id of the link by which its sender came; absent: the owner */
+  share_id?: string;
 }
 
 /** The first frame. `recovered`: every event after the requested position follows; otherwise a `snapshot` follows. `seq` is the session's head. */
@@ -766,6 +768,8 @@ export interface Unshared {
   /** when it happened, UTC, RFC 3339 */
   at: string;
   share_id: string;
+  /** submission ids of the queued inputs of its guests, which get no turn; absent if none */
+  removed_inputs?: string[];
 }
 
 /** Tokens and cost. In a snapshot the first four are totals of the session, the last two those of the newest model call. */

@@ -201,3 +201,6 @@ class QueuedInput(msgspec.Struct, frozen=True):
     submission_id: str
     text: str
     when: When
+    share_id: (
+        Annotated[str, Meta(description="id of the link by which its sender came; absent: the owner")] | UnsetType
+    ) = UNSET

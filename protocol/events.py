@@ -276,6 +276,13 @@ class Unshared(EventBase, kw_only=True, tag_field="type", tag="unshared"):
     """A link was revoked."""
 
     share_id: str
+    removed_inputs: (
+        Annotated[
+            list[str],
+            Meta(description="submission ids of the queued inputs of its guests, which get no turn; absent if none"),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class GrantRevoked(EventBase, kw_only=True, tag_field="type", tag="grant_revoked"):

@@ -132,6 +132,9 @@ def apply(view: View, event: ev.Event) -> None:
             view.guest_grants.pop(event.grant, None)
         case ev.Unshared():
             view.shares = [share for share in view.shares if share.share_id != event.share_id]
+            if event.removed_inputs is not msgspec.UNSET:
+                removed = event.removed_inputs
+                view.queued = [waiting for waiting in view.queued if waiting.submission_id not in removed]
 
 
 def open_call(view: View, tool_call_id: str) -> OpenCall | None:
@@ -154,9 +157,9 @@ def _apply_input(view: View, event: ev.Accepted | ev.Processing | ev.InputJoined
         submission = event.submission
         if isinstance(submission, UserInput):
             when = "steer" if view.state == "awaiting_approval" else submission.when
-            view.queued.append(QueuedInput(submission_id=event.submission_id, text=submission.text, when=when))
+            view.queued.append(QueuedInput(event.submission_id, submission.text, when, event.share_id))
         elif isinstance(submission, Edit):
-            view.queued.append(QueuedInput(submission_id=event.submission_id, text=submission.text, when="queue"))
+            view.queued.append(QueuedInput(event.submission_id, submission.text, "queue", event.share_id))
         elif isinstance(submission, Compact | Restore):
             view.state, view.turn_id = "running", event.submission_id
         return

@@ -20,6 +20,8 @@ FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 PROBE_BYTES = 8192
 LINE_BYTES = 1 << 20
 SKIPPED = re.compile(r"\.git|\.holdfast-[0-9a-f]{16}\.part")
+ESCAPE = re.compile(r"(\\x(?:0[1-9a-f]|1[0-9a-f]|7f|[89a-f][0-9a-f]))")
+"""A byte of a name as the workspace writes it (`agent.workspace.paths`)."""
 DATA_BYTES = 1 << 30
 NICE = 10
 """The server and its clients come first."""
@@ -45,15 +47,16 @@ class Searcher:
         """Search the file or folder at the path `parts` below the open folder `root`."""
         folder = root
         for name in parts[:-1]:
-            folder = os.open(name, FOLDER, dir_fd=folder)
+            folder = os.open(existing_name(folder, name), FOLDER, dir_fd=folder)
         if not parts:
             self.folder(root, "", 0)
             return
-        state = os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
+        last = existing_name(folder, parts[-1])
+        state = os.stat(last, dir_fd=folder, follow_symlinks=False)
         if stat.S_ISDIR(state.st_mode):
-            self.folder(os.open(parts[-1], FOLDER, dir_fd=folder), "/".join(parts) + "/", len(parts))
+            self.folder(os.open(last, FOLDER, dir_fd=folder), "/".join(parts) + "/", len(parts))
         else:
-            self.file(folder, parts[-1], "/".join(parts))
+            self.file(folder, last, "/".join(parts))
 
     def folder(self, fd: int, above: str, depth: int) -> None:
         """Search the files below an open folder, names in order."""
@@ -104,6 +107,20 @@ class Searcher:
         # A byte that is not UTF-8 as the workspace writes it: `\\xff`.
         text = "".join(f"\\x{ord(c) - 0xDC00:02x}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in path)
         write([text, line, shown])
+
+
+def existing_name(folder: int, name: str) -> str:
+    """The name in an open folder that this text means: the text itself if it is there, else with `\\xff` read as a byte."""
+    data = b"".join(
+        bytes.fromhex(part[2:]) if ESCAPE.fullmatch(part) else os.fsencode(part) for part in ESCAPE.split(name)
+    )
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):
+            return os.fsdecode(data)
+        raise
+    return name
 
 
 def write(value: object) -> None:

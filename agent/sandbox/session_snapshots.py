@@ -8,7 +8,6 @@ from typing import Protocol
 import msgspec
 
 from agent.sandbox.local.limits import WorkspaceQuota
-from agent.sandbox.sandbox import StorageRoom
 from agent.util.errors import ToolError
 from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.paths import as_text
@@ -22,8 +21,14 @@ LEFT_SHOWN_MAX = 50
 """Paths that are named when they could not be restored; the others are counted."""
 
 
-class SnapshotRoom(StorageRoom, Protocol):
+class SnapshotRoom(Protocol):
     """What the owner of a session may still store, as snapshots need it."""
+
+    def refusal(self, size: int) -> str:
+        """Why `size` more bytes may not be written; empty if they may."""
+
+    async def changed(self) -> None:
+        """The session's files have changed, or may have. Never raises."""
 
     def reserved(self, most: int) -> AbstractAsyncContextManager[int]:
         """Keep room for up to `most` more bytes while the block writes them; gives how many."""

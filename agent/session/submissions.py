@@ -223,7 +223,9 @@ def on_unshare(session: Session, submission: sub.Unshare) -> Answer:
     if all(share.share_id != submission.share_id for share in session.state.view.shares):
         return SubmissionRefusal(codes.SHARE_UNKNOWN, f"the session has no link {submission.share_id!r}")
     accepted = session.accept(submission)
-    session.emit(ev.Unshared, share_id=submission.share_id)
+    # Its guests' inputs that wait get no turn: nobody could stop or answer for them.
+    waiting = [one.submission_id for one in session.state.view.queued if one.share_id == submission.share_id]
+    session.emit(ev.Unshared, share_id=submission.share_id, removed_inputs=waiting or UNSET)
     grants.end_link(session, submission.share_id)
     model_choice.end_link(session, submission.share_id)
     return accepted

@@ -139,7 +139,10 @@ export function apply(view, event) {
       view.grants = view.grants.filter((grant) => grant !== event.grant);
       delete view.guest_grants[event.grant];
       return;
-    case "unshared": view.shares = view.shares.filter((share) => share.share_id !== event.share_id); return;
+    case "unshared":
+      view.shares = view.shares.filter((share) => share.share_id !== event.share_id);
+      if (event.removed_inputs) view.queued = view.queued.filter((waiting) => !event.removed_inputs?.includes(waiting.submission_id));
+      return;
   }
 }
 
@@ -189,9 +192,9 @@ function applyAccepted(view, event) {
   const asked = event.submission;
   if (asked.type === "user_input") {
     const when = view.state === "awaiting_approval" ? "steer" : (asked.when ?? "queue");
-    view.queued.push({ submission_id: event.submission_id, text: asked.text, when });
+    view.queued.push({ submission_id: event.submission_id, text: asked.text, when, ...("share_id" in event && { share_id: event.share_id }) });
   } else if (asked.type === "edit") {
-    view.queued.push({ submission_id: event.submission_id, text: asked.text, when: "queue" });
+    view.queued.push({ submission_id: event.submission_id, text: asked.text, when: "queue", ...("share_id" in event && { share_id: event.share_id }) });
   } else if (asked.type === "compact" || asked.type === "restore") {
     view.state = "running";
     view.turn_id = event.submission_id;

@@ -77,16 +77,21 @@ class StorageAccount:
 
     def for_session(self, row: SessionRow) -> "SessionStorage":
         """The account as a session's sandbox uses it."""
-        return SessionStorage(self, self._quotas, row)
+        return SessionStorage(self, self._quotas, self._room, row)
 
 
 class SessionStorage:
     """One session's part of the account; see `agent.sandbox.session_snapshots.SnapshotRoom`."""
 
-    def __init__(self, account: StorageAccount, quotas: Quotas, row: SessionRow) -> None:
+    def __init__(self, account: StorageAccount, quotas: Quotas, room: DiskRoom, row: SessionRow) -> None:
         self._account = account
         self._quotas = quotas
+        self._room = room
         self._row = row
+
+    def refusal(self, size: int) -> str:
+        """Why `size` more bytes may not be written; empty if they may."""
+        return self._quotas.full_for(self._row.user_id, size) or self._room.refusal(events=False, size=size)
 
     @asynccontextmanager
     async def writing(self, size: int) -> AsyncIterator[None]:

@@ -29,6 +29,22 @@ async def test_the_files_of_the_workspace_are_listed_and_can_be_taken(tabs: Tabs
         await expect(at.chat.button("Files")).to_be_focused()
 
 
+async def test_a_file_is_deleted_after_a_second_press(tabs: Tabs, tmp_path: Path) -> None:
+    made = (Call("write", {"path": "a.txt", "content": "a"}), Call("write", {"path": "b.txt", "content": "b"}))
+    async with scene(tabs, tmp_path, [calls(*made), text("Done.")], settings=FREELY) as at:
+        await at.chat.say("write")
+        await expect(at.chat.answers).to_have_text("Done.")
+        await at.chat.button("Files").click()
+        files = at.chat.page.get_by_role("list", name="Files in the workspace").get_by_role("link")
+        await at.chat.button("Delete a.txt…").click()
+        await expect(at.chat.button("Keep")).to_be_focused()
+        await at.chat.button("Keep").click()
+        await expect(files).to_have_text(["a.txt", "b.txt"])
+        await at.chat.button("Delete a.txt…").click()
+        await at.chat.button("Delete for good").click()
+        await expect(files).to_have_text(["b.txt"])
+
+
 async def test_files_that_were_added_are_named_to_the_model(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("I see it.")]) as at:
         field = at.chat.page.locator("input[type=file]").first

@@ -1,5 +1,6 @@
 """Web tool: `web_fetch` fetches one page from the public internet and shows it as text, or saves it in the workspace."""
 
+import importlib
 import ssl
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,13 +72,17 @@ class WebClient:
         self._executors = executors
         self._network = network
         self._tls: ssl.SSLContext | None = None
+        self._loaded = False
         each = FETCHES_PER_USER
         limits = PlaceLimits(total=FETCHES_MAX, per_user=each, per_session=each, wait_s=WAIT_S)
         self._fetching = Places("fetching pages", limits)
 
     async def fetch(self, target: Target, holder: Holder, *, save: bool) -> "FetchResult":
         """Fetch `target`. With `save` every content is read, otherwise text alone. Raises `FetchError`, `PlacesTaken`."""
-        # Imported here: a server that fetches nothing need not load httpcore.
+        # At first use, because a server that fetches nothing need not load httpcore; in a thread, because it takes 0.1 s.
+        if not self._loaded:
+            await self._executors.server.run(_load_network, SERVER)
+            self._loaded = True
         from agent.tools.web.fetch import ReadLimits, fetch
         from agent.tools.web.network import NetworkAccess, resolver
 
@@ -105,6 +110,14 @@ class WebClient:
             about[1:1] = [one_line(converted.title)] if converted.title else []
             about += ["its text alone: it could not be made Markdown"] if converted.plain else []
         return Page(" · ".join(about), text, result.cut)
+
+
+def _load_network() -> None:
+    """Import what a fetch needs, and the part of anyio that its first use on a loop would import there."""
+    import anyio
+
+    importlib.import_module("agent.tools.web.fetch")
+    anyio.run(anyio.sleep, 0)
 
 
 class WebFetchTool(StructTool[WebFetch]):

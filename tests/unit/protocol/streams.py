@@ -227,7 +227,8 @@ class Life:
             may = self.pick([UNSET, True])
             self.emit(ev.Shared, share_id=self.pick(["a", "b"]), access=self.pick(["read", "drive"]), may_set_model=may)
         elif what == "unshare":
-            self.emit(ev.Unshared, share_id=self.pick(["a", "b"]))
+            accepted = [event.submission_id for event in self.events if isinstance(event, ev.Accepted)]
+            self.emit(ev.Unshared, share_id=self.pick(["a", "b"]), removed_inputs=self.pick([accepted[-1:], UNSET]))
         elif what == "revoke":
             reason = self.pick(["user", "unshared"])
             self.emit(ev.GrantRevoked, grant=self.pick(["tool", "other:run"]), reason=reason)

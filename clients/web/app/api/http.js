@@ -112,6 +112,9 @@ function said(text) {
   }
 }
 
+/** Delete a file of a session's workspace. @param {string} id @param {string} path */
+export const deleteFile = (id, path) => http(filePath(id, path), { method: "DELETE" });
+
 /** What is in a session's workspace. @param {string} id @returns {Promise<{ files: FileEntry[], more: boolean }>} */
 export const filesIn = (id) => http(`${sessionPath(id)}/files`);
 

@@ -5,7 +5,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { messageOf, size } from "../text/format.js";
 import { visible } from "../text/visible.js";
-import { filesIn } from "../api/http.js";
+import { deleteFile, filesIn } from "../api/http.js";
 import { config } from "../state/store.js";
 import { Dialog } from "../ui/dialog.js";
 import { html, Icon } from "../ui/html.js";
@@ -22,6 +22,8 @@ export function FilesPanel({ conversation }) {
     filesIn(id).then((list) => current && (setFound(list), setFault("")), (error) => current && setFault(messageOf(error)));
     return () => void (current = false);
   }, [id, changed]);
+  const remove = (/** @type {string} */ path) =>
+    id !== null && deleteFile(id, path).then(() => void (conversation.filesChanged.value += 1), (error) => setFault(messageOf(error)));
   const files = found?.files.filter(({ kind }) => kind === "file") ?? [];
   return html`<${Dialog} title="Files" class="side">
     <${AddFiles} conversation=${conversation} />
@@ -31,10 +33,24 @@ export function FilesPanel({ conversation }) {
     ${files.length > 0 && html`<ul class="file-list" aria-label="Files in the workspace">
       ${files.map(({ path, size: bytes = 0 }) => html`<li key=${path}>
         <a href=${conversation.fileLink(path)} download><bdi>${visible(path)}</bdi></a> <span class="faint">${size(bytes)}</span>
+        ${conversation.drives && html`<${Delete} path=${path} remove=${() => remove(path)} />`}
       </li>`)}
     </ul>`}
     ${found?.more && html`<p class="faint">There are more files than are listed here.</p>`}
   <//>`;
+}
+
+/** @param {HTMLElement | null} node */
+const focus = (node) => node?.focus();
+
+/** The button that deletes a file, once it was pressed twice. @param {{ path: string, remove: () => void }} props */
+function Delete({ path, remove }) {
+  const [asked, setAsked] = useState(false);
+  if (!asked) return html`<button type="button" class="quiet" aria-label=${`Delete ${visible(path)}…`} onClick=${() => setAsked(true)}>Delete…</button>`;
+  return html`<span role="group" aria-label=${`Delete ${visible(path)}`}>
+    <button type="button" class="danger" onClick=${remove}>Delete for good</button>
+    <button type="button" ref=${focus} onClick=${() => setAsked(false)}>Keep</button>
+  </span>`;
 }
 
 /** @param {{ conversation: Conversation }} props */

@@ -10,7 +10,7 @@ import pytest
 from agent.sandbox.local.cleanup import remove_folder
 from agent.tools import WorkspaceError
 from agent.util.tasks import TaskOwner
-from agent.workspace.files import SandboxError
+from agent.workspace.files import SandboxError, SearchRequest
 from tests.support.polling import eventually
 from tests.unit.agent.sandbox.commands import OpenSandbox, open_sandbox
 
@@ -116,3 +116,20 @@ async def test_whatever_a_command_left_a_workspace_can_be_taken_away(inside: Ope
     assert remove_folder(inside.root)
     assert not inside.root.exists()
     assert remove_folder(inside.root)
+
+
+async def test_a_search_begins_in_a_folder_whose_name_is_not_utf_8(inside: OpenSandbox) -> None:
+    await inside.output(
+        r"mkdir -p $'a\xff/b\xfe'; echo found > $'a\xff/b\xfe/c'; mkdir 'x\xff'; echo plain > 'x\xff/d'"
+    )
+    for path, text in (
+        (r"a\xff", "found"),
+        (r"a\xff/b\xfe", "found"),
+        (r"a\xff/b\xfe/c", "found"),
+        (r"x\xff", "plain"),
+    ):
+        found = await inside.sandbox.search(SearchRequest(pattern=".", path=path))
+        assert [match.text for match in found.matches] == [text]
+        assert found.matches[0].path.startswith(path)
+    with pytest.raises(SandboxError, match="nothing of that name"):
+        await inside.sandbox.search(SearchRequest(pattern=".", path=r"a\xfe"))

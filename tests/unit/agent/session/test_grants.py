@@ -3,11 +3,13 @@
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from agent.policy.effects import Effects
 from agent.session.messages import RunTool, SetGrants, SubmissionRefusal
 from protocol import events as ev
-from protocol.submissions import Approval, ExecApproval, RevokeGrant, Shutdown, Unshare
+from protocol.content import UserMessage
+from protocol.submissions import Approval, ExecApproval, RevokeGrant, Shutdown, Unshare, UserInput
 from tests.unit.agent.session.script import PlainTools, Script, call
 
 
@@ -157,3 +159,20 @@ def test_only_the_owner_approves_that_agents_md_is_written_whatever_was_allowed_
     assert [pending.tool_call_id for pending in script.view.pending_approval] == ["c1"]
     approve(script, "c1")
     assert {effect.tool_call_id for effect in script.ran()} == {"c1", "c2"}
+
+
+def test_inputs_that_guests_queued_get_no_turn_once_their_link_is_revoked() -> None:
+    script = Script()
+    link, other = script.link(), script.link()
+    script.say("owner's, running")
+    for text, sender in (("guest's", link), ("other's", other), ("owner's", ""), ("guest's too", link)):
+        script.submit(UserInput(text=text), sender)
+    assert [waiting.share_id for waiting in script.view.queued] == [link, other, UNSET, link]
+    removed = [waiting.submission_id for waiting in script.view.queued if waiting.share_id == link]
+    assert script.submit(Unshare(share_id=link)) == ["accepted", "unshared"]
+    assert script.last(ev.Unshared).removed_inputs == removed
+    assert [waiting.text for waiting in script.view.queued] == ["other's", "owner's"]
+    script.finish()
+    script.restart()
+    script.submit(Unshare(share_id=other))
+    assert "guest's" not in [message.text for message in script.view.messages if isinstance(message, UserMessage)]

@@ -1,6 +1,8 @@
 """`web_fetch`: what it shows, saves and refuses, and what it asks a person."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +212,34 @@ def test_an_approval_for_the_session_allows_the_one_host(model: Model, url: str,
 def test_a_forbidden_url_is_refused_without_an_approval(model: Model, url: str) -> None:
     complaint = complaint_of(model.router, "web_fetch", {"url": url})
     assert complaint is not None and complaint.endswith("at `$.url`")
+
+
+def test_the_first_fetch_imports_what_it_needs_in_a_thread_and_not_on_the_loop() -> None:
+    program = """
+import asyncio, sys, threading
+from agent.tools.web.settings import WebSettings
+from agent.tools.web.tool import WebClient
+from agent.tools.web.urls import parse_url
+from agent.util.executors import Executors
+from agent.util.places import SERVER
+
+class Spy:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("httpcore", "agent.tools.web.fetch", "anyio._backends._asyncio"):
+            found[name] = threading.current_thread() is threading.main_thread()
+
+async def main():
+    executors = Executors()
+    try:
+        await WebClient(WebSettings(), executors).fetch(parse_url("http://site.invalid/", WebSettings()), SERVER, save=False)
+    except Exception as error:
+        print(type(error).__name__)
+    await executors.aclose()
+
+found = {}
+sys.meta_path.insert(0, Spy())
+asyncio.run(main())
+print(sorted(found), any(found.values()))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "FetchError\n['agent.tools.web.fetch', 'anyio._backends._asyncio', 'httpcore'] False\n"
