@@ -109,7 +109,7 @@ class Look:
 
 
 LIGHT, DARK = Look("light", "light", DESKTOP), Look("dark", "dark", DESKTOP)
-HANDS = [Look("phone-light", "light", PHONE), Look("phone-dark", "dark", PHONE)]
+HANDHELD = [Look("phone-light", "light", PHONE), Look("phone-dark", "dark", PHONE)]
 
 
 @contextlib.asynccontextmanager
@@ -130,18 +130,18 @@ async def looking(browser: Browser, look: Look, url: str) -> AsyncIterator[Page]
     await context.close()
 
 
-async def say(page: Page, words: str) -> None:
+async def send_message(page: Page, words: str) -> None:
     """Write it and send it."""
     field = page.get_by_role("textbox", name="Message")
     await field.fill(words)
     await field.press("Enter")
 
 
-async def tell_the_story(page: Page, base: str) -> str:
+async def hold_conversation(page: Page, base: str) -> str:
     """Hold the conversation that the pictures are of, beside others; the address of its session."""
     for words in OTHERS:
         await page.goto(base)
-        await say(page, words)
+        await send_message(page, words)
         await expect(page.locator(".row[data-kind=assistant] .markdown")).to_be_visible()
         await expect(page.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
     session = await (await page.request.post(f"{base}/api/sessions", headers={"origin": base})).json()
@@ -149,7 +149,7 @@ async def tell_the_story(page: Page, base: str) -> str:
     for name, content in (("cable.py", BEFORE), ("check.py", CHECK)):
         await page.request.put(f"{address}/files/{name}", data=content, headers={"origin": base})
     await page.goto(f"{base}/s/{session['session_id']}")
-    await say(page, "The cable comes out too short in a swell. Find out why, mend it, and push it.")
+    await send_message(page, "The cable comes out too short in a swell. Find out why, mend it, and push it.")
     await expect(page.get_by_role("region", name="Waiting for your approval")).to_be_visible()
     return f"{base}/s/{session['session_id']}"
 
@@ -167,12 +167,12 @@ async def take(page: Page, name: str) -> None:
 async def pictures(browser: Browser, base: str) -> None:
     """All of them."""
     async with looking(browser, LIGHT, base) as page:
-        address = await tell_the_story(page, base)
+        address = await hold_conversation(page, base)
     for look in (LIGHT, DARK):
         async with looking(browser, look, address) as page:
             await expect(page.get_by_role("region", name="Waiting for your approval")).to_be_visible()
             await take(page, f"approval-{look.name}")
-    for look in HANDS:
+    for look in HANDHELD:
         async with looking(browser, look, address) as page:
             await expect(page.get_by_role("region", name="Waiting for your approval")).to_be_visible()
             await take(page, f"approval-{look.name}")

@@ -110,7 +110,7 @@ def set_up_environment() -> None:
         return
     STAMP.unlink(missing_ok=True)
     uv = shutil.which("uv")
-    say(f"setting up {VENV.name} with {'uv' if uv else 'pip'}; it is kept for the next time")
+    report(f"setting up {VENV.name} with {'uv' if uv else 'pip'}; it is kept for the next time")
     if not environment_fits():
         make_environment(uv)
     install = [*installer(uv), "--require-hashes", "-r", str(LOCK)]
@@ -164,7 +164,7 @@ def set_up_node() -> None:
     for lock in NODE_LOCKS:
         if node_is_ready(lock):
             continue
-        say(f"installing the Node packages of {lock.parent.relative_to(ROOT)}")
+        report(f"installing the Node packages of {lock.parent.relative_to(ROOT)}")
         npm, path = find_npm()
         run(
             [*npm, "ci", "--engine-strict", "--no-audit", "--no-fund", "--loglevel=error"],
@@ -188,7 +188,7 @@ def set_up_programs() -> None:
     missing = missing_programs()
     if not missing:
         return
-    say(f"installing {', '.join(missing)} for the tests")
+    report(f"installing {', '.join(missing)} for the tests")
     PROGRAMS_STAMP.write_text(repr(PROGRAMS))  # tried once: where it fails it would fail each time, and slowly
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     apt = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
@@ -207,7 +207,7 @@ def find_npm() -> tuple[list[str], str]:
     path = os.environ.get("PATH", os.defpath)
     if (npm := shutil.which("npm")) and shutil.which("node"):
         return [npm], path
-    say("this machine has no node and npm: taking Node.js from the Python registry")
+    report("this machine has no node and npm: taking Node.js from the Python registry")
     run(
         [*installer(shutil.which("uv")), "--require-hashes", "-r", str(NODE_LOCK)],
         "the tests need Node.js 18 or newer with npm; install it (https://nodejs.org; "
@@ -232,7 +232,7 @@ def run(command: Sequence[str], fault: str, *, folder: Path = ROOT, path: str | 
         raise SetUpError(f"{fault} (exit code {code})")
 
 
-def say(words: str) -> None:
+def report(words: str) -> None:
     """What takes long is told before it begins."""
     print(f"set-up: {words} ...", file=sys.stderr, flush=True)
 

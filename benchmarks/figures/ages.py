@@ -130,7 +130,7 @@ async def run_ours(target: Server, size: Size) -> Run:
     """So many sessions at once, at their clients. Raises `TurnFailed` or `InvalidStream` if one token is not as it was sent."""
     everyone = asyncio.Barrier(size.sessions)
 
-    async def hear() -> list[float]:
+    async def read_turn() -> list[float]:
         async with client(target.socket_url) as socket:
             await everyone.wait()
             turn = await socket.turn(size.words)
@@ -142,7 +142,7 @@ async def run_ours(target: Server, size: Size) -> Run:
     tasks = TaskOwner("clients")
     before = await target.cpu_at_rest_s()
     try:
-        every = await asyncio.gather(*(tasks.start(hear(), "client") for _ in range(size.sessions)))
+        every = await asyncio.gather(*(tasks.start(read_turn(), "client") for _ in range(size.sessions)))
     finally:
         await tasks.aclose()
     spent = await target.cpu_at_rest_s() - before

@@ -37,7 +37,7 @@ class RunningCommand:
     """One command: `run` carries it to its end, `stop` (from any thread) ends it."""
 
     def __init__(self, command: str, folder: str) -> None:
-        self._stop_heard, self._stop_told = os.pipe()
+        self._stop_reader, self._stop_writer = os.pipe()
         self.ended = threading.Event()
         self.process = subprocess.Popen(
             [sys.executable, "-I", supervisor.__file__, command, folder],
@@ -49,7 +49,7 @@ class RunningCommand:
     def stop(self) -> None:
         """Have it killed, with all that came of it."""
         with suppress(OSError):
-            os.write(self._stop_told, b"s")
+            os.write(self._stop_writer, b"s")
 
     def run(self, client: socket.socket, deadline: float, send: Callable[[bytes], None]) -> tuple[int, str]:
         """Hand on its output until it ends, empty where it is silent; its exit code, and why it was ended, or nothing."""
@@ -72,7 +72,7 @@ class RunningCommand:
     def close(self) -> None:
         """Let go of its pipes."""
         self.ended.set()
-        for fd in (self._stop_heard, self._stop_told):
+        for fd in (self._stop_reader, self._stop_writer):
             os.close(fd)
         for file in (self.process.stdin, self.process.stdout):
             if file is not None:
@@ -83,14 +83,14 @@ class RunningCommand:
     ) -> str:
         written = 0
         with selectors.DefaultSelector() as selector:
-            for watched in (output, ended, self._stop_heard, client):
+            for watched in (output, ended, self._stop_reader, client):
                 selector.register(watched, selectors.EVENT_READ)
             while True:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return "time"
                 ready = {key.fileobj for key, _ in selector.select(min(PING_S, left))}
-                if self._stop_heard in ready:
+                if self._stop_reader in ready:
                     return "cancelled"
                 if client in ready and _is_gone(client):
                     return "gone"

@@ -130,11 +130,11 @@ class RemoteSandbox:
     async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
         """Run a command; while the sandbox is being created, `output` gets the progress."""
 
-        async def say(text: str) -> None:
+        async def report(text: str) -> None:
             await output(f"[{text}]\n".encode())
 
         refuse_nul(command)
-        async with self._using(say) as client:
+        async with self._using(report) as client:
             return await client.exec(command, output, timeout_s)
 
     async def read(self, path: str) -> FileStart:
@@ -168,8 +168,8 @@ class RemoteSandbox:
         await self._drop()
 
     @asynccontextmanager
-    async def _using(self, say: Progress | None = None) -> AsyncIterator[SandboxClient]:
-        client = self._client or await self._ready(say)
+    async def _using(self, report: Progress | None = None) -> AsyncIterator[SandboxClient]:
+        client = self._client or await self._ready(report)
         try:
             await self._upload.run(client)
             yield client
@@ -178,7 +178,7 @@ class RemoteSandbox:
                 await self._drop()
             raise SandboxError(f"{error}; the next call looks for it, and makes a new one if it is gone") from None
 
-    async def _ready(self, say: Progress | None) -> SandboxClient:
+    async def _ready(self, report: Progress | None) -> SandboxClient:
         if self._closed:
             raise SandboxError("the sandbox is closed")
         if not self._agreed:
@@ -188,16 +188,16 @@ class RemoteSandbox:
         if self._making is None or self._making.done():
             self._progress.clear()
             self._making = self._tasks.start(self._make(), "make")
-            self._making.add_done_callback(lambda _: self._tell())
+            self._making.add_done_callback(lambda _: self._wake_waiting())
         making, reported = self._making, 0
         with suppress(TimeoutError):
             async with asyncio.timeout(START_WAIT_S):
                 while not making.done() or reported < len(self._progress):
                     changed = self._changed
-                    while say is not None and reported < len(self._progress):
+                    while report is not None and reported < len(self._progress):
                         reported += 1
-                        await say(self._progress[reported - 1])
-                    if say is None:
+                        await report(self._progress[reported - 1])
+                    if report is None:
                         reported = len(self._progress)
                     if not making.done():
                         await changed.wait()
@@ -213,7 +213,9 @@ class RemoteSandbox:
     async def _make(self) -> SandboxClient | SandboxError:
         try:
             client = await (
-                self._find_or_create() if self._provider.owned else self._provider.make("", _ignore_detail, self._say)
+                self._find_or_create()
+                if self._provider.owned
+                else self._provider.make("", _ignore_detail, self._report)
             )
         except SandboxError as error:
             return error
@@ -227,8 +229,8 @@ class RemoteSandbox:
         for held in await self._claims.held():
             if held.kind != self._provider.kind:
                 continue
-            await self._say("looking for the session's sandbox")
-            found = await self._provider.find(held, self._say)
+            await self._report("looking for the session's sandbox")
+            found = await self._provider.find(held, self._report)
             if found is not None:
                 return found
             if not held.detail:
@@ -236,7 +238,7 @@ class RemoteSandbox:
                 continue
             await self._provider.give_back(held)
             await self._claims.release(held.claim_id)
-            await self._say("the session's sandbox is gone, and what was in it; a new one is made")
+            await self._report("the session's sandbox is gone, and what was in it; a new one is made")
         if claim is None:
             claim = Claim(secrets.token_hex(CLAIM_ID_BYTES), self._provider.kind)
             await self._claims.put(claim)
@@ -251,7 +253,7 @@ class RemoteSandbox:
             await self._claims.put(stored)
 
         try:
-            return await self._provider.make(claim.claim_id, named, self._say)
+            return await self._provider.make(claim.claim_id, named, self._report)
         except SandboxError:
             with suppress(SandboxError):  # if that fails it is given back later, by its claim
                 await self._provider.give_back(stored)
@@ -259,11 +261,11 @@ class RemoteSandbox:
                     await self._claims.release(stored.claim_id)
             raise
 
-    async def _say(self, text: str) -> None:
+    async def _report(self, text: str) -> None:
         self._progress.append(text)
-        self._tell()
+        self._wake_waiting()
 
-    def _tell(self) -> None:
+    def _wake_waiting(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 

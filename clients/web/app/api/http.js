@@ -85,7 +85,7 @@ export const filePath = (id, path) => `${sessionPath(id)}/files/${path.split("/"
 export function put(id, name, file, progress, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    const fail = (/** @type {string} */ code, /** @type {string} */ said, status = 0) => reject(new HttpError(status, code, said));
+    const fail = (/** @type {string} */ code, /** @type {string} */ message, status = 0) => reject(new HttpError(status, code, message));
     const path = filePath(id, name);
     request.open("PUT", path);
     const headers = { "content-type": "application/octet-stream", ...keyHeaders(keysFor(path)) };
@@ -95,7 +95,7 @@ export function put(id, name, file, progress, signal) {
     request.onabort = () => fail("cancelled", "it was stopped");
     request.onload = () => {
       if (request.status < 300) return resolve();
-      const body = said(request.responseText);
+      const body = parsed(request.responseText);
       fail(body?.code ?? "", body?.message ?? `the server answered ${request.status}`, request.status);
     };
     signal.addEventListener("abort", () => request.abort());
@@ -104,7 +104,7 @@ export function put(id, name, file, progress, signal) {
 }
 
 /** @param {string} text @returns {any} null if it is no JSON */
-function said(text) {
+function parsed(text) {
   try {
     return JSON.parse(text);
   } catch {

@@ -52,7 +52,7 @@ export function Composer({ conversation }) {
       send(running && (event.ctrlKey || event.metaKey) ? "steer" : "queue");
     } else if (event.key === "ArrowUp" && !event.altKey && !text && !running && conversation.drives) {
       const last = view.messages.findLast((message) => message.role === "user");
-      if (last?.role === "user") conversation.editing.value = `said-${last.submission_id}`;
+      if (last?.role === "user") conversation.editing.value = `input-${last.submission_id}`;
     }
   };
   if (barred) return html`<p class="composer closed">${barred}</p>`;

@@ -151,21 +151,21 @@ class Renderer {
 
   /** @param {HTMLElement} holder its text is what stands for the image */
   #showImage(holder) {
-    const said = holder.textContent || "image";
+    const alternative = holder.textContent || "image";
     const allowed = safeImage(this.image, this.imageSources);
     const link = safeLink(this.image);
     holder.textContent = "";
     if (allowed) {
       const image = /** @type {HTMLImageElement} */ (holder.appendChild(element("img")));
       image.referrerPolicy = "no-referrer";
-      image.alt = said;
+      image.alt = alternative;
       image.src = allowed;
     } else if (link) {
       const shown = holder.appendChild(element("a"));
       outward(shown, link);
-      shown.textContent = `image: ${said}`;
+      shown.textContent = `image: ${alternative}`;
     } else {
-      holder.textContent = said;
+      holder.textContent = alternative;
     }
     this.image = "";
   }

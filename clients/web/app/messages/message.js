@@ -14,7 +14,7 @@ import { Markdown } from "../markdown/markdown.js";
 /** @param {{ row: Extract<Row, { kind: "assistant" }>, conversation: Conversation }} props */
 export function AssistantMessage({ row, conversation }) {
   const { text, reasoning, streaming, sealed } = row;
-  return html`<div class="said assistant" data-streaming=${streaming}>
+  return html`<div class="message assistant" data-streaming=${streaming}>
     <h2 class="hidden">Assistant</h2>
     ${reasoning &&
     html`<${Folded} class="reasoning" title=${streaming && !text ? "Thinking…" : "Reasoning"}>
@@ -41,13 +41,13 @@ function RetryButton({ row, conversation }) {
 /** @param {{ row: Extract<Row, { kind: "user" }>, conversation: Conversation }} props */
 export function UserMessage({ row, conversation }) {
   const editing = conversation.editing.value === row.key;
-  return html`<div class="said user">
+  return html`<div class="message user">
     <h2 class="hidden">You</h2>
     ${editing
       ? html`<${EditForm} row=${row} conversation=${conversation} />`
       : html`<div class="bubble" dir="auto">${row.text}</div>
           <div class="actions">
-            <${SaidAt} at=${conversation.times.get(row.key.slice("said-".length))} />
+            <${InputTime} at=${conversation.times.get(row.key.slice("input-".length))} />
             ${conversation.drives &&
             html`<button type="button" class="quiet" onClick=${() => (conversation.editing.value = row.key)}><${Icon} name="edit" /> Edit</button>`}
             <button type="button" class="quiet" onClick=${() => copy(row.text)}><${Icon} name="copy" /> Copy</button>
@@ -56,7 +56,7 @@ export function UserMessage({ row, conversation }) {
 }
 
 /** @param {{ at: string | undefined }} props */
-function SaidAt({ at }) {
+function InputTime({ at }) {
   if (at === undefined) return null;
   const then = new Date(at);
   return html`<time class="faint" datetime=${at} title=${then.toLocaleString()}>${then.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}</time>`;
@@ -99,7 +99,7 @@ const WAITING = { queue: "waits for its turn", steer: "joins the running turn", 
 
 /** @param {{ row: Extract<Row, { kind: "waiting" | "failed" }>, conversation: Conversation }} props */
 export function WaitingMessage({ row, conversation }) {
-  return html`<div class="said user waiting" data-state=${row.kind === "failed" ? "failed" : row.when}>
+  return html`<div class="message user waiting" data-state=${row.kind === "failed" ? "failed" : row.when}>
     <h2 class="hidden">You</h2>
     <div class="bubble" dir="auto">${row.text}</div>
     ${row.kind === "waiting"
@@ -121,9 +121,9 @@ function restorable(note, { view, notes, drives }) {
 /** @param {{ row: Extract<Row, { kind: "note" }>, conversation: Conversation }} props */
 export function NoteRow({ row: { note }, conversation }) {
   void conversation.version.value;
-  // What failed is said again in its own place: only where nothing was said after it.
-  const said = conversation.view.messages.findLast((message) => message.role === "user");
-  const last = conversation.notes.at(-1) === note && note.turn_id !== null && said?.role === "user" && said.turn_id === note.turn_id;
+  // What failed is sent again in its own place: only where nothing was sent after it.
+  const prompt = conversation.view.messages.findLast((message) => message.role === "user");
+  const last = conversation.notes.at(-1) === note && note.turn_id !== null && prompt?.role === "user" && prompt.turn_id === note.turn_id;
   return html`<div class="note" data-tone=${note.tone}>
     <p>${visible(note.text)} ${note.advice && html`<span class="advice">${note.advice}</span>`}</p>
     ${note.more && html`<${Folded} title="Details"><pre tabindex="0">${visible(note.more)}</pre><//>`}

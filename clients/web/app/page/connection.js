@@ -7,14 +7,14 @@ import { exactLine } from "../text/visible.js";
 import { html, Icon } from "../ui/html.js";
 
 /** How long the line says how a gap was closed. */
-const TOLD_MS = 6_000;
+const RESUMED_MS = 6_000;
 
 /** @param {{ conversation: Conversation }} props */
 export function ConnectionLine({ conversation }) {
   const status = conversation.status.value;
   const [, tick] = useState(0);
   const { phase, retry_at, why, offline, caught_up, action } = status;
-  const [told, setTold] = useState(/** @type {typeof caught_up} */ (null));
+  const [resumed, setResumed] = useState(/** @type {typeof caught_up} */ (null));
   useEffect(() => {
     if (phase !== "waiting") return;
     const timer = setInterval(() => tick((count) => count + 1), 250);
@@ -22,8 +22,8 @@ export function ConnectionLine({ conversation }) {
   }, [phase]);
   useEffect(() => {
     if (phase !== "live" || !caught_up) return;
-    setTold(caught_up);
-    const timer = setTimeout(() => setTold(null), TOLD_MS);
+    setResumed(caught_up);
+    const timer = setTimeout(() => setResumed(null), RESUMED_MS);
     return () => clearTimeout(timer);
   }, [phase, caught_up]);
   const again = html`<button type="button" class="link" onClick=${() => conversation.session.open()}>${phase === "ended" ? "Connect again" : "Try now"}</button>`;
@@ -37,10 +37,10 @@ export function ConnectionLine({ conversation }) {
     text = `${offline ? "Offline" : "Reconnecting"}: ${why}.`;
     countdown = seconds > 0 ? `Next try in ${seconds} s.` : "Trying…";
   } else if (phase === "ended") text = action === "forget" ? "This session is not there any more." : action === "log_in" ? "Logged out." : `Disconnected: ${why}.`;
-  else if (told) text = told.recovered ? `Live. Back with ${plural(told.replayed, "missed event")} replayed.` : "Live. The view was reset: it was loaded anew.";
+  else if (resumed) text = resumed.recovered ? `Live. Back with ${plural(resumed.replayed, "missed event")} replayed.` : "Live. The view was reset: it was loaded anew.";
   else text = "Live";
   // A countdown is for the eye: read aloud each second it would drown everything else.
-  return html`<p class="connection" data-phase=${phase} data-told=${told ? (told.recovered ? "replayed" : "reset") : ""}>
+  return html`<p class="connection" data-phase=${phase}>
     <span class="lamp" aria-hidden="true"></span><span role="status">${text}</span>
     ${countdown && html`<span aria-hidden="true">${countdown}</span>`}
     ${(phase === "waiting" || (phase === "ended" && action === "stay_away")) && again}

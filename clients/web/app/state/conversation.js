@@ -262,13 +262,13 @@ export class Conversation {
     const found = [];
     /** @type {string | null} */
     let after = null;
-    const known = new Set(view.messages.map((message) => (message.role === "assistant" ? message.message_id : message.role === "user" ? `said-${message.submission_id}` : "")));
+    const known = new Set(view.messages.map((message) => (message.role === "assistant" ? message.message_id : message.role === "user" ? `input-${message.submission_id}` : "")));
     try {
       for await (const event of journal(id, Math.max(0, view.seq - NOTED_EVENTS))) {
         if (event.seq > view.seq) break;
         this.#remember(event);
         if (event.type === "assistant_message") after = event.message_id;
-        if (event.type === "processing" || event.type === "input_joined") after = `said-${event.submission_id}`;
+        if (event.type === "processing" || event.type === "input_joined") after = `input-${event.submission_id}`;
         const note = noteOf(event, after);
         if (note && after !== null && known.has(after)) found.push(note);
       }

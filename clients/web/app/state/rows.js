@@ -25,7 +25,7 @@ export class Rows {
   /** @type {Wire.Message[]} */
   #seen = [];
   /** @type {Wire.AssistantMessage | null} */
-  #asking = null;
+  #caller = null;
 
   /**
    * @param {View} view @param {Note[]} notes @param {Wire.Submission[]} unsent
@@ -43,12 +43,12 @@ export class Rows {
     }
     // Between being asked and the first word, and between a result and the next word, something is under way all the same.
     if (view.state === "running" && !open && !view.open_calls.length) rows.push({ key: "working", kind: "working" });
-    for (const { submission_id, text, when } of view.queued) rows.push({ key: `said-${submission_id}`, kind: "waiting", text, when, id: submission_id });
+    for (const { submission_id, text, when } of view.queued) rows.push({ key: `input-${submission_id}`, kind: "waiting", text, when, id: submission_id });
     for (const one of unsent) {
       const id = String(one.id);
       if (one.type !== "user_input" && one.type !== "edit") continue;
       if (view.queued.some((waiting) => waiting.submission_id === id)) continue;
-      rows.push({ key: `said-${id}`, kind: "waiting", text: one.text, when: "unsent", id });
+      rows.push({ key: `input-${id}`, kind: "waiting", text: one.text, when: "unsent", id });
     }
     for (const one of failed) rows.push({ key: `failed-${one.id}`, kind: "failed", ...one });
     return rows;
@@ -62,24 +62,24 @@ export class Rows {
       while (same < messages.length && messages[same] === this.#seen[same]) same += 1;
       this.#finished.length = same;
       this.#seen.length = same;
-      this.#asking = /** @type {Wire.AssistantMessage | null} */ (this.#seen.findLast((one) => one.role === "assistant") ?? null);
+      this.#caller = /** @type {Wire.AssistantMessage | null} */ (this.#seen.findLast((one) => one.role === "assistant") ?? null);
     }
     for (const message of messages.slice(same)) {
-      if (message.role === "assistant") this.#asking = message;
+      if (message.role === "assistant") this.#caller = message;
       this.#seen.push(message);
-      this.#finished.push(rowOf(message, this.#asking));
+      this.#finished.push(rowOf(message, this.#caller));
     }
   }
 
   /** Calls without a result yet stand where the message asked for them. @param {Row[]} rows @param {View} view */
   #addOpenCalls(rows, view) {
     if (!view.open_calls.length) return;
-    const order = new Map(this.#asking?.tool_calls.map((asked, number) => [asked.tool_call_id, number]));
+    const order = new Map(this.#caller?.tool_calls.map((call, number) => [call.tool_call_id, number]));
     const place = (/** @type {Row} */ row) => (row.kind === "tool" ? (order.get(row.tool_call_id) ?? order.size) : order.size);
     let begin = rows.length;
     while (begin > 0 && rows[begin - 1].kind === "tool") begin -= 1;
     const tail = rows.splice(begin);
-    for (const call of view.open_calls) tail.push(openRow(call, this.#asking));
+    for (const call of view.open_calls) tail.push(openRow(call, this.#caller));
     tail.sort((one, other) => place(one) - place(other));
     rows.push(...tail);
   }
@@ -104,25 +104,25 @@ function withNotes(finished, notes) {
   return rows;
 }
 
-/** @param {Wire.AssistantMessage | null} asking @param {string} id */
-const callKey = (asking, id) => `${asking?.message_id ?? ""}/${id}`;
+/** @param {Wire.AssistantMessage | null} caller @param {string} id */
+const callKey = (caller, id) => `${caller?.message_id ?? ""}/${id}`;
 
-/** @param {Wire.Message} message @param {Wire.AssistantMessage | null} asking @returns {Row} */
-function rowOf(message, asking) {
-  if (message.role === "user") return { key: `said-${message.submission_id}`, kind: "user", text: message.text, turn_id: message.turn_id };
+/** @param {Wire.Message} message @param {Wire.AssistantMessage | null} caller @returns {Row} */
+function rowOf(message, caller) {
+  if (message.role === "user") return { key: `input-${message.submission_id}`, kind: "user", text: message.text, turn_id: message.turn_id };
   if (message.role === "assistant") {
     const { message_id, text, reasoning, sealed } = message;
     return { key: message_id, kind: "assistant", text, reasoning, sealed, streaming: false };
   }
-  const asked = asking?.tool_calls.find((call) => call.tool_call_id === message.tool_call_id);
+  const call = caller?.tool_calls.find((call) => call.tool_call_id === message.tool_call_id);
   const { tool_call_id, tool, output, success, truncated, duration_ms, state } = message;
   return {
-    key: callKey(asking, tool_call_id),
+    key: callKey(caller, tool_call_id),
     kind: "tool",
     tool_call_id,
     tool,
-    arguments: message.arguments ?? asked?.arguments ?? {},
-    malformed: asked?.malformed,
+    arguments: message.arguments ?? call?.arguments ?? {},
+    malformed: call?.malformed,
     edited: message.arguments !== undefined,
     state,
     output,
@@ -134,19 +134,19 @@ function rowOf(message, asking) {
   };
 }
 
-/** @param {Wire.OpenCall} call @param {Wire.AssistantMessage | null} asking @returns {ToolRow} */
-function openRow(call, asking) {
+/** @param {Wire.OpenCall} call @param {Wire.AssistantMessage | null} caller @returns {ToolRow} */
+function openRow(call, caller) {
   const { tool_call_id, tool, state, edited, log } = call;
   const ended = { success: true, truncated: false, duration_ms: 0, steps: call.steps ?? [] };
-  return { key: callKey(asking, tool_call_id), kind: "tool", tool_call_id, tool, arguments: call.arguments, edited, state, output: log, open: true, ...ended };
+  return { key: callKey(caller, tool_call_id), kind: "tool", tool_call_id, tool, arguments: call.arguments, edited, state, output: log, open: true, ...ended };
 }
 
 /** The key of the last row that messages make: what comes to pass now is noted behind it. @param {View} view */
 export function lastKey(view) {
   const message = view.messages.at(-1);
   if (!message) return null;
-  if (message.role === "user") return `said-${message.submission_id}`;
+  if (message.role === "user") return `input-${message.submission_id}`;
   if (message.role === "assistant") return message.message_id;
-  const asking = view.messages.findLast((one) => one.role === "assistant");
-  return callKey(/** @type {Wire.AssistantMessage} */ (asking) ?? null, message.tool_call_id);
+  const caller = view.messages.findLast((one) => one.role === "assistant");
+  return callKey(/** @type {Wire.AssistantMessage} */ (caller) ?? null, message.tool_call_id);
 }

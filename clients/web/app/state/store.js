@@ -105,10 +105,10 @@ export function remove(session) {
   const keep = () => {
     clearTimeout(timer);
     stay();
-    dismiss(said);
+    dismiss(notice);
     if (shown && current.value === null) showSession(id);
   };
-  const said = notify(`“${session.title || "Untitled"}” will be deleted.`, { action: { label: "Undo", run: keep } }, UNDO_MS);
+  const notice = notify(`“${session.title || "Untitled"}” will be deleted.`, { action: { label: "Undo", run: keep } }, UNDO_MS);
 }
 
 /** @param {string} id */

@@ -74,7 +74,7 @@ function PendingCall({ pending, next, conversation }) {
   const [mode, setMode] = useState(/** @type {"look" | "edit" | "reject"} */ ("look"));
   const { tool_call_id, tool, reason, grant } = pending;
   const sent = conversation.answered.has(tool_call_id);
-  const answer = (/** @type {Omit<Approval, "tool_call_id">} */ said) => conversation.answer([{ tool_call_id, ...said }]);
+  const answer = (/** @type {Omit<Approval, "tool_call_id">} */ given) => conversation.answer([{ tool_call_id, ...given }]);
   const back = () => setMode("look");
   return html`<article class="pending" aria-label=${visible(tool)} data-next=${next}>
     <h3><span class="tool-name">${visible(tool)}</span> <span class="faint"><bdi>${visible(reason)}</bdi></span></h3>

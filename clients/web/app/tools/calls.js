@@ -66,9 +66,9 @@ export function partsOf(tool, given) {
 
 /** What a call is about, in a few words. @param {string} tool @param {Arguments} given */
 export function summaryOf(tool, given) {
-  const said = commandOf(tool, given) ?? given.path ?? given.file_path ?? given.query ?? given.task ?? given.url ?? given.dataset ?? given.repo_id ?? given.name;
+  const subject = commandOf(tool, given) ?? given.path ?? given.file_path ?? given.query ?? given.task ?? given.url ?? given.dataset ?? given.repo_id ?? given.name;
   if (tool === "plan") return "";
-  const text = typeof said === "string" ? said : Object.keys(given).length ? JSON.stringify(given) : "";
+  const text = typeof subject === "string" ? subject : Object.keys(given).length ? JSON.stringify(given) : "";
   const lines = text.trim().split("\n");
   const line = exact(lines[0]);
   return line.length > GIST_CHARS ? `${line.slice(0, GIST_CHARS)}…` : line + (lines.length > 1 ? " …" : "");

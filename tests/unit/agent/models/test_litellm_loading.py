@@ -18,8 +18,8 @@ import asyncio
 from agent.models import *
 from agent.models import demo
 demo.TOKEN_MS = 0.0
-said = []
-async def sink(kind, text): said.append(text)
+received = []
+async def sink(kind, text): received.append(text)
 async def main():
     models = Models(ModelSettings())
     assert models.info("demo").demo
@@ -29,7 +29,7 @@ async def main():
     assert models.info("gemini/gemini-flash-latest").context_limit > 500_000
     await models.aclose()
 asyncio.run(main())
-sys.stderr.write("loaded" if said else "silent")
+sys.stderr.write("loaded" if received else "silent")
 """
 
 

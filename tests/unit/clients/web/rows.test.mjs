@@ -16,10 +16,10 @@ const keys = (rows) => rows.map((row) => row.key);
 test("a call keeps its row and its place from being asked for to its result", () => {
   const view = { ...emptyView(), messages: [user("u"), assistant("m", "a", "b")], open_calls: [open("a"), open("b")] };
   const rows = new Rows();
-  assert.deepEqual(keys(rows.make(view, [], [], [])), ["said-u", "m", "m/a", "m/b"]);
+  assert.deepEqual(keys(rows.make(view, [], [], [])), ["input-u", "m", "m/a", "m/b"]);
   view.messages.push(result("b"));
   view.open_calls = [open("a")];
-  assert.deepEqual(keys(rows.make(view, [], [], [])), ["said-u", "m", "m/a", "m/b"]);
+  assert.deepEqual(keys(rows.make(view, [], [], [])), ["input-u", "m", "m/a", "m/b"]);
   assert.equal(lastKey(view), "m/b");
 });
 
@@ -33,7 +33,7 @@ test("rows of finished messages stay the same objects", () => {
   view.messages.splice(1, 2, assistant("n"));
   const third = rows.make(view, [], [], []);
   assert.equal(third[0], first[0]);
-  assert.deepEqual(keys(third), ["said-u", "n"]);
+  assert.deepEqual(keys(third), ["input-u", "n"]);
 });
 
 test("the open message becomes the finished one under the same key", () => {
@@ -42,15 +42,15 @@ test("the open message becomes the finished one under the same key", () => {
   assert.deepEqual(rows.make(view, [], [], []).map((row) => row.streaming), [undefined, true]);
   view.open_message = null;
   view.messages.push(assistant("m"));
-  assert.deepEqual(keys(rows.make(view, [], [], [])), ["said-u", "m"]);
+  assert.deepEqual(keys(rows.make(view, [], [], [])), ["input-u", "m"]);
 });
 
 test("between being asked and the first word something is shown to be under way", () => {
   const view = { ...emptyView(), state: "running", messages: [user("u")] };
   const rows = new Rows();
-  assert.deepEqual(keys(rows.make(view, [], [], [])), ["said-u", "working"]);
+  assert.deepEqual(keys(rows.make(view, [], [], [])), ["input-u", "working"]);
   view.open_message = { message_id: "m", text: "", reasoning: "" };
-  assert.deepEqual(keys(rows.make(view, [], [], [])), ["said-u", "m"]);
+  assert.deepEqual(keys(rows.make(view, [], [], [])), ["input-u", "m"]);
 });
 
 test("a sub-agent's steps stay with their call when it ends", () => {
@@ -67,7 +67,7 @@ test("what was said and not accepted is shown once, whichever list it is in", ()
   const view = { ...emptyView(), queued: [{ submission_id: "q", text: "q", when: "queue" }] };
   const unsent = [{ type: "user_input", id: "q", text: "q" }, { type: "user_input", id: "n", text: "n" }, { type: "undo", id: "x" }];
   const rows = new Rows().make(view, [], unsent, [{ id: "f", text: "f", why: "no" }]);
-  assert.deepEqual(keys(rows), ["said-q", "said-n", "failed-f"]);
+  assert.deepEqual(keys(rows), ["input-q", "input-n", "failed-f"]);
 });
 
 test("a call that somebody else answered is told, and one answered here is not", () => {
@@ -82,11 +82,11 @@ test("a note stands behind its row, and leaves with it", () => {
   const view = { ...emptyView(), messages: [user("u"), assistant("m")] };
   const note = noteOf({ type: "error", seq: 9, code: "model_timeout", message: "slow", retryable: true, turn_id: "t" }, "m");
   const rows = new Rows();
-  assert.deepEqual(keys(rows.make(view, [note], [], [])), ["said-u", "m", "note-9"]);
+  assert.deepEqual(keys(rows.make(view, [note], [], [])), ["input-u", "m", "note-9"]);
   assert.deepEqual([note.advice, note.retry, note.tone], ["", true, "bad"]);
   assert.match(noteOf({ type: "error", seq: 9, code: "max_iterations", message: "many", retryable: true, turn_id: "t" }, "m").advice, /go on/);
   view.messages.pop();
-  assert.deepEqual(keys(rows.make(view, [note], [], [])), ["said-u"]);
+  assert.deepEqual(keys(rows.make(view, [note], [], [])), ["input-u"]);
 });
 
 test("in an export no output ends its own block", () => {
