@@ -10,6 +10,7 @@ import pytest
 
 from agent.tools.mcp.settings import McpServer
 from tests.faults.process.process import ROOT, Zygote
+from tests.hostile.attacks.mcp import until_it_answers
 from tests.hostile.harness import under_attack
 
 pytestmark = pytest.mark.timeout(180)
@@ -21,6 +22,7 @@ async def test_answers_lists_and_floods_of_an_mcp_server_delay_nobody(zygote: Zy
     hostile = McpServer(command=sys.executable, args=["-m", "tests.support.hostile_mcp"], cwd=str(ROOT))
     groups = {"policy": {"yolo_mode": True}, "mcp_servers": {"hostile": hostile}}
     async with under_attack(zygote, tmp_path, **groups) as beside:
+        await until_it_answers(beside.target)
         await beside.check(f"{ATTACKS}:large_and_odd_answers")
         await beside.check(f"{ATTACKS}:progress_without_end")
         await beside.check(f"{ATTACKS}:changed_lists_without_end")
@@ -32,6 +34,7 @@ async def test_an_mcp_server_over_http_that_does_its_worst_delays_nobody(zygote:
     async with hostile_over_http() as url:
         groups = {"policy": {"yolo_mode": True}, "mcp_servers": {"hostile": McpServer(url=url)}}
         async with under_attack(zygote, tmp_path, **groups) as beside:
+            await until_it_answers(beside.target)
             await beside.check(f"{ATTACKS}:large_and_odd_answers")
             await beside.check(f"{ATTACKS}:floods_without_end")
 

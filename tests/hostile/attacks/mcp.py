@@ -41,6 +41,13 @@ async def floods_without_end(target: Target) -> None:
     await _calls(target, "progress", "changes", "requests")
 
 
+async def until_it_answers(target: Target) -> None:
+    """No attack: call the tool until its server has started."""
+    async with target.socket("user") as socket:
+        while '"output":"words"' not in await _turn(socket, 'call=attack:{"kind":"words"} tokens=1'):
+            await asyncio.sleep(0)
+
+
 async def _calls(target: Target, *kinds: str) -> None:
     """Call the tool with each of the kinds, one after another; then again."""
     with contextlib.suppress(ConnectionClosed):
@@ -50,11 +57,15 @@ async def _calls(target: Target, *kinds: str) -> None:
                     await _turn(socket, f'call=attack:{{"kind":"{kind}"}} tokens=1')
 
 
-async def _turn(socket: ClientConnection, text: str) -> None:
+async def _turn(socket: ClientConnection, text: str) -> str:
+    """One turn; the frames that came, without those of large answers."""
     await socket.send(encode(UserInput(text=text)).decode())
+    seen = ""
     async for frame in socket:
         words = frame if isinstance(frame, str) else frame.decode()
-        assert '"code":"unknown_tool"' not in words and '"type":"approval_required"' not in words, words
+        seen += words[:10_000]
+        assert '"type":"approval_required"' not in words, words
         if '"type":"turn_complete"' in words or '"type":"refused"' in words:
-            return
+            break
         await asyncio.sleep(0)
+    return seen
