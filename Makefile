@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 OURS := protocol agent server clients configs
 TESTS := -n 3 --dist loadscope --no-loadscope-reorder
 NPM := tests/support/npm/chromium tests/support/npm/mcp tests/support/npm/wscat tests/unit/clients/web
-FAULTS := tests/faults tests/properties tests/unit/protocol tests/unit/clients tests/unit/benchmarks
+FAULTS := tests/faults tests/properties tests/unit/protocol tests/unit/clients tests/unit/benchmarks tests/browser
 
 help:
 	@echo 'make run      set up and serve                    make run ARGS="--port 8000"'

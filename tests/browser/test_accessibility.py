@@ -9,6 +9,7 @@ from tests.browser.conversation.test_messages import WHOLE
 from tests.browser.support.axe import grave_faults, nothing_grave
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import PHONE, Tabs
+from tests.faults.harness.lengths import in_the_long_form
 from tests.support.application import settings_for
 from tests.support.live import listening
 from tests.support.models.scripted_model import (
@@ -69,6 +70,7 @@ async def test_axe_finds_nothing_grave_in_a_conversation_with_all_that_there_is(
             await at.chat.page.keyboard.press("Escape")
 
 
+@in_the_long_form
 async def test_axe_finds_nothing_grave_while_an_answer_streams_and_others_wait(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [stream(Text("One, two, "), Hang())]) as at:
         await at.chat.say("count")
@@ -93,6 +95,7 @@ async def test_axe_finds_nothing_grave_in_dialogs_and_menus(tabs: Tabs, tmp_path
         await nothing_grave(at.chat.page)
 
 
+@in_the_long_form
 async def test_axe_finds_nothing_grave_on_a_phone_with_the_list_open(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [calls(WRITE)], viewport=PHONE, has_touch=True, is_mobile=True) as at:
         await at.chat.say("hello")

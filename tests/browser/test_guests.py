@@ -12,6 +12,7 @@ from tests.browser.support.axe import nothing_grave
 from tests.browser.support.chat import Chat
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import NETWORK, Tabs
+from tests.faults.harness.lengths import in_the_long_form
 from tests.support.application import settings_for
 from tests.support.live import listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
@@ -128,6 +129,7 @@ async def test_a_guest_sets_the_model_where_the_link_allows_it(tabs: Tabs, tmp_p
         await expect(at.owner.page.get_by_role("combobox", name="Reasoning effort")).to_have_value("high")
 
 
+@in_the_long_form
 async def test_a_guest_without_a_session_sees_that_the_link_opens_one(tabs: Tabs, tmp_path: Path) -> None:
     async with shared(tabs, tmp_path, "drive") as at:
         guest = await tabs.open(at.link)
@@ -137,6 +139,7 @@ async def test_a_guest_without_a_session_sees_that_the_link_opens_one(tabs: Tabs
         await expect(guest.field).to_have_count(0)
 
 
+@in_the_long_form
 async def test_an_incomplete_link_shows_an_error(tabs: Tabs, tmp_path: Path) -> None:
     tabs.expects("Failed to load resource")
     async with shared(tabs, tmp_path, "read") as at:

@@ -17,6 +17,7 @@ from server.auth.login_codes import new_code
 from tests.browser.support.axe import nothing_grave
 from tests.browser.support.chat import Chat
 from tests.browser.support.tabs import NETWORK, Tabs
+from tests.faults.harness.lengths import in_the_long_form
 from tests.support.application import settings_for
 from tests.support.live import Live, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
@@ -201,6 +202,7 @@ async def test_a_link_of_another_user_asks_where_somebody_is_logged_in(tabs: Tab
         await expect(who(chat)).to_have_text("eve")
 
 
+@in_the_long_form
 async def test_a_link_of_the_same_user_and_a_wrong_one_ask_nothing(tabs: Tabs, tmp_path: Path) -> None:
     tabs.expects("status of 401")
     async with two_users(tabs, tmp_path) as (live, tokens, chat):
@@ -215,6 +217,7 @@ async def test_a_link_of_the_same_user_and_a_wrong_one_ask_nothing(tabs: Tabs, t
         await expect(who(broken)).to_have_text("ada")
 
 
+@in_the_long_form
 async def test_a_guest_is_asked_before_another_link_takes_the_place_of_theirs(tabs: Tabs, tmp_path: Path) -> None:
     async with two_users(tabs, tmp_path) as (live, tokens, chat):
         links: list[str] = []

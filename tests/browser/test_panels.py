@@ -8,6 +8,7 @@ from playwright.async_api import FilePayload, expect
 
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import Tabs
+from tests.faults.harness.lengths import in_the_long_form
 from tests.support.models.scripted_model import Call, Finish, Gate, Text, Usage, calls, stream, text
 
 FREELY: dict[str, Any] = {"policy": {}}
@@ -57,6 +58,7 @@ async def test_files_that_were_added_are_named_to_the_model(tabs: Tabs, tmp_path
         assert at.model.requests[0].last_user_text.endswith("(In the workspace: `a.csv`)")
 
 
+@in_the_long_form
 async def test_the_keys_are_listed_and_escape_closes_the_list_alone(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
     async with scene(tabs, tmp_path, [stream(Text("One, "), gate, Text("two."), Finish(), Usage())]) as at:
@@ -92,6 +94,7 @@ async def test_a_session_begins_with_the_model_that_was_chosen_for_it(tabs: Tabs
         assert at.model.requests[0].body["reasoning_effort"] == "low"
 
 
+@in_the_long_form
 async def test_messages_are_walked_by_the_keyboard(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("First answer."), text("Second answer.")]) as at:
         for prompt, answered in ("one", "First answer."), ("two", "Second answer."):
@@ -117,6 +120,7 @@ async def test_the_skip_links_lead_past_the_list_of_sessions(tabs: Tabs, tmp_pat
         await expect(at.chat.field).to_be_focused()
 
 
+@in_the_long_form
 async def test_a_draft_is_kept_for_each_session(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("Hello.")]) as at:
         await at.chat.say("hello")

@@ -8,6 +8,7 @@ from playwright.async_api import expect
 
 from tests.browser.support.scene import Scene, scene
 from tests.browser.support.tabs import NETWORK, PHONE, Tabs
+from tests.faults.harness.lengths import in_the_long_form
 from tests.support.application import settings_for
 from tests.support.live import listening
 from tests.support.models.scripted_model import Call, Finish, Gate, Text, Usage, calls, stream, text
@@ -60,6 +61,7 @@ async def test_the_session_list_shows_what_works_and_what_waits(tabs: Tabs, tmp_
         await expect(at.chat.sessions.filter(has_text="write")).to_contain_text("1 waiting for you")
 
 
+@in_the_long_form
 async def test_sessions_are_sought_by_their_titles(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("First."), text("Second.")]) as at:
         await begin(at, "tell me of anchors", "First.")
@@ -74,6 +76,7 @@ async def test_sessions_are_sought_by_their_titles(tabs: Tabs, tmp_path: Path) -
         await expect(at.chat.page.get_by_text("No session has such a title.")).to_be_visible()
 
 
+@in_the_long_form
 async def test_a_session_is_renamed(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("First.")]) as at:
         await begin(at, "tell me of anchors", "First.")
@@ -86,6 +89,7 @@ async def test_a_session_is_renamed(tabs: Tabs, tmp_path: Path) -> None:
         await at.at_rest()
 
 
+@in_the_long_form
 async def test_a_title_that_cannot_be_sent_stays_in_its_field_with_a_message(tabs: Tabs, tmp_path: Path) -> None:
     tabs.expects(NETWORK)
     async with scene(tabs, tmp_path, [text("First.")]) as at:
@@ -142,6 +146,7 @@ async def test_a_session_is_exported_whole(tabs: Tabs, tmp_path: Path) -> None:
         assert [message["role"] for message in whole["messages"]] == ["user", "assistant"]
 
 
+@in_the_long_form
 async def test_on_a_phone_the_list_opens_over_the_conversation_and_closes(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("First.")], viewport=PHONE, has_touch=True, is_mobile=True) as at:
         await at.chat.say("tell me of anchors")

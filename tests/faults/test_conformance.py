@@ -9,7 +9,7 @@ from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from tests.faults.harness import autobahn
-from tests.faults.harness.lengths import LONG
+from tests.faults.harness.lengths import in_the_long_form
 from tests.unit.server.serving import app_of, serving, settings_for
 
 CASES = [f"{group}.*" for group in (1, 2, 3, 4, 5, 6, 7, 9, 10)]
@@ -40,7 +40,7 @@ class Echo:
             await send({**message, "type": "websocket.send"})
 
 
-@pytest.mark.skipif(not LONG, reason="the long form only: make faults")
+@in_the_long_form
 @pytest.mark.timeout(autobahn.RUN_S + 3 * autobahn.INSTALL_S)
 async def test_the_autobahn_suite_fails_only_where_uvicorn_itself_does(tmp_path: Path, tally: Counter[str]) -> None:
     settings = settings_for(inbound_message_bytes=LARGEST_MESSAGE, outbound_frame_bytes=2 * LARGEST_MESSAGE)

@@ -89,13 +89,13 @@ async def test_the_conversation_without_a_kill_is_complete(zygote: Zygote, tmp_p
 @pytest.mark.parametrize(
     ("call", "step"),
     [
-        ("append", length(4, 1)),
-        ("merge", length(2, 1)),
+        ("append", length(8, 1)),
+        ("merge", length(4, 1)),
         ("put_snapshot", 1),
         ("create", 1),
         ("acquire", 1),
-        ("commit", length(12, 1)),
-        ("mark", length(12, 1)),
+        ("commit", length(18, 1)),
+        ("mark", length(15, 1)),
     ],
 )
 async def test_a_kill_at_every_call_of_the_journal_loses_nothing(

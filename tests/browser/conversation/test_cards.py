@@ -7,6 +7,7 @@ from playwright.async_api import expect
 
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import Tabs
+from tests.faults.harness.lengths import in_the_long_form
 from tests.support.models.scripted_model import Call, calls, text
 
 FREELY: dict[str, Any] = {"policy": {}}
@@ -55,6 +56,7 @@ async def test_rows_are_a_table(tabs: Tabs, tmp_path: Path) -> None:
         await expect(table.get_by_role("cell")).to_have_text(["oak", "21", "<b>ash</b>", ""])
 
 
+@in_the_long_form
 async def test_a_sub_agents_steps_are_nested_in_its_call(tabs: Tabs, tmp_path: Path) -> None:
     script = [
         calls(Call("research", {"task": "look around"})),

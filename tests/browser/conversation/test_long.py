@@ -11,6 +11,7 @@ from tests.browser.support.journal import happened
 from tests.browser.support.scene import scene
 from tests.browser.support.scrolling import expect_moved, expect_scrolling_up, scroller, top_of
 from tests.browser.support.tabs import Tabs
+from tests.faults.harness.lengths import in_the_long_form
 from tests.support.models.scripted_model import Finish, Gate, Step, Text, Usage, stream
 
 TURNS = 5_000
@@ -69,6 +70,7 @@ async def test_of_ten_thousand_messages_only_those_that_are_seen_are_rendered_an
             assert await at.chat.page.evaluate("document.querySelectorAll('*').length") <= NODES_MAX
 
 
+@in_the_long_form
 async def test_scrolling_up_moves_what_is_read_by_just_as_much(tabs: Tabs, tmp_path: Path) -> None:
     """Rows above have heights that were only guessed; when they are measured nothing jumps."""
     session_id = await write_past(tmp_path, 300)
@@ -77,6 +79,7 @@ async def test_scrolling_up_moves_what_is_read_by_just_as_much(tabs: Tabs, tmp_p
         await expect_scrolling_up(at.chat, in_view)
 
 
+@in_the_long_form
 async def test_the_reader_s_place_stays_while_text_streams_in(tabs: Tabs, tmp_path: Path) -> None:
     session_id = await write_past(tmp_path, 100)
     gates = [Gate(), Gate()]
@@ -116,6 +119,7 @@ async def test_the_view_at_the_end_follows_new_messages(tabs: Tabs, tmp_path: Pa
         await expect(at.chat.page.get_by_text("It ends.")).to_be_in_viewport()
 
 
+@in_the_long_form
 async def test_the_work_for_a_piece_does_not_grow_with_the_message(tabs: Tabs, tmp_path: Path) -> None:
     """Counted in changes of the document: for ten pieces at the beginning of a message, and for ten after 40,000 characters."""
     early, late = ([Gate() for _ in range(11)] for _ in range(2))

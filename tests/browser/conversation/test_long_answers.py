@@ -10,6 +10,7 @@ from tests.browser.support.chat import Chat
 from tests.browser.support.scene import scene
 from tests.browser.support.scrolling import expect_scrolling_up, scroller
 from tests.browser.support.tabs import DESKTOP, PHONE, Tabs
+from tests.faults.harness.lengths import in_the_long_form
 from tests.support.models.scripted_model import Finish, Gate, Step, Text, Usage, stream
 
 PARAGRAPHS = 600
@@ -73,6 +74,7 @@ async def test_of_a_long_answer_only_what_is_near_the_eye_is_laid_out_and_all_of
         await expect(paragraph_of(at.chat, 1)).to_be_in_viewport()
 
 
+@in_the_long_form
 async def test_copying_a_long_answer_includes_unrendered_parts(tabs: Tabs, tmp_path: Path) -> None:
     granted = ["clipboard-read", "clipboard-write"]
     async with scene(tabs, tmp_path, [stream(*long_answer(Finish(), Usage()))], permissions=granted) as at:
@@ -85,6 +87,7 @@ async def test_copying_a_long_answer_includes_unrendered_parts(tabs: Tabs, tmp_p
         assert [line.split()[1] for line in copied.splitlines() if line] == [f"{n}." for n in range(1, PARAGRAPHS + 1)]
 
 
+@in_the_long_form
 async def test_scrolling_through_a_long_answer_moves_what_is_read_by_just_as_much(tabs: Tabs, tmp_path: Path) -> None:
     """Also in another width, in which each paragraph has another height."""
     async with scene(tabs, tmp_path, [stream(*long_answer(Finish(), Usage()))]) as at:
@@ -97,6 +100,7 @@ async def test_scrolling_through_a_long_answer_moves_what_is_read_by_just_as_muc
             await expect_scrolling_up(at.chat, in_view)
 
 
+@in_the_long_form
 async def test_the_end_of_a_long_answer_recomputes_no_style_of_earlier_text(
     browser: Browser, tabs: Tabs, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from protocol.content import UserMessage
 from tests.browser.support.journal import submissions_of
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import Tabs
+from tests.faults.harness.lengths import in_the_long_form
 from tests.support.models.scripted_model import Call, Finish, Gate, Hang, Text, Usage, stream, text
 
 
@@ -56,6 +57,7 @@ async def test_an_earlier_message_is_changed_and_the_session_goes_on_from_there(
         await at.at_rest()
 
 
+@in_the_long_form
 async def test_the_arrow_up_in_an_empty_field_changes_the_last_message(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("First."), text("Anew.")]) as at:
         await at.chat.say("one")

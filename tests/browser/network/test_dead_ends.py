@@ -6,6 +6,7 @@ from playwright.async_api import expect
 
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import NETWORK, Tabs
+from tests.faults.harness.lengths import in_the_long_form
 from tests.support.application import settings_for
 from tests.support.live import listening
 from tests.support.models.scripted_model import Call, calls, text
@@ -30,6 +31,7 @@ async def test_an_address_without_a_session_shows_a_message_and_no_controls(tabs
         await expect(at.chat.field).to_be_focused()
 
 
+@in_the_long_form
 async def test_a_draft_survives_the_deletion_of_its_session_in_another_tab(tabs: Tabs, tmp_path: Path) -> None:
     tabs.expects(NETWORK)
     async with scene(tabs, tmp_path, [text("First."), text("Second.")]) as at:

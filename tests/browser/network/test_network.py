@@ -14,7 +14,7 @@ from protocol.content import ToolMessage
 from tests.browser.support.chat import Chat
 from tests.browser.support.journal import events_of, happened, submissions_of
 from tests.browser.support.tabs import NETWORK, Tabs
-from tests.faults.harness.lengths import few
+from tests.faults.harness.lengths import few, in_the_long_form
 from tests.support.application import settings_for
 from tests.support.live import Address, Live, listening
 from tests.support.models.scripted_model import (
@@ -203,6 +203,7 @@ async def test_a_message_written_offline_survives_a_reload_and_is_sent_once(tabs
         assert await submissions_of(at.live.http, at.chat.session_id) == ["one", "two"]
 
 
+@in_the_long_form
 async def test_the_status_line_counts_down_and_can_retry_now(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, text("First."), patience=60) as at:
         await at.chat.say("one")

@@ -10,6 +10,7 @@ from tests.browser.support.chat import Chat
 from tests.browser.support.journal import submissions_of
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import NETWORK, Tabs
+from tests.faults.harness.lengths import in_the_long_form
 from tests.support.live import Address, Live
 from tests.support.models.scripted_model import Answer, Call, Finish, Gate, Text, Usage, calls, stream, text
 from tests.support.network.tcp_proxy import TcpProxy
@@ -49,6 +50,7 @@ async def test_a_message_in_one_tab_streams_into_the_other(tabs: Tabs, tmp_path:
         await same(one, other, live)
 
 
+@in_the_long_form
 async def test_an_approval_answered_in_one_is_resolved_in_the_other(tabs: Tabs, tmp_path: Path) -> None:
     async with both(tabs, tmp_path, calls(WRITE), text("Written."), prompt="write") as (one, other, live):
         await expect(one.approvals).to_have_count(1)
@@ -79,6 +81,7 @@ async def test_of_two_answers_the_first_wins_and_the_other_client_is_informed(ta
         assert await submissions_of(live.http, one.session_id) == ["write", "exec_approval"]
 
 
+@in_the_long_form
 async def test_a_turn_stopped_in_one_is_stopped_in_the_other(tabs: Tabs, tmp_path: Path) -> None:
     script = [stream(Text("One, two, "), Gate(), Finish())]
     async with both(tabs, tmp_path, *script, prompt="count") as (one, other, live):
@@ -90,6 +93,7 @@ async def test_a_turn_stopped_in_one_is_stopped_in_the_other(tabs: Tabs, tmp_pat
         await same(one, other, live)
 
 
+@in_the_long_form
 async def test_a_turn_undone_in_one_tab_is_gone_in_the_other(tabs: Tabs, tmp_path: Path) -> None:
     async with both(tabs, tmp_path, text("First."), prompt="hello") as (one, other, live):
         await expect(other.answers).to_have_text("First.")
@@ -99,6 +103,7 @@ async def test_a_turn_undone_in_one_tab_is_gone_in_the_other(tabs: Tabs, tmp_pat
         await same(one, other, live)
 
 
+@in_the_long_form
 async def test_a_message_changed_in_one_is_changed_in_the_other(tabs: Tabs, tmp_path: Path) -> None:
     script = [text("First."), text("Second."), text("Anew.")]
     async with both(tabs, tmp_path, *script, prompt="hello") as (one, other, live):

@@ -5,10 +5,14 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar
 
+import pytest
+
 Case = TypeVar("Case")
 
 LONG = os.environ.get("HOLDFAST_FAULTS") == "long"
 """Whether this is the long form."""
+in_the_long_form = pytest.mark.skipif(not LONG, reason="the long form only: make faults")
+"""For a test that takes long, beside others of its kind that the short form has."""
 
 
 def length(short: int, long: int) -> int:

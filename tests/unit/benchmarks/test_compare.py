@@ -12,7 +12,7 @@ from benchmarks.figures import ages
 from benchmarks.processes import scripted_model, this_build
 from benchmarks.statistics import paired_ratio
 from benchmarks.table import Comparison, comparison_table
-from tests.faults.harness.lengths import LONG
+from tests.faults.harness.lengths import in_the_long_form
 
 ROW = Comparison(figure="CPU a token", unit="µs", pairs=[(8.0, 10.0), (9.0, 10.0), (30.0, 10.0)])
 
@@ -119,7 +119,7 @@ async def test_both_are_measured_in_turn_after_a_pair_that_warms_up() -> None:
     assert await compare.in_turn(("A", "B"), measure_one, 1, warm_up=False) == [(7, 8)]
 
 
-@pytest.mark.skipif(not LONG, reason="the long form only: make faults")
+@in_the_long_form
 @pytest.mark.timeout(180)
 async def test_servers_of_two_builds_are_measured() -> None:
     """Very little of it, with this checkout as both builds."""

@@ -8,7 +8,7 @@ from benchmarks.processes import Process, ProcessFailed, Reading, configuration,
 from benchmarks.reader import aiohttp_stream, read
 from benchmarks.table import Row
 from server.config.sessions import UserLimits
-from tests.faults.harness.lengths import LONG
+from tests.faults.harness.lengths import in_the_long_form
 from tests.support.chromium import MISSING, chromium
 from tests.support.models.scripted_model import ScriptedModel, text
 
@@ -44,7 +44,7 @@ async def test_a_replay_is_counted_in_frames_and_bytes() -> None:
     assert by_figure(rows, "finished: bytes").floor == 60 * len(replay.TOKEN)
 
 
-@pytest.mark.skipif(not LONG, reason="the long form only: make faults")
+@in_the_long_form
 async def test_the_page_is_measured_in_a_browser() -> None:
     if chromium() is None:
         pytest.skip(MISSING)
@@ -53,7 +53,7 @@ async def test_the_page_is_measured_in_a_browser() -> None:
     assert by_figure(rows, "400 tokens").ours > 0
 
 
-@pytest.mark.skipif(not LONG, reason="the long form only: make faults")
+@in_the_long_form
 async def test_memory_is_measured_awake_and_asleep() -> None:
     async with scripted_model() as api_base, server(api_base, memory.MODEL, memory.ASLEEP_AT_ONCE) as target:
         first = await memory.growth_kib(target, 2, 5, asleep=True)
