@@ -12,6 +12,7 @@ from agent.session import context
 from agent.session.messages import (
     AnswerCall,
     CallModel,
+    CancelTitle,
     CancelWork,
     Effect,
     EndSession,
@@ -79,6 +80,7 @@ class Worker:
         self._tasks = TaskOwner(f"session/{session_id}")
         self._grants: tuple[str, ...] = ()
         self._questions = OpenQuestions()
+        self._title: asyncio.Task[None] | None = None
 
     def start(self, effect: Effect) -> None:
         """Begin an effect, or cancel what runs. Does not block."""
@@ -88,7 +90,10 @@ class Worker:
             case Summarize():
                 self._tasks.start(self._summarize(effect), effect.summary_id)
             case MakeTitle():
-                self._tasks.start(self._make_title(effect), effect.title_id)
+                self._title = self._tasks.start(self._make_title(effect), effect.title_id)
+            case CancelTitle():
+                if self._title is not None:
+                    self._title.cancel()
             case AnswerCall():
                 self._questions.answer(effect)
             case SetGrants():
@@ -161,7 +166,7 @@ class Worker:
             if kind == "text":
                 parts.append(text)
 
-        request = ModelRequest(effect.model, effect.messages, [], effect.max_tokens)
+        request = ModelRequest(effect.model, effect.messages, [], effect.max_tokens, optional=True)
         done = TitleDone(effect.title_id)
         try:
             async with asyncio.timeout(effect.timeout_s):

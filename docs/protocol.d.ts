@@ -804,6 +804,8 @@ export interface UsageEvent {
   context_limit: number;
   /** of the call that spent it */
   tool_call_id?: string;
+  /** true: the provider gave no count that can be, or the call was cut short; the tokens are an estimate */
+  estimated?: boolean;
 }
 
 /** An input of the user. `when` matters while a turn runs: `queue` waits for the next turn, `steer` joins before the next model call. */

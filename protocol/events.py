@@ -180,6 +180,12 @@ class UsageEvent(EventBase, kw_only=True, tag_field="type", tag="usage"):
     context_tokens: int
     context_limit: int
     tool_call_id: Annotated[str | UnsetType, Meta(description="of the call that spent it")] = UNSET
+    estimated: Annotated[
+        bool | UnsetType,
+        Meta(
+            description="true: the provider gave no count that can be, or the call was cut short; the tokens are an estimate"
+        ),
+    ] = UNSET
 
 
 class TurnComplete(EventBase, kw_only=True, tag_field="type", tag="turn_complete"):

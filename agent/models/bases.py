@@ -88,6 +88,14 @@ def _names_address(variable: str) -> bool:
     return variable in _PROXIES or f"_{variable}".endswith(tuple(f"_{end}" for end in _VARIABLES))
 
 
+def is_near(host: str) -> bool:
+    """Whether a host is this machine, or named as one of its network: without a domain, or by a private address."""
+    try:
+        return not ipaddress.ip_address(host.strip("[]")).is_global
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".localhost", ".internal", ".lan"))
+
+
 class AddressGuard:
     """What the requests of models may reach: the public internet, and the bases of the operators that are allowed."""
 

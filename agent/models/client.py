@@ -13,23 +13,24 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agent.models import pricing
-from agent.models.bases import Base, operator_bases
+from agent.models.bases import Base, base_of, is_near, operator_bases
 from agent.models.calls import counting
 from agent.models.calls.learned import Learned
 from agent.models.calls.places import CallPlaces
 from agent.models.calls.without_tools import without_tools
-from agent.models.catalog import Catalog
+from agent.models.catalog import Address, Catalog
 from agent.models.errors import ModelError, model_error
 from agent.models.names import refuse_name, refuse_unguarded
 from agent.models.settings import ModelSettings
 from agent.models.streams import assembler
 from agent.models.streams.assembler import ResponseAssembler
 from agent.models.streams.watchdog import Watchdog
-from agent.models.types import DEMO_MODEL, ModelInfo, ModelReply, ModelRequest, ModelUsage, Sink
+from agent.models.types import DEMO_MODEL, ModelInfo, ModelReply, ModelRequest, ModelUsage, Sink, TokenCounts
 from agent.util.backoff import Backoff
 from agent.util.executors import Executors
 from agent.util.places import SERVER, Holder
 from agent.util.tasks import TaskOwner
+from agent.util.text import BYTES_A_TOKEN
 from agent.util.threads import start_in_own_thread
 
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ BACKOFF_MAX_S = 20.0
 
 RETRY_AFTER_MAX_S = 60.0
 """Longest `Retry-After` of a provider that is waited for; a longer one fails the call, so that the person knows."""
+
+
+SHORT_TOKENS = 2_000
+"""A conversation of fewer tokens, by estimate, says nothing of the context of a model that refuses it as too long."""
 
 
 class Models:
@@ -112,6 +117,7 @@ class Models:
             response = ResponseAssembler(request.model, sink, assembler.OUTPUT_CHARS_MAX)
             try:
                 await self._attempt(provider, sent, response)
+                self._refuse_silence(sent, response)
                 return response.reply(self._usage(provider, sent, response), provider.source(request.model))
             except ModelError as error:
                 failure = error
@@ -120,8 +126,8 @@ class Models:
             if failure.code == "model_no_answer" and not asked_why:
                 asked_why = True
                 failure = await self._why_empty(provider, sent) or failure
-            if failure.context_limit is not None:
-                self._learned.note(request.model).refused_at = failure.context_limit
+            if failure.code == "model_context_exceeded":
+                self._note_limit(sent, failure.context_limit)
             if failure.refuses_tools and sent.tools:
                 self._learned.note(request.model).takes_no_tools = True
                 log.warning("the model is called again without tools, and for an hour: %s", failure.message)
@@ -137,6 +143,20 @@ class Models:
         """The request, without tools for a model that takes none."""
         takes_tools = self.catalog.entry(request.model).tools and not self._learned.of(request.model).takes_no_tools
         return request if takes_tools else without_tools(request)
+
+    def _refuse_silence(self, request: ModelRequest, response: ResponseAssembler) -> None:
+        """Raise ModelError for an answer without a word to a user. After a tool's result a model may have nothing to add."""
+        last = request.messages[-1].get("role") if request.messages else ""
+        if not response.started and response.finish_reason == "stop" and last == "user" and not request.optional:
+            raise model_error("model_no_answer", request.model, because="it ended without a word")
+
+    def _note_limit(self, request: ModelRequest, limit: int | None) -> None:
+        """Note how much context the model has, as its refusal said. One that does not say shows that it is less than this."""
+        if limit is None:
+            sent = counting.request_bytes(request) // BYTES_A_TOKEN
+            limit = sent * 3 // 4 if sent >= SHORT_TOKENS else None
+        if limit is not None:
+            self._learned.note(request.model).refused_at = limit
 
     async def _why_empty(self, provider: "Provider", request: ModelRequest) -> ModelError | None:
         try:
@@ -176,6 +196,20 @@ class Models:
             output_usd if entry.output_usd is None else entry.output_usd,
             entry.reasoning_effort,
         )
+
+    def is_local(self, model: str) -> bool:
+        """Whether the model is called at an address of this machine or network, which may answer one call at a time."""
+        usual = self.catalog.address(model, self._configured, Address(self._settings.api_base, self._settings.api_key))
+        base = base_of(self.catalog.route(model, usual=usual).api_base)
+        return base is not None and is_near(base.host)
+
+    def cost_usd(self, model: str, sent: int, wrote: int) -> float | None:
+        """US dollars of a call with these tokens, none of them cached; None if the price is unknown."""
+        if model == DEMO_MODEL:
+            return 0.0
+        cost = self.catalog.cost_usd(model, sent, wrote)
+        table = self._provider.table if self._provider is not None else {}
+        return pricing.cost_usd(table, model, TokenCounts(sent, wrote)) if cost is None else cost
 
     @property
     def settled(self) -> bool:

@@ -4,7 +4,7 @@ from agent.session import context
 from agent.session.messages import Summarize, SummaryDone
 from agent.session.session import Session
 from agent.session.state import context_tokens
-from agent.util.text import BYTES_A_TOKEN, cut_to_tokens, estimate, estimate_text
+from agent.util.text import BYTES_A_TOKEN, cut_to_tokens, estimate, estimate_text, without_thoughts
 from protocol import events as ev
 from protocol.content import ToolMessage
 
@@ -99,7 +99,7 @@ def finish(session: Session, done: SummaryDone, operation_id: str | None) -> Non
     state = session.state
     kept_from = session.kept_from
     old = tokens(session)
-    summary = cut_to_tokens(done.text, summary_room(session))
+    summary = cut_to_tokens(without_thoughts(done.text), summary_room(session))
     new = session.rules.overhead_tokens + estimate_text(summary) + sum(map(estimate, state.view.messages[kept_from:]))
     if done.reply.usage is not None:
         session.emit_usage(done.reply.usage, old, limit(session))

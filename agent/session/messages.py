@@ -257,6 +257,10 @@ class RestoreWorkspace(msgspec.Struct, frozen=True):
     present_id: str
 
 
+class CancelTitle(msgspec.Struct, frozen=True):
+    """Stop the model call for a title now: a turn begins, which some servers would answer only afterwards."""
+
+
 class CancelWork(msgspec.Struct, frozen=True):
     """Stop the model call, all running tools, and work on snapshots now."""
 
@@ -274,6 +278,7 @@ Effect = (
     | SetGrants
     | SaveWorkspace
     | RestoreWorkspace
+    | CancelTitle
     | CancelWork
     | EndSession
 )

@@ -13,6 +13,7 @@ from agent.session.messages import CancelWork, Decision, Effect, RunTool, Submis
 from agent.session.settings import ConversationLimits, TurnSettings
 from agent.session.state import SessionState
 from agent.tools.base import PreparedCall
+from agent.util.text import estimate_text
 from protocol import events as ev
 from protocol.content import OpenCall, ToolState
 from protocol.submissions import Submission, submission_id
@@ -60,7 +61,7 @@ class ToolRules(Protocol):
 class Rules(msgspec.Struct, kw_only=True):
     """The settings and facts that a session decides by: plain data and pure functions.
 
-    `context_limit`: tokens that a model takes. `refuse_model`: why a model cannot be chosen, or None. `refuse_work`: why
+    `context_limit`: tokens that a model takes. `cost_usd`: what a model's call costs, by the tokens sent and written. `refuse_model`: why a model cannot be chosen, or None. `refuse_work`: why
     the user may not begin work now, or None. `makes_titles`: whether a model is called for titles. `default_model`: answers where none was chosen.
     `saves_workspace`: whether snapshots of the session's files can be taken.
     """
@@ -68,6 +69,7 @@ class Rules(msgspec.Struct, kw_only=True):
     tools: ToolRules
     context_limit: Callable[[str], int]
     refuse_model: Callable[[str], str | None]
+    cost_usd: Callable[[str, int, int], float | None] = lambda model, sent, wrote: None
     policy: Policy = Policy()
     redactor: Redactor = Redactor(patterns=PATTERNS)
     refuse_work: Callable[[], SubmissionRefusal | None] = lambda: None
@@ -106,6 +108,7 @@ class Session:
         self.model_call_id: str | None = None
         self.summary_id: str | None = None
         self.title_id: str | None = None
+        self.title_asked = False
         self.kept_from = 0
         self.saving: str | None = None
         self.save_tried: str | None = None
@@ -156,6 +159,7 @@ class Session:
             context_tokens=context_tokens,
             context_limit=context_limit,
             tool_call_id=tool_call_id,
+            estimated=usage.estimated or msgspec.UNSET,
         )
 
     def accept(self, submission: Submission) -> ev.Accepted:
@@ -197,12 +201,23 @@ class Session:
         return self.state.view.turn_id is not None
 
     def stop_work(self, state: ToolState, by: str, finish_reason: str) -> None:
-        """End unfinished work: seal the open message, end every open call as `state`, cancel what runs."""
+        """End unfinished work: seal the open message, end every open call as `state`, cancel what runs.
+
+        The provider counts no call that is cut short, and is paid for it all the same: an estimate is counted.
+        """
         view = self.state.view
+        calls_model = self.model_call_id is not None or view.open_message is not None
+        sent = self.sent_tokens() if calls_model or self.summary_id is not None else 0
         self.model_call_id = self.summary_id = self.title_id = None
         self.drop_held_calls()
         self.add_effect(CancelWork())
+        message = view.open_message
+        wrote = estimate_text(message.text) + estimate_text(message.reasoning) if message is not None else 0
         seal(self, finish_reason)
+        if sent:
+            cost = self.rules.cost_usd(view.model, sent, wrote)
+            usage = ModelUsage(sent, wrote, 0, cost, estimated=True)
+            self.emit_usage(usage, self.sent_tokens(), self.rules.context_limit(view.model))
         for call in list(view.open_calls):
             ended: ToolState = state
             if call.state == "awaiting_approval":
@@ -214,6 +229,10 @@ class Session:
     def drop_held_calls(self) -> None:
         """The work ends: no call waits for a snapshot any more."""
         self.saving, self.held_calls = None, []
+
+    def sent_tokens(self) -> int:
+        """About how many tokens a model call sends now."""
+        return states.context_tokens(self.state, self.rules.overhead_tokens)
 
     def end_call(self, call: OpenCall, state: ToolState, by: str, detail: str = "") -> None:
         """The call ends without a result. If it ran, its cost is not known, so its estimate is counted. `detail`: why."""

@@ -66,9 +66,11 @@ class TurnSettings(SettingsGroup, frozen=True, kw_only=True):
         ),
     ] = 16_384
     title_by_model: Annotated[
-        bool,
-        Meta(description="Whether the model writes a session's title after the first turn. The demo model never does."),
-    ] = True
+        bool | None,
+        Meta(
+            description="Whether the model writes a session's title after the first turn; null: unless its server is on this machine or network. The demo model never does."
+        ),
+    ] = None
     tool_timeout_s: Annotated[
         float, Meta(gt=0, le=86_400, description="How long a tool call may run; then it is cancelled.")
     ] = 600.0

@@ -5,7 +5,7 @@ import msgspec
 from agent.util.text import estimate, estimate_text
 from protocol import events as ev
 from protocol import view as views
-from protocol.content import AssistantMessage, Effort, Message, ToolMessage, UserMessage
+from protocol.content import AssistantMessage, Effort, Message, ToolCall, ToolMessage, UserMessage
 from protocol.submissions import Restore, SetModel, SetTitle
 from protocol.view import View
 
@@ -156,8 +156,19 @@ def size(message: Message) -> int:
         return len(message.text)
     if isinstance(message, ToolMessage):
         steps = [] if isinstance(message.steps, msgspec.UnsetType) else message.steps
-        return len(message.output) + sum(len(step.output) for step in steps if isinstance(step.output, str))
-    return len(message.text) + len(message.reasoning)
+        outputs = sum(len(step.output) for step in steps if isinstance(step.output, str))
+        edited = 0 if isinstance(message.arguments, msgspec.UnsetType) else _length(message.arguments)
+        return len(message.output) + outputs + sum(_length(step.arguments) for step in steps) + edited
+    return len(message.text) + len(message.reasoning) + sum(map(_call_size, message.tool_calls))
+
+
+def _call_size(call: ToolCall) -> int:
+    malformed = 0 if isinstance(call.malformed, msgspec.UnsetType) else len(call.malformed)
+    return _length(call.arguments) + malformed
+
+
+def _length(arguments: dict[str, object]) -> int:
+    return len(msgspec.json.encode(arguments)) if arguments else 0
 
 
 def _size_of_steps(state: SessionState, tool_call_id: str) -> int:

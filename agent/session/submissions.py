@@ -4,7 +4,7 @@ import hashlib
 
 from msgspec import UNSET, UnsetType
 
-from agent.session import approvals, compaction, grants, model_choice, restoring, tool_calls, turn
+from agent.session import approvals, compaction, grants, model_choice, restoring, titles, tool_calls, turn
 from agent.session.messages import EndSession, SubmissionRefusal
 from agent.session.session import Session
 from agent.session.state import last_turn, size, turn_begins
@@ -12,6 +12,10 @@ from protocol import codes
 from protocol import events as ev
 from protocol import submissions as sub
 from protocol.content import Message, ToolMessage, UserMessage
+
+QUEUED_CHARS_MAX = 1_048_576
+"""Code points of all inputs that wait, beyond the first one. They are in every snapshot, whole; with JSON's escapes they stay
+below the largest frame."""
 
 Answer = ev.Accepted | SubmissionRefusal
 
@@ -63,7 +67,10 @@ def on_user_input(session: Session, submission: sub.UserInput) -> Answer:
         return refused
     if len(view.queued) >= rules.limits.queued_inputs_max:
         return SubmissionRefusal(codes.QUEUE_FULL, f"{len(view.queued)} inputs are queued already; send it again later")
-    if session.state.history_chars + len(submission.text) > rules.limits.history_chars_max:
+    queued_chars = sum(len(queued.text) for queued in view.queued)
+    if view.queued and queued_chars + len(submission.text) > QUEUED_CHARS_MAX:
+        return SubmissionRefusal(codes.QUEUE_FULL, f"{queued_chars} characters are queued already; send it again later")
+    if session.state.history_chars + queued_chars + len(submission.text) > rules.limits.history_chars_max:
         return SubmissionRefusal(codes.HISTORY_FULL, "the session's history is full; undo, or begin a new session")
     waits_for_approval = view.state == "awaiting_approval"
     accepted = session.accept(submission)
@@ -171,6 +178,7 @@ def on_compact(session: Session, submission: sub.Compact) -> Answer:
     if compaction.first_kept(session) is None:
         return SubmissionRefusal(codes.NOTHING_TO_COMPACT, "the conversation is too short to compact")
     accepted = session.accept(submission)
+    titles.give_way(session)
     compaction.begin(session)
     return accepted
 

@@ -1,5 +1,6 @@
 """Turn: model call, tool calls, results, model call, until there are no calls, a limit, an interrupt or an error."""
 
+from agent.models import ModelReply
 from agent.session import compaction, context, repetition, titles, tool_calls
 from agent.session.messages import (
     CallModel,
@@ -13,9 +14,18 @@ from agent.session.messages import (
 )
 from agent.session.session import Session
 from agent.session.state import last_answer
+from agent.util.text import without_thoughts
 from protocol import codes
 from protocol import events as ev
 from protocol.content import QueuedInput
+
+NO_ANSWER = "model_no_answer"
+WHY_NO_ANSWER = {
+    "content_filter": "it, or its provider's content filter, refused. Say it in another way, or choose another model.",
+    "length": "it used all the tokens that it may write, for thinking perhaps. Ask for less, or let it think less.",
+    "pause_turn": 'its provider paused it. Say "go on".',
+}
+"""By the reason to finish: what to tell the user of an answer without a word."""
 
 NOTES_FRACTION = 0.125
 """The fraction of the model's context limit that the project's notes may take."""
@@ -28,6 +38,7 @@ def next_turn(session: Session) -> None:
 
 
 def _begin_turn(session: Session, queued: QueuedInput) -> None:
+    titles.give_way(session)
     turn_id = f"turn-{session.state.view.seq + 1}"
     session.emit(ev.Processing, turn_id=turn_id, submission_id=queued.submission_id)
     if not session.state.view.title:
@@ -49,6 +60,11 @@ def call_model(session: Session) -> None:
         compaction.begin(session)
     elif (tokens := compaction.tokens(session)) > (limit := compaction.limit(session)):
         message = f"the conversation takes about {tokens} tokens and {state.view.model} takes {limit}; undo, or begin a new session"
+        if rules.overhead_tokens > limit // 2:
+            message += (
+                f". Of these about {rules.overhead_tokens} are for the tools: give its server a larger context, or call it "
+                "without tools (`tools: false` in the model's entry)"
+            )
         fail_turn(session, codes.CONTEXT_OVERFLOW, message, False)
     else:
         session.model_call_id = f"msg-{state.view.seq + 1}"
@@ -122,15 +138,27 @@ def on_model_done(session: Session, done: ModelDone) -> None:
     if reply.provider_state:
         session.keep_provider_state(event, reply.provider_state)
     if (usage := reply.usage) is not None:
-        session.emit_usage(usage, usage.input_tokens + usage.output_tokens, compaction.limit(session))
+        kept = usage.input_tokens + usage.output_tokens - usage.reasoning_tokens
+        session.emit_usage(usage, kept, compaction.limit(session))
     if calls:
         tool_calls.begin(session, calls)
         go_on(session)
     elif any(queued.when == "steer" for queued in view.queued):
         _join_steering(session)
         call_model(session)
+    elif (why := _no_answer(message.reasoning if message else "", message.text if message else "", reply)) is not None:
+        fail_turn(session, NO_ANSWER, f"The model {view.model} gave no answer: {why}", True)
     else:
         _complete(session)
+
+
+def _no_answer(reasoning: str, text: str, reply: ModelReply) -> str | None:
+    """Why a message is empty that ends a turn, or None. After a tool's result a model may have nothing to add."""
+    if text.strip():
+        return None
+    if reply.finish_reason in WHY_NO_ANSWER:
+        return WHY_NO_ANSWER[reply.finish_reason]
+    return "it thought, and then said nothing. Try again." if reasoning.strip() else None
 
 
 def _complete(session: Session) -> None:
@@ -141,13 +169,22 @@ def _complete(session: Session) -> None:
         history_size=len(view.messages),
         final_response=last_answer(session.state),
     )
-    titles.begin(session)
     next_turn(session)
+    titles.begin(session)
 
 
 def on_model_failed(session: Session, failed: ModelFailed) -> None:
-    """The model call failed: keep the partial text and end the turn with the error."""
-    if failed.message_id == session.model_call_id:
+    """The model call failed: keep the partial text and end the turn with the error.
+
+    A conversation that was too long is compacted, if that helps: the refusal may have said how long it may be.
+    """
+    if failed.message_id != session.model_call_id:
+        return
+    session.model_call_id = None
+    began = session.state.view.open_message is not None
+    if failed.code == "model_context_exceeded" and not began and compaction.is_due(session):
+        compaction.begin(session)
+    else:
         fail_turn(session, failed.code, failed.message, failed.retryable)
 
 
@@ -156,7 +193,7 @@ def on_summary_done(session: Session, done: SummaryDone) -> None:
     if done.summary_id != session.summary_id:
         return
     session.summary_id = None
-    if not done.text.strip():
+    if not without_thoughts(done.text):
         fail_turn(session, codes.COMPACTION_FAILED, "the model gave an empty summary; the context is unchanged", True)
         return
     if session.state.in_turn:
@@ -170,6 +207,7 @@ def on_summary_done(session: Session, done: SummaryDone) -> None:
 def on_summary_failed(session: Session, failed: SummaryFailed) -> None:
     """There is no summary: the context is unchanged, and the turn or the compaction ends with an error."""
     if failed.summary_id == session.summary_id:
+        session.summary_id = None
         message = f"the context could not be compacted: {failed.message}"
         fail_turn(session, codes.COMPACTION_FAILED, message, failed.retryable)
 

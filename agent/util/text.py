@@ -92,6 +92,17 @@ class SurrogateRepair:
         return repair_surrogates(held)
 
 
+_THOUGHTS = ("think", "thinking", "thought", "reasoning", "reflection")
+_THOUGHT = re.compile(r"<({names})>.*?(?:</\1>|\Z)".format(names="|".join(_THOUGHTS)), re.DOTALL | re.IGNORECASE)
+_THOUGHT_END = re.compile(r"\A.*</(?:{names})>".format(names="|".join(_THOUGHTS)), re.DOTALL | re.IGNORECASE)
+
+
+def without_thoughts(text: str) -> str:
+    """A model's text without what stands between its marks of thinking. Some models begin without the opening mark, which is
+    in their prompt; what has no closing mark is all thought."""
+    return _THOUGHT_END.sub("", _THOUGHT.sub("", text)).strip()
+
+
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Bidirectional control characters (UAX #9): they can make a line look like another one."""
 

@@ -64,6 +64,12 @@ HISTORY_SHOWN = 20
 """Messages of a snapshot that are printed."""
 
 _RESULT: dict[bool, tuple[str, Style]] = {True: ("✓", "good"), False: ("✗", "bad")}
+_ENDINGS = {
+    "length": "[cut off: the model has used all the tokens that it may write]",
+    "content_filter": "[ended by the model's refusal, or its provider's content filter]",
+    "pause_turn": '[paused by the model\'s provider; say "go on"]',
+}
+"""By a message's reason to finish: what is printed behind an answer that is not whole."""
 _PLAN_MARKS = {"pending": "[ ]", "in_progress": "[>]", "completed": "[x]"}
 
 
@@ -161,7 +167,7 @@ class Renderer:
             case ev.AssistantChunk():
                 return self._stream(event.message_id, event.kind, event.offset, event.text)
             case ev.AssistantMessageEvent():
-                return self._message(event.message_id, event.text, event.reasoning, event.sealed)
+                return self._message(event)
             case ev.Accepted():
                 return self._accepted(event)
             case ev.ToolCallEvent() | ev.ToolStateChange() | ev.ToolOutput() | ev.ToolLog() | ev.ToolStep():
@@ -271,10 +277,12 @@ class Renderer:
         self._at_line_start = fresh.endswith("\n") if fresh else self._at_line_start
         return begin + self._paint(fresh, "dim" if kind == "reasoning" else "plain")
 
-    def _message(self, message_id: str, text: str, reasoning: str, sealed: bool) -> str:
-        shown = self._stream(message_id, "reasoning", 0, reasoning) + self._stream(message_id, "text", 0, text)
+    def _message(self, message: ev.AssistantMessageEvent | AssistantMessage) -> str:
+        shown = self._stream(message.message_id, "reasoning", 0, message.reasoning)
+        shown += self._stream(message.message_id, "text", 0, message.text)
         shown += self.break_line()
-        return shown + (self.line("[cut short]", "dim") if sealed else "")
+        ending = "[cut short]" if message.sealed else _ENDINGS.get(message.finish_reason, "")
+        return shown + (self.line(ending, "dim") if ending else "")
 
     def _caught_up(self, caught: CaughtUp) -> str:
         if caught.replayed:
@@ -304,7 +312,7 @@ class Renderer:
             case UserMessage():
                 return self.line(f"> {clean(message.text)}", "bold")
             case AssistantMessage():
-                text = self._message(message.message_id, message.text, message.reasoning, message.sealed)
+                text = self._message(message)
                 calls = (self._tool_line("→", c.tool, compact_json(c.arguments), "dim") for c in message.tool_calls)
                 return text + "".join(calls)
             case ToolMessage():

@@ -124,10 +124,13 @@ class SessionActor:
         unfinished = self._stepping or len(self._inbox) > 0 or self._journal_error is not None
         return idle and not (unfinished or self.sockets or self.stopping)
 
-    def submit(self, submission: Submission, share_id: str = "") -> "asyncio.Future[Answer] | SubmissionRefusal":
+    def submit(
+        self, submission: Submission, share_id: str = "", sender: object = None
+    ) -> "asyncio.Future[Answer] | SubmissionRefusal":
         """Add a submission to the inbox; the answer comes by the future. A refusal if it is stopping or the inbox is full.
 
         A submission without an id gets one. `share_id`: of the link by which its sender came; empty for the owner.
+        `sender`: the socket that it came by.
         """
         own_id = bool(submission_id(submission))
         if not own_id:
@@ -135,7 +138,7 @@ class SessionActor:
         if self.stopping:
             return SubmissionRefusal(codes.GOING_AWAY, "the session is going to sleep; reconnect and send it again")
         try:
-            return self._inbox.submit(submission, own_id=own_id, share_id=share_id)
+            return self._inbox.submit(submission, own_id=own_id, share_id=share_id, sender=sender)
         except InboxFull:
             return SubmissionRefusal(
                 codes.INBOX_FULL, "the session has too many submissions waiting; send it again in a moment"

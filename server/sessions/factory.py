@@ -71,6 +71,10 @@ def make_rules(
         quoted = msgspec.json.encode(name).decode()
         return f"this server does not offer {quoted}; choose one of: {', '.join(offered)}"
 
+    def makes_titles(name: str) -> bool:
+        wanted = not models.is_local(name) if turn.title_by_model is None else turn.title_by_model
+        return wanted and not models.info(name).demo
+
     return Rules(
         tools=tools,
         context_limit=lambda name: models.info(name).context_limit,
@@ -83,5 +87,6 @@ def make_rules(
         limits=settings.sessions,
         default_model=offered[0] if offered else "",
         saves_workspace=tools.snapshots is not None,
-        makes_titles=lambda name: turn.title_by_model and not models.info(name).demo,
+        cost_usd=models.cost_usd,
+        makes_titles=makes_titles,
     )

@@ -1,4 +1,4 @@
-"""Inbox: what waits for a session's actor. Submissions, interrupts (they overtake submissions), and the worker's reports."""
+"""Inbox: what waits for a session's actor. Submissions, interrupts (they overtake submissions of others), and reports of the worker."""
 
 import asyncio
 from collections import deque
@@ -28,13 +28,14 @@ class InboxFull(Exception):
 class PendingSubmission(msgspec.Struct):
     """A submission and the future of its answer. `own_id`: the client made the id, so it may be a duplicate.
 
-    `share_id`: of the link by which the sender came; empty for the owner.
+    `share_id`: of the link by which the sender came; empty for the owner. `sender`: the socket; None if there is none.
     """
 
     submission: Submission
     answer: "asyncio.Future[Answer]"
     own_id: bool
     share_id: str = ""
+    sender: object = None
 
 
 class _Text:
@@ -77,12 +78,24 @@ class Inbox:
         self._room = asyncio.Event()
         self._room.set()
 
-    def submit(self, submission: Submission, *, own_id: bool, share_id: str = "") -> "asyncio.Future[Answer]":
-        """Add a submission; its answer comes by the future. Raises `InboxFull`."""
+    def submit(
+        self, submission: Submission, *, own_id: bool, share_id: str = "", sender: object = None
+    ) -> "asyncio.Future[Answer]":
+        """Add a submission; its answer comes by the future. Raises `InboxFull`.
+
+        An interrupt overtakes what waits of other senders, and follows what its own sender sent before it: who sends an
+        input and a stop right behind it wants that input stopped.
+        """
         if len(self._urgent) + len(self._submissions) >= self._submissions_max:
             raise InboxFull
-        waiting = PendingSubmission(submission, asyncio.get_running_loop().create_future(), own_id, share_id)
-        (self._urgent if isinstance(submission, Interrupt) else self._submissions).append(waiting)
+        answer = asyncio.get_running_loop().create_future()
+        waiting = PendingSubmission(submission, answer, own_id, share_id, sender)
+        if not isinstance(submission, Interrupt):
+            self._submissions.append(waiting)
+        elif (place := self._behind(sender)) is None:
+            self._urgent.append(waiting)
+        else:
+            self._submissions.insert(place, waiting)
         self._wake.set()
         return waiting.answer
 
@@ -124,6 +137,14 @@ class Inbox:
 
     def __len__(self) -> int:
         return len(self._urgent) + len(self._submissions) + len(self._reports)
+
+    def _behind(self, sender: object) -> int | None:
+        """The place behind the last submission of this sender that waits; None if none waits."""
+        if sender is None:
+            return None
+        own = (place for place, waiting in enumerate(self._submissions) if waiting.sender is sender)
+        last = max(own, default=None)
+        return None if last is None else last + 1
 
     async def _add_text(self, key: str, kind: DeltaKind | None, text: str) -> None:
         while self._chars > self._text_max:

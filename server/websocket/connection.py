@@ -276,7 +276,7 @@ class Connection:
 
     async def _submit(self, submission: Submission) -> None:
         submission_id = "" if submission.id is msgspec.UNSET else submission.id
-        answer = self._policy.refuse(submission) or self._actor.submit(submission, self._policy.share_id)
+        answer = self._policy.refuse(submission) or self._actor.submit(submission, self._policy.share_id, self)
         if isinstance(answer, SubmissionRefusal):
             self._refuse(answer, submission_id)
             return

@@ -13,7 +13,7 @@ import { Markdown } from "../markdown/markdown.js";
 
 /** @param {{ row: Extract<Row, { kind: "assistant" }>, conversation: Conversation }} props */
 export function AssistantMessage({ row, conversation }) {
-  const { text, reasoning, streaming, sealed } = row;
+  const { text, reasoning, streaming, sealed, ending } = row;
   return html`<div class="message assistant" data-streaming=${streaming}>
     <h2 class="hidden">Assistant</h2>
     ${reasoning &&
@@ -23,6 +23,7 @@ export function AssistantMessage({ row, conversation }) {
     ${text && html`<${Markdown} text=${text} done=${!streaming} />`}
     ${streaming && !text && !reasoning && html`<p class="working"><span class="dots" aria-hidden="true"><i></i><i></i><i></i></span></p>`}
     ${sealed && html`<p class="sealed">Cut short here: the rest was never said.</p>`}
+    ${ending && html`<p class="sealed">${ending}</p>`}
     ${!streaming && text && html`<div class="actions">
       <button type="button" class="quiet" onClick=${() => copy(text)}><${Icon} name="copy" /> Copy</button>
       <${RetryButton} row=${row} conversation=${conversation} />

@@ -7,7 +7,7 @@
 /**
  * One row. `key` stays the same while a row grows, and when a call that was open has its result.
  * @typedef {{ key: string, kind: "user", text: string, turn_id: string }
- *   | { key: string, kind: "assistant", text: string, reasoning: string, sealed: boolean, streaming: boolean }
+ *   | { key: string, kind: "assistant", text: string, reasoning: string, sealed: boolean, streaming: boolean, ending?: string }
  *   | { key: string, kind: "tool", tool: string, arguments: Wire.ToolCall["arguments"], malformed?: string, edited: boolean,
  *       state: Wire.OpenCall["state"] | Wire.ToolMessage["state"], output: string, open: boolean, success: boolean,
  *       truncated: boolean, duration_ms: number, tool_call_id: string, steps: Wire.Step[] }
@@ -107,12 +107,19 @@ function withNotes(finished, notes) {
 /** @param {Wire.AssistantMessage | null} caller @param {string} id */
 const callKey = (caller, id) => `${caller?.message_id ?? ""}/${id}`;
 
+/** By a message's reason to finish: what to tell the user of an answer that is not whole. @type {Record<string, string>} */
+const ENDINGS = {
+  length: "Cut off here: the model has used all the tokens that it may write.",
+  content_filter: "Ended here by the model's refusal, or its provider's content filter.",
+  pause_turn: "Paused here by the model's provider. Say “go on”.",
+};
+
 /** @param {Wire.Message} message @param {Wire.AssistantMessage | null} caller @returns {Row} */
 function rowOf(message, caller) {
   if (message.role === "user") return { key: `input-${message.submission_id}`, kind: "user", text: message.text, turn_id: message.turn_id };
   if (message.role === "assistant") {
-    const { message_id, text, reasoning, sealed } = message;
-    return { key: message_id, kind: "assistant", text, reasoning, sealed, streaming: false };
+    const { message_id, text, reasoning, sealed, finish_reason } = message;
+    return { key: message_id, kind: "assistant", text, reasoning, sealed, streaming: false, ending: sealed ? "" : ENDINGS[finish_reason] ?? "" };
   }
   const call = caller?.tool_calls.find((call) => call.tool_call_id === message.tool_call_id);
   const { tool_call_id, tool, output, success, truncated, duration_ms, state } = message;

@@ -12,7 +12,7 @@ def test_partial_text_is_kept_and_sealed_and_the_session_is_idle() -> None:
     script.say("tell me")
     script.stream("Once upon")
     script.restart()
-    assert script.handle(Recover()) == ["assistant_message", "interrupted"]
+    assert script.handle(Recover()) == ["assistant_message", "usage", "interrupted"]
     assert script.last(ev.Interrupted).reason == "restart"
     message = script.view.messages[-1]
     assert isinstance(message, AssistantMessage)
@@ -101,7 +101,7 @@ def test_server_stop_interrupts_the_turn() -> None:
     script.say("one")
     script.stream("Par")
     script.say("two")
-    assert script.handle(Stop()) == ["assistant_message", "interrupted"]
+    assert script.handle(Stop()) == ["assistant_message", "usage", "interrupted"]
     assert script.last(ev.Interrupted).reason == "shutdown"
     script.restart()
     assert script.handle(Recover()) == ["processing"]
@@ -120,7 +120,7 @@ def test_a_stop_of_the_server_leaves_a_waiting_approval_waiting() -> None:
 def test_a_fault_under_a_turn_ends_it_with_an_error() -> None:
     script = Script()
     script.say("one")
-    assert script.handle(Fail("journal_unavailable", "the disk is full", True)) == ["error"]
+    assert script.handle(Fail("journal_unavailable", "the disk is full", True)) == ["usage", "error"]
     assert script.view.state == "idle"
     assert script.handle(Fail("internal", "oops", True)) == ["error"]
 

@@ -145,7 +145,7 @@ def test_an_empty_summary_is_an_error() -> None:
 def test_an_interrupt_stops_a_compaction() -> None:
     script = answered("one", "two", "three", context_limit=lambda model: 1_000, overhead_tokens=10)
     script.submit(Compact())
-    assert script.submit(Interrupt()) == ["accepted", "interrupted"]
+    assert script.submit(Interrupt()) == ["accepted", "usage", "interrupted"]
     assert script.summarised("late") == []
     assert script.view.state == "idle"
 
@@ -265,7 +265,7 @@ def test_shutdown_ends_what_runs_and_takes_no_more() -> None:
     script = Script()
     script.say("one")
     script.stream("Par")
-    assert script.submit(Shutdown()) == ["accepted", "assistant_message", "interrupted", "shutdown"]
+    assert script.submit(Shutdown()) == ["accepted", "assistant_message", "usage", "interrupted", "shutdown"]
     assert any(isinstance(effect, EndSession) for effect in script.effects)
     assert script.view.state == "closed"
     assert script.say("two") == []

@@ -1,10 +1,13 @@
 """Titles: the first line at once, the model's after the first turn; the user's takes precedence."""
 
+import pytest
+
 from agent.policy.policy import Policy
-from agent.session.messages import MakeTitle, Recover, TitleDone
+from agent.session import titles
+from agent.session.messages import CancelTitle, MakeTitle, Recover, TitleDone
 from agent.session.titles import TITLE_CHARS, first_line
 from protocol import events as ev
-from protocol.submissions import Interrupt, SetTitle, Shutdown, Undo
+from protocol.submissions import Compact, Interrupt, SetTitle, Shutdown, Undo
 from tests.unit.agent.session.script import USAGE, Script
 
 
@@ -46,15 +49,62 @@ def test_only_the_first_turn_calls_for_a_title() -> None:
     assert title_calls(script) == []
 
 
-def test_title_may_arrive_during_the_next_turn() -> None:
+def test_a_turn_that_begins_ends_the_call_for_a_title_which_is_made_after_it() -> None:
     script = answered()
+    late = script.session.title_id or ""
     script.say("more")
-    script.stream("Once")
-    assert title_done(script, "Owls") == ["usage", "title_changed"]
-    assert script.view.state == "running"
-    script.stream(" upon")
+    assert any(isinstance(effect, CancelTitle) for effect in script.effects)
+    assert script.handle(TitleDone(late, "Owls", USAGE)) == []
+    script.stream("Once upon")
     script.finish()
-    assert script.view.messages[-1].text == "Once upon"
+    assert len(title_calls(script)) == 1
+    title_done(script, "Owls")
+    script.say("and more")
+    script.finish()
+    assert title_calls(script) == []
+
+
+def test_no_title_is_made_while_inputs_wait() -> None:
+    script = Script(makes_titles=lambda model: True)
+    script.say("one")
+    script.say("two")
+    script.stream("One.")
+    assert script.finish()[-1] == "processing"
+    assert title_calls(script) == []
+    script.stream("Two.")
+    script.finish()
+    assert len(title_calls(script)) == 1
+
+
+def test_a_compaction_ends_the_call_for_a_title() -> None:
+    script = answered(context_limit=lambda model: 1_000, overhead_tokens=10)
+    for text in ("x" * 800, "y" * 800):
+        script.say(text)
+        script.stream(text)
+        script.finish(usage=None)
+    assert script.session.title_id is not None
+    script.submit(Compact())
+    assert any(isinstance(effect, CancelTitle) for effect in script.effects)
+
+
+TITLES = [
+    ("<think>\nOkay...\n</think>\n\nOwls of Ireland", "Owls of Ireland"),
+    ("Okay, the user wants...</think>Owls", "Owls"),
+    ("<think>Okay, the user", ""),
+    ("Title: Owls", "Owls"),
+    ("**Title:** Owls", "Owls"),
+    ("Here is the title:\n\nOwls", "Owls"),
+    ("Sure! Here is a title: Owls", "Owls"),
+    ('{"title": "Owls"}', "Owls"),
+    ('```json\n{"title": "Owls"}\n```', "Owls"),
+    ("Owls\x00\x07\x1b[31m at night", "Owls at night"),
+    ("Owls: a poem", "Owls: a poem"),
+]
+
+
+@pytest.mark.parametrize(("text", "title"), TITLES)
+def test_the_title_is_read_out_of_what_the_model_wrote(text: str, title: str) -> None:
+    assert titles.title_in(text) == title
 
 
 def test_a_title_that_the_user_chose_stays() -> None:
@@ -93,7 +143,7 @@ def test_the_first_line_is_cut_and_blank_lines_before_it_do_not_count() -> None:
     assert first_line("x" * 1_000_000) == "x" * (TITLE_CHARS - 1) + "…"
 
 
-def test_title_call_is_not_repeated_after_interrupt_or_restart() -> None:
+def test_a_title_that_comes_after_an_interrupt_or_a_restart_is_ignored() -> None:
     script = answered()
     late = script.session.title_id or ""
     script.say("more")
@@ -102,8 +152,6 @@ def test_title_call_is_not_repeated_after_interrupt_or_restart() -> None:
     script.restart()
     script.handle(Recover())
     assert script.handle(TitleDone(late, "Owls", USAGE)) == []
-    script.say("and more")
-    script.finish()
     assert title_calls(script) == []
     assert script.view.title == "Write a poem about owls"
 

@@ -158,7 +158,7 @@ def test_an_interrupt_keeps_the_partial_text_sealed_and_ends_the_turn() -> None:
     script = Script()
     script.say("tell me")
     script.stream("Once upon")
-    assert script.submit(Interrupt()) == ["accepted", "assistant_message", "interrupted"]
+    assert script.submit(Interrupt()) == ["accepted", "assistant_message", "usage", "interrupted"]
     assert any(isinstance(effect, CancelWork) for effect in script.effects)
     sealed = script.view.messages[-1]
     assert isinstance(sealed, AssistantMessage)
@@ -201,7 +201,7 @@ def test_an_error_of_the_model_ends_the_turn_and_the_next_one_works() -> None:
     script = Script()
     script.say("one")
     script.stream("Partial")
-    assert script.model_fails() == ["assistant_message", "error"]
+    assert script.model_fails() == ["assistant_message", "usage", "error"]
     error = script.last(ev.ErrorEvent)
     assert (error.code, error.retryable, error.turn_id) == ("model_unavailable", True, "turn-2")
     script.say("two")

@@ -1,9 +1,18 @@
 """Text helpers: surrogates are repaired, long texts are cut within their limits."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.util.text import SurrogateRepair, cut_middle, cut_to_tokens, estimate_text, join_ends, repair_surrogates
+from agent.util.text import (
+    SurrogateRepair,
+    cut_middle,
+    cut_to_tokens,
+    estimate_text,
+    join_ends,
+    repair_surrogates,
+    without_thoughts,
+)
 
 anything = st.text(alphabet=st.characters(categories=None), max_size=30)
 halves = st.lists(st.sampled_from(["\ud83d", "\ude00", "a", "é", "😀", "\ufffd", ""]), max_size=12)
@@ -48,3 +57,22 @@ def test_text_cut_in_its_middle_is_no_longer_than_allowed(text: str, limit: int)
 def test_the_ends_that_are_kept_stand_around_the_number_of_what_is_left_out() -> None:
     assert join_ends("abcdefghij", 5) == "abc\n[... 5 characters left out ...]\nij"
     assert join_ends("abcdefghij", 0, "the file is in x") == "\n[... 10 characters left out; the file is in x ...]\n"
+
+
+THOUGHTS = [
+    ("<think>Hm.</think>Yes.", "Yes."),
+    ("Hm, well.\n</think>\n\nYes.", "Yes."),
+    ("<THINKING>Hm.</THINKING> Yes. <think>More.</think>", "Yes."),
+    ("<think>Hm, and then", ""),
+    ("Yes.", "Yes."),
+    ("a < b and b > c", "a < b and b > c"),
+]
+
+
+@pytest.mark.parametrize(("text", "rest"), THOUGHTS)
+def test_thoughts_are_left_out(text: str, rest: str) -> None:
+    assert without_thoughts(text) == rest
+
+
+def test_many_marks_of_thinking_take_no_longer_than_their_length() -> None:
+    assert without_thoughts("<think>" * 50_000) == ""

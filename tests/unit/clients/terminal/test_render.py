@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from clients.session.outcomes import (
@@ -76,6 +77,12 @@ def test_reasoning_and_text_stand_on_lines_of_their_own() -> None:
 
 def test_a_sealed_message_is_marked() -> None:
     assert shown(chunk(0, "Ye"), message("Ye", sealed=True)) == "Ye\n[cut short]\n"
+
+
+def test_an_answer_that_is_not_whole_says_why() -> None:
+    cut = msgspec.structs.replace(message("Ye"), finish_reason="length")
+    assert shown(chunk(0, "Ye"), cut) == "Ye\n[cut off: the model has used all the tokens that it may write]\n"
+    assert shown(msgspec.structs.replace(cut, sealed=True)) == "Ye\n[cut short]\n"
 
 
 def test_merged_or_not_a_conversation_looks_the_same() -> None:

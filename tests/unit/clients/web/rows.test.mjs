@@ -36,6 +36,14 @@ test("rows of finished messages stay the same objects", () => {
   assert.deepEqual(keys(third), ["input-u", "n"]);
 });
 
+test("an answer that is not whole says why, and one that the user stopped does not say it twice", () => {
+  const cut = { ...assistant("m"), finish_reason: "length" };
+  const view = { ...emptyView(), messages: [cut, { ...cut, message_id: "n", sealed: true }, assistant("o")] };
+  const endings = new Rows().make(view, [], [], []).map((row) => row.ending);
+  assert.match(endings[0], /used all the tokens/);
+  assert.deepEqual(endings.slice(1), ["", ""]);
+});
+
 test("the open message becomes the finished one under the same key", () => {
   const view = { ...emptyView(), messages: [user("u")], open_message: { message_id: "m", text: "half", reasoning: "" } };
   const rows = new Rows();
