@@ -149,6 +149,9 @@ PROGRAMS: dict[str, Callable[[Words], None]] = {
     "uv": install,
     "pipx": install,
     "pip": install,
+    **dict.fromkeys(
+        ("llama-server", "lms", "ollama", "python3", "transformers", "vllm"), without_check
+    ),  # model servers
     "cd": without_check,
     "git": without_check,
     "tar": without_check,
