@@ -28,7 +28,7 @@ REMOVED: dict[str, Removed] = {
     "journal.recovery_s": Removed(5.0, "server.sessions.actor.RECOVERY_S"),
     "turn.repeated_calls_noted": Removed(3, "agent.session.session.REPEATED_CALLS_NOTED"),
     "turn.overhead_tokens": Removed(2_000, "agent.session.session.OVERHEAD_TOKENS"),
-    "turn.title_max_tokens": Removed(1_000, "agent.session.titles.TITLE_MAX_TOKENS"),
+    "turn.title_max_tokens": Removed(300, "agent.session.titles.TITLE_MAX_TOKENS"),
     "turn.title_timeout_s": Removed(20.0, "agent.session.titles.TITLE_TIMEOUT_S"),
     "turn.delta_buffer_chars": Removed(65_536, "server.sessions.inbox.TEXT_MAX_CHARS"),
     "turn.chunk_max_chars": Removed(65_536, "agent.session.session.CHUNK_MAX_CHARS"),

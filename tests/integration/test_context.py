@@ -11,7 +11,16 @@ from protocol import events as ev
 from protocol.submissions import Approval, ExecApproval, SetTitle, UserInput
 from tests.support.application import settings_for
 from tests.support.live import DONE, client, listening, same_view
-from tests.support.models.scripted_model import Call, Finish, Gate, Refusal, ScriptedModel, Text, calls, stream, text
+from tests.support.models.scripted_model import (
+    Call,
+    Hang,
+    Refusal,
+    ScriptedModel,
+    Text,
+    calls,
+    stream,
+    text,
+)
 
 
 async def test_agents_md_is_sent_with_each_call_in_its_current_form(tmp_path: Path) -> None:
@@ -55,10 +64,9 @@ async def test_agents_md_is_called_the_owners_as_long_as_it_is_what_the_owner_up
     assert NOTES_INTRO.strip() in second and "Use spaces." in second
 
 
-async def test_the_model_makes_a_title_after_the_first_turn_while_the_next_one_runs(tmp_path: Path) -> None:
-    gate = Gate()
-    title = stream(Text("Owls"), gate, Text(" at night"), Finish())
-    async with ScriptedModel([text("Night falls."), title, text("More.")]) as model:
+async def test_the_call_for_a_title_ends_where_a_turn_begins_and_is_made_again_after_it(tmp_path: Path) -> None:
+    title = stream(Text("Owls"), Hang())
+    async with ScriptedModel([text("Night falls."), title, text("More."), text("Owls at night")]) as model:
         settings = settings_for(tmp_path, model, turn={"title_by_model": True})
         async with listening(settings) as live, client(live) as talker:
             await talker.send(UserInput(text="A poem\nabout owls"))
@@ -68,7 +76,7 @@ async def test_the_model_makes_a_title_after_the_first_turn_while_the_next_one_r
             assert TITLE_MAX_TOKENS in request.body.values()
             await talker.send(UserInput(text="more"))
             await talker.until_type(*DONE)
-            gate.open()
+            await request.left.wait()
             await talker.until_type(ev.TitleChanged)
             assert talker.view.title == "Owls at night"
             assert talker.view.usage.output_tokens > 0
@@ -79,7 +87,7 @@ async def test_the_model_makes_a_title_after_the_first_turn_while_the_next_one_r
 
 
 async def test_a_failed_title_call_leaves_the_first_line_as_the_title(tmp_path: Path) -> None:
-    async with ScriptedModel([text("Night falls."), Refusal(401), text("More.")]) as model:
+    async with ScriptedModel([text("Night falls."), Refusal(401), text("More."), Refusal(401)]) as model:
         settings = settings_for(tmp_path, model, turn={"title_by_model": True})
         async with listening(settings) as live, client(live) as talker:
             await talker.send(UserInput(text="A poem"))

@@ -66,7 +66,7 @@ def careful(data: Path, model: ScriptedModel, limit: float) -> Settings:
 
 
 async def test_yolo_mode_pauses_at_the_spending_limit_and_continues_after_an_answer(tmp_path: Path) -> None:
-    dear = Usage(input_tokens=600, output_tokens=0)
+    dear = Usage(input_tokens=590, output_tokens=10)
     script = [calls(write("a", "c1"), usage=dear), calls(write("b", "c2"), usage=dear), text("Done.")]
     async with ScriptedModel(script) as model, listening(careful(tmp_path, model, 1.0)) as live:
         async with client(live) as talker:

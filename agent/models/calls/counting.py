@@ -7,7 +7,7 @@ import msgspec
 from agent.models.types import ModelRequest, TokenCounts
 from agent.util.text import BYTES_A_TOKEN, MESSAGE_OVERHEAD
 
-_FAR_BELOW: Final = 400
+_FAR_BELOW: Final = 1_000
 """A count this many times below the estimate is none: some servers report 0 or 1 for everything."""
 _HIDDEN_TOKENS: Final = 50_000
 """Tokens that a provider may add to a prompt. Text has at most as many tokens as bytes, so a count above both is none."""

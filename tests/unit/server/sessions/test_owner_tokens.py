@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from agent.models import ModelEntry
 from protocol import events as ev
 from server.sessions.owner_tokens import OwnerTokens
 from tests.support.application import Listener, running, settings_for
@@ -30,10 +32,15 @@ async def test_given_tokens_are_bounded_and_the_oldest_is_forgotten() -> None:
     assert [await tokens.get(user_id) for user_id in "abc"] == ["hf_a", None, "hf_c"]
 
 
-async def test_the_token_of_create_session_reaches_the_model_calls_of_the_owners_sessions(tmp_path: Path) -> None:
+async def test_the_token_of_create_session_reaches_the_model_calls_of_the_owners_sessions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with ScriptedModel([text("One."), text("Two."), text("Three.")]) as model:
         settings = settings_for(tmp_path, model)
-        choice = msgspec.structs.replace(settings.model, model="huggingface/org/name")
+        monkeypatch.setenv("HF_API_BASE", model.api_base)  # the router's own address, for LiteLLM
+        calls = msgspec.structs.replace(settings.model.calls, api_base="", api_key="")
+        router = ModelEntry(name="openai/other", api_base=model.api_base)  # that it is local is the operator's wish
+        choice = msgspec.structs.replace(settings.model, model="huggingface/org/name", models=[router], calls=calls)
         async with running(msgspec.structs.replace(settings, model=choice)) as manager:
             first = await manager.create_session("ann", "hf_" + "a" * 34)
             second = await manager.create_session("ann")

@@ -125,7 +125,7 @@ async def test_a_conversations_log_lines_have_no_content(tmp_path: Path, capsys:
     logs.set_up(ServerSettings(log_format="json"))
     script = [
         calls(Call("no_such_tool", {"path": "secret-argument"})),
-        stream(Text("secret-answer"), Finish(), Usage(9, 3)),
+        stream(Text("secret-answer"), Finish(), Usage(12, 3)),
     ]
     async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model)) as live:
         async with client(live) as talker:
@@ -149,5 +149,5 @@ async def test_a_conversations_log_lines_have_no_content(tmp_path: Path, capsys:
     assert re.fullmatch(r"closed: 1000 after [\d.]+ s, 1 frames in, \d+ out", closed["message"])
     assert (ended["session"], ended["turn"], "conn" in ended) == (session_id, "turn-2", False)
     assert re.fullmatch(
-        r"turn ended: complete after [\d.]+ s, 2 model calls, 1 tool calls, 21 tokens in, 10 out", ended["message"]
+        r"turn ended: complete after [\d.]+ s, 2 model calls, 1 tool calls, 24 tokens in, 10 out", ended["message"]
     )

@@ -18,7 +18,7 @@ from server.telemetry.metrics import Metrics
 from server.telemetry.session_observer import Observer
 from tests.support.application import settings_for
 from tests.support.live import DONE, Live, client, listening
-from tests.support.models.scripted_model import Call, Finish, Gate, ScriptedModel, Text, Usage, calls, stream
+from tests.support.models.scripted_model import Call, Finish, Gate, Reply, ScriptedModel, Text, Usage, calls, stream
 from tests.support.polling import eventually
 
 AT = "2026-01-01T00:00:00.000Z"
@@ -104,7 +104,10 @@ async def test_missed_events_are_counted_as_a_replay(tmp_path: Path) -> None:
 
 async def test_an_interrupted_and_a_failed_turn_are_counted_as_such(tmp_path: Path) -> None:
     gate = Gate()
-    async with conversing(tmp_path, stream(Text("Hel"), gate, Finish()), stream(Text("cut"))) as (live, _):
+    async with conversing(tmp_path, stream(Text("Hel"), gate, Finish()), Reply((Text("cut"),), done=False)) as (
+        live,
+        _,
+    ):
         async with client(live) as talker:
             await talker.send(UserInput(text="go"))
             await gate.reached.wait()
