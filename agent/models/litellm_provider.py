@@ -15,6 +15,8 @@ os.environ.setdefault("REPEATED_STREAMING_CHUNK_LIMIT", "1000000000")
 
 import httpx
 import litellm
+from litellm.exceptions import BadRequestError
+from litellm.litellm_core_utils import core_helpers
 from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 
 from agent.models import demo, guarded_transport, library_threads, openai_patch, pricing
@@ -62,6 +64,15 @@ def silence_litellm() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
+def keep_finish_reasons() -> None:
+    """Have LiteLLM keep the reasons to finish that it takes for "stop": the answer is not whole, or failed."""
+    reasons: Any = core_helpers._FINISH_REASON_MAP  # private, and the only place that all providers' reasons go through
+    kept = ("pause_turn", "malformed_function_call", "network_error", "error")
+    reasons |= dict(zip(kept, kept, strict=True))
+    reasons |= {"model_context_window_exceeded": "length", "MALFORMED_FUNCTION_CALL": "malformed_function_call"}
+    reasons |= {"MALFORMED_RESPONSE": "error", "ERROR": "error"}
+
+
 def ignore_litellm_warnings() -> None:
     """Ignore two warnings about LiteLLM's own code.
 
@@ -75,6 +86,7 @@ def ignore_litellm_warnings() -> None:
 
 
 silence_litellm()
+keep_finish_reasons()
 openai_patch.install()
 guarded_transport.install()
 library_threads.install()
@@ -87,7 +99,7 @@ def _provider_of(model: str) -> str:
     """The provider that LiteLLM calls for a name without one; empty if it knows none, which the call then says."""
     try:
         return str(lite.get_llm_provider(model)[1])
-    except lite.exceptions.BadRequestError:
+    except BadRequestError:
         return ""
 
 
@@ -204,6 +216,8 @@ class Provider:
         return f"{route.model} {route.api_base}".rstrip()
 
     def _provider_of(self, model: str) -> str:
+        if model == DEMO_MODEL:
+            return DEMO_PROVIDER
         name = self._catalog.route(model).model
         return name.partition("/")[0] if "/" in name else _provider_of(name)
 
