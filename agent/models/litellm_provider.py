@@ -22,7 +22,7 @@ from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 from agent.models import demo, guarded_transport, library_threads, openai_patch, pricing
 from agent.models.bases import AddressRefused, Base, refusals
 from agent.models.calls import listing
-from agent.models.catalog import HUB_ROUTER, NO_KEY, Address, Catalog, Route
+from agent.models.catalog import HUB_ROUTER, NO_KEY, OWN_ADDRESS, Address, Catalog, Route
 from agent.models.demo_provider import DEMO_PROVIDER, GAP, DemoProvider
 from agent.models.error_mapping import ErrorMapper
 from agent.models.errors import ModelError, model_error
@@ -101,6 +101,10 @@ def _provider_of(model: str) -> str:
         return str(lite.get_llm_provider(model)[1])
     except BadRequestError:
         return ""
+
+
+def _holds_address(parameters: Mapping[str, object]) -> bool:
+    return bool(parameters.get("api_base") or parameters.get("base_url"))
 
 
 class Provider:
@@ -239,10 +243,13 @@ class Provider:
             "reasoning_effort": effort,
             **self._by_provider(route, effort),
         }
+        extra = settings.parameters(request.model)
+        if _holds_address(extra) and not route.api_base and self._provider_of(request.model) not in OWN_ADDRESS:
+            chosen["api_key"] = NO_KEY  # the provider's key, or the owner's, is not for that address
         parameters: dict[str, object] = {
             "drop_params": True,
             **{name: value for name, value in chosen.items() if value},
-            **settings.parameters(request.model),
+            **extra,
         }
         if request.model == DEMO_MODEL:
             parameters = {GAP: demo.TOKEN_MS / 1000}

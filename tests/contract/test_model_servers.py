@@ -132,6 +132,18 @@ async def test_an_address_without_a_key_gets_neither_the_environments_nor_the_ow
     assert asked.headers.get("authorization") == "Bearer none"
 
 
+async def test_an_address_among_the_extra_parameters_gets_no_key_but_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-address")
+    async with RawServer([ANSWER]) as server:
+        address: dict[str, object] = {"api_base": f"{server.address}/v1"}
+        for given in (address, {**address, "api_key": "its-own-key"}):
+            models = Models(ModelSettings(extra={"*": given}), configured="openai/m")
+            await models.call(ModelRequest("openai/m", [{"role": "user", "content": "hi"}], []), Sink())
+            await models.aclose()
+        keys = [request.headers["authorization"] for request in server.requests]
+    assert keys == ["Bearer none", "Bearer its-own-key"]
+
+
 async def test_a_model_for_hugging_face_is_asked_without_retries_in_its_body_and_with_its_effort() -> None:
     async with caller([ANSWER], "huggingface/org/m") as one:
         request = ModelRequest(one.model, [{"role": "user", "content": "hi"}], [], reasoning_effort="high")
@@ -142,8 +154,9 @@ async def test_a_model_for_hugging_face_is_asked_without_retries_in_its_body_and
 
 
 async def test_an_effort_does_not_shorten_the_answers_of_models_that_think_within_a_budget() -> None:
+    said = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello"}}
     stop = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}}
-    async with caller([events(stop, {"type": "message_stop"}, names=True)], "anthropic/claude-haiku-4-5") as one:
+    async with caller([events(said, stop, {"type": "message_stop"}, names=True)], "anthropic/claude-haiku-4-5") as one:
         request = ModelRequest(one.model, [{"role": "user", "content": "hi"}], [], reasoning_effort="high")
         await one.models.call(request, Sink())
         body = one.server.requests[0].json
