@@ -70,10 +70,10 @@ def found_in(data: bytes, secrets: list[str]) -> list[str]:
 
 
 def leaks(folder: Path, secrets: list[str]) -> Iterator[str]:
-    """Every file below the folder that holds one; the user's own file, which held it before, is left out."""
+    """Every file below the folder that holds one; the user's own file, which held it before, is left out, and its copy in a snapshot."""
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name not in (FILE, "config.json"):
-            for secret in found_in(path.read_bytes(), secrets):
+        if path.is_file() and path.name != "config.json" and (data := path.read_bytes()) != CANARY.encode():
+            for secret in found_in(data, secrets):
                 yield f"{path.relative_to(folder)}: {secret}"
 
 

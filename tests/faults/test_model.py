@@ -83,7 +83,6 @@ ENDS = [
     Ends("a stall", half(Hang()), "model_timeout", True, "silent for 0.6 s", "Half"),
     Ends("a cut", half(Cut(), done=False), "model_stream_cut", True, "is kept", "Half"),
     Ends("a reset", half(Cut(reset=True), done=False), "model_stream_cut", True, "is kept", "Half"),
-    Ends("no finish reason", half(), "model_stream_cut", True, "without a finish reason", "Half"),
     Ends("no finish and no end", half(done=False), "model_stream_cut", True, "without a finish reason", "Half"),
     Ends("malformed data", half(Raw(b"data: {bad\n\n"), Finish()), "model_bad_response", True, "malformed", "Half"),
     Ends("bytes of no sense", half(Raw(b"data: \xff\xfe\x00\n\n")), "model_bad_response", True, "malformed", "Half"),
@@ -94,6 +93,7 @@ ENDS = [
 GOES_ON = [
     GoesOn("a fault, then an answer", (Refusal(500), text("Here.")), "Here."),
     GoesOn("a cut before the first token", (Reply((), done=False), text("Here.")), "Here."),
+    GoesOn("an end without a finish reason", half(), "Half"),
     GoesOn("a lone surrogate", (stream(Text("a\ud83d"), Text("b"), Finish()),), "a\ufffdb"),
     GoesOn("a pair of surrogates in two pieces", (stream(Text("\ud83d"), Text("\ude00"), Finish()),), "\U0001f600"),
     GoesOn("broken arguments", once(Call("plan", '{"items": [')), "I see.", "not a JSON object"),
