@@ -167,7 +167,7 @@ def set_up_node() -> None:
         report(f"installing the Node packages of {lock.parent.relative_to(ROOT)}")
         npm, path = find_npm()
         run(
-            [*npm, "ci", "--engine-strict", "--no-audit", "--no-fund", "--loglevel=error"],
+            [*npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"],
             f"npm could not install {lock.parent.relative_to(ROOT)}, which the tests need. It wants Node.js 18 or newer "
             "(https://nodejs.org; Debian, Ubuntu: apt install nodejs npm) and the npm registry",
             folder=lock.parent,

@@ -14,9 +14,6 @@ expect.set_options(timeout=PATIENCE_MS)
 DESKTOP: ViewportSize = {"width": 1100, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 760}
 
-LATER = re.compile("ResizeObserver loop completed")
-"""A size changed while sizes were reported: some versions say so, and report it with the next frame (Resize Observer, 3.4.6)."""
-
 NETWORK = r"Failed to load resource|WebSocket connection to|net::ERR_"
 """What the browser itself says of connections that fail, for tests that make them fail."""
 
@@ -32,7 +29,7 @@ class Tabs:
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
         self._contexts: list[BrowserContext] = []
-        self._expected = [LATER]
+        self._expected: list[re.Pattern[str]] = []
         self._seen: list[str] = []
         self.requests: list[str] = []
 
