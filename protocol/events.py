@@ -2,7 +2,6 @@
 
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from protocol.content import (
@@ -16,24 +15,16 @@ from protocol.content import (
     PlanItem,
     Question,
     QuestionAction,
-    Seq,
     ShareId,
-    SnapshotId,
     Step,
     ToolCall,
     ToolState,
 )
+from protocol.event_base import EventBase as EventBase
 from protocol.submissions import Submission
-
-
-class EventBase(msgspec.Struct, kw_only=True):
-    """`seq` orders the session's events; `first_seq` is there on a merged event, which stands for first_seq..seq."""
-
-    seq: Seq
-    first_seq: Annotated[Seq | UnsetType, Meta(description="only on a merged event: it stands for first_seq..seq")] = (
-        UNSET
-    )
-    at: Annotated[str, Meta(description="when it happened, UTC, RFC 3339")]
+from protocol.workspace_events import WorkspaceNotSaved as WorkspaceNotSaved
+from protocol.workspace_events import WorkspaceRestored as WorkspaceRestored
+from protocol.workspace_events import WorkspaceSaved as WorkspaceSaved
 
 
 class Accepted(EventBase, kw_only=True, tag_field="type", tag="accepted"):
@@ -224,33 +215,6 @@ class UndoComplete(EventBase, kw_only=True, tag_field="type", tag="undo_complete
             description="the snapshot of the files before all that was removed, for `restore`; absent if there is none"
         ),
     ] = UNSET
-
-
-class WorkspaceSaved(EventBase, kw_only=True, tag_field="type", tag="workspace_saved"):
-    """There is a snapshot of the session's files: before a turn's first call with effects, or before a `restore`."""
-
-    snapshot_id: SnapshotId
-    files: int
-    left_out: Annotated[int, Meta(description="how many of the files are not in it, for lack of room")]
-    dropped: Annotated[list[str], Meta(description="older snapshots that are not there any more")]
-
-
-class WorkspaceNotSaved(EventBase, kw_only=True, tag_field="type", tag="workspace_not_saved"):
-    """The session's files could not be saved: what this turn does to them cannot be restored."""
-
-    snapshot_id: SnapshotId
-    message: str
-
-
-class WorkspaceRestored(EventBase, kw_only=True, tag_field="type", tag="workspace_restored"):
-    """A `restore` is done: the session's files are as in the snapshot, but for those in `left`."""
-
-    operation_id: Annotated[str, Meta(description="the `restore` it answers")]
-    snapshot_id: SnapshotId
-    restored: Annotated[int, Meta(description="how many files and folders were made, or made as they were")]
-    removed: Annotated[int, Meta(description="how many files and folders were removed")]
-    left: Annotated[list[str], Meta(description="paths that are not as they were; the first 50")]
-    left_count: Annotated[int, Meta(description="how many paths are not as they were")]
 
 
 class ModelChanged(EventBase, kw_only=True, tag_field="type", tag="model_changed"):

@@ -109,18 +109,10 @@ export function apply(view, event) {
       view.usage.context_tokens = event.new_tokens;
       if (view.turn_id === event.operation_id) rest(view);
       return;
-    case "workspace_restored":
-      if (view.turn_id === event.operation_id) rest(view);
-      return;
+    case "workspace_restored": if (view.turn_id === event.operation_id) rest(view); return;
     case "workspace_saved": return applySaved(view, event);
     case "workspace_not_saved": return;
-    case "shutdown":
-      view.state = "closed";
-      view.turn_id = null;
-      view.queued = [];
-      view.grants = [];
-      view.guest_grants = {};
-      return;
+    case "shutdown": Object.assign(view, { state: "closed", turn_id: null, queued: [], grants: [], guest_grants: {} }); return;
     case "plan_update": view.plan = event.items; return;
     case "usage": return addUsage(view.usage, event);
     case "undo_complete":

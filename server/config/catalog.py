@@ -21,6 +21,7 @@ UNITS = {
 """Unit by a word of a setting's name; the last such word counts."""
 UNITS_BY_KEY = {
     "server.port": "TCP port",
+    "mcp.offered_max": "tools",
     "auth.failures_per_minute": "failures a minute",
     "users.stored_sessions_max": "sessions",
     "users.sockets_max": "sockets",

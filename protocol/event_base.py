@@ -1,0 +1,18 @@
+"""Event base: what every event has."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from protocol.content import Seq
+
+
+class EventBase(msgspec.Struct, kw_only=True):
+    """`seq` orders the session's events; `first_seq` is there on a merged event, which stands for first_seq..seq."""
+
+    seq: Seq
+    first_seq: Annotated[Seq | UnsetType, Meta(description="only on a merged event: it stands for first_seq..seq")] = (
+        UNSET
+    )
+    at: Annotated[str, Meta(description="when it happened, UTC, RFC 3339")]
