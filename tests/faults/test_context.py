@@ -142,11 +142,16 @@ async def test_a_summary_of_non_ascii_text_is_requested_within_the_models_limit(
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [Refusal(400, "prompt is too long"), Refusal(401, "bad key"), stream(Text("They"), Cut()), stream(Finish())],
+    ("answer", "calls"),
+    [
+        (Refusal(400, "prompt is too long"), 1),
+        (Refusal(401, "bad key"), 1),
+        (stream(Text("They"), Cut()), 1),
+        (stream(Finish()), 2),  # an empty stream is asked once more, without a stream, for its reason
+    ],
     ids=["too-long", "no-credentials", "cut", "empty"],
 )
-async def test_a_failed_summary_is_reported_and_the_context_stays(tmp_path: Path, answer: Answer) -> None:
+async def test_a_failed_summary_is_reported_and_the_context_stays(tmp_path: Path, answer: Answer, calls: int) -> None:
     failing = True
 
     def script(request: Request) -> Answer:
@@ -159,7 +164,7 @@ async def test_a_failed_summary_is_reported_and_the_context_stays(tmp_path: Path
             await talker.send(Compact())
             ended = await talker.until_type(ev.ErrorEvent, ev.Compacted, Refused)
             assert isinstance(ended, ev.ErrorEvent) and ended.code == codes.COMPACTION_FAILED, ended
-            assert len(model.requests) == 3
+            assert len(model.requests) == 2 + calls
             await answers_again(talker)
             assert "word word" in str(model.requests[-1].messages)
             failing = False
