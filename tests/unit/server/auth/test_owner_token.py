@@ -27,16 +27,20 @@ async def hub() -> AsyncIterator[StandinHub]:
 
 
 def by_bearer(data: Path, hub: StandinHub, model: ScriptedModel) -> Settings:
-    """Owners come with their token in a header alone; their models are served by the Hub's router, that is by `model`."""
+    """Owners come with their token in a header alone; their models are served by the Hub's router."""
     auth = {"mode": "bearer", "bearer": {"endpoint": hub.url, "timeout_s": 5.0}}
     settings = settings_for(data, model, auth=auth)
-    choice = msgspec.structs.replace(settings.model, model="huggingface/org/name")
+    calls = msgspec.structs.replace(settings.model.calls, api_base="", api_key="")
+    choice = msgspec.structs.replace(settings.model, model="huggingface/org/name", calls=calls)
     return msgspec.structs.replace(settings, model=choice)
 
 
-async def test_a_session_gets_its_owners_token_when_the_owner_connects(tmp_path: Path, hub: StandinHub) -> None:
+async def test_a_session_gets_its_owners_token_when_the_owner_connects(
+    tmp_path: Path, hub: StandinHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     script = [calls(Call("write", {"path": "a", "content": "1"})), text("Done.")]
     async with ScriptedModel(script) as model:
+        monkeypatch.setenv("HF_API_BASE", f"{model.api_base}/chat/completions")
         settings = by_bearer(tmp_path, hub, model)
         async with listening(settings) as live, connect(live.ws, additional_headers=HEADERS) as socket:
             owner = await Client(socket).synced()
