@@ -44,8 +44,7 @@ def openapi(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     named = [endpoint for endpoint in endpoints if endpoint.name]
     structs = {kind for endpoint in named for kind in _structs(endpoint)} | {Fault}
     ordered = sorted(structs, key=lambda kind: kind.__name__)
-    # Of plain types alone: msgspec leaves defaults as they are, tuples too.
-    references, schemas = msgspec.to_builtins(msgspec.json.schema_components(ordered, ref_template=REF))
+    references, schemas = msgspec.json.schema_components(ordered, ref_template=REF)
     by_struct = dict(zip(ordered, references, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in named:

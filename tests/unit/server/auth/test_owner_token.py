@@ -7,6 +7,8 @@ import msgspec
 import pytest
 from websockets.asyncio.client import connect
 
+from agent.models.bases import base_of
+from agent.models.guarded_transport import GUARD
 from protocol import events as ev
 from protocol.submissions import Approval, ExecApproval, UserInput
 from server.config.settings import Settings
@@ -40,6 +42,9 @@ async def test_a_session_gets_its_owners_token_when_the_owner_connects(
 ) -> None:
     script = [calls(Call("write", {"path": "a", "content": "1"})), text("Done.")]
     async with ScriptedModel(script) as model:
+        router = base_of(model.api_base)
+        assert router is not None
+        GUARD.allow(frozenset({router}))  # as a public address is
         monkeypatch.setenv("HF_API_BASE", f"{model.api_base}/chat/completions")
         settings = by_bearer(tmp_path, hub, model)
         async with listening(settings) as live, connect(live.ws, additional_headers=HEADERS) as socket:
