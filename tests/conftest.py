@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from agent.util.tasks import TaskOwner
+from tests.faults.harness.lengths import LONG, length
 from tests.faults.process.process import Zygote
 from tests.support.constants import restore
 from tests.support.node import node_command
@@ -33,7 +34,8 @@ os.environ["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"
 settings.register_profile(
     "holdfast",
     deadline=None,
-    derandomize=os.environ.get("HOLDFAST_FAULTS") != "long",
+    max_examples=length(40, 100),
+    derandomize=not LONG,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )

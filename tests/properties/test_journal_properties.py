@@ -29,6 +29,7 @@ from server.journal.base import (
     Record,
 )
 from server.journal.sqlite import SqliteJournal, open_journal
+from tests.faults.harness.lengths import length
 from tests.properties.journal_model import Model, ModelSession, append, claim, leased, merge, there
 from tests.unit.server.journal.builders import row
 
@@ -327,7 +328,7 @@ class JournalMachine(RuleBasedStateMachine):
 
 
 SETTINGS = settings(
-    max_examples=50,
+    max_examples=length(20, 50),
     stateful_step_count=80,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],

@@ -109,7 +109,7 @@ async def delayed(at: Scene) -> AsyncIterator[None]:
 FAULTS = [cut, ended, blackholed, offline, delayed]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", few(FAULTS, 2))
 async def test_an_answer_goes_on_where_it_was_once_the_network_is_back(
     tabs: Tabs, tmp_path: Path, fault: Fault
 ) -> None:
