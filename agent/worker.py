@@ -226,8 +226,8 @@ class Worker:
             message = log_fault(log, error, "a workspace could not be restored")
             self._results.result(RestoreFailed(effect.operation_id, message))
         else:
-            done_event = WorkspaceRestored(effect.operation_id, done.restored, done.removed, done.left, done.left_count)
-            self._results.result(done_event)
+            result = WorkspaceRestored(effect.operation_id, done.restored, done.removed, done.left, done.left_count)
+            self._results.result(result)
 
     @property
     def _snapshots(self) -> SessionSnapshots:

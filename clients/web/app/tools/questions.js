@@ -17,13 +17,13 @@ export function Questions({ conversation }) {
   if (!view.questions.length) return null;
   return html`<section class="approvals" aria-label="Questions of running calls">
     <div class="approvals-list">
-      ${view.questions.map((question) => html`<${Asked} key=${question.question_id} question=${question} reads=${access === "read"} conversation=${conversation} />`)}
+      ${view.questions.map((question) => html`<${QuestionForm} key=${question.question_id} question=${question} reads=${access === "read"} conversation=${conversation} />`)}
     </div>
   </section>`;
 }
 
 /** @param {{ question: Question, reads: boolean, conversation: Conversation }} props */
-function Asked({ question, reads, conversation }) {
+function QuestionForm({ question, reads, conversation }) {
   const { question_id, asker, kind, message, fields = [], url } = question;
   const [values, setValues] = useState(() => /** @type {Record<string, Value | undefined>} */ (Object.fromEntries(fields.map((field) => [field.name, first(field)]))));
   const answer = (/** @type {"accept" | "decline" | "cancel"} */ action) => conversation.now({ type: "answer_question", question_id, action, ...(action === "accept" ? { content: filled(values) } : {}) });

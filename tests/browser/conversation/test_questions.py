@@ -1,0 +1,34 @@
+"""Questions of MCP servers: the page shows the form that a running call asks for, and sends what is filled in."""
+
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import expect
+
+from tests.browser.support.scene import scene
+from tests.browser.support.tabs import Tabs
+from tests.support.models.scripted_model import Call, calls, text
+from tests.support.polling import eventually
+from tests.unit.agent.tools.mcp.servers import everything
+
+TOOL = "trigger-elicitation-request"
+
+
+async def test_a_form_of_the_reference_server_is_filled_in_and_answered(tabs: Tabs, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"mcp_servers": {"everything": everything()}}
+    async with scene(tabs, tmp_path, [calls(Call(TOOL, {})), text("Thank you.")], settings=settings) as at:
+
+        async def up() -> bool:
+            status = await at.chat.page.request.get(f"{at.live.http}/api/config")
+            return bool((await status.json())["mcp"][0]["state"] == "up")
+
+        await eventually(up, "the server")
+        await at.chat.say("ask me")
+        await at.chat.approvals.get_by_role("button", name="Approve", exact=True).click()
+        form = at.chat.page.get_by_role("region", name="Questions of running calls")
+        await expect(form).to_be_visible()
+        await form.get_by_label("Name").fill("Ada")
+        await form.get_by_role("button", name="Answer").click()
+        await expect(at.chat.answers.last).to_have_text("Thank you.")
+        await expect(form).to_have_count(0)
+        await at.at_rest()
