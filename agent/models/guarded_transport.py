@@ -9,7 +9,7 @@ import re
 import socket
 import ssl
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Any
 
 import httpx
@@ -49,28 +49,54 @@ class GuardedResolver(AbstractResolver):
         await self._resolver.close()
 
 
+class EventLines:
+    """The lines of a response's body, which end as an event stream's do (WHATWG HTML, 9.2.5).
+
+    `response`: as long as no line was asked for, nothing of its body has been read.
+    """
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        self._lines = _lines(response)
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self._lines
+
+    async def __anext__(self) -> str:
+        return await anext(self._lines)
+
+    async def aclose(self) -> None:
+        """Read no more of the response, and close it."""
+        await self._lines.aclose()
+        await self.response.aclose()
+
+
+async def _lines(response: httpx.Response) -> AsyncGenerator[str]:
+    held: list[str] = []
+    async for text in response.aiter_text():
+        if held and held[-1].endswith("\r"):
+            text = held.pop() + text
+        half = text.endswith("\r")  # the next text may begin with the other half of the line's end
+        first, *rest = _LINE_END.split(text[:-1] if half else text)
+        held.append(first)
+        for line in rest:
+            yield "".join(held)
+            held = [line]
+        if half:
+            held.append("\r")
+    tail = "".join(held).removesuffix("\r")
+    if tail:
+        yield tail
+
+
 class EventStreamResponse(httpx.Response):
-    """A response whose lines end as an event stream's do (WHATWG HTML, 9.2.5), not at every line separator of Unicode.
+    """A response whose lines do not end at every line separator of Unicode.
 
     LiteLLM reads streams by lines: with httpx's own a token that holds U+2028 or U+0085 is lost, or ends the stream.
     """
 
-    async def aiter_lines(self) -> AsyncIterator[str]:
-        held: list[str] = []
-        async for text in self.aiter_text():
-            if held and held[-1].endswith("\r"):
-                text = held.pop() + text
-            half = text.endswith("\r")  # the next text may begin with the other half of the line's end
-            first, *rest = _LINE_END.split(text[:-1] if half else text)
-            held.append(first)
-            for line in rest:
-                yield "".join(held)
-                held = [line]
-            if half:
-                held.append("\r")
-        tail = "".join(held).removesuffix("\r")
-        if tail:
-            yield tail
+    def aiter_lines(self) -> EventLines:
+        return EventLines(self)
 
 
 class GuardedTransport(LiteLLMAiohttpTransport):

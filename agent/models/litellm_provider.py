@@ -33,7 +33,8 @@ from agent.models.provider_state.request import must_not_think, put_back, return
 from agent.models.providers import provider_calls
 from agent.models.settings import ModelSettings
 from agent.models.streams import assembler
-from agent.models.streams.direct import DirectStream, response_of
+from agent.models.streams.direct import DirectStream
+from agent.models.streams.readers import body_of
 from agent.models.streams.wrapped import WrappedStream, Wrapper
 from agent.models.types import DEMO_MODEL, ModelRequest, ProviderStream
 from agent.util.executors import Executors, HolderExecutor
@@ -148,11 +149,11 @@ class Provider:
             wrapper = await lite.acompletion(**self._parameters(request))
         except Exception as error:
             raise errors.from_opening(error) from error
-        response = response_of(wrapper) if self._settings.direct_streams else None
-        if response is None:
+        body = body_of(wrapper) if self._settings.direct_streams else None
+        if body is None:
             provider = self._provider_of(request.model)
             return WrappedStream(cast("Wrapper", wrapper), errors, returns_reasoning=returns_reasoning(provider))
-        return DirectStream(response, cast("Wrapper", wrapper), errors, request.model, assembler.OUTPUT_CHARS_MAX)
+        return DirectStream(body, cast("Wrapper", wrapper), errors, request.model, assembler.OUTPUT_CHARS_MAX)
 
     async def ask_why(self, request: ModelRequest) -> ModelError | None:
         """Why the model answers with nothing: the error of the same request without a stream, for one token; None if

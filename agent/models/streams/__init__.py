@@ -1,6 +1,8 @@
 """Provider streams: read chunks of an answer and assemble the reply.
 
-direct: reads OpenAI's server-sent events from the HTTP response.
+readers: which streams are read directly, and by which decoder.
+direct: reads server-sent events from the HTTP response. decoding: what a decoder takes and gives.
+openai_chunks: decodes OpenAI's chat completion chunks.
 wrapped: reads any provider's stream through LiteLLM.
 assembler: makes text for the sink, and the reply, of the chunks.
 watchdog: the time limit on a provider's silence.

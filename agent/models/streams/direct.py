@@ -1,7 +1,7 @@
-"""Direct stream: reads an OpenAI-shaped stream from its HTTP response, at a tenth of the cost of LiteLLM's wrapper.
+"""Direct stream: reads server-sent events from the HTTP response, at a tenth of the cost of LiteLLM's wrapper or less.
 
 LiteLLM makes the request (address, credentials, parameters) and opens the response; only the reading is ours. Used only
-where the body is known to be OpenAI's server-sent events.
+where the body is known to be of events that a decoder of ours reads, see `readers`.
 """
 
 import asyncio
@@ -9,17 +9,12 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import cast
 
 import httpx
-import openai
-from litellm.llms.fireworks_ai.chat.transformation import FireworksAIChatCompletionStreamingHandler
-from litellm.llms.groq.chat.transformation import GroqChatCompletionStreamingHandler
-from litellm.llms.openai.chat.gpt_transformation import OpenAIChatCompletionStreamingHandler
-from litellm.llms.openrouter.chat.transformation import OpenRouterChatCompletionStreamingHandler
-from openai.types.chat import ChatCompletionChunk
 
 from agent.models.error_mapping import ErrorMapper
 from agent.models.errors import ModelError, model_error
 from agent.models.provider_errors.words import read_words
-from agent.models.streams import openai_chunks
+from agent.models.streams.decoding import END, ErrorChunk
+from agent.models.streams.readers import Body
 from agent.models.streams.wrapped import Wrapper
 from agent.models.types import StreamChunk
 
@@ -33,43 +28,17 @@ _END_S = 0.25
 """Seconds to wait for the end of the body after the last event, so that the connection can be used again."""
 
 
-_OPENAI_SHAPED = (
-    FireworksAIChatCompletionStreamingHandler,
-    GroqChatCompletionStreamingHandler,
-    OpenAIChatCompletionStreamingHandler,
-    OpenRouterChatCompletionStreamingHandler,
-)
-"""LiteLLM's readers of bodies that are OpenAI's events. What some have beside these, `openai_chunks` reads."""
-
-
-def response_of(wrapper: object) -> httpx.Response | None:
-    """The HTTP response of a LiteLLM stream if its body is OpenAI's events, else None.
-
-    Exact types only: another subclass is a provider with a dialect of its own.
-    """
-    inner = getattr(wrapper, "completion_stream", None)
-    response: object = None
-    if type(inner) is openai.AsyncStream and getattr(inner, "_cast_to", None) is ChatCompletionChunk:
-        response = inner.response
-    elif inner is not None and type(inner) in _OPENAI_SHAPED:
-        response = inner.http_response
-    if isinstance(response, httpx.Response) and not response.is_stream_consumed and not response.is_closed:
-        return response
-    return None
-
-
 class DirectStream:
-    """Server-sent events (WHATWG HTML, 9.2.6) of chat completion chunks."""
+    """Server-sent events (WHATWG HTML, 9.2.6), decoded as their provider's."""
 
-    def __init__(
-        self, response: httpx.Response, wrapper: Wrapper, errors: ErrorMapper, model: str, max_output_chars: int
-    ) -> None:
-        self._response = response
+    def __init__(self, body: Body, wrapper: Wrapper, errors: ErrorMapper, model: str, max_output_chars: int) -> None:
+        self._response = body.response
+        self._decode = body.decode
         self._wrapper = wrapper
         self._errors = errors
         self._model = model
         self._max_line = max_output_chars * _BYTES_A_CHAR + _ENVELOPE_BYTES
-        self._blocks = cast("AsyncGenerator[bytes]", response.aiter_bytes())
+        self._blocks = cast("AsyncGenerator[bytes]", body.response.aiter_bytes())
         self._line: list[bytes] = []
         self._line_bytes = 0
         self._data: bytes | None = None
@@ -98,10 +67,14 @@ class DirectStream:
         return (StreamChunk(done=await self._finish()),)
 
     async def aclose(self) -> None:
+        """LiteLLM's wrapper does not close every provider's response."""
         try:
             await self._blocks.aclose()
         finally:
-            await self._wrapper.aclose()
+            try:
+                await self._response.aclose()
+            finally:
+                await self._wrapper.aclose()
 
     def _feed(self, block: bytes) -> list[StreamChunk]:
         """The chunks of the events that this block completes. An error is kept until they have been returned."""
@@ -147,9 +120,13 @@ class DirectStream:
             self._events += 1
             try:
                 if self._event == b"error":
-                    raise openai_chunks.ErrorChunk(read_words(data))
-                chunks.append(openai_chunks.decode(data))
-            except openai_chunks.ErrorChunk as error:
+                    raise ErrorChunk(read_words(data))
+                chunk = self._decode(data)
+                if chunk is END:
+                    self._done = True
+                elif chunk is not None:
+                    chunks.append(chunk)
+            except ErrorChunk as error:
                 self._failure = self._errors.from_error_event(error.words)
             except ValueError:
                 self._failure = self._errors.malformed()

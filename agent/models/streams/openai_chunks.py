@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from agent.models.provider_errors.words import Words, read_words
+from agent.models.provider_errors.words import read_words
+from agent.models.streams.decoding import ErrorChunk
 from agent.models.types import RETURNS_REASONING, StatePiece, StreamChunk, TokenCounts, ToolCallFragment
 
 
@@ -68,14 +69,6 @@ class _Chunk(msgspec.Struct):
     detail: Any = None
     code: int | str | None = None
     base_resp: _BaseResponse | None = None
-
-
-class ErrorChunk(Exception):
-    """The provider sent an error in its stream."""
-
-    def __init__(self, words: Words) -> None:
-        super().__init__(words.message)
-        self.words = words
 
 
 _decoder = msgspec.json.Decoder(_Chunk)
