@@ -70,7 +70,11 @@ def keep_finish_reasons() -> None:
     reasons: Any = core_helpers._FINISH_REASON_MAP  # private, and the only place that all providers' reasons go through
     kept = ("pause_turn", "malformed_function_call", "network_error", "error")
     reasons |= dict(zip(kept, kept, strict=True))
-    reasons |= {"model_context_window_exceeded": "length", "MALFORMED_FUNCTION_CALL": "malformed_function_call"}
+    reasons |= {
+        "model_context_window_exceeded": "length",
+        "model_length": "length",
+        "MALFORMED_FUNCTION_CALL": "malformed_function_call",
+    }
     reasons |= {"MALFORMED_RESPONSE": "error", "ERROR": "error"}
 
 

@@ -12,6 +12,7 @@ from agent.models.types import RETURNS_REASONING, StatePiece, StreamChunk, Token
 
 class _Part(msgspec.Struct):
     text: str = ""
+    thinking: "list[_Part] | str | None" = None
 
 
 class _Function(msgspec.Struct):
@@ -51,6 +52,7 @@ class _OutputDetails(msgspec.Struct):
 class _Usage(msgspec.Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    total_tokens: int | None = None
     prompt_tokens_details: _InputDetails | None = None
     completion_tokens_details: _OutputDetails | None = None
     prompt_cache_hit_tokens: int | None = None
@@ -89,11 +91,15 @@ def decode(data: bytes) -> StreamChunk:
         delta = choice.delta or choice.message
         if delta is not None:
             content = delta.content
+            result.reasoning = delta.reasoning_content or delta.reasoning or ""
             if content:
-                result.text = content if isinstance(content, str) else "".join(part.text for part in content)
+                if isinstance(content, str):
+                    result.text = content
+                else:
+                    result.text = "".join(part.text for part in content)
+                    result.reasoning = "".join(map(_thinking, content)) or result.reasoning
             if delta.refusal:
                 result.text += delta.refusal
-            result.reasoning = delta.reasoning_content or delta.reasoning or ""
             if delta.reasoning_details is not None:
                 result.state = StatePiece(reasoning_details=delta.reasoning_details)
             elif delta.reasoning_content:
@@ -122,6 +128,12 @@ def _raise_error(chunk: _Chunk, data: bytes) -> None:
         raise ErrorChunk(read_words(data))
 
 
+def _thinking(part: _Part) -> str:
+    """The reasoning in a part of a content: Mistral sends it as parts of its own (docs.mistral.ai, capabilities/reasoning)."""
+    thinking = part.thinking
+    return "".join(one.text for one in thinking) if isinstance(thinking, list) else thinking or ""
+
+
 def _fragment(call: _Call) -> ToolCallFragment:
     function = call.function
     if function is None:
@@ -137,4 +149,7 @@ def _tokens(usage: _Usage) -> TokenCounts:
     cached = (details.cached_tokens if details is not None else None) or usage.prompt_cache_hit_tokens or 0
     thought = usage.completion_tokens_details
     reasoning = (thought.reasoning_tokens if thought is not None else None) or 0
-    return TokenCounts(usage.prompt_tokens or 0, usage.completion_tokens or 0, cached, reasoning=reasoning)
+    sent, wrote = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    if reasoning and usage.total_tokens == sent + wrote + reasoning:
+        wrote += reasoning  # xAI counts them apart (docs.x.ai, guides/reasoning)
+    return TokenCounts(sent, wrote, cached, reasoning=reasoning)

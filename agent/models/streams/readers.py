@@ -5,10 +5,15 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 import openai
+from litellm.llms.cometapi.chat.transformation import CometAPIChatCompletionStreamingHandler
+from litellm.llms.edenai.chat.transformation import EdenAIChatCompletionStreamingHandler
 from litellm.llms.fireworks_ai.chat.transformation import FireworksAIChatCompletionStreamingHandler
 from litellm.llms.groq.chat.transformation import GroqChatCompletionStreamingHandler
+from litellm.llms.mistral.chat.transformation import MistralChatResponseIterator
 from litellm.llms.openai.chat.gpt_transformation import OpenAIChatCompletionStreamingHandler
+from litellm.llms.openai.openai import OpenAIChatCompletionResponseIterator
 from litellm.llms.openrouter.chat.transformation import OpenRouterChatCompletionStreamingHandler
+from litellm.llms.xai.chat.transformation import XAIChatCompletionStreamingHandler
 from openai.types.chat import ChatCompletionChunk
 
 from agent.models.streams import openai_chunks
@@ -48,9 +53,14 @@ def _of_chat(stream: Any) -> Body | None:
 
 _BODIES: Final[Mapping[type, Callable[[Any], Body | None]]] = {
     openai.AsyncStream: _of_client,
+    CometAPIChatCompletionStreamingHandler: _of_chat,
+    EdenAIChatCompletionStreamingHandler: _of_chat,
     FireworksAIChatCompletionStreamingHandler: _of_chat,
     GroqChatCompletionStreamingHandler: _of_chat,
+    MistralChatResponseIterator: _of_chat,
+    OpenAIChatCompletionResponseIterator: _of_chat,
     OpenAIChatCompletionStreamingHandler: _of_chat,
     OpenRouterChatCompletionStreamingHandler: _of_chat,
+    XAIChatCompletionStreamingHandler: _of_chat,
 }
 """By the type of LiteLLM's reader."""

@@ -50,7 +50,7 @@ async def caller(
     async with RawServer(answers, listing or refused(404, {"error": "no such path"})) as server:
         native = model.startswith(("anthropic/", "gemini/"))
         given = {"api_base": server.address + ("" if native else "/v1"), "api_key": API_KEY, "backoff_initial_s": 0.001}
-        models = Models(ModelSettings(**built_in("model.calls", {**given, **settings})))
+        models = Models(ModelSettings(**built_in("model.calls", {**given, **settings})), named=[model])
         try:
             yield Caller(server, models, model)
         finally:
