@@ -26,6 +26,7 @@ from litellm.llms.custom_httpx.http_handler import (
 from litellm.llms.huggingface import common_utils as huggingface
 
 from agent.models.bases import AddressGuard, leads_elsewhere, refusal
+from agent.models.calls.turns import request_is_ready
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 GUARD = AddressGuard()
@@ -103,6 +104,7 @@ class GuardedTransport(LiteLLMAiohttpTransport):
     """LiteLLM's transport over aiohttp, without private addresses and without redirects to other hosts."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        request_is_ready()
         _check_url(request.url)
         response = await super().handle_async_request(request)
         if _redirected_elsewhere(request, response):

@@ -1,6 +1,5 @@
 """LiteLLM provider: opens streams; the import takes 2.5 s and 190 MiB, so it is loaded at first use, in a thread."""
 
-import copy
 import gc
 import logging
 import os
@@ -22,6 +21,7 @@ from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 from agent.models import demo, guarded_transport, library_threads, openai_patch, pricing
 from agent.models.bases import AddressRefused, Base, refusals
 from agent.models.calls import listing
+from agent.models.calls.turns import CallTurns
 from agent.models.catalog import HUB_ROUTER, NO_KEY, OWN_ADDRESS, Address, Catalog, Route
 from agent.models.demo_provider import DEMO_PROVIDER, GAP, DemoProvider
 from agent.models.error_mapping import ErrorMapper
@@ -38,6 +38,7 @@ from agent.models.streams.readers import body_of
 from agent.models.streams.wrapped import WrappedStream, Wrapper
 from agent.models.types import DEMO_MODEL, ModelRequest, ProviderStream
 from agent.util.executors import Executors, HolderExecutor
+from agent.util.plain import plain_copy
 
 lite: Any = litellm  # its annotations do not hold under strict checking
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx", "httpcore", "openai", "aiohttp")
@@ -136,6 +137,7 @@ class Provider:
         self._catalog = catalog
         self._bases = bases
         self._executors = executors
+        self._turns = CallTurns()
         guarded_transport.GUARD.allow(bases)
         DemoProvider.install()
         Provider.users += 1
@@ -150,7 +152,8 @@ class Provider:
         errors = self._errors(request)
         library_threads.call_threads.set(self._threads(request))
         try:
-            wrapper = await lite.acompletion(**self._parameters(request))
+            async with self._turns.take(request.holder):
+                wrapper = await lite.acompletion(**self._parameters(request))
         except Exception as error:
             raise errors.from_opening(error) from error
         body = body_of(wrapper) if self._settings.direct_streams else None
@@ -167,9 +170,10 @@ class Provider:
         """
         errors = self._errors(request)
         library_threads.call_threads.set(self._threads(request))
-        whole = {name: value for name, value in self._parameters(request).items() if name != "stream_options"}
         try:
-            await lite.acompletion(**whole | {"stream": False, "max_tokens": 1})
+            async with self._turns.take(request.holder):
+                whole = {name: value for name, value in self._parameters(request).items() if name != "stream_options"}
+                await lite.acompletion(**whole | {"stream": False, "max_tokens": 1})
         except Exception as error:  # noqa: BLE001  # the error is what is asked for
             return errors.of_refusal(error)
         return None
@@ -261,7 +265,7 @@ class Provider:
         if request.max_output_tokens is not None:
             parameters["max_tokens"] = request.max_output_tokens
         if request.tools:
-            parameters["tools"] = copy.deepcopy(request.tools)
+            parameters["tools"] = plain_copy(request.tools)
         parameters |= {"model": f"{DEMO_PROVIDER}/{DEMO_MODEL}" if request.model == DEMO_MODEL else route.model}
         return self._with_messages(request, parameters) | {
             "stream": True,
@@ -286,7 +290,7 @@ class Provider:
         if needs_cache_marks(model):
             messages = mark_for_caching(messages)
         # A copy: LiteLLM changes messages in place for some providers.
-        return parameters | {"messages": copy.deepcopy(messages)} | responses_parameters(parameters, provider)
+        return parameters | {"messages": plain_copy(messages)} | responses_parameters(parameters, provider)
 
     def _by_provider(self, route: Route, effort: str) -> dict[str, object]:
         """Parameters that LiteLLM would set wrongly, or drop, for a model that is asked to think."""

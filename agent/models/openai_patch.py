@@ -1,7 +1,7 @@
-"""OpenAI client patch: skips its walk over every message, which takes 0.1 s of the loop for 700 messages.
+"""OpenAI client patch: skips its walk over messages and tools: 0.1 s of the loop for 700 messages, 2 ms for twenty tools.
 
-The walk looks up a type for each field, to rename fields that have aliases and to encode files. Chat messages have
-neither, so they are sent as they are. There is no public way around it (openai-python `_utils/_transform.py`, called by
+The walk looks up a type for each field, to rename fields that have aliases and to encode files. Chat messages and
+tools have neither, so they are sent as they are. There is no public way around it (openai-python `_utils/_transform.py`, called by
 `create`).
 
 Each client also asks for the name of the platform in a thread of the default executor (`_base_client.py`); it is known
@@ -18,11 +18,15 @@ original_transform: Any = completions.async_maybe_transform  # type: ignore[attr
 """The client's own function."""
 
 
-async def _transform_all_but_messages(data: Any, expected_type: object) -> Any:
+_PLAIN = frozenset({"messages", "tools"})
+
+
+async def _transform_all_but_plain(data: Any, expected_type: object) -> Any:
     if not isinstance(data, dict) or "messages" not in data:
         return await original_transform(data, expected_type)
-    rest = {name: value for name, value in data.items() if name != "messages"}
-    return {**(await original_transform(rest, expected_type)), "messages": data["messages"]}
+    plain = {name: value for name, value in data.items() if name in _PLAIN}
+    rest = {name: value for name, value in data.items() if name not in _PLAIN}
+    return {**(await original_transform(rest, expected_type)), **plain}
 
 
 def _known(platform: object) -> Callable[[object], Callable[[], Awaitable[object]]]:
@@ -35,4 +39,4 @@ def _known(platform: object) -> Callable[[object], Callable[[], Awaitable[object
 def install() -> None:
     """Patch the client, for all calls of the process."""
     _base_client.asyncify = _known(_base_client.get_platform())  # type: ignore[attr-defined,assignment]  # used for that alone
-    completions.async_maybe_transform = _transform_all_but_messages  # type: ignore[attr-defined]  # imported there, not exported
+    completions.async_maybe_transform = _transform_all_but_plain  # type: ignore[attr-defined]  # imported there, not exported

@@ -35,6 +35,10 @@ POLL_S = 0.02
 Drain = Callable[[str], Awaitable[None] | None]
 
 
+SWITCH_S = 0.001
+"""How long a thread that computes goes on while the event loop wants to. The loop gives the interpreter's lock away at each system
+call, so with the usual 5 ms a few such calls would stop it for 100 ms: https://docs.python.org/3/library/sys.html#sys.setswitchinterval"""
+
 HEAD_BYTES = 32_768
 """Largest head of a request, with its cookies; a longer one gets HTTP 400. Every usual proxy allows as much or less."""
 
@@ -147,6 +151,7 @@ class Server(uvicorn.Server):
 def run(app: Starlette, settings: Settings, sockets: list[socket.socket], announce: Callable[[], None]) -> NoReturn:
     """Serve until a signal, then end the process, exit code 0. Raises what the lifespan raises, and `ListenError`."""
     return_freed_memory()
+    sys.setswitchinterval(SWITCH_S)
     server = Server(app, settings, announce)
 
     async def main() -> None:

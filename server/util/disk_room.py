@@ -40,11 +40,12 @@ class DiskRoom:
         """Why `size` bytes more may not be stored; empty if they may. `events`: they go into the database, whose free pages count too."""
         try:
             state = self._statvfs(self._database.parent)
-            free = state.f_bavail * state.f_frsize + (self._free_in_database() if events else 0)
+            free, kept = state.f_bavail * state.f_frsize, reserve(state.f_blocks * state.f_frsize)
+            if free - self._held - size < kept and events:  # only then does what is free in the database matter
+                free += self._free_in_database()
         except OSError as error:
             log.warning("the room on the disk of %s is not known: %s", self._database, error)
             return ""
-        kept = reserve(state.f_blocks * state.f_frsize)
         if free - self._held - size >= kept:
             return ""
         wanted = f" {size} more are too many." if free >= kept and size else ""

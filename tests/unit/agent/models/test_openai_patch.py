@@ -2,6 +2,7 @@
 
 import time
 
+from openai.resources.chat.completions import completions
 from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
 
 from agent.models import ModelRequest, Models, ModelSettings
@@ -36,3 +37,12 @@ async def test_a_long_history_goes_out_as_it_is_without_a_walk_over_its_fields()
         await models.aclose()
     assert requests[-1].messages == history
     assert called - began < (walked - called) / 2
+
+
+async def test_tools_go_out_as_they_are() -> None:
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}]
+    sent = await completions.async_maybe_transform(  # type: ignore[attr-defined]  # patched there
+        {"messages": [], "tools": tools, "model": "m"}, CompletionCreateParamsStreaming
+    )
+    assert sent == {"messages": [], "tools": tools, "model": "m"}
+    assert sent["tools"] is tools
