@@ -88,20 +88,26 @@ class JournalRecorder:
         beside = tuple(PrivateRecord(seq, data) for seq, data in private.items())
         item = AppendItem(self._lease, self.head, records, answers, None if quiet else row, spent, beside)
         began = time.perf_counter()
-        for pause in (*pauses(RETRY_S), None):
-            try:
-                await self._journal.append(item)
-                break
-            except Unavailable as error:
-                if pause is None:
-                    raise
-                log.warning("session %s: tried again in %.2f s: %s", self._lease.session_id, pause, error)
-                await asyncio.sleep(pause)
+        try:
+            await self._journal.append(item)
+        except Unavailable as error:
+            await self._append_again(item, error)
         self._on_append(time.perf_counter() - began)
         self.row, self.head = row, records[-1].seq
         if spent is not None:
             self._quotas.spend(spent)
         return records
+
+    async def _append_again(self, item: AppendItem, error: Unavailable) -> None:
+        """Try again what could not be stored, for `RETRY_S`. Raises as `append`."""
+        for pause in pauses(RETRY_S):
+            log.warning("session %s: tried again in %.2f s: %s", self._lease.session_id, pause, error)
+            await asyncio.sleep(pause)
+            try:
+                return await self._journal.append(item)
+            except Unavailable as again:
+                error = again
+        raise error
 
     async def answer(self, submission_id: str) -> IdempotencyRecord | None:
         """The first answer to the submission with this id; None if it was not accepted before. Raises `Unavailable`."""
