@@ -1,6 +1,10 @@
 """Decoding: what a decoder of one provider's events takes and gives."""
 
+import json
 from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
 
 from agent.models.provider_errors.words import Words
 from agent.models.types import StreamChunk
@@ -9,8 +13,11 @@ Decode = Callable[[bytes], StreamChunk | None]
 """Makes a chunk of the data of one event; None for an event that is only a sign of life. One decoder reads one stream.
 Raises ErrorChunk, and ValueError for data that is no event of its provider."""
 
-END = StreamChunk(done=True)
-"""What a decoder gives for the last event of its stream, where that has a kind of its own: nothing behind it is read."""
+_Event = TypeVar("_Event")
+
+
+class LastChunk(StreamChunk):
+    """The chunk of the last event of a stream, where that has a kind of its own: nothing behind it is read."""
 
 
 class ErrorChunk(Exception):
@@ -19,3 +26,16 @@ class ErrorChunk(Exception):
     def __init__(self, words: Words) -> None:
         super().__init__(words.message)
         self.words = words
+
+
+def decode_event(decoder: msgspec.json.Decoder[_Event], data: bytes) -> _Event:
+    """Decode the data of one event, also what msgspec refuses and other clients accept: lone surrogates, invalid UTF-8,
+    numbers as text. Raises ValueError."""
+    try:
+        return decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return msgspec.convert(json.loads(data.decode("utf-8", "replace")), decoder.type, strict=False)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(str(error)) from error

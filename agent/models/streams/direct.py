@@ -13,7 +13,7 @@ import httpx
 from agent.models.error_mapping import ErrorMapper
 from agent.models.errors import ModelError, model_error
 from agent.models.provider_errors.words import read_words
-from agent.models.streams.decoding import END, ErrorChunk
+from agent.models.streams.decoding import ErrorChunk, LastChunk
 from agent.models.streams.readers import Body
 from agent.models.streams.wrapped import Wrapper
 from agent.models.types import StreamChunk
@@ -122,10 +122,9 @@ class DirectStream:
                 if self._event == b"error":
                     raise ErrorChunk(read_words(data))
                 chunk = self._decode(data)
-                if chunk is END:
-                    self._done = True
-                elif chunk is not None:
+                if chunk is not None:
                     chunks.append(chunk)
+                    self._done = type(chunk) is LastChunk
             except ErrorChunk as error:
                 self._failure = self._errors.from_error_event(error.words)
             except ValueError:

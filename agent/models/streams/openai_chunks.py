@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from agent.models.provider_errors.words import read_words
-from agent.models.streams.decoding import ErrorChunk
+from agent.models.streams.decoding import ErrorChunk, decode_event
 from agent.models.types import RETURNS_REASONING, StatePiece, StreamChunk, TokenCounts, ToolCallFragment
 
 
@@ -78,10 +78,7 @@ _decoder = msgspec.json.Decoder(_Chunk)
 
 def decode(data: bytes) -> StreamChunk:
     """Decode one chunk. Raises ErrorChunk, and ValueError for data that is not a chunk."""
-    try:
-        chunk = _decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        chunk = _lenient(data)
+    chunk = decode_event(_decoder, data)
     if chunk.error or not chunk.choices:
         _raise_error(chunk, data)
     result = StreamChunk()
@@ -110,14 +107,6 @@ def decode(data: bytes) -> StreamChunk:
         result.tokens = _tokens(chunk.usage)
         result.done = not chunk.choices  # the usage of the whole answer, which comes last
     return result
-
-
-def _lenient(data: bytes) -> _Chunk:
-    """Decode what msgspec refuses and other clients accept: lone surrogates, invalid UTF-8, numbers as text."""
-    try:
-        return msgspec.convert(json.loads(data.decode("utf-8", "replace")), _Chunk, strict=False)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise ValueError(str(error)) from error
 
 
 def _raise_error(chunk: _Chunk, data: bytes) -> None:

@@ -5,6 +5,10 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 import openai
+from litellm.completion_extras.litellm_responses_transformation.transformation import (
+    OpenAiResponsesToChatCompletionStreamIterator,
+)
+from litellm.llms.anthropic.chat.handler import ModelResponseIterator as AnthropicIterator
 from litellm.llms.cometapi.chat.transformation import CometAPIChatCompletionStreamingHandler
 from litellm.llms.edenai.chat.transformation import EdenAIChatCompletionStreamingHandler
 from litellm.llms.fireworks_ai.chat.transformation import FireworksAIChatCompletionStreamingHandler
@@ -14,10 +18,14 @@ from litellm.llms.openai.chat.gpt_transformation import OpenAIChatCompletionStre
 from litellm.llms.openai.openai import OpenAIChatCompletionResponseIterator
 from litellm.llms.openrouter.chat.transformation import OpenRouterChatCompletionStreamingHandler
 from litellm.llms.xai.chat.transformation import XAIChatCompletionStreamingHandler
+from litellm.responses.streaming_iterator import ResponsesAPIStreamingIterator
 from openai.types.chat import ChatCompletionChunk
 
+from agent.models.guarded_transport import EventLines
 from agent.models.streams import openai_chunks
+from agent.models.streams.anthropic_events import AnthropicDecoder
 from agent.models.streams.decoding import Decode
+from agent.models.streams.responses_events import ResponsesDecoder
 
 
 class Body(NamedTuple):
@@ -51,15 +59,31 @@ def _of_chat(stream: Any) -> Body | None:
     return Body(stream.http_response, openai_chunks.decode)
 
 
+def _of_anthropic(stream: Any) -> Body | None:
+    """Of Anthropic's Messages API, also at the clouds that serve it. In JSON mode LiteLLM makes text of a tool's call."""
+    lines = stream.streaming_response
+    if stream.json_mode or not isinstance(lines, EventLines):
+        return None
+    return Body(lines.response, AnthropicDecoder(stream.tool_name_reverse_map))
+
+
+def _of_responses(stream: Any) -> Body | None:
+    """Of OpenAI's Responses API, to which LiteLLM takes the calls of some models over a bridge."""
+    inner = stream.streaming_response
+    return Body(inner.response, ResponsesDecoder()) if type(inner) is ResponsesAPIStreamingIterator else None
+
+
 _BODIES: Final[Mapping[type, Callable[[Any], Body | None]]] = {
     openai.AsyncStream: _of_client,
     CometAPIChatCompletionStreamingHandler: _of_chat,
     EdenAIChatCompletionStreamingHandler: _of_chat,
+    AnthropicIterator: _of_anthropic,
     FireworksAIChatCompletionStreamingHandler: _of_chat,
     GroqChatCompletionStreamingHandler: _of_chat,
     MistralChatResponseIterator: _of_chat,
     OpenAIChatCompletionResponseIterator: _of_chat,
     OpenAIChatCompletionStreamingHandler: _of_chat,
+    OpenAiResponsesToChatCompletionStreamIterator: _of_responses,
     OpenRouterChatCompletionStreamingHandler: _of_chat,
     XAIChatCompletionStreamingHandler: _of_chat,
 }
