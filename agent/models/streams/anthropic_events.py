@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from agent.models.provider_errors.words import read_words
-from agent.models.streams.decoding import ErrorChunk, LastChunk, decode_event
+from agent.models.streams.decoding import ErrorChunk, Kind, LastChunk, decode_event
 from agent.models.types import StatePiece, StreamChunk, TokenCounts, ToolCallFragment
 
 
@@ -58,7 +58,18 @@ class _Event(msgspec.Struct):
     usage: _Usage | None = None
 
 
+class _Kinds(Kind):
+    delta: Kind | None = None
+    content_block: Kind | None = None
+
+
 _decoder: Final = msgspec.json.Decoder(_Event)
+_kinds: Final = msgspec.json.Decoder(_Kinds)
+_KNOWN: Final = frozenset({"content_block_start", "content_block_delta", "message_start", "message_delta", "error"})
+_KNOWN_PARTS: Final = frozenset(
+    {"text", "thinking", "redacted_thinking", "tool_use"}
+    | {"text_delta", "thinking_delta", "signature_delta", "input_json_delta"}
+)
 
 
 class AnthropicDecoder:
@@ -77,7 +88,12 @@ class AnthropicDecoder:
 
     def __call__(self, data: bytes) -> StreamChunk | None:
         """As `Decode`."""
-        event = decode_event(_decoder, data)
+        try:
+            event = decode_event(_decoder, data)
+        except ValueError:
+            if _is_known(data):
+                raise
+            return None
         kind = event.type
         if kind == "content_block_delta":
             return self._continue(event.delta) if event.delta is not None else None
@@ -96,7 +112,7 @@ class AnthropicDecoder:
             raise ErrorChunk(read_words(data))
         if not kind:
             raise ValueError("an event without a type")
-        return None  # a ping; or an event of a later version, which the documents say to ignore
+        return None  # a ping; or an event of a later version, which is ignored, as the documents ask for
 
     def _begin(self, block: _Block) -> StreamChunk | None:
         """A block begins; what it holds already counts as its first piece."""
@@ -150,6 +166,13 @@ class AnthropicDecoder:
             if value is not None:
                 setattr(known, name, value)
         return _sum(known.iterations or (known,))
+
+
+def _is_known(data: bytes) -> bool:
+    """Whether data that could not be decoded is to be an event that is read here."""
+    event = decode_event(_kinds, data)
+    part = event.delta or event.content_block
+    return not event.type or (event.type in _KNOWN and (part is None or not part.type or part.type in _KNOWN_PARTS))
 
 
 def _sum(counts: Iterable[_Counts]) -> TokenCounts:

@@ -28,6 +28,12 @@ class ErrorChunk(Exception):
         self.words = words
 
 
+class Kind(msgspec.Struct):
+    """What is read of an object of which nothing else is known."""
+
+    type: str = ""
+
+
 def decode_event(decoder: msgspec.json.Decoder[_Event], data: bytes) -> _Event:
     """Decode the data of one event, also what msgspec refuses and other clients accept: lone surrogates, invalid UTF-8,
     numbers as text. Raises ValueError."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from agent.models.provider_errors.words import Words, read_words
-from agent.models.streams.decoding import ErrorChunk, LastChunk, decode_event
+from agent.models.streams.decoding import ErrorChunk, Kind, LastChunk, decode_event
 from agent.models.types import StatePiece, StreamChunk, TokenCounts, ToolCallFragment
 
 _INDEXED_ID: Final = re.compile(r"call_\d+")
@@ -20,7 +20,7 @@ class _Item(msgspec.Struct):
     id: str | None = None
     call_id: str | None = None
     name: str | None = None
-    arguments: str | None = None
+    arguments: Any = None
     input: Any = None
     encrypted_content: str | None = None
     summary: Any = None
@@ -56,12 +56,18 @@ class _Response(msgspec.Struct):
 class _Event(msgspec.Struct):
     type: str = ""
     delta: Any = None
-    output_index: int = 0
+    output_index: int | None = None
     item: _Item | None = None
     response: _Response | None = None
 
 
 _decoder: Final = msgspec.json.Decoder(_Event)
+_kinds: Final = msgspec.json.Decoder(Kind)
+_KNOWN: Final = frozenset(
+    {"response.output_item.added", "response.output_item.done"}
+    | {"response.completed", "response.incomplete", "response.failed", "error"}
+)
+"""Events that are read here, beside those with a text as their `delta`."""
 
 
 class ResponsesDecoder:
@@ -74,7 +80,12 @@ class ResponsesDecoder:
 
     def __call__(self, data: bytes) -> StreamChunk | None:
         """As `Decode`."""
-        event = decode_event(_decoder, data)
+        try:
+            event = decode_event(_decoder, data)
+        except ValueError:
+            if _is_known(data):
+                raise
+            return None
         kind, delta = event.type, event.delta
         if isinstance(delta, str):
             if kind in ("response.output_text.delta", "response.refusal.delta"):
@@ -82,12 +93,12 @@ class ResponsesDecoder:
             if kind in ("response.reasoning_summary_text.delta", "response.reasoning_text.delta"):
                 return StreamChunk(reasoning=delta)
             if kind in ("response.function_call_arguments.delta", "response.custom_tool_call_input.delta"):
-                return self._arguments(event.output_index, delta)
+                return self._arguments(event.output_index or 0, delta)
             return None
         if kind == "response.output_item.added":
-            return self._begin(event.output_index, event.item or _Item())
+            return self._begin(event.output_index or 0, event.item or _Item())
         if kind == "response.output_item.done":
-            return self._end(event.output_index, event.item or _Item())
+            return self._end(event.output_index or 0, event.item or _Item())
         if kind in ("response.completed", "response.incomplete"):
             return self._finish(event.response or _Response(), is_whole=kind == "response.completed")
         if kind in ("error", "response.failed"):
@@ -142,6 +153,12 @@ class ResponsesDecoder:
             reason = response.incomplete_details.reason if response.incomplete_details is not None else None
             chunk.finish_reason = "content_filter" if reason == "content_filter" else "length"
         return chunk
+
+
+def _is_known(data: bytes) -> bool:
+    """Whether data that could not be decoded is to be an event that is read here."""
+    kind = decode_event(_kinds, data).type
+    return not kind or kind in _KNOWN
 
 
 def _fragment(place: int, item: _Item) -> ToolCallFragment:

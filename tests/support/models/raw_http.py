@@ -1,6 +1,7 @@
 """Raw HTTP: a model server that answers any request with the bytes of a list, for providers' own formats and refusals."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,10 @@ JSON = "application/json"
 @dataclass(frozen=True)
 class Sent:
     """An answer: its status, its headers and its body as it is. `cut`: the connection ends before the body does; `hold`:
-    it does not end before the client leaves."""
+    nothing comes before the client leaves; `stays`: nothing comes behind the body before the client leaves.
+
+    `piece`: bytes that are sent at once; 0: all.
+    """
 
     body: bytes | str
     status: int = 200
@@ -22,13 +26,15 @@ class Sent:
     headers: tuple[tuple[str, str], ...] = ()
     cut: bool = False
     hold: bool = False
+    stays: bool = False
+    piece: int = 0
 
     def encoded(self) -> bytes:
         """The response. A body without a length ends with the connection."""
         body = self.body.encode() if isinstance(self.body, str) else self.body
         head = [f"HTTP/1.1 {self.status} Scripted", f"Content-Type: {self.kind}", "Connection: close"]
         head += [f"{name}: {value}" for name, value in self.headers]
-        head.append(f"Content-Length: {len(body) + self.cut}")
+        head.append(f"Content-Length: {len(body) + (self.cut or self.stays)}")
         return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
@@ -63,13 +69,17 @@ class Asked:
 
 @dataclass
 class RawServer:
-    """The server. Answers in order; the last one again and again. `listing`: the answer to each GET."""
+    """The server. Answers in order; the last one again and again. `listing`: the answer to each GET.
+
+    `left`: set when a client leaves that an answer waits for.
+    """
 
     answers: Sequence[Sent]
     listing: Sent = field(default_factory=lambda: refused(404, {"error": "no such path"}))
     requests: list[Asked] = field(default_factory=list)
     listed: list[Asked] = field(default_factory=list)
     port: int = 0
+    left: asyncio.Event = field(default_factory=asyncio.Event)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -107,9 +117,15 @@ class RawServer:
             self.requests.append(asked)
             answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
         self._news.set()
-        if answer.hold:
-            await reader.read()
-        else:
-            writer.write(answer.encoded())
-            await writer.drain()
+        if not answer.hold:
+            data = answer.encoded()
+            size = answer.piece or len(data)
+            for start in range(0, len(data), size):
+                writer.write(data[start : start + size])
+                await writer.drain()
+                await asyncio.sleep(0)  # so that the client reads each piece by itself
+        if answer.hold or answer.stays:
+            with contextlib.suppress(ConnectionError):
+                await reader.read()
+            self.left.set()
         writer.close()
