@@ -76,7 +76,8 @@ def keep_finish_reasons() -> None:
         "model_length": "length",
         "MALFORMED_FUNCTION_CALL": "malformed_function_call",
     }
-    reasons |= {"MALFORMED_RESPONSE": "error", "ERROR": "error"}
+    failed = ("MALFORMED_RESPONSE", "TOO_MANY_TOOL_CALLS", "UNEXPECTED_TOOL_CALL", "MISSING_THOUGHT_SIGNATURE", "ERROR")
+    reasons |= dict.fromkeys(failed, "error")
 
 
 def ignore_litellm_warnings() -> None:
@@ -154,6 +155,8 @@ class Provider:
         try:
             async with self._turns.take(request.holder):
                 wrapper = await lite.acompletion(**self._parameters(request))
+                if getattr(wrapper, "make_call", None) is not None:  # some providers' requests go out with the first read
+                    await wrapper.fetch_stream()
         except Exception as error:
             raise errors.from_opening(error) from error
         body = body_of(wrapper) if self._settings.direct_streams else None

@@ -6,18 +6,22 @@ from typing import NamedTuple
 
 import pytest
 
+from agent.models.provider_state.state import decode
 from tests.support.models.raw_caller import caller, chunk
 from tests.support.models.raw_http import Sent, events
 
 
 class Read(NamedTuple):
-    """What is left of a stream. `calls`: name and arguments of each. `tokens`: input, output, cached, reasoning."""
+    """What is left of a stream. `calls`: name and arguments of each. `tokens`: input, output, cached, reasoning.
+    `signatures`: those of the text and of the calls by their places.
+    """
 
     text: str = ""
     reasoning: str = ""
     calls: tuple[tuple[str, object], ...] = ()
     finish: str = "stop"
     tokens: tuple[int, int, int, int] = (100, 10, 0, 0)
+    signatures: tuple[list[str], dict[int, str]] = ([], {})
 
 
 def chat(*deltas: Mapping[str, object], finish: str = "stop", usage: Mapping[str, object] | None = None) -> Sent:
@@ -37,11 +41,45 @@ def call(**fields: object) -> dict[str, object]:
     return {"tool_calls": [{"index": 0, "id": "a", "type": "function", "function": fields}]}
 
 
+def gemini(*parts: list[dict[str, object]], finish: str = "STOP", usage: Mapping[str, int] | None = None) -> Sent:
+    """A stream of Gemini's: one event for each list of parts."""
+    counts = {"promptTokenCount": 100, "candidatesTokenCount": 10, "totalTokenCount": 110, **(usage or {})}
+    candidates = [{"content": {"role": "model", "parts": some}, "index": 0} for some in parts]
+    last = {**candidates[-1], "finishReason": finish}
+    about = {"usageMetadata": counts, "modelVersion": "gemini", "responseId": "r"}
+    return events(*({"candidates": [one], **about} for one in [*candidates[:-1], last]))
+
+
+def function(**fields: object) -> dict[str, object]:
+    """A part with a call."""
+    return {"functionCall": {"name": "list", "args": LISTED[0][1]}, **fields}
+
+
 LISTED = (("list", {"path": "ä\u2028\u0085"}),)
 APART = {"total_tokens": 160, "completion_tokens_details": {"reasoning_tokens": 50}}
 THOUGHT = {"completion_tokens_details": {"reasoning_tokens": 4}}
 THOUGHT_TOKENS = (100, 10, 0, 4)
 OF_IT = {**THOUGHT, "prompt_tokens_details": {"cached_tokens": 60}}
+
+GEMINI = "gemini/gemini-flash-latest"
+GEMINI_ENDS = {
+    "FINISH_REASON_UNSPECIFIED": "stop",
+    "MAX_TOKENS": "length",
+    **dict.fromkeys(
+        (
+            "SAFETY",
+            "RECITATION",
+            "LANGUAGE",
+            "OTHER",
+            "BLOCKLIST",
+            "PROHIBITED_CONTENT",
+            "SPII",
+            "IMAGE_SAFETY",
+            "ESCALATION",
+        ),
+        "content_filter",
+    ),
+}
 
 STREAMS: dict[str, tuple[str, Sent, Read]] = {
     "xAI's, whose reasoning tokens are counted apart": (
@@ -107,6 +145,60 @@ STREAMS: dict[str, tuple[str, Sent, Read]] = {
         chat({"reasoning_content": "Hm."}, {"content": "Hello"}, usage=THOUGHT),
         Read("Hello", "Hm.", tokens=THOUGHT_TOKENS),
     ),
+    "Gemini's thoughts, text and signature": (
+        GEMINI,
+        gemini(
+            [{"text": "Hm, ", "thought": True}],
+            [{"text": "well.", "thought": True}, {"text": "Hel"}],
+            [{"text": "lo"}],
+            [{"text": "", "thoughtSignature": "SEALED"}],
+            usage={"thoughtsTokenCount": 4, "totalTokenCount": 114, "cachedContentTokenCount": 60},
+        ),
+        Read("Hello", "Hm, well.", tokens=(100, 14, 60, 4), signatures=(["SEALED"], {})),
+    ),
+    "Gemini's calls, of which the first is signed": (
+        GEMINI,
+        gemini(
+            [{"text": "Hello"}],
+            [function(thoughtSignature="S" * 700), {"functionCall": {"name": "plan", "args": {}}}],
+            [{"functionCall": {"name": "plan", "args": {"a": [1, 2.5, None, True, "ü"]}, "id": "own"}}],
+            [{"text": ""}],
+            usage={"thoughtsTokenCount": 4},
+        ),
+        Read(
+            "Hello",
+            calls=(*LISTED, ("plan", {}), ("plan", {"a": [1, 2.5, None, True, "ü"]})),
+            finish="tool_calls",
+            tokens=THOUGHT_TOKENS,
+            signatures=([], {0: "S" * 700}),
+        ),
+    ),
+    "Gemini's call that ends its answer": (
+        GEMINI,
+        gemini([function()]),
+        Read(calls=LISTED, finish="tool_calls"),
+    ),
+    "a prompt that Gemini blocks": (
+        GEMINI,
+        events({"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 100}}),
+        Read(finish="content_filter", tokens=(100, 0, 0, 0)),
+    ),
+    "an event of Gemini's about its sources alone": (
+        GEMINI,
+        events(
+            {"candidates": [{"content": {"parts": [{"text": "Hello"}]}, "index": 0}]},
+            {"candidates": [{"index": 0, "groundingMetadata": {"webSearchQueries": ["a"]}}]},
+            {
+                "candidates": [{"finishReason": "STOP", "index": 0}],
+                "usageMetadata": {"promptTokenCount": 100, "candidatesTokenCount": 10, "totalTokenCount": 110},
+            },
+        ),
+        Read("Hello"),
+    ),
+    **{
+        f"Gemini's end {reason}": (GEMINI, gemini([{"text": "Hello"}], finish=reason), Read("Hello", finish=finish))
+        for reason, finish in GEMINI_ENDS.items()
+    },
 }
 
 
@@ -118,7 +210,9 @@ async def read(model: str, sent: Sent, *, direct: bool) -> Read:
     assert used is not None
     calls = tuple((one.name, json.loads(one.arguments)) for one in reply.tool_calls)
     tokens = (used.input_tokens, used.output_tokens, used.cached_tokens, used.reasoning_tokens)
-    return Read(output.all(), output.all("reasoning"), calls, reply.finish_reason, tokens)
+    state = decode(reply.provider_state)
+    signatures = (state.text_signatures, state.call_signatures) if state is not None else ([], {})
+    return Read(output.all(), output.all("reasoning"), calls, reply.finish_reason, tokens, signatures)
 
 
 @pytest.mark.parametrize("direct", [True, False], ids=["directly", "through the wrapper"])

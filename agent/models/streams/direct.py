@@ -127,7 +127,7 @@ class DirectStream:
                     self._done = type(chunk) is LastChunk
             except ErrorChunk as error:
                 self._failure = self._errors.from_error_event(error.words)
-            except ValueError:
+            except (ValueError, RecursionError):
                 self._failure = self._errors.malformed()
 
     def _end_of_body(self) -> Sequence[StreamChunk] | None:

@@ -17,6 +17,7 @@ from litellm.llms.mistral.chat.transformation import MistralChatResponseIterator
 from litellm.llms.openai.chat.gpt_transformation import OpenAIChatCompletionStreamingHandler
 from litellm.llms.openai.openai import OpenAIChatCompletionResponseIterator
 from litellm.llms.openrouter.chat.transformation import OpenRouterChatCompletionStreamingHandler
+from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import ModelResponseIterator as GeminiIterator
 from litellm.llms.xai.chat.transformation import XAIChatCompletionStreamingHandler
 from litellm.responses.streaming_iterator import ResponsesAPIStreamingIterator
 from openai.types.chat import ChatCompletionChunk
@@ -25,6 +26,7 @@ from agent.models.guarded_transport import EventLines
 from agent.models.streams import openai_chunks
 from agent.models.streams.anthropic_events import AnthropicDecoder
 from agent.models.streams.decoding import Decode
+from agent.models.streams.gemini_chunks import GeminiDecoder
 from agent.models.streams.responses_events import ResponsesDecoder
 
 
@@ -73,12 +75,18 @@ def _of_responses(stream: Any) -> Body | None:
     return Body(inner.response, ResponsesDecoder()) if type(inner) is ResponsesAPIStreamingIterator else None
 
 
+def _of_gemini(stream: Any) -> Body | None:
+    """Of Gemini, at Google's AI Studio and at its cloud."""
+    return Body(stream.response, GeminiDecoder())
+
+
 _BODIES: Final[Mapping[type, Callable[[Any], Body | None]]] = {
     openai.AsyncStream: _of_client,
     CometAPIChatCompletionStreamingHandler: _of_chat,
     EdenAIChatCompletionStreamingHandler: _of_chat,
     AnthropicIterator: _of_anthropic,
     FireworksAIChatCompletionStreamingHandler: _of_chat,
+    GeminiIterator: _of_gemini,
     GroqChatCompletionStreamingHandler: _of_chat,
     MistralChatResponseIterator: _of_chat,
     OpenAIChatCompletionResponseIterator: _of_chat,
