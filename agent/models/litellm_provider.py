@@ -155,7 +155,7 @@ class Provider:
         try:
             async with self._turns.take(request.holder):
                 wrapper = await lite.acompletion(**self._parameters(request))
-                if getattr(wrapper, "make_call", None) is not None:  # some providers' requests go out with the first read
+                if getattr(wrapper, "make_call", None) is not None:  # else its request goes out with the first read
                     await wrapper.fetch_stream()
         except Exception as error:
             raise errors.from_opening(error) from error
