@@ -1,125 +1,37 @@
 """Model formats: Anthropic's and the Responses API's events give the same message read by us and through LiteLLM's wrapper."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 import pytest
 
-from agent.models import ModelReply
+from agent.models import ModelError, ModelReply
 from agent.models.provider_state.state import ProviderState, decode
+from agent.util.tasks import TaskOwner
 from tests.support.backends import Sink
+from tests.support.models.format_events import (
+    WORDS,
+    Body,
+    anthropic,
+    block,
+    function,
+    item,
+    reasoned,
+    responses,
+    said,
+    sent,
+    text,
+    tool,
+)
 from tests.support.models.raw_caller import Caller, caller
-from tests.support.models.raw_http import Sent
+from tests.support.models.raw_http import JSON, Sent
 
-Body = dict[str, Any]
 CLAUDE, GPT = "anthropic/claude-sonnet-5", "openai/gpt-5.6"
 READING = pytest.mark.parametrize("direct", [True, False], ids=["directly", "through the wrapper"])
-WORDS = "Grüße\u2028an\u0085alle \U0001f600 \u2029\x1c, ", "\U00010348end"
-"""Tokens with what Python takes for an end of line, and characters of two, three and four bytes."""
-
-
-def sent(*bodies: Mapping[str, Any], **fields: Any) -> Sent:
-    """Events with their types as their names, and their text as it is."""
-    parts = (f"event: {body['type']}\ndata: {json.dumps(body, ensure_ascii=False)}\n\n" for body in bodies)
-    return Sent("".join(parts), **fields)
-
-
-def block(index: int, start: Body, *deltas: Body) -> list[Body]:
-    """A block of Anthropic's content."""
-    return [
-        {"type": "content_block_start", "index": index, "content_block": start},
-        *({"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas),
-        {"type": "content_block_stop", "index": index},
-    ]
-
-
-def text(index: int, *words: str) -> list[Body]:
-    return block(index, {"type": "text", "text": ""}, *({"type": "text_delta", "text": word} for word in words))
-
-
-def tool(index: int, *pieces: str, **fields: object) -> list[Body]:
-    start = {"type": "tool_use", "id": f"toolu_{index}", "name": "list", "input": {}, **fields}
-    return block(index, start, *({"type": "input_json_delta", "partial_json": piece} for piece in pieces))
-
-
-def anthropic(
-    *content: Body, reason: str | None = "end_turn", begin: Body | None = None, end: Body | None = None
-) -> list[Body]:
-    """The events of a message. `begin`, `end`: what its usage has then beside the usual."""
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-sonnet-5", "content": []}
-    usage = {"input_tokens": 100, "output_tokens": 1, **(begin or {})}
-    return [
-        {"type": "message_start", "message": {**message, "stop_reason": None, "usage": usage}},
-        {"type": "ping"},
-        *content,
-        {"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 50, **(end or {})}},
-        {"type": "message_stop"},
-    ]
-
-
-def delta(kind: str, piece: str, index: int = 0, **fields: object) -> Body:
-    """A piece of an item of the Responses API."""
-    return {"type": f"response.{kind}.delta", "item_id": "i", "output_index": index, "delta": piece, **fields}
-
-
-def item(index: int, whole: Body, *deltas: Body, begun: Body | None = None) -> list[Body]:
-    """An item of the Responses API. `begun`: what is else when it is added."""
-    place = {"output_index": index}
-    return [
-        {"type": "response.output_item.added", **place, "item": {**whole, **(begun or {})}},
-        *deltas,
-        {"type": "response.output_item.done", **place, "item": whole},
-    ]
-
-
-def said(index: int, *words: str) -> list[Body]:
-    content = [{"type": "output_text", "text": "".join(words), "annotations": []}]
-    whole = {"id": f"msg_{index}", "type": "message", "role": "assistant", "status": "completed", "content": content}
-    return item(
-        index, whole, *(delta("output_text", word, index, logprobs=[]) for word in words), begun={"content": []}
-    )
-
-
-def function(index: int, *pieces: str, **fields: object) -> list[Body]:
-    ids = {"id": f"fc_{index}", "call_id": f"call_a{index}"}
-    whole = {
-        **ids,
-        "type": "function_call",
-        "name": "list",
-        "arguments": "".join(pieces),
-        "status": "completed",
-        **fields,
-    }
-    deltas = [delta("function_call_arguments", piece, index) for piece in pieces]
-    done = {"type": "response.function_call_arguments.done", "output_index": index, "arguments": whole["arguments"]}
-    return item(index, whole, *deltas, done, begun={"arguments": ""})
-
-
-def reasoned(index: int, *pieces: str, sealed: str | None = "SEALED") -> list[Body]:
-    summary = [{"type": "summary_text", "text": "".join(pieces)}] if pieces else []
-    whole = {"id": f"rs_{index}", "type": "reasoning", "summary": summary, "encrypted_content": sealed}
-    deltas = [delta("reasoning_summary_text", piece, index, summary_index=0) for piece in pieces]
-    return item(index, whole, *deltas, begun={"summary": [], "encrypted_content": "begun"})
-
-
-def responses(*events: Body, end: str = "completed", usage: Body | None = None, **fields: object) -> list[Body]:
-    """The events of a response."""
-    begun = {"id": "resp_1", "object": "response", "created_at": 1, "model": "gpt-5.6", "output": []}
-    counts = {"input_tokens": 100, "output_tokens": 50, "total_tokens": 150, **(usage or {})}
-    output = [event["item"] for event in events if event["type"] == "response.output_item.done"]
-    whole = {**begun, "status": end, "output": output, "usage": counts, **fields}
-    bodies = [
-        {"type": "response.created", "response": {**begun, "status": "in_progress"}},
-        {"type": "response.in_progress", "response": {**begun, "status": "in_progress"}},
-        *events,
-        {"type": f"response.{end}", "response": whole},
-    ]
-    return [{"sequence_number": number, **body} for number, body in enumerate(bodies)]
-
-
 ARGUMENTS = '{"path": ', '"ä\u2028', '\u0085"}'
 CACHED = {"input_tokens": 20, "cache_read_input_tokens": 70, "cache_creation_input_tokens": 10}
 THOUGHT = {"output_tokens_details": {"thinking_tokens": 30}}
@@ -211,10 +123,10 @@ def gathered(reply: ModelReply, output: Sink) -> Message:
 
 
 @asynccontextmanager
-async def serving(model: str, answer: Sent, *, direct: bool = True) -> AsyncIterator[Caller]:
+async def serving(model: str, answer: Sent, *, direct: bool = True, **settings: Any) -> AsyncIterator[Caller]:
     """A caller of the model; with an effort LiteLLM takes every call of GPT over its bridge."""
     extra = {"*": {"reasoning_effort": "low"}} if model == GPT else {}
-    async with caller([answer], model, max_retries=0, direct_streams=direct, extra=extra) as one:
+    async with caller([answer], model, max_retries=0, direct_streams=direct, extra=extra, **settings) as one:
         yield one
         path = one.server.requests[0].path
     assert path == ("/v1/responses" if model == GPT else "/v1/messages")
@@ -232,3 +144,124 @@ async def test_a_message_is_the_same_read_directly_and_through_the_wrapper(name:
     assert expected.text == "" or WORDS[0] in expected.text
     for piece in (0, 1, 7):
         assert await called(model, sent(*bodies, piece=piece), direct=True) == expected
+
+
+async def test_without_direct_streams_all_goes_through_the_wrapper() -> None:
+    """Which way was gone shows in a call of a tool without a piece of its arguments: there the wrapper leaves them out."""
+    answer = sent(*anthropic(*tool(0), reason="tool_use"))
+    ways = {direct: await called(CLAUDE, answer, direct=direct) for direct in (True, False)}
+    assert {direct: message.reply.tool_calls[0].arguments for direct, message in ways.items()} == {
+        True: "{}",
+        False: "",
+    }
+
+
+def failing(model: str, *events: Body) -> list[Body]:
+    """An answer that begins with a text, and ends with these events."""
+    whole = anthropic(*text(0, WORDS[0])) if model == CLAUDE else responses(*said(0, WORDS[0]))
+    last = "content_block_delta" if model == CLAUDE else "response.output_text.delta"
+    place = max(place for place, body in enumerate(whole) if body["type"] == last)
+    return [*whole[: place + 1], *events]
+
+
+def error(kind: str, message: str) -> Body:
+    return {"type": "error", "error": {"type": kind, "message": message, "details": None}}
+
+
+def failed(code: str, message: str) -> Body:
+    return {
+        "type": "response.failed",
+        "response": {"id": "r", "status": "failed", "error": {"code": code, "message": message}},
+    }
+
+
+FAILURES: dict[str, tuple[str, list[Body], str, str]] = {
+    "Anthropic is overloaded": (CLAUDE, [error("overloaded_error", "Overloaded")], "model_overloaded", "Overloaded"),
+    "Anthropic's limit": (CLAUDE, [error("rate_limit_error", "Slow down")], "model_rate_limited", "Slow down"),
+    "Anthropic's fault": (
+        CLAUDE,
+        [error("api_error", "Internal server error")],
+        "model_bad_response",
+        "Internal server error",
+    ),
+    "Anthropic's stream is cut": (CLAUDE, [], "model_stream_cut", "without a finish reason"),
+    "a response fails": (GPT, [failed("server_error", "The engine died")], "model_bad_response", "The engine died"),
+    "a response meets a limit": (GPT, [failed("rate_limit_exceeded", "Slow down")], "model_rate_limited", "Slow down"),
+    "an error in place of a response": (
+        GPT,
+        [{"type": "error", "code": "rate_limit_exceeded", "message": "Slow down", "param": None}],
+        "model_rate_limited",
+        "Slow down",
+    ),
+    "a response is cut": (GPT, [], "model_stream_cut", "without a finish reason"),
+    "a response for which it is too long": (
+        GPT,
+        [failed("context_length_exceeded", "Your input exceeds the context window of this model.")],
+        "model_context_exceeded",
+        "exceeds the context window",
+    ),
+}
+FORGOTTEN = frozenset({"Anthropic's limit", "an error in place of a response", "a response is cut"})
+"""Failures of which the wrapper forgets the kind."""
+
+
+@READING
+@pytest.mark.parametrize("name", FAILURES)
+async def test_a_failure_in_the_middle_is_told_and_what_came_is_kept(name: str, *, direct: bool) -> None:
+    model, events, code, words = FAILURES[name]
+    output = Sink()
+    async with serving(model, sent(*failing(model, *events)), direct=direct) as one:
+        error = await one.fails(tools=True, output=output)
+        assert len(one.server.requests) == 1
+    if not direct and name in FORGOTTEN:
+        assert error.code == "model_bad_response"
+    else:
+        assert error.code == code
+        assert words in error.message
+    assert output.all() == WORDS[0]
+
+
+@pytest.mark.parametrize("model", [CLAUDE, GPT])
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (Sent("event: message_start\ndata: {bad\n\n"), "model_bad_response"),
+        (Sent('data: ["no", "event"]\n\n'), "model_bad_response"),
+        (Sent("data: {}\n\n"), "model_bad_response"),
+        (Sent("<html>welcome</html>", kind="text/html"), "model_bad_response"),
+        (Sent(json.dumps(error("overloaded_error", "Overloaded")), kind=JSON), "model_overloaded"),
+        (Sent(""), "model_no_answer"),
+    ],
+    ids=["malformed", "a list", "without a type", "a page", "an error alone", "empty"],
+)
+async def test_what_is_no_answer_is_a_failure(model: str, answer: Sent, code: str) -> None:
+    async with serving(model, answer) as one:
+        assert (await one.fails(tools=True)).code == code
+
+
+@pytest.mark.parametrize(
+    ("model", "events"),
+    [(CLAUDE, ()), (GPT, ()), (CLAUDE, (error("api_error", "died"),)), (GPT, (failed("server_error", "died"),))],
+    ids=["Anthropic, stopped", "a response, stopped", "Anthropic, failed", "a response, failed"],
+)
+async def test_a_call_that_is_stopped_or_fails_closes_its_connection(
+    model: str, events: tuple[Body, ...], tasks: TaskOwner
+) -> None:
+    output = Sink()
+    async with serving(model, sent(*failing(model, *events), stays=True)) as one:
+        call = tasks.start(one.call(tools=True, output=output), "call")
+        async with asyncio.timeout(30):
+            await output.first.wait()
+            if not events:
+                call.cancel()
+            with pytest.raises(ModelError if events else asyncio.CancelledError):
+                await call
+            await one.server.left.wait()
+
+
+@pytest.mark.parametrize("model", [CLAUDE, GPT])
+async def test_an_answer_ends_with_its_last_event_and_not_with_its_connection(model: str) -> None:
+    whole = anthropic(*text(0, *WORDS)) if model == CLAUDE else responses(*said(0, *WORDS))
+    async with serving(model, sent(*whole, stays=True)) as one:
+        message = gathered(*await one.call(tools=True))
+    assert message.text == "".join(WORDS)

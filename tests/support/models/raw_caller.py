@@ -32,14 +32,16 @@ class Caller:
     models: Models
     model: str
 
-    async def call(self, *messages: dict[str, object], tools: bool = False) -> tuple[ModelReply, Sink]:
-        output = Sink()
+    async def call(
+        self, *messages: dict[str, object], tools: bool = False, output: Sink | None = None
+    ) -> tuple[ModelReply, Sink]:
+        output = output or Sink()
         asked = [*messages] or [{"role": "user", "content": "Hello?"}]
         return await self.models.call(ModelRequest(self.model, asked, [TOOL] if tools else []), output), output
 
-    async def fails(self, *, tools: bool = False) -> ModelError:
+    async def fails(self, *, tools: bool = False, output: Sink | None = None) -> ModelError:
         with pytest.raises(ModelError) as raised:
-            await self.call(tools=tools)
+            await self.call(tools=tools, output=output)
         return raised.value
 
 
