@@ -36,7 +36,10 @@ class ModelSettings(SettingsGroup, frozen=True, kw_only=True):
         str, Meta(description="API key; empty: the provider's own environment name, such as ANTHROPIC_API_KEY.")
     ] = ""
     direct_streams: Annotated[
-        bool, Meta(description="Read OpenAI-shaped streams without LiteLLM's wrapper, at a tenth of its cost.")
+        bool,
+        Meta(
+            description="Read the streams of most providers without LiteLLM's wrapper, at a tenth of its cost or less."
+        ),
     ] = True
     defaults: Annotated[
         dict[str, str],

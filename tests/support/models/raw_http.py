@@ -29,9 +29,12 @@ class Sent:
     stays: bool = False
     piece: int = 0
 
+    def encoded_body(self) -> bytes:
+        return self.body.encode() if isinstance(self.body, str) else self.body
+
     def encoded(self) -> bytes:
         """The response. A body without a length ends with the connection."""
-        body = self.body.encode() if isinstance(self.body, str) else self.body
+        body = self.encoded_body()
         head = [f"HTTP/1.1 {self.status} Scripted", f"Content-Type: {self.kind}", "Connection: close"]
         head += [f"{name}: {value}" for name, value in self.headers]
         head.append(f"Content-Length: {len(body) + (self.cut or self.stays)}")

@@ -8,11 +8,14 @@ import pytest
 
 from agent.models.error_mapping import ErrorMapper
 from agent.models.streams import openai_chunks
+from agent.models.streams.anthropic_events import AnthropicDecoder
 from agent.models.streams.decoding import Decode
 from agent.models.streams.direct import DirectStream
 from agent.models.streams.gemini_chunks import GeminiDecoder
 from agent.models.streams.readers import Body
+from agent.models.streams.responses_events import ResponsesDecoder
 from agent.models.types import StreamChunk
+from tests.support.models import format_events
 from tests.support.models.raw_caller import STOP, chunk
 
 WORDS = ("zero ", "one\u2028two", "\u0085three", " \x0bfour", "\U0001f600", "\r\n\n")
@@ -61,9 +64,28 @@ def gemini(end: str) -> bytes:
     return events(*({"candidates": [one]} for one in candidates), {"candidates": [{"finishReason": "STOP"}]}, end=end)
 
 
+THOUGHT = {"type": "thinking", "thinking": "", "signature": ""}
+THOUGHTS = ({"type": "thinking_delta", "thinking": "Hm\u2028"}, {"type": "signature_delta", "signature": "S\u2028"})
+ARGUMENTS = ('{"p": ', '"\u2028"}')
+
+
+def messages() -> bytes:
+    call = format_events.tool(2, *ARGUMENTS, id="a")
+    content = [*format_events.block(0, THOUGHT, *THOUGHTS), *format_events.text(1, *WORDS), *call]
+    return format_events.sent(*format_events.anthropic(*content)).encoded_body()
+
+
+def responses() -> bytes:
+    call = format_events.function(2, *ARGUMENTS, call_id="a")
+    items = [*format_events.reasoned(0, "Hm\u2028"), *format_events.said(1, *WORDS), *call]
+    return format_events.sent(*format_events.responses(*items)).encoded_body()
+
+
 BODIES: dict[str, tuple[bytes, Callable[[], Decode]]] = {
     **{f"chat completions, {end!r}": (chat(end), lambda: openai_chunks.decode) for end in ("\n", "\r\n")},
     **{f"Gemini, {end!r}": (gemini(end), GeminiDecoder) for end in ("\n", "\r\n")},
+    "Anthropic": (messages(), lambda: AnthropicDecoder({})),
+    "responses": (responses(), ResponsesDecoder),
 }
 
 
@@ -85,10 +107,11 @@ async def test_a_body_gives_the_same_however_it_is_cut(name: str) -> None:
     whole = await read(name, [body])
     assert "".join(one.text for one in whole) == "".join(WORDS)
     assert "".join(one.reasoning for one in whole) == "Hm\u2028"
-    (call,) = [fragment for one in whole for fragment in one.fragments]
-    assert (call.id, call.name, json.loads(call.arguments or "")) == ("a", "list", {"p": "\u2028"})
+    call, *more = [fragment for one in whole for fragment in one.fragments]
+    arguments = "".join(fragment.arguments or "" for fragment in (call, *more))
+    assert (call.id, call.name, json.loads(arguments)) == ("a", "list", {"p": "\u2028"})
     assert [one.finish_reason for one in whole if one.finish_reason] != []
     for size in (1, 2, 3, 7):
         assert await read(name, [body[at : at + size] for at in range(0, len(body), size)]) == whole
-    for at in range(1, len(body)):
+    for at in range(1, len(body), 1 + len(body) // 1_000):
         assert await read(name, [body[:at], body[at:]]) == whole
