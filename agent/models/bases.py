@@ -26,7 +26,6 @@ LOCAL_DEFAULTS: Final[Mapping[str, tuple[str, ...]]] = {
     "langgraph": ("http://localhost:2024",),
     "lemonade": ("http://localhost:8000",),
     "llamafile": ("http://127.0.0.1:8080",),
-    "ollama_chat": ("http://localhost:11434",),
 }
 """By provider: where its server is looked for on this machine if no address is set."""
 

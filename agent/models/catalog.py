@@ -57,24 +57,30 @@ Price = Annotated[float, Meta(ge=0)]
 
 
 class LocalServer(msgspec.Struct, frozen=True):
-    """A server on the same machine with an OpenAI-compatible API. `variable`: environment name of its address."""
+    """A server on the same machine. `variable`: environment name of its address. `path`: of its API at that address.
+    `provider`: as whose LiteLLM calls its models."""
 
     name: str
-    api_base: str
+    address: str
     variable: str
+    path: str = "/v1"
+    provider: str = "openai"
 
+    @property
+    def api_base(self) -> str:
+        """Where it is looked for on this machine."""
+        return self.address + self.path
 
-_OLLAMA = LocalServer("Ollama", "http://localhost:11434/v1", "OLLAMA_API_BASE")
 
 LOCAL_SERVERS: Final = {
-    "ollama": _OLLAMA,
-    "ollama_chat": _OLLAMA,
-    "vllm": LocalServer("vLLM", "http://localhost:8000/v1", "VLLM_API_BASE"),
-    "lm_studio": LocalServer("LM Studio", "http://localhost:1234/v1", "LM_STUDIO_API_BASE"),
-    "llamacpp": LocalServer("llama.cpp", "http://localhost:8080/v1", "LLAMACPP_API_BASE"),
+    "ollama": LocalServer("Ollama", "http://localhost:11434", "OLLAMA_API_BASE"),
+    "ollama_chat": LocalServer("Ollama", "http://localhost:11434", "OLLAMA_API_BASE", "", "ollama_chat"),
+    "vllm": LocalServer("vLLM", "http://localhost:8000", "VLLM_API_BASE"),
+    "lm_studio": LocalServer("LM Studio", "http://localhost:1234", "LM_STUDIO_API_BASE"),
+    "llamacpp": LocalServer("llama.cpp", "http://localhost:8080", "LLAMACPP_API_BASE"),
 }
 """By the prefix of a model's name: `ollama/qwen3` is `qwen3` of Ollama, here or at the variable's address. All are called by
-OpenAI's API: for Ollama's own, LiteLLM asks for the model's description after each answer, and blocks the event loop for it."""
+OpenAI's API, except for `ollama_chat/`: by Ollama's own."""
 
 HUB_ROUTER: Final = "huggingface/"
 """Prefix of the models that the Hugging Face router serves; the session owner's token pays for them if there is one."""
@@ -160,8 +166,8 @@ class Catalog:
                 return Route(model, "", (hub_token if model.startswith(HUB_ROUTER) else "") or key)
             sends_own = prefix in OWN_ADDRESS and not entry.api_base
             return Route(model, base, key or ("" if sends_own else NO_KEY))
-        base = _with_version(base or environ.get(local.variable, "") or local.api_base)
-        return Route(f"openai/{name}", base, key or NO_KEY)
+        base = _of_api(local, base or environ.get(local.variable, "") or local.api_base)
+        return Route(f"{local.provider}/{name}", base, key or NO_KEY)
 
     def address(self, model: str, configured: str | None, usual: Address) -> Address:
         """The address and key of `model.calls` for this model: those of the provider of the `configured` model, and none for
@@ -181,6 +187,8 @@ class Catalog:
         return (input_tokens * entry.input_usd + output_tokens * entry.output_usd) / MILLION
 
 
-def _with_version(api_base: str) -> str:
-    """The address with the path of OpenAI's API, if it has none: `OLLAMA_API_BASE` is set without it for other programs."""
-    return api_base if urlsplit(api_base).path.strip("/") else f"{api_base.rstrip('/')}/v1"
+def _of_api(server: LocalServer, api_base: str) -> str:
+    """The address with the path of the API: some programs want `OLLAMA_API_BASE` with that of OpenAI's API, others without."""
+    if not server.path:
+        return api_base.rstrip("/").removesuffix("/v1")
+    return api_base if urlsplit(api_base).path.strip("/") else f"{api_base.rstrip('/')}{server.path}"

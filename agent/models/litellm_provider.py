@@ -35,7 +35,7 @@ from agent.models.settings import ModelSettings
 from agent.models.streams import assembler
 from agent.models.streams.direct import DirectStream
 from agent.models.streams.readers import body_of
-from agent.models.streams.wrapped import WrappedStream, Wrapper
+from agent.models.streams.wrapped import WrappedStream, Wrapper, ask_for_no_price
 from agent.models.types import DEMO_MODEL, ModelRequest, ProviderStream
 from agent.util.executors import Executors, HolderExecutor
 from agent.util.plain import plain_copy
@@ -94,6 +94,7 @@ def ignore_litellm_warnings() -> None:
 
 silence_litellm()
 keep_finish_reasons()
+ask_for_no_price()
 openai_patch.install()
 guarded_transport.install()
 library_threads.install()

@@ -30,7 +30,7 @@ ASYNC: Final = _names("""
     featherless_ai fireworks_ai friendliai galadriel gemini github gmi gradient_ai groq helicone heroku hosted_vllm
     hyperbolic inception lambda_ai langflow langgraph libertai litellm_proxy llamafile llamagate lm_studio meta
     meta_llama minimax mistral modelscope moonshot morph nadir nano-gpt nebius neosantara novita nscale nvidia_nim
-    openai openrouter ovhcloud parasail perplexity pinstripes poe prism publicai qwen_ai_platform qwencloud reka sail
+    ollama_chat openai openrouter ovhcloud parasail perplexity pinstripes poe prism publicai qwen_ai_platform qwencloud reka sail
     sambanova sarvam scaleway scx-ai snowflake synthetic tencent tensormesh together_ai v0 veniceai vercel_ai_gateway
     volcengine wandb xai xiaomi_mimo xinference zai
 """)
@@ -38,7 +38,7 @@ ASYNC: Final = _names("""
 
 PREPARES: Final = _names("""
     azure azure_ai azure_text bedrock bedrock_mantle bytez clarifai databricks gdc gigachat lemonade oci
-    ollama ollama_chat predibase ragflow replicate sagemaker sagemaker_chat sagemaker_nova sap text-completion-codestral
+    ollama predibase ragflow replicate sagemaker sagemaker_chat sagemaker_nova sap text-completion-codestral
     triton vertex_ai vertex_ai_beta watsonx watsonx_text
 """)
 """Clouds that log in first; those that read a model's description first; and those that could not be measured without an

@@ -23,8 +23,8 @@ KEY = "provider_state"
 """The key of a message's `KeptState`; no provider gets it."""
 
 _BLANK = " "
-_RETURNS_REASONING = frozenset({"deepseek", "minimax", "moonshot", "xiaomi_mimo", "zai"})
-"""Providers whose documents ask for the reasoning of earlier messages as `reasoning_content`."""
+_RETURNS_REASONING = frozenset({"deepseek", "minimax", "moonshot", "ollama_chat", "xiaomi_mimo", "zai"})
+"""Providers whose documents ask for the reasoning of earlier messages, which LiteLLM takes as `reasoning_content`."""
 _WANTS_REASONING = frozenset({"deepseek"})
 """Providers that refuse a message with tool calls without its reasoning, and for which LiteLLM does not always fill it in."""
 

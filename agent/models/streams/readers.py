@@ -14,6 +14,7 @@ from litellm.llms.edenai.chat.transformation import EdenAIChatCompletionStreamin
 from litellm.llms.fireworks_ai.chat.transformation import FireworksAIChatCompletionStreamingHandler
 from litellm.llms.groq.chat.transformation import GroqChatCompletionStreamingHandler
 from litellm.llms.mistral.chat.transformation import MistralChatResponseIterator
+from litellm.llms.ollama.chat.transformation import OllamaChatCompletionResponseIterator
 from litellm.llms.openai.chat.gpt_transformation import OpenAIChatCompletionStreamingHandler
 from litellm.llms.openai.openai import OpenAIChatCompletionResponseIterator
 from litellm.llms.openrouter.chat.transformation import OpenRouterChatCompletionStreamingHandler
@@ -27,14 +28,17 @@ from agent.models.streams import openai_chunks
 from agent.models.streams.anthropic_events import AnthropicDecoder
 from agent.models.streams.decoding import Decode
 from agent.models.streams.gemini_chunks import GeminiDecoder
+from agent.models.streams.ollama_lines import OllamaDecoder
 from agent.models.streams.responses_events import ResponsesDecoder
 
 
 class Body(NamedTuple):
-    """The body of an answer, of which nothing has been read, and what decodes its events."""
+    """The body of an answer, of which nothing has been read, and what decodes its events. `lines`: each line of it is one,
+    instead of server-sent events."""
 
     response: httpx.Response
     decode: Decode
+    lines: bool = False
 
 
 def body_of(wrapper: object) -> Body | None:
@@ -80,6 +84,11 @@ def _of_gemini(stream: Any) -> Body | None:
     return Body(stream.response, GeminiDecoder())
 
 
+def _of_ollama(stream: Any) -> Body | None:
+    """Of Ollama's own API."""
+    return Body(stream.http_response, OllamaDecoder(), lines=True)
+
+
 _BODIES: Final[Mapping[type, Callable[[Any], Body | None]]] = {
     openai.AsyncStream: _of_client,
     CometAPIChatCompletionStreamingHandler: _of_chat,
@@ -89,6 +98,7 @@ _BODIES: Final[Mapping[type, Callable[[Any], Body | None]]] = {
     GeminiIterator: _of_gemini,
     GroqChatCompletionStreamingHandler: _of_chat,
     MistralChatResponseIterator: _of_chat,
+    OllamaChatCompletionResponseIterator: _of_ollama,
     OpenAIChatCompletionResponseIterator: _of_chat,
     OpenAIChatCompletionStreamingHandler: _of_chat,
     OpenAiResponsesToChatCompletionStreamIterator: _of_responses,

@@ -1,12 +1,26 @@
 """Wrapped stream: reads any provider's stream through LiteLLM's wrapper, in 200 to 400 us a chunk."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from litellm.litellm_core_utils.prompt_templates.factory import THOUGHT_SIGNATURE_SEPARATOR
+from litellm.llms.ollama.common_utils import OllamaModelInfo
 
 from agent.models.error_mapping import ErrorMapper
 from agent.models.types import RETURNS_REASONING, StatePiece, StreamChunk, TokenCounts, ToolCallFragment
+
+
+def ask_for_no_price() -> None:
+    """Have LiteLLM take every model of Ollama's for free. Else it asks the server for the model's description when a stream
+    has ended, and blocks the event loop for it."""
+    info: Any = OllamaModelInfo
+    info.get_runtime_model_info = _free
+
+
+def _free(info: OllamaModelInfo, model: str, api_base: str | None = None, api_key: str | None = None) -> dict[str, Any]:
+    prices = {"input_cost_per_token": 0.0, "output_cost_per_token": 0.0}
+    limits = dict.fromkeys(("max_tokens", "max_input_tokens", "max_output_tokens"))
+    return {"key": model, "litellm_provider": "ollama", "mode": "chat", **prices, **limits}
 
 
 class Wrapper(Protocol):

@@ -15,6 +15,7 @@ HI: list[dict[str, object]] = [{"role": "user", "content": "hi"}]
     ("name", "model", "api_base"),
     [
         ("ollama/qwen3:8b", "openai/qwen3:8b", "http://localhost:11434/v1"),
+        ("ollama_chat/qwen3:8b", "ollama_chat/qwen3:8b", "http://localhost:11434"),
         ("vllm/openai/gpt-oss-20b", "openai/openai/gpt-oss-20b", "http://localhost:8000/v1"),
         ("lm_studio/gemma", "openai/gemma", "http://localhost:1234/v1"),
         ("llamacpp/any", "openai/any", "http://localhost:8080/v1"),
@@ -117,9 +118,9 @@ def test_the_usual_address_and_key_are_for_the_models_of_one_provider(
 
 
 @pytest.mark.parametrize("given", ["http://gpu:11434", "http://gpu:11434/", "http://gpu:11434/v1"])
-def test_the_address_of_a_local_server_may_lack_the_path_of_openais_api(given: str) -> None:
+def test_the_address_of_a_local_server_may_have_the_path_of_openais_api_or_lack_it(given: str) -> None:
     assert Catalog([]).route("ollama/a", {"OLLAMA_API_BASE": given}).api_base.rstrip("/") == "http://gpu:11434/v1"
-    assert Catalog([]).route("ollama_chat/a", {}).model == "openai/a"
+    assert Catalog([]).route("ollama_chat/a", {"OLLAMA_API_BASE": given}).api_base == "http://gpu:11434"
 
 
 def test_cache_marks_are_set_on_copies_of_the_messages() -> None:

@@ -84,7 +84,7 @@ def test_a_provider_with_requests_past_the_check_of_addresses_is_called_only_if_
     provider: str,
 ) -> None:
     name = f"{provider}/x"
-    if provider in ("ollama", "ollama_chat"):  # called as a local server
+    if provider == "ollama":  # called as a local server
         assert refuse_unguarded(name, provider, ()) is None
         return
     assert f"`{provider}`" in (refuse_unguarded(name, provider, ["openai/x", f"{provider}2/x"]) or "")

@@ -12,12 +12,14 @@ from agent.models.streams.anthropic_events import AnthropicDecoder
 from agent.models.streams.decoding import Decode
 from agent.models.streams.direct import DirectStream
 from agent.models.streams.gemini_chunks import GeminiDecoder
+from agent.models.streams.ollama_lines import OllamaDecoder
 from agent.models.streams.readers import Body
 from agent.models.streams.responses_events import ResponsesDecoder
 from agent.models.types import StreamChunk
 from tests.support.models import format_events
 from tests.support.models.raw_caller import STOP, chunk
 
+OLLAMA = "Ollama's lines"
 WORDS = ("zero ", "one\u2028two", "\u0085three", " \x0bfour", "\U0001f600", "\r\n\n")
 
 
@@ -81,7 +83,15 @@ def responses() -> bytes:
     return format_events.sent(*format_events.responses(*items)).encoded_body()
 
 
+def ollama() -> bytes:
+    call = {"function": {"name": "list", "arguments": {"p": "\u2028"}}, "id": "a"}
+    messages = [{"thinking": "Hm\u2028"}, *({"content": word} for word in WORDS), {"tool_calls": [call]}]
+    lines = [*({"message": message, "done": False} for message in messages), {"done": True, "done_reason": "stop"}]
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+
+
 BODIES: dict[str, tuple[bytes, Callable[[], Decode]]] = {
+    OLLAMA: (ollama(), OllamaDecoder),
     **{f"chat completions, {end!r}": (chat(end), lambda: openai_chunks.decode) for end in ("\n", "\r\n")},
     **{f"Gemini, {end!r}": (gemini(end), GeminiDecoder) for end in ("\n", "\r\n")},
     "Anthropic": (messages(), lambda: AnthropicDecoder({})),
@@ -93,7 +103,7 @@ async def read(name: str, pieces: Sequence[bytes]) -> list[StreamChunk]:
     """The chunks of a body in these pieces."""
     decode = BODIES[name][1]()
     response = httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Pieces(pieces))
-    stream = DirectStream(Body(response, decode), Wrapper(), ErrorMapper("m", ()), "m", 1_000_000)
+    stream = DirectStream(Body(response, decode, lines=name == OLLAMA), Wrapper(), ErrorMapper("m", ()), "m", 1_000_000)
     found: list[StreamChunk] = []
     while (chunks := await stream.read()) is not None:
         found += chunks

@@ -1,0 +1,53 @@
+"""Native streams: whole answers of providers in their own formats, with what their own have beside the text."""
+
+import json
+from collections.abc import Mapping
+
+from tests.support.models.raw_caller import chunk
+from tests.support.models.raw_http import Sent, events
+
+GEMINI = "gemini/gemini-flash-latest"
+OLLAMA = "ollama_chat/qwen3:8b"
+ARGUMENTS = {"path": "ä\u2028\u0085"}
+"""Those of the calls."""
+
+
+def chat(*deltas: Mapping[str, object], finish: str = "stop", usage: Mapping[str, object] | None = None) -> Sent:
+    """A stream of chat completion chunks, each with what providers' own have beside their choices."""
+    counts = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110, **(usage or {})}
+    bodies = [*map(chunk, deltas), chunk({}, finish), chunk(usage=counts)]
+    return events(*({**body, "id": "c", "created": 1, "model": "m"} for body in bodies), "[DONE]")
+
+
+def thinking(text: str) -> list[dict[str, object]]:
+    """A content of Mistral's with a part of its thoughts."""
+    return [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}]
+
+
+def call(**fields: object) -> dict[str, object]:
+    """A delta with a call."""
+    return {"tool_calls": [{"index": 0, "id": "a", "type": "function", "function": fields}]}
+
+
+def gemini(*parts: list[dict[str, object]], finish: str = "STOP", usage: Mapping[str, int] | None = None) -> Sent:
+    """A stream of Gemini's: one event for each list of parts."""
+    counts = {"promptTokenCount": 100, "candidatesTokenCount": 10, "totalTokenCount": 110, **(usage or {})}
+    candidates = [{"content": {"role": "model", "parts": some}, "index": 0} for some in parts]
+    last = {**candidates[-1], "finishReason": finish}
+    about = {"usageMetadata": counts, "modelVersion": "gemini", "responseId": "r"}
+    return events(*({"candidates": [one], **about} for one in [*candidates[:-1], last]))
+
+
+def ollama(*messages: dict[str, object], **end: object) -> Sent:
+    """A stream of Ollama's own API."""
+    every = {"model": "m", "created_at": "2026-01-01T00:00:00Z", "done": False}
+    counts = {"done": True, "done_reason": "stop", "prompt_eval_count": 100, "eval_count": 10, "total_duration": 1}
+    lines = [{**every, "message": {"role": "assistant", "content": "", **one}} for one in messages]
+    last = {**every, "message": {"role": "assistant", "content": ""}, **counts, **end}
+    body = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in [*lines, last])
+    return Sent(body, kind="application/x-ndjson")
+
+
+def function(**fields: object) -> dict[str, object]:
+    """A part with a call."""
+    return {"functionCall": {"name": "list", "args": ARGUMENTS}, **fields}
