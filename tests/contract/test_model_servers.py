@@ -8,6 +8,7 @@ import pytest
 from agent.models import Catalog, ModelEntry, ModelRequest, Models, ModelSettings
 from agent.util.tasks import TaskOwner
 from tests.support.backends import API_KEY, Sink
+from tests.support.models.native_streams import OLLAMA, ollama
 from tests.support.models.raw_caller import ANSWER, HELLO, STOP, caller, chunk
 from tests.support.models.raw_http import RawServer, Sent, events, refused
 
@@ -151,6 +152,16 @@ async def test_a_model_for_hugging_face_is_asked_without_retries_in_its_body_and
         body = one.server.requests[0].json
     assert "max_retries" not in body
     assert body["reasoning_effort"] == "high"
+
+
+async def test_ollamas_own_api_is_called_alone_with_the_options_of_the_settings() -> None:
+    extra = {OLLAMA: {"num_ctx": 16_384}}
+    async with caller([ollama({"content": "Hello"})], OLLAMA, extra=extra, direct_streams=False) as one:
+        await one.call(tools=True)
+        (asked,) = one.server.requests
+    body = asked.json
+    assert (asked.path, body["model"], body["options"]) == ("/api/chat", "qwen3:8b", {"num_ctx": 16_384})
+    assert body["tools"]
 
 
 async def test_an_effort_does_not_shorten_the_answers_of_models_that_think_within_a_budget() -> None:
