@@ -174,6 +174,7 @@ DENIALS: Final = {
     "too_many_attempts": Denial(
         429, "too many wrong credentials from this address; `Retry-After` says when to try again"
     ),
+    "mcp_failed": Denial(502, "an MCP server did not answer, or refused; the message says why"),
     "internal": Denial(500, "a fault of the server; `id` is the name under which it was logged"),
     "unavailable": Denial(
         503,

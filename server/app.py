@@ -22,6 +22,7 @@ from server.http.middleware import AccessMiddleware
 from server.http.routes.admin import AdminRoutes
 from server.http.routes.files import FileRoutes
 from server.http.routes.login import LoginRoutes
+from server.http.routes.mcp import McpRoutes
 from server.http.routes.meta import MetaRoutes
 from server.http.routes.oauth import OauthRoutes
 from server.http.routes.sessions import SessionRoutes
@@ -145,6 +146,7 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
         ),
         SessionRoutes(sessions),
         FileRoutes(sessions, parts.toolsets.workspace, parts.executors.disk, running.storage),
+        McpRoutes(sessions),
         ShareRoutes(sessions, authenticator.shares),
         AdminRoutes(sessions, parts.sockets),
         LoginRoutes(authenticator, settings),

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -15,6 +15,9 @@ from agent.util.errors import ToolError
 from agent.util.text import cut_to_tokens, repair_surrogates
 from agent.workspace.agents_md import Notes, ProjectNotes
 
+if TYPE_CHECKING:
+    from agent.tools.mcp.library.library import SessionLibrary
+
 log = logging.getLogger("holdfast.tools")
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -23,6 +26,9 @@ _NAMES_LISTED_MAX = 50
 
 Closer = Callable[[], Awaitable[None]]
 """Closes something that the tools of a session share."""
+
+
+LibraryOpener = Callable[[], Awaitable["SessionLibrary"]]
 
 
 class ToolSource(Protocol):
@@ -52,7 +58,7 @@ class ToolRouter:
     `max_output_tokens`: longest output of a call, as `agent.util.text` estimates it; the middle of a longer one is removed.
     `timeout_s`: how long a call may take. `close_timeout_s`: how long each source and each closer may take.
     `redactor`: removes secrets from an output, before it is shortened. `notes`: the workspace's AGENTS.md.
-    `snapshots`: of the workspace; None: there can be none.
+    `snapshots`: of the workspace; None: there can be none. `library`: opens what MCP servers offer to users; None: there are no servers.
     Raises ValueError for a name that providers refuse, and for two tools with one name.
     """
 
@@ -68,6 +74,7 @@ class ToolRouter:
         redactor: Redactor | None = None,
         notes: ProjectNotes | None = None,
         snapshots: SessionSnapshots | None = None,
+        library: "LibraryOpener | None" = None,
     ) -> None:
         self._fixed: dict[str, Tool] = {}
         for tool in sorted(tools, key=lambda tool: tool.name):
@@ -86,6 +93,7 @@ class ToolRouter:
         self._redactor = redactor or Redactor()
         self._notes = notes
         self.snapshots = snapshots
+        self.library = library
 
     def specs(self) -> list[dict[str, object]]:
         """The tools as OpenAI function specs, by name. Each caller gets a copy: providers' adapters edit it."""

@@ -24,6 +24,7 @@ MEANINGS: Final = {
     408: "The body came too slowly.",
     413: "The body is too large.",
     429: "Too many requests or too much stored; `Retry-After` says when to try again.",
+    502: "An MCP server failed; the message says how.",
     503: "The server is stopping or cannot do it now; try again.",
 }
 EVERYWHERE: Final = (400, 403)

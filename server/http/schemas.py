@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from agent.models import ModelInfo
 from agent.sandbox.sandbox import SandboxInfo
 from agent.tools import Entry
-from agent.tools.mcp import McpStatus
+from agent.tools.mcp import McpStatus, ServerLibrary
 from protocol.content import Access, SessionStatus
 from protocol.events import Event
 from protocol.limits import Limits
@@ -99,6 +99,33 @@ class FilePut(msgspec.Struct):
     path: str
     size: Annotated[int, Meta(ge=0)]
     replaced: bool
+
+
+class McpLibrary(msgspec.Struct):
+    """What the session's MCP servers offer to its users: first the shared servers, then the session's own."""
+
+    servers: list[ServerLibrary]
+
+
+class PromptRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A prompt of an MCP server, by the names under which it is listed."""
+
+    server: str
+    prompt: str
+    arguments: Annotated[dict[str, str], Meta(max_length=32)] = {}
+
+
+class ResourceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A resource of an MCP server, by the name and the URI under which it is listed."""
+
+    server: str
+    resource: str
+
+
+class McpText(msgspec.Struct):
+    """The text of a prompt or a resource. Files of it are in the workspace, and are named in the text."""
+
+    text: str
 
 
 class ShareRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Route
 from server.auth.authorization import Need, Rule
 from server.http import openapi, web
 from server.http.endpoints import Endpoint
-from server.http.routes import admin, files, login, meta, oauth, sessions, shares
+from server.http.routes import admin, files, login, mcp, meta, oauth, sessions, shares
 
 TABLE: Final[Mapping[type, Sequence[Endpoint]]] = {
     web.PageRoutes: web.ENDPOINTS,
@@ -17,6 +17,7 @@ TABLE: Final[Mapping[type, Sequence[Endpoint]]] = {
     meta.MetaRoutes: meta.ENDPOINTS,
     sessions.SessionRoutes: sessions.ENDPOINTS,
     files.FileRoutes: files.ENDPOINTS,
+    mcp.McpRoutes: mcp.ENDPOINTS,
     shares.ShareRoutes: shares.ENDPOINTS,
     admin.AdminRoutes: admin.ENDPOINTS,
     login.LoginRoutes: login.ENDPOINTS,

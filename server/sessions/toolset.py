@@ -160,6 +160,7 @@ class ToolsetFactory:
             redactor=redactor,
             notes=ProjectNotes(self.workspace(row.session_id), disk, turn.agents_md_max_bytes, redactor.redact),
             snapshots=snapshots,
+            library=None if mcp is None else partial(mcp.library, redactor),
         )
 
     def _snapshots(self, row: SessionRow, disk: DiskExecutor) -> SessionSnapshots:

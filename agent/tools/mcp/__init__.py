@@ -13,10 +13,26 @@ killed; ours does. Importing `mcp` takes half a second: it is done in a thread, 
 tools are listed anew for each model call and each check; the names that a session gave them stay while the server is away.
 """
 
+from agent.tools.mcp.calls import CallFailed
 from agent.tools.mcp.connection import McpStatus
+from agent.tools.mcp.library.library import NotOffered, SessionLibrary
+from agent.tools.mcp.library.listing import ServerLibrary
 from agent.tools.mcp.offering import FIND_TOOLS
 from agent.tools.mcp.servers import McpServers, SessionServers, try_server
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.tools.mcp.stdio import program
 
-__all__ = ["FIND_TOOLS", "McpLimits", "McpServer", "McpServers", "McpStatus", "SessionServers", "program", "try_server"]
+__all__ = [
+    "FIND_TOOLS",
+    "CallFailed",
+    "McpLimits",
+    "McpServer",
+    "McpServers",
+    "McpStatus",
+    "NotOffered",
+    "ServerLibrary",
+    "SessionLibrary",
+    "SessionServers",
+    "program",
+    "try_server",
+]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from agent.tools.base import CALL_ASKER, CallAsker, ToolLog
-from agent.tools.mcp.messages import OVER_BOUND
+from agent.tools.mcp.incoming.messages import OVER_BOUND
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.util.errors import ToolError
 from agent.util.tasks import TaskOwner
@@ -164,6 +164,7 @@ class Calls:
         self._tasks = TaskOwner(f"mcp/{name}/calls")
         self._callers: set[str] = set()
         self._logs: list[CallLogQueue] = []
+        self._requests = 0
 
     def __len__(self) -> int:
         return len(self._logs)
@@ -207,6 +208,30 @@ class Calls:
             raise answer
         return answer
 
+    async def request(
+        self, name: str, ask: Callable[["Client"], Coroutine[Any, Any, AnswerT]], user_id: str, within_s: float
+    ) -> AnswerT:
+        """The answer to a request that is no call of a tool, such as for a prompt. Raises CallFailed."""
+        if self._requests >= CALLS_MAX:
+            raise CallFailed(f"the MCP server {self._name} already has {CALLS_MAX} requests; try again later")
+        self._callers.add(user_id)
+        task = self._tasks.start(ask(self._client), name)
+        self._requests += 1
+        try:
+            done, _ = await asyncio.wait({task}, timeout=within_s)
+        finally:
+            self._requests -= 1
+            task.cancel()
+        if not done:
+            self._check_soon()
+            raise CallFailed(f"the MCP server {self._name} did not answer within {within_s:g} s")
+        if task.cancelled():
+            raise CallFailed(f"the MCP server {self._name} stopped ({self._down_reason()})")
+        if (error := task.exception()) is not None:
+            self._check_soon()
+            raise self._refused(error) from error
+        return task.result()
+
     def on_log(self, level: str, data: Any) -> None:
         """Pass a log message to the call that it belongs to. If that is unknown, it goes to all running calls, but only if
         this connection ever had calls of one user alone: the message may be about another user's call."""
@@ -224,7 +249,8 @@ class Calls:
     async def with_asker(self, ask: Callable[[CallAsker | None], Coroutine[Any, Any, AnswerT]]) -> AnswerT:
         """The answer to what the server asks, of the session whose call it asks for. Over stdio a question does not say which call
         it belongs to: it is asked if one call runs alone. When the call ends, the question is withdrawn."""
-        queue = CURRENT.get() or (self._logs[0] if len(self._logs) == 1 else None)
+        alone = len(self._logs) == 1 and not self._requests
+        queue = CURRENT.get() or (self._logs[0] if alone else None)
         if queue is None or queue.asker is None or queue.asking >= QUESTIONS_MAX:
             return await ask(None)
         queue.asking += 1
@@ -267,6 +293,14 @@ class Calls:
             self._check_soon()
             log.warning("MCP server %s: the call of %s failed", self._name, tool, exc_info=error)
             return OutcomeUnknown(f"the answer of the MCP server {self._name} cannot be used: {UNKNOWN}")
+
+    def _refused(self, error: BaseException) -> CallFailed:
+        from mcp import MCPError
+
+        if isinstance(error, MCPError):
+            return CallFailed(f"the MCP server {self._name} answered with an error: {error.message} ({error.code})")
+        log.warning("MCP server %s: its answer cannot be used", self._name, exc_info=error)
+        return CallFailed(f"the answer of the MCP server {self._name} cannot be used")
 
     def _gone(self) -> str:
         reason = self._down_reason()

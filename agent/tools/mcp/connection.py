@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from agent.tools.base import CallAsker, ToolLog
+from agent.tools.base import CallAsker
 from agent.tools.mcp import stdio
 from agent.tools.mcp.calls import AnswerT, CallFailed, Calls
 from agent.tools.mcp.errors import McpServerError, reason
 from agent.tools.mcp.http import http_transport
+from agent.tools.mcp.library.listing import LibraryCache
 from agent.tools.mcp.listing import LeftOut, ListedTool, Listing, ListingPace, UsableTools, list_tools, read_tools
 from agent.tools.mcp.questions import elicit, roots_of, sample
 from agent.tools.mcp.settings import McpLimits, McpServer
@@ -31,7 +32,7 @@ from agent.util.threads import start_in_own_thread
 
 if TYPE_CHECKING:
     from mcp import Client
-    from mcp.types import CallToolResult, CreateMessageResult, ElicitResult, ErrorData, ListRootsResult
+    from mcp.types import CreateMessageResult, ElicitResult, ErrorData, ListRootsResult
 
 log = logging.getLogger("holdfast.mcp")
 
@@ -95,6 +96,7 @@ class McpConnection:
         self.left_out: tuple[LeftOut, ...] = ()
         self.version = 0
         self.attempted = asyncio.Event()
+        self.library = LibraryCache()
         self._limits = limits
         self._token = token
         self._workspace = workspace if entry.command and not entry.cwd else None
@@ -133,11 +135,12 @@ class McpConnection:
             log.error("MCP server %s: its connection does not close", self.name)
         self._set("off", "it was closed")
 
-    async def call(self, tool: str, arguments: dict[str, object], user_id: str, log: ToolLog) -> "CallToolResult":
-        """Call a tool. `log` gets the server's progress and log messages. Raises CallFailed. A cancellation is sent to the server."""
+    @property
+    def calls(self) -> Calls:
+        """What calls the server. Raises CallFailed where it is not up."""
         if self._calls is None:
             raise CallFailed(f"not run: the MCP server {self.name} is not available: {self.reason}")
-        return await self._calls.call(tool, arguments, user_id, log)
+        return self._calls
 
     # ---------------------------------------------------------------------------------------------------- the task
 

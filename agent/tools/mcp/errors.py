@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from agent.tools.mcp.messages import OVER_BOUND
+from agent.tools.mcp.incoming.messages import OVER_BOUND
 
 CONNECTION_CLOSED = -32000
 """The `code` of the library's MCPError when the connection was closed."""

@@ -9,9 +9,9 @@ import httpx2
 import msgspec
 
 from agent.tools.mcp.errors import McpServerError
-from agent.tools.mcp.event_stream import PIECE_COST, EventStream
-from agent.tools.mcp.messages import NotAMessage
-from agent.tools.mcp.reading import MessageReader
+from agent.tools.mcp.incoming.event_stream import PIECE_COST, EventStream
+from agent.tools.mcp.incoming.messages import NotAMessage
+from agent.tools.mcp.incoming.reading import MessageReader
 from agent.workspace.paths import shown
 
 DELETE_TIMEOUT_S = 1.0

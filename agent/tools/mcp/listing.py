@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from agent.tools.mcp.messages import LEFT_OUT, LEFT_OUT_MAX, LEFT_OUT_NAME_CHARS_MAX
+from agent.tools.mcp.incoming.messages import LEFT_OUT, LEFT_OUT_MAX, LEFT_OUT_NAME_CHARS_MAX
 from agent.tools.mcp.schemas.flat import UnusableSchema, model_schema
 from agent.tools.mcp.schemas.validation import ArgumentsValidator
 from agent.tools.mcp.settings import McpServer

@@ -6,7 +6,7 @@ import binascii
 import hashlib
 import mimetypes
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -60,10 +60,21 @@ class ResultReader:
 
     async def read(self, result: "CallToolResult") -> ToolResult:
         """The tool result; files in it are saved. Never raises because of what a server sent."""
+        parts = await self._parts(result.content)
+        if result.structured_content is not None and not any(block.type == "text" for block in result.content):
+            parts.append(_json(result.structured_content))
+        success = not result.is_error
+        output = "\n".join(parts) or ("[no output]" if success else "[the tool failed without a message]")
+        return ToolResult(output=output, success=success)
+
+    async def text_of(self, blocks: Sequence[Any]) -> str:
+        """The text of content blocks; files in them are saved."""
+        return "\n".join(await self._parts(blocks))
+
+    async def _parts(self, blocks: Sequence[Any]) -> list[str]:
         parts: list[str] = []
-        texts = files = 0
-        for block in result.content:
-            texts += block.type == "text"
+        files = 0
+        for block in blocks:
             if block.type in ("text", "resource_link"):
                 parts.append(block.text if block.type == "text" else _link(block))
             else:
@@ -72,11 +83,7 @@ class ResultReader:
                     parts.append(await self._save_block(block))
         if files > FILES_MAX:
             parts.append(f"[left out: {files - FILES_MAX} more files; one result may have {FILES_MAX}]")
-        if result.structured_content is not None and not texts:
-            parts.append(_json(result.structured_content))
-        success = not result.is_error
-        output = "\n".join(parts) or ("[no output]" if success else "[the tool failed without a message]")
-        return ToolResult(output=output, success=success)
+        return parts
 
     async def _save_block(self, block: Any) -> str:
         if block.type in ("image", "audio"):

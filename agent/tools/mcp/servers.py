@@ -8,8 +8,10 @@ from pathlib import Path
 
 import msgspec
 
+from agent.redaction import Redactor
 from agent.tools.base import Tool
 from agent.tools.mcp.connection import McpConnection, McpStatus
+from agent.tools.mcp.library.library import SessionLibrary
 from agent.tools.mcp.listing import briefly
 from agent.tools.mcp.naming import Identity, name_tools
 from agent.tools.mcp.offering import FIND_TOOLS, KEPT_MAX, FindTools, offered
@@ -162,6 +164,12 @@ class SessionServers:
     async def aclose(self) -> None:
         """End the session's own servers."""
         await asyncio.gather(*(connection.aclose() for connection in self._own))
+
+    async def library(self, redactor: Redactor) -> SessionLibrary:
+        """What the servers offer to users. The session's own servers are started, and waited for as for a model call."""
+        await self.prepare_model_call()
+        reader = ResultReader("resource", self._save, self._limits)
+        return SessionLibrary(self._all, self._user_id, reader, redactor)
 
     def _start(self) -> None:
         for connection in self._own:

@@ -19,8 +19,8 @@ from typing import Any
 import msgspec
 
 from agent.tools.mcp.errors import McpServerError
-from agent.tools.mcp.pace import Lines, Pace, TooLong
-from agent.tools.mcp.reading import MessageReader
+from agent.tools.mcp.incoming.pace import Lines, Pace, TooLong
+from agent.tools.mcp.incoming.reading import MessageReader
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.util.tasks import TaskOwner
 

@@ -51,5 +51,5 @@ class McpTool:
         return Effects(says, frozenset(kinds), server, definition=definition)
 
     async def execute(self, arguments: dict[str, object], log: ToolLog) -> ToolResult:
-        answer = await self._connection.call(self._listed.name, arguments, self._user_id, log)
+        answer = await self._connection.calls.call(self._listed.name, arguments, self._user_id, log)
         return await self._reader.read(answer)

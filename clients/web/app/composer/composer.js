@@ -6,6 +6,7 @@ import { loadDraft, saveDraft } from "../state/storage.js";
 import { filesOf } from "../state/uploads.js";
 import { html, Icon } from "../ui/html.js";
 import { FileField, Uploading } from "./files.js";
+import { LIST_ID, usePrompts } from "./prompts.js";
 
 /** @param {{ conversation: Conversation }} props */
 export function Composer({ conversation }) {
@@ -39,6 +40,7 @@ export function Composer({ conversation }) {
     setText(now);
     saveDraft(session.sessionId, now);
   };
+  const prompts = usePrompts(conversation, text, write);
   const send = (/** @type {"queue" | "steer"} */ when) => {
     if (!text.trim() || barred) return;
     saveDraft(session.sessionId, "");
@@ -47,6 +49,7 @@ export function Composer({ conversation }) {
     conversation.sent.value += 1;
   };
   const keys = (/** @type {KeyboardEvent} */ event) => {
+    if (prompts.keys(event)) return;
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
       send(running && (event.ctrlKey || event.metaKey) ? "steer" : "queue");
@@ -65,9 +68,9 @@ export function Composer({ conversation }) {
   };
   const queues = view.state === "running";
   const hint = view.state === "awaiting_approval" ? "Say something else instead of answering…" : running ? "Say what comes next, or steer it…" : "Say something…";
-  return html`<form class="composer" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), send("queue"))}>
+  return html`${prompts.shown}<form class="composer" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), send("queue"))}>
     <${Uploading} conversation=${conversation} />
-    <textarea ref=${area} id="message" class="composer-text" dir="auto" rows="1" placeholder=${hint} aria-label="Message" value=${text} onInput=${(/** @type {any} */ event) => write(event.target.value)} onKeyDown=${keys} onPaste=${pasted}></textarea>
+    <textarea ref=${area} id="message" class="composer-text" dir="auto" rows="1" placeholder=${hint} aria-label="Message" aria-autocomplete="list" aria-controls=${prompts.active && LIST_ID} aria-activedescendant=${prompts.active} value=${text} onInput=${(/** @type {any} */ event) => write(event.target.value)} onKeyDown=${keys} onPaste=${pasted}></textarea>
     <div class="composer-buttons">
       <${FileField} field=${files} conversation=${conversation} />
       <button type="button" class="quiet" aria-label="Add files" title="Add files to the workspace (or drop or paste them)" onClick=${() => files.current?.click()}><${Icon} name="clip" /></button>

@@ -170,10 +170,7 @@ export class Conversation {
 
   /** Put files into the workspace. A session that is yet to begin begins. @param {File[]} files */
   async upload(files) {
-    await this.uploads.add(files, config.value?.limits?.upload_bytes ?? 0, async () => {
-      this.#begin();
-      return this.session.sessionId ?? (await this.#newSessionId());
-    });
+    await this.uploads.add(files, config.value?.limits?.upload_bytes ?? 0, () => this.begun());
     this.filesChanged.value += 1;
   }
 
@@ -186,9 +183,10 @@ export class Conversation {
     this.session.close();
   }
 
-  /** @returns {Promise<string>} */
-  #newSessionId() {
-    return new Promise((resolve) => {
+  /** The session's id. A session that is yet to begin begins. @returns {Promise<string>} */
+  async begun() {
+    this.#begin();
+    return this.session.sessionId ?? new Promise((resolve) => {
       const silence = this.session.listen(() => {
         if (this.session.sessionId === null) return;
         silence();

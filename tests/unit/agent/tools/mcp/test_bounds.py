@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.tools.mcp import calls, messages, stdio
+from agent.tools.mcp import calls, stdio
+from agent.tools.mcp.incoming import messages
 from agent.util.tasks import TaskOwner
 from tests.support.polling import eventually
 from tests.unit.agent.tools.mcp.servers import ROOT, entry, noted, odd, running_servers

@@ -11,13 +11,15 @@ import weakref
 from pathlib import Path
 from typing import Final
 
-from agent.tools.mcp import messages
 from agent.tools.mcp.errors import McpServerError
-from agent.tools.mcp.pace import Pace
+from agent.tools.mcp.incoming import messages
+from agent.tools.mcp.incoming.pace import Pace
+from agent.tools.mcp.incoming.process import NOT_A_MESSAGE
 
 log = logging.getLogger("holdfast.mcp")
 
-PROGRAM = Path(messages.__file__)
+MESSAGES = Path(messages.__file__)
+PROGRAM = MESSAGES.with_name("process.py")
 
 SMALL_BYTES: Final = 131_072
 """A message up to this size is bounded in the event loop: the slowest takes five milliseconds."""
@@ -53,7 +55,7 @@ async def _in_a_process(raw: bytes) -> bytes | None:
     """As `bound_message`. Cancelled, it kills its process."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-I", str(PROGRAM), str(READING_MEMORY_BYTES), str(READING_CPU_S)),
+        *("-I", str(PROGRAM), str(MESSAGES), str(READING_MEMORY_BYTES), str(READING_CPU_S)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -70,7 +72,7 @@ async def _in_a_process(raw: bytes) -> bytes | None:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if process.returncode == messages.NOT_A_MESSAGE:
+    if process.returncode == NOT_A_MESSAGE:
         raise messages.NotAMessage
     if process.returncode != 0:
         log.warning("an MCP server's message of %d bytes could not be read: exit %s", len(raw), process.returncode)

@@ -10,9 +10,9 @@ from typing import Any, Final
 import httpx2
 
 from agent.tools.mcp.errors import McpServerError
-from agent.tools.mcp.messages import NotAMessage
-from agent.tools.mcp.pace import Lines, TooLong
-from agent.tools.mcp.reading import MessageReader
+from agent.tools.mcp.incoming.messages import NotAMessage
+from agent.tools.mcp.incoming.pace import Lines, TooLong
+from agent.tools.mcp.incoming.reading import MessageReader
 
 FIELDS_BYTES_MAX: Final = 8_192
 """The fields of an event beside its data, such as its id."""

@@ -1,16 +1,14 @@
-"""MCP messages: bounds each part of a server's message before the library decodes it. Pure; also a program, for large ones.
+"""MCP messages: bounds each part of a server's message before the library decodes it. Pure.
 
 The library decodes in the event loop, and some messages make that slow: a block of an unknown type costs fifty microseconds
 and a text about each of its faults. So only known fields pass, each with its type and a bound. What is left out is replaced by
 a text that says so, and an answer that cannot be used by an error with the same id.
 
-As a program (`python -I messages.py MEMORY_BYTES CPU_S`) it reads one message on standard input and writes the bounded one on
-standard output; exit code `NOT_A_MESSAGE` for what is no message. It imports nothing of the project.
+It imports nothing of the project: `process.py` runs this file by its path.
 """
 
 import json
 import re
-import sys
 from typing import Any, Final
 
 import msgspec
@@ -35,6 +33,12 @@ SCHEMA_BYTES_MAX: Final = 262_144
 VALUES_MAX: Final = 10_000
 """Values of structured content or of a schema."""
 
+LISTED_MAX: Final = 256
+"""Prompts or resources in one message; the rest are left out."""
+
+LISTED_VALUES_MAX, LISTED_BYTES_MAX = 200, 16_000
+"""Of one prompt or resource; larger ones are left out."""
+
 OTHER_VALUES_MAX: Final = 1_000
 OTHER_BYTES_MAX: Final = 65_536
 """Everything else in a message, such as a server's instructions."""
@@ -51,7 +55,6 @@ DESCRIPTION_CHARS_MAX: Final = 16_000
 OVER_BOUND: Final = -32098
 """The error code of an answer that is refused."""
 
-NOT_A_MESSAGE: Final = 3
 LEFT_OUT: Final = "holdfast/left_out"
 """In `_meta` of a list of tools: those that are left out, each as its name and the reason."""
 
@@ -59,6 +62,13 @@ LEFT_OUT_MAX: Final = 100
 LEFT_OUT_NAME_CHARS_MAX: Final = 64
 
 _LINK_FIELDS = ("name", "uri", "title", "description", "mimeType")
+_LISTED: Final[dict[str, dict[str, type]]] = {
+    "prompts": {"name": str, "title": str, "description": str, "arguments": list},
+    "arguments": {"name": str, "title": str, "description": str, "required": bool},
+    "resources": {"name": str, "uri": str, "title": str, "description": str, "mimeType": str, "size": int},
+}
+"""The fields of what is listed, and their types; fields of other types are left out."""
+
 _HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
 _HALF_PAIRS = re.compile("[\ud800-\udfff]")
 
@@ -145,7 +155,8 @@ def _error(error: Any) -> dict[str, Any]:
 
 def _result(result: dict[str, Any]) -> dict[str, Any]:
     content, tools, structured = result.get("content"), result.get("tools"), result.get("structuredContent")
-    lists = {key for key in ("content", "tools") if isinstance(result.get(key), list)}
+    keys = ("content", "tools", "prompts", "resources", "messages", "contents")
+    lists = {key for key in keys if isinstance(result.get(key), list)}
     bounded = {key: value for key, value in result.items() if key not in lists and key != "structuredContent"}
     if not fits(bounded, OTHER_VALUES_MAX, OTHER_BYTES_MAX):
         return {"error": {"code": OVER_BOUND, "message": f"it has more than {OTHER_VALUES_MAX} values"}}
@@ -160,7 +171,40 @@ def _result(result: dict[str, Any]) -> dict[str, Any]:
         bounded["tools"], left_out = _tools(tools)
         meta = bounded.get("_meta")
         bounded["_meta"] = {**(meta if isinstance(meta, dict) else {}), LEFT_OUT: left_out}
+    bounded |= {key: _listed(key, result[key]) for key in ("prompts", "resources") if key in lists}
+    if "messages" in lists:
+        bounded["messages"] = _messages(result["messages"])
+    if "contents" in lists:
+        read = _Blocks().read([{"type": "resource", "resource": one} for one in result["contents"][: BLOCKS_MAX + 1]])
+        bounded["contents"] = [block.get("resource", {"uri": "", "text": block.get("text")}) for block in read]
     return {"result": bounded}
+
+
+def _listed(key: str, given: list[Any]) -> list[dict[str, Any]]:
+    """The prompts, arguments or resources of a list that can be used, with the fields that are known."""
+    fields, kept = _LISTED[key], []
+    for one in given[:LISTED_MAX]:
+        about = (
+            {name: one[name] for name in fields if isinstance(one.get(name), fields[name])}
+            if isinstance(one, dict)
+            else {}
+        )
+        if _strings(about, "name", *(("uri",) if key == "resources" else ())) and fits(
+            about, LISTED_VALUES_MAX, LISTED_BYTES_MAX
+        ):
+            given_arguments = about.get("arguments")
+            kept.append(
+                about if given_arguments is None else {**about, "arguments": _listed("arguments", given_arguments)}
+            )
+    return kept
+
+
+def _messages(given: list[Any]) -> list[dict[str, Any]]:
+    """The messages of a prompt."""
+    known = [one if isinstance(one, dict) else {} for one in given[: BLOCKS_MAX + 1]]
+    roles = ["assistant" if one.get("role") == "assistant" else "user" for one in known]
+    blocks = _Blocks().read([one.get("content") for one in known])
+    return [{"role": role, "content": block} for role, block in zip(roles, blocks, strict=True)]
 
 
 class _Blocks:
@@ -300,28 +344,3 @@ def count(value: Any, values_max: int) -> int | None:
             return values
         level = below
     return None
-
-
-def main() -> int:
-    """Bound one message within limits of memory and time; the exit code."""
-    import os
-    import resource
-
-    for what, most in (
-        (resource.RLIMIT_AS, int(sys.argv[1])),
-        (resource.RLIMIT_CPU, int(sys.argv[2])),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(what, (most, most))
-    os.nice(10)
-    try:
-        bounded = bound_message(sys.stdin.buffer.read())
-    except NotAMessage:
-        return NOT_A_MESSAGE
-    sys.stdout.buffer.write(bounded or b"")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

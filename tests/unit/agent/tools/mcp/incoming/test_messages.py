@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from agent.tools.mcp import messages, reading
-from agent.tools.mcp.messages import NotAMessage, bound_message, cut
-from agent.tools.mcp.reading import MessageReader
+from agent.tools.mcp.incoming import messages, reading
+from agent.tools.mcp.incoming.messages import NotAMessage, bound_message, cut
+from agent.tools.mcp.incoming.reading import MessageReader
 
 
 def bounded(message: dict[str, Any]) -> Any:

@@ -6,10 +6,18 @@ import pytest
 
 from agent.tools.mcp.calls import LOG_PAUSE_S, CallLogQueue, log_pause_s
 from agent.tools.mcp.errors import McpServerError
-from agent.tools.mcp.event_stream import EventStream
+from agent.tools.mcp.incoming.event_stream import EventStream
+from agent.tools.mcp.incoming.pace import (
+    BYTES_AT_ONCE,
+    BYTES_PER_S,
+    MESSAGES_AT_ONCE,
+    MESSAGES_PER_S,
+    Lines,
+    Pace,
+    TooLong,
+)
+from agent.tools.mcp.incoming.reading import MessageReader
 from agent.tools.mcp.listing import LISTING_PAUSE_MAX_S, ListingPace
-from agent.tools.mcp.pace import BYTES_AT_ONCE, BYTES_PER_S, MESSAGES_AT_ONCE, MESSAGES_PER_S, Lines, Pace, TooLong
-from agent.tools.mcp.reading import MessageReader
 
 
 def test_messages_at_once_need_no_pause_and_then_one_each() -> None:

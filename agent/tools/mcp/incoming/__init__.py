@@ -1,0 +1,1 @@
+"""What MCP servers send: read at a bounded pace, and each message bounded before the library decodes it."""

@@ -1,0 +1,117 @@
+// Prompts: what MCP servers offer, listed while a "/" is written. The text of what is chosen comes into the message field.
+
+/** @import { Conversation } from "../state/conversation.js" */
+/** @import { PromptArgument, ServerLibrary } from "../api/mcp.js" */
+import { useEffect, useState } from "preact/hooks";
+import { libraryOf, promptText, resourceText } from "../api/mcp.js";
+import { config, notify, showError } from "../state/store.js";
+import { exact, exactLine } from "../text/visible.js";
+import { html } from "../ui/html.js";
+
+/** One line of the list. @typedef {{ kind: "prompt" | "resource", server: string, name: string, title: string, about: string, args: PromptArgument[] }} Offer */
+
+const SHOWN_MAX = 50;
+export const LIST_ID = "prompts";
+
+/** @param {ServerLibrary[]} library @returns {Offer[]} */
+function offersOf(library) {
+  return library.flatMap(({ server, prompts, resources }) => [
+    ...prompts.map((one) => /** @type {Offer} */ ({ kind: "prompt", server, name: one.name, title: one.title, about: one.description, args: one.arguments })),
+    ...resources.map((one) => /** @type {Offer} */ ({ kind: "resource", server, name: one.uri, title: one.title, about: one.description, args: [] })),
+  ]);
+}
+
+/** Those whose name, title or server has the words in it; prompts come first. @param {Offer[]} offers @param {string} words */
+export function matching(offers, words) {
+  const sought = words.toLowerCase();
+  const found = offers.filter(({ server, name, title }) => [server, name, title].some((text) => text.toLowerCase().includes(sought)));
+  return [...found.filter((one) => one.kind === "prompt"), ...found.filter((one) => one.kind === "resource")].slice(0, SHOWN_MAX);
+}
+
+/**
+ * The list above the message field, and what its keys do.
+ * @param {Conversation} conversation @param {string} text of the field @param {(text: string) => void} write
+ */
+export function usePrompts(conversation, text, write) {
+  const [library, setLibrary] = useState(/** @type {ServerLibrary[]} */ ([]));
+  const [place, setPlace] = useState(0);
+  const [closed, setClosed] = useState(false);
+  const [asking, setAsking] = useState(/** @type {Offer | null} */ (null));
+  const asks = conversation.drives && (config.value?.mcp?.length ?? 0) > 0 && /^\/\S*$/.test(text);
+  useEffect(() => {
+    setClosed(false);
+    if (!asks) return;
+    let current = true;
+    const take = (/** @type {ServerLibrary[]} */ servers) => current && setLibrary(servers);
+    conversation.begun().then(libraryOf).then(take).catch(showError);
+    return () => void (current = false);
+  }, [asks]);
+  useEffect(() => setPlace(0), [text]);
+  const listed = asks && !closed && !asking ? matching(offersOf(library), text.slice(1)) : [];
+  const use = async (/** @type {Offer} */ offer, /** @type {Record<string, string>} */ values) => {
+    try {
+      const id = await conversation.begun();
+      write(await (offer.kind === "prompt" ? promptText(id, offer.server, offer.name, values) : resourceText(id, offer.server, offer.name)));
+      setAsking(null);
+      document.getElementById("message")?.focus();
+    } catch (error) {
+      notify(error instanceof Error ? error.message : String(error), { tone: "bad" });
+    }
+  };
+  const choose = (/** @type {Offer} */ offer) => (offer.args.length ? setAsking(offer) : void use(offer, {}));
+  /** Whether the key was for the list. @param {KeyboardEvent} event */
+  const keys = (event) => {
+    if (!listed.length || event.isComposing || event.shiftKey || event.altKey || event.ctrlKey || event.metaKey) return false;
+    if (event.key === "ArrowDown") setPlace((place + 1) % listed.length);
+    else if (event.key === "ArrowUp") setPlace((place + listed.length - 1) % listed.length);
+    else if (event.key === "Enter" || event.key === "Tab") choose(listed[place]);
+    else if (event.key === "Escape") setClosed(true);
+    else return false;
+    event.preventDefault();
+    return true;
+  };
+  const shown = asking
+    ? html`<${Arguments} key=${`${asking.server} ${asking.name}`} offer=${asking} use=${use} leave=${() => setAsking(null)} />`
+    : listed.length > 0 && html`<${List} listed=${listed} place=${place} choose=${choose} />`;
+  return { shown, keys, active: listed.length ? `${LIST_ID}-${place}` : undefined };
+}
+
+/** @param {{ listed: Offer[], place: number, choose: (offer: Offer) => void }} props */
+function List({ listed, place, choose }) {
+  useEffect(() => document.getElementById(`${LIST_ID}-${place}`)?.scrollIntoView({ block: "nearest" }), [place]);
+  return html`<ul class="offers" role="listbox" id=${LIST_ID} aria-label="Prompts and resources of MCP servers">
+    ${listed.map((offer, at) => html`<li key=${`${offer.server} ${offer.kind} ${offer.name}`} id=${`${LIST_ID}-${at}`} role="option" aria-selected=${at === place} onMouseDown=${(/** @type {Event} */ event) => event.preventDefault()} onClick=${() => choose(offer)}>
+      <span class="tool-name">${offer.kind === "prompt" ? `/${exactLine(offer.name)}` : exactLine(offer.title)}</span>
+      <span class="faint">${exactLine(offer.server)}${offer.kind === "resource" ? " · resource" : ""}${offer.about && ` · ${exactLine(offer.about)}`}</span>
+    </li>`)}
+  </ul>`;
+}
+
+/** @param {{ offer: Offer, use: (offer: Offer, values: Record<string, string>) => Promise<void>, leave: () => void }} props */
+function Arguments({ offer, use, leave }) {
+  const [values, setValues] = useState(/** @type {Record<string, string>} */ ({}));
+  const send = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    void use(offer, Object.fromEntries(Object.entries(values).filter(([, value]) => value)));
+  };
+  const keys = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    leave();
+  };
+  return html`<section class="offers pending" aria-label=${`Arguments of /${exactLine(offer.name)}`} onKeyDown=${keys}>
+    <form onSubmit=${send}>
+      <p><span class="tool-name">/${exactLine(offer.name)}</span> <span class="faint">${exactLine(offer.server)}</span></p>
+      ${offer.about && html`<p class="faint">${exact(offer.about)}</p>`}
+      ${offer.args.map(({ name, label, description, required }, at) => html`<label key=${name}>
+        <span>${exactLine(label)}${required ? "" : html` <span class="faint">may be left out</span>`}</span>
+        ${description && html`<span class="faint">${exact(description)}</span>`}
+        <input type="text" autofocus=${at === 0} ref=${(/** @type {HTMLInputElement | null} */ field) => at === 0 && field && !values[name] && field.focus()} required=${required} value=${values[name] ?? ""} onInput=${(/** @type {any} */ event) => setValues({ ...values, [name]: event.target.value })} />
+      </label>`)}
+      <div class="buttons">
+        <button type="submit" class="primary">Use prompt</button>
+        <button type="button" onClick=${leave}>Cancel</button>
+      </div>
+    </form>
+  </section>`;
+}

@@ -1,0 +1,75 @@
+"""Prompts of MCP servers are slash commands of the page: they are listed, ask for their arguments, and fill the message field."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import expect
+
+from tests.browser.support.axe import grave_faults
+from tests.browser.support.scene import Scene, scene
+from tests.browser.support.tabs import Tabs
+from tests.support.models.scripted_model import text
+from tests.support.polling import eventually
+from tests.unit.agent.tools.mcp.servers import everything
+
+
+async def up(at: Scene) -> None:
+    async def is_up() -> bool:
+        status = await at.chat.page.request.get(f"{at.live.http}/api/config")
+        return bool((await status.json())["mcp"][0]["state"] == "up")
+
+    await eventually(is_up, "the server")
+
+
+async def test_a_prompt_is_found_by_its_name_asks_for_its_arguments_and_is_sent(tabs: Tabs, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"mcp_servers": {"everything": everything()}}
+    async with scene(tabs, tmp_path, [text("Sunny.")], settings=settings) as at:
+        page = at.chat.page
+        await up(at)
+        await at.chat.field.press_sequentially("/ar")
+        listed = page.get_by_role("listbox", name="Prompts and resources of MCP servers")
+        await expect(listed.get_by_role("option").first).to_contain_text("/args-prompt")
+        await expect(listed.get_by_role("option", selected=True)).to_have_count(1)
+        assert not await grave_faults(page)
+        await at.chat.field.press("Enter")
+        asked = page.get_by_role("region", name="Arguments of /args-prompt")
+        city = asked.get_by_role("textbox").first
+        await expect(city).to_be_focused()
+        assert not await grave_faults(page)
+        await asked.get_by_role("button", name="Use prompt").click()
+        await expect(city).to_be_focused()
+        await city.fill("Paris")
+        await city.press("Enter")
+        await expect(at.chat.field).to_have_value("What's weather in Paris?")
+        await expect(asked).to_have_count(0)
+        await expect(at.chat.field).to_be_focused()
+        await at.chat.field.press("Enter")
+        await expect(at.chat.answers).to_have_text("Sunny.")
+        assert at.model.requests[0].last_user_text == "What's weather in Paris?"
+        await at.at_rest()
+
+
+async def test_a_resource_is_put_into_the_message_and_what_is_no_prompt_is_said_as_it_is(
+    tabs: Tabs, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {"mcp_servers": {"everything": everything()}}
+    async with scene(tabs, tmp_path, [text("Read."), text("Fine.")], settings=settings) as at:
+        page = at.chat.page
+        await up(at)
+        await at.chat.field.press_sequentially("/architecture")
+        option = page.get_by_role("listbox").get_by_role("option").first
+        await expect(option).to_contain_text("resource")
+        await option.click()
+        await expect(at.chat.field).to_have_value(re.compile("saved in the workspace as mcp/architecture"))
+        await at.chat.field.press("Enter")
+        await expect(at.chat.answers).to_have_text("Read.")
+        await at.chat.field.press_sequentially("/a")
+        await expect(page.get_by_role("listbox")).to_be_visible()
+        await at.chat.field.press("Escape")
+        await expect(page.get_by_role("listbox")).to_have_count(0)
+        await at.chat.field.press_sequentially("bcxyz")
+        await at.chat.field.press("Enter")
+        await expect(at.chat.answers.last).to_have_text("Fine.")
+        assert at.model.requests[1].last_user_text == "/abcxyz"
+        await at.at_rest()

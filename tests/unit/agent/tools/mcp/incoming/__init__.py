@@ -1,0 +1,1 @@
+"""What MCP servers send: tests of its bounds and its pace."""
