@@ -16,7 +16,7 @@ from agent.util.text import cut_to_tokens, repair_surrogates
 from agent.workspace.agents_md import Notes, ProjectNotes
 
 if TYPE_CHECKING:
-    from agent.tools.mcp.library.library import SessionLibrary
+    from agent.tools.mcp.session_library import SessionLibrary
 
 log = logging.getLogger("holdfast.tools")
 

@@ -15,10 +15,10 @@ tools are listed anew for each model call and each check; the names that a sessi
 
 from agent.tools.mcp.calls import CallFailed
 from agent.tools.mcp.connection import McpStatus
-from agent.tools.mcp.library.library import NotOffered, SessionLibrary
-from agent.tools.mcp.library.listing import ServerLibrary
+from agent.tools.mcp.library import ServerLibrary
 from agent.tools.mcp.offering import FIND_TOOLS
 from agent.tools.mcp.servers import McpServers, SessionServers, try_server
+from agent.tools.mcp.session_library import NotOffered, SessionLibrary
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.tools.mcp.stdio import program
 

@@ -19,9 +19,9 @@ import msgspec
 from agent.tools.base import CallAsker
 from agent.tools.mcp import stdio
 from agent.tools.mcp.calls import AnswerT, CallFailed, Calls
-from agent.tools.mcp.errors import McpServerError, reason
 from agent.tools.mcp.http import http_transport
-from agent.tools.mcp.library.listing import LibraryCache
+from agent.tools.mcp.incoming.errors import McpServerError, reason
+from agent.tools.mcp.library import LibraryCache
 from agent.tools.mcp.listing import LeftOut, ListedTool, Listing, ListingPace, UsableTools, list_tools, read_tools
 from agent.tools.mcp.questions import elicit, roots_of, sample
 from agent.tools.mcp.settings import McpLimits, McpServer

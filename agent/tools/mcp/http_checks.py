@@ -8,7 +8,7 @@ from typing import Any, Final
 import httpx2
 import msgspec
 
-from agent.tools.mcp.errors import McpServerError
+from agent.tools.mcp.incoming.errors import McpServerError
 from agent.tools.mcp.incoming.event_stream import PIECE_COST, EventStream
 from agent.tools.mcp.incoming.messages import NotAMessage
 from agent.tools.mcp.incoming.reading import MessageReader

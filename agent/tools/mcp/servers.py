@@ -11,11 +11,11 @@ import msgspec
 from agent.redaction import Redactor
 from agent.tools.base import Tool
 from agent.tools.mcp.connection import McpConnection, McpStatus
-from agent.tools.mcp.library.library import SessionLibrary
 from agent.tools.mcp.listing import briefly
 from agent.tools.mcp.naming import Identity, name_tools
 from agent.tools.mcp.offering import FIND_TOOLS, KEPT_MAX, FindTools, offered
 from agent.tools.mcp.results import ResultReader, SaveFile
+from agent.tools.mcp.session_library import SessionLibrary
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.tools.mcp.tool import McpTool
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from agent.tools.mcp.errors import McpServerError
+from agent.tools.mcp.incoming.errors import McpServerError
 from agent.tools.mcp.incoming.pace import Lines, Pace, TooLong
 from agent.tools.mcp.incoming.reading import MessageReader
 from agent.tools.mcp.settings import McpLimits, McpServer

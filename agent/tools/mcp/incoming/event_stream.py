@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import httpx2
 
-from agent.tools.mcp.errors import McpServerError
+from agent.tools.mcp.incoming.errors import McpServerError
 from agent.tools.mcp.incoming.messages import NotAMessage
 from agent.tools.mcp.incoming.pace import Lines, TooLong
 from agent.tools.mcp.incoming.reading import MessageReader

@@ -11,8 +11,8 @@ import weakref
 from pathlib import Path
 from typing import Final
 
-from agent.tools.mcp.errors import McpServerError
 from agent.tools.mcp.incoming import messages
+from agent.tools.mcp.incoming.errors import McpServerError
 from agent.tools.mcp.incoming.pace import Pace
 from agent.tools.mcp.incoming.process import NOT_A_MESSAGE
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from agent.tools.mcp.calls import LOG_PAUSE_S, CallLogQueue, log_pause_s
-from agent.tools.mcp.errors import McpServerError
+from agent.tools.mcp.incoming.errors import McpServerError
 from agent.tools.mcp.incoming.event_stream import EventStream
 from agent.tools.mcp.incoming.pace import (
     BYTES_AT_ONCE,

@@ -1,4 +1,7 @@
-"""Library listing: the prompts and resources that a server lists, bounded, and kept for some seconds."""
+"""Library: the prompts and resources that an MCP server lists, bounded, and kept for some seconds.
+
+https://modelcontextprotocol.io/specification/2025-11-25/server has both. They are asked for when somebody looks at them, not before.
+"""
 
 import asyncio
 import time

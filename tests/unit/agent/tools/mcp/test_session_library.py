@@ -9,8 +9,8 @@ import pytest
 
 from agent.redaction import Redactor
 from agent.tools.mcp import CallFailed, McpServer, NotOffered, SessionLibrary
-from agent.tools.mcp.library import library as module
-from agent.tools.mcp.library.listing import ServerLibrary
+from agent.tools.mcp import session_library as module
+from agent.tools.mcp.library import ServerLibrary
 from tests.unit.agent.tools.mcp.servers import ServersUnderTest, everything, odd, running_servers, scripted
 
 

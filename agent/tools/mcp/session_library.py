@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agent.redaction import Redactor, redact_in_slices
 from agent.tools.mcp.calls import CallFailed
 from agent.tools.mcp.connection import McpConnection
-from agent.tools.mcp.library.listing import ServerLibrary, list_library
+from agent.tools.mcp.library import ServerLibrary, list_library
 from agent.tools.mcp.results import ResultReader
 from agent.util.text import repair_surrogates
 
