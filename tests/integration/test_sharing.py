@@ -106,7 +106,6 @@ async def test_a_read_link_allows_reading_alone(all_users: Users) -> None:
         assert (await http.get(f"/api/sessions/{session_id}/events")).status_code == 200
         assert (await http.put(f"/api/sessions/{session_id}/files/a.txt", content=b"x")).status_code == 403
         assert (await http.delete(f"/api/sessions/{session_id}")).status_code == 403
-        assert (await http.get(f"/api/sessions/{session_id}/mcp")).status_code == 403
 
 
 async def test_a_drive_link_allows_everything_but_the_owners_operations(all_users: Users) -> None:
@@ -121,7 +120,6 @@ async def test_a_drive_link_allows_everything_but_the_owners_operations(all_user
             assert (await guest.refusal()).code == "forbidden"
     async with all_users.http(secret) as http:
         assert (await http.put(f"/api/sessions/{session_id}/files/a.txt", content=b"x")).status_code == 201
-        assert (await http.get(f"/api/sessions/{session_id}/mcp")).status_code == 200
         assert (await http.get(f"/api/sessions/{session_id}/shares")).status_code == 403
         for name in ("AGENTS.md", "agents.md"):
             assert (await http.put(f"/api/sessions/{session_id}/files/{name}", content=b"x")).status_code == 403

@@ -10,6 +10,7 @@ from agent.tools.mcp import McpServer
 from tests.support.application import settings_for
 from tests.support.live import Live, client, listening
 from tests.support.polling import eventually
+from tests.support.users import users
 from tests.unit.agent.tools.mcp.servers import scripted
 
 SECRET = "hf_" + "Ab1" * 11 + "C"
@@ -85,3 +86,16 @@ async def test_a_session_without_mcp_servers_has_an_empty_list(tmp_path: Path) -
         path = await path_of(live, http)
         assert (await http.get(path)).json() == {"servers": []}
         assert (await http.post(f"{path}/prompt", json={"server": "a", "prompt": "b"})).status_code == 404
+
+
+async def test_a_guest_who_may_only_read_gets_none_of_it(tmp_path: Path) -> None:
+    async with users(tmp_path) as everybody:
+        async with everybody.socket("alice") as owner:
+            session = f"/api/sessions/{owner.ready.session_id}"
+        for access, status in (("read", 403), ("drive", 200)):
+            async with everybody.http("alice") as http:
+                link = (await http.post(f"{session}/shares", json={"access": access})).json()
+            async with everybody.http(link["secret"]) as guest:
+                assert (await guest.get(f"{session}/mcp")).status_code == status
+        async with everybody.http("bob") as stranger:
+            assert (await stranger.get(f"{session}/mcp")).status_code == 404
