@@ -7,7 +7,7 @@
         await server.start()
         assert await server.terminate() == 0
 
-`zygote` is a fixture, one for each test worker. A start costs some 50 ms of CPU, not LiteLLM's 2.5 s.
+`zygote` is a fixture, one for each test worker. A start costs some 0.1 s of CPU, not LiteLLM's 2.5 s.
 """
 
 import asyncio

@@ -7,26 +7,34 @@ on. It ends when the first socket does, and nothing outlives it.
 
 import asyncio
 import ctypes
+import gc
+import logging
 import os
 import select
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 import traceback
+from pathlib import Path
 from typing import NoReturn
 
 import msgspec
+import uvloop  # noqa: F401
 
-import agent.models.litellm_provider  # noqa: F401  # LiteLLM, the reason for all this
-import server.app
-import server.journal.sqlite
-import server.transport.server  # noqa: F401
-from agent.models import DeltaKind, ModelRequest, Models, ModelSettings
+import agent.models.litellm_provider  # noqa: F401
+import server.telemetry.logs  # noqa: F401
+import tests.faults.harness.tools  # noqa: F401  # what a turn does not import; LiteLLM is the reason for all this
+from protocol.submissions import UserInput
 from server.cli import main as cli  # noqa: F401
+from server.telemetry.secrets import KnownSecrets
 from tests.faults.harness.order import Order, Report
 from tests.faults.process import entry
+from tests.support.application import settings_for
+from tests.support.constants import restore
+from tests.support.live import DONE, client, listening
 from tests.support.models.scripted_model import ScriptedModel, text
 
 ORDER_BYTES_MAX = 1_048_576
@@ -41,16 +49,21 @@ def die_with_parent() -> None:
         os._exit(1)
 
 
-async def warm_up() -> None:
-    """One model call: LiteLLM does half of its importing in the first."""
+async def warm_up(folder: Path) -> None:
+    """A server here, and one turn: what is imported, compiled or cached at first use is so in every child.
 
-    async def sink(kind: DeltaKind, words: str) -> None:
-        """Nobody listens."""
-
+    Not on uvloop, whose first look-up of an address starts threads that stay.
+    """
+    logging.disable()
     async with ScriptedModel([text("hello")]) as model:
-        models = Models(ModelSettings(api_base=model.api_base, api_key="secret-key", max_retries=0))
-        await models.call(ModelRequest("openai/scripted", [{"role": "user", "content": "hello"}], []), sink)
-        await models.aclose()
+        settings = settings_for(folder, model)
+        KnownSecrets(settings, os.environ)
+        async with listening(settings) as live, client(live) as one:
+            await one.synced()
+            await one.send(UserInput(text="hello"))
+            await one.until_type(*DONE)
+    restore()
+    logging.disable(logging.NOTSET)
 
 
 def refuse_threads() -> None:
@@ -65,8 +78,11 @@ def refuse_threads() -> None:
 def main() -> None:
     """Serve orders until there is nobody to give them."""
     die_with_parent()
-    asyncio.run(warm_up())
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(warm_up(Path(folder)))
     refuse_threads()
+    gc.collect()
+    gc.freeze()  # a collection writes into what it walks, and a child would copy all of this process's pages
     orders = socket.socket(fileno=int(sys.argv[1]))
     orders.setblocking(False)
     woken, wake = socket.socketpair()
