@@ -7,9 +7,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from agent.models import Models, ModelSettings
 from tests.browser.support.tabs import Tabs
 from tests.support.chromium import MISSING, browsing, chromium
+from tests.support.models.first_call import first_call
 
 HERE = Path(__file__).parent
 
@@ -27,9 +27,7 @@ async def browser() -> AsyncIterator[Browser]:
     if chromium() is None:
         pytest.skip(MISSING)
     # The first call of a model imports LiteLLM, which on a busy machine takes longer than a test waits.
-    models = Models(ModelSettings())
-    await models.load()
-    await models.aclose()
+    await first_call()
     async with browsing() as started:
         yield started
 

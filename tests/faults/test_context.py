@@ -12,6 +12,7 @@ from protocol.frames import Refused
 from protocol.submissions import Compact, Undo
 from tests.faults.harness.failing_models import answers_again, ask, served
 from tests.support.live import Client, client, listening
+from tests.support.models.first_call import first_call
 from tests.support.models.scripted_model import (
     Answer,
     Call,
@@ -41,10 +42,7 @@ def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def warm() -> None:
-    """LiteLLM does half of its importing in the first call, which would look like a silent model."""
-    from tests.faults.process.zygote import warm_up
-
-    asyncio.run(warm_up())
+    asyncio.run(first_call())
 
 
 def is_summary(request: Request) -> bool:

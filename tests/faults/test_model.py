@@ -14,6 +14,7 @@ from protocol import events as ev
 from protocol.content import AssistantMessage, ToolMessage
 from tests.faults.harness.failing_models import SOON_SILENT, answers_again, ask, served
 from tests.support.live import client, listening, same_view
+from tests.support.models.first_call import first_call
 from tests.support.models.scripted_model import (
     Answer,
     Call,
@@ -114,10 +115,7 @@ GOES_ON = [
 
 @pytest.fixture(scope="module", autouse=True)
 def warm() -> None:
-    """LiteLLM does half of its importing in the first call, which would look like a silent model."""
-    from tests.faults.process.zygote import warm_up
-
-    asyncio.run(warm_up())
+    asyncio.run(first_call())
 
 
 def names(value: object) -> str:
