@@ -94,7 +94,7 @@ class ToolsetFactory:
         self._web = WebClient(settings.web, executors)
         self._backend: SandboxBackend | None = None
         self._without_login = FilesOnlyBackend(settings.sandbox, NO_SHELL, executors.search)
-        self.mcp = McpServers(settings.mcp_servers, settings.mcp)
+        self.mcp = McpServers(settings.mcp_servers, settings.mcp, settings.journal.folder / "mcp")
         self._journal: Journal | None = None
         self._storage: StorageAccount | None = None
         self._key = SandboxKey(settings.journal.folder)

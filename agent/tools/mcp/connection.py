@@ -74,8 +74,8 @@ class McpStatus(msgspec.Struct, frozen=True):
 
 
 class McpConnection:
-    """The connection to one server. `token`: the owner's, if the server gets one. `workspace`: the folder of the session that it
-    is for, in which its process works. `version` grows with each change.
+    """The connection to one server. `token`: the owner's, if the server gets one. `workspace`: the folder in which its process works:
+    the session's, which is its root too, or one of the server's own if it is shared. `version` grows with each change.
 
     `attempted`: set once the first attempt to connect has succeeded or failed.
     """
@@ -221,7 +221,7 @@ class McpConnection:
             message_handler=self._on_message,
             elicitation_callback=self._on_elicitation,
             sampling_callback=self._on_sampling,
-            list_roots_callback=None if self._workspace is None else self._on_roots,
+            list_roots_callback=None if self._workspace is None or self.entry.is_shared else self._on_roots,
             client_info=Implementation(name="holdfast", version="1"),
         )
 

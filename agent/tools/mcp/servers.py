@@ -1,7 +1,9 @@
 """MCP servers: the connections that all sessions share, and the tools and connections of one session."""
 
 import asyncio
+import hashlib
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -21,6 +23,8 @@ from agent.tools.mcp.tool import McpTool
 
 log = logging.getLogger("holdfast.mcp")
 
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+
 OWN_WAIT_S = 2.0
 """How long the first model call of a session waits for the servers that belong to it alone. Most start in a second."""
 
@@ -29,13 +33,18 @@ NAMES_MAX = 10_000
 
 
 class McpServers:
-    """The MCP servers of the config. Owns the shared connections, from `start` to `aclose`."""
+    """The MCP servers of the config. Owns the shared connections, from `start` to `aclose`.
 
-    def __init__(self, servers: Mapping[str, McpServer], limits: McpLimits) -> None:
+    `folder`: each shared server works in a folder below it; None: where Holdfast was started.
+    """
+
+    def __init__(self, servers: Mapping[str, McpServer], limits: McpLimits, folder: Path | None = None) -> None:
         self._entries = {name: entry for name, entry in servers.items() if not entry.disabled}
         self._limits = limits
         self._shared = {
-            name: McpConnection(name, entry, limits) for name, entry in self._entries.items() if entry.is_shared
+            name: McpConnection(name, entry, limits, workspace=folder and folder / folder_name(name))
+            for name, entry in self._entries.items()
+            if entry.is_shared
         }
 
     def start(self) -> None:
@@ -81,6 +90,12 @@ class McpServers:
             if not entry.is_shared
         ]
         return SessionServers(list(self._shared.values()), own, self._limits, user_id, taken, save)
+
+
+def folder_name(server: str) -> str:
+    """The name of a server's folder: its own name if that is one, else one that is made of it."""
+    safe = _UNSAFE.sub("_", server)
+    return server if safe == server else f"{safe}-{hashlib.sha256(server.encode()).hexdigest()[:8]}"
 
 
 async def try_server(name: str, entry: McpServer, limits: McpLimits) -> McpStatus:

@@ -30,7 +30,7 @@ class McpServer(SettingsGroup, frozen=True, kw_only=True):
     cwd: Annotated[
         str,
         Meta(
-            description="Its working folder; empty: the session's workspace if it is not shared, else the server's own folder."
+            description="Its working folder; empty: the session's workspace, or for a shared server a folder of its own in the data folder. `.` is where Holdfast was started."
         ),
     ] = ""
     url: Annotated[str, Meta(description="Endpoint of a server that is reached by streamable HTTP.")] = ""

@@ -63,8 +63,9 @@ def environment(entry: McpServer, environ: Mapping[str, str], token: str | None)
 
 
 def program(entry: McpServer, environ: Mapping[str, str]) -> str | None:
-    """The path of the entry's command, on the PATH of its process; None if it is not found."""
-    return shutil.which(entry.command, path=environment(entry, environ, None).get("PATH", os.defpath))
+    """The absolute path of the entry's command, on the PATH of its process; None if it is not found."""
+    found = shutil.which(entry.command, path=environment(entry, environ, None).get("PATH", os.defpath))
+    return found and str(Path(found).absolute())  # not resolved: the interpreter of an environment is a link
 
 
 def make_workspace(folder: Path) -> None:

@@ -144,7 +144,7 @@ class ServersUnderTest:
     """All servers of one Holdfast, and sessions that use them."""
 
     def __init__(self, servers: Mapping[str, McpServer], limits: McpLimits, folder: Path) -> None:
-        self.servers = McpServers(servers, limits)
+        self.servers = McpServers(servers, limits, folder / "mcp")
         self._folder = folder
         self._sessions: list[Session] = []
 

@@ -10,6 +10,7 @@ import pytest
 from agent.policy.effects import Effects
 from agent.policy.policy import Policy, evaluate
 from agent.tools import PreparedCall, ToolLog, ToolResult, ToolRouter
+from agent.tools.mcp.servers import folder_name
 from agent.util.tasks import TaskOwner
 from tests.support.polling import eventually
 from tests.support.prepared_calls import effects_of
@@ -52,6 +53,26 @@ async def test_a_sessions_own_server_works_in_its_workspace_and_has_it_as_its_ro
         assert workspace.as_uri() in (await ann.run("roots")).output
         where = psutil.Process(int((await ann.run("where")).output.split()[-1]))
         assert where.cwd() == str(tmp_path)
+
+
+async def test_a_shared_server_works_in_a_folder_of_its_own_which_is_no_root(tmp_path: Path) -> None:
+    fields = {"name": "roots", "inputSchema": {"type": "object"}}
+    server = scripted(tmp_path, [fields], {"roots": [{"ask": "roots/list", "params": {}}]})
+    servers = {"roots": server, "odd/../one": odd("--only", "where"), "here": odd("--only", "here", cwd=".")}
+    async with running_servers(tmp_path, servers) as running:
+        ann = await running.session("ann")
+        assert "workspace" not in (await ann.run("roots")).output
+        where = psutil.Process(int((await ann.run("where")).output.split()[-1]))
+        assert where.cwd() == str(tmp_path / "mcp" / folder_name("odd/../one"))
+        here = psutil.Process(int((await ann.run("here")).output.split()[-1]))
+        assert here.cwd() == str(Path.cwd())
+
+
+def test_the_folder_of_a_server_is_one_below_the_others_whatever_its_name() -> None:
+    names = ["time", "a/b", "a_b", "..", ".", "ä", "a b"]
+    folders = [folder_name(name) for name in names]
+    assert folders[0] == "time" and len(set(folders)) == len(names)
+    assert all("/" not in folder and not folder.startswith(".") for folder in folders)
 
 
 async def test_a_slow_server_delays_no_model_call_and_a_call_waits_for_it(tmp_path: Path, tasks: TaskOwner) -> None:
