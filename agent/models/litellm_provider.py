@@ -34,7 +34,8 @@ from agent.models.providers import provider_calls
 from agent.models.settings import ModelSettings
 from agent.models.streams import assembler
 from agent.models.streams.direct import DirectStream
-from agent.models.streams.readers import body_of
+from agent.models.streams.iterated import IteratedStream
+from agent.models.streams.readers import body_of, iterator_of
 from agent.models.streams.wrapped import WrappedStream, Wrapper, ask_for_no_price
 from agent.models.types import DEMO_MODEL, ModelRequest, ProviderStream
 from agent.util.executors import Executors, HolderExecutor
@@ -83,10 +84,10 @@ def keep_finish_reasons() -> None:
 def ignore_litellm_warnings() -> None:
     """Ignore two warnings about LiteLLM's own code.
 
-    Pydantic builds its types at first use and warns about one of them: so they are built now.
+    Pydantic builds its types at first use and warns about some of them: so they are built now.
     A call that is cancelled in its first milliseconds leaves one of LiteLLM's coroutines behind, before any request.
     """
-    warnings.filterwarnings("ignore", message="Item '.*' on TypedDict class", category=UserWarning)
+    warnings.filterwarnings("ignore", message="Items? '.*' on TypedDict class", category=UserWarning)
     never_awaited = r"coroutine '\w*(?:LLM|Completion)\w*\..*' was never awaited"
     warnings.filterwarnings("ignore", message=never_awaited, category=RuntimeWarning)
     ModelResponseStream(choices=[StreamingChoices(delta=Delta(content=""))])
@@ -160,11 +161,16 @@ class Provider:
                     await wrapper.fetch_stream()
         except Exception as error:
             raise errors.from_opening(error) from error
-        body = body_of(wrapper) if self._settings.direct_streams else None
-        if body is None:
-            provider = self._provider_of(request.model)
-            return WrappedStream(cast("Wrapper", wrapper), errors, returns_reasoning=returns_reasoning(provider))
-        return DirectStream(body, cast("Wrapper", wrapper), errors, request.model, assembler.OUTPUT_CHARS_MAX)
+        return self._stream(cast("Wrapper", wrapper), request.model, errors)
+
+    def _stream(self, wrapper: Wrapper, model: str, errors: ErrorMapper) -> ProviderStream:
+        """The reader of an answer: of its bytes, else LiteLLM's iterator, else LiteLLM's wrapper around that."""
+        if self._settings.direct_streams:
+            if (body := body_of(wrapper)) is not None:
+                return DirectStream(body, wrapper, errors, model, assembler.OUTPUT_CHARS_MAX)
+            if (iterator := iterator_of(wrapper)) is not None:
+                return IteratedStream(iterator, wrapper, errors)
+        return WrappedStream(wrapper, errors, returns_reasoning=returns_reasoning(self._provider_of(model)))
 
     async def ask_why(self, request: ModelRequest) -> ModelError | None:
         """Why the model answers with nothing: the error of the same request without a stream, for one token; None if

@@ -12,6 +12,8 @@ from tests.support.models.native_streams import (
     OLLAMA,
     call,
     chat,
+    cohere,
+    cohere_delta,
     function,
     gemini,
     ollama,
@@ -39,6 +41,8 @@ APART = {"total_tokens": 160, "completion_tokens_details": {"reasoning_tokens": 
 THOUGHT = {"completion_tokens_details": {"reasoning_tokens": 4}}
 ESTIMATED = -1
 """The provider does not count the tokens of reasoning; LiteLLM and we estimate them differently."""
+GUESSED = (-1, -1, -1, -1)
+"""The provider, or LiteLLM's reader, counts no tokens."""
 THOUGHT_TOKENS = (100, 10, 0, 4)
 OF_IT = {**THOUGHT, "prompt_tokens_details": {"cached_tokens": 60}}
 
@@ -194,6 +198,35 @@ STREAMS: dict[str, tuple[str, Sent, Read]] = {
         ollama({"content": "Hello"}, done_reason="length"),
         Read("Hello", finish="length"),
     ),
+    "Databricks' thoughts, text and call": (
+        "databricks/m",
+        chat(
+            {"content": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm.\u2028"}]}]},
+            {"content": [{"type": "text", "text": "Hel"}]},
+            {"content": "lo"},
+            call(name="list", arguments=json.dumps(ARGUMENTS)),
+            finish="tool_calls",
+            usage=THOUGHT,
+        ),
+        Read("Hello", "Hm.\u2028", LISTED, "tool_calls", THOUGHT_TOKENS),
+    ),
+    "Databricks' end": ("databricks/m", chat({"content": "Hello"}, finish="length"), Read("Hello", finish="length")),
+    "Snowflake's": (
+        "snowflake/m",
+        chat({"content": "Hel\u2028"}, {"content": "lo"}),
+        Read("Hel\u2028lo", tokens=GUESSED),
+    ),
+    "an agent's over A2A": (
+        "a2a/agent",
+        events(
+            {
+                "jsonrpc": "2.0",
+                "result": {"kind": "artifact-update", "artifact": {"parts": [{"kind": "text", "text": "Hello"}]}},
+            },
+            {"jsonrpc": "2.0", "result": {"kind": "status-update", "status": {"state": "completed"}}},
+        ),
+        Read("Hello", tokens=GUESSED),
+    ),
     **{
         f"Gemini's end {reason}": (GEMINI, gemini([{"text": "Hello"}], finish=reason), Read("Hello", finish=finish))
         for reason, finish in GEMINI_ENDS.items()
@@ -219,6 +252,48 @@ async def read(model: str, sent: Sent, *, direct: bool) -> Read:
 async def test_a_stream_gives_the_same_read_directly_and_through_the_wrapper(name: str, *, direct: bool) -> None:
     model, sent, expected = STREAMS[name]
     got = await read(model, sent, direct=direct)
-    if expected.tokens[-1] == ESTIMATED:
+    if expected.tokens == GUESSED:
+        got = got._replace(tokens=GUESSED)
+    elif expected.tokens[-1] == ESTIMATED:
         got = got._replace(tokens=(*got.tokens[:3], ESTIMATED))
     assert got == expected
+
+
+LANGGRAPHS = events(
+    ["messages", [[{"type": "AIMessageChunk", "content": "Hel\u2028"}, {}]]],
+    ["messages", [[{"type": "AIMessageChunk", "content": "lo"}, {}]]],
+)
+
+
+async def test_an_answer_of_langgraphs_is_read_whole() -> None:
+    """LiteLLM's wrapper does not see its end."""
+    got = await read("langgraph/agent", LANGGRAPHS, direct=True)
+    assert got._replace(tokens=GUESSED) == Read("Hel\u2028lo", tokens=GUESSED)
+
+
+COHERES = (
+    cohere_delta("content-start", content={"type": "thinking", "thinking": ""}),
+    cohere_delta("content-delta", content={"thinking": "Hm.\u2028"}),
+    {"type": "content-end", "index": 0},
+    cohere_delta("content-delta", content={"text": "Hello"}),
+)
+COHERES_CALL = (
+    cohere_delta("tool-plan-delta", tool_plan="I list."),
+    cohere_delta(
+        "tool-call-start", tool_calls={"id": "a", "type": "function", "function": {"name": "list", "arguments": ""}}
+    ),
+    cohere_delta("tool-call-delta", tool_calls={"function": {"arguments": json.dumps(ARGUMENTS)[:5]}}),
+    cohere_delta("tool-call-delta", tool_calls={"function": {"arguments": json.dumps(ARGUMENTS)[5:]}}),
+    {"type": "tool-call-end", "index": 0},
+)
+
+
+@pytest.mark.parametrize("lines", [False, True], ids=["events", "lines"])
+async def test_an_answer_of_coheres_is_read_whole(*, lines: bool) -> None:
+    """LiteLLM's own reader finds neither its end nor its calls."""
+    said = await read("cohere/command-a", cohere(*COHERES, lines=lines), direct=True)
+    called = await read(
+        "cohere/command-a", cohere(*COHERES_CALL, end={"finish_reason": "TOOL_CALL"}, lines=lines), direct=True
+    )
+    assert said._replace(tokens=said.tokens[:3]) == Read("Hello", "Hm.\u2028", tokens=(100, 10, 0))  # type: ignore[arg-type]
+    assert called._replace(tokens=GUESSED) == Read("", "I list.", LISTED, "tool_calls", GUESSED)

@@ -1,6 +1,7 @@
-"""Stream readers: which of LiteLLM's streams are read directly from their HTTP response, and by which decoder."""
+"""Stream readers: which of LiteLLM's streams are read directly from their HTTP response, by which decoder, and which by
+LiteLLM's iterator."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 import httpx
@@ -8,23 +9,28 @@ import openai
 from litellm.completion_extras.litellm_responses_transformation.transformation import (
     OpenAiResponsesToChatCompletionStreamIterator,
 )
+from litellm.llms.a2a.chat.streaming_iterator import A2AModelResponseIterator
 from litellm.llms.anthropic.chat.handler import ModelResponseIterator as AnthropicIterator
+from litellm.llms.cohere.common_utils import CohereV2ModelResponseIterator
 from litellm.llms.cometapi.chat.transformation import CometAPIChatCompletionStreamingHandler
+from litellm.llms.databricks.chat.transformation import DatabricksChatResponseIterator
 from litellm.llms.edenai.chat.transformation import EdenAIChatCompletionStreamingHandler
 from litellm.llms.fireworks_ai.chat.transformation import FireworksAIChatCompletionStreamingHandler
 from litellm.llms.groq.chat.transformation import GroqChatCompletionStreamingHandler
+from litellm.llms.langgraph.chat.sse_iterator import LangGraphSSEStreamIterator
 from litellm.llms.mistral.chat.transformation import MistralChatResponseIterator
 from litellm.llms.ollama.chat.transformation import OllamaChatCompletionResponseIterator
 from litellm.llms.openai.chat.gpt_transformation import OpenAIChatCompletionStreamingHandler
 from litellm.llms.openai.openai import OpenAIChatCompletionResponseIterator
 from litellm.llms.openrouter.chat.transformation import OpenRouterChatCompletionStreamingHandler
+from litellm.llms.snowflake.chat.transformation import SnowflakeStreamingHandler
 from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import ModelResponseIterator as GeminiIterator
 from litellm.llms.xai.chat.transformation import XAIChatCompletionStreamingHandler
 from litellm.responses.streaming_iterator import ResponsesAPIStreamingIterator
 from openai.types.chat import ChatCompletionChunk
 
 from agent.models.guarded_transport import EventLines
-from agent.models.streams import openai_chunks
+from agent.models.streams import cohere_events, openai_chunks
 from agent.models.streams.anthropic_events import AnthropicDecoder
 from agent.models.streams.decoding import Decode
 from agent.models.streams.gemini_chunks import GeminiDecoder
@@ -52,6 +58,12 @@ def body_of(wrapper: object) -> Body | None:
     if body is None or not isinstance(body.response, httpx.Response):
         return None
     return None if body.response.is_stream_consumed or body.response.is_closed else body
+
+
+def iterator_of(wrapper: object) -> AsyncIterator[object] | None:
+    """The iterator of a LiteLLM stream if it is read without the wrapper, else None."""
+    inner: Any = getattr(wrapper, "completion_stream", None)
+    return inner if type(inner) in _ITERATED else None
 
 
 def _of_client(stream: Any) -> Body | None:
@@ -89,8 +101,18 @@ def _of_ollama(stream: Any) -> Body | None:
     return Body(stream.http_response, OllamaDecoder(), lines=True)
 
 
+def _of_cohere(stream: Any) -> Body | None:
+    """Of Cohere, which sends events or lines, as it likes."""
+    lines = stream.streaming_response
+    if not isinstance(lines, EventLines):
+        return None
+    kind = lines.response.headers.get("content-type", "")
+    return Body(lines.response, cohere_events.decode, lines=not kind.startswith("text/event-stream"))
+
+
 _BODIES: Final[Mapping[type, Callable[[Any], Body | None]]] = {
     openai.AsyncStream: _of_client,
+    CohereV2ModelResponseIterator: _of_cohere,
     CometAPIChatCompletionStreamingHandler: _of_chat,
     EdenAIChatCompletionStreamingHandler: _of_chat,
     AnthropicIterator: _of_anthropic,
@@ -106,3 +128,13 @@ _BODIES: Final[Mapping[type, Callable[[Any], Body | None]]] = {
     XAIChatCompletionStreamingHandler: _of_chat,
 }
 """By the type of LiteLLM's reader."""
+
+_ITERATED: Final = frozenset(
+    {
+        A2AModelResponseIterator,
+        DatabricksChatResponseIterator,
+        LangGraphSSEStreamIterator,
+        SnowflakeStreamingHandler,
+    }
+)
+"""LiteLLM's readers that make chunks without the help of its wrapper."""

@@ -50,22 +50,16 @@ class WrappedStream:
         return (self._chunk(chunk),)
 
     async def aclose(self) -> None:
-        await self._wrapper.aclose()
+        await close(self._wrapper)
 
     def _chunk(self, chunk: object) -> StreamChunk:
-        result = StreamChunk()
-        usage = getattr(chunk, "usage", None)
-        if usage is not None and self._has_usage():
-            result.tokens = token_counts(usage)
-        choices = getattr(chunk, "choices", None)
-        if choices:
-            delta = choices[0].delta
-            result.text = getattr(delta, "content", None) or ""
-            result.reasoning = getattr(delta, "reasoning_content", None) or ""
-            result.fragments = tuple(_fragment(call) for call in getattr(delta, "tool_calls", None) or ())
-            result.state = RETURNS_REASONING if result.reasoning and self._returns_reasoning else _state_piece(delta)
-            if choices[0].finish_reason and self._has_finish_reason():
-                result.finish_reason = choices[0].finish_reason
+        result = plain_chunk(chunk)
+        if result.reasoning and self._returns_reasoning:
+            result.state = RETURNS_REASONING
+        if result.tokens is not None and not self._has_usage():
+            result.tokens = None
+        if result.finish_reason and not self._has_finish_reason():
+            result.finish_reason = ""
         return result
 
     def _has_finish_reason(self) -> bool:
@@ -77,6 +71,35 @@ class WrappedStream:
     def _has_usage(self) -> bool:
         """Whether the provider sent one: otherwise the wrapper counts tokens itself."""
         return any(getattr(chunk, "usage", None) is not None for chunk in self._wrapper.chunks)
+
+
+async def close(wrapper: Wrapper) -> None:
+    """Close the wrapper, and the response below it: not every provider's iterator does that."""
+    inner = getattr(wrapper, "completion_stream", None)
+    try:
+        await wrapper.aclose()
+    finally:
+        for name in ("streaming_response", "http_response", "response"):
+            below = getattr(inner, name, None)
+            if below is not None and hasattr(below, "aclose"):
+                await below.aclose()
+
+
+def plain_chunk(chunk: object) -> StreamChunk:
+    """What LiteLLM's `ModelResponseStream` holds."""
+    result = StreamChunk()
+    usage = getattr(chunk, "usage", None)
+    if usage is not None:
+        result.tokens = token_counts(usage)
+    choices = getattr(chunk, "choices", None)
+    if choices:
+        delta = choices[0].delta
+        result.text = getattr(delta, "content", None) or ""
+        result.reasoning = getattr(delta, "reasoning_content", None) or ""
+        result.fragments = tuple(_fragment(call) for call in getattr(delta, "tool_calls", None) or ())
+        result.state = _state_piece(delta)
+        result.finish_reason = choices[0].finish_reason or ""
+    return result
 
 
 def token_counts(usage: object) -> TokenCounts:

@@ -51,3 +51,23 @@ def ollama(*messages: dict[str, object], **end: object) -> Sent:
 def function(**fields: object) -> dict[str, object]:
     """A part with a call."""
     return {"functionCall": {"name": "list", "args": ARGUMENTS}, **fields}
+
+
+def cohere(*events_: dict[str, object], end: dict[str, object] | None = None, lines: bool = False) -> Sent:
+    """A stream of Cohere's, as events or as lines."""
+    usage = {"billed_units": {"input_tokens": 1}, "tokens": {"input_tokens": 100, "output_tokens": 10}}
+    last = {"type": "message-end", "delta": {"finish_reason": "COMPLETE", "usage": usage, **(end or {})}}
+    start = {
+        "type": "message-start",
+        "id": "c",
+        "delta": {"message": {"role": "assistant", "content": [], "tool_calls": []}},
+    }
+    bodies = [start, *events_, last]
+    if not lines:
+        return events(*bodies, names=True)
+    return Sent("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in bodies), kind="application/stream+json")
+
+
+def cohere_delta(kind: str, **message: object) -> dict[str, object]:
+    """An event of Cohere's that continues its message."""
+    return {"type": kind, "index": 0, "delta": {"message": message}}
