@@ -75,6 +75,20 @@ class Tokens:
 
 
 @dataclass(frozen=True)
+class Paced:
+    """Tokens as they are sent by the clock: `before` and `after` are what stands around the text of one's event."""
+
+    tokens: Tokens
+    before: bytes
+    after: bytes
+
+    def event(self) -> bytes:
+        """One token, now."""
+        text = b"%d " % time.monotonic_ns() if self.tokens.stamped else json.dumps(self.tokens.text)[1:-1].encode()
+        return chunked(self.before + text + self.after)
+
+
+@dataclass(frozen=True)
 class Finish:
     reason: str = "stop"
 
@@ -188,7 +202,8 @@ def calls(*wanted: Call, before: str = "", usage: Usage | None = USED) -> Reply:
     return Reply((*steps, *wanted, Finish("tool_calls"), *((usage,) if usage else ())))
 
 
-Op = bytes | float | Tokens | Hang | Cut | Gate
+Op = bytes | float | Paced | Hang | Cut | Gate
+_TOKEN = tuple(delta({"content": "@"}).split(b"@"))
 
 
 def _compiled(reply: Reply) -> tuple[Op, ...]:
@@ -206,9 +221,13 @@ def _compiled(reply: Reply) -> tuple[Op, ...]:
 
     position = 0
     for step in reply.steps:
-        if isinstance(step, (Hang, Cut, Gate)) or (isinstance(step, Tokens) and (step.every or step.stamped)):
+        if isinstance(step, (Hang, Cut, Gate)):
             settle()
             ops.append(step)
+            continue
+        if isinstance(step, Tokens) and (step.every or step.stamped):
+            settle()
+            ops.append(Paced(step, *_TOKEN))
             continue
         if isinstance(step, (Text, Reason)) and step.after:
             settle()
@@ -258,11 +277,3 @@ def _call(step: Call, index: int) -> bytes:
         part = {"index": index, "function": {"arguments": whole[start : start + size]}}
         data += chunked(delta({"tool_calls": [part]}))
     return data
-
-
-_STAMP_BEFORE, _STAMP_AFTER = delta({"content": "@"}).split(b"@")
-
-
-def stamped() -> bytes:
-    """An event whose text is the time of its sending."""
-    return chunked(_STAMP_BEFORE + b"%d " % time.monotonic_ns() + _STAMP_AFTER)

@@ -14,13 +14,11 @@ from tests.support.models.model_script import (
     Gate,
     Hang,
     Op,
+    Paced,
     Refusal,
     Silence,
-    Text,
-    Tokens,
-    encoded,
-    stamped,
 )
+from tests.support.models.script_formats import format_of, program
 
 _STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
@@ -48,7 +46,8 @@ class Request:
 
     @property
     def last_user_text(self) -> str:
-        texts = [message.get("content") for message in self.messages if message.get("role") == "user"]
+        messages = self.messages or cast("list[dict[str, object]]", self.body.get("input", []))
+        texts = [message.get("content") for message in messages if message.get("role") == "user"]
         return str(texts[-1]) if texts else ""
 
 
@@ -71,6 +70,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._request: Request | None = None
         self._task: asyncio.Task[None] | None = None
+        self._path = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -111,7 +111,8 @@ class Connection(asyncio.Protocol):
         body = bytes(self._inbox[end + 4 : end + 4 + length])
         del self._inbox[: end + 4 + length]
         method, path, _ = lines[0].split(" ", 2)
-        if method != "POST" or not path.split("?")[0].endswith("/chat/completions"):
+        self._path = path.split("?")[0]
+        if method != "POST" or not (self._path.endswith("/chat/completions") or format_of(self._path)):
             self._refuse(Refusal(404, f"{method} {path}: only POST /v1/chat/completions is served"))
             return
         self._request = Request(json.loads(body), headers)
@@ -134,7 +135,7 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.write(_STREAM_HEAD)
             await asyncio.sleep(0)
-            for op in answer.program:
+            for op in program(answer, self._path):
                 await self._perform(op)
                 if self._transport.is_closing():
                     return
@@ -152,7 +153,7 @@ class Connection(asyncio.Protocol):
                 await op.passed()
             case Hang():
                 await asyncio.Event().wait()
-            case Tokens():
+            case Paced():
                 await self._tokens(op)
             case Cut(reset=reset):
                 self._request.finished.set()
@@ -161,15 +162,15 @@ class Connection(asyncio.Protocol):
                 else:
                     self._transport.close()
 
-    async def _tokens(self, op: Tokens) -> None:
+    async def _tokens(self, op: Paced) -> None:
         assert self._transport is not None
-        data = encoded(Text(op.text))
+        data = b"" if op.tokens.stamped else op.event()
         begin = time.monotonic()
-        for number in range(op.count):
-            wait = begin + number * op.every - time.monotonic()
+        for number in range(op.tokens.count):
+            wait = begin + number * op.tokens.every - time.monotonic()
             if wait > 0:
                 await asyncio.sleep(wait)
-            self._transport.write(stamped() if op.stamped else data)
+            self._transport.write(data or op.event())
 
     def _refuse(self, refusal: Refusal) -> None:
         assert self._transport is not None

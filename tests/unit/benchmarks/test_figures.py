@@ -3,14 +3,16 @@
 import msgspec
 import pytest
 
-from benchmarks.figures import ages, cpu, memory, page, replay, startup
+from agent.models import ModelRequest, Models, ModelSettings
+from benchmarks.figures import ages, cpu, formats, memory, page, replay, startup
 from benchmarks.processes import Process, ProcessFailed, Reading, configuration, reader, scripted_model, server
 from benchmarks.reader import aiohttp_stream, read
 from benchmarks.table import Row
 from server.config.sessions import UserLimits
 from tests.faults.harness.lengths import in_the_long_form
+from tests.support.backends import Sink
 from tests.support.chromium import MISSING, chromium
-from tests.support.models.scripted_model import ScriptedModel, text
+from tests.support.models.scripted_model import ScriptedModel, by_words, text
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -35,6 +37,34 @@ async def test_a_turn_and_its_tokens_are_measured_at_the_server_and_at_a_bare_re
     assert len(ours.ages) == len(floor.ages) == 15
     assert 0 < floor.p50 <= floor.p99 and 0 < ours.p50 <= ours.p99
     assert ours.cpu_us > 0 and floor.cpu_us > 0
+
+
+@pytest.mark.parametrize("one", formats.FORMATS, ids=[one.title for one in formats.FORMATS])
+async def test_the_scripted_model_answers_in_the_formats_that_are_measured(one: formats.Format) -> None:
+    tool: dict[str, object] = {
+        "type": "function",
+        "function": {"name": "list", "parameters": {"type": "object", "properties": {}}},
+    }
+    async with ScriptedModel(by_words(1, 0, is_stamped=False), lenient=True) as server:
+        settings = {"api_base": server.api_base, "api_key": "none", "extra": {one.model: one.parameters}}
+        models = Models(msgspec.convert(settings, ModelSettings))
+        plain, stamped = Sink(), Sink()
+        reply = await models.call(ModelRequest(one.model, [{"role": "user", "content": "tokens=5"}], [tool]), plain)
+        paced = "tokens=5 every_ms=1 stamped=1"
+        await models.call(ModelRequest(one.model, [{"role": "user", "content": paced}], [tool]), stamped)
+        await models.aclose()
+    assert (plain.all(), reply.finish_reason) == (cpu.TOKEN * 5, "stop")
+    assert reply.usage is not None
+    assert (reply.usage.input_tokens, reply.usage.output_tokens) == (100, 5)
+    assert len([int(token) for token in stamped.all().split()]) == 5
+
+
+@in_the_long_form
+async def test_formats_are_measured_without_gaps_and_live() -> None:
+    live = ages.Size(sessions=3, tokens=5, every_ms=1, pairs=1)
+    rows = await formats.measure(formats.Size(cpu.Size(tokens=20, pairs=1), live))
+    for words in ("without gaps, Anthropic's", "without gaps, `/v1/responses`", "every 1 ms, Anthropic's"):
+        assert by_figure(rows, words).ours > 0
 
 
 async def test_a_replay_is_counted_in_frames_and_bytes() -> None:
