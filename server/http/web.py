@@ -3,7 +3,7 @@
 import base64
 import gzip
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from hashlib import sha256
 from importlib.util import find_spec
@@ -64,11 +64,17 @@ def load_assets(folder: Path = WEB) -> dict[str, Asset]:
     return {name: Asset(path, name) for name, path in sorted(paths.items())}
 
 
+@cache
+def page_assets() -> Mapping[str, Asset]:
+    """The page's files, read once in a process and compressed once, however many servers it starts."""
+    return load_assets()
+
+
 class StaticRoutes:
     """Handler of the files. It serves what was there at the start; no path of a request is looked up on the disk."""
 
     def __init__(self) -> None:
-        self._assets = load_assets()
+        self._assets = page_assets()
 
     async def serve(self, request: Request) -> Response:
         """Read one file; 304 if the browser has the same one."""

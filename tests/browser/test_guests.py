@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 from playwright.async_api import expect
 
 from tests.browser.support.axe import nothing_grave
@@ -16,6 +15,7 @@ from tests.faults.harness.lengths import in_the_long_form
 from tests.support.application import settings_for
 from tests.support.live import listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
+from tests.support.network.http_client import http_client
 
 WRITE = Call("write", {"path": "note.txt", "content": "a note"})
 
@@ -39,7 +39,7 @@ async def shared(tabs: Tabs, folder: Path, access: str, may_set_model: bool = Fa
                 owner = await tabs.open(f"{live.http}/#token={token}")
                 await owner.say("write a note")
                 await expect(owner.approvals).to_have_count(1)
-                async with httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}) as http:
+                async with http_client(headers={"authorization": f"Bearer {token}"}) as http:
                     made = await http.post(
                         f"{live.http}/api/sessions/{owner.session_id}/shares",
                         json={"access": access, "may_set_model": may_set_model},

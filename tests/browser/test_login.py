@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.async_api import Locator, expect
 from websockets.asyncio.client import connect
@@ -21,6 +20,7 @@ from tests.faults.harness.lengths import in_the_long_form
 from tests.support.application import settings_for
 from tests.support.live import Live, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
+from tests.support.network.http_client import http_client
 from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, openid_provider
 
 
@@ -67,7 +67,7 @@ async def test_a_program_on_another_port_gets_the_cookie_and_can_do_nothing_with
         stolen = {"Cookie": cookies_in(heads), "Origin": live.http}
         assert f"holdfast-{live.port}=" in stolen["Cookie"]
         assert b"hfk_" not in b"".join(heads)
-        async with httpx.AsyncClient(base_url=live.http, headers=stolen, trust_env=False) as http:
+        async with http_client(live.http, headers=stolen) as http:
             for path in ("/api/me", "/api/sessions", f"/api/sessions/{chat.session_id}"):
                 assert (await http.get(path)).status_code == 401, path
             assert (await http.post("/api/sessions")).status_code == 401
@@ -222,7 +222,7 @@ async def test_a_guest_is_asked_before_another_link_takes_the_place_of_theirs(ta
     async with two_users(tabs, tmp_path) as (live, tokens, chat):
         links: list[str] = []
         own = {"Authorization": f"Bearer {tokens['eve']}"}
-        async with httpx.AsyncClient(base_url=live.http, headers=own, trust_env=False) as http:
+        async with http_client(live.http, headers=own) as http:
             for _ in range(2):
                 session_id = (await http.post("/api/sessions")).json()["session_id"]
                 made = await http.post(f"/api/sessions/{session_id}/shares", json={"access": "read"})

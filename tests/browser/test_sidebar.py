@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import httpx
 from playwright.async_api import expect
 
 from tests.browser.support.scene import Scene, scene
@@ -12,6 +11,7 @@ from tests.faults.harness.lengths import in_the_long_form
 from tests.support.application import settings_for
 from tests.support.live import listening
 from tests.support.models.scripted_model import Call, Finish, Gate, Text, Usage, calls, stream, text
+from tests.support.network.http_client import http_client
 
 WRITE = Call("write", {"path": "note.txt", "content": "a note"})
 
@@ -121,7 +121,7 @@ async def test_a_deletion_can_be_undone_for_a_while(tabs: Tabs, tmp_path: Path) 
         await at.chat.button("Delete “tell me of anchors”").click()
         async with at.chat.page.expect_response(lambda answer: answer.request.method == "DELETE"):
             await at.chat.page.clock.run_for(10_000)
-        async with httpx.AsyncClient(base_url=at.live.http, trust_env=False) as http:
+        async with http_client(at.live.http) as http:
             assert (await http.get(f"/api/sessions/{session_id}")).status_code == 404
         await at.chat.page.goto(f"{at.live.http}/s/{session_id}")
         await expect(at.chat.line).to_contain_text("This session is not there any more.")

@@ -20,6 +20,7 @@ from protocol import events as ev
 from protocol.submissions import UserInput
 from tests.support.application import settings_for
 from tests.support.live import DONE, Client, Live, listening
+from tests.support.network.http_client import http_client
 from tests.support.network.ports import free_port
 from tests.support.paths import ROOT
 
@@ -109,7 +110,7 @@ class Nginx:
             yield Client(socket)
 
     def http(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=f"https://127.0.0.1:{self.port}", verify=False, trust_env=False)
+        return http_client(f"https://127.0.0.1:{self.port}")
 
 
 @contextlib.asynccontextmanager

@@ -7,7 +7,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 from websockets.asyncio.client import connect
@@ -28,6 +27,7 @@ from tests.docs.transcript import STREAMED, Frame, Replay, as_frame, differences
 from tests.integration.test_wscat import unhurried
 from tests.support.constants import built_in
 from tests.support.live import Client, Live, listening
+from tests.support.network.http_client import http_client
 
 CONVERSATIONS = [document for document in DOCUMENTS if examples(document, "console")]
 
@@ -101,7 +101,7 @@ async def test_the_session_shown_frame_by_frame_is_what_happens(tmp_path: Path) 
         await first.synced()
         begun = plain(first.frames)  # now: the view goes on with the snapshot's own lists
         session_id, epoch = first.ready.session_id, first.ready.epoch
-        async with httpx.AsyncClient(base_url=live.http, headers=credentials(tmp_path), trust_env=False) as http:
+        async with http_client(live.http, headers=credentials(tmp_path)) as http:
             put = await http.put(f"/api/sessions/{session_id}/files/holdfast-demo.txt", content=b"step 1\n")
             assert put.is_success, put.text
         other = await client(live, tmp_path, f"/{session_id}")

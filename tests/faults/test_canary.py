@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 from websockets.asyncio.client import connect
@@ -34,6 +33,7 @@ from tests.support.models.scripted_model import (
     calls,
     stream,
 )
+from tests.support.network.http_client import http_client
 
 OF_THE_ENVIRONMENT = "plain words of the canary"
 TOKEN = "hf_Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1W"
@@ -109,7 +109,7 @@ async def misuse(server: ServerProcess, credential: str) -> list[bytes]:
     """Requests that are wrong in the ways that are logged; the answers."""
     headers = {"Authorization": f"Bearer {credential}", "X-Canary": TOKEN, "Cookie": f"canary={TOKEN}"}
     answers: list[bytes] = []
-    async with httpx.AsyncClient(base_url=server.http, headers=headers, trust_env=False) as http:
+    async with http_client(server.http, headers=headers) as http:
         for path in ("/api/sessions", f"/api/sessions/{TOKEN}", f"/api/sessions?canary={TOKEN}", "/api/config"):
             answers.append((await http.get(path, params={"canary": TOKEN})).content)
     with pytest.raises(InvalidStatus):
@@ -121,7 +121,7 @@ async def misuse(server: ServerProcess, credential: str) -> list[bytes]:
 
 async def browse(server: ServerProcess, credential: str) -> list[str]:
     """Log in, talk and log out as the page does; the secrets that the browser got."""
-    async with httpx.AsyncClient(base_url=server.http, trust_env=False) as http:
+    async with http_client(server.http) as http:
         answer = await http.post("/auth/token", json={"token": credential})
         key, own = answer.json()["key"], {**headers_of(answer), "Origin": server.http}
         assert (await http.get("/api/me", headers=own)).status_code == 200

@@ -29,6 +29,7 @@ from tests.faults.process.process import NotListening, ServerProcess, Zygote
 from tests.support.application import settings_for
 from tests.support.live import DONE, Address, client
 from tests.support.models.strict_providers import Anthropic, StrictServer
+from tests.support.network.http_client import http_client
 
 AT_ONCE = 4
 """Conversations that are killed side by side."""
@@ -148,7 +149,7 @@ async def test_a_kill_during_a_delete_leaves_all_of_the_session_or_nothing(
         await driver.all_come()
         await driver.finish()
         await driver.leave()
-        async with httpx.AsyncClient(base_url=driver.server.http, trust_env=False, verify=False) as http:
+        async with http_client(driver.server.http) as http:
             path = f"/api/sessions/{driver.talker.session_id}"
             with pytest.raises(httpx.TransportError):
                 await http.delete(path)

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from websockets.asyncio.client import connect
 
@@ -19,6 +18,7 @@ from tests.support.hub.standin_spaces import StandinSpaces, standin_spaces
 from tests.support.live import Client
 from tests.support.models.model_script import Call, calls, text
 from tests.support.models.scripted_model import Request, ScriptedModel
+from tests.support.network.http_client import http_client
 
 TOKEN = "hf_ann0123456789abcdefghij"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
@@ -65,7 +65,7 @@ class Running:
     async def again(self) -> None:
         """Start it again; wait until what was cut short is told, and the session sleeps, so that it wakes with its owner."""
         await self.server.start()
-        async with httpx.AsyncClient(base_url=self.server.http, headers=HEADERS, trust_env=False) as http:
+        async with http_client(self.server.http, headers=HEADERS) as http:
             while True:
                 info = (await http.get(f"/api/sessions/{self.session_id}")).json()
                 if info["state"] == "idle" and not info["is_active"]:
@@ -80,7 +80,7 @@ class Running:
             return output
 
     async def delete(self) -> None:
-        async with httpx.AsyncClient(base_url=self.server.http, headers=HEADERS, trust_env=False, timeout=20) as http:
+        async with http_client(self.server.http, headers=HEADERS, timeout=20) as http:
             assert (await http.delete(f"/api/sessions/{self.session_id}")).status_code < 300
 
 

@@ -23,7 +23,6 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 from websockets.asyncio.client import connect
 
@@ -42,6 +41,7 @@ from tests.support.application import settings_for
 from tests.support.live import DONE, Client
 from tests.support.models.process import model_process
 from tests.support.network.bare_http import request, status
+from tests.support.network.http_client import http_client
 
 TRIES = 3
 """How often the bar may be missed for the machine's own reasons, minus one."""
@@ -253,7 +253,7 @@ async def _target(port: int, mallory: str, quiet: str) -> Target:
         own, shared = one.ready.session_id, other.ready.session_id
         headers = {"Authorization": f"Bearer {quiet}"}
         secrets = {}
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False) as http:
+        async with http_client(f"http://127.0.0.1:{port}", headers=headers) as http:
             for access in ("drive", "read"):
                 made = await http.post(f"/api/sessions/{shared}/shares", json={"access": access})
                 secrets[access] = made.raise_for_status().json()["secret"]

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.faults.process.process import Zygote
 from tests.hostile.attacks.storage import idle_uploads
 from tests.hostile.harness import under_attack
+from tests.support.network.http_client import http_client
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -17,7 +17,7 @@ async def test_uploads_delay_nobody(zygote: Zygote, tmp_path: Path) -> None:
         await beside.check(f"{idle_uploads.__module__}:idle_uploads")
         await beside.check(f"{idle_uploads.__module__}:uploads_without_pause")
         target = beside.target
-        async with httpx.AsyncClient(base_url=target.http, trust_env=False) as http:
+        async with http_client(target.http) as http:
             url = f"/api/sessions/{target.session_id}/files"
             listed = (await http.get(url, headers=target.headers("user"))).json()["files"]
             assert sum(one["size"] for one in listed) <= 4_000_000

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import httpx
 import msgspec
 
 from agent.session.context import NOTES_INTRO, OWNERS_NOTES_INTRO
@@ -21,6 +20,7 @@ from tests.support.models.scripted_model import (
     stream,
     text,
 )
+from tests.support.network.http_client import http_client
 
 
 async def test_agents_md_is_sent_with_each_call_in_its_current_form(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ async def test_agents_md_is_called_the_owners_as_long_as_it_is_what_the_owner_up
         settings = settings_for(tmp_path, model)
         async with listening(settings) as live, client(live) as talker:
             session_id = (await talker.synced()).ready.session_id
-            async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+            async with http_client(live.http) as http:
                 put = await http.put(f"/api/sessions/{session_id}/files/AGENTS.md", content=b"Use tabs.")
                 assert put.status_code == 201
             await talker.until_type(ev.NotesUploaded)

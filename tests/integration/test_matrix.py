@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -19,6 +18,7 @@ from server.websocket.endpoint import WEBSOCKET_RULES
 from tests.support.application import settings_for
 from tests.support.hub.standin_hub import standin_hub
 from tests.support.live import Live, listening
+from tests.support.network.http_client import http_client
 
 NONE = "0" * 32
 METHODS = ("GET", "POST", "PUT", "DELETE")
@@ -72,7 +72,7 @@ def add(settings: Settings, *, expires_at: float | None = None, user: str = "ada
 async def statuses(live: Live, headers: dict[str, str]) -> dict[tuple[str, str], int]:
     """Of every guarded route with every method, and of both sockets."""
     found: dict[tuple[str, str], int] = {}
-    async with httpx.AsyncClient(base_url=live.http, headers=headers, trust_env=False) as http:
+    async with http_client(live.http, headers=headers) as http:
         for path in GUARDED:
             for method in METHODS:
                 found[method, path] = (await http.request(method, filled(path))).status_code
@@ -130,7 +130,7 @@ async def test_expired_and_revoked_tokens_count_as_no_credentials(tmp_path: Path
 @pytest.mark.parametrize("path", OPEN)
 async def test_public_endpoints_answer_without_credentials(tmp_path: Path, path: str) -> None:
     async with served("tokens", tmp_path) as here:
-        async with httpx.AsyncClient(base_url=here.live.http, trust_env=False) as http:
+        async with http_client(here.live.http) as http:
             for headers in ({}, {"Authorization": "Bearer wrong"}):
                 assert (await http.get(filled(path), headers=headers)).status_code not in (401, 403, 429, 500)
 
@@ -145,7 +145,7 @@ async def test_the_upgrade_with_another_method_makes_no_socket(tmp_path: Path, m
             "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
             "Sec-WebSocket-Version": "13",
         }
-        async with httpx.AsyncClient(base_url=here.live.http, trust_env=False) as http:
+        async with http_client(here.live.http) as http:
             answer = await http.request(method, "/ws", headers=headers)
             listed = await http.get("/api/sessions", headers={"Authorization": f"Bearer {here.good}"})
         assert 400 <= answer.status_code < 500

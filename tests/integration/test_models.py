@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import httpx
 import msgspec
 
 from agent.models.catalog import ModelEntry
@@ -12,6 +11,7 @@ from server.config.settings import Settings
 from tests.support.application import settings_for
 from tests.support.live import DONE, Client, client, listening
 from tests.support.models.scripted_model import ScriptedModel, text
+from tests.support.network.http_client import http_client
 
 
 def offering(data: Path, model: ScriptedModel) -> Settings:
@@ -50,7 +50,7 @@ async def test_a_session_answers_with_the_model_it_chose_and_the_others_with_the
 
 async def test_the_offered_models_have_a_context_window_and_a_price(tmp_path: Path) -> None:
     async with ScriptedModel() as model, listening(offering(tmp_path, model)) as live:
-        async with httpx.AsyncClient(base_url=live.http) as http:
+        async with http_client(live.http) as http:
             config = (await http.get("/api/config")).json()
     assert [one["model"] for one in config["models"]] == ["openai/scripted", "ollama/qwen3"]
     local = config["models"][1]

@@ -8,7 +8,6 @@ import json
 import logging
 from pathlib import Path
 
-import httpx
 import msgspec
 import pytest
 
@@ -22,6 +21,7 @@ from server.config.settings import Settings
 from tests.support.application import settings_for
 from tests.support.live import DONE, Address, Client, client, listening
 from tests.support.models.strict_providers import PROVIDERS, StrictProvider, StrictServer
+from tests.support.network.http_client import http_client
 
 OTHER = "hosted_vllm/other"
 
@@ -43,7 +43,7 @@ async def say(one: Client, words: str) -> None:
 
 async def shown(live: Address, session_id: str) -> str:
     """All that a client can ask for of the session: its events, its export, its snapshot."""
-    async with httpx.AsyncClient(base_url=live.http) as http:
+    async with http_client(live.http) as http:
         paths = (f"/api/sessions/{session_id}{path}" for path in ("", "/events?after=0&limit=1000", "/export"))
         answers = [await http.get(path) for path in paths]
     assert [answer.status_code for answer in answers] == [200, 200, 200]

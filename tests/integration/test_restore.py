@@ -5,7 +5,6 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
-import httpx
 import pytest
 
 from agent.sandbox.local.probe import probe
@@ -16,6 +15,7 @@ from tests.integration.test_sharing import link_to, session_of
 from tests.support.application import settings_for
 from tests.support.live import DONE, Client, Live, client, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
+from tests.support.network.http_client import http_client
 from tests.support.users import users
 
 needs_commands = pytest.mark.skipif(probe().program is None, reason=f"no sandbox on this machine: {probe().why}")
@@ -27,7 +27,7 @@ def writes(path: str, content: str = "new", id: str = "w1") -> Call:
 
 async def put(live: Live, session_id: str, files: dict[str, str]) -> None:
     """Upload files as the owner."""
-    async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+    async with http_client(live.http) as http:
         for name, content in files.items():
             answer = await http.put(f"/api/sessions/{session_id}/files/{name}", content=content.encode())
             assert answer.status_code in (200, 201, 204)
@@ -127,7 +127,7 @@ async def test_snapshots_count_for_their_user_and_go_with_the_session(tmp_path: 
             await turn(one)
             assert counted_files(tmp_path) >= 200_000
             assert [*(tmp_path / "snapshots").iterdir()] == [tmp_path / "snapshots" / session_id]
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             assert (await http.delete(f"/api/sessions/{session_id}")).status_code == 204
         assert [*(tmp_path / "snapshots").iterdir()] == []
 

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
@@ -22,6 +21,7 @@ from protocol.submissions import (
     UserInput,
 )
 from tests.support.live import DONE
+from tests.support.network.http_client import http_client
 from tests.support.users import Users, users
 
 
@@ -268,7 +268,7 @@ async def test_an_admin_reads_the_list_page_by_page(all_users: Users) -> None:
 async def test_a_links_secret_makes_no_login(all_users: Users) -> None:
     session_id = await session_of(all_users, "alice")
     _, secret = await link_to(all_users, session_id, "drive")
-    async with httpx.AsyncClient(base_url=all_users.live.http, trust_env=False) as http:
+    async with http_client(all_users.live.http) as http:
         refused = await http.post("/auth/token", json={"token": secret})
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
     assert "/auth/share" in refused.json()["message"]
@@ -279,7 +279,7 @@ async def test_wrong_secrets_of_links_are_counted_like_wrong_tokens(tmp_path: Pa
     async with users(tmp_path, auth={"failures_per_minute": 2}) as found:
         session_id = await session_of(found, "alice")
         _, secret = await link_to(found, session_id, "read")
-        async with httpx.AsyncClient(base_url=found.live.http, trust_env=False) as http:
+        async with http_client(found.live.http) as http:
             tried = [(await http.post("/auth/share", json={"token": secret + "x"})).status_code for _ in range(4)]
             assert tried == [401, 401, 429, 429]
             assert (await http.get("/api/me", headers={"Authorization": "Bearer wrong"})).status_code == 429

@@ -16,6 +16,7 @@ from server.config.settings import Settings
 from tests.support.application import settings_for
 from tests.support.live import Client, Live, listening
 from tests.support.models.scripted_model import ScriptedModel
+from tests.support.network.http_client import http_client
 
 RIGHTS: dict[str, list[Right]] = {"alice": ["sessions"], "bob": ["sessions"], "root": ["sessions", "metrics", "admin"]}
 
@@ -35,7 +36,7 @@ class Users:
     @contextlib.asynccontextmanager
     async def http(self, who: str) -> AsyncIterator[httpx.AsyncClient]:
         """An HTTP client that is this user."""
-        async with httpx.AsyncClient(base_url=self.live.http, headers=self.headers(who), trust_env=False) as http:
+        async with http_client(self.live.http, headers=self.headers(who)) as http:
             yield http
 
     @contextlib.asynccontextmanager

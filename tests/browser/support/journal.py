@@ -1,18 +1,18 @@
 """Journal: reads the events of a session over HTTP, as any client can."""
 
-import httpx
 import msgspec
 
 from protocol import codec
 from protocol import events as ev
 from protocol.view import View, apply
 from tests.support.live import Address, client
+from tests.support.network.http_client import http_client
 
 
 async def events_of(server: str, session_id: str) -> list[ev.Event]:
     """All events of a session, in order."""
     found: list[ev.Event] = []
-    async with httpx.AsyncClient(base_url=server, trust_env=False) as http:
+    async with http_client(server) as http:
         more, after = True, 0
         while more:
             answer = await http.get(f"/api/sessions/{session_id}/events?after={after}&limit=1000")

@@ -13,6 +13,7 @@ from protocol.view import View
 from tests.faults.harness.driver import Driver
 from tests.faults.harness.follower import Cut, Follower
 from tests.support.live import same_view
+from tests.support.network.http_client import http_client
 
 ENDED = ("rejected", "abandoned", "cancelled", "outcome_unknown")
 
@@ -51,7 +52,7 @@ async def verify(driver: Driver) -> None:
 async def check_info(driver: Driver, view: View) -> None:
     """HTTP says of the session what its sockets say. Raises `Cut` if the server dies over it."""
     try:
-        async with httpx.AsyncClient(base_url=driver.server.http, trust_env=False, verify=False) as http:
+        async with http_client(driver.server.http) as http:
             info = (await http.get(f"/api/sessions/{driver.talker.session_id}")).json()
     except httpx.TransportError as error:
         raise Cut from error

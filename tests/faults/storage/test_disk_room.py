@@ -12,6 +12,7 @@ from tests.faults.harness.order import Hook
 from tests.faults.process.disks import has_small_disks, on_a_small_disk
 from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.application import settings_for
+from tests.support.network.http_client import http_client
 
 DISK_BYTES = 32 * 2**20
 LARGE = 4 * 2**20
@@ -52,7 +53,7 @@ async def test_the_room_that_is_kept_on_a_full_disk_is_enough_to_log_in_and_to_d
     headers = {"authorization": f"Bearer {secret}"}
     async with ServerProcess(zygote, tmp_path / "server", settings, hooks=[disk]) as server:
         await server.start()
-        async with httpx.AsyncClient(base_url=server.http, headers=headers, trust_env=False) as http:
+        async with http_client(server.http, headers=headers) as http:
             sessions = [(await http.post("/api/sessions")).json()["session_id"] for _ in range(2)]
             stored = await fill(http, f"/api/sessions/{sessions[0]}/files")
             refused = await http.put(f"/api/sessions/{sessions[1]}/files/a", content=b"x")

@@ -7,6 +7,7 @@ import httpx
 from websockets.exceptions import WebSocketException
 
 from tests.hostile.target import Target
+from tests.support.network.http_client import http_client
 
 AT_ONCE = 8
 
@@ -32,5 +33,5 @@ async def requests_without_pause(target: Target) -> None:
             with contextlib.suppress(httpx.HTTPError):
                 await http.get("/api/sessions")
 
-    async with httpx.AsyncClient(base_url=target.http, headers=target.headers("user"), trust_env=False) as http:
+    async with http_client(target.http, headers=target.headers("user")) as http:
         await asyncio.gather(*(one(http) for _ in range(AT_ONCE)))

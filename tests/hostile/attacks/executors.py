@@ -11,6 +11,7 @@ from protocol.codec import encode
 from protocol.submissions import Interrupt, UserInput
 from tests.hostile.hanging import MARK, SILENT
 from tests.hostile.target import Target
+from tests.support.network.http_client import http_client
 
 LISTINGS = 100
 CREATED, SERVICE_UNAVAILABLE = 201, 503
@@ -26,7 +27,7 @@ async def listings_that_hang(target: Target) -> None:
         with contextlib.suppress(httpx.HTTPError):
             answered.append((await http.get(files, timeout=1.0)).status_code)
 
-    async with httpx.AsyncClient(base_url=target.http, headers=target.headers("user"), trust_env=False) as http:
+    async with http_client(target.http, headers=target.headers("user")) as http:
         marked = (await http.put(f"{files}/{MARK}", content=b"x", timeout=30.0)).status_code
         assert marked in {CREATED, SERVICE_UNAVAILABLE}, marked  # in a second try what hangs has all places already
         await asyncio.gather(*(one(http) for _ in range(LISTINGS)))
@@ -44,7 +45,7 @@ async def searches_in_one_message(target: Target) -> None:
     """A session searches some megabytes, 32 times in one message."""
     files = f"/api/sessions/{target.session_id}/files"
     line = b"the quick brown fox jumps over the lazy dog\n"
-    async with httpx.AsyncClient(base_url=target.http, headers=target.headers("user"), trust_env=False) as http:
+    async with http_client(target.http, headers=target.headers("user")) as http:
         (await http.put(f"{files}/long.txt", content=line * LINES, timeout=30.0)).raise_for_status()
     await _turns(target, 'call=grep:{"pattern":"q.*b.*f.*j.*z{3}"} times=32 tokens=1')
 

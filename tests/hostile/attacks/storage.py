@@ -6,6 +6,7 @@ import contextlib
 import httpx
 
 from tests.hostile.target import Target
+from tests.support.network.http_client import http_client
 
 IDLE = 40
 AT_ONCE = 8
@@ -41,5 +42,5 @@ async def uploads_without_pause(target: Target) -> None:
             with contextlib.suppress(httpx.HTTPError):
                 await http.put(f"{name}-{number}", content=bytes(200_000))
 
-    async with httpx.AsyncClient(base_url=base, headers=target.headers("user"), trust_env=False) as http:
+    async with http_client(base, headers=target.headers("user")) as http:
         await asyncio.gather(*(one(http, str(number)) for number in range(AT_ONCE)))

@@ -16,6 +16,7 @@ from huggingface_hub.errors import (
 )
 
 from tests.support.hub.standin_hub import StandinHub, standin_hub
+from tests.support.network.http_client import http_client
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ async def test_faults_are_injected_as_often_and_where_requested(hub: StandinHub)
 
 async def test_a_part_of_a_file_can_be_read(hub: StandinHub) -> None:
     hub.repos.store.put("model", "alice/m", {"a": b"0123456789"})
-    async with httpx.AsyncClient(base_url=hub.url, trust_env=False) as http:
+    async with http_client(hub.url) as http:
         part = await http.get("/alice/m/resolve/main/a", headers={"Range": "bytes=2-4"})
         rest = await http.get("/alice/m/resolve/main/a", headers={"Range": "bytes=8-"})
     assert (part.status_code, part.content, rest.content) == (206, b"234", b"89")

@@ -7,13 +7,13 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
 from agent.sandbox.in_space import SECRET_HEADER
 from agent.sandbox.remote.space_client import SpaceClient, Unreachable
 from agent.workspace.files import Entry, ExitStatus, SandboxError
+from tests.support.network.http_client import http_client
 from tests.support.sandbox.space_program import ROOT, SECRET, Program, space_program
 
 
@@ -134,7 +134,7 @@ async def test_when_the_program_is_killed_its_commands_do_not_go_on(place: Place
 
 
 async def test_when_the_client_is_gone_its_command_ends(place: Place) -> None:
-    async with httpx.AsyncClient(headers={SECRET_HEADER: SECRET}) as http:
+    async with http_client(headers={SECRET_HEADER: SECRET}) as http:
         body = {"id": "mine", "command": "echo $$; sleep 600", "timeout_s": 600}
         async with http.stream("POST", f"{place.program.url}/exec", json=body) as answer:
             first = await anext(answer.aiter_raw())
@@ -155,7 +155,7 @@ async def test_a_command_whose_output_is_no_longer_wanted_is_killed(place: Place
 
 
 async def test_a_call_cancelled_before_its_start_does_not_start(place: Place) -> None:
-    async with httpx.AsyncClient(base_url=place.program.url, headers={SECRET_HEADER: SECRET}) as http:
+    async with http_client(place.program.url, headers={SECRET_HEADER: SECRET}) as http:
         assert (await http.post("/cancel", json={"id": "early"})).json() == {"ended": False}
         refused = await http.post("/exec", json={"id": "early", "command": "touch was-here", "timeout_s": 5})
         assert (refused.status_code, refused.json()["error"]) == (409, "this command was cancelled before it began")
@@ -190,7 +190,7 @@ async def test_no_path_leads_out_of_the_workspace_or_through_a_link(place: Place
 
 async def test_requests_without_the_secret_are_refused_even_with_the_hubs_token(place: Place) -> None:
     for headers in ({}, {SECRET_HEADER: "x" * 32}, {"Authorization": f"Bearer {SECRET}"}, {SECRET_HEADER: ""}):
-        async with httpx.AsyncClient(base_url=place.program.url, headers=headers) as http:
+        async with http_client(place.program.url, headers=headers) as http:
             for method, path in [("GET", "/health"), ("POST", "/exec"), ("PUT", "/write?path=x"), ("GET", "/nothing")]:
                 assert (await http.request(method, path, content=b"{}")).status_code == 401
     wrong = SpaceClient(place.program.url, "hf_token", "y" * 32)
@@ -210,7 +210,7 @@ async def test_no_command_finds_the_secret(place: Place) -> None:
     [(b"[]", 400), (b"no", 400), (b'{"id":"a","command":1,"timeout_s":1}', 400), (b"x" * (2 << 20), 413)],
 )
 async def test_an_invalid_request_is_refused_with_a_message(place: Place, body: bytes, status: int) -> None:
-    async with httpx.AsyncClient(base_url=place.program.url, headers={SECRET_HEADER: SECRET}) as http:
+    async with http_client(place.program.url, headers={SECRET_HEADER: SECRET}) as http:
         refused = await http.post("/exec", content=body)
         assert refused.status_code == status
         assert refused.json()["error"]

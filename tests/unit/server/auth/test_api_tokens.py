@@ -20,6 +20,7 @@ from server.config.settings import Settings
 from server.util.private_files import PrivateFileError
 from tests.support.application import settings_for
 from tests.support.live import Client, Live, listening
+from tests.support.network.http_client import http_client
 from tests.unit.server.cli.test_main import HOLDFAST, run
 
 
@@ -48,7 +49,7 @@ async def live(tmp_path: Path) -> AsyncIterator[Live]:
 
 @pytest.fixture
 async def http(live: Live) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=live.http, trust_env=False) as session:
+    async with http_client(live.http) as session:
         yield session
 
 

@@ -21,6 +21,7 @@ from server.config.settings import Settings
 from tests.support.application import settings_for
 from tests.support.hub.standin_hub import StandinHub, standin_hub
 from tests.support.live import Client, Live, listening
+from tests.support.network.http_client import http_client
 
 ADA, BOB = "hf_" + "a" * 34, "hf_" + "b" * 34
 
@@ -42,7 +43,7 @@ def headers(token: str) -> dict[str, str]:
 
 
 async def me(live: Live, token: str) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=live.http, trust_env=False, timeout=20) as http:
+    async with http_client(live.http, timeout=20) as http:
         return await http.get("/api/me", headers=headers(token))
 
 
@@ -177,7 +178,7 @@ async def test_a_login_from_a_hub_token_survives_a_restart_and_reaches_the_owner
 ) -> None:
     settings = guarded(tmp_path, hub)
     async with listening(settings) as live:
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             answer = await http.post("/auth/token", json={"token": ADA})
             cookie = answer.headers["set-cookie"].partition(";")[0].partition("=")[2]
     for path in tmp_path.rglob("*"):
@@ -186,11 +187,11 @@ async def test_a_login_from_a_hub_token_survives_a_restart_and_reaches_the_owner
         running = live.server._app.state.running
         assert await running.authenticator.hub_token("id-ada") == ADA
         assert await running.authenticator.hub_token("id-bob") is None
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             own = {"Cookie": f"holdfast-{live.port}={cookie}", "Holdfast-Key": answer.json()["key"]}
             assert (await http.get("/api/me", headers=own)).json()["user_id"] == "id-ada"
             del hub.users[ADA]
     async with listening(settings) as live:
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             own = {"Cookie": f"holdfast-{live.port}={cookie}", "Holdfast-Key": answer.json()["key"]}
             assert (await http.get("/api/me", headers=own)).status_code == 401

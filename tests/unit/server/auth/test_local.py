@@ -6,7 +6,6 @@ import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -18,6 +17,7 @@ from server.util.private_files import PrivateFileError
 from tests.support.application import running, settings_for
 from tests.support.browser_login import headers_of
 from tests.support.live import Client, Live, listening
+from tests.support.network.http_client import http_client
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def bearer(data: Path) -> dict[str, str]:
 
 
 async def test_the_local_token_authenticates_over_http_and_websocket(live: Live, tmp_path: Path) -> None:
-    async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+    async with http_client(live.http) as http:
         assert (await http.get("/api/sessions")).status_code == 401
         assert (await http.get("/api/sessions", headers=bearer(tmp_path))).status_code == 200
     with pytest.raises(InvalidStatus) as denied:
@@ -51,7 +51,7 @@ async def test_the_local_token_authenticates_over_http_and_websocket(live: Live,
 
 
 async def test_a_token_in_the_url_is_refused(live: Live, tmp_path: Path) -> None:
-    async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+    async with http_client(live.http) as http:
         for name in ("token", "access_token", "authorization", "api_key"):
             assert (await http.get(f"/api/me?{name}={token(tmp_path)}")).status_code == 401
 
@@ -101,7 +101,7 @@ async def test_a_new_token_in_the_file_revokes_the_old_one_and_closes_its_socket
         code, reason = await client.closed()
     assert code == 4401
     assert "revoked" in reason and token(tmp_path) not in reason
-    async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+    async with http_client(live.http) as http:
         assert (await http.get("/api/me", headers=old)).status_code == 401
         assert (await http.get("/api/me", headers=bearer(tmp_path))).status_code == 200
 
@@ -111,14 +111,14 @@ async def test_without_a_token_every_local_caller_is_the_local_user_and_the_log_
 ) -> None:
     with caplog.at_level(logging.WARNING, "holdfast.auth"):
         async with listening(settings_for(tmp_path)) as live:
-            async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+            async with http_client(live.http) as http:
                 assert (await http.get("/api/me")).json()["user_id"] == "local"
     assert "no token is asked for" in caplog.text
     assert not (tmp_path / "token").exists()
 
 
 async def test_the_page_exchanges_the_token_for_a_cookie(live: Live, tmp_path: Path) -> None:
-    async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+    async with http_client(live.http) as http:
         answer = await http.post("/auth/local", json={"token": token(tmp_path)})
         assert answer.status_code == 200
         assert answer.json()["user_id"] == "local"
@@ -138,12 +138,12 @@ async def test_the_page_exchanges_the_token_for_a_cookie(live: Live, tmp_path: P
 
 async def test_a_login_survives_a_restart_but_not_its_token(tmp_path: Path) -> None:
     async with listening(guarded(tmp_path)) as live:
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             answer = await http.post("/auth/local", json={"token": token(tmp_path)})
             value = answer.headers["set-cookie"].partition(";")[0].partition("=")[2]
     async with listening(guarded(tmp_path)) as live:
         cookie = {"Cookie": f"holdfast-{live.port}={value}", "Holdfast-Key": answer.json()["key"]}
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             assert (await http.get("/api/me", headers=cookie)).status_code == 200
             (tmp_path / "token").unlink()
             assert (await http.get("/api/me", headers=cookie)).status_code == 401
@@ -151,7 +151,7 @@ async def test_a_login_survives_a_restart_but_not_its_token(tmp_path: Path) -> N
 
 async def test_only_the_hash_of_a_login_is_stored(tmp_path: Path) -> None:
     async with listening(guarded(tmp_path)) as live:
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             answer = await http.post("/auth/local", json={"token": token(tmp_path)})
         value = answer.headers["set-cookie"].partition(";")[0].partition("=")[2]
     kept = {path.name: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -176,6 +176,6 @@ async def test_only_the_hash_of_a_login_is_stored(tmp_path: Path) -> None:
     ],
 )
 async def test_a_login_body_without_a_token_is_refused(live: Live, body: bytes, kind: str) -> None:
-    async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+    async with http_client(live.http) as http:
         answer = await http.post("/auth/local", content=body, headers={"content-type": kind})
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import httpx
 import pytest
 
 from server.auth import login_codes
 from server.auth.login_codes import LASTS_S, LoginCodes, new_code
 from tests.support.application import settings_for
 from tests.support.live import listening
+from tests.support.network.http_client import http_client
 from tests.support.users import users
 
 TOKEN = "t" * 43
@@ -62,7 +62,7 @@ async def test_a_code_logs_a_browser_in_once_and_then_says_how_to_get_another(tm
     async with listening(settings_for(tmp_path, auth={"local_token": True})) as live:
         code = live.server._app.state.running.authenticator.backend.new_code()
         assert (tmp_path / "token").read_text().strip() not in code
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             assert (await http.get("/api/me", headers={"Authorization": f"Bearer {code}"})).status_code == 401
             first = await http.post("/auth/local", json={"token": code})
             assert (first.status_code, first.json()["user_id"]) == (200, "local")
@@ -77,7 +77,7 @@ async def test_a_code_logs_a_browser_in_once_and_then_says_how_to_get_another(tm
 async def test_wrong_codes_are_counted_like_wrong_tokens(tmp_path: Path) -> None:
     async with listening(settings_for(tmp_path, auth={"local_token": True, "failures_per_minute": 2})) as live:
         wrong = new_code(TOKEN, START)
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             tried = [(await http.post("/auth/local", json={"token": wrong})).status_code for _ in range(3)]
     assert tried == [401, 401, 429]
 
@@ -86,11 +86,11 @@ async def test_a_new_token_ends_the_codes_of_the_old_one(tmp_path: Path) -> None
     async with listening(settings_for(tmp_path, auth={"local_token": True})) as live:
         code = live.server._app.state.running.authenticator.backend.new_code()
         (tmp_path / "token").write_text(TOKEN)
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             assert (await http.post("/auth/local", json={"token": code})).status_code == 401
 
 
 async def test_other_modes_know_no_codes(tmp_path: Path) -> None:
-    async with users(tmp_path) as found, httpx.AsyncClient(base_url=found.live.http, trust_env=False) as http:
+    async with users(tmp_path) as found, http_client(found.live.http) as http:
         for path, status in (("/auth/token", 401), ("/auth/local", 404)):
             assert (await http.post(path, json={"token": new_code(TOKEN, START)})).status_code == status

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 from websockets.asyncio.client import connect
@@ -18,6 +17,7 @@ from tests.integration.test_matrix import WAYS, served
 from tests.support.application import settings_for
 from tests.support.browser_login import headers_of
 from tests.support.live import Client, listening
+from tests.support.network.http_client import http_client
 
 HOSTILE_ORIGINS = [
     "null",
@@ -49,7 +49,7 @@ async def test_foreign_origins_and_hosts_are_refused_even_with_valid_credentials
     async with served(way, tmp_path) as here:
         own = {"Authorization": f"Bearer {here.good}"}
         cases = [{"Origin": text} for text in HOSTILE_ORIGINS] + [{"Host": text} for text in HOSTILE_HOSTS]
-        async with httpx.AsyncClient(base_url=here.live.http, trust_env=False) as http:
+        async with http_client(here.live.http) as http:
             for case in cases:
                 headers = {name: text.format(port=here.live.port) for name, text in case.items()}
                 answer = await http.get("/api/me", headers=own | headers)
@@ -63,7 +63,7 @@ async def test_foreign_origins_and_hosts_are_refused_even_with_valid_credentials
 
 async def test_a_cookie_needs_the_pages_origin(tmp_path: Path) -> None:
     async with served("local", tmp_path) as here:
-        async with httpx.AsyncClient(base_url=here.live.http, trust_env=False) as http:
+        async with http_client(here.live.http) as http:
             answer = await http.post("/auth/local", json={"token": here.good})
             key = {"Holdfast-Key": answer.json()["key"]}
             path = "/api/sessions/" + "0" * 32
@@ -88,7 +88,7 @@ async def test_a_cookie_needs_the_pages_origin(tmp_path: Path) -> None:
 
 async def test_an_expired_login_closes_its_sockets_and_is_refused(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, auth={"local_token": True, "login_s": 1.0, "recheck_s": 0.2})
-    async with listening(settings) as live, httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+    async with listening(settings) as live, http_client(live.http) as http:
         token = (tmp_path / "token").read_text().strip()
         answer = await http.post("/auth/local", json={"token": token})
         cookie = headers_of(answer)
@@ -101,7 +101,7 @@ async def test_an_expired_login_closes_its_sockets_and_is_refused(tmp_path: Path
 
 async def test_a_wrong_token_beside_a_valid_cookie_is_refused(tmp_path: Path) -> None:
     async with served("local", tmp_path) as here:
-        async with httpx.AsyncClient(base_url=here.live.http, trust_env=False) as http:
+        async with http_client(here.live.http) as http:
             answer = await http.post("/auth/local", json={"token": here.good})
             http.headers["Holdfast-Key"] = answer.json()["key"]
             assert (await http.get("/api/me")).status_code == 200
@@ -118,7 +118,7 @@ async def test_addresses_behind_a_proxy_are_throttled_separately(tmp_path: Path)
     settings = settings_for(tmp_path, auth={"mode": "tokens", "failures_per_minute": 2})
     server = msgspec.structs.replace(settings.server, trusted_proxies=["127.0.0.1"])
     async with listening(msgspec.structs.replace(settings, server=server)) as live:
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
 
             async def guess(address: str) -> int:
                 headers = {"Authorization": "Bearer wrong", "X-Forwarded-For": address}

@@ -19,6 +19,7 @@ from server.auth.backends.oauth import local_path
 from server.config.settings import Settings
 from tests.support.application import settings_for
 from tests.support.live import Client, Live, listening
+from tests.support.network.http_client import http_client
 from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, openid_provider
 
 
@@ -40,7 +41,7 @@ def guarded(data: Path, provider: OpenIdProvider, oauth: dict[str, Any] | None =
 
 
 def browser(live: Live) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=live.http, trust_env=False, timeout=20)
+    return http_client(live.http, timeout=20)
 
 
 async def log_in(http: httpx.AsyncClient, wanted: str = "/") -> httpx.Response:

@@ -20,6 +20,7 @@ from tests.integration.test_matrix import METHODS, filled
 from tests.support.application import settings_for
 from tests.support.browser_login import cookie_of, headers_of
 from tests.support.live import Client, Live, listening
+from tests.support.network.http_client import http_client
 from tests.support.users import users
 
 GUARDED = [(rule.path, rule.by_link) for rule in access_rules() if rule.need not in ("nothing", "optional")]
@@ -29,7 +30,7 @@ GUARDED = [(rule.path, rule.by_link) for rule in access_rules() if rule.need not
 async def local(data: Path) -> AsyncIterator[tuple[Live, httpx.AsyncClient, httpx.Response]]:
     """A server in local mode, a client without credentials, and the answer of a login."""
     async with listening(settings_for(data, auth={"local_token": True, "recheck_s": 0.05})) as live:
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             answer = await http.post("/auth/local", json={"token": (data / "token").read_text().strip()})
             http.cookies.clear()
             yield live, http, answer
@@ -77,7 +78,7 @@ async def test_the_cookie_of_a_link_alone_opens_nothing_but_the_download_of_a_fi
         async with found.http("alice") as http:
             await http.put(f"/api/sessions/{session_id}/files/a.txt", content=b"kept")
             made = (await http.post(f"/api/sessions/{session_id}/shares", json={"access": "drive"})).json()
-        async with httpx.AsyncClient(base_url=found.live.http, trust_env=False) as http:
+        async with http_client(found.live.http) as http:
             answer = await http.post("/auth/share", json={"token": made["secret"]})
             http.cookies.clear()
             value = cookie_of(answer)["Cookie"].partition("=")[2]
@@ -142,7 +143,7 @@ async def test_beyond_this_machine_the_cookie_needs_no_key_and_one_of_this_machi
 ) -> None:
     async with users(tmp_path, auth={"allowed_hosts": ["box.example"]}) as found:
         token = {"token": found.headers("alice")["Authorization"].split()[1]}
-        async with httpx.AsyncClient(base_url=found.live.http, trust_env=False) as http:
+        async with http_client(found.live.http) as http:
             there = await http.post("/auth/token", json=token, headers={"Host": "box.example"})
             assert there.headers["set-cookie"].startswith("__Host-holdfast=") and "key" not in there.json()
             http.cookies.clear()
@@ -166,7 +167,7 @@ async def test_a_login_of_an_older_version_is_over_on_this_machine(tmp_path: Pat
     with contextlib.closing(SqliteLoginStore(tmp_path)) as store:
         assert [login.key_hash for login in store.load()] == [b""]
     async with listening(settings_for(tmp_path, auth={"local_token": True})) as live:
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             own = {"Cookie": f"holdfast-{live.port}={value}", "Holdfast-Key": answer.json()["key"]}
             assert (await http.get("/api/me", headers=own)).status_code == 401
 

@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.support.application import settings_for
 from tests.support.live import listening
+from tests.support.network.http_client import http_client
 from tests.unit.server.cli.test_main import HOLDFAST, run
 
 
@@ -18,7 +18,7 @@ async def test_the_printed_link_logs_a_browser_in_once(tmp_path: Path) -> None:
         link = re.fullmatch(rf"http://localhost:{live.port}/#token=(hfc_\w+)\n", out)
         assert link
         assert (tmp_path / "token").read_text().strip() not in out + err
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             answers = [(await http.post("/auth/local", json={"token": link[1]})).status_code for _ in range(2)]
     assert answers == [200, 401]
 

@@ -10,7 +10,6 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import msgspec
 import pytest
 import websockets
@@ -20,6 +19,7 @@ from server.cli import generate, main
 from server.config.server import ServerSettings
 from server.config.settings import Settings
 from server.transport import listeners
+from tests.support.network.http_client import http_client
 from tests.support.network.ports import free_port
 from tests.support.paths import ROOT
 
@@ -155,7 +155,7 @@ async def test_the_token_is_never_printed_and_a_link_that_works_once_by_the_star
                 link, _, code = (await line(process)).partition("#token=")
                 assert link == f"Open: http://localhost:{port}/"
                 assert await line(process) == f"The link works once, for 10 minutes; for another: {again}"
-                async with httpx.AsyncClient(base_url=f"http://localhost:{port}", trust_env=False) as http:
+                async with http_client(f"http://localhost:{port}") as http:
                     tried = [(await http.post("/auth/local", json={"token": code})).status_code for _ in range(2)]
                 assert tried == [200, 401]
             else:

@@ -6,7 +6,6 @@ import os
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
 from protocol import events as ev
@@ -18,6 +17,7 @@ from server.config.settings import Settings
 from tests.support.application import settings_for
 from tests.support.live import DONE, Live, client, listening, same_view
 from tests.support.models.scripted_model import ScriptedModel, text
+from tests.support.network.http_client import http_client
 
 UNPRIVILEGED = ("setpriv", "--bounding-set=-all") if os.geteuid() == 0 else ()
 """Takes from root the right to pass over the modes of files, as other users have to heed them."""
@@ -89,7 +89,7 @@ async def test_a_session_is_listed_shown_and_exported_while_the_server_runs(sett
         head, *events = file.read_text().splitlines()
         assert json.loads(head)["session_id"] == session_id
         assert same_view(view_of(events, view.model), view)
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             over_http = await http.get(f"/api/sessions/{session_id}/export")
         assert over_http.headers["content-type"].startswith("application/jsonl")
         assert same_view(view_of(over_http.text.splitlines()[1:], view.model), view)
@@ -103,7 +103,7 @@ async def test_a_session_is_listed_shown_and_exported_while_the_server_runs(sett
 async def test_a_session_is_deleted_with_its_workspace_when_no_server_runs(settings: Settings) -> None:
     async with listening(settings) as live:
         session_id, _ = await talk(live, "hello")
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             assert (await http.put(f"/api/sessions/{session_id}/files/a.txt", content=b"x")).status_code == 201
     folder = Path(settings.journal.data)
     assert (folder / "workspaces" / session_id).is_dir()
@@ -120,7 +120,7 @@ async def session_with_file(settings: Settings) -> tuple[str, Path]:
     """A stored session with one file, and no server: its id and its workspace."""
     async with listening(settings) as live:
         session_id, _ = await talk(live, "hello")
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             assert (await http.put(f"/api/sessions/{session_id}/files/a/b.txt", content=b"x")).status_code == 201
     return session_id, Path(settings.journal.data) / "workspaces" / session_id
 
@@ -162,7 +162,7 @@ async def test_a_backup_of_a_running_server_opens_with_a_new_epoch(settings: Set
     copy = tmp_path / "copy"
     async with listening(settings) as live:
         session_id, view = await talk(live, "before")
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             await http.put(f"/api/sessions/{session_id}/files/a.txt", content=b"kept")
         os.mkfifo(Path(settings.journal.data, "workspaces", session_id, "pipe"))
         code, out, err = await holdfast("backup", str(copy), "--data", settings.journal.data)
@@ -182,6 +182,6 @@ async def test_a_backup_of_a_running_server_opens_with_a_new_epoch(settings: Set
         assert one.ready.epoch != epoch
         assert one.view.seq == view.seq
         assert one.view.messages == view.messages
-        async with httpx.AsyncClient(base_url=restored.http, trust_env=False) as http:
+        async with http_client(restored.http) as http:
             assert (await http.get(f"/api/sessions/{session_id}/files/a.txt")).content == b"kept"
             assert len((await http.get("/api/sessions")).json()["sessions"]) == 1

@@ -11,6 +11,7 @@ import pytest
 from agent.tools.mcp.settings import McpServer
 from tests.support.application import settings_for
 from tests.support.live import listening
+from tests.support.network.http_client import http_client
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ async def http(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     settings = msgspec.structs.replace(settings, mcp_servers={"quiet": McpServer(command="false")})
     async with (
         listening(settings) as live,
-        httpx.AsyncClient(base_url=live.http, trust_env=False) as client,
+        http_client(live.http) as client,
     ):
         yield client
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.application import settings_for
 from tests.support.live import Live, client, listening
+from tests.support.network.http_client import http_client
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ async def files(live: Live) -> AsyncIterator[httpx.AsyncClient]:
     async with client(live) as one:
         session_id = (await one.synced()).ready.session_id
         base = f"{live.http}/api/sessions/{session_id}/files/"
-        async with httpx.AsyncClient(base_url=base, trust_env=False) as http:
+        async with http_client(base) as http:
             yield http
 
 

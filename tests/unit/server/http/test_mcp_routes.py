@@ -9,6 +9,7 @@ import msgspec
 from agent.tools.mcp import McpServer
 from tests.support.application import settings_for
 from tests.support.live import Live, client, listening
+from tests.support.network.http_client import http_client
 from tests.support.polling import eventually
 from tests.support.users import users
 from tests.unit.agent.tools.mcp.servers import scripted
@@ -45,7 +46,7 @@ async def path_of(live: Live, http: httpx.AsyncClient) -> str:
 
 
 async def test_prompts_and_resources_are_listed_and_read(tmp_path: Path) -> None:
-    async with serving(tmp_path, poet=poet(tmp_path)) as live, httpx.AsyncClient(base_url=live.http) as http:
+    async with serving(tmp_path, poet=poet(tmp_path)) as live, http_client(live.http) as http:
         path = await path_of(live, http)
         (offered,) = (await http.get(path)).json()["servers"]
         asked = {"name": "about", "label": "about", "description": "", "required": True}
@@ -64,7 +65,7 @@ async def test_prompts_and_resources_are_listed_and_read(tmp_path: Path) -> None
 
 
 async def test_what_cannot_be_had_is_refused_with_a_reason(tmp_path: Path) -> None:
-    async with serving(tmp_path, poet=poet(tmp_path)) as live, httpx.AsyncClient(base_url=live.http) as http:
+    async with serving(tmp_path, poet=poet(tmp_path)) as live, http_client(live.http) as http:
         path = await path_of(live, http)
 
         async def refused(body: Any) -> tuple[int, str]:
@@ -82,7 +83,7 @@ async def test_what_cannot_be_had_is_refused_with_a_reason(tmp_path: Path) -> No
 
 
 async def test_a_session_without_mcp_servers_has_an_empty_list(tmp_path: Path) -> None:
-    async with serving(tmp_path) as live, httpx.AsyncClient(base_url=live.http) as http:
+    async with serving(tmp_path) as live, http_client(live.http) as http:
         path = await path_of(live, http)
         assert (await http.get(path)).json() == {"servers": []}
         assert (await http.post(f"{path}/prompt", json={"server": "a", "prompt": "b"})).status_code == 404

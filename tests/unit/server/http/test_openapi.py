@@ -8,7 +8,6 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import msgspec
 import pytest
 from starlette.applications import Starlette
@@ -20,6 +19,7 @@ from server.http.table import ENDPOINTS, openapi_document
 from server.util.private_files import write_private
 from tests.support.application import settings_for
 from tests.support.live import Live, listening
+from tests.support.network.http_client import http_client
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 TOKEN = "t" * 43
@@ -63,7 +63,7 @@ def test_every_operation_has_a_name_of_its_own_and_a_summary() -> None:
 
 
 async def test_the_document_is_served(tmp_path: Path) -> None:
-    async with listening(settings_for(tmp_path)) as live, httpx.AsyncClient(base_url=live.http) as http:
+    async with listening(settings_for(tmp_path)) as live, http_client(live.http) as http:
         assert (await http.get("/openapi.json")).json() == msgspec.json.decode(msgspec.json.encode(openapi_document()))
 
 
@@ -135,6 +135,6 @@ async def test_every_answer_about_an_existing_session_is_documented(tmp_path: Pa
 
 
 async def test_a_wrong_method_gets_the_allowed_methods(tmp_path: Path) -> None:
-    async with listening(settings_for(tmp_path)) as live, httpx.AsyncClient(base_url=live.http) as http:
+    async with listening(settings_for(tmp_path)) as live, http_client(live.http) as http:
         refused = await http.patch(f"/api/sessions/{'0' * 32}")
     assert (refused.status_code, refused.headers["allow"]) == (405, "DELETE, GET, HEAD")

@@ -16,6 +16,7 @@ from server.config.settings import Settings
 from tests.support.application import settings_for
 from tests.support.live import DONE, Live, client, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls
+from tests.support.network.http_client import http_client
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ async def live(tmp_path: Path) -> AsyncIterator[Live]:
 
 @pytest.fixture
 async def http(live: Live) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=live.http, trust_env=False) as session:
+    async with http_client(live.http) as session:
         yield session
 
 
@@ -47,7 +48,7 @@ async def test_a_waiting_approval_is_part_of_the_info(tmp_path: Path) -> None:
     async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model)) as live, client(live) as talker:
         await talker.send(UserInput(text="write"))
         await talker.until_type(ev.ApprovalRequired)
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             info = (await http.get(f"/api/sessions/{talker.ready.session_id}")).json()
         (pending,) = info["pending_approval"]
         assert (pending["tool"], pending["tool_call_id"], pending["arguments"]["path"]) == ("write", "c1", "a")
@@ -157,7 +158,7 @@ async def refusals_of(settings: Settings, held: int) -> list[tuple[int, dict[str
     async with listening(settings) as live, contextlib.AsyncExitStack() as stack:
         for _ in range(held):
             await (await stack.enter_async_context(client(live))).synced()
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=live.http, trust_env=False))
+        http = await stack.enter_async_context(http_client(live.http))
         response = await http.post("/api/sessions")
         with pytest.raises(InvalidStatus) as denied:
             async with client(live):

@@ -10,12 +10,13 @@ import pytest
 from server.http.web import WEB, takes_gzip
 from tests.support.application import settings_for
 from tests.support.live import listening
+from tests.support.network.http_client import http_client
 
 
 @pytest.fixture
 async def http(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     settings = settings_for(tmp_path, auth={"local_token": True})
-    async with listening(settings) as live, httpx.AsyncClient(base_url=live.http, trust_env=False) as client:
+    async with listening(settings) as live, http_client(live.http) as client:
         yield client
 
 

@@ -17,6 +17,7 @@ from server.config.settings import Settings
 from tests.support.application import settings_for
 from tests.support.hub.standin_hub import StandinHub, standin_hub
 from tests.support.live import DONE, Client, Live, listening
+from tests.support.network.http_client import http_client
 from tests.support.polling import eventually
 
 TOKENS = {name: f"hf_{name * 8}" for name in ("alice", "bobby")}
@@ -46,7 +47,7 @@ def headers(who: str) -> dict[str, str]:
 
 
 async def get(live: Live, who: str, path: str) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=live.http, headers=headers(who), trust_env=False) as http:
+    async with http_client(live.http, headers=headers(who)) as http:
         return await http.get(path)
 
 

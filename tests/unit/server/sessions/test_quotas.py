@@ -5,7 +5,6 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -18,6 +17,7 @@ from server.sessions.quotas import UserUsage, judge
 from tests.support.application import settings_for
 from tests.support.live import DONE, Client, Live, client, listening
 from tests.support.models.scripted_model import Call, Finish, ScriptedModel, Text, Usage, calls, stream, text
+from tests.support.network.http_client import http_client
 from tests.support.users import users
 
 
@@ -45,7 +45,7 @@ async def test_every_limit_is_in_ready_and_in_config_with_the_same_value(tmp_pat
     bounds = {"stored_sessions_max": 7, "tokens_per_day": 1_234, "cost_usd_per_day": 2.5, "sockets_max": 5}
     async with listening(settings_for(tmp_path, users=bounds)) as live, client(live) as one:
         limits = msgspec.to_builtins((await one.synced()).ready.limits)
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             assert (await http.get("/api/config")).json()["limits"] == limits
     assert (limits["stored_sessions_per_user"], limits["sockets_per_user"]) == (7, 5)
     assert (limits["tokens_per_day"], limits["cost_usd_per_day"]) == (1_234, 2.5)
@@ -59,7 +59,7 @@ async def test_a_user_at_the_session_limit_creates_no_more_until_one_is_deleted(
         assert (status, body["code"], body["error_type"], body["what"]) == (429, "storage", "per_user", "sessions")
         assert int(again) > 0
         assert "delete some" in body["message"]
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             assert (await http.delete(f"/api/sessions/{first}")).status_code == 204
         await new_session(live)
 
@@ -87,7 +87,7 @@ async def test_a_user_at_the_byte_limit_submits_no_more_until_something_is_delet
             refused = await two.refusal()
             assert (refused.code, refused.retryable) == ("storage_full", False)
         assert (await denied(live))[1]["what"] == "bytes"
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             assert (await http.delete(f"/api/sessions/{other}")).status_code == 204
         await new_session(live)
 
@@ -101,7 +101,7 @@ async def test_a_users_sockets_are_limited_over_all_sessions(tmp_path: Path) -> 
             await (await stack.enter_async_context(client(live))).synced()
         status, body, _ = await denied(live)
         assert (status, body["code"]) == (429, "too_many_sockets")
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             listed = (await http.get("/api/sessions")).json()["sessions"]
         assert len(listed) == 3, "a refused socket makes no session"
 
@@ -145,7 +145,7 @@ async def test_a_user_over_the_daily_tokens_calls_no_model_even_after_a_restart(
                 refused = await one.refusal()
                 assert (refused.code, refused.retryable) == ("budget_exhausted", True)
                 assert "00:00 UTC" in refused.message
-            async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+            async with http_client(live.http) as http:
                 await http.delete(f"/api/sessions/{one.ready.session_id}")
         async with listening(settings) as live, client(live) as one:
             await one.synced()

@@ -25,6 +25,7 @@ from server.util.disk_room import DiskRoom
 from tests.support.application import settings_for
 from tests.support.live import DONE, Live, client, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
+from tests.support.network.http_client import http_client
 from tests.unit.server.journal.builders import row
 
 LARGE = 100_000
@@ -42,7 +43,7 @@ async def put(http: httpx.AsyncClient, session_id: str, name: str, size: int = L
 
 
 def api(live: Live) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=live.http, trust_env=False)
+    return http_client(live.http)
 
 
 async def test_uploads_at_the_same_time_to_several_sessions_stay_within_the_bound_of_their_user(tmp_path: Path) -> None:

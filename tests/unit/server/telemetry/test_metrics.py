@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +18,7 @@ from server.telemetry.session_observer import Observer
 from tests.support.application import settings_for
 from tests.support.live import DONE, Live, client, listening
 from tests.support.models.scripted_model import Call, Finish, Gate, Reply, ScriptedModel, Text, Usage, calls, stream
+from tests.support.network.http_client import http_client
 from tests.support.polling import eventually
 
 AT = "2026-01-01T00:00:00.000Z"
@@ -26,7 +26,7 @@ AT = "2026-01-01T00:00:00.000Z"
 
 async def samples(live: Live) -> dict[str, float]:
     """What `/metrics` says: every sample that is not 0, by its name and labels."""
-    async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+    async with http_client(live.http) as http:
         text = (await http.get("/metrics")).text
     return {
         "/".join([sample.name.removeprefix("holdfast_"), *sample.labels.values()]): sample.value
@@ -134,7 +134,7 @@ async def test_a_compaction_is_not_counted_as_a_turn(tmp_path: Path) -> None:
 
 async def test_refused_requests_are_counted_by_code(tmp_path: Path) -> None:
     async with listening(settings_for(tmp_path)) as live:
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             await http.get("/api/me", headers={"host": "evil.example"})
         with pytest.raises(InvalidStatus):
             async with client(live, "no-such-session"):

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 
@@ -19,6 +18,7 @@ from tests.support.application import settings_for
 from tests.support.constants import built_in
 from tests.support.live import Live, client, listening
 from tests.support.network.bare_http import request, status
+from tests.support.network.http_client import http_client
 from tests.support.polling import eventually
 
 SOON_S = 10.0
@@ -139,7 +139,7 @@ async def test_a_closed_connections_timer_is_released_at_once(
 
 
 async def origin_is_good(live: Live, **headers: str) -> bool:
-    async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+    async with http_client(live.http) as http:
         answer = await http.get(
             "/api/config", headers={name.replace("_", "-"): value for name, value in headers.items()}
         )
@@ -161,7 +161,7 @@ async def test_proxy_headers_are_used_from_trusted_proxies_alone(tmp_path: Path)
 @pytest.mark.parametrize("path", ["/", "/livez", "/api/config", "/nothing", "/api/sessions/x"])
 async def test_every_answer_has_the_security_headers(tmp_path: Path, path: str) -> None:
     async with listening(bounded(tmp_path)) as live:
-        async with httpx.AsyncClient(base_url=live.http, trust_env=False) as http:
+        async with http_client(live.http) as http:
             headers = (await http.get(path)).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"

@@ -17,6 +17,7 @@ from tests.support.application import Listener, running, settings_for
 from tests.support.constants import built_in
 from tests.support.live import DONE, client, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
+from tests.support.network.http_client import http_client
 from tests.support.polling import PATIENCE_S, eventually
 from tests.unit.agent.tools.mcp.servers import PATIENT, QUICK, HttpServer, alive, entry, noted, odd, scripted
 from tests.unit.server.cli.test_main import server
@@ -48,7 +49,7 @@ async def test_a_server_killed_in_the_middle_of_a_call_fails_the_call_and_the_tu
     ):
         async with client(live) as talk:
             await talk.synced()
-            async with httpx.AsyncClient(base_url=live.http) as http:
+            async with http_client(live.http) as http:
                 await eventually_up(http)
             await talk.send(UserInput(text="go"))
             log = await talk.until_type(ev.ToolLog)
@@ -59,7 +60,7 @@ async def test_a_server_killed_in_the_middle_of_a_call_fails_the_call_and_the_tu
             assert ended.state == "outcome_unknown" and "the outcome is unknown" in str(ended.detail)
             done = await talk.until_type(*DONE)
             assert isinstance(done, ev.TurnComplete) and done.final_response == "It went away."
-            async with httpx.AsyncClient(base_url=live.http) as http:
+            async with http_client(live.http) as http:
                 await eventually_up(http)
             await talk.send(UserInput(text="again"))
             output = await talk.until_type(ev.ToolOutput)
@@ -78,7 +79,7 @@ async def test_a_server_asks_the_user_while_its_tool_runs_and_gets_the_answer(tm
         client(live) as talk,
     ):
         await talk.synced()
-        async with httpx.AsyncClient(base_url=live.http) as http:
+        async with http_client(live.http) as http:
             await eventually_up(http)
         await talk.send(UserInput(text="go"))
         question = (await talk.until_type(ev.AskUser)).question
@@ -111,7 +112,7 @@ async def test_a_server_that_is_down_appears_in_a_later_model_call(tmp_path: Pat
             await talk.send(UserInput(text="one"))
             await talk.until_type(*DONE)
             assert "echo" not in tools_of(model.requests[0])
-            async with httpx.AsyncClient(base_url=live.http) as http:
+            async with http_client(live.http) as http:
                 down = (await http.get("/api/config")).json()["mcp"]
                 assert down == [
                     {"name": "late", "state": "down", "reason": "it cannot be reached", "tools": 0, "left_out": []}
@@ -185,7 +186,7 @@ async def test_a_name_of_our_own_is_not_to_be_had_where_our_tool_is_not_offered_
     async with ScriptedModel([text("Hello.")]) as model:
         settings = settings_with(tmp_path, model, servers, sandbox={"kind": "off"}, hub={"tools": False})
         async with listening(settings) as live, client(live) as talk:
-            async with httpx.AsyncClient(base_url=live.http) as http:
+            async with http_client(live.http) as http:
                 await eventually_up(http)
             await talk.send(UserInput(text="go"))
             await talk.until_type(*DONE)
