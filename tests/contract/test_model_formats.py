@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from agent.models import ModelError, ModelReply
+from agent.models import ModelError, ModelReply, ModelRequest, Models, ModelSettings
 from agent.models.provider_state.state import ProviderState, decode
 from agent.util.tasks import TaskOwner
 from tests.support.backends import Sink
@@ -18,6 +18,7 @@ from tests.support.models.format_events import (
     Body,
     anthropic,
     block,
+    delta,
     function,
     item,
     reasoned,
@@ -27,8 +28,9 @@ from tests.support.models.format_events import (
     text,
     tool,
 )
-from tests.support.models.raw_caller import Caller, caller
+from tests.support.models.raw_caller import TOOL, Caller, caller
 from tests.support.models.raw_http import JSON, Sent
+from tests.support.models.scripted_model import ScriptedModel, by_words
 
 CLAUDE, GPT = "anthropic/claude-sonnet-5", "openai/gpt-5.6"
 READING = pytest.mark.parametrize("direct", [True, False], ids=["directly", "through the wrapper"])
@@ -265,3 +267,32 @@ async def test_an_answer_ends_with_its_last_event_and_not_with_its_connection(mo
     async with serving(model, sent(*whole, stays=True)) as one:
         message = gathered(*await one.call(tools=True))
     assert message.text == "".join(WORDS)
+
+
+@pytest.mark.parametrize("model", [CLAUDE, GPT])
+async def test_one_connection_serves_answer_after_answer(model: str) -> None:
+    settings = {"api_key": "none", "extra": {GPT: {"reasoning_effort": "low"}}}
+    async with ScriptedModel(by_words(3, 0, is_stamped=False), lenient=True) as server:
+        models = Models(msgspec.convert({**settings, "api_base": server.api_base}, ModelSettings), named=[model])
+        request = ModelRequest(model, [{"role": "user", "content": "Hello?"}], [TOOL])
+        await models.call(request, Sink())
+        async with asyncio.timeout(30):
+            while not models.settled:
+                await asyncio.sleep(0)
+        accepted = server.accepted
+        for _ in range(3):
+            await models.call(request, Sink())
+        await models.aclose()
+        assert server.accepted == accepted
+
+
+@pytest.mark.parametrize("model", ["azure_ai/claude-sonnet-4-5", "azure_ai/gpt-5.6", "azure/gpt-5.6"])
+async def test_the_clouds_that_serve_these_formats_are_read_directly(model: str) -> None:
+    """As a call without a piece of its arguments shows, and a refusal: of both the wrapper gives nothing."""
+    claude = anthropic(*text(0, *WORDS), *tool(1), reason="tool_use")
+    gpt = responses(*said(0, *WORDS), delta("refusal", "No."), *function(1, "{}"))
+    extra = {"azure/gpt-5.6": {"api_version": "preview"}, "*": {"reasoning_effort": "low"}}
+    async with caller([sent(*(gpt if "gpt" in model else claude))], model, max_retries=0, extra=extra) as one:
+        reply, output = await one.call(tools=True)
+    assert output.all() == "".join(WORDS) + ("No." if "gpt" in model else "")
+    assert ([call.arguments for call in reply.tool_calls], reply.finish_reason) == (["{}"], "tool_calls")

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from agent.models.provider_errors.words import read_words
-from agent.models.streams.decoding import ErrorChunk, Kind, LastChunk, decode_event
+from agent.models.streams.decoding import ErrorChunk, Kind, LastChunk, counts_as, decode_event
 from agent.models.types import StatePiece, StreamChunk, TokenCounts, ToolCallFragment
 
 
@@ -28,7 +28,7 @@ class _Usage(_Counts):
 
 
 class _Message(msgspec.Struct):
-    usage: _Usage | None = None
+    usage: Any = None
 
 
 class _Block(msgspec.Struct):
@@ -55,7 +55,7 @@ class _Event(msgspec.Struct):
     delta: _Delta | None = None
     content_block: _Block | None = None
     message: _Message | None = None
-    usage: _Usage | None = None
+    usage: Any = None
 
 
 class _Kinds(Kind):
@@ -156,8 +156,9 @@ class AnthropicDecoder:
             else None
         )
 
-    def _count(self, usage: _Usage | None) -> TokenCounts | None:
+    def _count(self, counts: object) -> TokenCounts | None:
         """The counts so far: each event's are of the whole message, and may lack what an earlier one had."""
+        usage = counts_as(_Usage, counts)
         if usage is None:
             return None
         known = self._usage

@@ -45,3 +45,11 @@ def decode_event(decoder: msgspec.json.Decoder[_Event], data: bytes) -> _Event:
         return msgspec.convert(json.loads(data.decode("utf-8", "replace")), decoder.type, strict=False)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(str(error)) from error
+
+
+def counts_as(shape: type[_Event], usage: object) -> _Event | None:
+    """The counts of an answer in this shape; None for anything else: an answer is good without its counts."""
+    try:
+        return msgspec.convert(usage, shape, strict=False)
+    except (msgspec.MsgspecError, RecursionError):
+        return None

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from agent.models.provider_errors.words import Words, read_words
-from agent.models.streams.decoding import ErrorChunk, Kind, LastChunk, decode_event
+from agent.models.streams.decoding import ErrorChunk, Kind, LastChunk, counts_as, decode_event
 from agent.models.types import StatePiece, StreamChunk, TokenCounts, ToolCallFragment
 
 _INDEXED_ID: Final = re.compile(r"call_\d+")
@@ -48,7 +48,7 @@ class _Incomplete(msgspec.Struct):
 
 class _Response(msgspec.Struct):
     output: list[_Item] | None = None
-    usage: _Usage | None = None
+    usage: Any = None
     incomplete_details: _Incomplete | None = None
     error: Any = None
 
@@ -191,7 +191,8 @@ def _words(event: _Event, data: bytes) -> Words:
     return read_words(msgspec.json.encode({"error": event.response.error}))
 
 
-def _tokens(usage: _Usage | None) -> TokenCounts | None:
+def _tokens(counts: object) -> TokenCounts | None:
+    usage = counts_as(_Usage, counts)
     if usage is None:
         return None
     details, thought = usage.input_tokens_details or _InputDetails(), usage.output_tokens_details or _OutputDetails()

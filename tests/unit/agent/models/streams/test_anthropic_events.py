@@ -70,7 +70,11 @@ def test_counts_add_up_over_the_events() -> None:
     assert counts == [TokenCounts(100, 1, 70, 10), TokenCounts(100, 50, 70, 10, 30)]
 
 
-def test_counts_that_are_missing_are_none() -> None:
+@pytest.mark.parametrize("usage", [None, 7, [], {"input_tokens": "many"}, {"output_tokens": 1.5}], ids=str)
+def test_counts_that_are_missing_or_none_are_left_out(usage: object) -> None:
+    begin = {"type": "message_start", "message": {"usage": usage}}
+    end = {"type": "message_delta", "usage": usage, "delta": {"stop_reason": "end_turn"}}
+    assert [chunk.tokens for chunk in decoded(begin, end)] == [None, None]
     assert [chunk.tokens for chunk in decoded({"type": "message_start"}, {"type": "message_delta"})] == [None, None]
 
 

@@ -75,6 +75,12 @@ def test_the_counts_are_the_responses() -> None:
     assert last.tokens == TokenCounts(100, 50, 70, 10, 30)
 
 
+@pytest.mark.parametrize("usage", [None, 7, [], {"input_tokens": "many"}, {"output_tokens": 1.5}], ids=str)
+def test_counts_that_are_missing_or_none_are_left_out(usage: object) -> None:
+    (last,) = decoded({"type": "response.completed", "response": {"usage": usage}})
+    assert (last.tokens, last.finish_reason) == (None, "stop")
+
+
 @pytest.mark.parametrize(
     ("end", "details", "reason"),
     [
