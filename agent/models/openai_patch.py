@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from openai import _base_client
+from openai._utils import is_given
 from openai.resources.chat.completions import completions
 
 original_transform: Any = completions.async_maybe_transform  # type: ignore[attr-defined]  # imported there, not exported
@@ -24,7 +25,7 @@ _PLAIN = frozenset({"messages", "tools"})
 async def _transform_all_but_plain(data: Any, expected_type: object) -> Any:
     if not isinstance(data, dict) or "messages" not in data:
         return await original_transform(data, expected_type)
-    plain = {name: value for name, value in data.items() if name in _PLAIN}
+    plain = {name: value for name, value in data.items() if name in _PLAIN and is_given(value)}
     rest = {name: value for name, value in data.items() if name not in _PLAIN}
     return {**(await original_transform(rest, expected_type)), **plain}
 

@@ -2,6 +2,7 @@
 
 import time
 
+from openai import omit
 from openai.resources.chat.completions import completions
 from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
 
@@ -46,3 +47,10 @@ async def test_tools_go_out_as_they_are() -> None:
     )
     assert sent == {"messages": [], "tools": tools, "model": "m"}
     assert sent["tools"] is tools
+
+
+async def test_a_call_without_tools_has_none() -> None:
+    sent = await completions.async_maybe_transform(  # type: ignore[attr-defined]  # patched there
+        {"messages": [], "tools": omit, "model": "m"}, CompletionCreateParamsStreaming
+    )
+    assert sent == {"messages": [], "model": "m"}
