@@ -14,6 +14,7 @@ from litellm.llms.anthropic.chat.handler import ModelResponseIterator as Anthrop
 from litellm.llms.cohere.common_utils import CohereV2ModelResponseIterator
 from litellm.llms.cometapi.chat.transformation import CometAPIChatCompletionStreamingHandler
 from litellm.llms.databricks.chat.transformation import DatabricksChatResponseIterator
+from litellm.llms.databricks.streaming_utils import ModelResponseIterator as OpenAILikeIterator
 from litellm.llms.edenai.chat.transformation import EdenAIChatCompletionStreamingHandler
 from litellm.llms.fireworks_ai.chat.transformation import FireworksAIChatCompletionStreamingHandler
 from litellm.llms.groq.chat.transformation import GroqChatCompletionStreamingHandler
@@ -77,6 +78,12 @@ def _of_chat(stream: Any) -> Body | None:
     return Body(stream.http_response, openai_chunks.decode)
 
 
+def _of_openai_like(stream: Any) -> Body | None:
+    """Of LiteLLM's reader of OpenAI's events at watsonx and the like."""
+    lines = stream.streaming_response
+    return Body(lines.response, openai_chunks.decode) if isinstance(lines, EventLines) else None
+
+
 def _of_anthropic(stream: Any) -> Body | None:
     """Of Anthropic's Messages API, also at the clouds that serve it. In JSON mode LiteLLM makes text of a tool's call."""
     lines = stream.streaming_response
@@ -124,6 +131,7 @@ _BODIES: Final[Mapping[type, Callable[[Any], Body | None]]] = {
     OpenAIChatCompletionResponseIterator: _of_chat,
     OpenAIChatCompletionStreamingHandler: _of_chat,
     OpenAiResponsesToChatCompletionStreamIterator: _of_responses,
+    OpenAILikeIterator: _of_openai_like,
     OpenRouterChatCompletionStreamingHandler: _of_chat,
     XAIChatCompletionStreamingHandler: _of_chat,
 }
