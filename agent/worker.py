@@ -171,7 +171,7 @@ class Worker:
         try:
             async with asyncio.timeout(effect.timeout_s):
                 reply = await self._call(request, sink)
-            done = TitleDone(effect.title_id, "".join(parts), reply.usage)
+            done = TitleDone(effect.title_id, "".join(parts), reply.usage, reply.finish_reason == "length")
         except (ModelError, TimeoutError) as error:
             log.info("no title was made: %s", error)
         except Exception as error:  # noqa: BLE001  # as above

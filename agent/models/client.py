@@ -17,6 +17,7 @@ from agent.models.bases import Base, base_of, is_near, operator_bases
 from agent.models.calls import counting
 from agent.models.calls.learned import Learned
 from agent.models.calls.places import CallPlaces
+from agent.models.calls.with_text import has_nulls, with_text
 from agent.models.calls.without_tools import without_tools
 from agent.models.catalog import Address, Catalog
 from agent.models.errors import ModelError, model_error
@@ -123,6 +124,10 @@ class Models:
                 failure = error
             if response.started:
                 raise failure
+            wants_texts = failure.refuses_nulls or failure.code == "model_no_answer"
+            if wants_texts and has_nulls(sent) and provider.has_own_address(request.model):
+                self._learned.note(request.model).wants_texts = True
+                continue
             if failure.code == "model_no_answer" and not asked_why:
                 asked_why = True
                 failure = await self._why_empty(provider, sent) or failure
@@ -140,9 +145,11 @@ class Models:
             await asyncio.sleep(pause_s)
 
     def _as_taken(self, request: ModelRequest) -> ModelRequest:
-        """The request, without tools for a model that takes none."""
-        takes_tools = self.catalog.entry(request.model).tools and not self._learned.of(request.model).takes_no_tools
-        return request if takes_tools else without_tools(request)
+        """The request, without tools for a model that takes none, and with texts for one that wants them."""
+        known = self._learned.of(request.model)
+        if not self.catalog.entry(request.model).tools or known.takes_no_tools:
+            request = without_tools(request)
+        return with_text(request) if known.wants_texts else request
 
     def _refuse_silence(self, request: ModelRequest, response: ResponseAssembler) -> None:
         """Raise ModelError for an answer without a word to a user. After a tool's result a model may have nothing to add."""

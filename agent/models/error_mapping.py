@@ -12,7 +12,14 @@ import httpx
 from agent.models.bases import AddressRefused
 from agent.models.catalog import DEFAULT_MODELS
 from agent.models.errors import ModelError, ModelErrorCode, model_error, redact
-from agent.models.provider_errors.kinds import is_overloaded, is_too_long, kind_of, refuses_tools, status_of
+from agent.models.provider_errors.kinds import (
+    is_overloaded,
+    is_too_long,
+    kind_of,
+    refuses_nulls,
+    refuses_tools,
+    status_of,
+)
 from agent.models.provider_errors.words import Words, read_words, strip_prefixes
 from agent.util.places import PlacesTaken
 
@@ -155,6 +162,7 @@ class ErrorMapper:
             retry_after=words.retry_after if wait is None else wait,
         )
         error.refuses_tools = code == "model_bad_request" and refuses_tools(status or 400, words)
+        error.refuses_nulls = refuses_nulls(status or 400, words)
         error.context_limit = words.context_limit if code == "model_context_exceeded" else None
         return error
 

@@ -61,10 +61,11 @@ _RETRYABLE: frozenset[ModelErrorCode] = frozenset(
 class ModelError(Exception):
     """A model call failed. `retryable`: the same call may succeed later; `retry_after`: seconds, if the provider sent any.
 
-    `refuses_tools`: it was refused because it had tools. `context_limit`: tokens that the model takes, as the refusal says.
+    `refuses_tools`: it was refused because it had tools; `refuses_nulls`: because a message had no text. `context_limit`: tokens that the model takes, as the refusal says.
     """
 
     refuses_tools: bool = False
+    refuses_nulls: bool = False
     context_limit: int | None = None
 
     def __init__(

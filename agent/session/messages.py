@@ -54,11 +54,12 @@ class SummaryFailed(msgspec.Struct, frozen=True):
 
 
 class TitleDone(msgspec.Struct, frozen=True):
-    """The model call for a title has ended. `text` is empty if it made none."""
+    """The model call for a title has ended. `text` is empty if it made none. `cut_short`: by the limit of its tokens."""
 
     title_id: str
     text: str = ""
     usage: ModelUsage | None = None
+    cut_short: bool = False
 
 
 class ToolLogged(msgspec.Struct, frozen=True):

@@ -80,14 +80,17 @@ def give_way(session: Session) -> None:
 
 
 def on_title_done(session: Session, done: TitleDone) -> None:
-    """Set the title that the model wrote, if it wrote one and the user chose none meanwhile. Its usage is counted."""
+    """Set the title that the model wrote, if it wrote one and the user chose none meanwhile. Its usage is counted.
+
+    Of an answer that was cut short only whole lines count: half a title is worse than the first line of the input.
+    """
     view = session.state.view
     if done.title_id != session.title_id or view.state == "closed":
         return
     session.title_id = None
     if done.usage is not None:
         session.emit_usage(done.usage, compaction.tokens(session), compaction.limit(session))
-    title = title_in(done.text)
+    title = title_in(done.text.rpartition("\n")[0] if done.cut_short else done.text)
     if title and title != view.title and not session.state.title_chosen:
         session.emit(ev.TitleChanged, title=title)
 

@@ -19,7 +19,7 @@ from tests.support.models.native_streams import (
     ollama,
     thinking,
 )
-from tests.support.models.raw_caller import caller
+from tests.support.models.raw_caller import HELLO, caller, chunk
 from tests.support.models.raw_http import Sent, events
 
 
@@ -46,6 +46,7 @@ GUESSED = (-1, -1, -1, -1)
 THOUGHT_TOKENS = (100, 10, 0, 4)
 OF_IT = {**THOUGHT, "prompt_tokens_details": {"cached_tokens": 60}}
 
+USAGE_ALONE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
 GEMINI_ENDS = {
     "FINISH_REASON_UNSPECIFIED": "stop",
     "MAX_TOKENS": "length",
@@ -227,6 +228,14 @@ STREAMS: dict[str, tuple[str, Sent, Read]] = {
         ),
         Read("Hello", tokens=GUESSED),
     ),
+    **{
+        f"an answer of {model} that ends with its usage and no reason": (
+            model,
+            events(HELLO, chunk(usage=USAGE_ALONE), "[DONE]"),
+            Read("Hello"),
+        )
+        for model in ("hosted_vllm/m", "openai/m", "groq/m")
+    },
     **{
         f"Gemini's end {reason}": (GEMINI, gemini([{"text": "Hello"}], finish=reason), Read("Hello", finish=finish))
         for reason, finish in GEMINI_ENDS.items()

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
-from agent.models import Catalog, ModelEntry, ModelRequest, Models, ModelSettings
+from agent.models import Catalog, ModelEntry, ModelError, ModelRequest, Models, ModelSettings
 from agent.util.tasks import TaskOwner
 from tests.support.backends import API_KEY, Sink
 from tests.support.models.native_streams import OLLAMA, ollama
@@ -56,6 +57,48 @@ async def test_a_model_that_takes_no_tools_is_asked_again_without_them_and_remem
     ]
 
 
+NO_NULLS = {
+    "llama-cpp-python": refused(
+        500,
+        {
+            "error": {
+                "message": "[{'type': 'string_type', 'loc': ('body', 'messages', 1, 'assistant', 'content'), 'msg': "
+                "'Input should be a valid string', 'input': None}]",
+                "type": "internal_server_error",
+            }
+        },
+    ),
+    "llama-cpp-python, where LiteLLM leaves the content out": events("[DONE]"),
+    "FastChat": refused(
+        400,
+        {
+            "object": "error",
+            "message": "[{'loc': ('body', 'messages', 1, 'content'), 'msg': 'none is not an allowed value'}]",
+            "code": 40001,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NO_NULLS)
+async def test_a_server_that_wants_a_text_beside_calls_gets_an_empty_one_from_then_on(name: str) -> None:
+    async with caller([NO_NULLS[name], ANSWER, ANSWER], max_retries=0) as one:
+        _, output = await one.call(*CALLED, tools=True)
+        await one.call(*CALLED, tools=True)
+        sent: list[Any] = [request.json["messages"] for request in one.server.requests]
+    assert output.all() == "Hello"
+    called = [messages[1] for messages in sent]
+    assert [message.get("content") for message in called] == [None, "", ""]
+    assert all(message["tool_calls"] for message in called)
+
+
+async def test_a_refusal_of_texts_is_not_asked_again_for_ever() -> None:
+    async with caller([NO_NULLS["FastChat"]] * 2, max_retries=0) as one:
+        with pytest.raises(ModelError):
+            await one.call(*CALLED, tools=True)
+        assert len(one.server.requests) == 2
+
+
 async def test_a_bad_request_of_another_kind_is_not_asked_again() -> None:
     async with caller([refused(400, {"error": "tools[0] is not valid"}), ANSWER]) as one:
         error = await one.fails(tools=True)
@@ -101,6 +144,15 @@ LISTINGS = {
     "a server that does not say": ({"data": [{"id": "m"}]}, 128_000),
     "absurd numbers": ({"data": [{"id": "m", "max_model_len": 10**30}]}, 128_000),
 }
+
+
+async def test_a_refusal_that_names_no_limit_shows_that_it_is_less_than_what_was_sent() -> None:
+    """Three quarters of it: what was sent is an estimate."""
+    body: dict[str, object] = {"error": {"message": "the prompt is too long"}}
+    async with caller([refused(400, body)]) as one:
+        with pytest.raises(ModelError):
+            await one.call({"role": "user", "content": "owl " * 10_000})
+        assert 7_000 < one.models.info(one.model).context_limit < 7_600
 
 
 @pytest.mark.parametrize("name", LISTINGS)

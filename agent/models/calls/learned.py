@@ -1,4 +1,4 @@
-"""Learned facts: what calls have shown of a model, for an hour: that it takes no tools, and how much context it has. Pure."""
+"""Learned facts: what calls have shown of a model, for an hour: that it takes no tools or wants texts, and how much context it has. Pure."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -17,6 +17,7 @@ class Facts(msgspec.Struct):
 
     until: float
     takes_no_tools: bool = False
+    wants_texts: bool = False
     refused_at: int | None = None
     listed: int | None = None
     was_listed: bool = False

@@ -84,6 +84,13 @@ _NO_TOOLS: Final = re.compile(
 )
 
 
+_NO_NULLS: Final = re.compile(
+    r"none is not an allowed value|valid string|validation errors?|(?:must|should) be (?:a |of type )?string|expected (?:a )?string"
+    r"|(?:not|cannot) be null|null (?:is|was) not|content.{0,40}(?:null|none)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
 def status_of(codes: Iterable[str]) -> int:
     """The HTTP status that the provider's codes mean; 0 if none of them is known."""
     found = 0
@@ -115,6 +122,11 @@ def kind_of(status: int, words: Words) -> ModelErrorCode:
 def refuses_tools(status: int, words: Words) -> bool:
     """Whether a request was refused because it had tools."""
     return status in (400, 404, 422, 501, 500) and _NO_TOOLS.search(words.message) is not None
+
+
+def refuses_nulls(status: int, words: Words) -> bool:
+    """Whether a request may have been refused because a message had no text. Those who validate say so in many ways."""
+    return status in (400, 422, 500) and _NO_NULLS.search(words.message) is not None
 
 
 def is_too_long(text: str) -> bool:

@@ -60,6 +60,7 @@ class WrappedStream:
             result.tokens = None
         if result.finish_reason and not self._has_finish_reason():
             result.finish_reason = ""
+        result.done = self._is_over()
         return result
 
     def _has_finish_reason(self) -> bool:
@@ -67,6 +68,11 @@ class WrappedStream:
         wrapper = self._wrapper
         reason = getattr(wrapper, "received_finish_reason", "") or getattr(wrapper, "intermittent_finish_reason", "")
         return bool(reason)
+
+    def _is_over(self) -> bool:
+        """Whether the provider sent the usage of the whole answer, which comes last and alone."""
+        last = self._wrapper.chunks[-1] if self._wrapper.chunks else None
+        return getattr(last, "usage", None) is not None and not _says_something(last)
 
     def _has_usage(self) -> bool:
         """Whether the provider sent one: otherwise the wrapper counts tokens itself."""
@@ -100,6 +106,12 @@ def plain_chunk(chunk: object) -> StreamChunk:
         result.state = _state_piece(delta)
         result.finish_reason = choices[0].finish_reason or ""
     return result
+
+
+def _says_something(chunk: object) -> bool:
+    """Whether a chunk has a part of the answer. The wrapper gives a choice to a chunk that came without one."""
+    delta = getattr(next(iter(getattr(chunk, "choices", None) or ()), None), "delta", None)
+    return any(getattr(delta, name, None) for name in ("content", "reasoning_content", "tool_calls"))
 
 
 def token_counts(usage: object) -> TokenCounts:

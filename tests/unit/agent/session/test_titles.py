@@ -107,6 +107,21 @@ def test_the_title_is_read_out_of_what_the_model_wrote(text: str, title: str) ->
     assert titles.title_in(text) == title
 
 
+CUT_SHORT = [
+    ("Owls of Irel", "tell me about owls"),
+    ("<think>\nOkay, the user wants", "tell me about owls"),
+    ("<think>\nOkay.\n</think>\nOwls of Irel", "tell me about owls"),
+    ("Owls of Ireland\nThis title says", "Owls of Ireland"),
+]
+
+
+@pytest.mark.parametrize(("text", "title"), CUT_SHORT)
+def test_a_title_that_was_cut_short_is_none(text: str, title: str) -> None:
+    script = answered("tell me about owls")
+    script.handle(TitleDone(script.session.title_id or "", text, cut_short=True))
+    assert script.view.title == title
+
+
 def test_a_title_that_the_user_chose_stays() -> None:
     script = answered()
     script.submit(SetTitle(title="Mine"))
