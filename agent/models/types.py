@@ -107,7 +107,8 @@ class ToolCallFragment(msgspec.Struct):
 class StatePiece(msgspec.Struct):
     """The provider state in one chunk, as it came and not checked: its lists may be anything.
 
-    `returns_reasoning`: the provider wants the text of the reasoning back.
+    `returns_reasoning`: the provider wants the text of the reasoning back; `names_reasoning`: as `reasoning`, which is what it
+    calls it itself.
     """
 
     thinking_blocks: object = None
@@ -115,9 +116,11 @@ class StatePiece(msgspec.Struct):
     reasoning_items: object = None
     text_signatures: object = None
     returns_reasoning: bool = False
+    names_reasoning: bool = False
 
 
 RETURNS_REASONING = StatePiece(returns_reasoning=True)
+NAMES_REASONING = StatePiece(returns_reasoning=True, names_reasoning=True)
 
 
 class TokenCounts(msgspec.Struct):

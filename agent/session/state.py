@@ -2,7 +2,8 @@
 
 import msgspec
 
-from agent.util.text import estimate, estimate_text
+from agent.models.provider_state import bytes_sent_back
+from agent.util.text import BYTES_A_TOKEN, estimate, estimate_text
 from protocol import events as ev
 from protocol import view as views
 from protocol.content import AssistantMessage, Effort, Message, ToolCall, ToolMessage, UserMessage
@@ -197,7 +198,12 @@ def context_tokens(state: SessionState, overhead: int) -> int:
     if state.counted_messages:
         return state.counted_tokens + sum(map(estimate, state.view.messages[state.counted_messages :]))
     messages = state.view.messages[state.context_from :]
-    return overhead + estimate_text(state.summary) + sum(map(estimate, messages))
+    kept = sum(
+        bytes_sent_back(state.provider_states[message.message_id], message.reasoning if message.tool_calls else "")
+        for message in messages
+        if isinstance(message, AssistantMessage) and message.message_id in state.provider_states
+    )
+    return overhead + estimate_text(state.summary) + sum(map(estimate, messages)) + kept // BYTES_A_TOKEN
 
 
 def last_turn(state: SessionState) -> int:

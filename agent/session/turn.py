@@ -1,6 +1,7 @@
 """Turn: model call, tool calls, results, model call, until there are no calls, a limit, an interrupt or an error."""
 
 from agent.models import ModelReply
+from agent.models.provider_state import bytes_sent_back
 from agent.session import compaction, context, repetition, titles, tool_calls
 from agent.session.messages import (
     CallModel,
@@ -14,7 +15,7 @@ from agent.session.messages import (
 )
 from agent.session.session import Session
 from agent.session.state import last_answer
-from agent.util.text import without_thoughts
+from agent.util.text import BYTES_A_TOKEN, without_thoughts
 from protocol import codes
 from protocol import events as ev
 from protocol.content import QueuedInput
@@ -138,7 +139,9 @@ def on_model_done(session: Session, done: ModelDone) -> None:
     if reply.provider_state:
         session.keep_provider_state(event, reply.provider_state)
     if (usage := reply.usage) is not None:
-        kept = usage.input_tokens + usage.output_tokens - usage.reasoning_tokens
+        reasoning = event.reasoning if calls or session.state.iterations > 1 else ""
+        returned = bytes_sent_back(reply.provider_state, reasoning) // BYTES_A_TOKEN
+        kept = usage.input_tokens + usage.output_tokens - max(0, usage.reasoning_tokens - returned)
         session.emit_usage(usage, kept, compaction.limit(session))
     if calls:
         tool_calls.begin(session, calls)

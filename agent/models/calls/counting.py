@@ -4,7 +4,9 @@ from typing import Any, Final
 
 import msgspec
 
-from agent.models.types import ModelRequest, TokenCounts
+from agent.models.provider_state.request import KEY
+from agent.models.provider_state.state import bytes_sent_back
+from agent.models.types import KeptState, ModelRequest, TokenCounts
 from agent.util.text import BYTES_A_TOKEN, MESSAGE_OVERHEAD
 
 _FAR_BELOW: Final = 1_000
@@ -37,6 +39,9 @@ def request_bytes(request: ModelRequest) -> int:
         calls = message.get("tool_calls")
         if calls:
             total += len(msgspec.json.encode(calls))
+        kept = message.get(KEY)
+        if isinstance(kept, KeptState):
+            total += bytes_sent_back(kept.data, kept.reasoning if calls else "")
     return total
 
 

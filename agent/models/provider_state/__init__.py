@@ -9,6 +9,6 @@ It is put back only for the model that made it, at the same address. A request i
 """
 
 from agent.models.provider_state.collector import StateCollector
-from agent.models.provider_state.state import ProviderState, redact_unsealed
+from agent.models.provider_state.state import ProviderState, bytes_sent_back, redact_unsealed
 
-__all__ = ["ProviderState", "StateCollector", "redact_unsealed"]
+__all__ = ["ProviderState", "StateCollector", "bytes_sent_back", "redact_unsealed"]

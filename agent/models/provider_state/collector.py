@@ -36,7 +36,7 @@ class StateCollector:
     def __init__(self, model: str) -> None:
         self._model = model
         self._size = 0
-        self._returns_reasoning = False
+        self._returns_reasoning = self._names_reasoning = False
         self._thinking: list[Part] = []
         self._open_texts: list[str] = []
         self._details: list[Part] = []
@@ -47,6 +47,7 @@ class StateCollector:
     def add(self, piece: StatePiece) -> None:
         """Take the state of one chunk. What does not have its provider's shape is left out."""
         self._returns_reasoning = self._returns_reasoning or piece.returns_reasoning
+        self._names_reasoning = self._names_reasoning or piece.names_reasoning
         for part in _parts(piece.thinking_blocks):
             self._add_thinking(part)
         for part in _parts(piece.reasoning_details):
@@ -70,6 +71,7 @@ class StateCollector:
         state = ProviderState(
             source=source,
             returns_reasoning=self._returns_reasoning,
+            names_reasoning=self._names_reasoning,
             thinking_blocks=self._thinking,
             reasoning_details=self._details,
             reasoning_items=self._items,

@@ -25,6 +25,10 @@ KEY = "provider_state"
 _BLANK = " "
 _RETURNS_REASONING = frozenset({"deepseek", "minimax", "moonshot", "ollama_chat", "xiaomi_mimo", "zai"})
 """Providers whose documents ask for the reasoning of earlier messages, which LiteLLM takes as `reasoning_content`."""
+_TAKES_REASONING = frozenset({"groq", "hosted_vllm", "openai", "openrouter"})
+"""Providers whose documents have the reasoning of earlier messages as `reasoning`, where they call it that themselves: Groq's API
+reference, vLLM's features/interleaved_thinking, OpenRouter's use-cases/reasoning-tokens; `openai` for servers of one's own, such
+as Ollama (docs.ollama.com, capabilities/streaming). OpenAI itself sends no reasoning under this name."""
 _WANTS_REASONING = frozenset({"deepseek"})
 """Providers that refuse a message with tool calls without its reasoning, and for which LiteLLM does not always fill it in."""
 
@@ -47,7 +51,7 @@ def put_back(messages: Sequence[ChatMessage], source: str, provider: str, *, thi
             kept = message.pop(KEY, None)
             state = decode(kept.data) if isinstance(kept, KeptState) else None
             if isinstance(kept, KeptState) and state is not None and state.source == source:
-                _apply(message, state, kept.reasoning if with_calls else "")
+                _apply(message, state, kept.reasoning if with_calls else "", provider)
             if thinks and provider in _WANTS_REASONING and message.get("tool_calls"):
                 message.setdefault("reasoning_content", _BLANK)
     return result
@@ -82,9 +86,12 @@ def _with_text(detail: Part, reasoning: str) -> Part | None:
     return {**detail, "text": reasoning} if reasoning else None
 
 
-def _apply(message: ChatMessage, state: ProviderState, reasoning: str) -> None:
+def _apply(message: ChatMessage, state: ProviderState, reasoning: str, provider: str) -> None:
     """`reasoning`: the text to send back; empty if none is wanted."""
-    if state.returns_reasoning and reasoning:
+    if reasoning and state.names_reasoning:
+        if provider in _TAKES_REASONING:
+            message["reasoning"] = reasoning
+    elif reasoning and state.returns_reasoning:
         message["reasoning_content"] = reasoning
     details = [_with_text(detail, reasoning) for detail in state.reasoning_details]
     parts = {

@@ -13,12 +13,14 @@ class ProviderState(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What the provider of `source` wants back with one message.
 
     `returns_reasoning`: the text of the message's reasoning; it is not held here, since the message has it.
+    `names_reasoning`: the provider calls it `reasoning`, and not `reasoning_content`.
     `thinking_blocks`: Anthropic's, signed or encrypted. `reasoning_details`: OpenRouter's; one that is nothing but the
     reasoning is without its text. `reasoning_items`: OpenAI's, encrypted. `text_signatures`, `call_signatures`: Gemini's, of the text and of the tool calls by their place in the message.
     """
 
     source: str
     returns_reasoning: bool = False
+    names_reasoning: bool = False
     thinking_blocks: list[Part] = []
     reasoning_details: list[Part] = []
     reasoning_items: list[Part] = []
@@ -41,6 +43,16 @@ def decode(data: bytes) -> ProviderState | None:
         return _decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
+
+
+def bytes_sent_back(data: bytes, reasoning: str) -> int:
+    """About how many bytes a message is longer for its state. `reasoning`: the text of the message's reasoning."""
+    state = decode(data) if data else None
+    if state is None:
+        return 0
+    readable = any(is_readable(detail) and "text" not in detail for detail in state.reasoning_details)
+    is_text = state.returns_reasoning or readable
+    return len(data) + (len(reasoning.encode("utf-8", "replace")) if is_text else 0)
 
 
 def is_readable(detail: Part) -> bool:

@@ -7,7 +7,14 @@ import msgspec
 
 from agent.models.provider_errors.words import read_words
 from agent.models.streams.decoding import ErrorChunk, decode_event
-from agent.models.types import RETURNS_REASONING, StatePiece, StreamChunk, TokenCounts, ToolCallFragment
+from agent.models.types import (
+    NAMES_REASONING,
+    RETURNS_REASONING,
+    StatePiece,
+    StreamChunk,
+    TokenCounts,
+    ToolCallFragment,
+)
 
 
 class _Part(msgspec.Struct):
@@ -101,6 +108,8 @@ def decode(data: bytes) -> StreamChunk:
                 result.state = StatePiece(reasoning_details=delta.reasoning_details)
             elif delta.reasoning_content:
                 result.state = RETURNS_REASONING
+            elif delta.reasoning:
+                result.state = NAMES_REASONING
             if delta.tool_calls:
                 result.fragments = tuple(map(_fragment, delta.tool_calls))
     if chunk.usage is not None:

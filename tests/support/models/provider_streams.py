@@ -110,6 +110,17 @@ def gemini(step: Step) -> bytes:
     return events({"candidates": [one], "usageMetadata": usage} for one in [*candidates[:-1], last])
 
 
+def ollama(step: Step) -> bytes:
+    """Ollama's lines: thoughts, then a text or whole calls."""
+    messages: list[Body] = [{"thinking": piece} for piece in step.reasoning_pieces]
+    messages += [{"content": step.text}] if step.text else []
+    calls = [{"function": {"name": "read", "arguments": {"path": path}}} for path in step.files]
+    messages += [{"tool_calls": calls}] if calls else []
+    lines = [{"message": {"role": "assistant", "content": "", **one}, "done": False} for one in messages]
+    end = {"done": True, "done_reason": "stop", "prompt_eval_count": 100, "eval_count": 10}
+    return b"".join(json.dumps(line).encode() + b"\n" for line in [*lines, end])
+
+
 def responses(step: Step) -> bytes:
     """OpenAI's responses: a reasoning item, whose encrypted content is whole only at the end, and what follows from it."""
     summary = [{"type": "summary_text", "text": step.reasoning}]

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
-from tests.support.models.provider_streams import Body, Step, anthropic, chat, gemini, responses
+from tests.support.models.provider_streams import Body, Step, anthropic, chat, gemini, ollama, responses
 
 Refusal = str
 
@@ -94,6 +94,51 @@ class DeepSeek(StrictProvider):
 
     def stream(self, step: Step) -> bytes:
         return chat(step, [{"reasoning_content": piece} for piece in step.reasoning_pieces])
+
+
+class Vllm(DeepSeek):
+    """docs.vllm.ai, features/interleaved_thinking: the reasoning goes back with its calls, under the name that it came with."""
+
+    model = "hosted_vllm/MiniMaxAI/MiniMax-M2"
+
+    def refusal(self, body: Body) -> Refusal | None:
+        for message in body["messages"]:
+            step = self.step_of(_chat_message(message)) if message.get("tool_calls") else None
+            if step is not None and (message.get("reasoning") != step.reasoning or "reasoning_content" in message):
+                return "the reasoning is missing"
+        return None
+
+    def stream(self, step: Step) -> bytes:
+        return chat(step, [{"reasoning": piece} for piece in step.reasoning_pieces])
+
+
+class Ollama(StrictProvider):
+    """docs.ollama.com, capabilities/streaming: the thinking goes back with its calls."""
+
+    model = "ollama_chat/qwen3:8b"
+
+    def messages(self, body: Body) -> list[Body]:
+        found = [message for message in body["messages"] if message["role"] in ("user", "assistant")]
+        calls = [[call["function"] for call in message.get("tool_calls", ())] for message in found]
+        return [
+            {
+                "role": one["role"],
+                "text": one["content"],
+                "files": [call["arguments"]["path"] for call in made],
+                "message": one,
+            }
+            for one, made in zip(found, calls, strict=True)
+        ]
+
+    def refusal(self, body: Body) -> Refusal | None:
+        for message in self.messages(body):
+            step = self.step_of(message) if message["files"] else None
+            if step is not None and message["message"].get("thinking") != step.reasoning:
+                return "the thinking is missing"
+        return None
+
+    def stream(self, step: Step) -> bytes:
+        return ollama(step)
 
 
 class OpenRouter(DeepSeek):
@@ -232,7 +277,7 @@ class Responses(StrictProvider):
         return responses(step) if self.requests[-1].get("tools") else chat(step, [])
 
 
-PROVIDERS = (DeepSeek, OpenRouter, Anthropic, Gemini, Responses)
+PROVIDERS = (DeepSeek, Vllm, Ollama, OpenRouter, Anthropic, Gemini, Responses)
 
 
 def thinking_blocks(step: Step) -> list[Body]:

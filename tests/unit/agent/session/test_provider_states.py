@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from agent.models import ModelReply
+from agent.models import ModelReply, ModelUsage
 from agent.models.provider_state import ProviderState
 from agent.models.provider_state.state import encode
 from agent.models.types import KeptState
@@ -151,3 +151,28 @@ def test_unsealed_text_is_redacted_before_it_is_kept() -> None:
     (state,) = script.session.state.provider_states.values()
     assert secret.encode() not in state
     assert b"redacted" in state
+
+
+def test_what_goes_back_is_a_part_of_the_context() -> None:
+    sealed = encode(ProviderState(source="p", thinking_blocks=[{"data": "x" * 4_000}]))
+    told = encode(ProviderState(source="p", returns_reasoning=True))
+    for data, at_least in ((b"", 0), (sealed, 1_000), (told, 2_000)):
+        script = Script()
+        script.say("go")
+        script.stream("think" * 1_600, "reasoning")
+        reply = ModelReply((call("a"),), "tool_calls", ModelUsage(100, 5_010, 0, None, reasoning_tokens=5_000), data)
+        script.handle(ModelDone(script.session.model_call_id or "", reply))
+        assert 0 <= script.view.usage.context_tokens - 110 - at_least <= 50
+
+
+def test_what_goes_back_is_estimated_where_nobody_counted() -> None:
+    script = Script()
+    script.say("go")
+    script.stream("think" * 1_600, "reasoning")
+    told = encode(ProviderState(source="p", returns_reasoning=True))
+    script.handle(ModelDone(script.session.model_call_id or "", ModelReply((call("a"),), "tool_calls", None, told)))
+    state = script.session.state
+    state.counted_messages = state.counted_tokens = 0
+    before = states.context_tokens(state, 0)
+    state.provider_states = {}
+    assert 2_000 <= before - states.context_tokens(state, 0) <= 2_050

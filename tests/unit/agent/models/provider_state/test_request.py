@@ -76,6 +76,14 @@ def test_reasoning_goes_back_with_all_messages_of_a_turn_that_has_calls() -> Non
     ]
 
 
+def test_reasoning_goes_back_under_the_name_that_it_came_with_to_providers_that_take_it() -> None:
+    held = state(returns_reasoning=True, names_reasoning=True)
+    for provider in ("hosted_vllm", "openrouter", "groq", "openai"):
+        message = sent(USER, answer(held), RESULT, provider=provider)[1]
+        assert (message["reasoning"], "reasoning_content" in message) == ("I thought", False)
+    assert sent(USER, answer(held), RESULT, provider="another") == [USER, answer(), RESULT]
+
+
 def test_an_input_that_joined_a_turn_begins_none() -> None:
     held = state(returns_reasoning=True)
     found = sent(USER, answer(held), RESULT, USER, answer(held, calls=0), USER)
