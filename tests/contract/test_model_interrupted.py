@@ -21,6 +21,10 @@ def text_of(sent: Sent) -> str:
 BEGUN: dict[str, tuple[str, str]] = {
     "chat completions": ("xai/m", text_of(events(chunk({"content": "Half"}, id="c", created=1, model="m")))),
     "Gemini": (GEMINI, text_of(events({"candidates": [{"content": {"parts": [{"text": "Half"}]}, "index": 0}]}))),
+    "Databricks": (
+        "databricks/m",
+        text_of(events(chunk({"role": "assistant", "content": "Half"}, id="c", created=1, model="m"))),
+    ),
     "Ollama": (OLLAMA, text_of(ollama({"content": "Half"})).partition("\n")[0] + "\n"),
 }
 """The model and the begin of a stream."""

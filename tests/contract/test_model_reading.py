@@ -10,6 +10,7 @@ from tests.support.models.native_streams import (
     ARGUMENTS,
     GEMINI,
     OLLAMA,
+    bedrock,
     call,
     chat,
     cohere,
@@ -39,6 +40,7 @@ class Read(NamedTuple):
 LISTED = (("list", ARGUMENTS),)
 APART = {"total_tokens": 160, "completion_tokens_details": {"reasoning_tokens": 50}}
 THOUGHT = {"completion_tokens_details": {"reasoning_tokens": 4}}
+BEDROCK = "bedrock/converse/anthropic.claude-sonnet-4"
 ESTIMATED = -1
 """The provider does not count the tokens of reasoning; LiteLLM and we estimate them differently."""
 GUESSED = (-1, -1, -1, -1)
@@ -212,6 +214,26 @@ STREAMS: dict[str, tuple[str, Sent, Read]] = {
         Read("Hello", "Hm.\u2028", LISTED, "tool_calls", THOUGHT_TOKENS),
     ),
     "Databricks' end": ("databricks/m", chat({"content": "Hello"}, finish="length"), Read("Hello", finish="length")),
+    "Bedrock's thoughts, text and call": (
+        BEDROCK,
+        bedrock(
+            ("messageStart", {"role": "assistant"}),
+            ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"reasoningContent": {"text": "Hm.\u2028"}}}),
+            ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"reasoningContent": {"signature": "SEALED"}}}),
+            ("contentBlockStop", {"contentBlockIndex": 0}),
+            ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"text": "Hel\u2028"}}),
+            ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"text": "lo"}}),
+            ("contentBlockStart", {"contentBlockIndex": 2, "start": {"toolUse": {"toolUseId": "a", "name": "list"}}}),
+            ("contentBlockDelta", {"contentBlockIndex": 2, "delta": {"toolUse": {"input": json.dumps(ARGUMENTS)}}}),
+            ("contentBlockStop", {"contentBlockIndex": 2}),
+            ("messageStop", {"stopReason": "tool_use"}),
+            (
+                "metadata",
+                {"usage": {"inputTokens": 100, "outputTokens": 10, "totalTokens": 110}, "metrics": {"latencyMs": 1}},
+            ),
+        ),
+        Read("Hel\u2028lo", "Hm.\u2028", LISTED, "tool_calls", (100, 10, 0, ESTIMATED)),
+    ),
     "Snowflake's": (
         "snowflake/m",
         chat({"content": "Hel\u2028"}, {"content": "lo"}),
@@ -245,7 +267,8 @@ STREAMS: dict[str, tuple[str, Sent, Read]] = {
 
 async def read(model: str, sent: Sent, *, direct: bool) -> Read:
     """What a call gets of the stream."""
-    async with caller([sent], model, max_retries=0, direct_streams=direct) as one:
+    extra = {BEDROCK: {"aws_region_name": "us-east-1", "aws_access_key_id": "key", "aws_secret_access_key": "key"}}
+    async with caller([sent], model, max_retries=0, direct_streams=direct, extra=extra) as one:
         reply, output = await one.call(tools=True)
     used = reply.usage
     assert used is not None

@@ -11,6 +11,7 @@ from litellm.completion_extras.litellm_responses_transformation.transformation i
 )
 from litellm.llms.a2a.chat.streaming_iterator import A2AModelResponseIterator
 from litellm.llms.anthropic.chat.handler import ModelResponseIterator as AnthropicIterator
+from litellm.llms.bedrock.chat.invoke_handler import AWSEventStreamDecoder
 from litellm.llms.cohere.common_utils import CohereV2ModelResponseIterator
 from litellm.llms.cometapi.chat.transformation import CometAPIChatCompletionStreamingHandler
 from litellm.llms.databricks.chat.transformation import DatabricksChatResponseIterator
@@ -64,7 +65,8 @@ def body_of(wrapper: object) -> Body | None:
 def iterator_of(wrapper: object) -> AsyncIterator[object] | None:
     """The iterator of a LiteLLM stream if it is read without the wrapper, else None."""
     inner: Any = getattr(wrapper, "completion_stream", None)
-    return inner if type(inner) in _ITERATED else None
+    made_by_generator = getattr(inner, "ag_code", None) is AWSEventStreamDecoder.aiter_bytes.__code__
+    return inner if type(inner) in _ITERATED or made_by_generator else None
 
 
 def _of_client(stream: Any) -> Body | None:
@@ -145,4 +147,4 @@ _ITERATED: Final = frozenset(
         SnowflakeStreamingHandler,
     }
 )
-"""LiteLLM's readers that make chunks without the help of its wrapper."""
+"""LiteLLM's readers that make chunks without the help of its wrapper, beside Bedrock's generator."""

@@ -1,6 +1,8 @@
 """Native streams: whole answers of providers in their own formats, with what their own have beside the text."""
 
 import json
+import struct
+from binascii import crc32
 from collections.abc import Mapping
 
 from tests.support.models.raw_caller import chunk
@@ -71,3 +73,23 @@ def cohere(*events_: dict[str, object], end: dict[str, object] | None = None, li
 def cohere_delta(kind: str, **message: object) -> dict[str, object]:
     """An event of Cohere's that continues its message."""
     return {"type": kind, "index": 0, "delta": {"message": message}}
+
+
+def bedrock(*payloads: tuple[str, dict[str, object]]) -> Sent:
+    """A stream of Bedrock's Converse API, in AWS's event stream encoding (docs.aws.amazon.com, "Event stream encoding"): each
+    event with its type and its payload."""
+    return Sent(b"".join(_frame(kind, json.dumps(payload).encode()) for kind, payload in payloads), kind=_AWS)
+
+
+_AWS = "application/vnd.amazon.eventstream"
+
+
+def _frame(kind: str, payload: bytes) -> bytes:
+    named = {":event-type": kind, ":content-type": "application/json", ":message-type": "event"}
+    headers = b"".join(
+        struct.pack("!B", len(name)) + name.encode() + struct.pack("!BH", 7, len(value)) + value.encode()
+        for name, value in named.items()
+    )
+    prelude = struct.pack("!II", len(headers) + len(payload) + 16, len(headers))
+    whole = prelude + struct.pack("!I", crc32(prelude)) + headers + payload
+    return whole + struct.pack("!I", crc32(whole))
