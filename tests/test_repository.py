@@ -26,6 +26,7 @@ MAX_FLAT = 4
 
 TASK_MAKERS = {"create_task", "ensure_future"}
 THREAD_MAKERS = {"agent/util/executors.py", "agent/util/threads.py"}
+PROCESS_STARTS = {"create_subprocess_exec", "create_subprocess_shell", "subprocess_exec", "subprocess_shell"}
 DEFAULT_EXECUTOR_CALLS = {"to_thread", "run_in_executor", "run_in_threadpool", "run_sync", "ThreadPoolExecutor"}
 LOOK_UPS = {"getaddrinfo", "getnameinfo"}
 """Methods of the loop; those of `socket`, which nobody awaits, block where they are called."""
@@ -159,6 +160,20 @@ def test_blocking_work_runs_in_the_executors_of_its_kind() -> None:
         faults,
         "the event loop's default executor has a few threads for everything: work of one user that hangs would stop all others.",
         "agent.util.executors.Executors has an executor for each kind of work; its `run(work, holder)` bounds what one user takes.",
+    )
+
+
+def test_processes_are_started_without_a_copy_of_the_servers_memory() -> None:
+    def faults(source: Source) -> Iterator[str]:
+        for node in source.nodes:
+            if isinstance(node, ast.Call) and called_name(node) in PROCESS_STARTS:
+                yield f"{source.path}:{node.lineno} calls {ast.unparse(node.func)}"
+
+    judge(
+        ("agent", "server"),
+        faults,
+        "uvloop forks to start a process: that stops the event loop for some ten milliseconds, more the more memory the server has.",
+        "agent.util.processes.start_process, or agent.util.programs.run_program for a program that runs to its end.",
     )
 
 

@@ -26,4 +26,5 @@ async def test_searches_and_commands_without_number_delay_nobody_else(zygote: Zy
     async with under_attack(zygote, tmp_path, policy={"yolo_mode": True}) as beside:
         await beside.check(f"{ATTACKS}:searches_in_one_message")
         await beside.check(f"{ATTACKS}:commands_in_one_message")
+        await beside.check(f"{ATTACKS}:commands_that_end_at_once")
         await beside.check(f"{ATTACKS}:models_that_are_silent")

@@ -1,9 +1,9 @@
 """Host commands: runs commands on the bare machine as the server's own user, without a sandbox (`sandbox.kind: host`)."""
 
-import asyncio
 import os
 import secrets
 import signal
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from agent.sandbox.local.process import CommandProcess
 from agent.sandbox.local.process_places import ProcessPlaces
 from agent.sandbox.sandbox import refuse_nul
 from agent.sandbox.settings import SandboxSettings
+from agent.util.processes import Launch, start_process
 from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import ExitStatus, OutputSink
 from agent.workspace.workspace import Workspace
@@ -22,9 +23,10 @@ ENVIRONMENT_NAMES = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDI
 """The variables of the server's environment that a command gets: no keys, no tokens."""
 PROCESSES = Path("/proc")
 COOKIE = "HOLDFAST_COMMAND"
-# As in a sandbox the command waits for "go". The shell beside it kills the process group when the server has died.
+# As in a sandbox the command waits for "go". The shell enters the workspace: a disk that hangs there must not stop who starts it. The shell beside it kills the process group when the server has died.
 START = (
     f"{RAISE_OUT_OF_MEMORY_SCORE}"
+    'cd "$1" || exit 125; shift; '
     'exec 3<&0; echo ready; read -r go <&3 && [ "$go" = go ] || exit 125; '
     '(read -r gone <&3; kill -KILL 0) >/dev/null 2>&1 & exec 3<&-; exec "$@" </dev/null'
 )
@@ -61,14 +63,14 @@ class HostSandbox(LocalFiles):
     async def _start(self, command: str) -> CommandProcess:
         cookie = f"{COOKIE}={secrets.token_hex(16)}"
         environment = {name: os.environ[name] for name in ENVIRONMENT_NAMES if name in os.environ}
-        process = await asyncio.create_subprocess_exec(
-            *("/bin/sh", "-c", START, "sh", shell(), "-c", command),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            cwd=self._workspace.root,
-            env={**environment, "TERM": "dumb", COOKIE: cookie.partition("=")[2]},
-            start_new_session=True,
+        process = await start_process(
+            Launch(
+                command=("/bin/sh", "-c", START, "sh", str(self._workspace.root.absolute()), shell(), "-c", command),
+                environ={**environment, "TERM": "dumb", COOKIE: cookie.partition("=")[2]},
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                new_session=True,
+            )
         )
 
         def end() -> None:

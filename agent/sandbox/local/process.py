@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from agent.sandbox.local.bubblewrap import GO, READY
 from agent.sandbox.local.limits import LimitMonitor
+from agent.util.processes import Process
 from agent.util.tasks import TaskOwner
 from agent.workspace.files import ExitStatus, OutputSink, SandboxError
 
@@ -20,11 +21,10 @@ MESSAGE_BYTES = 4_096
 class CommandProcess:
     """A process that was started with pipes and waits for "go". `end` kills it with all its descendants."""
 
-    def __init__(self, process: asyncio.subprocess.Process, end: Callable[[], None]) -> None:
+    def __init__(self, process: Process, end: Callable[[], None]) -> None:
         self._process = process
         self._end = end
         self._stopped = ""
-        assert process.stdout is not None and process.stdin is not None
         self._out, self._into = process.stdout, process.stdin
 
     async def ready(self) -> None:
@@ -63,6 +63,7 @@ class CommandProcess:
         while await self._out.read(PIECE_BYTES):
             pass  # some Python versions see a process as ended only after its pipes are
         await self._process.wait()
+        self._process.close()
 
     def _stop(self, why: str) -> None:
         self._stopped = self._stopped or why

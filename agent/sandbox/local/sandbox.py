@@ -1,7 +1,7 @@
 """Local sandbox: runs each command in bubblewrap on this machine; it can write in the session's workspace alone."""
 
-import asyncio
 import os
+import subprocess
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from agent.sandbox.local.process import CommandProcess
 from agent.sandbox.local.process_places import ProcessPlaces
 from agent.sandbox.sandbox import refuse_nul
 from agent.sandbox.settings import SandboxSettings
+from agent.util.processes import Launch, start_process
 from agent.workspace import paths
 from agent.workspace.dirfd import closing
 from agent.workspace.disk_executor import DiskExecutor
@@ -106,7 +107,9 @@ class LocalSandbox(LocalFiles):
                 *bubblewrap.inside(self._settings, command),
             ]
             try:
-                process = await _spawn(command_line, passed)
+                process = await start_process(
+                    Launch(command=command_line, environ={}, stderr=subprocess.STDOUT, cwd="/", passed=passed)
+                )
             except BaseException:
                 os.close(info)
                 raise
@@ -117,19 +120,6 @@ class LocalSandbox(LocalFiles):
                 process.kill()
 
         return CommandProcess(process, end), info
-
-
-async def _spawn(command_line: list[str], passed: list[int]) -> asyncio.subprocess.Process:
-    """Start a process with pipes, an empty environment and no other descriptors than those passed."""
-    return await asyncio.create_subprocess_exec(
-        *command_line,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        pass_fds=passed,
-        cwd="/",
-        env={},
-    )
 
 
 def _leader(info: int) -> int:

@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -22,6 +23,7 @@ from agent.tools.mcp.incoming.errors import McpServerError
 from agent.tools.mcp.incoming.pace import Lines, Pace, TooLong
 from agent.tools.mcp.incoming.reading import MessageReader
 from agent.tools.mcp.settings import McpLimits, McpServer
+from agent.util.processes import Launch, Process, start_process
 from agent.util.tasks import TaskOwner
 
 log = logging.getLogger("holdfast.mcp")
@@ -123,8 +125,8 @@ async def _finish(ending: "asyncio.Task[None]") -> None:
 class _Process:
     """The process of the supervisor, which runs the server's process."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, lifeline: int, limits: McpLimits) -> None:
-        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    def __init__(self, name: str, process: Process, lifeline: int, limits: McpLimits) -> None:
+        assert process.stderr is not None
         self._name = name
         self._process = process
         self._stdin, self._stdout, self._stderr = process.stdin, process.stdout, process.stderr
@@ -142,17 +144,15 @@ class _Process:
         held, lifeline = os.pipe()
         supervise = [sys.executable, "-I", "-S", str(SUPERVISOR), str(held), str(STOP_WAIT_S)]
         try:
-            process = await asyncio.create_subprocess_exec(
-                *supervise,
-                path,
-                *entry.args,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=environment(entry, os.environ, token),
-                cwd=entry.cwd or None,
-                pass_fds=(held,),
-                start_new_session=True,
+            process = await start_process(
+                Launch(
+                    command=[*supervise, path, *entry.args],
+                    environ=environment(entry, os.environ, token),
+                    stderr=subprocess.PIPE,
+                    cwd=entry.cwd or None,
+                    passed=(held,),
+                    new_session=True,
+                )
             )
         except (OSError, ValueError) as error:
             os.close(lifeline)
@@ -226,11 +226,9 @@ class _Process:
             self._kill_group()  # the supervisor was killed before it could end the server
 
     def release(self) -> None:
-        """Close the lifeline, so that the supervisor ends the server. Does not wait."""
+        """Close the lifeline, so that the supervisor ends the server, and its pipes. Does not wait."""
         self._close_lifeline()
-        transport = getattr(self._process, "_transport", None)
-        if transport is not None and self._process.returncode is not None:
-            transport.close()
+        self._process.close()
 
     async def _ends(self, within_s: float) -> bool:
         with suppress(TimeoutError):

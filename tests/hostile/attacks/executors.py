@@ -55,6 +55,11 @@ async def commands_in_one_message(target: Target) -> None:
     await _turns(target, 'call=bash:{"command":"timeout 2 sh -c \'while :; do :; done\'"} times=32 tokens=1')
 
 
+async def commands_that_end_at_once(target: Target) -> None:
+    """A session starts processes as fast as it can, 32 in one message."""
+    await _turns(target, 'call=bash:{"command":"true"} times=32 tokens=1')
+
+
 async def models_that_are_silent(target: Target) -> None:
     """All sessions that a user may have awake call a model that accepts and never answers; the calls are cut and made again."""
 

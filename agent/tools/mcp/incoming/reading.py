@@ -6,6 +6,7 @@ a low priority, and is killed when it takes too long. Two such processes run at 
 
 import asyncio
 import logging
+import subprocess
 import sys
 import weakref
 from pathlib import Path
@@ -15,6 +16,7 @@ from agent.tools.mcp.incoming import messages
 from agent.tools.mcp.incoming.errors import McpServerError
 from agent.tools.mcp.incoming.pace import Pace
 from agent.tools.mcp.incoming.process import NOT_A_MESSAGE
+from agent.util.processes import Launch, start_process
 
 log = logging.getLogger("holdfast.mcp")
 
@@ -53,25 +55,18 @@ class MessageReader:
 
 async def _in_a_process(raw: bytes) -> bytes | None:
     """As `bound_message`. Cancelled, it kills its process."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-I", str(PROGRAM), str(MESSAGES), str(READING_MEMORY_BYTES), str(READING_CPU_S)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={},
-        close_fds=True,
-        start_new_session=True,
-    )
+    command = (sys.executable, "-I", str(PROGRAM), str(MESSAGES), str(READING_MEMORY_BYTES), str(READING_CPU_S))
+    process = await start_process(Launch(command=command, environ={}, stderr=subprocess.DEVNULL, new_session=True))
     try:
         async with asyncio.timeout(READING_TIMEOUT_S):
-            bounded, _ = await process.communicate(raw)
+            bounded = await process.communicate(raw)
     except TimeoutError:
         raise McpServerError("it sent a message that takes too long to read") from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
+        process.close()
     if process.returncode == NOT_A_MESSAGE:
         raise messages.NotAMessage
     if process.returncode != 0:
