@@ -20,6 +20,7 @@ from agent.session.messages import (
     MakeTitle,
     ModelDone,
     ModelFailed,
+    NotesWritten,
     RestoreFailed,
     RestoreWorkspace,
     RunTool,
@@ -129,10 +130,12 @@ class Worker:
         try:
             await self._tools.prepare_model_call()
             notes = await self._tools.notes()
+            by, by_owner = effect.notes_by, notes.written_as(effect.owner_notes)
+            by = by if by is not None and notes.written_as(by.digest) else None
             request = ModelRequest(
                 model=effect.model,
                 messages=context.with_notes(
-                    effect.messages, notes.text, effect.notes_max_tokens, by_owner=notes.written_as(effect.owner_notes)
+                    effect.messages, notes.text, effect.notes_max_tokens, by_owner=by_owner, by=by
                 ),
                 tools=self._tools.specs(),
                 reasoning_effort=effect.reasoning_effort,
@@ -196,15 +199,27 @@ class Worker:
         report = self._results.result
         CALL_ASKER.set(WorkerCallAsker(effect.tool_call_id, effect.model, self._questions, self._call, report))
         try:
+            before = await self._notes_before(effect)
             attributes = {**self._attributes, "gen_ai.tool.call.id": effect.tool_call_id}
             with self._tracer.span("execute_tool", effect.tool, attributes) as span:
                 result = await self._tools.run(effect.tool, dict(effect.arguments), tool_log, self._context(effect))
                 if not result.success:
                     span.fail("tool_failed")
+            await self._compare_notes(effect, before)
         except Exception as error:  # noqa: BLE001  # as above
             message = log_fault(log, error, "tool %s failed outside its router", effect.tool)
             result = ToolResult(output=f"{type(error).__name__}: {message}", success=False)
         self._results.result(ToolDone(effect.tool_call_id, result, int((time.monotonic() - started) * 1000)))
+
+    async def _notes_before(self, effect: RunTool) -> str | None:
+        """The digest of AGENTS.md before a call that may change it; None if it cannot, or if it is not known."""
+        return None if self._tools.side_effects(effect.tool) is None else await self._tools.notes_digest()
+
+    async def _compare_notes(self, effect: RunTool, before: str | None) -> None:
+        """Report that AGENTS.md is another one than before the call."""
+        after = None if before is None else await self._tools.notes_digest()
+        if after is not None and after != before:
+            self._results.result(NotesWritten(effect.tool_call_id, effect.tool, after))
 
     async def _save_workspace(self, effect: SaveWorkspace) -> None:
         try:

@@ -281,6 +281,23 @@ export interface ModelChanged {
   reason?: "unshared";
 }
 
+/** AGENTS.md was changed while this call ran. The model is told that a call of this tool wrote the notes, and in whose turn. */
+export interface NotesChanged {
+  type: "notes_changed";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  tool_call_id: string;
+  tool: string;
+  /** as in `notes_uploaded`, with `:SIZE` if the file is too long; empty: no file */
+  digest: string;
+  /** of the guest's link whose input is in the turn; absent: all is the owner's */
+  share_id?: string;
+}
+
 /** The session's owner uploaded AGENTS.md. The model is told that the notes are the owner's while the file has this content. */
 export interface NotesUploaded {
   type: "notes_uploaded";
@@ -933,6 +950,7 @@ export type Event =
   | Unshared
   | GrantRevoked
   | NotesUploaded
+  | NotesChanged
   | WorkspaceSaved
   | WorkspaceNotSaved
   | WorkspaceRestored

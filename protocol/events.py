@@ -22,6 +22,7 @@ from protocol.content import (
 )
 from protocol.event_base import EventBase as EventBase
 from protocol.submissions import Submission
+from protocol.workspace_events import NotesChanged as NotesChanged
 from protocol.workspace_events import WorkspaceNotSaved as WorkspaceNotSaved
 from protocol.workspace_events import WorkspaceRestored as WorkspaceRestored
 from protocol.workspace_events import WorkspaceSaved as WorkspaceSaved
@@ -310,6 +311,7 @@ Event = (
     | Unshared
     | GrantRevoked
     | NotesUploaded
+    | NotesChanged
     | WorkspaceSaved
     | WorkspaceNotSaved
     | WorkspaceRestored

@@ -106,7 +106,7 @@ def apply(view: View, event: ev.Event) -> None:
             _apply_ending(view, event)
         case ev.WorkspaceSaved():
             _apply_saved(view, event)
-        case ev.WorkspaceNotSaved():
+        case ev.WorkspaceNotSaved() | ev.NotesChanged():
             pass
         case ev.PlanUpdate():
             view.plan = event.items

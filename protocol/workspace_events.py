@@ -1,10 +1,10 @@
-"""Workspace events: the snapshots of a session's files."""
+"""Workspace events: the snapshots of a session's files, and who changed its notes."""
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from protocol.content import SnapshotId
+from protocol.content import ShareId, SnapshotId
 from protocol.event_base import EventBase
 
 
@@ -33,3 +33,17 @@ class WorkspaceRestored(EventBase, kw_only=True, tag_field="type", tag="workspac
     removed: Annotated[int, Meta(description="how many files and folders were removed")]
     left: Annotated[list[str], Meta(description="paths that are not as they were; the first 50")]
     left_count: Annotated[int, Meta(description="how many paths are not as they were")]
+
+
+class NotesChanged(EventBase, kw_only=True, tag_field="type", tag="notes_changed"):
+    """AGENTS.md was changed while this call ran. The model is told that a call of this tool wrote the notes, and in whose turn."""
+
+    tool_call_id: str
+    tool: str
+    digest: Annotated[
+        str, Meta(description="as in `notes_uploaded`, with `:SIZE` if the file is too long; empty: no file")
+    ]
+    share_id: Annotated[
+        ShareId | UnsetType,
+        Meta(description="of the guest's link whose input is in the turn; absent: all is the owner's"),
+    ] = UNSET

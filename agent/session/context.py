@@ -3,7 +3,7 @@
 import msgspec
 
 from agent.models.types import KeptState
-from agent.session.state import SessionState
+from agent.session.state import NotesWriter, SessionState
 from agent.util.text import cut_middle, estimate_text
 from protocol.content import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
 
@@ -14,6 +14,10 @@ NO_RESULT = "This call has no result: its outcome is unknown."
 NOTES_INTRO = (
     "Notes on this project, from the file AGENTS.md in the workspace. They are not the words of the user: the session's "
     "owner may have written them, but also the assistant, or a program that it ran:\n\n"
+)
+WRITTEN_NOTES_INTRO = (
+    "Notes on this project, from the file AGENTS.md in the workspace. They are not the words of the user: a call of the tool "
+    "`{tool}` wrote them, which the assistant made in a turn {whose}:\n\n"
 )
 OWNERS_NOTES_INTRO = (
     "The notes on this project of the session's owner, who uploaded them as the file AGENTS.md in the workspace:\n\n"
@@ -51,10 +55,12 @@ def build(state: SessionState, system_prompt: str) -> list[ChatMessage]:
     return chat
 
 
-def with_notes(chat: list[ChatMessage], notes: str, most_tokens: int, *, by_owner: bool = False) -> list[ChatMessage]:
+def with_notes(
+    chat: list[ChatMessage], notes: str, most_tokens: int, *, by_owner: bool = False, by: NotesWriter | None = None
+) -> list[ChatMessage]:
     """The messages with the project's notes, cut to about `most_tokens`, before the text of the first user message.
 
-    `by_owner`: the session's owner uploaded them as they are.
+    `by_owner`: the session's owner uploaded them as they are. `by`: the call that wrote them so; None if that is not known.
 
     The notes are a user's text and not the server's, so they are not in the system message. This one stays as it is, and
     in the provider's cache, when they change.
@@ -66,9 +72,16 @@ def with_notes(chat: list[ChatMessage], notes: str, most_tokens: int, *, by_owne
         notes = notes[: len(notes) * most_tokens // estimated] + NOTES_CUT
     first = {
         **chat[place],
-        "content": f"{OWNERS_NOTES_INTRO if by_owner else NOTES_INTRO}{notes}\n\n{chat[place]['content']}",
+        "content": f"{OWNERS_NOTES_INTRO if by_owner else _notes_intro(by)}{notes}\n\n{chat[place]['content']}",
     }
     return [*chat[:place], first, *chat[place + 1 :]]
+
+
+def _notes_intro(by: NotesWriter | None) -> str:
+    if by is None:
+        return NOTES_INTRO
+    whose = "that has input of a guest, who came by a link" if by.guest else "of the session's owner"
+    return WRITTEN_NOTES_INTRO.format(tool=by.tool, whose=whose)
 
 
 def _user(text: str) -> ChatMessage:

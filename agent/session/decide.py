@@ -8,6 +8,7 @@ from agent.session.messages import (
     Input,
     ModelDone,
     ModelFailed,
+    NotesWritten,
     OwnerUploadedNotes,
     QuestionWithdrawn,
     Recover,
@@ -79,9 +80,11 @@ def _handle(session: Session, message: Input) -> Accepted | SubmissionRefusal | 
             restoring.on_workspace_restored(session, message)
         case RestoreFailed():
             restoring.on_restore_failed(session, message)
-        case OwnerUploadedNotes(digest=digest):
+        case OwnerUploadedNotes():
             if session.state.view.state != "closed":
-                session.emit(ev.NotesUploaded, digest=digest)
+                session.emit(ev.NotesUploaded, digest=message.digest)
+        case NotesWritten():
+            tool_calls.on_notes_written(session, message)
         case Recover():
             recovery.on_recover(session)
         case Stop():

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from agent.models import DeltaKind, ModelReply, ModelUsage
+from agent.session.state import NotesWriter
 from agent.tools import ToolResult
 from protocol.content import Question, QuestionAction, Step
 from protocol.events import Accepted, Event
@@ -142,6 +143,14 @@ class OwnerUploadedNotes(msgspec.Struct, frozen=True):
     digest: str
 
 
+class NotesWritten(msgspec.Struct, frozen=True):
+    """AGENTS.md changed while this call ran. `digest`: of what it is now; empty if it is gone."""
+
+    tool_call_id: str
+    tool: str
+    digest: str
+
+
 class Recover(msgspec.Struct, frozen=True):
     """The session was loaded: work that was under way when it was last awake has ended."""
 
@@ -181,6 +190,7 @@ Input = (
     | WorkspaceRestored
     | RestoreFailed
     | OwnerUploadedNotes
+    | NotesWritten
     | Recover
     | Stop
     | Fail
@@ -190,7 +200,7 @@ Input = (
 class CallModel(msgspec.Struct, frozen=True):
     """Call the model for the message `message_id`. `notes_max_tokens`: how much of the project's notes is sent along.
 
-    `owner_notes`: the digest of the notes that the owner uploaded last; empty if none.
+    `owner_notes`: the digest of the notes that the owner uploaded last; empty if none. `notes_by`: the call that wrote them last.
     """
 
     message_id: str
@@ -199,6 +209,7 @@ class CallModel(msgspec.Struct, frozen=True):
     reasoning_effort: str = ""
     notes_max_tokens: int = 0
     owner_notes: str = ""
+    notes_by: NotesWriter | None = None
 
 
 class Summarize(msgspec.Struct, frozen=True):

@@ -26,6 +26,15 @@ class Restoration(msgspec.Struct, frozen=True):
     present_id: str
 
 
+class NotesWriter(msgspec.Struct, frozen=True):
+    """Who changed AGENTS.md last: a call of `tool` in the turn `turn_id`. `guest`: the link of a guest whose input is in that turn."""
+
+    digest: str
+    tool: str
+    turn_id: str
+    guest: str = ""
+
+
 class SessionState(msgspec.Struct, kw_only=True):
     """All that a session's decisions depend on. Everything here follows from the session's events.
 
@@ -34,6 +43,7 @@ class SessionState(msgspec.Struct, kw_only=True):
     `owners_model` is what was before.
     The model's context is `summary` and the messages from `context_from` on. `counted_tokens` is what the provider counted
     for the first `counted_messages` messages.
+    `turn_guest`: the link of a guest whose input is in the turn; empty if all of it is the owner's. `notes_by`: see there.
     `provider_states`: what the provider wants back with messages of the model, by the messages' ids; the session does not
     read it, and no client gets it.
     """
@@ -55,6 +65,8 @@ class SessionState(msgspec.Struct, kw_only=True):
     spent_usd: float = 0.0
     cost_unknown: bool = False
     restoration: Restoration | None = None
+    turn_guest: str = ""
+    notes_by: NotesWriter | None = None
     provider_states: dict[str, bytes] = {}
 
 
@@ -78,6 +90,8 @@ def load(data: bytes) -> SessionState:
 def apply(state: SessionState, event: ev.Event) -> None:
     """Fold one event into the state."""
     before, model = len(state.view.messages), state.view.model
+    if isinstance(event, ev.Processing | ev.InputJoined):
+        _note_guest(state, event)
     views.apply(state.view, event)
     if isinstance(event, ev.AssistantChunk):
         return
@@ -93,6 +107,9 @@ def apply(state: SessionState, event: ev.Event) -> None:
             state.restoration = Restoration(event.submission_id, snapshot_id, f"restore-{event.seq}")
         case ev.WorkspaceRestored():
             state.restoration = None
+        case ev.NotesChanged():
+            guest = "" if event.share_id is msgspec.UNSET else str(event.share_id)
+            state.notes_by = NotesWriter(event.digest, event.tool, state.view.turn_id or "", guest)
         case ev.TurnComplete() | ev.Interrupted() | ev.ErrorEvent() | ev.ShutdownEvent():
             if state.view.turn_id is None:
                 state.restoration = None
@@ -140,6 +157,15 @@ def _forget_provider_states(state: SessionState) -> None:
     """Drop the provider states of messages that are not in the model's context any more."""
     kept = {m.message_id for m in state.view.messages[state.context_from :] if isinstance(m, AssistantMessage)}
     state.provider_states = {name: data for name, data in state.provider_states.items() if name in kept}
+
+
+def _note_guest(state: SessionState, event: ev.Processing | ev.InputJoined) -> None:
+    """An input enters a turn, which is a guest's as soon as one of its inputs is."""
+    if isinstance(event, ev.Processing):
+        state.turn_guest = ""
+    for waiting in state.view.queued:
+        if waiting.submission_id == event.submission_id and waiting.share_id is not msgspec.UNSET:
+            state.turn_guest = str(waiting.share_id)
 
 
 def _note_who_chooses(state: SessionState, share_id: str | msgspec.UnsetType) -> None:

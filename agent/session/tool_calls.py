@@ -14,6 +14,7 @@ from agent.redaction import Redactor
 from agent.session import repetition, snapshots
 from agent.session.messages import (
     AnswerCall,
+    NotesWritten,
     QuestionWithdrawn,
     RunTool,
     SubmissionRefusal,
@@ -124,6 +125,26 @@ def finish(session: Session, done: ToolDone) -> bool:
     else:
         _output(session, call, result, done.duration_ms, _cost(session, call, result))
     return True
+
+
+def on_notes_written(session: Session, written: NotesWritten) -> None:
+    """Record that AGENTS.md changed while a call ran, unless the owner uploaded what it is now.
+
+    Of calls that ran at the same time, the first one that ended is recorded.
+    """
+    state = session.state
+    turn_id, last = state.view.turn_id, state.notes_by
+    if turn_id is None or written.digest == state.view.notes_digest:
+        return
+    if last is not None and (last.digest, last.turn_id) == (written.digest, turn_id):
+        return
+    session.emit(
+        ev.NotesChanged,
+        tool_call_id=written.tool_call_id,
+        tool=written.tool,
+        digest=written.digest,
+        share_id=state.turn_guest or UNSET,
+    )
 
 
 def _running(session: Session, call_id: str) -> OpenCall | None:

@@ -73,7 +73,15 @@ def call_model(session: Session) -> None:
         effort = state.view.reasoning_effort
         notes = int(NOTES_FRACTION * limit)
         session.add_effect(
-            CallModel(session.model_call_id, state.view.model, messages, effort, notes, state.view.notes_digest)
+            CallModel(
+                session.model_call_id,
+                state.view.model,
+                messages,
+                effort,
+                notes,
+                state.view.notes_digest,
+                state.notes_by,
+            )
         )
 
 

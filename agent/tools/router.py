@@ -143,6 +143,16 @@ class ToolRouter:
             log.exception("the project's notes could not be read")
             return Notes()
 
+    async def notes_digest(self) -> str | None:
+        """The digest of the workspace's AGENTS.md; empty if there is none, None if that is not known. Never raises."""
+        if self._notes is None:
+            return None
+        try:
+            return await self._notes.read_digest()
+        except Exception:  # as above
+            log.exception("the project's notes could not be read")
+            return None
+
     async def run(
         self, name: str, arguments: dict[str, object], log: ToolLog, context: SubagentContext | None = None
     ) -> ToolResult:

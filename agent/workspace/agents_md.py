@@ -9,6 +9,7 @@ import msgspec
 from agent.util.places import PlacesTaken
 from agent.util.text import repair_surrogates
 from agent.workspace.disk_executor import DiskExecutor
+from agent.workspace.files import FileStart
 from agent.workspace.paths import WorkspaceError
 from agent.workspace.workspace import Workspace
 
@@ -20,7 +21,7 @@ READ_TIMEOUT_S = 5.0
 
 
 class Notes(msgspec.Struct, frozen=True):
-    """The text of the notes, and the digest of the file that they were read from; empty if it was not read whole."""
+    """The text of the notes, and the digest of the file that they were read from: see `digest_of_file`."""
 
     text: str = ""
     digest: str = ""
@@ -33,6 +34,12 @@ class Notes(msgspec.Struct, frozen=True):
 def digest_of(data: bytes) -> str:
     """The digest that an upload of the notes is recorded with."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def digest_of_file(file: FileStart) -> str:
+    """The digest of the notes. A file that was not read whole has `:SIZE` after it: no upload has that digest."""
+    whole = digest_of(file.data)
+    return whole if file.size == len(file.data) else f"{whole}:{file.size}"
 
 
 class ProjectNotes:
@@ -58,13 +65,29 @@ class ProjectNotes:
         except (TimeoutError, PlacesTaken):
             return Notes(f"[{NAME} could not be read in time]")
 
-    def _read(self) -> Notes:
+    async def read_digest(self) -> str | None:
+        """The digest of the notes; empty if there are none, None if they could not be read in time or are not read at all."""
+        if not self._most:
+            return None
         try:
-            file = self._workspace.read(NAME)
+            async with asyncio.timeout(READ_TIMEOUT_S):
+                file = await self._disk.run_beside(self._file)
+        except (TimeoutError, PlacesTaken):
+            return None
+        return "" if file is None else digest_of_file(file)
+
+    def _file(self) -> FileStart | None:
+        try:
+            return self._workspace.read(NAME)
         except WorkspaceError:
+            return None
+
+    def _read(self) -> Notes:
+        file = self._file()
+        if file is None:
             return Notes()
         text = self._redact(repair_surrogates(file.data.decode("utf-8", "replace"))).strip()
         left_out = file.size - len(file.data)
         if left_out:
-            return Notes(f"{text}\n[{NAME} is longer: {left_out} more bytes are left out]" if text else "")
-        return Notes(text, digest_of(file.data))
+            text = f"{text}\n[{NAME} is longer: {left_out} more bytes are left out]" if text else ""
+        return Notes(text, digest_of_file(file))

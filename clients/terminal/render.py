@@ -197,6 +197,8 @@ class Renderer:
                 return self.line(why, "bad")
             case ev.WorkspaceRestored():
                 return self._restored(event)
+            case ev.NotesChanged():
+                return self.line(f"[a call of {exact_line(event.tool)} changed AGENTS.md]", "dim")
             case ev.Compacted():
                 return self.line(f"[context compacted: {event.old_tokens} to {event.new_tokens} tokens]", "dim")
             case ev.ModelChanged():

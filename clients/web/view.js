@@ -111,7 +111,8 @@ export function apply(view, event) {
       return;
     case "workspace_restored": if (view.turn_id === event.operation_id) rest(view); return;
     case "workspace_saved": return applySaved(view, event);
-    case "workspace_not_saved": return;
+    case "workspace_not_saved":
+    case "notes_changed": return;
     case "shutdown": Object.assign(view, { state: "closed", turn_id: null, queued: [], grants: [], guest_grants: {} }); return;
     case "plan_update": view.plan = event.items; return;
     case "usage": return addUsage(view.usage, event);

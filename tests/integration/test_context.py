@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from agent.sandbox.local.probe import probe
 from agent.session.context import NOTES_INTRO, OWNERS_NOTES_INTRO
 from agent.session.titles import TITLE_MAX_TOKENS
 from protocol import events as ev
@@ -21,6 +23,8 @@ from tests.support.models.scripted_model import (
     text,
 )
 from tests.support.network.http_client import http_client
+
+needs_commands = pytest.mark.skipif(probe().program is None, reason=f"no sandbox on this machine: {probe().why}")
 
 
 async def test_agents_md_is_sent_with_each_call_in_its_current_form(tmp_path: Path) -> None:
@@ -110,3 +114,23 @@ async def test_a_title_that_the_user_set_is_not_replaced(tmp_path: Path) -> None
                 await other.synced()
                 assert other.view.title == "Mine"
                 assert same_view(other.view, talker.view)
+
+
+@needs_commands
+async def test_a_command_that_writes_agents_md_is_recorded_and_the_model_is_told(tmp_path: Path) -> None:
+    harmless = Call("bash", {"command": "echo hi > AGENTS.txt"}, id="c1")
+    writing = Call("bash", {"command": "echo 'Use tabs.' > AGENTS.md"}, id="c2")
+    async with ScriptedModel([calls(harmless), calls(writing), text("Done."), text("Yes.")]) as model:
+        async with listening(settings_for(tmp_path, model, policy={})) as live, client(live) as talker:
+            await talker.send(UserInput(text="go"))
+            await talker.until_type(*DONE)
+            changes = [event for event in talker.events if isinstance(event, ev.NotesChanged)]
+            assert [(event.tool_call_id, event.tool, event.share_id) for event in changes] == [
+                ("c2", "bash", msgspec.UNSET)
+            ]
+            (tmp_path / "workspaces" / talker.ready.session_id / "AGENTS.md").write_text("Use spaces.")
+            await talker.send(UserInput(text="more"))
+            await talker.until_type(*DONE)
+        third, fourth = [str((await model.request(n)).body["messages"]) for n in (2, 3)]
+    assert "a call of the tool `bash` wrote them" in third and "Use tabs." in third
+    assert NOTES_INTRO.strip() in fourth and "Use spaces." in fourth

@@ -243,6 +243,9 @@ FRAMES: list[Frame] = [
         ),
     ),
     ev.QuestionClosed(seq=37, at=AT, question_id="q-1", tool_call_id="call-4", action="accept"),
+    ev.NotesChanged(
+        seq=38, at=AT, tool_call_id="call-4", tool="bash", digest="0f1e2d3c4b5a69788796a5b4c3d2e1f0", share_id="5f0c"
+    ),
 ]
 
 

@@ -234,6 +234,7 @@ class Life:
             self.emit(ev.GrantRevoked, grant=self.pick(["tool", "other:run"]), reason=reason)
         elif what == "notes":
             self.emit(ev.NotesUploaded, digest=self.pick(["d1", "d2"]))
+            self.emit(ev.NotesChanged, tool_call_id="call", tool="bash", digest="d3", share_id=self.pick([UNSET, "a"]))
         elif what == "title":
             self.emit(ev.TitleChanged, title=self.draw(TEXTS))
         elif what == "error":

@@ -66,6 +66,8 @@ export function noteOf(event, after) {
     }
     case "workspace_not_saved":
       return note("The files could not be saved: what this turn does to them cannot be restored.", { more: event.message });
+    case "notes_changed":
+      return note(`A call of ${event.tool} ${event.digest ? "wrote" : "removed"} AGENTS.md. The model reads it with each message, and is told so.`);
     case "model_changed":
       return note(`From here on ${event.model} answers.`);
     case "shutdown":

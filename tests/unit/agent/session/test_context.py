@@ -1,10 +1,14 @@
 """Model context: the project's notes in it."""
 
+from msgspec import UNSET
+
 from agent.models.prompt_caching import mark_for_caching
 from agent.session.context import NOTES_CUT, NOTES_INTRO, OWNERS_NOTES_INTRO, with_notes
-from agent.session.messages import OwnerUploadedNotes
+from agent.session.messages import NotesWritten, OwnerUploadedNotes
+from agent.session.state import NotesWriter
 from agent.util.text import estimate_text
-from protocol.submissions import Shutdown
+from protocol import events as ev
+from protocol.submissions import Interrupt, Share, Shutdown, UserInput
 from tests.support.models.strict_messages import complaint
 from tests.unit.agent.session.script import Script, call
 
@@ -65,3 +69,64 @@ def test_the_digest_of_the_owners_notes_survives_a_restart_and_a_closed_session_
     assert script.called().owner_notes == "d1"
     script.submit(Shutdown())
     assert script.handle(OwnerUploadedNotes("d2")) == []
+
+
+def written_by(guest: str) -> str:
+    by = NotesWriter("d1", "bash", "turn-1", guest)
+    return str(with_notes(sent(), "Use tabs.", 1_000, by=by)[1]["content"])
+
+
+def test_notes_that_a_call_wrote_are_told_as_such_with_whose_turn_it_was() -> None:
+    assert "a call of the tool `bash` wrote them" in written_by("") and "of the session's owner" in written_by("")
+    assert "a call of the tool `bash` wrote them" in written_by("5f0c") and "of a guest" in written_by("5f0c")
+    assert "Use tabs.\n\nhello" in written_by("5f0c")
+
+
+def running() -> Script:
+    """A turn of the owner in which a call runs."""
+    script = Script()
+    script.say("hello")
+    script.finish(call("c1"))
+    return script
+
+
+def test_a_call_that_changed_the_notes_is_recorded_once_and_remembered_over_a_restart() -> None:
+    script = running()
+    assert script.handle(NotesWritten("c1", "bash", "d1")) == ["notes_changed"]
+    assert script.handle(NotesWritten("c2", "bash", "d1")) == []
+    changed = script.last(ev.NotesChanged)
+    assert (changed.tool_call_id, changed.tool, changed.digest, changed.share_id) == ("c1", "bash", "d1", UNSET)
+    script.tool_done("c1")
+    writer = script.called().notes_by
+    assert writer is not None and (writer.digest, writer.tool, writer.guest) == ("d1", "bash", "")
+    script.finish()
+    script.restart()
+    script.say("more")
+    assert script.called().notes_by == writer
+
+
+def test_notes_that_are_what_the_owner_uploaded_are_not_a_calls() -> None:
+    script = running()
+    script.handle(OwnerUploadedNotes("d1"))
+    assert script.handle(NotesWritten("c1", "bash", "d1")) == []
+    assert script.handle(NotesWritten("c1", "bash", "d2")) == ["notes_changed"]
+
+
+def test_the_link_of_a_guest_whose_input_is_in_the_turn_is_recorded() -> None:
+    script = Script()
+    script.submit(Share(access="drive"))
+    link = script.view.shares[0].share_id
+    script.submit(UserInput(text="hello"), share_id=link)
+    script.finish(call("c1"))
+    script.handle(NotesWritten("c1", "bash", "d1"))
+    assert script.last(ev.NotesChanged).share_id == link
+    script.submit(Interrupt())
+    script.say("the owner's")
+    script.finish(call("c2"))
+    script.handle(NotesWritten("c2", "bash", "d2"))
+    assert script.last(ev.NotesChanged).share_id is UNSET
+    script.submit(UserInput(text="a guest's", when="steer"), share_id=link)
+    script.tool_done("c2")
+    script.finish(call("c3"))
+    script.handle(NotesWritten("c3", "bash", "d3"))
+    assert script.last(ev.NotesChanged).share_id == link

@@ -34,7 +34,8 @@ async def test_without_the_file_without_the_workspace_or_with_a_bound_of_nothing
 
 async def test_long_notes_are_cut_with_a_note(workspace: Workspace) -> None:
     found = await put(workspace, b"a" * 150).read()
-    assert found.digest == ""
+    assert found.digest == f"{digest_of(b'a' * 100)}:150"
+    assert not found.written_as(digest_of(b"a" * 150))
     assert found.text == "a" * 100 + "\n[AGENTS.md is longer: 50 more bytes are left out]"
 
 
@@ -66,3 +67,13 @@ async def test_notes_are_known_by_the_digest_of_their_whole_file(workspace: Work
     found = await put(workspace, b"Use tabs.").read()
     assert found.written_as(digest_of(b"Use tabs.")) and not found.written_as(digest_of(b"Use spaces."))
     assert not Notes("Use tabs.").written_as("")
+
+
+async def test_the_digest_says_whether_the_notes_are_others_or_gone(workspace: Workspace) -> None:
+    notes = put(workspace, b"Use tabs.")
+    assert await notes.read_digest() == (await notes.read()).digest == digest_of(b"Use tabs.")
+    put(workspace, b"a" * 150)
+    assert await notes.read_digest() == (await notes.read()).digest
+    workspace.remove("AGENTS.md")
+    assert await notes.read_digest() == ""
+    assert await ProjectNotes(workspace, disk(), 0).read_digest() is None
