@@ -278,7 +278,10 @@ async def test_usage_is_the_providers_count_or_an_estimate_that_is_marked_as_one
 
 
 WORDS = ("zero ", "one\u2028two", "\u0085three", " \x0bfour")
-OPENAI_SHAPED = ("groq/m", "mistral/m", "openrouter/m", "xai/m", "fireworks_ai/m", "openai/m", "hosted_vllm/m")
+CHATS = (
+    *("groq/m", "mistral/m", "openrouter/m", "xai/m", "fireworks_ai/m", "openai/m", "hosted_vllm/m"),
+    *("azure_ai/m", "edenai/m", "cometapi/m", "databricks/m", "snowflake/m"),
+)
 
 
 def raw(*bodies: object) -> bytes:
@@ -292,7 +295,7 @@ STREAMED = {
             *(chunk({"content": word}, None, id="c", created=1, model="m") for word in WORDS),
             {**STOP, "id": "c", "created": 1, "model": "m"},
         )
-        for model in OPENAI_SHAPED
+        for model in CHATS
     },
     "anthropic/claude-sonnet-5": raw(
         *({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}} for word in WORDS),
@@ -302,11 +305,26 @@ STREAMED = {
         *({"candidates": [{"content": {"parts": [{"text": word}]}, "index": 0}]} for word in WORDS),
         {"candidates": [{"content": {"parts": []}, "finishReason": "STOP", "index": 0}]},
     ),
+    OLLAMA: str(ollama(*({"content": word} for word in WORDS)).body).encode(),
+    "a2a/agent": raw(
+        *({"result": {"artifact": {"parts": [{"kind": "text", "text": word}]}}} for word in WORDS),
+        {"result": {"status": {"state": "completed"}}},
+    ),
+    "langgraph/agent": raw(*(["messages", [[{"type": "AIMessageChunk", "content": word}, {}]]] for word in WORDS)),
+    "cohere/m": raw(
+        *({"type": "content-delta", "delta": {"message": {"content": {"text": word}}}} for word in WORDS),
+        {"type": "message-end", "delta": {"finish_reason": "COMPLETE"}},
+    ),
 }
+DIRECTLY_ALONE = ("langgraph/agent", "cohere/m")
+"""LiteLLM's own readers cannot read these."""
 
 
-@pytest.mark.parametrize("model", STREAMED)
-async def test_no_line_separator_of_a_token_is_lost(model: str) -> None:
-    async with caller([Sent(STREAMED[model])], model, max_retries=0) as one:
+WAYS = [(model, direct) for model in STREAMED for direct in (True, False) if direct or model not in DIRECTLY_ALONE]
+
+
+@pytest.mark.parametrize(("model", "direct"), WAYS)
+async def test_no_line_separator_of_a_token_is_lost(model: str, *, direct: bool) -> None:
+    async with caller([Sent(STREAMED[model])], model, max_retries=0, direct_streams=direct) as one:
         _, output = await one.call()
     assert output.all() == "".join(WORDS)

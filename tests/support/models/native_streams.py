@@ -40,7 +40,7 @@ def gemini(*parts: list[dict[str, object]], finish: str = "STOP", usage: Mapping
     return events(*({"candidates": [one], **about} for one in [*candidates[:-1], last]))
 
 
-def ollama(*messages: dict[str, object], **end: object) -> Sent:
+def ollama(*messages: Mapping[str, object], **end: object) -> Sent:
     """A stream of Ollama's own API."""
     every = {"model": "m", "created_at": "2026-01-01T00:00:00Z", "done": False}
     counts = {"done": True, "done_reason": "stop", "prompt_eval_count": 100, "eval_count": 10, "total_duration": 1}
