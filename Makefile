@@ -3,7 +3,10 @@
 #   ARGS=...    handed on to the verb's command
 
 .DEFAULT_GOAL := help
-.PHONY: help set-up set-up-tests run test faults check bench schema lock clean
+.PHONY: help set-up set-up-tests run test faults check lint types tests bench schema lock clean
+
+# Where it is set, every process would compile every file anew, and pytest every test.
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?=
 ARGS ?=
@@ -12,6 +15,7 @@ BIN := $(VENV)/bin
 OURS := protocol agent server clients configs
 TESTS := -n 3 --dist loadscope --no-loadscope-reorder
 NPM := tests/support/npm/chromium tests/support/npm/mcp tests/support/npm/wscat tests/unit/clients/web
+COMPILED := -q -j 0 -x '/test_[a-z_]*\.py$$' $(OURS) tests
 FAULTS := tests/faults tests/properties tests/unit/protocol tests/unit/clients tests/unit/benchmarks tests/browser
 
 help:
@@ -28,18 +32,26 @@ run: set-up
 	@$(BIN)/python -m compileall -q $(OURS)
 	@exec $(BIN)/holdfast serve $(ARGS)
 
-test: check set-up-tests
-	@$(BIN)/python -m compileall -q $(OURS)
+# The types are checked beside the tests: that takes a minute of one processor.
+test: set-up-tests lint
+	@$(MAKE) --no-print-directory --jobs=2 types tests
+
+tests: set-up-tests
+	@$(BIN)/python -m compileall $(COMPILED)
 	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),$(TESTS))
 
 faults: set-up-tests
-	@$(BIN)/python -m compileall -q $(OURS)
+	@$(BIN)/python -m compileall $(COMPILED)
 	HOLDFAST_FAULTS=long $(BIN)/python -m pytest $(if $(ARGS),$(ARGS),$(FAULTS) $(TESTS))
 
-check: set-up
+check: lint types
+
+lint: set-up
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	$(BIN)/lint-imports --no-logo
+
+types: set-up
 	$(BIN)/python -m mypy
 
 bench: set-up

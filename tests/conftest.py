@@ -1,5 +1,6 @@
 """What holds for every test: nothing beyond this machine is reached, nothing of this machine's settings is read."""
 
+import gc
 import ipaddress
 import os
 import re
@@ -53,6 +54,17 @@ LONGEST = (
     "integration",
 )
 """Folders whose files take longest. They come first, so that at the end no worker has a long file left, and the others none."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Imports make a million objects that stay: no garbage collection walks them, neither meanwhile nor later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
