@@ -4,6 +4,7 @@ Who may import whom is held by import-linter: see tool.importlinter in pyproject
 """
 
 import ast
+import gc
 import re
 import subprocess
 import sys
@@ -57,6 +58,15 @@ class Import(NamedTuple):
     def top(self) -> str:
         """The top-level package."""
         return self.module.partition(".")[0]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def many_nodes() -> Iterator[None]:
+    """The trees of all files are millions of nodes: the garbage collector does not walk them, and they go with the rules."""
+    gc.disable()
+    yield
+    read_source.cache_clear()
+    gc.enable()
 
 
 @cache

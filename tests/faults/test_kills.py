@@ -90,7 +90,7 @@ async def test_the_conversation_without_a_kill_is_complete(zygote: Zygote, tmp_p
 @pytest.mark.parametrize(
     ("call", "step"),
     [
-        ("append", length(8, 1)),
+        ("append", length(12, 1)),
         ("merge", length(4, 1)),
         ("put_snapshot", 1),
         ("create", 1),

@@ -2,15 +2,19 @@
 
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
 from protocol import events as ev
 from protocol import submissions as sub
 from protocol.content import PendingTool, PlanItem, Question, Step, ToolCall
+from tests.faults.harness.lengths import length
 
 AT = "2026-01-02T03:04:05.678Z"
 TEXTS = st.text("abc é\n🦉\u0301\u200d", min_size=1, max_size=5)
+FEWER_LIVES = settings(max_examples=length(20, 100))
+"""A life is long, and costs more than other examples."""
 ENDS = ("rejected", "abandoned", "cancelled", "outcome_unknown")
 
 

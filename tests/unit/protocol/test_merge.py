@@ -15,7 +15,7 @@ from protocol import events as ev
 from protocol.merge import Merger, after
 from protocol.view import View, apply
 from tests.faults.harness.lengths import length
-from tests.unit.protocol.streams import AT, lives
+from tests.unit.protocol.streams import AT, FEWER_LIVES, lives
 
 
 def merged(events: Iterable[ev.Event]) -> list[ev.Event]:
@@ -46,6 +46,7 @@ def whole(seq: int, text: str) -> ev.AssistantMessageEvent:
     )
 
 
+@FEWER_LIVES
 @given(events=lives(), data=st.data())
 def test_a_merged_replay_from_every_position_ends_in_the_same_view(events: list[ev.Event], data: st.DataObject) -> None:
     in_the_end = fold(events)
@@ -65,6 +66,7 @@ def test_a_merged_replay_from_every_position_ends_in_the_same_view(events: list[
             assert fold(rest, copied(seen)) == in_the_end
 
 
+@FEWER_LIVES
 @given(events=lives())
 def test_after_every_merged_event_the_view_is_the_one_at_its_seq(events: list[ev.Event]) -> None:
     one_by_one, shorter = View(), View()
@@ -76,6 +78,7 @@ def test_after_every_merged_event_the_view_is_the_one_at_its_seq(events: list[ev
         assert shorter == one_by_one
 
 
+@FEWER_LIVES
 @given(events=lives(), position=st.integers(0, 200))
 def test_merged_events_leave_no_hole_and_overlap_nothing(events: list[ev.Event], position: int) -> None:
     reached = min(position, len(events))
@@ -86,12 +89,14 @@ def test_merged_events_leave_no_hole_and_overlap_nothing(events: list[ev.Event],
     assert reached == len(events)
 
 
+@FEWER_LIVES
 @given(events=lives())
 def test_merging_again_changes_nothing(events: list[ev.Event]) -> None:
     once = merged(events)
     assert merged(once) == once
 
 
+@FEWER_LIVES
 @given(events=lives())
 def test_merged_events_can_be_stored_and_sent(events: list[ev.Event]) -> None:
     for event in merged(events):

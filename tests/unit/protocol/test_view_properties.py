@@ -7,9 +7,10 @@ from protocol import codec
 from protocol import events as ev
 from protocol.frames import Snapshot
 from protocol.view import View, apply, from_snapshot, to_snapshot
-from tests.unit.protocol.streams import lives
+from tests.unit.protocol.streams import FEWER_LIVES, lives
 
 
+@FEWER_LIVES
 @given(events=lives())
 def test_a_view_that_begins_with_a_snapshot_goes_on_like_any_other(events: list[ev.Event]) -> None:
     view = View()
@@ -27,6 +28,7 @@ def test_a_view_that_begins_with_a_snapshot_goes_on_like_any_other(events: list[
         begun = [from_snapshot(as_json), from_snapshot(as_msgpack), *begun[:2]]
 
 
+@FEWER_LIVES
 @given(events=lives())
 def test_a_repeated_event_changes_nothing(events: list[ev.Event]) -> None:
     view = View()
@@ -38,6 +40,7 @@ def test_a_repeated_event_changes_nothing(events: list[ev.Event]) -> None:
         assert msgspec.msgpack.encode(view) == before
 
 
+@FEWER_LIVES
 @given(events=lives())
 def test_at_rest_nothing_is_open_and_waiting_states_have_a_cause(events: list[ev.Event]) -> None:
     view = View()

@@ -1,4 +1,5 @@
-// For test_fold.py: takes journals, one a line (a list of events), and gives the view after each event, one line a journal.
+// For test_fold.py: takes journals, one a line (a list of events), and gives the view after each event,
+// one line a journal; with `last` before the list, the last one alone.
 
 import { createInterface } from "node:readline";
 import { apply, emptyView } from "../../../../clients/web/view.js";
@@ -6,9 +7,10 @@ import { apply, emptyView } from "../../../../clients/web/view.js";
 for await (const line of createInterface({ input: process.stdin })) {
   const view = emptyView();
   const views = [];
-  for (const event of JSON.parse(line)) {
+  const last = line.startsWith("last");
+  for (const event of JSON.parse(last ? line.slice(4) : line)) {
     apply(view, event);
-    views.push(JSON.stringify(view));
+    if (!last) views.push(JSON.stringify(view));
   }
-  process.stdout.write(`[${views.join(",")}]\n`);
+  process.stdout.write(last ? `${JSON.stringify(view)}\n` : `[${views.join(",")}]\n`);
 }

@@ -17,6 +17,7 @@ from server.app import build_app
 from server.http import table
 from server.http.table import ENDPOINTS, openapi_document
 from server.util.private_files import write_private
+from tests.faults.harness.lengths import length
 from tests.support.application import settings_for
 from tests.support.live import Live, listening
 from tests.support.network.http_client import http_client
@@ -87,7 +88,16 @@ async def schemathesis(live: Live, folder: Path, config: str = "", *options: str
         "run",
         f"{live.http}/openapi.json",
         *("--header", f"Authorization:Bearer {TOKEN}"),
-        *("--max-examples", "12", "--seed", "1", "--generation-database", "none", "--suppress-health-check", "all"),
+        *(
+            "--max-examples",
+            str(length(6, 12)),
+            "--seed",
+            "1",
+            "--generation-database",
+            "none",
+            "--suppress-health-check",
+            "all",
+        ),
         *("--phases", "examples,coverage,fuzzing", "--warnings", "off", "--no-color"),
         *options,
         cwd=folder,

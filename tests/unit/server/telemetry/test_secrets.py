@@ -6,7 +6,7 @@ from agent.models.settings import ModelSettings
 from agent.redaction.settings import RedactionSettings
 from server.config.model import ModelChoice
 from server.config.settings import Settings
-from server.telemetry.secrets import LEARNED_MAX, KnownSecrets
+from server.telemetry.secrets import KnownSecrets
 
 TOKEN = "hf_Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1W"
 
@@ -26,14 +26,15 @@ def test_secrets_of_environment_and_settings_are_known() -> None:
     assert redact("somewhere/else") == "somewhere/else"
 
 
-def test_learned_secrets_are_redacted_and_the_newest_are_kept() -> None:
+def test_learned_secrets_are_redacted_and_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.telemetry.secrets.LEARNED_MAX", 8)
     secrets = known()
     before = secrets.for_sessions
     secrets.learn("login token", TOKEN)
     assert secrets.for_sessions is before, "a known format need not be learned"
-    for number in range(LEARNED_MAX + 1):
+    for number in range(9):
         secrets.learn("owner's token", f"odd-secret-{number:03}")
-    assert secrets.for_logs.redact("odd-secret-064") == "[redacted: owner's token]"
+    assert secrets.for_logs.redact("odd-secret-008") == "[redacted: owner's token]"
     assert secrets.for_logs.redact("odd-secret-000") == "odd-secret-000"
     assert secrets.for_sessions.redact("environment-key") == "[redacted: MY_API_KEY]"
 
