@@ -38,7 +38,7 @@ async def executor(hanging: threading.Event) -> AsyncIterator[WorkExecutor]:
 
 async def test_work_runs_in_named_threads_which_are_used_again(executor: WorkExecutor) -> None:
     names = [await executor.run(lambda: threading.current_thread().name, ANNA) for _ in range(5)]
-    assert set(names) == {"test_0"}
+    assert set(names) <= {"test_0", "test_1"}, "a thread may not be back at its place yet when its result is there"
 
 
 async def test_no_more_threads_than_places_are_made(executor: WorkExecutor, hanging: threading.Event) -> None:
