@@ -30,6 +30,7 @@ class Format(msgspec.Struct, frozen=True):
 
 FORMATS: Final = (
     Format("Anthropic's", "anthropic/scripted", 12.0, live_ratio_max=1.15),
+    Format("Gemini's", "gemini/scripted", 20.0),
     Format("`/v1/responses`", GPT, 20.0, parameters={"reasoning_effort": "low"}),
 )
 

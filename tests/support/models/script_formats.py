@@ -1,4 +1,4 @@
-"""Script formats: a scripted answer of text in the events of Anthropic's Messages API and of OpenAI's Responses API."""
+"""Script formats: a scripted answer of text in the events of Anthropic's, Gemini's, and of OpenAI's Responses API."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -83,7 +83,22 @@ RESPONSES = Format(
     {"type": "response.output_text.delta", "sequence_number": 7, **_PART, "delta": "@", "logprobs": []},
     _response_end,
 )
-FORMATS: Mapping[str, Format] = {"/messages": MESSAGES, "/responses": RESPONSES}
+
+
+def _candidate(text: str, usage: Usage, **end: str) -> Body:
+    content = {"parts": [{"text": text}], "role": "model"}
+    counts = {"promptTokenCount": usage.input_tokens, "candidatesTokenCount": usage.output_tokens}
+    counts["totalTokenCount"] = usage.input_tokens + usage.output_tokens
+    about = {"usageMetadata": counts, "modelVersion": "scripted", "responseId": "scripted"}
+    return {"candidates": [{"content": content, **end, "index": 0}], **about}
+
+
+def _candidate_end(reason: str, usage: Usage) -> tuple[Body, ...]:
+    return (_candidate("", usage, finishReason={"stop": "STOP", "length": "MAX_TOKENS"}[reason]),)
+
+
+GEMINI = Format((), _candidate("@", USED), _candidate_end)
+FORMATS: Mapping[str, Format] = {"/messages": MESSAGES, "/responses": RESPONSES, ":streamGenerateContent": GEMINI}
 """By the end of the request's path."""
 
 
@@ -122,7 +137,8 @@ def program(reply: Reply, path: str) -> tuple[Op, ...]:
 
 
 def _event(body: Body) -> bytes:
-    return f"event: {body['type']}\ndata: {json.dumps(body, separators=(',', ':'))}\n\n".encode()
+    name = f"event: {body['type']}\n" if "type" in body else ""
+    return f"{name}data: {json.dumps(body, separators=(',', ':'))}\n\n".encode()
 
 
 def _events(bodies: tuple[Body, ...]) -> bytes:

@@ -45,9 +45,15 @@ class Request:
         return cast("list[dict[str, object]]", self.body.get("tools") or [])
 
     @property
+    def streams(self) -> bool:
+        """Whether it asks for a stream. Gemini is asked for one by the address."""
+        return self.body.get("stream") is True or "contents" in self.body
+
+    @property
     def last_user_text(self) -> str:
-        messages = self.messages or cast("list[dict[str, object]]", self.body.get("input", []))
-        texts = [message.get("content") for message in messages if message.get("role") == "user"]
+        others = self.body.get("input") or self.body.get("contents") or []
+        messages = self.messages or cast("list[dict[str, object]]", others)
+        texts = [one.get("content") or one.get("parts") for one in messages if one.get("role") == "user"]
         return str(texts[-1]) if texts else ""
 
 

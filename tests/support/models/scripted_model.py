@@ -22,7 +22,7 @@ Replies are consumed in order; a function `(Request) -> Answer` may choose them 
 Every request is checked as the strictest providers do (`strict_messages.complaint`); a bad one is answered with 400, and
 the complaint makes the context manager fail at its end, unless it was made with `lenient=True` or `allow_complaints=True`.
 
-Answers of text are also given in the formats of Anthropic's `/v1/messages` and of OpenAI's `/v1/responses`, by the path.
+Answers of text are also given in the formats of Anthropic's `/v1/messages`, of Gemini's `:streamGenerateContent` and of OpenAI's `/v1/responses`, by the path.
 
 As a process: `python -m tests.support.models.scripted_model --port 8100` prints `listening on http://127.0.0.1:8100/v1` and
 answers by words in the last user message: `tokens=250 every_ms=20 stamped=1` (defaults: --tokens, --every-ms, --stamped).
@@ -161,7 +161,7 @@ class ScriptedModel:
         self.requests.append(request)
         self._news.set()
         wrong = None if self._lenient else complaint(request.body.get("messages"), request.body.get("tools"))
-        if wrong is None and request.body.get("stream") is not True:
+        if wrong is None and not request.streams:
             wrong = "only streams are served: stream must be true"
         if wrong is not None:
             return self._complain(wrong)

@@ -63,7 +63,12 @@ async def test_the_scripted_model_answers_in_the_formats_that_are_measured(one: 
 async def test_formats_are_measured_without_gaps_and_live() -> None:
     live = ages.Size(sessions=3, tokens=5, every_ms=1, pairs=1)
     rows = await formats.measure(formats.Size(cpu.Size(tokens=20, pairs=1), live))
-    for words in ("without gaps, Anthropic's", "without gaps, `/v1/responses`", "every 1 ms, Anthropic's"):
+    for words in (
+        "without gaps, Anthropic's",
+        "without gaps, Gemini's",
+        "without gaps, `/v1/responses`",
+        "every 1 ms, Anthropic's",
+    ):
         assert by_figure(rows, words).ours > 0
 
 
