@@ -5,6 +5,7 @@ import secrets
 import time
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import AsyncIterator
+from functools import cache
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
@@ -19,6 +20,15 @@ from starlette.routing import Route
 from tests.unit.server.serving import serving, settings_for
 
 CLIENT_ID, CLIENT_SECRET = "holdfast-client", "holdfast-client-secret"
+
+
+@cache
+def key_pair(number: int) -> tuple[RSAKey, ECKey]:
+    """Keys that sign, made once for all providers of a test run: an RSA key takes 0.1 s."""
+    return (
+        RSAKey.generate_key(2048, {"kid": f"rsa-{number}", "use": "sig"}),
+        ECKey.generate_key("P-256", {"kid": f"ec-{number}", "use": "sig"}),
+    )
 
 
 class OpenIdProvider:
@@ -39,13 +49,13 @@ class OpenIdProvider:
         self.revoked: set[str] = set()
         self._codes: dict[str, dict[str, str]] = {}
         self._refresh: set[str] = set()
+        self._generation = 0
         self.new_keys()
 
     def new_keys(self) -> None:
         """Sign with other keys from now on."""
-        kid = secrets.token_hex(4)
-        self._rsa = RSAKey.generate_key(2048, {"kid": f"rsa-{kid}", "use": "sig"})
-        self._ec = ECKey.generate_key("P-256", {"kid": f"ec-{kid}", "use": "sig"})
+        self._generation += 1
+        self._rsa, self._ec = key_pair(self._generation)
 
     def routes(self) -> list[Route]:
         return [

@@ -6,6 +6,7 @@ from typing import Any
 
 from agent.tools.mcp import stdio
 from agent.tools.mcp.settings import McpLimits, McpServer
+from agent.util.tls import trusted
 
 
 def request_headers(entry: McpServer, token: str | None) -> dict[str, str]:
@@ -39,7 +40,7 @@ async def http_transport(
     timeout = httpx2.Timeout(entry.start_timeout_s, read=None)
     hooks: dict[str, list[Any]] = {"request": [checks.on_request], "response": [checks.on_response]}
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=timeout, event_hooks=hooks) as client,
+        httpx2.AsyncClient(headers=headers, timeout=timeout, event_hooks=hooks, verify=trusted()) as client,
         streamable_http_client(entry.url, http_client=client, max_sse_event_size=stdio.MESSAGE_BYTES_MAX) as streams,
     ):
         yield streams

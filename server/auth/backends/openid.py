@@ -13,6 +13,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from agent.util.tls import trusted
 from server.auth.backends.base import LoginRefused, ProviderError
 from server.config.auth import OauthSettings
 
@@ -63,7 +64,7 @@ class OpenIDProvider:
 
     def __init__(self, settings: OauthSettings) -> None:
         self._settings = settings
-        self._client = httpx2.AsyncClient(timeout=TIMEOUT_S)
+        self._client = httpx2.AsyncClient(timeout=TIMEOUT_S, verify=trusted())
         self._at_once = asyncio.Semaphore(REQUESTS_MAX)
         self._reading = asyncio.Lock()
         self._document: ProviderMetadata | None = None
@@ -119,6 +120,7 @@ class OpenIDProvider:
             scope=" ".join(dict.fromkeys(["openid", *scopes])),
             code_challenge_method="S256",
             timeout=TIMEOUT_S,
+            verify=trusted(),
         )
 
     async def _token(self, document: ProviderMetadata, *, grant_type: str, **fields: str | None) -> dict[str, Any]:
