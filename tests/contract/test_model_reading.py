@@ -138,10 +138,10 @@ STREAMS: dict[str, tuple[str, Sent, Read]] = {
             [{"text": "Hm, ", "thought": True}],
             [{"text": "well.", "thought": True}, {"text": "Hel"}],
             [{"text": "lo"}],
-            [{"text": "", "thoughtSignature": "SEALED"}],
+            [{"text": "", "thoughtSignature": "SEALED"}, {"text": "", "thoughtSignature": "SECOND"}],
             usage={"thoughtsTokenCount": 4, "totalTokenCount": 114, "cachedContentTokenCount": 60},
         ),
-        Read("Hello", "Hm, well.", tokens=(100, 14, 60, 4), signatures=(["SEALED"], {})),
+        Read("Hello", "Hm, well.", tokens=(100, 14, 60, 4), signatures=(["SEALED", "SECOND"], {})),
     ),
     "Gemini's calls, of which the first is signed": (
         GEMINI,

@@ -9,7 +9,12 @@ from agent.models.provider_errors.words import read_words
 from agent.models.streams.decoding import ErrorChunk, decode_event
 from agent.models.types import StatePiece, StreamChunk, TokenCounts, ToolCallFragment
 
+_WITHHELD: Final = (
+    *("SAFETY", "RECITATION", "LANGUAGE", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "ESCALATION"),
+    *("IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", "IMAGE_OTHER", "NO_IMAGE"),
+)
 _FINISH: Final = {
+    **dict.fromkeys(_WITHHELD, "content_filter"),
     "STOP": "stop",
     "FINISH_REASON_UNSPECIFIED": "stop",
     "MAX_TOKENS": "length",
@@ -19,7 +24,7 @@ _FINISH: Final = {
     "UNEXPECTED_TOOL_CALL": "error",
     "MISSING_THOUGHT_SIGNATURE": "error",
 }
-"""Finish reasons in words that the assembler knows. All others mean that the answer was withheld."""
+"""Finish reasons in words that the assembler knows."""
 
 
 class _FunctionCall(msgspec.Struct):
@@ -88,27 +93,36 @@ class GeminiDecoder:
         return result
 
     def _add_candidate(self, result: StreamChunk, candidate: _Candidate) -> None:
-        parts = candidate.content.parts if candidate.content is not None else None
-        for part in parts or ():
-            if part.function_call is not None:
-                result.fragments = (*result.fragments, self._fragment(part.function_call, part.thought_signature))
-                continue
-            if part.text and part.thought:
-                result.reasoning += part.text
-            elif part.text:
-                result.text += part.text
-            if part.thought_signature and not part.thought:
-                result.state = StatePiece(text_signatures=[part.thought_signature])
+        parts = (candidate.content.parts if candidate.content is not None else None) or []
+        if len(parts) == 1 and parts[0].function_call is None and parts[0].thought_signature is None:
+            part = parts[0]  # a token: by far the most are this
+            if part.thought:
+                result.reasoning = part.text or ""
+            else:
+                result.text = part.text or ""
+        elif parts:
+            self._add_parts(result, parts)
         reason = candidate.finish_reason
         if reason:
-            known = _FINISH.get(reason, "content_filter")
+            known = _FINISH.get(reason, reason.lower())
             result.finish_reason = "tool_calls" if known == "stop" and self._calls else known
 
-    def _fragment(self, call: _FunctionCall, signature: str | None) -> ToolCallFragment:
+    def _add_parts(self, result: StreamChunk, parts: list[_Part]) -> None:
+        calls = [part for part in parts if part.function_call is not None]
+        texts = [part for part in parts if part.function_call is None]
+        result.reasoning = "".join(part.text or "" for part in texts if part.thought)
+        result.text = "".join(part.text or "" for part in texts if not part.thought)
+        result.fragments = tuple(map(self._fragment, calls))
+        signatures = [part.thought_signature for part in texts if part.thought_signature and not part.thought]
+        if signatures:
+            result.state = StatePiece(text_signatures=signatures)
+
+    def _fragment(self, part: _Part) -> ToolCallFragment:
         """A call, which comes whole."""
-        place, self._calls = self._calls, self._calls + 1
+        call, place = part.function_call or _FunctionCall(), self._calls
+        self._calls += 1
         arguments = json.dumps({} if call.args is None else call.args, ensure_ascii=False)
-        return ToolCallFragment(place, call.id, call.name, arguments, signature or "")
+        return ToolCallFragment(place, call.id, call.name, arguments, part.thought_signature or "")
 
 
 def _tokens(usage: _Usage) -> TokenCounts:
