@@ -7,11 +7,6 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
-# Before the import: else it fetches the price table from the network.
-os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-# The wrapper takes this many equal chunks in a row for a model in a loop and raises; a table's rule may be as long.
-os.environ.setdefault("REPEATED_STREAMING_CHUNK_LIMIT", "1000000000")
-
 import httpx
 import litellm
 from litellm.exceptions import BadRequestError

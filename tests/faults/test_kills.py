@@ -28,7 +28,8 @@ from tests.faults.harness.verify import verify
 from tests.faults.process.process import NotListening, ServerProcess, Zygote
 from tests.support.application import settings_for
 from tests.support.live import DONE, Address, client
-from tests.support.models.strict_providers import Anthropic, StrictServer
+from tests.support.models.strict_providers import Anthropic
+from tests.support.models.strict_server import StrictServer
 from tests.support.network.http_client import http_client
 
 AT_ONCE = 4

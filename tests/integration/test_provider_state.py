@@ -20,7 +20,8 @@ from server.config.model import ModelChoice
 from server.config.settings import Settings
 from tests.support.application import settings_for
 from tests.support.live import DONE, Address, Client, client, listening
-from tests.support.models.strict_providers import PROVIDERS, StrictProvider, StrictServer
+from tests.support.models.strict_providers import PROVIDERS, StrictProvider
+from tests.support.models.strict_server import StrictServer
 from tests.support.network.http_client import http_client
 
 OTHER = "hosted_vllm/other"
