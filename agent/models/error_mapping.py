@@ -4,7 +4,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -50,9 +50,11 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 class ErrorMapper:
-    """Makes the ModelErrors of one model. `secrets`: what no message may hold. `refusals`: addresses that the call did not reach."""
+    """Makes the ModelErrors of one model. `secrets`: gives what no message may hold. `refusals`: addresses that the call did not reach."""
 
-    def __init__(self, model: str, secrets: tuple[str, ...], refusals: Sequence[AddressRefused] = ()) -> None:
+    def __init__(
+        self, model: str, secrets: Callable[[], tuple[str, ...]], refusals: Sequence[AddressRefused] = ()
+    ) -> None:
         self._model = model
         self._secrets = secrets
         self._refusals = refusals
@@ -209,7 +211,7 @@ class ErrorMapper:
         return read_words(str(getattr(error, "message", "") or error))
 
     def _clean(self, text: str) -> str:
-        return redact(text, self._secrets)
+        return redact(text, self._secrets())
 
 
 def _response(causes: list[BaseException]) -> httpx.Response | None:

@@ -103,7 +103,9 @@ async def read(name: str, pieces: Sequence[bytes]) -> list[StreamChunk]:
     """The chunks of a body in these pieces."""
     decode = BODIES[name][1]()
     response = httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Pieces(pieces))
-    stream = DirectStream(Body(response, decode, lines=name == OLLAMA), Wrapper(), ErrorMapper("m", ()), "m", 1_000_000)
+    stream = DirectStream(
+        Body(response, decode, lines=name == OLLAMA), Wrapper(), ErrorMapper("m", tuple), "m", 1_000_000
+    )
     found: list[StreamChunk] = []
     while (chunks := await stream.read()) is not None:
         found += chunks
