@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from functools import partial
 from typing import Protocol
 
 from agent.call_asker import OpenQuestions, WorkerCallAsker
@@ -124,9 +125,7 @@ class Worker:
         await self._tools.aclose()
 
     async def _call_model(self, effect: CallModel) -> None:
-        async def sink(kind: DeltaKind, text: str) -> None:
-            await self._results.delta(effect.message_id, kind, text)
-
+        sink = partial(self._results.delta, effect.message_id)
         try:
             await self._tools.prepare_model_call()
             notes = await self._tools.notes()

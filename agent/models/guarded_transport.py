@@ -10,14 +10,20 @@ import socket
 import ssl
 import urllib.request
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from typing import Any
 
+import aiohttp
 import httpx
 import litellm
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector, ThreadedResolver
 from aiohttp.abc import AbstractResolver, ResolveResult
 from litellm import constants
-from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport
+from litellm.llms.custom_httpx.aiohttp_transport import (
+    AiohttpResponseStream,
+    LiteLLMAiohttpTransport,
+    map_aiohttp_exceptions,
+)
 from litellm.llms.custom_httpx.http_handler import (
     AsyncHTTPHandler,
     build_aiohttp_keepalive_socket_factory,
@@ -90,11 +96,55 @@ async def _lines(response: httpx.Response) -> AsyncGenerator[str]:
         yield tail
 
 
+class BodyStream(AiohttpResponseStream):
+    """A body as it comes from the network, without aiohttp's and httpx's generators around each read."""
+
+    async def __aiter__(self) -> AsyncGenerator[bytes]:
+        """The blocks of the body. Raises httpx's exceptions, as LiteLLM's stream does."""
+        content = self._aiohttp_response.content
+        try:
+            while block := await content.read(self.CHUNK_SIZE):
+                yield block
+        except RuntimeError as error:
+            if "Connection closed" not in str(error):
+                raise
+            raise httpx.ReadError(str(error)) from error
+        except aiohttp.http_exceptions.TransferEncodingError as error:
+            raise httpx.ReadError(str(error)) from error
+        except Exception:
+            with map_aiohttp_exceptions():
+                raise
+        finally:
+            self._aiohttp_response.close()
+
+
 class EventStreamResponse(httpx.Response):
     """A response whose lines do not end at every line separator of Unicode.
 
     LiteLLM reads streams by lines: with httpx's own a token that holds U+2028 or U+0085 is lost, or ends the stream.
     """
+
+    body: BodyStream | None = None
+    """Where it comes from. httpx's client puts a stream of its own around that."""
+
+    def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
+        """As httpx's; of a body that is not compressed the blocks as they came."""
+        if (
+            chunk_size
+            or self.body is None
+            or "content-encoding" in self.headers
+            or self.is_stream_consumed
+            or self.is_closed
+        ):
+            return super().aiter_bytes(chunk_size)
+        self.is_stream_consumed = True
+        return self._blocks(self.body)
+
+    async def _blocks(self, body: BodyStream) -> AsyncGenerator[bytes]:
+        async with aclosing(body.__aiter__()) as blocks:
+            async for block in blocks:
+                yield block
+        await self.aclose()
 
     def aiter_lines(self) -> EventLines:
         return EventLines(self)
@@ -110,13 +160,16 @@ class GuardedTransport(LiteLLMAiohttpTransport):
         if _redirected_elsewhere(request, response):
             await response.aclose()
             raise refusal(f"{request.url.host} redirects to another host")
-        return EventStreamResponse(
+        events = EventStreamResponse(
             response.status_code,
             headers=response.headers,
             stream=response.stream,
             request=request,
             extensions=response.extensions,
         )
+        if isinstance(response.stream, AiohttpResponseStream):
+            events.body = BodyStream(response.stream._aiohttp_response)
+        return events
 
 
 class GuardedSyncTransport(httpx.BaseTransport):

@@ -27,7 +27,7 @@ from agent.session.messages import (
     WorkspaceRestored,
     WorkspaceSaved,
 )
-from agent.session.redact_input import without_secrets
+from agent.session.redact_input import without_secrets, without_secrets_in_delta
 from agent.session.session import Session
 from protocol import events as ev
 from protocol.events import Accepted
@@ -40,6 +40,9 @@ def decide(session: Session, message: Input, now: str, share_id: str = "") -> De
     `share_id`: of the link by which the sender of a submission came; empty for the owner.
     """
     session.begin(now, share_id)
+    if isinstance(message, Delta):  # nearly all inputs are
+        turn.on_delta(session, without_secrets_in_delta(session, message))
+        return session.decision(None)
     answer: Accepted | SubmissionRefusal | None = None
     for redacted in without_secrets(session, message):
         answer = _handle(session, redacted) or answer
@@ -48,7 +51,7 @@ def decide(session: Session, message: Input, now: str, share_id: str = "") -> De
 
 def _handle(session: Session, message: Input) -> Accepted | SubmissionRefusal | None:
     match message:
-        case Delta():
+        case Delta():  # what was held back of a text
             turn.on_delta(session, message)
         case SubmissionBase():
             return submissions.on_submission(session, message)

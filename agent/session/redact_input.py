@@ -44,15 +44,18 @@ StructT = TypeVar("StructT", bound=msgspec.Struct)
 KINDS: tuple[DeltaKind, ...] = ("reasoning", "text")
 
 
+def without_secrets_in_delta(session: Session, delta: Delta) -> Delta:
+    """What is complete and redacted of the model's text with this part; perhaps empty, and so if it is not of the call under way."""
+    text = ""
+    if delta.message_id == session.model_call_id:
+        text = session.redaction_stream(delta.message_id, delta.kind).push(delta.text)
+    return Delta(delta.message_id, delta.kind, text)
+
+
 def without_secrets(session: Session, message: Input) -> Iterator[Input]:
     """The redacted input; before it, what was held back of the text streams that it ends."""
     redactor = session.rules.redactor
     match message:
-        case Delta():
-            if message.message_id == session.model_call_id:
-                yield from _delta(
-                    message, session.redaction_stream(message.message_id, message.kind).push(message.text)
-                )
         case ToolLogged():
             call = open_call(session.state.view, message.tool_call_id)
             if call is not None and call.state == "running":

@@ -89,12 +89,13 @@ def load(data: bytes) -> SessionState:
 
 def apply(state: SessionState, event: ev.Event) -> None:
     """Fold one event into the state."""
+    if isinstance(event, ev.AssistantChunk):  # nearly all events are
+        views.apply(state.view, event)
+        return
     before, model = len(state.view.messages), state.view.model
     if isinstance(event, ev.Processing | ev.InputJoined):
         _note_guest(state, event)
     views.apply(state.view, event)
-    if isinstance(event, ev.AssistantChunk):
-        return
     if isinstance(event, ev.ToolOutput):
         state.history_chars += len(event.output) + _size_of_steps(state, event.tool_call_id)
     else:

@@ -4,7 +4,7 @@ The rules:
 
 - Positions and terms are the owner's. The journal verifies them, it never hands out a position.
 - A session has at most one valid `Lease`. Each `acquire` raises its term; an append under an older term is `Fenced`.
-- All of an `AppendItem` is stored or nothing, and it is durable when `append` returns: as durable as the backend's
+- All of an `AppendItem` is stored or nothing, and it is durable when `append` is done: as durable as the backend's
   setting `durability` promises. Calls that wait together are committed together; one refusal never fails another.
 - A refusal is a type: `Fenced`, `Conflict`, `Deleted` and `NotFound` stored nothing. `Unavailable` means unknown: the
   identical call again is safe, also when the first one was stored after all.
@@ -14,6 +14,7 @@ The rules:
   the term keeps an earlier owner from writing.
 """
 
+import asyncio
 import builtins
 import math
 from collections.abc import Collection
@@ -211,8 +212,8 @@ class Journal(Protocol):
     def epoch(self) -> str:
         """The epoch that new events belong to. It does not change while the journal is open."""
 
-    async def append(self, item: AppendItem) -> None:
-        """Store an item; it is durable on return.
+    def append(self, item: AppendItem) -> "asyncio.Future[None]":
+        """Store an item; it is durable once the future is done.
 
         An item whose records are all stored already, byte for byte and under the same term, succeeds: it is a retry.
         Raises `Fenced`, `Conflict` (`AlreadyAnswered`), `Deleted`, `NotFound`.

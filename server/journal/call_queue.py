@@ -15,6 +15,10 @@ WAITING_MAX = 10_000
 """Calls that may wait for the writer, and as many for the readers. The disk is far behind by then (some seconds of full
 load), and each call holds its data in memory."""
 
+GATHER_S = 0.004
+"""Calls that can wait are handed over at most so often. A commit costs many times what an event in it costs, so the text of all
+streams within that time is committed together. A reader notices no delay below some 20 ms."""
+
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -39,29 +43,44 @@ class CallQueue(Generic[S]):
         self._loop = asyncio.get_running_loop()
         self._waiting = 0
         self._closed = False
+        self._gathered: list[Call[S]] = []
+        self._hand_over_at = 0.0
         # None is the end; it stays in the queue, so that every thread finds it. `_waiting` bounds the rest.
         self._queue: SimpleQueue[Call[S] | None] = SimpleQueue()
 
-    def put(self, operation: Callable[[S], T]) -> "asyncio.Future[T]":
-        """Queue a call; a future of its result. Raises `Unavailable` if the queue is full or closed.
+    def put(self, operation: Callable[[S], T], *, can_wait: bool = False) -> "asyncio.Future[T]":
+        """Queue a call; a future of its result. It fails with `Unavailable` if the queue is full or closed.
 
-        If the future is cancelled the call is made all the same.
+        `can_wait`: the call may wait for `GATHER_S` for others. The order of calls is kept. If the future is cancelled the call is
+        made all the same.
         """
-        if self._closed:
-            raise Unavailable(f"{self.path}: the journal is closed: the server is stopping", self.path)
-        if self._waiting >= WAITING_MAX:
-            raise Unavailable(
-                f"{self.path}: {self._waiting} calls wait already: the disk is too slow for this load", self.path
-            )
-        self._waiting += 1
         waiter: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put(Call(operation, waiter))
+        if self._closed:
+            waiter.set_exception(Unavailable(f"{self.path}: the journal is closed: the server is stopping", self.path))
+        elif self._waiting >= WAITING_MAX:
+            why = f"{self.path}: {self._waiting} calls wait already: the disk is too slow for this load"
+            waiter.set_exception(Unavailable(why, self.path))
+        else:
+            self._waiting += 1
+            self._gathered.append(Call(operation, waiter))
+            if not can_wait or self._loop.time() >= self._hand_over_at:
+                self._hand_over()
+            elif len(self._gathered) == 1:
+                self._loop.call_at(self._hand_over_at, self._hand_over)
         return waiter
+
+    def _hand_over(self) -> None:
+        """Give the gathered calls to the threads."""
+        for call in self._gathered:
+            self._queue.put(call)
+        self._gathered.clear()
+        self._hand_over_at = self._loop.time() + GATHER_S
 
     def close(self) -> None:
         """Take no more calls; those that wait are still run."""
         if not self._closed:
             self._closed = True
+            self._hand_over()
             self._queue.put(None)
 
     def idle(self) -> bool:

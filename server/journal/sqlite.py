@@ -89,9 +89,9 @@ class SqliteJournal:
         """Transactions committed since it was opened, for telemetry."""
         return self._writer.commits
 
-    async def append(self, item: AppendItem) -> None:
-        """Store an item; it is durable on return."""
-        await self._write_queue.put(partial(Transactions.append, item=item))
+    def append(self, item: AppendItem) -> "asyncio.Future[None]":
+        """Store an item; it is durable once the future is done."""
+        return self._write_queue.put(partial(Transactions.append, item=item), can_wait=item.row is None)
 
     async def read(
         self,

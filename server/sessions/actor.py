@@ -32,11 +32,20 @@ from server.journal.base import (
 )
 from server.sessions.broadcaster import EventBroadcaster
 from server.sessions.factory import SessionParts
-from server.sessions.idempotency import record_answer, refuse, refused_frame, repeat_answer
+from server.sessions.idempotency import (
+    GOING_TO_SLEEP,
+    INBOX_IS_FULL,
+    not_stored,
+    record_answer,
+    refuse,
+    refused_frame,
+    repeat_answer,
+)
 from server.sessions.inbox import Answer, Inbox, InboxFull, PendingSubmission
 from server.sessions.quotas import Quotas
 from server.sessions.recorder import JournalRecorder
 from server.sessions.replay import LoadedSession, load_state
+from server.sessions.text_steps import DecisionFailed, TextSteps
 from server.util.clock import utc_now
 
 log = logging.getLogger("holdfast.actor")
@@ -44,7 +53,6 @@ log = logging.getLogger("holdfast.actor")
 SUBMISSION_ID_BYTES = 12
 SLEEP_REASON = CloseReason(codes.CLOSE_RESTART, "the session was put to sleep; reconnect")
 DELETED_REASON = CloseReason(codes.CLOSE_DELETED, "the session was deleted")
-
 
 RECOVERY_S = 5.0
 """How long a session whose work stopped because the journal failed waits before it tries its journal again."""
@@ -76,6 +84,7 @@ class SessionActor:
         self._inbox = Inbox()
         self._recorder = JournalRecorder(journal, loaded, quotas, parts.observer.appended)
         self._observer = parts.observer
+        self._text = TextSteps(self._inbox, self._recorder, self.broadcaster, parts.observer)
         self._journal = journal
         self._term = loaded.lease.term
         self._rules = parts.rules
@@ -110,7 +119,7 @@ class SessionActor:
     @property
     def busy(self) -> bool:
         """Whether work is under way or waits. An approval that waits counts."""
-        return self._stepping or self._session.working or len(self._inbox) > 0 or self._journal_error is not None
+        return self._unfinished or self._session.working
 
     @property
     def may_sleep(self) -> bool:
@@ -122,8 +131,12 @@ class SessionActor:
         """Whether it may be stopped and activated anew at once. An approval may wait: it waits on afterwards."""
         waits = bool(self._session.state.view.pending_approval) and self._worker.running == 0
         idle = not self._session.working or waits
-        unfinished = self._stepping or len(self._inbox) > 0 or self._journal_error is not None
-        return idle and not (unfinished or self.sockets or self.stopping)
+        return idle and not (self._unfinished or self.sockets or self.stopping)
+
+    @property
+    def _unfinished(self) -> bool:
+        """Whether a step is under way, or something waits for one."""
+        return self._stepping or self._text.under_way or len(self._inbox) > 0 or self._journal_error is not None
 
     def submit(
         self, submission: Submission, share_id: str = "", sender: object = None
@@ -137,13 +150,11 @@ class SessionActor:
         if not own_id:
             submission = msgspec.structs.replace(submission, id=secrets.token_hex(SUBMISSION_ID_BYTES))
         if self.stopping:
-            return SubmissionRefusal(codes.GOING_AWAY, "the session is going to sleep; reconnect and send it again")
+            return GOING_TO_SLEEP
         try:
             return self._inbox.submit(submission, own_id=own_id, share_id=share_id, sender=sender)
         except InboxFull:
-            return SubmissionRefusal(
-                codes.INBOX_FULL, "the session has too many submissions waiting; send it again in a moment"
-            )
+            return INBOX_IS_FULL
 
     def report(self, message: Input) -> None:
         """Add what happened outside of the session to the inbox."""
@@ -182,9 +193,15 @@ class SessionActor:
             await self._end()
 
     async def _next(self) -> list[PendingSubmission | Input]:
-        """Wait for the inbox. After a failure of the journal at most `RECOVERY_S`, to try the journal again."""
-        if self._journal_error is None:
-            return await self._inbox.take()
+        """Wait for more than text alone. After a failure of the journal at most `RECOVERY_S`, to try the journal again."""
+        while self._journal_error is None:
+            try:
+                await self._text.take_until_else(self._session)
+                return self._inbox.drain()
+            except Unavailable as error:
+                await self._on_journal_failure(error)
+            except DecisionFailed as error:
+                await self._on_decision_failure(Fail(codes.INTERNAL, str(error), True))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RECOVERY_S):
                 return await self._inbox.take()
@@ -241,7 +258,7 @@ class SessionActor:
         try:
             earlier = await self._recorder.answer(submission_id(waiting.submission))
         except Unavailable as error:
-            answers.append((waiting, _not_stored(error)))
+            answers.append((waiting, not_stored(error)))
             return True
         if earlier is None:
             return False
@@ -261,7 +278,7 @@ class SessionActor:
                 private = {seq: data for decision in decisions for seq, data in decision.provider_states.items()}
                 records = await self._recorder.append(events, new_answers, self._session.state, private)
             except Unavailable as error:
-                refuse([waiting for waiting, _ in answers], _not_stored(error))
+                refuse([waiting for waiting, _ in answers], not_stored(error))
                 await self._on_journal_failure(error)
                 return False
             self.broadcaster.publish(records)
@@ -285,7 +302,7 @@ class SessionActor:
         """
         if self._journal_error is None:
             log.error("session %s: work stopped: %s", self.session_id, error)
-            self.broadcaster.notify(refused_frame(_not_stored(error)))
+            self.broadcaster.notify(refused_frame(not_stored(error)))
         self._journal_error = error
         self._worker.cancel()
         try:
@@ -306,7 +323,7 @@ class SessionActor:
         if stored:
             self._journal_error = None
         elif self._journal_error is not None:
-            refuse([item for item in taken if isinstance(item, PendingSubmission)], _not_stored(self._journal_error))
+            refuse([item for item in taken if isinstance(item, PendingSubmission)], not_stored(self._journal_error))
         return stored
 
     def _failure_decision(self, error: JournalError | None) -> Decision:
@@ -333,14 +350,8 @@ class SessionActor:
         self.stopping = True
         await self._worker.aclose()
         left = [item for item in self._inbox.drain() if isinstance(item, PendingSubmission)]
-        refuse(left, SubmissionRefusal(codes.GOING_AWAY, "the session is going to sleep; reconnect and send it again"))
+        refuse(left, GOING_TO_SLEEP)
         self.broadcaster.end(self._close_reason)
         self._observer.close()
         if self._journal_error is None:
             await self._recorder.checkpoint(self._session.state)
-
-
-def _not_stored(error: JournalError) -> SubmissionRefusal:
-    return SubmissionRefusal(
-        codes.JOURNAL_UNAVAILABLE, f"the journal did not take it ({error}); send it again with the same id"
-    )

@@ -6,6 +6,7 @@ What the tail does not hold any more is read from the journal, so a slow reader 
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 import msgspec
 
@@ -38,20 +39,23 @@ class Cursor:
     """One follower: its position in the log, and the out-of-band frames that wait for it.
 
     `position`: the seq of the last event that the follower has. `close_reason`: set when the follower is to end, once
-    it has all events up to the head.
+    it has all events up to the head. `take_at_once`: called when there is something new, in place of letting `wait` return; gives
+    whether the follower has taken all of it.
     """
 
     def __init__(self, broadcaster: "EventBroadcaster", position: int) -> None:
         self.position = position
         self.close_reason: CloseReason | None = None
+        self.take_at_once: Callable[[], bool] | None = None
         self._broadcaster = broadcaster
         self._changed = asyncio.Event()
         self._out_of_band: deque[bytes] = deque()
         self._notice: bytes | None = None
 
     def wake(self) -> None:
-        """Let `wait` return."""
-        self._changed.set()
+        """Let the follower take what is new at once, or `wait` return."""
+        if self.take_at_once is None or not self.take_at_once():
+            self._changed.set()
 
     def end(self, reason: CloseReason) -> None:
         """Let the follower end once it has all events. The first reason counts."""
@@ -95,17 +99,27 @@ class Cursor:
         """
         self.position = seq
 
+    def in_memory(self, max_bytes: int) -> list[TailEvent] | None:
+        """As `next`, without moving the position; None if the journal must be read."""
+        if self.position >= self._broadcaster.head:
+            return []
+        return self._broadcaster.tail_after(self.position, max_bytes)
+
+    @property
+    def at_head(self) -> bool:
+        """Whether the follower has all events."""
+        return self.position >= self._broadcaster.head
+
     async def next(self, max_bytes: int) -> list[TailEvent]:
         """Events after `position`, in order and without a hole, about `max_bytes` of them; moves the position.
 
         Empty if there is nothing new. Raises `JournalError` if the journal cannot be read.
         """
-        if self.position >= self._broadcaster.head:
-            return []
-        events = self._broadcaster.tail_after(self.position, max_bytes)
+        events = self.in_memory(max_bytes)
         if events is None:
             events = await self._broadcaster.read_after(self.position, max_bytes)
-        self.position = events[-1].seq
+        if events:
+            self.position = events[-1].seq
         return events
 
     def detach(self) -> None:
@@ -181,6 +195,8 @@ class EventBroadcaster:
         """Events of the tail after `position`, about `max_bytes`; None if the tail does not reach back that far."""
         if not self._tail or self._tail[0].first_seq > position + 1:
             return None
+        if self._tail[-1].first_seq == position + 1:  # nearly always: a follower that keeps up
+            return [self._tail[-1]]
         behind = 0
         for tailed in reversed(self._tail):
             if tailed.seq <= position:

@@ -9,8 +9,20 @@ from protocol import codec, codes
 from protocol import events as ev
 from protocol.frames import Refused
 from protocol.submissions import Submission, submission_body
-from server.journal.base import IdempotencyRecord
+from server.journal.base import IdempotencyRecord, JournalError
 from server.sessions.inbox import Answer, DuplicateSubmission, PendingSubmission
+
+GOING_TO_SLEEP = SubmissionRefusal(codes.GOING_AWAY, "the session is going to sleep; reconnect and send it again")
+INBOX_IS_FULL = SubmissionRefusal(
+    codes.INBOX_FULL, "the session has too many submissions waiting; send it again in a moment"
+)
+
+
+def not_stored(error: JournalError) -> SubmissionRefusal:
+    """The refusal of a submission whose events could not be stored."""
+    return SubmissionRefusal(
+        codes.JOURNAL_UNAVAILABLE, f"the journal did not take it ({error}); send it again with the same id"
+    )
 
 
 def record_answer(submission: Submission, accepted: ev.Accepted) -> IdempotencyRecord:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 import msgspec
 
@@ -64,7 +65,8 @@ class Inbox:
 
     `submissions_max` bounds the waiting submissions: further ones are refused. `text_max_chars` bounds the waiting text:
     `delta` and `tool_log` then wait, which slows the model's stream down. There are no more results than running calls,
-    so results have no bound of their own.
+    so results have no bound of their own. `take_text_at_once`: who takes text if nothing waits; gives whether it was taken. While
+    there is such a taker it looks for further text itself, and text wakes nobody.
     """
 
     def __init__(self, submissions_max: int = SUBMISSIONS_MAX, text_max_chars: int = TEXT_MAX_CHARS) -> None:
@@ -77,6 +79,7 @@ class Inbox:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self.take_text_at_once: Callable[[Input], bool] | None = None
 
     def submit(
         self, submission: Submission, *, own_id: bool, share_id: str = "", sender: object = None
@@ -111,6 +114,22 @@ class Inbox:
     async def tool_log(self, tool_call_id: str, text: str) -> None:
         """Add output of a tool. It is joined with output of the same call that waits."""
         await self._add_text(tool_call_id, None, text)
+
+    def take_text(self) -> Input | None:
+        """Take the text that waits; None if there is none, or if something else waits too."""
+        if len(self._reports) != 1 or self._submissions or self._urgent or not isinstance(self._reports[0], _Text):
+            return None
+        (message,) = self.drain()
+        assert not isinstance(message, PendingSubmission)
+        return message
+
+    def wake(self) -> None:
+        """Let `wait` and `take` return."""
+        self._wake.set()
+
+    async def wait(self) -> None:
+        """Wait until there is something that no taker of text has taken."""
+        await self._wake.wait()
 
     async def take(self) -> list[PendingSubmission | Input]:
         """Wait until there is something, then take all of it.
@@ -150,10 +169,16 @@ class Inbox:
         while self._chars > self._text_max:
             self._room.clear()
             await self._room.wait()
+        taker = self.take_text_at_once
+        if taker is not None and not self._reports and not self._submissions and not self._urgent:
+            message = ToolLogged(key, text) if kind is None else Delta(key, kind, text)
+            if taker(message):
+                return
         last = self._reports[-1] if self._reports else None
         if not isinstance(last, _Text) or last.key != key or last.kind != kind:
             last = _Text(key, kind)
             self._reports.append(last)
         last.parts.append(text)
         self._chars += len(text)
-        self._wake.set()
+        if taker is None:
+            self._wake.set()

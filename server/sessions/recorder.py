@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -22,6 +22,7 @@ from server.journal.base import (
     PrivateRecord,
     Record,
     SessionRow,
+    Spent,
     Unavailable,
 )
 from server.sessions.quotas import Quotas
@@ -40,6 +41,15 @@ RETRY_S = 1.25
 
 FIRST_PAUSE_S = 0.05
 """Pause before an append that could not be stored is tried again, identically; each further one is about four times as long."""
+
+
+class PendingAppend(msgspec.Struct):
+    """Events on their way into the journal. `stored`: done once they are durable, or the journal has refused them."""
+
+    events: Sequence[ev.Event]
+    item: AppendItem
+    stored: "asyncio.Future[None]"
+    began: float
 
 
 NO_PRIVATE: Final[Mapping[int, bytes]] = {}
@@ -81,32 +91,52 @@ class JournalRecorder:
         Raises `Fenced`, `Deleted`, `Conflict`; and `Unavailable`, after retries: then it is not known whether they were
         stored.
         """
-        records = tuple(map(record_of, events))
         quiet = not answers and all(isinstance(event, (ev.AssistantChunk, ev.ToolLog)) for event in events)
         row = self.row if quiet else _row(self.row, state)
         spent = None if quiet else self._quotas.spent_by(row.user_id, events)
         beside = tuple(PrivateRecord(seq, data) for seq, data in private.items())
-        item = AppendItem(self._lease, self.head, records, answers, None if quiet else row, spent, beside)
-        began = time.perf_counter()
+        append = self.begin_append(events, answers, None if quiet else row, spent, beside)
         try:
-            await self._journal.append(item)
-        except Unavailable as error:
-            await self._append_again(item, error)
-        self._on_append(time.perf_counter() - began)
-        self.row, self.head = row, records[-1].seq
+            await append.stored
+        except Unavailable:
+            await self.append_again(append)
+        self.end_append(append)
+        self.row = row
         if spent is not None:
             self._quotas.spend(spent)
-        return records
+        return append.item.records
 
-    async def _append_again(self, item: AppendItem, error: Unavailable) -> None:
-        """Try again what could not be stored, for `RETRY_S`. Raises as `append`."""
+    def begin_append(
+        self,
+        events: Sequence[ev.Event],
+        answers: tuple[IdempotencyRecord, ...] = (),
+        row: SessionRow | None = None,
+        spent: Spent | None = None,
+        private: tuple[PrivateRecord, ...] = (),
+    ) -> PendingAppend:
+        """Hand events to the journal, without waiting. Once they are stored: `end_append`."""
+        records = tuple(map(record_of, events))
+        item = AppendItem(self._lease, self.head, records, answers, row, spent, private)
+        return PendingAppend(events, item, self._journal.append(item), time.perf_counter())
+
+    def end_append(self, append: PendingAppend) -> None:
+        """These events are durable."""
+        self._on_append(time.perf_counter() - append.began)
+        self.head = append.item.records[-1].seq
+
+    async def append_again(self, append: PendingAppend) -> None:
+        """After a failure: try again for `RETRY_S` what the journal could not store. Raises as `append`."""
+        error = append.stored.exception()
         for pause in pauses(RETRY_S):
+            if not isinstance(error, Unavailable):
+                break
             log.warning("session %s: tried again in %.2f s: %s", self._lease.session_id, pause, error)
             await asyncio.sleep(pause)
             try:
-                return await self._journal.append(item)
-            except Unavailable as again:
+                return await self._journal.append(append.item)
+            except JournalError as again:
                 error = again
+        assert error is not None
         raise error
 
     async def answer(self, submission_id: str) -> IdempotencyRecord | None:

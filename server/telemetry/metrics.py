@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
@@ -30,6 +30,7 @@ TURN_S = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0)
 REPLAY_EVENTS = (0, 1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000)
 
 M = TypeVar("M", Counter, Gauge)
+OwnMetric = TypeVar("OwnMetric", "Count", "Histogram")
 
 
 class ClosedMetric(Generic[M]):
@@ -64,8 +65,21 @@ class SessionStates(Collector):
         yield family
 
 
+class Count(Collector):
+    """A counter that the event loop alone counts: without the client library's locks, which each token would pay for."""
+
+    def __init__(self, name: str, about: str) -> None:
+        self._name, self._about = name, about
+        self.value = 0
+        self._created = time.time()
+
+    def collect(self) -> Iterator[Metric]:
+        """The counter."""
+        yield CounterMetricFamily(self._name, self._about, value=self.value, created=self._created)
+
+
 class Histogram(Collector):
-    """A histogram that the event loop alone observes: without the locks of the client library's, which two values a token would pay for."""
+    """A histogram that the event loop alone observes: without locks too."""
 
     def __init__(self, name: str, about: str, bounds: Sequence[float]) -> None:
         self._name, self._about, self._bounds = name, about, bounds
@@ -114,7 +128,7 @@ class Metrics:
         self.refusals = ClosedMetric(
             self._counter("refusals", "Submissions and frames refused, by code", "code"), REFUSALS
         )
-        self.events = self._counter("events", "Events stored and published")
+        self.events = self._registered(Count("holdfast_events", "Events stored and published"))
         self.append_s = self._histogram("append_seconds", "Time until an append was durable", APPEND_S)
         self.send_s = self._histogram(
             "send_seconds", "Time until a message was handed to the client's connection", SEND_S
@@ -158,6 +172,8 @@ class Metrics:
         return Gauge(f"holdfast_{name}", about, registry=self.registry)
 
     def _histogram(self, name: str, about: str, bounds: Sequence[float]) -> Histogram:
-        histogram = Histogram(f"holdfast_{name}", about, bounds)
-        self.registry.register(histogram)
-        return histogram
+        return self._registered(Histogram(f"holdfast_{name}", about, bounds))
+
+    def _registered(self, own: OwnMetric) -> OwnMetric:
+        self.registry.register(own)
+        return own

@@ -65,7 +65,7 @@ class Observer:
 
     def on_events(self, events: Sequence[ev.Event]) -> None:
         """Count events that were recorded and delivered."""
-        self._metrics.events.inc(len(events))
+        self._metrics.events.value += len(events)
         for event in events:
             if not isinstance(event, (ev.AssistantChunk, ev.ToolLog)):
                 self._on_event(event)

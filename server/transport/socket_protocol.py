@@ -257,6 +257,14 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             fragment = data[begin : begin + FRAGMENT_BYTES]
             self._write_frame(opcode, fragment, begin + FRAGMENT_BYTES >= len(data))
 
+    def write_now(self, data: bytes, *, text: bool) -> bool:
+        """Send one message if that need not wait: a small one, not compressed, to a peer that has taken most of what was sent."""
+        ready = self.writable.is_set() and self.handshake_complete and not self._is_ending()
+        if not ready or self.conn.extensions or len(data) > UNFRAGMENTED_BYTES_MAX:
+            return False
+        self._write_frame(TEXT if text else BINARY, data, True)
+        return True
+
     def _write_frame(self, opcode: Opcode, data: bytes, fin: bool) -> None:
         """Hand over one frame; what is large is not copied on its way to the socket. Raises `ClientDisconnected`."""
         if not self.handshake_complete or self._is_ending():

@@ -36,6 +36,9 @@ class SocketTransport(Protocol):
         A large one is sent in fragments, each once the peer has taken most of the one before.
         """
 
+    def write_now(self, data: bytes, *, text: bool) -> bool:
+        """Send one message as `write` does, if that need not wait. False, and nothing is sent, if it must or cannot."""
+
     def unsent(self) -> int:
         """Bytes that wait in the process for the peer to take them."""
 
@@ -57,6 +60,10 @@ class AsgiTransport:
         """Send one message. Waits as long as the server under the app does."""
         await self._send({"type": "websocket.send", **({"text": data.decode()} if text else {"bytes": data})})
         self.sent_bytes += len(data)
+
+    def write_now(self, data: bytes, *, text: bool) -> bool:
+        """False: ASGI may always wait."""
+        return False
 
     def unsent(self) -> int:
         """0: ASGI does not tell."""

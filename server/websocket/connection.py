@@ -29,6 +29,7 @@ from server.transport.websocket import SocketTransport
 from server.websocket.handshake import Encoding, Position
 from server.websocket.policy import SubmissionPolicy
 from server.websocket.reader import FrameReader
+from server.websocket.sender import OUTBOUND_BATCH_BYTES, SocketSender
 from server.websocket.snapshot_encoding import snapshot_work
 from server.websocket.snapshots import SnapshotPool
 
@@ -43,9 +44,6 @@ CLOSE_ABNORMAL = 1006
 REASON_BYTES_MAX = 123
 """The most bytes of text in a close frame (RFC 6455, section 5.5)."""
 
-
-OUTBOUND_BATCH_BYTES = 65_536
-"""Frames are sent together in one message up to this size: a replay needs few messages, and none holds up a heartbeat."""
 
 SERVER = f"holdfast/{__version__}"
 """What `ready` calls this server."""
@@ -102,10 +100,7 @@ class Connection:
         self._in_flight = 0
         self._room = asyncio.Event()
         self._cursor = actor.broadcaster.follow(actor.broadcaster.head)
-        self._sent_at = self._taken_at = self._loop.time()
-        self._sending = False
-        self._taken_bytes = 0
-        self.frames_out = 0
+        self._sender = SocketSender(peer.transport, self._cursor, context.metrics, binary=self._binary)
         self.closed_with = CLOSE_ABNORMAL
         self._end_reason: asyncio.Future[CloseReason | None] = self._loop.create_future()
         self._timer = self._loop.call_later(self._tick_s, self._tick)
@@ -141,6 +136,11 @@ class Connection:
         """Frames that the client has sent."""
         return self._reader.count
 
+    @property
+    def frames_out(self) -> int:
+        """Frames that were sent to the client."""
+        return self._sender.frames
+
     def end(self, reason: CloseReason) -> None:
         """End the connection, whatever it is doing. The close frame follows what was sent already."""
         if not self._end_reason.done():
@@ -170,14 +170,16 @@ class Connection:
             while reason is None:
                 frames = cursor.take_out_of_band()
                 if frames:
-                    await self._send([codec.to_msgpack(f) for f in frames] if self._binary else frames)
+                    await self._sender.send_json(frames)
                 events = await cursor.next(OUTBOUND_BATCH_BYTES)
                 if events:
-                    await self._send([e.packed for e in events] if self._binary else [e.data for e in events])
+                    await self._sender.send_events(events)
                 elif cursor.close_reason is not None:
                     reason = cursor.close_reason
                 elif not frames and not cursor.has_out_of_band:
+                    self._sender.keeps_up = True
                     await cursor.wait()
+                    self._sender.keeps_up = False
             return reason
         except JournalError as error:
             return CloseReason(codes.CLOSE_FAULT, f"the journal cannot be read: {error}")
@@ -212,10 +214,10 @@ class Connection:
             may_set_model=self._policy.may_set_model(actor.state.view.shares),
         )
         if recovered:
-            await self._send([self._encode(ready)])
+            await self._sender.send([self._encode(ready)])
             past = replay(self._journal, actor.session_id, begin, mark, OUTBOUND_BATCH_BYTES)
             async for batch in past:
-                await self._send([codec.to_msgpack(r.data) for r in batch] if self._binary else [r.data for r in batch])
+                await self._sender.send_json([record.data for record in batch])
                 cursor.advance(batch[-1].seq)
             self._metrics.replays.observe(mark - begin)
         else:
@@ -223,11 +225,12 @@ class Connection:
                 snapshot_work, actor.state.view, self._limits.outbound_frame_bytes, binary=self._binary
             )
             async with self._snapshots.share(self._snapshot_key, self._account, mark, begin_work) as snapshot:
-                await self._send([self._encode(ready)])
-                await self._send([snapshot.data])
-                await self._send([self._encode(Synced(seq=mark))])  # waits until most of the snapshot has been read
+                await self._sender.send([self._encode(ready)])
+                await self._sender.send([snapshot.data])
+                # Waits until most of the snapshot has been read.
+                await self._sender.send([self._encode(Synced(seq=mark))])
             return None
-        await self._send([self._encode(Synced(seq=cursor.position))])
+        await self._sender.send([self._encode(Synced(seq=cursor.position))])
         return None
 
     async def _snapshot_turn(self) -> CloseReason | None:
@@ -304,17 +307,6 @@ class Connection:
     def _encode(self, frame: Frame) -> bytes:
         return codec.encode_msgpack(frame) if self._binary else codec.encode(frame)
 
-    async def _send(self, frames: list[bytes]) -> None:
-        """Send these frames in one message. A single one is not copied: many sockets may send the same bytes object."""
-        data = frames[0] if len(frames) == 1 else (b"" if self._binary else b"\n").join(frames)
-        self._sending = True
-        began = self._loop.time()
-        await self._transport.write(data, text=not self._binary)
-        self._sending = False
-        self.frames_out += len(frames)
-        self._sent_at = self._loop.time()
-        self._metrics.send_s.observe(self._sent_at - began)
-
     @property
     def _tick_s(self) -> float:
         return min(self._limits.heartbeat_s, self._limits.send_timeout_s) / 4
@@ -322,20 +314,11 @@ class Connection:
     def _tick(self) -> None:
         """Close a client that takes nothing for `send_timeout_s`; send a heartbeat if nothing was sent for `heartbeat_s`."""
         limits, now = self._limits, self._loop.time()
-        if not self._is_taking(now) and now - self._taken_at >= limits.send_timeout_s:
+        if not self._sender.is_taking(now) and now - self._sender.taken_at >= limits.send_timeout_s:
             self.end(
                 CloseReason(codes.CLOSE_TOO_SLOW, "nothing was read for too long; reconnect with the last position")
             )
             return
-        if not self._sending and now - self._sent_at >= limits.heartbeat_s - self._tick_s:
+        if not self._sender.sending and now - self._sender.sent_at >= limits.heartbeat_s - self._tick_s:
             self._cursor.put(codec.encode(Heartbeat(seq=self._cursor.position)))
         self._timer = self._loop.call_later(self._tick_s, self._tick)
-
-    def _is_taking(self, now: float) -> bool:
-        """Whether the client has taken all that was sent, or some of it since the last call."""
-        unsent = self._transport.unsent()
-        taken = self._transport.sent_bytes - unsent
-        if unsent and taken <= self._taken_bytes:
-            return False
-        self._taken_bytes, self._taken_at = taken, now
-        return True

@@ -149,17 +149,14 @@ async def test_appends_queued_without_waiting_are_stored_in_order(journal: Journ
 
 async def test_a_cancelled_append_is_stored_whole_or_not_at_all(journal: Journal) -> None:
     lease, other = await begin(journal, "s"), await begin(journal, "t")
-    tasks = TaskOwner("test")
-    cancelled = tasks.start(journal.append(item(lease, 0, "a", "b", "c")), "cancelled")
-    neighbour = tasks.start(journal.append(item(other, 0, "x")), "neighbour")
-    await asyncio.sleep(0)
+    cancelled = journal.append(item(lease, 0, "a", "b", "c"))
+    neighbour = journal.append(item(other, 0, "x"))
     cancelled.cancel()
     await neighbour
     assert cancelled.cancelled()
     head = (await journal.stat("s")).head
     assert head in (0, 3)
     await journal.append(item(lease, head, "next"))
-    await tasks.aclose()
 
 
 async def test_a_reader_never_sees_a_hole_or_part_of_an_append(journal: Journal) -> None:
@@ -247,9 +244,7 @@ async def test_an_append_of_an_unknown_term_is_fenced(journal: Journal) -> None:
 
 async def test_acquire_returns_after_appends_of_older_terms_are_decided(journal: Journal) -> None:
     old = await begin(journal)
-    tasks = TaskOwner("test")
-    appends = [tasks.start(journal.append(item(old, head, str(head))), str(head)) for head in range(20)]
-    await asyncio.sleep(0)
+    appends = [journal.append(item(old, head, str(head))) for head in range(20)]
     new = await journal.acquire("s")
     head = (await journal.stat("s")).head
     await asyncio.gather(*appends, return_exceptions=True)

@@ -116,12 +116,12 @@ async def test_a_delete_removes_only_its_own_session(journal: Journal) -> None:
 
 async def test_an_append_that_meets_a_delete_is_stored_before_it_or_refused(journal: Journal) -> None:
     lease = await begin(journal)
-    results = await asyncio.gather(
-        *(journal.append(item(lease, head, "a")) for head in range(5)),
-        journal.delete("s"),
-        *(journal.append(item(lease, head, "a")) for head in range(5, 10)),
-        return_exceptions=True,
-    )
+
+    async def append(head: int) -> None:
+        await journal.append(item(lease, head, "a"))
+
+    before, after = [append(head) for head in range(5)], [append(head) for head in range(5, 10)]
+    results = await asyncio.gather(*before, journal.delete("s"), *after, return_exceptions=True)
     assert results[:6] == [None] * 6
     assert all(isinstance(result, Deleted) for result in results[6:])
 
@@ -283,7 +283,7 @@ async def test_a_clean_restart_keeps_everything_and_the_epoch(journal: Journal, 
 async def test_closing_finishes_waiting_calls(journal: Journal, reopen: Reopen) -> None:
     lease = await begin(journal)
     tasks = TaskOwner("test")
-    appends = [tasks.start(journal.append(item(lease, head, str(head))), str(head)) for head in range(50)]
+    appends = [journal.append(item(lease, head, str(head))) for head in range(50)]
     reading = tasks.start(journal.read("s", 0), "read")
     await asyncio.sleep(0)
     await journal.aclose()

@@ -7,7 +7,7 @@ merged.
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +48,11 @@ ANSWERS = st.builds(
 
 Owner = tuple[str, int]
 """A session, and how many terms ago its lease was given."""
+
+
+async def done(call: Awaitable[T]) -> T:
+    """The result of a call, as a coroutine."""
+    return await call
 
 
 def outcome(error: BaseException | None) -> type[BaseException] | None:
@@ -93,7 +98,7 @@ class JournalMachine(RuleBasedStateMachine):
             self.runner.close()
             shutil.rmtree(self.folder)
 
-    def both(self, call: Coroutine[Any, Any, T], expected: Any) -> T | None:
+    def both(self, call: Awaitable[T], expected: Any) -> T | None:
         """Make the call and let the model make it: both succeed or both refuse in the same way."""
         predicted: JournalError | None = None
         refused: JournalError | None = None
@@ -103,7 +108,7 @@ class JournalMachine(RuleBasedStateMachine):
         except JournalError as error:
             predicted = error
         try:
-            result = self.runner.run(call)
+            result = self.runner.run(done(call))
         except JournalError as error:
             refused = error
         assert outcome(refused) is outcome(predicted)

@@ -61,3 +61,28 @@ async def test_a_cursor_goes_on_after_the_seq_it_was_advanced_to_and_keeps_its_f
     assert [event.seq for event in await cursor.next(10_000)] == [3, 4], "what there is comes before the end"
     assert (await cursor.next(10_000), cursor.close_reason) == ([], CloseReason(1012, "the first"))
     await journal.aclose()
+
+
+async def test_a_follower_takes_events_at_once_and_waits_only_for_what_it_leaves(tmp_path: Path) -> None:
+    journal = await open_journal(tmp_path)
+    broadcaster = EventBroadcaster("session", journal, 0, tail_bytes=1_000)
+    cursor = broadcaster.follow(0)
+    taken: list[int] = []
+
+    def take() -> bool:
+        events = cursor.in_memory(1_000) or []
+        if events[-1].seq > 2:
+            return False
+        taken.extend(event.seq for event in events)
+        cursor.advance(events[-1].seq)
+        return cursor.at_head
+
+    cursor.take_at_once = take
+    broadcaster.publish((record(1, 100),))
+    broadcaster.publish((record(2, 100),))
+    assert taken == [1, 2]
+    assert await cursor.next(1_000) == []
+    broadcaster.publish((record(3, 100),))
+    await cursor.wait()
+    assert [event.seq for event in await cursor.next(1_000)] == [3]
+    await journal.aclose()
