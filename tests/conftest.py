@@ -52,6 +52,14 @@ LONGEST = (
     "deploy",
     "contract",
     "integration",
+    "properties",
+    "docs",
+    "unit/server/http",
+    "unit/server/cli",
+    "unit/server/auth",
+    "unit/agent/sandbox",
+    "unit/clients",
+    "unit/protocol",
 )
 """Folders whose files take longest. They come first, so that at the end no worker has a long file left, and the others none."""
 

@@ -98,17 +98,17 @@ ALL = (
 )
 
 
-async def beats(sandbox: Sandbox, name: str) -> bool:
-    """Whether something still writes to the file."""
-    before = await sandbox.read(name)
+async def beating(sandbox: Sandbox, *names: str) -> list[str]:
+    """The files to which something still writes."""
+    before = [await sandbox.read(name) for name in names]
     await asyncio.sleep(0.3)
-    return await sandbox.read(name) != before
+    return [name for name, content in zip(names, before, strict=True) if await sandbox.read(name) != content]
 
 
 async def test_a_command_out_of_time_is_ended_with_all_its_children(sandbox: Sandbox) -> None:
     ended, _ = await run(sandbox, f"{FAMILIES['orphan'].format('beat')}; sleep 60", 1.5)
     assert ended.stopped
-    assert not await beats(sandbox, "beat")
+    assert not await beating(sandbox, "beat")
 
 
 async def test_a_cancelled_command_is_ended_with_all_its_children(sandbox: Sandbox, tasks: TaskOwner) -> None:
@@ -118,12 +118,12 @@ async def test_a_cancelled_command_is_ended_with_all_its_children(sandbox: Sandb
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert [name for name in FAMILIES if await beats(sandbox, name)] == []
+    assert await beating(sandbox, *FAMILIES) == []
 
 
 async def test_background_processes_end_with_their_command(sandbox: Sandbox) -> None:
     assert (await run(sandbox, ALL))[0] == ExitStatus(0)
-    assert [name for name in FAMILIES if await beats(sandbox, name)] == []
+    assert await beating(sandbox, *FAMILIES) == []
 
 
 async def test_a_command_waits_while_its_output_is_not_read(sandbox: Sandbox, tasks: TaskOwner) -> None:

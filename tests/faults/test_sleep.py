@@ -29,6 +29,7 @@ from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.application import running, settings_for
 from tests.support.live import DONE, PATIENCE_S, Address, Client, client, listening, same_view
 from tests.support.models.scripted_model import Call, Finish, Gate, ScriptedModel, Text, calls, stream, text
+from tests.support.polling import eventually
 from tests.unit.clients.session.recorded import encoded
 
 
@@ -49,14 +50,18 @@ async def denied(url: str) -> tuple[int, dict[str, Any]]:
 
 async def admitted(stack: contextlib.AsyncExitStack, live: Address, *args: Any, **kwargs: Any) -> Client:
     """A client, as soon as there is room: the server may not have heard yet that another one has left."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            try:
-                return await stack.enter_async_context(client(live, *args, **kwargs))
-            except InvalidStatus as refused:
-                if refused.response.status_code != 429:
-                    raise
-                await asyncio.sleep(0.002)
+    found: list[Client] = []
+
+    async def came() -> bool:
+        try:
+            found.append(await stack.enter_async_context(client(live, *args, **kwargs)))
+        except InvalidStatus as refused:
+            if refused.response.status_code != 429:
+                raise
+        return bool(found)
+
+    await eventually(came, "room for one more")
+    return found[0]
 
 
 @pytest.mark.timeout(length(120, 3_600))

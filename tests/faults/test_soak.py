@@ -31,6 +31,7 @@ from tests.support.live import Address
 from tests.support.models.scripted_model import Answer, Finish, Request, ScriptedModel, Tokens, stream
 from tests.support.network.bare_http import request
 from tests.support.network.tcp_proxy import TcpProxy
+from tests.support.polling import eventually
 
 FIRST_S = 60.0
 SOAK_S = float(os.environ.get("HOLDFAST_FAULTS_SOAK_S", "600"))
@@ -185,13 +186,13 @@ class Load:
 
 async def at_rest_again(server: ServerProcess) -> None:
     """Until every session sleeps and every socket is gone."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            metrics = (await request(server.port, "/metrics")).decode()
-            gauges = dict(re.findall(r"^holdfast_(sockets|sessions_awake) ([\d.]+)$", metrics, re.MULTILINE))
-            if gauges == {"sockets": "0.0", "sessions_awake": "0.0"}:
-                return
-            await asyncio.sleep(0.1)
+
+    async def rests() -> bool:
+        metrics = (await request(server.port, "/metrics")).decode()
+        gauges = dict(re.findall(r"^holdfast_(sockets|sessions_awake) ([\d.]+)$", metrics, re.MULTILINE))
+        return gauges == {"sockets": "0.0", "sessions_awake": "0.0"}
+
+    await eventually(rests, "rest", PATIENCE_S)
 
 
 async def holding(server: ServerProcess, names_file: Path, model_port: int) -> tuple[Held, list[str]]:
