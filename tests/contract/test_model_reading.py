@@ -41,6 +41,11 @@ LISTED = (("list", ARGUMENTS),)
 APART = {"total_tokens": 160, "completion_tokens_details": {"reasoning_tokens": 50}}
 THOUGHT = {"completion_tokens_details": {"reasoning_tokens": 4}}
 BEDROCK = "bedrock/converse/anthropic.claude-sonnet-4"
+WATSONX = "watsonx/ibm/granite"
+ACCOUNTS = {
+    BEDROCK: {"aws_region_name": "us-east-1", "aws_access_key_id": "key", "aws_secret_access_key": "key"},
+    WATSONX: {"project_id": "project", "token": "token"},
+}
 ESTIMATED = -1
 """The provider does not count the tokens of reasoning; LiteLLM and we estimate them differently."""
 GUESSED = (-1, -1, -1, -1)
@@ -234,6 +239,7 @@ STREAMS: dict[str, tuple[str, Sent, Read]] = {
         ),
         Read("Hel\u2028lo", "Hm.\u2028", LISTED, "tool_calls", (100, 10, 0, ESTIMATED)),
     ),
+    "watsonx's": (WATSONX, chat({"content": "Hel\u2028"}, {"content": "lo"}), Read("Hel\u2028lo", tokens=GUESSED)),
     "Snowflake's": (
         "snowflake/m",
         chat({"content": "Hel\u2028"}, {"content": "lo"}),
@@ -267,8 +273,7 @@ STREAMS: dict[str, tuple[str, Sent, Read]] = {
 
 async def read(model: str, sent: Sent, *, direct: bool) -> Read:
     """What a call gets of the stream."""
-    extra = {BEDROCK: {"aws_region_name": "us-east-1", "aws_access_key_id": "key", "aws_secret_access_key": "key"}}
-    async with caller([sent], model, max_retries=0, direct_streams=direct, extra=extra) as one:
+    async with caller([sent], model, max_retries=0, direct_streams=direct, extra=ACCOUNTS) as one:
         reply, output = await one.call(tools=True)
     used = reply.usage
     assert used is not None
