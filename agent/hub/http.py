@@ -139,7 +139,7 @@ def error_from(call: HubCall, error: BaseException) -> HubError | None:
         case CallStopped():
             return HubError(_LATE)
         case NotReached():
-            return HubError("the Hub cannot be reached: try again")
+            return HubError(f"the Hub {'broke off' if call.broken else 'cannot be reached'}: try again")
         case AnswerTooLarge():
             return HubError("the Hub's answer is too large to be taken: ask for less")
         case RuntimeError() if error.__cause__ is not None:  # the library wraps what befalls the upload of a large file

@@ -26,6 +26,7 @@ class HubCall:
     ) -> None:
         self.token = token
         self._retries = retries
+        self._asked: tuple[str, str] | None = None
         self._unanswered: tuple[str, str] | None = None
         self._deadline = time.monotonic() + timeout_s
         self._silence_s = silence_s
@@ -86,10 +87,11 @@ class HubCall:
             raise RuntimeError("a request to the Hub would have carried a token that is not the owner's")
 
     def attempt(self, method: str, url: str) -> None:
-        """A request is sent. Raises NotReached for a GET that was sent before and got no answer, unless it may be repeated."""
+        """A request is sent. Raises NotReached for a GET that was sent before and got no whole answer, unless it may be
+        repeated."""
         if (method, url) == self._unanswered and method == "GET" and not self._retries:
             raise NotReached
-        self._unanswered = (method, url)
+        self._asked = self._unanswered = (method, url)
 
     def answered(self) -> None:
         """A request got its answer."""
@@ -118,6 +120,7 @@ class HubCall:
                 yield piece
         except Exception:
             self.broken += 1
+            self._unanswered = self._asked
             raise
 
 

@@ -177,16 +177,21 @@ class Provider:
         """Why the model answers with nothing: the error of the same request without a stream, for one token; None if
         the server does not refuse that.
 
-        Some servers begin a stream before they know that they cannot answer, and then end it without a word.
+        Some servers begin a stream before they know that they cannot answer, and then end it without a word. llama-cpp-python
+        closes its connection behind it, a moment later: so what fails without a refusal is asked once more.
         """
         errors = self._errors(request)
         library_threads.call_threads.set(self._threads(request))
-        try:
-            async with self._turns.take(request.holder):
-                whole = {name: value for name, value in self._parameters(request).items() if name != "stream_options"}
-                await lite.acompletion(**whole | {"stream": False, "max_tokens": 1})
-        except Exception as error:  # noqa: BLE001  # the error is what is asked for
-            return errors.of_refusal(error)
+        whole = {name: value for name, value in self._parameters(request).items() if name != "stream_options"}
+        for _ in range(2):
+            try:
+                async with self._turns.take(request.holder):
+                    await lite.acompletion(**whole | {"stream": False, "max_tokens": 1})
+            except Exception as error:  # noqa: BLE001  # the error is what is asked for
+                if (refused := errors.of_refusal(error)) is not None:
+                    return refused
+            else:
+                return None
         return None
 
     async def listed_limit(self, model: str) -> int | None:

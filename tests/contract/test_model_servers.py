@@ -92,6 +92,16 @@ async def test_a_server_that_wants_a_text_beside_calls_gets_an_empty_one_from_th
     assert all(message["tool_calls"] for message in called)
 
 
+@pytest.mark.parametrize("lost", [[], [Sent("", cut=True)]], ids=["at once", "after a connection that was lost"])
+async def test_the_reason_for_an_empty_stream_is_learned(lost: list[Sent]) -> None:
+    body, _ = TOO_LONG["vLLM"]
+    async with caller([events("[DONE]"), *lost, refused(400, body)], max_retries=0) as one:
+        error = await one.fails()
+        assert [request.json["stream"] for request in one.server.requests[1:]] == [False] * (1 + len(lost))
+        assert one.models.info(one.model).context_limit == 2048
+    assert error.code == "model_context_exceeded"
+
+
 async def test_a_refusal_of_texts_is_not_asked_again_for_ever() -> None:
     async with caller([NO_NULLS["FastChat"]] * 2, max_retries=0) as one:
         with pytest.raises(ModelError):

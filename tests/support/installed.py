@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "holdfast-tests"
-INSTALL_TIMEOUT_S = 1_800
-"""A package without a wheel for this machine is compiled, which may take so long."""
+INSTALL_TIMEOUT_S = 5_400
+"""A package without a wheel for this machine is compiled: llama-cpp-python takes ten minutes, and an hour on a busy machine."""
 
 
 def python_with(*requirements: str, environment: Mapping[str, str] | None = None) -> Path:
@@ -28,6 +28,16 @@ def python_with(*requirements: str, environment: Mapping[str, str] | None = None
         _run([*pip, *requirements], environment)
 
     return _made("python", [sys.version, *requirements], install) / "bin"
+
+
+def files_of(requirement: str) -> Path:
+    """The folder with a package's files, without what it depends on."""
+
+    def install(folder: Path) -> None:
+        pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        _run([*pip, "--no-deps", "--target", str(folder), requirement])
+
+    return _made("files", [requirement], install)
 
 
 def node_modules(dependencies: Mapping[str, str]) -> Path:

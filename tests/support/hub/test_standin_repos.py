@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi
 from huggingface_hub.errors import (
@@ -136,7 +135,7 @@ async def test_faults_are_injected_as_often_and_where_requested(hub: StandinHub)
     await upload(hub, "alice/m", "a", b"2")
     assert [request.token for request in hub.faults.requests("/commit/")] == ["hf_a"] * 3
     hub.faults.cut(path="/refs")
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(Exception, match="peer closed connection"):  # of httpx, or of httpx2 from 2.0 on
         await ask(hub, lambda api: api.list_repo_refs("alice/m"))
     silence = hub.faults.hang(path="/refs")
     waiting = asyncio.gather(ask(hub, lambda api: api.list_repo_refs("alice/m")))
