@@ -10,7 +10,7 @@ from server.auth.principal import Principal
 from server.config.settings import Settings
 from server.http.proxy_headers import BadForwardedHeader, apply_forwarded_headers
 from server.http.security_headers import add_security_headers
-from server.transport import admission
+from server.transport import admission, fair_starts
 from server.util.hosts import DEFAULT_PORTS, Authority, Origin, parse_authority, parse_origin
 from server.util.refusal import HTTPRefusal
 
@@ -106,6 +106,7 @@ class AccessMiddleware:
         if decision is not None:
             state["principal"] = decision
             admission.release_slot(scope)
+            fair_starts.note_checked(scope, turns_of(decision))
         await self._app(scope, receive, send)
 
     async def authorize(self, scope: Scope) -> Principal | HTTPRefusal | None:
@@ -131,6 +132,11 @@ class AccessMiddleware:
         if isinstance(caller, HTTPRefusal):
             return None if rule.need == "optional" and caller.status == 401 else caller
         return check_need(caller, rule.need) or check_cookie(scope, caller) or caller
+
+
+def turns_of(principal: Principal) -> str:
+    """By whom this caller's requests take turns: a user with all their credentials, or the guests of one link."""
+    return principal.user_id if principal.grant is None else principal.credential
 
 
 def check_cookie(scope: Scope, principal: Principal) -> HTTPRefusal | None:

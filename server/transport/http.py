@@ -10,8 +10,10 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from server.transport.admission import EXTENSION, ConnectionLimiter, Slot
-from server.transport.fair_starts import FairStarts
+from server.transport.fair_starts import EXTENSION as STARTS_EXTENSION
+from server.transport.fair_starts import FairStarts, Turns
 from server.util.hosts import Network, trusted
+from server.util.rate_limit import network_of
 from server.util.refusal import HTTPRefusal
 
 FULL = msgspec.json.encode(
@@ -22,6 +24,9 @@ FULL_ANSWER = (
     b"cache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n%s"
 ) % (len(FULL), FULL)
 
+HEADS_A_STEP = 8
+"""Heads of requests that are parsed in one step of the event loop, all of large size in some 8 ms; more wait, those of different networks in turn."""
+
 TOO_LARGE = "the request's head is too large; send a shorter address and fewer headers"
 
 
@@ -29,7 +34,7 @@ class HttpProtocol(H11Protocol):
     """uvicorn's HTTP/1.1 connection. It holds a slot of `limiter` until a request presents valid credentials.
 
     `head_timeout_s`: seconds that it may be open without, and that each head may take. `head_bytes`: the largest head.
-    `proxies`: networks of trusted proxies. `starts`: when requests begin. All are replaced by a subclass that is made from the
+    `proxies`: networks of trusted proxies. `starts`: when requests begin. `heads`: when heads are parsed. All are replaced by a subclass that is made from the
     settings.
     """
 
@@ -38,11 +43,13 @@ class HttpProtocol(H11Protocol):
     head_timeout_s: ClassVar[float] = 10.0
     head_bytes: ClassVar[int] = 32_768
     starts: ClassVar[FairStarts] = FairStarts()
+    heads: ClassVar[Turns] = Turns(HEADS_A_STEP)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._slot: Slot | None = None
         self._head_timer: asyncio.TimerHandle | None = None
+        self._unparsed: bytes | None = None
         self._app = self.app
         self.app = self._run_app
 
@@ -63,9 +70,31 @@ class HttpProtocol(H11Protocol):
         """As uvicorn's; what a refused connection sends is ignored. A head that has begun must end in `head_timeout_s`.
 
         uvicorn has a timer for the time between two requests only: it stops at the first byte of the next one.
+        A head waits for its turn, and the connection is not read meanwhile.
         """
         if self.transport.is_closing():
             return
+        if self._unparsed is not None:
+            self._unparsed += data
+        elif self.conn.their_state is not h11.IDLE or self.heads.take(self._network(), self._parse_head):
+            self._parse(data)
+        else:
+            self._unparsed = data
+            self.transport.pause_reading()
+
+    def _network(self) -> str:
+        return network_of(self.client[0]) if self.client else ""
+
+    def _parse_head(self) -> bool:
+        """Its turn came; False if the connection has closed meanwhile."""
+        data, self._unparsed = self._unparsed or b"", None
+        if self.transport.is_closing():
+            return False
+        self.transport.resume_reading()
+        self._parse(data)
+        return True
+
+    def _parse(self, data: bytes) -> None:
         super().data_received(data)
         if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
             if self._head_timer is None:
@@ -105,7 +134,9 @@ class HttpProtocol(H11Protocol):
             await HTTPRefusal("too_large", TOO_LARGE, status=431).send(scope, send)
             return
         await self.starts.wait(scope)
-        scope.setdefault("extensions", {})[EXTENSION] = self._slot
+        extensions = scope.setdefault("extensions", {})
+        extensions[EXTENSION] = self._slot
+        extensions[STARTS_EXTENSION] = self.starts
         await self._app(scope, receive, send)
 
     def _on_head_timeout(self) -> None:

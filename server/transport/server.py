@@ -22,8 +22,8 @@ from server.config.settings import Settings
 from server.transport import acceptor, admission, websocket
 from server.transport.admission import ConnectionLimiter
 from server.transport.descriptors import raise_limit, watch_descriptors
-from server.transport.fair_starts import FairStarts
-from server.transport.http import HttpProtocol
+from server.transport.fair_starts import FairStarts, Turns
+from server.transport.http import HEADS_A_STEP, HttpProtocol
 from server.transport.listeners import BACKLOG, listen_error
 from server.transport.malloc import return_freed_memory
 from server.transport.socket_protocol import FRAMES_PER_S_FACTOR, SocketProtocol
@@ -181,6 +181,7 @@ def _exit() -> NoReturn:
 
 def _config(app: Starlette, settings: Settings, descriptors: int) -> uvicorn.Config:
     bounds, server, fair_starts = settings.socket, settings.server, FairStarts()
+    head_turns = Turns(HEADS_A_STEP)
 
     class BoundedHttp(HttpProtocol):
         limiter = ConnectionLimiter(*admission.bounds(descriptors))
@@ -188,6 +189,7 @@ def _config(app: Starlette, settings: Settings, descriptors: int) -> uvicorn.Con
         head_timeout_s = server.head_timeout_s
         head_bytes = HEAD_BYTES
         starts = fair_starts
+        heads = head_turns
 
     class BoundedSocket(SocketProtocol):
         frames_per_s = FRAMES_PER_S_FACTOR * bounds.frames_per_s

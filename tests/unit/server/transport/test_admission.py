@@ -171,3 +171,19 @@ async def test_every_answer_has_the_security_headers(tmp_path: Path, path: str) 
     assert "strict-transport-security" not in headers
     if path == "/":
         assert "require-trusted-types-for 'script'" in headers["content-security-policy"]
+
+
+async def test_heads_that_come_at_the_same_moment_whole_or_in_pieces_are_all_answered(tmp_path: Path) -> None:
+    async with listening(settings_for(tmp_path)) as live:
+        connections = [await asyncio.open_connection("127.0.0.1", live.port) for _ in range(60)]
+        head = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        for number, (_, writer) in enumerate(connections):
+            writer.write(head if number % 2 else head[:20])
+        await asyncio.sleep(0)
+        for number, (_, writer) in enumerate(connections):
+            if number % 2 == 0:
+                writer.write(head[20:])
+        answers = [await reader.read() for reader, _ in connections]
+        assert {status(answer) for answer in answers} == {200}
+        for _, writer in connections:
+            writer.close()
