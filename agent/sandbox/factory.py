@@ -159,6 +159,7 @@ class LocalBackend:
             self.offer.says,
             self._program,
             self._hidden,
+            session.storage,
         )
 
 
@@ -172,7 +173,9 @@ class HostBackend:
         self._places = ProcessPlaces(settings, searches)
 
     async def create(self, session: SandboxRequest) -> Sandbox:
-        return HostSandbox(session.workspace, session.disk, self._places, self._settings, self.offer.says)
+        return HostSandbox(
+            session.workspace, session.disk, self._places, self._settings, self.offer.says, session.storage
+        )
 
 
 class FilesOnlyBackend:

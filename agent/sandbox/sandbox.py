@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from typing import Literal, Protocol
 
 import msgspec
@@ -46,7 +46,7 @@ class SandboxInfo(msgspec.Struct, frozen=True, kw_only=True):
 class SandboxRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The session that a sandbox is created for. `workspace`: its files on this machine. `hf_token`: its owner's.
 
-    `disk`: the threads for those files. `claims`: its claims in the journal, for remote sandboxes.
+    `disk`: the threads for those files. `storage`: what its owner may store. `claims`: its claims in the journal, for remote sandboxes.
     """
 
     session_id: str
@@ -54,6 +54,7 @@ class SandboxRequest(msgspec.Struct, frozen=True, kw_only=True):
     disk: DiskExecutor
     hf_token: str | None = None
     claims: Claims | None = None
+    storage: "StorageRoom | None" = None
 
 
 class StorageRoom(Protocol):
@@ -64,6 +65,15 @@ class StorageRoom(Protocol):
 
     async def changed(self) -> None:
         """The session's files have changed, or may have. Never raises."""
+
+    def growing(self) -> AbstractContextManager[Callable[[int], str]]:
+        """While the block runs a command, count what it adds. Gives a function, for the event loop: it takes by how many bytes the
+        workspace has grown, and returns why the command must end; empty if it need not. Then `changed` must be called."""
+
+
+def growing(storage: StorageRoom | None) -> AbstractContextManager[Callable[[int], str]]:
+    """As `StorageRoom.growing`; without it nothing is counted."""
+    return nullcontext(lambda size: "") if storage is None else storage.growing()
 
 
 class SessionSandbox:

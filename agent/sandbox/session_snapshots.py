@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from agent.sandbox.local.limits import WorkspaceQuota
 from agent.util.errors import ToolError
 from agent.workspace.disk_executor import DiskExecutor
+from agent.workspace.files import SandboxError
 from agent.workspace.paths import as_text
 from agent.workspace.snapshots import SnapshotLost, SnapshotStore, SnapshotTaken
 from agent.workspace.workspace import Workspace
@@ -24,8 +26,8 @@ LEFT_SHOWN_MAX = 50
 class SnapshotRoom(Protocol):
     """What the owner of a session may still store, as snapshots need it."""
 
-    def refusal(self, size: int) -> str:
-        """Why `size` more bytes may not be written; empty if they may."""
+    def keeping(self, size: int) -> AbstractContextManager[None]:
+        """Keep room for `size` more bytes while the block writes them. Raises SandboxError."""
 
     async def changed(self) -> None:
         """The session's files have changed, or may have. Never raises."""
@@ -89,13 +91,16 @@ class SessionSnapshots:
 
     async def _restore(self, snapshot_id: str, present_id: str) -> RestoredFiles:
         growth = await self._disk.run(lambda _: self._store.growth(snapshot_id, present_id))
-        if self._room is not None and growth > 0 and (why := self._room.refusal(growth)):
-            raise SnapshotError(why)
+        carry_out = partial(self._carry_out, snapshot_id, present_id)
+        if self._room is None:
+            return await self._disk.run(carry_out)
         try:
-            return await self._disk.run(lambda stop: self._carry_out(snapshot_id, present_id, stop))
+            with self._room.keeping(growth) if growth > 0 else nullcontext():
+                return await self._disk.run(carry_out)
+        except SandboxError as error:
+            raise SnapshotError(str(error)) from error
         finally:
-            if self._room is not None:
-                await self._room.changed()
+            await self._room.changed()
 
     def _carry_out(self, snapshot_id: str, present_id: str, stop: threading.Event) -> RestoredFiles:
         done = self._store.restore(snapshot_id, present_id, stop)

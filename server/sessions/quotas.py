@@ -95,14 +95,14 @@ class Quotas:
         """
         if self.full_for(user_id, size):
             raise StorageFull("bytes", self.limits.stored_bytes_max)
+        self.hold(user_id, size)
+        return lambda: self.hold(user_id, -size)
+
+    def hold(self, user_id: str, size: int) -> None:
+        """Count `size` bytes more as reserved; with a negative size, less. Refuses nothing."""
         self._reserved[user_id] += size
-
-        def give_back() -> None:
-            self._reserved[user_id] -= size
-            if not self._reserved[user_id]:
-                del self._reserved[user_id]
-
-        return give_back
+        if not self._reserved[user_id]:
+            del self._reserved[user_id]
 
     def check_disk(self) -> None:
         """Raise `Unavailable` if the disk has too little room for another session."""

@@ -1,8 +1,8 @@
 """Storage account: room for what a user's files take, events and workspaces together, reserved before it is written."""
 
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -80,6 +80,46 @@ class StorageAccount:
         return SessionStorage(self, self._quotas, self._room, row)
 
 
+class SessionGrowth:
+    """The growth of one session's files. Its commands share a workspace, so each of them sees what all of them add: the most counts."""
+
+    def __init__(self, quotas: Quotas, user_id: str) -> None:
+        self._quotas = quotas
+        self._user_id = user_id
+        self._running: dict[object, int] = {}
+        self._ended = 0
+        self._counted = 0
+
+    @contextmanager
+    def command(self) -> Iterator[Callable[[int], str]]:
+        """A command runs in this block. Gives a function: it takes by how many bytes the workspace has grown since the command's
+        start, and returns why the command must end, or nothing. What it added goes on to count until `measured`."""
+        key = object()
+
+        def grow(size: int) -> str:
+            self._running[key] = max(0, size)
+            grown, why = self._count()
+            return why if grown > 0 else ""
+
+        try:
+            yield grow
+        finally:
+            self._ended = max(self._ended, self._running.pop(key, 0))
+
+    def measured(self) -> None:
+        """The files were counted, with what the commands that have ended added."""
+        self._ended = 0
+        self._count()
+
+    def _count(self) -> tuple[int, str]:
+        """Count the growth of now; by how much it is more than before, and why that is too much for the owner."""
+        grown = max([self._ended, *self._running.values()]) - self._counted
+        why = self._quotas.full_for(self._user_id, grown) if grown > 0 else ""
+        self._counted += grown
+        self._quotas.hold(self._user_id, grown)
+        return grown, why
+
+
 class SessionStorage:
     """One session's part of the account; see `agent.sandbox.session_snapshots.SnapshotRoom`."""
 
@@ -88,17 +128,11 @@ class SessionStorage:
         self._quotas = quotas
         self._room = room
         self._row = row
+        self._growth = SessionGrowth(quotas, row.user_id)
 
-    def refusal(self, size: int) -> str:
-        """Why `size` more bytes may not be written; empty if they may."""
-        return self._quotas.full_for(self._row.user_id, size) or self._room.refusal(events=False, size=size)
-
-    @asynccontextmanager
-    async def writing(self, size: int) -> AsyncIterator[None]:
-        """Keep room for `size` more bytes, checked and taken in one step, while the block writes them; then count the files.
-
-        Raises `SandboxError`.
-        """
+    @contextmanager
+    def keeping(self, size: int) -> Iterator[None]:
+        """Keep room for `size` more bytes, checked and taken in one step, while the block writes them. Raises `SandboxError`."""
         with ExitStack() as kept:
             try:
                 kept.enter_context(self._account.reserve(self._row.user_id, size))
@@ -107,23 +141,32 @@ class SessionStorage:
             except Unavailable as error:
                 raise SandboxError(str(error)) from None
             yield
+
+    @asynccontextmanager
+    async def writing(self, size: int) -> AsyncIterator[None]:
+        """As `keeping`; then count the files."""
+        with self.keeping(size):
+            yield
             await self.changed()
+
+    def growing(self) -> AbstractContextManager[Callable[[int], str]]:
+        """While the block runs a command, count what it adds; see `SessionGrowth.command`. Then the files must be counted."""
+        return self._growth.command()
 
     @asynccontextmanager
     async def reserved(self, most: int) -> AsyncIterator[int]:
         """Keep room for `most` more bytes while the block writes; then count the files anew. Gives how many there are.
 
-        They are at most a part of what the owner may still store: snapshots leave room for files and events.
+        They are at most a part of what the owner may still store, and of what the disk has: snapshots leave room for files and events.
         """
-        left = 0 if self._room.refusal(events=False) else self._quotas.left_for(self._row.user_id)
-        room = min(most, left // SNAPSHOTS_PART)
-        give_back = self._quotas.reserve(self._row.user_id, room) if room else None
-        try:
-            yield room
-        finally:
-            await self.changed()
-            if give_back is not None:
-                give_back()
+        room = min(most, self._quotas.left_for(self._row.user_id) // SNAPSHOTS_PART, self._room.left())
+        with ExitStack() as kept:
+            kept.callback(self._quotas.reserve(self._row.user_id, room) if room else int)
+            kept.callback(self._room.hold(room))
+            try:
+                yield room
+            finally:
+                await self.changed()
 
     async def changed(self) -> None:
         """Count the files anew: a tool has changed some. What fails is logged, and made up for by the next count."""
@@ -131,3 +174,5 @@ class SessionStorage:
             await self._account.measure(self._row)
         except (JournalError, PlacesTaken, OSError) as error:
             log.warning("session %s: its files were not counted: %s", self._row.session_id, error)
+        finally:
+            self._growth.measured()

@@ -173,19 +173,20 @@ class ToolsetFactory:
         """The session's sandbox, which starts at its first use, and what it offers."""
         backend = self._opened_backend
         assert self._journal is not None
+        storage = None if self._storage is None else self._storage.for_session(row)
         session = SandboxRequest(
             session_id=row.session_id,
             workspace=self.workspace(row.session_id),
             disk=disk,
             hf_token=hf_token,
             claims=SessionClaims(self._journal, row.session_id, row.user_id),
+            storage=storage,
         )
         if isinstance(backend, RemoteBackend):
             if hf_token:
                 return backend.open(session), backend.offer
             backend = self._without_login
         offer = backend.offer
-        storage = None if self._storage is None else self._storage.for_session(row)
         return SessionSandbox(
             lambda: backend.create(session), offer.says, network=offer.network, storage=storage
         ), offer

@@ -36,6 +36,15 @@ class DiskRoom:
 
         return end
 
+    def left(self) -> int:
+        """How many bytes of files may be written beside what is held; 0 where that is not known."""
+        try:
+            state = self._statvfs(self._database.parent)
+        except OSError as error:
+            log.warning("the room on the disk of %s is not known: %s", self._database, error)
+            return 0
+        return max(0, state.f_bavail * state.f_frsize - self._held - reserve(state.f_blocks * state.f_frsize))
+
     def refusal(self, *, events: bool, size: int = 0) -> str:
         """Why `size` bytes more may not be stored; empty if they may. `events`: they go into the database, whose free pages count too."""
         try:

@@ -12,7 +12,7 @@ from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.local.limits import LimitMonitor, WorkspaceQuota
 from agent.sandbox.local.process import CommandProcess
 from agent.sandbox.local.process_places import ProcessPlaces
-from agent.sandbox.sandbox import refuse_nul
+from agent.sandbox.sandbox import StorageRoom, growing, refuse_nul
 from agent.sandbox.settings import SandboxSettings
 from agent.util.processes import Launch, start_process
 from agent.workspace.disk_executor import DiskExecutor
@@ -38,10 +38,17 @@ class HostSandbox(LocalFiles):
     network = True
 
     def __init__(
-        self, workspace: Workspace, disk: DiskExecutor, places: ProcessPlaces, settings: SandboxSettings, says: str
+        self,
+        workspace: Workspace,
+        disk: DiskExecutor,
+        places: ProcessPlaces,
+        settings: SandboxSettings,
+        says: str,
+        storage: StorageRoom | None = None,
     ) -> None:
         super().__init__(workspace, disk, places)
         self._settings = settings
+        self._storage = storage
         self.says = says
         self._quota = WorkspaceQuota(workspace.root, workspace.limits)
 
@@ -54,9 +61,9 @@ class HostSandbox(LocalFiles):
             process = await self._start(command)
             try:
                 await process.ready()
-                return await process.run(
-                    output, timeout_s, LimitMonitor(self._settings, self._quota, self._disk, before, 0)
-                )
+                with growing(self._storage) as grow:
+                    monitor = LimitMonitor(self._settings, self._quota, self._disk, before, 0, grow)
+                    return await process.run(output, timeout_s, monitor)
             finally:
                 await process.kill()
 

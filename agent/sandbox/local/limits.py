@@ -132,21 +132,33 @@ class WorkspaceQuota(msgspec.Struct, frozen=True):
 
 
 class LimitMonitor:
-    """Watches one command. `leader`: process id of the sandbox's first process; 0: its processes cannot be watched."""
+    """Watches one command. `leader`: process id of the sandbox's first process; 0: its processes cannot be watched.
+
+    `grow`: takes by how many bytes the workspace has grown; returns why that is too much, or nothing.
+    """
 
     def __init__(
-        self, settings: SandboxSettings, quota: WorkspaceQuota, disk: DiskExecutor, before: DiskUsage, leader: int
+        self,
+        settings: SandboxSettings,
+        quota: WorkspaceQuota,
+        disk: DiskExecutor,
+        before: DiskUsage,
+        leader: int,
+        grow: Callable[[int], str],
     ) -> None:
         self._settings = settings
         self._quota = quota
         self._executor = disk
         self._before = before
+        self._grow = grow
+        self._size = before.size
         self._root = f"/proc/{leader}/root" if leader else ""
         self._disk_at = time.monotonic() + DISK_S
 
     async def after(self) -> str:
         """After the command's end: why what it left in the workspace is too much; empty if it is not."""
-        return await self._executor.run_beside(lambda: self._quota.excess(self._quota.used(), self._before))
+        now = await self._executor.run_beside(self._quota.used)
+        return self._quota.excess(now, self._before) or self._grow(now.size - self._before.size)
 
     async def until_exceeded(self, ended: Callable[[], bool]) -> str:
         """Wait until a limit is exceeded, and say why the command must end; empty once it has ended."""
@@ -155,6 +167,7 @@ class LimitMonitor:
             if not why and time.monotonic() >= self._disk_at:
                 with suppress(PlacesTaken):  # it is counted at the next look
                     why = await self._executor.run_beside(self._disk)
+                    why = why or self._grow(self._size - self._before.size)
             if why:
                 return why
             await asyncio.sleep(TICK_S)
@@ -181,11 +194,9 @@ class LimitMonitor:
     def _disk(self) -> str:
         began = time.monotonic()
         try:
-            why = (
-                self._quota.excess(self._quota.used(), self._before)
-                or self._too_many_files_in_memory()
-                or self._nearly_full()
-            )
+            now = self._quota.used()
+            self._size = now.size
+            why = self._quota.excess(now, self._before) or self._too_many_files_in_memory() or self._nearly_full()
         except OSError as error:
             why = f"what it wrote could not be counted: {error.strerror}"
         ended = time.monotonic()

@@ -13,7 +13,7 @@ from agent.sandbox.local.limits import LimitMonitor, WorkspaceQuota, chown_tree
 from agent.sandbox.local.probe import Bubblewrap
 from agent.sandbox.local.process import CommandProcess
 from agent.sandbox.local.process_places import ProcessPlaces
-from agent.sandbox.sandbox import refuse_nul
+from agent.sandbox.sandbox import StorageRoom, growing, refuse_nul
 from agent.sandbox.settings import SandboxSettings
 from agent.util.processes import Launch, start_process
 from agent.workspace import paths
@@ -43,14 +43,16 @@ class LocalSandbox(LocalFiles):
         says: str,
         program: Bubblewrap,
         hidden: tuple[Path, ...],
+        storage: StorageRoom | None = None,
     ) -> None:
-        """`hidden`: folders of the server that no command sees."""
+        """`hidden`: folders of the server that no command sees. `storage`: what the session's owner may store."""
         super().__init__(workspace, disk, places)
         self._settings = settings
         self.says = says
         self.network = settings.network
         self._program = program
         self._hidden = hidden
+        self._storage = storage
         self._quota = WorkspaceQuota(workspace.root, workspace.limits)
 
     async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
@@ -62,14 +64,15 @@ class LocalSandbox(LocalFiles):
             if why := self._quota.refusal(before):
                 raise SandboxError(why)
             process, info = await self._start(command)
-            try:
-                await process.ready()
-                monitor = LimitMonitor(self._settings, self._quota, self._disk, before, _leader(info))
-                status = await process.run(output, timeout_s, monitor)
-            finally:
-                os.close(info)
-                await process.kill()
-            return status if status.stopped else ExitStatus(status.code, await monitor.after())
+            with growing(self._storage) as grow:
+                try:
+                    await process.ready()
+                    monitor = LimitMonitor(self._settings, self._quota, self._disk, before, _leader(info), grow)
+                    status = await process.run(output, timeout_s, monitor)
+                finally:
+                    os.close(info)
+                    await process.kill()
+                return status if status.stopped else ExitStatus(status.code, await monitor.after())
 
     def _make_root(self) -> None:
         """Create the workspace's folder, and give it to the user as whom commands run."""

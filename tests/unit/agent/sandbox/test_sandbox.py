@@ -1,7 +1,7 @@
 """Session sandbox: writes ask whether there is room, and files are counted anew after each write and each command."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 
 import pytest
 
@@ -56,6 +56,9 @@ class Room:
 
     async def changed(self) -> None:
         self.counts += 1
+
+    def growing(self) -> AbstractContextManager[Callable[[int], str]]:
+        return nullcontext(lambda size: "")
 
 
 def sandbox_of(memory: Memory, room: Room) -> SessionSandbox:

@@ -3,8 +3,8 @@
 import errno
 import os
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from agent.sandbox.session_snapshots import LEFT_SHOWN_MAX, SessionSnapshots, Sn
 from agent.util.executors import Executors
 from agent.util.places import Holder
 from agent.workspace.disk_executor import DiskExecutor
+from agent.workspace.files import SandboxError
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.snapshots import SnapshotStore, SnapshotTaken
 from agent.workspace.workspace import Workspace
@@ -26,8 +27,11 @@ class Room:
         self.left = left
         self.counts = 0
 
-    def refusal(self, size: int) -> str:
-        return "you store too much" if size > self.left else ""
+    @contextmanager
+    def keeping(self, size: int) -> Iterator[None]:
+        if size > self.left:
+            raise SandboxError("you store too much")
+        yield
 
     async def changed(self) -> None:
         self.counts += 1

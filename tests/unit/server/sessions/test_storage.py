@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from agent.sandbox.local.probe import probe
 from agent.util.executors import Executors
 from agent.workspace.files import SandboxError
 from agent.workspace.settings import WorkspaceLimits
@@ -27,6 +28,8 @@ from tests.support.live import DONE, Live, client, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 from tests.support.network.http_client import http_client
 from tests.unit.server.journal.builders import row
+
+needs_commands = pytest.mark.skipif(probe().program is None, reason=f"no sandbox on this machine: {probe().why}")
 
 LARGE = 100_000
 BOUND = 350_000
@@ -135,3 +138,74 @@ async def test_with_a_full_disk_only_what_stores_more_is_refused(
         async with client(live) as again:
             await again.send(UserInput(text="hello"))
             assert isinstance(await again.until_type(*DONE), ev.TurnComplete)
+
+
+async def test_what_running_commands_of_several_sessions_add_counts_together_until_it_is_measured(
+    tmp_path: Path,
+) -> None:
+    executors = Executors()
+    async with contextlib.aclosing(await open_journal(tmp_path)) as journal:
+        quotas = Quotas(journal, UserLimits(stored_bytes_max=BOUND))
+        account = StorageAccount(
+            journal, quotas, DiskRoom(tmp_path / "journal.db"), tmp_path, WorkspaceLimits(), executors.disk
+        )
+        one, other = row("a"), row("b")
+        for session in (one, other):
+            await journal.create(session)
+        await quotas.open(one.user_id)
+        first, second = account.for_session(one), account.for_session(other)
+        with first.growing() as grow, first.growing() as beside, second.growing() as grow_other:
+            assert grow(2 * LARGE) == beside(2 * LARGE) == ""  # both see the same files
+            assert grow_other(LARGE) == ""
+            assert "delete some to make room" in grow_other(2 * LARGE)
+            assert grow(LARGE) == beside(LARGE) == ""  # some were deleted
+            assert grow_other(2 * LARGE) == ""
+            with pytest.raises(SandboxError, match="delete some to make room"):
+                async with second.writing(LARGE):
+                    pass
+        assert quotas.left_for(one.user_id) <= BOUND - 3 * LARGE
+        await first.changed()
+        await second.changed()
+        assert quotas.left_for(one.user_id) > BOUND - LARGE
+    await executors.aclose()
+
+
+async def test_room_for_a_snapshot_is_room_of_the_disk_too(tmp_path: Path) -> None:
+    free = 3 * LARGE + disk_room.RESERVE_BYTES
+
+    def statvfs(path: Path) -> os.statvfs_result:
+        return os.statvfs_result((1, 1, 2**40, free, free, 0, 0, 0, 0, 255))
+
+    executors = Executors()
+    async with contextlib.aclosing(await open_journal(tmp_path)) as journal:
+        quotas = Quotas(journal, UserLimits(stored_bytes_max=100 * LARGE))
+        room = DiskRoom(tmp_path / "journal.db", statvfs)
+        account = StorageAccount(journal, quotas, room, tmp_path, WorkspaceLimits(), executors.disk)
+        await journal.create(row("a"))
+        await quotas.open(row("a").user_id)
+        session = account.for_session(row("a"))
+        async with session.reserved(2 * LARGE) as kept:
+            assert kept == 2 * LARGE
+            with pytest.raises(SandboxError, match="the disk is full"):
+                async with session.writing(2 * LARGE):
+                    pass
+            async with session.reserved(2 * LARGE) as rest:
+                assert rest == LARGE
+        with session.keeping(3 * LARGE):
+            assert room.left() == 0
+    await executors.aclose()
+
+
+@needs_commands
+async def test_a_command_that_takes_its_user_above_the_bound_is_ended(tmp_path: Path) -> None:
+    command = f"head -c {2 * BOUND} /dev/zero > large; sleep 60"
+    async with (
+        ScriptedModel([calls(Call("bash", {"command": command}, id="c1")), text("Done.")]) as model,
+        listening(settings_for(tmp_path, model, policy={}, users={"stored_bytes_max": BOUND})) as live,
+        client(live) as one,
+    ):
+        await one.send(UserInput(text="write"))
+        await one.until_type(ev.ToolOutput)
+        (output,) = [event for event in one.events if isinstance(event, ev.ToolOutput)]
+        assert not output.success
+        assert "delete some to make room" in output.output
