@@ -1,7 +1,8 @@
 """Snapshot store: keeps what a session's workspace held before turns, within bounds, and restores it. Blocking.
 
 The store is a folder of the session, outside of the workspace: `objects/` has each content once, named by its digest;
-`NUMBER-ID.manifest` says what a snapshot held. A manifest is written last, so a snapshot is whole or not there.
+`NUMBER-ID.manifest` says what a snapshot held. A manifest is written last, so a snapshot is whole or not there. Where nothing
+has changed since the newest snapshot, the next one is another name of its manifest.
 """
 
 import logging
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.workspace import paths, restoring
+from agent.workspace import paths, restoring, scanning
 from agent.workspace.dirfd import closing
 from agent.workspace.manifest import FORMAT, Manifest, plan_restore
 from agent.workspace.objects import ObjectStore
@@ -54,6 +55,13 @@ class SnapshotTaken(msgspec.Struct, frozen=True):
     stored_bytes: int
 
 
+def _same(former: Manifest, manifest: Manifest) -> bool:
+    """Whether the workspace holds what it held then, and nothing that had changed so shortly before that it must be read again."""
+    settled_ns = former.taken_ns - scanning.RACY_NS
+    same = (former.complete, former.entries) == (manifest.complete, manifest.entries)
+    return same and all(entry.ctime_ns < settled_ns for entry in manifest.entries)
+
+
 class SnapshotStore:
     """The snapshots of one session. One call at a time, in a thread.
 
@@ -86,7 +94,8 @@ class SnapshotStore:
             return True
 
         manifest = self._scan(snapshot_id, former, room, stop)
-        self._write(manifest)
+        if former is None or not _same(former, manifest) or not self._repeat(snapshot_id):
+            self._write(manifest)
         while len(names) > SNAPSHOTS_MAX and (oldest := self._oldest(snapshot_id, keep)) is not None:
             self._drop(oldest)
             dropped.append(oldest)
@@ -178,12 +187,31 @@ class SnapshotStore:
             return None
         return manifest if manifest.format == FORMAT else None
 
+    def _repeat(self, snapshot_id: str) -> bool:
+        """Give the newest manifest this id too, as another name of the same file: nothing is written. Whether that was possible."""
+        names = self._open()
+        newest = next(reversed(names))
+        if newest == snapshot_id:
+            return True
+        name = self._next_name(snapshot_id)
+        try:
+            os.link(self._folder / names[newest], self._folder / name)
+        except OSError:  # the newest was dropped meanwhile, or the file system has no hard links
+            return False
+        names[snapshot_id] = name
+        return True
+
+    def _next_name(self, snapshot_id: str) -> str:
+        """The name of a manifest that is newer than all others; an older one of this id is dropped."""
+        names = self._open()
+        last = next(reversed(names.values()), "0000000000")
+        if snapshot_id in names:
+            self._drop(snapshot_id)
+        return f"{int(last[:10]) + 1:010d}-{snapshot_id}.manifest"
+
     def _write(self, manifest: Manifest) -> None:
         names = self._open()
-        if manifest.snapshot_id in names:
-            self._drop(manifest.snapshot_id)
-        last = next(reversed(names.values()), "0000000000")
-        name = f"{int(last[:10]) + 1:010d}-{manifest.snapshot_id}.manifest"
+        name = self._next_name(manifest.snapshot_id)
         unfinished = self._folder / f"{secrets.token_hex(8)}.part"
         try:
             with unfinished.open("xb") as file:

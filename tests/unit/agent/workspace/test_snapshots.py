@@ -282,3 +282,42 @@ def test_the_bits_that_change_the_user_are_not_restored(place: Place) -> None:
     (place.root / "tool").unlink()
     place.back(1)
     assert stat.S_IMODE((place.root / "tool").stat().st_mode) == 0o755
+
+
+def manifests(place: Place) -> list[int]:
+    """The inodes of the manifests, oldest first."""
+    return [path.stat().st_ino for path in sorted((place.folder / "snapshots" / "one").glob("*.manifest"))]
+
+
+def test_where_nothing_has_changed_no_manifest_is_written(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanning, "RACY_NS", 0)
+    fill(place.root)
+    before = place.tree()
+    place.take(1)
+    second = place.take(2)
+    assert (second.kept, second.dropped) == (("turn-1", "turn-2"), ())
+    first, second_inode = manifests(place)
+    assert first == second_inode
+    (place.root / "top.txt").write_text("changed")
+    place.take(3)
+    assert len(set(manifests(place))) == 2
+    store = place.reopened()
+    store.take("restore-99", FAR, GO, keep="turn-2")
+    assert store.restore("turn-2", "restore-99", GO).left == ()
+    assert place.tree() == before
+
+
+def test_what_changed_shortly_before_is_written_down_again_so_that_it_is_not_read_for_ever(place: Place) -> None:
+    fill(place.root)
+    place.take(1)
+    place.take(2)
+    assert len(set(manifests(place))) == 2
+
+
+def test_the_bound_on_snapshots_holds_where_nothing_changes(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanning, "RACY_NS", 0)
+    fill(place.root)
+    for number in range(SNAPSHOTS_MAX + 5):
+        kept = place.take(number).kept
+    assert kept == tuple(f"turn-{number}" for number in range(5, SNAPSHOTS_MAX + 5))
+    assert len(manifests(place)) == SNAPSHOTS_MAX
