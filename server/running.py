@@ -128,7 +128,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     ends.push_async_callback(parts.toolsets.aclose)
     room = DiskRoom(folder / DATABASE)
     quotas = Quotas(journal, settings.users, disk_refusal=lambda: room.refusal(events=True))
-    storage = StorageAccount(journal, quotas, room, folder, settings.workspace, parts.executors.disk)
+    storage = StorageAccount(journal, quotas, room, folder, settings.workspace, parts.executors.walks)
     await parts.toolsets.open(journal, storage)
     owner_tokens = OwnerTokens(authenticator.hub_token, USERS_MAX)
     release = parts.toolsets.remote.give_back

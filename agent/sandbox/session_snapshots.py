@@ -75,10 +75,10 @@ class SessionSnapshots:
             return self._store.take(snapshot_id, self._store.stored_bytes() + room, stop, keep)
 
         if self._room is None:
-            return await self._disk.run(lambda stop: take(self._files.limits.total_bytes_max, stop))
-        size = (await self._disk.run_beside(self._files.used)).size
+            return await self._disk.run(lambda stop: take(self._files.limits.total_bytes_max, stop), walks=True)
+        size = (await self._disk.walk(self._files.used)).size
         async with self._room.reserved(size) as room:
-            return await self._disk.run(lambda stop: take(room, stop))
+            return await self._disk.run(lambda stop: take(room, stop), walks=True)
 
     async def restore(self, snapshot_id: str, present_id: str) -> RestoredFiles:
         """Make the files as they were in `snapshot_id`. `present_id`: the snapshot of what they are now. Raises SnapshotError."""
@@ -93,10 +93,10 @@ class SessionSnapshots:
         growth = await self._disk.run(lambda _: self._store.growth(snapshot_id, present_id))
         carry_out = partial(self._carry_out, snapshot_id, present_id)
         if self._room is None:
-            return await self._disk.run(carry_out)
+            return await self._disk.run(carry_out, walks=True)
         try:
             with self._room.keeping(growth) if growth > 0 else nullcontext():
-                return await self._disk.run(carry_out)
+                return await self._disk.run(carry_out, walks=True)
         except SandboxError as error:
             raise SnapshotError(str(error)) from error
         finally:

@@ -106,6 +106,10 @@ DISK_THREADS = 24
 """Files of the sessions: threads that wait for a disk cost little, and four users at their bound leave none. A session works
 on its files one after another; beside that, what a command wrote is counted, and somebody up- or downloads."""
 
+WALK_THREADS = 8
+"""Walks through all files of a workspace at once: counting, snapshots; two of one user. Each takes the interpreter for most of its
+time, and the event loop waits for all of them after each of its system calls."""
+
 SERVER_THREADS = 4
 """The server's own files: logins, keys, certificates. What one user causes of it is bounded before it comes here."""
 
@@ -162,6 +166,7 @@ class Executors:
             return WorkExecutor(name, what, msgspec.convert(limits, PlaceLimits))
 
         self.disk = executor("disk", "work on files", DISK_THREADS, 6, 3)
+        self.walks = executor("walks", "going through all files of a session", WALK_THREADS, 2, 2, wait_s=60.0)
         self.server = executor("server", "the server's own files", SERVER_THREADS, 4, 4, waiting_max=1_000)
         self.names = executor("names", "looking up names", NAME_THREADS, 4, 2)
         self.library_names = executor("library-names", "looking up one name", LIBRARY_NAME_THREADS, 2, 2)

@@ -14,24 +14,28 @@ T = TypeVar("T")
 class DiskExecutor:
     """Runs a session's blocking work in the threads of `executor`, where the session has the places of `holder`.
 
+    `walks`: the threads for work that goes through all files of a workspace; `executor` if none are given.
+
     A caller that is cancelled returns at once. Its work sees the event that it was given and ends by itself; the next
     work waits for that end, so no caller sees work that is half done.
     """
 
-    def __init__(self, executor: WorkExecutor, holder: Holder) -> None:
+    def __init__(self, executor: WorkExecutor, holder: Holder, walks: WorkExecutor | None = None) -> None:
         self.holder = holder
         self._executor = executor
+        self._walks = walks or executor
         self._lock = asyncio.Lock()
 
-    async def run(self, work: Callable[[threading.Event], T]) -> T:
+    async def run(self, work: Callable[[threading.Event], T], *, walks: bool = False) -> T:
         """Run `work(stop)` in a thread, after the work before it; its result. `stop` is set when the caller is cancelled.
 
-        Raises PlacesTaken, and what `work` raises.
+        `walks`: it goes through all files. Raises PlacesTaken, and what `work` raises.
         """
         stop = threading.Event()
         await self._lock.acquire()
         try:
-            future = await self._executor.start(lambda: work(stop), self.holder)
+            executor = self._walks if walks else self._executor
+            future = await executor.start(lambda: work(stop), self.holder)
         except BaseException:
             self._lock.release()
             raise
@@ -43,8 +47,12 @@ class DiskExecutor:
             raise
 
     async def run_beside(self, work: Callable[[], T]) -> T:
-        """Run work that needs no order, such as counting, beside the other work. Raises PlacesTaken, and what it raises."""
+        """Run short work that needs no order beside the other work. Raises PlacesTaken, and what it raises."""
         return await self._executor.run(work, self.holder)
+
+    async def walk(self, work: Callable[[], T]) -> T:
+        """As `run_beside`, for work that goes through all files, such as counting them."""
+        return await self._walks.run(work, self.holder)
 
     async def aclose(self) -> None:
         """Wait until no work runs."""

@@ -138,7 +138,7 @@ class ToolsetFactory:
         if hf_token:
             self._known_secrets.learn("Hugging Face token", hf_token)
         redactor = self._known_secrets.for_sessions
-        disk = DiskExecutor(self._executors.disk, Holder(row.user_id, row.session_id))
+        disk = DiskExecutor(self._executors.disk, Holder(row.user_id, row.session_id), self._executors.walks)
         sandbox, offer = self._sandbox(row, disk, hf_token)
         inside = self._sandbox_tools(sandbox, offer, disk.holder)
         snapshots = None

@@ -27,4 +27,5 @@ async def test_searches_and_commands_without_number_delay_nobody_else(zygote: Zy
         await beside.check(f"{ATTACKS}:searches_in_one_message")
         await beside.check(f"{ATTACKS}:commands_in_one_message")
         await beside.check(f"{ATTACKS}:commands_that_end_at_once")
+        await beside.check(f"{ATTACKS}:turns_in_full_workspaces")
         await beside.check(f"{ATTACKS}:models_that_are_silent")

@@ -57,7 +57,7 @@ class HostSandbox(LocalFiles):
         async with self._places.commands.hold(self._disk.holder):
             self.refuse_closed()
             os.close(await self._disk.run_beside(self._workspace.make_root))
-            before = await self._disk.run_beside(self._quota.used)
+            before = await self._disk.walk(self._quota.used)
             process = await self._start(command)
             try:
                 await process.ready()

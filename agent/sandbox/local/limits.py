@@ -157,7 +157,7 @@ class LimitMonitor:
 
     async def after(self) -> str:
         """After the command's end: why what it left in the workspace is too much; empty if it is not."""
-        now = await self._executor.run_beside(self._quota.used)
+        now = await self._executor.walk(self._quota.used)
         return self._quota.excess(now, self._before) or self._grow(now.size - self._before.size)
 
     async def until_exceeded(self, ended: Callable[[], bool]) -> str:

@@ -60,7 +60,7 @@ class LocalSandbox(LocalFiles):
         async with self._places.commands.hold(self._disk.holder):
             self.refuse_closed()
             await self._disk.run_beside(self._make_root)
-            before = await self._disk.run_beside(self._quota.used)
+            before = await self._disk.walk(self._quota.used)
             if why := self._quota.refusal(before):
                 raise SandboxError(why)
             process, info = await self._start(command)

@@ -16,6 +16,8 @@ from tests.support.network.http_client import http_client
 LISTINGS = 100
 CREATED, SERVICE_UNAVAILABLE = 201, 503
 LINES = 200_000
+FILES = 9_000
+"""Nearly as many as a workspace may hold."""
 
 
 async def listings_that_hang(target: Target) -> None:
@@ -58,6 +60,20 @@ async def commands_in_one_message(target: Target) -> None:
 async def commands_that_end_at_once(target: Target) -> None:
     """A session starts processes as fast as it can, 32 in one message."""
     await _turns(target, 'call=bash:{"command":"true"} times=32 tokens=1')
+
+
+async def turns_in_full_workspaces(target: Target) -> None:
+    """Sessions fill their workspaces with files, and run commands: each turn's files are saved before."""
+
+    async def one() -> None:
+        url = f"ws://127.0.0.1:{target.port}/ws"
+        with contextlib.suppress(WebSocketException, OSError):
+            async with connect(url, additional_headers=target.headers("user"), compression=None) as socket:
+                await _turn(socket, f'call=bash:{{"command":"seq {FILES} | xargs touch"}} tokens=1')
+                while True:
+                    await _turn(socket, 'call=bash:{"command":"echo >> changed"} tokens=1')
+
+    await asyncio.gather(*(one() for _ in range(6)))
 
 
 async def models_that_are_silent(target: Target) -> None:
