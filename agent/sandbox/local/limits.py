@@ -12,6 +12,7 @@ import msgspec
 
 from agent.sandbox.settings import SandboxSettings
 from agent.util.places import PlacesTaken
+from agent.util.tasks import TaskOwner
 from agent.workspace import paths
 from agent.workspace.dirfd import FOLDER, closing, open_as_owner
 from agent.workspace.disk_executor import DiskExecutor
@@ -162,16 +163,30 @@ class LimitMonitor:
 
     async def until_exceeded(self, ended: Callable[[], bool]) -> str:
         """Wait until a limit is exceeded, and say why the command must end; empty once it has ended."""
-        while not ended():
-            why = self._processes() if self._root else ""
-            if not why and time.monotonic() >= self._disk_at:
-                with suppress(PlacesTaken):  # it is counted at the next look
-                    why = await self._executor.run_beside(self._disk)
-                    why = why or self._grow(self._size - self._before.size)
-            if why:
-                return why
-            await asyncio.sleep(TICK_S)
+        tasks = TaskOwner("limits")
+        look: asyncio.Task[str] | None = None
+        try:
+            while not ended():
+                why = self._processes() if self._root else ""
+                if look is not None and look.done():
+                    why, look = why or look.result(), None
+                if why:
+                    return why
+                if look is None and time.monotonic() >= self._disk_at:
+                    look = tasks.start(
+                        self._look(), "disk"
+                    )  # it may wait for a thread: processes are watched meanwhile
+                await asyncio.sleep(TICK_S)
+        finally:
+            await tasks.aclose()
         return ""
+
+    async def _look(self) -> str:
+        """Why the command must end because of what it wrote; empty if it need not, or if no thread was free to look."""
+        try:
+            return await self._executor.walk(self._disk) or self._grow(self._size - self._before.size)
+        except PlacesTaken:
+            return ""
 
     def _processes(self) -> str:
         settings = self._settings
