@@ -23,7 +23,7 @@ class DiskExecutor:
     def __init__(self, executor: WorkExecutor, holder: Holder, walks: WorkExecutor | None = None) -> None:
         self.holder = holder
         self._executor = executor
-        self._walks = walks or executor
+        self._walks = executor if walks is None else walks
         self._lock = asyncio.Lock()
 
     async def run(self, work: Callable[[threading.Event], T], *, walks: bool = False) -> T:

@@ -6,7 +6,10 @@ import threading
 
 import pytest
 
+from agent.util.executors import Executors
+from agent.util.places import Holder
 from agent.util.tasks import TaskOwner
+from agent.workspace.disk_executor import DiskExecutor
 from tests.support.executors import disk as disk_executor
 
 
@@ -93,3 +96,15 @@ async def test_the_result_of_abandoned_work_is_no_error(tasks: TaskOwner) -> Non
     await asyncio.wait_for(disk.aclose(), 10)
     gc.collect()
     assert contexts == []
+
+
+async def test_work_that_goes_through_all_files_has_threads_of_its_own() -> None:
+    executors = Executors()
+    disk = DiskExecutor(executors.disk, Holder("ann", "s"), executors.walks)
+
+    def thread(_: threading.Event | None = None) -> str:
+        return threading.current_thread().name.rpartition("_")[0]
+
+    assert (await disk.run(thread), await disk.run_beside(thread)) == ("disk", "disk")
+    assert (await disk.run(thread, walks=True), await disk.walk(thread)) == ("walks", "walks")
+    await executors.aclose()
