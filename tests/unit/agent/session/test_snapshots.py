@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from agent.session.messages import Recover, RunTool, SaveFailed, SaveWorkspace, Stop, WorkspaceSaved
+from agent.session.state import SessionState, apply, dump, load
 from protocol import events as ev
 from protocol.content import WorkspaceSnapshot
 from protocol.submissions import Edit, Interrupt, RevokeGrant, Undo
@@ -203,3 +205,23 @@ def test_where_the_files_are_elsewhere_nothing_waits_and_undo_names_no_snapshot(
     script.submit(Undo())
     undone = script.last(ev.UndoComplete)
     assert (undone.kept, bool(undone.restore)) == (["edit: files edited"], False)
+
+
+def test_what_a_version_without_snapshots_stored_opens() -> None:
+    """Its stored state lacks the newer fields; its journal lacks the newer events."""
+    script = Script()
+    script.say("hello")
+    script.finish()
+    stored = msgspec.msgpack.decode(dump(script.session.state))
+    for name in ("restoration", "turn_guest", "notes_by"):
+        del stored[name]
+    for name in ("snapshots", "questions", "notes_digest"):
+        del stored["view"][name]
+    state = load(msgspec.msgpack.encode(stored))
+    assert (state.view.snapshots, state.restoration, state.notes_by) == ([], None, None)
+    assert state.view.messages == script.view.messages
+    folded = SessionState()
+    folded.view.model = script.view.model
+    for event in script.events:
+        apply(folded, event)
+    assert folded.view == script.view

@@ -229,3 +229,26 @@ def test_colours_are_used_where_they_are_wanted() -> None:
     assert Painter(True)("text", "dim") == "\x1b[2mtext\x1b[0m"
     assert Painter(False)("text", "dim") == "text"
     assert Painter(True)("", "dim") == ""
+
+
+def test_what_became_of_the_files_is_shown() -> None:
+    undone = ev.UndoComplete(seq=1, at=NOW, removed_messages=2, kept=["bash: commands run"], restore="turn-1")
+    assert shown(undone).splitlines() == [
+        "[the last 2 messages were taken back]",
+        "  not undone: bash: commands run",
+        "  /restore turn-1 makes the files as they were before",
+    ]
+    not_saved = ev.WorkspaceNotSaved(seq=1, at=NOW, snapshot_id="turn-1", message="the disk is full")
+    assert shown(not_saved) == "[the files could not be saved: the disk is full; what this turn does to them stays]\n"
+    restored = ev.WorkspaceRestored(
+        seq=1, at=NOW, operation_id="o", snapshot_id="turn-1", restored=2, removed=1, left=["a\u200b"], left_count=3
+    )
+    assert shown(restored).splitlines() == [
+        "[the files are as they were: 2 restored, 1 removed]",
+        "  not as it was: a⟨U+200B⟩",
+        "  and 2 more",
+    ]
+    saved = ev.WorkspaceSaved(seq=1, at=NOW, snapshot_id="turn-1", files=1, left_out=0, dropped=[])
+    assert shown(saved) == ""
+    changed = ev.NotesChanged(seq=1, at=NOW, tool_call_id="c1", tool="bash", digest="d1")
+    assert shown(changed) == "[a call of bash changed AGENTS.md]\n"

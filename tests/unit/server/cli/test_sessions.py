@@ -10,13 +10,13 @@ import pytest
 
 from protocol import events as ev
 from protocol.codec import decode_event
-from protocol.submissions import UserInput
+from protocol.submissions import Restore, UserInput
 from protocol.view import View, apply
 from server.cli import main
 from server.config.settings import Settings
 from tests.support.application import settings_for
 from tests.support.live import DONE, Live, client, listening, same_view
-from tests.support.models.scripted_model import ScriptedModel, text
+from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 from tests.support.network.http_client import http_client
 
 UNPRIVILEGED = ("setpriv", "--bounding-set=-all") if os.geteuid() == 0 else ()
@@ -185,3 +185,28 @@ async def test_a_backup_of_a_running_server_opens_with_a_new_epoch(settings: Set
         async with http_client(restored.http) as http:
             assert (await http.get(f"/api/sessions/{session_id}/files/a.txt")).content == b"kept"
             assert len((await http.get("/api/sessions")).json()["sessions"]) == 1
+
+
+async def test_snapshots_of_files_are_in_backups_and_go_with_a_deleted_session(
+    settings: Settings, tmp_path: Path
+) -> None:
+    script = [calls(Call("write", {"path": "a.txt", "content": "new"}, id="w1")), text("Done.")]
+    data, copy = Path(settings.journal.data), tmp_path / "copy"
+    async with ScriptedModel(script) as model:
+        async with listening(settings_for(data, model, policy={})) as live, client(live) as one:
+            session_id = (await one.synced()).ready.session_id
+            async with http_client(live.http) as http:
+                await http.put(f"/api/sessions/{session_id}/files/a.txt", content=b"old")
+            await one.send(UserInput(text="go"))
+            await one.until_type(*DONE)
+            (snapshot,) = one.view.snapshots
+        assert (await holdfast("backup", str(copy), "--data", str(data)))[0] == 0
+        async with listening(settings_for(copy, model, policy={})) as live, client(live, session_id) as one:
+            await one.synced()
+            await one.send(Restore(snapshot_id=snapshot.snapshot_id))
+            await one.until_type(ev.WorkspaceRestored)
+    assert (copy / "workspaces" / session_id / "a.txt").read_bytes() == b"old"
+    assert (data / "workspaces" / session_id / "a.txt").read_bytes() == b"new"
+    assert (data / "snapshots" / session_id).is_dir()
+    assert (await holdfast("sessions", "delete", session_id, "--yes", "--data", str(data)))[0] == 0
+    assert [*(data / "snapshots").iterdir()] == []

@@ -29,15 +29,16 @@ def after(days: float) -> datetime:
     return datetime.now(UTC) + timedelta(days=days) + HOUR
 
 
-async def test_an_old_session_is_deleted_with_its_workspace(tmp_path: Path) -> None:
+async def test_an_old_session_is_deleted_with_its_workspace_and_its_snapshots(tmp_path: Path) -> None:
     async with (
         ScriptedModel(lambda _: text("Hello.")) as model,
         running(settings_for(tmp_path, model, sessions={"idle_sleep_s": 0.0})) as manager,
     ):
         session_id = await manager.create_session("ann")
         await manager.submit(session_id, UserInput(text="hi"))
-        folder = tmp_path / "workspaces" / session_id
-        folder.mkdir(parents=True)
+        folders = [tmp_path / name / session_id for name in ("workspaces", "snapshots")]
+        for folder in folders:
+            folder.mkdir(parents=True)
         actor = manager.registry.get(session_id)
         if actor is not None:
             await actor.ended.wait()
@@ -46,7 +47,7 @@ async def test_an_old_session_is_deleted_with_its_workspace(tmp_path: Path) -> N
         assert await there(manager, session_id)
         assert await retention.sweep(after(days=30)) == 1
         assert not await there(manager, session_id)
-        assert not folder.exists()
+        assert not any(folder.exists() for folder in folders)
 
 
 async def test_an_empty_session_is_deleted_earlier_unless_it_has_a_socket(tmp_path: Path) -> None:
