@@ -1,7 +1,7 @@
 """Plain MCP server over stdio: behaves well or badly on demand: `python plain_server.py [--folder F] [--script S] ...`.
 
 It uses the standard library alone, so that it starts in a few hundredths of a second, and can send what no library would.
-`--script`: a JSON file with `tools`, and `answers`: the lines for each tool's call, in which ID is the call's id.
+`--script`: a JSON file with `tools` (and `cursor`), and `answers`: the lines for each tool's call, in which ID is the call's id.
 """
 
 import argparse
@@ -57,6 +57,7 @@ class PlainServer:
         self._holding: set[Any] = set()
         self._asking: dict[str, Any] = {}
         self._asked = 0
+        self._listings = 0
         self.note("started")
 
     def note(self, name: str) -> None:
@@ -75,7 +76,9 @@ class PlainServer:
         elif method == "ping":
             send(id=identity, result={})
         elif method == "tools/list":
-            send(id=identity, result={"tools": self.tools()})
+            self._listings += 1
+            self.note(f"listing-{self._listings}")
+            send(id=identity, result={"tools": self.tools(), **self.cursor()})
         elif method == "tools/call":
             self.call(identity, params)
         elif method == "notifications/cancelled" and params.get("requestId") in self._holding:
@@ -89,6 +92,11 @@ class PlainServer:
             )
         elif identity is not None and method is not None:
             send(id=identity, error={"code": -32601, "message": "no such method"})
+
+    def cursor(self) -> dict[str, str]:
+        """Where the list goes on: nowhere, unless the script has a `cursor`; `new`: always somewhere else."""
+        cursor = (self._script or {}).get("cursor")
+        return {} if cursor is None else {"nextCursor": f"page-{self._listings}" if cursor == "new" else cursor}
 
     def tools(self) -> list[dict[str, Any]]:
         """The tools as they are listed."""

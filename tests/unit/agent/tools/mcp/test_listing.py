@@ -1,10 +1,14 @@
 """Lists of tools: what is unchanged is kept, what is too large is left out, and a definition has a digest of all its parts."""
 
+from pathlib import Path
+
+import msgspec
 import pytest
 from mcp.types import Tool, ToolAnnotations
 
 from agent.tools.mcp import listing
-from agent.tools.mcp.listing import LeftOut, Listing, definition_of, read_tools
+from agent.tools.mcp.listing import PAGES_MAX, LeftOut, Listing, definition_of, read_tools
+from tests.unit.agent.tools.mcp.servers import running_servers, scripted
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
 
@@ -40,6 +44,19 @@ async def test_tools_that_are_too_large_together_are_left_out_and_named(monkeypa
     assert 0 < len(found.tools) < 9
     reason = "the tools of the server are larger than 250 bytes"
     assert found.left_out == tuple(LeftOut(f"t{number}", reason) for number in range(len(found.tools), 9))
+
+
+@pytest.mark.parametrize(("cursor", "pages"), [("", 1), ("on", 2), ("new", PAGES_MAX)])
+async def test_a_list_without_end_is_read_so_far_and_its_tools_count_once(
+    tmp_path: Path, cursor: str, pages: int
+) -> None:
+    server = scripted(tmp_path, [{"name": "a", "inputSchema": {"type": "object"}}], {}, cursor=cursor)
+    server = msgspec.structs.replace(server, args=[*server.args, "--folder", str(tmp_path)])
+    async with running_servers(tmp_path, {"odd": server}) as running:
+        assert (await running.session()).names() == ["a"]
+        assert len(list(tmp_path.glob("listing-*"))) == pages
+        (status,) = running.servers.statuses()
+    assert [one.name for one in status.left_out] == (["..."] if cursor == "new" else [])
 
 
 async def test_a_tool_with_a_schema_that_no_provider_takes_is_left_out_alone_and_named() -> None:

@@ -171,6 +171,15 @@ async def test_a_servers_stderr_is_logged_within_limits(tmp_path: Path, caplog: 
     assert all(len(line) < 1_200 for line in lines)
 
 
+async def test_standard_error_without_an_end_of_line_fills_neither_memory_nor_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running_servers(tmp_path, {"odd": odd("--complain", "x" * 100_000)}) as running:
+        assert (await (await running.session()).run("echo", text="hi")).output == "hi"
+    written = [record.getMessage() for record in caplog.records if "xxx" in record.getMessage()]
+    assert sum(map(len, written)) < 2_000
+
+
 async def test_a_message_beyond_the_bound_ends_the_connection_and_no_more(tmp_path: Path) -> None:
     async with running_servers(tmp_path, {"odd": odd()}, message_bytes_max=100_000) as running:
         session = await running.session()
