@@ -1,1 +1,1 @@
-"""Faults of servers with real weights."""
+"""Real models: tests of faults with servers that have real weights."""
