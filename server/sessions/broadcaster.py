@@ -4,12 +4,12 @@ The newest events are kept in memory, encoded once: the tail. A cursor is a posi
 What the tail does not hold any more is read from the journal, so a slow reader needs no memory here.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 
 import msgspec
 
+from agent.util.signal import Signal
 from protocol import codec
 from protocol.codes import CloseReason
 from server.journal.base import Journal, Record
@@ -43,13 +43,15 @@ class Cursor:
     whether the follower has taken all of it.
     """
 
+    __slots__ = ("_broadcaster", "_changed", "_notice", "_out_of_band", "close_reason", "position", "take_at_once")
+
     def __init__(self, broadcaster: "EventBroadcaster", position: int) -> None:
         self.position = position
         self.close_reason: CloseReason | None = None
         self.take_at_once: Callable[[], bool] | None = None
         self._broadcaster = broadcaster
-        self._changed = asyncio.Event()
-        self._out_of_band: deque[bytes] = deque()
+        self._changed = Signal()
+        self._out_of_band: list[bytes] = []
         self._notice: bytes | None = None
 
     def wake(self) -> None:

@@ -1,13 +1,13 @@
 """Inbox: what waits for a session's actor. Submissions, interrupts (they overtake submissions of others), and reports of the worker."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 
 import msgspec
 
 from agent.models import DeltaKind
 from agent.session.messages import Delta, Input, SubmissionRefusal, ToolLogged
+from agent.util.signal import Signal
 from protocol.events import Accepted
 from protocol.submissions import Interrupt, Submission
 
@@ -69,16 +69,27 @@ class Inbox:
     there is such a taker it looks for further text itself, and text wakes nobody.
     """
 
+    __slots__ = (
+        "_chars",
+        "_reports",
+        "_room",
+        "_submissions",
+        "_submissions_max",
+        "_text_max",
+        "_urgent",
+        "_wake",
+        "take_text_at_once",
+    )
+
     def __init__(self, submissions_max: int = SUBMISSIONS_MAX, text_max_chars: int = TEXT_MAX_CHARS) -> None:
         self._submissions_max = submissions_max
         self._text_max = text_max_chars
-        self._urgent: deque[PendingSubmission] = deque()
-        self._submissions: deque[PendingSubmission] = deque()
-        self._reports: deque[_Text | Input] = deque()
+        self._urgent: list[PendingSubmission] = []
+        self._submissions: list[PendingSubmission] = []
+        self._reports: list[_Text | Input] = []
         self._chars = 0
-        self._wake = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
+        self._wake = Signal()
+        self._room: asyncio.Event | None = None  # while somebody waits for room
         self.take_text_at_once: Callable[[Input], bool] | None = None
 
     def submit(
@@ -143,7 +154,9 @@ class Inbox:
         """Take all that waits, without waiting; the order is that of `take`."""
         self._wake.clear()
         self._chars = 0
-        self._room.set()
+        if self._room is not None:
+            self._room.set()
+            self._room = None
         taken: list[PendingSubmission | Input] = [
             item.message() if isinstance(item, _Text) else item for item in self._reports
         ]
@@ -167,7 +180,7 @@ class Inbox:
 
     async def _add_text(self, key: str, kind: DeltaKind | None, text: str) -> None:
         while self._chars > self._text_max:
-            self._room.clear()
+            self._room = self._room or asyncio.Event()
             await self._room.wait()
         taker = self.take_text_at_once
         if taker is not None and not self._reports and not self._submissions and not self._urgent:

@@ -40,6 +40,8 @@ class TextSteps:
     step of the actor, events are published once they are stored.
     """
 
+    __slots__ = ("_append", "_broadcaster", "_failed", "_fault", "_inbox", "_observer", "_recorder", "_session")
+
     def __init__(
         self, inbox: Inbox, recorder: JournalRecorder, broadcaster: EventBroadcaster, observer: EventObserver
     ) -> None:

@@ -15,6 +15,7 @@ from server.transport.admission import EXTENSION as SLOT_EXTENSION
 from server.transport.admission import Slot
 from server.transport.fair_starts import FairStarts
 from server.transport.frame_slices import SLICE_BYTES, NotingReader
+from server.transport.message_queue import MessageQueue
 from server.transport.websocket import EXTENSION as TRANSPORT_EXTENSION
 from server.util.rate_limit import TokenBucket
 
@@ -73,6 +74,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.queue = MessageQueue()  # type: ignore[assignment]  # what is used of a queue
         self._pace = TokenBucket(self.frames_per_s, FRAMES_BURST)
         self._unparsed = b""
         self._unparsed_at = 0

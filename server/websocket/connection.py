@@ -11,6 +11,7 @@ from starlette.types import Receive, Send
 
 from agent.session.messages import SubmissionRefusal
 from agent.util.errors import log_fault
+from agent.util.signal import Signal
 from agent.util.tasks import TaskOwner
 from protocol import codec, codes
 from protocol.codes import CloseReason
@@ -98,7 +99,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._reader = FrameReader(peer.encoding, policy, limits)
         self._in_flight = 0
-        self._room = asyncio.Event()
+        self._room = Signal()
         self._cursor = actor.broadcaster.follow(actor.broadcaster.head)
         self._sender = SocketSender(peer.transport, self._cursor, context.metrics, binary=self._binary)
         self.closed_with = CLOSE_ABNORMAL

@@ -18,6 +18,20 @@ class SocketSender:
     `keeps_up`: set by the connection while all events have been sent and nothing else is to be.
     """
 
+    __slots__ = (
+        "_binary",
+        "_cursor",
+        "_loop",
+        "_metrics",
+        "_taken_bytes",
+        "_transport",
+        "frames",
+        "keeps_up",
+        "sending",
+        "sent_at",
+        "taken_at",
+    )
+
     def __init__(self, transport: SocketTransport, cursor: Cursor, metrics: Metrics, *, binary: bool) -> None:
         self._transport = transport
         self._cursor = cursor
