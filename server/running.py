@@ -14,6 +14,7 @@ from agent.util.tasks import TaskOwner
 from protocol.content import ShareLink
 from server.auth.authenticator import Authenticator, create_authenticator
 from server.auth.backends.local import LocalBackend
+from server.auth.owner_tokens import OwnerTokens
 from server.config.settings import Settings
 from server.jobs.dataset_export import SessionExporter
 from server.jobs.retention import Retention
@@ -22,7 +23,6 @@ from server.journal.data_dir import DATABASE
 from server.journal.sqlite import open_journal
 from server.sessions.factory import SessionFactory, make_rules
 from server.sessions.manager import SessionManager
-from server.sessions.owner_tokens import OwnerTokens
 from server.sessions.quotas import USERS_MAX, Quotas
 from server.sessions.registry import SessionRegistry, SessionServices
 from server.sessions.sandbox_claims import SandboxCollector

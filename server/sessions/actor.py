@@ -30,17 +30,9 @@ from server.journal.base import (
     Stat,
     Unavailable,
 )
+from server.sessions import idempotency
 from server.sessions.broadcaster import EventBroadcaster
 from server.sessions.factory import SessionParts
-from server.sessions.idempotency import (
-    GOING_TO_SLEEP,
-    INBOX_IS_FULL,
-    not_stored,
-    record_answer,
-    refuse,
-    refused_frame,
-    repeat_answer,
-)
 from server.sessions.inbox import Answer, Inbox, InboxFull, PendingSubmission
 from server.sessions.quotas import Quotas
 from server.sessions.recorder import JournalRecorder
@@ -130,8 +122,7 @@ class SessionActor:
     def may_restart(self) -> bool:
         """Whether it may be stopped and activated anew at once. An approval may wait: it waits on afterwards."""
         waits = bool(self._session.state.view.pending_approval) and self._worker.running == 0
-        idle = not self._session.working or waits
-        return idle and not (self._unfinished or self.sockets or self.stopping)
+        return (waits or not self._session.working) and not (self._unfinished or self.sockets or self.stopping)
 
     @property
     def _unfinished(self) -> bool:
@@ -150,11 +141,11 @@ class SessionActor:
         if not own_id:
             submission = msgspec.structs.replace(submission, id=secrets.token_hex(SUBMISSION_ID_BYTES))
         if self.stopping:
-            return GOING_TO_SLEEP
+            return idempotency.GOING_TO_SLEEP
         try:
             return self._inbox.submit(submission, own_id=own_id, share_id=share_id, sender=sender)
         except InboxFull:
-            return INBOX_IS_FULL
+            return idempotency.INBOX_IS_FULL
 
     def report(self, message: Input) -> None:
         """Add what happened outside of the session to the inbox."""
@@ -233,7 +224,7 @@ class SessionActor:
                     continue
                 earlier = new_answers.get(submission_id(item.submission))
                 if earlier is not None:
-                    answers.append((item, repeat_answer(item.submission, earlier)))
+                    answers.append((item, idempotency.repeat_answer(item.submission, earlier)))
                     continue
                 submission = await in_slices(self._rules.redactor, item.submission)
                 decision = decide(self._session, submission, utc_now(), item.share_id)
@@ -241,12 +232,14 @@ class SessionActor:
                 assert decision.answer is not None, "every submission is answered"
                 answers.append((item, decision.answer))
                 if isinstance(decision.answer, ev.Accepted):
-                    new_answers[decision.answer.submission_id] = record_answer(item.submission, decision.answer)
+                    new_answers[decision.answer.submission_id] = idempotency.record_answer(
+                        item.submission, decision.answer
+                    )
         except Exception as error:  # noqa: BLE001  # nobody may be left without an answer
             fault = SubmissionRefusal(
                 codes.INTERNAL, log_fault(log, error, "session %s: a decision failed", self.session_id)
             )
-            refuse([item for item in taken if isinstance(item, PendingSubmission)], fault)
+            idempotency.refuse(taken, fault)
             await self._on_decision_failure(Fail(codes.INTERNAL, fault.message, True))
             return
         await self._commit(decisions, tuple(new_answers.values()), answers)
@@ -258,11 +251,11 @@ class SessionActor:
         try:
             earlier = await self._recorder.answer(submission_id(waiting.submission))
         except Unavailable as error:
-            answers.append((waiting, not_stored(error)))
+            answers.append((waiting, idempotency.not_stored(error)))
             return True
         if earlier is None:
             return False
-        answers.append((waiting, repeat_answer(waiting.submission, earlier)))
+        answers.append((waiting, idempotency.repeat_answer(waiting.submission, earlier)))
         return True
 
     async def _commit(
@@ -278,7 +271,7 @@ class SessionActor:
                 private = {seq: data for decision in decisions for seq, data in decision.provider_states.items()}
                 records = await self._recorder.append(events, new_answers, self._session.state, private)
             except Unavailable as error:
-                refuse([waiting for waiting, _ in answers], not_stored(error))
+                idempotency.refuse([waiting for waiting, _ in answers], idempotency.not_stored(error))
                 await self._on_journal_failure(error)
                 return False
             self.broadcaster.publish(records)
@@ -302,7 +295,7 @@ class SessionActor:
         """
         if self._journal_error is None:
             log.error("session %s: work stopped: %s", self.session_id, error)
-            self.broadcaster.notify(refused_frame(not_stored(error)))
+            self.broadcaster.notify(idempotency.refused_frame(idempotency.not_stored(error)))
         self._journal_error = error
         self._worker.cancel()
         try:
@@ -323,7 +316,7 @@ class SessionActor:
         if stored:
             self._journal_error = None
         elif self._journal_error is not None:
-            refuse([item for item in taken if isinstance(item, PendingSubmission)], not_stored(self._journal_error))
+            idempotency.refuse(taken, idempotency.not_stored(self._journal_error))
         return stored
 
     def _failure_decision(self, error: JournalError | None) -> Decision:
@@ -349,8 +342,7 @@ class SessionActor:
         """End the worker, answer what waits, end the cursors, write a snapshot."""
         self.stopping = True
         await self._worker.aclose()
-        left = [item for item in self._inbox.drain() if isinstance(item, PendingSubmission)]
-        refuse(left, GOING_TO_SLEEP)
+        idempotency.refuse(self._inbox.drain(), idempotency.GOING_TO_SLEEP)
         self.broadcaster.end(self._close_reason)
         self._observer.close()
         if self._journal_error is None:

@@ -1,10 +1,11 @@
 """Idempotency: a submission that is sent again under the same id gets the first answer."""
 
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
 
-from agent.session.messages import SubmissionRefusal
+from agent.session.messages import Input, SubmissionRefusal
 from protocol import codec, codes
 from protocol import events as ev
 from protocol.frames import Refused
@@ -42,10 +43,10 @@ def digest(submission: Submission) -> bytes:
     return hashlib.blake2b(submission_body(submission), digest_size=16).digest()
 
 
-def refuse(pending: list[PendingSubmission], refusal: SubmissionRefusal) -> None:
-    """Answer all of these that have no answer yet with `refusal`."""
-    for item in pending:
-        if not item.answer.done():
+def refuse(taken: Sequence[PendingSubmission | Input], refusal: SubmissionRefusal) -> None:
+    """Answer with `refusal` each submission among these that has no answer yet."""
+    for item in taken:
+        if isinstance(item, PendingSubmission) and not item.answer.done():
             item.answer.set_result(refusal)
 
 

@@ -13,12 +13,12 @@ from agent.util.backoff import Backoff
 from agent.util.tasks import TaskOwner
 from protocol import codes
 from protocol.codes import CloseReason
+from server.auth.owner_tokens import OwnerTokens
 from server.config.sessions import SessionSettings
 from server.journal.base import Deleted, Journal, NotFound, SessionRow, Stat, Unavailable
 from server.sessions.actor import SLEEP_REASON, SessionActor
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.factory import SessionFactory
-from server.sessions.owner_tokens import OwnerTokens
 from server.sessions.quotas import Quotas
 from server.sessions.replay import LoadedSession, load_state
 

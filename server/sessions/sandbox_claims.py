@@ -16,8 +16,8 @@ from agent.sandbox.settings import RemoteSettings
 from agent.util.backoff import Backoff
 from agent.util.tasks import TaskOwner
 from agent.workspace.files import SandboxError
+from server.auth.owner_tokens import OwnerTokens
 from server.journal.base import Deleted, HeldClaim, Journal, JournalError, NotFound
-from server.sessions.owner_tokens import OwnerTokens
 from server.sessions.registry import SessionRegistry
 from server.telemetry.metrics import Metrics
 from server.util.clock import utc_now

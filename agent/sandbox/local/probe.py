@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -114,6 +113,8 @@ def packaged_program() -> str | None:
 
     By the package's list of files, so that neither a PATH nor an activated environment is needed.
     """
+    from importlib import metadata  # 10 ms of each start; only a machine without bubblewrap needs it
+
     try:
         files = metadata.files(PACKAGE) or []
     except metadata.PackageNotFoundError:

@@ -7,7 +7,7 @@ import pytest
 
 from agent.models import ModelReply, ModelRequest, Models, Sink
 from protocol import events as ev
-from server.sessions.owner_tokens import OwnerTokens
+from server.auth.owner_tokens import OwnerTokens
 from tests.support.application import Listener, running, settings_for
 
 LOGINS = {"ann": "hf_of_anns_login"}
