@@ -185,7 +185,7 @@ class SessionActor:
 
     async def _next(self) -> list[PendingSubmission | Input]:
         """Wait for more than text alone. After a failure of the journal at most `RECOVERY_S`, to try the journal again."""
-        while self._journal_error is None:
+        while self._journal_error is None and not self.stopping:
             try:
                 await self._text.take_until_else(self._session)
                 return self._inbox.drain()
@@ -193,10 +193,10 @@ class SessionActor:
                 await self._on_journal_failure(error)
             except DecisionFailed as error:
                 await self._on_decision_failure(Fail(codes.INTERNAL, str(error), True))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(RECOVERY_S):
-                return await self._inbox.take()
-        return []
+        if not self.stopping:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._inbox.wait(), RECOVERY_S)
+        return self._inbox.drain()
 
     async def _step(self, taken: list[PendingSubmission | Input]) -> None:
         self._stepping = True

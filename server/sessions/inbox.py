@@ -135,23 +135,25 @@ class Inbox:
         return message
 
     def wake(self) -> None:
-        """Let `wait` and `take` return."""
+        """Let `wait` return."""
         self._wake.set()
+
+    def rest(self) -> None:
+        """Undo a `wake`, unless something waits."""
+        if not len(self):
+            self._wake.clear()
 
     async def wait(self) -> None:
         """Wait until there is something that no taker of text has taken."""
         await self._wake.wait()
 
     async def take(self) -> list[PendingSubmission | Input]:
-        """Wait until there is something, then take all of it.
-
-        The order: reports, interrupts, submissions. Text that came before an interrupt is kept that way.
-        """
-        await self._wake.wait()
+        """Wait until there is something, then take all of it."""
+        await self.wait()
         return self.drain()
 
     def drain(self) -> list[PendingSubmission | Input]:
-        """Take all that waits, without waiting; the order is that of `take`."""
+        """Take all that waits. The order: reports, interrupts, submissions. Text that came before an interrupt is kept that way."""
         self._wake.clear()
         self._chars = 0
         if self._room is not None:

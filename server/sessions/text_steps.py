@@ -73,6 +73,7 @@ class TextSteps:
                 await asyncio.wait([self._append.stored])
         finally:
             self._session = self._inbox.take_text_at_once = None
+            self._inbox.rest()
         if self._failed is not None:
             failed, self._failed = self._failed, None
             await self._recorder.append_again(failed)

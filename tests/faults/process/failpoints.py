@@ -1,5 +1,6 @@
 """Failpoints: count the operations of a server under test on its journal and on snapshots of files, and kill it at the one that a test names."""
 
+import asyncio
 import functools
 import os
 import signal
@@ -85,7 +86,10 @@ def _watched(
     def blocking(*args: Any, **kwargs: Any) -> Any:
         number = begin()
         result = original(*args, **kwargs)
-        act(number, "after")
+        if isinstance(result, asyncio.Future):
+            result.add_done_callback(lambda _: act(number, "after"))  # before the caller learns of it
+        else:
+            act(number, "after")
         return result
 
     return blocking

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from agent.util.tasks import TaskOwner
 from protocol import codes
 from protocol import events as ev
 from protocol.frames import Refused
@@ -123,14 +124,17 @@ async def test_an_append_that_was_stored_but_reported_unavailable_is_neither_los
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, retried: bool
 ) -> None:
     failures = 1 if retried else 3
-    append = SqliteJournal.append
+    append, tasks = SqliteJournal.append, TaskOwner("test")
 
-    async def unlucky(journal: SqliteJournal, item: AppendItem) -> None:
+    async def store_and_lose_the_answer(journal: SqliteJournal, item: AppendItem) -> None:
         nonlocal failures
         await append(journal, item)
         if b'"again"' in b"".join(record.data for record in item.records) and failures:
             failures -= 1
             raise Unavailable("the answer was lost on its way")
+
+    def unlucky(journal: SqliteJournal, item: AppendItem) -> "asyncio.Future[None]":
+        return tasks.start(store_and_lose_the_answer(journal, item), "append")
 
     monkeypatch.setattr(SqliteJournal, "append", unlucky)
     async with ScriptedModel([text("Hello."), text("Here."), text("Here.")]) as model:

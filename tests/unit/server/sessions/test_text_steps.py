@@ -147,11 +147,14 @@ async def test_text_that_cannot_be_stored_ends_the_wait_after_the_retries(begin:
         await turn.journal.stat("s")
     await turn.journal.aclose()
     await turn.text("lost")
-    assert turn.steps.under_way
+    before = turn.steps.under_way
     with pytest.raises(Unavailable):
         await waiting
     assert turn.broadcaster.head < turn.session.state.view.seq
-    assert not turn.steps.under_way
+    assert (before, turn.steps.under_way) == (True, False)
+    awake = turn.tasks.start(turn.inbox.wait(), "awake")
+    await turn.broadcaster.follow(turn.broadcaster.head).next(1)
+    assert not awake.done(), "nothing is left to take"
 
 
 async def test_a_decision_that_fails_ends_the_wait_and_not_the_source_of_the_text(begin: Begin) -> None:
