@@ -116,6 +116,11 @@ class TextSteps:
         self._observer.on_events(append.events)
 
     def _go_on(self) -> None:
-        """Take the text that has come meanwhile. If something else has come too, it is for the actor, which is awake."""
-        if self._session is not None and not self.under_way and (message := self._inbox.take_text()) is not None:
+        """Take the text that has come meanwhile. Anything else is for the actor, texts of several messages at once too."""
+        if self._session is None or self.under_way:
+            return
+        message = self._inbox.take_text()
+        if message is not None:
             self._begin(self._session, message)
+        elif len(self._inbox):
+            self._inbox.wake()

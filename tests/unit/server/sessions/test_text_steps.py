@@ -140,6 +140,18 @@ async def test_the_wait_ends_with_another_input_once_the_text_before_it_is_store
     assert left == ["Delta", "ModelDone"], "what came behind the text under way is for the actor, in its order"
 
 
+async def test_texts_of_two_kinds_that_come_during_a_step_end_the_wait(begin: Begin) -> None:
+    turn = await begin(RULES)
+    waiting = turn.tasks.start(turn.steps.take_until_else(turn.session), "wait")
+    while turn.inbox.take_text_at_once is None:
+        await turn.journal.stat("s")
+    await turn.text("one")
+    await turn.inbox.delta(turn.message_id, "reasoning", "hm")
+    await turn.text("two")
+    await waiting
+    assert [type(one).__name__ for one in turn.inbox.drain()] == ["Delta", "Delta"]
+
+
 async def test_text_that_cannot_be_stored_ends_the_wait_after_the_retries(begin: Begin) -> None:
     turn = await begin(RULES)
     waiting = turn.tasks.start(turn.steps.take_until_else(turn.session), "wait")
