@@ -137,10 +137,10 @@ class EventStreamResponse(httpx.Response):
             or self.is_closed
         ):
             return super().aiter_bytes(chunk_size)
-        self.is_stream_consumed = True
         return self._blocks(self.body)
 
     async def _blocks(self, body: BodyStream) -> AsyncGenerator[bytes]:
+        self.is_stream_consumed = True  # from now on: LiteLLM calls `aiter_bytes` long before it reads
         async with aclosing(body.__aiter__()) as blocks:
             async for block in blocks:
                 yield block

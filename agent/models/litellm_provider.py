@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, ClassVar, cast
 
 import httpx
+import httpx2  # noqa: F401  # the OpenAI client looks for it among the loaded modules, and fails if another thread has loaded half of it
 import litellm
 import msgspec
 from litellm.exceptions import BadRequestError

@@ -65,7 +65,7 @@ async def _turn(socket: ClientConnection, text: str) -> str:
         words = frame if isinstance(frame, str) else frame.decode()
         seen += words[:10_000]
         assert '"type":"approval_required"' not in words, words
-        if '"type":"turn_complete"' in words or '"type":"refused"' in words:
+        if any(f'"type":"{end}"' in words for end in ("turn_complete", "error", "refused")):
             break
         await asyncio.sleep(0)
     return seen
