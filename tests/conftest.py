@@ -44,13 +44,17 @@ settings.load_profile("holdfast")
 
 
 LONGEST = (
+    "hostile/test_mcp",
     "faults",
+    "hostile/test_executors",
     "browser",
-    "hostile",
+    "hostile/test_storage",
     "unit/benchmarks",
     "unit/agent/tools/mcp",
+    "hostile/test_socket",
     "deploy",
     "contract",
+    "hostile/test_connections",
     "integration",
     "properties",
     "docs",
@@ -61,7 +65,8 @@ LONGEST = (
     "unit/clients",
     "unit/protocol",
 )
-"""Folders whose files take longest. They come first, so that at the end no worker has a long file left, and the others none."""
+"""Folders and files that take longest. They come first, so that at the end no worker has a long file left, and the others none.
+The hostile ones are apart: they run one at a time, and a worker that has another meanwhile would wait."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -77,7 +82,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first; `make test` hands the files out in this order."""
-    folders = [f"tests/{folder}/" for folder in LONGEST]
+    folders = [f"tests/{folder}" for folder in LONGEST]
     items.sort(
         key=lambda item: next((n for n, name in enumerate(folders) if item.nodeid.startswith(name)), len(folders))
     )
