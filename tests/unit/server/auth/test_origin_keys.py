@@ -73,7 +73,7 @@ async def test_the_cookie_alone_opens_nothing_but_the_download_of_a_file(tmp_pat
 
 
 async def test_the_cookie_of_a_link_alone_opens_nothing_but_the_download_of_a_file(tmp_path: Path) -> None:
-    async with users(tmp_path) as found, found.socket("alice") as owner:
+    async with users(tmp_path, auth={"failures_per_minute": 1_000}) as found, found.socket("alice") as owner:
         session_id = owner.ready.session_id
         async with found.http("alice") as http:
             await http.put(f"/api/sessions/{session_id}/files/a.txt", content=b"kept")
