@@ -125,7 +125,8 @@ class Cursor:
         return events
 
     def detach(self) -> None:
-        """Remove the cursor: its follower is gone."""
+        """Remove the cursor: its follower is gone, and takes nothing any more."""
+        self.take_at_once = None
         self._broadcaster.forget(self)
 
 

@@ -147,11 +147,6 @@ class Inbox:
         """Wait until there is something that no taker of text has taken."""
         await self._wake.wait()
 
-    async def take(self) -> list[PendingSubmission | Input]:
-        """Wait until there is something, then take all of it."""
-        await self.wait()
-        return self.drain()
-
     def drain(self) -> list[PendingSubmission | Input]:
         """Take all that waits. The order: reports, interrupts, submissions. Text that came before an interrupt is kept that way."""
         self._wake.clear()

@@ -44,7 +44,8 @@ async def test_the_calls_of_a_message_run_side_by_side() -> None:
     worker, inbox = at_work(CALLS)
     done: list[str] = []
     while len(done) < CALLS:
-        for message in await inbox.take():
+        await inbox.wait()
+        for message in inbox.drain():
             assert isinstance(message, ToolDone)
             assert message.result.output == "met"
             done.append(message.tool_call_id)
