@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from agent.models import Catalog, ModelChoice, Models, OwnerModelClient, choose_model, operator_bases
 from agent.tools import ToolRouter
 from agent.util.executors import Executors
+from agent.util.places import SERVER
 from agent.util.tasks import TaskOwner
 from protocol.content import ShareLink
 from server.auth.authenticator import Authenticator, create_authenticator
@@ -39,6 +40,9 @@ from server.websocket.registry import SocketRegistry
 from server.websocket.revocation import RevocationWatcher
 
 log = logging.getLogger("holdfast.app")
+
+LOAD_AFTER_S = 0.2
+"""Time between the start of a server and the loading of what the first turn needs, which would take the processor from the start."""
 
 
 @dataclass(frozen=True)
@@ -149,13 +153,19 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
         lambda: manager.active_session_count, lambda: [actor.row.state for actor in manager.registry.all()]
     )
     if settings.server.preload_model:
-        tasks.start(parts.models.load(), "load models")
+        tasks.start(_load_later(parts), "load models")
     manager.registry.start()
     retention.start()
     exporter.start(lambda: [actor.session_id for actor in manager.registry.all()])
     collector.start(manager.registry)
     watcher.start()
     return RunningServer(manager, authenticator, users, observers, parts.sockets, storage)
+
+
+async def _load_later(parts: Parts) -> None:
+    await asyncio.sleep(LOAD_AFTER_S)
+    await parts.executors.server.run(parts.known_secrets.for_sessions.prepare_streams, SERVER)
+    await parts.models.load()
 
 
 def _session_manager(

@@ -1,5 +1,6 @@
 """Redactor: replaces secrets in whole texts, and in streams while holding back as little as possible."""
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 
@@ -35,7 +36,16 @@ class Redactor:
         self.values = dict(values)
         both = find_values(values), self._patterns_finder
         self._finders = tuple(finder for finder in both if finder is not None)
-        self._trigger = trigger(self._finders)
+
+    @functools.cached_property
+    def _trigger(self) -> re.Pattern[str]:
+        return trigger(self._finders)
+
+    def prepare_streams(self) -> None:
+        """Compile what streams need, which takes 0.1 s of CPU, before the first of them."""
+        for finder in self._finders:
+            _ = finder.live
+        _ = self._trigger
 
     def with_values(self, values: Mapping[str, str]) -> "Redactor":
         """A redactor with these values added; itself if it redacts them all already."""
