@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -38,10 +37,7 @@ async def on_places_taken(request: Request, error: Exception) -> Response:
 async def on_request_refused(request: Request, error: Exception) -> Response:
     """Answer with the refusal that the route raised."""
     assert isinstance(error, RequestRefused)
-    response = error.refusal.as_response()
-    if error.refusal.status == HTTPStatus.REQUEST_TIMEOUT:
-        response.headers["connection"] = "close"  # the rest of the body may still come (RFC 9110, 15.5.9)
-    return response
+    return error.refusal.as_response()
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:

@@ -1,17 +1,22 @@
-"""HTTP protocol: uvicorn's HTTP connection, with bounds on heads and on how many may be unauthenticated and for how long."""
+"""HTTP protocol: uvicorn's HTTP connection, with bounds on heads and on how many may be unauthenticated and for how long.
+
+An answer that is given before the request's body has come ends the connection: what comes after the answer would be taken for the
+body by one side and for the next request by the other (RFC 9112, sections 9.3 and 9.6).
+"""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import h11
 import msgspec
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from server.transport.admission import EXTENSION, ConnectionLimiter, Slot
 from server.transport.fair_starts import EXTENSION as STARTS_EXTENSION
 from server.transport.fair_starts import FairStarts, Turns
+from server.transport.lingering import LingeringClose
 from server.util.hosts import Network, trusted
 from server.util.rate_limit import network_of
 from server.util.refusal import HTTPRefusal
@@ -50,6 +55,7 @@ class HttpProtocol(H11Protocol):
         self._slot: Slot | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._unparsed: bytes | None = None
+        self._lingering: LingeringClose | None = None
         self._app = self.app
         self.app = self._run_app
 
@@ -63,6 +69,8 @@ class HttpProtocol(H11Protocol):
         """Release the slot of a connection that has closed."""
         super().connection_lost(exc)
         self._stop_head_timer()
+        if self._lingering is not None:
+            self._lingering.stop()
         if self._slot is not None:
             self._slot.release()
 
@@ -74,7 +82,9 @@ class HttpProtocol(H11Protocol):
         """
         if self.transport.is_closing():
             return
-        if self._unparsed is not None:
+        if self._lingering is not None:
+            self._lingering.received(len(data))
+        elif self._unparsed is not None:
             self._unparsed += data
         elif self.conn.their_state is not h11.IDLE or self.heads.take(self._network(), self._parse_head):
             self._parse(data)
@@ -105,6 +115,8 @@ class HttpProtocol(H11Protocol):
     def on_response_complete(self) -> None:
         """As uvicorn's; between two requests the connection counts as unauthenticated again: nobody keeps many idle ones."""
         super().on_response_complete()
+        if self._lingering is not None:
+            self._unset_keepalive_if_required()  # it has times of its own
         if self._slot is not None and not self._slot.held and not self.transport.is_closing():
             self._slot = self._acquire()
 
@@ -137,7 +149,22 @@ class HttpProtocol(H11Protocol):
         extensions = scope.setdefault("extensions", {})
         extensions[EXTENSION] = self._slot
         extensions[STARTS_EXTENSION] = self.starts
-        await self._app(scope, receive, send)
+        await self._app(scope, receive, self._closing_where_the_body_is_left(send))
+
+    def _closing_where_the_body_is_left(self, send: Send) -> Send:
+        """`send`, which ends the connection behind an answer that begins before the whole body has come."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and self.conn.their_state is h11.SEND_BODY:
+                message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
+                self.cycle.transport = _ClosesLater(self.transport, self._linger)  # type: ignore[assignment]  # all it uses
+            await send(message)
+
+        return sending
+
+    def _linger(self) -> None:
+        if self._lingering is None and not self.transport.is_closing():
+            self._lingering = LingeringClose(self.transport)
 
     def _on_head_timeout(self) -> None:
         self._head_timer = None
@@ -150,7 +177,9 @@ class HttpProtocol(H11Protocol):
 
     def _on_evicted(self) -> None:
         """A newer connection has taken the slot: answer 503 if no answer has begun, and close."""
-        if self.transport.get_protocol() is self and (self.cycle is None or self.cycle.response_complete):
+        if self._lingering is not None:
+            self._lingering.close()
+        elif self.transport.get_protocol() is self and (self.cycle is None or self.cycle.response_complete):
             self.transport.write(FULL_ANSWER)
             self.transport.close()
         else:
@@ -165,3 +194,11 @@ class HttpProtocol(H11Protocol):
             return
         self.shutdown()
         self._slot.timer = self.loop.call_later(self.head_timeout_s, self.transport.abort)
+
+
+class _ClosesLater:
+    """What uvicorn's answer uses of its transport. `close`: called in place of the transport's."""
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        self.write = transport.write
+        self.close = close

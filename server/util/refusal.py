@@ -35,19 +35,15 @@ class HTTPRefusal:
     async def send(self, scope: Scope, send: Send) -> None:
         """Answer an ASGI request that no route has seen, or deny a websocket's upgrade.
 
-        The connection of a request is closed behind the answer, because the request's body was not read. A server
-        without the ASGI extension "Websocket Denial Response" closes the websocket with 1008 and the code as reason.
+        A server without the ASGI extension "Websocket Denial Response" closes the websocket with 1008 and the code as
+        reason.
         """
         websocket = scope["type"] == "websocket"
         if websocket and "websocket.http.response" not in scope.get("extensions", {}):
             await send({"type": "websocket.close", "code": CLOSE_POLICY_VIOLATION, "reason": self.code})
             return
         body = self._body()
-        headers = {
-            **self._headers(),
-            "content-length": str(len(body)),
-            **({} if websocket else {"connection": "close"}),
-        }
+        headers = {**self._headers(), "content-length": str(len(body))}
         kind = "websocket.http.response" if websocket else "http.response"
         start: Message = {
             "type": f"{kind}.start",
