@@ -43,7 +43,7 @@ from server.util.clock import utc_now
 log = logging.getLogger("holdfast.actor")
 
 SUBMISSION_ID_BYTES = 12
-SLEEP_REASON = CloseReason(codes.CLOSE_RESTART, "the session was put to sleep; reconnect")
+SLEEP_REASON = CloseReason(codes.CLOSE_GOING_AWAY, "the session was put to sleep and restarts for you; reconnect")
 DELETED_REASON = CloseReason(codes.CLOSE_DELETED, "the session was deleted")
 
 RECOVERY_S = 5.0

@@ -177,10 +177,10 @@ class SessionRegistry:
             await actor.ended.wait()
 
     async def drain(self, text: str) -> None:
-        """Refuse new work, stop every session and wait until all have ended. Their sockets get 1012 with this text."""
+        """Refuse new work, stop every session and wait until all have ended. Their sockets get 1001 with this text."""
         self.draining = True
         for actor in self.all():
-            actor.stop(CloseReason(codes.CLOSE_RESTART, text))
+            actor.stop(CloseReason(codes.CLOSE_GOING_AWAY, text))
         for actor in self.all():
             await actor.ended.wait()
 
@@ -188,7 +188,7 @@ class SessionRegistry:
         """Drain, for `SHUTDOWN_WAIT_S` at most; then cancel what is left."""
         try:
             async with asyncio.timeout(SHUTDOWN_WAIT_S):
-                await self.drain("the server stops; reconnect")
+                await self.drain("the server is restarting; reconnect")
         except TimeoutError:
             log.warning("%d sessions did not end in time and are cancelled", len(self._actors))
         await self._tasks.aclose()

@@ -30,7 +30,6 @@ from server.transport.socket_protocol import FRAMES_PER_S_FACTOR, SocketProtocol
 
 log = logging.getLogger("holdfast.server")
 
-DRAIN_REASON = "the server is restarting; reconnect with your position"
 POLL_S = 0.02
 Drain = Callable[[str], Awaitable[None] | None]
 
@@ -108,7 +107,7 @@ class Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(deadline):
-                draining = drain(DRAIN_REASON)
+                draining = drain(websocket.STOP_REASON)
                 if inspect.isawaitable(draining):
                     await draining
         except TimeoutError:

@@ -10,6 +10,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 
+from protocol.codes import CLOSE_GOING_AWAY
 from server.transport import websocket
 from server.transport.admission import EXTENSION as SLOT_EXTENSION
 from server.transport.admission import Slot
@@ -332,7 +333,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         return self.close_sent or self.disconnected or self.transport.is_closing()
 
     def shutdown(self) -> None:
-        """As uvicorn's; but a peer that does not read cannot delay the stop: it is cut after `CLOSE_GRACE_S`."""
+        """As uvicorn's; but not with 1012, which not all libraries know, and a peer that does not read is cut after `CLOSE_GRACE_S`."""
+        if self.handshake_complete:
+            self.close(CLOSE_GOING_AWAY, websocket.STOP_REASON)
         super().shutdown()
         self.loop.call_later(websocket.CLOSE_GRACE_S, self.transport.abort)
 

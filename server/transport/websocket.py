@@ -12,6 +12,9 @@ EXTENSION = "holdfast.transport"
 WHY_NOT = "this server was not started by `holdfast serve`"
 
 
+STOP_REASON = "the server is restarting; reconnect with your position"
+"""The text of a close frame with 1001 at a stop."""
+
 CLOSE_GRACE_S = 2.0
 """How long a peer may take to answer a close frame; then the connection is cut. Enough for a slow mobile network."""
 

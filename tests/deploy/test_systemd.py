@@ -64,7 +64,7 @@ async def test_a_server_serves_on_the_socket_that_systemd_holds(tmp_path: Path) 
             assert '"type":"ready"' in str(await asyncio.wait_for(client.recv(), WAIT_S))
             os.kill(process.pid, signal.SIGTERM)  # it has become the server
             await asyncio.wait_for(client.wait_closed(), WAIT_S)
-            assert client.close_code == 1012
+            assert client.close_code == 1001
         assert await asyncio.wait_for(process.wait(), WAIT_S) == 0
     finally:
         if process.returncode is None:

@@ -141,12 +141,12 @@ async def test_after_a_stop_under_load_all_clients_resume_and_nothing_is_lost(
                         await talker.plain.until(lambda one, n=restart: len(one.endings) == n)  # type: ignore[misc]  # bound
             for talker in there:
                 await check(here, talker, tally)
-                assert [code for code, _ in talker.plain.endings] == [1012] * RESTARTS
+                assert [code for code, _ in talker.plain.endings] == [1001] * RESTARTS
                 assert all(reason for _, reason in talker.plain.endings)
                 restarts = [why for why in talker.endings if why.startswith("closed with")]
                 # A client that was not back yet when the next stop came had no socket to be told on.
                 assert 1 <= len(restarts) <= RESTARTS
-                assert all(why.startswith("closed with 1012 the server is restarting") for why in restarts)
+                assert all(why.startswith("closed with 1001 the server is restarting") for why in restarts)
             assert "Traceback" not in server.stderr
 
 
@@ -222,6 +222,6 @@ async def test_a_stop_with_a_stuck_client_ends_within_the_grace_period(zygote: Z
                 await talker.until_type(ev.TurnComplete)
                 async with asyncio.timeout(settings.server.graceful_shutdown_s):
                     assert await server.terminate() == 0
-                assert (await talker.closed())[0] == 1012
+                assert (await talker.closed())[0] == 1001
                 await proxy.refuse()
                 await proxy.cut()

@@ -324,7 +324,7 @@ async def test_a_socket_that_waits_for_an_ending_session_is_closed_with_a_code_t
                     await asyncio.sleep(0)
             async with client(live, actor.session_id) as waiting:
                 actor.cancel()
-                assert (await waiting.closed())[0] == 1012
+                assert (await waiting.closed())[0] == 1001
                 assert waiting.frames == []
             other.execute("ROLLBACK")
         other.close()

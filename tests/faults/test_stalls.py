@@ -245,7 +245,7 @@ async def test_a_stop_with_a_stuck_client_ends_soon_and_the_others_get_the_reaso
                     began = loop.time()
                     live.server.should_exit = True
                     code, reason = await stayed.closed()
-                    assert (code, bool(reason)) == (1012, True)
+                    assert (code, bool(reason)) == (1001, True)
                     most = settings.server.graceful_shutdown_s
                     await eventually(lambda: not live.server.server_state.connections, patience_s=most)
                     assert loop.time() - began < settings.server.graceful_shutdown_s

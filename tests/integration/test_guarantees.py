@@ -123,7 +123,7 @@ async def test_nothing_lost_over_a_server_that_was_stopped_in_the_middle_of_a_me
             await before.until_type(ev.AssistantChunk)
             live.server.should_exit = True
             code, reason = await before.closed()
-            assert code == 1012
+            assert code == 1001
             assert "restart" in reason
         session_id = before.ready.session_id
         async with listening(settings) as live:

@@ -134,7 +134,7 @@ async def test_the_client_survives_a_server_restart(tmp_path: Path) -> None:
             await client.wait_until(at_rest)
             items = await items_until(client, ev.TurnComplete) + await items_until(client, ev.TurnComplete)
             await client.__aexit__(None, None, None)
-    assert any(isinstance(item, Reconnecting) and "1012" in item.why for item in items)
+    assert any(isinstance(item, Reconnecting) and "1001" in item.why for item in items)
     assert [item.recovered for item in items if isinstance(item, Connected)] == [False, True]
     last = client.view.messages[-1]
     assert isinstance(last, AssistantMessage)

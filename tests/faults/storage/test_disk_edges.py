@@ -80,7 +80,7 @@ async def test_a_stop_during_an_outage_ends_in_time_and_the_next_start_continues
             position, view = talker.position, talker.view
             live.server.should_exit = True
             async with asyncio.timeout(SOON_S):
-                assert (await talker.closed())[0] == codes.CLOSE_RESTART
+                assert (await talker.closed())[0] == codes.CLOSE_GOING_AWAY
         outage.end()
         async with listening(settings) as live, client(live, talker.ready.session_id, view=view, **position) as back:
             assert (await back.synced()).ready.recovered

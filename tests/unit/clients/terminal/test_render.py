@@ -129,8 +129,8 @@ def test_output_during_typing_starts_on_a_new_line() -> None:
 
 
 def test_states_of_the_connection_are_shown() -> None:
-    assert shown(Reconnecting(1.23, "closed with 1012 restart")) == (
-        "connection lost (closed with 1012 restart); trying again in 1.2 s\n"
+    assert shown(Reconnecting(1.23, "closed with 1001 restart")) == (
+        "connection lost (closed with 1001 restart); trying again in 1.2 s\n"
     )
     assert shown(connected(True), CaughtUp(epoch="e", seq=7, replayed=3)) == (
         "[connected again]\n[3 missed events were replayed]\n"

@@ -200,7 +200,7 @@ async def test_a_signal_ends_the_server_with_code_0_and_a_close_reason(tmp_path:
             await asyncio.wait_for(client.recv(), WAIT_S)
             process.send_signal(sig)
             await asyncio.wait_for(client.wait_closed(), WAIT_S)
-            assert client.close_code == 1012
+            assert client.close_code == 1001
             assert "reconnect" in (client.close_reason or "")
         assert await asyncio.wait_for(process.wait(), WAIT_S) == 0
 

@@ -19,7 +19,7 @@ from server.config.server import ServerSettings
 from server.config.settings import Settings
 from server.transport import listeners
 from server.transport.server import Server
-from server.transport.websocket import SocketTransport, transport_of
+from server.transport.websocket import STOP_REASON, SocketTransport, transport_of
 from tests.unit.server.serving import WAIT_S, app_of, serving, settings_for
 
 
@@ -259,7 +259,7 @@ async def test_a_stop_drains_the_app_first() -> None:
         await websocket.accept()
         await websocket.send_text("here")
         await leave.wait()
-        await websocket.close(1012, reasons[0])
+        await websocket.close(1001, reasons[0])
 
     def drain(reason: str) -> None:
         reasons.append(reason)
@@ -272,10 +272,10 @@ async def test_a_stop_drains_the_app_first() -> None:
         async with websockets.connect(f"ws://localhost:{running.port}/ws") as client:
             assert await client.recv() == "here"
             running.server.should_exit = True
-            with pytest.raises(websockets.ConnectionClosedError) as closed:
+            with pytest.raises(websockets.ConnectionClosedOK) as closed:
                 await client.recv()
             assert closed.value.rcvd is not None
-            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1012, reasons[0])
+            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1001, reasons[0])
         await running.stop()
         with pytest.raises(OSError):
             await websockets.connect(f"ws://localhost:{running.port}/ws")
@@ -307,6 +307,8 @@ async def test_a_second_signal_ends_the_drain() -> None:
             running.server.handle_exit(signal.SIGTERM, None)
             running.server.handle_exit(signal.SIGTERM, None)
             await running.stop()
+            await client.wait_closed()
+            assert (client.close_code, client.close_reason) == (1001, STOP_REASON)
 
 
 async def test_an_exception_at_start_up_is_raised() -> None:

@@ -1,0 +1,48 @@
+"""Websocket libraries of others, as they come, with the real server: what they tell a program of it."""
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.support.application import settings_for
+from tests.support.live import Live, listening
+from tests.support.node import node_command
+
+CLIENTS = Path(__file__).parents[1] / "support" / "npm" / "clients"
+
+
+async def faye(live: Live, path: str) -> asyncio.subprocess.Process:
+    """npm's faye-websocket on a socket at this path, once it has got a message."""
+    if not (CLIENTS / "node_modules").exists():
+        pytest.fail("faye-websocket is missing: run `make test` once, it installs it", pytrace=False)
+    client = await asyncio.create_subprocess_exec(
+        node_command(), str(CLIENTS / "close.cjs"), live.ws + path, stdout=subprocess.PIPE
+    )
+    assert client.stdout is not None
+    assert msgspec.json.decode(await client.stdout.readline()) == {"open": True}
+    return client
+
+
+async def end_of(client: asyncio.subprocess.Process) -> tuple[int, str]:
+    """The close code and the reason that the library tells."""
+    output, _ = await client.communicate()
+    told = msgspec.json.decode(output.splitlines()[-1])
+    return told["code"], told["reason"]
+
+
+async def test_a_library_that_does_not_know_1012_is_told_of_a_restart(tmp_path: Path) -> None:
+    async with listening(settings_for(tmp_path)) as live:
+        client = await faye(live, "")
+        live.server.should_exit = True
+        assert await end_of(client) == (1001, "the server is restarting; reconnect with your position")
+
+
+async def test_a_library_that_does_not_know_1012_is_told_that_its_session_was_put_to_sleep(tmp_path: Path) -> None:
+    async with listening(settings_for(tmp_path)) as live:
+        client = await faye(live, "")
+        (actor,) = live.manager.registry.all()
+        actor.cancel()
+        assert await end_of(client) == (1001, "the session was put to sleep and restarts for you; reconnect")
