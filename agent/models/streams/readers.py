@@ -5,29 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 import httpx
-import openai
-from litellm.completion_extras.litellm_responses_transformation.transformation import (
-    OpenAiResponsesToChatCompletionStreamIterator,
-)
-from litellm.llms.a2a.chat.streaming_iterator import A2AModelResponseIterator
-from litellm.llms.anthropic.chat.handler import ModelResponseIterator as AnthropicIterator
 from litellm.llms.bedrock.chat.invoke_handler import AWSEventStreamDecoder
-from litellm.llms.cohere.common_utils import CohereV2ModelResponseIterator
-from litellm.llms.cometapi.chat.transformation import CometAPIChatCompletionStreamingHandler
-from litellm.llms.databricks.chat.transformation import DatabricksChatResponseIterator
-from litellm.llms.databricks.streaming_utils import ModelResponseIterator as OpenAILikeIterator
-from litellm.llms.edenai.chat.transformation import EdenAIChatCompletionStreamingHandler
-from litellm.llms.fireworks_ai.chat.transformation import FireworksAIChatCompletionStreamingHandler
-from litellm.llms.groq.chat.transformation import GroqChatCompletionStreamingHandler
-from litellm.llms.langgraph.chat.sse_iterator import LangGraphSSEStreamIterator
-from litellm.llms.mistral.chat.transformation import MistralChatResponseIterator
-from litellm.llms.ollama.chat.transformation import OllamaChatCompletionResponseIterator
-from litellm.llms.openai.chat.gpt_transformation import OpenAIChatCompletionStreamingHandler
-from litellm.llms.openai.openai import OpenAIChatCompletionResponseIterator
-from litellm.llms.openrouter.chat.transformation import OpenRouterChatCompletionStreamingHandler
-from litellm.llms.snowflake.chat.transformation import SnowflakeStreamingHandler
-from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import ModelResponseIterator as GeminiIterator
-from litellm.llms.xai.chat.transformation import XAIChatCompletionStreamingHandler
 from litellm.responses.streaming_iterator import ResponsesAPIStreamingIterator
 from openai.types.chat import ChatCompletionChunk
 
@@ -55,7 +33,7 @@ def body_of(wrapper: object) -> Body | None:
     Exact types only: another subclass is a provider with a dialect of its own.
     """
     inner = getattr(wrapper, "completion_stream", None)
-    find = _BODIES.get(type(inner))
+    find = _BODIES.get(_name(inner))
     body = find(inner) if find is not None else None
     if body is None or not isinstance(body.response, httpx.Response):
         return None
@@ -66,7 +44,11 @@ def iterator_of(wrapper: object) -> AsyncIterator[object] | None:
     """The iterator of a LiteLLM stream if it is read without the wrapper, else None."""
     inner: Any = getattr(wrapper, "completion_stream", None)
     made_by_generator = getattr(inner, "ag_code", None) is AWSEventStreamDecoder.aiter_bytes.__code__
-    return inner if type(inner) in _ITERATED or made_by_generator else None
+    return inner if _name(inner) in _ITERATED or made_by_generator else None
+
+
+def _name(stream: object) -> str:
+    return f"{type(stream).__module__}.{type(stream).__qualname__}"
 
 
 def _of_client(stream: Any) -> Body | None:
@@ -119,32 +101,35 @@ def _of_cohere(stream: Any) -> Body | None:
     return Body(lines.response, cohere_events.decode, lines=not kind.startswith("text/event-stream"))
 
 
-_BODIES: Final[Mapping[type, Callable[[Any], Body | None]]] = {
-    openai.AsyncStream: _of_client,
-    CohereV2ModelResponseIterator: _of_cohere,
-    CometAPIChatCompletionStreamingHandler: _of_chat,
-    EdenAIChatCompletionStreamingHandler: _of_chat,
-    AnthropicIterator: _of_anthropic,
-    FireworksAIChatCompletionStreamingHandler: _of_chat,
-    GeminiIterator: _of_gemini,
-    GroqChatCompletionStreamingHandler: _of_chat,
-    MistralChatResponseIterator: _of_chat,
-    OllamaChatCompletionResponseIterator: _of_ollama,
-    OpenAIChatCompletionResponseIterator: _of_chat,
-    OpenAIChatCompletionStreamingHandler: _of_chat,
-    OpenAiResponsesToChatCompletionStreamIterator: _of_responses,
-    OpenAILikeIterator: _of_openai_like,
-    OpenRouterChatCompletionStreamingHandler: _of_chat,
-    XAIChatCompletionStreamingHandler: _of_chat,
+_BODIES: Final[Mapping[str, Callable[[Any], Body | None]]] = {
+    "openai.AsyncStream": _of_client,
+    "litellm.llms.cohere.common_utils.CohereV2ModelResponseIterator": _of_cohere,
+    "litellm.llms.cometapi.chat.transformation.CometAPIChatCompletionStreamingHandler": _of_chat,
+    "litellm.llms.edenai.chat.transformation.EdenAIChatCompletionStreamingHandler": _of_chat,
+    "litellm.llms.anthropic.chat.handler.ModelResponseIterator": _of_anthropic,
+    "litellm.llms.fireworks_ai.chat.transformation.FireworksAIChatCompletionStreamingHandler": _of_chat,
+    "litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini.ModelResponseIterator": _of_gemini,
+    "litellm.llms.groq.chat.transformation.GroqChatCompletionStreamingHandler": _of_chat,
+    "litellm.llms.mistral.chat.transformation.MistralChatResponseIterator": _of_chat,
+    "litellm.llms.ollama.chat.transformation.OllamaChatCompletionResponseIterator": _of_ollama,
+    "litellm.llms.openai.openai.OpenAIChatCompletionResponseIterator": _of_chat,
+    "litellm.llms.openai.chat.gpt_transformation.OpenAIChatCompletionStreamingHandler": _of_chat,
+    (
+        "litellm.completion_extras.litellm_responses_transformation.transformation."
+        "OpenAiResponsesToChatCompletionStreamIterator"
+    ): _of_responses,
+    "litellm.llms.databricks.streaming_utils.ModelResponseIterator": _of_openai_like,
+    "litellm.llms.openrouter.chat.transformation.OpenRouterChatCompletionStreamingHandler": _of_chat,
+    "litellm.llms.xai.chat.transformation.XAIChatCompletionStreamingHandler": _of_chat,
 }
-"""By the type of LiteLLM's reader."""
+"""By the full name of the type of LiteLLM's reader: most of these modules are loaded only where their provider is used."""
 
 _ITERATED: Final = frozenset(
     {
-        A2AModelResponseIterator,
-        DatabricksChatResponseIterator,
-        LangGraphSSEStreamIterator,
-        SnowflakeStreamingHandler,
+        "litellm.llms.a2a.chat.streaming_iterator.A2AModelResponseIterator",
+        "litellm.llms.databricks.chat.transformation.DatabricksChatResponseIterator",
+        "litellm.llms.langgraph.chat.sse_iterator.LangGraphSSEStreamIterator",
+        "litellm.llms.snowflake.chat.transformation.SnowflakeStreamingHandler",
     }
 )
 """LiteLLM's readers that make chunks without the help of its wrapper, beside Bedrock's generator."""
