@@ -1,6 +1,6 @@
 """Wrapped stream: reads any provider's stream through LiteLLM's wrapper, in 200 to 400 us a chunk."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from litellm.litellm_core_utils.prompt_templates.factory import THOUGHT_SIGNATURE_SEPARATOR
@@ -72,7 +72,7 @@ class WrappedStream:
     def _is_over(self) -> bool:
         """Whether the provider sent the usage of the whole answer, which comes last and alone."""
         last = self._wrapper.chunks[-1] if self._wrapper.chunks else None
-        return getattr(last, "usage", None) is not None and not _says_something(last)
+        return _fields(last).get("usage") is not None and not _says_something(last)
 
     def _has_usage(self) -> bool:
         """Whether the provider sent one: otherwise the wrapper counts tokens itself."""
@@ -93,19 +93,24 @@ async def close(wrapper: Wrapper) -> None:
 
 def plain_chunk(chunk: object) -> StreamChunk:
     """What LiteLLM's `ModelResponseStream` holds."""
-    result = StreamChunk()
-    usage = getattr(chunk, "usage", None)
+    result, fields = StreamChunk(), _fields(chunk)
+    usage = fields.get("usage")
     if usage is not None:
         result.tokens = token_counts(usage)
-    choices = getattr(chunk, "choices", None)
+    choices = fields.get("choices")
     if choices:
-        delta = choices[0].delta
-        result.text = getattr(delta, "content", None) or ""
-        result.reasoning = getattr(delta, "reasoning_content", None) or ""
-        result.fragments = tuple(_fragment(call) for call in getattr(delta, "tool_calls", None) or ())
+        delta = _fields(choices[0].delta)
+        result.text = delta.get("content") or ""
+        result.reasoning = delta.get("reasoning_content") or ""
+        result.fragments = tuple(_fragment(call) for call in delta.get("tool_calls") or ())
         result.state = _state_piece(delta)
         result.finish_reason = choices[0].finish_reason or ""
     return result
+
+
+def _fields(model: object) -> dict[str, Any]:
+    """What a pydantic model holds, declared or not: to ask it for an attribute that it lacks takes 5 us."""
+    return {**getattr(model, "__dict__", {}), **(getattr(model, "__pydantic_extra__", None) or {})}
 
 
 def _says_something(chunk: object) -> bool:
@@ -131,12 +136,11 @@ def _int(holder: object, name: str) -> int:
     return value if isinstance(value, int) and value > 0 else 0
 
 
-def _state_piece(delta: object) -> StatePiece | None:
-    """The provider state in a delta, under LiteLLM's names."""
-    fields = getattr(delta, "provider_specific_fields", None)
+def _state_piece(delta: Mapping[str, Any]) -> StatePiece | None:
+    """The provider state in the fields of a delta, under LiteLLM's names."""
+    fields = delta.get("provider_specific_fields")
     signatures = fields.get("thought_signatures") if isinstance(fields, dict) else None
-    thinking, items = getattr(delta, "thinking_blocks", None), getattr(delta, "reasoning_items", None)
-    details = getattr(delta, "reasoning_details", None)
+    thinking, items, details = (delta.get(name) for name in ("thinking_blocks", "reasoning_items", "reasoning_details"))
     return StatePiece(thinking, details, items, signatures) if thinking or details or items or signatures else None
 
 
