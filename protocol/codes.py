@@ -166,6 +166,9 @@ DENIALS: Final = {
     "forbidden": Denial(403, "the Origin or Host is not allowed, or the credentials lack the right that is needed"),
     "not_found": Denial(404, "no such session, or not yours; or no such route"),
     "too_large": Denial(413, "the body is larger than a limit allows; the message says which"),
+    "upgrade_required": Denial(
+        426, "the request came without `Upgrade: websocket`: a proxy in between must pass `Upgrade` and `Connection` on"
+    ),
     "capacity": Denial(
         429, "your sessions are used up (`error_type` `per_user`); 503 where the server's are (`global`)"
     ),

@@ -27,6 +27,7 @@ from server.http.routes.meta import MetaRoutes
 from server.http.routes.oauth import OauthRoutes
 from server.http.routes.sessions import SessionRoutes
 from server.http.routes.shares import ShareRoutes
+from server.http.routes.upgrade import UpgradeRoutes
 from server.http.table import access_rules, openapi_document, starlette_routes
 from server.http.web import PageRoutes, StaticRoutes
 from server.running import Parts, RunningServer, create_parts, open_server
@@ -150,6 +151,7 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
         ShareRoutes(sessions, authenticator.shares),
         AdminRoutes(sessions, parts.sockets),
         LoginRoutes(authenticator, settings),
+        UpgradeRoutes(),
         *_oauth_routes(authenticator, settings),
     ]
     return [

@@ -204,11 +204,10 @@ def _serve(args: argparse.Namespace) -> int:
     app = build_app(settings, known=secrets)
 
     def announce() -> None:
-        first = announcement(sockets, settings.model.model, app.state.parts.choice)
-        print(
-            "\n".join([first, *invitation(listeners.local_port(sockets), app.state.running.authenticator.backend)]),
-            flush=True,
-        )
+        public = settings.server.public_origin
+        first = announcement(sockets, settings.model.model, app.state.parts.choice, public)
+        lines = invitation(listeners.local_port(sockets), app.state.running.authenticator.backend, public)
+        print("\n".join([first, *lines]), flush=True)
 
     try:
         run(app, settings, sockets, announce)
@@ -216,27 +215,33 @@ def _serve(args: argparse.Namespace) -> int:
         return fail(str(error), FAILURE)
 
 
-def announcement(sockets: "list[socket]", configured: str, choice: "ModelChoice") -> str:
-    """The line that is printed when the server listens: its address and its model (`configured`, or chosen)."""
+def announcement(sockets: "list[socket]", configured: str, choice: "ModelChoice", public: str = "") -> str:
+    """The line that is printed when the server listens: its address and its model (`configured`, or chosen).
+
+    `public`: where browsers reach it through a proxy, or empty.
+    """
     from server.transport import listeners
 
     model = choice.model
     if choice.demo and not configured.strip():
         model += " - no model credentials found; set OPENAI_API_KEY, ANTHROPIC_API_KEY, HF_TOKEN ... or use --model"
-    return f"Holdfast {__version__} listening on {listeners.urls(sockets)[0]} (model: {model})"
+    where = f"{listeners.urls(sockets)[0]}, for browsers at {public}" if public else listeners.urls(sockets)[0]
+    return f"Holdfast {__version__} listening on {where} (model: {model})"
 
 
-def invitation(port: int | None, backend: "AuthBackend") -> list[str]:
-    """The lines that show how to connect from this machine. A link to log in is printed by the start that made the token.
+def invitation(port: int | None, backend: "AuthBackend", public: str = "") -> list[str]:
+    """The lines that show how to connect. A link to log in is printed by the start that made the token.
 
-    No lasting secret is printed: a service's output is kept in the system's log.
+    `public`: where browsers reach the server through a proxy; empty: on this machine, at `port`. No lasting secret is
+    printed: a service's output is kept in the system's log.
     """
     from server.auth.backends.local import LocalBackend, NoTokenBackend
     from server.auth.login_codes import LASTS_S, login_link
 
     if port is None:
         return []
-    wscat = f"Try it: wscat -c ws://localhost:{port}/ws"
+    address = public or f"http://localhost:{port}"
+    wscat = f"Try it: wscat -c {address.replace('http', 'ws', 1)}/ws"
     if isinstance(backend, NoTokenBackend):
         return [wscat]
     if not isinstance(backend, LocalBackend):
@@ -245,7 +250,7 @@ def invitation(port: int | None, backend: "AuthBackend") -> list[str]:
     again = shlex.join(["holdfast", "login-link", "--data", str(backend.path.parent), "--port", str(port)])
     if not backend.made:
         return [f"To log in with a browser: {again}", wscat_with_token]
-    link = login_link(f"http://localhost:{port}", backend.new_code())
+    link = login_link(address, backend.new_code())
     return [
         f"Open: {link}",
         f"The link works once, for {LASTS_S // 60} minutes; for another: {again}",

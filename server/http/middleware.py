@@ -8,6 +8,7 @@ from agent.util.text import is_clean
 from server.auth.authorization import AccessRules, Rule, check_need
 from server.auth.principal import Principal
 from server.config.settings import Settings
+from server.http.advice import Advice, foreign_host, foreign_origin
 from server.http.proxy_headers import BadForwardedHeader, apply_forwarded_headers
 from server.http.security_headers import add_security_headers
 from server.transport import admission, fair_starts
@@ -35,7 +36,7 @@ def check_host(headers: Headers, allowed: Sequence[str]) -> Authority | HTTPRefu
         return HTTPRefusal("forbidden", "the Host header is not a host name")
     if host.loopback or any(_matches(host, parse_authority(entry)) for entry in allowed):
         return host
-    return HTTPRefusal("forbidden", f"the Host {host.host!r} is not this server's; allow it in auth.allowed_hosts")
+    return foreign_host(host, headers)
 
 
 def check_origin(headers: Headers, scheme: str, host: Authority, allowed: Sequence[str]) -> HTTPRefusal | None:
@@ -56,7 +57,7 @@ def check_origin(headers: Headers, scheme: str, host: Authority, allowed: Sequen
         return None
     if any(origin == parse_origin(entry) for entry in allowed):
         return None
-    return HTTPRefusal("forbidden", f"pages of {origin} may not use this server; allow them in auth.allowed_origins")
+    return foreign_origin(origin)
 
 
 class AccessMiddleware:
@@ -81,6 +82,7 @@ class AccessMiddleware:
         self._authenticate = authenticate
         self._proxies = settings.server.networks
         self._public = settings.server.public_origin
+        self._advice = Advice(self._proxies)
         origin = parse_origin(self._public) if self._public else None
         self._hosts = [*settings.auth.allowed_hosts, *([origin.authority] if origin else [])]
         self._origins = [*settings.auth.allowed_origins, *([self._public] if origin else [])]
@@ -90,6 +92,7 @@ class AccessMiddleware:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
+        self._advice.came(scope)
         try:
             scope = apply_forwarded_headers(scope, self._proxies, self._public)
         except BadForwardedHeader as error:
@@ -114,9 +117,11 @@ class AccessMiddleware:
         headers: list[tuple[bytes, bytes]] = list(scope["headers"])
         host = check_host(headers, self._hosts)
         if isinstance(host, HTTPRefusal):
+            self._advice.refused(host)
             return host
         refused = check_origin(headers, scope.get("scheme", "http"), host, self._origins)
         if refused is not None:
+            self._advice.refused(refused)
             return refused
         path = scope["path"]
         if not is_clean(path):

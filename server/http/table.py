@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Route
 from server.auth.authorization import Need, Rule
 from server.http import openapi, web
 from server.http.endpoints import Endpoint
-from server.http.routes import admin, files, login, mcp, meta, oauth, sessions, shares
+from server.http.routes import admin, files, login, mcp, meta, oauth, sessions, shares, upgrade
 
 TABLE: Final[Mapping[type, Sequence[Endpoint]]] = {
     web.PageRoutes: web.ENDPOINTS,
@@ -22,6 +22,7 @@ TABLE: Final[Mapping[type, Sequence[Endpoint]]] = {
     admin.AdminRoutes: admin.ENDPOINTS,
     login.LoginRoutes: login.ENDPOINTS,
     oauth.OauthRoutes: oauth.ENDPOINTS,
+    upgrade.UpgradeRoutes: upgrade.ENDPOINTS,
 }
 """The endpoints by the class of their handlers."""
 ENDPOINTS: Final = tuple(endpoint for endpoints in TABLE.values() for endpoint in endpoints)

@@ -156,7 +156,8 @@ class HttpProtocol(H11Protocol):
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start" and self.conn.their_state is h11.SEND_BODY:
-                message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
+                headers = [pair for pair in message.get("headers", []) if pair[0] != b"connection"]
+                message = {**message, "headers": [*headers, (b"connection", b"close")]}
                 self.cycle.transport = _ClosesLater(self.transport, self._linger)  # type: ignore[assignment]  # all it uses
             await send(message)
 

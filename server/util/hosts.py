@@ -24,6 +24,11 @@ class Authority(msgspec.Struct, frozen=True):
         """Whether it names this machine: `localhost`, 127.0.0.0/8 or ::1."""
         return self.host == "localhost" or is_loopback(self.host)
 
+    def __str__(self) -> str:
+        """As a Host header has it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port is None else f"{host}:{self.port}"
+
 
 class Origin(msgspec.Struct, frozen=True):
     """The origin of a page (RFC 6454). The port is always set."""
@@ -35,8 +40,7 @@ class Origin(msgspec.Struct, frozen=True):
     @property
     def authority(self) -> str:
         """Host and port as a browser writes them in the Host header: without the default port of the scheme."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == DEFAULT_PORTS.get(self.scheme) else f"{host}:{self.port}"
+        return str(Authority(self.host, None if self.port == DEFAULT_PORTS.get(self.scheme) else self.port))
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}"

@@ -60,6 +60,8 @@ class HTTPRefusal:
         headers = {"content-type": "application/json", "cache-control": "no-store"}
         if self.status == 401:
             headers["www-authenticate"] = "Bearer"
+        if self.status == 426:
+            headers |= {"upgrade": "websocket", "connection": "Upgrade"}  # RFC 9110, sections 7.8 and 15.5.22
         if self.retry_after_s is not None:
             headers["retry-after"] = str(math.ceil(self.retry_after_s))
         return headers

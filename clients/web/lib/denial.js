@@ -7,6 +7,8 @@ import { keyHeaders } from "./keys.js";
 
 const ASK_MS = 10_000;
 const UNREACHABLE = "the server cannot be reached";
+/** The server answers, but the websocket did not open. */
+const NO_SOCKET = "the websocket did not open; if it never does, a proxy in between must pass the headers Upgrade and Connection on";
 
 /**
  * @param {string} url @param {RequestInit} init @param {Http} environment
@@ -46,5 +48,5 @@ export async function makeSession(server, environment) {
  */
 export async function whyDenied(server, sessionId, environment) {
   const answer = await ask(`${server}/api/sessions/${encodeURIComponent(sessionId)}`, {}, environment);
-  return "body" in answer ? { why: "the server did not take the connection" } : answer;
+  return "body" in answer ? { why: NO_SOCKET } : answer;
 }

@@ -19,9 +19,9 @@ def serve(order: Order, more: list[str], report: Callable[[Report], None]) -> in
     failpoints.install(order.failpoints, Path(order.calls))
     announcement = main.announcement
 
-    def announce(sockets: list[socket.socket], configured: str, choice: ModelChoice) -> str:
+    def announce(sockets: list[socket.socket], configured: str, choice: ModelChoice, public: str = "") -> str:
         report(Report(port=sockets[0].getsockname()[1]))
-        return announcement(sockets, configured, choice)
+        return announcement(sockets, configured, choice, public)
 
     main.announcement = announce
     for hook in order.hooks:

@@ -282,3 +282,15 @@ def test_a_missing_document_is_an_error(tmp_path: Path) -> None:
     assert "docs/configuration.md" in generate.check(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"docs/.*\.md"):
         generate.write(tmp_path)
+
+
+async def test_the_first_lines_name_the_public_url(tmp_path: Path) -> None:
+    process = await start(MODULE, "--data", str(tmp_path), "--port", "0", HOLDFAST_PUBLIC_URL="https://agent.test")
+    try:
+        printed = [await line(process) for _ in range(4)]
+    finally:
+        process.terminate()
+        await asyncio.wait_for(process.communicate(), WAIT_S)
+    assert ", for browsers at https://agent.test (model: " in printed[0]
+    assert printed[1].startswith("Open: https://agent.test/#token=hfc_")
+    assert printed[3].startswith("Try it: wscat -c wss://agent.test/ws -H ")
