@@ -25,8 +25,9 @@ from agent.models.demo_provider import DEMO_PROVIDER, GAP, DemoProvider
 from agent.models.error_mapping import ErrorMapper
 from agent.models.errors import ModelError, model_error
 from agent.models.names import refuse_provider, refuse_unguarded
-from agent.models.openai_responses import responses_parameters
+from agent.models.openai_responses import responses_model, responses_parameters
 from agent.models.prompt_caching import mark_for_caching, needs_cache_marks
+from agent.models.provider_state.order import joins_messages
 from agent.models.provider_state.request import must_not_think, put_back, returns_reasoning
 from agent.models.providers import provider_calls
 from agent.models.settings import ModelSettings
@@ -299,15 +300,18 @@ class Provider:
         """The parameters with the messages, and with what the provider state in these needs."""
         model, provider = self._catalog.route(request.model).model, self._provider_of(request.model)
         thinks = parameters.get("reasoning_effort") != "none"
-        messages = put_back(request.messages, self.source(request.model), provider, thinks=thinks)
+        by_responses = responses_model(parameters, provider)
+        joins = joins_messages(model, provider, by_responses=by_responses is not None)
+        messages = put_back(request.messages, self.source(request.model), provider, thinks=thinks, joins=joins)
         if must_not_think(messages, model, provider):
             parameters = {
                 key: value for key, value in parameters.items() if key not in ("reasoning_effort", "thinking")
             }
         if needs_cache_marks(model):
             messages = mark_for_caching(messages)
+        added = {} if by_responses is None else responses_parameters(parameters, by_responses, provider)
         # A copy: LiteLLM changes messages in place for some providers.
-        return parameters | {"messages": msgspec.to_builtins(messages)} | responses_parameters(parameters, provider)
+        return parameters | {"messages": msgspec.to_builtins(messages)} | added
 
     def _by_provider(self, route: Route, effort: str) -> dict[str, object]:
         """Parameters that LiteLLM would set wrongly, or drop, for a model that is asked to think."""

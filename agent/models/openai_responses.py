@@ -18,13 +18,10 @@ ENCRYPTED_REASONING = "reasoning.encrypted_content"
 _PROVIDERS = frozenset({"openai", "azure", "azure_ai"})
 
 
-def responses_parameters(parameters: Mapping[str, object], provider: str) -> dict[str, object]:
-    """The parameters to add to these of a call; none if the call is a chat completion, or if they are set already.
-
-    `store: false`: OpenAI keeps no copy of the answer. The session sends the whole conversation with each call.
-    """
-    if provider not in _PROVIDERS or "store" in parameters or "include" in parameters:
-        return {}
+def responses_model(parameters: Mapping[str, object], provider: str) -> str | None:
+    """The model's name if LiteLLM makes the call with these parameters by the Responses API, else None."""
+    if provider not in _PROVIDERS:
+        return None
     name, provider, _, base = lite.get_llm_provider(parameters["model"], api_base=parameters.get("api_base"))
     about, name = check(
         model=name,
@@ -33,7 +30,15 @@ def responses_parameters(parameters: Mapping[str, object], provider: str) -> dic
         reasoning_effort=parameters.get("reasoning_effort"),
         api_base=base,
     )
-    if about.get("mode") != "responses":
+    return str(name) if about.get("mode") == "responses" else None
+
+
+def responses_parameters(parameters: Mapping[str, object], model: str, provider: str) -> dict[str, object]:
+    """The parameters to add to these of a call by the Responses API; none if they are set already. `model`: see `responses_model`.
+
+    `store: false`: OpenAI keeps no copy of the answer. The session sends the whole conversation with each call.
+    """
+    if "store" in parameters or "include" in parameters:
         return {}
-    reasons = "gpt-5" in name or lite.supports_reasoning(model=name, custom_llm_provider=provider)
+    reasons = "gpt-5" in model or lite.supports_reasoning(model=model, custom_llm_provider=provider)
     return {"store": False, **({"include": [ENCRYPTED_REASONING]} if reasons else {})}

@@ -49,10 +49,11 @@ class ModelReply(msgspec.Struct, frozen=True):
 
 
 class KeptState(msgspec.Struct, frozen=True):
-    """The provider state of an earlier message, as its reply had it, and the text of that message's reasoning."""
+    """The provider state of an earlier message, as its reply had it, and the texts of that message as it came."""
 
     data: bytes
     reasoning: str
+    text: str = ""
 
     def __repr__(self) -> str:
         """Without what it holds: the state is shown to nobody."""

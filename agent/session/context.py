@@ -48,10 +48,9 @@ def build(state: SessionState, system_prompt: str) -> list[ChatMessage]:
             while place < len(messages) and isinstance(result := messages[place], ToolMessage):
                 results[result.tool_call_id] = result
                 place += 1
-            kept = state.provider_states.get(message.message_id)
-            _append_assistant(
-                chat, message, results, {} if kept is None else {"provider_state": KeptState(kept, message.reasoning)}
-            )
+            data = state.provider_states.get(message.message_id)
+            kept = None if data is None else KeptState(data, message.reasoning, message.text)
+            _append_assistant(chat, message, results, {} if kept is None else {"provider_state": kept})
     return chat
 
 

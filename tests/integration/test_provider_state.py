@@ -20,18 +20,27 @@ from server.config.model import ModelChoice
 from server.config.settings import Settings
 from tests.support.application import settings_for
 from tests.support.live import DONE, Address, Client, client, listening
-from tests.support.models.strict_providers import PROVIDERS, StrictProvider
+from tests.support.models.strict_provider import StrictProvider
+from tests.support.models.strict_providers import (
+    PROVIDERS,
+    DeepSeek,
+    Gemini,
+    InterleavedAnthropic,
+    Ollama,
+    OpenRouter,
+    Responses,
+)
 from tests.support.models.strict_server import StrictServer
 from tests.support.network.http_client import http_client
 
 OTHER = "hosted_vllm/other"
 
 
-def calling(data: Path, server: StrictServer) -> Settings:
+def calling(data: Path, server: StrictServer, *, direct: bool) -> Settings:
     """A server with the provider's model, and another model at the same address."""
     provider = server.provider
     entry = ModelEntry(name=provider.model, reasoning_effort=provider.effort)  # type: ignore[arg-type]  # an effort
-    calls = ModelSettings(max_retries=0, api_base=server.base, api_key="key")
+    calls = ModelSettings(max_retries=0, api_base=server.base, api_key="key", direct_streams=direct)
     model = ModelChoice(model=provider.model, models=[entry, OTHER], calls=calls)
     return msgspec.structs.replace(settings_for(data, turn={"keep_fraction": 0.0001}), model=model)
 
@@ -55,14 +64,22 @@ async def shown(live: Address, session_id: str) -> str:
     return "\n".join([*(answer.text for answer in answers), *frames])
 
 
-@pytest.mark.parametrize("kind", PROVIDERS, ids=[kind.__name__ for kind in PROVIDERS])
+WRAPPED = (DeepSeek, Ollama, OpenRouter, Gemini, Responses, InterleavedAnthropic)
+"""Not those of which LiteLLM's wrapper does not tell what they call the reasoning, or where it stood between calls."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "direct"),
+    [*((kind, True) for kind in PROVIDERS), *((kind, False) for kind in WRAPPED)],
+    ids=[*(kind.__name__ for kind in PROVIDERS), *(f"{kind.__name__}, wrapped" for kind in WRAPPED)],
+)
 async def test_a_provider_gets_its_state_back_in_every_later_call(
-    kind: type[StrictProvider], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    kind: type[StrictProvider], direct: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "holdfast")
     async with StrictServer(kind()) as server:
         provider = server.provider
-        settings = calling(tmp_path, server)
+        settings = calling(tmp_path, server, direct=direct)
         async with listening(settings) as live, client(live) as one:
             await say(one, "calls=1,2,1")
             await say(one, "calls=1")

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from agent.models.provider_state.state import Part, ProviderState, encode, is_readable, unsealed_texts
+from agent.models.provider_state.state import Part, Place, ProviderState, encode, is_readable, unsealed_texts
 from agent.models.types import StatePiece
 from agent.util.text import repair_surrogates
 from protocol.codec import INT_MAX, INT_MIN
@@ -29,6 +29,8 @@ DEPTH_MAX = 8
 _JOINED = {"reasoning.text": "text", "reasoning.summary": "summary"}
 """OpenRouter's details that come in pieces, each with the field that is continued."""
 
+_FIRST: Place = (0, 0)
+
 
 class StateCollector:
     """Collects the state of one answer. It holds about `STATE_BYTES_MAX`; past that it drops all, and takes no more."""
@@ -42,30 +44,36 @@ class StateCollector:
         self._details: list[Part] = []
         self._detail_texts: list[str] = []
         self._items: list[Part] = []
+        self._thinking_places: list[Place] = []
+        self._item_places: list[Place] = []
         self._signatures: list[str] = []
 
-    def add(self, piece: StatePiece) -> None:
-        """Take the state of one chunk. What does not have its provider's shape is left out."""
+    def add(self, piece: StatePiece, place: Place = _FIRST) -> None:
+        """Take the state of one chunk, which stands at this place. What does not have its provider's shape is left out."""
         self._returns_reasoning = self._returns_reasoning or piece.returns_reasoning
         self._names_reasoning = self._names_reasoning or piece.names_reasoning
         for part in _parts(piece.thinking_blocks):
-            self._add_thinking(part)
+            self._add_thinking(part, place)
         for part in _parts(piece.reasoning_details):
             self._add_detail(part)
         for part in _parts(piece.reasoning_items):
             if part.get("encrypted_content") and self._fits(part):
                 self._items.append(part)
+                self._item_places.append(place)
         if isinstance(piece.text_signatures, (list, tuple)):
             for signature in piece.text_signatures:
                 if isinstance(signature, str) and self._fits(signature):
                     self._signatures.append(signature)
 
-    def encoded(self, source: str, call_signatures: Mapping[int, str]) -> bytes:
+    def encoded(self, source: str, call_signatures: Mapping[int, str], text_chars: int = 0) -> bytes:
         """The state of the whole answer; empty if the provider wants nothing back. `source`: who made it, and where.
 
         `call_signatures`: by the call's place in the message. A thinking block without its signature is left out.
+        `text_chars`: code points of the text.
         """
         self._join_detail()
+        places = [*self._thinking_places, *self._item_places]
+        between = any(place != _FIRST for place in places)
         if len(self._details) == 1 and is_readable(self._details[0]):
             self._details[0].pop("text", None)  # it is the text of the message's reasoning
         state = ProviderState(
@@ -77,6 +85,8 @@ class StateCollector:
             reasoning_items=self._items,
             text_signatures=[one for one in self._signatures if one not in call_signatures.values()],
             call_signatures=dict(call_signatures),
+            places=places if between else [],
+            text_chars=text_chars if between else 0,
         )
         if self._size <= STATE_BYTES_MAX and state == ProviderState(source=source):
             return b""
@@ -96,15 +106,18 @@ class StateCollector:
         if self._size > STATE_BYTES_MAX:
             for parts in (self._thinking, self._open_texts, self._details, self._detail_texts, self._items):
                 parts.clear()
+            for places in (self._thinking_places, self._item_places):
+                places.clear()
             self._signatures.clear()
         return self._size <= STATE_BYTES_MAX
 
-    def _add_thinking(self, part: Part) -> None:
+    def _add_thinking(self, part: Part, place: Place) -> None:
         """A thinking block comes in pieces; its signature is the last. An encrypted one comes whole."""
         if part.get("type") == "redacted_thinking":
             self._open_texts.clear()
             if self._fits(part):
                 self._thinking.append({"type": "redacted_thinking", "data": part.get("data")})
+                self._thinking_places.append(place)
         elif part.get("type") == "thinking":
             text, signature = part.get("thinking"), part.get("signature")
             if not self._fits((text, signature)):
@@ -115,6 +128,7 @@ class StateCollector:
                 text = repair_surrogates("".join(self._open_texts))
                 self._open_texts.clear()
                 self._thinking.append({"type": "thinking", "thinking": text, "signature": signature})
+                self._thinking_places.append(place)
 
     def _add_detail(self, part: Part) -> None:
         """A readable detail comes in pieces, all with one type and index; an encrypted one comes whole."""

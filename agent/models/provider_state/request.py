@@ -13,7 +13,9 @@ one that was too large. So:
 """
 
 from collections.abc import Sequence
+from itertools import dropwhile, takewhile
 
+from agent.models.provider_state.order import in_order
 from agent.models.provider_state.state import Part, ProviderState, decode, is_readable
 from agent.models.types import KeptState
 
@@ -39,21 +41,28 @@ def returns_reasoning(provider: str) -> bool:
     return provider in _RETURNS_REASONING
 
 
-def put_back(messages: Sequence[ChatMessage], source: str, provider: str, *, thinks: bool) -> list[ChatMessage]:
+def put_back(
+    messages: Sequence[ChatMessage], source: str, provider: str, *, thinks: bool, joins: bool = False
+) -> list[ChatMessage]:
     """The messages with the state that the model of `source` made, and without that of others.
 
-    `thinks`: whether the model may think in this call.
+    `thinks`: whether the model may think in this call. `joins`: see `order.joins_messages`.
     """
-    result = [dict(message) for message in messages]
-    for turn in _turns(result):
+    result: list[ChatMessage] = []
+    for turn in _turns([dict(message) for message in messages]):
         with_calls = any(message.get("tool_calls") for message in turn)
         for message in turn:
             kept = message.pop(KEY, None)
             state = decode(kept.data) if isinstance(kept, KeptState) else None
-            if isinstance(kept, KeptState) and state is not None and state.source == source:
+            is_own = state is not None and state.source == source
+            if isinstance(kept, KeptState) and state is not None and is_own:
                 _apply(message, state, kept.reasoning if with_calls else "", provider)
             if thinks and provider in _WANTS_REASONING and message.get("tool_calls"):
                 message.setdefault("reasoning_content", _BLANK)
+            if joins and isinstance(kept, KeptState) and state is not None and is_own:
+                result += in_order(message, state, kept.text)
+            else:
+                result.append(message)
     return result
 
 
@@ -62,8 +71,10 @@ def must_not_think(messages: Sequence[ChatMessage], model: str, provider: str) -
     if "claude" not in model.lower() or provider == "openrouter":
         return False
     turns = _turns(messages)
-    first = next((message for message in turns[-1] if message["role"] == "assistant"), None) if turns else None
-    return first is not None and bool(first.get("tool_calls")) and not first.get("thinking_blocks")
+    behind = dropwhile(lambda message: message["role"] != "assistant", turns[-1] if turns else ())
+    first = list(takewhile(lambda message: message["role"] == "assistant", behind))
+    has_calls = any(message.get("tool_calls") for message in first)
+    return has_calls and not any(message.get("thinking_blocks") for message in first)
 
 
 def _turns(messages: Sequence[ChatMessage]) -> list[list[ChatMessage]]:

@@ -8,6 +8,9 @@ import msgspec
 Part = dict[str, Any]
 """A part in the provider's own shape."""
 
+Place = tuple[int, int]
+"""Where a part stands in its message: how many code points of the text, and how many tool calls, come before it."""
+
 
 class ProviderState(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What the provider of `source` wants back with one message.
@@ -16,6 +19,8 @@ class ProviderState(msgspec.Struct, kw_only=True, omit_defaults=True):
     `names_reasoning`: the provider calls it `reasoning`, and not `reasoning_content`.
     `thinking_blocks`: Anthropic's, signed or encrypted. `reasoning_details`: OpenRouter's; one that is nothing but the
     reasoning is without its text. `reasoning_items`: OpenAI's, encrypted. `text_signatures`, `call_signatures`: Gemini's, of the text and of the tool calls by their place in the message.
+    `places`: of each thinking block, then of each reasoning item; empty if all stand before the text and the calls.
+    `text_chars`: code points of the whole text; 0 without places.
     """
 
     source: str
@@ -26,6 +31,8 @@ class ProviderState(msgspec.Struct, kw_only=True, omit_defaults=True):
     reasoning_items: list[Part] = []
     text_signatures: list[str] = []
     call_signatures: dict[int, str] = {}
+    places: list[Place] = []
+    text_chars: int = 0
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -68,6 +68,7 @@ class ResponseAssembler:
         self._chars = 0
         self._repairs: dict[DeltaKind, SurrogateRepair] = {"text": SurrogateRepair(), "reasoning": SurrogateRepair()}
         self._calls: list[_Call] = []
+        self._text_chars = 0
         self._by_index: dict[int, _Call] = {}
         self._state = StateCollector(model)
         self.started = False
@@ -105,7 +106,13 @@ class ResponseAssembler:
             if chunk.tokens is not None:
                 self.tokens = chunk.tokens
             if chunk.state is not None:
-                self._state.add(chunk.state)
+                state = chunk.state
+                is_end = chunk.done or chunk.finish_reason  # what comes only then stands before the text and the calls
+                if (state.thinking_blocks or state.reasoning_items) and not is_end:
+                    before = self._text_chars + (sum(map(len, texts)) if kind == "text" else 0)
+                    self._state.add(state, (before, len(self._calls)))
+                else:
+                    self._state.add(state)
         if texts:
             await self._pass_text(kind, "".join(texts))
 
@@ -127,6 +134,7 @@ class ResponseAssembler:
         for kind, repair in self._repairs.items():
             rest = repair.flush()
             if rest:
+                self._text_chars += len(rest) if kind == "text" else 0
                 await self._sink(kind, rest)
 
     def reply(self, usage: ModelUsage | None, source: str = "") -> ModelReply:
@@ -138,17 +146,18 @@ class ResponseAssembler:
             for call in self._calls
         )
         signatures = {place: call.signature for place, call in enumerate(self._calls) if call.signature}
-        return ModelReply(calls, self.finish_reason, usage, self._state.encoded(source, signatures))
+        return ModelReply(calls, self.finish_reason, usage, self._state.encoded(source, signatures, self._text_chars))
 
     async def _pass_text(self, kind: DeltaKind, text: str) -> None:
         self.started = True
         self._count(len(text))
         size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        complete = self._repairs[kind].push(text)
         if kind == "reasoning":
             self.answered.reasoning += size
         else:
             self.answered.shown += size
-        complete = self._repairs[kind].push(text)
+            self._text_chars += len(complete)
         if complete:
             await self._sink(kind, complete)
 

@@ -1,6 +1,6 @@
 """Wrapped stream: reads any provider's stream through LiteLLM's wrapper, in 200 to 400 us a chunk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from litellm.litellm_core_utils.prompt_templates.factory import THOUGHT_SIGNATURE_SEPARATOR
@@ -32,6 +32,37 @@ class Wrapper(Protocol):
     async def aclose(self) -> None: ...
 
 
+class DetailsTap:
+    """A provider's stream as LiteLLM's wrapper iterates over it. It collects the reasoning details of all chunks: the wrapper
+    leaves out chunks that hold nothing else, such as those with a signature."""
+
+    def __init__(self, chunks: AsyncIterable[object]) -> None:
+        self._chunks = chunks
+        self._iterator: AsyncIterator[object] | None = None
+        self._details: list[object] = []
+
+    def __aiter__(self) -> "DetailsTap":
+        self._iterator = self._iterator or aiter(self._chunks)
+        return self
+
+    async def __anext__(self) -> object:
+        assert self._iterator is not None
+        chunk = await anext(self._iterator)
+        choices = _fields(chunk).get("choices")
+        details = _fields(choices[0].delta).get("reasoning_details") if choices else None
+        if isinstance(details, list):
+            self._details += details
+        return chunk
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._chunks, name)
+
+    def take(self) -> list[object]:
+        """The details since the last time."""
+        taken, self._details = self._details, []
+        return taken
+
+
 class WrappedStream:
     """A ProviderStream over LiteLLM's wrapper. `returns_reasoning`: the provider wants the text of the reasoning back."""
 
@@ -39,12 +70,18 @@ class WrappedStream:
         self._wrapper = wrapper
         self._errors = errors
         self._returns_reasoning = returns_reasoning
+        self._tap: DetailsTap | None = None
+        inner: Any = getattr(wrapper, "completion_stream", None)
+        if hasattr(inner, "__aiter__"):
+            self._tap = DetailsTap(inner)
+            wrapper.completion_stream = self._tap  # type: ignore[attr-defined]  # found above
 
     async def read(self) -> Sequence[StreamChunk] | None:
         try:
             chunk = await self._wrapper.__anext__()
         except StopAsyncIteration:
-            return None
+            details = self._tap.take() if self._tap is not None else []
+            return (StreamChunk(state=StatePiece(reasoning_details=details)),) if details else None
         except Exception as error:
             raise self._errors.from_reading(error) from error
         return (self._chunk(chunk),)
@@ -54,6 +91,12 @@ class WrappedStream:
 
     def _chunk(self, chunk: object) -> StreamChunk:
         result = plain_chunk(chunk)
+        if self._tap is not None:
+            details = self._tap.take() or None
+            if result.state is not None:
+                result.state.reasoning_details = details
+            elif details:
+                result.state = StatePiece(reasoning_details=details)
         if result.reasoning and self._returns_reasoning:
             result.state = RETURNS_REASONING
         if result.tokens is not None and not self._has_usage():

@@ -11,64 +11,19 @@ request without tools is answered with a text. Every call reads another file, by
 """
 
 import json
-import re
-from collections.abc import Iterable
-from typing import Any
 
-from tests.support.models.provider_streams import Body, Step, anthropic, chat, gemini, ollama, responses
-
-Refusal = str
-
-
-class StrictProvider:
-    """What all have: the plan of the user's message, and the record of what was refused. `issued`: by the first file of a message."""
-
-    model = ""
-    effort = ""
-
-    def __init__(self) -> None:
-        self.requests: list[Body] = []
-        self.refusals: list[Refusal] = []
-        self.steps: dict[str, Step] = {}
-        self._files = 0
-
-    def respond(self, body: Body) -> tuple[int, bytes]:
-        """The status and the body of the response."""
-        self.requests.append(body)
-        wrong = self.refusal(body)
-        if wrong is not None:
-            self.refusals.append(wrong)
-            return 400, json.dumps({"error": {"message": wrong, "type": "invalid_request_error", "code": 400}}).encode()
-        return 200, self.stream(self._next(body))
-
-    def refusal(self, body: Body) -> Refusal | None:
-        """What is refused of a request, in the provider's words."""
-        raise NotImplementedError
-
-    def stream(self, step: Step) -> bytes:
-        """The step as the provider sends it."""
-        raise NotImplementedError
-
-    def messages(self, body: Body) -> list[Body]:
-        """The conversation as role, text and the files that are read."""
-        raise NotImplementedError
-
-    def _next(self, body: Body) -> Step:
-        messages = self.messages(body)
-        begins = max((place for place, message in enumerate(messages) if message["role"] == "user"), default=-1)
-        plan = re.search(r"calls=([\d,]+)", str(messages[begins]["text"])) if body.get("tools") else None
-        counts = [int(count) for count in plan[1].split(",")] if plan else []
-        done = sum(1 for message in messages[begins + 1 :] if message["files"])
-        count = counts[done] if done < len(counts) else 0
-        files = [f"file-{self._files + number}.txt" for number in range(count)]
-        self._files += max(1, count)
-        step = Step(len(self.steps) + 1, files)
-        self.steps[files[0] if files else step.text] = step
-        return step
-
-    def step_of(self, message: Body) -> Step | None:
-        """The step that a message of the model was; None for one that this provider did not send."""
-        return self.steps.get(message["files"][0] if message["files"] else message["text"])
+from tests.support.models.provider_streams import (
+    Body,
+    Step,
+    anthropic,
+    chat,
+    gemini,
+    ollama,
+    responses,
+    text_blocks,
+    tool_uses,
+)
+from tests.support.models.strict_provider import Refusal, StrictProvider, chat_message
 
 
 class DeepSeek(StrictProvider):
@@ -77,13 +32,13 @@ class DeepSeek(StrictProvider):
     model = "deepseek/deepseek-v4-flash"
 
     def messages(self, body: Body) -> list[Body]:
-        return [_chat_message(message) for message in body["messages"] if message["role"] in ("user", "assistant")]
+        return [chat_message(message) for message in body["messages"] if message["role"] in ("user", "assistant")]
 
     def refusal(self, body: Body) -> Refusal | None:
         for message in body["messages"]:
             if not message.get("tool_calls"):
                 continue
-            step = self.step_of(_chat_message(message))
+            step = self.step_of(chat_message(message))
             reasoning = message.get("reasoning_content")
             if not reasoning or (step is not None and reasoning != step.reasoning):
                 return "The reasoning_content in the thinking mode must be passed back to the API."
@@ -100,7 +55,7 @@ class Vllm(DeepSeek):
 
     def refusal(self, body: Body) -> Refusal | None:
         for message in body["messages"]:
-            step = self.step_of(_chat_message(message)) if message.get("tool_calls") else None
+            step = self.step_of(chat_message(message)) if message.get("tool_calls") else None
             if step is not None and (message.get("reasoning") != step.reasoning or "reasoning_content" in message):
                 return "the reasoning is missing"
         return None
@@ -145,7 +100,7 @@ class OpenRouter(DeepSeek):
 
     def refusal(self, body: Body) -> Refusal | None:
         for message in body["messages"]:
-            step = self.step_of(_chat_message(message)) if message.get("tool_calls") else None
+            step = self.step_of(chat_message(message)) if message.get("tool_calls") else None
             if step is not None and message.get("reasoning_details") != [*_details(step)]:
                 return f"the reasoning_details must match the outputs of the model: {message.get('reasoning_details')}"
         return None
@@ -194,7 +149,30 @@ class Anthropic(StrictProvider):
         return None
 
     def stream(self, step: Step) -> bytes:
-        return anthropic(step, thinking_blocks(step))
+        return anthropic(step, [*thinking_blocks(step), *text_blocks(step.text), *tool_uses(step)])
+
+
+class InterleavedAnthropic(Anthropic):
+    """build-with-claude/extended-thinking, "Interleaved thinking": a model that thinks between its texts and calls too."""
+
+    model = "anthropic/claude-sonnet-5"
+
+    def refusal(self, body: Body) -> Refusal | None:
+        for message in self.messages(body):
+            step = self.step_of(message) if message["role"] == "assistant" else None
+            if step is not None and _without_ids(message["blocks"]) != _without_ids(self._content(step)):
+                return f"messages.1.content: the blocks are not as they came: {[b['type'] for b in message['blocks']]}"
+        return None
+
+    def stream(self, step: Step) -> bytes:
+        return anthropic(step, self._content(step))
+
+    def _content(self, step: Step) -> list[Body]:
+        """Thinking before the text, before the first call and before the last; calls between these follow each other."""
+        first, encrypted, omitted = thinking_blocks(step)
+        uses = tool_uses(step)
+        middle = [encrypted, *uses[:-1], omitted, *uses[-1:]] if len(uses) > 1 else [encrypted, *uses] if uses else []
+        return [first, *text_blocks(step.text or step.remark), *middle]
 
 
 class Gemini(StrictProvider):
@@ -238,25 +216,24 @@ class Responses(StrictProvider):
 
     def messages(self, body: Body) -> list[Body]:
         if "messages" in body:  # without tools LiteLLM makes a chat completion of it
-            return [_chat_message(message) for message in body["messages"]]
+            return [chat_message(message) for message in body["messages"]]
         found: list[Body] = []
-        reasoning: list[Body] = []
+        is_open = False
         for item in body["input"]:
-            if item["type"] == "reasoning":
-                reasoning.append(item)
-            elif item["type"] == "message":
-                text = "".join(part["text"] for part in item["content"])
-                found.append({"role": item["role"], "text": text, "files": [], "reasoning": reasoning})
-                reasoning = []
-            elif item["type"] == "function_call":
-                path = json.loads(item["arguments"])["path"]
-                if reasoning or not found or not found[-1]["files"]:
-                    found.append({"role": "assistant", "text": "", "files": [path], "reasoning": reasoning})
-                else:
-                    found[-1]["files"].append(path)
-                reasoning = []
-            elif item["type"] == "function_call_output" and found[-1]["files"]:
-                found.append({"role": "result", "text": "", "files": [], "reasoning": []})
+            kind = item["type"]
+            role = item["role"] if kind == "message" else "result" if kind == "function_call_output" else "assistant"
+            if role != "assistant" or not is_open:
+                found.append({"role": role, "text": "", "files": [], "reasoning": [], "order": []})
+            is_open, last = role == "assistant", found[-1]
+            if kind == "message":
+                last["text"] += "".join(part["text"] for part in item["content"])
+                last["order"].append(last["text"])
+            elif kind == "reasoning":
+                last["reasoning"].append(item)
+                last["order"].append(item.get("encrypted_content"))
+            elif kind == "function_call":
+                last["files"].append(json.loads(item["arguments"])["path"])
+                last["order"].append(last["files"][-1])
         return found
 
     def refusal(self, body: Body) -> Refusal | None:
@@ -274,7 +251,28 @@ class Responses(StrictProvider):
         return responses(step) if self.requests[-1].get("tools") else chat(step, [])
 
 
-PROVIDERS = (DeepSeek, Vllm, Ollama, OpenRouter, Anthropic, Gemini, Responses)
+class InterleavedResponses(Responses):
+    """A model that reasons between its calls too: each reasoning item stands before what followed from it."""
+
+    def refusal(self, body: Body) -> Refusal | None:
+        for message in self.messages(body) if body.get("tools") else ():
+            step = self.step_of(message) if message["role"] == "assistant" else None
+            if step is None:
+                continue
+            calls = [(f"{step.sealed}-{place}", file) for place, file in enumerate(step.files)]
+            expected = [step.sealed, step.text or step.remark, *(part for call in calls for part in call)]
+            if message["order"] != expected:
+                return "Item of type 'reasoning' was provided without its required following item."
+        return None
+
+    def stream(self, step: Step) -> bytes:
+        return responses(step, interleaved=True) if self.requests[-1].get("tools") else chat(step, [])
+
+
+PROVIDERS = (
+    *(DeepSeek, Vllm, Ollama, OpenRouter, Anthropic, Gemini, Responses),
+    *(InterleavedAnthropic, InterleavedResponses),
+)
 
 
 def thinking_blocks(step: Step) -> list[Body]:
@@ -286,15 +284,12 @@ def thinking_blocks(step: Step) -> list[Body]:
     ]
 
 
+def _without_ids(blocks: list[Body]) -> list[Body]:
+    """Blocks without the ids of their calls, and without the marks for the cache."""
+    return [{name: value for name, value in block.items() if name not in ("id", "cache_control")} for block in blocks]
+
+
 def _details(step: Step) -> tuple[Body, Body]:
     text = {"type": "reasoning.text", "text": step.reasoning, "format": "anthropic-claude-v1", "index": 0}
     encrypted = {"type": "reasoning.encrypted", "data": step.sealed, "format": "anthropic-claude-v1", "index": 1}
     return {**text, "signature": f"{step.sealed}-signature"}, encrypted
-
-
-def _chat_message(message: Body) -> Body:
-    calls: Iterable[Any] = message.get("tool_calls") or ()
-    files = [json.loads(call["function"]["arguments"])["path"] for call in calls]
-    content = message.get("content")
-    text = "".join(part["text"] for part in content) if isinstance(content, list) else content or ""
-    return {"role": message["role"], "text": text, "files": files}

@@ -7,7 +7,7 @@ import re
 from types import TracebackType
 from typing import Self
 
-from tests.support.models.strict_providers import StrictProvider
+from tests.support.models.strict_provider import StrictProvider
 
 
 class StrictServer:

@@ -44,6 +44,19 @@ def test_thinking_comes_in_pieces_and_ends_with_its_signature() -> None:
     ]
 
 
+def test_the_places_of_thinking_are_kept_if_it_stands_between_texts_or_calls() -> None:
+    collector = StateCollector("p/m")
+    for piece, place in ((thinking("a", "S"), (0, 0)), (thinking("b"), (4, 1)), (thinking(signature="T"), (4, 1))):
+        collector.add(piece, place)
+    collector.add(StatePiece(reasoning_items=[{"encrypted_content": "E"}]), (4, 2))
+    state = decode(collector.encoded(SOURCE, {}, 7))
+    assert state is not None
+    assert (state.places, state.text_chars) == ([(0, 0), (4, 1), (4, 2)], 7)
+    first = collected(thinking("a", "S"))
+    assert first is not None
+    assert (first.places, first.text_chars) == ([], 0)
+
+
 def test_thinking_without_its_signature_is_left_out() -> None:
     assert collected(thinking("I think")) is None
     state = collected(thinking("a", "S"), thinking("cut"))

@@ -6,7 +6,8 @@ import pytest
 
 from agent.models import ModelRequest, Models, ModelSettings
 from tests.support.backends import Sink
-from tests.support.models.strict_providers import Anthropic, DeepSeek, Gemini, Responses, StrictProvider
+from tests.support.models.strict_provider import StrictProvider
+from tests.support.models.strict_providers import Anthropic, DeepSeek, Gemini, Responses
 from tests.support.models.strict_server import StrictServer
 
 READ: dict[str, Any] = {

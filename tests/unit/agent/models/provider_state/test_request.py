@@ -112,6 +112,7 @@ def test_claude_does_not_think_in_a_turn_that_does_not_begin_with_thinking() -> 
     assert must_not_think([USER, answer(), RESULT, thought, RESULT], *claude)
     assert must_not_think([USER, answer(), RESULT, USER], *claude)
     assert not must_not_think([USER, thought, RESULT, answer(), RESULT], *claude)
+    assert not must_not_think([USER, answer(), thought, RESULT, RESULT], *claude)
     assert not must_not_think([USER, answer(), RESULT, answer(calls=0), USER], *claude)
     assert not must_not_think([USER, answer(), RESULT], "anthropic/claude-haiku-4.5", "openrouter")
     assert not must_not_think([USER, answer(), RESULT], "gpt-5.6", "openai")
