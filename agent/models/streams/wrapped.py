@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
+import openai
 from litellm.litellm_core_utils.prompt_templates.factory import THOUGHT_SIGNATURE_SEPARATOR
 from litellm.llms.ollama.common_utils import OllamaModelInfo
 
@@ -32,16 +33,23 @@ class Wrapper(Protocol):
     async def aclose(self) -> None: ...
 
 
-class DetailsTap:
-    """A provider's stream as LiteLLM's wrapper iterates over it. It collects the reasoning details of all chunks: the wrapper
-    leaves out chunks that hold nothing else, such as those with a signature."""
+class StreamTap:
+    """A provider's stream as LiteLLM's wrapper iterates over it. It notes what the wrapper leaves out.
+
+    The reasoning details of all chunks: a chunk that holds nothing else, such as a signature, is dropped. And the [DONE] behind the
+    last chunk (`done`), which the OpenAI client takes out.
+    """
 
     def __init__(self, chunks: AsyncIterable[object]) -> None:
+        self.done = False
         self._chunks = chunks
         self._iterator: AsyncIterator[object] | None = None
         self._details: list[object] = []
+        if isinstance(chunks, openai.AsyncStream):
+            self._read_events = chunks._iter_events  # private, and the only place that sees [DONE]
+            chunks._iter_events = self._events  # type: ignore[method-assign]  # as above
 
-    def __aiter__(self) -> "DetailsTap":
+    def __aiter__(self) -> "StreamTap":
         self._iterator = self._iterator or aiter(self._chunks)
         return self
 
@@ -57,6 +65,11 @@ class DetailsTap:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._chunks, name)
 
+    async def _events(self) -> AsyncIterator[Any]:
+        async for event in self._read_events():
+            self.done = self.done or event.data.startswith("[DONE]")
+            yield event
+
     def take(self) -> list[object]:
         """The details since the last time."""
         taken, self._details = self._details, []
@@ -70,10 +83,10 @@ class WrappedStream:
         self._wrapper = wrapper
         self._errors = errors
         self._returns_reasoning = returns_reasoning
-        self._tap: DetailsTap | None = None
+        self._tap: StreamTap | None = None
         inner: Any = getattr(wrapper, "completion_stream", None)
         if hasattr(inner, "__aiter__"):
-            self._tap = DetailsTap(inner)
+            self._tap = StreamTap(inner)
             wrapper.completion_stream = self._tap  # type: ignore[attr-defined]  # found above
 
     async def read(self) -> Sequence[StreamChunk] | None:
@@ -113,7 +126,9 @@ class WrappedStream:
         return bool(reason)
 
     def _is_over(self) -> bool:
-        """Whether the provider sent the usage of the whole answer, which comes last and alone."""
+        """Whether the provider sent [DONE], or the usage of the whole answer, which comes last and alone."""
+        if self._tap is not None and self._tap.done:
+            return True
         last = self._wrapper.chunks[-1] if self._wrapper.chunks else None
         return _fields(last).get("usage") is not None and not _says_something(last)
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 
-from agent.models.streams.wrapped import DetailsTap
+from agent.models.streams.wrapped import StreamTap
 
 
 async def chunks() -> AsyncIterator[object]:
@@ -16,7 +16,7 @@ async def chunks() -> AsyncIterator[object]:
 
 
 async def test_the_details_of_all_chunks_are_collected_in_their_order_and_taken_once() -> None:
-    tap = DetailsTap(chunks())
+    tap = StreamTap(chunks())
     passed = [chunk async for chunk in tap]
     assert len(passed) == 6
     assert tap.take() == [{"text": "a"}, {"signature": "S"}, 7]
@@ -25,7 +25,7 @@ async def test_the_details_of_all_chunks_are_collected_in_their_order_and_taken_
 
 async def test_what_is_asked_of_the_stream_is_answered_by_it() -> None:
     stream = chunks()
-    tap = DetailsTap(stream)
+    tap = StreamTap(stream)
     assert tap.aclose == stream.aclose  # type: ignore[attr-defined]  # an async generator has it
     assert not hasattr(tap, "http_response")
     await tap.aclose()
