@@ -63,6 +63,7 @@ def build_app(
         ],
         exception_handlers=EXCEPTION_HANDLERS,
     )
+    app.router.redirect_slashes = False  # it would redirect to the Host that a proxy wrote
     app.state.parts = application.parts
     app.state.drain = application.drain
     return app
@@ -148,7 +149,7 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
         SessionRoutes(sessions),
         FileRoutes(sessions, parts.toolsets.workspace, parts.executors.disk, running.storage),
         McpRoutes(sessions),
-        ShareRoutes(sessions, authenticator.shares),
+        ShareRoutes(sessions, authenticator.shares, settings.server.public_address),
         AdminRoutes(sessions, parts.sockets),
         LoginRoutes(authenticator, settings),
         UpgradeRoutes(),

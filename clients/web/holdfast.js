@@ -34,7 +34,7 @@ const GOODBYE = 1000;
 
 /**
  * @typedef {object} Options
- * @property {string} server its origin, such as `https://example.org`
+ * @property {string} server its address, such as `https://example.org` or `https://example.org/agent`
  * @property {string | null} [sessionId] null makes a new session
  * @property {Position | null} [position] where `view` stands; `{epoch: "", seq: 0}` asks for the whole journal
  * @property {View} [view]

@@ -12,7 +12,7 @@ from server.auth import login_codes, origin_keys
 from server.auth.backends.api_tokens import ApiTokenBackend, tokens_path
 from server.auth.backends.base import AuthBackend
 from server.auth.backends.local import LocalBackend, NoTokenBackend
-from server.auth.credentials import GUEST_COOKIE, Credentials, cookie_style, parse_credentials
+from server.auth.credentials import GUEST_COOKIE, Credentials, cookie_names, parse_credentials
 from server.auth.login_store import SqliteLoginStore
 from server.auth.logins import LOGINS_MAX, LOGINS_PER_USER_MAX, Login, Logins, NewLogin
 from server.auth.principal import LOCAL, Grant, Principal
@@ -71,7 +71,7 @@ class Authenticator:
         """The principal of the request in `scope`, or the refusal. The URL is not read."""
         if isinstance(self.backend, NoTokenBackend):
             return LOCAL
-        credentials = parse_credentials(scope["headers"], cookie_style(scope, self._settings).name)
+        credentials = parse_credentials(scope["headers"], cookie_names(scope, self._settings))
         guest = await self._guest(scope, credentials)
         principal = await self._authenticate_here(scope, credentials)
         if credentials.fault is None and (both := combine(principal, guest)) is not None:
@@ -160,7 +160,7 @@ class Authenticator:
         """The guest of a share link, whose secret is the token or in the cookie beside the login's."""
         if credentials.token is not None:
             return await self.shares.authenticate(credentials.token)
-        cookie = parse_credentials(scope["headers"], cookie_style(scope, self._settings, GUEST_COOKIE).name).cookie
+        cookie = parse_credentials(scope["headers"], cookie_names(scope, self._settings, GUEST_COOKIE)).cookie
         if cookie is None:
             return None
         key_needed = origin_keys.is_needed(scope, self._settings)

@@ -59,4 +59,4 @@ def _refuse(settings: Settings) -> str | None:
 
 
 def _origin(settings: Settings) -> str:
-    return settings.server.public_origin or f"http://localhost:{settings.server.port}"
+    return settings.server.public_address or f"http://localhost:{settings.server.port}"

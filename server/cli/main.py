@@ -204,7 +204,7 @@ def _serve(args: argparse.Namespace) -> int:
     app = build_app(settings, known=secrets)
 
     def announce() -> None:
-        public = settings.server.public_origin
+        public = settings.server.public_address
         first = announcement(sockets, settings.model.model, app.state.parts.choice, public)
         lines = invitation(listeners.local_port(sockets), app.state.running.authenticator.backend, public)
         print("\n".join([first, *lines]), flush=True)

@@ -1,14 +1,20 @@
 """Server settings: where the server listens, how it logs, starts and stops."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, field
 
 from agent.util.settings import SettingsGroup
-from server.util.hosts import Network, parse_network, parse_origin
+from server.util.hosts import Network, parse_network
+from server.util.public_url import PublicUrl, parse_public_url
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
+
+OWN_NAMES: Final = frozenset(
+    {"api", "asyncapi.json", "auth", "livez", "metrics", "openapi.json", "readyz", "s", "schema.json", "static", "ws"}
+)
+"""Names with which the server's own paths begin: below them nobody could tell its paths from those of a public URL."""
 
 
 class ServerSettings(SettingsGroup, frozen=True, kw_only=True):
@@ -32,7 +38,10 @@ class ServerSettings(SettingsGroup, frozen=True, kw_only=True):
     ] = True
     public_url: Annotated[
         str,
-        Meta(description="Where browsers reach the server through a proxy, such as `https://box.example`; else empty."),
+        Meta(
+            description="Where browsers reach the server through a proxy, such as `https://box.example` or "
+            "`https://box.example/agent`; else empty."
+        ),
     ] = ""
     space_host: Annotated[
         str, Meta(description="Name of the Hugging Face Space that this is; then `public_url` is `https://` and this.")
@@ -46,8 +55,17 @@ class ServerSettings(SettingsGroup, frozen=True, kw_only=True):
     ] = 10.0
 
     @property
-    def public_origin(self) -> str:
-        """Where browsers reach the server through a proxy, or empty."""
+    def public(self) -> PublicUrl | None:
+        """Where browsers reach the server through a proxy, if they do."""
+        return parse_public_url(self._public_text)
+
+    @property
+    def public_address(self) -> str:
+        """The same as text, without a slash at its end; empty where there is none."""
+        return str(self.public or "")
+
+    @property
+    def _public_text(self) -> str:
         return self.public_url or (f"https://{self.space_host}" if self.space_host else "")
 
     @property
@@ -56,9 +74,13 @@ class ServerSettings(SettingsGroup, frozen=True, kw_only=True):
         return [network for text in self.trusted_proxies if (network := parse_network(text)) is not None]
 
     def __post_init__(self) -> None:
-        if self.public_origin and parse_origin(self.public_origin) is None:
+        if self._public_text and self.public is None:
             key = "public_url" if self.public_url else "space_host"
-            raise ValueError(f"{key}: {self.public_origin!r} is no origin; write `https://name`, without a path")
+            raise ValueError(f"{key}: {self._public_text!r} is no address; write `https://name` or `https://name/path`")
+        if self.public is not None and self.public.below.removeprefix("/").partition("/")[0] in OWN_NAMES:
+            raise ValueError(
+                f"public_url: the server has paths of its own below {self.public.path!r}; take another path"
+            )
         for text in self.trusted_proxies:
             if parse_network(text) is None:
                 raise ValueError(f"trusted_proxies: {text!r} is neither an address nor a network such as 10.0.0.0/8")

@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.util.text import is_clean
 from server.auth.authorization import AccessRules, Rule, check_need
 from server.auth.principal import Principal
+from server.auth.public_requests import below, recognized
 from server.config.settings import Settings
 from server.http.advice import Advice, foreign_host, foreign_origin
 from server.http.proxy_headers import BadForwardedHeader, apply_forwarded_headers
@@ -81,11 +83,11 @@ class AccessMiddleware:
         self._rules = rules
         self._authenticate = authenticate
         self._proxies = settings.server.networks
-        self._public = settings.server.public_origin
+        self._public = settings.server.public
         self._advice = Advice(self._proxies)
-        origin = parse_origin(self._public) if self._public else None
-        self._hosts = [*settings.auth.allowed_hosts, *([origin.authority] if origin else [])]
-        self._origins = [*settings.auth.allowed_origins, *([self._public] if origin else [])]
+        own = [] if self._public is None else [self._public.origin]
+        self._hosts = [*settings.auth.allowed_hosts, *(origin.authority for origin in own)]
+        self._origins = [*settings.auth.allowed_origins, *map(str, own)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on or refuse it."""
@@ -94,12 +96,19 @@ class AccessMiddleware:
             return
         self._advice.came(scope)
         try:
-            scope = apply_forwarded_headers(scope, self._proxies, self._public)
+            scope = recognized(apply_forwarded_headers(scope, self._proxies), self._public)
         except BadForwardedHeader as error:
             self._refused("bad_request")
             await HTTPRefusal("bad_request", str(error)).send(scope, send)
             return
-        send = add_security_headers(send, scope, self._settings.auth.frame_ancestors)
+        # A browser takes HSTS only from what came by TLS (RFC 6797, section 8.1), so none is misled where it did not.
+        secure = scope.get("scheme") in ("https", "wss") or (self._public is not None and self._public.secure)
+        send = add_security_headers(send, self._settings.auth.frame_ancestors, secure=secure)
+        if self._public is not None and scope["path"] == self._public.below and scope["type"] == "http":
+            # The page's addresses are relative to the folder that it is in.
+            await RedirectResponse(f"{self._public.path}/", 308)(scope, receive, send)
+            return
+        scope = below(scope, self._public)
         decision = await self.authorize(scope)
         if isinstance(decision, HTTPRefusal):
             self._refused(decision.code)

@@ -4,22 +4,20 @@ from collections.abc import Sequence
 
 from starlette.types import Scope
 
-from server.util.hosts import Network, parse_address, parse_authority, parse_origin, trusted
+from server.auth.public_requests import PLAIN, SECURE
+from server.util.hosts import Network, parse_address, trusted
 
 FOR, PROTO, HOST = b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"
-SECURE = {"http": "https", "ws": "wss"}
-PLAIN = {"https": "http", "wss": "ws"}
 
 
 class BadForwardedHeader(Exception):
     """A header of a trusted proxy is not valid. The message says which."""
 
 
-def apply_forwarded_headers(scope: Scope, proxies: Sequence[Network], public: str) -> Scope:
+def apply_forwarded_headers(scope: Scope, proxies: Sequence[Network]) -> Scope:
     """A copy of `scope` with the client, scheme and Host that the first trusted proxy saw, and no forwarding headers.
 
-    The headers are used only if the peer's address is in `proxies`. `public` is the origin at which browsers reach the
-    server, or empty: a request for its host gets its scheme. Raises `BadForwardedHeader`.
+    The headers are used only if the peer's address is in `proxies`. Raises `BadForwardedHeader`.
     """
     headers = [(name.lower(), value) for name, value in scope["headers"]]
     forwarded = {name: value for name, value in headers if name in (FOR, PROTO, HOST)}
@@ -27,12 +25,6 @@ def apply_forwarded_headers(scope: Scope, proxies: Sequence[Network], public: st
     client = scope.get("client")
     if client is not None and trusted(str(client[0]), proxies):
         _apply(scope, headers, forwarded, proxies)
-    origin = parse_origin(public) if public else None
-    hosts = [value for name, value in scope["headers"] if name == b"host"]
-    if origin is not None and len(hosts) == 1:
-        host = parse_authority(hosts[0].decode("latin-1").strip())
-        if host is not None and host.host == origin.host:
-            scope["scheme"] = _scheme(scope, secure=origin.scheme == "https")
     return scope
 
 

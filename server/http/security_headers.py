@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from starlette.types import Message, Scope, Send
+from starlette.types import Message, Send
 
 NO_PAGE = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
 PAGE = (
@@ -49,8 +49,8 @@ def content_security_policy(
     return PAGE.format(hashes=spelled, images=images, ancestors=allowed)
 
 
-def add_security_headers(send: Send, scope: Scope, ancestors: Sequence[str]) -> Send:
-    """`send`, with the headers added to each response. Headers that a route has set itself stay."""
+def add_security_headers(send: Send, ancestors: Sequence[str], *, secure: bool) -> Send:
+    """`send`, with the headers added to each response; with HSTS if `secure`. Headers that a route has set itself stay."""
 
     async def sending(message: Message) -> None:
         if message["type"] in START_MESSAGES:
@@ -59,7 +59,7 @@ def add_security_headers(send: Send, scope: Scope, ancestors: Sequence[str]) -> 
             page = names.get(b"content-type", b"").startswith(b"text/html")
             policy = content_security_policy(ancestors, page=page)
             more = [*FIXED_HEADERS, (b"content-security-policy", policy.encode())]
-            if scope.get("scheme") in ("https", "wss"):
+            if secure:
                 more.append(HSTS)
             message["headers"] = [*headers, *((name, value) for name, value in more if name not in names)]
         await send(message)

@@ -101,10 +101,16 @@ SESSION_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 INLINE = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
+HERE: Final = "./"
+"""From the page at `/` to the folder that it is in, which is the server's root, or what a proxy shows as that."""
+UP: Final = "../"
+"""The same from the page at `/s/{session_id}`."""
+
+
 @cache
-def index_html() -> str:
-    """The page. It is the same for every user and every session."""
-    return (WEB / "index.html").read_text(encoding="utf-8")
+def index_html(root: str = "/") -> str:
+    """The page. It is the same for every user and every session, but for its addresses, which begin with `root`."""
+    return (WEB / "index.html").read_text(encoding="utf-8").replace('"/static/', f'"{root}static/')
 
 
 def inline_hashes(html: str) -> list[str]:
@@ -112,11 +118,9 @@ def inline_hashes(html: str) -> list[str]:
     return ["sha256-" + base64.b64encode(sha256(script.encode()).digest()).decode() for script in INLINE.findall(html)]
 
 
-def page_policy(frame_ancestors: Sequence[str], image_sources: Sequence[str]) -> str:
+def page_policy(html: str, frame_ancestors: Sequence[str], image_sources: Sequence[str]) -> str:
     """The content security policy of the page."""
-    return content_security_policy(
-        frame_ancestors, page=True, hashes=inline_hashes(index_html()), image_sources=image_sources
-    )
+    return content_security_policy(frame_ancestors, page=True, hashes=inline_hashes(html), image_sources=image_sources)
 
 
 class PageRoutes:
@@ -124,19 +128,22 @@ class PageRoutes:
 
     def __init__(self, frame_ancestors: Sequence[str], image_sources: Sequence[str]) -> None:
         self._headers = {
-            "content-security-policy": page_policy(frame_ancestors, image_sources),
-            "cache-control": "no-cache",
+            root: {
+                "content-security-policy": page_policy(index_html(root), frame_ancestors, image_sources),
+                "cache-control": "no-cache",
+            }
+            for root in (HERE, UP)
         }
 
     async def index(self, request: Request) -> Response:
         """Read the web client's page."""
-        return HTMLResponse(index_html(), headers=self._headers)
+        return HTMLResponse(index_html(HERE), headers=self._headers[HERE])
 
     async def session(self, request: Request) -> Response:
         """Read the web client's page for one session."""
         if SESSION_ID.fullmatch(str(request.path_params["session_id"])) is None:
             return HTTPRefusal("not_found", "this is not the address of a session").as_response()
-        return await self.index(request)
+        return HTMLResponse(index_html(UP), headers=self._headers[UP])
 
 
 ENDPOINTS: Final = (

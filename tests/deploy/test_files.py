@@ -88,7 +88,7 @@ def test_a_space_has_its_header_and_a_config_that_loads_with_the_platforms_varia
     assert (fields["sdk"], fields["app_port"], fields["hf_oauth"]) == ("docker", "7860", "true")
     environ = {"SPACE_HOST": "you-holdfast.hf.space", "OAUTH_CLIENT_ID": "id", "OAUTH_CLIENT_SECRET": "s"}
     settings = load_settings(ROOT / "configs" / "space_config.json", environ)
-    assert settings.server.public_origin == "https://you-holdfast.hf.space" and settings.server.port == 7860
+    assert settings.server.public_address == "https://you-holdfast.hf.space" and settings.server.port == 7860
     assert settings.auth.frame_ancestors == ["https://huggingface.co"] and settings.auth.mode != "local"
     assert (settings.auth.oauth.client_id, settings.journal.data) == ("id", "/data")
 

@@ -111,6 +111,10 @@ function Skip({ to, children }) {
 }
 
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
+document.getElementById("not-loaded")?.remove();
+// Browsers fetch it anew when the page's address changes, and would resolve it against the new one.
+const icon = /** @type {HTMLLinkElement} */ (document.querySelector("link[rel=icon]"));
+icon.href = new URL(icon.href).href;
 try {
   await enter();
   render(html`<${App} />`, root);

@@ -11,14 +11,14 @@ const UNREACHABLE = "the server cannot be reached";
 const NO_SOCKET = "the websocket did not open; if it never does, a proxy in between must pass the headers Upgrade and Connection on";
 
 /**
- * @param {string} url @param {RequestInit} init @param {Http} environment
+ * @param {string} server @param {string} path @param {RequestInit} init @param {Http} environment
  * @returns {Promise<{ body: any } | Denial>}
  */
-async function ask(url, init, { fetch, setTimeout, clearTimeout, keys }) {
+async function ask(server, path, init, { fetch, setTimeout, clearTimeout, keys }) {
   const given = new AbortController();
   const timer = setTimeout(() => given.abort(), ASK_MS);
   try {
-    const answer = await fetch(url, { ...init, headers: keyHeaders(keys(url)), signal: given.signal, cache: "no-store" });
+    const answer = await fetch(server + path, { ...init, headers: keyHeaders(keys(server)), signal: given.signal, cache: "no-store" });
     const body = await answer.json().catch(() => ({}));
     if (answer.ok) return { body };
     const retryAfter_ms = 1000 * (Number(answer.headers.get("retry-after")) || 0);
@@ -36,7 +36,7 @@ async function ask(url, init, { fetch, setTimeout, clearTimeout, keys }) {
  * @returns {Promise<{ sessionId: string } | Denial>}
  */
 export async function makeSession(server, environment) {
-  const answer = await ask(`${server}/api/sessions`, { method: "POST" }, environment);
+  const answer = await ask(server, "/api/sessions", { method: "POST" }, environment);
   if (!("body" in answer)) return answer;
   const sessionId = answer.body?.session_id;
   return typeof sessionId === "string" ? { sessionId } : { why: "the server did not name the session it made" };
@@ -47,6 +47,6 @@ export async function makeSession(server, environment) {
  * @returns {Promise<Denial>}
  */
 export async function whyDenied(server, sessionId, environment) {
-  const answer = await ask(`${server}/api/sessions/${encodeURIComponent(sessionId)}`, {}, environment);
+  const answer = await ask(server, `/api/sessions/${encodeURIComponent(sessionId)}`, {}, environment);
   return "body" in answer ? { why: NO_SOCKET } : answer;
 }

@@ -11,7 +11,7 @@ import { keysFor } from "./keys.js";
  * @property {(run: () => void, ms: number) => any} setTimeout
  * @property {(timer: any) => void} clearTimeout
  * @property {EventTarget} events where `online`, `offline`, `pageshow` and `visibilitychange` are heard
- * @property {(server: string) => string[]} keys the origin keys that go with this browser's cookies for a server
+ * @property {(server: string) => string[]} keys the origin keys that go with this browser's cookies for the server at an address
  * @property {() => { online: boolean, visible: boolean }} condition
  */
 

@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from server.auth.authenticator import Authenticator, address_of
 from server.auth.backends.base import LOGIN_WAIT_S, LoginRefused, ProviderError, UserNotAllowed
-from server.auth.credentials import cookie_style, read_cookies
+from server.auth.credentials import LOGIN_COOKIE, CookieStyle, cookie_style, read_cookies
 from server.auth.origin_keys import is_needed
 from server.config.settings import Settings
 from server.http.endpoints import Endpoint
@@ -32,7 +32,7 @@ log = logging.getLogger("holdfast.auth")
 COOKIE: Final = "holdfast-login"
 PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Holdfast</title></head>
-<body><h1>You are not logged in</h1><p>{why}</p><p><a href="/auth/login">Try again</a></p></body></html>
+<body><h1>You are not logged in</h1><p>{why}</p><p><a href="login">Try again</a></p></body></html>
 """
 
 
@@ -52,25 +52,26 @@ class OauthRoutes:
         self._backend = backend
         self._authenticator = authenticator
         self._settings = settings
+        self._path = settings.server.public.path if settings.server.public is not None else ""
 
     async def login(self, request: Request) -> Response:
         """Send the browser to the provider."""
         if request.headers.get("sec-fetch-site", "none") not in OWN_NAVIGATIONS:
-            again = f"/auth/login?{urlencode({'next': request.query_params.get('next', '/')})}"
+            again = f"login?{urlencode({'next': request.query_params.get('next', '/')})}"
             return HTMLResponse(ASK.format(again=escape(again)), headers={"cache-control": "no-store"})
         try:
-            url, state = await self._backend.begin(self._callback_url(request), request.query_params.get("next", "/"))
+            url, state = await self._backend.begin(self._callback_url(request), self._next(request))
         except ProviderError as fault:
             log.error("no login is possible: %s", fault)
             return _page("The login provider does not answer as it should. Try again in a moment.", 503)
         response = _redirect(url)
-        style = cookie_style(request.scope, self._settings, COOKIE)
+        style = self._style(request, COOKIE)
         response.headers.append("set-cookie", style.set(state, LOGIN_WAIT_S))
         return response
 
     async def callback(self, request: Request) -> Response:
         """Receive the browser back from the provider, and log it in."""
-        style = cookie_style(request.scope, self._settings, COOKIE)
+        style = self._style(request, COOKIE)
         response = await self._finish(request, style.name)
         response.headers.append("set-cookie", style.clear())
         return response
@@ -100,13 +101,23 @@ class OauthRoutes:
             self._authenticator.failures.record_failure(address, now)
             log.error("a login failed: %s", fault)
             return _page("The login provider's answer could not be checked. Try again in a moment.", 503)
-        response = _redirect(f"{urldefrag(pending.next).url}#key={key}" if key else pending.next)
-        style = cookie_style(request.scope, self._settings)
+        address = f"{self._path}{pending.next}"
+        response = _redirect(f"{urldefrag(address).url}#key={key}" if key else address)
+        style = self._style(request, LOGIN_COOKIE)
         response.headers.append("set-cookie", style.set(cookie, login.expires_at - login.created_at))
         return response
 
+    def _style(self, request: Request, name: str) -> CookieStyle:
+        """The provider sends the browser to the public URL, so where there is one the browser is there."""
+        return cookie_style(request.scope, self._settings, name, public=True)
+
+    def _next(self, request: Request) -> str:
+        """Where the browser goes after the login: a path below the public URL's."""
+        given = request.query_params.get("next", "/")
+        return given.removeprefix(self._path) if f"{given}/".startswith(f"{self._path}/") else given
+
     def _callback_url(self, request: Request) -> str:
-        base = self._settings.server.public_origin or f"{request.scope['scheme']}://{request.headers['host']}"
+        base = self._settings.server.public_address or f"{request.scope['scheme']}://{request.headers['host']}"
         return f"{base}/auth/callback"
 
 

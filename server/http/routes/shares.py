@@ -29,9 +29,11 @@ STATUSES: Final = {codes.SHARE_UNKNOWN: 404, codes.TOO_MANY_SHARES: 409, codes.S
 class ShareRoutes:
     """Handlers of the routes of links."""
 
-    def __init__(self, manager: SessionManager, shares: ShareLinks) -> None:
+    def __init__(self, manager: SessionManager, shares: ShareLinks, public_address: str) -> None:
+        """`public_address`: where browsers reach the server through a proxy; empty: where the request was made."""
         self._manager = manager
         self._shares = shares
+        self._public_address = public_address
 
     async def list(self, request: Request) -> Response:
         """List a session's links, oldest first."""
@@ -71,7 +73,7 @@ class ShareRoutes:
 
     def _link(self, request: Request, session_id: str, link: ShareLink) -> schemas.Link:
         secret = self._shares.secret(session_id, link.share_id)
-        base = f"{request.url.scheme}://{request.url.netloc}"
+        base = self._public_address or f"{request.url.scheme}://{request.url.netloc}"
         return schemas.Link(
             link.share_id, link.access, secret, f"{base}/s/{session_id}#share={secret}", link.may_set_model is True
         )

@@ -29,7 +29,7 @@ class Chat:
     @property
     def session_id(self) -> str:
         """Of the address, which names the session."""
-        found = re.fullmatch(r"/s/([^/]+)", urlsplit(self.page.url).path)
+        found = re.search(r"/s/([^/]+)$", urlsplit(self.page.url).path)
         assert found, f"the address names no session: {self.page.url}"
         return found[1]
 

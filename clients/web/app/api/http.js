@@ -1,6 +1,7 @@
 // HTTP: the server's routes as functions. Every failure becomes an `HttpError` with the server's message.
 
 import { keyHeaders, keysFor } from "../../lib/keys.js";
+import { base, server } from "./base.js";
 
 /** What `GET /api/config` says, as far as the page uses it.
  * @typedef {object} Config
@@ -56,8 +57,8 @@ const PATIENCE_MS = 15_000;
 export async function http(path, init = {}) {
   let answer;
   try {
-    const headers = { ...init.headers, ...keyHeaders(keysFor(path)) };
-    answer = await fetch(path, { signal: AbortSignal.timeout(PATIENCE_MS), ...init, headers });
+    const headers = { ...init.headers, ...keyHeaders(keysFor(server)) };
+    answer = await fetch(base + path, { signal: AbortSignal.timeout(PATIENCE_MS), ...init, headers });
   } catch (error) {
     throw new HttpError(0, "unreachable", "the server cannot be reached");
   }
@@ -86,9 +87,8 @@ export function put(id, name, file, progress, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const fail = (/** @type {string} */ code, /** @type {string} */ message, status = 0) => reject(new HttpError(status, code, message));
-    const path = filePath(id, name);
-    request.open("PUT", path);
-    const headers = { "content-type": "application/octet-stream", ...keyHeaders(keysFor(path)) };
+    request.open("PUT", base + filePath(id, name));
+    const headers = { "content-type": "application/octet-stream", ...keyHeaders(keysFor(server)) };
     for (const [header, value] of Object.entries(headers)) request.setRequestHeader(header, value);
     request.upload.onprogress = ({ loaded, total }) => progress(total ? loaded / total : 0);
     request.onerror = () => fail("unreachable", "the connection was lost: add it again");

@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { messageOf } from "../text/format.js";
+import { base } from "../api/base.js";
 import { logIn } from "../state/login.js";
 import { config, loginNeeded, refreshSessions } from "../state/store.js";
 import { html } from "../ui/html.js";
@@ -27,7 +28,7 @@ export function Login({ entered }) {
   return html`<main class="login">
     <h1>Holdfast</h1>
     ${mode === "oauth"
-      ? html`<p><a class="button primary" href=${`/auth/login?next=${encodeURIComponent(location.pathname)}`}>Log in with Hugging Face</a></p>`
+      ? html`<p><a class="button primary" href=${`${base}/auth/login?next=${encodeURIComponent(location.pathname)}`}>Log in with Hugging Face</a></p>`
       : html`<form onSubmit=${submit}>
           <p>${way[/** @type {keyof typeof way} */ (mode)] ?? "Paste your token."}</p>
           <label>Token <input name="token" type="password" autocomplete="current-password" required autofocus /></label>

@@ -4,9 +4,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { connect } from "../../holdfast.js";
 import { oneLine } from "../text/visible.js";
+import { server } from "../api/base.js";
 import { exportSession } from "../api/export.js";
 import { logOut } from "../state/login.js";
-import { config, current, deleting, guest, me, moreSessions, panel, refreshSessions, remove, searchSessions, sessions, showError, showSession, sidebarOpen } from "../state/store.js";
+import { config, current, deleting, guest, me, moreSessions, panel, pathOf, refreshSessions, remove, searchSessions, sessions, showError, showSession, sidebarOpen } from "../state/store.js";
 import { html, Icon } from "../ui/html.js";
 
 const REFRESH_MS = 5_000;
@@ -114,7 +115,7 @@ function SessionEntry({ session }) {
   };
   if (naming) return html`<li ref=${root}><${NameForm} session=${session} done=${named} /></li>`;
   return html`<li class="session" ref=${root} data-state=${state.name} aria-current=${here ? "true" : undefined}>
-    <a href=${`/s/${encodeURIComponent(session.session_id)}`} aria-current=${here ? "page" : undefined} onClick=${open}>
+    <a href=${pathOf(session.session_id)} aria-current=${here ? "page" : undefined} onClick=${open}>
       <span class="session-title"><bdi>${title}</bdi></span>
       <span class="session-state">${state.says || when(session.last_active_at)}</span>
     </a>
@@ -152,7 +153,7 @@ function NameForm({ session, done }) {
 
 /** Over a socket of its own, which does not wait for better times. @param {string} id @param {string} title */
 async function rename(id, title) {
-  const session = connect({ server: location.origin, sessionId: id });
+  const session = connect({ server, sessionId: id });
   try {
     await Promise.race([session.submit({ type: "set_title", title }), unreachable(session)]);
     await refreshSessions();

@@ -2,6 +2,7 @@
 
 import { plural, size } from "../text/format.js";
 import { visible } from "../text/visible.js";
+import { base } from "../api/base.js";
 import { config, me } from "../state/store.js";
 import { Dialog } from "../ui/dialog.js";
 import { html } from "../ui/html.js";
@@ -18,7 +19,7 @@ export function About() {
       ${limits && html`<${Fact} name="Files" says=${`up to ${size(limits.upload_bytes)} each`} />`}
       ${limits && html`<${Fact} name="Sessions" says=${`${limits.sessions_awake_per_user} at work at once, ${limits.stored_sessions_per_user} kept`} />`}
     </dl>
-    <p class="faint">The wire that this page speaks is open: <a href="/asyncapi.json">AsyncAPI</a>, <a href="/openapi.json">OpenAPI</a>.</p>
+    <p class="faint">The wire that this page speaks is open: <a href=${`${base}/asyncapi.json`}>AsyncAPI</a>, <a href=${`${base}/openapi.json`}>OpenAPI</a>.</p>
   <//>`;
 }
 

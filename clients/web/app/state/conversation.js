@@ -6,11 +6,12 @@
 /** @import { Note } from "./notes.js" */
 import { signal } from "@preact/signals";
 import { Session, SubmissionRefused } from "../../holdfast.js";
+import { base, server } from "../api/base.js";
 import { filePath, journal } from "../api/http.js";
 import { answeredElsewhere, approvalAnnouncement, noteOf, refusalText } from "./notes.js";
 import { lastKey, Rows } from "./rows.js";
 import { loadDraft, saveDraft, Unsettled } from "./storage.js";
-import { announced, config, guest, loginNeeded, notify, refreshSessions, showError, showSession } from "./store.js";
+import { announced, config, guest, loginNeeded, notify, pathOf, refreshSessions, showError, showSession } from "./store.js";
 import { Uploads, withFileNames } from "./uploads.js";
 
 /** Notes of the past are read from so many of the newest events. */
@@ -56,7 +57,7 @@ export class Conversation {
   constructor(sessionId) {
     this.#fresh = sessionId === null;
     const unsettled = this.#unsettled.load(sessionId);
-    this.session = new Session({ server: location.origin, sessionId, unsettled });
+    this.session = new Session({ server, sessionId, unsettled });
     for (const one of unsettled) if (one.type === "exec_approval") for (const { tool_call_id } of one.approvals) this.answered.add(tool_call_id);
     this.status = signal(this.session.status);
     this.session.listen((items) => this.#receive(items));
@@ -176,7 +177,7 @@ export class Conversation {
 
   /** @param {string} path */
   fileLink(path) {
-    return this.session.sessionId === null ? null : filePath(this.session.sessionId, path);
+    return this.session.sessionId === null ? null : base + filePath(this.session.sessionId, path);
   }
 
   close() {
@@ -231,7 +232,7 @@ export class Conversation {
     this.#unsettled.save(null, []);
     saveDraft(id, loadDraft(null));
     saveDraft(null, "");
-    if (location.pathname === "/") showSession(id, { replace: true });
+    if (location.pathname === pathOf(null)) showSession(id, { replace: true });
     void refreshSessions().catch(showError);
   }
 

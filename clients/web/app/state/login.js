@@ -2,10 +2,11 @@
 
 /** @import { Me } from "../api/http.js" */
 import { signal } from "@preact/signals";
+import { server } from "../api/base.js";
 import { http, HttpError, post } from "../api/http.js";
 import { forgetKeys, keepKey } from "../../lib/keys.js";
 import { forgetAll } from "./storage.js";
-import { config, guest, loginNeeded, me, notify, showSession } from "./store.js";
+import { config, guest, loginNeeded, me, notify, pathOf, showSession } from "./store.js";
 
 const SHARE_PREFIX = "hfl_";
 /** What is in the address of a link: a token or a code, a share link's secret, or the key of a login that was just made. */
@@ -30,7 +31,7 @@ export async function enter() {
   if (secret || key) history.replaceState(null, "", location.pathname + location.search);
   let known = await loadUser();
   if (key && (!known || guest.value)) {
-    keepKey("login", key);
+    keepKey("login", key, server);
     known = await loadUser();
   }
   if (!secret) {
@@ -76,20 +77,20 @@ function messageOf401(error) {
 export async function logIn(secret) {
   if (secret.startsWith(SHARE_PREFIX)) {
     const { session_id, key } = await post("/auth/share", { token: secret });
-    keepKey("guest", key);
+    keepKey("guest", key, server);
     showSession(session_id, { replace: true });
   } else {
     const { key } = await post(config.value?.auth.mode === "local" ? "/auth/local" : "/auth/token", { token: secret });
-    keepKey("login", key);
+    keepKey("login", key, server);
   }
   if (!(await loadUser())) throw new HttpError(401, "unauthorized", "the browser did not keep the login: allow cookies and storage for this site");
 }
 
 export async function logOut() {
   await http("/auth/logout", { method: "POST" });
-  forgetKeys();
+  forgetKeys(server);
   forgetAll();
-  location.assign("/");
+  location.assign(pathOf(null));
 }
 
 /** Whether somebody is logged in, who is then known. The server tells more of itself to who is: that is asked first, and is no fault. */

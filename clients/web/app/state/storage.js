@@ -1,14 +1,17 @@
 // Storage: keeps unanswered submissions and drafts in the browser over a reload.
 
 /** @import { Submission } from "../../../../docs/protocol.d.ts" */
+import { base } from "../api/base.js";
 
 /** What may be sent again much later, and still means the same: it names what it is about, or is simply said. */
 const KEPT = new Set(["user_input", "edit", "exec_approval"]);
 
+/** Servers that share an origin, each below a path of its own, have sessions to begin of their own. @param {string | null} sessionId */
+const nameOf = (sessionId) => sessionId ?? `new${base}`;
 /** @param {string | null} sessionId */
-const unsettledKey = (sessionId) => `holdfast.unsettled.${sessionId ?? "new"}`;
+const unsettledKey = (sessionId) => `holdfast.unsettled.${nameOf(sessionId)}`;
 /** @param {string | null} sessionId */
-const draftKey = (sessionId) => `holdfast.draft.${sessionId ?? "new"}`;
+const draftKey = (sessionId) => `holdfast.draft.${nameOf(sessionId)}`;
 
 /**
  * @template T

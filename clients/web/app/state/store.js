@@ -2,6 +2,7 @@
 
 /** @import { Config, Me, SessionInfo } from "../api/http.js" */
 import { computed, signal } from "@preact/signals";
+import { base } from "../api/base.js";
 import { http, HttpError, sessionPath } from "../api/http.js";
 import { forget } from "./storage.js";
 
@@ -44,13 +45,16 @@ let noticeCount = 0;
 
 /** @param {string} path */
 function idOf(path) {
-  const found = /^\/s\/([^/]+)$/.exec(path);
+  const found = path.startsWith(`${base}/`) && /^\/s\/([^/]+)$/.exec(path.slice(base.length));
   return found ? decodeURIComponent(found[1]) : null;
 }
 
+/** The page's address for a session, or with null for a new one. @param {string | null} id */
+export const pathOf = (id) => (id === null ? `${base}/` : `${base}/s/${encodeURIComponent(id)}`);
+
 /** Show a session, or with null the beginning of a new one. @param {string | null} id */
 export function showSession(id, { replace = false } = {}) {
-  const path = id === null ? "/" : `/s/${encodeURIComponent(id)}`;
+  const path = pathOf(id);
   if (path !== location.pathname) history[replace ? "replaceState" : "pushState"](null, "", path);
   current.value = id;
   sidebarOpen.value = false;

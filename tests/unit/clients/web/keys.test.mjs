@@ -14,23 +14,32 @@ beforeEach(() => {
 
 test("each kind has one key, which a newer one replaces", () => {
   assert.deepEqual(keysFor(HERE), []);
-  keepKey("login", "hfk_a");
-  keepKey("guest", "hfk_b");
-  keepKey("login", "hfk_c");
+  keepKey("login", "hfk_a", HERE);
+  keepKey("guest", "hfk_b", HERE);
+  keepKey("login", "hfk_c", HERE);
   assert.deepEqual(keysFor(HERE), ["hfk_c", "hfk_b"]);
-  keepKey("login", undefined);
-  assert.deepEqual(keysFor("/api/me"), ["hfk_b"]);
-  forgetKeys();
+  keepKey("login", undefined, HERE);
+  assert.deepEqual(keysFor("/"), ["hfk_b"]);
+  forgetKeys(HERE);
   assert.deepEqual(keysFor(HERE), []);
 });
 
 test("another port, scheme or host gets none", () => {
-  keepKey("login", "hfk_a");
+  keepKey("login", "hfk_a", HERE);
   for (const server of ["http://localhost:7861", "https://localhost:7860", "http://127.0.0.1:7860", "//box:7860", "http://localhost"]) {
     assert.deepEqual(keysFor(server), [], server);
   }
   delete globalThis.location;
   assert.deepEqual(keysFor(HERE), []);
+});
+
+test("servers below paths of one origin have keys of their own", () => {
+  keepKey("login", "hfk_a", `${HERE}/agent`);
+  keepKey("login", "hfk_b", `${HERE}/agent/other`);
+  assert.deepEqual(keysFor(`${HERE}/agent/`), ["hfk_a"]);
+  assert.deepEqual(keysFor(HERE), []);
+  forgetKeys(`${HERE}/agent`);
+  assert.deepEqual([keysFor(`${HERE}/agent`), keysFor("/agent/other")], [[], ["hfk_b"]]);
 });
 
 test("what is not a key is not sent, and storage that fails stops nothing", () => {
@@ -39,7 +48,7 @@ test("what is not a key is not sent, and storage that fails stops nothing", () =
     assert.deepEqual(keysFor(HERE), [], stored);
   }
   localStorage.setItem = () => { throw new Error("full"); };
-  keepKey("login", "hfk_a");
+  keepKey("login", "hfk_a", HERE);
   assert.deepEqual(keysFor(HERE), []);
 });
 

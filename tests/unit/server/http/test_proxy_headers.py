@@ -10,11 +10,11 @@ from server.util.hosts import Network, parse_network
 PROXIES: list[Network] = [network for text in ("10.0.0.0/8", "fd00::/8") if (network := parse_network(text))]
 
 
-def seen(*headers: tuple[str, str], peer: str = "10.0.0.1", public: str = "", type: str = "http") -> dict[str, Any]:
+def seen(*headers: tuple[str, str], peer: str = "10.0.0.1", type: str = "http") -> dict[str, Any]:
     """The client, scheme and Host that the access middleware uses, for a request that came from `peer` with these headers."""
     pairs = [(b"host", b"inner:80"), *((name.encode(), value.encode("latin-1")) for name, value in headers)]
     scope: dict[str, Any] = {"type": type, "scheme": {"http": "http", "websocket": "ws"}[type], "headers": pairs}
-    found = apply_forwarded_headers({**scope, "client": (peer, 1234)}, PROXIES, public)
+    found = apply_forwarded_headers({**scope, "client": (peer, 1234)}, PROXIES)
     assert not [name for name, _ in found["headers"] if name.startswith(b"x-forwarded")], "nobody reads them later"
     hosts = [value.decode() for name, value in found["headers"] if name == b"host"]
     assert len(hosts) == 1
@@ -72,12 +72,3 @@ def test_malformed_headers_of_a_trusted_proxy_are_refused(headers: list[tuple[st
     with pytest.raises(BadForwardedHeader, match="the proxy"):
         seen(*headers)
     seen(*headers, peer="203.0.113.1")
-
-
-def test_an_https_public_url_makes_the_scheme_https() -> None:
-    for public, host, scheme in (
-        ("https://inner", "inner:80", "https"),
-        ("https://other", "inner:80", "http"),
-        ("http://inner", "inner:80", "http"),
-    ):
-        assert seen(peer="203.0.113.1", public=public) == {"client": "203.0.113.1", "scheme": scheme, "host": host}
