@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -38,6 +38,12 @@ async def on_request_refused(request: Request, error: Exception) -> Response:
     """Answer with the refusal that the route raised."""
     assert isinstance(error, RequestRefused)
     return error.refusal.as_response()
+
+
+async def on_client_gone(request: Request, error: Exception) -> Response:
+    """Answer a client that left before its body had come, which nobody reads. It is no fault: a log of it would be as long as a
+    client likes."""
+    return HTTPRefusal("bad_request", "the connection ended before the body was complete; send it again").as_response()
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
@@ -74,6 +80,7 @@ EXCEPTION_HANDLERS: Final[dict[type[Exception] | int, Handler]] = {
     Unavailable: on_session_error,
     PlacesTaken: on_places_taken,
     RequestRefused: on_request_refused,
+    ClientDisconnect: on_client_gone,
     Exception: on_fault,
     404: on_http_exception,
     405: on_http_exception,

@@ -280,11 +280,12 @@ class Journal(Protocol):
         before: ListPosition | None = None,
         search: str = "",
         most: int | None = None,
+        max_bytes: int | None = None,
     ) -> builtins.list[Stat]:
         """All sessions, or one user's, as of one moment, the newest `last_active_at` first.
 
         `before`: only those behind this place. `search`: only those whose title has this in it, in any case. `most`: of
-        these, so many.
+        these, so many. `max_bytes`: the list ends with the session whose `pending_approval` takes it above this.
         """
 
     async def stored(self, user_id: str) -> Stored:

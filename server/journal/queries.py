@@ -28,9 +28,11 @@ _STAT = f"SELECT {HEAD}, term, {ROW_COLUMNS} FROM sessions WHERE session_id = ? 
 _ANSWER = f"SELECT digest, answer FROM submissions WHERE session = {_SESSION} AND submission_id = ?"
 _SNAPSHOT = f"SELECT seq, data FROM snapshots WHERE session = {_SESSION}"
 _LIST = """
-    SELECT {head}, term, {columns} FROM sessions
+    SELECT key, title, length(pending_approval) FROM sessions
     WHERE deleted = 0 {whose} {behind} ORDER BY last_active_at DESC, session_id
 """
+"""What is sorted and searched; the rows themselves may have megabytes each."""
+_LISTED = f"SELECT {HEAD}, term, {ROW_COLUMNS} FROM sessions WHERE key = ?"
 _WHOSE = "AND user_id = ?"
 _BEHIND = "AND (last_active_at < ? OR (last_active_at = ? AND session_id > ?))"
 _UNFINISHED = "SELECT session_id FROM sessions WHERE unfinished = 1 AND deleted = 0 ORDER BY last_active_at, session_id"
@@ -128,29 +130,46 @@ class Listing(NamedTuple):
     before: ListPosition | None = None
     search: str = ""
     most: int | None = None
+    max_bytes: int | None = None
 
 
 def list_sessions(db: sqlite3.Connection, listing: Listing) -> list[tuple[int, int, SessionRow]]:
     """Head, term and row of each; see `Journal.list`."""
-    user_id, before, search, most = listing
-    values: list[str] = [] if user_id is None else [user_id]
+    found: list[tuple[int, int, SessionRow]] = []
+    db.execute("BEGIN")  # both statements see one moment
+    try:
+        for key in _listed_keys(db, listing):
+            head, term, *columns = db.execute(_LISTED, (key,)).fetchone()
+            found.append((head, term, _row(columns)))
+    finally:
+        db.execute("COMMIT")
+    return found
+
+
+def _listed_keys(db: sqlite3.Connection, listing: Listing) -> list[int]:
+    values: list[str] = [] if listing.user_id is None else [listing.user_id]
+    before = listing.before
     if before is not None:
         values += [before.last_active_at, before.last_active_at, before.session_id]
-    whose, behind = "" if user_id is None else _WHOSE, "" if before is None else _BEHIND
-    cursor = db.execute(_LIST.format(head=HEAD, columns=ROW_COLUMNS, whose=whose, behind=behind), values)
-    wanted = search.casefold()
-    found: list[tuple[int, int, SessionRow]] = []
+    whose, behind = "" if listing.user_id is None else _WHOSE, "" if before is None else _BEHIND
+    cursor = db.execute(_LIST.format(whose=whose, behind=behind), values)
+    wanted = listing.search.casefold()
+    keys: list[int] = []
+    size = 0
     try:
-        for head, term, *columns in cursor:
-            if most is not None and len(found) >= most:
+        for key, title, pending in cursor:
+            if listing.most is not None and len(keys) >= listing.most:
                 break
-            row = _row(columns)
             # SQLite itself knows upper and lower case of ASCII alone.
-            if wanted in row.title.casefold():
-                found.append((head, term, row))
+            if wanted not in title.casefold():
+                continue
+            keys.append(key)
+            size += pending
+            if listing.max_bytes is not None and size > listing.max_bytes:
+                break
     finally:
         cursor.close()
-    return found
+    return keys
 
 
 def stored(db: sqlite3.Connection, user_id: str) -> Stored:

@@ -163,9 +163,10 @@ class SqliteJournal:
         before: ListPosition | None = None,
         search: str = "",
         most: int | None = None,
+        max_bytes: int | None = None,
     ) -> builtins.list[Stat]:
         """The sessions, the newest first."""
-        listing = queries.Listing(user_id, before, search, most)
+        listing = queries.Listing(user_id, before, search, most, max_bytes)
         found = await self._read_queue.put(lambda db: queries.list_sessions(db, listing))
         return [Stat(head, self.epoch, row, term) for head, term, row in found]
 

@@ -18,13 +18,16 @@ from server.sessions.actor import DELETED_REASON, SessionActor
 from server.sessions.errors import SessionNotFound
 from server.sessions.inbox import Answer
 from server.sessions.registry import SessionRegistry
-from server.sessions.rows import SessionInfo, load_options, session_info
+from server.sessions.rows import PAGE_BYTES_MAX, SessionInfo, cut_page, load_options, session_info
 from server.sessions.sandbox_claims import SandboxCollector
 from server.util.clock import utc_now
 
 log = logging.getLogger("holdfast.manager")
 
 SESSION_ID_BYTES = 16
+
+LISTED_A_STEP = 100
+"""Sessions of a page that are read in one step of the event loop: half a millisecond of work."""
 
 
 class SessionManager:
@@ -169,11 +172,16 @@ class SessionManager:
     ) -> tuple[list[SessionInfo], ListPosition | None]:
         """One page of the sessions of a user, or of all users (None), newest first, and the next page's position, or None.
 
-        `before`, `search`: as in `Journal.list`. `most`: the length of the page.
+        `before`, `search`: as in `Journal.list`. `most`: the length of the page; it is shorter where large calls wait for approval.
         """
-        stats = await self.journal.list(user_id, before=before, search=search, most=most + 1)
-        last = stats[most - 1].row if len(stats) > most else None
-        infos = [self._listed(stat) for stat in stats[:most]]
+        stats = await self.journal.list(user_id, before=before, search=search, most=most + 1, max_bytes=PAGE_BYTES_MAX)
+        page, is_more = cut_page(stats, most)
+        infos = []
+        for number, stat in enumerate(page, 1):
+            infos.append(self._listed(stat))
+            if number % LISTED_A_STEP == 0:
+                await asyncio.sleep(0)  # others come between
+        last = page[-1].row if is_more else None
         return infos, None if last is None else ListPosition(last.last_active_at, last.session_id)
 
     @property

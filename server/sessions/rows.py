@@ -1,10 +1,13 @@
 """Session rows: the forms in which a session is described without its events. All are made from the journal's `SessionRow`."""
 
-from typing import Any
+from collections.abc import Sequence
+from functools import cache
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
-from protocol.content import PendingTool, ShareLink
+from protocol.content import ShareLink
 from server.journal.base import SessionRow, Stat
 
 EXPORT_FORMAT = 1
@@ -15,6 +18,15 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the row's column `options` holds as JSON: `shares`, the links that are valid now."""
 
     shares: list[ShareLink] = []
+
+
+PAGE_BYTES_MAX = 1_048_576
+"""Of the calls that wait for approval, in one page of a listing: those of one message of a model may have as much."""
+
+PendingTools = Annotated[
+    msgspec.Raw, Meta(extra_json_schema={"type": "array", "items": {"$ref": "#/components/schemas/PendingTool"}})
+]
+"""A list of `PendingTool` as the JSON that the journal stores: to decode and encode a megabyte would take 20 ms."""
 
 
 class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +45,7 @@ class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
     is_active: bool
     is_processing: bool
     message_count: int
-    pending_approval: list[PendingTool]
+    pending_approval: PendingTools
     state: str
     epoch: str
     seq: int
@@ -74,7 +86,7 @@ def session_info(stat: Stat, *, is_active: bool) -> SessionInfo:
         **_columns(stat.row, SessionInfo, "pending_approval"),
         is_active=is_active,
         is_processing=is_active and stat.row.state == "running",
-        pending_approval=msgspec.json.decode(stat.row.pending_approval, type=list[PendingTool]),
+        pending_approval=msgspec.Raw(stat.row.pending_approval),
         epoch=stat.epoch,
         seq=stat.head,
     )
@@ -87,5 +99,22 @@ def export_header(row: SessionRow, epoch: str, seq: int) -> ExportHeader:
 
 def _columns(row: SessionRow, kind: type[msgspec.Struct], *excluded: str) -> dict[str, Any]:
     """The columns of the row that are fields of `kind` too, by name."""
+    return {name: getattr(row, name) for name in _common_fields(kind, excluded)}
+
+
+@cache
+def _common_fields(kind: type[msgspec.Struct], excluded: tuple[str, ...]) -> tuple[str, ...]:
     names = set(kind.__struct_fields__) & set(SessionRow.__struct_fields__)
-    return {name: getattr(row, name) for name in names.difference(excluded)}
+    return tuple(names.difference(excluded))
+
+
+def cut_page(stats: Sequence[Stat], most: int) -> tuple[Sequence[Stat], bool]:
+    """What of a listing is one page: `most` sessions, with `PAGE_BYTES_MAX` of calls that wait, but at least one; and whether
+    there are more."""
+    size = count = 0
+    for stat in stats[:most]:
+        size += len(stat.row.pending_approval)
+        if count and size > PAGE_BYTES_MAX:
+            break
+        count += 1
+    return stats[:count], count < len(stats)

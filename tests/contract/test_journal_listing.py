@@ -53,3 +53,16 @@ async def test_the_list_is_searched_by_literal_title_text_in_any_case(journal: J
     assert await named("%") == ["a"]
     assert await named("_") == ["b"]
     assert await named("") == ["a", "b", "c"]
+
+
+async def test_the_list_ends_with_the_session_whose_waiting_calls_take_it_above_a_bound(journal: Journal) -> None:
+    for name, size in [("a", 10), ("b", 60), ("c", 40), ("d", 10)]:
+        await journal.create(msgspec.structs.replace(row(name), pending_approval=b" " * size))
+
+    async def named(max_bytes: int) -> list[str]:
+        return [found.row.session_id for found in await journal.list("ann", max_bytes=max_bytes)]
+
+    assert await named(0) == ["a"]
+    assert await named(69) == ["a", "b"]
+    assert await named(70) == ["a", "b", "c"]
+    assert await named(1_000) == ["a", "b", "c", "d"]

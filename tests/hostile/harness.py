@@ -5,8 +5,10 @@
             await beside.check("tests.hostile.attacks.socket:empty_pings")
 
 `under_attack` starts a server in mode `tokens` with the users mallory, who attacks, and quiet, who holds a conversation with a model
-that says 50 tokens a second. Its keyword arguments are those of `settings_for`, and `hooks`, which the server calls before it serves. `check` measures the quiet user alone, runs the attack
-for some seconds and measures again; it fails if the bar of this module is missed in each of `TRIES` tries. Attacks are functions
+that says 50 tokens a second. With `auth={"mode": "local", "local_token": True}` both are the one user of this mode, and the attack has to do without
+credentials. Its keyword arguments are those of `settings_for`, and `hooks`, which the server calls before it serves. `check` measures the quiet user alone, runs the attack
+for some seconds and measures again; it fails if the bar of this module is missed in each of `TRIES` tries. A server that has logged an error fails the test too: its log
+would be as long as a client likes. Attacks are functions
 `async (Target) -> None` in `tests/hostile/attacks/`. Several attacks can use one server, one after another.
 
 A figure is printed for each attack (`pytest -s`); the long form (`HOLDFAST_FAULTS=long`) gives the table in docs/guarantees.md.
@@ -16,6 +18,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -30,7 +33,10 @@ from agent.util.tasks import TaskOwner
 from protocol import SUBPROTOCOL_JSON
 from protocol import events as ev
 from protocol.submissions import UserInput
+from server.auth.backends import local
 from server.auth.backends.api_tokens import new_token, tokens_path, write_tokens
+from server.auth.principal import Right
+from server.config.settings import Settings
 from tests.faults.harness.lengths import length
 from tests.faults.harness.listeners import percentile
 from tests.faults.harness.memory import mapped_kib
@@ -55,6 +61,10 @@ its bar is so far away that only a loop that stands still misses it."""
 
 SLOWED = float(length(5, 2))
 """The bar, in the same way: a turn of the quiet user takes at most this many times as long as without the attack."""
+
+RIGHTS: dict[str, list[Right]] = {"mallory": ["sessions"], "root": ["sessions", "admin"], "quiet": ["sessions"]}
+LOCAL_TOKEN = "of-local-mode-" + 32 * "x"
+"""By the users of mode `tokens`, what they may; and the one token of mode `local`."""
 
 TOKENS, EVERY_MS = length(20, 40), 20
 PROBE_S = 0.004
@@ -133,8 +143,6 @@ class Beside:
                 turns.append(turn_ms)
                 ages += ages_ms
             await probing
-            if attacker is not None:
-                attacker.check()
         return Figures(
             livez_p99_ms=percentile(probe.times_ms, 0.99),
             livez_max_ms=max(probe.times_ms),
@@ -175,9 +183,13 @@ class Attacker:
         assert self._process.stdin is not None
         self._process.stdin.write(b"\n")
 
-    def check(self) -> None:
-        """Fail if the attack has failed."""
-        assert self._process.returncode in (None, 0), "the attack failed; its traceback is on standard error"
+    async def end(self) -> None:
+        """End it. Fails if the attack has failed before."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.communicate()
+        ended = self._process.returncode
+        assert ended in (0, -signal.SIGKILL), "the attack failed; its traceback is on standard error"
 
 
 @contextlib.asynccontextmanager
@@ -185,14 +197,13 @@ async def _attacker(attack: str, target: Target) -> AsyncIterator[Attacker]:
     arguments = (sys.executable, "-m", "tests.hostile.attacker", attack, msgspec.json.encode(target).decode())
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*arguments, cwd=ROOT, stdin=pipe, stdout=pipe)
+    attacker = Attacker(process)
     try:
         assert process.stdout is not None
         assert await process.stdout.readline() == b"ready\n", "the attack did not start"
-        yield Attacker(process)
+        yield attacker
     finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
+        await attacker.end()
 
 
 @contextlib.asynccontextmanager
@@ -231,33 +242,45 @@ async def under_attack(zygote: Zygote, folder: Path, **groups: Any) -> AsyncIter
     """A running server with its two users. One at a time on this machine: attacks must not slow each other's quiet user."""
     async with _alone(), model_process() as api_base:
         hooks: Sequence[Hook] = groups.pop("hooks", ())
-        settings = settings_for(folder / "data", auth={"mode": "tokens"}, **groups)
+        settings = settings_for(folder / "data", **{"auth": {"mode": "tokens"}, **groups})
         calls = msgspec.structs.replace(settings.model.calls, api_base=api_base, api_key="secret-key")
         model = msgspec.structs.replace(settings.model, model="openai/scripted", calls=calls)
         settings = msgspec.structs.replace(settings, model=model)
-        tokens, secrets = zip(
-            *(new_token(user, ["sessions"], now=time.time()) for user in ("mallory", "quiet")), strict=True
-        )
         (folder / "data").mkdir(parents=True, exist_ok=True)
-        write_tokens(tokens_path(settings), list(tokens))
+        tokens = _write_tokens(settings)
         async with ServerProcess(zygote, folder, settings, hooks=hooks) as server:
             await server.start()
-            target = await _target(server.port, *secrets)
-            async with conversation(server.port, secrets[1]) as talk:
+            target = await _target(server.port, **tokens)
+            async with conversation(server.port, tokens["quiet"]) as talk:
                 await turn(talk)  # the first model call of a process is slow
-            yield Beside(server, target, secrets[1])
+            yield Beside(server, target, tokens["quiet"])
+            faults = [line for line in server.stderr.splitlines() if " ERROR " in line]
+            assert not faults, "what a client does is no fault of the server"
 
 
-async def _target(port: int, mallory: str, quiet: str) -> Target:
+def _write_tokens(settings: Settings) -> dict[str, str]:
+    """Write the tokens of the users into the server's files; by their names."""
+    if settings.auth.mode == "local":
+        path = settings.journal.folder / local.FILE
+        path.touch(0o600)
+        path.write_text(LOCAL_TOKEN)
+        return dict.fromkeys(RIGHTS, LOCAL_TOKEN)
+    made = {user: new_token(user, rights, now=time.time()) for user, rights in RIGHTS.items()}
+    write_tokens(tokens_path(settings), [token for token, _ in made.values()])
+    return {user: secret for user, (_, secret) in made.items()}
+
+
+async def _target(port: int, mallory: str, root: str, quiet: str) -> Target:
     async with conversation(port, mallory) as one, conversation(port, quiet) as other:
         own, shared = one.ready.session_id, other.ready.session_id
         headers = {"Authorization": f"Bearer {quiet}"}
-        secrets = {}
+        links = {}
         async with http_client(f"http://127.0.0.1:{port}", headers=headers) as http:
             for access in ("drive", "read"):
-                made = await http.post(f"/api/sessions/{shared}/shares", json={"access": access})
-                secrets[access] = made.raise_for_status().json()["secret"]
-        return Target(port=port, user=mallory, session_id=own, shared_id=shared, **secrets)
+                wanted = {"access": access, "may_set_model": access == "drive"}
+                made = await http.post(f"/api/sessions/{shared}/shares", json=wanted)
+                links[access] = made.raise_for_status().json()["secret"]
+        return Target(port=port, user=mallory, admin=root, session_id=own, shared_id=shared, **links)
 
 
 @contextlib.asynccontextmanager

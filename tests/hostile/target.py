@@ -9,18 +9,20 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from protocol import SUBPROTOCOL_JSON
 
-Way = Literal["user", "drive", "read"]
+Way = Literal["user", "drive", "read", "admin"]
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """A server under attack.
 
-    `user`: the API token of the user mallory, who owns `session_id`. `drive`, `read`: secrets of links to a session of the
-    quiet user, `shared_id`. `options`: what the test gives this attack besides.
+    `user`: the API token of the user mallory, who owns `session_id`. `admin`: that of an admin. `drive`, `read`: secrets of
+    links to a session of the quiet user, `shared_id`; the one to drive also sets the model. `options`: what the test gives this
+    attack besides.
     """
 
     port: int
     user: str
+    admin: str
     session_id: str
     drive: str
     read: str
@@ -38,7 +40,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
     def session_of(self, way: Way) -> str:
         """The session that this way leads to."""
-        return self.session_id if way == "user" else self.shared_id
+        return self.shared_id if way in ("drive", "read") else self.session_id
 
     @contextlib.asynccontextmanager
     async def socket(

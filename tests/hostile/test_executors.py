@@ -6,6 +6,7 @@ import pytest
 
 from tests.faults.harness.order import Hook
 from tests.faults.process.process import Zygote
+from tests.hostile.attacks.commands import calls_of_the_kernel
 from tests.hostile.harness import under_attack
 
 pytestmark = pytest.mark.timeout(180)
@@ -27,5 +28,6 @@ async def test_searches_and_commands_without_number_delay_nobody_else(zygote: Zy
         await beside.check(f"{ATTACKS}:searches_in_one_message")
         await beside.check(f"{ATTACKS}:commands_in_one_message")
         await beside.check(f"{ATTACKS}:commands_that_end_at_once")
+        await beside.check(f"{calls_of_the_kernel.__module__}:calls_of_the_kernel")
         await beside.check(f"{ATTACKS}:turns_in_full_workspaces")
         await beside.check(f"{ATTACKS}:models_that_are_silent")

@@ -4,12 +4,16 @@ import asyncio
 from contextlib import ExitStack
 
 import pytest
+from starlette.applications import Starlette
 from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import Message
 
 from agent.util.places import Holder, PlaceLimits, PlacesTaken
 from server.http import bodies
 from server.http.bodies import PACE_BYTES, SILENCE_S, SMALL_BYTES, START_S, Bodies, Pace, read_small
+from server.http.errors import EXCEPTION_HANDLERS
 from server.util.refusal import RequestRefused
 
 ANN, BOB = Holder("ann", "a"), Holder("bob", "b")
@@ -70,3 +74,23 @@ async def test_a_place_is_taken_when_the_bytes_are_there_and_kept_until_the_call
 async def test_a_small_body_of_a_route_is_never_larger_than_what_takes_no_place() -> None:
     with pytest.raises(ValueError, match="no small body"):
         await read_small(request(b""), SMALL_BYTES + 1)
+
+
+async def test_a_client_that_leaves_in_the_middle_of_a_body_is_no_fault_of_the_server() -> None:
+    async def upload(request: Request) -> Response:
+        await read_small(request, 100)
+        raise AssertionError("there is no whole body")
+
+    app = Starlette(routes=[Route("/", upload, methods=["PUT"])], exception_handlers=EXCEPTION_HANDLERS)
+    received: list[Message] = [{"type": "http.request", "body": b"ab", "more_body": True}, {"type": "http.disconnect"}]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return received.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "PUT", "path": "/", "headers": [], "query_string": b""}
+    await app(scope, receive, send)
+    assert sent[0]["status"] == 400

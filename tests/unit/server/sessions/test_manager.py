@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,7 @@ async def test_an_approval_runs_what_was_approved(tmp_path: Path) -> None:
         listener = await listen(manager, session_id)
         request = await listener.until_type(ev.ApprovalRequired)
         info = await manager.get_session_info(session_id)
-        assert [pending.tool for pending in info.pending_approval] == ["write"]
+        assert [pending["tool"] for pending in json.loads(bytes(info.pending_approval))] == ["write"]
         edited = {"path": "b.txt", "content": "y"}
         await manager.submit_approval(session_id, [Approval(request.tools[0].tool_call_id, True, "", edited)])
         await listener.until_type(*DONE)

@@ -1,0 +1,37 @@
+"""Session rows: a page of a listing has at least one session, and no more than fits."""
+
+import msgspec
+
+from server.journal.base import Stat
+from server.sessions import rows
+from server.sessions.rows import PAGE_BYTES_MAX, cut_page
+from tests.unit.server.journal.builders import row
+
+
+def stat(name: str, size: int) -> Stat:
+    return Stat(1, "e", msgspec.structs.replace(row(name), pending_approval=b" " * size), 1)
+
+
+def page(stats: list[Stat], most: int) -> tuple[list[str], bool]:
+    cut, is_more = cut_page(stats, most)
+    return [one.row.session_id for one in cut], is_more
+
+
+def test_a_page_has_as_many_sessions_as_asked_for_and_says_whether_there_are_more() -> None:
+    stats = [stat("a", 2), stat("b", 2), stat("c", 2)]
+    assert page(stats, 2) == (["a", "b"], True)
+    assert page(stats, 3) == (["a", "b", "c"], False)
+    assert page([], 3) == ([], False)
+
+
+def test_a_page_ends_before_the_session_whose_waiting_calls_are_too_much() -> None:
+    large = PAGE_BYTES_MAX
+    assert page([stat("a", 2), stat("b", large), stat("c", 2)], 3) == (["a"], True)
+    assert page([stat("a", large + 1), stat("b", 2)], 3) == (["a"], True)
+    assert page([stat("a", large)], 3) == (["a"], False)
+
+
+def test_calls_that_wait_are_sent_as_they_are_stored() -> None:
+    stored = msgspec.structs.replace(stat("a", 0).row, pending_approval=b'[{"tool":"write"}]')
+    info = rows.session_info(Stat(1, "e", stored, 1), is_active=False)
+    assert b'"pending_approval":[{"tool":"write"}]' in msgspec.json.encode(info)
