@@ -53,7 +53,6 @@ async def write_sessions(data: Path) -> None:
     one = SessionRow("", "somebody", "A title", "", NOON, NOON, 2, "idle", b"[]", False, b"{}")
     call = PendingTool("c", "bash", {"numbers": list(range(150_000))}, "why")
     pending = msgspec.json.encode([call])
-    message = {"message_id": "m", "text": "\n" * 900_000, "reasoning": "", "tool_calls": [], "finish_reason": "stop"}
     journal = await open_journal(data)
     try:
         rows = [msgspec.structs.replace(one, session_id=f"{number:032x}") for number in range(SESSIONS)]
@@ -62,7 +61,20 @@ async def write_sessions(data: Path) -> None:
         rows.append(msgspec.structs.replace(one, session_id=LONG_SESSION, user_id="mallory"))
         leases = await asyncio.gather(*(journal.create(row) for row in rows))
         for seq in range(1, 5):
-            event = ev.AssistantMessageEvent(seq=seq, at=NOON, sealed=False, **message)
-            await journal.append(AppendItem(leases[-1], seq - 1, (Record(seq, seq, encode(event)),), row=rows[-1]))
+            await journal.append(AppendItem(leases[-1], seq - 1, (_long_message(seq),), row=rows[-1]))
     finally:
         await journal.aclose()
+
+
+def _long_message(seq: int) -> Record:
+    event = ev.AssistantMessageEvent(
+        seq=seq,
+        at=NOON,
+        message_id="m",
+        text="\n" * 900_000,
+        reasoning="",
+        tool_calls=[],
+        finish_reason="stop",
+        sealed=False,
+    )
+    return Record(seq, seq, encode(event))
