@@ -7,8 +7,9 @@ from msgspec import UNSET
 
 from protocol import events as ev
 
-TEXT_EVENTS = (b'{"type":"assistant_chunk"', b'{"type":"assistant_message"', b'{"type":"tool_log"')
-"""How the JSON of an event that can be merged begins."""
+WHOLE_MESSAGES = b'{"type":"assistant_message"'
+TEXT_EVENTS = (b'{"type":"assistant_chunk"', WHOLE_MESSAGES, b'{"type":"tool_log"')
+"""How the JSON of an event that can be merged begins; and that of a message, with which its chunks end."""
 
 
 TextEvent: TypeAlias = ev.AssistantChunk | ev.ToolLog

@@ -13,7 +13,7 @@ from agent.util.signal import Signal
 from protocol import codec
 from protocol.codes import CloseReason
 from server.journal.base import Journal, Record
-from server.sessions.replay import merged
+from server.sessions.replay import merged_in_steps
 
 
 class TailEvent(msgspec.Struct, gc=False):
@@ -218,4 +218,5 @@ class EventBroadcaster:
     async def read_after(self, position: int, max_bytes: int) -> list[TailEvent]:
         """Events of the journal after `position`, about `max_bytes`, adjacent text merged. Raises `JournalError`."""
         records = await self._journal.read(self._session_id, position, through=self.head, max_bytes=max_bytes)
-        return [TailEvent(record.seq, record.first_seq, record.data) for record in merged(records, position)]
+        merged = await merged_in_steps(records, position)
+        return [TailEvent(record.seq, record.first_seq, record.data) for record in merged]

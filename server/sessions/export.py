@@ -8,8 +8,8 @@ from server.journal.base import Journal, Record, SessionRow, Stat
 from server.sessions.replay import merged, replay
 from server.sessions.rows import export_header
 
-CHUNK_BYTES = 4_194_304
-"""Bytes of event data in one chunk, about."""
+CHUNK_BYTES = 262_144
+"""Bytes of event data in one chunk, about: little enough to be sent in one step of the event loop."""
 MEDIA_TYPE = "application/jsonl; charset=utf-8"
 
 

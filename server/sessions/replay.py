@@ -1,5 +1,6 @@
 """Replay: reads a session's past events from the journal, adjacent text events merged, and loads its state from them."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
 
@@ -10,8 +11,14 @@ from agent.session.state import SessionState
 from protocol import codec
 from protocol import events as ev
 from protocol.codec import decode_event
-from protocol.merge import TEXT_EVENTS, Merger, after
+from protocol.merge import TEXT_EVENTS, WHOLE_MESSAGES, Merger, after
 from server.journal.base import Journal, Lease, Record, SessionRow
+
+STEP_BYTES = 65_536
+"""Bytes of records that are merged in one step of the event loop: a millisecond of work at most, but for a larger record."""
+
+LARGE_BYTES = 4_096
+"""Records above this are kept while their events are held back."""
 
 
 def record_of(event: ev.Event) -> Record:
@@ -20,7 +27,7 @@ def record_of(event: ev.Event) -> Record:
 
 
 class RecordMerger:
-    """Merges adjacent text events. Records go in and come out in order; only events that can be merged are decoded.
+    """Merges adjacent text events. Records go in and come out in order, those that need no merging as they are.
 
     `position`: the seq up to which the reader has everything; a merged record that reaches past it is cut there.
     """
@@ -28,24 +35,62 @@ class RecordMerger:
     def __init__(self, position: int) -> None:
         self._position = position
         self._merger = Merger()
+        self._holds = False
+        self._large: list[tuple[ev.Event, Record]] = []
+        """Large records that the merger holds: to encode one anew costs ten milliseconds a megabyte."""
 
     def push(self, record: Record) -> list[Record]:
         """Take one record; return those that are complete."""
         if record.first_seq <= self._position:
             record = record_of(after(codec.decode_event(record.data), self._position))
+        is_message = record.data.startswith(WHOLE_MESSAGES)
+        if not self._holds and (is_message or not record.data.startswith(TEXT_EVENTS)):
+            return [record]
         if not record.data.startswith(TEXT_EVENTS):
             return [*self.flush(), record]
-        return [record_of(event) for event in self._merger.push(codec.decode_event(record.data))]
+        event = codec.decode_event(record.data)
+        if len(record.data) > LARGE_BYTES:
+            self._large.append((event, record))
+        ready = self._records(self._merger.push(event))
+        self._holds = not is_message
+        if is_message:
+            self._large.clear()
+        return ready
 
     def flush(self) -> list[Record]:
         """Return the records that are held back."""
-        return [record_of(event) for event in self._merger.flush()]
+        ready = self._records(self._merger.flush())
+        self._holds = False
+        self._large.clear()
+        return ready
+
+    def _records(self, events: list[ev.Event]) -> list[Record]:
+        """The records of these events: the large ones that were not merged as they came."""
+        if not self._large:
+            return [record_of(event) for event in events]
+        return [
+            next((record for one, record in self._large if one is event), None) or record_of(event) for event in events
+        ]
 
 
 def merged(records: Iterable[Record], position: int) -> list[Record]:
     """These records for a reader at `position`, adjacent text merged."""
     merger = RecordMerger(position)
     out = [ready for record in records for ready in merger.push(record)]
+    return out + merger.flush()
+
+
+async def merged_in_steps(records: Iterable[Record], position: int) -> list[Record]:
+    """As `merged`; others come between."""
+    merger = RecordMerger(position)
+    out: list[Record] = []
+    size = 0
+    for record in records:
+        out += merger.push(record)
+        size += len(record.data)
+        if size > STEP_BYTES:
+            size = 0
+            await asyncio.sleep(0)
     return out + merger.flush()
 
 
@@ -58,16 +103,21 @@ async def replay(
     """
     merger = RecordMerger(position)
     batch: list[Record] = []
-    size = 0
+    size = step = 0
     while position < mark:
         records = await journal.read(session_id, position, through=mark, max_bytes=max_bytes)
         position = records[-1].seq
-        for ready in (ready for record in records for ready in merger.push(record)):
-            if batch and size + len(ready.data) > max_bytes:
-                yield batch
-                batch, size = [], 0
-            batch.append(ready)
-            size += len(ready.data)
+        for record in records:
+            step += len(record.data)
+            if step > STEP_BYTES:
+                step = 0
+                await asyncio.sleep(0)  # others come between
+            for ready in merger.push(record):
+                if batch and size + len(ready.data) > max_bytes:
+                    yield batch
+                    batch, size = [], 0
+                batch.append(ready)
+                size += len(ready.data)
     batch += merger.flush()
     if batch:
         yield batch

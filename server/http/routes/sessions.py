@@ -14,12 +14,13 @@ from server.http.requests import authorized_session, bad_request, caller, intege
 from server.http.responses import json_response
 from server.sessions.export import MEDIA_TYPE, export_chunks, file_name
 from server.sessions.manager import SessionManager
-from server.sessions.replay import merged
+from server.sessions.replay import merged_in_steps
 from server.sessions.rows import SessionInfo
 
 EVENTS_LIMIT: Final = 200
 EVENTS_LIMIT_MAX: Final = 1_000
-EVENTS_MAX_BYTES: Final = 4_194_304
+EVENTS_MAX_BYTES: Final = 1_048_576
+"""What takes a few milliseconds to send. One event may be larger."""
 SEARCH_CHARS_MAX: Final = 200
 
 
@@ -75,7 +76,7 @@ class SessionRoutes:
                 "next_after": position,
                 "more": position < head,
                 # What the journal stores is JSON already.
-                "events": [msgspec.Raw(record.data) for record in merged(records, after)],
+                "events": [msgspec.Raw(record.data) for record in await merged_in_steps(records, after)],
             }
         )
 
