@@ -35,7 +35,7 @@ os.environ["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"
 settings.register_profile(
     "holdfast",
     deadline=None,
-    max_examples=length(40, 100),
+    max_examples=length(25, 100),
     derandomize=not LONG,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],

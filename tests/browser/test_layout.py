@@ -8,6 +8,7 @@ from playwright.async_api import expect
 
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import Tabs
+from tests.faults.harness.lengths import few
 from tests.support.models.scripted_model import Call, calls, text
 
 STEPS = [{"text": f"step {number}, which takes some words to tell", "status": "pending"} for number in range(12)]
@@ -29,7 +30,7 @@ async def test_a_long_title_gives_way_to_the_names_beside_it(tabs: Tabs, tmp_pat
         assert await names.evaluate_all("(all) => all.every((one) => one.scrollWidth <= one.clientWidth)")
 
 
-@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("screen", few([*SCREENS]))
 async def test_all_controls_are_on_the_screen_while_much_waits(tabs: Tabs, tmp_path: Path, screen: str) -> None:
     width, height = SCREENS[screen]
     look: dict[str, Any] = {"viewport": {"width": width, "height": height}, "has_touch": True}

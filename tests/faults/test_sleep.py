@@ -68,7 +68,7 @@ async def admitted(stack: contextlib.AsyncExitStack, live: Address, *args: Any, 
 async def test_more_sessions_than_may_be_awake_work_one_after_the_other(
     zygote: Zygote, tmp_path: Path, tally: Counter[str]
 ) -> None:
-    count = length(160, 10_000)
+    count = length(60, 10_000)
     async with ScriptedModel(lambda _: text("Hel", "lo.")) as model:
         settings = settings_for(tmp_path / "data", model, users={"stored_sessions_max": 100_000})
         async with ServerProcess(zygote, tmp_path, settings) as server:

@@ -333,7 +333,7 @@ class JournalMachine(RuleBasedStateMachine):
 
 
 SETTINGS = settings(
-    max_examples=length(10, 50),
+    max_examples=length(6, 50),
     stateful_step_count=80,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],

@@ -157,7 +157,7 @@ def views_along(script: Script) -> list[View]:
     return along
 
 
-@settings(max_examples=length(60, 150), deadline=None)
+@settings(max_examples=length(30, 150), deadline=None)
 @given(steps=st.lists(STEP, max_size=40), small=st.booleans())
 def test_a_client_that_resumes_at_any_seq_ends_in_the_view_of_one_that_never_left(
     steps: list[tuple[object, ...]], small: bool
@@ -182,7 +182,7 @@ def test_a_client_that_resumes_at_any_seq_ends_in_the_view_of_one_that_never_lef
         assert replayed == along[-1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=length(30, 60), deadline=None)
 @given(steps=st.lists(STEP, max_size=40))
 def test_a_record_merged_across_a_position_changes_nothing_before_it(steps: list[tuple[object, ...]]) -> None:
     script = Script()
@@ -199,7 +199,7 @@ def test_a_record_merged_across_a_position_changes_nothing_before_it(steps: list
         assert view == along[-1]
 
 
-@settings(max_examples=length(50, 100), deadline=None)
+@settings(max_examples=length(25, 100), deadline=None)
 @given(steps=st.lists(STEP, max_size=30))
 def test_the_next_input_is_always_accepted(steps: list[tuple[object, ...]]) -> None:
     script = Script(queued_inputs_max=1_000, saves_workspace=True)

@@ -13,7 +13,7 @@ from tests.faults.harness.lengths import length
 
 AT = "2026-01-02T03:04:05.678Z"
 TEXTS = st.text("abc é\n🦉\u0301\u200d", min_size=1, max_size=5)
-FEWER_LIVES = settings(max_examples=length(20, 100))
+FEWER_LIVES = settings(max_examples=length(12, 100))
 """A life is long, and costs more than other examples."""
 ENDS = ("rejected", "abandoned", "cancelled", "outcome_unknown")
 

@@ -54,7 +54,7 @@ def test_a_merged_replay_from_every_position_ends_in_the_same_view(events: list[
     half = data.draw(st.integers(0, len(events)))
     stored_in_parts = merged([*merged(events[:half]), *events[half:]])
     seen = View()
-    every = length(4, 1)
+    every = length(6, 1)
     offset = data.draw(st.integers(0, every - 1))
     for cut in range(len(events) + 1):
         if cut:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from agent.workspace.paths import WorkspaceError
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
+from tests.faults.harness.lengths import length
 from tests.unit.agent.workspace.workspaces import GO, SECRET, contents, refused
 
 
@@ -167,7 +168,7 @@ def test_a_refusal_names_no_path_outside_the_workspace(workspace: Workspace) -> 
         assert str(workspace.root) not in str(raised.value)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=length(80, 200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.lists(
         st.sampled_from(["..", ".", "", "a", "way", "link.txt", "outside", "secret.txt", "new", "mine.txt", "~", "…"]),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from agent.workspace import file_copy, restoring, scanning
 from agent.workspace.snapshots import SNAPSHOTS_MAX, SnapshotLost
+from tests.faults.harness.lengths import length
 from tests.unit.agent.workspace.snapshot_places import FAR, Place, fill
 from tests.unit.agent.workspace.workspaces import GO, SECRET
 
@@ -96,7 +97,7 @@ def writable(what: str, root: Path, name: str) -> bool:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=length(25, 60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(CHANGES, CHANGES)
 def test_any_changes_are_taken_back(tmp_path_factory: pytest.TempPathFactory, first: list, then: list) -> None:  # type: ignore[type-arg]
     place = Place(tmp_path_factory.mktemp("any"))
