@@ -91,7 +91,7 @@ def change(root: Path, what: str, name: str, number: int) -> None:
 def writable(what: str, root: Path, name: str) -> bool:
     """Whether the change stays in the workspace and does not wait for the other end of a pipe."""
     path = root / name
-    resolved = path.parent.resolve()
+    resolved = Path(os.path.realpath(path.parent))  # `Path.resolve` raises where a link leads to itself
     return resolved.is_relative_to(root.resolve()) and not (
         what in {"write", "append"} and (path.is_fifo() or path.is_symlink())
     )
