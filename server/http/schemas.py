@@ -116,10 +116,11 @@ class PromptRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ResourceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A resource of an MCP server, by the name and the URI under which it is listed."""
+    """A resource of an MCP server, by the name and the URI under which it is listed, or by a template's text and its values."""
 
     server: str
     resource: str
+    arguments: Annotated[dict[str, str], Meta(max_length=32)] = {}
 
 
 class McpText(msgspec.Struct):

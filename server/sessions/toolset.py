@@ -24,7 +24,7 @@ from agent.sandbox.sandbox import SandboxInfo, SandboxRequest, SessionSandbox
 from agent.sandbox.session_snapshots import SessionSnapshots
 from agent.tools import BUILT_IN_NAMES, BashTool, PlanTool, Tool, ToolRouter, Workspace, file_tools
 from agent.tools.hub import HUB_TOOL_NAMES, HubClient, HubThreads, hub_tools
-from agent.tools.mcp import FIND_TOOLS, McpServers
+from agent.tools.mcp import FIND_TOOLS, READ_RESOURCE, McpServers
 from agent.tools.paid import PaidTool
 from agent.tools.research import ResearchTool
 from agent.tools.web import WebClient, WebFetchTool
@@ -70,7 +70,9 @@ class SandboxKey:
 
 log = logging.getLogger("holdfast.toolbox")
 
-RESERVED_NAMES = frozenset({*BUILT_IN_NAMES, WebFetchTool.name, *HUB_TOOL_NAMES, ResearchTool.name, FIND_TOOLS})
+RESERVED_NAMES = frozenset(
+    {*BUILT_IN_NAMES, WebFetchTool.name, *HUB_TOOL_NAMES, ResearchTool.name, FIND_TOOLS, READ_RESOURCE}
+)
 """All built-in tools, also those that the settings switch off: no MCP server may offer a tool under one of these names."""
 ON_THE_HOST: frozenset[EffectKind] = frozenset({"write_outside", "network"})
 ON_THE_NETWORK: frozenset[EffectKind] = frozenset({"network"})

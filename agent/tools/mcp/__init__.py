@@ -17,6 +17,7 @@ from agent.tools.mcp.calls import CallFailed
 from agent.tools.mcp.connection import McpStatus
 from agent.tools.mcp.library import ServerLibrary
 from agent.tools.mcp.offering import FIND_TOOLS
+from agent.tools.mcp.resource_tool import READ_RESOURCE
 from agent.tools.mcp.servers import McpServers, SessionServers, try_server
 from agent.tools.mcp.session_library import NotOffered, SessionLibrary
 from agent.tools.mcp.settings import McpLimits, McpServer
@@ -24,6 +25,7 @@ from agent.tools.mcp.stdio import program
 
 __all__ = [
     "FIND_TOOLS",
+    "READ_RESOURCE",
     "CallFailed",
     "McpLimits",
     "McpServer",

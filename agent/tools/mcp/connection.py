@@ -19,6 +19,7 @@ import msgspec
 from agent.tools.base import CallAsker
 from agent.tools.mcp import stdio
 from agent.tools.mcp.calls import AnswerT, CallFailed, Calls
+from agent.tools.mcp.changes import ResourceWatch, follow_changes
 from agent.tools.mcp.http import http_transport
 from agent.tools.mcp.incoming.errors import McpServerError, reason
 from agent.tools.mcp.library import LibraryCache
@@ -97,6 +98,7 @@ class McpConnection:
         self.version = 0
         self.attempted = asyncio.Event()
         self.library = LibraryCache()
+        self.resources = ResourceWatch(name, self._resources_changed)
         self._limits = limits
         self._token = token
         self._workspace = workspace if entry.command and not entry.cwd else None
@@ -264,25 +266,10 @@ class McpConnection:
                 await self._is_broken.wait()
 
     def _listen(self, client: "Client", tasks: TaskOwner) -> None:
-        """Subscribe to changes of the tools, if the server has the newer protocol: it sends them only to subscribers."""
-        from mcp.types.version import MODERN_PROTOCOL_VERSIONS
-
-        capability = client.server_capabilities.tools
-        if client.protocol_version in MODERN_PROTOCOL_VERSIONS and capability is not None and capability.list_changed:
-            tasks.start(self._follow_changes(client), "changes")
-
-    async def _follow_changes(self, client: "Client") -> None:
-        from mcp import MCPError
-        from mcp.client.subscriptions import SubscriptionLost
-
-        try:
-            async with client.listen(tools_list_changed=True) as changes:
-                self._check_soon()  # for changes before the subscription
-                async for _ in changes:
-                    self._check_soon()
-        except (MCPError, SubscriptionLost, RuntimeError) as error:
-            log.debug("MCP server %s sends no changes", self.name, exc_info=error)
-        self._check_soon()
+        """Follow what the server offers, as far as it says so."""
+        tasks.start(follow_changes(self.name, client, self._check_soon, self.resources), "changes")
+        if client.server_capabilities.resources is not None:
+            tasks.start(self.resources.follow(client), "resources")
 
     # ------------------------------------------------------------------------------------------------ changes of state
 
@@ -302,6 +289,9 @@ class McpConnection:
         self._calls = None
         self._set("down", why)
 
+    def _resources_changed(self) -> None:
+        self.version += 1
+
     def _check_soon(self) -> None:
         self._wake.set()
 
@@ -312,8 +302,11 @@ class McpConnection:
             self._check_soon()
 
     async def _on_message(self, message: Any) -> None:
-        if getattr(message, "method", "") == "notifications/tools/list_changed":
+        method = getattr(message, "method", "")
+        if method == "notifications/tools/list_changed":
             self._check_soon()
+        elif method == "notifications/resources/list_changed":
+            self.resources.changed()
 
     async def _on_elicitation(self, context: Any, params: Any) -> "ElicitResult":
         return await self._ask(partial(elicit, server=self.name, params=params))

@@ -5,7 +5,7 @@ https://modelcontextprotocol.io/specification/2025-11-25/server has both. They a
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -17,7 +17,7 @@ FRESH_S: Final = 5.0
 """How long a list is used again: a page that shows it asks more often."""
 
 ITEMS_MAX: Final = 200
-"""Prompts of one server that are shown, and as many resources."""
+"""Prompts of one server that are shown, and as many resources and templates."""
 
 PAGES_MAX: Final = 8
 ARGUMENTS_MAX: Final = 32
@@ -53,6 +53,16 @@ class Resource(msgspec.Struct, frozen=True):
     mime_type: str
 
 
+class ResourceTemplate(msgspec.Struct, frozen=True):
+    """A template of resources of a server (RFC 6570), and the values that make a resource's URI of it."""
+
+    uri_template: str
+    title: str
+    description: str
+    mime_type: str
+    arguments: tuple[PromptArgument, ...]
+
+
 class ServerLibrary(msgspec.Struct, frozen=True):
     """What one server offers to users. `reason`: why it is not all, or empty."""
 
@@ -60,6 +70,7 @@ class ServerLibrary(msgspec.Struct, frozen=True):
     prompts: tuple[Prompt, ...] = ()
     resources: tuple[Resource, ...] = ()
     reason: str = ""
+    templates: tuple[ResourceTemplate, ...] = ()
 
 
 class LibraryCache:
@@ -83,16 +94,32 @@ async def list_library(server: str, client: "Client") -> ServerLibrary:
     """All that the server offers, up to the bounds. Raises what the library raises."""
     prompts: list[Any] = []
     resources: list[Any] = []
+    templates: list[Any] = []
     capabilities = client.server_capabilities
     if capabilities.prompts is not None:
         prompts = await _pages(client.list_prompts, "prompts")
     if capabilities.resources is not None:
         resources = await _pages(client.list_resources, "resources")
-    usable = [made for one in prompts if (made := _prompt(one)) is not None]
-    readable = [read for one in resources if (read := _resource(one)) is not None]
-    left_out = len(prompts) + len(resources) - len(usable[:ITEMS_MAX]) - len(readable[:ITEMS_MAX])
+        templates = await _templates(client)
+    usable = tuple(made for one in prompts if (made := _prompt(one)) is not None)[:ITEMS_MAX]
+    readable = tuple(read for one in resources if (read := _resource(one)) is not None)[:ITEMS_MAX]
+    fillable = tuple(filled for one in templates if (filled := _template(one)) is not None)[:ITEMS_MAX]
+    left_out = sum(map(len, (prompts, resources, templates))) - sum(map(len, (usable, readable, fillable)))
     reason = f"{left_out} of its prompts and resources are left out: too many, or too long" if left_out else ""
-    return ServerLibrary(server, tuple(usable[:ITEMS_MAX]), tuple(readable[:ITEMS_MAX]), reason)
+    return ServerLibrary(server, usable, readable, reason, fillable)
+
+
+async def _templates(client: "Client") -> list[Any]:
+    """The templates of resources; none of a server that does not know the request."""
+    from mcp import MCPError
+    from mcp.types import METHOD_NOT_FOUND
+
+    try:
+        return await _pages(client.list_resource_templates, "resource_templates")
+    except MCPError as error:
+        if error.code != METHOD_NOT_FOUND:
+            raise
+        return []
 
 
 async def _pages(ask: Callable[..., Awaitable[Any]], key: str) -> list[Any]:
@@ -126,6 +153,36 @@ def _resource(given: Any) -> Resource | None:
         return None
     title = _about(given.title) or _about(given.name) or uri
     return Resource(uri, title, _about(given.description), _about(given.mime_type))
+
+
+def _template(given: Any) -> ResourceTemplate | None:
+    """The template; None if it is not one that can be filled in."""
+    from mcp.shared.uri_template import InvalidUriTemplate, UriTemplate
+
+    try:
+        parsed = UriTemplate.parse(given.uri_template, max_length=URI_CHARS_MAX, max_variables=ARGUMENTS_MAX)
+    except InvalidUriTemplate:
+        return None
+    names = parsed.variable_names
+    if not names or not all(0 < len(name) <= NAME_CHARS_MAX for name in names):
+        return None
+    asked = (PromptArgument(name, name, "", name not in parsed.query_variable_names) for name in names)
+    title = _about(given.title) or _about(given.name) or parsed.template
+    return ResourceTemplate(parsed.template, title, _about(given.description), _about(given.mime_type), tuple(asked))
+
+
+def filled_in(template: ResourceTemplate, values: Mapping[str, str]) -> str:
+    """The URI of the resource that the template and these values name."""
+    from mcp.shared.uri_template import UriTemplate
+
+    return UriTemplate.parse(template.uri_template).expand(values)
+
+
+def fits(template: ResourceTemplate, uri: str) -> bool:
+    """Whether some values make this URI of the template. Takes linear time."""
+    from mcp.shared.uri_template import UriTemplate
+
+    return UriTemplate.parse(template.uri_template).match(uri) is not None
 
 
 def _about(text: str | None) -> str:

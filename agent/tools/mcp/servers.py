@@ -16,6 +16,7 @@ from agent.tools.mcp.connection import McpConnection, McpStatus
 from agent.tools.mcp.listing import briefly
 from agent.tools.mcp.naming import Identity, name_tools
 from agent.tools.mcp.offering import FIND_TOOLS, KEPT_MAX, FindTools, offered
+from agent.tools.mcp.resource_tool import READ_RESOURCE, ReadResource
 from agent.tools.mcp.results import ResultReader, SaveFile
 from agent.tools.mcp.session_library import SessionLibrary
 from agent.tools.mcp.settings import McpLimits, McpServer
@@ -183,6 +184,9 @@ class SessionServers:
     async def library(self, redactor: Redactor) -> SessionLibrary:
         """What the servers offer to users. The session's own servers are started, and waited for as for a model call."""
         await self.prepare_model_call()
+        return self._library(redactor)
+
+    def _library(self, redactor: Redactor) -> SessionLibrary:
         reader = ResultReader("resource", self._save, self._limits)
         return SessionLibrary(self._all, self._user_id, reader, redactor)
 
@@ -212,6 +216,10 @@ class SessionServers:
         hidden = {name: tool for name, tool in tools.items() if name not in given}
         if hidden:
             tools[FIND_TOOLS] = FindTools(hidden, self._on_found)
+        with_resources = [one for one in self._all if one.state == "up" and one.resources.found]
+        if with_resources:
+            # The router redacts what tools give.
+            tools[READ_RESOURCE] = ReadResource(with_resources, self._library(Redactor()))
         return tools
 
     def _on_found(self, names: Sequence[str]) -> None:

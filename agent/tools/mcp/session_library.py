@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agent.redaction import Redactor, redact_in_slices
 from agent.tools.mcp.calls import CallFailed
 from agent.tools.mcp.connection import McpConnection
-from agent.tools.mcp.library import ServerLibrary, list_library
+from agent.tools.mcp.library import URI_CHARS_MAX, PromptArgument, ServerLibrary, filled_in, fits, list_library
 from agent.tools.mcp.results import ResultReader
 from agent.util.text import repair_surrogates
 
@@ -44,11 +44,7 @@ class SessionLibrary:
         prompt = next((one for one in (await self._of(connection)).prompts if one.name == name), None)
         if prompt is None:
             raise NotOffered(f"the MCP server {server} has no prompt {name[:100]!r} now")
-        missing = [one.name for one in prompt.arguments if one.required and not arguments.get(one.name)]
-        unknown = sorted(set(arguments) - {one.name for one in prompt.arguments})
-        if missing or unknown:
-            wrong = f"needs {', '.join(missing)}" if missing else f"does not take {', '.join(unknown)[:300]}"
-            raise CallFailed(f"the prompt {name} {wrong}")
+        _check(prompt.arguments, arguments, f"the prompt {name}")
 
         async def ask(client: "Client") -> "GetPromptResult":
             return await client.get_prompt(name, dict(arguments))
@@ -60,16 +56,32 @@ class SessionLibrary:
             texts = [f"{message.role}: {text}" for message, text in zip(made.messages, texts, strict=True)]
         return await self._clean("\n\n".join(texts))
 
-    async def resource(self, server: str, uri: str) -> str:
-        """The text of a resource that is listed, saved as a file too. Raises NotOffered, CallFailed."""
+    async def resource(
+        self,
+        server: str,
+        uri: str,
+        arguments: Mapping[str, str] | None = None,
+        within_s: float = REQUEST_TIMEOUT_S,
+    ) -> str:
+        """The text of a resource that is listed, or of which a template is, saved as a file too. Raises NotOffered, CallFailed.
+
+        `uri`: the resource's, or the text of a template, which the `arguments` fill in.
+        """
         connection = self._connection(server)
-        if all(one.uri != uri for one in (await self._of(connection)).resources):
+        offered = await self._of(connection)
+        template = next((one for one in offered.templates if one.uri_template == uri), None)
+        if template is not None:
+            _check(template.arguments, arguments or {}, "the template")
+            uri = filled_in(template, arguments or {})
+        elif arguments or not _has(offered, uri):
             raise NotOffered(f"the MCP server {server} has no resource {uri[:200]!r} now")
+        if len(uri) > URI_CHARS_MAX:
+            raise CallFailed(f"the address of the resource has more than {URI_CHARS_MAX} characters")
 
         async def ask(client: "Client") -> "ReadResourceResult":
             return await client.read_resource(uri)
 
-        read = await connection.calls.request("resource", ask, self._user_id, REQUEST_TIMEOUT_S)
+        read = await connection.calls.request("resource", ask, self._user_id, within_s)
         return await self._clean(await self._reader.text_of([_Block(one) for one in read.contents]))
 
     def _connection(self, server: str) -> McpConnection:
@@ -93,6 +105,20 @@ class SessionLibrary:
 
     async def _clean(self, text: str) -> str:
         return await redact_in_slices(self._redactor, repair_surrogates(text))
+
+
+def _has(offered: ServerLibrary, uri: str) -> bool:
+    """Whether the server offers the resource: by itself, or by a template."""
+    return any(one.uri == uri for one in offered.resources) or any(fits(one, uri) for one in offered.templates)
+
+
+def _check(takes: Sequence[PromptArgument], given: Mapping[str, str], what: str) -> None:
+    """Raise CallFailed if a required argument is missing, or one is not known."""
+    missing = [one.name for one in takes if one.required and not given.get(one.name)]
+    unknown = sorted(set(given) - {one.name for one in takes})
+    if missing or unknown:
+        wrong = f"needs {', '.join(missing)}" if missing else f"does not take {', '.join(unknown)[:300]}"
+        raise CallFailed(f"{what} {wrong}")
 
 
 class _Block:

@@ -73,7 +73,7 @@ async def _prompt(library: SessionLibrary, wanted: schemas.PromptRequest) -> str
 
 
 async def _resource(library: SessionLibrary, wanted: schemas.ResourceRequest) -> str:
-    return await library.resource(wanted.server, wanted.resource)
+    return await library.resource(wanted.server, wanted.resource, wanted.arguments)
 
 
 ENDPOINTS: Final = (

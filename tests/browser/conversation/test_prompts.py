@@ -73,3 +73,21 @@ async def test_a_resource_is_put_into_the_message_and_what_is_no_prompt_is_said_
         await expect(at.chat.answers.last).to_have_text("Fine.")
         assert at.model.requests[1].last_user_text == "/abcxyz"
         await at.at_rest()
+
+
+async def test_a_template_asks_for_its_values_and_is_read(tabs: Tabs, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"mcp_servers": {"everything": everything()}}
+    async with scene(tabs, tmp_path, [text("Read.")], settings=settings) as at:
+        page = at.chat.page
+        await up(at)
+        await at.chat.field.press_sequentially("/dynamic")
+        option = page.get_by_role("listbox").get_by_role("option", name="Dynamic Text Resource")
+        await expect(option).to_contain_text("template")
+        await option.click()
+        asked = page.get_by_role("region", name="Arguments of Dynamic Text Resource")
+        await asked.get_by_role("textbox").fill("7")
+        await asked.get_by_role("button", name="Read resource").click()
+        await expect(at.chat.field).to_have_value(re.compile("Resource 7: This is a plaintext resource"))
+        await at.chat.field.press("Enter")
+        await expect(at.chat.answers).to_have_text("Read.")
+        await at.at_rest()

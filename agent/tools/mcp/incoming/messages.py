@@ -66,8 +66,11 @@ _LISTED: Final[dict[str, dict[str, type]]] = {
     "prompts": {"name": str, "title": str, "description": str, "arguments": list},
     "arguments": {"name": str, "title": str, "description": str, "required": bool},
     "resources": {"name": str, "uri": str, "title": str, "description": str, "mimeType": str, "size": int},
+    "resourceTemplates": {"name": str, "uriTemplate": str, "title": str, "description": str, "mimeType": str},
 }
 """The fields of what is listed, and their types; fields of other types are left out."""
+
+_ADDRESS: Final = {"resources": "uri", "resourceTemplates": "uriTemplate"}
 
 _HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
 _HALF_PAIRS = re.compile("[\ud800-\udfff]")
@@ -155,7 +158,7 @@ def _error(error: Any) -> dict[str, Any]:
 
 def _result(result: dict[str, Any]) -> dict[str, Any]:
     content, tools, structured = result.get("content"), result.get("tools"), result.get("structuredContent")
-    keys = ("content", "tools", "prompts", "resources", "messages", "contents")
+    keys = ("content", "tools", "prompts", *_ADDRESS, "messages", "contents")
     lists = {key for key in keys if isinstance(result.get(key), list)}
     bounded = {key: value for key, value in result.items() if key not in lists and key != "structuredContent"}
     if not fits(bounded, OTHER_VALUES_MAX, OTHER_BYTES_MAX):
@@ -171,7 +174,7 @@ def _result(result: dict[str, Any]) -> dict[str, Any]:
         bounded["tools"], left_out = _tools(tools)
         meta = bounded.get("_meta")
         bounded["_meta"] = {**(meta if isinstance(meta, dict) else {}), LEFT_OUT: left_out}
-    bounded |= {key: _listed(key, result[key]) for key in ("prompts", "resources") if key in lists}
+    bounded |= {key: _listed(key, result[key]) for key in ("prompts", *_ADDRESS) if key in lists}
     if "messages" in lists:
         bounded["messages"] = _messages(result["messages"])
     if "contents" in lists:
@@ -181,17 +184,12 @@ def _result(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _listed(key: str, given: list[Any]) -> list[dict[str, Any]]:
-    """The prompts, arguments or resources of a list that can be used, with the fields that are known."""
+    """The prompts, arguments, resources or templates of a list that can be used, with the fields that are known."""
     fields, kept = _LISTED[key], []
     for one in given[:LISTED_MAX]:
-        about = (
-            {name: one[name] for name in fields if isinstance(one.get(name), fields[name])}
-            if isinstance(one, dict)
-            else {}
-        )
-        if _strings(about, "name", *(("uri",) if key == "resources" else ())) and fits(
-            about, LISTED_VALUES_MAX, LISTED_BYTES_MAX
-        ):
+        known = one if isinstance(one, dict) else {}
+        about = {name: known[name] for name in fields if isinstance(known.get(name), fields[name])}
+        if _strings(about, "name", _ADDRESS.get(key, "name")) and fits(about, LISTED_VALUES_MAX, LISTED_BYTES_MAX):
             given_arguments = about.get("arguments")
             kept.append(
                 about if given_arguments is None else {**about, "arguments": _listed("arguments", given_arguments)}

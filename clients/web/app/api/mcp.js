@@ -5,7 +5,8 @@ import { http, post, sessionPath } from "./http.js";
 /** @typedef {{ name: string, label: string, description: string, required: boolean }} PromptArgument */
 /** @typedef {{ name: string, title: string, description: string, arguments: PromptArgument[] }} Prompt */
 /** @typedef {{ uri: string, title: string, description: string, mime_type: string }} Resource */
-/** `reason`: why it is not all, or empty. @typedef {{ server: string, prompts: Prompt[], resources: Resource[], reason: string }} ServerLibrary */
+/** `arguments`: what makes a resource's URI of the template. @typedef {{ uri_template: string, title: string, description: string, mime_type: string, arguments: PromptArgument[] }} ResourceTemplate */
+/** `reason`: why it is not all, or empty. @typedef {{ server: string, prompts: Prompt[], resources: Resource[], templates: ResourceTemplate[], reason: string }} ServerLibrary */
 
 /** @param {string} id of the session @returns {Promise<ServerLibrary[]>} */
 export const libraryOf = async (id) => (await http(`${sessionPath(id)}/mcp`)).servers;
@@ -13,5 +14,5 @@ export const libraryOf = async (id) => (await http(`${sessionPath(id)}/mcp`)).se
 /** @param {string} id of the session @param {string} server @param {string} prompt @param {Record<string, string>} values @returns {Promise<string>} */
 export const promptText = async (id, server, prompt, values) => (await post(`${sessionPath(id)}/mcp/prompt`, { server, prompt, arguments: values })).text;
 
-/** @param {string} id of the session @param {string} server @param {string} resource its URI @returns {Promise<string>} */
-export const resourceText = async (id, server, resource) => (await post(`${sessionPath(id)}/mcp/resource`, { server, resource })).text;
+/** @param {string} id of the session @param {string} server @param {string} resource its URI, or a template @param {Record<string, string>} values of the template @returns {Promise<string>} */
+export const resourceText = async (id, server, resource, values) => (await post(`${sessionPath(id)}/mcp/resource`, { server, resource, arguments: values })).text;

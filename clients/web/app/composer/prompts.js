@@ -8,24 +8,28 @@ import { config, notify, showError } from "../state/store.js";
 import { exact, exactLine } from "../text/visible.js";
 import { html } from "../ui/html.js";
 
-/** One line of the list. @typedef {{ kind: "prompt" | "resource", server: string, name: string, title: string, about: string, args: PromptArgument[] }} Offer */
+/** One line of the list. @typedef {{ kind: "prompt" | "resource" | "template", server: string, name: string, title: string, about: string, args: PromptArgument[] }} Offer */
 
 const SHOWN_MAX = 50;
 export const LIST_ID = "prompts";
 
 /** @param {ServerLibrary[]} library @returns {Offer[]} */
 function offersOf(library) {
-  return library.flatMap(({ server, prompts, resources }) => [
+  return library.flatMap(({ server, prompts, resources, templates }) => [
     ...prompts.map((one) => /** @type {Offer} */ ({ kind: "prompt", server, name: one.name, title: one.title, about: one.description, args: one.arguments })),
     ...resources.map((one) => /** @type {Offer} */ ({ kind: "resource", server, name: one.uri, title: one.title, about: one.description, args: [] })),
+    ...templates.map((one) => /** @type {Offer} */ ({ kind: "template", server, name: one.uri_template, title: one.title, about: one.description, args: one.arguments })),
   ]);
 }
+
+/** What a line of the list, and the form for its arguments, begin with. @param {Offer} offer */
+const called = ({ kind, name, title }) => (kind === "prompt" ? `/${exactLine(name)}` : exactLine(title));
 
 /** Those whose name, title or server has the words in it; prompts come first. @param {Offer[]} offers @param {string} words */
 export function matching(offers, words) {
   const sought = words.toLowerCase();
   const found = offers.filter(({ server, name, title }) => [server, name, title].some((text) => text.toLowerCase().includes(sought)));
-  return [...found.filter((one) => one.kind === "prompt"), ...found.filter((one) => one.kind === "resource")].slice(0, SHOWN_MAX);
+  return ["prompt", "resource", "template"].flatMap((kind) => found.filter((one) => one.kind === kind)).slice(0, SHOWN_MAX);
 }
 
 /**
@@ -51,7 +55,7 @@ export function usePrompts(conversation, text, write) {
   const use = async (/** @type {Offer} */ offer, /** @type {Record<string, string>} */ values) => {
     try {
       const id = await conversation.begun();
-      write(await (offer.kind === "prompt" ? promptText(id, offer.server, offer.name, values) : resourceText(id, offer.server, offer.name)));
+      write(await (offer.kind === "prompt" ? promptText(id, offer.server, offer.name, values) : resourceText(id, offer.server, offer.name, values)));
       setAsking(null);
       document.getElementById("message")?.focus();
     } catch (error) {
@@ -81,8 +85,8 @@ function List({ listed, place, choose }) {
   useEffect(() => document.getElementById(`${LIST_ID}-${place}`)?.scrollIntoView({ block: "nearest" }), [place]);
   return html`<ul class="offers" role="listbox" id=${LIST_ID} aria-label="Prompts and resources of MCP servers">
     ${listed.map((offer, at) => html`<li key=${`${offer.server} ${offer.kind} ${offer.name}`} id=${`${LIST_ID}-${at}`} role="option" aria-selected=${at === place} onMouseDown=${(/** @type {Event} */ event) => event.preventDefault()} onClick=${() => choose(offer)}>
-      <span class="tool-name">${offer.kind === "prompt" ? `/${exactLine(offer.name)}` : exactLine(offer.title)}</span>
-      <span class="faint">${exactLine(offer.server)}${offer.kind === "resource" ? " · resource" : ""}${offer.about && ` · ${exactLine(offer.about)}`}</span>
+      <span class="tool-name">${called(offer)}</span>
+      <span class="faint">${exactLine(offer.server)}${offer.kind === "prompt" ? "" : ` · ${offer.kind}`}${offer.about && ` · ${exactLine(offer.about)}`}</span>
     </li>`)}
   </ul>`;
 }
@@ -99,9 +103,9 @@ function Arguments({ offer, use, leave }) {
     event.preventDefault();
     leave();
   };
-  return html`<section class="offers pending" aria-label=${`Arguments of /${exactLine(offer.name)}`} onKeyDown=${keys}>
+  return html`<section class="offers pending" aria-label=${`Arguments of ${called(offer)}`} onKeyDown=${keys}>
     <form onSubmit=${send}>
-      <p><span class="tool-name">/${exactLine(offer.name)}</span> <span class="faint">${exactLine(offer.server)}</span></p>
+      <p><span class="tool-name">${called(offer)}</span> <span class="faint">${exactLine(offer.server)}</span></p>
       ${offer.about && html`<p class="faint">${exact(offer.about)}</p>`}
       ${offer.args.map(({ name, label, description, required }, at) => html`<label key=${name}>
         <span>${exactLine(label)}${required ? "" : html` <span class="faint">may be left out</span>`}</span>
@@ -109,7 +113,7 @@ function Arguments({ offer, use, leave }) {
         <input type="text" autofocus=${at === 0} ref=${(/** @type {HTMLInputElement | null} */ field) => at === 0 && field && !values[name] && field.focus()} required=${required} value=${values[name] ?? ""} onInput=${(/** @type {any} */ event) => setValues({ ...values, [name]: event.target.value })} />
       </label>`)}
       <div class="buttons">
-        <button type="submit" class="primary">Use prompt</button>
+        <button type="submit" class="primary">${offer.kind === "prompt" ? "Use prompt" : "Read resource"}</button>
         <button type="button" onClick=${leave}>Cancel</button>
       </div>
     </form>

@@ -24,6 +24,7 @@ def poet(folder: Path) -> McpServer:
         "prompts/list": [{"prompts": [prompt]}],
         "prompts/get": [{"messages": [message]}],
         "resources/list": [{"resources": [{"name": "notes", "uri": "test:///notes.txt"}]}],
+        "resources/templates/list": [{"resourceTemplates": [{"name": "notes", "uriTemplate": "test:///{name}.txt"}]}],
         "resources/read": [{"contents": [{"uri": "test:///notes.txt", "text": "about owls"}]}],
     }
     return scripted(folder, [], {}, prompts={}, resources={}, methods=methods)
@@ -58,6 +59,11 @@ async def test_prompts_and_resources_are_listed_and_read(tmp_path: Path) -> None
         read = (await http.post(f"{path}/resource", json={"server": "poet", "resource": "test:///notes.txt"})).json()[
             "text"
         ]
+        asked = {"name": "name", "label": "name", "description": "", "required": True}
+        template = {"uri_template": "test:///{name}.txt", "title": "notes", "description": "", "mime_type": ""}
+        assert offered["templates"] == [{**template, "arguments": [asked]}]
+        filled = {"server": "poet", "resource": "test:///{name}.txt", "arguments": {"name": "notes"}}
+        assert (await http.post(f"{path}/resource", json=filled)).json()["text"] == read
         about, _, words = read.partition("\n")
         assert words == "about owls" and "saved in the workspace as mcp/notes-" in about
         files = (await http.get(path.removesuffix("mcp") + "files")).json()["files"]

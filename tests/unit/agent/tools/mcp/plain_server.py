@@ -84,11 +84,14 @@ class PlainServer:
         elif method == "notifications/cancelled" and params.get("requestId") in self._holding:
             self.note("cancelled")
         elif self._script and method in self._script.get("methods", {}):
-            self.say(self._script["methods"][method], identity)
+            # Lists in the list are the answers to one request each, the last one to all that follow.
+            answers = self._script["methods"][method]
+            several = bool(answers) and isinstance(answers[0], list)
+            self.say(answers if not several else answers.pop(0) if len(answers) > 1 else answers[0], identity)
         elif method is None and identity in self._asking:
             send(
                 id=self._asking.pop(identity),
-                result=text(f"got {json.dumps(message.get('result') or message['error'])}"),
+                result=text(f"got {json.dumps(message.get('result', message.get('error')))}"),
             )
         elif identity is not None and method is not None:
             send(id=identity, error={"code": -32601, "message": "no such method"})

@@ -53,6 +53,15 @@ async def test_the_reference_server_lists_prompts_and_resources_and_gives_their_
         assert offered.resources and not offered.reason
         read = await library.resource("ev", offered.resources[0].uri)
         assert "saved in the workspace as mcp/" in read and len(read) > 200
+        templates = {template.uri_template: template for template in offered.templates}
+        text = "demo://resource/dynamic/text/{resourceId}"
+        assert [(one.name, one.required) for one in templates[text].arguments] == [("resourceId", True)]
+        assert "Resource 7" in await library.resource("ev", text, {"resourceId": "7"})
+        assert "Resource 8" in await library.resource("ev", "demo://resource/dynamic/text/8")
+        with pytest.raises(CallFailed, match="the template needs resourceId"):
+            await library.resource("ev", text)
+        with pytest.raises(NotOffered):
+            await library.resource("ev", offered.resources[0].uri, {"resourceId": "7"})
         with pytest.raises(CallFailed, match="needs city"):
             await library.prompt("ev", "args-prompt", {})
         with pytest.raises(CallFailed, match="does not take country"):
@@ -81,6 +90,33 @@ async def test_an_entry_that_cannot_be_read_is_left_out_and_no_other(tmp_path: P
     assert [one.name for one in offered.prompts[1].arguments] == ["a"]
     assert [resource.uri for resource in offered.resources] == ["test://r"]
     assert offered.reason == "1 of its prompts and resources are left out: too many, or too long"
+
+
+async def test_templates_that_cannot_be_filled_in_are_left_out(tmp_path: Path) -> None:
+    templates = [
+        {"name": "page", "uriTemplate": "test://{name}{?part}", "title": "A page", "mimeType": "text/plain"},
+        {"name": "broken", "uriTemplate": "test://{name"},
+        {"name": "plain", "uriTemplate": "test://name"},
+        {"name": "no template"},
+        {"name": "long", "uriTemplate": "test://{a}" + "x" * 2_000},
+    ]
+    server = offering(tmp_path, resources_templates_list=[{"resourceTemplates": templates}])
+    async with running_servers(tmp_path, {"odd": server}) as running:
+        library = await library_of(running, tmp_path)
+        offered = await only(library)
+        (page,) = offered.templates
+        assert (page.uri_template, page.title, page.mime_type) == ("test://{name}{?part}", "A page", "text/plain")
+        assert [(one.name, one.required) for one in page.arguments] == [("name", True), ("part", False)]
+        assert offered.reason.startswith("3 of its prompts and resources are left out")
+        with pytest.raises(CallFailed, match="more than 2000 characters"):
+            await library.resource("odd", page.uri_template, {"name": "x" * 2_000})
+
+
+async def test_a_server_that_does_not_know_templates_has_none_and_lists_the_rest(tmp_path: Path) -> None:
+    resources = {"resources": [{"name": "r", "uri": "test://r"}]}
+    async with running_servers(tmp_path, {"odd": offering(tmp_path, resources_list=[resources])}) as running:
+        offered = await only(await library_of(running, tmp_path))
+    assert ([one.uri for one in offered.resources], offered.templates, offered.reason) == (["test://r"], (), "")
 
 
 async def test_what_is_listed_without_end_is_bounded(tmp_path: Path) -> None:
