@@ -31,7 +31,14 @@ NODE_LOCKS = [
 
 # Programs that tests run, by their Debian packages. Where one is missing and cannot be installed, its tests are skipped.
 PROGRAMS_STAMP = VENV / ".holdfast-programs"
-PROGRAMS = {"bwrap": "bubblewrap", "chromium": "chromium", "nginx": "nginx-light"}
+PROGRAMS = {"bwrap": ["bubblewrap"], "chromium": ["chromium"], "nginx": ["nginx-light"]}
+# Their packages start them as services where systemd runs, so they are installed only where it does not.
+SERVICES = {
+    "apache2": ["apache2-bin"],
+    "caddy": ["caddy"],
+    "haproxy": ["haproxy"],
+    "lighttpd": ["lighttpd", "lighttpd-mod-openssl"],
+}
 
 
 class SetUpError(Exception):
@@ -178,9 +185,15 @@ def set_up_node() -> None:
 
 def missing_programs() -> list[str]:
     """The Debian packages of programs that are not here, if they could be installed: by root, where there is apt."""
-    if os.geteuid() != 0 or shutil.which("apt-get") is None or stamped(PROGRAMS_STAMP, repr(PROGRAMS)):
+    wanted = wanted_programs()
+    if os.geteuid() != 0 or shutil.which("apt-get") is None or stamped(PROGRAMS_STAMP, repr(wanted)):
         return []
-    return sorted(package for program, package in PROGRAMS.items() if shutil.which(program) is None)
+    return sorted(name for program, names in wanted.items() if shutil.which(program) is None for name in names)
+
+
+def wanted_programs() -> dict[str, list[str]]:
+    """The programs that tests run on this machine."""
+    return PROGRAMS if Path("/run/systemd/system").is_dir() else PROGRAMS | SERVICES
 
 
 def set_up_programs() -> None:
@@ -189,8 +202,8 @@ def set_up_programs() -> None:
     if not missing:
         return
     report(f"installing {', '.join(missing)} for the tests")
-    PROGRAMS_STAMP.write_text(repr(PROGRAMS))  # tried once: where it fails it would fail each time, and slowly
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    PROGRAMS_STAMP.write_text(repr(wanted_programs()))  # tried once: where it fails it would fail each time, and slowly
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # in which no service is started
     apt = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
     for arguments in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
         done = subprocess.run([*apt, *arguments], env=quiet, stdout=subprocess.DEVNULL, check=False)

@@ -1,4 +1,4 @@
-"""The page below a path, as behind a proxy that gives the server a part of its host; and what is shown where its script does not load."""
+"""Public URL: the page below a path, as behind a proxy that gives the server a part of its host, and a page whose script does not load."""
 
 from pathlib import Path
 
