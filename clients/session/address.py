@@ -26,6 +26,14 @@ def socket_address(base: str, session_id: str | None, epoch: str, after: int | N
     return f"{address}?{urlencode({'after': after, 'epoch': epoch} if epoch else {'after': after})}"
 
 
+def http_address(base: str, session_id: str) -> str:
+    """The HTTP address of a session, for a server's websocket address."""
+    parts = urlsplit(base)
+    scheme = {"ws": "http", "wss": "https"}[parts.scheme]
+    path = f"{parts.path.removesuffix('/ws')}/api/sessions/{quote(session_id, safe='')}"
+    return urlunsplit((scheme, parts.netloc, path, "", ""))
+
+
 def is_loopback(base: str) -> bool:
     """Whether the address names this machine, which no proxy can reach for us."""
     host = urlsplit(base).hostname or ""

@@ -12,6 +12,7 @@ import sys
 from clients.session.address import base_address
 from clients.session.client import SessionClient
 from clients.session.errors import CannotConnect, Denied, SessionEnded
+from clients.session.library import LibraryClient
 from clients.terminal import credentials
 from clients.terminal.conversation import FAILED, INTERRUPTED, Conversation
 from clients.terminal.input import LineReader
@@ -74,7 +75,8 @@ async def _converse(url: str, session_id: str | None, token: str | None) -> int:
         _print(painter(f"session {client.session_id} (model {model}); /help lists the commands\n", "dim"))
         lines = LineReader(sys.stdin.fileno())
         renderer = Renderer(painter, shutil.get_terminal_size().columns)
-        conversation = Conversation(client, lines, renderer, _print, interactive=sys.stdin.isatty())
+        library = LibraryClient(url, client.session_id, token)
+        conversation = Conversation(client, lines, renderer, _print, library, interactive=sys.stdin.isatty())
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, conversation.interrupt_pressed)
         try:

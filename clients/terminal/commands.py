@@ -25,6 +25,9 @@ HELP = """\
 /restore ID   make the files as they were in a snapshot; /undo names it
 /compact      summarise the older part of the conversation for the model
 /model NAME   let another model answer
+/prompts      list the prompts and resources of MCP servers
+/NAME ...     use a prompt of theirs, with its values as NAME=VALUE
+/resource URI read a resource of theirs
 /revoke GRANT ask again for what was allowed for the session
 /help         this list
 /quit         leave; the session stays (Ctrl-D too)
@@ -48,11 +51,27 @@ class InvalidLine(msgspec.Struct, frozen=True):
     why: str
 
 
+class ListOffers(msgspec.Struct, frozen=True):
+    """Show what MCP servers offer."""
+
+
+class UsePrompt(msgspec.Struct, frozen=True):
+    """Use the prompt that the words begin with; there may be none."""
+
+    words: str
+
+
+class ReadResource(msgspec.Struct, frozen=True):
+    """Read the resource that the words begin with."""
+
+    words: str
+
+
 class AskEdit(msgspec.Struct, frozen=True):
     """The next line is the call's arguments."""
 
 
-ParsedLine = Submission | Quit | Help | InvalidLine | None
+ParsedLine = Submission | Quit | Help | ListOffers | UsePrompt | ReadResource | InvalidLine | None
 
 
 def read_line(line: str) -> ParsedLine:
@@ -82,7 +101,16 @@ def read_line(line: str) -> ParsedLine:
             return Help()
         case "quit":
             return Quit()
-    return InvalidLine(f"there is no command /{name}; /help lists what there is")
+        case "prompts":
+            return ListOffers()
+        case "resource":
+            return ReadResource(rest) if rest else InvalidLine("/resource which? /prompts lists them.")
+    return UsePrompt(line[1:]) if name else InvalidLine(no_command(name))
+
+
+def no_command(name: str) -> str:
+    """What is said of a command that there is not."""
+    return f"there is no command /{name}; /help lists what there is"
 
 
 def question(pending: PendingTool) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from clients.session.client import SessionClient
 from clients.session.errors import OutboxFull, SessionEnded, SubmissionRefused
+from clients.session.library import LibraryClient
 from clients.session.outcomes import CaughtUp, Ended, FeedItem, Rejected, Skipped, ViewReset
 from clients.session.reconnect import Action
 from clients.session.tasks import owned_tasks
@@ -15,7 +16,10 @@ from clients.terminal.commands import (
     AskEdit,
     Help,
     InvalidLine,
+    ListOffers,
     Quit,
+    ReadResource,
+    UsePrompt,
     question,
     question_prompt,
     read_answer,
@@ -24,6 +28,8 @@ from clients.terminal.commands import (
     read_question,
 )
 from clients.terminal.input import LineReader
+from clients.terminal.offering import Offering
+from clients.terminal.offers import PROMPTS, RESOURCES
 from clients.terminal.render import Renderer
 from protocol import events as ev
 from protocol.content import PendingTool, Question
@@ -41,9 +47,11 @@ class Conversation:
         lines: LineReader,
         renderer: Renderer,
         write: Callable[[str], None],
+        library: LibraryClient,
         *,
         interactive: bool,
     ) -> None:
+        self._offering = Offering(library, renderer, write, self._show_error, self._send)
         self._client = client
         self._lines = lines
         self._renderer = renderer
@@ -115,7 +123,7 @@ class Conversation:
             line = await self._lines.next()
             if not self._interactive:
                 await self._until_rest()
-            if line is None or not self._act(line):
+            if line is None or not await self._act(line):
                 break
         if not self._interactive:
             await self._until_rest()
@@ -123,7 +131,7 @@ class Conversation:
                 self._write(self._renderer.line("[a call waits for an answer; come back to give it]", "ask"))
         self._leave()
 
-    def _act(self, line: str) -> bool:
+    async def _act(self, line: str) -> bool:
         """Do what the line says; False if it says to leave."""
         self._renderer.entered()
         self._pressed = False
@@ -133,9 +141,19 @@ class Conversation:
         if self._asked is not None and (line.strip() == "/decline" or not line.startswith("/")):
             self._answer_question(line, self._asked)
             return True
+        if self._offering.prompt and (line.strip() == "/cancel" or not line.startswith("/")):
+            await self._offering.answer(line)
+            self._show_prompt()
+            return True
         match read_line(line):
             case Quit():
                 return False
+            case ListOffers():
+                await self._offering.show_list()
+            case UsePrompt(words=words):
+                await self._offering.begin(words, PROMPTS)
+            case ReadResource(words=words):
+                await self._offering.begin(words, RESOURCES)
             case None:
                 pass
             case Help():
@@ -197,6 +215,8 @@ class Conversation:
             self._prompt(question(self._question))
         elif self._ask():
             return
+        elif self._offering.prompt:
+            self._prompt(self._offering.prompt)
         elif at_rest(view) and not self._client.core.unsettled:
             self._answers.clear()
             self._prompt("> ")

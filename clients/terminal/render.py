@@ -79,7 +79,7 @@ class Renderer:
     def __init__(self, painter: Painter, width: int) -> None:
         self.own: set[str] = set()
         self._paint = painter
-        self._width = max(40, width)
+        self.width = max(40, width)
         self._at_line_start = True
         self._prompted = ""
         self._message_id = ""
@@ -242,7 +242,7 @@ class Renderer:
                 cut = " [truncated]" if event.truncated else ""
                 return self._tool_line(mark, event.tool, f"{event.duration_ms} ms{cut}  {_output(event.output)}", style)
             case ev.ToolLog():
-                return self.line(one_line(_output(event.text), self._width - 4), "dim")
+                return self.line(one_line(_output(event.text), self.width - 4), "dim")
             case ev.ToolStep(step=step):
                 return self._step(step)
             case ev.ToolStateChange(state="running"):
@@ -260,7 +260,7 @@ class Renderer:
         return self._tool_line(f"    {mark}", step.tool, _output(step.output), style)
 
     def _tool_line(self, mark: str, tool: str, rest: str, style: Style) -> str:
-        return self.line(one_line(f"{mark} {tool} {rest}", self._width), style)
+        return self.line(one_line(f"{mark} {tool} {rest}", self.width), style)
 
     def _stream(self, message_id: str, kind: ChunkKind, offset: int, text: str) -> str:
         """The part of the text that was not shown yet; where the kind changes, on a new line."""

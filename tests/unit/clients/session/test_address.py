@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients.session.address import base_address, is_loopback, socket_address
+from clients.session.address import base_address, http_address, is_loopback, socket_address
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,11 @@ def test_an_invalid_server_address_is_refused(url: str) -> None:
 
 def test_a_session_and_a_position_are_quoted() -> None:
     assert socket_address("ws://h/ws", "a/b?c", "e&f", 7) == "ws://h/ws/a%2Fb%3Fc?after=7&epoch=e%26f"
+
+
+def test_a_session_has_an_address_over_http_too() -> None:
+    assert http_address("ws://h:1/ws", "a/b") == "http://h:1/api/sessions/a%2Fb"
+    assert http_address("wss://h/space/x/ws", "s") == "https://h/space/x/api/sessions/s"
 
 
 @pytest.mark.parametrize(("base", "answer"), [("ws://127.0.0.2/ws", True), ("ws://[::1]:1/ws", True), ("ws://localhost/ws", True), ("ws://h/ws", False)])  # fmt: skip
