@@ -13,6 +13,8 @@ export interface Accepted {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   submission_id: string;
   submission: Submission;
   /** of the link by which the guest came who did this; absent: the owner did it */
@@ -52,6 +54,8 @@ export interface ApprovalRequired {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   tools: PendingTool[];
   count: number;
 }
@@ -65,6 +69,8 @@ export interface AskUser {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   question: Question;
 }
 
@@ -77,6 +83,8 @@ export interface AssistantChunk {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   message_id: string;
   /** in Unicode code points, within its kind */
   offset: number;
@@ -104,6 +112,8 @@ export interface AssistantMessageEvent {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   message_id: string;
   text: string;
   reasoning: string;
@@ -128,6 +138,8 @@ export interface Compacted {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   old_tokens: number;
   new_tokens: number;
   summary: string;
@@ -156,6 +168,8 @@ export interface ErrorEvent {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   code: string;
   message: string;
   retryable: boolean;
@@ -179,6 +193,8 @@ export interface GrantRevoked {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   grant: string;
   /** `user`: by a `revoke_grant`; `unshared`: a guest had allowed it, and the link was revoked */
   reason: "unshared" | "user";
@@ -200,6 +216,8 @@ export interface InputJoined {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   turn_id: string;
   submission_id: string;
 }
@@ -220,6 +238,8 @@ export interface Interrupted {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   turn_id: string;
   reason: "restart" | "shutdown" | "user";
 }
@@ -228,7 +248,7 @@ export interface Interrupted {
 export interface Limits {
   /** largest websocket message a client may send; more: 1009 */
   inbound_message_bytes: number;
-  /** largest frame the server sends; set a client's maximum to it */
+  /** largest message the server sends on this socket; set your library's maximum to it */
   outbound_frame_bytes: number;
   /** frames a second a client may send in the long run; more: 4429 */
   frames_per_s: number;
@@ -275,6 +295,8 @@ export interface ModelChanged {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   model: string;
   reasoning_effort: "" | "high" | "low" | "medium" | "minimal" | "none";
   /** `unshared`: a guest had chosen the model before, and the link was revoked */
@@ -290,6 +312,8 @@ export interface NotesChanged {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   tool_call_id: string;
   tool: string;
   /** as in `notes_uploaded`, with `:SIZE` if the file is too long; empty: no file */
@@ -307,6 +331,8 @@ export interface NotesUploaded {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   /** BLAKE2b of the file's bytes, 16 bytes in hexadecimal */
   digest: string;
 }
@@ -362,6 +388,8 @@ export interface PlanUpdate {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   items: PlanItem[];
 }
 
@@ -374,6 +402,8 @@ export interface Processing {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   turn_id: string;
   submission_id: string;
 }
@@ -400,6 +430,8 @@ export interface QuestionClosed {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   question_id: string;
   tool_call_id: string;
   action: "accept" | "cancel" | "decline" | "withdrawn";
@@ -529,6 +561,8 @@ export interface Shared {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   share_id: string;
   access: "drive" | "read";
   /** whether its guests may set the model; absent: they may not */
@@ -551,6 +585,8 @@ export interface ShutdownEvent {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   reason: string;
 }
 
@@ -584,6 +620,8 @@ export interface Snapshot {
   questions?: Question[];
   /** oldest messages left out because the frame would pass its bound */
   omitted_messages: number;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
 }
 
 /** A tool call that a sub-agent made inside of a call. It is under way as long as it has no `output`. */
@@ -614,6 +652,8 @@ export interface TitleChanged {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   title: string;
 }
 
@@ -635,6 +675,8 @@ export interface ToolCallEvent {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   tool_call_id: string;
   tool: string;
   /** the tool's arguments, a JSON object */
@@ -650,6 +692,8 @@ export interface ToolLog {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   tool_call_id: string;
   /** in Unicode code points, within its kind */
   offset: number;
@@ -681,6 +725,8 @@ export interface ToolOutput {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   tool_call_id: string;
   tool: string;
   output: string;
@@ -700,6 +746,8 @@ export interface ToolStateChange {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   tool_call_id: string;
   tool: string;
   state: "abandoned" | "approved" | "cancelled" | "outcome_unknown" | "rejected" | "running";
@@ -727,6 +775,8 @@ export interface ToolStep {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   tool_call_id: string;
   step: Step;
 }
@@ -740,8 +790,11 @@ export interface TurnComplete {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   turn_id: string;
   history_size: number;
+  /** the text of the last message; absent if the socket was opened with `final_response=no` */
   final_response: string;
 }
 
@@ -761,6 +814,8 @@ export interface UndoComplete {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   removed_messages: number;
   kept: string[];
   /** the snapshot of the files before all that was removed, for `restore`; absent if there is none */
@@ -784,6 +839,8 @@ export interface Unshared {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   share_id: string;
   /** submission ids of the queued inputs of its guests, which get no turn; absent if none */
   removed_inputs?: string[];
@@ -813,6 +870,8 @@ export interface UsageEvent {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   input_tokens: number;
   output_tokens: number;
   cached_tokens: number;
@@ -853,6 +912,8 @@ export interface WorkspaceNotSaved {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   /** the id of the turn before whose first call with effects it was taken, or of a `restore` before it */
   snapshot_id: string;
   message: string;
@@ -867,6 +928,8 @@ export interface WorkspaceRestored {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   /** the `restore` it answers */
   operation_id: string;
   /** the id of the turn before whose first call with effects it was taken, or of a `restore` before it */
@@ -890,6 +953,8 @@ export interface WorkspaceSaved {
   first_seq?: number;
   /** when it happened, UTC, RFC 3339 */
   at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
   /** the id of the turn before whose first call with effects it was taken, or of a `restore` before it */
   snapshot_id: string;
   files: number;

@@ -131,7 +131,10 @@ COME_BACK: Final = "comes back with its position, backing off with jitter"
 CLOSES: Final = {
     CLOSE_GOODBYE: Close("it said goodbye; also after the session's `shutdown`", "stays away"),
     CLOSE_GOING_AWAY: Close("going away: a restart, a session put to sleep; the reason says which", COME_BACK),
-    CLOSE_TOO_LARGE: Close("a message larger than `limits.inbound_message_bytes`", "stays away"),
+    CLOSE_TOO_LARGE: Close(
+        "a message larger than `limits.inbound_message_bytes`; from a client: larger than its library takes",
+        "stays away",
+    ),
     CLOSE_FAULT: Close("a fault, or no pong", COME_BACK),
     CLOSE_RESTART: Close("the same, from an older server", COME_BACK),
     CLOSE_CREDENTIALS: Close("the credentials ran out", "logs in, comes back"),

@@ -7,6 +7,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from protocol.content import Seq
 
+OMITTED = "JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none"
+
 
 class EventBase(msgspec.Struct, kw_only=True):
     """`seq` orders the session's events; `first_seq` is there on a merged event, which stands for first_seq..seq."""
@@ -16,3 +18,4 @@ class EventBase(msgspec.Struct, kw_only=True):
         UNSET
     )
     at: Annotated[str, Meta(description="when it happened, UTC, RFC 3339")]
+    omitted: Annotated[list[str] | UnsetType, Meta(description=OMITTED)] = UNSET

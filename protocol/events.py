@@ -185,7 +185,9 @@ class TurnComplete(EventBase, kw_only=True, tag_field="type", tag="turn_complete
 
     turn_id: str
     history_size: int
-    final_response: str
+    final_response: Annotated[
+        str, Meta(description="the text of the last message; absent if the socket was opened with `final_response=no`")
+    ] = ""
 
 
 class Interrupted(EventBase, kw_only=True, tag_field="type", tag="interrupted"):

@@ -20,6 +20,7 @@ from protocol.content import (
     Usage,
     WorkspaceSnapshot,
 )
+from protocol.event_base import OMITTED
 from protocol.events import Event
 from protocol.limits import Limits
 
@@ -83,6 +84,7 @@ class Snapshot(msgspec.Struct, kw_only=True, tag_field="type", tag="snapshot"):
     omitted_messages: Annotated[
         int, Meta(description="oldest messages left out because the frame would pass its bound")
     ] = 0
+    omitted: Annotated[list[str] | UnsetType, Meta(description=OMITTED)] = UNSET
 
 
 class Synced(msgspec.Struct, kw_only=True, tag_field="type", tag="synced"):

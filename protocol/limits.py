@@ -5,6 +5,9 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+MAX_MESSAGE_MIN: Final = 16_384
+"""The smallest `max_message` of a socket. Every frame fits in without its large values; the smallest bound of a library is twice that."""
+
 MAX_SEQ: Final = 2**63 - 1
 """The largest position (`seq`) of an event: the largest integer that the journal stores."""
 
@@ -22,7 +25,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(description="largest websocket message a client may send; more: 1009")
     ] = 1_048_576
     outbound_frame_bytes: Annotated[
-        int, Meta(description="largest frame the server sends; set a client's maximum to it")
+        int, Meta(description="largest message the server sends on this socket; set your library's maximum to it")
     ] = 16_777_216
     frames_per_s: Annotated[int, Meta(description="frames a second a client may send in the long run; more: 4429")] = 50
     frames_burst: Annotated[int, Meta(description="frames a client may send at once")] = FRAMES_BURST

@@ -10,21 +10,22 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from clients.session.address import base_address
-from clients.session.connection import Connection, ConnectOptions, open_socket
+from clients.session.connection import Connection, ConnectionEnd, ConnectOptions, open_socket
 from clients.session.core import OUTBOX_MAX, Encoding, Position, SessionCore, Verdict
 from clients.session.errors import CannotConnect, ConsumerStalled, Denied, SessionEnded
 from clients.session.feed import Feed
-from clients.session.outcomes import Acked, CaughtUp, Ended, FeedItem, Outcome, Reconnecting, Rejected
+from clients.session.outcomes import Acked, CaughtUp, Connected, Ended, FeedItem, Outcome, Reconnecting, Rejected
 from clients.session.reconnect import DEFAULT_BACKOFF, Action, Backoff
 from clients.session.tasks import owned_tasks
 from clients.session.waiters import Predicate, Waiters
+from protocol import codes
 from protocol import submissions as sub
 from protocol.content import When
 from protocol.events import Accepted
 from protocol.view import View
 
 MAX_SIZE = 32 * 1024 * 1024
-"""Bytes of one websocket message: the largest frame by default, and some of its neighbours."""
+"""Bytes of one websocket message: twice the largest by default. A server with larger ones says so."""
 
 FEED_MAX = 1024
 """Events that may wait for a consumer; then the socket is not read until it takes one."""
@@ -198,11 +199,16 @@ class SessionClient:
             return self.core.denied(denied.status, str(denied), denied.retry_after_s), denied
         except CannotConnect as error:
             return self.core.unreachable(str(error)), error
+        allowed = self._options.max_size
         self._connection = Connection(self.core, socket, text=self._options.encoding == "json", deliver=self._deliver)
         try:
             end = await self._connection.run()
         finally:
             self._connection = None
+        if end.code == codes.CLOSE_TOO_LARGE and self._options.max_size > allowed:
+            end = ConnectionEnd(
+                None, "the server's messages are larger than was expected"
+            )  # it came with `ready` in one read
         verdict = self.core.lost(end.code, end.why)
         if verdict.action is Action.COME_BACK:
             return verdict, None
@@ -212,14 +218,19 @@ class SessionClient:
         self._waiters.view_changed(self.view)
         if isinstance(outcome, (Acked, Rejected)) and self._waiters.resolve(outcome):
             return
-        if isinstance(outcome, CaughtUp):
-            # A server with larger frames than expected says so before it sends one to the next socket.
-            most = max(self._options.max_size, 2 * self.core.limits.outbound_frame_bytes)
-            self._options = msgspec.structs.replace(self._options, max_size=most)
+        if isinstance(outcome, Connected):
+            self._allow(self.core.limits.outbound_frame_bytes)
         if not isinstance(outcome, Acked):
             await self._put(outcome)
         if isinstance(outcome, CaughtUp):
             self._enter(None)
+
+    def _allow(self, most: int) -> None:
+        """Take messages of the server's size, on this socket and the next. `ready` says it before anything large comes."""
+        if most > self._options.max_size:
+            self._options = msgspec.structs.replace(self._options, max_size=most)
+            if self._connection is not None:
+                self._connection.allow(most)
 
     async def _put(self, item: FeedItem) -> None:
         if self._feed.full:

@@ -129,6 +129,10 @@ class Connection:
         """There may be something to send."""
         self._to_send.set()
 
+    def allow(self, most: int) -> None:
+        """Take messages of so many bytes from now on."""
+        self._socket.protocol.max_message_size = most
+
     async def run(self) -> ConnectionEnd:
         """Until the socket ends."""
         self._core.opened(self._now())

@@ -5,6 +5,7 @@ from typing import Any, Final, get_args
 from protocol import PROTOCOL_VERSION, SUBPROTOCOL_JSON, SUBPROTOCOL_KEY, SUBPROTOCOL_MSGPACK
 from protocol.codes import CLOSES, DENIALS
 from protocol.frames import Frame
+from protocol.limits import MAX_MESSAGE_MIN
 from protocol.spec.json_schema import definitions
 from protocol.submissions import Submission
 
@@ -78,6 +79,18 @@ def _binding() -> dict[str, Any]:
         "description": "the last seq the client has; the events after it follow. Absent: a snapshot",
     }
     epoch = {"type": "string", "description": "the epoch that seq belongs to; needed with `after` above 0"}
+    max_message = {
+        "type": "integer",
+        "minimum": MAX_MESSAGE_MIN,
+        "description": "the largest message the client takes, in bytes; what is larger comes in parts",
+    }
+    final_response = {
+        "type": "string",
+        "enum": ["yes", "no"],
+        "default": "yes",
+        "description": "whether `turn_complete` repeats the text of the last message",
+    }
+    query = {"after": after, "epoch": epoch, "max_message": max_message, "final_response": final_response}
     subprotocol = {
         "type": "string",
         "enum": [SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK],
@@ -87,7 +100,7 @@ def _binding() -> dict[str, Any]:
     }
     return {
         "method": "GET",
-        "query": {"type": "object", "properties": {"after": after, "epoch": epoch}},
+        "query": {"type": "object", "properties": query},
         "headers": {"type": "object", "properties": {"Sec-WebSocket-Protocol": subprotocol}},
         "bindingVersion": "0.1.0",
     }

@@ -16,7 +16,7 @@ REMOVED: dict[str, Removed] = {
     "sessions.shutdown_wait_s": Removed(5.0, "server.sessions.registry.SHUTDOWN_WAIT_S"),
     "sessions.tail_bytes": Removed(262_144, "server.sessions.broadcaster.TAIL_BYTES"),
     "sessions.snapshot_every_events": Removed(500, "server.sessions.recorder.SNAPSHOT_EVERY_EVENTS"),
-    "socket.outbound_batch_bytes": Removed(65_536, "server.websocket.sender.OUTBOUND_BATCH_BYTES"),
+    "socket.outbound_batch_bytes": Removed(30_000, "server.websocket.sender.OUTBOUND_BATCH_BYTES"),
     "journal.readers": Removed(2, "server.journal.threads.READERS"),
     "journal.group_max": Removed(512, "server.journal.threads.GROUP_MAX"),
     "journal.waiting_max": Removed(10_000, "server.journal.call_queue.WAITING_MAX"),

@@ -4,21 +4,28 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from agent.models.streams.assembler import OUTPUT_CHARS_MAX
 from agent.util.settings import SettingsGroup
 from protocol.limits import Limits
+
+JSON_BYTES_A_BYTE = 6
+"""A control character, one byte of a client's MessagePack and one character of a model, is six in JSON (RFC 8259, section 7)."""
+
+EVENT_BYTES = 65_536
+"""More than what an event has besides the largest text in it."""
 
 DEFAULTS = Limits()
 """The defaults that the protocol documents."""
 
 
 class SocketSettings(SettingsGroup, frozen=True, kw_only=True):
-    """What a socket may send, and what it is sent. Raises ValueError if something accepted could not be replayed."""
+    """What a socket may send, and what it is sent. Raises ValueError if what was stored might not fit into a message."""
 
     inbound_message_bytes: Annotated[
         int, Meta(ge=1_024, le=2**24, description="Largest websocket message a client may send; more: close 1009.")
     ] = DEFAULTS.inbound_message_bytes
     outbound_frame_bytes: Annotated[
-        int, Meta(ge=4_096, le=2**30, description="Largest single frame the server sends.")
+        int, Meta(ge=4_096, le=2**30, description="Largest message the server sends; every event fits in.")
     ] = DEFAULTS.outbound_frame_bytes
     heartbeat_s: Annotated[float, Meta(gt=0, le=20, description="Silence after which a `heartbeat` is sent.")] = (
         DEFAULTS.heartbeat_s
@@ -40,5 +47,10 @@ class SocketSettings(SettingsGroup, frozen=True, kw_only=True):
     ] = DEFAULTS.sockets_per_session
 
     def __post_init__(self) -> None:
-        if self.inbound_message_bytes * 2 > self.outbound_frame_bytes:
-            raise ValueError("inbound_message_bytes may be half of outbound_frame_bytes at most: all is replayed")
+        needed = JSON_BYTES_A_BYTE * max(self.inbound_message_bytes, OUTPUT_CHARS_MAX) + EVENT_BYTES
+        if self.outbound_frame_bytes < needed:
+            raise ValueError(
+                f"outbound_frame_bytes must be {needed} or more, so that every event fits: {JSON_BYTES_A_BYTE} times "
+                f"inbound_message_bytes, and {JSON_BYTES_A_BYTE} times the {OUTPUT_CHARS_MAX} characters of a model's "
+                "longest answer, and some more. A client that takes smaller messages only says so: `max_message`"
+            )

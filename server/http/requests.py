@@ -51,6 +51,14 @@ def integer_parameter(request: Request, name: str, default: int, least: int, mos
     return int(text)
 
 
+def position_in_path(request: Request) -> int:
+    """The `seq` in the path. Raises `RequestRefused`."""
+    text = str(request.path_params["seq"])
+    if not (text.isascii() and text.isdigit()) or len(text) > INTEGER_DIGITS_MAX:
+        raise bad_request("the last part of the path must be the seq of an event, a whole number from 1")
+    return int(text)
+
+
 def bad_request(message: str) -> RequestRefused:
     """The refusal of a request that cannot be understood."""
     return RequestRefused(HTTPRefusal("bad_request", message))

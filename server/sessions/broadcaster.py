@@ -209,7 +209,7 @@ class EventBroadcaster:
         size = 0
         for index in range(len(self._tail) - behind, len(self._tail)):
             tailed = self._tail[index]
-            size += len(tailed.data)
+            size += len(tailed.data) + 1  # what separates it
             if events and size > max_bytes:
                 break
             events.append(tailed)

@@ -97,30 +97,26 @@ async def merged_in_steps(records: Iterable[Record], position: int) -> list[Reco
 async def replay(
     journal: Journal, session_id: str, position: int, mark: int, max_bytes: int
 ) -> AsyncIterator[list[Record]]:
-    """All records after `position` up to `mark`, in order and without a hole, in batches of about `max_bytes`.
+    """All records after `position` up to `mark`, in order and without a hole, in batches of about `max_bytes`: what a read gave.
 
     A record that was merged across the mark comes whole, so the last seq may be above `mark`. Raises `JournalError`.
     """
     merger = RecordMerger(position)
-    batch: list[Record] = []
-    size = step = 0
+    step = 0
     while position < mark:
         records = await journal.read(session_id, position, through=mark, max_bytes=max_bytes)
         position = records[-1].seq
+        batch: list[Record] = []
         for record in records:
             step += len(record.data)
             if step > STEP_BYTES:
                 step = 0
                 await asyncio.sleep(0)  # others come between
-            for ready in merger.push(record):
-                if batch and size + len(ready.data) > max_bytes:
-                    yield batch
-                    batch, size = [], 0
-                batch.append(ready)
-                size += len(ready.data)
-    batch += merger.flush()
-    if batch:
-        yield batch
+            batch += merger.push(record)
+        if position >= mark:
+            batch += merger.flush()
+        if batch:
+            yield batch
 
 
 log = logging.getLogger("holdfast.loading")

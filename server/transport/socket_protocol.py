@@ -1,7 +1,6 @@
 """Websocket protocol: uvicorn's websocket connection, with bounds on what a peer may send and on what waits for it."""
 
 import asyncio
-import struct
 from typing import Any, ClassVar, Literal, cast
 
 from starlette.types import Receive, Send
@@ -15,6 +14,7 @@ from server.transport import websocket
 from server.transport.admission import EXTENSION as SLOT_EXTENSION
 from server.transport.admission import Slot
 from server.transport.fair_starts import FairStarts
+from server.transport.frame_header import frame_header
 from server.transport.frame_slices import SLICE_BYTES, NotingReader
 from server.transport.message_queue import MessageQueue
 from server.transport.websocket import EXTENSION as TRANSPORT_EXTENSION
@@ -285,6 +285,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.transport.write(header)
             self.transport.write(data)
 
+    @property
+    def close_received(self) -> tuple[int, str] | None:
+        """Code and reason of the peer's close frame, if it closed first."""
+        close = self.conn.close_rcvd
+        return (close.code, close.reason) if close is not None and self.conn.close_rcvd_then_sent else None
+
     def close(self, code: int, reason: str) -> None:
         """Send a close frame behind all that waits to be sent, without waiting; cut the connection after `CLOSE_GRACE_S`."""
         if not self.handshake_complete or self._is_ending():
@@ -338,11 +344,3 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.close(CLOSE_GOING_AWAY, websocket.STOP_REASON)
         super().shutdown()
         self.loop.call_later(websocket.CLOSE_GRACE_S, self.transport.abort)
-
-
-def frame_header(opcode: Opcode, size: int, *, fin: bool = True) -> bytes:
-    """The header of an unmasked frame with a payload of `size` bytes (RFC 6455, section 5.2). `fin`: it ends the message."""
-    first = opcode | 0x80 if fin else opcode
-    if size < 126:
-        return struct.pack("!BB", first, size)
-    return struct.pack("!BBH", first, 126, size) if size < 65_536 else struct.pack("!BBQ", first, 127, size)

@@ -33,6 +33,10 @@ class SocketTransport(Protocol):
 
     sent_bytes: int
 
+    @property
+    def close_received(self) -> tuple[int, str] | None:
+        """Code and reason of the peer's close frame, if it closed first."""
+
     async def write(self, data: bytes, *, text: bool) -> None:
         """Send one message (`text`: the bytes are UTF-8), once the peer has taken most of what was sent. Raises `OSError`.
 
@@ -67,6 +71,11 @@ class AsgiTransport:
     def write_now(self, data: bytes, *, text: bool) -> bool:
         """False: ASGI may always wait."""
         return False
+
+    @property
+    def close_received(self) -> tuple[int, str] | None:
+        """None: ASGI tells the app itself."""
+        return None
 
     def unsent(self) -> int:
         """0: ASGI does not tell."""

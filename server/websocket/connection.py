@@ -27,10 +27,11 @@ from server.sessions.replay import replay
 from server.telemetry.metrics import Metrics
 from server.transport import websocket
 from server.transport.websocket import SocketTransport
-from server.websocket.handshake import Encoding, Position
+from server.websocket.handshake import Encoding, Position, SocketOptions, snapshot_bytes
 from server.websocket.policy import SubmissionPolicy
 from server.websocket.reader import FrameReader
-from server.websocket.sender import OUTBOUND_BATCH_BYTES, SocketSender
+from server.websocket.sender import READ_BYTES, Form, SocketSender
+from server.websocket.size_warnings import SizeWarnings
 from server.websocket.snapshot_encoding import snapshot_work
 from server.websocket.snapshots import SnapshotPool
 
@@ -52,12 +53,13 @@ SERVER = f"holdfast/{__version__}"
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The client's side of a connection: what the ASGI server gives for it, and how its frames are encoded."""
+    """The client's side of a connection: what the ASGI server gives for it, how its frames are encoded, and what it asks for."""
 
     receive: Receive
     send: Send
     transport: SocketTransport
     encoding: Encoding
+    options: SocketOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class ConnectionContext:
     metrics: Metrics
     snapshots: SnapshotPool
     is_demo: Callable[[str], bool]
+    sizes: SizeWarnings
 
 
 class Connection:
@@ -90,8 +93,10 @@ class Connection:
         self._encoding = peer.encoding
         self._binary = peer.encoding.kind == "msgpack"
         self._snapshots = context.snapshots
-        limits = self._limits = context.limits
+        self._snapshot_most = snapshot_bytes(peer.options, context.limits)
+        limits = self._limits = peer.options.limits(context.limits)
         self._is_demo = context.is_demo
+        self._sizes = context.sizes
         self._metrics = context.metrics
         self._receive = peer.receive
         self._raw_send = peer.send
@@ -101,7 +106,8 @@ class Connection:
         self._in_flight = 0
         self._room = Signal()
         self._cursor = actor.broadcaster.follow(actor.broadcaster.head)
-        self._sender = SocketSender(peer.transport, self._cursor, context.metrics, binary=self._binary)
+        form = Form(self._binary, limits.outbound_frame_bytes, peer.options.final_response)
+        self._sender = SocketSender(peer.transport, self._cursor, context.metrics, form)
         self.closed_with = CLOSE_ABNORMAL
         self._end_reason: asyncio.Future[CloseReason | None] = self._loop.create_future()
         self._timer = self._loop.call_later(self._tick_s, self._tick)
@@ -150,6 +156,12 @@ class Connection:
     async def _close(self, reason: CloseReason | None) -> None:
         """Send the close frame, if the client is still there (None: it left). Never wait for one that does not read."""
         if reason is None:
+            close, sender = self._transport.close_received, self._sender
+            if close is not None:
+                self.closed_with = close[0]
+            since_s = self._loop.time() - sender.large_at
+            most = self._limits.outbound_frame_bytes
+            self._sizes.ended(self._actor.session_id, close, sender.large, since_s, most)
             return
         self.closed_with = reason.code
         text = reason.text.encode()[:REASON_BYTES_MAX].decode(errors="ignore")
@@ -172,7 +184,7 @@ class Connection:
                 frames = cursor.take_out_of_band()
                 if frames:
                     await self._sender.send_json(frames)
-                events = await cursor.next(OUTBOUND_BATCH_BYTES)
+                events = await cursor.next(READ_BYTES)
                 if events:
                     await self._sender.send_events(events)
                 elif cursor.close_reason is not None:
@@ -216,18 +228,17 @@ class Connection:
         )
         if recovered:
             await self._sender.send([self._encode(ready)])
-            past = replay(self._journal, actor.session_id, begin, mark, OUTBOUND_BATCH_BYTES)
+            past = replay(self._journal, actor.session_id, begin, mark, READ_BYTES)
             async for batch in past:
                 await self._sender.send_json([record.data for record in batch])
                 cursor.advance(batch[-1].seq)
             self._metrics.replays.observe(mark - begin)
         else:
-            begin_work = partial(
-                snapshot_work, actor.state.view, self._limits.outbound_frame_bytes, binary=self._binary
-            )
+            begin_work = partial(snapshot_work, actor.state.view, self._snapshot_most, binary=self._binary)
             async with self._snapshots.share(self._snapshot_key, self._account, mark, begin_work) as snapshot:
                 await self._sender.send([self._encode(ready)])
-                await self._sender.send([snapshot.data])
+                await self._sender.send(snapshot.frames[:1])
+                await self._sender.send(snapshot.frames[1:])
                 # Waits until most of the snapshot has been read.
                 await self._sender.send([self._encode(Synced(seq=mark))])
             return None
@@ -254,7 +265,7 @@ class Connection:
 
     @property
     def _snapshot_key(self) -> str:
-        return f"{self._actor.session_id} {self._encoding.kind}"
+        return f"{self._actor.session_id} {self._encoding.kind} {self._snapshot_most}"
 
     @property
     def _account(self) -> str:

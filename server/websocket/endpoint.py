@@ -28,9 +28,10 @@ from server.transport.websocket import transport_of
 from server.util.rate_limit import KeyedRateLimiter
 from server.util.refusal import HTTPRefusal, RequestRefused
 from server.websocket.connection import Connection, ConnectionContext, Peer
-from server.websocket.handshake import RETRY_S, Encoding, Position, choose_encoding, read_position, session_refusal
+from server.websocket.handshake import RETRY_S, Encoding, Position, choose_encoding, read_options, session_refusal
 from server.websocket.policy import LARGE_BYTES_BURST, LARGE_BYTES_PER_S, SubmissionPolicy
 from server.websocket.registry import SocketRegistry
+from server.websocket.size_warnings import SizeWarnings
 from server.websocket.snapshots import SnapshotPool
 
 log = logging.getLogger("holdfast.socket")
@@ -54,7 +55,9 @@ class SocketEndpoint:
     ) -> None:
         self._manager = manager
         self._limits = settings.limits()
-        self._context = ConnectionContext(manager.journal, self._limits, metrics, SnapshotPool(), is_demo)
+        self._context = ConnectionContext(
+            manager.journal, self._limits, metrics, SnapshotPool(), is_demo, SizeWarnings()
+        )
         self._metrics = metrics
         self._open = sockets
         self._pace = pace
@@ -74,7 +77,7 @@ class SocketEndpoint:
         principal: Principal = scope["state"]["principal"]
         session_id = scope.get("path_params", {}).get("session_id")
         encoding = choose_encoding(list(scope.get("subprotocols", [])))
-        position = read_position(scope.get("query_string", b""))
+        options = read_options(scope.get("query_string", b""))
         running = False
         try:
             level: AccessLevel = "owner"
@@ -93,11 +96,11 @@ class SocketEndpoint:
                     )
                 running = True
                 policy = self._policy(principal, level)
-                peer = Peer(receive, send, transport_of(scope, send), encoding)
+                peer = Peer(receive, send, transport_of(scope, send), encoding, options)
                 socket = Connection(actor, policy, peer, self._context)
                 log_context.bind(session=actor.session_id, conn=secrets.token_hex(CONN_BYTES))
                 with self._metrics.sockets.track_inprogress(), self._open.track(principal, socket.end):
-                    await self._run(socket, position, encoding)
+                    await self._run(socket, options.position, encoding)
         except (SessionNotFound, SessionCapacityError, GoingAway, JournalError) as error:
             if running:
                 raise

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from protocol import SUBPROTOCOL_JSON, SUBPROTOCOL_KEY, SUBPROTOCOL_MSGPACK
-from protocol.limits import MAX_SEQ
+from protocol.limits import MAX_MESSAGE_MIN, MAX_SEQ, Limits
 from server.journal.base import Deleted, NotFound, StorageFull
 from server.sessions.errors import SessionCapacityError, SessionNotFound
 from server.util.refusal import HTTPRefusal, RequestRefused
@@ -47,22 +47,75 @@ class Encoding(msgspec.Struct, frozen=True):
     subprotocol: str | None
 
 
-def read_position(query: bytes) -> Position | None:
-    """The position a client resumes from, or None if it wants a snapshot. Raises `RequestRefused`."""
+class SocketOptions(msgspec.Struct, frozen=True):
+    """What a client asks for in the query.
+
+    `position`: where it resumes; None: it wants a snapshot. `max_message`: the largest message it takes, in bytes; None: as
+    large as any. `final_response`: whether `turn_complete` repeats the text of the last message.
+    """
+
+    position: Position | None = None
+    max_message: int | None = None
+    final_response: bool = True
+
+    def limits(self, limits: Limits) -> Limits:
+        """The server's limits as they hold for this socket."""
+        if self.max_message is None or self.max_message >= limits.outbound_frame_bytes:
+            return limits
+        return msgspec.structs.replace(limits, outbound_frame_bytes=self.max_message)
+
+
+def snapshot_bytes(options: SocketOptions, limits: Limits) -> int:
+    """Bytes of the largest snapshot for a socket: of few different sizes, so that sockets share them whatever they ask for."""
+    most = options.limits(limits).outbound_frame_bytes
+    return most if most == limits.outbound_frame_bytes else 1 << (most.bit_length() - 1)
+
+
+def read_options(query: bytes) -> SocketOptions:
+    """What the query asks for. What is not known is ignored. Raises `RequestRefused`."""
     try:
         fields = parse_qs(query.decode("ascii"), keep_blank_values=True, max_num_fields=16)
     except ValueError as error:
         raise _bad_request(f"the query string cannot be read: {error}") from error
-    after, epoch = fields.get("after"), fields.get("epoch", [""])
-    if after is None:
+    for name in ("after", "epoch", "max_message", "final_response"):
+        if len(fields.get(name, ())) > 1:
+            raise _bad_request(f"`{name}` may be given once")
+    given = {name: values[0] for name, values in fields.items()}
+    return SocketOptions(_read_position(given), _read_max_message(given), _read_final_response(given))
+
+
+def _read_position(given: dict[str, str]) -> Position | None:
+    if "after" not in given:
         return None
-    if len(after) > 1 or len(epoch) > 1:
-        raise _bad_request("`after` and `epoch` may be given once each")
-    if not (after[0].isascii() and after[0].isdigit()) or len(after[0]) > 19 or int(after[0]) > MAX_SEQ:
+    seq, epoch = _whole_number(given["after"]), given.get("epoch", "")
+    if seq is None or seq > MAX_SEQ:
         raise _bad_request("`after` must be a whole number from 0: the last seq that was seen")
-    if len(epoch[0]) > MAX_EPOCH_CHARS:
+    if len(epoch) > MAX_EPOCH_CHARS:
         raise _bad_request("`epoch` is not one of this server's")
-    return Position(epoch[0], int(after[0]))
+    return Position(epoch, seq)
+
+
+def _read_max_message(given: dict[str, str]) -> int | None:
+    if "max_message" not in given:
+        return None
+    most = _whole_number(given["max_message"])
+    if most is None or most < MAX_MESSAGE_MIN:
+        raise _bad_request(
+            f"`max_message` must be a whole number from {MAX_MESSAGE_MIN}: the largest message, in bytes, that your "
+            "websocket library takes. Raise the library's limit if it is lower"
+        )
+    return most
+
+
+def _read_final_response(given: dict[str, str]) -> bool:
+    wanted = given.get("final_response", "yes")
+    if wanted not in ("yes", "no"):
+        raise _bad_request("`final_response` must be `yes` or `no`: whether `turn_complete` repeats the last message")
+    return wanted == "yes"
+
+
+def _whole_number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 19 else None
 
 
 def choose_encoding(offered: list[str]) -> Encoding:

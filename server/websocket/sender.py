@@ -1,64 +1,127 @@
 """Socket sender: sends frames over one websocket, and knows since when its client takes nothing."""
 
 import asyncio
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from protocol import codec
 from server.sessions.broadcaster import Cursor, TailEvent
 from server.telemetry.metrics import Metrics
 from server.transport.websocket import SocketTransport
+from server.websocket.parts import parts
 
-OUTBOUND_BATCH_BYTES = 65_536
-"""Frames are sent together in one message up to this size: a replay needs few messages, and none holds up a heartbeat."""
+OUTBOUND_BATCH_BYTES = 30_000
+"""Frames are sent together in one message up to this size: a replay needs few messages, none holds up a heartbeat, and the
+smallest default of a websocket library (32 KiB, Go's nhooyr) takes it."""
+
+READ_BYTES = 65_536
+"""Events that are read at once, for a few messages."""
+
+TURN_COMPLETE, FINAL_RESPONSE = b'{"type":"turn_complete"', b',"final_response":'
+"""How the JSON of this event begins, and what stands before its last field. Within a text the quotes would be escaped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """In what form a socket gets its frames.
+
+    `binary`: as MessagePack, else as JSON. `most`: bytes of its largest message. `final_response`: whether `turn_complete` has one.
+    """
+
+    binary: bool
+    most: int
+    final_response: bool = True
 
 
 class SocketSender:
-    """Sends what a cursor gives, and other frames. `binary`: as MessagePack, else as JSON.
+    """Sends what a cursor gives, and other frames, each message of at most `form.most` bytes.
 
     `frames`: sent so far. `sending`: a message waits for the client. `sent_at`: when the last one was handed over, by the loop's clock.
-    `keeps_up`: set by the connection while all events have been sent and nothing else is to be.
+    `keeps_up`: set by the connection while all events have been sent and nothing else is to be. `large`: the size of the newest
+    message above `OUTBOUND_BATCH_BYTES`, `large_at`: when it was handed over; infinite until then.
     """
 
     __slots__ = (
-        "_binary",
+        "_batch_bytes",
         "_cursor",
+        "_form",
         "_loop",
         "_metrics",
         "_taken_bytes",
         "_transport",
         "frames",
         "keeps_up",
+        "large",
+        "large_at",
         "sending",
         "sent_at",
         "taken_at",
     )
 
-    def __init__(self, transport: SocketTransport, cursor: Cursor, metrics: Metrics, *, binary: bool) -> None:
+    def __init__(self, transport: SocketTransport, cursor: Cursor, metrics: Metrics, form: Form) -> None:
         self._transport = transport
         self._cursor = cursor
         self._metrics = metrics
-        self._binary = binary
+        self._form = form
+        self._batch_bytes = min(OUTBOUND_BATCH_BYTES, form.most)
         self._loop = asyncio.get_running_loop()
         self._taken_bytes = 0
         self.sent_at = self.taken_at = self._loop.time()
         self.sending = self.keeps_up = False
         self.frames = 0
+        self.large, self.large_at = 0, 0.0
         cursor.take_at_once = self._send_at_once
 
     async def send(self, frames: list[bytes]) -> None:
-        """Send these frames, encoded already, in one message. Waits for a client that takes nothing. Raises `OSError`."""
+        """Send these frames, encoded already, in as few messages as they fit in. Waits for a client that takes nothing.
+
+        Raises `OSError`.
+        """
         self.sending = True
-        began = self._loop.time()
-        await self._transport.write(self._joined(frames), text=not self._binary)
+        for count, message in self._messages(frames):
+            began = self._loop.time()
+            if len(message) > OUTBOUND_BATCH_BYTES:
+                await self._send_large(message)
+            else:
+                await self._transport.write(message, text=not self._form.binary)
+            self._sent(count, self._loop.time() - began)
         self.sending = False
-        self._sent(len(frames), self._loop.time() - began)
+
+    async def _send_large(self, message: bytes) -> None:
+        self.large, self.large_at = len(message), math.inf
+        await self._transport.write(message, text=not self._form.binary)
+        self.large_at = self._loop.time()
 
     async def send_json(self, frames: list[bytes]) -> None:
         """The same for frames in JSON."""
-        await self.send([codec.to_msgpack(frame) for frame in frames] if self._binary else frames)
+        await self._send(frames, [codec.to_msgpack(frame) for frame in frames] if self._form.binary else frames[:])
 
     async def send_events(self, events: list[TailEvent]) -> None:
         """The same for events, which are encoded once for all sockets."""
-        await self.send(self._encoded(events))
+        await self._send([event.data for event in events], self._encoded(events))
+
+    async def _send(self, frames: list[bytes], encoded: list[bytes]) -> None:
+        """Send frames as this client wants them; one that is too large for it in parts. `frames`: their JSON."""
+        begin = 0
+        self._shorten(frames, encoded)
+        if max(map(len, encoded)) > self._form.most:
+            for number, frame in enumerate(encoded):
+                if len(frame) > self._form.most:
+                    await self.send(encoded[begin:number])
+                    for part in parts(frames[number], self._form.most, binary=self._form.binary):
+                        await self.send([part])
+                    begin = number + 1
+        await self.send(encoded[begin:])
+
+    def _shorten(self, frames: list[bytes], encoded: list[bytes]) -> None:
+        """Take the final response out of what is encoded, for a client that wants none. `frames`: their JSON."""
+        if self._form.final_response:
+            return
+        for number, frame in enumerate(frames):
+            if frame.startswith(TURN_COMPLETE):
+                short = frame[: frame.index(FINAL_RESPONSE)] + b"}"
+                encoded[number] = codec.to_msgpack(short) if self._form.binary else short
 
     def is_taking(self, now: float) -> bool:
         """Whether the client has taken all that was sent, or some of it since the last call. `taken_at`: when it last had."""
@@ -74,19 +137,36 @@ class SocketSender:
         cursor = self._cursor
         if not self.keeps_up or cursor.has_out_of_band or cursor.close_reason is not None:
             return False
-        events = cursor.in_memory(OUTBOUND_BATCH_BYTES)
-        if not events or not self._transport.write_now(self._joined(self._encoded(events)), text=not self._binary):
+        events = cursor.in_memory(self._batch_bytes)
+        if not events:
+            return False
+        encoded = self._encoded(events)
+        if not self._form.final_response:
+            self._shorten([event.data for event in events], encoded)
+        message = self._joined(encoded)
+        if len(message) > self._batch_bytes or not self._transport.write_now(message, text=not self._form.binary):
             return False
         cursor.advance(events[-1].seq)
         self._sent(len(events), 0.0)
         return cursor.at_head
 
     def _encoded(self, events: list[TailEvent]) -> list[bytes]:
-        return [event.packed for event in events] if self._binary else [event.data for event in events]
+        return [event.packed for event in events] if self._form.binary else [event.data for event in events]
+
+    def _messages(self, frames: list[bytes]) -> Iterator[tuple[int, bytes]]:
+        """These frames in messages of `OUTBOUND_BATCH_BYTES` at most; what is larger is alone. Each with the count of its frames."""
+        begin = size = 0
+        for number, frame in enumerate(frames):
+            size += len(frame) + 1  # and a line feed
+            if size > self._batch_bytes and number > begin:
+                yield number - begin, self._joined(frames[begin:number])
+                begin, size = number, len(frame) + 1
+        if begin < len(frames):
+            yield len(frames) - begin, self._joined(frames[begin:])
 
     def _joined(self, frames: list[bytes]) -> bytes:
         """One message. A single frame is not copied: many sockets may send the same bytes object."""
-        return frames[0] if len(frames) == 1 else (b"" if self._binary else b"\n").join(frames)
+        return frames[0] if len(frames) == 1 else (b"" if self._form.binary else b"\n").join(frames)
 
     def _sent(self, frames: int, seconds: float) -> None:
         self.frames += frames

@@ -16,9 +16,13 @@ from protocol import codec
 from protocol.content import AssistantMessage, Message, OpenMessage, QueuedInput, ToolMessage
 from protocol.frames import Snapshot
 from protocol.view import View, to_snapshot
+from server.websocket.parts import Encode, leave_out, pieces
 
 PIECE_CHARS = 65_536
 """Text that is encoded at once: at most 400 kB of JSON, 1.5 ms of work."""
+
+BATCHES_MIN = 16
+"""A frame that is full has so many batches of messages at least: less room stays empty where the next one does not fit."""
 
 ITEM_CHARS = 256
 """What a message counts besides its text."""
@@ -26,8 +30,8 @@ ITEM_CHARS = 256
 HEAD_BYTES = 64
 """More than what the parts of a frame have around them."""
 
-Work = Generator[None, None, bytes]
-"""Work in pieces. It returns the bytes at its end."""
+Work = Generator[None, None, list[bytes]]
+"""Work in pieces. At its end it returns the snapshot, and the frames that follow it: pieces of texts that it has no room for."""
 
 Parts = Generator[None, None, list[bytes]]
 Item = Message | QueuedInput
@@ -36,7 +40,8 @@ Item = Message | QueuedInput
 def snapshot_work(view: View, most: int, *, binary: bool) -> Work:
     """Encode the view as it is at the first `next`. The oldest messages are left out where the frame would exceed `most` bytes.
 
-    `binary`: MessagePack, otherwise JSON.
+    Where there is no room even without messages, other large values are left out (`server.websocket.parts`). `binary`:
+    MessagePack, otherwise JSON.
     """
     frame = _still(to_snapshot(view))
     form: _Form = _MessagePack() if binary else _Json()
@@ -48,10 +53,33 @@ def snapshot_work(view: View, most: int, *, binary: bool) -> Work:
         elif name not in ("messages", "omitted_messages") and value is not msgspec.UNSET:
             fields[name] = yield from form.value(value)
             yield
-    room = most - sum(HEAD_BYTES + len(part) for parts in fields.values() for part in parts)
+    room = most - _size(fields)
+    following: list[bytes] = []
+    if room < 0:
+        fields, following = yield from _small_head(frame, most, form.encode)
+        room = most - _size(fields)
     fields["messages"], count = yield from form.items(frame.messages, room)
     fields["omitted_messages"] = [form.encode(len(frame.messages) - count)]
-    return b"".join(form.struct(frame, {name: parts for name, parts in fields.items() if parts}))
+    return [b"".join(form.struct(frame, {name: parts for name, parts in fields.items() if parts})), *following]
+
+
+def _size(fields: dict[str, list[bytes]]) -> int:
+    """At most so many bytes: these fields in a frame."""
+    return sum(HEAD_BYTES + len(part) for parts in fields.values() for part in parts)
+
+
+def _small_head(
+    frame: Snapshot, most: int, encode: Encode
+) -> Generator[None, None, tuple[dict[str, list[bytes]], list[bytes]]]:
+    """The fields of the snapshot besides its messages, without large values, and the frames with pieces of these."""
+    tree: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(frame, messages=[], omitted_messages=0))
+    left_out = leave_out(tree, most - HEAD_BYTES * len(tree), encode)
+    following: list[bytes] = []
+    for piece in pieces(tree, left_out, most, encode):
+        following.append(piece)
+        yield
+    kept = (name for name in tree if name not in ("type", "messages", "omitted_messages"))
+    return {name: [encode(tree[name])] for name in kept}, following
 
 
 def _still(frame: Snapshot) -> Snapshot:
@@ -68,15 +96,15 @@ def _still(frame: Snapshot) -> Snapshot:
     return frame
 
 
-def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
-    """Items that are encoded at once, the last batch first. One that is large, or whose size is not known, is alone."""
+def _batches(items: Sequence[Item], chars: int) -> Iterator[list[Item]]:
+    """Items that are encoded at once, of so many `chars`, the last batch first. One that is large, or of unknown size, is alone."""
     batch: list[Item] = []
-    room = PIECE_CHARS
+    room = chars
     for item in reversed(items):
         room -= _chars_of(item)
         if batch and room < 0:
             yield batch[::-1]
-            batch, room = [], PIECE_CHARS - _chars_of(item)
+            batch, room = [], chars - _chars_of(item)
         batch.append(item)
     if batch:
         yield batch[::-1]
@@ -143,7 +171,7 @@ class _Form(ABC):
         """A list of the last items that have at most so many bytes, and how many these are."""
         batches: list[list[bytes]] = []
         count, taken = 0, 0
-        for batch in _batches(items):
+        for batch in _batches(items, PIECE_CHARS if most is None else min(PIECE_CHARS, most // BATCHES_MIN)):
             parts = (yield from self.value(batch[0])) if len(batch) == 1 else [self.inner(batch)]
             taken += sum(map(len, parts))
             if most is not None and taken > most:

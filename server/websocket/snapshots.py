@@ -42,12 +42,20 @@ SESSIONS_MAX = 4_096
 
 @dataclass(slots=True)
 class EncodedSnapshot:
-    """One encoded snapshot. `seq`: its position. `account`: whose socket was the first to be sent it. `readers`: how many are."""
+    """One encoded snapshot and what follows it. `seq`: its position. `account`: whose socket was the first to be sent it.
+
+    `readers`: how many are sent it.
+    """
 
     seq: int
-    data: bytes
+    frames: list[bytes]
     account: str
     readers: int = 0
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return sum(map(len, self.frames))
 
 
 @dataclass(slots=True)
@@ -113,7 +121,7 @@ class SnapshotPool:
         snapshot = session.newest
         if snapshot is None or snapshot.seq != head:
             snapshot = session.newest = EncodedSnapshot(head, await self._encode(session, account, begin()), account)
-            self._count(account, len(snapshot.data))
+            self._count(account, snapshot.size)
         snapshot.readers += 1
         try:
             yield snapshot
@@ -122,21 +130,21 @@ class SnapshotPool:
             if not snapshot.readers:
                 self._forget(session, snapshot)
 
-    async def _encode(self, session: _Session, account: str, work: Work) -> bytes:
+    async def _encode(self, session: _Session, account: str, work: Work) -> list[bytes]:
         """Do the work. What is larger than a slice waits for its turn."""
         spent = 0.0
         session.encoding = True
         self._count(account, RESERVED_BYTES)
         try:
-            data, spent = self._slice(work)
-            if data is not None:
-                return data
+            frames, spent = self._slice(work)
+            if frames is not None:
+                return frames
             async with self._turn:
-                while data is None:
+                while frames is None:
                     await asyncio.sleep(0)
-                    data, took = self._slice(work)
+                    frames, took = self._slice(work)
                     spent += took
-            return data
+            return frames
         finally:
             session.encoding = False
             session.pause_until = self._clock() + PAUSE_FACTOR * spent
@@ -144,8 +152,8 @@ class SnapshotPool:
             self._count(account, -RESERVED_BYTES)
             self._wake()
 
-    def _slice(self, work: Work) -> tuple[bytes | None, float]:
-        """Work for a slice of time: the bytes if it has come to its end, and the seconds that it took."""
+    def _slice(self, work: Work) -> tuple[list[bytes] | None, float]:
+        """Work for a slice of time: the frames if it has come to its end, and the seconds that it took."""
         began = self._clock()
         try:
             while self._clock() - began < SLICE_S:
@@ -158,7 +166,7 @@ class SnapshotPool:
         """Nobody reads it any more."""
         if session.newest is snapshot:
             session.newest = None
-        self._count(snapshot.account, -len(snapshot.data))
+        self._count(snapshot.account, -snapshot.size)
         self._wake()
 
     def _count(self, account: str, size: int) -> None:

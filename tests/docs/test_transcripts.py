@@ -153,3 +153,13 @@ def test_a_transcript_that_shows_something_else_is_found() -> None:
     assert differences({"a": 1}, {"b": 1}) == ["a"]
     with pytest.raises(ValueError, match="no such line"):
         parse("$ wscat -c ws://localhost:7860/ws\nhello\n")
+
+
+async def test_the_client_in_python_takes_its_largest_message_from_the_server(tmp_path: Path) -> None:
+    (example,) = examples("docs/protocol.md", "python")
+    module = ModuleType("example")
+    exec(compile(example.text.replace("2**24", "2**11"), str(example), "exec"), module.__dict__)
+    async with listening(default_settings(tmp_path, 0.0)) as live:
+        token = (tmp_path / "token").read_text().strip()
+        answer = await module.ask(f"ws://127.0.0.1:{live.port}", "hello " * 2_000, token)
+    assert answer

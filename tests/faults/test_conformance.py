@@ -43,7 +43,7 @@ class Echo:
 @in_the_long_form
 @pytest.mark.timeout(autobahn.RUN_S + 3 * autobahn.INSTALL_S)
 async def test_the_autobahn_suite_fails_only_where_uvicorn_itself_does(tmp_path: Path, tally: Counter[str]) -> None:
-    settings = settings_for(inbound_message_bytes=LARGEST_MESSAGE, outbound_frame_bytes=2 * LARGEST_MESSAGE)
+    settings = settings_for(inbound_message_bytes=LARGEST_MESSAGE, outbound_frame_bytes=8 * LARGEST_MESSAGE)
     async with serving(app_of([WebSocketRoute("/ws", Echo())], settings), settings) as running:
         url = f"ws://127.0.0.1:{running.port}/ws"
         try:

@@ -8,14 +8,15 @@ from starlette.responses import Response, StreamingResponse
 
 from protocol.limits import MAX_SEQ
 from server.http import schemas
-from server.http.endpoints import SESSION, Endpoint, Media, Query
+from server.http.endpoints import JSON_OBJECT, SESSION, Endpoint, Media, Query
 from server.http.paging import PAGE_QUERY, next_page, read_page
-from server.http.requests import authorized_session, bad_request, caller, integer_parameter
+from server.http.requests import authorized_session, bad_request, caller, integer_parameter, position_in_path
 from server.http.responses import json_response
 from server.sessions.export import MEDIA_TYPE, export_chunks, file_name
 from server.sessions.manager import SessionManager
 from server.sessions.replay import merged_in_steps
 from server.sessions.rows import SessionInfo
+from server.util.refusal import HTTPRefusal, RequestRefused
 
 EVENTS_LIMIT: Final = 200
 EVENTS_LIMIT_MAX: Final = 1_000
@@ -79,6 +80,16 @@ class SessionRoutes:
                 "events": [msgspec.Raw(record.data) for record in await merged_in_steps(records, after)],
             }
         )
+
+    async def event(self, request: Request) -> Response:
+        """Read one stored event, whole; one that was merged stands for all its positions."""
+        session_id = await authorized_session(self._manager, request, "read")
+        seq = position_in_path(request)
+        head = (await self._manager.get_session_info(session_id)).seq
+        if not 0 < seq <= head:
+            raise RequestRefused(HTTPRefusal("not_found", f"the session has no event {seq}; its newest is {head}"))
+        (record,) = await self._journal.read(session_id, seq - 1, through=seq, max_records=1)
+        return json_response(msgspec.Raw(record.data))
 
     async def export(self, request: Request) -> Response:
         """Download the whole session as JSON Lines; for its owner."""
@@ -155,6 +166,15 @@ ENDPOINTS: Final = (
             ),
         ),
         answers={200: schemas.Events},
+        refusals=(404, 503),
+    ),
+    Endpoint(
+        method="GET",
+        path=f"{SESSION}/events/{{seq}}",
+        needs="session",
+        handler=SessionRoutes.event,
+        name="event",
+        answers={200: JSON_OBJECT},
         refusals=(404, 503),
     ),
     Endpoint(

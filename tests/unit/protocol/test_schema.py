@@ -127,7 +127,12 @@ def test_asyncapi_has_both_addresses_with_their_parameters_and_every_message_in_
     assert list(channels["session"]["parameters"]) == ["session_id"]
     for channel in channels.values():
         binding = channel["bindings"]["ws"]
-        assert list(binding["query"]["properties"]) == ["after", "epoch"]
+        assert list(binding["query"]["properties"]) == [
+            "after",
+            "epoch",
+            "max_message",
+            "final_response",
+        ]
         offered = binding["headers"]["properties"]["Sec-WebSocket-Protocol"]["enum"]
         assert offered == ["holdfast.v1.json", "holdfast.v1.msgpack"]
     ways = {"receive": Submission, "send": Frame}

@@ -248,7 +248,7 @@ export class Conversation {
       if (settled) notify(settled);
     }
     if (event.type === "approval_required") announced.value = approvalAnnouncement(event.tools);
-    if (event.type === "turn_complete") announced.value = `The answer is complete: ${event.final_response.slice(0, 200)}`;
+    if (event.type === "turn_complete") announced.value = `The answer is complete: ${(event.final_response ?? "").slice(0, 200)}`;
     if (event.type === "error") announced.value = `Error: ${event.message}`;
     if (["turn_complete", "interrupted", "error", "title_changed", "approval_required", "processing"].includes(event.type)) void refreshSessions().catch(() => {});
   }

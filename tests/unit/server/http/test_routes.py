@@ -69,6 +69,10 @@ async def test_the_events_of_a_session_are_read_page_by_page(live: Live, http: h
             break
     assert read[0]["type"] == "accepted"
     assert read[-1]["type"] == "turn_complete"
+    one = await http.get(f"/api/sessions/{session_id}/events/{read[-1]['seq']}")
+    assert one.json() == read[-1]
+    for seq, status in ((0, 404), (page["seq"] + 1, 404), ("x", 400)):
+        assert (await http.get(f"/api/sessions/{session_id}/events/{seq}")).status_code == status
     covered = 0
     for event in read:
         assert event.get("first_seq", event["seq"]) == covered + 1

@@ -13,13 +13,13 @@ from websockets.frames import Opcode
 
 from agent.util.tasks import TaskOwner
 from server.transport import websocket
+from server.transport.frame_header import frame_header
 from server.transport.frame_slices import SLICE_BYTES
 from server.transport.socket_protocol import (
     FRAGMENT_BYTES,
     FRAMES_BURST,
     UNPARSED_BYTES_MAX,
     SocketProtocol,
-    frame_header,
 )
 from tests.support.polling import eventually
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from protocol import codec
@@ -25,17 +26,18 @@ LONG = 'long "text" \\ with \n and \x01 and é and 🙂 ' * 8_000
 
 def encoded(view: View, most: int = 2**40, *, binary: bool = False) -> bytes:
     """All of the work at once."""
-    return finished(snapshot_work(view, most, binary=binary))
+    (data,) = finished(snapshot_work(view, most, binary=binary))
+    return data
 
 
-def finished(work: Work) -> bytes:
-    """The bytes at the end of the work."""
+def finished(work: Work) -> list[bytes]:
+    """The frames at the end of the work."""
     while True:
         try:
             next(work)
         except StopIteration as end:
-            data: bytes = end.value
-            return data
+            frames: list[bytes] = end.value
+            return frames
 
 
 def assistant(**changed: Any) -> AssistantMessage:
@@ -116,6 +118,35 @@ def test_as_many_of_the_newest_messages_are_sent_as_fit(binary: bool) -> None:
     assert len(data) <= 3 * PIECE_CHARS + 2_000
 
 
+@pytest.mark.parametrize("binary", [False, True])
+def test_a_view_that_does_not_fit_without_messages_leaves_out_its_largest_values(binary: bool) -> None:
+    view = View(
+        title="a title",
+        messages=[user("words"), user(LONG)],
+        open_message=OpenMessage(message_id="m", text=LONG, reasoning="short"),
+        open_calls=[OpenCall(tool_call_id="c", tool="bash", arguments={"command": LONG}, log=LONG)],
+        queued=[QueuedInput(submission_id="s", text=LONG, when="queue") for _ in range(3)],
+    )
+    most = 16_384
+    first, *following = finished(snapshot_work(view, most, binary=binary))
+    assert max(map(len, [first, *following])) <= most
+    frame = (codec.decode_frame_msgpack if binary else codec.decode_frame)(first)
+    assert isinstance(frame, Snapshot)
+    assert (frame.title, frame.messages, frame.omitted_messages) == ("a title", [], 2)
+    assert set(frame.omitted) == {  # type: ignore[arg-type]  # it is there
+        "/open_message/text",
+        "/open_calls/0/log",
+        "/open_calls/0/arguments",
+        *(f"/queued/{n}/text" for n in range(3)),
+    }
+    built = {"m": "", "c": ""}
+    for data in following:
+        piece = msgspec.msgpack.decode(data) if binary else msgspec.json.decode(data)
+        key = piece.get("message_id") or piece["tool_call_id"]
+        built[key] = built[key][: piece["offset"]] + piece["text"]
+    assert built == {"m": LONG, "c": LONG}
+
+
 def test_it_is_the_view_as_it_was_at_the_beginning() -> None:
     view = View(
         messages=[user(LONG)],
@@ -132,4 +163,4 @@ def test_it_is_the_view_as_it_was_at_the_beginning() -> None:
     view.grants.append("after")
     view.usage.input_tokens = 5
     del view.messages[:]
-    assert finished(work) == before
+    assert finished(work) == [before]

@@ -26,7 +26,7 @@ class Clock:
             for _ in range(pieces):
                 self.now += seconds / pieces
                 yield
-            return bytes(bytearray(data))
+            return [bytes(bytearray(data))]
 
         return encode
 
@@ -37,7 +37,7 @@ async def test_sockets_at_the_same_position_share_one_encoding() -> None:
         pool.share("s", "anna", 7, clock.taking(0, b"snapshot")) as one,
         pool.share("s", "anna guests", 7, clock.taking(0, b"snapshot")) as other,
     ):
-        assert one.data is other.data
+        assert one.frames is other.frames
         assert pool.bytes_of("anna") == 8
         assert pool.bytes_of("anna guests") == 0
     assert pool.bytes_of("anna") == 0
@@ -52,7 +52,7 @@ async def test_a_snapshot_lasts_as_long_as_a_socket_is_sent_it() -> None:
         assert pool.bytes_of("anna") == 10
     assert pool.bytes_of("anna") == 0
     async with pool.share("s", "anna", 8, clock.taking(0, b"anew")) as anew:
-        assert anew.data == b"anew"
+        assert anew.frames == [b"anew"]
 
 
 async def test_the_next_encoding_of_a_session_waits_many_times_as_long_as_the_last_took() -> None:

@@ -1,0 +1,169 @@
+"""Parts: what a socket is sent in place of a frame that is larger than it takes. Pure.
+
+Long texts come ahead of their frame, in pieces by offset; other large values are left out and named.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from protocol import codec
+
+Encode = Callable[[Any], bytes]
+Place = tuple[str | int, ...]
+"""Where a value stands in a frame: the keys and indexes that lead to it."""
+
+SMALL_CHARS: Final = 256
+"""A text of so many code points stays where it is: names and ids are shorter."""
+
+KEPT_CHARS: Final = 64
+"""What is left of a text that is left out: something to show, and what a schema with a least length takes."""
+
+PIECE_FRAME_BYTES: Final = 512
+"""More than what a piece has besides its text."""
+
+OBJECTS: Final = ("arguments", "content", "guest_grants")
+"""Objects of any shape. They are left out whole: a part of them would be taken for all."""
+
+OMITTED: Final = "omitted"
+WHOLE: Final = ("type", "seq", "first_seq", "at")
+"""What is left of an event of which nothing else fits."""
+
+
+def parts(frame: bytes, most: int, *, binary: bool) -> Iterator[bytes]:
+    """The frames for this one (JSON), each of `most` bytes at most, the event itself last. `binary`: they are MessagePack."""
+    encode: Encode = codec.encode_msgpack if binary else codec.encode
+    tree: dict[str, Any] = msgspec.json.decode(frame)
+    if tree["type"] in ("assistant_chunk", "tool_log"):
+        yield from _pieces_of_event(tree, most, encode)
+        return
+    yield from pieces(tree, leave_out(tree, most, encode), most, encode)
+    yield encode(tree)
+
+
+def pieces(tree: dict[str, Any], left_out: dict[Place, Any], most: int, encode: Encode) -> Iterator[bytes]:
+    """The pieces of those texts that were left out of this frame and that a client can put together: see `_piece_of`."""
+    for place, text in left_out.items():
+        piece = _piece_of(tree, place)
+        if piece is not None:
+            for offset, part in _split(text, most - PIECE_FRAME_BYTES, encode):
+                yield encode({**piece, "offset": offset, "text": part})
+
+
+def _piece_of(tree: dict[str, Any], place: Place) -> dict[str, Any] | None:
+    """What a piece of the text at this place has besides the text, or None if there are no pieces of it."""
+    match tree, place:
+        case ({"type": "assistant_message", "message_id": message_id}, ("text" | "reasoning" as kind,)):
+            return {"type": "assistant_chunk", "message_id": message_id, "kind": kind}
+        case ({"type": "snapshot", "open_message": {"message_id": message_id}}, ("open_message", kind)):
+            return {"type": "assistant_chunk", "message_id": message_id, "kind": kind}
+        case ({"type": "snapshot", "open_calls": calls}, ("open_calls", int(number), "log")):
+            return {"type": "tool_log", "tool_call_id": calls[number]["tool_call_id"]}
+    return None
+
+
+def _pieces_of_event(tree: dict[str, Any], most: int, encode: Encode) -> Iterator[bytes]:
+    """An event that is a piece of text itself, in smaller ones. Only the last has its position."""
+    event = {name: tree.pop(name) for name in ("seq", "first_seq", "at") if name in tree}
+    begin = tree["offset"]
+    texts = _split(tree["text"], most - PIECE_FRAME_BYTES, encode)
+    offset, text = next(texts)
+    for after, following in texts:
+        yield encode({**tree, "offset": begin + offset, "text": text})
+        offset, text = after, following
+    yield encode({**tree, **event, "offset": begin + offset, "text": text})
+
+
+def _split(text: str, most: int, encode: Encode) -> Iterator[tuple[int, str]]:
+    """The text in pieces that have at most so many bytes encoded, each with its offset in code points."""
+    begin, count = 0, most
+    while True:
+        piece = text[begin : begin + count]
+        size = len(encode(piece))
+        if size > most:
+            count = max(1, len(piece) * most // size - 1)
+            continue
+        yield begin, piece
+        begin += len(piece)
+        if begin >= len(text):
+            return
+
+
+def leave_out(tree: dict[str, Any], most: int, encode: Encode) -> dict[Place, Any]:
+    """Cut the largest values of this frame, in place, until it fits; it names their places in `omitted`. Gives the values.
+
+    Long texts and the objects of `OBJECTS` first, then lists; if not even that suffices, all but the position.
+    What is certain to be left out is counted and not encoded.
+    """
+    values = sorted(_large(tree, ()), key=lambda one: one[0])
+    rest = sum(size for size, _ in values)
+    gone: dict[Place, Any] = {}
+    while rest > most or not _fits(tree, gone, most, encode):
+        if not values:
+            break
+        size, place = values.pop()
+        rest -= size
+        gone[place] = _cut(tree, place)
+    else:
+        return gone
+    for place in sorted(_lists(tree, ()), key=lambda place: -len(encode(_at(tree, place)))):
+        gone = {other: value for other, value in gone.items() if other[: len(place)] != place}
+        gone[place] = _cut(tree, place)
+        if _fits(tree, gone, most, encode):
+            return gone
+    for name in [name for name in tree if name not in WHOLE]:
+        del tree[name]
+    tree[OMITTED] = [""]
+    return {}
+
+
+def _fits(tree: dict[str, Any], gone: dict[Place, Any], most: int, encode: Encode) -> bool:
+    """Whether the frame fits now; it names what is gone."""
+    if gone:
+        tree[OMITTED] = [pointer(place) for place in gone]
+    return len(encode(tree)) <= most
+
+
+def pointer(place: Place) -> str:
+    """The place as a JSON pointer (RFC 6901)."""
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in place)
+
+
+def _large(value: Any, place: Place) -> Iterator[tuple[int, Place]]:
+    """The values below this one that may be left out first, each with its size: code points, or bytes of JSON."""
+    if isinstance(value, str):
+        if len(value) > SMALL_CHARS:
+            yield len(value), place
+    elif isinstance(value, dict):
+        if place and place[-1] in OBJECTS:
+            yield len(codec.encode(value)), place  # type: ignore[arg-type]  # any value can be encoded
+            return
+        for key, inner in value.items():
+            yield from _large(inner, (*place, key))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _large(inner, (*place, number))
+
+
+def _lists(value: Any, place: Place) -> Iterator[Place]:
+    """The lists below this value; none inside of another."""
+    if isinstance(value, list):
+        yield place
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _lists(inner, (*place, key))
+
+
+def _at(tree: Any, place: Place) -> Any:
+    for step in place:
+        tree = tree[step]
+    return tree
+
+
+def _cut(tree: dict[str, Any], place: Place) -> Any:
+    """Leave the beginning of a text, or an empty list or object; gives what was there."""
+    owner = _at(tree, place[:-1])
+    value = owner[place[-1]]
+    owner[place[-1]] = value[:KEPT_CHARS] if isinstance(value, str) else type(value)()
+    return value
