@@ -101,7 +101,11 @@ class BodyStream(AiohttpResponseStream):
 
     async def __aiter__(self) -> AsyncGenerator[bytes]:
         """The blocks of the body. Raises httpx's exceptions, as LiteLLM's stream does."""
-        content = self._aiohttp_response.content
+        content, connection = self._aiohttp_response.content, self._aiohttp_response.connection
+        if connection is not None and connection.protocol is not None:
+            connection.protocol.read_timeout = (
+                None  # a timer for each read; the model client limits how long it waits itself
+            )
         try:
             while block := await content.read(self.CHUNK_SIZE):
                 yield block

@@ -38,15 +38,18 @@ class Call(Generic[S]):
 class CallQueue(Generic[S]):
     """A bounded queue of calls. The event loop uses `put` and `close`, the threads `take`, `idle` and `report`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, group_max: int) -> None:
+        """`group_max`: calls that are handed over together. What `take` returns is less than twice as many."""
         self.path = path
+        self._group_max = group_max
         self._loop = asyncio.get_running_loop()
         self._waiting = 0
         self._closed = False
         self._gathered: list[Call[S]] = []
         self._hand_over_at = 0.0
-        # None is the end; it stays in the queue, so that every thread finds it. `_waiting` bounds the rest.
-        self._queue: SimpleQueue[Call[S] | None] = SimpleQueue()
+        # None is the end; it stays in the queue, so that every thread finds it. `_waiting` bounds the rest. Calls that are handed
+        # over together are one entry: each wakes a thread.
+        self._queue: SimpleQueue[list[Call[S]] | None] = SimpleQueue()
 
     def put(self, operation: Callable[[S], T], *, can_wait: bool = False) -> "asyncio.Future[T]":
         """Queue a call; a future of its result. It fails with `Unavailable` if the queue is full or closed.
@@ -63,7 +66,8 @@ class CallQueue(Generic[S]):
         else:
             self._waiting += 1
             self._gathered.append(Call(operation, waiter))
-            if not can_wait or self._loop.time() >= self._hand_over_at:
+            full = len(self._gathered) >= self._group_max
+            if full or not can_wait or self._loop.time() >= self._hand_over_at:
                 self._hand_over()
             elif len(self._gathered) == 1:
                 self._loop.call_at(self._hand_over_at, self._hand_over)
@@ -71,9 +75,9 @@ class CallQueue(Generic[S]):
 
     def _hand_over(self) -> None:
         """Give the gathered calls to the threads."""
-        for call in self._gathered:
-            self._queue.put(call)
-        self._gathered.clear()
+        if self._gathered:
+            self._queue.put(self._gathered)
+            self._gathered = []
         self._hand_over_at = self._loop.time() + GATHER_S
 
     def close(self) -> None:
@@ -87,15 +91,13 @@ class CallQueue(Generic[S]):
         """Whether no call waits."""
         return self._queue.empty()
 
-    def take(self, most: int) -> list[Call[S]]:
-        """Wait for calls and take all that wait, up to `most`; none at the end."""
+    def take(self) -> list[Call[S]]:
+        """Wait for calls and take all that wait, until they are a group; none at the end."""
         group: list[Call[S]] = []
-        call = self._queue.get()
-        while call is not None:
-            group.append(call)
-            if len(group) == most or self._queue.empty():
+        while (calls := self._queue.get()) is not None:
+            group += calls
+            if len(group) >= self._group_max or self._queue.empty():
                 return group
-            call = self._queue.get()
         self._queue.put(None)
         return group
 

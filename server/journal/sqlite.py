@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from agent.util.threads import start_in_own_thread
-from server.journal import epochs, queries
+from server.journal import epochs, queries, threads
 from server.journal.base import (
     READ_BYTES_MAX,
     READ_RECORDS_MAX,
@@ -69,8 +69,8 @@ class SqliteJournal:
     def __init__(self, opened: OpenJournal) -> None:
         self._open = opened
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._write_queue: CallQueue[Transactions] = CallQueue(opened.path)
-        self._read_queue: CallQueue[Reads] = CallQueue(opened.path)
+        self._write_queue: CallQueue[Transactions] = CallQueue(opened.path, threads.GROUP_MAX)
+        self._read_queue: CallQueue[Reads] = CallQueue(opened.path, 1)
         self._readers = Readers(self._read_queue)
         self._checkpointer = Checkpointer(opened.path)
         tables = Transactions(opened.db, opened.mark)

@@ -1,5 +1,6 @@
 """Statements: the SQL that changes sessions and events, apart from the decisions that use it."""
 
+import functools
 from collections.abc import Iterator
 
 from server.journal.base import SessionRow
@@ -78,24 +79,23 @@ PUT_PRIVATE = "INSERT INTO private (session, seq, data) VALUES (?, ?, ?)"
 LOAD_PRIVATE = "SELECT seq, data FROM private WHERE session = ? AND seq BETWEEN ? AND ? ORDER BY seq"
 
 EVENT_COLUMNS = 4
-_SIZES = (64, 32, 16, 8, 4, 2, 1)
-_INSERT_EVENTS = {
-    size: f"INSERT INTO events (session, seq, span, data) VALUES {', '.join(['(?,?,?,?)'] * size)}" for size in _SIZES
-}
-INSERT_EVENT = _INSERT_EVENTS[1]
+EVENTS_MAX = 64
+"""Events that one statement inserts. Few large statements: each step of one gives up the interpreter lock, and a busy event loop
+may keep it for a millisecond."""
+
+
+@functools.cache
+def insert_events(count: int) -> str:
+    """The statement that inserts so many events: the values of each are session, seq, span, data."""
+    return f"INSERT INTO events (session, seq, span, data) VALUES {', '.join(['(?,?,?,?)'] * count)}"
 
 
 def event_inserts(values: list[int | bytes]) -> Iterator[tuple[str, list[int | bytes]]]:
-    """Statements that insert events, given as session, seq, span, data, session, ... one after another.
-
-    Few large statements: each step of one gives up the interpreter lock, and a busy event loop may keep it for 5 ms.
-    """
-    at = 0
-    for size in _SIZES:
-        width = size * EVENT_COLUMNS
-        while len(values) - at >= width:
-            yield _INSERT_EVENTS[size], values[at : at + width] if len(values) > width else values
-            at += width
+    """Statements that insert events, given as session, seq, span, data, session, ... one after another."""
+    width = EVENTS_MAX * EVENT_COLUMNS
+    for at in range(0, len(values), width):
+        part = values[at : at + width] if len(values) > width else values
+        yield insert_events(len(part) // EVENT_COLUMNS), part
 
 
 def row_values(row: SessionRow) -> tuple[str | int | bytes, ...]:

@@ -20,7 +20,8 @@ READERS = 2
 threads read no faster; two keep a long replay from holding up a short query."""
 
 GROUP_MAX = 512
-"""Calls that one commit takes together. It bounds how long the first of them waits for the last."""
+"""Calls from which on a commit waits for no more: it takes less than twice as many. It bounds how long the first of them waits for
+the last."""
 
 CHECKPOINT_COMMITS = 1_000
 """Commits after which the write-ahead log is moved into the database, beside the writer: SQLite's own default number."""
@@ -49,8 +50,8 @@ class Readers:
 
     def _run(self) -> None:
         db: sqlite3.Connection | None = None
-        while group := self._queue.take(1):
-            call = group[0]
+        while group := self._queue.take():
+            (call,) = group
             try:
                 if db is None:
                     db = connect(self._path, schema.BUSY_TIMEOUT_S)
@@ -135,7 +136,7 @@ class Writer:
                 self._purge()
                 if self._queue.idle():
                     continue
-            group = self._queue.take(GROUP_MAX)
+            group = self._queue.take()
             if not group:
                 break
             self._decide(group)

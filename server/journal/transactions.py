@@ -81,9 +81,10 @@ class Transactions:
             self._changes = changes
             self._mark.changed(changes)
         elif self._last[0]:
-            if len(self._events) == sql.EVENT_COLUMNS and not self._db.in_transaction:
-                # By far the most common: one event for one session. Its statement is a transaction by itself.
-                self._cursor.execute(sql.INSERT_EVENT, self._events)
+            if not self._db.in_transaction and len(self._events) <= sql.EVENTS_MAX * sql.EVENT_COLUMNS:
+                # By far the most common: a few events and nothing else. Their statement is a transaction by itself.
+                ((statement, values),) = sql.event_inserts(self._events)
+                self._cursor.execute(statement, values)
                 self._events = []
             else:
                 self._flush()
