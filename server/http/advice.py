@@ -35,7 +35,7 @@ def foreign_origin(origin: Origin) -> HTTPRefusal:
     return HTTPRefusal(
         "forbidden",
         f"pages of {origin} may not use this server; if browsers reach it there, through a proxy, set {_public_url(origin)}, "
-        "else allow them in auth.allowed_origins",
+        "else allow them in auth.allowed_origins; a program sets no Origin, or sends its token in `Authorization: Bearer`",
     )
 
 

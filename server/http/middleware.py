@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.util.text import is_clean
 from server.auth.authorization import AccessRules, Rule, check_need
+from server.auth.credentials import parse_credentials
 from server.auth.principal import Principal
 from server.auth.public_requests import below, recognized
 from server.config.settings import Settings
@@ -14,7 +15,7 @@ from server.http.advice import Advice, foreign_host, foreign_origin
 from server.http.proxy_headers import BadForwardedHeader, apply_forwarded_headers
 from server.http.security_headers import add_security_headers
 from server.transport import admission, fair_starts
-from server.util.hosts import DEFAULT_PORTS, Authority, Origin, parse_authority, parse_origin
+from server.util.hosts import DEFAULT_PORTS, Authority, Origin, host_readings, parse_authority, parse_origin
 from server.util.refusal import HTTPRefusal
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -23,6 +24,8 @@ Authenticate = Callable[[Scope], Awaitable[Principal | HTTPRefusal]]
 HTTP_SCHEMES = {"ws": "http", "wss": "https"}
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 """Methods that change nothing (RFC 9110, 9.2.1)."""
+PROGRAMS = "a program sets none, or sends its token in `Authorization: Bearer`"
+"""What a program whose library sets an Origin can do."""
 
 
 def check_host(headers: Headers, allowed: Sequence[str]) -> Authority | HTTPRefusal:
@@ -32,28 +35,33 @@ def check_host(headers: Headers, allowed: Sequence[str]) -> Authority | HTTPRefu
     """
     values = _values(headers, b"host")
     if len(values) != 1:
-        return HTTPRefusal("forbidden", "the request must have exactly one Host header")
-    host = parse_authority(values[0])
-    if host is None:
-        return HTTPRefusal("forbidden", "the Host header is not a host name")
-    if host.loopback or any(_matches(host, parse_authority(entry)) for entry in allowed):
-        return host
-    return foreign_host(host, headers)
+        return HTTPRefusal("forbidden", "the request must have exactly one Host header: the server's name and port")
+    readings = host_readings(values[0])
+    if not readings:
+        message = "the Host header is not a host name; set it to the server's `name:port`, or `[address]:port` for IPv6"
+        return HTTPRefusal("forbidden", message)
+    for host in readings:
+        if host.loopback or any(_matches(host, parse_authority(entry)) for entry in allowed):
+            return host
+    return foreign_host(readings[0], headers)
 
 
 def check_origin(headers: Headers, scheme: str, host: Authority, allowed: Sequence[str]) -> HTTPRefusal | None:
     """The refusal of a page of another site, or None. `scheme`: of the request.
 
-    Only browsers send an Origin, and they always do for a websocket; without one the request is not from a page.
+    Browsers always send one for a websocket; without one the request is not from a page. Some programs send one too. A
+    websocket with a bearer token is not from a page, which can set no header of it, so its Origin is not judged. A browser
+    sends `Authorization: Basic` for an address with a user in it: that proves nothing.
     """
     values = _values(headers, b"origin")
-    if not values:
+    if not values or (scheme in HTTP_SCHEMES and parse_credentials(headers, ()).token is not None):
         return None
     if len(values) > 1:
-        return HTTPRefusal("forbidden", "the request has more than one Origin header")
+        return HTTPRefusal("forbidden", f"the request has more than one Origin header; {PROGRAMS}")
     origin = parse_origin(values[0])
     if origin is None:
-        return HTTPRefusal("forbidden", "the Origin is not that of a site (files and sandboxed frames send `null`)")
+        message = f"the Origin is not that of a site (files and sandboxed frames send `null`); {PROGRAMS}"
+        return HTTPRefusal("forbidden", message)
     scheme = HTTP_SCHEMES.get(scheme, scheme)
     if origin == Origin(scheme, host.host, host.port or DEFAULT_PORTS.get(scheme, 0)):
         return None

@@ -12,6 +12,10 @@ MAX_AUTHORITY_CHARS = 300
 
 _AUTHORITY = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?)(?::(?P<port>[0-9]{1,5}))?")
 
+_PORT = re.compile(r"[0-9]{1,5}")
+_IPV6_CHARS = re.compile(r"[0-9A-Fa-f:.]+")
+IPV6_CHARS_MAX = 45
+
 
 class Authority(msgspec.Struct, frozen=True):
     """A host and, if it was given, a port. `host` is in lower case, without a trailing dot; IPv6 is without brackets."""
@@ -97,6 +101,30 @@ def parse_authority(text: str) -> Authority | None:
     else:
         host = name.removesuffix(".")
     return Authority(host, int(port) if port is not None else None)
+
+
+def host_readings(text: str) -> list[Authority]:
+    """What a Host header may mean: as `parse_authority`, or an IPv6 address that a program wrote without brackets.
+
+    `::1:7860` is then read as `::1` and a port, and as one address: nobody can tell them apart. Browsers write brackets.
+    """
+    authority = parse_authority(text)
+    if authority is not None:
+        return [authority]
+    name, _, port = text.rpartition(":")
+    found = [(name, int(port))] if _PORT.fullmatch(port) and 0 < int(port) <= 65_535 else []
+    readings = [(_ipv6(address), number) for address, number in [*found, (text, None)]]
+    return [Authority(address, number) for address, number in readings if address is not None]
+
+
+def _ipv6(text: str) -> str | None:
+    """An IPv6 address without brackets and zone, in its usual form; None for anything else."""
+    if len(text) > IPV6_CHARS_MAX or not _IPV6_CHARS.fullmatch(text):
+        return None
+    try:
+        return ipaddress.IPv6Address(text).compressed
+    except ValueError:
+        return None
 
 
 def parse_origin(text: str) -> Origin | None:

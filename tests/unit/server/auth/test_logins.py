@@ -56,8 +56,11 @@ async def test_foreign_origins_and_hosts_are_refused_even_with_valid_credentials
                 assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), headers
                 upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
                 upgrade["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ=="
-                refused = await http.get("/ws", headers=own | upgrade | headers)
+                refused = await http.get("/ws", headers=upgrade | headers)
                 assert refused.status_code == 403, headers
+                # No page can set this header on a websocket: the Origin is a program's then.
+                judged = await http.get("/ws/no-such-session", headers=own | upgrade | headers)
+                assert judged.status_code == (404 if "Origin" in case else 403), headers
             assert (await http.get("/api/sessions", headers=own)).json()["sessions"] == []
 
 

@@ -47,6 +47,10 @@ def refused(decision: object) -> bool:
         "[::1]:7860",
         "[0:0:0:0:0:0:0:1]:80",
         "[::ffff:127.0.0.1]:80",
+        "::1",
+        "::1:7860",
+        "0:0:0:0:0:0:0:1:7860",
+        "::ffff:127.0.0.1:80",
     ],
 )
 def test_a_loopback_host_is_accepted_on_any_port(value: str) -> None:
@@ -64,7 +68,12 @@ def test_a_loopback_host_is_accepted_on_any_port(value: str) -> None:
         "10.0.0.1:7860",
         "0.0.0.0",
         "[::]",
-        "::1",
+        "::",
+        "::2:7860",
+        "::1:99999",
+        "::1:",
+        "::1%lo:80",
+        "1::1::1:80",
         "[::1",
         "[::1]x",
         "[fe80::1%25lo]",
@@ -101,6 +110,39 @@ def test_an_allowed_host_is_accepted_in_any_case_and_on_its_port() -> None:
         assert isinstance(check_host(headers(("host", value)), allowed), Authority), value
     for value in ("other.lan", "other.lan:8081", "xbox.lan", "box.lan.x"):
         assert refused(check_host(headers(("host", value)), allowed)), value
+
+
+def test_an_allowed_address_is_accepted_without_brackets_too() -> None:
+    allowed = ["[fd00::5]:7860", "[fd00::6]"]
+    for value in ("fd00::5:7860", "fd00::6:1", "fd00::6", "FD00:0::6:7860"):
+        assert isinstance(check_host(headers(("host", value)), allowed), Authority), value
+    for value in ("fd00::5:7861", "fd00::7:7860"):
+        assert refused(check_host(headers(("host", value)), allowed)), value
+
+
+EVIL = ("origin", "http://evil.example")
+
+
+def test_the_origin_of_a_websocket_with_a_token_is_not_judged() -> None:
+    token = ("authorization", "bearer a-token")
+    for scheme in ("ws", "wss"):
+        assert check_origin(headers(EVIL, token), scheme, HERE, []) is None
+        assert check_origin(headers(("origin", "null"), token), scheme, HERE, []) is None
+
+
+@pytest.mark.parametrize("value", ["Basic YTpi", "", "Bearer", "Digest x", "a-token"])
+def test_what_a_page_could_make_a_browser_send_lets_no_origin_pass(value: str) -> None:
+    assert refused(check_origin(headers(EVIL, ("authorization", value)), "ws", HERE, []))
+
+
+def test_the_origin_of_a_request_without_upgrade_is_judged_with_a_token_too() -> None:
+    assert refused(check_origin(headers(EVIL, ("authorization", "Bearer a-token")), "http", HERE, []))
+
+
+@pytest.mark.parametrize("values", [[EVIL], [("origin", "null")], [EVIL, EVIL]])
+def test_each_refusal_of_an_origin_says_what_a_program_can_do(values: list[tuple[str, str]]) -> None:
+    refusal = check_origin(headers(*values), "ws", HERE, [])
+    assert refusal is not None and "Authorization: Bearer" in refusal.message
 
 
 def test_a_request_without_an_origin_is_accepted() -> None:
