@@ -40,7 +40,7 @@ class SocketSettings(SettingsGroup, frozen=True, kw_only=True):
         int, Meta(ge=1, le=1_000_000, description="Frames a client may send in the long run; more: close 4429.")
     ] = DEFAULTS.frames_per_s
     permessage_deflate: Annotated[
-        bool, Meta(description="Compress messages, at 36 KiB a socket and 5 µs a message.")
+        bool, Meta(description="Compress messages, at 41 KiB a socket, 7 µs a token and 36 ms a megabyte of text.")
     ] = False
     sockets_per_session_max: Annotated[
         int, Meta(ge=1, le=100_000, description="Sockets bound to one session at once; more: HTTP 429.")

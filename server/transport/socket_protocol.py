@@ -13,6 +13,7 @@ from protocol.codes import CLOSE_GOING_AWAY
 from server.transport import websocket
 from server.transport.admission import EXTENSION as SLOT_EXTENSION
 from server.transport.admission import Slot
+from server.transport.deflate import DEFLATE
 from server.transport.fair_starts import FairStarts
 from server.transport.frame_header import frame_header
 from server.transport.frame_slices import SLICE_BYTES, NotingReader
@@ -84,6 +85,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._hold: asyncio.Handle | None = None
         self._app = self.app
         self.app = self._run_app
+        if self.conn.available_extensions:
+            self.conn.available_extensions = [DEFLATE]
         self.conn.reader.__class__ = NotingReader
         self._reader: NotingReader = self.conn.reader  # type: ignore[assignment]  # since the line above
 
