@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from benchmarks.figures import ages, cpu, formats, interrupt, memory, page, replay, startup
+from benchmarks.figures import ages, cpu, floor, formats, interrupt, memory, page, replay, startup
 from benchmarks.table import Row
 
 FIGURES: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
     "cpu": cpu.measure,
     "formats": formats.measure,
     "ages": ages.measure,
+    "floor": floor.measure,
     "replay": replay.measure,
     "startup": startup.measure,
     "memory": memory.measure,

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from agent.models import ModelRequest, Models, ModelSettings
-from benchmarks.figures import ages, cpu, formats, memory, page, replay, startup
+from benchmarks.figures import ages, cpu, floor, formats, memory, page, replay, startup
 from benchmarks.processes import Process, ProcessFailed, Reading, configuration, reader, scripted_model, server
 from benchmarks.reader import aiohttp_stream, read
 from benchmarks.table import Row
@@ -37,6 +37,15 @@ async def test_a_turn_and_its_tokens_are_measured_at_the_server_and_at_a_bare_re
     assert len(ours.ages) == len(floor.ages) == 15
     assert 0 < floor.p50 <= floor.p99 and 0 < ours.p50 <= ours.p99
     assert ours.cpu_us > 0 and floor.cpu_us > 0
+
+
+async def test_the_live_path_is_measured_beside_a_bare_session_server() -> None:
+    few = ages.Size(sessions=3, tokens=5, every_ms=1)
+    rows = await floor.measure(floor.Size(few, few, burst_tokens=20, sockets=3, events=5, idle=5, pairs=1))
+    beside = [row for row in rows if row.floor_is]
+    assert len(beside) == 5 and all(row.ours > 0 and row.floor for row in beside)
+    assert by_figure(rows, "idle sockets").unit == "KiB"
+    assert by_figure(rows, "to open").ours > 0
 
 
 @pytest.mark.parametrize("one", formats.FORMATS, ids=[one.title for one in formats.FORMATS])
