@@ -1,11 +1,12 @@
-"""Factory: tests of `server.sessions.factory`: which models the rules of a session refuse."""
+"""Factory: tests of `server.sessions.factory`: which models the rules of a session refuse, and which make titles."""
 
 from typing import Literal
 
 import pytest
 
-from agent.models import Catalog, Models, ModelSettings
+from agent.models import Catalog, ModelEntry, Models, ModelSettings
 from agent.session.session import Rules
+from agent.session.settings import TurnSettings
 from agent.tools import ToolRouter
 from server.config.auth import AuthSettings
 from server.config.model import ModelChoice
@@ -14,6 +15,28 @@ from server.sessions.factory import make_rules
 from server.telemetry.secrets import KnownSecrets
 
 Mode = Literal["local", "tokens"]
+
+
+def titles(title_by_model: bool | None, name: str, **settings: str) -> bool:
+    """Whether the model of this name is called for titles. `settings`: of `model.calls`, for the model itself."""
+    entries = [ModelEntry(name="openai/far", api_base="https://llm.example.org/v1")]
+    chosen = Settings(turn=TurnSettings(title_by_model=title_by_model))
+    models = Models(ModelSettings(**settings), Catalog(entries), configured=name)  # type: ignore[arg-type]  # texts
+    made = make_rules(chosen, models, KnownSecrets(chosen, {}), ToolRouter([]), lambda: None, [name])
+    return made.makes_titles(name)
+
+
+@pytest.mark.parametrize("base", ["http://127.0.0.1:8000/v1", "http://192.168.1.7:1234/v1", "http://localhost:8080"])
+def test_models_at_an_address_of_this_machine_or_network_make_no_titles_unless_the_setting_says_so(base: str) -> None:
+    assert not titles(None, "hosted_vllm/m", api_base=base)
+    assert titles(True, "hosted_vllm/m", api_base=base)
+
+
+def test_models_prefixed_as_local_servers_make_no_titles_either_and_others_do() -> None:
+    assert not any(titles(None, f"{prefix}/m") for prefix in ("ollama", "vllm", "lm_studio", "llamacpp"))
+    assert titles(None, "openai/gpt-5.6") and titles(None, "anthropic/claude-sonnet-5") and titles(None, "openai/far")
+    assert not titles(False, "openai/gpt-5.6")
+    assert not titles(True, "demo")
 
 
 def rules(mode: Mode, allow: bool | None) -> Rules:
