@@ -9,6 +9,7 @@ import pytest
 from agent.util.tasks import TaskOwner
 from server.config.server import ServerSettings
 from server.config.settings import Settings
+from tests.support.network.tcp_proxy import TcpProxy
 from tests.support.node import node_command
 from tests.support.polling import eventually
 from tests.unit.agent.tools.mcp.odd_server import make_server
@@ -163,3 +164,21 @@ async def test_the_reference_server_over_http(tmp_path: Path) -> None:
             await server.start()
             await eventually(lambda: running.state("all")[0] == "up", "the server")
             assert "9" in (await session.run("get-sum", a=4, b=5)).output
+
+
+async def test_a_call_whose_connection_is_cut_is_resumed_or_its_outcome_is_unknown(
+    tmp_path: Path, tasks: TaskOwner
+) -> None:
+    """The reference server sends the rest of a stream to a client that comes back."""
+    async with HttpServer(node_command(), str(EVERYTHING), "streamableHttp") as server:
+        async with TcpProxy("127.0.0.1", server.port) as proxy:
+            url = f"http://127.0.0.1:{proxy.port}/mcp"
+            async with running_servers(tmp_path, {"all": entry(url=url)}) as running:
+                session = await running.session()
+                work = session.run("trigger-long-running-operation", duration=1, steps=10)
+                call = tasks.start(work, "call")
+                await eventually(lambda: "/10]" in "".join(session.log), "its progress")
+                await proxy.cut()
+                result = await call
+                assert result.success or result.outcome_unknown, result.output
+                assert "Failed to parse" not in result.output
