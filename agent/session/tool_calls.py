@@ -188,6 +188,8 @@ def read_calls(
 
     An id that is missing, too long or used before is replaced.
     """
+    if not reply.tool_calls:
+        return []
     used = {c.tool_call_id for m in state.view.messages if isinstance(m, AssistantMessage) for c in m.tool_calls}
     calls: list[tuple[ToolCall, str | None]] = []
     for number, raw in enumerate(reply.tool_calls):

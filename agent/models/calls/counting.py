@@ -34,12 +34,14 @@ class Answered(msgspec.Struct):
 def request_bytes(request: ModelRequest) -> int:
     """Bytes of text that a request sends, about."""
     total = len(msgspec.json.encode(request.tools)) if request.tools else 0
+    total += MESSAGE_OVERHEAD * BYTES_A_TOKEN * len(request.messages)
+    total += sum(map(_bytes, [message["content"] for message in request.messages if "content" in message]))
     for message in request.messages:
-        total += MESSAGE_OVERHEAD * BYTES_A_TOKEN + _bytes(message.get("content"))
-        calls = message.get("tool_calls")
+        if "tool_calls" not in message and KEY not in message:
+            continue
+        calls, kept = message.get("tool_calls"), message.get(KEY)
         if calls:
             total += len(msgspec.json.encode(calls))
-        kept = message.get(KEY)
         if isinstance(kept, KeptState):
             total += bytes_sent_back(kept.data, kept.reasoning if calls else "")
     return total

@@ -46,8 +46,10 @@ def put_back(
 ) -> list[ChatMessage]:
     """The messages with the state that the model of `source` made, and without that of others.
 
-    `thinks`: whether the model may think in this call. `joins`: see `order.joins_messages`.
+    The messages themselves stay as they are; of those without state, no copies are made. `thinks`: whether the model may think in this call. `joins`: see `order.joins_messages`.
     """
+    if not any(KEY in message for message in messages) and not (thinks and provider in _WANTS_REASONING):
+        return list(messages)  # a long conversation without state is not walked further
     result: list[ChatMessage] = []
     for turn in _turns([dict(message) for message in messages]):
         with_calls = any(message.get("tool_calls") for message in turn)
