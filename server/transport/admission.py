@@ -65,8 +65,9 @@ class ConnectionLimiter:
 
     def _evict_oldest(self, network: str) -> None:
         slot = next(iter(self._slots[network]))
+        evict = slot.evict
         slot.release()
-        slot.evict()
+        evict()
 
 
 class Slot:
@@ -88,9 +89,14 @@ class Slot:
         if self._limiter is not None:
             self._limiter.release(self)
             self._limiter = None
+            self.evict = _nothing  # else the connection and this refer to each other
         if self.timer is not None:
             self.timer.cancel()  # it refers to the connection, which may be gone
             self.timer = None
+
+
+def _nothing() -> None:
+    """There is nothing to evict any more."""
 
 
 def release_slot(scope: Scope) -> None:

@@ -30,7 +30,6 @@ COPIED_BYTES_MAX = 16_384
 FRAGMENT_BYTES = 65_536
 """A large message is sent in fragments of this size (RFC 6455, section 5.4): about as much as the kernel takes at once, and little
 work where it is compressed. Between them the loop goes on, and control frames are sent."""
-
 UNFRAGMENTED_BYTES_MAX = 2 * FRAGMENT_BYTES
 """The largest message that is sent in one frame: batches of events always are."""
 
@@ -39,20 +38,16 @@ STEP_COST = 64
 
 PAID_AT_ONCE = 16
 """Frames that are taken from a peer's share in one go: counting them costs less than asking the clock each time."""
-
 BYTES_A_FRAME = 8_192
 """So many bytes count as one frame more: about the same work."""
-
 READ_COST = 0.25
 """What a small read counts besides its frames: a peer may send them byte by byte."""
 
 FRAMES_PER_S_FACTOR = 4
 """Websocket frames a peer may send for each frame of `socket.frames_per_s`: room for pings and for the fragments of large
 messages. A peer that sends more is read more slowly. At the defaults, a hundred such peers take a fifth of a core."""
-
 FRAMES_BURST = 1_024
 """Frames a peer may send at once: a message of 1 MiB in fragments of 2 KiB is not slowed, nor are four in one frame each."""
-
 UNPARSED_BYTES_MAX = 1_048_576
 """What may wait to be parsed. Reading pauses before: only a peer that floods after a close frame reaches this."""
 
@@ -92,7 +87,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     async def _run_app(self, scope: Any, receive: Receive, send: Send) -> None:
         await self.starts.wait(scope)
-        await self._app(scope, receive, send)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            scope["extensions"].pop(TRANSPORT_EXTENSION, None)  # the scope and this refer to each other
 
     @property
     def held(self) -> bool:
@@ -230,6 +228,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self._hold.cancel()
         if self.slot is not None:
             self.slot.release()
+        self.app = self._app  # no references in a circle: to collect those of a thousand connections takes 100 ms
+        self.conn.parser.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound what waits in the process for a peer that reads slowly."""

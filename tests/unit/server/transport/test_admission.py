@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from server.config.server import ServerSettings
 from server.config.settings import Settings
 from server.transport.admission import ConnectionLimiter
 from server.transport.http import HttpProtocol
+from server.transport.socket_protocol import SocketProtocol
 from tests.support.application import settings_for
 from tests.support.constants import built_in
 from tests.support.live import Live, client, listening
@@ -22,6 +24,12 @@ from tests.support.network.http_client import http_client
 from tests.support.polling import eventually
 
 SOON_S = 10.0
+
+UPGRADE = (
+    b"GET /ws/none HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+)
+"""Of a session that does not exist."""
 
 
 def bounded(data: Path, **server: Any) -> Settings:
@@ -122,20 +130,39 @@ async def test_a_large_head_in_one_piece_is_refused(tmp_path: Path, path: str) -
 
 
 def connections() -> int:
-    """How many connections anything still holds."""
-    gc.collect()
-    return sum(isinstance(one, HttpProtocol) for one in gc.get_objects())
+    """How many connections anything still holds, collected or not."""
+    return sum(issubclass(type(one), (HttpProtocol, SocketProtocol)) for one in gc.get_objects())
 
 
-async def test_a_closed_connections_timer_is_released_at_once(
-    tmp_path: Path,
+async def ask(live: Live, head: bytes) -> None:
+    async with opened(live, head + b"\r\nHost: localhost\r\n\r\n") as reader:
+        await reader.readuntil(b"\r\n\r\n")
+
+
+async def wait(live: Live) -> None:
+    async with opened(live):
+        await request(live.port, "/livez")
+
+
+async def connect(live: Live) -> None:
+    async with client(live) as one:
+        await one.synced()
+
+
+@pytest.mark.parametrize("use", [wait, partial(ask, head=b"GET /livez HTTP/1.1"), partial(ask, head=UPGRADE), connect])
+async def test_a_closed_connection_is_freed_at_once_without_a_garbage_collection(
+    tmp_path: Path, use: Callable[[Live], Awaitable[None]]
 ) -> None:
-    before = connections()
-    async with listening(bounded(tmp_path, head_timeout_s=600.0)) as live:
-        for _ in range(5):
-            async with client(live) as one:
-                await one.synced()
-        await eventually(lambda: connections() <= before, "that none of five connections is held")
+    gc.collect()
+    gc.disable()
+    try:
+        before = connections()
+        async with listening(bounded(tmp_path, head_timeout_s=600.0)) as live:
+            for _ in range(5):
+                await use(live)
+            await eventually(lambda: connections() <= before, "that none of five connections is held")
+    finally:
+        gc.enable()
 
 
 async def origin_is_good(live: Live, **headers: str) -> bool:
