@@ -19,11 +19,15 @@ def base_address(url: str) -> str:
 
 
 def socket_address(base: str, session_id: str | None, epoch: str, after: int | None) -> str:
-    """The address that binds to this session (None: to a new one), after this position (None: by a snapshot)."""
+    """The address that binds to this session (None: to a new one), after this position (None: by a snapshot).
+
+    A replay is asked for without the texts that `turn_complete` repeats.
+    """
     address = base if session_id is None else f"{base}/{quote(session_id, safe='')}"
     if after is None:
         return address
-    return f"{address}?{urlencode({'after': after, 'epoch': epoch} if epoch else {'after': after})}"
+    query = {"after": after, "epoch": epoch} if epoch else {"after": after}
+    return f"{address}?{urlencode(query)}&final_response=no"
 
 
 def http_address(base: str, session_id: str) -> str:

@@ -13,7 +13,7 @@ from clients.session.frames import ProtocolFault, Unknown, read_frames
 from clients.session.outbox import Outbox
 from clients.session.outcomes import Acked, CaughtUp, Connected, Fault, Outcome, Postponed, Rejected, Skipped, ViewReset
 from clients.session.reconnect import DEFAULT_BACKOFF, Action, Backoff, after_close, after_denial
-from clients.session.view import copy_of
+from clients.session.view import copy_of, last_answer
 from protocol import events as ev
 from protocol.frames import Frame, Heartbeat, Ready, Refused, Snapshot, Synced
 from protocol.limits import Limits
@@ -258,6 +258,8 @@ class SessionCore:
         if new:
             apply(self.view, event)
             self._commit()
+            if isinstance(event, ev.TurnComplete) and not event.final_response:
+                event = msgspec.structs.replace(event, final_response=last_answer(self.view))
             yield event
         if isinstance(event, ev.Accepted) and self._outbox.settle(event.submission_id):
             yield Acked(event.submission_id, event)

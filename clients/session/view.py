@@ -2,6 +2,7 @@
 
 import msgspec
 
+from protocol.content import AssistantMessage
 from protocol.view import View
 
 
@@ -16,6 +17,11 @@ def copy_of(view: View) -> View:
         queued=list(view.queued),
         usage=msgspec.structs.replace(view.usage),
     )
+
+
+def last_answer(view: View) -> str:
+    """The text of the model's newest message: what `turn_complete` has as `final_response`."""
+    return next((one.text for one in reversed(view.messages) if isinstance(one, AssistantMessage)), "")
 
 
 def at_rest(view: View) -> bool:

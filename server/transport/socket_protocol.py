@@ -264,9 +264,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self._write_frame(opcode, fragment, begin + FRAGMENT_BYTES >= len(data))
 
     def write_now(self, data: bytes, *, text: bool) -> bool:
-        """Send one message if that need not wait: a small one, not compressed, to a peer that has taken most of what was sent."""
+        """Send one message if that need not wait: a small one, to a peer that has taken most of what was sent."""
         ready = self.writable.is_set() and self.handshake_complete and not self._is_ending()
-        if not ready or self.conn.extensions or len(data) > UNFRAGMENTED_BYTES_MAX:
+        if not ready or len(data) > (COPIED_BYTES_MAX if self.conn.extensions else UNFRAGMENTED_BYTES_MAX):
             return False
         self._write_frame(TEXT if text else BINARY, data, True)
         return True

@@ -13,10 +13,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from clients.session.client import SessionClient
+from clients.session.core import Position
 from protocol import codec
+from protocol import events as ev
 from protocol.limits import MAX_MESSAGE_MIN
 from protocol.submissions import UserInput
 from server.websocket.sender import OUTBOUND_BATCH_BYTES
+from tests.integration.test_session_client import items_until
 from tests.support.application import settings_for
 from tests.support.live import DONE, Live, client, listening
 from tests.support.models.model_script import Call
@@ -186,6 +189,10 @@ async def test_text_is_not_said_twice_to_a_client_that_asks_for_it(tmp_path: Pat
         async with client(live, actor.session_id, after=0) as other:
             await other.synced()
             assert sum(other.messages) > 2 * len(words)
+        async with SessionClient(live.http, actor.session_id, position=Position("", 0)) as own:
+            items = await items_until(own, ev.TurnComplete)
+        done = items[-1]
+        assert isinstance(done, ev.TurnComplete) and done.final_response == words, "it has the text of the message"
 
 
 async def test_a_client_that_cannot_take_its_snapshot_is_logged_once_with_the_remedy(

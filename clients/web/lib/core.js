@@ -87,7 +87,7 @@ export class SessionCore {
     const path = this.sessionId === null ? "/ws" : `/ws/${encodeURIComponent(this.sessionId)}`;
     if (this.position === null) return path;
     const { seq, epoch } = this.position;
-    return `${path}?after=${seq}${epoch ? `&epoch=${encodeURIComponent(epoch)}` : ""}`;
+    return `${path}?after=${seq}${epoch ? `&epoch=${encodeURIComponent(epoch)}` : ""}&final_response=no`;
   }
 
   /** @param {number} now */
@@ -263,6 +263,7 @@ export class SessionCore {
       } else {
         this.#replayed += this.view.seq - before;
       }
+      if (event.type === "turn_complete") event.final_response ||= lastAnswer(this.view);
       outcomes.push({ kind: "event", event });
     }
     if (event.type === "accepted" && this.outbox.settle(event.submission_id)) {
@@ -270,6 +271,9 @@ export class SessionCore {
     }
   }
 }
+
+/** The text of the model's newest message, which `turn_complete` repeats where it was not asked to leave it out. @param {View} view */
+const lastAnswer = (view) => view.messages.findLast((message) => message.role === "assistant")?.text ?? "";
 
 /** A random name. Not `crypto.randomUUID`: browsers have that on secure origins alone. */
 export function newId() {

@@ -29,7 +29,7 @@ def test_an_invalid_server_address_is_refused(url: str) -> None:
 
 
 def test_a_session_and_a_position_are_quoted() -> None:
-    assert socket_address("ws://h/ws", "a/b?c", "e&f", 7) == "ws://h/ws/a%2Fb%3Fc?after=7&epoch=e%26f"
+    assert socket_address("ws://h/ws", "a/b?c", "e&f", 7) == "ws://h/ws/a%2Fb%3Fc?after=7&epoch=e%26f&final_response=no"
 
 
 def test_a_session_has_an_address_over_http_too() -> None:

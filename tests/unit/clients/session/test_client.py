@@ -70,7 +70,7 @@ async def test_the_client_resumes_with_its_position_and_misses_nothing() -> None
     ) as server:
         async with client_of(server.url) as client:
             items = await all_of(client)
-    assert server.paths == [f"/ws/{SESSION}", f"/ws/{SESSION}?after=6&epoch=e1"]
+    assert server.paths == [f"/ws/{SESSION}", f"/ws/{SESSION}?after=6&epoch=e1&final_response=no"]
     [lost] = [item for item in items if isinstance(item, Reconnecting)]
     assert lost.why == "closed with 1012 as written"
     assert encoded(client.view) == encoded(fold(EVENTS))
@@ -85,7 +85,7 @@ async def test_a_gap_is_reported_and_repaired() -> None:
         async with client_of(server.url) as client:
             items = await all_of(client)
     assert any(isinstance(item, Fault) for item in items)
-    assert server.paths[1].endswith("?after=2&epoch=e1")
+    assert server.paths[1].endswith("?after=2&epoch=e1&final_response=no")
     assert encoded(client.view) == encoded(fold(EVENTS))
 
 

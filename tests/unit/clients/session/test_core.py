@@ -27,7 +27,7 @@ def test_a_new_client_asks_for_a_new_session_and_takes_the_snapshot() -> None:
     assert not connected.again
     assert isinstance(reset, ViewReset)
     assert caught_up == CaughtUp(epoch="e1", seq=5, replayed=0)
-    assert core.address("ws://h/ws") == f"ws://h/ws/{SESSION}?after=5&epoch=e1"
+    assert core.address("ws://h/ws") == f"ws://h/ws/{SESSION}?after=5&epoch=e1&final_response=no"
     assert encoded(core.view) == encoded(fold(EVENTS[:5]))
 
 
@@ -111,7 +111,7 @@ def test_a_reset_view_stays_as_it_was_while_events_go_on() -> None:
 
 def test_the_whole_journal_can_be_replayed() -> None:
     core = core_of(session_id=SESSION, position=Position("", 0))
-    assert core.address("ws://h/ws") == f"ws://h/ws/{SESSION}?after=0"
+    assert core.address("ws://h/ws") == f"ws://h/ws/{SESSION}?after=0&final_response=no"
     core.opened(0.0)
     receive(core, *JOURNAL.hello(("", 0), len(EVENTS)))
     assert encoded(core.view) == encoded(fold(EVENTS))

@@ -23,6 +23,17 @@ function live(head = 0, more = {}) {
   return core;
 }
 
+test("the end of a turn has the text of its last message, where the server left it out", () => {
+  const core = live(3);
+  const said = { message_id: "m1", text: "Here.", reasoning: "", tool_calls: [], finish_reason: "stop", sealed: false };
+  const done = { turn_id: "t1", history_size: 2 };
+  const outcomes = core.receive(
+    frames({ type: "assistant_message", seq: 4, at: "now", ...said }, { type: "turn_complete", seq: 5, at: "now", ...done }),
+    0,
+  );
+  assert.equal(outcomes.at(-1).event.final_response, "Here.");
+});
+
 test("the position is committed at synced, and with every event after it", () => {
   const core = new SessionCore({});
   core.opened(0);
@@ -32,7 +43,7 @@ test("the position is committed at synced, and with every event after it", () =>
   assert.deepEqual(core.position, { epoch: "e1", seq: 3 });
   core.receive(frames(title(4)), 0);
   assert.deepEqual(core.position, { epoch: "e1", seq: 4 });
-  assert.equal(core.path, "/ws/s1?after=4&epoch=e1");
+  assert.equal(core.path, "/ws/s1?after=4&epoch=e1&final_response=no");
 });
 
 test("a replay that is cut commits nothing, and what was folded is skipped when it comes again", () => {

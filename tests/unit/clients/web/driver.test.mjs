@@ -111,7 +111,7 @@ test("a socket on which nothing is heard for two heartbeats is given up and repl
   assert.equal(outside.sockets[0].closed, true);
   assert.match(session.status.why, /nothing was heard/);
   assert.equal(outside.sockets.length, 2);
-  assert.equal(outside.socket.url, "ws://box:7860/ws/s1?after=0&epoch=e1");
+  assert.equal(outside.socket.url, "ws://box:7860/ws/s1?after=0&epoch=e1&final_response=no");
 });
 
 test("a socket that does not open in time is given up", () => {
@@ -142,7 +142,7 @@ test("a cut is followed by a wait that is told, and by the position", () => {
   assert.equal(session.status.phase, "waiting");
   assert.ok(session.status.retry_at > Date.now());
   outside.pass(250);
-  assert.equal(outside.socket.url, "ws://box:7860/ws/s1?after=1&epoch=e1");
+  assert.equal(outside.socket.url, "ws://box:7860/ws/s1?after=1&epoch=e1&final_response=no");
   outside.open(1, true);
   assert.deepEqual(session.status.caught_up, { replayed: 0, recovered: true });
 });
