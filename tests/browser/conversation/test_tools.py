@@ -160,3 +160,13 @@ async def test_a_sub_agent_s_steps_are_seen_inside_of_its_call_while_it_works(ta
         await at.chat.page.reload()
         await card.locator("summary").first.click()
         await expect(step).to_contain_text("list")
+
+
+async def test_the_page_says_that_a_call_wrote_the_notes_of_the_project(tabs: Tabs, tmp_path: Path) -> None:
+    script = [calls(Call("write", {"path": "AGENTS.md", "content": "Be brief."})), text("Noted.")]
+    async with scene(tabs, tmp_path, script, settings={"policy": {}}) as at:
+        await at.chat.say("take a note")
+        await at.chat.button("Approve").click()
+        await expect(at.chat.answers.last).to_have_text("Noted.")
+        await expect(at.chat.notes).to_contain_text("A call of write wrote AGENTS.md.")
+        await at.at_rest()
