@@ -1,0 +1,144 @@
+"""Clients of docs/clients: each asks its questions in a session of 5 MB, over a cut in the middle of an answer and over a restart."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.docs.client_trial import QUESTIONS, SESSION, Finished, try_client
+from tests.faults.harness.lengths import in_the_long_form
+from tests.support.node import node_command
+from tests.support.paths import ROOT
+from tests.support.wscat import command as wscat_command
+
+EXAMPLES = ROOT / "docs" / "clients"
+
+
+class Program(NamedTuple):
+    """A client that can be run: its command without arguments, and what it needs of its environment."""
+
+    command: list[str]
+    environ: dict[str, str] = {}
+
+
+def found(name: str) -> str:
+    """The path of a program. Skips the test without it."""
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
+def python(file: str) -> Program:
+    return Program([str(ROOT / ".venv" / "bin" / "python"), str(EXAMPLES / file)])
+
+
+def node() -> Program:
+    return Program([node_command(), "--experimental-websocket", "--no-warnings", str(EXAMPLES / "ask.mjs")])
+
+
+def shell(name: str) -> Program:
+    """The shell's client, through `wscat` or `websocat`."""
+    found("jq")
+    wscat = " ".join(wscat_command()) if name == "wscat" else found(name)
+    return Program(["bash", str(EXAMPLES / "ask.sh")], {"CLIENT": name, "WSCAT": wscat})
+
+
+def bun() -> Program:
+    return Program([found("bun"), str(EXAMPLES / "ask.mjs")])
+
+
+def java() -> Program:
+    return Program([found("java"), "-XX:TieredStopAtLevel=1", str(EXAMPLES / "Ask.java")])
+
+
+def go(folder: Path) -> Program:
+    """Go's, built against Debian's package of gorilla/websocket."""
+    if not Path("/usr/share/gocode/src/github.com/gorilla/websocket").is_dir():
+        pytest.skip("golang-github-gorilla-websocket-dev is not installed")
+    environ = {"GOPATH": "/usr/share/gocode", "GO111MODULE": "off", "GOFLAGS": "-mod=", "HOME": str(folder)}
+    built = folder / "ask"
+    command = [found("go"), "build", "-o", str(built), str(EXAMPLES / "ask.go")]
+    subprocess.run(command, check=True, env={**os.environ, **environ})
+    return Program([str(built)])
+
+
+def emacs() -> Program:
+    """Emacs Lisp's, with Debian's package of websocket.el."""
+    program = found("emacs")
+    if not list(Path("/usr/share/emacs/site-lisp").glob("elpa*/websocket-*")):
+        pytest.skip("elpa-websocket is not installed")
+    return Program([program, "--script", str(EXAMPLES / "ask.el")])
+
+
+CLIENTS = {
+    "Python, websockets": lambda: python("ask_websockets.py"),
+    "Python, aiohttp": lambda: python("ask_aiohttp.py"),
+    "Node": node,
+    "shell, wscat": lambda: shell("wscat"),
+    "shell, websocat": lambda: shell("websocat"),
+    "Bun": bun,
+}
+SLOW = {"Java": java, "Emacs Lisp": emacs}
+"""Clients that take seconds of CPU to compile, or to read 5 MB."""
+
+
+async def survives(folder: Path, program: Program) -> None:
+    async with contextlib.AsyncExitStack() as running:
+
+        async def start(port: int, token: str) -> Finished:
+            process = await running.enter_async_context(
+                run(program, f"ws://127.0.0.1:{port}", token, SESSION, *QUESTIONS)
+            )
+
+            async def finished() -> list[str]:
+                stdout, stderr = await process.communicate()
+                assert process.returncode == 0, (stdout, stderr.decode())
+                return stdout.decode().splitlines()
+
+            return finished
+
+        await try_client(folder, start)
+
+
+@contextlib.asynccontextmanager
+async def run(program: Program, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The client, and what it starts, until the block ends."""
+    process = await asyncio.create_subprocess_exec(
+        *program.command,
+        *arguments,
+        env={**os.environ, **program.environ},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+async def test_a_client_survives_a_cut_a_restart_and_five_megabytes(tmp_path: Path, name: str) -> None:
+    await survives(tmp_path, CLIENTS[name]())
+
+
+@in_the_long_form
+@pytest.mark.parametrize("name", SLOW)
+async def test_a_slower_client_survives_them_too(tmp_path: Path, name: str) -> None:
+    await survives(tmp_path, SLOW[name]())
+
+
+@in_the_long_form
+async def test_a_client_in_go_survives_them_too(tmp_path: Path) -> None:
+    await survives(tmp_path, go(tmp_path))
