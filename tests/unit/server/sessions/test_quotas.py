@@ -16,7 +16,7 @@ from server.journal.base import Spent, Stored
 from server.sessions.quotas import UserUsage, judge
 from tests.support.application import settings_for
 from tests.support.live import DONE, Client, Live, client, listening
-from tests.support.models.scripted_model import Call, Finish, ScriptedModel, Text, Usage, calls, stream, text
+from tests.support.models.scripted_model import Call, Finish, Hang, ScriptedModel, Text, Usage, calls, stream, text
 from tests.support.network.http_client import http_client
 from tests.support.users import users
 
@@ -164,6 +164,29 @@ async def test_a_turn_that_reaches_the_daily_limit_ends_before_its_next_model_ca
             assert isinstance(ended, ev.ErrorEvent)
             assert (ended.code, ended.retryable) == ("budget_exhausted", True)
         assert len(model.requests) == 1
+
+
+async def test_answers_that_are_interrupted_or_not_counted_by_the_provider_count_too(tmp_path: Path) -> None:
+    long = Text("owl " * 2_000)
+    async with ScriptedModel([stream(long, Hang()), stream(long, Finish())]) as model:
+        settings = settings_for(tmp_path, model, users={"tokens_per_day": 100_000})
+        async with listening(settings) as live, client(live) as one:
+            await one.synced()
+            before = 0
+            for interrupted in (True, False):
+                await one.send(UserInput(text="tell"))
+                if interrupted:
+                    await one.until_type(ev.AssistantChunk)
+                    await one.send(Interrupt())
+                await one.until_type(*DONE)
+                spent = one.view.usage.input_tokens + one.view.usage.output_tokens
+                assert spent - before > 2_000
+                before = spent
+        low = msgspec.structs.replace(settings, users=UserLimits(tokens_per_day=4_000))
+        async with listening(low) as live, client(live) as one:
+            await one.synced()
+            await one.send(UserInput(text="more"))
+            assert (await one.refusal()).code == "budget_exhausted"
 
 
 TODAY = "2026-01-31"
