@@ -10,7 +10,7 @@ import pytest
 
 from protocol import codec
 from protocol import events as ev
-from protocol.frames import Snapshot
+from protocol.frames import Refused, Snapshot
 from protocol.submissions import Approval, ExecApproval, Interrupt, Shutdown, UserInput
 from protocol.view import View, apply
 from tests.support.application import settings_for
@@ -231,6 +231,21 @@ async def test_an_interrupt_ends_the_turn_and_the_models_stream(tmp_path: Path) 
         assert (await talker.until_type(*DONE)).reason == "user"
         async with asyncio.timeout(30):
             await (await model.request(0)).left.wait()
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one message", "in two"])
+async def test_an_interrupt_right_behind_an_input_stops_its_turn(tmp_path: Path, together: bool) -> None:
+    async with (
+        ScriptedModel([stream(Text("Once"), Gate(), Text("!"))]) as model,
+        listening(settings_for(tmp_path, model)) as live,
+        client(live) as talker,
+    ):
+        await talker.synced()
+        frames = [codec.encode(submission).decode() for submission in (UserInput(text="tell"), Interrupt())]
+        for message in ["\n".join(frames)] if together else frames:
+            await talker.socket.send(message)
+        assert (await talker.until_type(*DONE)).reason == "user"
+        assert not any(isinstance(frame, Refused) for frame in talker.frames)
 
 
 async def test_after_shutdown_the_history_can_be_read_and_nothing_more_is_taken(tmp_path: Path) -> None:
