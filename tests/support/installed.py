@@ -16,7 +16,7 @@ import pytest
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "holdfast-tests"
 INSTALL_TIMEOUT_S = 5_400
-"""A package without a wheel for this machine is compiled: llama-cpp-python takes ten minutes, and an hour on a busy machine."""
+"""A package without a wheel for this machine is compiled: llama-cpp-python takes ten to twenty minutes, and an hour on a busy machine."""
 
 
 def python_with(*requirements: str, environment: Mapping[str, str] | None = None) -> Path:
