@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import msgspec
-from starlette.types import Receive, Send
+from starlette.types import Message, Receive, Send
 
 from agent.session.messages import SubmissionRefusal
 from agent.util.errors import log_fault
@@ -278,16 +278,26 @@ class Connection:
             if message["type"] == "websocket.disconnect":
                 self.closed_with = message.get("code") or CLOSE_ABNORMAL
                 return None
-            async with self._reader.paced(message) as large:
-                for result in self._reader.submissions(message, self._loop.time()):
-                    if isinstance(result, CloseReason):
-                        return result
-                    if isinstance(result, codec.FrameError):
-                        self._refuse(SubmissionRefusal(result.code, str(result)), result.id)
-                    else:
-                        await self._submit(result)
-                    if large:
-                        await asyncio.sleep(0)  # others come between two frames
+            if not self._reader.is_large(message):
+                reason = await self._take(message)
+            else:
+                async with self._reader.paced(message):
+                    reason = await self._take(message, large=True)
+            if reason is not None:
+                return reason
+
+    async def _take(self, message: Message, *, large: bool = False) -> CloseReason | None:
+        """Submit or refuse what is in a message. The reason to close if the client sends too much."""
+        for result in self._reader.submissions(message, self._loop.time()):
+            if isinstance(result, CloseReason):
+                return result
+            if isinstance(result, codec.FrameError):
+                self._refuse(SubmissionRefusal(result.code, str(result)), result.id)
+            else:
+                await self._submit(result)
+            if large:
+                await asyncio.sleep(0)  # others come between two frames
+        return None
 
     async def _submit(self, submission: Submission) -> None:
         submission_id = "" if submission.id is msgspec.UNSET else submission.id

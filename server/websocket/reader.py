@@ -34,25 +34,26 @@ class FrameReader:
         self._frames = TokenBucket(limits.frames_per_s, limits.frames_burst)
         self._bad_frames = TokenBucket(limits.bad_frames_per_minute / 60, limits.bad_frames_per_minute)
 
+    @staticmethod
+    def is_large(message: Message) -> bool:
+        """Whether this message may be decoded only when it is `paced`."""
+        return _size(message) > SMALL_BYTES
+
     @contextlib.asynccontextmanager
-    async def paced(self, message: Message) -> AsyncIterator[bool]:
-        """Wait until this message may be decoded, which is a large one (then True) only in its user's turn."""
-        size = _size(message)
-        if size <= SMALL_BYTES:
-            yield False
-            return
-        delay_s = self._policy.delay_s(size)
+    async def paced(self, message: Message) -> AsyncIterator[None]:
+        """Wait until this large message may be decoded, and keep its user's turn meanwhile."""
+        delay_s = self._policy.delay_s(_size(message))
         if delay_s:
             await asyncio.sleep(delay_s)
         async with self._policy.turn:
-            yield True
+            yield
 
     def submissions(self, message: Message, now: float) -> Iterator[Result]:
         """What becomes of each frame of a message at `now` (seconds, monotonic); nothing follows a `CloseReason`.
 
         What is refused by its size is not looked into. An empty message counts as a frame.
         """
-        refusal = self._policy.refuse_unread(_size(message))
+        refusal = self._policy.refuse_unread(_size(message)) if self.is_large(message) else None
         if refusal is not None:
             self.count += 1
             payload = message.get("text") or message.get("bytes") or b""
@@ -68,7 +69,7 @@ class FrameReader:
             if not self._frames.take(now):
                 yield TOO_MANY
                 return
-            refusal = self._policy.refuse_unread(len(frame))
+            refusal = self._policy.refuse_unread(len(frame)) if len(frame) > SMALL_BYTES else None
             if refusal is not None:
                 yield self._unread(refusal, frame)
                 continue

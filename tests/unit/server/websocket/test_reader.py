@@ -100,11 +100,11 @@ def test_a_large_frame_among_small_ones_is_judged_by_itself() -> None:
 async def test_large_messages_of_one_user_are_decoded_in_turn_and_small_ones_at_once() -> None:
     policy = policy_of()
     one, other = reader_of(policy), reader_of(policy)
-    async with one.paced({"text": "a" * 1_000}) as large:
-        assert large
+    large = {"text": "a" * 1_000}
+    assert one.is_large(large)
+    async with one.paced(large):
         assert policy.turn.locked()
-        async with other.paced({"text": "a"}) as second:
-            assert not second
+        assert not other.is_large({"text": "a"})
     assert not policy.turn.locked()
 
 
