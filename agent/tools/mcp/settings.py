@@ -41,7 +41,11 @@ class McpServer(SettingsGroup, frozen=True, kw_only=True):
     transport: Annotated[Transport, Meta(description="The same, as some clients call it.")] = ""
     disabled: Annotated[bool, Meta(description="Whether the entry is passed over.")] = False
     trusted: Annotated[
-        bool, Meta(description="Whether its tools' annotations are believed: those it calls read-only run freely.")
+        bool,
+        Meta(
+            description="Whether its tools' annotations are believed: those it calls read-only run freely, and so does reading its "
+            "resources."
+        ),
     ] = False
     owner_token: Annotated[
         bool, Meta(description="Whether it is given the Hugging Face token of the session's owner.")
