@@ -31,7 +31,7 @@ class DemoFailure(Exception):
     status_code = 500
 
 
-class DemoProvider(CustomLLM):
+class DemoProvider(CustomLLM):  # type: ignore[misc]  # LiteLLM's types are not read
     """Streams `demo.reply_to` word by word."""
 
     @classmethod
@@ -40,7 +40,7 @@ class DemoProvider(CustomLLM):
         others = [entry for entry in litellm.custom_provider_map if entry["provider"] != DEMO_PROVIDER]
         litellm.custom_provider_map = [*others, {"provider": DEMO_PROVIDER, "custom_handler": cls()}]
 
-    async def astreaming(self, *arguments: object, **given: object) -> AsyncIterator[ModelResponseStream]:  # type: ignore[override]  # the base's return type can't be met: it is a coroutine of its iterator
+    async def astreaming(self, *arguments: object, **given: object) -> AsyncIterator[ModelResponseStream]:
         messages = cast("Sequence[Mapping[str, object]]", given["messages"])
         options = cast("Mapping[str, object]", given["optional_params"])
         tools = cast("Sequence[Mapping[str, object]]", options.get("tools") or ())

@@ -96,7 +96,7 @@ async def _lines(response: httpx.Response) -> AsyncGenerator[str]:
         yield tail
 
 
-class BodyStream(AiohttpResponseStream):
+class BodyStream(AiohttpResponseStream):  # type: ignore[misc]  # LiteLLM's types are not read
     """A body as it comes from the network, without aiohttp's and httpx's generators around each read."""
 
     async def __aiter__(self) -> AsyncGenerator[bytes]:
@@ -154,7 +154,7 @@ class EventStreamResponse(httpx.Response):
         return EventLines(self)
 
 
-class GuardedTransport(LiteLLMAiohttpTransport):
+class GuardedTransport(LiteLLMAiohttpTransport):  # type: ignore[misc]  # as above
     """LiteLLM's transport over aiohttp, without private addresses and without redirects to other hosts."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -235,9 +235,9 @@ class GuardedHttpx:
 
 def install() -> None:
     """Give LiteLLM's clients these transports, for all calls of the process."""
-    AsyncHTTPHandler.create_async_transport = staticmethod(_create_async_transport)  # type: ignore[method-assign]
+    AsyncHTTPHandler.create_async_transport = staticmethod(_create_async_transport)
     litellm.sync_transport = _sync_transport()
-    huggingface.httpx = GuardedHttpx()  # type: ignore[assignment,attr-defined]  # stands for the module there
+    huggingface.httpx = GuardedHttpx()  # stands for the module there
 
 
 def _sync_transport() -> GuardedSyncTransport | None:

@@ -48,4 +48,4 @@ class _Asyncio:
 
 def install() -> None:
     """Give LiteLLM's calls their own threads, for all calls of the process."""
-    litellm.main.asyncio = _Asyncio()  # type: ignore[assignment,attr-defined]  # stands for the module there
+    litellm.main.asyncio = _Asyncio()  # stands for the module there

@@ -113,7 +113,10 @@ async def test_a_submission_sent_again_is_not_done_again(
 
 @pytest.mark.parametrize(
     ("manner", "kind"),
-    [*((killed_after_its_ack, kind) for kind in KINDS), *((stopped_after_its_ack, kind) for kind in few(KINDS))],
+    [
+        *((killed_after_its_ack, kind) for kind in few(KINDS, 2)),
+        *((stopped_after_its_ack, kind) for kind in few(KINDS)),
+    ],
     ids=lambda case: case if isinstance(case, str) else case.__name__,
 )
 async def test_a_submission_sent_again_after_a_restart_is_not_done_again(

@@ -12,6 +12,7 @@ from websockets.asyncio.client import connect
 from protocol import SUBPROTOCOL_JSON
 from protocol import events as ev
 from protocol.submissions import UserInput
+from tests.faults.harness.lengths import few
 from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.application import settings_for
 from tests.support.hub.standin_spaces import StandinSpaces, standin_spaces
@@ -128,7 +129,7 @@ async def killed_at(running: Running, moment: str) -> None:
     await running.dies("echo hello")
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", few([*MOMENTS], 2))
 async def test_a_session_has_one_sandbox_whenever_the_server_dies(running: Running, moment: str) -> None:
     await killed_at(running, moment)
     await running.again()
@@ -139,7 +140,7 @@ async def test_a_session_has_one_sandbox_whenever_the_server_dies(running: Runni
     await running.hub.until(lambda: not running.hub.spaces)
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", few([*MOMENTS], 2))
 async def test_a_deleted_session_leaves_no_sandbox_whenever_the_server_died(running: Running, moment: str) -> None:
     await killed_at(running, moment)
     await running.again()

@@ -159,5 +159,5 @@ async def test_the_description_of_a_model_of_the_router_is_read_through_the_chec
 
     async with serving() as server:
         with pytest.raises(AddressRefused):
-            await asyncio.to_thread(huggingface.httpx.get, server.base())  # type: ignore[attr-defined]
+            await asyncio.to_thread(huggingface.httpx.get, server.base())
         assert server.requests == 0
