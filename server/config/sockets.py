@@ -25,7 +25,10 @@ class SocketSettings(SettingsGroup, frozen=True, kw_only=True):
         int, Meta(ge=1_024, le=2**24, description="Largest websocket message a client may send; more: close 1009.")
     ] = DEFAULTS.inbound_message_bytes
     outbound_frame_bytes: Annotated[
-        int, Meta(ge=4_096, le=2**30, description="Largest message the server sends; every event fits in.")
+        int,
+        Meta(
+            ge=4_096, le=2**30, description="Largest message the server sends; every event fits in, so 6.4 MB at least."
+        ),
     ] = DEFAULTS.outbound_frame_bytes
     heartbeat_s: Annotated[float, Meta(gt=0, le=20, description="Silence after which a `heartbeat` is sent.")] = (
         DEFAULTS.heartbeat_s

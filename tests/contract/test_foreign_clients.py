@@ -4,11 +4,13 @@ import asyncio
 import subprocess
 from pathlib import Path
 
+import aiohttp
 import msgspec
 import pytest
 
+from protocol.submissions import UserInput
 from tests.support.application import settings_for
-from tests.support.live import Live, listening
+from tests.support.live import DONE, Live, client, listening
 from tests.support.node import node_command
 
 CLIENTS = Path(__file__).parents[1] / "support" / "npm" / "clients"
@@ -46,3 +48,22 @@ async def test_a_library_that_does_not_know_1012_is_told_that_its_session_was_pu
         (actor,) = live.manager.registry.all()
         actor.cancel()
         assert await end_of(client) == (1001, "the session was put to sleep and restarts for you; reconnect")
+
+
+async def test_a_library_with_a_small_bound_gets_a_large_session_once_it_says_so(tmp_path: Path) -> None:
+    bound = 65_536  # the default of AnyEvent and Godot
+    async with listening(settings_for(tmp_path)) as live:
+        async with client(live) as one:
+            await one.send(UserInput(text="hello " * 20_000))
+            await one.until_type(*DONE)
+        address = f"{live.ws}/{one.ready.session_id}"
+        async with aiohttp.ClientSession() as http:
+            async with http.ws_connect(address, max_msg_size=bound) as socket:
+                kinds = [message.type async for message in socket]
+                assert kinds == [aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.ERROR]
+                assert socket.close_code == 1009
+            async with http.ws_connect(f"{address}?max_message={bound}", max_msg_size=bound) as socket:
+                types: list[str] = []
+                while types[-1:] != ["synced"]:
+                    types += [msgspec.json.decode(line)["type"] for line in (await socket.receive_str()).split("\n")]
+                assert types == ["ready", "snapshot", "synced"]
