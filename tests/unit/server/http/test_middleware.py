@@ -275,6 +275,26 @@ async def test_http_and_websockets_are_checked_alike(caplog: pytest.LogCaptureFi
     assert len(refusals) == len(messages) - 1 and len(set(refusals)) == len(refusals), "once each"
 
 
+@pytest.mark.parametrize("host", ["::1:{port}", "::1", "[::1]:{port}", "0:0:0:0:0:0:0:1:{port}"])
+async def test_a_program_that_writes_an_address_without_brackets_and_an_origin_gets_in(host: str) -> None:
+    settings = settings_for()
+    async with serving(app_of(ROUTES, settings), settings) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        lines = [
+            "GET /ws HTTP/1.1",
+            f"Host: {host.format(port=running.port)}",
+            "Origin: http://localhost/",  # as in the examples of Go's x/net
+            "Authorization: Bearer a-token",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        ]
+        writer.write("\r\n".join([*lines, "", ""]).encode())
+        assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 101")
+        writer.close()
+
+
 async def test_without_denial_responses_the_websocket_is_closed() -> None:
     sent: list[dict[str, object]] = []
 
