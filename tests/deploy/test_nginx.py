@@ -58,7 +58,7 @@ class Nginx:
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
 
-    async def make(self, upstream: int) -> None:
+    async def make(self, upstream: int, path: str = "") -> None:
         key, cert = self._folder / "key.pem", self._folder / "cert.pem"
         subject = ("-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}")
         await done(
@@ -74,6 +74,10 @@ class Nginx:
         }.items():
             assert text.count(found) == 1
             text = text.replace(found, put)
+        if path:
+            text = text.replace("location / {", f"location {path}/ {{").replace(
+                "proxy_pass http://holdfast;", "proxy_pass http://holdfast/;"
+            )
         (self._folder / "holdfast.conf").write_text(text)
         (self._folder / "nginx.conf").write_text(WHOLE.format(folder=self._folder))
         self.trust = ssl.create_default_context(cafile=cert)
@@ -114,15 +118,16 @@ class Nginx:
 
 
 @contextlib.asynccontextmanager
-async def behind(tmp_path: Path, **server: Any) -> AsyncIterator[tuple[Live, Nginx]]:
+async def behind(tmp_path: Path, path: str = "", **server: Any) -> AsyncIterator[tuple[Live, Nginx]]:
+    """A server behind nginx, which gives it its whole host, or what is below a path, which it cuts off."""
     folder = tmp_path / "nginx"
     folder.mkdir()
     nginx = Nginx(folder, free_port())
     settings = settings_for(tmp_path / "data")
-    fields = {"public_url": nginx.origin, "trusted_proxies": ["127.0.0.1"], **server}
+    fields = {"public_url": f"{nginx.origin}{path}", "trusted_proxies": ["127.0.0.1"], **server}
     settings = msgspec.structs.replace(settings, server=msgspec.structs.replace(settings.server, **fields))
     async with listening(settings) as live:
-        await nginx.make(live.port)
+        await nginx.make(live.port, path)
         await nginx.start()
         try:
             yield live, nginx
@@ -185,3 +190,25 @@ async def test_forwarded_headers_of_an_untrusted_proxy_are_ignored(tmp_path: Pat
     async with behind(tmp_path, public_url="", trusted_proxies=[]) as (_, nginx), nginx.http() as http:
         answer = await http.get("/livez", headers={"host": "localhost"})
     assert answer.status_code == 200 and "strict-transport-security" not in answer.headers
+
+
+async def test_the_server_works_below_a_path_that_nginx_cuts_off(tmp_path: Path) -> None:
+    async with behind(tmp_path, "/hub/agent") as (_, nginx), nginx.http() as http:
+        ours = {"host": f"{NAME}:{nginx.port}"}
+        page = await http.get("/hub/agent/", headers=ours)
+        assert page.status_code == 200 and '"./static/app/main.js"' in page.text
+        script = await http.get("/hub/agent/static/app/main.js", headers={**ours, "origin": nginx.origin})
+        assert script.status_code == 200
+        assert (await http.get("/hub/agent", headers=ours)).headers["location"].endswith("/hub/agent/")
+        made = await http.post("/hub/agent/api/sessions", headers={**ours, "origin": nginx.origin})
+        session_id = made.json()["session_id"]
+        shared = await http.post(
+            f"/hub/agent/api/sessions/{session_id}/shares",
+            headers={**ours, "origin": nginx.origin},
+            json={"access": "read"},
+        )
+        assert shared.json()["link"].startswith(f"{nginx.origin}/hub/agent/s/{session_id}#share=")
+        async with nginx.client(f"/hub/agent/ws/{session_id}") as talker:
+            await talker.synced()
+            await talker.send(UserInput(text="hello"))
+            assert isinstance(await talker.until_type(*DONE), ev.TurnComplete)

@@ -19,7 +19,7 @@ from protocol import events as ev
 from protocol.submissions import UserInput
 from tests.deploy.http2 import Http2Socket, NotAnnounced
 from tests.deploy.proxies import NAME, PROXIES, Proxy, certificate
-from tests.faults.harness.lengths import in_the_long_form
+from tests.faults.harness.lengths import in_the_long_form, length
 from tests.integration.test_session_client import items_until
 from tests.support.application import settings_for
 from tests.support.live import DONE, Client, listening, same_view
@@ -27,7 +27,8 @@ from tests.support.network.http_client import http_client
 from tests.support.network.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-LARGE = 20_000_000
+LARGE = length(2_000_000, 20_000_000)
+"""More than nginx takes where nothing is set."""
 
 
 @dataclass
