@@ -15,6 +15,7 @@ from agent.models.provider_state.state import Place, ProviderState
 ChatMessage = dict[str, object]
 
 _SERVES_CLAUDE = frozenset({"azure_ai", "bedrock", "vertex_ai"})
+"""By Anthropic's API; by Bedrock's other one, Converse, LiteLLM joins the messages too, and sorts their parts."""
 _ORDERED = frozenset({"content", "tool_calls", "thinking_blocks", "reasoning_items"})
 
 
