@@ -97,20 +97,23 @@ def leave_out(tree: dict[str, Any], most: int, encode: Encode) -> dict[Place, An
     What is certain to be left out is counted and not encoded.
     """
     values = sorted(_large(tree, ()), key=lambda one: one[0])
-    rest = sum(size for size, _ in values)
+    rest, room = sum(size for size, _ in values), most
     gone: dict[Place, Any] = {}
-    while rest > most or not _fits(tree, gone, most, encode):
+    while True:
+        while values and rest > room:
+            size, place = values.pop()
+            rest -= size
+            gone[place] = _cut(tree, place)
+        encoded = _size(tree, gone, encode)
+        if encoded <= most:
+            return gone
         if not values:
             break
-        size, place = values.pop()
-        rest -= size
-        gone[place] = _cut(tree, place)
-    else:
-        return gone
+        room = min(rest // 2, rest * most // encoded)  # at least halved: encoding is what takes the time
     for place in sorted(_lists(tree, ()), key=lambda place: -len(encode(_at(tree, place)))):
         gone = {other: value for other, value in gone.items() if other[: len(place)] != place}
         gone[place] = _cut(tree, place)
-        if _fits(tree, gone, most, encode):
+        if _size(tree, gone, encode) <= most:
             return gone
     for name in [name for name in tree if name not in WHOLE]:
         del tree[name]
@@ -118,11 +121,11 @@ def leave_out(tree: dict[str, Any], most: int, encode: Encode) -> dict[Place, An
     return {}
 
 
-def _fits(tree: dict[str, Any], gone: dict[Place, Any], most: int, encode: Encode) -> bool:
-    """Whether the frame fits now; it names what is gone."""
+def _size(tree: dict[str, Any], gone: dict[Place, Any], encode: Encode) -> int:
+    """How many bytes the frame has now; it names what is gone."""
     if gone:
         tree[OMITTED] = [pointer(place) for place in gone]
-    return len(encode(tree)) <= most
+    return len(encode(tree))
 
 
 def pointer(place: Place) -> str:

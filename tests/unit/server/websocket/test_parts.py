@@ -10,7 +10,7 @@ from protocol import events as ev
 from protocol.content import PendingTool, ToolCall
 from protocol.limits import MAX_MESSAGE_MIN
 from protocol.submissions import UserInput
-from server.websocket.parts import KEPT_CHARS, parts, pointer
+from server.websocket.parts import KEPT_CHARS, leave_out, parts, pointer
 from tests.support.parts import Assembler
 
 AT = "2026-11-29T10:00:00.000Z"
@@ -108,6 +108,24 @@ def test_of_an_event_of_many_values_its_position_is_left() -> None:
     large = {"type": "of_another_version", "seq": 7, "at": AT, "names": {name: name for name in names}}
     (frame,) = parts(msgspec.json.encode(large), MAX_MESSAGE_MIN, binary=False)
     assert msgspec.json.decode(frame) == {"type": "of_another_version", "seq": 7, "at": AT, "omitted": [""]}
+
+
+@pytest.mark.parametrize("most", [MAX_MESSAGE_MIN, 300_000, 1_000_000])
+@pytest.mark.parametrize("piece", ["x" * 300, "\x01" * 300])
+def test_an_event_of_many_texts_is_encoded_a_few_times_only(piece: str, most: int) -> None:
+    sizes: list[int] = []
+
+    def encode(value: Any) -> bytes:
+        data = msgspec.json.encode(value)
+        sizes.append(len(data))
+        return data
+
+    answers = [{"tool_call_id": f"call-{n}", "approved": False, "feedback": piece} for n in range(3_000)]
+    event = {"type": "accepted", "seq": 7, "at": AT, "submission": {"type": "exec_approval", "approvals": answers}}
+    whole = len(msgspec.json.encode(event))
+    leave_out(event, most, encode)
+    assert len(msgspec.json.encode(event)) <= most
+    assert sum(sizes) < 12 * whole
 
 
 def test_a_place_is_named_by_a_json_pointer() -> None:
