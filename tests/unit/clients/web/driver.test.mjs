@@ -177,6 +177,7 @@ test("why an upgrade was refused is asked for over HTTP", async () => {
     await settled();
     assert.equal(outside.asked, "http://box:7860/api/sessions/s1");
     assert.deepEqual([session.status.phase, session.status.action], [phase, action], status);
+    if (status === 200) assert.match(session.status.why, /a proxy in between must pass the headers Upgrade and Connection on/);
     if (status === 503) assert.equal(Math.round((session.status.retry_at - Date.now()) / 1000), 7);
   }
 });
