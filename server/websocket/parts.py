@@ -23,6 +23,9 @@ KEPT_CHARS: Final = 64
 PIECE_FRAME_BYTES: Final = 512
 """More than what a piece has besides its text."""
 
+VALUES_MAX: Final = 64
+"""Where more values than this would have to be left out, whole lists are."""
+
 OBJECTS: Final = ("arguments", "content", "guest_grants")
 """Objects of any shape. They are left out whole: a part of them would be taken for all."""
 
@@ -93,21 +96,22 @@ def _split(text: str, most: int, encode: Encode) -> Iterator[tuple[int, str]]:
 def leave_out(tree: dict[str, Any], most: int, encode: Encode) -> dict[Place, Any]:
     """Cut the largest values of this frame, in place, until it fits; it names their places in `omitted`. Gives the values.
 
-    Long texts and the objects of `OBJECTS` first, then lists; if not even that suffices, all but the position.
+    Long texts and the objects of `OBJECTS` first, then lists (the objects in them with them); if not even that suffices, all but
+    the position.
     What is certain to be left out is counted and not encoded.
     """
     values = sorted(_large(tree, ()), key=lambda one: one[0])
     rest, room = sum(size for size, _ in values), most
     gone: dict[Place, Any] = {}
     while True:
-        while values and rest > room:
+        while values and rest > room and len(gone) < VALUES_MAX:
             size, place = values.pop()
             rest -= size
             gone[place] = _cut(tree, place)
         encoded = _size(tree, gone, encode)
         if encoded <= most:
             return gone
-        if not values:
+        if not values or len(gone) >= VALUES_MAX:
             break
         room = min(rest // 2, rest * most // encoded)  # at least halved: encoding is what takes the time
     for place in sorted(_lists(tree, ()), key=lambda place: -len(encode(_at(tree, place)))):

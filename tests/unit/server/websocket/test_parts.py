@@ -125,7 +125,7 @@ def test_an_event_of_many_texts_is_encoded_a_few_times_only(piece: str, most: in
     whole = len(msgspec.json.encode(event))
     leave_out(event, most, encode)
     assert len(msgspec.json.encode(event)) <= most
-    assert sum(sizes) < 12 * whole
+    assert sum(sizes) < 4 * whole
 
 
 def test_a_place_is_named_by_a_json_pointer() -> None:
