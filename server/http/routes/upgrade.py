@@ -31,7 +31,7 @@ class UpgradeRoutes:
         """Say what is missing."""
         host = request.headers["host"]
         if self._said.is_first(host):
-            log.warning("%s %s at %s: %s", request.method, request.url.path, host, MESSAGE)
+            log.warning("GET /ws at %s: %s", host, MESSAGE)
         return HTTPRefusal("upgrade_required", MESSAGE).as_response()
 
 
