@@ -26,7 +26,13 @@ NODE_LOCK = (
 )  # Node from the Python registry, for machines that have none
 NODE_LOCKS = [
     ROOT / "tests" / folder / "package-lock.json"
-    for folder in ("support/npm/chromium", "support/npm/mcp", "support/npm/wscat", "unit/clients/web")
+    for folder in (
+        "support/npm/chromium",
+        "support/npm/clients",
+        "support/npm/mcp",
+        "support/npm/wscat",
+        "unit/clients/web",
+    )
 ]  # what the tests talk through, or check with
 
 # Programs that tests run, by their Debian packages. Where one is missing and cannot be installed, its tests are skipped.
