@@ -2,11 +2,12 @@
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from protocol.limits import MAX_SEQ
 from server import __version__
 from server.http.endpoints import JSON, Endpoint, Media
 from server.http.schemas import Fault
@@ -29,9 +30,10 @@ MEANINGS: Final = {
 }
 EVERYWHERE: Final = (400, 403)
 WITH_CREDENTIALS: Final = (401, 429, 503)
-IN_PATH: Final = {
+IN_PATH: Final[Mapping[str, Mapping[str, object]]] = {
     "session_id": {"pattern": "^[0-9a-f]{32}$"},
     "share_id": {"pattern": "^[A-Za-z0-9_-]{1,64}$"},
+    "seq": {"type": "integer", "minimum": 1, "maximum": MAX_SEQ},
     "path": {
         "pattern": "^[A-Za-z0-9_-]([A-Za-z0-9_.-]*[A-Za-z0-9_-])?(/[A-Za-z0-9_-]+)*$",
         "description": "a path in the workspace, with its slashes; other printable characters are accepted too",

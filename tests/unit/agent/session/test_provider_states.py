@@ -23,6 +23,10 @@ def held(number: int = 1) -> bytes:
     return encode(ProviderState(source="p", thinking_blocks=[{"data": f"{SEALED.decode()} {number}"}]))
 
 
+CALLED, DONE = KeptState(held(), ""), KeptState(held(), "", "Done.")
+"""The states of the two messages of `a_turn`."""
+
+
 def finish(script: Script, *calls: Any, data: bytes = b"") -> None:
     """The model's message ends, with this provider state."""
     reason = "tool_calls" if calls else "stop"
@@ -69,7 +73,7 @@ def test_a_restart_keeps_the_states() -> None:
     a_turn(script, "one", "a")
     script.restart()
     script.say("two")
-    assert kept(script) == [KeptState(held(), ""), KeptState(held(), "")]
+    assert kept(script) == [CALLED, DONE]
 
 
 def test_an_interrupted_message_has_no_state_and_is_sent() -> None:
@@ -102,7 +106,7 @@ def test_another_effort_of_the_chosen_model_keeps_them() -> None:
     a_turn(script, "one", "a")
     script.submit(sub.SetModel(model="another/model", reasoning_effort="high"))
     script.say("two")
-    assert kept(script) == [KeptState(held(), "")] * 2
+    assert kept(script) == [CALLED, DONE]
 
 
 def test_undo_drops_the_states_of_its_messages() -> None:
@@ -112,7 +116,7 @@ def test_undo_drops_the_states_of_its_messages() -> None:
     script.submit(sub.Undo())
     assert len(script.session.state.provider_states) == 2
     script.say("three")
-    assert kept(script) == [KeptState(held(), "")] * 2
+    assert kept(script) == [CALLED, DONE]
 
 
 def test_compaction_drops_the_states_of_what_it_replaces() -> None:
@@ -123,7 +127,7 @@ def test_compaction_drops_the_states_of_what_it_replaces() -> None:
     script.summarised()
     assert len(script.session.state.provider_states) == 1
     script.say("three")
-    assert kept(script) == [KeptState(held(), "")]
+    assert kept(script) == [DONE]
 
 
 def test_over_the_bound_the_oldest_states_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +137,7 @@ def test_over_the_bound_the_oldest_states_are_dropped(monkeypatch: pytest.Monkey
     script.say("two")
     finish(script, call("b"), data=held(2))
     script.tool_done("b")
-    assert kept(script) == [None, KeptState(held(), ""), KeptState(held(2), "")]
+    assert kept(script) == [None, DONE, KeptState(held(2), "")]
 
 
 def test_a_state_of_a_session_of_an_older_version_has_none() -> None:
