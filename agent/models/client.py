@@ -1,7 +1,6 @@
 """Model client: one call with retries before the first token, time limits, and a stream that is always closed."""
 
 import asyncio
-import gc
 import importlib
 import logging
 import os
@@ -29,6 +28,7 @@ from agent.models.streams.watchdog import Watchdog
 from agent.models.types import DEMO_MODEL, ModelInfo, ModelReply, ModelRequest, ModelUsage, Sink, TokenCounts
 from agent.util.backoff import Backoff
 from agent.util.executors import Executors
+from agent.util.garbage import no_collection
 from agent.util.places import SERVER, Holder
 from agent.util.tasks import TaskOwner
 from agent.util.text import BYTES_A_TOKEN
@@ -337,11 +337,5 @@ class OwnerModelClient:
 
 
 def _import_provider() -> ModuleType:
-    """Import LiteLLM without garbage collection: each would walk its million objects, which stay, and stop the loop."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
+    with no_collection():  # it has a million objects
         return importlib.import_module("agent.models.litellm_provider")
-    finally:
-        if enabled:
-            gc.enable()

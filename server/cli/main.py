@@ -172,10 +172,13 @@ def _add_backup(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from server.config.loader import SettingsError
-    from server.telemetry import logs
-    from server.telemetry.secrets import KnownSecrets
-    from server.transport import listeners
+    from agent.util.garbage import no_collection
+
+    with no_collection():
+        from server.config.loader import SettingsError
+        from server.telemetry import logs
+        from server.telemetry.secrets import KnownSecrets
+        from server.transport import listeners
 
     options = {
         "server.host": args.host,
@@ -196,12 +199,13 @@ def _serve(args: argparse.Namespace) -> int:
     except listeners.ListenError as error:
         return fail(str(error), FAILURE)
 
-    from server.app import build_app
-    from server.journal.base import JournalError
-    from server.transport.server import run
-    from server.util.private_files import PrivateFileError
+    with no_collection():
+        from server.app import build_app
+        from server.journal.base import JournalError
+        from server.transport.server import run
+        from server.util.private_files import PrivateFileError
 
-    app = build_app(settings, known=secrets)
+        app = build_app(settings, known=secrets)
 
     def announce() -> None:
         public = settings.server.public_address
