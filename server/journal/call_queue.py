@@ -15,7 +15,7 @@ WAITING_MAX = 10_000
 """Calls that may wait for the writer, and as many for the readers. The disk is far behind by then (some seconds of full
 load), and each call holds its data in memory."""
 
-GATHER_S = 0.004
+GATHER_S = 0.008
 """Calls that can wait are handed over at most so often. A commit costs many times what an event in it costs, so the text of all
 streams within that time is committed together. A reader notices no delay below some 20 ms."""
 
