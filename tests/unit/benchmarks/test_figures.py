@@ -39,6 +39,7 @@ async def test_a_turn_and_its_tokens_are_measured_at_the_server_and_at_a_bare_re
     assert ours.cpu_us > 0 and floor.cpu_us > 0
 
 
+@in_the_long_form
 async def test_the_live_path_is_measured_beside_a_bare_session_server() -> None:
     few = ages.Size(sessions=3, tokens=5, every_ms=1)
     rows = await floor.measure(floor.Size(few, few, burst_tokens=20, sockets=3, events=5, idle=5, pairs=1))
