@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from agent.util.tasks import TaskOwner
+from protocol import events as ev
+from protocol.submissions import UserInput
 from server.cli.backup import back_up
 from tests.faults.process.process import Zygote
-from tests.hostile.attacks.commands import odd_files
+from tests.hostile.attacks.commands import MAKE_ODD_FILES, odd_files
 from tests.hostile.attacks.storage import idle_uploads
-from tests.hostile.harness import under_attack
+from tests.hostile.harness import conversation, under_attack
 from tests.support.network.http_client import http_client
-from tests.support.polling import eventually
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -32,7 +33,10 @@ async def test_uploads_and_odd_files_delay_nobody_and_stop_no_backup(
         await beside.check(f"{odd_files.__module__}:odd_files")
         await tasks.aclose()
         workspace = tmp_path / "data" / "workspaces" / beside.target.session_id
-        await eventually((workspace / "kept.txt").exists)
+        async with conversation(beside.target.port, beside.target.user, beside.target.session_id) as talk:
+            await talk.send(UserInput(text=MAKE_ODD_FILES))  # the attack may have ended before its first command did
+            while not isinstance(await talk.next(), ev.TurnComplete):
+                pass
         kept = await asyncio.to_thread(backup, tmp_path, "last")
         assert (kept / beside.target.session_id / "kept.txt").is_file()
         assert (workspace / "pipe1").is_fifo()

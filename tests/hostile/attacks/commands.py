@@ -21,6 +21,9 @@ ln -sfn /etc etc; ln -sfn . self; touch locked-file; chmod 0 locked-file; touch 
 """
 """Pipes, names that are not UTF-8 and names of two lines, deep and locked folders, and links."""
 
+MAKE_ODD_FILES = f"call=bash:{json.dumps({'command': ODD})} tokens=1"
+"""An input after which the model runs that command."""
+
 ORDINARY = ("Screenshot\u202f12.png", "a\xa0b.txt", "\u3000.txt", "\U0001f468\u200d\U0001f469\u200d\U0001f467.txt")
 """Names that people have: of macOS, of Word, of Japanese, of an emoji with joiners."""
 
@@ -53,11 +56,10 @@ BAD_REQUEST, OK = 400, 200
 
 async def odd_files(target: Target) -> None:
     """A command makes odd files again and again, while the list is read and names of people and of attackers are uploaded."""
-    command = f"call=bash:{json.dumps({'command': ODD})} tokens=1"
     files = f"/api/sessions/{target.session_id}/files"
 
     async def play(talk: Talk) -> None:
-        await talk.send(UserInput(text=command))
+        await talk.send(UserInput(text=MAKE_ODD_FILES))
         await talk.until("turn_complete")
 
     async def uploads(http: httpx.AsyncClient) -> None:
