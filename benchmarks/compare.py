@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TypeVar
 
 import msgspec
 import uvloop
@@ -19,11 +18,11 @@ import uvloop
 from benchmarks import machine
 from benchmarks.checkout import CheckoutError, checked_out
 from benchmarks.figures import ages, cpu, memory, startup
+from benchmarks.pairs import in_turn
 from benchmarks.processes import Build, Server, scripted_model, server, this_build
 from benchmarks.table import Comparison, comparison_table
 
 Builds = tuple[Build, Build]
-T = TypeVar("T")
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -170,15 +169,6 @@ async def _servers(
     ours, theirs = builds
     async with server(api_base, model, groups, ours) as one, server(api_base, model, groups, theirs) as other:
         yield one, other
-
-
-async def in_turn(
-    both: tuple[T, T], measure_one: Callable[[T], Awaitable[float]], pairs: int, *, warm_up: bool = True
-) -> list[tuple[float, float]]:
-    """Both measured in turn, A B A B ...: the values of each pair. `warm_up`: one pair more, not counted."""
-    ours, theirs = both
-    values = [(await measure_one(ours), await measure_one(theirs)) for _ in range(pairs + warm_up)]
-    return values[warm_up:]
 
 
 def _announce(figure: str) -> None:

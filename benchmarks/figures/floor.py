@@ -3,15 +3,15 @@
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from statistics import median
-from typing import TypeVar
 
 import msgspec
 
 from agent.util.tasks import TaskOwner
 from benchmarks.client import client
 from benchmarks.figures import ages, cpu
+from benchmarks.pairs import in_turn
 from benchmarks.processes import Server, scripted_model, server
 from benchmarks.table import Row
 
@@ -37,17 +37,16 @@ class Size(msgspec.Struct, frozen=True):
 
 
 FULL = Size()
-T = TypeVar("T")
 Pairs = list[tuple[float, float]]
 
 
 async def measure(size: Size = FULL) -> list[Row]:
     """Ours and the bare one, in turn."""
     async with scripted_model() as api_base, server(api_base, MODEL, ROOM) as ours, bare_sessions(api_base) as bare:
-        live = await in_turn(ours, bare, lambda one: ages.run_ours(one, size.live), size.pairs)
-        paced = await in_turn(ours, bare, lambda one: ages.run_ours(one, size.one), size.pairs)
-        burst = await in_turn(ours, bare, lambda one: cpu.turn_us(one, size.burst_tokens), size.pairs)
-        sent = await in_turn(ours, bare, lambda one: send_us(one, size), size.pairs)
+        live = await in_turn((ours, bare), lambda one: ages.run_ours(one, size.live), size.pairs)
+        paced = await in_turn((ours, bare), lambda one: ages.run_ours(one, size.one), size.pairs)
+        burst = await in_turn((ours, bare), lambda one: cpu.turn_us(one, size.burst_tokens), size.pairs)
+        sent = await in_turn((ours, bare), lambda one: send_us(one, size), size.pairs)
         idle_kib, open_ms = await idle_sockets(ours, size.idle)
     title = f"{size.live.sessions} sessions, a token every {size.live.every_ms} ms"
     oldest = median(max(mine.ages) for mine, _ in live)
@@ -78,14 +77,6 @@ async def bare_sessions(api_base: str) -> AsyncIterator[Server]:
         async with await Server.start(FLOOR_IS, "-m", "benchmarks.bare_sessions", api_base, folder) as process:
             process.address = (await process.line(r"listening on (http\S+)"))[1]
             yield process
-
-
-async def in_turn(
-    ours: Server, bare: Server, measure_one: Callable[[Server], Awaitable[T]], pairs: int
-) -> list[tuple[T, T]]:
-    """Both measured in turn; the first pair warms up and is not counted."""
-    measured = [(await measure_one(ours), await measure_one(bare)) for _ in range(pairs + 1)]
-    return measured[1:]
 
 
 async def send_us(target: Server, size: Size) -> float:

@@ -9,6 +9,7 @@ from benchmarks import compare
 from benchmarks.__main__ import main
 from benchmarks.checkout import CheckoutError, checked_out, commit_of
 from benchmarks.figures import ages
+from benchmarks.pairs import in_turn
 from benchmarks.processes import scripted_model, this_build
 from benchmarks.statistics import paired_ratio
 from benchmarks.table import Comparison, comparison_table
@@ -114,9 +115,9 @@ async def test_both_are_measured_in_turn_after_a_pair_that_warms_up() -> None:
         measured.append(name)
         return len(measured)
 
-    assert await compare.in_turn(("A", "B"), measure_one, 2) == [(3, 4), (5, 6)]
+    assert await in_turn(("A", "B"), measure_one, 2) == [(3, 4), (5, 6)]
     assert measured == ["A", "B"] * 3
-    assert await compare.in_turn(("A", "B"), measure_one, 1, warm_up=False) == [(7, 8)]
+    assert await in_turn(("A", "B"), measure_one, 1, warm_up=False) == [(7, 8)]
 
 
 @in_the_long_form
