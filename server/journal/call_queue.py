@@ -38,9 +38,12 @@ class Call(Generic[S]):
 class CallQueue(Generic[S]):
     """A bounded queue of calls. The event loop uses `put` and `close`, the threads `take`, `idle` and `report`."""
 
-    def __init__(self, path: Path, group_max: int) -> None:
-        """`group_max`: calls that are handed over together. What `take` returns is less than twice as many."""
-        self.path = path
+    def __init__(self, where: Path | str, group_max: int) -> None:
+        """`where`: the file or the server that the calls go to; it begins every message.
+
+        `group_max`: calls that are handed over together. What `take` returns is less than twice as many.
+        """
+        self.where = where
         self._group_max = group_max
         self._loop = asyncio.get_running_loop()
         self._waiting = 0
@@ -59,10 +62,10 @@ class CallQueue(Generic[S]):
         """
         waiter: asyncio.Future[T] = self._loop.create_future()
         if self._closed:
-            waiter.set_exception(Unavailable(f"{self.path}: the journal is closed: the server is stopping", self.path))
+            waiter.set_exception(self._unavailable("the journal is closed: the server is stopping"))
         elif self._waiting >= WAITING_MAX:
-            why = f"{self.path}: {self._waiting} calls wait already: the disk is too slow for this load"
-            waiter.set_exception(Unavailable(why, self.path))
+            why = f"{self._waiting} calls wait already: the disk is too slow for this load"
+            waiter.set_exception(self._unavailable(why))
         else:
             self._waiting += 1
             self._gathered.append(Call(operation, waiter))
@@ -72,6 +75,9 @@ class CallQueue(Generic[S]):
             elif len(self._gathered) == 1:
                 self._loop.call_at(self._hand_over_at, self._hand_over)
         return waiter
+
+    def _unavailable(self, why: str) -> Unavailable:
+        return Unavailable(f"{self.where}: {why}", self.where if isinstance(self.where, Path) else None)
 
     def _hand_over(self) -> None:
         """Give the gathered calls to the threads."""
@@ -110,7 +116,7 @@ class CallQueue(Generic[S]):
         try:
             self._loop.call_soon_threadsafe(callback)
         except RuntimeError:
-            log.warning("%s: the event loop ended before the journal was closed", self.path)
+            log.warning("%s: the event loop ended before the journal was closed", self.where)
 
     def _deliver(self, calls: list[Call[S]]) -> None:
         self._waiting -= len(calls)

@@ -33,8 +33,8 @@ PURGE_RECORDS = 1_000
 class Readers:
     """Threads that run queries, one at a time each, until their queue is closed."""
 
-    def __init__(self, queue: CallQueue[Reads]) -> None:
-        self._path = queue.path
+    def __init__(self, path: Path, queue: CallQueue[Reads]) -> None:
+        self._path = path
         self._queue = queue
         self._threads = [Thread(target=self._run, name="holdfast-journal-reader", daemon=True) for _ in range(READERS)]
 
@@ -114,12 +114,13 @@ class Writer:
 
     def __init__(
         self,
+        path: Path,
         transactions: Transactions,
         queue: CallQueue[Transactions],
         checkpointer: Checkpointer,
         at_end: Callable[[], None],
     ) -> None:
-        self._path = queue.path
+        self._path = path
         self._transactions = transactions
         self._queue = queue
         self._checkpointer = checkpointer
