@@ -16,7 +16,7 @@ from server.journal.base import (
     Spent,
     Stored,
 )
-from tests.contract.journals import Reopen
+from tests.contract.journal.backends import Reopen
 from tests.unit.server.journal.builders import begin, item, row, texts
 
 ODD = "a\x00b \x01\x7f\t\r\n'\"\\ \u00e9 \u2028 \ufeff \uffff \U0001f600 \U0010ffff \x00"

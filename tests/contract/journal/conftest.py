@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from server.journal.base import Journal
-from tests.contract.journals import BACKENDS, Reopen
+from tests.contract.journal.backends import BACKENDS, Reopen
 
 
 @pytest.fixture(params=sorted(BACKENDS))

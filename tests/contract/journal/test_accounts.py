@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from server.journal.base import Deleted, Fenced, Journal, NotFound, Record, Spent, StorageBounds, StorageFull, Stored
-from tests.contract.journals import Reopen
+from tests.contract.journal.backends import Reopen
 from tests.unit.server.journal.builders import begin, item, row
 
 DAY = "2026-01-31"

@@ -16,7 +16,7 @@ from server.journal.base import (
     Lease,
     Record,
 )
-from tests.contract.journals import Reopen
+from tests.contract.journal.backends import Reopen
 from tests.unit.server.journal.builders import accepted, begin, item, row, texts
 
 # ------------------------------------------------------------------------------------------------- append and read

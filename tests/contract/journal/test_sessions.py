@@ -17,7 +17,7 @@ from server.journal.base import (
     Record,
     Unavailable,
 )
-from tests.contract.journals import Reopen
+from tests.contract.journal.backends import Reopen
 from tests.unit.server.journal.builders import accepted, begin, item, records, row, texts
 
 # ---------------------------------------------------------------------------------------------------- sessions' rows

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from server.journal.base import Conflict, Deleted, Journal, NotFound, PrivateRecord, Record, Stored
-from tests.contract.journals import Reopen
+from tests.contract.journal.backends import Reopen
 from tests.unit.server.journal.builders import begin, item, row, texts
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from server.journal.base import Conflict, Deleted, HeldClaim, Journal, NotFound
-from tests.contract.journals import Reopen
+from tests.contract.journal.backends import Reopen
 from tests.unit.server.journal.builders import NOON, begin
 
 LATER = "2026-11-21T12:00:01.000Z"

@@ -1,0 +1,1 @@
+"""Journal contract: one suite for the journal of every backend."""
