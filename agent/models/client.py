@@ -28,7 +28,7 @@ from agent.models.streams.watchdog import Watchdog
 from agent.models.types import DEMO_MODEL, ModelInfo, ModelReply, ModelRequest, ModelUsage, Sink, TokenCounts
 from agent.util.backoff import Backoff
 from agent.util.executors import Executors
-from agent.util.garbage import no_collection
+from agent.util.garbage import seldom_collected
 from agent.util.places import SERVER, Holder
 from agent.util.tasks import TaskOwner
 from agent.util.text import BYTES_A_TOKEN
@@ -337,5 +337,5 @@ class OwnerModelClient:
 
 
 def _import_provider() -> ModuleType:
-    with no_collection():  # it has a million objects
+    with seldom_collected():  # it has a million objects
         return importlib.import_module("agent.models.litellm_provider")

@@ -172,9 +172,9 @@ def _add_backup(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from agent.util.garbage import no_collection
+    from agent.util.garbage import seldom_collected
 
-    with no_collection():
+    with seldom_collected():
         from server.config.loader import SettingsError
         from server.telemetry import logs
         from server.telemetry.secrets import KnownSecrets
@@ -199,7 +199,7 @@ def _serve(args: argparse.Namespace) -> int:
     except listeners.ListenError as error:
         return fail(str(error), FAILURE)
 
-    with no_collection():
+    with seldom_collected():
         from server.app import build_app
         from server.journal.base import JournalError
         from server.transport.server import run

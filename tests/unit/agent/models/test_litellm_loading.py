@@ -1,9 +1,11 @@
 """Loading LiteLLM: at first use, once, without the network."""
 
 import asyncio
+import importlib
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from agent.models import Models, ModelSettings
 
@@ -15,6 +17,7 @@ import agent.models
 assert "litellm" not in sys.modules, "importing the models must not import LiteLLM"
 assert "httpx" not in sys.modules and "openai" not in sys.modules
 import asyncio
+import importlib
 from agent.models import *
 from agent.models import demo
 demo.TOKEN_MS = 0.0
@@ -47,4 +50,13 @@ async def test_loading_by_many_is_loading_once_and_may_be_repeated() -> None:
     await models.load()
     await models.aclose()
     await models.load()
+    await models.aclose()
+
+
+async def test_the_tokenizer_that_litellm_keeps_twice_is_kept_once_and_still_counts() -> None:
+    models = Models(ModelSettings())
+    await models.load()
+    utils: Any = importlib.import_module("litellm.utils")
+    assert utils.json_data is None, "13 MiB that nothing reads"
+    assert utils.token_counter(model="claude-2", text="hello tokens of the world") == 5
     await models.aclose()
