@@ -19,9 +19,9 @@ from server.auth.owner_tokens import OwnerTokens
 from server.config.settings import Settings
 from server.jobs.dataset_export import SessionExporter
 from server.jobs.retention import Retention
+from server.journal.backend import open_backend
 from server.journal.base import Journal, SessionRow
 from server.journal.data_dir import DATABASE
-from server.journal.sqlite import open_journal
 from server.sessions.factory import SessionFactory, make_rules
 from server.sessions.manager import SessionManager
 from server.sessions.quotas import USERS_MAX, Quotas
@@ -111,7 +111,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     settings, folder = parts.settings, parts.settings.journal.folder
     ends.push_async_callback(parts.executors.aclose)
     ends.callback(parts.executors.serve_library_names(asyncio.get_running_loop()))
-    journal = await open_journal(folder, settings.journal)
+    journal = await open_backend(settings.journal)
     ends.callback(log.debug, "the journal is closed")
     ends.push_async_callback(journal.aclose)
     tasks = TaskOwner("app")

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,12 +19,15 @@ from tests.faults.process.process import Zygote
 from tests.support.constants import restore
 from tests.support.node import node_command
 
+if TYPE_CHECKING:  # tests that need no database import nothing of it
+    from tests.support.postgres.databases import Databases
+
 ROOT = Path(__file__).resolve().parent.parent
 WSCAT = ROOT / "tests" / "support" / "npm" / "wscat" / "node_modules" / "wscat" / "bin" / "wscat"
 
 # LiteLLM's import would fetch a price list, and every credential in the environment would choose another model.
 MODEL_SETTINGS = re.compile(
-    r"(API_KEY|API_BASE|_TOKEN)$|^(HOLDFAST_(?!FAULTS)|LITELLM_|OPENAI_|ANTHROPIC_|PORT$|WEB_CONCURRENCY$)"
+    r"(API_KEY|API_BASE|_TOKEN)$|^(HOLDFAST_(?!FAULTS|TEST_POSTGRES)|LITELLM_|OPENAI_|ANTHROPIC_|PORT$|WEB_CONCURRENCY$)"
 )
 for name in [name for name in os.environ if MODEL_SETTINGS.search(name)]:
     del os.environ[name]
@@ -111,6 +115,24 @@ async def tasks() -> AsyncIterator[TaskOwner]:
     owner = TaskOwner("test")
     yield owner
     await owner.aclose()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["Databases"]:
+    """A PostgreSQL server of this worker's, which the first test that asks starts."""
+    from tests.support.postgres.databases import databases
+
+    with databases() as made:
+        yield made
+
+
+@pytest.fixture
+def database(postgres: "Databases", monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of an empty database with the journal's tables, for this test alone."""
+    monkeypatch.setattr("server.journal.postgres.link.FSYNC_OFF_ALLOWED", True)
+    name = postgres.take()
+    yield postgres.url_of(name)
+    postgres.give_back(name)
 
 
 @pytest.fixture

@@ -74,9 +74,13 @@ def settings() -> list[Setting]:
     return _walk(Settings, "")
 
 
+SECRETS = ("journal.url",)
+"""Settings whose values hold a secret, though their names do not say so."""
+
+
 def secret(key: str) -> bool:
     """Whether a setting's value must not be shown."""
-    return bool(set(re.split(r"[._]", key.lower())) & set(SECRET_WORDS))
+    return key in SECRETS or bool(set(re.split(r"[._]", key.lower())) & set(SECRET_WORDS))
 
 
 def groups() -> dict[str, str]:

@@ -26,6 +26,7 @@ class KnownSecrets:
             [
                 ("model.calls.api_key", calls.api_key),
                 ("auth.local_hf_token", settings.auth.local_hf_token),
+                *(("journal.url", password) for password in settings.journal.passwords),
                 *listed,
             ]
         )

@@ -3,14 +3,26 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from server.journal.base import Journal
 from server.journal.sqlite import open_journal
 
 Reopen = Callable[[], Awaitable[Journal]]
 
 
-async def open_sqlite(folder: Path) -> Journal:
-    return await open_journal(folder)
+def sqlite(request: pytest.FixtureRequest) -> Reopen:
+    """Opens a journal in a folder."""
+    folder: Path = request.getfixturevalue("tmp_path")
+    return lambda: open_journal(folder / "data")
 
 
-BACKENDS = {"sqlite": open_sqlite}
+def postgres(request: pytest.FixtureRequest) -> Reopen:
+    """Opens a journal in a database."""
+    from server.journal.postgres.journal import open_postgres
+
+    url: str = request.getfixturevalue("database")
+    return lambda: open_postgres(url)
+
+
+BACKENDS = {"postgres": postgres, "sqlite": sqlite}

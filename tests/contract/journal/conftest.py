@@ -1,7 +1,6 @@
 """Fixtures of the contracts: the journal under test, for each backend in turn, and an owner of tasks."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -10,14 +9,15 @@ from tests.contract.journal.backends import BACKENDS, Reopen
 
 
 @pytest.fixture(params=sorted(BACKENDS))
-async def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Reopen]:
+async def reopen(request: pytest.FixtureRequest) -> AsyncIterator[Reopen]:
     """Opens the journal; again after a clean stop."""
     opened: list[Journal] = []
+    open_it = BACKENDS[request.param](request)
 
     async def opening() -> Journal:
         if opened:
             await opened[-1].aclose()
-        opened.append(await BACKENDS[request.param](tmp_path / "data"))
+        opened.append(await open_it())
         return opened[-1]
 
     yield opening

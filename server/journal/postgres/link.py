@@ -1,0 +1,170 @@
+"""Link: a connection to the database, set up as the journal needs it, which can be closed from outside while it waits for an answer."""
+
+import os
+import socket
+import threading
+import time
+from typing import Any
+
+import psycopg
+from psycopg import pq
+
+from server.journal.base import JournalError, Unavailable
+from server.journal.postgres.address import Address
+from server.journal.postgres.errors import CannotStart, explain, one_line
+from server.journal.postgres.schema import Connection
+
+ANSWER_S = 30.0
+"""How long the database may take for an answer; then the link is closed, as a statement that writes is never cancelled. Behind a
+synchronous standby that is silent a cancelled commit would be seen by readers though it was not replicated."""
+
+OLDEST = 140_000
+"""PostgreSQL 14: the oldest version that is tested."""
+
+_SESSION = b"""
+    SET default_transaction_isolation = 'read committed'; SET client_min_messages = error; SET bytea_output = hex;
+    SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0;
+    SELECT set_config(name, '0', false) FROM unnest(ARRAY['transaction_timeout']) AS name
+        WHERE current_setting(name, true) IS NOT NULL;
+    SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000
+"""
+"""What the role or the database may have set otherwise. Keepalives: the server lets go of a node that vanished, and of its lock."""
+
+_CHECKS = """
+    SELECT current_setting('server_encoding'), current_setting('fsync'),
+        current_setting('transaction_read_only'), pg_backend_pid(), current_setting('synchronous_commit'),
+        current_schema()
+"""
+
+FSYNC_OFF_ALLOWED = False
+"""Whether a server without fsync is taken, which loses stored events with the machine. Only tests change it."""
+
+
+class Link:
+    """A connection with its address. One thread uses it; `abort` may come from any."""
+
+    def __init__(self, address: Address, name: str) -> None:
+        """Connect; `name` is shown in the database's list of connections. Blocking. Raises `CannotStart`, `Unavailable`."""
+        self.where = address.where
+        self.waits_since: float | None = None
+        """When the statement under way began (monotonic clock); None between statements."""
+        self._lock = threading.Lock()
+        try:
+            self.connection: Connection = psycopg.connect(
+                address.conninfo, autocommit=True, prepare_threshold=5, application_name=name
+            )
+        except psycopg.Error as error:
+            raise _refused(error, address) from error
+        self._socket: socket.socket | None = socket.socket(fileno=os.dup(self.pgconn.socket))
+        try:
+            self._set_up(address)
+        except BaseException as error:
+            self.close()
+            fault = explain(error, self.where)
+            if fault is not None:
+                raise fault from error
+            raise
+
+    @property
+    def pgconn(self) -> pq.abc.PGconn:
+        """The connection as libpq has it."""
+        return self.connection.pgconn
+
+    @property
+    def works(self) -> bool:
+        """Whether it can be used, as far as is known here: what the server sent in the meantime is looked at."""
+        try:
+            self.pgconn.consume_input()
+            self.pgconn.consume_input()  # the first reads the server's last words, the second that it closed the connection
+        except psycopg.Error:
+            return False
+        return self.pgconn.status == pq.ConnStatus.OK
+
+    def __enter__(self) -> Connection:
+        """For a block of statements: its time is bounded by `ANSWER_S`."""
+        self.waits_since = time.monotonic()
+        return self.connection
+
+    def __exit__(self, *_: object) -> None:
+        self.waits_since = None
+
+    def abort_if_silent(self) -> bool:
+        """End the connection if its statement takes longer than `ANSWER_S`; its thread then gets an error. True if so."""
+        since = self.waits_since
+        if since is None or time.monotonic() - since < ANSWER_S:
+            return False
+        with self._lock:
+            if self._socket is not None:
+                try:
+                    self._socket.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    return False  # it is closed already
+        return True
+
+    def close(self) -> None:
+        """Close it; what waits for the server ends with an error there."""
+        self.connection.close()
+        with self._lock:
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None
+
+    def _set_up(self, address: Address) -> None:
+        version = self.pgconn.server_version
+        if version < OLDEST:
+            raise CannotStart(f"{self.where} is of version {version // 10_000}: Holdfast needs PostgreSQL 14 or newer")
+        with self as connection:
+            connection.execute(_SESSION)
+            found = connection.execute(_CHECKS).fetchone()
+        assert found is not None
+        _check(found, address, self.pgconn.backend_pid)
+        if found[4] == "off":
+            with self as connection:
+                connection.execute("SET synchronous_commit = on")
+
+
+def _check(found: tuple[Any, ...], address: Address, backend: int) -> None:
+    """Refuse a server that cannot keep the journal's promises. Raises `CannotStart`, `Unavailable`."""
+    encoding, fsync, read_only, pid, _, place = found
+    where = address.where
+    if encoding != "UTF8":
+        raise CannotStart(
+            f"{where} has the encoding {encoding}: make a database with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+        )
+    if fsync != "on" and not FSYNC_OFF_ALLOWED:
+        raise CannotStart(f"{where} runs with fsync = off and would lose stored events: set fsync = on and restart it")
+    if place is None:
+        raise CannotStart(
+            f"{where}: no schema of the search path is there: make one that the user of journal.url owns, or name it with "
+            "?options=-csearch_path%3DNAME"
+        )
+    if read_only == "on":
+        raise Unavailable(
+            f"{where} can only be read: name the primary server in journal.url, or end default_transaction_read_only"
+        )
+    if pid != backend:
+        raise CannotStart(f"{where} is reached through a pooler: name the server itself in journal.url")
+
+
+def _refused(error: psycopg.Error, address: Address) -> JournalError:
+    """Why there is no connection, with the remedy."""
+    text = one_line(error)
+    where = address.where
+    if "SSL" in text and ("required" in text or "does not support" in text):
+        return CannotStart(
+            f"{where} offers no TLS, and the password would cross a network: switch TLS on there, or write ?sslmode=disable "
+            "in journal.url if nobody else is on the way"
+        )
+    if "read-only" in text or "is not read-write" in text:
+        return Unavailable(
+            f"{where} can only be read: name the primary server in journal.url, or end default_transaction_read_only ({text})"
+        )
+    if "does not exist" in text and "database" in text:
+        return Unavailable(
+            f"{where}: there is no such database: make it with CREATE DATABASE, or name another one ({text})"
+        )
+    if "authentication failed" in text or "no password supplied" in text or 'role "' in text:
+        return Unavailable(f"{where}: the login was refused: check user and password in journal.url ({text})")
+    if "too many" in text or "remaining connection slots" in text:
+        return Unavailable(f"{where}: it has no connection left: raise its max_connections ({text})")
+    return Unavailable(f"{where} does not answer: start it, or check host and port in journal.url ({text})")

@@ -1,0 +1,45 @@
+"""Database lock: lets one server at a time write a database. It goes with the connection that holds it, however that ends."""
+
+import os
+import socket
+import time
+
+from server.journal.postgres.errors import DatabaseInUse
+from server.journal.postgres.link import Link
+
+CLASS = 0x48464A4C
+"""`HFJL`: the first half of the lock's key; the other is the schema's OID."""
+
+WAIT_S = 3.0
+"""How long a start waits for the lock: the database notices within moments that a killed server's connection is gone."""
+
+AGAIN_WAIT_S = 0.5
+"""The same where a running server connects again: its own old connection may still be there, waiting for a standby."""
+
+TRY_AGAIN_S = 0.02
+
+_SCHEMA = "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+_TAKE = f"SELECT pg_try_advisory_lock({CLASS}, {_SCHEMA}::int4)"
+_HOLDER = f"""
+    SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE l.locktype = 'advisory' AND l.granted AND l.classid = {CLASS} AND l.objid = {_SCHEMA}
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+def connection_name() -> str:
+    """This process, as the database lists it."""
+    return f"holdfast {os.getpid()} on {socket.gethostname()}"[:63]
+
+
+def take(link: Link, wait_s: float) -> None:
+    """Hold the database through this link. Raises `DatabaseInUse` if another connection still holds it after `wait_s`."""
+    until = time.monotonic() + wait_s
+    while True:
+        with link as connection:
+            if connection.execute(_TAKE.encode()).fetchone() == (True,):
+                return
+            holder = connection.execute(_HOLDER.encode()).fetchone()
+        if time.monotonic() >= until:
+            raise DatabaseInUse(link.where, str(holder[0]) if holder and holder[0] else "")
+        time.sleep(TRY_AGAIN_S)

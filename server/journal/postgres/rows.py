@@ -1,0 +1,74 @@
+"""Rows: the journal's structs as columns of PostgreSQL tables, and back. Text is its bytes in UTF-8."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from server.journal.base import HeldClaim, SessionRow
+
+ROW_COLUMNS = (
+    "session_id, user_id, title, model, created_at, last_active_at, message_count, state, pending_approval, "
+    "unfinished, options"
+)
+"""The columns of a `SessionRow`, in the order of its fields."""
+
+CLAIM_COLUMNS = "claim_id, session_id, user_id, kind, detail, claimed_at"
+"""The columns of a `HeldClaim`, in the order of its fields."""
+
+SEQ_MAX = 2**63 - 1
+
+
+def encode(text: str) -> bytes:
+    """Text as it is stored. Raises UnicodeEncodeError for half a surrogate pair, which UTF-8 does not have."""
+    return text.encode()
+
+
+def fold(text: str) -> bytes:
+    """A title as it is searched: without the difference of upper and lower case. What is no UTF-8 is found nowhere."""
+    return text.casefold().encode("utf-8", "surrogatepass")
+
+
+def row_values(row: SessionRow) -> tuple[bytes | int | bool, ...]:
+    """The values of `ROW_COLUMNS`, then the folded title. Raises UnicodeEncodeError."""
+    return (
+        row.session_id.encode(),
+        row.user_id.encode(),
+        row.title.encode(),
+        row.model.encode(),
+        row.created_at.encode(),
+        row.last_active_at.encode(),
+        row.message_count,
+        row.state.encode(),
+        row.pending_approval,
+        row.unfinished,
+        row.options,
+        fold(row.title),
+    )
+
+
+def session_row(columns: Sequence[Any]) -> SessionRow:
+    """The row of the values of `ROW_COLUMNS`."""
+    session_id, user_id, title, model, created_at, active_at, count, state, pending, unfinished, options = columns
+    return SessionRow(
+        session_id.decode(),
+        user_id.decode(),
+        title.decode(),
+        model.decode(),
+        created_at.decode(),
+        active_at.decode(),
+        count,
+        state.decode(),
+        pending,
+        unfinished,
+        options,
+    )
+
+
+def claim_values(claim: HeldClaim) -> tuple[bytes, ...]:
+    """The values of `CLAIM_COLUMNS`. Raises UnicodeEncodeError."""
+    texts = (claim.claim_id, claim.session_id, claim.user_id, claim.kind, claim.detail, claim.claimed_at)
+    return tuple(text.encode() for text in texts)
+
+
+def held_claim(columns: Sequence[Any]) -> HeldClaim:
+    """The claim of the values of `CLAIM_COLUMNS`."""
+    return HeldClaim(*(text.decode() for text in columns))

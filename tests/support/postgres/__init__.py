@@ -1,0 +1,1 @@
+"""PostgreSQL for tests: its server and its databases."""

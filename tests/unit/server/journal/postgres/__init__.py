@@ -1,0 +1,1 @@
+"""PostgreSQL journal tests: its own; what holds for every journal is in tests/contract."""

@@ -1,0 +1,175 @@
+"""Outages of PostgreSQL: what waits is refused as unavailable, the journal goes on by itself, and nothing is stored twice."""
+
+import asyncio
+import itertools
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import pytest
+
+from server.journal.base import Journal, Unavailable
+from server.journal.postgres import link
+from server.journal.postgres.errors import CannotStart
+from server.journal.postgres.journal import PostgresJournal, open_postgres
+from tests.support.network.ports import free_port
+from tests.support.postgres.databases import Databases
+from tests.support.postgres.server import PostgresServer
+from tests.unit.server.journal.builders import accepted, begin, item, row, texts
+
+Spoil = Callable[[], Awaitable[None]]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    """A server of this file's own, to stop and to spoil."""
+    one = PostgresServer(listen_addresses="127.0.0.1", port=str(free_port()))
+    yield one
+    one.remove()
+
+
+@pytest.fixture
+def own(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A database on it; its name."""
+    monkeypatch.setattr(link, "FSYNC_OFF_ALLOWED", True)
+    databases = Databases(server.url)
+    name = databases.make(empty=True)
+    yield name
+    databases.drop(name)
+
+
+@pytest.fixture
+async def journal(server: PostgresServer, own: str) -> AsyncIterator[PostgresJournal]:
+    opened = await open_postgres(server.url_of(own))
+    yield opened
+    await opened.aclose()
+
+
+async def until_it_works(call: Callable[[], Awaitable[object]]) -> None:
+    """Give the identical call again until the journal takes it."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await call()
+            except Unavailable:
+                await asyncio.sleep(0.02)
+            else:
+                return
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
+async def test_a_server_that_stops_and_starts_again_is_used_again(
+    server: PostgresServer, journal: Journal, how: signal.Signals
+) -> None:
+    lease = await begin(journal, "s", "a")
+    epoch = journal.epoch
+    server.stop(how)
+    next_one = item(lease, 1, "b", idempotency=(accepted("one"),), row=row())
+    try:
+        for call in (journal.append(next_one), journal.stat("s"), journal.acquire("s"), journal.delete("s")):
+            with pytest.raises(Unavailable, match=r"^PostgreSQL at ") as refused:
+                await call
+            assert "\n" not in str(refused.value)
+    finally:
+        server.start()
+    await until_it_works(lambda: journal.append(next_one))
+    await journal.append(next_one)
+    assert await texts(journal) == ["a", "b"]
+    assert journal.epoch == epoch
+    assert await journal.good_position("s", epoch, 2)
+
+
+async def test_a_restart_between_two_calls_is_not_noticed(server: PostgresServer, journal: Journal) -> None:
+    lease = await begin(journal, "s", "a")
+    assert await texts(journal) == ["a"]
+    server.stop()
+    server.start()
+    await journal.append(item(lease, 1, "b"))
+    assert await texts(journal) == ["a", "b"]
+
+
+async def test_a_commit_that_gets_no_answer_is_not_cancelled_and_is_found_when_it_is_tried_again(
+    server: PostgresServer, own: str, journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for a standby that is silent: until that answers, no reader sees what was not replicated."""
+    monkeypatch.setattr(link, "ANSWER_S", 0.2)
+    monkeypatch.setattr("server.journal.postgres.journal.LOOK_S", 0.05)
+    lease = await begin(journal, "s", "a")
+    databases = Databases(server.url)
+    standby(databases, "'nobody'")
+    waiting = item(lease, 1, "b", idempotency=(accepted("one"),))
+    try:
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                await journal.append(waiting)
+            assert await texts(journal) == ["a"]
+    finally:
+        standby(databases, "''")
+    await until_it_works(lambda: journal.append(waiting))
+    assert await texts(journal) == ["a", "b"]
+    assert await journal.answer("s", "one") == accepted("one")
+
+
+def standby(databases: Databases, name: str) -> None:
+    """Have commits wait for the standby of this name."""
+    databases.execute(f"ALTER SYSTEM SET synchronous_standby_names = {name}")
+    databases.execute("SELECT pg_reload_conf()")
+
+
+async def test_a_primary_that_became_read_only_is_left(server: PostgresServer, own: str, journal: Journal) -> None:
+    lease = await begin(journal, "s", "a")
+    databases = Databases(server.url)
+    databases.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+    databases.execute("SELECT pg_reload_conf()")
+    refused: BaseException | None = None
+    try:
+        async with asyncio.timeout(20):
+            for head in itertools.count(1):  # the server's processes read their settings one after another
+                [refused] = await asyncio.gather(journal.append(item(lease, head, "b")), return_exceptions=True)
+                if refused is not None:
+                    break
+    finally:
+        databases.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        databases.execute("SELECT pg_reload_conf()")
+    assert isinstance(refused, Unavailable)
+    assert "can only be read: name the primary server" in str(refused)
+    await until_it_works(lambda: journal.create(row("t")))
+
+
+async def test_a_full_disk_is_unavailable_until_there_is_room(
+    server: PostgresServer, own: str, journal: Journal
+) -> None:
+    """The server's own word for it, raised by a trigger: SQLSTATE 53100."""
+    lease = await begin(journal, "s", "a")
+    databases = Databases(server.url)
+    databases.execute(
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END $$;"
+        " CREATE TRIGGER full_disk BEFORE INSERT ON events FOR EACH STATEMENT EXECUTE FUNCTION full_disk()",
+        own,
+    )
+    with pytest.raises(Unavailable, match="the server lacks disk, memory or connections"):
+        await journal.append(item(lease, 1, "b"))
+    assert await texts(journal) == ["a"]
+    databases.execute("DROP TRIGGER full_disk ON events", own)
+    await journal.append(item(lease, 1, "b"))
+    assert await texts(journal) == ["a", "b"]
+
+
+async def test_a_password_does_not_cross_a_network_in_the_clear(server: PostgresServer, own: str) -> None:
+    with pytest.raises(CannotStart, match=r"offers no TLS.*sslmode=disable") as refused:
+        await open_postgres(server.tcp_url_of(own) + "?sslmode=require")
+    assert "s3cret" not in str(refused.value)
+    journal = await open_postgres(server.tcp_url_of(own))
+    await begin(journal, "s", "a")
+    await journal.aclose()
+
+
+async def test_closing_while_the_server_is_away_ends(server: PostgresServer, own: str) -> None:
+    journal = await open_postgres(server.url_of(own))
+    await begin(journal, "s", "a")
+    server.stop(signal.SIGQUIT)
+    try:
+        async with asyncio.timeout(10):
+            await journal.aclose()
+    finally:
+        server.start()
