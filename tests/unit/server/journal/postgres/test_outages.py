@@ -95,18 +95,23 @@ async def test_a_commit_that_gets_no_answer_is_not_cancelled_and_is_found_when_i
     monkeypatch.setattr("server.journal.postgres.journal.LOOK_S", 0.05)
     lease = await begin(journal, "s", "a")
     databases = Databases(server.url)
+    head, waiting, refused = 0, item(lease, 1, "1"), None
     standby(databases, "'nobody'")
-    waiting = item(lease, 1, "b", idempotency=(accepted("one"),))
     try:
-        for _ in range(2):
-            with pytest.raises(Unavailable):
-                await journal.append(waiting)
-            assert await texts(journal) == ["a"]
+        async with asyncio.timeout(20):
+            while refused is None:  # the server's processes read their settings one after another
+                head += 1
+                waiting = item(lease, head, str(head), idempotency=(accepted(str(head)),))
+                [refused] = await asyncio.gather(journal.append(waiting), return_exceptions=True)
+        assert isinstance(refused, Unavailable)
+        with pytest.raises(Unavailable):
+            await journal.append(waiting)
+        assert len(await texts(journal)) == head
     finally:
         standby(databases, "''")
     await until_it_works(lambda: journal.append(waiting))
-    assert await texts(journal) == ["a", "b"]
-    assert await journal.answer("s", "one") == accepted("one")
+    assert await texts(journal) == ["a", *map(str, range(1, head + 1))]
+    assert await journal.answer("s", str(head)) == accepted(str(head))
 
 
 def standby(databases: Databases, name: str) -> None:
