@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.support.scene import Scene, scene
-from tests.browser.support.tabs import Tabs
+from tests.browser.support.tabs import NETWORK, Tabs
 from tests.faults.harness.lengths import few
 from tests.support.models.scripted_model import Answer, Call, Refusal, calls, text
 
@@ -61,6 +61,16 @@ async def nothing_ran(at: Scene) -> None:
     assert await at.chat.page.locator("main :is(script, iframe, object, embed, style, link, base, meta)").count() == 0
 
 
+async def test_a_page_that_asks_another_machine_fails_its_test(tabs: Tabs) -> None:
+    tabs.expects(NETWORK)
+    chat = await tabs.open("about:blank")
+    async with chat.page.expect_console_message():
+        await chat.page.evaluate("(url) => void new Image().setAttribute('src', url)", f"{OUT}/x.png")
+    with pytest.raises(AssertionError, match="ERR_NAME_NOT_RESOLVED"):
+        tabs.check()
+    tabs.expects("ERR_NAME_NOT_RESOLVED")
+
+
 async def test_raw_html_of_a_model_is_text(tabs: Tabs, tmp_path: Path) -> None:
     answer = f"Before.\n\n{HTML}\n\n- {HTML}\n\n> {HTML}\n\n```html\n{HTML}\n```\n\nAfter."
     async with scene(tabs, tmp_path, [text(answer)]) as at:
@@ -96,7 +106,6 @@ async def test_links_of_a_model_go_to_the_web_alone_and_in_a_tab_that_knows_noth
 
 async def test_images_come_from_listed_sources_alone(tabs: Tabs, tmp_path: Path) -> None:
     listed = "https://img.example"
-    tabs.expects(rf"asked of another machine: {listed}/good\.png$")
     answer = "\n\n".join([*(f"![picture]({address})" for address in IMAGES), f"![good]({listed}/good.png)", "The end."])
     settings = {"page": {"image_sources": [listed]}}
     async with scene(tabs, tmp_path, [text(answer)], settings=settings) as at:
@@ -199,4 +208,3 @@ async def test_the_policy_holds_what_the_page_would_not(tabs: Tabs, tmp_path: Pa
         )
         assert await page.evaluate("typeof pwned") == "undefined"
         assert await page.evaluate("fetch('https://evil.example/').then(() => 'sent', () => 'stopped')") == "stopped"
-    tabs.expects("asked of another machine: https://evil.example")

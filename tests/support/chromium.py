@@ -23,6 +23,8 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Names of other machines do not exist: the console reports a page that asks for one.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 ]
 # Each window makes the pages of its address field, which nobody looks at, in a process of their own: a quarter of a test's
 # work. The last list of features is the one that holds, so Playwright's own are in it.
