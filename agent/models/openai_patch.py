@@ -1,8 +1,8 @@
-"""OpenAI client patch: skips its walk over messages and tools: 0.1 s of the loop for 700 messages, 2 ms for twenty tools.
+"""OpenAI client patch: sends requests as they are. The client walks over each: 0.1 s of the loop for 700 messages, 4 ms for any.
 
-The walk looks up a type for each field, to rename fields that have aliases and to encode files. Chat messages and
-tools have neither, so they are sent as they are. There is no public way around it (openai-python `_utils/_transform.py`, called by
-`create`).
+The walk looks up a type for each field, to rename fields that have aliases and to encode files. Nothing in a request for a
+chat completion has either; a test holds that. There is no public way around it (openai-python `_utils/_transform.py`,
+called by `create`).
 
 Each client also asks for the name of the platform in a thread of the default executor (`_base_client.py`); it is known
 already.
@@ -19,15 +19,10 @@ original_transform: Any = completions.async_maybe_transform  # type: ignore[attr
 """The client's own function."""
 
 
-_PLAIN = frozenset({"messages", "tools"})
-
-
-async def _transform_all_but_plain(data: Any, expected_type: object) -> Any:
+async def _as_it_is(data: Any, expected_type: object) -> Any:
     if not isinstance(data, dict) or "messages" not in data:
         return await original_transform(data, expected_type)
-    plain = {name: value for name, value in data.items() if name in _PLAIN and is_given(value)}
-    rest = {name: value for name, value in data.items() if name not in _PLAIN}
-    return {**(await original_transform(rest, expected_type)), **plain}
+    return {name: value for name, value in data.items() if is_given(value)}
 
 
 def _known(platform: object) -> Callable[[object], Callable[[], Awaitable[object]]]:
@@ -40,4 +35,4 @@ def _known(platform: object) -> Callable[[object], Callable[[], Awaitable[object
 def install() -> None:
     """Patch the client, for all calls of the process."""
     _base_client.asyncify = _known(_base_client.get_platform())  # type: ignore[attr-defined,assignment]  # used for that alone
-    completions.async_maybe_transform = _transform_all_but_plain  # type: ignore[attr-defined]  # imported there, not exported
+    completions.async_maybe_transform = _as_it_is  # type: ignore[attr-defined]  # imported there, not exported

@@ -1,10 +1,16 @@
 """Long histories: a call takes little time of the event loop."""
 
 import time
+from typing import Any, get_args
 
 from openai import omit
+from openai._utils import PropertyInfo
 from openai.resources.chat.completions import completions
-from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
+from openai.types.chat.completion_create_params import (
+    CompletionCreateParamsNonStreaming,
+    CompletionCreateParamsStreaming,
+)
+from typing_extensions import get_type_hints, is_typeddict
 
 from agent.models import ModelRequest, Models, ModelSettings
 from agent.models.openai_patch import original_transform
@@ -38,6 +44,19 @@ async def test_a_long_history_goes_out_as_it_is_without_a_walk_over_its_fields()
         await models.aclose()
     assert requests[-1].messages == history
     assert called - began < (walked - called) / 2
+
+
+def test_nothing_in_a_request_has_an_alias_or_is_a_file() -> None:
+    seen: set[int] = set()
+    left: list[Any] = [CompletionCreateParamsStreaming, CompletionCreateParamsNonStreaming]
+    while left:
+        one = left.pop()
+        assert not isinstance(one, PropertyInfo), "the client must walk over this field"
+        if id(one) not in seen:
+            seen.add(id(one))
+            left += [*get_args(one), *getattr(one, "__metadata__", ())]
+            left += get_type_hints(one, include_extras=True).values() if is_typeddict(one) else ()
+    assert len(seen) > 100
 
 
 async def test_tools_go_out_as_they_are() -> None:
