@@ -130,8 +130,9 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     if isinstance(authenticator.backend, LocalBackend):
         parts.known_secrets.learn("local token", authenticator.backend.token)
     ends.push_async_callback(parts.toolsets.aclose)
-    room = DiskRoom(folder / DATABASE)
-    quotas = Quotas(journal, settings.users, disk_refusal=lambda: room.refusal(events=True))
+    outside = bool(settings.journal.url)
+    room = DiskRoom(folder / ("workspaces" if outside else DATABASE))
+    quotas = Quotas(journal, settings.users, disk_refusal=lambda: "" if outside else room.refusal(events=True))
     storage = StorageAccount(journal, quotas, room, folder, settings.workspace, parts.executors.walks)
     await parts.toolsets.open(journal, storage)
     owner_tokens = OwnerTokens(authenticator.hub_token, USERS_MAX)

@@ -73,6 +73,10 @@ LONGEST = (
 The hostile ones are apart: they run one at a time, and a worker that has another meanwhile would wait."""
 
 
+ON_BOTH_JOURNALS = ("integration.test_guarantees",)
+ON_BOTH_JOURNALS_IN_THE_LONG_FORM = ("integration", "unit.server.sessions", "unit.server.http", "unit.server.websocket")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Imports make a million objects that stay: no garbage collection walks them, neither meanwhile nor later."""
@@ -133,6 +137,20 @@ def database(postgres: "Databases", monkeypatch: pytest.MonkeyPatch) -> Iterator
     name = postgres.take()
     yield postgres.url_of(name)
     postgres.give_back(name)
+
+
+@pytest.fixture(autouse=True)
+def journal_backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the servers of a test have their journal, unless the test says so: see `pytest_generate_tests`."""
+    if getattr(request, "param", "sqlite") == "postgres":
+        monkeypatch.setattr("tests.support.application.journal_url", request.getfixturevalue("database"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What needs a whole server runs on both journals: the guarantees always, the rest in the long form."""
+    name = metafunc.module.__name__.removeprefix("tests.")
+    if name.startswith(ON_BOTH_JOURNALS) or (LONG and name.startswith(ON_BOTH_JOURNALS_IN_THE_LONG_FORM)):
+        metafunc.parametrize("journal_backend", ["sqlite", "postgres"], indirect=True)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent.workspace.dirfd import FOLDER, closing
 from agent.workspace.tree_copy import Copied, copy_tree
-from server.cli.options import FAILURE, USAGE, add_place, fail, settings_of
+from server.cli.options import FAILURE, USAGE, add_place, fail, refuse_database, settings_of
 from server.config.loader import SettingsError
 from server.journal.base import JournalError
 from server.journal.data_dir import DATABASE, FOLDER_MODE, LOCK, MARK
@@ -31,7 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run the command; the exit code: 0 done, 1 failed, 2 wrong usage or settings."""
     try:
-        folder = settings_of(args).journal.folder
+        settings = settings_of(args)
+        folder = settings.journal.folder
+        if refused := refuse_database(
+            settings,
+            f"back the database up with pg_dump or pg_basebackup, then copy the folder {folder} with its workspaces and keys",
+        ):
+            return refused
         size, copied = back_up(folder, args.to)
     except SettingsError as error:
         return fail(str(error), USAGE)

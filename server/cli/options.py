@@ -28,6 +28,13 @@ def settings_of(args: argparse.Namespace, options: dict[str, object] | None = No
     return load_settings(args.config or shipped_config(), os.environ, given)
 
 
+def refuse_database(settings: "Settings", instead: str) -> int:
+    """0 if the journal is in the data folder; else prints that the command reads no database and what to do, and returns its exit code."""
+    if not settings.journal.url:
+        return 0
+    return fail(f"the journal is in PostgreSQL (journal.url), where this command does not look: {instead}", USAGE)
+
+
 def fail(message: str, code: int) -> int:
     """Print an error for people on standard error; returns `code`."""
     print(f"holdfast: error: {message}", file=sys.stderr)

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from protocol.content import PendingTool
-from server.cli.options import FAILURE, USAGE, add_place, fail, settings_of
+from server.cli.options import FAILURE, USAGE, add_place, fail, refuse_database, settings_of
 from server.config.loader import SettingsError
 from server.journal.base import Deleted, JournalError, NotFound, SessionRow
 from server.journal.errors import FolderInUse
@@ -49,7 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run the command; the exit code: 0 done, 1 failed, 2 wrong usage or settings."""
     try:
-        folder = settings_of(args).journal.folder
+        settings = settings_of(args)
+        folder = settings.journal.folder
+        if refused := refuse_database(settings, "ask the running server, `GET /api/sessions`"):
+            return refused
         code: int = args.verb(args, folder)
     except SettingsError as error:
         return fail(str(error), USAGE)

@@ -11,7 +11,7 @@ Idempotency record: the first answer to a submission, given again when it is sen
 Claim: a resource outside of the server that a session must release.
 Tombstone: what is left of a deleted session, so that its id is never used again.
 
-`base` is the interface; all other modules implement it on SQLite. All items that wait are committed in one transaction by
+`base` is the interface; `postgres` implements it on PostgreSQL, all other modules on SQLite. All items that wait are committed in one transaction by
 one writer thread. A database that does not hold the last event named by its mark was put back from a copy, and a new epoch
 begins; a backup leaves the mark out. A deletion writes a tombstone at once and removes the data in small steps. Pages are
 checked at start only where the mark does not vouch for the file. While the journal cannot be written, sessions serve what is

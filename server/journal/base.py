@@ -17,7 +17,7 @@ The rules:
 import asyncio
 import builtins
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -210,7 +210,10 @@ class Journal(Protocol):
 
     @property
     def epoch(self) -> str:
-        """The epoch that new events belong to. It does not change while the journal is open."""
+        """The epoch that new events belong to. It changes while the journal is open only as `watch_epoch` reports."""
+
+    def watch_epoch(self, changed: Callable[[], None]) -> None:
+        """Call `changed` in the event loop after a new epoch has begun: what is known of sessions may not be stored any more."""
 
     def append(self, item: AppendItem) -> "asyncio.Future[None]":
         """Store an item; it is durable once the future is done.
@@ -264,10 +267,8 @@ class Journal(Protocol):
         """
 
     async def merge(self, lease: Lease, lo: int, hi: int, records: tuple[Record, ...]) -> None:
-        """Replace the records that make up `lo`..`hi` by others that stand for the same, in one step for every reader.
-
-        Raises `Conflict` if `lo`..`hi` does not begin and end on borders of stored records or `records` do not cover
-        exactly that, `Fenced`, `Deleted`, `NotFound`.
+        """Replace the records that make up `lo`..`hi` by others that stand for the same, in one step for every reader. Raises `Fenced`,
+        `Deleted`, `NotFound`, `Conflict` if `lo`..`hi` has no borders of stored records or `records` do not cover exactly that.
         """
 
     async def delete(self, session_id: str) -> None:
@@ -332,9 +333,9 @@ class Journal(Protocol):
         """All claims, or those of one session, deleted or not, the oldest first."""
 
     async def exported(self, session_id: str, seq: int) -> None:
-        """Record that a copy of the session up to `seq` was exported; a smaller `seq` changes nothing. Raises `Conflict` past the head.
+        """Record that a copy of the session up to `seq` was exported; a smaller `seq` changes nothing.
 
-        Raises `Deleted`, `NotFound`.
+        Raises `Conflict` past the head, `Deleted`, `NotFound`.
         """
 
     async def unexported(

@@ -84,6 +84,9 @@ class SqliteJournal:
         """The epoch that new events belong to."""
         return self._open.epoch
 
+    def watch_epoch(self, changed: Callable[[], None]) -> None:
+        """Nothing to watch: a folder that is open loses nothing."""
+
     @property
     def commits(self) -> int:
         """Transactions committed since it was opened, for telemetry."""

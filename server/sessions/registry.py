@@ -100,6 +100,7 @@ class SessionRegistry:
 
     def start(self) -> None:
         """Start the tasks that recover unfinished sessions and evict idle ones."""
+        self._journal.watch_epoch(self._on_new_epoch)
         self._tasks.start(self._recover(), "recover")
         self._tasks.start(self._evict_idle(), "evict")
 
@@ -137,12 +138,13 @@ class SessionRegistry:
         """Store a new session and activate it. Raises `SessionCapacityError`, `GoingAway`, `JournalError`."""
         self.services.quotas.check_disk()
         await self._reserve(row.user_id)
+        epoch = self._journal.epoch
         try:
             lease = await self._journal.create(row, self.services.quotas.limits.storage())
             await self.services.quotas.open(row.user_id)
             state = await load_state(self._journal, row.session_id, 0, row.model)
             log.info("session %s: created", row.session_id)
-            return await self._start_actor(LoadedSession(lease, row, state))
+            return await self._start_actor(LoadedSession(lease, row, state), epoch)
         except BaseException:
             self._capacity.release(row.user_id)
             raise
@@ -184,6 +186,15 @@ class SessionRegistry:
         for actor in self.all():
             await actor.ended.wait()
 
+    def _on_new_epoch(self) -> None:
+        """Stored events may be lost that actors have in their state: drop all actors. Their sockets come back and read what is stored."""
+        actors = self.all()
+        log.warning("a new epoch of the journal began: %d sessions are read anew", len(actors))
+        for actor in actors:
+            actor.cancel()
+        if not self.draining:
+            self._tasks.start(self._recover(), "recover")
+
     async def aclose(self) -> None:
         """Drain, for `SHUTDOWN_WAIT_S` at most; then cancel what is left."""
         try:
@@ -205,6 +216,7 @@ class SessionRegistry:
     async def _activate(self, session_id: str, user_id: str | None) -> SessionActor:
         user_id = user_id or (await self.open(session_id)).row.user_id
         await self._reserve(user_id)
+        epoch = self._journal.epoch
         try:
             try:
                 lease = await self._journal.acquire(session_id)
@@ -214,17 +226,20 @@ class SessionRegistry:
             stat = await self.open(session_id)  # read under the lease: from here on nobody else appends
             state = await load_state(self._journal, session_id, stat.head, self.services.default_model())
             log.info("session %s: activated at %d", session_id, stat.head)
-            return await self._start_actor(LoadedSession(lease, stat.row, state))
+            return await self._start_actor(LoadedSession(lease, stat.row, state), epoch)
         except BaseException:
             self._capacity.release(user_id)
             raise
 
-    async def _start_actor(self, loaded: LoadedSession) -> SessionActor:
+    async def _start_actor(self, loaded: LoadedSession, epoch: str) -> SessionActor:
+        """Run an actor for what was read in this epoch. Raises `GoingAway`, `Unavailable` if it is over."""
         services = self.services
         session_id = loaded.row.session_id
         hub_token = await services.owner_tokens.get(loaded.row.user_id)
         if self.draining:
             raise GoingAway
+        if self._journal.epoch != epoch:
+            raise Unavailable("a new epoch of the journal began meanwhile; try again")
         parts = services.factory.make(loaded.row, hub_token)
         actor = SessionActor(loaded, parts, self._journal, services.quotas)
         self._actors[session_id] = actor

@@ -20,7 +20,7 @@ _PAGES = struct.Struct(">16x H 18x I")
 
 
 class DiskRoom:
-    """The room on the disk of the journal `database`. `statvfs`: as `os.statvfs`."""
+    """The room on the disk of the journal `database`, or of the folder of that name where the journal is elsewhere. `statvfs`: as `os.statvfs`."""
 
     def __init__(self, database: Path, statvfs: Callable[[Path], os.statvfs_result] = os.statvfs) -> None:
         self._database = database

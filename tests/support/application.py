@@ -34,6 +34,9 @@ from server.sessions.manager import SessionManager
 from tests.support.constants import built_in
 from tests.support.models.scripted_model import ScriptedModel
 
+journal_url = ""
+"""The database of the journal; empty: it is in the data folder. The fixture `journal_backend` changes it for a test."""
+
 ASKS_TO_WRITE = {"rules": [{"tool": "write", "action": "ask"}]}
 """Most tests of approvals have `write` ask, which runs freely by default."""
 
@@ -56,7 +59,7 @@ def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) 
     return Settings(
         server=ServerSettings(port=0, preload_model=False, graceful_shutdown_s=5.0),
         auth=msgspec.convert({"local_token": False, **groups.get("auth", {})}, AuthSettings),
-        journal=JournalSettings(data=str(data)),
+        journal=JournalSettings(data=str(data), url=journal_url),
         sessions=SessionSettings(**groups.get("sessions", {})),
         users=UserLimits(**{"submissions_per_minute": 1_000_000, "sockets_max": 1_000_000, **groups.get("users", {})}),
         socket=SocketSettings(**groups.get("socket", {})),
@@ -72,6 +75,11 @@ def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) 
         model=ModelChoice(model=name, calls=calls),
         mcp_servers=servers,
     )
+
+
+def with_journal(settings: Settings, url: str) -> Settings:
+    """The same with the journal in a database."""
+    return msgspec.structs.replace(settings, journal=msgspec.structs.replace(settings.journal, url=url))
 
 
 @contextlib.asynccontextmanager

@@ -41,13 +41,15 @@ from server.journal.queries import Bounds, Listing
 log = logging.getLogger("holdfast.journal")
 
 LOOK_S = 1.0
-"""How often it is looked whether the database has left a statement without an answer for too long."""
+"""How often it is looked whether the database still is there and what it was, and whether it owes an answer for too long."""
 
 Opened = tuple[Address, Link, Appender]
 
 
-async def open_postgres(url: str) -> "PostgresJournal":
+async def open_postgres(url: str, at_end: Callable[[], None] = lambda: None) -> "PostgresJournal":
     """Open the journal in the database that `url` names, making its tables if need be. It belongs to the running loop.
+
+    `at_end`: called in a thread when it is closed, the last thing.
 
     Raises `CannotStart`, `DatabaseInUse`, `Unavailable`, each in one line with the remedy and without the password.
     """
@@ -57,7 +59,7 @@ async def open_postgres(url: str) -> "PostgresJournal":
     except asyncio.CancelledError:
         opening.add_done_callback(_close_unwanted)
         raise
-    return PostgresJournal(opened)
+    return PostgresJournal(opened, at_end)
 
 
 def _open(url: str) -> Opened:
@@ -85,9 +87,10 @@ def _close_unwanted(opening: "asyncio.Future[Opened]") -> None:
 class PostgresJournal:
     """A `Journal` on PostgreSQL; the interface says what each call does and refuses."""
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: Opened, at_end: Callable[[], None]) -> None:
         address, link, appender = opened
-        self.on_new_epoch: Callable[[], None] | None = None
+        self._at_end = at_end
+        self._on_epoch: Callable[[], None] | None = None
         self._where = address.where
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
@@ -104,12 +107,17 @@ class PostgresJournal:
         )
         self._readers.start()
         self._writer.thread.start()
+        self._check: asyncio.Future[None] | None = None
         self._timer = self._loop.call_later(LOOK_S, self._look)
 
     @property
     def epoch(self) -> str:
         """The epoch that new events belong to."""
         return self._writer.epoch.name
+
+    def watch_epoch(self, changed: Callable[[], None]) -> None:
+        """Call `changed` after a new epoch has begun."""
+        self._on_epoch = changed
 
     @property
     def commits(self) -> int:
@@ -247,14 +255,16 @@ class PostgresJournal:
         self._read_queue.close()
         self._write_queue.close()
         await asyncio.shield(self._ended)
-        self._timer.cancel()
         self._writer.thread.join()
 
     def _look(self) -> None:
-        """Close the links whose statement got no answer for too long: their threads then fail it, and connect again."""
+        """Have the writer look at its link. Close links whose statement got no answer for too long: their threads then fail it."""
         for link in (self._writer.link, *self._readers.links):
             if link is not None and link.abort_if_silent():
                 log.warning("%s gave no answer for too long: a connection is closed", self._where)
+        if self._check is None or self._check.done():
+            self._check = self._write_queue.put(_nothing)
+            self._check.add_done_callback(_ignore)
         self._timer = self._loop.call_later(LOOK_S, self._look)
 
     def _look_at_writer(self) -> None:
@@ -262,12 +272,21 @@ class PostgresJournal:
         self._write_queue.put(self._writer.look).add_done_callback(_ignore)
 
     def _epoch_began(self) -> None:
-        self._write_queue.on_loop(lambda: self.on_new_epoch() if self.on_new_epoch is not None else None)
+        self._write_queue.on_loop(lambda: self._on_epoch() if self._on_epoch is not None else None)
 
     def _end(self) -> None:
         """The last thing the writer's thread does."""
         self._readers.join()
-        self._write_queue.on_loop(lambda: self._ended.set_result(None))
+        self._at_end()
+        self._write_queue.on_loop(self._set_ended)
+
+    def _set_ended(self) -> None:
+        self._timer.cancel()
+        self._ended.set_result(None)
+
+
+def _nothing(_: Transactions) -> None:
+    """Before it is called the writer's link is looked at, and made anew if it broke."""
 
 
 def _ignore(done: "asyncio.Future[None]") -> None:

@@ -6,6 +6,7 @@ import time
 
 from server.journal.postgres.errors import DatabaseInUse
 from server.journal.postgres.link import Link
+from server.journal.postgres.schema import Connection
 
 CLASS = 0x48464A4C
 """`HFJL`: the first half of the lock's key; the other is the schema's OID."""
@@ -32,6 +33,12 @@ def connection_name() -> str:
     return f"holdfast {os.getpid()} on {socket.gethostname()}"[:63]
 
 
+def holder(connection: Connection) -> str:
+    """The name of the connection that holds the database; empty if none does, or it has none."""
+    found = connection.execute(_HOLDER.encode()).fetchone()
+    return str(found[0]) if found and found[0] else ""
+
+
 def take(link: Link, wait_s: float) -> None:
     """Hold the database through this link. Raises `DatabaseInUse` if another connection still holds it after `wait_s`."""
     until = time.monotonic() + wait_s
@@ -39,7 +46,7 @@ def take(link: Link, wait_s: float) -> None:
         with link as connection:
             if connection.execute(_TAKE.encode()).fetchone() == (True,):
                 return
-            holder = connection.execute(_HOLDER.encode()).fetchone()
+            who = holder(connection)
         if time.monotonic() >= until:
-            raise DatabaseInUse(link.where, str(holder[0]) if holder and holder[0] else "")
+            raise DatabaseInUse(link.where, who)
         time.sleep(TRY_AGAIN_S)

@@ -234,7 +234,7 @@ async def test_no_slow_library_is_imported_before_the_server_listens() -> None:
     for imported, slow in (
         (
             "server.cli.main, server.app, server.transport.server",
-            {"litellm", "openai", "huggingface_hub", "httpx", "httpcore", "bs4"},
+            {"litellm", "openai", "huggingface_hub", "httpx", "httpcore", "bs4", "psycopg"},
         ),
         ("server.cli.main", {"uvicorn", "msgspec"}),
     ):

@@ -26,7 +26,7 @@ def become_another(postgres: Databases, url: str) -> None:
 async def begun(journal: PostgresJournal) -> asyncio.Event:
     """Set when the journal says that a new epoch began."""
     event = asyncio.Event()
-    journal.on_new_epoch = event.set
+    journal.watch_epoch(event.set)
     return event
 
 
