@@ -261,10 +261,7 @@ class Journal(Protocol):
         """
 
     async def acquire(self, session_id: str) -> Lease:
-        """Become the owner, under the next term: appends of older terms are decided or will be `Fenced`.
-
-        Raises `Deleted`, `NotFound`.
-        """
+        """Become the owner, under the next term: appends of older terms are decided or `Fenced`. Raises `Deleted`, `NotFound`."""
 
     async def merge(self, lease: Lease, lo: int, hi: int, records: tuple[Record, ...]) -> None:
         """Replace the records that make up `lo`..`hi` by others that stand for the same, in one step for every reader. Raises `Fenced`,
