@@ -4,8 +4,12 @@ The newest events are kept in memory, encoded once: the tail. A cursor is a posi
 What the tail does not hold any more is read from the journal, so a slow reader needs no memory here.
 """
 
+import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from functools import partial
+from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -13,26 +17,68 @@ from agent.util.signal import Signal
 from protocol import codec
 from protocol.codes import CloseReason
 from server.journal.base import Journal, Record
-from server.sessions.replay import merged_in_steps
+from server.sessions.replay import MergedReader, merged_in_steps
+
+LARGE_BYTES: Final = 65_536
+"""Events above this are shared: as much as a socket reads of the journal at once, for a few messages."""
 
 
-class TailEvent(msgspec.Struct, gc=False):
+class TailEvent(Record, frozen=True, gc=False):
     """One event in the tail: its JSON, and its MessagePack from the first use on.
 
     Without garbage collection (`gc=False`): there are thousands, they live long, and they refer to nothing else.
     """
 
-    seq: int
-    first_seq: int
-    data: bytes
     _packed: bytes | None = None
 
     @property
     def packed(self) -> bytes:
         """The event as MessagePack."""
-        if self._packed is None:
-            self._packed = codec.to_msgpack(self.data)
-        return self._packed
+        packed = self._packed
+        if packed is None:
+            packed = codec.to_msgpack(self.data)
+            msgspec.structs.force_setattr(self, "_packed", packed)
+        return packed
+
+
+class LargeEvent(TailEvent, frozen=True, weakref=True, eq=False, gc=True):
+    """A large one. `forms`: what is made of it for some sockets, by a key of theirs, for as long as one of them holds it."""
+
+    forms: "WeakValueDictionary[Any, Any]" = msgspec.field(default_factory=WeakValueDictionary)
+
+
+class SharedEvents:
+    """The large events of one session that are in memory: each once, however many sockets are being sent it."""
+
+    __slots__ = ("_large", "_reading")
+
+    def __init__(self) -> None:
+        self._large: WeakValueDictionary[int, LargeEvent] = WeakValueDictionary()
+        self._reading = asyncio.Lock()
+
+    def events(self, records: Iterable[Record]) -> list[TailEvent]:
+        """The events of these records. Of a large one that somebody holds already, the same object."""
+        return [
+            record
+            if isinstance(record, TailEvent)
+            else self._share(record)
+            if len(record.data) > LARGE_BYTES
+            else TailEvent(record.seq, record.first_seq, record.data)
+            for record in records
+        ]
+
+    def _share(self, record: Record) -> LargeEvent:
+        event = self._large.get(record.first_seq)
+        if event is None or event.data != record.data:
+            event = self._large[record.first_seq] = LargeEvent(record.seq, record.first_seq, record.data)
+        return event
+
+    async def read(self, position: int, read: Callable[[], Awaitable[list[Record]]]) -> list[TailEvent]:
+        """What `read` gives: the journal's records after `position`. One socket reads at a time, and those that wait for it find
+        what is large, so that no two copies of it are made."""
+        async with self._reading:
+            large = self._large.get(position + 1)
+            return [large] if large is not None else self.events(await read())
 
 
 class Cursor:
@@ -146,6 +192,7 @@ class EventBroadcaster:
         self._tail_size = 0
         self._tail_bytes = tail_bytes
         self._cursors: set[Cursor] = set()
+        self._shared_events: SharedEvents | None = None
 
     def __len__(self) -> int:
         return len(self._cursors)
@@ -169,7 +216,10 @@ class EventBroadcaster:
         while self._tail_size > self._tail_bytes:
             self._tail_size -= len(self._tail.popleft().data)
         for record in records:
-            self._tail.append(TailEvent(record.seq, record.first_seq, record.data))
+            if len(record.data) > LARGE_BYTES:
+                self._tail += self._shared.events((record,))
+            else:
+                self._tail.append(TailEvent(record.seq, record.first_seq, record.data))
             self._tail_size += len(record.data)
         self.head = records[-1].seq
         for cursor in self._cursors:
@@ -217,6 +267,22 @@ class EventBroadcaster:
 
     async def read_after(self, position: int, max_bytes: int) -> list[TailEvent]:
         """Events of the journal after `position`, about `max_bytes`, adjacent text merged. Raises `JournalError`."""
-        records = await self._journal.read(self._session_id, position, through=self.head, max_bytes=max_bytes)
-        merged = await merged_in_steps(records, position)
-        return [TailEvent(record.seq, record.first_seq, record.data) for record in merged]
+        records = await self._read(position, through=self.head, max_bytes=max_bytes)
+        return self._shared.events(await merged_in_steps(records, position))
+
+    async def replay(self, position: int, mark: int, max_bytes: int) -> AsyncIterator[list[TailEvent]]:
+        """As `server.sessions.replay.replay`, for a socket: large events are shared by those that are being sent them."""
+        reader = MergedReader(self._read, position, mark)
+        while reader.position < mark:
+            yield self._shared.events(await reader.read(max_bytes))
+
+    async def _read(self, position: int, *, through: int, max_bytes: int) -> list[TailEvent]:
+        read = partial(self._journal.read, self._session_id, position, through=through, max_bytes=max_bytes)
+        return await self._shared.read(position, read)
+
+    @property
+    def _shared(self) -> SharedEvents:
+        """Made when it is needed: most sessions have no large events, and nobody who reads them from the journal."""
+        if self._shared_events is None:
+            self._shared_events = SharedEvents()
+        return self._shared_events

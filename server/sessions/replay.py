@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from functools import partial
+from typing import Protocol
 
 import msgspec
 
@@ -100,23 +102,45 @@ async def replay(
     """All records after `position` up to `mark`, in order and without a hole, in batches of about `max_bytes`: what a read gave.
 
     A record that was merged across the mark comes whole, so the last seq may be above `mark`. Raises `JournalError`.
+    A batch belongs to the caller: no other reference to its records is kept meanwhile, for they may be large.
     """
-    merger = RecordMerger(position)
-    step = 0
-    while position < mark:
-        records = await journal.read(session_id, position, through=mark, max_bytes=max_bytes)
-        position = records[-1].seq
+    reader = MergedReader(partial(journal.read, session_id), position, mark)
+    while reader.position < mark:
+        yield await reader.read(max_bytes)
+
+
+class Read(Protocol):
+    """Reads some records of one session, as `Journal.read`."""
+
+    def __call__(self, position: int, *, through: int, max_bytes: int) -> Awaitable[Sequence[Record]]:
+        """The records after `position`."""
+
+
+class MergedReader:
+    """Reads the records after `position`, up to `mark`, merged. `position`: up to where they were read."""
+
+    def __init__(self, read: Read, position: int, mark: int) -> None:
+        self.position = position
+        self._read = read
+        self._mark = mark
+        self._merger = RecordMerger(position)
+        self._step = 0
+
+    async def read(self, max_bytes: int) -> list[Record]:
+        """The next records, at least one."""
         batch: list[Record] = []
-        for record in records:
-            step += len(record.data)
-            if step > STEP_BYTES:
-                step = 0
-                await asyncio.sleep(0)  # others come between
-            batch += merger.push(record)
-        if position >= mark:
-            batch += merger.flush()
-        if batch:
-            yield batch
+        while not batch:
+            records = await self._read(self.position, through=self._mark, max_bytes=max_bytes)
+            self.position = records[-1].seq
+            for record in records:
+                self._step += len(record.data)
+                if self._step > STEP_BYTES:
+                    self._step = 0
+                    await asyncio.sleep(0)  # others come between
+                batch += self._merger.push(record)
+            if self.position >= self._mark:
+                batch += self._merger.flush()
+        return batch
 
 
 log = logging.getLogger("holdfast.loading")

@@ -255,13 +255,13 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if len(data) <= UNFRAGMENTED_BYTES_MAX:
             self._write_frame(opcode, data, True)
             return
+        whole = data if self.conn.extensions else memoryview(data)  # many slow sockets share its bytes
         for begin in range(0, len(data), FRAGMENT_BYTES):
             if begin:
                 opcode = CONT
                 await asyncio.sleep(0)  # a peer that reads fast gives no other pause
                 await self.writable.wait()
-            fragment = data[begin : begin + FRAGMENT_BYTES]
-            self._write_frame(opcode, fragment, begin + FRAGMENT_BYTES >= len(data))
+            self._write_frame(opcode, whole[begin : begin + FRAGMENT_BYTES], begin + FRAGMENT_BYTES >= len(data))
 
     def write_now(self, data: bytes, *, text: bool) -> bool:
         """Send one message if that need not wait: a small one, to a peer that has taken most of what was sent."""
@@ -271,7 +271,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._write_frame(TEXT if text else BINARY, data, True)
         return True
 
-    def _write_frame(self, opcode: Opcode, data: bytes, fin: bool) -> None:
+    def _write_frame(self, opcode: Opcode, data: bytes | memoryview, fin: bool) -> None:
         """Hand over one frame; what is large is not copied on its way to the socket. Raises `ClientDisconnected`."""
         if not self.handshake_complete or self._is_ending():
             raise ClientDisconnected

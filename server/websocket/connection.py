@@ -23,11 +23,10 @@ from server.journal.base import Journal, JournalError
 from server.sessions.actor import SessionActor
 from server.sessions.idempotency import refused_frame
 from server.sessions.inbox import Answer, DuplicateSubmission
-from server.sessions.replay import replay
 from server.telemetry.metrics import Metrics
 from server.transport import websocket
 from server.transport.websocket import SocketTransport
-from server.websocket.handshake import Encoding, Position, SocketOptions, snapshot_bytes
+from server.websocket.handshake import Encoding, Position, SocketOptions, shared_bytes
 from server.websocket.policy import SubmissionPolicy
 from server.websocket.reader import FrameReader
 from server.websocket.sender import READ_BYTES, Form, SocketSender
@@ -93,7 +92,7 @@ class Connection:
         self._encoding = peer.encoding
         self._binary = peer.encoding.kind == "msgpack"
         self._snapshots = context.snapshots
-        self._snapshot_most = snapshot_bytes(peer.options, context.limits)
+        self._shared_most = shared_bytes(peer.options, context.limits)
         limits = self._limits = peer.options.limits(context.limits)
         self._is_demo = context.is_demo
         self._sizes = context.sizes
@@ -106,7 +105,7 @@ class Connection:
         self._in_flight = 0
         self._room = Signal()
         self._cursor = actor.broadcaster.follow(actor.broadcaster.head)
-        form = Form(self._binary, limits.outbound_frame_bytes, peer.options.final_response)
+        form = Form(self._binary, limits.outbound_frame_bytes, self._shared_most, peer.options.final_response)
         self._sender = SocketSender(peer.transport, self._cursor, context.metrics, form)
         self.closed_with = CLOSE_ABNORMAL
         self._end_reason: asyncio.Future[CloseReason | None] = self._loop.create_future()
@@ -228,13 +227,12 @@ class Connection:
         )
         if recovered:
             await self._sender.send([self._encode(ready)])
-            past = replay(self._journal, actor.session_id, begin, mark, READ_BYTES)
-            async for batch in past:
-                await self._sender.send_json([record.data for record in batch])
-                cursor.advance(batch[-1].seq)
+            async for events in actor.broadcaster.replay(begin, mark, READ_BYTES):
+                await self._sender.send_events(events)
+                cursor.advance(events[-1].seq)
             self._metrics.replays.observe(mark - begin)
         else:
-            begin_work = partial(snapshot_work, actor.state.view, self._snapshot_most, binary=self._binary)
+            begin_work = partial(snapshot_work, actor.state.view, self._shared_most, binary=self._binary)
             async with self._snapshots.share(self._snapshot_key, self._account, mark, begin_work) as snapshot:
                 await self._sender.send([self._encode(ready)])
                 await self._sender.send(snapshot.frames[:1])
@@ -265,7 +263,7 @@ class Connection:
 
     @property
     def _snapshot_key(self) -> str:
-        return f"{self._actor.session_id} {self._encoding.kind} {self._snapshot_most}"
+        return f"{self._actor.session_id} {self._encoding.kind} {self._shared_most}"
 
     @property
     def _account(self) -> str:

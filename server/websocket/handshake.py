@@ -65,8 +65,8 @@ class SocketOptions(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(limits, outbound_frame_bytes=self.max_message)
 
 
-def snapshot_bytes(options: SocketOptions, limits: Limits) -> int:
-    """Bytes of the largest snapshot for a socket: of few different sizes, so that sockets share them whatever they ask for."""
+def shared_bytes(options: SocketOptions, limits: Limits) -> int:
+    """Bytes of the largest snapshot for a socket, and of the parts of an event: of few different sizes, so that sockets share them whatever they ask for."""
     most = options.limits(limits).outbound_frame_bytes
     return most if most == limits.outbound_frame_bytes else 1 << (most.bit_length() - 1)
 

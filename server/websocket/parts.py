@@ -23,6 +23,9 @@ KEPT_CHARS: Final = 64
 PIECE_FRAME_BYTES: Final = 512
 """More than what a piece has besides its text."""
 
+PIECE_BYTES_MAX: Final = 32_768
+"""The largest piece: each socket that is sent one has its own."""
+
 VALUES_MAX: Final = 64
 """Where more values than this would have to be left out, whole lists are."""
 
@@ -34,24 +37,67 @@ WHOLE: Final = ("type", "seq", "first_seq", "at")
 """What is left of an event of which nothing else fits."""
 
 
-def parts(frame: bytes, most: int, *, binary: bool) -> Iterator[bytes]:
-    """The frames for this one (JSON), each of `most` bytes at most, the event itself last. `binary`: they are MessagePack."""
-    encode: Encode = codec.encode_msgpack if binary else codec.encode
-    tree: dict[str, Any] = msgspec.json.decode(frame)
-    if tree["type"] in ("assistant_chunk", "tool_log"):
-        yield from _pieces_of_event(tree, most, encode)
-        return
-    yield from pieces(tree, leave_out(tree, most, encode), most, encode)
-    yield encode(tree)
+class Parts:
+    """The frames for one that is larger than `most` bytes (`frame`: its JSON), each of `most` bytes at most, the event itself last.
+
+    `binary`: they are MessagePack. It can be iterated over many times: long texts are here once, and their pieces are made as they
+    are asked for, so that many slow sockets share one.
+    """
+
+    __slots__ = ("__weakref__", "_encode", "_last", "_most", "_texts")
+
+    def __init__(self, frame: bytes, most: int, *, binary: bool) -> None:
+        encode: Encode = codec.encode_msgpack if binary else codec.encode
+        self._encode = encode
+        self._most = most
+        tree: dict[str, Any] = msgspec.json.decode(frame)
+        if tree["type"] in ("assistant_chunk", "tool_log"):
+            self._last: bytes | dict[str, Any] = {
+                name: tree.pop(name) for name in ("seq", "first_seq", "at") if name in tree
+            }
+            self._texts = [(tree, tree.pop("offset"), tree.pop("text"))]
+            return
+        self._texts = list(_texts(tree, leave_out(tree, most, encode)))
+        self._last = encode(tree)
+
+    def __iter__(self) -> Iterator[bytes]:
+        if isinstance(self._last, bytes):
+            for head, begin, text in self._texts:
+                yield from _pieces(head, begin, text, self._most, self._encode)
+            yield self._last
+            return
+        # An event that is a piece of text itself: only the last of its pieces has its position.
+        ((head, begin, text),) = self._texts
+        texts = _split(text, _piece_bytes(self._most), self._encode)
+        offset, piece = next(texts)
+        for after, following in texts:
+            yield self._encode({**head, "offset": begin + offset, "text": piece})
+            offset, piece = after, following
+        yield self._encode({**head, **self._last, "offset": begin + offset, "text": piece})
 
 
 def pieces(tree: dict[str, Any], left_out: dict[Place, Any], most: int, encode: Encode) -> Iterator[bytes]:
     """The pieces of those texts that were left out of this frame and that a client can put together: see `_piece_of`."""
+    for head, begin, text in _texts(tree, left_out):
+        yield from _pieces(head, begin, text, most, encode)
+
+
+def _texts(tree: dict[str, Any], left_out: dict[Place, Any]) -> Iterator[tuple[dict[str, Any], int, str]]:
+    """Those texts: what each piece has besides, the offset of the first in the whole text, and the text."""
     for place, text in left_out.items():
-        piece = _piece_of(tree, place)
-        if piece is not None:
-            for offset, part in _split(text, most - PIECE_FRAME_BYTES, encode):
-                yield encode({**piece, "offset": offset, "text": part})
+        head = _piece_of(tree, place)
+        if head is not None:
+            yield head, 0, text
+
+
+def _pieces(head: dict[str, Any], begin: int, text: str, most: int, encode: Encode) -> Iterator[bytes]:
+    for offset, piece in _split(text, _piece_bytes(most), encode):
+        yield encode({**head, "offset": begin + offset, "text": piece})
+
+
+def _piece_bytes(most: int) -> int:
+    """The bytes of text in a piece for a client that takes `most`."""
+    return min(most, PIECE_BYTES_MAX) - PIECE_FRAME_BYTES
 
 
 def _piece_of(tree: dict[str, Any], place: Place) -> dict[str, Any] | None:
@@ -64,18 +110,6 @@ def _piece_of(tree: dict[str, Any], place: Place) -> dict[str, Any] | None:
         case ({"type": "snapshot", "open_calls": calls}, ("open_calls", int(number), "log")):
             return {"type": "tool_log", "tool_call_id": calls[number]["tool_call_id"]}
     return None
-
-
-def _pieces_of_event(tree: dict[str, Any], most: int, encode: Encode) -> Iterator[bytes]:
-    """An event that is a piece of text itself, in smaller ones. Only the last has its position."""
-    event = {name: tree.pop(name) for name in ("seq", "first_seq", "at") if name in tree}
-    begin = tree["offset"]
-    texts = _split(tree["text"], most - PIECE_FRAME_BYTES, encode)
-    offset, text = next(texts)
-    for after, following in texts:
-        yield encode({**tree, "offset": begin + offset, "text": text})
-        offset, text = after, following
-    yield encode({**tree, **event, "offset": begin + offset, "text": text})
 
 
 def _split(text: str, most: int, encode: Encode) -> Iterator[tuple[int, str]]:

@@ -4,12 +4,13 @@ import asyncio
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from protocol import codec
-from server.sessions.broadcaster import Cursor, TailEvent
+from server.sessions.broadcaster import Cursor, LargeEvent, TailEvent
 from server.telemetry.metrics import Metrics
 from server.transport.websocket import SocketTransport
-from server.websocket.parts import parts
+from server.websocket.parts import Parts
 
 OUTBOUND_BATCH_BYTES = 30_000
 """Frames are sent together in one message up to this size: a replay needs few messages, none holds up a heartbeat, and the
@@ -26,11 +27,13 @@ TURN_COMPLETE, FINAL_RESPONSE = b'{"type":"turn_complete"', b',"final_response":
 class Form:
     """In what form a socket gets its frames.
 
-    `binary`: as MessagePack, else as JSON. `most`: bytes of its largest message. `final_response`: whether `turn_complete` has one.
+    `binary`: as MessagePack, else as JSON. `most`: bytes of its largest message. `parts_most`: the same for the parts of what is
+    larger; of few different sizes, so that sockets share them. `final_response`: whether `turn_complete` has one.
     """
 
     binary: bool
     most: int
+    parts_most: int
     final_response: bool = True
 
 
@@ -95,30 +98,38 @@ class SocketSender:
 
     async def send_json(self, frames: list[bytes]) -> None:
         """The same for frames in JSON."""
-        await self._send(frames, [codec.to_msgpack(frame) for frame in frames] if self._form.binary else frames[:])
+        await self.send_events([TailEvent(0, 0, frame) for frame in frames])
 
     async def send_events(self, events: list[TailEvent]) -> None:
-        """The same for events, which are encoded once for all sockets."""
-        await self._send([event.data for event in events], self._encoded(events))
-
-    async def _send(self, frames: list[bytes], encoded: list[bytes]) -> None:
-        """Send frames as this client wants them; one that is too large for it in parts. `frames`: their JSON."""
+        """The same for events, which are encoded once for all sockets; one that is too large for this client comes in parts."""
+        encoded = self._encoded(events)
+        self._shorten(events, encoded)
         begin = 0
-        self._shorten(frames, encoded)
         if max(map(len, encoded)) > self._form.most:
             for number, frame in enumerate(encoded):
                 if len(frame) > self._form.most:
                     await self.send(encoded[begin:number])
-                    for part in parts(frames[number], self._form.most, binary=self._form.binary):
+                    for part in self._parts_of(events[number]):
                         await self.send([part])
                     begin = number + 1
         await self.send(encoded[begin:])
 
-    def _shorten(self, frames: list[bytes], encoded: list[bytes]) -> None:
-        """Take the final response out of what is encoded, for a client that wants none. `frames`: their JSON."""
+    def _parts_of(self, event: TailEvent) -> Parts:
+        """The parts of an event, of a large one the same for all sockets of this form."""
+        most, binary = self._form.parts_most, self._form.binary
+        if not isinstance(event, LargeEvent):
+            return Parts(event.data, most, binary=binary)
+        parts = event.forms.get((most, binary))
+        if parts is None:
+            parts = event.forms[most, binary] = Parts(event.data, most, binary=binary)
+        return cast("Parts", parts)
+
+    def _shorten(self, events: list[TailEvent], encoded: list[bytes]) -> None:
+        """Take the final response out of what is encoded, for a client that wants none."""
         if self._form.final_response:
             return
-        for number, frame in enumerate(frames):
+        for number, event in enumerate(events):
+            frame = event.data
             if frame.startswith(TURN_COMPLETE):
                 short = frame[: frame.index(FINAL_RESPONSE)] + b"}"
                 encoded[number] = codec.to_msgpack(short) if self._form.binary else short
@@ -142,7 +153,7 @@ class SocketSender:
             return False
         encoded = self._encoded(events)
         if not self._form.final_response:
-            self._shorten([event.data for event in events], encoded)
+            self._shorten(events, encoded)
         message = self._joined(encoded)
         if len(message) > self._batch_bytes or not self._transport.write_now(message, text=not self._form.binary):
             return False

@@ -1,11 +1,13 @@
 """Broadcaster: its tail, its cursors, and their out-of-band frames."""
 
+import asyncio
 from pathlib import Path
 
 from protocol.codes import CloseReason
-from server.journal.base import Record
+from server.journal.base import AppendItem, Record, SessionRow
 from server.journal.sqlite import open_journal
-from server.sessions.broadcaster import EventBroadcaster
+from server.sessions.broadcaster import LARGE_BYTES, EventBroadcaster
+from tests.unit.server.journal.builders import NOON
 
 
 def record(seq: int, size: int) -> Record:
@@ -85,4 +87,21 @@ async def test_a_follower_takes_events_at_once_and_waits_only_for_what_it_leaves
     broadcaster.publish((record(3, 100),))
     await cursor.wait()
     assert [event.seq for event in await cursor.next(1_000)] == [3]
+    await journal.aclose()
+
+
+async def test_a_large_event_is_one_object_for_all_that_read_it_at_the_same_time(tmp_path: Path) -> None:
+    journal = await open_journal(tmp_path)
+    lease = await journal.create(SessionRow("session", "anna", "", "", NOON, NOON, 0, "idle", b"[]", False, b"{}"))
+    for seq in (1, 2, 3):
+        await journal.append(AppendItem(lease, seq - 1, (record(seq, LARGE_BYTES * (seq - 1) + 1),)))
+    broadcaster = EventBroadcaster("session", journal, 3)
+    cursors = [broadcaster.follow(0) for _ in range(5)]
+    first = await asyncio.gather(*(cursor.next(1) for cursor in cursors))
+    second = await asyncio.gather(*(cursor.next(1) for cursor in cursors))
+    replayed = [event async for batch in broadcaster.replay(0, 3, 1) for event in batch]
+    assert [event.seq for event in replayed] == [1, 2, 3]
+    assert first[0] == first[1] and first[0][0] is not first[1][0], "a small one is not worth it"
+    assert {id(event) for events in [*second, [replayed[1]]] for event in events} == {id(replayed[1])}
+    assert replayed[1].data == record(2, LARGE_BYTES + 1).data
     await journal.aclose()

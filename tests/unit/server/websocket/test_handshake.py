@@ -5,7 +5,7 @@ import pytest
 
 from protocol.limits import MAX_MESSAGE_MIN, Limits
 from server.util.refusal import RequestRefused
-from server.websocket.handshake import Position, SocketOptions, read_options, snapshot_bytes
+from server.websocket.handshake import Position, SocketOptions, read_options, shared_bytes
 
 
 def test_without_a_query_a_client_gets_a_snapshot_in_messages_of_any_size() -> None:
@@ -48,7 +48,7 @@ def test_the_limit_of_a_socket_is_what_its_client_takes_or_the_servers() -> None
 
 def test_snapshots_have_few_sizes_whatever_clients_ask_for() -> None:
     limits = Limits()
-    sizes = {snapshot_bytes(SocketOptions(max_message=most), limits) for most in range(MAX_MESSAGE_MIN, 2**25, 9_999)}
+    sizes = {shared_bytes(SocketOptions(max_message=most), limits) for most in range(MAX_MESSAGE_MIN, 2**25, 9_999)}
     assert len(sizes) == 11
-    assert snapshot_bytes(SocketOptions(), limits) == limits.outbound_frame_bytes
-    assert snapshot_bytes(SocketOptions(max_message=20_000), limits) <= 20_000
+    assert shared_bytes(SocketOptions(), limits) == limits.outbound_frame_bytes
+    assert shared_bytes(SocketOptions(max_message=20_000), limits) <= 20_000

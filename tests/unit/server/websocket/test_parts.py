@@ -10,7 +10,7 @@ from protocol import events as ev
 from protocol.content import PendingTool, ToolCall
 from protocol.limits import MAX_MESSAGE_MIN
 from protocol.submissions import UserInput
-from server.websocket.parts import KEPT_CHARS, leave_out, parts, pointer
+from server.websocket.parts import KEPT_CHARS, Parts, leave_out, pointer
 from tests.support.parts import Assembler
 
 AT = "2026-11-29T10:00:00.000Z"
@@ -61,7 +61,7 @@ EVENTS: dict[str, ev.Event] = {
 
 def sent(event: ev.Event, most: int, *, binary: bool) -> list[dict[str, Any]]:
     """The frames for an event, each of which is small enough."""
-    frames = list(parts(codec.encode(event), most, binary=binary))
+    frames = list(Parts(codec.encode(event), most, binary=binary))
     assert max(map(len, frames)) <= most
     return [msgspec.msgpack.decode(frame) if binary else msgspec.json.decode(frame) for frame in frames]
 
@@ -86,7 +86,7 @@ def test_only_the_last_frame_of_an_event_moves_the_position() -> None:
 
 def test_every_event_that_came_in_parts_can_be_read_by_typed_clients() -> None:
     for event in EVENTS.values():
-        *_, last = parts(codec.encode(event), MAX_MESSAGE_MIN, binary=False)
+        *_, last = Parts(codec.encode(event), MAX_MESSAGE_MIN, binary=False)
         assert type(codec.decode_event(last)) is type(event)
 
 
@@ -106,7 +106,7 @@ def test_what_fits_is_not_left_out() -> None:
 def test_of_an_event_of_many_values_its_position_is_left() -> None:
     names = [str(number) for number in range(9_000)]
     large = {"type": "of_another_version", "seq": 7, "at": AT, "names": {name: name for name in names}}
-    (frame,) = parts(msgspec.json.encode(large), MAX_MESSAGE_MIN, binary=False)
+    (frame,) = Parts(msgspec.json.encode(large), MAX_MESSAGE_MIN, binary=False)
     assert msgspec.json.decode(frame) == {"type": "of_another_version", "seq": 7, "at": AT, "omitted": [""]}
 
 
