@@ -23,6 +23,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """What to start. `environ`: its whole environment. `passed`: descriptors that it inherits.
 
     `stderr`: what `subprocess.Popen` takes: `subprocess.PIPE`, `STDOUT` (with the output) or `DEVNULL`.
+    `new_group`: it leads a process group, in the server's session: Linux may count its nice value only there (sched(7), autogroups).
     """
 
     command: Sequence[str]
@@ -31,6 +32,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     cwd: str | Path | None = None
     passed: Sequence[int] = ()
     new_session: bool = False
+    new_group: bool = False
 
 
 class Process:
@@ -144,4 +146,5 @@ def _start(launch: Launch) -> "subprocess.Popen[bytes]":
         cwd=launch.cwd,
         pass_fds=launch.passed,
         start_new_session=launch.new_session,
+        process_group=0 if launch.new_group else None,
     )

@@ -105,5 +105,5 @@ class _Running:
             stderr=subprocess.PIPE,
             env=dict(self._program.environ),
             pass_fds=self._program.passed,
-            start_new_session=True,
+            process_group=0,  # not a session: Linux may count a nice value only within one (sched(7), autogroups)
         )

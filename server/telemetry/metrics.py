@@ -19,6 +19,7 @@ OTHER = "other"
 OUTCOMES = ("complete", "error", "interrupted", "restart", "shutdown")
 STATES = ("idle", "running", "awaiting_approval", "closed")
 ANSWERS = ("replay", "snapshot", "gap")
+CLOSED_BY = ("client", "server")
 TOKENS = ("input", "output", "cached")
 CALLS = ("success", "failure")
 EXPORTS = ("success", "failure", "no_token", "too_large")
@@ -122,7 +123,9 @@ class Metrics:
         )
         closes = map(str, CLOSES)
         self.closes = ClosedMetric(
-            self._counter("socket_closes", "Sockets closed, by websocket close code", "code"), closes
+            self._counter("socket_closes", "Sockets closed, by websocket close code, and by whom", "code", "by"),
+            closes,
+            CLOSED_BY,
         )
         self.denials = ClosedMetric(self._counter("denials", "Requests and upgrades refused, by code", "code"), DENIALS)
         self.refusals = ClosedMetric(

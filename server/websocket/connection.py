@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import msgspec
 from starlette.types import Message, Receive, Send
@@ -76,7 +77,7 @@ class ConnectionContext:
 class Connection:
     """A websocket bound to an active session. `run` returns when the client has left or the close frame was sent.
 
-    `closed_with`: the close code, `frames_in` and `frames_out`: the frames so far; for the log.
+    `closed_with`: the close code, `closed_by`: who closed first, or cut, `frames_in` and `frames_out`: the frames so far; for the log.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Connection:
         form = Form(self._binary, limits.outbound_frame_bytes, self._shared_most, peer.options.final_response)
         self._sender = SocketSender(peer.transport, self._cursor, context.metrics, form)
         self.closed_with = CLOSE_ABNORMAL
+        self.closed_by: Literal["client", "server"] = "server"
         self._end_reason: asyncio.Future[CloseReason | None] = self._loop.create_future()
         self._timer = self._loop.call_later(self._tick_s, self._tick)
 
@@ -158,6 +160,8 @@ class Connection:
             close, sender = self._transport.close_received, self._sender
             if close is not None:
                 self.closed_with = close[0]
+            if close is not None or self.closed_with == CLOSE_ABNORMAL:
+                self.closed_by = "client"  # else the protocol closed it: a message was too large, or no pong came
             since_s = self._loop.time() - sender.large_at
             most = self._limits.outbound_frame_bytes
             self._sizes.ended(self._actor.session_id, close, sender.large, since_s, most)

@@ -139,7 +139,7 @@ class SocketEndpoint:
         try:
             await socket.run(position)
         finally:
-            self._metrics.closes.of(str(socket.closed_with)).inc()
+            self._metrics.closes.of(str(socket.closed_with), socket.closed_by).inc()
             log.info(
                 "closed: %d after %.3f s, %d frames in, %d out",
                 socket.closed_with,

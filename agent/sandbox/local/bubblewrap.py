@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from agent.sandbox.local.limits import NICE
 from agent.sandbox.local.probe import ISOLATION, counts_by_namespace
 from agent.sandbox.local.seccomp import seccomp_filter
 from agent.sandbox.local.unprivileged import SYSTEM_PATH
@@ -14,8 +15,6 @@ from agent.sandbox.settings import SandboxSettings
 WORKSPACE = "/workspace"
 USER_ID = 1000
 SHM_BYTES = 67_108_864
-NICE = 10
-"""Commands run at a lower priority than the server."""
 OUT_OF_MEMORY_FIRST = 500
 """When the machine runs out of memory, commands are ended before the server."""
 ENVIRONMENT = {

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from agent.sandbox.local.session_priority import SessionPriority
 from agent.sandbox.settings import SandboxSettings
 from agent.util.places import PlacesTaken
 from agent.util.tasks import TaskOwner
@@ -93,6 +94,8 @@ def _chown_below(folder: int, user: int, depth: int) -> None:
                         _chown_below(inner, user, depth - 1)
 
 
+NICE = 10
+"""Commands run at a lower priority than the server."""
 TICK_S = 0.05
 DISK_S = 0.2
 DISK_SHARE = 10
@@ -154,6 +157,7 @@ class LimitMonitor:
         self._grow = grow
         self._size = before.size
         self._root = f"/proc/{leader}/root" if leader else ""
+        self._priority = SessionPriority(leader, NICE)
         self._disk_at = time.monotonic() + DISK_S
 
     async def after(self) -> str:
@@ -196,10 +200,13 @@ class LimitMonitor:
         except OSError:
             return ""  # it has ended, or has not begun
         threads = memory = 0
+        sessions: set[bytes] = set()
         if len(names) <= settings.processes_max:
             for name in names:
-                state = _threads_and_memory(f"{self._root}/proc/{name}/stat")
+                state = _process(f"{self._root}/proc/{name}/stat")
                 threads, memory = threads + state[0], memory + state[1]
+                sessions.add(state[2])
+            self._priority.look(sessions)
         if max(threads, len(names)) > settings.processes_max:
             return f"it had more than {settings.processes_max} processes and threads"
         if memory > settings.memory_bytes:
@@ -238,10 +245,10 @@ class LimitMonitor:
         return ""
 
 
-def _threads_and_memory(path: str) -> tuple[int, int]:
-    """Threads and bytes of memory of a process (proc(5), fields 20 and 24 of `stat`); 0, 0 for one that has ended."""
+def _process(path: str) -> tuple[int, int, bytes]:
+    """Threads, bytes of memory and session of a process (proc(5), fields 20, 24 and 6 of `stat`); zeros for one that has ended."""
     try:
         fields = Path(path).read_bytes().rpartition(b")")[2].split()
     except OSError:
-        return 0, 0
-    return int(fields[17]), int(fields[21]) * PAGE_BYTES
+        return 0, 0, b"0"
+    return int(fields[17]), int(fields[21]) * PAGE_BYTES, fields[3]

@@ -21,6 +21,9 @@ NOT_STARTED = 127
 NICENESS = 5
 """The command's priority is lower than Holdfast's: what it computes must not slow other users."""
 
+GROUP_TRIES, GROUP_PAUSE_S = 5, 0.1
+"""How often the nice value of the session is set: Linux does it ten times a second in all."""
+
 KILL_ROUNDS, KILL_PAUSE_S = 200, 0.01
 
 
@@ -28,6 +31,7 @@ def main() -> int:
     """Run the command until it ends or the lifeline ends; the exit code."""
     lifeline, grace_s, command = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
     become_subreaper()
+    lower_session()
     wake, woken = os.pipe()
     os.set_blocking(woken, False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
@@ -48,6 +52,23 @@ def become_subreaper() -> None:
     """Become the subreaper of all descendants, on Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def lower_session() -> None:
+    """Lower the priority of this session where Linux shares the processor between sessions (sched(7), autogroups).
+
+    The command's nice value counts within its session alone there.
+    """
+    for _ in range(GROUP_TRIES if os.getsid(0) == os.getpid() else 0):
+        try:
+            with open("/proc/self/autogroup", "w", encoding="ascii") as group:
+                group.write(str(NICENESS))
+        except BlockingIOError:
+            time.sleep(GROUP_PAUSE_S)
+        except OSError:
+            return  # not Linux, or one without it
+        else:
+            return
 
 
 def start(command: list[str], lifeline: int) -> int:

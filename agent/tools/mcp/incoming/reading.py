@@ -56,7 +56,7 @@ class MessageReader:
 async def _in_a_process(raw: bytes) -> bytes | None:
     """As `bound_message`. Cancelled, it kills its process."""
     command = (sys.executable, "-I", str(PROGRAM), str(MESSAGES), str(READING_MEMORY_BYTES), str(READING_CPU_S))
-    process = await start_process(Launch(command=command, environ={}, stderr=subprocess.DEVNULL, new_session=True))
+    process = await start_process(Launch(command=command, environ={}, stderr=subprocess.DEVNULL, new_group=True))
     try:
         async with asyncio.timeout(READING_TIMEOUT_S):
             bounded = await process.communicate(raw)

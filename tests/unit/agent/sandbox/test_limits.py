@@ -175,3 +175,17 @@ async def test_a_sandbox_that_does_not_start_is_reported_without_machine_paths(
             await inside.run("echo")
     assert "/nowhere" not in str(refused.value)
     assert "/nowhere/of/the/server" in caplog.text
+
+
+LOWERED = "until grep -q 'nice 10' /proc/self/autogroup; do sleep 0.02; done; echo lowered"
+
+
+async def test_every_session_that_a_command_begins_gets_the_low_priority(tmp_path: Path) -> None:
+    own = Path("/proc/self/autogroup")
+    if not own.exists() or not own.read_text().strip():
+        pytest.skip("the kernel has no groups of sessions")
+    before = own.read_text()
+    async with open_sandbox(tmp_path) as inside:
+        assert await inside.output(LOWERED) == "lowered\n"
+        assert await inside.output(f'setsid -w sh -c "{LOWERED}"; setsid -w sh -c "{LOWERED}"') == "lowered\n" * 2
+    assert own.read_text() == before, "the server's own is not changed"

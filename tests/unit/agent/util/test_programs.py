@@ -33,6 +33,13 @@ async def test_a_program_gets_its_input_and_gives_its_output_and_exit_code() -> 
     assert (result.code, result.late, result.output, result.errors) == (3, False, b"in\n", b"err")
 
 
+async def test_a_program_stays_in_the_servers_session_where_its_nice_value_counts_and_leads_a_group_of_its_own() -> (
+    None
+):
+    result = await run_program(threads(), python("import os; print(os.getsid(0), os.getpgid(0) == os.getpid())"))
+    assert result.output == f"{os.getsid(0)} True\n".encode()
+
+
 @pytest.mark.parametrize(("timeout_s", "until"), [(0.5, math.inf), (60.0, 0.0)])
 async def test_a_program_that_is_late_is_killed_and_what_it_wrote_is_kept(timeout_s: float, until: float) -> None:
     result = await run_program(threads(), python(FOR_EVER, timeout_s, until))

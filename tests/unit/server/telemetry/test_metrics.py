@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
-from websockets.exceptions import InvalidStatus
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from protocol import events as ev
+from protocol.limits import Limits
 from protocol.submissions import Interrupt, Undo, UserInput
 from server.telemetry.log_context import LogContext
 from server.telemetry.metrics import Metrics
@@ -52,6 +54,12 @@ async def until(live: Live, name: str, value: float) -> dict[str, float]:
     return await samples(live)
 
 
+async def read_all(socket: ClientConnection) -> None:
+    """Read until the socket ends."""
+    while True:
+        await socket.recv()
+
+
 async def test_a_conversation_is_counted_exactly(tmp_path: Path) -> None:
     script = (
         calls(Call("plan", {"items": [{"text": "a", "status": "pending"}]}), Call("no_such_tool", {})),
@@ -83,7 +91,25 @@ async def test_a_conversation_is_counted_exactly(tmp_path: Path) -> None:
         assert now["append_seconds_count"] > 0 and now["append_seconds_sum"] > 0
         assert now["send_seconds_count"] == len(talker.messages)
         now = await until(live, "sockets", 0)
-        assert now["socket_closes_total/1000"] == now["connects_total/snapshot"] == 1
+        assert now["socket_closes_total/client/1000"] == now["connects_total/snapshot"] == 1
+
+
+async def test_a_message_that_is_too_large_is_counted_by_the_side_that_refused_it(tmp_path: Path) -> None:
+    async with conversing(tmp_path, stream(Text("x" * 100_000), Finish())) as (live, _):
+        async with client(live) as talker:
+            await talker.send(UserInput(text="go"))
+            await talker.until_type(*DONE)
+        async with connect(f"{live.ws}/{talker.ready.session_id}", max_size=50_000) as small:
+            with pytest.raises(ConnectionClosedError):
+                await read_all(small)
+        now = await until(live, "socket_closes_total/client/1009", 1)
+        assert "socket_closes_total/server/1009" not in now
+        async with connect(f"{live.ws}/{talker.ready.session_id}") as large:
+            await large.send("x" * (Limits().inbound_message_bytes + 1))
+            with pytest.raises(ConnectionClosedError):
+                await read_all(large)
+        now = await until(live, "socket_closes_total/server/1009", 1)
+        assert now["socket_closes_total/client/1009"] == 1
 
 
 async def test_missed_events_are_counted_as_a_replay(tmp_path: Path) -> None:
@@ -181,6 +207,6 @@ def test_unknown_names_count_as_other(observed: list[tuple[str, str, bool]]) -> 
                 ev.ErrorEvent(seq=seq, at=AT, code=tool, message="", retryable=False, turn_id=None),
             ]
         )
-        metrics.closes.of(tool).inc()
+        metrics.closes.of(tool, model).inc()
         metrics.refusals.of(model).inc()
     assert series(metrics) == before
