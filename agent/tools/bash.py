@@ -10,7 +10,7 @@ from msgspec import Meta
 from agent.policy.effects import EffectKind, Effects
 from agent.sandbox.settings import SandboxSettings
 from agent.tools.base import StructTool, ToolLog, ToolResult
-from agent.util.text import join_ends
+from agent.util.text import join_ends, without_overwritten
 from agent.workspace.files import ExitStatus, Sandbox, SandboxError
 
 COMMAND_CHARS_MAX = 65_536
@@ -52,7 +52,8 @@ class BashTool(StructTool[Bash]):
         self._effects = effects
         self.description = (
             f"Run a command with bash; its current folder is the session's workspace. It runs in {sandbox.says}. "
-            "It has no input; its standard output and standard error are returned as one text. Processes that it leaves "
+            "It has no input; its standard output and standard error are returned as one text, without what a carriage "
+            "return wrote over. Processes that it leaves "
             f"in the background are ended when it ends. The time limit is {settings.command_timeout_s:g} s, or "
             f"`timeout_s` up to {settings.command_timeout_max_s:g}. The middle of a long output is left out, and the "
             "whole output is saved to a file."
@@ -80,7 +81,7 @@ class BashTool(StructTool[Bash]):
         return await self._result(ended, bytes(output.data))
 
     async def _result(self, ended: ExitStatus, data: bytes) -> ToolResult:
-        text = data.decode("utf-8", "replace")
+        text = without_overwritten(data.decode("utf-8", "replace"))
         note = f"[ended: {ended.stopped}]" if ended.stopped else f"[exit code {ended.code}]" if ended.code else ""
         most = OUTPUT_CHARS_MAX
         cut = len(text) > most

@@ -103,6 +103,16 @@ def without_thoughts(text: str) -> str:
     return _THOUGHT_END.sub("", _THOUGHT.sub("", text)).strip()
 
 
+def without_overwritten(text: str) -> str:
+    """A program's output without what it wrote over: of a line with carriage returns in it, what came after the last one.
+
+    Progress bars write one line thousands of times. A line that ends with CR LF keeps its text.
+    """
+    if "\r" not in text:
+        return text
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+
+
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Bidirectional control characters (UAX #9): they can make a line look like another one."""
 

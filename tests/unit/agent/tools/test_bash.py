@@ -94,6 +94,33 @@ async def test_partly_invalid_text_is_shown_as_far_as_possible(inside: OpenSandb
     assert result.output == "a\ufffd\ufffdb\0é" and log == result.output
 
 
+async def test_a_progress_bar_is_returned_as_it_ended_and_shown_as_it_moves(inside: OpenSandbox) -> None:
+    result, log = await run(
+        router_of(inside), r"for i in $(seq 2000); do printf '\r%4d of 2000' $i; done; printf '\r\nend\r\n'"
+    )
+    assert result == ToolResult("2000 of 2000\nend\n", True)
+    assert log.startswith("\r   1 of 2000\r   2 of 2000")
+
+
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [
+        ("sleep 60 & echo done", "done\n"),
+        ("(setsid sleep 60 &); echo done", "done\n"),
+        ("(while sleep 0.01; do echo more; done) & echo done", "done\n"),
+        ("cat", "[no output]"),
+        ("echo begun; kill -9 $$", "begun\n[exit code 137]"),
+        ("read -r answer; echo $?", "1\n"),
+        ("head -c 3000000 /dev/zero | tr '\\0' x; echo end", "xend\n"),
+    ],
+    ids=["background", "session", "writer", "input", "killed", "question", "long"],
+)
+async def test_a_command_that_would_not_end_ends_at_once(inside: OpenSandbox, command: str, output: str) -> None:
+    result, _ = await run(router_of(inside), command)
+    assert result.output.endswith(output)
+    assert len(result.output) < 31_000
+
+
 async def test_a_commands_operation_is_its_text_and_its_effects_are_the_sandboxs(inside: OpenSandbox) -> None:
     arguments: dict[str, object] = {"command": "echo  one\n" + "x" * 400}
     free = effects_of(router_of(inside), "bash", arguments)

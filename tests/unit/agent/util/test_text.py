@@ -11,6 +11,7 @@ from agent.util.text import (
     estimate_text,
     join_ends,
     repair_surrogates,
+    without_overwritten,
     without_thoughts,
 )
 
@@ -76,3 +77,18 @@ def test_thoughts_are_left_out(text: str, rest: str) -> None:
 
 def test_many_marks_of_thinking_take_no_longer_than_their_length() -> None:
     assert without_thoughts("<think>" * 50_000) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("plain\n", "plain\n"),
+        ("a\r\nb\r\n", "a\nb\n"),
+        ("\r 1%\r 50%\r100%\nend", "100%\nend"),
+        ("50%\r100%\r", "100%"),
+        ("note\nbar\r   \nnext", "note\n   \nnext"),
+        ("\r", ""),
+    ],
+)
+def test_of_a_line_that_is_written_over_the_last_text_is_left(text: str, left: str) -> None:
+    assert without_overwritten(text) == left
