@@ -152,6 +152,7 @@ PROGRAMS: dict[str, Callable[[Words], None]] = {
     **dict.fromkeys(
         ("llama-server", "lms", "ollama", "python3", "transformers", "vllm"), without_check
     ),  # model servers
+    "createdb": without_check,
     "cd": without_check,
     "git": without_check,
     "tar": without_check,
