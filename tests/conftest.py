@@ -74,7 +74,23 @@ The hostile ones are apart: they run one at a time, and a worker that has anothe
 
 
 ON_BOTH_JOURNALS = ("integration.test_guarantees",)
-ON_BOTH_JOURNALS_IN_THE_LONG_FORM = ("integration", "unit.server.sessions", "unit.server.http", "unit.server.websocket")
+ON_BOTH_JOURNALS_IN_THE_LONG_FORM = (
+    "integration.test_context",
+    "integration.test_grants",
+    "integration.test_hostile",
+    "integration.test_large_snapshots",
+    "integration.test_matrix",
+    "integration.test_provider_state",
+    "integration.test_research",
+    "integration.test_sharing",
+    "integration.test_sizes",
+    "integration.test_wscat",
+    "unit.server.sessions.test_access",
+    "unit.server.sessions.test_manager",
+    "unit.server.http",
+    "unit.server.websocket",
+)
+"""By the names of modules, without `tests.`."""
 
 
 @pytest.hookimpl(wrapper=True)

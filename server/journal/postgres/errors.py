@@ -1,5 +1,7 @@
 """PostgreSQL errors: what the driver raises, as refusals with a remedy; and why a server does not start."""
 
+import re
+
 import psycopg
 from psycopg import pq
 
@@ -23,6 +25,11 @@ _REMEDIES = {
     "42": "what it needs is not there or not allowed: let the user of journal.url own the journal's tables",
     READ_ONLY: "it can only be read: name the primary server in journal.url, or end default_transaction_read_only",
 }
+
+
+_REPEATED = re.compile(
+    r'^connection (failed|is bad): |connection to server (at|on socket) "[^"]*"( \([^)]*\))?(, port \d+)? failed: | Is the server running .*$'
+)
 
 
 class CannotStart(Unavailable):
@@ -71,5 +78,5 @@ def error_of(result: pq.abc.PGresult) -> psycopg.Error:
 
 
 def one_line(error: BaseException) -> str:
-    """What a driver's error says, without its line breaks."""
-    return " ".join(str(error).split())[:400] or type(error).__name__
+    """What a driver's error says, without its line breaks and what the message around it tells already."""
+    return _REPEATED.sub("", " ".join(str(error).split()))[:400] or type(error).__name__

@@ -8,8 +8,8 @@ import pytest
 
 from protocol.submissions import UserInput
 from server.auth.principal import Grant, Principal
+from server.journal.backend import open_backend
 from server.journal.base import Journal, Stat
-from server.journal.sqlite import open_journal
 from server.sessions.access import authorize, authorize_session
 from server.sessions.errors import SessionNotFound
 from tests.support.application import running, settings_for
@@ -42,10 +42,10 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[CountingJournal]:
     journals: list[CountingJournal] = []
 
     async def opened(*args: Any, **kwargs: Any) -> Any:
-        journals.append(CountingJournal(await open_journal(*args, **kwargs)))
+        journals.append(CountingJournal(await open_backend(*args, **kwargs)))
         return journals[-1]
 
-    monkeypatch.setattr("server.running.open_journal", opened)
+    monkeypatch.setattr("server.running.open_backend", opened)
     return journals
 
 

@@ -41,3 +41,11 @@ def test_what_is_no_error_of_the_database_is_the_callers_own() -> None:
 def test_a_long_message_is_one_short_line() -> None:
     assert one_line(psycopg.OperationalError("a\n" * 1_000)) == "a " * 200
     assert one_line(psycopg.OperationalError()) == "OperationalError"
+
+
+@pytest.mark.parametrize(
+    "where", ['at "db.lan" (10.0.0.7), port 5432', 'at "127.0.0.1", port 1', 'on socket "/run/pg/.s.PGSQL.5432"']
+)
+def test_what_a_message_tells_already_is_left_out(where: str) -> None:
+    text = f"connection failed: connection to server {where} failed: Connection refused\n\tIs the server running on that host?"
+    assert one_line(psycopg.OperationalError(text)) == "Connection refused"
