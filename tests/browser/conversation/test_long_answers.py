@@ -68,8 +68,8 @@ async def test_of_a_long_answer_only_what_is_near_the_eye_is_laid_out_and_all_of
         await expect(paragraph_of(at.chat, PARAGRAPHS)).to_be_in_viewport()
         await at.chat.idle()
         await settle(at.chat)
-        answer = "".join(paragraph(number) for number in range(1, PARAGRAPHS + 1))
-        await expect(at.chat.answers).to_have_text(" ".join(answer.split()))
+        answer = "".join(paragraph(number).strip() for number in range(1, PARAGRAPHS + 1))
+        await expect(at.chat.answers).to_have_text(answer)
         await scroller(at.chat).evaluate("(list) => (list.scrollTop = 0)")
         await expect(paragraph_of(at.chat, 1)).to_be_in_viewport()
 

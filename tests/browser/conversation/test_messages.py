@@ -52,6 +52,26 @@ async def test_markdown_is_made_while_it_streams_and_is_the_same_as_history(tabs
         assert await answers.inner_html() == streamed
 
 
+async def test_notes_tasks_alerts_and_later_definitions_of_a_text_that_streams(tabs: Tabs, tmp_path: Path) -> None:
+    gate = Gate()
+    first = "See [the docs][d] and list[int] and this[^1].\n\n- [x] done\n- [ ] open\n\n> [!WARNING]\n> Hot.\n\n"
+    last = "| left | right |\n|:--|--:|\n| a | b |\n\n[d]: https://example.org/d\n[^1]: The note.\n"
+    async with scene(tabs, tmp_path, [stream(Text(first), gate, Text(last), Finish(), Usage())]) as at:
+        await at.chat.say("show me")
+        answers = at.chat.answers
+        await expect(answers.locator("p").first).to_have_text("See [the docs][d] and list[int] and this[^1].")
+        await expect(answers.get_by_role("checkbox")).to_have_count(2)
+        gate.open()
+        await at.chat.idle()
+        await expect(answers.locator("p").first).to_have_text("See the docs and list[int] and this1.")
+        await expect(answers.get_by_role("link", name="the docs")).to_have_attribute("href", "https://example.org/d")
+        await expect(answers.get_by_role("checkbox", name="done")).to_be_checked()
+        await expect(answers.locator(".alert")).to_have_text("Hot.")
+        await expect(answers.get_by_role("cell", name="b")).to_have_css("text-align", "right")
+        await answers.get_by_role("button", name="note 1").click()
+        await expect(answers.locator(".footnote")).to_be_focused()
+
+
 async def test_code_and_answers_are_copied_as_they_were_written(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text(WHOLE)], permissions=["clipboard-read", "clipboard-write"]) as at:
         await at.chat.say("show me")

@@ -14,5 +14,15 @@ export function Markdown({ text, done }) {
     writer.current.show(text, done);
   }, [text, done]);
   useLayoutEffect(() => () => writer.current?.stop(), []);
-  return html`<div class="markdown" ref=${root}></div>`;
+  return html`<div class="markdown" ref=${root} onClick=${toNote}></div>`;
+}
+
+/** Shows the note of the mark that was pressed. @param {MouseEvent} event */
+function toNote({ target, currentTarget }) {
+  const name = /** @type {HTMLElement} */ (target).closest?.("[data-to-note]")?.getAttribute("data-to-note");
+  if (!name) return;
+  const notes = /** @type {HTMLElement} */ (currentTarget).querySelectorAll(".footnote");
+  const note = /** @type {HTMLElement | undefined} */ ([...notes].find((each) => each.getAttribute("data-note") === name));
+  note?.scrollIntoView({ block: "nearest" });
+  note?.focus();
 }

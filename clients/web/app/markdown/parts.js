@@ -30,6 +30,13 @@ export class Parts {
     return part;
   }
 
+  /** @param {HTMLElement} block that is no longer there */
+  remove(block) {
+    const part = block.parentElement;
+    block.remove();
+    if (part && !part.childElementCount) part.remove();
+  }
+
   #settle = () => {
     this.#frame = 0;
     const parts = /** @type {HTMLElement[]} */ ([...this.#root.children].slice(0, -WHOLE));

@@ -19,7 +19,20 @@ MAX_LINES = 300
 ROOT = WEB.parent.parent
 OURS = sorted(path for path in WEB.rglob("*") if path.suffix in (".js", ".css") and "vendor" not in path.parts)
 APP = WEB / "app"
-FOLDERS = ["text", "api", "state", "ui", "markdown", "tools", "messages", "composer", "panels", "page", "."]
+FOLDERS = [
+    "text",
+    "api",
+    "state",
+    "ui",
+    "markdown/reading",
+    "markdown",
+    "tools",
+    "messages",
+    "composer",
+    "panels",
+    "page",
+    ".",
+]
 """Of the page, from the lowest to `main.js`: a module imports from its own folder and from those before it."""
 IMPORT = re.compile(r'^(?:import\s+(?:[^"();]*?from\s+)?|export\s+\{[^}]*\}\s+from\s+)"([^"]+)"', re.MULTILINE)
 VENDORED = json.loads((WEB / "vendor" / "VENDOR.json").read_text())["packages"]
@@ -67,6 +80,13 @@ def test_the_vendored_files_match_their_list() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_bundle_is_what_its_script_makes_of_its_sources() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "bundle.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_every_vendored_package_has_its_version_licence_and_hashes() -> None:
     for package in VENDORED:
         assert re.fullmatch(r"\d+\.\d+\.\d+", package["version"])
@@ -96,7 +116,7 @@ def test_the_types_are_of_the_versions_that_are_served() -> None:
 
 def test_the_first_load_stays_within_its_budget() -> None:
     files = first_load()
-    assert {path.name for path in files} >= {"main.js", "holdfast.js", "view.js", "preact.mjs", "smd.js", "base.css"}
+    assert {path.name for path in files} >= {"main.js", "holdfast.js", "view.js", "preact.mjs", "reader.js", "base.css"}
     total = len(gzip.compress(index_html().encode())) + sum(len(gzip.compress(path.read_bytes(), 9)) for path in files)
     assert total < FIRST_LOAD_BYTES, f"{total} bytes compressed"
 

@@ -1,0 +1,212 @@
+// Elements: makes DOM from the nodes of Markdown, one by one and never from HTML, and brings elements up to date with as little
+// change as there is. Links go to http, https and mailto alone, and images come from listed sources alone.
+
+import { highlight } from "./highlight.js";
+
+/** @typedef {import("./reading/nodes.js").Node} Node */
+
+const LINKS = new Set(["http:", "https:", "mailto:"]);
+/** Each of these runs in the direction of its own words. */
+const WRITTEN = new Set("p h3 h4 h5 h6 ul ol li blockquote td th section".split(" "));
+/** Their content is not made of their node's children. */
+const WHOLE = new Set(["math", "img", "input", "sup"]);
+
+/**
+ * The address, if it may be a link.
+ * @param {string} text
+ */
+export function safeLink(text) {
+  const parsed = URL.parse(text.trim());
+  return parsed && LINKS.has(parsed.protocol) ? parsed.href : null;
+}
+
+/**
+ * The address, if images may be loaded from there.
+ * @param {string} text @param {string[]} sources origins
+ */
+export function safeImage(text, sources) {
+  const parsed = URL.parse(text.trim());
+  return parsed && LINKS.has(parsed.protocol) && sources.includes(parsed.origin) ? parsed.href : null;
+}
+
+/** @param {string} tag @param {string} [name] */
+function element(tag, name = "") {
+  const made = document.createElement(tag);
+  if (WRITTEN.has(tag)) made.dir = "auto";
+  if (name) made.className = name;
+  return made;
+}
+
+/** @param {HTMLElement} link @param {string} href */
+function outward(link, href) {
+  link.setAttribute("href", href);
+  link.setAttribute("target", "_blank");
+  link.setAttribute("rel", "noopener noreferrer nofollow");
+}
+
+/** Makes elements for one text. */
+export class ElementMaker {
+  /** @param {string[]} imageSources */
+  constructor(imageSources) {
+    this.imageSources = imageSources;
+  }
+
+  /** @param {Node | string} node @returns {HTMLElement | Text} */
+  make(node) {
+    if (typeof node === "string") return document.createTextNode(node);
+    if (node.tag === "pre") return this.#code(node);
+    if (node.tag === "img") return this.#image(node);
+    const made = this.#opened(node);
+    if (!WHOLE.has(node.tag)) for (const child of node.children) made.appendChild(this.make(child));
+    return made;
+  }
+
+  /** @param {Node} node */
+  #opened({ tag, attrs = {}, children }) {
+    if (tag === "math") return formula(String(children[0]), attrs.display);
+    if (tag === "sup") return noteMark(attrs.name);
+    const made = element(tag, attrs.class);
+    if (tag === "a") {
+      const href = safeLink(attrs.href);
+      if (href) outward(made, href);
+      made.title = href ? (attrs.title ?? "") : "this link was not made: only http, https and mailto are";
+      if (!made.title) made.removeAttribute("title");
+    } else if (tag === "input") {
+      const box = /** @type {HTMLInputElement} */ (made);
+      box.type = "checkbox";
+      box.disabled = true;
+      box.checked = "checked" in attrs;
+      box.setAttribute("aria-label", box.checked ? "done" : "to do");
+    } else if (tag === "div") {
+      made.tabIndex = 0;
+    } else if (tag === "section") {
+      made.dataset.note = attrs.name;
+      made.tabIndex = -1;
+    } else {
+      if (attrs.start && /^\d{1,9}$/.test(attrs.start)) made.setAttribute("start", attrs.start);
+      if (attrs.align) made.dataset.align = attrs.align;
+      if (attrs.kind) made.dataset.kind = attrs.kind;
+    }
+    return made;
+  }
+
+  /** @param {Node} node */
+  #code(node) {
+    const block = element("div", "code");
+    const head = block.appendChild(element("div", "code-head"));
+    const language = (node.attrs?.language ?? "").toLowerCase().slice(0, 30);
+    head.appendChild(element("span", "code-lang")).textContent = language;
+    const copy = head.appendChild(element("button", "quiet"));
+    copy.setAttribute("type", "button");
+    copy.dataset.copy = "code";
+    copy.textContent = "Copy";
+    const pre = block.appendChild(element("pre"));
+    pre.tabIndex = 0;
+    const code = pre.appendChild(element("code"));
+    code.appendChild(document.createTextNode(String(node.children[0])));
+    if (node.complete) highlight(code, language);
+    return block;
+  }
+
+  /** @param {Node} node its text is what stands for the image */
+  #image({ attrs = {}, children }) {
+    const holder = element("span");
+    const alternative = String(children[0] ?? "") || "image";
+    const allowed = safeImage(attrs.src, this.imageSources);
+    const link = safeLink(attrs.src);
+    if (allowed) {
+      const image = /** @type {HTMLImageElement} */ (holder.appendChild(element("img")));
+      image.referrerPolicy = "no-referrer";
+      image.alt = alternative;
+      image.src = allowed;
+    } else if (link) {
+      const shown = holder.appendChild(element("a"));
+      outward(shown, link);
+      shown.textContent = `image: ${alternative}`;
+    } else {
+      holder.textContent = alternative;
+    }
+    return holder;
+  }
+
+  /**
+   * What shows `after` where `before` was shown: what is there, brought up to date, or something new in its place.
+   * @param {HTMLElement | Text} shown @param {Node | string} before @param {Node | string} after @returns {HTMLElement | Text}
+   */
+  bring(shown, before, after) {
+    if (before === after) return shown;
+    if (typeof before === "string" && typeof after === "string") {
+      bringText(/** @type {Text} */ (shown), before, after, 0);
+      return shown;
+    }
+    if (typeof before === "string" || typeof after === "string" || !alike(before, after)) {
+      const made = this.make(after);
+      shown.replaceWith(made);
+      return made;
+    }
+    if (after.tag === "pre") this.#bringCode(/** @type {HTMLElement} */ (shown), before, after);
+    else if (!WHOLE.has(after.tag)) this.#bringChildren(/** @type {HTMLElement} */ (shown), before, after);
+    return shown;
+  }
+
+  /** @param {HTMLElement} shown @param {Node} before @param {Node} after */
+  #bringChildren(shown, before, after) {
+    const skip = after.skip ?? 0;
+    const gone = skip - (before.skip ?? 0);
+    const old = shown.childNodes;
+    const had = old.length;
+    after.children.forEach((child, at) => {
+      if (skip + at >= had) shown.appendChild(this.make(child));
+      else this.bring(/** @type {HTMLElement | Text} */ (old[skip + at]), before.children[gone + at], child);
+    });
+    for (let count = had; count > skip + after.children.length; count--) shown.lastChild?.remove();
+  }
+
+  /** @param {HTMLElement} shown @param {Node} before @param {Node} after */
+  #bringCode(shown, before, after) {
+    const code = /** @type {HTMLElement} */ (shown.querySelector("code"));
+    const skip = after.skip ?? 0;
+    const from = String(before.children[0]).slice(skip - (before.skip ?? 0));
+    const to = String(after.children[0]);
+    if (from !== to) {
+      const only = code.childNodes.length === 1 && code.firstChild instanceof Text ? code.firstChild : null;
+      if (only) bringText(only, from, to, skip);
+      else code.textContent = code.textContent?.slice(0, skip) + to;
+    }
+    if (after.complete && (!before.complete || from !== to)) highlight(code, (after.attrs?.language ?? "").toLowerCase());
+  }
+}
+
+/** One text node that grows: a paragraph of thousands of pieces would be slow to lay out. @param {Text} text @param {string} before @param {string} after @param {number} at */
+function bringText(text, before, after, at) {
+  if (after.startsWith(before)) text.appendData(after.slice(before.length));
+  else text.replaceData(at, text.length - at, after);
+}
+
+/** Whether one element can show both. @param {Node} before @param {Node} after */
+function alike(before, after) {
+  if (before.tag !== after.tag || (after.skip ?? 0) < (before.skip ?? 0)) return false;
+  const one = before.attrs ?? {};
+  const other = after.attrs ?? {};
+  const names = Object.keys(one);
+  if (names.length !== Object.keys(other).length || names.some((name) => one[name] !== other[name])) return false;
+  return !WHOLE.has(after.tag) || before.children[0] === after.children[0];
+}
+
+/** @param {string} source @param {string} display */
+function formula(source, display) {
+  const made = element(display === "block" ? "div" : "code", "formula");
+  made.textContent = source;
+  return made;
+}
+
+/** @param {string} name */
+function noteMark(name) {
+  const made = element("sup");
+  const mark = made.appendChild(element("button", "note-mark"));
+  mark.setAttribute("type", "button");
+  mark.setAttribute("aria-label", `note ${name}`);
+  mark.dataset.toNote = name;
+  mark.textContent = name;
+  return made;
+}

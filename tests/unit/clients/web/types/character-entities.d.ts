@@ -1,0 +1,3 @@
+// The vendored list of named characters.
+
+export const characterEntities: Record<string, string>;
