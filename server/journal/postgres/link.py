@@ -123,6 +123,34 @@ class Link:
                 connection.execute("SET synchronous_commit = on")
 
 
+class Connector:
+    """Makes links to one address. Of calls that wait while the server is silent not each waits for an attempt of its own."""
+
+    def __init__(self, address: Address, name: str) -> None:
+        """`name`: see `Link`."""
+        self._address = address
+        self._name = name
+        self._failure: JournalError | None = None
+        self._until = 0.0
+
+    def connect(self) -> Link:
+        """A new link. After a failed attempt it is refused, without another, for as long as that took.
+
+        Raises `CannotStart`, `Unavailable`.
+        """
+        began = time.monotonic()
+        if self._failure is not None and began < self._until:
+            raise type(self._failure)(str(self._failure))
+        try:
+            link = Link(self._address, self._name)
+        except JournalError as failure:
+            ended = time.monotonic()
+            self._failure, self._until = failure, ended + (ended - began)
+            raise
+        self._failure = None
+        return link
+
+
 def _check(found: tuple[Any, ...], address: Address, backend: int) -> None:
     """Refuse a server that cannot keep the journal's promises. Raises `CannotStart`, `Unavailable`."""
     encoding, fsync, read_only, pid, _, place = found

@@ -13,7 +13,7 @@ from server.journal.postgres.address import Address
 from server.journal.postgres.appends import Appender
 from server.journal.postgres.errors import explain
 from server.journal.postgres.lineage import Epoch
-from server.journal.postgres.link import Link
+from server.journal.postgres.link import Connector, Link
 from server.journal.postgres.schema import Connection
 from server.journal.postgres.transactions import Transactions
 
@@ -52,6 +52,7 @@ class Readers:
     ) -> None:
         """`changed`: called when a link leads to a database of another lineage."""
         self._address = address
+        self._connector = Connector(address, lock.connection_name())
         self._queue = queue
         self._epoch = epoch
         self._changed = changed
@@ -98,7 +99,7 @@ class Readers:
 
     def _connect(self) -> Link:
         known = self._epoch()
-        link = Link(self._address, lock.connection_name())
+        link = self._connector.connect()
         try:
             with link as connection:
                 connection.execute("SET default_transaction_read_only = on")
@@ -134,6 +135,7 @@ class Writer:
         self.link: Link | None
         self.link, appender = opened
         self._transactions = Transactions(self.link, appender)
+        self._connector = Connector(address, lock.connection_name())
         self._queue = queue
         self._on_epoch = on_epoch
         self._at_end = at_end
@@ -202,7 +204,7 @@ class Writer:
         if self.link is not None and self.link.works:
             return self._transactions
         self._drop()
-        link = Link(self._address, lock.connection_name())
+        link = self._connector.connect()
         try:
             lock.take(link, lock.AGAIN_WAIT_S)
             with link as connection:
