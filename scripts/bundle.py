@@ -1,11 +1,11 @@
-"""Bundle: makes clients/web/app/markdown/reader.js of the modules in reading/ beside it and of npm's markdown-it.
+"""Bundle: makes two modules of clients/web/app/markdown: reader.js of reading/ beside it and of markdown-it, temml.js of temml.
 
-    python scripts/bundle.py                      write the file
-    python scripts/bundle.py --check              compare it with what would be written
+    python scripts/bundle.py                      write the files
+    python scripts/bundle.py --check              compare them with what would be written
 
 The page needs markdown-it's parsers of blocks and of inline text alone. What it has besides (HTML, links by guess, typography,
-addresses in their normal form, rules that the page has its own of) is left out. markdown-it and esbuild are those that the tests pin,
-in tests/unit/clients/web.
+addresses in their normal form, rules that the page has its own of) is left out. temml is the package's own script, as a module. The
+packages and esbuild are those that the tests pin, in tests/unit/clients/web.
 """
 
 import re
@@ -17,8 +17,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "clients" / "web" / "app" / "markdown"
 PACKAGES = ROOT / "tests" / "unit" / "clients" / "web" / "node_modules"
-BUNDLE = PAGE / "reader.js"
 HEAD = """// Made by scripts/bundle.py of the modules in reading/ and of markdown-it, whose licence is in vendor/. Change those, not this.
+// @ts-nocheck
+
+"""
+TEMML_HEAD = """// Made by scripts/bundle.py of temml, whose licence is in vendor/: TeX as a tree of MathML.
 // @ts-nocheck
 
 """
@@ -50,23 +53,26 @@ class BundleError(Exception):
 def main() -> int:
     """Write or check; the exit code."""
     try:
-        made = built()
+        made = {PAGE / "reader.js": reader(), PAGE / "temml.js": temml()}
+        for path, content in made.items():
+            if sys.argv[1:] != ["--check"]:
+                path.write_bytes(content)
+            elif path.read_bytes() != content:
+                raise BundleError(f"{path.relative_to(ROOT)} is not what its sources make; run scripts/bundle.py")
     except BundleError as error:
         print(f"bundle: error: {error}", file=sys.stderr)
-        return 1
-    if sys.argv[1:] != ["--check"]:
-        BUNDLE.write_bytes(made)
-    elif BUNDLE.read_bytes() != made:
-        print(
-            f"bundle: error: {BUNDLE.relative_to(ROOT)} is not what its sources make; run scripts/bundle.py",
-            file=sys.stderr,
-        )
         return 1
     return 0
 
 
-def built() -> bytes:
-    """The bundle. Raises BundleError."""
+def temml() -> bytes:
+    """The package's script, as a module."""
+    script = (PACKAGES / "temml" / "dist" / "temml.min.js").read_text()
+    return f"{TEMML_HEAD}{script}\nexport const tree = temml.__renderToMathMLTree;\n".encode()
+
+
+def reader() -> bytes:
+    """The bundle of the reader. Raises BundleError."""
     with tempfile.TemporaryDirectory() as folder:
         parsers = Path(folder) / "markdown-it.mjs"
         parsers.write_text(trimmed((PACKAGES / "markdown-it" / "dist" / "markdown-it.mjs").read_text()))

@@ -72,6 +72,20 @@ async def test_notes_tasks_alerts_and_later_definitions_of_a_text_that_streams(t
         await expect(answers.locator(".footnote")).to_be_focused()
 
 
+async def test_formulas_become_mathml_and_what_is_none_stays_as_it_was_written(tabs: Tabs, tmp_path: Path) -> None:
+    hostile = r"\(\href{javascript:pwned=1}{y} \includegraphics{https://evil.example/x.png}\)"
+    answer = rf"Inline \(x^2\), $HOME and $n = 1$.{chr(10)}{chr(10)}\[\frac{{a}}{{b}}\]{chr(10)}{chr(10)}{hostile}"
+    async with scene(tabs, tmp_path, [text(answer)]) as at:
+        await at.chat.say("show me")
+        await at.chat.idle()
+        answers = at.chat.answers
+        await expect(answers.locator("math")).to_have_count(3)
+        await expect(answers.locator("p").first).to_contain_text("$HOME and ")
+        await expect(answers.locator("math mfrac")).to_be_visible()
+        await expect(answers.locator("p").last).to_contain_text("includegraphics")
+        assert await answers.locator(":is(a, img)").count() == 0
+
+
 async def test_code_and_answers_are_copied_as_they_were_written(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text(WHOLE)], permissions=["clipboard-read", "clipboard-write"]) as at:
         await at.chat.say("show me")

@@ -1,6 +1,7 @@
 // Elements: makes DOM from the nodes of Markdown, one by one and never from HTML, and brings elements up to date with as little
 // change as there is. Links go to http, https and mailto alone, and images come from listed sources alone.
 
+import { formula } from "./formulas.js";
 import { highlight } from "./highlight.js";
 
 /** @typedef {import("./reading/nodes.js").Node} Node */
@@ -63,7 +64,7 @@ export class ElementMaker {
 
   /** @param {Node} node */
   #opened({ tag, attrs = {}, children }) {
-    if (tag === "math") return formula(String(children[0]), attrs.display);
+    if (tag === "math") return formula(String(children[0]), attrs.display === "block");
     if (tag === "sup") return noteMark(attrs.name);
     const made = element(tag, attrs.class);
     if (tag === "a") {
@@ -191,13 +192,6 @@ function alike(before, after) {
   const names = Object.keys(one);
   if (names.length !== Object.keys(other).length || names.some((name) => one[name] !== other[name])) return false;
   return !WHOLE.has(after.tag) || before.children[0] === after.children[0];
-}
-
-/** @param {string} source @param {string} display */
-function formula(source, display) {
-  const made = element(display === "block" ? "div" : "code", "formula");
-  made.textContent = source;
-  return made;
 }
 
 /** @param {string} name */

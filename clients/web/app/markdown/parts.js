@@ -62,7 +62,7 @@ export class Parts {
   }
 }
 
-/** Whether no image is on its way that would change the height. @param {HTMLElement} part */
+/** Whether no image or formula is on its way that would change the height. @param {HTMLElement} part */
 function isComplete(part) {
-  return [...part.querySelectorAll("img")].every((image) => image.complete);
+  return !part.querySelector(".formula[data-waiting]") && [...part.querySelectorAll("img")].every((image) => image.complete);
 }
