@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"log"
 	"math"
 	"math/rand"
 	"net/http"
@@ -15,90 +16,66 @@ import (
 )
 
 type frame struct {
-	Type, Epoch, Text, Kind string
-	At                      *string
-	Seq, Offset             int
-	Retryable               bool
-	Final                   string `json:"final_response"`
+	Type, Epoch, At string
+	Seq             int
+	Retryable       bool
+	Final           string `json:"final_response"`
 }
 
 var (
-	stayAway = map[int]bool{1000: true, 1003: true, 1007: true, 1008: true, 1009: true, 4401: true, 4404: true, 4429: true}
-	retry    = map[int]bool{429: true, 502: true, 503: true, 504: true}
-	ends     = map[string]bool{"turn_complete": true, "interrupted": true, "error": true, "refused": true}
-	position string
-	answer   []rune
-	failures float64
+	server, token, session, waiting = os.Args[1], os.Args[2], os.Args[3], os.Args[4:]
+	run, position, failures         = time.Now().UnixNano(), "", 0.0
+	comeBack                        = map[int]bool{429: true, 502: true, 503: true, 504: true}
+	ends                            = map[string]bool{"turn_complete": true, "interrupted": true, "error": true, "refused": true}
 )
 
-// One socket, from its start to its end. What is left of the questions.
-func connect(server, token, session, run string, waiting []string) []string {
-	header := http.Header{"Authorization": {"Bearer " + token}}
-	dialer := websocket.Dialer{Subprotocols: []string{"holdfast.v1.json"}, HandshakeTimeout: 30 * time.Second}
-	socket, response, err := dialer.Dial(server+"/ws/"+session+position, header)
-	if err != nil {
-		if response != nil && !retry[response.StatusCode] {
-			fmt.Fprintln(os.Stderr, "refused:", response.Status)
-			os.Exit(1)
-		}
-		return waiting
+// One socket, from its start to its end.
+func connect() error {
+	socket, answer, err := websocket.DefaultDialer.Dial(server+"/ws/"+session+position,
+		http.Header{"Authorization": {"Bearer " + token}, "Sec-WebSocket-Protocol": {"holdfast.v1.json"}})
+	if answer != nil && err != nil && !comeBack[answer.StatusCode] {
+		log.Fatal("refused: ", answer.Status)
+	} else if err != nil {
+		return err
 	}
 	defer socket.Close()
-	epoch, live := "", false
-	for {
-		socket.SetReadDeadline(time.Now().Add(40 * time.Second)) // the server sends something at least every 15 s
+	for epoch := ""; ; {
+		socket.SetReadDeadline(time.Now().Add(40 * time.Second)) // the server sends something at least every 20 s
 		_, message, err := socket.ReadMessage()
-		if closed, ok := err.(*websocket.CloseError); ok && stayAway[closed.Code] {
-			fmt.Fprintln(os.Stderr, closed)
-			os.Exit(1)
+		if websocket.IsCloseError(err, 1000, 1003, 1007, 1008, 1009, 4401, 4404, 4429) {
+			log.Fatal(err)
 		} else if err != nil {
-			return waiting
+			return err
 		}
 		for _, line := range bytes.Split(message, []byte("\n")) {
-			var one frame
-			if json.Unmarshal(line, &one) != nil || (one.Type == "refused" && one.Retryable) {
-				return waiting // such as `going_away`: come back and ask again
+			one := frame{}
+			if err := json.Unmarshal(line, &one); err != nil || (one.Type == "refused" && one.Retryable) {
+				return err // such as `going_away`: come back and ask again
 			}
 			if one.Type == "ready" {
 				epoch = one.Epoch
-			} else if one.Type == "assistant_chunk" && one.Kind == "text" {
-				answer = append(answer[:min(one.Offset, len(answer))], []rune(one.Text)...)
-			} else if ends[one.Type] && one.Final != "" {
-				fmt.Println(one.Final)
-			} else if ends[one.Type] {
-				fmt.Printf("%s (%s)\n", string(answer), one.Type)
 			}
 			if ends[one.Type] {
 				waiting = waiting[1:]
+				fmt.Println(one.Final + map[bool]string{true: "(" + one.Type + ")"}[one.Final == ""])
 			}
-			if live = live || one.Type == "synced"; one.Type == "synced" || (live && one.At != nil) {
+			if one.Type == "synced" || one.At != "" {
 				position, failures = fmt.Sprintf("?after=%d&epoch=%s", one.Seq, epoch), 0
 			}
 			if len(waiting) == 0 {
-				return waiting
+				return nil
 			}
 			if one.Type == "synced" || ends[one.Type] { // again after a cut: its id makes sure it is done once
-				id := fmt.Sprintf("%s-%d", run, len(waiting))
-				socket.WriteJSON(map[string]string{"type": "user_input", "id": id, "text": waiting[0]})
+				socket.WriteJSON(map[string]string{"type": "user_input", "id": fmt.Sprint(run, len(waiting)), "text": waiting[0]})
 			}
 		}
 	}
 }
 
-func min(a, b int) int {
-	if a < b {
-		return a
-	}
-	return b
-}
-
 func main() {
-	waiting, run := os.Args[4:], fmt.Sprintf("ask-%d", time.Now().UnixNano())
-	for len(waiting) > 0 {
-		waiting = connect(os.Args[1], os.Args[2], os.Args[3], run, waiting)
-		if len(waiting) > 0 {
+	for ; len(waiting) > 0; failures++ {
+		if connect(); len(waiting) > 0 {
 			time.Sleep(time.Duration(rand.Float64() * math.Min(30, 0.5*math.Pow(2, failures)) * float64(time.Second)))
-			failures++
 		}
 	}
 }

@@ -10,34 +10,30 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 STAY_AWAY = {1000, 1003, 1007, 1008, 1009, 4401, 4404, 4429}
+ENDS = {"turn_complete", "interrupted", "error", "refused"}
 
 
 async def ask(server: str, token: str, session: str, questions: list[str]) -> None:
-    headers, position, answer, failures, silence = {"Authorization": f"Bearer {token}"}, "", "", 0, 30.0
+    headers, position, failures = {"Authorization": f"Bearer {token}"}, "", 0
     waiting = [{"type": "user_input", "id": uuid.uuid4().hex, "text": text} for text in questions]
     while waiting:
         try:
-            async with connect(f"{server}/ws/{session}{position}", additional_headers=headers, max_size=2**25, ping_interval=None,
-                               subprotocols=["holdfast.v1.json"]) as socket:  # fmt: skip
-                live = False
-                while waiting:
-                    for frame in map(json.loads, (await asyncio.wait_for(socket.recv(), silence)).split("\n")):
-                        kind, seq = frame["type"], frame.get("seq")
-                        if kind == "ready":
-                            epoch, silence = frame["epoch"], 2 * frame["limits"]["heartbeat_s"]
-                        elif kind == "assistant_chunk" and frame["kind"] == "text":
-                            answer = answer[: frame["offset"]] + frame["text"]
-                        elif kind == "refused" and frame["retryable"]:
+            url, sub = f"{server}/ws/{session}{position}", ["holdfast.v1.json"]
+            async with connect(url, additional_headers=headers, max_size=2**25, subprotocols=sub) as socket:  # type: ignore[arg-type]
+                while waiting:  # the server sends something at least every 20 s
+                    for frame in map(json.loads, (await asyncio.wait_for(socket.recv(), 40)).split("\n")):
+                        kind = frame["type"]
+                        if kind == "refused" and frame["retryable"]:
                             raise OSError(frame["code"])  # such as `going_away`: come back and ask again
-                        elif kind in ("turn_complete", "interrupted", "error", "refused"):
-                            print(frame.get("final_response") or f"{answer} ({kind})", flush=True)
+                        if kind == "ready":
+                            epoch = frame["epoch"]
+                        if kind in ENDS:
+                            print(frame.get("final_response") or f"({kind})", flush=True)
                             waiting.pop(0)
-                        if kind == "synced" or (live and "at" in frame):
-                            live, failures, position = True, 0, f"?after={seq}&epoch={epoch}"
-                        if waiting and kind in ("synced", "turn_complete", "interrupted", "error", "refused"):
-                            await socket.send(
-                                json.dumps(waiting[0])
-                            )  # again after a cut: its id makes sure it is done once
+                        if kind == "synced" or "at" in frame:
+                            failures, position = 0, f"?after={frame['seq']}&epoch={epoch}"
+                        if waiting and (kind == "synced" or kind in ENDS):  # after a cut again: it is done once
+                            await socket.send(json.dumps(waiting[0]))
         except InvalidStatus as refused:
             if refused.response.status_code not in (429, 502, 503, 504):
                 sys.exit(f"refused: {refused.response.body.decode()}")
@@ -47,8 +43,7 @@ async def ask(server: str, token: str, session: str, questions: list[str]) -> No
         except (OSError, WebSocketException):  # not reached, cut before the answer, or nothing came for too long
             pass
         if waiting:
-            await asyncio.sleep(random.uniform(0, min(30, 0.5 * 2**failures)))
-            failures += 1
+            await asyncio.sleep(random.uniform(0, min(30, 0.5 * 2 ** (failures := failures + 1))))
 
 
 asyncio.run(ask(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]))
