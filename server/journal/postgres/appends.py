@@ -91,6 +91,8 @@ class Appender:
         self._link = link
         self._known: dict[str, tuple[int, bool]] = {}
         """By session: its number, and whether it has stored something in this epoch through this link, or was made in it."""
+        # The driver prepares nothing of its own here: after a rollback it would remove all prepared statements, these too.
+        link.connection.prepare_threshold = None
         with link as connection:
             connection.execute(batch.PLANS)
         for name, text, types in batch.PREPARE:

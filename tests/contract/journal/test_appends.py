@@ -17,7 +17,7 @@ from server.journal.base import (
     Record,
 )
 from tests.contract.journal.backends import Reopen
-from tests.unit.server.journal.builders import accepted, begin, item, row, texts
+from tests.unit.server.journal.builders import accepted, begin, item, records, row, texts
 
 # ------------------------------------------------------------------------------------------------- append and read
 
@@ -127,6 +127,18 @@ async def test_an_append_after_a_failed_one_is_decided_as_if_that_had_not_been(j
     assert isinstance(results[0], Exception)
     assert results[1] is None
     assert await texts(journal) == ["a"]
+
+
+async def test_calls_that_are_refused_leave_the_appends_after_them_alone(journal: Journal) -> None:
+    lease = await begin(journal)
+    for head in range(0, 20, 2):
+        await journal.append(item(lease, head, str(head), str(head + 1)))
+        await journal.merge(lease, head + 1, head + 2, records(head, str(head), str(head + 1)))
+        with pytest.raises(Conflict):
+            await journal.create(row())
+        with pytest.raises(Conflict):
+            await journal.merge(lease, 1, 99, records(0, "x"))
+    assert await texts(journal) == [str(head) for head in range(20)]
 
 
 async def test_fifty_appenders_at_once_each_find_all_their_events_in_order(journal: Journal) -> None:

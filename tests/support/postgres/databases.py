@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import os
 from collections.abc import Iterator
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 
@@ -64,9 +64,17 @@ class Databases:
         """Remove a database, whoever is connected to it."""
         self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
-    def url_of(self, name: str) -> str:
-        """The address of one of the databases."""
-        return urlunsplit(urlsplit(self._url)._replace(path=f"/{name}"))
+    def url_of(self, name: str, *, user: str = "", options: str = "") -> str:
+        """The address of one of the databases. `user`: another one, with a password; `options`: of the session."""
+        url = urlsplit(self._url)
+        host = url.netloc.rpartition("@")[2]
+        return urlunsplit(
+            url._replace(
+                path=f"/{name}",
+                netloc=f"{user}:s3cret@{host}" if user else url.netloc,
+                query="&".join(filter(None, [url.query, f"options={quote(options)}" if options else ""])),
+            )
+        )
 
     def execute(self, statement: str, name: str = "") -> list[tuple[object, ...]]:
         """Run one statement in a database, or in the server's own; its rows."""

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import psycopg
 
+PREFIX = "holdfast-pg-"
 NOBODY = 65_534
 PR_SET_PDEATHSIG = 1
 START_S = 30.0
@@ -22,6 +23,7 @@ ROOM_BYTES = 1 << 30
 OPTIONS = {
     "fsync": "off",  # nothing here is to outlive the test
     "full_page_writes": "off",
+    "dynamic_shared_memory_type": "mmap",  # files in its folder: they go with it
     "autovacuum": "off",
     "listen_addresses": "",
     "max_connections": "60",
@@ -36,15 +38,24 @@ OPTIONS = {
 class PostgresServer:
     """A server in a folder of its own, reached by a UNIX socket. It ends with the process that started it."""
 
-    def __init__(self, **options: str) -> None:
-        """Make its files and start it. `options`: settings of the server, besides `OPTIONS`."""
+    def __init__(self, standby_of: "PostgresServer | None" = None, **options: str) -> None:
+        """Make its files and start it. `options`: settings of the server, besides `OPTIONS`.
+
+        `standby_of`: a running server, with `wal_level` `replica`, whose changes it follows until it is promoted.
+        """
         # A socket's path has 107 bytes at most, and the server may run as another user.
-        self.folder = Path(tempfile.mkdtemp(prefix="holdfast-pg-", dir=_memory()))
+        _remove_left_over()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_memory()))
         self.options = {**OPTIONS, "port": "5432", **options}
         self._process: subprocess.Popen[bytes] | None = None
         if os.geteuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
         self._programs = _programs()
+        atexit.register(self.remove)
+        if standby_of is not None:
+            self.run("pg_basebackup", "-D", "data", "-R", "--checkpoint=fast", "--no-sync", "-d", standby_of.url)
+            self.start()
+            return
         made = ["initdb", "-D", "data", "-U", "holdfast", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         self.run(*made, "--no-instructions")
         self.start()
@@ -104,6 +115,10 @@ class PostgresServer:
                     raise RuntimeError((self.folder / "log").read_text()) from None
                 time.sleep(0.01)
 
+    def promote(self) -> None:
+        """Make a primary of a standby."""
+        self.run("pg_ctl", "promote", "-D", "data")
+
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop it: SIGINT ends its connections and writes everything out, SIGQUIT leaves that to the next start."""
         if self._process is not None:
@@ -124,6 +139,13 @@ def _memory() -> Path | None:
         return folder if os.access(folder, os.W_OK) and shutil.disk_usage(folder).free >= ROOM_BYTES else None
     except OSError:
         return None
+
+
+def _remove_left_over() -> None:
+    """Remove the folders of servers whose test process was killed."""
+    for folder in (_memory() or Path(tempfile.gettempdir())).glob(f"{PREFIX}[0-9]*-*"):
+        if not Path(f"/proc/{folder.name.removeprefix(PREFIX).partition('-')[0]}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 _ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC"}

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,9 @@ from server.journal.errors import FolderInUse
 from server.journal.settings import JournalSettings
 from server.journal.sqlite import SqliteJournal
 from tests.unit.server.journal.builders import begin, texts
+
+if TYPE_CHECKING:
+    from tests.support.postgres.databases import Databases
 
 
 async def test_without_an_address_the_journal_is_in_the_folder(tmp_path: Path) -> None:
@@ -71,7 +75,9 @@ def test_the_passwords_of_an_address_are_known(url: str, passwords: list[str]) -
     assert JournalSettings(url=url).passwords == passwords
 
 
-async def test_the_doctor_tells_of_a_database_and_who_has_it(tmp_path: Path, database: str) -> None:
+async def test_the_doctor_tells_of_a_database_and_who_has_it(
+    tmp_path: Path, database: str, postgres: "Databases"
+) -> None:
     settings = JournalSettings(data=str(tmp_path), url=database)
     assert "schema version 1" in describe_database(settings)
     journal = await open_backend(settings)
@@ -79,6 +85,6 @@ async def test_the_doctor_tells_of_a_database_and_who_has_it(tmp_path: Path, dat
     assert found.level == "ok"
     assert "holdfast " in found.found and " has it" in found.found
     await journal.aclose()
-    found = check_database(JournalSettings(data=str(tmp_path), url=database.replace("holdfast@", "nobody@")))
+    found = check_database(JournalSettings(data=str(tmp_path), url=postgres.url_of("postgres", user="nobody")))
     assert found.level == "fail"
     assert "check user and password" in found.found

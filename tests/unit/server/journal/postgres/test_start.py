@@ -70,8 +70,8 @@ async def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     await refusal("postgresql://ann:s3cret@127.0.0.1:1/work", Unavailable, "does not answer: start it")
 
 
-async def test_a_user_that_is_not_there(database: str) -> None:
-    await refusal(database.replace("holdfast@", "nobody:s3cret@"), Unavailable, "check user and password")
+async def test_a_user_that_is_not_there(postgres: Databases, made: str) -> None:
+    await refusal(postgres.url_of(made, user="nobody"), Unavailable, "check user and password")
 
 
 async def test_an_encoding_that_is_not_utf_8(postgres: Databases, database: str) -> None:
@@ -102,14 +102,15 @@ async def test_the_tables_of_another_program(postgres: Databases, made: str) -> 
 
 
 async def test_a_search_path_that_leads_nowhere(postgres: Databases, made: str) -> None:
-    url = postgres.url_of(made) + "&options=-csearch_path%3Dnowhere"
-    await refusal(url, CannotStart, "no schema of the search path is there")
+    await refusal(
+        postgres.url_of(made, options="-csearch_path=nowhere"), CannotStart, "no schema of the search path is there"
+    )
 
 
 async def test_a_schema_of_its_own_holds_a_journal_of_its_own(postgres: Databases, made: str) -> None:
     postgres.execute("CREATE SCHEMA apart", made)
     other = await open_postgres(postgres.url_of(made))
-    apart = await open_postgres(postgres.url_of(made) + "&options=-csearch_path%3Dapart")
+    apart = await open_postgres(postgres.url_of(made, options="-csearch_path=apart"))
     await begin(apart, "s", "a")
     assert await other.list() == []
     await apart.aclose()
