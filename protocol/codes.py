@@ -38,6 +38,7 @@ GRANT_UNKNOWN: Final = "grant_unknown"
 QUESTION_UNKNOWN: Final = "question_unknown"
 TOO_MANY_GRANTS: Final = "too_many_grants"
 TOO_MANY_SHARES: Final = "too_many_shares"
+CAPACITY: Final = "capacity"
 JOURNAL_UNAVAILABLE: Final = "journal_unavailable"
 GOING_AWAY: Final = "going_away"
 INTERNAL: Final = "internal"
@@ -74,6 +75,10 @@ REFUSALS: Final = {
     TOO_MANY_GRANTS: Code("the session allows so many things already; revoke one first", False),
     TOO_MANY_SHARES: Code("the session has as many links as it may; revoke one first", False),
     SESSION_CLOSED: Code("the session was shut down; its history can still be read", False),
+    CAPACITY: Code(
+        "the session sleeps, and all places for sessions that work are taken, yours or the server's; send it again in a moment",
+        True,
+    ),
     JOURNAL_UNAVAILABLE: Code("the server could not store it (disk full, locked); nothing was done", True),
     GOING_AWAY: Code("the server is stopping; reconnect and send it again", True),
     INTERNAL: Code("a fault of the server; the message has the id under which it was logged", True),
@@ -130,7 +135,7 @@ CLOSE_TOO_MANY: Final = 4429
 COME_BACK: Final = "comes back with its position, backing off with jitter"
 CLOSES: Final = {
     CLOSE_GOODBYE: Close("it said goodbye; also after the session's `shutdown`", "stays away"),
-    CLOSE_GOING_AWAY: Close("going away: a restart, a session put to sleep; the reason says which", COME_BACK),
+    CLOSE_GOING_AWAY: Close("going away: the server stops or restarts; the reason says why", COME_BACK),
     CLOSE_TOO_LARGE: Close(
         "a message larger than `limits.inbound_message_bytes`; from a client: larger than its library takes",
         "stays away",

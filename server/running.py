@@ -157,7 +157,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
         tasks.start(_load_later(parts), "load models")
     manager.registry.start()
     retention.start()
-    exporter.start(lambda: [actor.session_id for actor in manager.registry.all()])
+    exporter.start(manager.used)
     collector.start(manager.registry)
     watcher.start()
     return RunningServer(manager, authenticator, users, observers, parts.sockets, storage)
@@ -196,6 +196,8 @@ def _session_manager(
         ),
         observer_for=lambda row: observers.create(row.session_id, row.user_id),
     )
-    services = SessionServices(journal, factory, quotas, owner_tokens, lambda: parts.choice.model, on_end)
+    services = SessionServices(
+        journal, factory, quotas, owner_tokens, lambda: parts.choice.model, on_end, exporter.look
+    )
     registry = SessionRegistry(services, parts.settings.sessions)
     return SessionManager(registry, parts.toolsets.remove_workspace, collector)

@@ -14,7 +14,7 @@ class Removed(NamedTuple):
 REMOVED: dict[str, Removed] = {
     "sessions.inbox_max": Removed(256, "server.sessions.inbox.SUBMISSIONS_MAX"),
     "sessions.shutdown_wait_s": Removed(5.0, "server.sessions.registry.SHUTDOWN_WAIT_S"),
-    "sessions.tail_bytes": Removed(262_144, "server.sessions.broadcaster.TAIL_BYTES"),
+    "sessions.tail_bytes": Removed(262_144, "server.sessions.ports.broadcaster.TAIL_BYTES"),
     "sessions.snapshot_every_events": Removed(500, "server.sessions.recorder.SNAPSHOT_EVERY_EVENTS"),
     "socket.outbound_batch_bytes": Removed(30_000, "server.websocket.sender.OUTBOUND_BATCH_BYTES"),
     "journal.readers": Removed(2, "server.journal.threads.READERS"),

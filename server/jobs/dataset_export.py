@@ -94,10 +94,10 @@ class SessionExporter:
         self._look = asyncio.Event()
         self._tasks = TaskOwner("exporter")
 
-    def start(self, awake: Callable[[], Collection[str]]) -> None:
-        """Start the task, if the settings ask for exports. `awake`: the ids of sessions that are awake."""
+    def start(self, used: Callable[[], Collection[str]]) -> None:
+        """Start the task, if the settings ask for exports. `used`: the ids of sessions that are awake or have sockets."""
         if self._settings.save_sessions:
-            self._tasks.start(self._run(awake), "look")
+            self._tasks.start(self._run(used), "look")
 
     def look(self) -> None:
         """Look for due sessions soon."""
@@ -107,11 +107,11 @@ class SessionExporter:
         """Stop; an upload under way is due again at the next start."""
         await self._tasks.aclose()
 
-    async def _run(self, awake: Callable[[], Collection[str]]) -> None:
+    async def _run(self, used: Callable[[], Collection[str]]) -> None:
         while True:
             self._look.clear()
             try:
-                while await self._round(awake()):
+                while await self._round(used()):
                     pass
             except JournalError as error:
                 log.warning("sessions to export cannot be listed; trying again: %s", error)
@@ -123,10 +123,10 @@ class SessionExporter:
             except TimeoutError:
                 continue
 
-    async def _round(self, awake: Collection[str]) -> bool:
+    async def _round(self, used: Collection[str]) -> bool:
         """Try one session of each of some owners; False if none is due. Raises `JournalError`."""
         paused = await self._paused_owners()
-        due = await self._journal.unexported(UPLOADS_MAX, not_of=paused, but=awake)
+        due = await self._journal.unexported(UPLOADS_MAX, not_of=paused, but=used)
         tried = [self._tasks.start(self._try(stat), stat.row.session_id) for stat in due]
         if tried:
             await asyncio.wait(tried)

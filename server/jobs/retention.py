@@ -44,13 +44,12 @@ class Retention:
         await self._tasks.aclose()
 
     async def sweep(self, now: datetime) -> int:
-        """Delete one batch; returns the number deleted. A session that is awake with sockets or work is left alone. Raises `JournalError`."""
+        """Delete one batch; returns the number deleted. A session with sockets or work is left alone. Raises `JournalError`."""
         deleted = 0
         for session_id in await self._manager.journal.stale(
             self._before(now, self._after_s), self._before(now, self._empty_after_s), AT_ONCE
         ):
-            actor = self._manager.registry.get(session_id)
-            if actor is not None and not actor.may_sleep:
+            if self._manager.is_used(session_id):
                 continue
             try:
                 await self._manager.delete_session(session_id)

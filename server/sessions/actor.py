@@ -9,7 +9,7 @@ import time
 import msgspec
 
 from agent.session.decide import decide
-from agent.session.messages import Decision, EndSession, Fail, Input, Recover, Stop, SubmissionRefusal, ToolDone
+from agent.session.messages import Decision, Fail, Input, Recover, Stop, SubmissionRefusal, ToolDone
 from agent.session.redact_input import in_slices
 from agent.session.session import Session
 from agent.session.state import SessionState
@@ -31,9 +31,9 @@ from server.journal.base import (
     Unavailable,
 )
 from server.sessions import idempotency
-from server.sessions.broadcaster import EventBroadcaster
 from server.sessions.factory import SessionParts
 from server.sessions.inbox import Answer, Inbox, InboxFull, PendingSubmission
+from server.sessions.ports.broadcaster import DELETED_REASON, EventBroadcaster
 from server.sessions.quotas import Quotas
 from server.sessions.recorder import JournalRecorder
 from server.sessions.replay import LoadedSession, load_state
@@ -43,8 +43,6 @@ from server.util.clock import utc_now
 log = logging.getLogger("holdfast.actor")
 
 SUBMISSION_ID_BYTES = 12
-SLEEP_REASON = CloseReason(codes.CLOSE_GOING_AWAY, "the session was put to sleep and restarts for you; reconnect")
-DELETED_REASON = CloseReason(codes.CLOSE_DELETED, "the session was deleted")
 
 RECOVERY_S = 5.0
 """How long a session whose work stopped because the journal failed waits before it tries its journal again."""
@@ -53,8 +51,9 @@ RECOVERY_S = 5.0
 class SessionActor:
     """One active session. `SessionRegistry` makes it and runs `run` as its task.
 
-    `broadcaster`: delivers the stored events. `sockets`: how many are attached. `idle_since`: when the last step ended,
-    in seconds of the monotonic clock. `ended` is set by the registry, after `run` has returned.
+    `broadcaster`: delivers the stored events; it is the session port's. `idle_since`: when the last step ended, in seconds of
+    the monotonic clock. `ended` is set by the registry, after `run` has returned. Then `ended_well` tells whether all is stored
+    and published that it decided, and `unanswered` has the submissions that another actor has to take.
     """
 
     def __init__(
@@ -63,16 +62,18 @@ class SessionActor:
         parts: SessionParts,
         journal: Journal,
         quotas: Quotas,
+        broadcaster: EventBroadcaster,
     ) -> None:
         row = msgspec.structs.replace(loaded.row, model=loaded.state.view.model)
         loaded = msgspec.structs.replace(loaded, row=row)
         self.session_id = row.session_id
         self.user_id = row.user_id
-        self.broadcaster = EventBroadcaster(row.session_id, journal, loaded.state.view.seq)
-        self.sockets = 0
+        self.broadcaster = broadcaster
         self.stopping = False
         self.ended = asyncio.Event()
         self.idle_since = time.monotonic()
+        self.ended_well = False
+        self.unanswered: list[PendingSubmission] = []
         self._inbox = Inbox()
         self._recorder = JournalRecorder(journal, loaded, quotas, parts.observer.appended)
         self._observer = parts.observer
@@ -85,8 +86,9 @@ class SessionActor:
         self._worker = Worker(row.session_id, parts.models, parts.tools, self._inbox, parts.observer.tracer)
         self._task: asyncio.Task[None] | None = None
         self._stepping = False
+        self._taken: list[PendingSubmission | Input] = []
         self._journal_error: JournalError | None = None
-        self._close_reason = SLEEP_REASON
+        self._close_reason: CloseReason | None = None
 
     @property
     def state(self) -> SessionState:
@@ -115,14 +117,14 @@ class SessionActor:
 
     @property
     def may_sleep(self) -> bool:
-        """Whether it may be evicted: no work, no sockets."""
-        return not (self.busy or self.sockets or self.stopping)
+        """Whether it may be evicted: it has no work. Who follows the session follows on."""
+        return not (self.busy or self.stopping)
 
     @property
     def may_restart(self) -> bool:
         """Whether it may be stopped and activated anew at once. An approval may wait: it waits on afterwards."""
         waits = bool(self._session.state.view.pending_approval) and self._worker.running == 0
-        return (waits or not self._session.working) and not (self._unfinished or self.sockets or self.stopping)
+        return (waits or not self._session.working) and not (self._unfinished or self.stopping)
 
     @property
     def _unfinished(self) -> bool:
@@ -141,7 +143,7 @@ class SessionActor:
         if not own_id:
             submission = msgspec.structs.replace(submission, id=secrets.token_hex(SUBMISSION_ID_BYTES))
         if self.stopping:
-            return idempotency.GOING_TO_SLEEP
+            return idempotency.STOPPING
         try:
             return self._inbox.submit(submission, own_id=own_id, share_id=share_id, sender=sender)
         except InboxFull:
@@ -151,8 +153,14 @@ class SessionActor:
         """Add what happened outside of the session to the inbox."""
         self._inbox.result(message)
 
-    def stop(self, reason: CloseReason) -> None:
-        """End the actor after its present step. Running work is ended, the session is kept. Its sockets get `reason`."""
+    def hand_over(self, waiting: list[PendingSubmission]) -> None:
+        """Take submissions that an earlier actor of the session did not answer."""
+        self._inbox.hand_over(waiting)
+
+    def stop(self, reason: CloseReason | None = None) -> None:
+        """End the actor after its present step. Running work is ended, the session is kept. Its sockets get `reason`; without
+        one the session falls asleep, and they stay.
+        """
         if not self.stopping:
             self.stopping = True
             self._close_reason = reason
@@ -173,10 +181,12 @@ class SessionActor:
                 await self._step([Recover()])
             while not self.stopping or len(self._inbox):
                 await self._step(await self._next())
+            self.ended_well = self._journal_error is None
         except Fenced as error:
             log.warning("session %s: %s", self.session_id, error)
         except (Deleted, NotFound):
             self._close_reason = DELETED_REASON
+            self.ended_well = True
         except Exception as error:  # noqa: BLE001  # it becomes the close reason of the sockets
             message = log_fault(log, error, "session %s: its actor failed", self.session_id)
             self._close_reason = CloseReason(codes.CLOSE_FAULT, message)
@@ -200,20 +210,27 @@ class SessionActor:
 
     async def _step(self, taken: list[PendingSubmission | Input]) -> None:
         self._stepping = True
+        self._taken = taken
         try:
             if self._journal_error is None or await self._retry_journal(taken):
                 await self._decide(taken)
+            self._taken = []
         finally:
             self._stepping = False
             self.idle_since = time.monotonic()
 
     async def _decide(self, taken: list[PendingSubmission | Input]) -> None:
         answers: list[tuple[PendingSubmission, Answer]] = []
-        messages = [
-            item
-            for item in taken
-            if not isinstance(item, PendingSubmission) or not await self._is_duplicate(item, answers)
-        ]
+        messages: list[PendingSubmission | Input] = []
+        for item in taken:
+            if (
+                isinstance(item, PendingSubmission) and item.own_id
+            ):  # only an id of the client's making can be a duplicate
+                earlier = await idempotency.earlier_answer(item.submission, self._recorder.answer)
+                if earlier is not None:
+                    answers.append((item, earlier))
+                    continue
+            messages.append(item)
         decisions: list[Decision] = []
         new_answers: dict[str, IdempotencyRecord] = {}
         try:
@@ -222,9 +239,9 @@ class SessionActor:
                     report = await in_slices(self._rules.redactor, item) if isinstance(item, ToolDone) else item
                     decisions.append(decide(self._session, report, utc_now()))
                     continue
-                earlier = new_answers.get(submission_id(item.submission))
-                if earlier is not None:
-                    answers.append((item, idempotency.repeat_answer(item.submission, earlier)))
+                first = new_answers.get(submission_id(item.submission))
+                if first is not None:
+                    answers.append((item, idempotency.repeat_answer(item.submission, first)))
                     continue
                 submission = await in_slices(self._rules.redactor, item.submission)
                 decision = decide(self._session, submission, utc_now(), item.share_id)
@@ -243,20 +260,6 @@ class SessionActor:
             await self._on_decision_failure(Fail(codes.INTERNAL, fault.message, True))
             return
         await self._commit(decisions, tuple(new_answers.values()), answers)
-
-    async def _is_duplicate(self, waiting: PendingSubmission, answers: list[tuple[PendingSubmission, Answer]]) -> bool:
-        """Whether the submission is a duplicate; if so, add its answer. Only ids that clients make can be duplicates."""
-        if not waiting.own_id:
-            return False
-        try:
-            earlier = await self._recorder.answer(submission_id(waiting.submission))
-        except Unavailable as error:
-            answers.append((waiting, idempotency.not_stored(error)))
-            return True
-        if earlier is None:
-            return False
-        answers.append((waiting, idempotency.repeat_answer(waiting.submission, earlier)))
-        return True
 
     async def _commit(
         self,
@@ -279,8 +282,6 @@ class SessionActor:
         for decision in decisions:
             for effect in decision.effects:
                 self._worker.start(effect)
-                if isinstance(effect, EndSession):
-                    self.broadcaster.end(CloseReason(codes.CLOSE_GOODBYE, "the session was shut down"))
         for waiting, answer in answers:
             if not waiting.answer.done():
                 waiting.answer.set_result(answer)
@@ -307,9 +308,9 @@ class SessionActor:
         """After a failed append: load the state anew and end the work with an error. Whether that could be stored."""
         try:
             await self._reload()
-            stored = not self._session.working or await self._commit(
-                [self._failure_decision(self._journal_error)], (), []
-            )
+            message = f"the server could not store what came next ({self._journal_error}); the turn was stopped"
+            fault = Fail(codes.JOURNAL_UNAVAILABLE, message, True, keeps_waiting=True)
+            stored = not self._session.working or await self._commit([decide(self._session, fault, utc_now())], (), [])
         except Unavailable as error:
             self._journal_error = error
             stored = False
@@ -318,10 +319,6 @@ class SessionActor:
         elif self._journal_error is not None:
             idempotency.refuse(taken, idempotency.not_stored(self._journal_error))
         return stored
-
-    def _failure_decision(self, error: JournalError | None) -> Decision:
-        message = f"the server could not store what came next ({error}); the turn was stopped"
-        return decide(self._session, Fail(codes.JOURNAL_UNAVAILABLE, message, True, keeps_waiting=True), utc_now())
 
     async def _on_decision_failure(self, fault: Fail) -> None:
         """After an exception in a decision: load the state anew, and end the work with an error."""
@@ -339,11 +336,15 @@ class SessionActor:
         self.broadcaster.advance(head)
 
     async def _end(self) -> None:
-        """End the worker, answer what waits, end the cursors, write a snapshot."""
+        """End the worker, answer or keep what waits, end the cursors if there is a reason to, write a snapshot."""
         self.stopping = True
         await self._worker.aclose()
-        idempotency.refuse(self._inbox.drain(), idempotency.GOING_TO_SLEEP)
-        self.broadcaster.end(self._close_reason)
+        waiting = [*self._taken, *self._inbox.drain()]
+        if self._close_reason is None:
+            self.unanswered = idempotency.unanswered(waiting)
+        else:
+            idempotency.refuse(waiting, idempotency.STOPPING)
+            self.broadcaster.end(self._close_reason)
         self._observer.close()
         if self._journal_error is None:
             await self._recorder.checkpoint(self._session.state)

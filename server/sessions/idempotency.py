@@ -1,7 +1,7 @@
 """Idempotency: a submission that is sent again under the same id gets the first answer."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -9,11 +9,11 @@ from agent.session.messages import Input, SubmissionRefusal
 from protocol import codec, codes
 from protocol import events as ev
 from protocol.frames import Refused
-from protocol.submissions import Submission, submission_body
-from server.journal.base import IdempotencyRecord, JournalError
+from protocol.submissions import Submission, submission_body, submission_id
+from server.journal.base import IdempotencyRecord, JournalError, Unavailable
 from server.sessions.inbox import Answer, DuplicateSubmission, PendingSubmission
 
-GOING_TO_SLEEP = SubmissionRefusal(codes.GOING_AWAY, "the session is going to sleep; reconnect and send it again")
+STOPPING = SubmissionRefusal(codes.GOING_AWAY, "the session is being stopped; reconnect and send it again")
 INBOX_IS_FULL = SubmissionRefusal(
     codes.INBOX_FULL, "the session has too many submissions waiting; send it again in a moment"
 )
@@ -38,6 +38,20 @@ def repeat_answer(submission: Submission, earlier: IdempotencyRecord) -> Answer:
     return DuplicateSubmission(codec.decode_event(earlier.answer).seq, earlier.answer)
 
 
+async def earlier_answer(
+    submission: Submission, stored: Callable[[str], Awaitable[IdempotencyRecord | None]]
+) -> Answer | None:
+    """The answer to a submission that is a duplicate, or of which the journal does not say it; None if it is new.
+
+    `stored`: the first answer to the submission with an id, if there is one. Raises `Unavailable`.
+    """
+    try:
+        earlier = await stored(submission_id(submission))
+    except Unavailable as error:
+        return not_stored(error)
+    return None if earlier is None else repeat_answer(submission, earlier)
+
+
 def digest(submission: Submission) -> bytes:
     """16 bytes (BLAKE2b) of the submission's content without its id."""
     return hashlib.blake2b(submission_body(submission), digest_size=16).digest()
@@ -45,9 +59,13 @@ def digest(submission: Submission) -> bytes:
 
 def refuse(taken: Sequence[PendingSubmission | Input], refusal: SubmissionRefusal) -> None:
     """Answer with `refusal` each submission among these that has no answer yet."""
-    for item in taken:
-        if isinstance(item, PendingSubmission) and not item.answer.done():
-            item.answer.set_result(refusal)
+    for item in unanswered(taken):
+        item.answer.set_result(refusal)
+
+
+def unanswered(taken: Sequence[PendingSubmission | Input]) -> list[PendingSubmission]:
+    """The submissions among these that have no answer yet."""
+    return [item for item in taken if isinstance(item, PendingSubmission) and not item.answer.done()]
 
 
 def refused_frame(refusal: SubmissionRefusal, submission_id: str = "") -> bytes:

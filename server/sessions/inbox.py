@@ -20,6 +20,7 @@ class DuplicateSubmission(msgspec.Struct, frozen=True):
 
 
 Answer = Accepted | DuplicateSubmission | SubmissionRefusal
+PendingAnswer = asyncio.Future[Answer]
 
 
 class InboxFull(Exception):
@@ -112,6 +113,13 @@ class Inbox:
             self._submissions.insert(place, waiting)
         self._wake.set()
         return waiting.answer
+
+    def hand_over(self, waiting: list[PendingSubmission]) -> None:
+        """Add submissions that an earlier actor did not answer, in their order. They may have been stored: each counts as one
+        whose id the client made."""
+        self._submissions += [msgspec.structs.replace(one, own_id=True) for one in waiting]
+        if waiting:
+            self._wake.set()
 
     def result(self, message: Input) -> None:
         """Add a result of the worker, or a command of the session manager (`Stop`)."""

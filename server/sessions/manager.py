@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import secrets
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -14,9 +13,11 @@ from protocol.codes import CloseReason
 from protocol.content import ShareLink
 from server.journal.base import ListPosition, SessionRow, Stat
 from server.sessions import registry
-from server.sessions.actor import DELETED_REASON, SessionActor
+from server.sessions.actor import SessionActor
 from server.sessions.errors import SessionNotFound
 from server.sessions.inbox import Answer
+from server.sessions.ports.broadcaster import DELETED_REASON
+from server.sessions.ports.port import SessionPort
 from server.sessions.registry import SessionRegistry
 from server.sessions.rows import PAGE_BYTES_MAX, SessionInfo, cut_page, load_options, session_info
 from server.sessions.sandbox_claims import SandboxCollector
@@ -57,24 +58,29 @@ class SessionManager:
         return (await self._create(user_id)).session_id
 
     @asynccontextmanager
-    async def attach(self, row: SessionRow) -> AsyncIterator[SessionActor]:
-        """The session's actor, for a socket: it stays awake inside the block. `row`: as `registry.open` gave it.
+    async def attach(self, row: SessionRow) -> AsyncIterator[SessionPort]:
+        """The session's port, for a socket. It wakes nobody. `row`: as `registry.open` gave it.
 
-        The caller has authorized the client. Raises `SessionNotFound`, `SessionCapacityError`, `GoingAway`,
-        `JournalError`.
+        The caller has authorized the client. Raises `SessionNotFound`, `GoingAway`, `JournalError`.
         """
-        async with self.registry.activated(row.session_id, row.user_id) as actor:
-            actor.sockets += 1
-        with _detached_at_end(actor):
-            yield actor
+        with self._attached(await self.registry.port(row)) as port:
+            yield port
 
     @asynccontextmanager
-    async def attach_new(self, user_id: str) -> AsyncIterator[SessionActor]:
-        """The actor of a new session of this user, as `attach`. Raises `SessionCapacityError`, `GoingAway`, `JournalError`."""
+    async def attach_new(self, user_id: str) -> AsyncIterator[SessionPort]:
+        """The port of a new session of this user. Raises `SessionCapacityError`, `GoingAway`, `JournalError`."""
         actor = await self._create(user_id)
-        actor.sockets += 1
-        with _detached_at_end(actor):
-            yield actor
+        with self._attached(self.registry.ports.open(actor.session_id, user_id, actor.broadcaster.head)) as port:
+            yield port
+
+    def used(self) -> set[str]:
+        """The ids of the sessions that are active, or have sockets."""
+        return {actor.session_id for actor in self.registry.all()} | self.registry.ports.with_sockets()
+
+    def is_used(self, session_id: str) -> bool:
+        """Whether the session has sockets, or work that is under way or waits."""
+        actor = self.registry.get(session_id)
+        return self.registry.ports.sockets(session_id) > 0 or (actor is not None and not actor.may_sleep)
 
     async def submit(self, session_id: str, submission: sub.Submission) -> Answer:
         """Hand in a submission and wait for its answer.
@@ -135,6 +141,7 @@ class SessionManager:
                 await self.registry.end(actor, DELETED_REASON)
             await self._delete_workspace(row)  # before its record: cut short here, it can be deleted again
             await self.journal.delete(session_id)
+            self.registry.ports.deleted(session_id)
             await self.registry.services.quotas.refresh_soon(row.user_id)
             self._collector.soon()
             log.info("session %s: deleted", session_id)
@@ -206,6 +213,17 @@ class SessionManager:
         )
         return await self.registry.create(row)
 
+    @contextmanager
+    def _attached(self, port: SessionPort) -> Iterator[SessionPort]:
+        """Count one socket of the port while the block runs."""
+        port.sockets += 1
+        try:
+            yield port
+        finally:
+            port.sockets -= 1
+            if not port.sockets and port.actor is None:
+                self.registry.services.on_left()
+
     def _listed(self, stat: Stat) -> SessionInfo:
         """The actor's row, if there is an actor: it may be newer than the listing."""
         actor = self.registry.get(stat.row.session_id)
@@ -213,13 +231,3 @@ class SessionManager:
 
     def _info(self, stat: Stat) -> SessionInfo:
         return session_info(stat, is_active=self.registry.get(stat.row.session_id) is not None)
-
-
-@contextmanager
-def _detached_at_end(actor: SessionActor) -> Iterator[None]:
-    """Take one socket off the actor at the end of the block."""
-    try:
-        yield
-    finally:
-        actor.sockets -= 1
-        actor.idle_since = time.monotonic()

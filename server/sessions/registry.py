@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,44 +14,18 @@ from protocol import codes
 from protocol.codes import CloseReason
 from server.auth.owner_tokens import OwnerTokens
 from server.config.sessions import SessionSettings
-from server.journal.base import Deleted, Journal, NotFound, SessionRow, Stat, Unavailable
-from server.sessions.actor import SLEEP_REASON, SessionActor
+from server.journal.base import Deleted, Journal, JournalError, NotFound, SessionRow, Stat, Unavailable
+from server.sessions import idempotency
+from server.sessions.actor import SessionActor
+from server.sessions.capacity import SessionCapacity
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.factory import SessionFactory
+from server.sessions.inbox import PendingSubmission
+from server.sessions.ports.port import SessionPort, refusal_of
+from server.sessions.ports.states import SleepingStates
+from server.sessions.ports.table import PortTable
 from server.sessions.quotas import Quotas
 from server.sessions.replay import LoadedSession, load_state
-
-
-class SessionCapacity:
-    """Counts active sessions against two limits: in all, and by user.
-
-    `reserve` checks and counts without awaiting anything, so two callers cannot both take the last place.
-    """
-
-    def __init__(self, sessions_max: int, sessions_per_user_max: int) -> None:
-        self._max = sessions_max
-        self._per_user_max = sessions_per_user_max
-        self._by_user: Counter[str] = Counter()
-
-    @property
-    def reserved(self) -> int:
-        """How many sessions count now."""
-        return self._by_user.total()
-
-    def reserve(self, user_id: str) -> None:
-        """Count one session more. Raises `SessionCapacityError`."""
-        if self._by_user[user_id] >= self._per_user_max:
-            raise SessionCapacityError("per_user", self._per_user_max)
-        if self._by_user.total() >= self._max:
-            raise SessionCapacityError("global", self._max)
-        self._by_user[user_id] += 1
-
-    def release(self, user_id: str) -> None:
-        """Count one session less."""
-        self._by_user[user_id] -= 1
-        if self._by_user[user_id] <= 0:
-            del self._by_user[user_id]
-
 
 log = logging.getLogger("holdfast.awake")
 
@@ -69,7 +42,7 @@ class SessionServices:
     """What all sessions of a server share.
 
     `factory`: makes the parts of a session. `default_model`: the model of a session that chose none. `on_end`: called
-    when an actor has ended, with its session's last row.
+    when an actor has ended, with its session's last row. `on_left`: called when the last socket of a sleeping session has left.
     """
 
     journal: Journal
@@ -78,13 +51,14 @@ class SessionServices:
     owner_tokens: OwnerTokens
     default_model: Callable[[], str]
     on_end: Callable[[SessionRow], None]
+    on_left: Callable[[], None]
 
 
 class SessionRegistry:
     """The active sessions: at most one actor each.
 
-    A session's lock is held while its actor is looked up or started, and while the session is deleted. `draining`: no
-    session is activated any more.
+    `ports`: of all sessions that are active or followed. A session's lock is held while its actor is looked up or started,
+    and while the session is deleted. `draining`: no session is activated any more.
     """
 
     def __init__(self, services: SessionServices, settings: SessionSettings) -> None:
@@ -94,6 +68,9 @@ class SessionRegistry:
         self._settings = settings
         self._capacity = SessionCapacity(settings.awake_max, settings.awake_max_per_user)
         self._actors: dict[str, SessionActor] = {}
+        self.ports = PortTable(self._journal, SleepingStates(self._journal, services.default_model), self)
+        self._unanswered: dict[str, list[PendingSubmission]] = {}
+        self._again: dict[str, Backoff] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._without_token: set[str] = set()
         self._tasks = TaskOwner("sessions")
@@ -117,6 +94,11 @@ class SessionRegistry:
         """The session's actor, or None if the session sleeps."""
         return self._actors.get(session_id)
 
+    def ready_actor(self, session_id: str) -> SessionActor | None:
+        """The session's actor, if it takes submissions as it is: it does not stop, and needs no token."""
+        actor = self._actors.get(session_id)
+        return None if actor is None or actor.stopping or session_id in self._without_token else actor
+
     def lock(self, session_id: str) -> asyncio.Lock:
         """The session's lock: see the class. It exists while somebody refers to it."""
         return self._locks.setdefault(session_id, asyncio.Lock())
@@ -133,6 +115,17 @@ class SessionRegistry:
             return await self._journal.stat(session_id)
         except (NotFound, Deleted) as error:
             raise SessionNotFound(session_id) from error
+
+    async def port(self, row: SessionRow) -> SessionPort:
+        """The session's port, for a follower. It wakes nobody. Raises `SessionNotFound`, `GoingAway`, `Unavailable`."""
+        port = self.ports.get(row.session_id)
+        if port is None:
+            async with self.lock(row.session_id):  # so that nobody appends after the head was read
+                head = (await self.open(row.session_id)).head
+                port = self.ports.open(row.session_id, row.user_id, head)
+        if self.draining:
+            raise GoingAway
+        return port
 
     async def create(self, row: SessionRow) -> SessionActor:
         """Store a new session and activate it. Raises `SessionCapacityError`, `GoingAway`, `JournalError`."""
@@ -161,14 +154,14 @@ class SessionRegistry:
         async with self.lock(session_id):
             actor = self._actors.get(session_id)
             if actor is not None and await self._got_owner_token(actor):
-                actor.stop(SLEEP_REASON)
+                actor.stop()
             if actor is not None and actor.stopping:
                 await actor.ended.wait()
                 actor = None
             yield actor if actor is not None else await self._activate(session_id, user_id)
 
-    async def end(self, actor: SessionActor, reason: CloseReason) -> None:
-        """Stop an actor and wait for its end; cancel it if that takes too long."""
+    async def end(self, actor: SessionActor, reason: CloseReason | None = None) -> None:
+        """Stop an actor, as `SessionActor.stop`, and wait for its end; cancel it if that takes too long."""
         actor.stop(reason)
         try:
             async with asyncio.timeout(SHUTDOWN_WAIT_S):
@@ -179,10 +172,12 @@ class SessionRegistry:
             await actor.ended.wait()
 
     async def drain(self, text: str) -> None:
-        """Refuse new work, stop every session and wait until all have ended. Their sockets get 1001 with this text."""
+        """Refuse new work, stop every session and wait until all have ended. All sockets get 1001 with this text."""
         self.draining = True
+        reason = CloseReason(codes.CLOSE_GOING_AWAY, text)
+        self.ports.end_sleeping(reason)
         for actor in self.all():
-            actor.stop(CloseReason(codes.CLOSE_GOING_AWAY, text))
+            actor.stop(reason)
         for actor in self.all():
             await actor.ended.wait()
 
@@ -241,23 +236,64 @@ class SessionRegistry:
         if self._journal.epoch != epoch:
             raise Unavailable("a new epoch of the journal began meanwhile; try again")
         parts = services.factory.make(loaded.row, hub_token)
-        actor = SessionActor(loaded, parts, self._journal, services.quotas)
+        head = loaded.state.view.seq
+        port = self.ports.open(session_id, loaded.row.user_id, head)
+        actor = SessionActor(loaded, parts, self._journal, services.quotas, port.broadcaster)
         self._actors[session_id] = actor
+        port.started(actor, head)
+        actor.hand_over(self._unanswered.pop(session_id, []))
         if hub_token is None:
             self._without_token.add(session_id)
-        self._tasks.start(self._run_actor(actor), session_id)
+        self._tasks.start(self._run_actor(actor, port), session_id)
         return actor
 
-    async def _run_actor(self, actor: SessionActor) -> None:
+    async def _run_actor(self, actor: SessionActor, port: SessionPort) -> None:
+        session_id = actor.session_id
         try:
             await actor.run()
         finally:
-            log.info("session %s: asleep at %d", actor.session_id, actor.broadcaster.head)
-            del self._actors[actor.session_id]
-            self._without_token.discard(actor.session_id)
+            log.info("session %s: asleep at %d", session_id, port.head)
+            del self._actors[session_id]
+            port.ended()
+            self._without_token.discard(session_id)
             self._capacity.release(actor.user_id)
+            if actor.unanswered and not self.draining:
+                self._unanswered[session_id] = actor.unanswered
             actor.ended.set()
             self.services.on_end(actor.row)
+            if actor.ended_well:
+                self._again.pop(session_id, None)
+            elif not self.draining:
+                self._tasks.start(self._take_up(port, unfinished=actor.row.unfinished), f"{session_id}/again")
+
+    async def _take_up(self, port: SessionPort, *, unfinished: bool) -> None:
+        """After an actor that failed or was fenced: tell followers what it stored, end its work, and answer what waits."""
+        session_id = port.session_id
+        backoff = self._again.get(session_id)
+        if backoff is None:
+            backoff = self._again[session_id] = Backoff(RECOVER_AGAIN_S, RECOVER_AGAIN_MAX_S)
+        else:
+            await asyncio.sleep(backoff.next_s())  # it failed again
+        done = False
+        while not (done or self.draining):
+            try:
+                await port.refresh()
+                if session_id in self._unanswered or unfinished:
+                    async with self.activated(session_id):
+                        log.info("session %s: goes on", session_id)
+                done = True
+            except (SessionNotFound, GoingAway) as error:
+                self._refuse(session_id, error)
+                done = True
+            except (SessionCapacityError, JournalError) as error:
+                log.warning("session %s cannot go on; trying again: %s", session_id, error)
+                self._refuse(session_id, error)
+                await asyncio.sleep(backoff.next_s())
+        self._refuse(session_id, GoingAway())  # if it is still there
+
+    def _refuse(self, session_id: str, error: Exception) -> None:
+        """Refuse what an earlier actor of the session did not answer: it cannot be woken because of this error."""
+        idempotency.refuse(self._unanswered.pop(session_id, []), refusal_of(session_id, error))
 
     async def _reserve(self, user_id: str) -> None:
         """Reserve a place; evict the session that is idle for longest if there is none. Raises `SessionCapacityError`."""
@@ -272,7 +308,7 @@ class SessionRegistry:
                 if not idle:
                     raise
                 longest = min(idle, key=lambda a: a.idle_since)
-                longest.stop(SLEEP_REASON)
+                longest.stop()
                 await longest.ended.wait()
 
     async def _recover(self) -> None:
@@ -308,10 +344,10 @@ class SessionRegistry:
         return True
 
     async def _evict_idle(self) -> None:
-        """Evict sessions that had neither sockets nor work for `idle_sleep_s`."""
+        """Evict sessions that had no work for `idle_sleep_s`."""
         while True:
             await asyncio.sleep(min(5.0, max(0.05, self._settings.idle_sleep_s / 4)))
             now = time.monotonic()
             for actor in self.all():
                 if actor.may_sleep and now - actor.idle_since >= self._settings.idle_sleep_s:
-                    actor.stop(SLEEP_REASON)
+                    actor.stop()

@@ -169,6 +169,12 @@ async def load_state(journal: Journal, session_id: str, head: int, default_model
             state = states.load(stored[1])
         except msgspec.MsgspecError:
             log.info("session %s: its snapshot has another version; reading all of its events", session_id)
+    await bring_up_to(journal, session_id, state, head, default_model)
+    return state
+
+
+async def bring_up_to(journal: Journal, session_id: str, state: SessionState, head: int, default_model: str) -> None:
+    """Fold the events that this state does not have yet, up to `head`, into it. Raises `JournalError`; `default_model` as above."""
     async for batch in replay(journal, session_id, state.view.seq, head, READ_BYTES):
         private = await journal.read_private(session_id, batch[0].first_seq - 1, batch[-1].seq)
         provider_states = {one.seq: one.data for one in private}
@@ -179,4 +185,3 @@ async def load_state(journal: Journal, session_id: str, head: int, default_model
                 states.keep_provider_state(state, event.message_id, provider_states[event.seq])
     if not state.model_chosen:
         state.view.model = default_model
-    return state

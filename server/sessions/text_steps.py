@@ -14,8 +14,8 @@ from agent.session.messages import Input
 from agent.session.session import Session
 from agent.util.errors import log_fault
 from protocol import events as ev
-from server.sessions.broadcaster import EventBroadcaster
 from server.sessions.inbox import Inbox
+from server.sessions.ports.broadcaster import EventBroadcaster
 from server.sessions.recorder import JournalRecorder, PendingAppend
 from server.util.clock import utc_now
 

@@ -2,13 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
 import msgspec
-from starlette.types import Message, Receive, Send
+from starlette.types import Message
 
 from agent.session.messages import SubmissionRefusal
 from agent.util.errors import log_fault
@@ -17,23 +15,20 @@ from agent.util.tasks import TaskOwner
 from protocol import codec, codes
 from protocol.codes import CloseReason
 from protocol.frames import Frame, Heartbeat, Ready, Synced
-from protocol.limits import Limits
 from protocol.submissions import Submission
 from server import __version__
-from server.journal.base import Journal, JournalError
-from server.sessions.actor import SessionActor
+from server.journal.base import Deleted, JournalError, NotFound
 from server.sessions.idempotency import refused_frame
 from server.sessions.inbox import Answer, DuplicateSubmission
-from server.telemetry.metrics import Metrics
+from server.sessions.ports.broadcaster import DELETED_REASON
+from server.sessions.ports.port import SessionPort, Standing
 from server.transport import websocket
-from server.transport.websocket import SocketTransport
-from server.websocket.handshake import Encoding, Position, SocketOptions, shared_bytes
+from server.websocket.handshake import Position, shared_bytes
+from server.websocket.peer import ConnectionContext, Peer
 from server.websocket.policy import SubmissionPolicy
 from server.websocket.reader import FrameReader
 from server.websocket.sender import READ_BYTES, Form, SocketSender
-from server.websocket.size_warnings import SizeWarnings
 from server.websocket.snapshot_encoding import snapshot_work
-from server.websocket.snapshots import SnapshotPool
 
 log = logging.getLogger("holdfast.connection")
 
@@ -51,43 +46,20 @@ SERVER = f"holdfast/{__version__}"
 """What `ready` calls this server."""
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """The client's side of a connection: what the ASGI server gives for it, how its frames are encoded, and what it asks for."""
-
-    receive: Receive
-    send: Send
-    transport: SocketTransport
-    encoding: Encoding
-    options: SocketOptions
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionContext:
-    """What all connections of a server share. `is_demo`: whether the built-in demo answers under this model name."""
-
-    journal: Journal
-    limits: Limits
-    metrics: Metrics
-    snapshots: SnapshotPool
-    is_demo: Callable[[str], bool]
-    sizes: SizeWarnings
-
-
 class Connection:
-    """A websocket bound to an active session. `run` returns when the client has left or the close frame was sent.
+    """A websocket bound to a session's port. `run` returns when the client has left or the close frame was sent.
 
     `closed_with`: the close code, `closed_by`: who closed first, or cut, `frames_in` and `frames_out`: the frames so far; for the log.
     """
 
     def __init__(
         self,
-        actor: SessionActor,
+        port: SessionPort,
         policy: SubmissionPolicy,
         peer: Peer,
         context: ConnectionContext,
     ) -> None:
-        self._actor = actor
+        self._port = port
         self._policy = policy
         self._journal = context.journal
         self._encoding = peer.encoding
@@ -105,7 +77,7 @@ class Connection:
         self._reader = FrameReader(peer.encoding, policy, limits)
         self._in_flight = 0
         self._room = Signal()
-        self._cursor = actor.broadcaster.follow(actor.broadcaster.head)
+        self._cursor = port.follow()
         form = Form(self._binary, limits.outbound_frame_bytes, self._shared_most, peer.options.final_response)
         self._sender = SocketSender(peer.transport, self._cursor, context.metrics, form)
         self.closed_with = CLOSE_ABNORMAL
@@ -118,7 +90,7 @@ class Connection:
 
         `position`: where the client resumes; None for a snapshot.
         """
-        tasks = TaskOwner(f"socket/{self._actor.session_id}")
+        tasks = TaskOwner(f"socket/{self._port.session_id}")
         reason: CloseReason | None = CloseReason(codes.CLOSE_FAULT, "a fault of the server; reconnect")
         try:
             await self._raw_send({"type": "websocket.accept", "subprotocol": self._encoding.subprotocol})
@@ -127,7 +99,7 @@ class Connection:
             first = next(iter(done))
             error = None if first.cancelled() else first.exception()
             if error is not None:
-                text = log_fault(log, error, "session %s: its socket failed", self._actor.session_id)
+                text = log_fault(log, error, "session %s: its socket failed", self._port.session_id)
                 reason = CloseReason(codes.CLOSE_FAULT, text)
             elif not first.cancelled():
                 reason = first.result()
@@ -164,7 +136,7 @@ class Connection:
                 self.closed_by = "client"  # else the protocol closed it: a message was too large, or no pong came
             since_s = self._loop.time() - sender.large_at
             most = self._limits.outbound_frame_bytes
-            self._sizes.ended(self._actor.session_id, close, sender.large, since_s, most)
+            self._sizes.ended(self._port.session_id, close, sender.large, since_s, most)
             return
         self.closed_with = reason.code
         text = reason.text.encode()[:REASON_BYTES_MAX].decode(errors="ignore")
@@ -177,7 +149,7 @@ class Connection:
         except TimeoutError:
             self._transport.abort()
         except (OSError, RuntimeError):
-            log.debug("session %s: the client left before the close frame was sent", self._actor.session_id)
+            log.debug("session %s: the client left before the close frame was sent", self._port.session_id)
 
     async def _write(self, position: Position | None) -> CloseReason | None:
         cursor = self._cursor
@@ -197,6 +169,8 @@ class Connection:
                     await cursor.wait()
                     self._sender.keeps_up = False
             return reason
+        except (Deleted, NotFound):
+            return DELETED_REASON
         except JournalError as error:
             return CloseReason(codes.CLOSE_FAULT, f"the journal cannot be read: {error}")
         except OSError:
@@ -204,59 +178,65 @@ class Connection:
 
     async def _synchronize(self, position: Position | None) -> CloseReason | None:
         """Send `ready`, then the missed events or a snapshot, then `synced`. A close reason if the session ends before."""
-        actor, cursor = self._actor, self._cursor
+        port, cursor = self._port, self._cursor
         recovered = position is not None and await self._journal.good_position(
-            actor.session_id, position.epoch, position.seq
+            port.session_id, position.epoch, position.seq
         )
-        if not recovered:
+        if position is None or not recovered:
             reason = await self._snapshot_turn()
-            if reason is not None:
-                return reason
-        self._metrics.connects.of("replay" if recovered else "snapshot" if position is None else "gap").inc()
-        mark = actor.broadcaster.head
-        begin = position.seq if recovered and position is not None else mark
-        cursor.advance(begin)
-        ready = Ready(
-            session_id=actor.session_id,
-            epoch=self._journal.epoch,
-            seq=mark,
-            recovered=recovered,
-            state=actor.row.state,  # type: ignore[arg-type]  # the journal stores a SessionStatus
-            model=actor.row.model,
-            demo=self._is_demo(actor.row.model),
-            limits=self._limits,
-            server=SERVER,
-            access=self._policy.access,
-            may_set_model=self._policy.may_set_model(actor.state.view.shares),
-        )
-        if recovered:
-            await self._sender.send([self._encode(ready)])
-            async for events in actor.broadcaster.replay(begin, mark, READ_BYTES):
-                await self._sender.send_events(events)
-                cursor.advance(events[-1].seq)
-            self._metrics.replays.observe(mark - begin)
-        else:
-            begin_work = partial(snapshot_work, actor.state.view, self._shared_most, binary=self._binary)
-            async with self._snapshots.share(self._snapshot_key, self._account, mark, begin_work) as snapshot:
-                await self._sender.send([self._encode(ready)])
-                await self._sender.send(snapshot.frames[:1])
-                await self._sender.send(snapshot.frames[1:])
-                # Waits until most of the snapshot has been read.
-                await self._sender.send([self._encode(Synced(seq=mark))])
-            return None
+            if reason is None:
+                self._metrics.connects.of("snapshot" if position is None else "gap").inc()
+                await self._send_snapshot()
+            return reason
+        standing = await port.standing()
+        self._metrics.connects.of("replay").inc()
+        mark = port.head
+        cursor.advance(position.seq)
+        await self._sender.send([self._ready(mark, standing, recovered=True)])
+        async for events in port.broadcaster.replay(position.seq, mark, READ_BYTES):
+            await self._sender.send_events(events)
+            cursor.advance(events[-1].seq)
+        self._metrics.replays.observe(mark - position.seq)
         await self._sender.send([self._encode(Synced(seq=cursor.position))])
         return None
 
+    async def _send_snapshot(self) -> None:
+        port = self._port
+        encode = partial(snapshot_work, most=self._shared_most, binary=self._binary)
+        async with self._snapshots.share(self._snapshot_key, self._account, port.head, port.view, encode) as snapshot:
+            self._cursor.advance(snapshot.seq)
+            await self._sender.send([self._ready(snapshot.seq, snapshot.standing, recovered=False)])
+            await self._sender.send(snapshot.frames[:1])
+            await self._sender.send(snapshot.frames[1:])
+            # Waits until most of the snapshot has been read.
+            await self._sender.send([self._encode(Synced(seq=snapshot.seq))])
+
+    def _ready(self, seq: int, standing: Standing, *, recovered: bool) -> bytes:
+        ready = Ready(
+            session_id=self._port.session_id,
+            epoch=self._journal.epoch,
+            seq=seq,
+            recovered=recovered,
+            state=standing.state,  # type: ignore[arg-type]  # the journal stores a SessionStatus
+            model=standing.model,
+            demo=self._is_demo(standing.model),
+            limits=self._limits,
+            server=SERVER,
+            access=self._policy.access,
+            may_set_model=self._policy.may_set_model(standing.shares),
+        )
+        return self._encode(ready)
+
     async def _snapshot_turn(self) -> CloseReason | None:
         """Wait until a snapshot can be taken: what it shows is stored, and its turn has come. A close reason if it does not."""
-        actor, cursor = self._actor, self._cursor
+        port, cursor = self._port, self._cursor
         try:
             async with asyncio.timeout(self._limits.send_timeout_s):
                 while cursor.close_reason is None:
-                    delay_s = self._snapshots.delay_s(self._snapshot_key, self._account, actor.broadcaster.head)
+                    delay_s = self._snapshots.delay_s(self._snapshot_key, self._account, port.head)
                     if delay_s != 0:
                         await self._snapshots.wait(delay_s)
-                    elif not actor.durable:
+                    elif not port.durable:
                         await cursor.wait()
                     else:
                         return None
@@ -267,12 +247,12 @@ class Connection:
 
     @property
     def _snapshot_key(self) -> str:
-        return f"{self._actor.session_id} {self._encoding.kind} {self._shared_most}"
+        return f"{self._port.session_id} {self._encoding.kind} {self._shared_most}"
 
     @property
     def _account(self) -> str:
         """Whose unread snapshots are bounded together: the session owner's, or those of the owner's guests."""
-        return f"{self._actor.user_id} guests" if self._policy.share_id else self._actor.user_id
+        return f"{self._port.user_id} guests" if self._policy.share_id else self._port.user_id
 
     async def _read(self) -> CloseReason | None:
         while True:
@@ -303,7 +283,8 @@ class Connection:
 
     async def _submit(self, submission: Submission) -> None:
         submission_id = "" if submission.id is msgspec.UNSET else submission.id
-        answer = self._policy.refuse(submission) or self._actor.submit(submission, self._policy.share_id, self)
+        refused = self._policy.refuse(submission)
+        answer = refused or await self._port.submit(submission, self._policy.share_id, self)
         if isinstance(answer, SubmissionRefusal):
             self._refuse(answer, submission_id)
             return

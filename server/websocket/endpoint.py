@@ -27,8 +27,9 @@ from server.telemetry.metrics import Metrics
 from server.transport.websocket import transport_of
 from server.util.rate_limit import KeyedRateLimiter
 from server.util.refusal import HTTPRefusal, RequestRefused
-from server.websocket.connection import Connection, ConnectionContext, Peer
+from server.websocket.connection import Connection
 from server.websocket.handshake import RETRY_S, Encoding, Position, choose_encoding, read_options, session_refusal
+from server.websocket.peer import ConnectionContext, Peer
 from server.websocket.policy import LARGE_BYTES_BURST, LARGE_BYTES_PER_S, SubmissionPolicy
 from server.websocket.registry import SocketRegistry
 from server.websocket.size_warnings import SizeWarnings
@@ -88,17 +89,17 @@ class SocketEndpoint:
                 level, principal = access.level, access.principal
                 attached = self._manager.attach(access.row)
             self._check_sockets(principal)
-            async with attached as actor:
+            async with attached as port:
                 self._check_sockets(principal)
-                if actor.sockets > self._limits.sockets_per_session:
+                if port.sockets > self._limits.sockets_per_session:
                     raise _too_many_sockets(
                         f"this session has {self._limits.sockets_per_session} sockets already; close one"
                     )
                 running = True
                 policy = self._policy(principal, level)
                 peer = Peer(receive, send, transport_of(scope, send), encoding, options)
-                socket = Connection(actor, policy, peer, self._context)
-                log_context.bind(session=actor.session_id, conn=secrets.token_hex(CONN_BYTES))
+                socket = Connection(port, policy, peer, self._context)
+                log_context.bind(session=port.session_id, conn=secrets.token_hex(CONN_BYTES))
                 with self._metrics.sockets.track_inprogress(), self._open.track(principal, socket.end):
                     await self._run(socket, options.position, encoding)
         except (SessionNotFound, SessionCapacityError, GoingAway, JournalError) as error:

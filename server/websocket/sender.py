@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from protocol import codec
-from server.sessions.broadcaster import Cursor, LargeEvent, TailEvent
+from server.sessions.ports.broadcaster import Cursor, LargeEvent, TailEvent
 from server.telemetry.metrics import Metrics
 from server.transport.websocket import SocketTransport
 from server.websocket.parts import Parts

@@ -8,10 +8,12 @@ slices, for one large snapshot at a time, and a session and an account get the n
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from protocol.view import View
+from server.sessions.ports.port import Standing, standing
 from server.sessions.quotas import USERS_MAX
 from server.util.lru_map import LruMap
 from server.util.rate_limit import KeyedRateLimiter
@@ -44,12 +46,13 @@ SESSIONS_MAX = 4_096
 class EncodedSnapshot:
     """One encoded snapshot and what follows it. `seq`: its position. `account`: whose socket was the first to be sent it.
 
-    `readers`: how many are sent it.
+    `standing`: what the session is in it. `readers`: how many are sent it.
     """
 
     seq: int
     frames: list[bytes]
     account: str
+    standing: Standing
     readers: int = 0
 
     @property
@@ -111,16 +114,17 @@ class SnapshotPool:
 
     @asynccontextmanager
     async def share(
-        self, key: str, account: str, head: int, begin: Callable[[], Work]
+        self, key: str, account: str, head: int, load: Callable[[], Awaitable[View]], encode: Callable[[View], Work]
     ) -> AsyncIterator[EncodedSnapshot]:
         """The snapshot of the session `key` at `head`, for one socket, until it has been read; only if `delay_s` is 0.
 
-        `begin` encodes it, if there is none: the first piece at once, before this waits for anything.
+        If there is none, `load` gives the view, at `head` or at a later event, and `encode` encodes it: the first piece at once,
+        before this waits for anything.
         """
         session = self._sessions[key] = self._sessions.get(key) or _Session()
         snapshot = session.newest
         if snapshot is None or snapshot.seq != head:
-            snapshot = session.newest = EncodedSnapshot(head, await self._encode(session, account, begin()), account)
+            snapshot = session.newest = await self._make(session, account, load, encode)
             self._count(account, snapshot.size)
         snapshot.readers += 1
         try:
@@ -130,21 +134,24 @@ class SnapshotPool:
             if not snapshot.readers:
                 self._forget(session, snapshot)
 
-    async def _encode(self, session: _Session, account: str, work: Work) -> list[bytes]:
-        """Do the work. What is larger than a slice waits for its turn."""
+    async def _make(
+        self, session: _Session, account: str, load: Callable[[], Awaitable[View]], encode: Callable[[View], Work]
+    ) -> EncodedSnapshot:
+        """Load the view and encode it. What is larger than a slice waits for its turn."""
         spent = 0.0
         session.encoding = True
         self._count(account, RESERVED_BYTES)
         try:
+            view = await load()
+            seq, now, work = view.seq, standing(view), encode(view)
             frames, spent = self._slice(work)
-            if frames is not None:
-                return frames
-            async with self._turn:
-                while frames is None:
-                    await asyncio.sleep(0)
-                    frames, took = self._slice(work)
-                    spent += took
-            return frames
+            if frames is None:
+                async with self._turn:
+                    while frames is None:
+                        await asyncio.sleep(0)
+                        frames, took = self._slice(work)
+                        spent += took
+            return EncodedSnapshot(seq, frames, account, now)
         finally:
             session.encoding = False
             session.pause_until = self._clock() + PAUSE_FACTOR * spent

@@ -42,12 +42,13 @@ async def test_a_library_that_does_not_know_1012_is_told_of_a_restart(tmp_path: 
         assert await end_of(client) == (1001, "the server is restarting; reconnect with your position")
 
 
-async def test_a_library_that_does_not_know_1012_is_told_that_its_session_was_put_to_sleep(tmp_path: Path) -> None:
+async def test_a_library_that_does_not_know_1012_is_told_of_it_after_its_session_fell_asleep(tmp_path: Path) -> None:
     async with listening(settings_for(tmp_path)) as live:
         client = await faye(live, "")
         (actor,) = live.manager.registry.all()
-        actor.cancel()
-        assert await end_of(client) == (1001, "the session was put to sleep and restarts for you; reconnect")
+        await live.manager.registry.end(actor)
+        live.server.should_exit = True
+        assert await end_of(client) == (1001, "the server is restarting; reconnect with your position")
 
 
 async def test_a_library_with_a_small_bound_gets_a_large_session_once_it_says_so(tmp_path: Path) -> None:

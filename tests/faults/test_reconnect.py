@@ -140,8 +140,8 @@ async def test_clients_that_leave_before_they_are_accepted_leave_nothing_behind(
                 hasty.sendall(request)
                 close(hasty, hard=True)
         await eventually(lambda: len(live.manager.registry.all()) >= 20 and not live.server.server_state.tasks)
-        actors = live.manager.registry.all()
-        assert [(actor.sockets, len(actor.broadcaster)) for actor in actors] == [(0, 0)] * 20
+        ports = [live.manager.registry.ports.get(actor.session_id) for actor in live.manager.registry.all()]
+        assert [(port.sockets, len(port.broadcaster)) for port in ports if port is not None] == [(0, 0)] * 20
         assert not [handle for handle in timers() if "Connection._tick" in repr(handle)]
 
 

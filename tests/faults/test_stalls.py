@@ -14,14 +14,13 @@ from clients.session.reconnect import Backoff
 from clients.session.view import at_rest
 from protocol import events as ev
 from protocol.submissions import UserInput
-from server.sessions.actor import SessionActor
 from tests.faults.harness.clients import Persistent
 from tests.faults.harness.lengths import length
 from tests.faults.harness.listeners import Audience, Listener, percentile
 from tests.faults.harness.memory import mapped_kib
 from tests.faults.process.process import ServerProcess, Zygote
 from tests.support.application import settings_for
-from tests.support.live import DONE, PATIENCE_S, Address, client, listening, same_view
+from tests.support.live import DONE, PATIENCE_S, Address, Live, client, listening, same_view
 from tests.support.models.scripted_model import Finish, Gate, Reply, ScriptedModel, Text, Tokens, stream, text
 from tests.support.network.tcp_proxy import TcpProxy
 from tests.support.polling import eventually
@@ -37,9 +36,9 @@ def much(tokens: int = 20_000, *after: Any) -> Reply:
     return stream(Tokens(tokens, text=WORD), *after, Finish())
 
 
-async def until_sockets(actor: SessionActor, count: int) -> None:
+async def until_sockets(live: Live, session_id: str, count: int) -> None:
     """Wait until the session has so many sockets."""
-    await eventually(lambda: actor.sockets == count, f"{count} sockets")
+    await eventually(lambda: live.manager.registry.ports.sockets(session_id) == count, f"{count} sockets")
 
 
 async def test_a_stalled_reader_is_closed_in_time_and_gets_4408_if_it_reads_again(tmp_path: Path) -> None:
@@ -52,13 +51,12 @@ async def test_a_stalled_reader_is_closed_in_time_and_gets_4408_if_it_reads_agai
     ):
         await stayed.synced()
         session_id = stayed.ready.session_id
-        (actor,) = live.manager.registry.all()
         async with client(Address(proxy.port), session_id) as slow:
             await slow.synced()
             proxy.blackhole()
             await stayed.send(UserInput(text="much"))
             assert isinstance(await stayed.until_type(*DONE), ev.TurnComplete)
-            await until_sockets(actor, 1)
+            await until_sockets(live, session_id, 1)
             proxy.flow()
             code, reason = await slow.closed()
             assert code == 4408
@@ -120,9 +118,8 @@ async def test_a_client_that_stops_answering_pings_is_freed(tmp_path: Path) -> N
         client(Address(proxy.port)) as gone,
     ):
         await gone.synced()
-        (actor,) = live.manager.registry.all()
         proxy.blackhole()
-        await until_sockets(actor, 0)
+        await until_sockets(live, gone.ready.session_id, 0)
         proxy.flow()
         assert (await gone.closed())[0] == 1011
 
@@ -136,12 +133,11 @@ async def test_the_session_client_comes_back_by_itself_from_a_stall(tmp_path: Pa
         SessionClient(f"http://127.0.0.1:{proxy.port}", backoff=QUICK) as slow,
         SessionClient(live.http, slow.session_id, feed_max=0) as stayed,
     ):
-        (actor,) = live.manager.registry.all()
         await stayed.say("much")
         proxy.blackhole()
         async with asyncio.timeout(PATIENCE_S):
             await stayed.wait_until(at_rest)
-        await until_sockets(actor, 1)
+        await until_sockets(live, slow.session_id, 1)
         proxy.flow()
         why = ""
         async with asyncio.timeout(PATIENCE_S):

@@ -16,7 +16,7 @@ from protocol.frames import Heartbeat, Refused
 from protocol.submissions import UserInput
 from tests.support.application import settings_for
 from tests.support.live import DONE, Client, Live, client, listening
-from tests.support.models.scripted_model import Finish, Gate, ScriptedModel, Text, Tokens, stream, text
+from tests.support.models.scripted_model import Finish, Gate, Hang, ScriptedModel, Text, Tokens, stream, text
 
 BAD = [
     ('{"type":', "bad_frame"),
@@ -202,20 +202,35 @@ async def test_refused_before_the_upgrade_with_a_reason(tmp_path: Path) -> None:
 
 
 async def test_a_session_over_a_limit_is_refused_at_once_with_the_limits_name(tmp_path: Path) -> None:
-    settings = settings_for(tmp_path, sessions={"awake_max": 3, "awake_max_per_user": 2})
-    async with listening(settings) as live, client(live), client(live):
-        assert await refused(live.ws) == (
-            429,
-            {
-                "code": "capacity",
-                "message": "your 2 sessions are all in use; close one, or try again later",
-                "error_type": "per_user",
-            },
-        )
-    settings = settings_for(tmp_path, sessions={"awake_max": 1, "awake_max_per_user": 2})
-    async with listening(settings) as live, client(live):
-        status, body = await refused(live.ws)
-        assert (status, body["error_type"]) == (503, "global")
+    async with ScriptedModel(lambda _: stream(Hang()), allow_complaints=True) as model:
+        settings = settings_for(tmp_path, model, sessions={"awake_max": 3, "awake_max_per_user": 2})
+        async with listening(settings) as live, client(live) as one, client(live) as other, client(live) as idle:
+            for talker in (one, other):
+                await works_on(talker)
+            assert await refused(live.ws) == (
+                429,
+                {
+                    "code": "capacity",
+                    "message": "your 2 sessions are all in use; close one, or try again later",
+                    "error_type": "per_user",
+                },
+            )
+            await idle.send(UserInput(text="hello"))
+            refusal = await idle.refusal()
+            assert (refusal.code, refusal.retryable) == ("capacity", True)
+        settings = settings_for(tmp_path, model, sessions={"awake_max": 1, "awake_max_per_user": 2})
+        async with listening(settings) as live, client(live) as one:
+            await works_on(one)
+            status, body = await refused(live.ws)
+            assert (status, body["error_type"]) == (503, "global")
+            async with client(live, other.ready.session_id) as reader:
+                await reader.synced()
+
+
+async def works_on(talker: Client) -> None:
+    """Have a turn begin that does not end."""
+    await talker.send(UserInput(text="work"))
+    await talker.until_type(ev.Processing)
 
 
 async def test_a_session_has_a_limit_on_its_sockets(tmp_path: Path) -> None:
@@ -258,9 +273,9 @@ async def test_one_client_that_reads_nothing_is_cut_off_and_hurts_nobody(tmp_pat
         try:
             await talker.send(UserInput(text="much"))
             assert isinstance(await talker.until_type(*DONE), ev.TurnComplete)
-            (actor,) = live.manager.registry.all()
+            ports = live.manager.registry.ports
             async with asyncio.timeout(10):
-                while actor.sockets > 1:
+                while ports.sockets(talker.ready.session_id) > 1:
                     await asyncio.sleep(0)
         finally:
             sock.close()

@@ -31,6 +31,7 @@ from server.config.sockets import SocketSettings
 from server.journal.settings import JournalSettings
 from server.sessions.actor import SessionActor
 from server.sessions.manager import SessionManager
+from server.sessions.ports.port import SessionPort
 from tests.support.constants import built_in
 from tests.support.models.scripted_model import ScriptedModel
 
@@ -101,9 +102,10 @@ class ListenerEnded(Exception):
 class Listener:
     """Follows a session as a socket does, and keeps what it received."""
 
-    def __init__(self, actor: SessionActor, after: int = 0) -> None:
+    def __init__(self, followed: SessionPort | SessionActor, after: int = 0) -> None:
         self.events: list[ev.Event] = []
-        self._cursor = actor.broadcaster.follow(after)
+        self._followed = followed  # a port is there while somebody refers to it
+        self._cursor = followed.broadcaster.follow(after)
 
     async def until(self, done: Callable[[ev.Event], bool]) -> ev.Event:
         """Listen until an event is the one; that event. Raises `ListenerEnded`."""

@@ -15,7 +15,7 @@ from protocol.submissions import UserInput
 from server.config.settings import Settings
 from tests.support.application import settings_for
 from tests.support.live import DONE, Live, client, listening
-from tests.support.models.scripted_model import Call, ScriptedModel, calls
+from tests.support.models.scripted_model import Call, Hang, ScriptedModel, calls, stream
 from tests.support.network.http_client import http_client
 
 
@@ -158,10 +158,12 @@ async def test_a_created_session_accepts_a_socket(live: Live, http: httpx.AsyncC
 
 
 async def refusals_of(settings: Settings, held: int) -> list[tuple[int, dict[str, object], str | None]]:
-    """How a session is refused by the route and by the upgrade, while so many have sockets."""
+    """How a session is refused by the route and by the upgrade, while so many work."""
     async with listening(settings) as live, contextlib.AsyncExitStack() as stack:
         for _ in range(held):
-            await (await stack.enter_async_context(client(live))).synced()
+            talker = await stack.enter_async_context(client(live))
+            await talker.send(UserInput(text="work"))
+            await talker.until_type(ev.Accepted)
         http = await stack.enter_async_context(http_client(live.http))
         response = await http.post("/api/sessions")
         with pytest.raises(InvalidStatus) as denied:
@@ -185,7 +187,8 @@ async def refusals_of(settings: Settings, held: int) -> list[tuple[int, dict[str
 async def test_creating_a_session_is_refused_like_the_upgrade(
     tmp_path: Path, groups: dict[str, Any], held: int, status: int, code: str, kind: str
 ) -> None:
-    route, upgrade = await refusals_of(settings_for(tmp_path, **groups), held)
+    async with ScriptedModel(lambda _: stream(Hang()), allow_complaints=True) as model:
+        route, upgrade = await refusals_of(settings_for(tmp_path, model, **groups), held)
     assert route == upgrade
     assert (route[0], route[1]["code"], route[1]["error_type"]) == (status, code, kind)
     assert route[2] is not None

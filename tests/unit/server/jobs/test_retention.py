@@ -65,10 +65,10 @@ async def test_a_session_with_a_waiting_approval_is_never_deleted(tmp_path: Path
     answer = calls(Call("write", {"path": "a.txt", "content": "x"}))
     async with ScriptedModel([answer]) as model, running(settings_for(tmp_path, model)) as manager:
         session_id = await manager.create_session("ann")
-        async with manager.attach((await manager.registry.open(session_id)).row) as actor:
+        async with manager.attach((await manager.registry.open(session_id)).row) as port:
             await manager.submit(session_id, UserInput(text="write"))
-            while actor.row.state != "awaiting_approval":
-                cursor = actor.broadcaster.follow(actor.broadcaster.head)
+            while (await port.standing()).state != "awaiting_approval":
+                cursor = port.follow()
                 await cursor.wait()
                 cursor.detach()
         assert await Retention(manager, after_days=1, empty_after_s=1).sweep(after(days=400)) == 0

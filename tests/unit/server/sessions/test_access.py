@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from protocol import events as ev
 from protocol.submissions import UserInput
 from server.auth.principal import Grant, Principal
 from server.journal.backend import open_backend
@@ -73,7 +74,7 @@ async def test_a_missing_session_is_not_found(tmp_path: Path) -> None:
             await authorize_session(manager.registry, ANN, "no-such-session")
 
 
-async def test_a_socket_to_a_sleeping_session_reads_its_row_twice_and_to_an_awake_one_never(
+async def test_a_socket_to_a_sleeping_session_reads_its_row_twice_another_once_and_to_an_awake_one_never(
     tmp_path: Path, counted: list[CountingJournal]
 ) -> None:
     async with listening(settings_for(tmp_path)) as live:
@@ -86,7 +87,13 @@ async def test_a_socket_to_a_sleeping_session_reads_its_row_twice_and_to_an_awak
         journal.reads = 0
         async with client(live, session_id) as socket:
             await socket.synced()
-            assert journal.reads == 2, "once to authorize, once under the lease"
+            assert journal.reads == 2, "once to authorize, once for the head"
             async with client(live, session_id) as another:
                 await another.synced()
-            assert journal.reads == 2
+                assert journal.reads == 3
+                await another.send(UserInput(text="hello"))
+                await another.until_type(ev.Accepted)
+            journal.reads = 0
+            async with client(live, session_id) as third:
+                await third.synced()
+            assert journal.reads == 0

@@ -1,7 +1,6 @@
 """Session manager: every operation, and the faults of the manager that it replaced."""
 
 import asyncio
-import contextlib
 import json
 from pathlib import Path
 
@@ -14,14 +13,21 @@ from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFo
 from server.sessions.inbox import DuplicateSubmission
 from server.sessions.manager import SessionManager
 from tests.support.application import Listener, ListenerEnded, running, settings_for
-from tests.support.models.scripted_model import Call, Gate, ScriptedModel, Text, calls, stream, text
+from tests.support.models.scripted_model import Call, Gate, Hang, ScriptedModel, Text, calls, stream, text
 
 DONE = (ev.TurnComplete, ev.Interrupted, ev.ErrorEvent)
 
 
 async def listen(manager: SessionManager, session_id: str) -> Listener:
-    async with manager.attach((await manager.registry.open(session_id)).row) as actor:
-        return Listener(actor)
+    async with manager.attach((await manager.registry.open(session_id)).row) as port:
+        return Listener(port)
+
+
+async def works(manager: SessionManager, user_id: str) -> str:
+    """A session of this user in which a turn runs."""
+    session_id = await manager.create_session(user_id)
+    assert isinstance(await manager.submit_user_input(session_id, "work"), ev.Accepted)
+    return session_id
 
 
 async def test_a_turn_runs_without_a_subscriber_and_loses_nothing(tmp_path: Path) -> None:
@@ -123,41 +129,42 @@ async def test_compact_of_a_short_conversation_is_refused(tmp_path: Path) -> Non
 
 
 async def test_two_hundred_creates_at_once_never_pass_the_users_limit(tmp_path: Path) -> None:
-    settings = settings_for(tmp_path, sessions={"awake_max": 50, "awake_max_per_user": 10})
-    async with running(settings) as manager:
-        held: list[str] = []
-        refused: list[str] = []
-
-        async def hold(stack: contextlib.AsyncExitStack) -> None:
-            try:
-                held.append((await stack.enter_async_context(manager.attach_new("ann"))).session_id)
-            except SessionCapacityError as error:
-                refused.append(error.error_type)
-
-        async with contextlib.AsyncExitStack() as stack:
-            await asyncio.gather(*(hold(stack) for _ in range(200)))
-            assert len(held) == manager.active_session_count == 10
-            assert refused == ["per_user"] * 190
+    settings = {"awake_max": 50, "awake_max_per_user": 10}
+    async with (
+        ScriptedModel(lambda _: stream(Hang()), allow_complaints=True) as model,
+        running(settings_for(tmp_path, model, sessions=settings)) as manager,
+    ):
+        made = await asyncio.gather(*(works(manager, "ann") for _ in range(200)), return_exceptions=True)
+        refused = [error.error_type for error in made if isinstance(error, SessionCapacityError)]
+        assert manager.active_session_count == 10
+        assert len(refused) >= 100 and set(refused) == {"per_user"}
+        assert sum(isinstance(one, str) for one in made) + len(refused) == 200
 
 
 async def test_the_servers_limit_holds_over_all_users(tmp_path: Path) -> None:
-    settings = settings_for(tmp_path, sessions={"awake_max": 3, "awake_max_per_user": 2})
-    async with running(settings) as manager:
-        async with manager.attach_new("ann"), manager.attach_new("ann"), manager.attach_new("ben"):
-            with pytest.raises(SessionCapacityError) as refused:
-                await manager.create_session("cat")
-            assert refused.value.error_type == "global"
+    settings = {"awake_max": 3, "awake_max_per_user": 2}
+    async with (
+        ScriptedModel(lambda _: stream(Hang()), allow_complaints=True) as model,
+        running(settings_for(tmp_path, model, sessions=settings)) as manager,
+    ):
+        for user_id in ("ann", "ann", "ben"):
+            await works(manager, user_id)
+        with pytest.raises(SessionCapacityError) as refused:
+            await manager.create_session("cat")
+        assert refused.value.error_type == "global"
 
 
-async def test_an_idle_session_is_put_to_sleep_for_another_and_a_held_one_is_not(tmp_path: Path) -> None:
+async def test_an_idle_session_is_put_to_sleep_for_another_and_its_sockets_stay(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, sessions={"awake_max": 2, "awake_max_per_user": 2})
     async with running(settings) as manager:
-        idle = await manager.create_session("ann")
-        async with manager.attach_new("ann") as held:
-            newer = await manager.create_session("ann")
-            awake = {actor.session_id for actor in manager.registry.all()}
-            assert awake == {held.session_id, newer}
-        assert (await manager.get_session_info(idle)).is_active is False
+        async with manager.attach_new("ann") as followed:
+            newer = [await manager.create_session("ann") for _ in range(2)]
+            assert {actor.session_id for actor in manager.registry.all()} == set(newer)
+            assert (await manager.get_session_info(followed.session_id)).is_active is False
+            assert followed.sockets == 1
+            listener = Listener(followed)
+            await manager.submit_user_input(followed.session_id, "hello")
+            assert isinstance(await listener.until_type(*DONE), ev.TurnComplete)
 
 
 async def test_a_working_session_is_not_put_to_sleep_for_another(tmp_path: Path) -> None:

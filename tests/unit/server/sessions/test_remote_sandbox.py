@@ -14,7 +14,6 @@ from protocol import events as ev
 from protocol.submissions import Approval
 from server.journal.base import HeldClaim
 from server.journal.sqlite import open_journal
-from server.sessions.actor import SLEEP_REASON
 from server.sessions.manager import SessionManager
 from server.util.clock import utc_now
 from tests.support.application import Listener, running, settings_for
@@ -67,8 +66,8 @@ async def server(
 
 async def ask(manager: SessionManager, session_id: str) -> ev.ToolOutput:
     """One turn; what its command came to."""
-    async with manager.attach((await manager.registry.open(session_id)).row) as actor:
-        listener = Listener(actor, actor.broadcaster.head)
+    async with manager.attach((await manager.registry.open(session_id)).row) as port:
+        listener = Listener(port, port.head)
     await manager.submit_user_input(session_id, "go")
     output = await listener.until_type(ev.ToolOutput)
     await listener.until_type(ev.TurnComplete)
@@ -135,7 +134,7 @@ async def test_a_remote_sandbox_stays_while_the_session_sleeps_and_is_found_agai
             assert (await ask(manager, session_id)).output.endswith("1\n")
             async with manager.registry.activated(session_id) as actor:
                 pass
-            await manager.registry.end(actor, SLEEP_REASON)
+            await manager.registry.end(actor)
             looked = hub.requests["runtime"]
             assert (await ask(manager, session_id)).output.endswith("2\n")
             assert hub.requests["runtime"] > looked
@@ -189,8 +188,8 @@ async def test_the_build_of_a_sandbox_is_reported_and_a_call_that_waits_too_long
     async with spaces(tmp_path) as hub, server(tmp_path, hub, start_wait_s=0.2) as manager:
         hub.never_starts = "BUILDING"
         session_id = await manager.create_session("ann", TOKEN)
-        async with manager.attach((await manager.registry.open(session_id)).row) as actor:
-            listener = Listener(actor)
+        async with manager.attach((await manager.registry.open(session_id)).row) as port:
+            listener = Listener(port)
         assert "try again in a minute" in (await ask(manager, session_id)).output
         await listener.until_type(ev.TurnComplete)
         log = "".join(event.text for event in listener.events if isinstance(event, ev.ToolLog))
@@ -216,8 +215,8 @@ async def test_paid_hardware_needs_approval_and_is_accounted(
     async with spaces(tmp_path) as hub:
         async with server(tmp_path, hub, policy={}, space_flavor="t4-small") as manager:
             session_id = await manager.create_session("ann", TOKEN)
-            async with manager.attach((await manager.registry.open(session_id)).row) as actor:
-                listener = Listener(actor)
+            async with manager.attach((await manager.registry.open(session_id)).row) as port:
+                listener = Listener(port)
             await manager.submit_user_input(session_id, "go")
             request = await listener.until_type(ev.ApprovalRequired)
             assert "a sandbox on t4-small at $0.4 an hour" in request.tools[0].reason
@@ -239,8 +238,8 @@ async def test_the_plan_uses_no_sandbox_and_so_neither_asks_for_paid_hardware_no
         settings = settings_for(tmp_path / "data", model, hub={"endpoint": hub.url}, sandbox=sandbox, policy={})
         async with running(settings) as manager:
             session_id = await manager.create_session("ann", TOKEN)
-            async with manager.attach((await manager.registry.open(session_id)).row) as actor:
-                listener = Listener(actor)
+            async with manager.attach((await manager.registry.open(session_id)).row) as port:
+                listener = Listener(port)
             await manager.submit_user_input(session_id, "go")
             assert isinstance(await listener.until_type(ev.TurnComplete, ev.ApprovalRequired), ev.TurnComplete)
             (output,) = [event for event in listener.events if isinstance(event, ev.ToolOutput)]

@@ -18,8 +18,8 @@ from protocol.submissions import UserInput
 from server.config.settings import Settings
 from server.journal.base import Unavailable
 from server.journal.sqlite import SqliteJournal, open_journal
-from server.sessions.broadcaster import EventBroadcaster
 from server.sessions.inbox import Inbox
+from server.sessions.ports.broadcaster import EventBroadcaster
 from server.sessions.quotas import Quotas
 from server.sessions.recorder import JournalRecorder
 from server.sessions.replay import LoadedSession

@@ -10,7 +10,7 @@ from protocol import events as ev
 from protocol.limits import MAX_MESSAGE_MIN
 from server.journal.base import Record
 from server.journal.sqlite import open_journal
-from server.sessions.broadcaster import LARGE_BYTES, EventBroadcaster, LargeEvent
+from server.sessions.ports.broadcaster import LARGE_BYTES, EventBroadcaster, LargeEvent
 from server.telemetry.metrics import Metrics
 from server.transport.websocket import SocketTransport
 from server.websocket.parts import Parts

@@ -93,9 +93,9 @@ async def test_in_local_mode_the_one_user_may_write_their_token_into_the_setting
         ScriptedModel(script) as model,
         running(settings_for(tmp_path, model, hub=bounds(hub), auth=auth)) as manager,
     ):
-        async with manager.attach_new(LOCAL.user_id) as actor:
-            listener = Listener(actor)
-            await manager.submit_user_input(actor.session_id, "read it")
+        async with manager.attach_new(LOCAL.user_id) as port:
+            listener = Listener(port)
+            await manager.submit_user_input(port.session_id, "read it")
             output = await listener.until_type(ev.ToolOutput)
             assert (output.output, output.success) == ("mine", True)
             await listener.until_type(*DONE)

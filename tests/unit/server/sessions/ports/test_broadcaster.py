@@ -3,11 +3,13 @@
 import asyncio
 from pathlib import Path
 
+from protocol import events as ev
+from protocol.codec import encode
 from protocol.codes import CloseReason
 from server.journal.base import AppendItem, Record, SessionRow
 from server.journal.sqlite import open_journal
-from server.sessions.broadcaster import LARGE_BYTES, EventBroadcaster
-from tests.unit.server.journal.builders import NOON
+from server.sessions.ports.broadcaster import DELETED_REASON, GOODBYE_REASON, LARGE_BYTES, EventBroadcaster
+from tests.unit.server.journal.builders import NOON, row
 
 
 def record(seq: int, size: int) -> Record:
@@ -104,4 +106,35 @@ async def test_a_large_event_is_one_object_for_all_that_read_it_at_the_same_time
     assert first[0] == first[1] and first[0][0] is not first[1][0], "a small one is not worth it"
     assert {id(event) for events in [*second, [replayed[1]]] for event in events} == {id(replayed[1])}
     assert replayed[1].data == record(2, LARGE_BYTES + 1).data
+    await journal.aclose()
+
+
+async def test_the_last_event_ends_who_follows_also_where_it_is_read_from_the_journal(tmp_path: Path) -> None:
+    journal = await open_journal(tmp_path)
+    lease = await journal.create(row("session"))
+    last = Record(seq=1, first_seq=1, data=encode(ev.ShutdownEvent(seq=1, at=NOON, reason="user")))
+    await journal.append(AppendItem(lease, 0, (last,)))
+    published, stored = (EventBroadcaster("session", journal, 0) for _ in range(2))
+    present, behind = published.follow(0), stored.follow(0)
+    published.publish((last,))
+    stored.advance(1)  # as after an append of which it was not known whether it was stored
+    later = published.follow(1)
+    for cursor in (present, behind):
+        assert [event.seq for event in await cursor.next(1_000)] == [1]
+        assert cursor.close_reason == GOODBYE_REASON
+    assert (await later.next(1_000), later.close_reason) == ([], None)
+    await journal.aclose()
+
+
+async def test_a_session_at_rest_keeps_no_events_in_memory_unless_its_followers_end(tmp_path: Path) -> None:
+    journal = await open_journal(tmp_path)
+    broadcaster = EventBroadcaster("session", journal, 0)
+    broadcaster.publish((record(1, 100),))
+    broadcaster.rest()
+    assert broadcaster.tail_after(0, 1_000) is None
+    broadcaster.publish((record(2, 100),))
+    cursor = broadcaster.follow(1)
+    broadcaster.end(DELETED_REASON)
+    broadcaster.rest()
+    assert [event.seq for event in await cursor.next(1_000)] == [2]
     await journal.aclose()

@@ -14,13 +14,19 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from agent.util.signal import Signal
-from protocol import codec
+from protocol import codec, codes
 from protocol.codes import CloseReason
 from server.journal.base import Journal, Record
 from server.sessions.replay import MergedReader, merged_in_steps
 
 LARGE_BYTES: Final = 65_536
 """Events above this are shared: as much as a socket reads of the journal at once, for a few messages."""
+
+GOODBYE_REASON = CloseReason(codes.CLOSE_GOODBYE, "the session was shut down")
+DELETED_REASON = CloseReason(codes.CLOSE_DELETED, "the session was deleted")
+
+LAST_EVENT = b'{"type":"shutdown"'
+"""How the JSON of a session's last event begins. Its followers end with it; who comes later may read."""
 
 
 class TailEvent(Record, frozen=True, gc=False):
@@ -166,6 +172,8 @@ class Cursor:
         events = self.in_memory(max_bytes)
         if events is None:
             events = await self._broadcaster.read_after(self.position, max_bytes)
+            if events and events[-1].data.startswith(LAST_EVENT):
+                self.end(GOODBYE_REASON)
         if events:
             self.position = events[-1].seq
         return events
@@ -208,7 +216,7 @@ class EventBroadcaster:
         self._cursors.discard(cursor)
 
     def publish(self, records: tuple[Record, ...]) -> None:
-        """Add records that are durable to the tail, and wake every cursor.
+        """Add records that are durable to the tail, and wake every cursor; after the session's last event end them.
 
         The bound of the tail counts older events only. Otherwise one large event would empty the tail, and every cursor
         would read it from the journal.
@@ -222,17 +230,30 @@ class EventBroadcaster:
                 self._tail.append(TailEvent(record.seq, record.first_seq, record.data))
             self._tail_size += len(record.data)
         self.head = records[-1].seq
+        if records[-1].data.startswith(LAST_EVENT):
+            self.end(GOODBYE_REASON)
+            return
         for cursor in self._cursors:
             cursor.wake()
 
     def advance(self, head: int) -> None:
         """Set the head after the journal was read anew: events up to it may not have been published here."""
         if head != self.head:
-            self._tail.clear()
-            self._tail_size = 0
+            self._drop_tail()
             self.head = head
         for cursor in self._cursors:
             cursor.wake()
+
+    def rest(self) -> None:
+        """Nothing comes for now: keep no events in memory, who is behind reads the journal. But one that ends may not find
+        the session there any more.
+        """
+        if not any(cursor.close_reason for cursor in self._cursors):
+            self._drop_tail()
+
+    def _drop_tail(self) -> None:
+        self._tail.clear()
+        self._tail_size = 0
 
     def notify(self, frame: bytes) -> None:
         """Give every cursor an out-of-band frame about the session: JSON without a seq."""

@@ -1,0 +1,206 @@
+"""Session port: followers notice nothing of what happens to the actor, and reading wakes nobody."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.session.messages import SubmissionRefusal
+from protocol import codes
+from protocol import events as ev
+from protocol.submissions import Interrupt, Submission, UserInput
+from server.journal.base import Record
+from server.sessions.inbox import Answer, DuplicateSubmission
+from server.sessions.manager import SessionManager
+from server.sessions.ports.port import SessionPort
+from server.sessions.recorder import JournalRecorder
+from tests.support.application import Listener, ListenerEnded, running, settings_for
+from tests.support.models.scripted_model import Finish, Gate, Hang, ScriptedModel, Text, stream, text
+from tests.support.polling import eventually
+
+DONE = (ev.TurnComplete, ev.Interrupted, ev.ErrorEvent)
+
+
+async def sent(port: SessionPort, submission: Submission) -> Answer:
+    pending = await port.submit(submission)
+    return pending if isinstance(pending, SubmissionRefusal) else await pending
+
+
+async def row_of(manager: SessionManager, session_id: str) -> Any:
+    return (await manager.registry.open(session_id)).row
+
+
+async def asleep(manager: SessionManager, session_id: str) -> None:
+    actor = manager.registry.get(session_id)
+    if actor is not None:
+        await manager.registry.end(actor)
+
+
+async def test_to_read_a_sleeping_session_wakes_nobody_and_a_submission_does(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    async with running(settings) as manager:
+        session_id = await manager.create_session("ann")
+        async with manager.attach(await row_of(manager, session_id)) as port:
+            listener = Listener(port)
+            await sent(port, UserInput(text="hello there"))
+            await listener.until_type(*DONE)
+            awake = (await port.standing(), await port.view())
+    async with running(settings) as manager:
+        async with manager.attach(await row_of(manager, session_id)) as port:
+            assert (await port.standing(), await port.view()) == awake
+            assert (port.head, port.durable) == (awake[1].seq, True)
+            assert manager.active_session_count == 0
+            listener = Listener(port, port.head)
+            assert isinstance(await sent(port, UserInput(text="again")), ev.Accepted)
+            await listener.until_type(*DONE)
+            assert manager.active_session_count == 1
+            assert len((await port.view()).messages) == 4
+
+
+async def test_followers_of_a_session_that_falls_asleep_stay_and_get_all_that_comes_later(tmp_path: Path) -> None:
+    async with running(settings_for(tmp_path)) as manager:
+        async with manager.attach_new("ann") as port:
+            listener = Listener(port)
+            for number in range(3):
+                assert isinstance(await sent(port, UserInput(text=f"{number}")), ev.Accepted)
+                await listener.until_type(*DONE)
+                await asleep(manager, port.session_id)
+                assert (port.actor, len(port.broadcaster)) == (None, 1)
+            assert [event.seq for event in listener.events] == list(range(1, port.head + 1))
+            assert (await manager.get_session_info(port.session_id)).is_active is False
+
+
+async def test_the_port_goes_when_nobody_follows_and_the_session_sleeps(tmp_path: Path) -> None:
+    async with running(settings_for(tmp_path)) as manager:
+        ports = manager.registry.ports
+        session_id = await manager.create_session("ann")
+        assert ports.get(session_id) is not None
+        async with manager.attach(await row_of(manager, session_id)):
+            await asleep(manager, session_id)
+            assert (ports.sockets(session_id), manager.is_used(session_id)) == (1, True)
+        await eventually(lambda: len(ports) == 0)
+        assert not manager.is_used(session_id)
+
+
+async def test_a_submission_that_needs_a_place_where_all_work_is_refused_for_now(tmp_path: Path) -> None:
+    bounds = {"awake_max": 1, "awake_max_per_user": 1}
+    gate = Gate()
+    async with (
+        ScriptedModel([stream(Text("Done."), gate, Finish()), text("Now.")]) as model,
+        running(settings_for(tmp_path, model, sessions=bounds)) as manager,
+        manager.attach_new("ann") as first,
+        manager.attach_new("ann") as second,
+    ):
+        works = Listener(second)
+        await sent(second, UserInput(text="work"))
+        refused = await sent(first, UserInput(id="x", text="me too"))
+        assert isinstance(refused, SubmissionRefusal) and refused.code == codes.CAPACITY
+        gate.open()
+        await works.until_type(*DONE)
+
+        async def taken() -> bool:
+            return isinstance(await sent(first, UserInput(id="x", text="me too")), ev.Accepted | DuplicateSubmission)
+
+        await eventually(taken)
+        assert (await Listener(first).until_type(*DONE)).final_response == "Now."
+
+
+async def test_a_fenced_actor_is_followed_by_another_and_each_submission_is_answered_once(tmp_path: Path) -> None:
+    async with ScriptedModel(lambda _: text("Hello.")) as model, running(settings_for(tmp_path, model)) as manager:
+        async with manager.attach_new("ann") as port:
+            listener = Listener(port)
+            await manager.journal.acquire(port.session_id)
+            inputs = [UserInput(id="one", text="one"), UserInput(text="two")]
+            answers = await asyncio.gather(*(sent(port, one) for one in inputs))
+            assert all(isinstance(answer, ev.Accepted) for answer in answers)
+            for _ in inputs:
+                await listener.until_type(ev.TurnComplete)
+            asked = [event.submission.text for event in listener.events if isinstance(event, ev.Accepted)]  # type: ignore[union-attr]  # all are inputs
+            assert asked == ["one", "two"]
+
+
+async def test_a_turn_whose_actor_is_fenced_is_ended_without_anybody_coming(tmp_path: Path) -> None:
+    gate = Gate()
+    async with (
+        ScriptedModel([stream(Text("Once "), gate, Text("upon "), Hang())], allow_complaints=True) as model,
+        running(settings_for(tmp_path, model)) as manager,
+        manager.attach_new("ann") as port,
+    ):
+        listener = Listener(port)
+        await sent(port, UserInput(text="tell"))
+        await listener.until_type(ev.AssistantChunk)
+        await manager.journal.acquire(port.session_id)
+        gate.open()
+        assert (await listener.until_type(*DONE)).reason == "restart"
+        assert (await port.standing()).state == "idle"
+        answer = await sent(port, Interrupt())
+        assert isinstance(answer, SubmissionRefusal) and answer.code == codes.NOTHING_TO_INTERRUPT
+
+
+async def test_after_a_fault_followers_come_back_to_a_session_at_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, faults = JournalRecorder.append, ["once"]
+
+    async def failing(self: JournalRecorder, events: list[ev.Event], *args: Any) -> tuple[Record, ...]:
+        if faults and any(isinstance(event, ev.AssistantMessageEvent) for event in events):
+            raise ArithmeticError(faults.pop())
+        return await append(self, events, *args)
+
+    monkeypatch.setattr(JournalRecorder, "append", failing)
+    async with running(settings_for(tmp_path)) as manager, manager.attach_new("ann") as port:
+        listener = Listener(port)
+        await sent(port, UserInput(text="hello"))
+        with pytest.raises(ListenerEnded) as ended:
+            await listener.until_type(*DONE)
+        assert ended.value.reason.code == codes.CLOSE_FAULT
+        back = Listener(port, listener.events[-1].seq)
+        assert (await back.until_type(*DONE)).reason == "restart"
+
+
+async def test_followers_of_a_sleeping_session_hear_of_its_deletion(tmp_path: Path) -> None:
+    async with running(settings_for(tmp_path)) as manager, manager.attach_new("ann") as port:
+        listener = Listener(port)
+        await asleep(manager, port.session_id)
+        await manager.delete_session(port.session_id)
+        with pytest.raises(ListenerEnded) as ended:
+            await listener.until_type(ev.Accepted)
+        assert ended.value.reason.code == codes.CLOSE_DELETED
+        refused = await sent(port, UserInput(text="hello?"))
+        assert isinstance(refused, SubmissionRefusal) and refused.code == codes.SESSION_CLOSED
+
+
+async def test_a_tombstone_that_the_port_finds_by_itself_ends_its_followers(tmp_path: Path) -> None:
+    async with running(settings_for(tmp_path)) as manager, manager.attach_new("ann") as port:
+        listener = Listener(port)
+        await manager.journal.delete(port.session_id)
+        await sent(port, UserInput(text="hello?"))
+        with pytest.raises(ListenerEnded) as ended:
+            await listener.until_type(ev.Accepted)
+        assert ended.value.reason.code == codes.CLOSE_DELETED
+
+
+async def test_a_shutdown_ends_the_followers_of_now_and_later_ones_may_read(tmp_path: Path) -> None:
+    async with running(settings_for(tmp_path)) as manager, manager.attach_new("ann") as port:
+        listener = Listener(port)
+        await manager.shutdown_session(port.session_id)
+        await listener.until_type(ev.ShutdownEvent)
+        with pytest.raises(ListenerEnded) as ended:
+            await listener.until_type(ev.Accepted)
+        assert ended.value.reason.code == codes.CLOSE_GOODBYE
+        await asleep(manager, port.session_id)
+        later = port.follow()
+        assert ((await port.standing()).state, await later.next(1), later.close_reason) == ("closed", [], None)
+
+
+async def test_a_server_that_stops_tells_the_followers_of_sleeping_sessions_too(tmp_path: Path) -> None:
+    async with running(settings_for(tmp_path)) as manager, manager.attach_new("ann") as port:
+        listener = Listener(port)
+        await asleep(manager, port.session_id)
+        await manager.registry.drain("the server is stopping")
+        with pytest.raises(ListenerEnded) as ended:
+            await listener.until_type(ev.Accepted)
+        assert (ended.value.reason.code, ended.value.reason.text) == (1001, "the server is stopping")
+        refused = await sent(port, UserInput(text="hello?"))
+        assert isinstance(refused, SubmissionRefusal) and refused.code == codes.GOING_AWAY
