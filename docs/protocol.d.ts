@@ -266,9 +266,9 @@ export interface Limits {
   sockets_per_user: number;
   /** submissions a user makes, over all sockets; more: refused `too_many_submissions` */
   submissions_per_minute: number;
-  /** sessions awake on this server at once; more: HTTP 503 */
+  /** sessions awake on this server at once; more: HTTP 503, refused `capacity` */
   sessions_awake: number;
-  /** sessions a user has awake at once; more: HTTP 429 */
+  /** sessions a user has awake at once; more: HTTP 429, refused `capacity` */
   sessions_awake_per_user: number;
   /** sessions a user keeps; more: HTTP 429 */
   stored_sessions_per_user: number;

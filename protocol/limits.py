@@ -41,8 +41,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     submissions_per_minute: Annotated[
         int, Meta(description="submissions a user makes, over all sockets; more: refused `too_many_submissions`")
     ] = 120
-    sessions_awake: Annotated[int, Meta(description="sessions awake on this server at once; more: HTTP 503")] = 50
-    sessions_awake_per_user: Annotated[int, Meta(description="sessions a user has awake at once; more: HTTP 429")] = 10
+    sessions_awake: Annotated[
+        int, Meta(description="sessions awake on this server at once; more: HTTP 503, refused `capacity`")
+    ] = 50
+    sessions_awake_per_user: Annotated[
+        int, Meta(description="sessions a user has awake at once; more: HTTP 429, refused `capacity`")
+    ] = 10
     stored_sessions_per_user: Annotated[int, Meta(description="sessions a user keeps; more: HTTP 429")] = 1_000
     stored_bytes_per_user: Annotated[
         int,

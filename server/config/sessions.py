@@ -23,7 +23,7 @@ class SessionSettings(ConversationLimits, frozen=True, kw_only=True):
         int, Meta(ge=1, le=1_000_000, description="Sessions awake at once, for one user.")
     ] = DEFAULTS.sessions_awake_per_user
     idle_sleep_s: Annotated[
-        float, Meta(ge=0, le=86_400, description="How long a session without sockets and work stays awake.")
+        float, Meta(ge=0, le=86_400, description="How long a session without work stays awake. Its sockets stay.")
     ] = 60.0
     delete_after_days: Annotated[
         float, Meta(ge=0, le=36_500, description="Sessions not used for so long are deleted; 0: none is.")

@@ -158,9 +158,7 @@ class SessionActor:
         self._inbox.hand_over(waiting)
 
     def stop(self, reason: CloseReason | None = None) -> None:
-        """End the actor after its present step. Running work is ended, the session is kept. Its sockets get `reason`; without
-        one the session falls asleep, and they stay.
-        """
+        """End the actor after its present step, with its work. Its sockets get `reason`; without one they stay."""
         if not self.stopping:
             self.stopping = True
             self._close_reason = reason

@@ -58,12 +58,13 @@ class SessionManager:
         return (await self._create(user_id)).session_id
 
     @asynccontextmanager
-    async def attach(self, row: SessionRow) -> AsyncIterator[SessionPort]:
-        """The session's port, for a socket. It wakes nobody. `row`: as `registry.open` gave it.
+    async def attach(self, row: SessionRow, *, prepared: bool = False) -> AsyncIterator[SessionPort]:
+        """The session's port, for a socket. It wakes nobody. `row`: as `registry.open` gave it. `prepared`: a snapshot is wanted,
+        and a session that cannot be read is to raise.
 
         The caller has authorized the client. Raises `SessionNotFound`, `GoingAway`, `JournalError`.
         """
-        with self._attached(await self.registry.port(row)) as port:
+        with self._attached(await self.registry.port(row, prepared=prepared)) as port:
             yield port
 
     @asynccontextmanager

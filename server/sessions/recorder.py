@@ -209,5 +209,5 @@ def _row(row: SessionRow, state: SessionState) -> SessionRow:
         state=view.state,
         pending_approval=msgspec.json.encode(view.pending_approval),
         unfinished=runs or bool(view.queued),
-        options=dump_options(Options(shares=view.shares)),
+        options=dump_options(Options(view.shares, state.model_chosen)),
     )

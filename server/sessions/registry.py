@@ -116,13 +116,21 @@ class SessionRegistry:
         except (NotFound, Deleted) as error:
             raise SessionNotFound(session_id) from error
 
-    async def port(self, row: SessionRow) -> SessionPort:
-        """The session's port, for a follower. It wakes nobody. Raises `SessionNotFound`, `GoingAway`, `Unavailable`."""
+    async def port(self, row: SessionRow, *, prepared: bool = False) -> SessionPort:
+        """The session's port, for a follower. It wakes nobody. Raises `SessionNotFound`, `GoingAway`, `Unavailable`.
+
+        `prepared`: see `SessionPort.prepare`.
+        """
         port = self.ports.get(row.session_id)
         if port is None:
             async with self.lock(row.session_id):  # so that nobody appends after the head was read
                 head = (await self.open(row.session_id)).head
                 port = self.ports.open(row.session_id, row.user_id, head)
+        if prepared:
+            try:
+                await port.prepare()
+            except (NotFound, Deleted) as error:
+                raise SessionNotFound(row.session_id) from error
         if self.draining:
             raise GoingAway
         return port

@@ -15,9 +15,14 @@ EXPORT_FORMAT = 1
 
 
 class Options(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the row's column `options` holds as JSON: `shares`, the links that are valid now."""
+    """What the row's column `options` holds as JSON: `shares`, the links that are valid now.
+
+    `model_chosen`: whether the row's model was chosen for the session; otherwise it is the server's of that day. None: not known,
+    in rows of a new session and of older versions.
+    """
 
     shares: list[ShareLink] = []
+    model_chosen: bool | None = None
 
 
 PAGE_BYTES_MAX = 1_048_576

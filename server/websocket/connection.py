@@ -230,6 +230,7 @@ class Connection:
     async def _snapshot_turn(self) -> CloseReason | None:
         """Wait until a snapshot can be taken: what it shows is stored, and its turn has come. A close reason if it does not."""
         port, cursor = self._port, self._cursor
+        prepared = False
         try:
             async with asyncio.timeout(self._limits.send_timeout_s):
                 while cursor.close_reason is None:
@@ -238,6 +239,9 @@ class Connection:
                         await self._snapshots.wait(delay_s)
                     elif not port.durable:
                         await cursor.wait()
+                    elif not prepared:
+                        await port.prepare()
+                        prepared = True  # but meanwhile the turn may be another's
                     else:
                         return None
         except TimeoutError:

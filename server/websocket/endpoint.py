@@ -87,7 +87,7 @@ class SocketEndpoint:
             else:
                 access = await authorize_session(self._manager.registry, principal, session_id)
                 level, principal = access.level, access.principal
-                attached = self._manager.attach(access.row)
+                attached = self._manager.attach(access.row, prepared=options.position is None)
             self._check_sockets(principal)
             async with attached as port:
                 self._check_sockets(principal)

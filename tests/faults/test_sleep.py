@@ -18,7 +18,6 @@ from agent.session.messages import SubmissionRefusal
 from agent.util.tasks import TaskOwner
 from protocol import codes
 from protocol import events as ev
-from protocol.content import UserMessage
 from protocol.frames import Refused
 from protocol.submissions import Approval, ExecApproval, Undo, UserInput
 from protocol.view import View
@@ -335,29 +334,3 @@ async def test_attaching_at_any_step_of_falling_asleep_gives_a_session_that_answ
                 async with asyncio.timeout(PATIENCE_S):
                     await arriving
                 tally["arrivals while falling asleep"] += 1
-
-
-async def test_sockets_of_a_session_whose_actor_is_lost_notice_nothing_and_what_waits_is_answered_once(
-    tmp_path: Path,
-) -> None:
-    """The journal is held up, so that what was sent is decided, and not stored when the actor is lost."""
-    async with listening(settings_for(tmp_path)) as live, client(live) as talker:
-        await talker.synced()
-        (actor,) = live.manager.registry.all()
-        with sqlite3.connect(tmp_path / "journal.db", isolation_level=None) as other:
-            other.execute("BEGIN IMMEDIATE")
-            await talker.send(UserInput(text="hello"))
-            async with asyncio.timeout(PATIENCE_S):
-                while actor.durable:
-                    await asyncio.sleep(0)
-            async with client(live, actor.session_id) as waiting:
-                actor.cancel()
-                other.execute("ROLLBACK")
-                await waiting.synced()
-                await talker.until_type(*DONE)  # interrupted, if it was stored all the same
-                await waiting.until(lambda frame: waiting.view.seq == talker.view.seq)
-                assert same_view(waiting.view, talker.view)
-                assert [message.text for message in talker.view.messages if isinstance(message, UserMessage)] == [
-                    "hello"
-                ]
-        other.close()

@@ -20,6 +20,7 @@ from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFo
 from server.sessions.inbox import PendingAnswer
 from server.sessions.ports.broadcaster import DELETED_REASON, Cursor, EventBroadcaster
 from server.sessions.ports.states import SleepingStates
+from server.sessions.rows import load_options
 
 log = logging.getLogger("holdfast.ports")
 
@@ -51,7 +52,7 @@ class SessionPort:
     """What sockets are bound to. It stays while somebody follows the session, or an actor is here.
 
     `broadcaster`: delivers the stored events. `sockets`: how many are attached. `actor`: None while the session sleeps. To
-    read wakes nobody; a submission does.
+    read wakes nobody; a submission does. `over`: why nobody can follow any more: the session was deleted, or the server stops.
     """
 
     __slots__ = (
@@ -61,6 +62,7 @@ class SessionPort:
         "_waker",
         "actor",
         "broadcaster",
+        "over",
         "session_id",
         "sockets",
         "user_id",
@@ -74,6 +76,7 @@ class SessionPort:
         self.broadcaster = EventBroadcaster(session_id, journal, head)
         self.sockets = 0
         self.actor: SessionActor | None = None
+        self.over: CloseReason | None = None
         self._journal = journal
         self._states = states
         self._waker = waker
@@ -90,7 +93,10 @@ class SessionPort:
 
     def follow(self) -> Cursor:
         """A new cursor, at the head."""
-        return self.broadcaster.follow(self.broadcaster.head)
+        cursor = self.broadcaster.follow(self.broadcaster.head)
+        if self.over is not None:
+            cursor.end(self.over)
+        return cursor
 
     def started(self, actor: SessionActor, head: int) -> None:
         """The session is awake: its actor publishes from here on. `head`: of what is stored."""
@@ -105,28 +111,35 @@ class SessionPort:
         self.broadcaster.rest()
 
     def end(self, reason: CloseReason) -> None:
-        """End every follower there is now, once it has all events."""
+        """End every follower, once it has all events, and those to come."""
+        self.over = reason
         self.broadcaster.end(reason)
 
     async def refresh(self) -> None:
-        """Look how far the session is stored, after an actor that may have stored more than it published. Raises `JournalError`."""
+        """Look how far the session is stored, after an actor that may have stored more than it published, and wake who waits for
+        that. Raises `JournalError`.
+        """
         try:
             stat = await self._journal.stat(self.session_id)
         except (Deleted, NotFound):
             self.end(DELETED_REASON)
             return
-        if self.actor is None and stat.head > self.broadcaster.head:
-            self.broadcaster.advance(stat.head)
+        self.broadcaster.advance(self.head if self.actor is not None else max(stat.head, self.head))
 
     async def standing(self) -> Standing:
         """What the session is now. Raises `JournalError`."""
         actor = self.actor
         if actor is None:
-            view = await self._sleeping_view()
+            sleeping = await self._sleeping_standing()
             actor = self.actor  # it may have woken meanwhile
             if actor is None:
-                return standing(view)
+                return sleeping
         return Standing(actor.row.state, actor.row.model, tuple(actor.state.view.shares))
+
+    async def prepare(self) -> None:
+        """Have the view at hand, so that `view` waits for nothing, if there is room for it. Raises `JournalError`."""
+        if self.actor is None:
+            await self._sleeping_view()
 
     async def view(self) -> View:
         """The view, all of it stored: of the head if `durable`, which it waits for nothing then. Raises `JournalError`.
@@ -150,6 +163,15 @@ class SessionPort:
                 return woken.submit(submission, share_id, sender)
         except Exception as error:  # noqa: BLE001  # it becomes the answer
             return refusal_of(self.session_id, error)
+
+    async def _sleeping_standing(self) -> Standing:
+        """From the row, which is less work than to load the state."""
+        row = (await self._journal.stat(self.session_id)).row
+        options = load_options(row.options)
+        if options.model_chosen is None:
+            return standing(await self._sleeping_view())
+        model = row.model if options.model_chosen else self._states.default_model()
+        return Standing(row.state, model, tuple(options.shares))
 
     async def _sleeping_view(self) -> View:
         state = await self._states.load(self.session_id, self.user_id, self.head)

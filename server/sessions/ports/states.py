@@ -33,7 +33,7 @@ class SleepingStates:
 
     def __init__(self, journal: Journal, default_model: Callable[[], str], chars_max: int = KEPT_CHARS_MAX) -> None:
         self._journal = journal
-        self._default_model = default_model
+        self.default_model = default_model
         self._chars_max = chars_max
         self._kept: OrderedDict[str, tuple[SessionState, int]] = OrderedDict()
         self._chars = 0
@@ -61,7 +61,7 @@ class SleepingStates:
         self._take(session_id)
 
     async def _load(self, session_id: str, head: int, state: SessionState | None) -> SessionState:
-        model = self._default_model()
+        model = self.default_model()
         if state is None:
             return await load_state(self._journal, session_id, head, model)
         await bring_up_to(self._journal, session_id, state, head, model)

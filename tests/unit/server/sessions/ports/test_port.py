@@ -1,6 +1,7 @@
 """Session port: followers notice nothing of what happens to the actor, and reading wakes nobody."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,15 @@ import pytest
 from agent.session.messages import SubmissionRefusal
 from protocol import codes
 from protocol import events as ev
-from protocol.submissions import Interrupt, Submission, UserInput
+from protocol.content import UserMessage
+from protocol.submissions import Interrupt, SetModel, Submission, Undo, UserInput
 from server.journal.base import Record
 from server.sessions.inbox import Answer, DuplicateSubmission
 from server.sessions.manager import SessionManager
 from server.sessions.ports.port import SessionPort
 from server.sessions.recorder import JournalRecorder
 from tests.support.application import Listener, ListenerEnded, running, settings_for
+from tests.support.live import PATIENCE_S, client, listening, same_view
 from tests.support.models.scripted_model import Finish, Gate, Hang, ScriptedModel, Text, stream, text
 from tests.support.polling import eventually
 
@@ -204,3 +207,48 @@ async def test_a_server_that_stops_tells_the_followers_of_sleeping_sessions_too(
         assert (ended.value.reason.code, ended.value.reason.text) == (1001, "the server is stopping")
         refused = await sent(port, UserInput(text="hello?"))
         assert isinstance(refused, SubmissionRefusal) and refused.code == codes.GOING_AWAY
+
+
+async def test_a_sleeping_session_that_chose_no_model_has_that_of_the_day(tmp_path: Path) -> None:
+    async with running(settings_for(tmp_path)) as manager:
+        chose = [await manager.create_session("ann") for _ in range(2)]
+        firsts: list[Submission] = [Undo(), SetModel(model="demo", reasoning_effort="high")]
+        for session_id, first in zip(chose, firsts, strict=True):
+            async with manager.attach(await row_of(manager, session_id)) as port:
+                await sent(port, first)
+                await sent(port, UserInput(text="hello"))
+                await Listener(port).until_type(*DONE)
+    async with ScriptedModel([]) as model, running(settings_for(tmp_path, model)) as manager:
+        models = []
+        for session_id in chose:
+            async with manager.attach(await row_of(manager, session_id)) as port:
+                assert (await port.standing()).model == (await port.view()).model
+                models.append((await port.standing()).model)
+        assert models == ["openai/scripted", "demo"]
+        assert manager.active_session_count == 0
+
+
+async def test_sockets_of_a_session_whose_actor_is_lost_notice_nothing_and_what_waits_is_answered_once(
+    tmp_path: Path,
+) -> None:
+    """The journal is held up, so that what was sent is decided, and not stored when the actor is lost."""
+    async with listening(settings_for(tmp_path)) as live, client(live) as talker:
+        await talker.synced()
+        (actor,) = live.manager.registry.all()
+        with sqlite3.connect(tmp_path / "journal.db", isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await talker.send(UserInput(text="hello"))
+            async with asyncio.timeout(PATIENCE_S):
+                while actor.durable:
+                    await asyncio.sleep(0)
+            async with client(live, actor.session_id) as waiting:
+                actor.cancel()
+                other.execute("ROLLBACK")
+                await waiting.synced()
+                await talker.until_type(*DONE)  # interrupted, if it was stored all the same
+                await waiting.until(lambda frame: waiting.view.seq == talker.view.seq)
+                assert same_view(waiting.view, talker.view)
+                assert [message.text for message in talker.view.messages if isinstance(message, UserMessage)] == [
+                    "hello"
+                ]
+        other.close()
