@@ -14,14 +14,13 @@ from protocol import codes
 from protocol.codes import CloseReason
 from server.auth.owner_tokens import OwnerTokens
 from server.config.sessions import SessionSettings
-from server.journal.base import Deleted, Journal, JournalError, NotFound, SessionRow, Stat, Unavailable
-from server.sessions import idempotency
+from server.journal.base import Deleted, Journal, NotFound, SessionRow, Stat, Unavailable
 from server.sessions.actor import SessionActor
 from server.sessions.capacity import SessionCapacity
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.factory import SessionFactory
-from server.sessions.inbox import PendingSubmission
-from server.sessions.ports.port import SessionPort, refusal_of
+from server.sessions.ports.handover import Handover
+from server.sessions.ports.port import SessionPort
 from server.sessions.ports.states import SleepingStates
 from server.sessions.ports.table import PortTable
 from server.sessions.quotas import Quotas
@@ -69,8 +68,7 @@ class SessionRegistry:
         self._capacity = SessionCapacity(settings.awake_max, settings.awake_max_per_user)
         self._actors: dict[str, SessionActor] = {}
         self.ports = PortTable(self._journal, SleepingStates(self._journal, services.default_model), self)
-        self._unanswered: dict[str, list[PendingSubmission]] = {}
-        self._again: dict[str, Backoff] = {}
+        self._handover = Handover(self)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._without_token: set[str] = set()
         self._tasks = TaskOwner("sessions")
@@ -188,11 +186,13 @@ class SessionRegistry:
             actor.stop(reason)
         for actor in self.all():
             await actor.ended.wait()
+        self.ports.end_sleeping(reason)  # of those that were falling asleep
 
     def _on_new_epoch(self) -> None:
-        """Stored events may be lost that actors have in their state: drop all actors. Their sockets come back and read what is stored."""
+        """Stored events may be lost that actors have in their state, and followers have seen: drop all. Sockets come back."""
         actors = self.all()
         log.warning("a new epoch of the journal began: %d sessions are read anew", len(actors))
+        self.ports.renew(CloseReason(codes.CLOSE_GOING_AWAY, "the journal was put back to an earlier state; reconnect"))
         for actor in actors:
             actor.cancel()
         if not self.draining:
@@ -249,7 +249,7 @@ class SessionRegistry:
         actor = SessionActor(loaded, parts, self._journal, services.quotas, port.broadcaster)
         self._actors[session_id] = actor
         port.started(actor, head)
-        actor.hand_over(self._unanswered.pop(session_id, []))
+        actor.hand_over(self._handover.take(session_id))
         if hub_token is None:
             self._without_token.add(session_id)
         self._tasks.start(self._run_actor(actor, port), session_id)
@@ -265,43 +265,15 @@ class SessionRegistry:
             port.ended()
             self._without_token.discard(session_id)
             self._capacity.release(actor.user_id)
-            if actor.unanswered and not self.draining:
-                self._unanswered[session_id] = actor.unanswered
+            self._handover.leave(session_id, actor.unanswered)
             actor.ended.set()
             self.services.on_end(actor.row)
-            if actor.ended_well:
-                self._again.pop(session_id, None)
-            elif not self.draining:
-                self._tasks.start(self._take_up(port, unfinished=actor.row.unfinished), f"{session_id}/again")
-
-    async def _take_up(self, port: SessionPort, *, unfinished: bool) -> None:
-        """After an actor that failed or was fenced: tell followers what it stored, end its work, and answer what waits."""
-        session_id = port.session_id
-        backoff = self._again.get(session_id)
-        if backoff is None:
-            backoff = self._again[session_id] = Backoff(RECOVER_AGAIN_S, RECOVER_AGAIN_MAX_S)
-        else:
-            await asyncio.sleep(backoff.next_s())  # it failed again
-        done = False
-        while not (done or self.draining):
-            try:
-                await port.refresh()
-                if session_id in self._unanswered or unfinished:
-                    async with self.activated(session_id):
-                        log.info("session %s: goes on", session_id)
-                done = True
-            except (SessionNotFound, GoingAway) as error:
-                self._refuse(session_id, error)
-                done = True
-            except (SessionCapacityError, JournalError) as error:
-                log.warning("session %s cannot go on; trying again: %s", session_id, error)
-                self._refuse(session_id, error)
-                await asyncio.sleep(backoff.next_s())
-        self._refuse(session_id, GoingAway())  # if it is still there
-
-    def _refuse(self, session_id: str, error: Exception) -> None:
-        """Refuse what an earlier actor of the session did not answer: it cannot be woken because of this error."""
-        idempotency.refuse(self._unanswered.pop(session_id, []), refusal_of(session_id, error))
+            if actor.ended_well and not actor.unanswered:
+                self._handover.ended_well(session_id)
+            elif self.draining:
+                self._handover.refuse(session_id, GoingAway())
+            else:
+                self._tasks.start(self._handover.go_on(port, unfinished=actor.row.unfinished), f"{session_id}/again")
 
     async def _reserve(self, user_id: str) -> None:
         """Reserve a place; evict the session that is idle for longest if there is none. Raises `SessionCapacityError`."""

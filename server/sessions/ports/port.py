@@ -7,15 +7,15 @@ from typing import Protocol
 import msgspec
 
 from agent.session.messages import SubmissionRefusal
+from agent.session.state import SessionState
 from agent.util.errors import log_fault
 from protocol import codes
 from protocol.codes import CloseReason
 from protocol.content import ShareLink
 from protocol.submissions import Submission
 from protocol.view import View
-from server.journal.base import Deleted, Journal, JournalError, NotFound
+from server.journal.base import Deleted, Journal, JournalError, NotFound, SessionRow
 from server.sessions import idempotency
-from server.sessions.actor import SessionActor
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.inbox import PendingAnswer
 from server.sessions.ports.broadcaster import DELETED_REASON, Cursor, EventBroadcaster
@@ -38,13 +38,36 @@ def standing(view: View) -> Standing:
     return Standing(view.state, view.model, tuple(view.shares))
 
 
+class Actor(Protocol):
+    """A session's actor, as its port uses it: `server.sessions.actor.SessionActor`."""
+
+    @property
+    def state(self) -> SessionState:
+        """The session's state."""
+
+    @property
+    def row(self) -> SessionRow:
+        """The session's row, as it was last stored."""
+
+    @property
+    def durable(self) -> bool:
+        """Whether the whole state is stored."""
+
+    def submit(
+        self, submission: Submission, share_id: str = "", sender: object = None
+    ) -> "PendingAnswer | SubmissionRefusal":
+        """Add a submission to the inbox."""
+
+
 class Waker(Protocol):
     """Wakes sessions: `server.sessions.registry.SessionRegistry`."""
 
-    def ready_actor(self, session_id: str) -> SessionActor | None:
+    draining: bool
+
+    def ready_actor(self, session_id: str) -> Actor | None:
         """The session's actor, if it takes submissions as it is."""
 
-    def activated(self, session_id: str, user_id: str | None = None) -> AbstractAsyncContextManager[SessionActor]:
+    def activated(self, session_id: str, user_id: str | None = None) -> AbstractAsyncContextManager[Actor]:
         """The session's actor, which is started if the session slept."""
 
 
@@ -75,7 +98,7 @@ class SessionPort:
         self.user_id = user_id
         self.broadcaster = EventBroadcaster(session_id, journal, head)
         self.sockets = 0
-        self.actor: SessionActor | None = None
+        self.actor: Actor | None = None
         self.over: CloseReason | None = None
         self._journal = journal
         self._states = states
@@ -98,7 +121,7 @@ class SessionPort:
             cursor.end(self.over)
         return cursor
 
-    def started(self, actor: SessionActor, head: int) -> None:
+    def started(self, actor: Actor, head: int) -> None:
         """The session is awake: its actor publishes from here on. `head`: of what is stored."""
         self.actor = actor
         self._states.forget(self.session_id)

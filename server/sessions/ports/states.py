@@ -60,6 +60,11 @@ class SleepingStates:
         """Keep this session's state no longer: it is awake, or was deleted."""
         self._take(session_id)
 
+    def clear(self) -> None:
+        """Keep no state."""
+        for session_id in list(self._kept):
+            self._take(session_id)
+
     async def _load(self, session_id: str, head: int, state: SessionState | None) -> SessionState:
         model = self.default_model()
         if state is None:

@@ -50,6 +50,13 @@ class PortTable:
         if port is not None:
             port.end(DELETED_REASON)
 
+    def renew(self, reason: CloseReason) -> None:
+        """Stored events may be lost: end all followers, and begin anew with what is stored."""
+        self._states.clear()
+        for port in list(self._ports.values()):
+            port.end(reason)
+        self._ports.clear()
+
     def end_sleeping(self, reason: CloseReason) -> None:
         """End the followers of all sessions that sleep. Those of an actor end when it does."""
         for port in list(self._ports.values()):

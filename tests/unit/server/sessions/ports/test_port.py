@@ -209,6 +209,38 @@ async def test_a_server_that_stops_tells_the_followers_of_sleeping_sessions_too(
         assert isinstance(refused, SubmissionRefusal) and refused.code == codes.GOING_AWAY
 
 
+async def test_a_server_that_stops_tells_the_followers_of_a_session_that_is_falling_asleep(tmp_path: Path) -> None:
+    async with running(settings_for(tmp_path)) as manager, manager.attach_new("ann") as port:
+        listener = Listener(port)
+        (actor,) = manager.registry.all()
+        actor.stop()
+        await manager.registry.drain("the server is stopping")
+        with pytest.raises(ListenerEnded) as ended:
+            await listener.until_type(ev.Accepted)
+        assert ended.value.reason.code == 1001
+
+
+async def test_after_a_new_epoch_followers_come_back_to_what_is_stored(tmp_path: Path) -> None:
+    async with running(settings_for(tmp_path)) as manager:
+        ports = manager.registry.ports
+        async with manager.attach_new("ann") as port, manager.attach_new("ann") as sleeping:
+            await asleep(manager, sleeping.session_id)
+            await sent(port, UserInput(text="hello"))
+            listeners = [Listener(port, port.head), Listener(sleeping)]
+            manager.registry._on_new_epoch()  # as the journal on PostgreSQL reports it
+            for listener in listeners:
+                with pytest.raises(ListenerEnded) as ended:
+                    await listener.until(lambda _: False)
+                assert ended.value.reason.code == codes.CLOSE_GOING_AWAY
+            await eventually(lambda: port.actor is None)
+            async with manager.attach(await row_of(manager, port.session_id)) as anew:
+                assert anew is not port and anew is ports.get(port.session_id)
+                back = Listener(anew)
+                assert (await back.until_type(*DONE)).reason == "restart"
+                await sent(anew, UserInput(text="again"))
+                await back.until_type(ev.TurnComplete)
+
+
 async def test_a_sleeping_session_that_chose_no_model_has_that_of_the_day(tmp_path: Path) -> None:
     async with running(settings_for(tmp_path)) as manager:
         chose = [await manager.create_session("ann") for _ in range(2)]
