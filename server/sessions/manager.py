@@ -70,8 +70,7 @@ class SessionManager:
     @asynccontextmanager
     async def attach_new(self, user_id: str) -> AsyncIterator[SessionPort]:
         """The port of a new session of this user. Raises `SessionCapacityError`, `GoingAway`, `JournalError`."""
-        actor = await self._create(user_id)
-        with self._attached(self.registry.ports.open(actor.session_id, user_id, actor.broadcaster.head)) as port:
+        with self._attached(self._port_of(await self._create(user_id))) as port:
             yield port
 
     def used(self) -> set[str]:
@@ -213,6 +212,9 @@ class SessionManager:
             options=b"{}",
         )
         return await self.registry.create(row)
+
+    def _port_of(self, actor: SessionActor) -> SessionPort:
+        return self.registry.ports.open(actor.session_id, actor.user_id, actor.broadcaster.head)
 
     @contextmanager
     def _attached(self, port: SessionPort) -> Iterator[SessionPort]:

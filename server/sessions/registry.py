@@ -107,8 +107,10 @@ class SessionRegistry:
         Raises `SessionNotFound`, `Unavailable`.
         """
         actor = self._actors.get(session_id)
-        if actor is not None:
-            return actor.stat
+        return actor.stat if actor is not None else await self._stored(session_id)
+
+    async def _stored(self, session_id: str) -> Stat:
+        """The session's row and head as they are in the journal. Raises `SessionNotFound`, `Unavailable`."""
         try:
             return await self._journal.stat(session_id)
         except (NotFound, Deleted) as error:
@@ -122,7 +124,8 @@ class SessionRegistry:
         port = self.ports.get(row.session_id)
         if port is None:
             async with self.lock(row.session_id):  # so that nobody appends after the head was read
-                head = (await self.open(row.session_id)).head
+                # Not of an actor: there is none, or one that ends because its state is not what is stored.
+                head = (await self._stored(row.session_id)).head
                 port = self.ports.open(row.session_id, row.user_id, head)
         if prepared:
             try:

@@ -1,7 +1,9 @@
 """Session port: followers notice nothing of what happens to the actor, and reading wakes nobody."""
 
 import asyncio
+import gc
 import sqlite3
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,16 @@ async def test_followers_of_a_session_that_falls_asleep_stay_and_get_all_that_co
                 assert (port.actor, len(port.broadcaster)) == (None, 1)
             assert [event.seq for event in listener.events] == list(range(1, port.head + 1))
             assert (await manager.get_session_info(port.session_id)).is_active is False
+
+
+async def test_a_session_that_fell_asleep_leaves_nothing_of_its_actor_with_its_followers(tmp_path: Path) -> None:
+    async with running(settings_for(tmp_path)) as manager, manager.attach_new("ann") as port:
+        listener = Listener(port)
+        await sent(port, UserInput(text="hello"))
+        await listener.until_type(*DONE)
+        left = weakref.ref(manager.registry.all()[0])
+        await asleep(manager, port.session_id)
+        await eventually(lambda: gc.collect() >= 0 and left() is None)
 
 
 async def test_the_port_goes_when_nobody_follows_and_the_session_sleeps(tmp_path: Path) -> None:
@@ -228,6 +240,8 @@ async def test_after_a_new_epoch_followers_come_back_to_what_is_stored(tmp_path:
             await sent(port, UserInput(text="hello"))
             listeners = [Listener(port, port.head), Listener(sleeping)]
             manager.registry._on_new_epoch()  # as the journal on PostgreSQL reports it
+            async with manager.attach(await row_of(manager, port.session_id)) as early:
+                assert early is not port, "its actor has not ended yet"
             for listener in listeners:
                 with pytest.raises(ListenerEnded) as ended:
                     await listener.until(lambda _: False)
