@@ -1,6 +1,7 @@
 // Elements: makes DOM from the nodes of Markdown, one by one and never from HTML, and brings elements up to date with as little
 // change as there is. Links go to http, https and mailto alone, and images come from listed sources alone.
 
+import { addCode, placeOf, removeAt } from "./chunks.js";
 import { formula } from "./formulas.js";
 import { highlight } from "./highlight.js";
 
@@ -10,7 +11,7 @@ const LINKS = new Set(["http:", "https:", "mailto:"]);
 /** Each of these runs in the direction of its own words. */
 const WRITTEN = new Set("p h3 h4 h5 h6 ul ol li blockquote td th section".split(" "));
 /** Their content is not made of their node's children. */
-const WHOLE = new Set(["math", "img", "input", "sup"]);
+const WHOLE = new Set(["math", "img", "input", "sup", "pre"]);
 
 /**
  * The address, if it may be a link.
@@ -52,14 +53,32 @@ export class ElementMaker {
     this.imageSources = imageSources;
   }
 
+  /**
+   * What shows a node. It is put in its place while it is empty: a long table measures its columns while it is filled.
+   * @param {Node | string} node @param {(made: HTMLElement | Text) => void} put @returns {HTMLElement | Text}
+   */
+  make(node, put) {
+    const made = this.#begun(node);
+    put(made);
+    if (typeof node !== "string") this.#fill(/** @type {HTMLElement} */ (made), node);
+    return made;
+  }
+
   /** @param {Node | string} node @returns {HTMLElement | Text} */
-  make(node) {
+  #begun(node) {
     if (typeof node === "string") return document.createTextNode(node);
     if (node.tag === "pre") return this.#code(node);
-    if (node.tag === "img") return this.#image(node);
-    const made = this.#opened(node);
-    if (!WHOLE.has(node.tag)) for (const child of node.children) made.appendChild(this.make(child));
-    return made;
+    return node.tag === "img" ? this.#image(node) : this.#opened(node);
+  }
+
+  /** Each child is in its place before it gets its own. @param {HTMLElement} made @param {Node} node */
+  #fill(made, node) {
+    if (!WHOLE.has(node.tag)) node.children.forEach((child, at) => this.#add(made, at, child));
+  }
+
+  /** @param {HTMLElement} parent @param {number} at @param {Node | string} child */
+  #add(parent, at, child) {
+    this.make(child, (made) => placeOf(parent, at)[0].appendChild(made));
   }
 
   /** @param {Node} node */
@@ -104,7 +123,7 @@ export class ElementMaker {
     const pre = block.appendChild(element("pre"));
     pre.tabIndex = 0;
     const code = pre.appendChild(element("code"));
-    code.appendChild(document.createTextNode(String(node.children[0])));
+    addCode(code, String(node.children[0]));
     if (node.complete) highlight(code, language);
     return block;
   }
@@ -137,13 +156,11 @@ export class ElementMaker {
   bring(shown, before, after) {
     if (before === after) return shown;
     if (typeof before === "string" && typeof after === "string") {
-      bringText(/** @type {Text} */ (shown), before, after, 0);
+      bringText(/** @type {Text} */ (shown), before, after);
       return shown;
     }
     if (typeof before === "string" || typeof after === "string" || !alike(before, after)) {
-      const made = this.make(after);
-      shown.replaceWith(made);
-      return made;
+      return this.make(after, (made) => shown.replaceWith(made));
     }
     if (after.tag === "pre") this.#bringCode(/** @type {HTMLElement} */ (shown), before, after);
     else if (!WHOLE.has(after.tag)) this.#bringChildren(/** @type {HTMLElement} */ (shown), before, after);
@@ -154,13 +171,14 @@ export class ElementMaker {
   #bringChildren(shown, before, after) {
     const skip = after.skip ?? 0;
     const gone = skip - (before.skip ?? 0);
-    const old = shown.childNodes;
-    const had = old.length;
+    const had = before.children.length - gone;
     after.children.forEach((child, at) => {
-      if (skip + at >= had) shown.appendChild(this.make(child));
-      else this.bring(/** @type {HTMLElement | Text} */ (old[skip + at]), before.children[gone + at], child);
+      if (at >= had) return this.#add(shown, skip + at, child);
+      if (before.children[gone + at] === child) return undefined;
+      const [parent, place] = placeOf(shown, skip + at);
+      return this.bring(/** @type {HTMLElement | Text} */ (parent.childNodes[place]), before.children[gone + at], child);
     });
-    for (let count = had; count > skip + after.children.length; count--) shown.lastChild?.remove();
+    for (let at = had - 1; at >= after.children.length; at--) removeAt(shown, skip + at);
   }
 
   /** @param {HTMLElement} shown @param {Node} before @param {Node} after */
@@ -169,19 +187,24 @@ export class ElementMaker {
     const skip = after.skip ?? 0;
     const from = String(before.children[0]).slice(skip - (before.skip ?? 0));
     const to = String(after.children[0]);
-    if (from !== to) {
-      const only = code.childNodes.length === 1 && code.firstChild instanceof Text ? code.firstChild : null;
-      if (only) bringText(only, from, to, skip);
-      else code.textContent = code.textContent?.slice(0, skip) + to;
+    const only = code.childNodes.length === 1 && code.firstChild instanceof Text ? code.firstChild : null;
+    if (to.startsWith(from)) {
+      if (to !== from) addCode(code, to.slice(from.length));
+    } else if (only) {
+      only.replaceData(skip, only.length - skip, to);
+    } else {
+      const text = code.textContent?.slice(0, skip) + to;
+      code.replaceChildren();
+      addCode(code, text);
     }
     if (after.complete && (!before.complete || from !== to)) highlight(code, (after.attrs?.language ?? "").toLowerCase());
   }
 }
 
-/** One text node that grows: a paragraph of thousands of pieces would be slow to lay out. @param {Text} text @param {string} before @param {string} after @param {number} at */
-function bringText(text, before, after, at) {
+/** One text node that grows: a paragraph of thousands of pieces would be slow to lay out. @param {Text} text @param {string} before @param {string} after */
+function bringText(text, before, after) {
   if (after.startsWith(before)) text.appendData(after.slice(before.length));
-  else text.replaceData(at, text.length - at, after);
+  else text.data = after;
 }
 
 /** Whether one element can show both. @param {Node} before @param {Node} after */
@@ -191,7 +214,7 @@ function alike(before, after) {
   const other = after.attrs ?? {};
   const names = Object.keys(one);
   if (names.length !== Object.keys(other).length || names.some((name) => one[name] !== other[name])) return false;
-  return !WHOLE.has(after.tag) || before.children[0] === after.children[0];
+  return after.tag === "pre" || !WHOLE.has(after.tag) || before.children[0] === after.children[0];
 }
 
 /** @param {string} name */

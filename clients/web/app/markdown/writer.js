@@ -79,9 +79,7 @@ export class MarkdownWriter {
   #write(piece, ended) {
     const { nodes, settled, changed } = this.#reader.take(piece, ended);
     for (const [index, node] of changed) {
-      const made = /** @type {HTMLElement} */ (this.#maker.make(node));
-      this.#settled[index].replaceWith(made);
-      this.#settled[index] = made;
+      this.#settled[index] = /** @type {HTMLElement} */ (this.#maker.make(node, (made) => this.#settled[index].replaceWith(made)));
     }
     const now = nodes.map((node, at) => ({ node, shown: this.#shown(this.#open[at], node) }));
     for (const { shown } of this.#open.slice(nodes.length)) this.#parts.remove(shown);
@@ -93,7 +91,7 @@ export class MarkdownWriter {
   /** @param {{ node: Node, shown: HTMLElement } | undefined} before @param {Node} node */
   #shown(before, node) {
     if (before) return /** @type {HTMLElement} */ (this.#maker.bring(before.shown, before.node, node));
-    return this.#parts.last.appendChild(/** @type {HTMLElement} */ (this.#maker.make(node)));
+    return /** @type {HTMLElement} */ (this.#maker.make(node, (made) => this.#parts.last.appendChild(made)));
   }
 
   /** Reads all of it anew. */
