@@ -24,13 +24,14 @@ _SESSION = "(SELECT key FROM sessions WHERE session_id = %s AND NOT deleted)"
 
 _READ = f"""
     SELECT seq, span, data FROM (
-        SELECT seq, span, data, sum(length(data)) OVER rising AS total, row_number() OVER rising AS place FROM (
+        SELECT seq, span, data, sum(length(data)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) AS total FROM (
             SELECT seq, span, data FROM events WHERE session = {_SESSION} AND seq > %s ORDER BY seq LIMIT %s
-        ) AS next WINDOW rising AS (ORDER BY seq ROWS UNBOUNDED PRECEDING)
+        ) AS next
     ) AS counted
-    WHERE (total <= %s OR place = 1) AND seq - span <= %s ORDER BY seq
+    WHERE (total <= %s OR total = length(data)) AND seq - span <= %s ORDER BY seq
 """
-"""The length of a value is known without reading it, so what is above the bound stays where it is."""
+"""The length of a value is known without reading it, so what is above the bound stays where it is. The first comes in any case: its
+length is all that was counted."""
 _READ_PRIVATE = f"SELECT seq, data FROM private WHERE session = {_SESSION} AND seq > %s AND seq <= %s ORDER BY seq"
 _STAT = f"SELECT head, term, {ROW_COLUMNS} FROM sessions WHERE session_id = %s AND NOT deleted"
 _ANSWER = f"SELECT digest, answer FROM submissions WHERE session = {_SESSION} AND submission_id = %s"

@@ -4,13 +4,17 @@ import asyncio
 import itertools
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 
+import msgspec
 import pytest
 
-from server.journal.base import Journal, Unavailable
+from agent.util.tasks import TaskOwner
+from server.journal.base import Journal, Lease, Spent, Unavailable
 from server.journal.postgres import link
 from server.journal.postgres.errors import CannotStart
 from server.journal.postgres.journal import PostgresJournal, open_postgres
+from tests.faults.harness.lengths import length
 from tests.support.network.ports import free_port
 from tests.support.postgres.databases import Databases
 from tests.support.postgres.server import PostgresServer
@@ -76,6 +80,49 @@ async def test_a_server_that_stops_and_starts_again_is_used_again(
     assert await texts(journal) == ["a", "b"]
     assert journal.epoch == epoch
     assert await journal.good_position("s", epoch, 2)
+
+
+async def test_connections_that_end_at_any_moment_lose_and_double_nothing(
+    server: PostgresServer, own: str, journal: Journal, tasks: TaskOwner
+) -> None:
+    """Each item is given again, identically, until it is stored."""
+    databases, done, cuts = Databases(server.url), asyncio.Event(), 0
+    leases = [await begin(journal, f"s{number}") for number in range(10)]
+
+    async def append(lease: Lease) -> None:
+        for head in range(length(60, 600)):
+            answers = (accepted(str(head)),) if head % 3 == 0 else ()
+            one = item(
+                lease, head, str(head), idempotency=answers, row=row(lease.session_id) if head % 5 == 0 else None
+            )
+            one = msgspec.structs.replace(one, spent=Spent("ann", "day", 1, 2))
+            await until_it_works(partial(journal.append, one))
+
+    async def cut() -> None:
+        nonlocal cuts
+        while not done.is_set():
+            ended = await asyncio.to_thread(databases.execute, END_CONNECTIONS.format(own))
+            cuts += len(ended)
+
+    cutting = tasks.start(cut(), "cut")
+    await asyncio.gather(*map(append, leases))
+    done.set()
+    await cutting
+    assert cuts > 0
+    for lease in leases:
+        assert await all_texts(journal, lease.session_id) == [str(head) for head in range(length(60, 600))]
+    spent = len(leases) * length(60, 600)
+    await until_it_works(lambda: journal.spent("ann", "day"))
+    assert await journal.spent("ann", "day") == Spent("ann", "day", spent, 2 * spent)
+
+
+END_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
+
+
+async def all_texts(journal: Journal, session_id: str) -> list[str]:
+    """What is stored; the first read may find its connection ended."""
+    await until_it_works(lambda: journal.stat(session_id))
+    return await texts(journal, session_id)
 
 
 async def test_a_restart_between_two_calls_is_not_noticed(server: PostgresServer, journal: Journal) -> None:
