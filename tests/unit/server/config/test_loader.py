@@ -195,7 +195,11 @@ def test_a_file_that_is_too_large_is_refused(config: Path) -> None:
 def test_the_value_of_a_secret_is_never_shown(config: Path) -> None:
     message = complaint(config, {"model": {"calls": {"api_key": 123456789}}})
     assert message == "model.calls.api_key: expected str"
+    message = complaint(config, {"journal": {"url": "mysql://ann:s3cret@host/work"}})
+    assert message.startswith("journal: url (HOLDFAST_JOURNAL_URL) is no address of PostgreSQL")
+    assert "s3cret" not in message
     assert catalog.secret("model.calls.api_key")
+    assert catalog.secret("journal.url")
     assert not catalog.secret("turn.tool_output_max_tokens")
 
 

@@ -6,6 +6,7 @@ from agent.models.settings import ModelSettings
 from agent.redaction.settings import RedactionSettings
 from server.config.model import ModelChoice
 from server.config.settings import Settings
+from server.journal.settings import JournalSettings
 from server.telemetry.secrets import KnownSecrets
 
 TOKEN = "hf_Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1W"
@@ -24,6 +25,12 @@ def test_secrets_of_environment_and_settings_are_known() -> None:
     assert redact("extra-secret-1") == "[redacted: aws_secret]"
     assert redact(TOKEN) == "[redacted: Hugging Face token]"
     assert redact("somewhere/else") == "somewhere/else"
+
+
+def test_the_password_of_the_database_is_known_as_it_is_and_as_it_is_written() -> None:
+    journal = JournalSettings(url="postgresql://ann:Odd%40Secret%2F42@db.lan/work")
+    redact = KnownSecrets(Settings(journal=journal), {}).for_logs.redact
+    assert redact("Odd@Secret/42") == redact("Odd%40Secret%2F42") == "[redacted: journal.url]"
 
 
 def test_learned_secrets_are_redacted_and_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
