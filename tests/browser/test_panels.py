@@ -9,7 +9,7 @@ from playwright.async_api import FilePayload, expect
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import Tabs
 from tests.faults.harness.lengths import in_the_long_form
-from tests.support.models.scripted_model import Call, Finish, Gate, Text, Usage, calls, stream, text
+from tests.support.models.scripted_model import Call, Finish, Gate, Hang, Text, Usage, calls, stream, text
 
 FREELY: dict[str, Any] = {"policy": {}}
 
@@ -160,7 +160,7 @@ async def test_a_reader_scrolled_up_sees_a_note_about_new_messages(tabs: Tabs, t
 async def test_a_session_that_cannot_be_created_shows_the_reason_and_starts_later(tabs: Tabs, tmp_path: Path) -> None:
     tabs.expects(r"429 \(Too Many Requests\)")
     settings = {"sessions": {"awake_max_per_user": 1}}
-    async with scene(tabs, tmp_path, [text("One."), text("Two.")], settings=settings) as at:
+    async with scene(tabs, tmp_path, [stream(Text("One."), Hang()), text("Two.")], settings=settings) as at:
         await at.chat.say("first")
         await expect(at.chat.answers).to_have_text("One.")
         other = await tabs.open(at.live.http, beside=at.chat)
