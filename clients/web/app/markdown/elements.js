@@ -2,7 +2,6 @@
 // change as there is. Links go to http, https and mailto alone, and images come from listed sources alone.
 
 import { addCode, placeOf, removeAt } from "./chunks.js";
-import { formula } from "./formulas.js";
 import { highlight } from "./highlight.js";
 
 /** @typedef {import("./reading/nodes.js").Node} Node */
@@ -215,6 +214,21 @@ function alike(before, after) {
   const names = Object.keys(one);
   if (names.length !== Object.keys(other).length || names.some((name) => one[name] !== other[name])) return false;
   return after.tag === "pre" || !WHOLE.has(after.tag) || before.children[0] === after.children[0];
+}
+
+/** A formula; its source, until what shows it is loaded. @param {string} source @param {boolean} block */
+function formula(source, block) {
+  const holder = element(block ? "div" : "span", "formula");
+  holder.dataset.waiting = "";
+  holder.appendChild(element("code")).textContent = source;
+  import("./formulas.js").then(
+    ({ showFormula }) => showFormula(holder, source, block),
+    (error) => {
+      console.warn("formulas stay as they were written:", error);
+      delete holder.dataset.waiting;
+    },
+  );
+  return holder;
 }
 
 /** @param {string} name */

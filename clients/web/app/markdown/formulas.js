@@ -1,5 +1,7 @@
-// Formulas: shows TeX as MathML. The library is loaded with the first one; of its tree only listed elements, attributes and styles
+// Formulas: shows TeX as MathML. This and the library are loaded with the first one; of the library's tree only listed elements, attributes and styles
 // are made. What it cannot read, or what is too large, stays as it was written.
+
+import { tree } from "./temml.js";
 
 /** @typedef {import("./temml.js").Branch} Branch */
 
@@ -25,25 +27,10 @@ const SHARE_MS = 8;
 
 /** @type {(() => void)[]} */
 const waiting = [];
-/** @type {Promise<typeof import("./temml.js")> | null} */
-let loading = null;
 
-/** An element with this formula; its source, until the library is here. @param {string} source @param {boolean} block */
-export function formula(source, block) {
-  const holder = document.createElement(block ? "div" : "span");
-  holder.className = "formula";
-  holder.dataset.waiting = "";
-  holder.appendChild(document.createElement("code")).textContent = source;
-  loading ??= import("./temml.js");
-  loading.then(
-    ({ tree }) => soon(() => show(holder, tree, source, block)),
-    (error) => {
-      console.warn("formulas stay as they were written:", error);
-      loading = null;
-      delete holder.dataset.waiting;
-    },
-  );
-  return holder;
+/** Shows this formula where its source is, in one of the next frames. @param {HTMLElement} holder @param {string} source @param {boolean} block */
+export function showFormula(holder, source, block) {
+  soon(() => show(holder, source, block));
 }
 
 /** @param {() => void} work */
@@ -58,8 +45,8 @@ function some() {
   if (waiting.length) requestAnimationFrame(some);
 }
 
-/** @param {HTMLElement} holder @param {typeof import("./temml.js").tree} tree @param {string} source @param {boolean} block */
-function show(holder, tree, source, block) {
+/** @param {HTMLElement} holder @param {string} source @param {boolean} block */
+function show(holder, source, block) {
   delete holder.dataset.waiting;
   try {
     const branch = tree(source, { ...OPTIONS, displayMode: block });
