@@ -164,10 +164,9 @@ class SessionActor:
             self._close_reason = reason
             self._inbox.result(Stop())
 
-    def cancel(self) -> None:
-        """Cancel the actor's task, for an actor that does not stop."""
-        if self._task is not None:
-            self._task.cancel()
+    def cancel(self) -> bool:
+        """Cancel the actor's task, for an actor that does not stop, or must not append. False: it has not begun yet."""
+        return self._task is not None and self._task.cancel()
 
     async def run(self) -> None:
         """Run until it is stopped, fails, or the session is deleted. Every ending goes through `_end`."""

@@ -193,13 +193,20 @@ class SessionRegistry:
 
     def _on_new_epoch(self) -> None:
         """Stored events may be lost that actors have in their state, and followers have seen: drop all. Sockets come back."""
-        actors = self.all()
-        log.warning("a new epoch of the journal began: %d sessions are read anew", len(actors))
         self.ports.renew(CloseReason(codes.CLOSE_GOING_AWAY, "the journal was put back to an earlier state; reconnect"))
-        for actor in actors:
-            actor.cancel()
+        # One that is being stopped ends by itself: what it appends does not fit any more.
+        actors = [actor for actor in self.all() if not actor.stopping]
+        log.warning("a new epoch of the journal began: %d sessions are read anew", len(actors))
+        new = [actor for actor in actors if not actor.cancel()]
         if not self.draining:
-            self._tasks.start(self._recover(), "recover")
+            self._tasks.start(self._recover_in_new_epoch(new), "new epoch")
+
+    async def _recover_in_new_epoch(self, new: list[SessionActor]) -> None:
+        """Drop these actors too, which had not begun, and recover what had work under way."""
+        await asyncio.sleep(0)
+        for actor in new:
+            actor.cancel()
+        await self._recover()
 
     async def aclose(self) -> None:
         """Drain, for `SHUTDOWN_WAIT_S` at most; then cancel what is left."""
