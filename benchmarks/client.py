@@ -123,12 +123,12 @@ def take(turn: Turn, frame: Frame, now: int) -> None:
 
 
 @contextlib.asynccontextmanager
-async def client(url: str) -> AsyncIterator[Client]:
-    """A socket at `url`, up to date."""
+async def client(url: str, compression: str | None = None) -> AsyncIterator[Client]:
+    """A socket at `url`, up to date. `compression`: "deflate" offers it."""
     async with connect(
         url,
         subprotocols=[Subprotocol(SUBPROTOCOL_JSON)],
-        compression=None,
+        compression=compression,
         proxy=None,
         max_size=2**26,
         max_queue=None,

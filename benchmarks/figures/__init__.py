@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from benchmarks.figures import ages, cpu, floor, formats, interrupt, memory, page, replay, startup
+from benchmarks.figures import ages, cpu, deflate, floor, formats, frames, interrupt, memory, page, replay, startup
 from benchmarks.table import Row
 
 FIGURES: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
@@ -10,6 +10,8 @@ FIGURES: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
     "formats": formats.measure,
     "ages": ages.measure,
     "floor": floor.measure,
+    "frames": frames.measure,
+    "deflate": deflate.measure,
     "replay": replay.measure,
     "startup": startup.measure,
     "memory": memory.measure,

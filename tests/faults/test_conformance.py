@@ -15,6 +15,8 @@ from tests.unit.server.serving import app_of, serving, settings_for
 CASES = [f"{group}.*" for group in (1, 2, 3, 4, 5, 6, 7, 9, 10)]
 COUNT = 301
 LARGEST_MESSAGE = 16 * 2**20
+UNPACED = 1_000_000
+"""The suite sends 4 MiB in fragments of 64 bytes, which by default is read more slowly than the suite waits."""
 
 LATE_ECHO = "the connection fails at once at a bad frame, and the message just before it is not echoed any more"
 WHOLE_TEXT = "bad UTF-8 is found at the end of a message, not at the first bad byte of a fragment"
@@ -43,7 +45,9 @@ class Echo:
 @in_the_long_form
 @pytest.mark.timeout(autobahn.RUN_S + 3 * autobahn.INSTALL_S)
 async def test_the_autobahn_suite_fails_only_where_uvicorn_itself_does(tmp_path: Path, tally: Counter[str]) -> None:
-    settings = settings_for(inbound_message_bytes=LARGEST_MESSAGE, outbound_frame_bytes=8 * LARGEST_MESSAGE)
+    settings = settings_for(
+        inbound_message_bytes=LARGEST_MESSAGE, outbound_frame_bytes=8 * LARGEST_MESSAGE, frames_per_s=UNPACED
+    )
     async with serving(app_of([WebSocketRoute("/ws", Echo())], settings), settings) as running:
         url = f"ws://127.0.0.1:{running.port}/ws"
         try:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from agent.models import ModelRequest, Models, ModelSettings
-from benchmarks.figures import ages, cpu, floor, formats, memory, page, replay, startup
+from benchmarks.figures import ages, cpu, deflate, floor, formats, frames, memory, page, replay, startup
 from benchmarks.processes import Process, ProcessFailed, Reading, configuration, reader, scripted_model, server
 from benchmarks.reader import aiohttp_stream, read
 from benchmarks.table import Row
@@ -47,6 +47,14 @@ async def test_the_live_path_is_measured_beside_a_bare_session_server() -> None:
     assert len(beside) == 5 and all(row.ours > 0 and row.floor for row in beside)
     assert by_figure(rows, "idle sockets").unit == "KiB"
     assert by_figure(rows, "to open").ours > 0
+
+
+@in_the_long_form
+async def test_small_frames_and_compression_are_measured_beside_servers_without() -> None:
+    (row,) = await frames.measure(frames.Size(frames=100, pairs=1))
+    assert row.ours > 0 and row.floor and row.ratio
+    rows = await deflate.measure(deflate.Size(tokens=5, every_ms=1, chars=10_000, snapshots=1, idle=3, pairs=1))
+    assert [row.unit for row in rows] == ["µs", "ms", "KiB"]
 
 
 @pytest.mark.parametrize("one", formats.FORMATS, ids=[one.title for one in formats.FORMATS])
