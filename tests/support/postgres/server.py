@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -142,7 +143,9 @@ def _memory() -> Path | None:
 
 
 def _remove_left_over() -> None:
-    """Remove the folders of servers whose test process was killed."""
+    """Remove the folders of servers whose test process was killed; where there is no /proc, nobody knows which they are."""
+    if not Path("/proc/self").exists():
+        return
     for folder in (_memory() or Path(tempfile.gettempdir())).glob(f"{PREFIX}[0-9]*-*"):
         if not Path(f"/proc/{folder.name.removeprefix(PREFIX).partition('-')[0]}").exists():
             shutil.rmtree(folder, ignore_errors=True)
@@ -158,7 +161,8 @@ def _user() -> tuple[int | None, list[int] | None]:
 
 def _end_with_parent() -> None:
     """In the new process, after it has become its user, which would undo this: it is ended when its parent ends."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 
 def _programs() -> Path:
