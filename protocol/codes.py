@@ -181,7 +181,9 @@ DENIALS: Final = {
         429, "your sessions are used up (`error_type` `per_user`); 503 where the server's are (`global`)"
     ),
     "storage": Denial(429, "you store as many sessions, or bytes of them, as you may (`what` says which); delete some"),
-    "too_many_sockets": Denial(429, "this session has as many sockets as it may, or you have"),
+    "too_many_sockets": Denial(
+        429, "this session has as many sockets as it may, or you have; 503 where the server has"
+    ),
     "too_many_attempts": Denial(
         429, "too many wrong credentials from this address; `Retry-After` says when to try again"
     ),

@@ -35,6 +35,7 @@ UNITS_BY_KEY = {
     "sessions.queued_inputs_max": "inputs",
     "socket.frames_per_s": "frames a second",
     "socket.sockets_per_session_max": "sockets",
+    "socket.sockets_max": "sockets",
     "workspace.files_max": "files and folders",
     "sandbox.commands_max": "commands",
     "sandbox.processes_max": "processes and threads",

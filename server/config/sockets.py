@@ -48,6 +48,10 @@ class SocketSettings(SettingsGroup, frozen=True, kw_only=True):
     sockets_per_session_max: Annotated[
         int, Meta(ge=1, le=100_000, description="Sockets bound to one session at once; more: HTTP 429.")
     ] = DEFAULTS.sockets_per_session
+    sockets_max: Annotated[
+        int,
+        Meta(ge=1, le=1_000_000, description="Sockets open at once, in all; more: HTTP 503. One takes 40 to 60 KiB."),
+    ] = 10_000
 
     def __post_init__(self) -> None:
         needed = JSON_BYTES_A_BYTE * max(self.inbound_message_bytes, OUTPUT_CHARS_MAX) + EVENT_BYTES

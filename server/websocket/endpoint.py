@@ -56,6 +56,7 @@ class SocketEndpoint:
     ) -> None:
         self._manager = manager
         self._limits = settings.limits()
+        self._sockets_max = settings.socket.sockets_max
         self._context = ConnectionContext(
             manager.journal, self._limits, metrics, SnapshotPool(), is_demo, SizeWarnings()
         )
@@ -123,6 +124,8 @@ class SocketEndpoint:
         return SubmissionPolicy(principal, level, self._pace, self._bytes, per_minute, turn)
 
     def _check_sockets(self, principal: Principal) -> None:
+        if len(self._open) >= self._sockets_max:
+            raise _too_many_sockets(f"this server has {self._sockets_max} sockets open already; try again later", 503)
         most = self._limits.sockets_per_user
         if self._open.count_of(principal.user_id) >= most:
             raise _too_many_sockets(f"you have {most} sockets open already; close one")
@@ -159,5 +162,5 @@ class NoSuchRoute:
         await HTTPRefusal("not_found", "sockets are at /ws and /ws/{session_id}").send(scope, send)
 
 
-def _too_many_sockets(message: str) -> RequestRefused:
-    return RequestRefused(HTTPRefusal("too_many_sockets", message, retry_after_s=RETRY_S))
+def _too_many_sockets(message: str, status: int | None = None) -> RequestRefused:
+    return RequestRefused(HTTPRefusal("too_many_sockets", message, status=status, retry_after_s=RETRY_S))

@@ -17,6 +17,7 @@ from protocol.submissions import UserInput
 from tests.support.application import settings_for
 from tests.support.live import DONE, Client, Live, client, listening
 from tests.support.models.scripted_model import Finish, Gate, Hang, ScriptedModel, Text, Tokens, stream, text
+from tests.support.polling import eventually
 
 BAD = [
     ('{"type":', "bad_frame"),
@@ -239,6 +240,17 @@ async def test_a_session_has_a_limit_on_its_sockets(tmp_path: Path) -> None:
         await one.synced()
         status, body = await refused(f"{live.ws}/{one.ready.session_id}")
         assert (status, body["code"]) == (429, "too_many_sockets")
+
+
+async def test_the_server_has_a_limit_on_all_sockets(tmp_path: Path) -> None:
+    async with listening(settings_for(tmp_path, socket={"sockets_max": 1})) as live:
+        async with client(live) as one:
+            await one.synced()
+            status, body = await refused(live.ws)
+            assert (status, body["code"]) == (503, "too_many_sockets")
+        await eventually(lambda: live.manager.registry.ports.sockets(one.ready.session_id) == 0)
+        async with client(live) as another:
+            await another.synced()
 
 
 async def test_silence_is_broken_by_heartbeats(tmp_path: Path) -> None:
