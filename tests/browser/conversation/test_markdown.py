@@ -52,14 +52,14 @@ async def test_a_text_in_pieces_ends_as_the_same_elements_as_the_whole(tabs: Tab
         assert await page.evaluate(DIFFERENT) == []
 
 
-async def test_a_long_table_list_or_fence_is_whole_and_only_what_is_near_is_laid_out(
+async def test_a_long_table_list_fence_or_paragraph_is_whole_and_only_what_is_near_is_laid_out(
     tabs: Tabs, tmp_path: Path
 ) -> None:
     async with scene(tabs, tmp_path) as at:
         page = at.chat.page
-        await page.evaluate(SHOW, [LONG["a table"], LONG["a list"], LONG["a fence"]])
+        await page.evaluate(SHOW, [LONG["a table"], LONG["a list"], LONG["a fence"], f"{'word ' * 12_000}\n\nEnd.\n"])
         assert await page.evaluate(DIFFERENT) == []
-        tables, lists, fences = await page.evaluate(
+        tables, lists, fences, _ = await page.evaluate(
             """() => shown.map(({ pair }) => pair.map((root) => [
               [...root.querySelectorAll("tbody tr, li")].map((each) => each.textContent),
               [...root.querySelectorAll("tbody tr:first-child")].map((row) => Math.round(row.lastElementChild.getBoundingClientRect().left)),

@@ -64,9 +64,11 @@ export class MarkdownWriter {
   #step() {
     this.#frame = 0;
     const left = this.#wanted.length - this.#written.length;
-    const last = left <= SLICE && this.#done;
-    if (!last && left < this.#reader.again / SHARE && this.#reader.again > AGAIN) return;
-    let piece = this.#wanted.slice(this.#written.length, this.#written.length + SLICE);
+    const { again } = this.#reader;
+    if (!this.#done && again > AGAIN && left < again / SHARE) return;
+    const size = Math.max(SLICE, again > AGAIN ? Math.floor(again / SHARE) : 0);
+    const last = left <= size && this.#done;
+    let piece = this.#wanted.slice(this.#written.length, this.#written.length + size);
     // The other half of a line's end may follow.
     if (piece.endsWith("\r") && !last) piece = piece.slice(0, -1);
     this.#written += piece;

@@ -79,7 +79,7 @@ function deep(state, startLine, endLine) {
   let next = startLine + 1;
   while (next < endLine && (state.isEmpty(next) || state.sCount[next] >= state.blkIndent)) next += 1;
   const token = state.push("plain", "", 0);
-  token.content = state.getLines(startLine, next, state.blkIndent, false);
+  token.content = state.getLines(startLine, next, state.blkIndent, false).trimEnd();
   token.map = [startLine, next];
   state.line = next;
   return true;
