@@ -3,7 +3,7 @@
 #   ARGS=...    handed on to the verb's command
 
 .DEFAULT_GOAL := help
-.PHONY: help set-up set-up-tests run test faults check lint types tests bench schema lock clean
+.PHONY: help set-up set-up-tests run test faults check lint types tests bench schema page lock clean
 
 # Where it is set, every process would compile every file anew, and pytest every test.
 unexport PYTHONDONTWRITEBYTECODE
@@ -27,6 +27,7 @@ help:
 	@echo 'make check    lint, format, imports and types'
 	@echo 'make bench    measure speed and memory            make bench ARGS="--help"'
 	@echo 'make schema   write what is generated from the code'
+	@echo 'make page     write the script of the page from its modules'
 	@echo 'make lock     pin the dependencies anew           make lock ARGS=--upgrade'
 	@echo 'make clean    remove the environment and caches'
 
@@ -62,6 +63,9 @@ bench: set-up
 
 schema: set-up
 	$(BIN)/holdfast schema --write
+
+page: set-up-tests
+	$(BIN)/python scripts/bundle.py
 
 # The environment's own Python sets it up again, so that one that is there is kept; PYTHON comes before it.
 SET_UP = for python in $(or $(PYTHON),$(BIN)/python python3.13 python3.12 python3.11 python3 python); do \

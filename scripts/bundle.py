@@ -1,13 +1,18 @@
-"""Bundle: makes two modules of clients/web/app/markdown: reader.js of reading/ beside it and of markdown-it, temml.js of temml.
+"""Bundle: makes page.js, the page's script, and two modules of app/markdown: reader.js and temml.js. All are in clients/web.
 
     python scripts/bundle.py                      write the files
     python scripts/bundle.py --check              compare them with what would be written
 
-The page needs markdown-it's parsers of blocks and of inline text alone. What it has besides (HTML, links by guess, typography,
-addresses in their normal form, rules that the page has its own of) is left out. temml is the package's own script, as a module. The
-packages and esbuild are those that the tests pin, in tests/unit/clients/web.
+page.js is app/main.js with all that it imports, so that a browser loads the page by one request and not by seventy. What
+is loaded when it is needed (languages to highlight, formulas, rare named characters) stays apart.
+
+reader.js is reading/ beside it with markdown-it's parsers of blocks and of inline text. What markdown-it has besides (HTML,
+links by guess, typography, addresses in their normal form, rules that the page has its own of) is left out. temml.js is the
+package's own script, as a module. The packages and esbuild are those that the tests pin, in tests/unit/clients/web.
 """
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -15,8 +20,11 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "clients" / "web" / "app" / "markdown"
+WEB = ROOT / "clients" / "web"
+MARKDOWN = WEB / "app" / "markdown"
 PACKAGES = ROOT / "tests" / "unit" / "clients" / "web" / "node_modules"
+PAGE_HEAD = """// Made by scripts/bundle.py of app/main.js and all that it imports; the licences are in vendor/. Change those, not this.
+"""
 HEAD = """// Made by scripts/bundle.py of the modules in reading/ and of markdown-it, whose licence is in vendor/. Change those, not this.
 // @ts-nocheck
 
@@ -25,6 +33,9 @@ TEMML_HEAD = """// Made by scripts/bundle.py of temml, whose licence is in vendo
 // @ts-nocheck
 
 """
+LATER = {"./formulas.js": "./app/markdown/formulas.js"}
+"""Modules of ours that are loaded when they are needed, by the name that they are imported by, and what it is in page.js. They import
+nothing that page.js has too: it would be there twice."""
 REGION = re.compile(r"^//#region (\S+)\n(.*?)^//#endregion\n", re.MULTILINE | re.DOTALL)
 INSTEAD = {
     "src/common/html_blocks.ts": "",
@@ -53,8 +64,9 @@ class BundleError(Exception):
 def main() -> int:
     """Write or check; the exit code."""
     try:
-        made = {PAGE / "reader.js": reader(), PAGE / "temml.js": temml()}
-        for path, content in made.items():
+        check_versions()
+        for path, make in ((MARKDOWN / "reader.js", reader), (MARKDOWN / "temml.js", temml), (WEB / "page.js", page)):
+            content = make()
             if sys.argv[1:] != ["--check"]:
                 path.write_bytes(content)
             elif path.read_bytes() != content:
@@ -63,6 +75,30 @@ def main() -> int:
         print(f"bundle: error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def check_versions() -> None:
+    """What is bundled has the version that vendor/VENDOR.json names, with its licence. Raises BundleError."""
+    for package in json.loads((WEB / "vendor" / "VENDOR.json").read_text())["packages"]:
+        manifest = PACKAGES / package["name"] / "package.json"
+        if not package["files"] and (
+            not manifest.is_file() or json.loads(manifest.read_text())["version"] != package["version"]
+        ):
+            raise BundleError(
+                f"{package['name']} {package['version']} is not in {PACKAGES.relative_to(ROOT)}; `make test` installs it"
+            )
+
+
+def page() -> bytes:
+    """The page's script. Raises BundleError. Names stay as they are, so that a report of a fault can be read."""
+    apart = ("highlight", "highlight/*", "character-entities", *(f"*{name[1:]}" for name in LATER))
+    external = (f"--external:{name}" for name in apart)
+    made = esbuild(WEB / "app" / "main.js", "--minify-whitespace", "--minify-syntax", *external).decode()
+    for name, path in LATER.items():
+        if made.count(f'"{name}"') != 1:
+            raise BundleError(f"{path} is not imported by one import() as {name}")
+        made = made.replace(f'"{name}"', f'"{path}"')
+    return (PAGE_HEAD + made).encode()
 
 
 def temml() -> bytes:
@@ -76,22 +112,19 @@ def reader() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         parsers = Path(folder) / "markdown-it.mjs"
         parsers.write_text(trimmed((PACKAGES / "markdown-it" / "dist" / "markdown-it.mjs").read_text()))
-        command: list[str | Path] = [
-            PACKAGES / ".bin" / "esbuild",
-            PAGE / "reading" / "reader.js",
-            "--bundle",
-            "--minify",
-            "--format=esm",
-            "--target=es2023",
-            "--charset=utf8",
-            "--legal-comments=none",
-            "--external:character-entities",
-            f"--alias:markdown-it={parsers}",
-        ]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+        options = ("--minify", "--external:character-entities", f"--alias:markdown-it={parsers}")
+        return HEAD.encode() + esbuild(MARKDOWN / "reading" / "reader.js", *options)
+
+
+def esbuild(entry: Path, *options: str) -> bytes:
+    """One module of this one and what it imports. Raises BundleError."""
+    common = ("--bundle", "--format=esm", "--target=es2023", "--charset=utf8", "--legal-comments=none")
+    command: list[str | Path] = [PACKAGES / ".bin" / "esbuild", entry, *common, *options]
+    environ = {**os.environ, "NODE_PATH": str(PACKAGES)}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, env=environ)
     if done.returncode:
         raise BundleError(f"esbuild failed (`make test` installs it): {done.stderr.decode()}")
-    return HEAD.encode() + done.stdout
+    return done.stdout
 
 
 def trimmed(text: str) -> str:
@@ -101,7 +134,7 @@ def trimmed(text: str) -> str:
     if missing:
         raise BundleError(f"markdown-it has no {', '.join(sorted(missing))} any more")
     kept = "".join(INSTEAD.get(name, part) for name, part in parts.items())
-    return IMPORTS.replace("ENTITIES", str(PAGE / "reading" / "entities.js")) + kept + EXPORTS
+    return IMPORTS.replace("ENTITIES", str(MARKDOWN / "reading" / "entities.js")) + kept + EXPORTS
 
 
 if __name__ == "__main__":

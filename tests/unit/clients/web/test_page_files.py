@@ -17,7 +17,10 @@ from tests.unit.clients.web import HERE, WEB
 FIRST_LOAD_BYTES = 150_000
 MAX_LINES = 300
 ROOT = WEB.parent.parent
-OURS = sorted(path for path in WEB.rglob("*") if path.suffix in (".js", ".css") and "vendor" not in path.parts)
+BUNDLE = WEB / "page.js"
+OURS = sorted(
+    path for path in WEB.rglob("*") if path.suffix in (".js", ".css") and path != BUNDLE and "vendor" not in path.parts
+)
 APP = WEB / "app"
 FOLDERS = [
     "text",
@@ -46,31 +49,12 @@ def import_map() -> dict[str, dict[str, str]]:
 
 
 def first_load() -> set[Path]:
-    """Every file a browser fetches before anything is said: what the page names, and what that imports."""
-    named = re.findall(r'(?:src|href)="/static/([^"]+)"', index_html())
-    todo = [WEB / name for name in named]
-    seen: set[Path] = set()
-    while todo:
-        path = todo.pop().resolve()
-        if path in seen:
-            continue
-        seen.add(path)
-        if path.suffix in (".js", ".mjs"):
-            todo += [resolved(path, name) for name in static_imports(path)]
-    return seen
+    """Every file a browser fetches before anything is said: what the page names. Its script imports nothing at once."""
+    return {WEB / name for name in re.findall(r'(?:src|href)="/static/([^"]+)"', index_html())}
 
 
 def static_imports(path: Path) -> list[str]:
-    text = path.read_text()
-    if "vendor" in path.parts:
-        return re.findall(r'(?:from|import)\s*"([^"]+)"', text)
-    return IMPORT.findall(text)
-
-
-def resolved(path: Path, name: str) -> Path:
-    if name.startswith("."):
-        return path.parent / name
-    return WEB / import_map()["imports"][name].removeprefix("/static/")
+    return IMPORT.findall(path.read_text())
 
 
 def test_the_vendored_files_match_their_list() -> None:
@@ -116,7 +100,8 @@ def test_the_types_are_of_the_versions_that_are_served() -> None:
 
 def test_the_first_load_stays_within_its_budget() -> None:
     files = first_load()
-    assert {path.name for path in files} >= {"main.js", "holdfast.js", "view.js", "preact.mjs", "reader.js", "base.css"}
+    assert {path.name for path in files} == {"icon.svg", "base.css", "conversation.css", "panels.css", "page.js"}
+    assert not re.search(r'(?:^|;)import[^(]|\bfrom"', BUNDLE.read_text()), "the script waits for another one"
     total = len(gzip.compress(index_html().encode())) + sum(len(gzip.compress(path.read_bytes(), 9)) for path in files)
     assert total < FIRST_LOAD_BYTES, f"{total} bytes compressed"
 

@@ -115,7 +115,7 @@ async def test_the_schema_documents_are_served(http: httpx.AsyncClient) -> None:
 async def test_the_page_is_served(http: httpx.AsyncClient) -> None:
     page = await http.get("/")
     assert "wscat -c ws://" in page.text
-    assert "/static/app/main.js" in page.text
+    assert "/static/page.js" in page.text
 
 
 @pytest.mark.parametrize(
