@@ -90,6 +90,7 @@ async def test_formats_are_measured_without_gaps_and_live() -> None:
         assert by_figure(rows, words).ours > 0
 
 
+@in_the_long_form
 async def test_a_replay_is_counted_in_frames_and_bytes() -> None:
     rows = await replay.measure(replay.Size(tokens=60, every_ms=2))
     assert by_figure(rows, "mid-stream: frames").ours >= 1
@@ -127,6 +128,7 @@ async def test_a_start_is_measured_to_its_first_answer() -> None:
     assert start.elapsed_s > 0 and start.cpu_s > 0
 
 
+@in_the_long_form
 async def test_litellm_alone_reads_the_same_text_and_can_be_broken_off() -> None:
     model = "hosted_vllm/scripted"
     async with scripted_model() as api_base, reader("litellm", api_base, model) as litellm:

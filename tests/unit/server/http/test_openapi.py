@@ -17,7 +17,7 @@ from server.app import build_app
 from server.http import table
 from server.http.table import ENDPOINTS, openapi_document
 from server.util.private_files import write_private
-from tests.faults.harness.lengths import length
+from tests.faults.harness.lengths import in_the_long_form, length
 from tests.support.application import settings_for
 from tests.support.live import Live, listening
 from tests.support.network.http_client import http_client
@@ -125,6 +125,7 @@ async def test_every_answer_is_documented(tmp_path: Path) -> None:
         assert re.search(rf"Tested: {len(named) - 1}\b", output), output
 
 
+@in_the_long_form
 @pytest.mark.timeout(120)
 async def test_every_answer_about_an_existing_session_is_documented(tmp_path: Path) -> None:
     async with guarded(tmp_path) as (live, folder):
