@@ -121,6 +121,7 @@ async def test_a_link_for_driving_lets_one_answer_what_waits(tabs: Tabs, tmp_pat
         await expect(at.owner.approvals).to_have_count(0)
 
 
+@in_the_long_form
 async def test_a_guest_sets_the_model_where_the_link_allows_it(tabs: Tabs, tmp_path: Path) -> None:
     async with shared(tabs, tmp_path, "drive", may_set_model=True) as at:
         guest = await tabs.open(at.link)

@@ -8,7 +8,7 @@ from playwright.async_api import expect
 
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import Tabs
-from tests.faults.harness.lengths import few
+from tests.faults.harness.lengths import few, in_the_long_form
 from tests.support.models.scripted_model import Call, calls, text
 
 STEPS = [{"text": f"step {number}, which takes some words to tell", "status": "pending"} for number in range(12)]
@@ -21,6 +21,7 @@ BUSY = [
 SCREENS = {"small phone": (320, 568), "phone": (390, 760), "small tablet": (780, 1000), "tablet": (820, 1180)}
 
 
+@in_the_long_form
 async def test_a_long_title_gives_way_to_the_names_beside_it(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("Yes.")]) as at:
         await at.chat.say("a question of many words that goes on for longer than any header is wide " * 3)
@@ -52,6 +53,7 @@ async def test_all_controls_are_on_the_screen_while_much_waits(tabs: Tabs, tmp_p
         await expect(page.get_by_role("feed")).to_be_in_viewport()
 
 
+@in_the_long_form
 async def test_writing_many_lines_keeps_the_end_of_the_conversation_in_view(tabs: Tabs, tmp_path: Path) -> None:
     long = text("\n\n".join(f"Paragraph {number}." for number in range(40)))
     async with scene(tabs, tmp_path, [long]) as at:

@@ -84,6 +84,7 @@ async def test_the_page_shows_what_the_agent_can_do(tabs: Tabs, tmp_path: Path) 
         await expect(about).to_contain_text(re.compile("Shell(on|off)"))
 
 
+@in_the_long_form
 async def test_a_session_begins_with_the_model_that_was_chosen_for_it(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("Hello.")]) as at:
         await at.chat.page.get_by_label("Reasoning effort").select_option("low")
@@ -110,6 +111,7 @@ async def test_messages_are_walked_by_the_keyboard(tabs: Tabs, tmp_path: Path) -
         await expect(at.chat.field).to_be_focused()
 
 
+@in_the_long_form
 async def test_the_skip_links_lead_past_the_list_of_sessions(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("Hello.")]) as at:
         await at.chat.say("hello")

@@ -127,6 +127,7 @@ async def test_a_deletion_can_be_undone_for_a_while(tabs: Tabs, tmp_path: Path) 
         await expect(at.chat.line).to_contain_text("This session is not there any more.")
 
 
+@in_the_long_form
 async def test_a_session_is_exported_whole(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("First, with ```ticks```.")]) as at:
         await at.chat.say("tell me of anchors")

@@ -8,6 +8,7 @@ from playwright.async_api import expect
 from agent.sandbox.local.probe import probe
 from tests.browser.support.scene import Scene, scene
 from tests.browser.support.tabs import Tabs
+from tests.faults.harness.lengths import in_the_long_form
 from tests.support.models.scripted_model import Call, calls, text
 
 pytestmark = pytest.mark.skipif(probe().program is None, reason=f"no sandbox on this machine: {probe().why}")
@@ -26,6 +27,7 @@ async def go(at: Scene) -> None:
     assert put.ok
 
 
+@in_the_long_form
 async def test_output_is_seen_while_the_command_runs_and_its_exit_code_at_the_end(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [calls(bash(UNTIL_GO)), text("It ended.")]) as at:
         await at.chat.say("run it")

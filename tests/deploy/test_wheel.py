@@ -19,6 +19,7 @@ from websockets.typing import Subprotocol
 from protocol import SUBPROTOCOL_JSON
 from protocol.submissions import UserInput
 from server.http.web import TYPES
+from tests.faults.harness.lengths import in_the_long_form
 from tests.support import wheel
 from tests.support.live import DONE, Client
 from tests.support.paths import ROOT
@@ -100,6 +101,7 @@ def test_the_wheel_holds_every_file_of_the_packages_and_no_other(installed: Inst
     assert wheel.names(installed.file) == set(package_files())
 
 
+@in_the_long_form
 def test_a_wheel_built_from_the_sdist_holds_the_same(installed: Installed, sources: Path, tmp_path: Path) -> None:
     with tarfile.open(wheel.build("sdist", sources, tmp_path / "sdist")) as archive:
         archive.extractall(tmp_path, filter="data")

@@ -27,7 +27,7 @@ from tests.faults.harness.script import Loose
 from tests.faults.harness.verify import verify
 from tests.faults.process.process import NotListening, ServerProcess, Zygote
 from tests.support.application import settings_for
-from tests.support.live import DONE, Address, client
+from tests.support.live import Address, client
 from tests.support.models.strict_providers import Anthropic
 from tests.support.models.strict_server import StrictServer
 from tests.support.network.http_client import http_client
@@ -91,7 +91,7 @@ async def test_the_conversation_without_a_kill_is_complete(zygote: Zygote, tmp_p
 @pytest.mark.parametrize(
     ("call", "step"),
     [
-        ("append", length(15, 1)),
+        ("append", length(20, 1)),
         ("merge", length(4, 1)),
         ("put_snapshot", 1),
         ("create", 1),
@@ -239,7 +239,7 @@ async def test_a_killed_server_sends_back_what_the_provider_gave_before(
             await server.start()
             async with client(Address(server.port), session_id) as back:
                 await back.send(UserInput(text="calls=1"))
-                end = await back.until_type(*DONE)
+                end = await back.until_type(ev.TurnComplete, ev.ErrorEvent)
                 assert isinstance(end, ev.TurnComplete), end
         assert provider.provider.refusals == []
         sent = json.dumps(provider.provider.requests[-1])

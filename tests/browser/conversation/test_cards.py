@@ -43,6 +43,7 @@ async def test_a_written_file_is_highlighted_with_its_whole_text(tabs: Tabs, tmp
         await at.at_rest()
 
 
+@in_the_long_form
 async def test_rows_are_a_table(tabs: Tabs, tmp_path: Path) -> None:
     rows = '[{"name": "oak", "height": 21}, {"name": "<b>ash</b>", "height": null}]'
     script = [calls(write("trees.json", rows)), calls(Call("read", {"path": "trees.json"}, id="call_2")), text("Two.")]
@@ -107,6 +108,7 @@ async def test_characters_without_looks_are_shown_before_a_call_is_approved(tabs
         await expect(at.chat.answers).to_have_text("Done.")
 
 
+@in_the_long_form
 async def test_answering_by_keyboard_moves_to_the_next_call(tabs: Tabs, tmp_path: Path) -> None:
     script = [calls(write("a.txt", "1"), write("b.txt", "2", "call_2")), text("Both.")]
     async with scene(tabs, tmp_path, script) as at:

@@ -7,6 +7,7 @@ from playwright.async_api import expect
 
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import Tabs
+from tests.faults.harness.lengths import in_the_long_form
 from tests.support.models.scripted_model import Cut, Finish, Gate, Reason, Refusal, Text, Usage, stream, text
 
 CODE = "def f(x):\n    return x + 1\n"
@@ -100,6 +101,7 @@ async def test_code_and_answers_are_copied_as_they_were_written(tabs: Tabs, tmp_
         assert await page.evaluate("navigator.clipboard.readText()") == WHOLE
 
 
+@in_the_long_form
 async def test_reasoning_is_folded_and_opens(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
     answer = stream(Reason("First this, "), gate, Reason("then that."), Text("Done."), Finish(), Usage())
@@ -115,6 +117,7 @@ async def test_reasoning_is_folded_and_opens(tabs: Tabs, tmp_path: Path) -> None
         await at.at_rest()
 
 
+@in_the_long_form
 async def test_usage_cost_and_context_are_shown(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [stream(Text("Yes."), Finish(), Usage(1_500, 40, 500))]) as at:
         await at.chat.say("hello")

@@ -9,6 +9,7 @@ from playwright.async_api import expect
 from tests.browser.support.axe import grave_faults
 from tests.browser.support.scene import Scene, scene
 from tests.browser.support.tabs import Tabs
+from tests.faults.harness.lengths import in_the_long_form
 from tests.support.models.scripted_model import text
 from tests.support.polling import eventually
 from tests.unit.agent.tools.mcp.servers import everything
@@ -75,6 +76,7 @@ async def test_a_resource_is_put_into_the_message_and_what_is_no_prompt_is_said_
         await at.at_rest()
 
 
+@in_the_long_form
 async def test_a_template_asks_for_its_values_and_is_read(tabs: Tabs, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"mcp_servers": {"everything": everything()}}
     async with scene(tabs, tmp_path, [text("Read.")], settings=settings) as at:

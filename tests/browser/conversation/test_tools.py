@@ -9,6 +9,7 @@ from playwright.async_api import WebSocketRoute, expect
 
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import Tabs
+from tests.faults.harness.lengths import in_the_long_form
 from tests.support.models.scripted_model import Call, Finish, Gate, Text, Usage, calls, stream, text
 from tests.support.polling import PATIENCE_S
 
@@ -49,6 +50,7 @@ async def test_a_card_shows_the_request_the_outcome_and_the_duration(tabs: Tabs,
         await at.at_rest()
 
 
+@in_the_long_form
 async def test_a_failed_call_is_expanded_and_shows_the_reason(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [calls(Call("read", {"path": "none.txt"})), text("Not there.")]) as at:
         await at.chat.say("read")
@@ -58,6 +60,7 @@ async def test_a_failed_call_is_expanded_and_shows_the_reason(tabs: Tabs, tmp_pa
         await at.at_rest()
 
 
+@in_the_long_form
 async def test_arguments_that_are_no_json_are_shown_as_the_model_wrote_them(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [calls(Call("read", '{"path": "a.t')), text("Sorry.")]) as at:
         await at.chat.say("read")
@@ -116,6 +119,7 @@ async def test_a_file_that_is_too_large_is_refused_with_its_bound(tabs: Tabs, tm
         )
 
 
+@in_the_long_form
 async def test_files_are_chosen_by_the_button_too(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path) as at:
         async with at.chat.page.expect_file_chooser() as opened:

@@ -119,6 +119,7 @@ async def test_the_context_is_summarised_on_demand(tabs: Tabs, tmp_path: Path) -
         await at.at_rest()
 
 
+@in_the_long_form
 async def test_another_model_is_chosen_and_answers_from_then_on(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("First.")]) as at:
         await at.chat.say("one")
@@ -134,6 +135,7 @@ async def test_another_model_is_chosen_and_answers_from_then_on(tabs: Tabs, tmp_
         assert len(at.model.requests) == 1
 
 
+@in_the_long_form
 async def test_two_sends_in_a_row_are_two_messages_in_their_order(tabs: Tabs, tmp_path: Path) -> None:
     """The first of them makes the session, and the second is said before it has a name."""
     async with scene(tabs, tmp_path, [text("First."), text("Second.")]) as at:

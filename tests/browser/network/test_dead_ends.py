@@ -70,6 +70,7 @@ async def test_an_ended_login_shows_a_message_and_returns_after_the_next_login(t
         await tabs.close()
 
 
+@in_the_long_form
 async def test_files_let_go_beside_the_conversation_or_where_none_are_taken_do_not_replace_the_page(
     tabs: Tabs, tmp_path: Path
 ) -> None:

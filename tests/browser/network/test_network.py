@@ -220,6 +220,7 @@ async def test_the_status_line_counts_down_and_can_retry_now(tabs: Tabs, tmp_pat
         await at.chat.live()
 
 
+@in_the_long_form
 async def test_the_status_line_shows_the_number_of_replayed_events(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
     answer = stream(Text("One, two, "), gate, Text("three."), Finish(), Usage())

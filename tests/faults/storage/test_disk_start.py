@@ -131,7 +131,7 @@ SPOILT: list[tuple[Callable[[Path], None], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("spoil", "fault", "remedy"), few(SPOILT, 2), ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize(("spoil", "fault", "remedy"), few(SPOILT), ids=lambda value: getattr(value, "__name__", ""))
 async def test_a_damaged_database_is_refused_unchanged_and_can_be_replaced_by_a_backup(
     zygote: Zygote, tmp_path: Path, kept: Kept, spoil: Callable[[Path], None], fault: str, remedy: str
 ) -> None:

@@ -101,7 +101,7 @@ def twin(follower: Follower, name: str) -> Follower:
     return other
 
 
-@pytest.mark.parametrize(("copied", "ends"), few(ORDERS, 2))
+@pytest.mark.parametrize(("copied", "ends"), few(ORDERS))
 @pytest.mark.parametrize("ways", [DATABASE, BACKUP, OVERWRITTEN], ids=["database", "backup", "overwritten"])
 async def test_a_restored_older_database_begins_a_new_epoch(
     zygote: Zygote, tmp_path: Path, tally: Counter[str], ways: Ways, copied: str, ends: str
@@ -147,7 +147,7 @@ async def test_a_restored_older_database_begins_a_new_epoch(
         check_seen_is_stored(await one.stored(), early.seen)
 
 
-@pytest.mark.parametrize("left", few([0.0, 0.3, 0.6, 0.9, 1.0], 2))
+@pytest.mark.parametrize("left", few([0.0, 0.3, 0.6, 0.9, 1.0], 4))
 @pytest.mark.parametrize("mark", ["of the last start", "newer than the database"])
 async def test_a_power_loss_that_loses_the_end_of_the_log_begins_a_new_epoch(
     zygote: Zygote, tmp_path: Path, tally: Counter[str], left: float, mark: str
