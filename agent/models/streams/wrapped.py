@@ -10,6 +10,8 @@ from litellm.llms.ollama.common_utils import OllamaModelInfo
 from agent.models.error_mapping import ErrorMapper
 from agent.models.types import RETURNS_REASONING, StatePiece, StreamChunk, TokenCounts, ToolCallFragment
 
+_NONE: Mapping[str, Any] = {}
+
 
 def ask_for_no_price() -> None:
     """Have LiteLLM take every model of Ollama's for free. Else it asks the server for the model's description when a stream
@@ -46,8 +48,9 @@ class StreamTap:
         self._iterator: AsyncIterator[object] | None = None
         self._details: list[object] = []
         if isinstance(chunks, openai.AsyncStream):
-            self._read_events = chunks._iter_events  # private, and the only place that sees [DONE]
-            chunks._iter_events = self._events  # type: ignore[method-assign]  # as above
+            decoder: Any = chunks._decoder  # private, and the only place that sees [DONE]
+            self._decode = decoder.decode
+            decoder.decode = self._decoded
 
     def __aiter__(self) -> "StreamTap":
         self._iterator = self._iterator or aiter(self._chunks)
@@ -65,10 +68,11 @@ class StreamTap:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._chunks, name)
 
-    async def _events(self) -> AsyncIterator[Any]:
-        async for event in self._read_events():
-            self.done = self.done or event.data.startswith("[DONE]")
-            yield event
+    def _decoded(self, line: str) -> Any:
+        event = self._decode(line)
+        if event is not None and event.data.startswith("[DONE]"):
+            self.done = True
+        return event
 
     def take(self) -> list[object]:
         """The details since the last time."""
@@ -160,15 +164,19 @@ def plain_chunk(chunk: object) -> StreamChunk:
         delta = _fields(choices[0].delta)
         result.text = delta.get("content") or ""
         result.reasoning = delta.get("reasoning_content") or ""
-        result.fragments = tuple(_fragment(call) for call in delta.get("tool_calls") or ())
+        calls = delta.get("tool_calls")
+        if calls:
+            result.fragments = tuple(_fragment(call) for call in calls)
         result.state = _state_piece(delta)
         result.finish_reason = choices[0].finish_reason or ""
     return result
 
 
-def _fields(model: object) -> dict[str, Any]:
+def _fields(model: object) -> Mapping[str, Any]:
     """What a pydantic model holds, declared or not: to ask it for an attribute that it lacks takes 5 us."""
-    return {**getattr(model, "__dict__", {}), **(getattr(model, "__pydantic_extra__", None) or {})}
+    declared: Mapping[str, Any] = getattr(model, "__dict__", _NONE)
+    extra = getattr(model, "__pydantic_extra__", None)
+    return {**declared, **extra} if extra else declared
 
 
 def _says_something(chunk: object) -> bool:
@@ -198,7 +206,8 @@ def _state_piece(delta: Mapping[str, Any]) -> StatePiece | None:
     """The provider state in the fields of a delta, under LiteLLM's names."""
     fields = delta.get("provider_specific_fields")
     signatures = fields.get("thought_signatures") if isinstance(fields, dict) else None
-    thinking, items, details = (delta.get(name) for name in ("thinking_blocks", "reasoning_items", "reasoning_details"))
+    thinking, items = delta.get("thinking_blocks"), delta.get("reasoning_items")
+    details = delta.get("reasoning_details")
     return StatePiece(thinking, details, items, signatures) if thinking or details or items or signatures else None
 
 
