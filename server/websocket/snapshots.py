@@ -38,6 +38,13 @@ ACCOUNT_SHARE, ACCOUNT_BURST_S = 0.05, 0.5
 """The part of the event loop that an account's snapshots take in the long run, and the seconds at once. A user's ten sessions of
 the largest kind come back in one go after the network was lost."""
 
+KEPT_BYTES_MAX = 262_144
+"""A snapshot of at most this size is kept, once it has been read, until its session may encode the next one: it may have taken long
+to make, of large messages that it leaves out, and sockets that come one after another would each wait for their own."""
+
+KEPT_PAUSE_S = 0.01
+"""It is not kept for a shorter pause than this."""
+
 SESSIONS_MAX = 4_096
 """Sessions whose pause is remembered, the longest unused forgotten first: some 200 bytes each."""
 
@@ -46,7 +53,7 @@ SESSIONS_MAX = 4_096
 class EncodedSnapshot:
     """One encoded snapshot and what follows it. `seq`: its position. `account`: whose socket was the first to be sent it.
 
-    `standing`: what the session is in it. `readers`: how many are sent it.
+    `standing`: what the session is in it. `readers`: how many are sent it. `kept`: for a while, though nobody may be.
     """
 
     seq: int
@@ -54,6 +61,7 @@ class EncodedSnapshot:
     account: str
     standing: Standing
     readers: int = 0
+    kept: bool = False
 
     @property
     def size(self) -> int:
@@ -131,8 +139,7 @@ class SnapshotPool:
             yield snapshot
         finally:
             snapshot.readers -= 1
-            if not snapshot.readers:
-                self._forget(session, snapshot)
+            self._leave(session, snapshot)
 
     async def _make(
         self, session: _Session, account: str, load: Callable[[], Awaitable[View]], encode: Callable[[View], Work]
@@ -168,6 +175,23 @@ class SnapshotPool:
         except StopIteration as end:
             return end.value, self._clock() - began
         return None, self._clock() - began
+
+    def _leave(self, session: _Session, snapshot: EncodedSnapshot) -> None:
+        """One reads it less: keep it for a while, or forget it."""
+        if snapshot.readers or snapshot.kept:
+            return
+        pause_s = session.pause_until - self._clock()
+        if session.newest is snapshot and snapshot.size <= KEPT_BYTES_MAX and pause_s >= KEPT_PAUSE_S:
+            snapshot.kept = True
+            asyncio.get_running_loop().call_later(pause_s, self._release, session, snapshot)
+        else:
+            self._forget(session, snapshot)
+
+    def _release(self, session: _Session, snapshot: EncodedSnapshot) -> None:
+        """It was kept long enough."""
+        snapshot.kept = False
+        if not snapshot.readers:
+            self._forget(session, snapshot)
 
     def _forget(self, session: _Session, snapshot: EncodedSnapshot) -> None:
         """Nobody reads it any more."""

@@ -12,6 +12,7 @@ from server.websocket.snapshot_encoding import Work
 from server.websocket.snapshots import (
     ACCOUNT_BURST_S,
     ACCOUNT_SHARE,
+    KEPT_BYTES_MAX,
     PAUSE_FACTOR,
     RESERVED_BYTES,
     SLICE_S,
@@ -89,9 +90,35 @@ async def test_the_next_encoding_of_a_session_waits_many_times_as_long_as_the_la
         assert pool.delay_s("s", "anna", 7) == 0
         assert pool.delay_s("s", "anna", 8) == pytest.approx(0.1 * PAUSE_FACTOR)
         assert pool.delay_s("other", "anna", 8) == 0
-    assert pool.delay_s("s", "anna", 7) == pytest.approx(0.1 * PAUSE_FACTOR)
+    assert pool.delay_s("s", "anna", 9) == pytest.approx(0.1 * PAUSE_FACTOR)
     clock.now += 0.1 * PAUSE_FACTOR
     assert pool.delay_s("s", "anna", 8) == 0
+
+
+async def test_a_small_snapshot_that_was_read_is_there_for_who_comes_in_the_pause_and_no_longer() -> None:
+    clock = Clock()
+    pool = SnapshotPool(clock=clock)
+    async with share(pool, "s", "anna", 7, clock.taking(0.001, b"first")):
+        pass
+    for _ in range(2):
+        assert pool.delay_s("s", "anna", 7) == 0
+        async with share(pool, "s", "anna", 7, clock.taking(0, b"another")) as kept:
+            assert kept.frames == [b"first"]
+    assert pool.bytes_of("anna") == 5
+    await pool.wait(None)
+    assert pool.bytes_of("anna") == 0
+    clock.now += 1
+    async with share(pool, "s", "anna", 7, clock.taking(0, b"another")) as made:
+        assert made.frames == [b"another"]
+
+
+async def test_a_large_snapshot_that_was_read_is_not_kept() -> None:
+    clock = Clock()
+    pool = SnapshotPool(clock=clock)
+    async with share(pool, "s", "anna", 7, clock.taking(0.1, bytes(KEPT_BYTES_MAX + 1))):
+        pass
+    assert pool.bytes_of("anna") == 0
+    assert pool.delay_s("s", "anna", 7) == pytest.approx(0.1 * PAUSE_FACTOR)
 
 
 async def test_all_sessions_of_an_account_get_a_part_of_the_loop_together() -> None:
