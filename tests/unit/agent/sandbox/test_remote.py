@@ -13,11 +13,12 @@ from agent.sandbox.in_space import SECRET_VARIABLE
 from agent.sandbox.remote.sandbox import RemoteSandbox
 from agent.util.tasks import TaskOwner
 from agent.workspace.files import ExitStatus, SandboxError
+from tests.faults.harness.lengths import few
 from tests.support.polling import eventually
 from tests.support.sandbox.remote import TOKEN, Output, RemoteSetup, remote_setup
 
 
-@pytest.fixture(params=["hub", "space"])
+@pytest.fixture(params=few(["hub", "space"]))
 async def place(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[RemoteSetup]:
