@@ -13,7 +13,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 OURS := protocol agent server clients configs
-TESTS := -n 5 --dist loadscope --no-loadscope-reorder
+TESTS := -n 4 --dist loadscope --no-loadscope-reorder
 NPM := tests/support/npm/chromium tests/support/npm/clients tests/support/npm/mcp tests/support/npm/wscat tests/unit/clients/web
 COMPILED := -q -j 0 -x '/test_[a-z_]*\.py$$' $(OURS) tests
 FAULTS := tests/faults tests/properties tests/hostile tests/docs/test_models.py tests/unit/protocol tests/unit/clients tests/unit/benchmarks \
@@ -41,8 +41,6 @@ test: set-up-tests lint
 
 tests: set-up-tests
 	@$(BIN)/python -m compileall $(COMPILED)
-	@# Before the workers come: the assertions of each test are rewritten once, not once in each worker.
-	@$(if $(ARGS),,$(BIN)/python -m pytest --collect-only -qq >/dev/null || true)
 	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),$(TESTS))
 
 faults: set-up-tests

@@ -26,10 +26,11 @@ PROGRAM = MESSAGES.with_name("process.py")
 SMALL_BYTES: Final = 131_072
 """A message up to this size is bounded in the event loop: the slowest takes five milliseconds."""
 
-READING_TIMEOUT_S: Final = 10.0
+READING_TIMEOUT_S: Final = 30.0
 READING_CPU_S: Final = 5
 READING_MEMORY_BYTES: Final = 1_073_741_824
-"""Limits of the process for a large message: the largest needs half of the memory and a second."""
+"""Limits of the process for a large message: the largest needs half of the memory and a second. On a busy machine its low priority
+makes that many seconds, so it is the processor's time that ends it."""
 
 PROCESSES_MAX: Final = 2
 
