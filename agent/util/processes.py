@@ -35,6 +35,28 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     new_group: bool = False
 
 
+class _Pipe:
+    """An end of a pipe, as an event loop takes it: it closes the descriptor once.
+
+    uvloop closes the descriptor of a transport itself, and then its file too (handles/handle.pyx, `_close`). By then the number may be
+    that of a file which another thread has opened meanwhile.
+    """
+
+    def __init__(self, pipe: IO[bytes], loop: asyncio.AbstractEventLoop) -> None:
+        self._fd = os.dup(pipe.fileno())
+        self._is_closed_by_loop = type(loop).__module__.partition(".")[0] == "uvloop"
+        pipe.close()
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._fd
+
+    def close(self) -> None:
+        """Close it, unless the event loop has done that."""
+        if not self._is_closed_by_loop:
+            os.close(self._fd)
+
+
 class Process:
     """A process and its pipes. `returncode`: None until its end was noticed; -n for signal n."""
 
@@ -92,7 +114,7 @@ class Process:
     async def _writer(self, pipe: IO[bytes]) -> asyncio.StreamWriter:
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.connect_write_pipe(
-            lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), pipe
+            lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), _Pipe(pipe, loop)
         )
         self._transports.append(transport)
         return asyncio.StreamWriter(transport, protocol, None, loop)
@@ -100,7 +122,7 @@ class Process:
     async def _reader(self, pipe: IO[bytes]) -> asyncio.StreamReader:
         reader = asyncio.StreamReader()
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), _Pipe(pipe, loop))
         self._transports.append(transport)
         return reader
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from agent.util.processes import Launch, Process, start_process
+from agent.util.processes import Launch, Process, _Pipe, start_process
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -116,3 +116,23 @@ def test_a_program_that_is_not_there_leaves_nothing_behind(run: Run) -> None:
             await start("/no/such/program")
 
     run(body())
+
+
+def test_uvloop_closes_a_pipe_itself_and_its_number_may_be_another_files_then() -> None:
+    async def one() -> None:
+        loop = asyncio.get_running_loop()
+        reading, writing = os.pipe()
+        pipe = _Pipe(os.fdopen(reading, "rb", buffering=0), loop)
+        transport, _ = await loop.connect_read_pipe(asyncio.Protocol, pipe)
+        transport.close()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(pipe.fileno())
+        other = os.dup2(writing, pipe.fileno())
+        pipe.close()
+        os.fstat(other)
+        os.close(other)
+        os.close(writing)
+
+    uvloop.run(one())
