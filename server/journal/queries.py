@@ -59,6 +59,10 @@ _POSITION = f"""
 """
 
 
+Found = tuple[int, int, SessionRow]
+"""Head, term and row of a session."""
+
+
 class Bounds(NamedTuple):
     """The parameters of `Journal.read`."""
 
@@ -97,7 +101,7 @@ def read_private(db: sqlite3.Connection, session_id: str, after: int, through: i
     return found
 
 
-def stat(db: sqlite3.Connection, session_id: str) -> tuple[int, int, SessionRow]:
+def stat(db: sqlite3.Connection, session_id: str) -> Found:
     """The head, the term and the row."""
     found = db.execute(_STAT, (session_id,)).fetchone()
     if found is None:
@@ -133,9 +137,9 @@ class Listing(NamedTuple):
     max_bytes: int | None = None
 
 
-def list_sessions(db: sqlite3.Connection, listing: Listing) -> list[tuple[int, int, SessionRow]]:
+def list_sessions(db: sqlite3.Connection, listing: Listing) -> list[Found]:
     """Head, term and row of each; see `Journal.list`."""
-    found: list[tuple[int, int, SessionRow]] = []
+    found: list[Found] = []
     db.execute("BEGIN")  # both statements see one moment
     try:
         for key in _listed_keys(db, listing):
@@ -192,9 +196,7 @@ def stale(db: sqlite3.Connection, before: str, empty_before: str, most: int) -> 
     return [session_id for (session_id,) in db.execute(_STALE, (before, empty_before, most))]
 
 
-def unexported(
-    db: sqlite3.Connection, most: int, not_of: frozenset[str], but: frozenset[str]
-) -> list[tuple[int, int, SessionRow]]:
+def unexported(db: sqlite3.Connection, most: int, not_of: frozenset[str], but: frozenset[str]) -> list[Found]:
     """Head, term and row of each; see `Journal.unexported`."""
     found: dict[str, tuple[int, int, SessionRow]] = {}
     cursor = db.execute(_UNEXPORTED)

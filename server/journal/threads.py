@@ -5,19 +5,17 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 from server.journal import schema
 from server.journal.base import JournalError
 from server.journal.call_queue import Call, CallQueue
 from server.journal.errors import explain
+from server.journal.readers import ReaderThreads
 from server.journal.schema import connect
 from server.journal.transactions import Transactions
 
 Reads = sqlite3.Connection
-
-READERS = 2
-"""Threads that read the journal beside its one writer. SQLite reads hold Python's lock for most of their time, so more
-threads read no faster; two keep a long replay from holding up a short query."""
 
 GROUP_MAX = 512
 """Calls from which on a commit waits for no more: it takes less than twice as many. It bounds how long the first of them waits for
@@ -30,40 +28,28 @@ PURGE_RECORDS = 1_000
 """Events of deleted sessions that are removed in one step. A step holds up the writer for a few milliseconds."""
 
 
-class Readers:
-    """Threads that run queries, one at a time each, until their queue is closed."""
+class Readers(ReaderThreads[Reads]):
+    """Threads that query a database file."""
 
     def __init__(self, path: Path, queue: CallQueue[Reads]) -> None:
+        super().__init__(queue)
         self._path = path
-        self._queue = queue
-        self._threads = [Thread(target=self._run, name="holdfast-journal-reader", daemon=True) for _ in range(READERS)]
+        self._connections: list[sqlite3.Connection | None] = [None] * len(self._threads)
 
-    def start(self) -> None:
-        """Start the threads."""
-        for thread in self._threads:
-            thread.start()
+    def _read(self, place: int, query: Callable[[Reads], Any]) -> Any:
+        db = self._connections[place]
+        if db is None:
+            db = self._connections[place] = connect(self._path, schema.BUSY_TIMEOUT_S)
+            db.execute("PRAGMA query_only = ON")
+        return query(db)
 
-    def join(self) -> None:
-        """Wait until all have ended. Close the queue first."""
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self) -> None:
-        db: sqlite3.Connection | None = None
-        while group := self._queue.take():
-            (call,) = group
-            try:
-                if db is None:
-                    db = connect(self._path, schema.BUSY_TIMEOUT_S)
-                    db.execute("PRAGMA query_only = ON")
-                call.result = call.operation(db)
-            except JournalError as refusal:
-                call.error = refusal
-            except Exception as error:  # noqa: BLE001  # the caller handles it, not this thread
-                call.error = explain(error, self._path) or error
-            self._queue.report(group)
+    def _drop(self, place: int) -> None:
+        db = self._connections[place]
         if db is not None:
             db.close()
+
+    def _explain(self, error: Exception) -> JournalError | None:
+        return explain(error, self._path)
 
 
 log = logging.getLogger("holdfast.journal")

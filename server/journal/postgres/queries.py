@@ -9,16 +9,12 @@ from server.journal.base import (
     NotFound,
     PrivateRecord,
     Record,
-    SessionRow,
     Spent,
     Stored,
 )
 from server.journal.postgres.rows import CLAIM_COLUMNS, ROW_COLUMNS, SEQ_MAX, encode, fold, held_claim, session_row
 from server.journal.postgres.schema import Connection
-from server.journal.queries import Bounds, Listing
-
-Found = tuple[int, int, SessionRow]
-"""Head, term and row of a session."""
+from server.journal.queries import Bounds, Found, Listing
 
 _SESSION = "(SELECT key FROM sessions WHERE session_id = %s AND NOT deleted)"
 

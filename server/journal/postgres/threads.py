@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from threading import Thread
+from typing import Any
 
 import psycopg
 
@@ -16,11 +17,9 @@ from server.journal.postgres.lineage import Epoch
 from server.journal.postgres.link import Connector, Link
 from server.journal.postgres.schema import Connection
 from server.journal.postgres.transactions import Transactions
+from server.journal.readers import ReaderThreads
 
 log = logging.getLogger("holdfast.journal")
-
-READERS = 2
-"""Connections that read beside the one that writes, so that a long replay does not hold up a short query."""
 
 GROUP_MAX = 512
 """Calls from which on a group waits for no more. It bounds how long the first of them waits for the last."""
@@ -44,54 +43,28 @@ class Append:
             raise outcome
 
 
-class Readers:
-    """Threads that run queries, one at a time each, until their queue is closed. `epoch`: the one that is known now."""
+class Readers(ReaderThreads[Connection]):
+    """Threads that query a database. `epoch`: the one that is known now."""
 
     def __init__(
         self, address: Address, queue: CallQueue[Connection], epoch: Callable[[], Epoch], changed: Callable[[], None]
     ) -> None:
         """`changed`: called when a link leads to a database of another lineage."""
+        super().__init__(queue)
         self._address = address
         self._connector = Connector(address, lock.connection_name())
-        self._queue = queue
         self._epoch = epoch
         self._changed = changed
-        self.links: list[Link | None] = [None] * READERS
-        self._threads = [
-            Thread(target=self._run, args=(place,), name="holdfast-journal-reader", daemon=True)
-            for place in range(READERS)
-        ]
+        self.links: list[Link | None] = [None] * len(self._threads)
 
-    def start(self) -> None:
-        """Start the threads."""
-        for thread in self._threads:
-            thread.start()
-
-    def join(self) -> None:
-        """Wait until all have ended. Close the queue first."""
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self, place: int) -> None:
-        while group := self._queue.take():
-            (call,) = group
-            try:
-                self._read(place, call)
-            except JournalError as refusal:
-                call.error = refusal
-            except Exception as error:  # noqa: BLE001  # the caller handles it, not this thread
-                call.error = explain(error, self._address.where) or error
-            self._queue.report(group)
-        self._drop(place)
-
-    def _read(self, place: int, call: Call[Connection]) -> None:
+    def _read(self, place: int, query: Callable[[Connection], Any]) -> Any:
         link = self.links[place]
         if link is None or not link.works:
             self._drop(place)
             link = self.links[place] = self._connect()
         try:
             with link as connection:
-                call.result = call.operation(connection)
+                return query(connection)
         except psycopg.Error as error:
             if explain(error, self._address.where) is not None:
                 self._drop(place)
@@ -116,6 +89,9 @@ class Readers:
         link, self.links[place] = self.links[place], None
         if link is not None:
             link.close()
+
+    def _explain(self, error: Exception) -> JournalError | None:
+        return explain(error, self._address.where)
 
 
 class Writer:

@@ -173,7 +173,7 @@ async def test_durability_power_works_the_same(tmp_path: Path) -> None:
 
 async def test_the_journals_threads_have_names_and_end_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = set(threading.enumerate())
-    monkeypatch.setattr("server.journal.threads.READERS", 3)
+    monkeypatch.setattr("server.journal.readers.READERS", 3)
     journal = await open_journal(tmp_path)
     threads = {thread for thread in set(threading.enumerate()) - before if thread.name.startswith("holdfast")}
     assert sorted(thread.name for thread in threads) == [
