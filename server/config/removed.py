@@ -17,7 +17,7 @@ REMOVED: dict[str, Removed] = {
     "sessions.tail_bytes": Removed(262_144, "server.sessions.ports.broadcaster.TAIL_BYTES"),
     "sessions.snapshot_every_events": Removed(500, "server.sessions.recorder.SNAPSHOT_EVERY_EVENTS"),
     "socket.outbound_batch_bytes": Removed(30_000, "server.websocket.sender.OUTBOUND_BATCH_BYTES"),
-    "journal.readers": Removed(2, "server.journal.threads.READERS"),
+    "journal.readers": Removed(2, "server.journal.readers.READERS"),
     "journal.group_max": Removed(512, "server.journal.threads.GROUP_MAX"),
     "journal.waiting_max": Removed(10_000, "server.journal.call_queue.WAITING_MAX"),
     "journal.cached_sessions_max": Removed(4_096, "server.journal.transactions.CACHED_SESSIONS_MAX"),

@@ -17,7 +17,7 @@ CONSTANTS = {
     "server.journal.transactions.CACHED_SESSIONS_MAX": 1,
     "server.journal.threads.PURGE_RECORDS": 3,
     "server.journal.threads.CHECKPOINT_COMMITS": 5,
-    "server.journal.threads.READERS": 1,
+    "server.journal.readers.READERS": 1,
 }
 """Small, so that every bound is met often."""
 
