@@ -315,10 +315,7 @@ def test_no_tracked_file_names_a_path_of_the_machine_it_was_made_on() -> None:
     [
         "requirements.lock",
         "tests/support/npm/node.lock",
-        "tests/support/npm/chromium/package-lock.json",
-        "tests/support/npm/clients/package-lock.json",
-        "tests/support/npm/mcp/package-lock.json",
-        "tests/support/npm/wscat/package-lock.json",
+        *(f"tests/support/npm/{name}/package-lock.json" for name in ("bun", "chromium", "clients", "mcp", "wscat")),
         "tests/unit/clients/web/package-lock.json",
     ],
 )

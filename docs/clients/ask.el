@@ -1,51 +1,39 @@
 ;;; ask.el --- Asks questions in one session: emacs --script ask.el ws://HOST:PORT TOKEN SESSION QUESTION...  -*- lexical-binding: t -*-
-;; Needs websocket.el 1.13 or newer (GNU ELPA, elpa-websocket). It gives no close codes: ask GET /api/sessions/SESSION why.
-;; It takes minutes for a message of 2 MB, so the server is asked for small ones (max_message).
+;; Needs websocket.el 1.13 or newer (GNU ELPA, elpa-websocket). It gives no close codes, and takes minutes for a message of 2 MB: max_message.
 (package-initialize)
 (require 'websocket)
-
 (defvar ask-position "")
-(defvar ask-epoch "")
+(defvar ask-epoch nil)
 (defvar ask-failures 0)
-(defvar ask-over nil)
-(defvar ask-waiting nil)
+(defvar ask-received nil "When the last message came; nil when the socket has ended.")
+(defvar ask-waiting nil "Questions without an answer, with their ids.")
 
 (defun ask-take (socket line)
-  "Take the frame in LINE, which came on SOCKET."
-  (let* ((frame (json-parse-string line)) (type (gethash "type" frame)) (synced (equal type "synced"))
-         (end (member type '("turn_complete" "interrupted" "error" "refused"))))
-    (when (equal type "ready") (setq ask-epoch (gethash "epoch" frame)))
-    (if (and (equal type "refused") (eq (gethash "retryable" frame) t))
-        (setq ask-over t) ; such as `going_away': come back and ask again
-      (when end
-        (princ (format "%s\n" (gethash "final_response" frame (format "(%s)" type))))
-        (pop ask-waiting))
-      (when (or synced (gethash "at" frame))
-        (setq ask-failures 0 ask-position (format "&after=%d&epoch=%s" (gethash "seq" frame) ask-epoch)))
-      (if (null ask-waiting) (setq ask-over t)
-        (when (or synced end) ; again after a cut: its id makes sure it is done once
+  (let-alist (json-parse-string line :object-type 'alist :false-object nil)
+    (let ((synced (equal .type "synced")) (end (member .type '("turn_complete" "interrupted" "error" "refused"))))
+      (when (equal .type "ready") (setq ask-epoch .epoch))
+      (when (or synced .at) (setq ask-failures 0 ask-position (format "&after=%d&epoch=%s" .seq ask-epoch)))
+      (if (and (equal .type "refused") .retryable) (setq ask-received nil) ; such as `going_away': come back and ask again
+        (when end (princ (format "%s\n" (or .final_response (format "(%s)" .type)))) (pop ask-waiting))
+        (when (and ask-waiting (or synced end)) ; after a cut again: its id makes sure it is done once
           (websocket-send-text socket (json-serialize `(:type "user_input" :id ,(caar ask-waiting) :text ,(cdar ask-waiting)))))))))
 
 (defun ask-connect (server token session)
-  "One socket, from its start to its end."
-  (let* ((received (float-time)) (end (lambda (&rest _) (setq ask-over t)))
-         (socket (progn (setq ask-over nil) (websocket-open
-                 (format "%s/ws/%s?max_message=32768%s" server session ask-position)
-                 :protocols '("holdfast.v1.json") :custom-header-alist `((Authorization . ,(concat "Bearer " token)))
-                 :on-error end :on-close end
+  (setq ask-received (float-time))
+  (let ((socket (websocket-open (format "%s/ws/%s?max_message=32768%s" server session ask-position) :protocols '("holdfast.v1.json")
+                 :custom-header-alist `((Authorization . ,(concat "Bearer " token)))
+                 :on-close (lambda (_) (setq ask-received nil))
+                 :on-error (lambda (_ _ why) (setq ask-received nil) (when (memq (cadr why) '(400 401 403 404 426)) (message "%s" why) (kill-emacs 1)))
                  :on-message (lambda (socket message)
-                               (setq received (float-time))
-                               (dolist (line (split-string (websocket-frame-text message) "\n"))
-                                 (unless ask-over (ask-take socket line))))))))
-    (while (and (not ask-over) (< (- (float-time) received) 40)) ; the server sends something at least every 20 s
+                               (when ask-received (setq ask-received (float-time)))
+                               (dolist (line (split-string (websocket-frame-text message) "\n")) (when ask-received (ask-take socket line)))))))
+    (while (and ask-waiting ask-received (< (- (float-time) ask-received) 40)) ; the server sends something every 20 s
       (accept-process-output nil 1))
     (ignore-errors (delete-process (websocket-conn socket)))))
 
 (pcase-let ((`(,server ,token ,session . ,questions) command-line-args-left))
-  (setq command-line-args-left nil
-        ask-waiting (mapcar (lambda (text) (cons (format "ask-%s-%s" (float-time) (random)) text)) questions))
+  (setq command-line-args-left nil ask-waiting (mapcar (lambda (text) (cons (format "%s-%s" (float-time) (random t)) text)) questions))
   (while ask-waiting
     (ignore-errors (ask-connect server token session))
-    (when ask-waiting
-      (sleep-for (/ (random (* 1000 (min 30 (ash 1 (min 5 ask-failures))))) 1000.0))
-      (setq ask-failures (1+ ask-failures)))))
+    (sleep-for (/ (random (* 500 (min 60 (ash 1 (min 6 ask-failures))))) 1000.0))
+    (setq ask-failures (1+ ask-failures))))

@@ -4,46 +4,45 @@ import asyncio
 import json
 import random
 import sys
-import uuid
+import time
 
 from aiohttp import ClientError, ClientSession, WSMsgType, WSServerHandshakeError
 
-STAY_AWAY = {1000, 1003, 1007, 1008, 1009, 4401, 4404, 4429}
+STAY_AWAY = {400, 401, 403, 404, 426, 1000, 1003, 1007, 1008, 1009, 4401, 4404, 4429}
 ENDS = {"turn_complete", "interrupted", "error", "refused"}
 
 
-async def ask(server: str, token: str, session: str, questions: list[str]) -> None:
-    position, failures = "", 0
-    waiting = [{"type": "user_input", "id": uuid.uuid4().hex, "text": text} for text in questions]
+async def ask(server: str, token: str, session: str, *questions: str) -> None:
+    waiting = [{"type": "user_input", "id": f"{time.time_ns()}-{i}", "text": text} for i, text in enumerate(questions)]
+    position, failures, code = "", 0, None
     async with ClientSession(headers={"Authorization": f"Bearer {token}"}) as http:
-        while waiting:
+        while waiting and code not in STAY_AWAY:
             try:
-                url = f"{server}/ws/{session}{position}"
-                async with http.ws_connect(url, max_msg_size=2**25, protocols=["holdfast.v1.json"]) as socket:
-                    # The server sends something at least every 20 s.
+                url, protocols = f"{server}/ws/{session}{position}", ["holdfast.v1.json"]
+                async with http.ws_connect(url, max_msg_size=0, protocols=protocols) as socket:
                     while waiting and (message := await socket.receive(40)).type is WSMsgType.TEXT:
                         for frame in map(json.loads, message.data.split("\n")):
                             kind = frame["type"]
-                            if kind == "refused" and frame["retryable"]:
-                                raise OSError(frame["code"])  # such as `going_away`: come back and ask again
                             if kind == "ready":
                                 epoch = frame["epoch"]
+                            if kind == "refused" and frame["retryable"]:
+                                raise OSError(frame["code"])  # such as `going_away`: come back and ask again
                             if kind in ENDS:
                                 print(frame.get("final_response") or f"({kind})", flush=True)
-                                waiting.pop(0)
+                                del waiting[0]
                             if kind == "synced" or "at" in frame:
-                                failures, position = 0, f"?after={frame['seq']}&epoch={epoch}"
-                            if waiting and (kind == "synced" or kind in ENDS):  # after a cut again: it is done once
+                                position, failures = f"?after={frame['seq']}&epoch={epoch}", 0
+                            if waiting and kind in {"synced", *ENDS}:  # after a cut again: by its id it is done once
                                 await socket.send_json(waiting[0])
-                    if waiting and socket.close_code in STAY_AWAY:
-                        sys.exit(f"closed: {socket.close_code} {message.extra}")
-            except WSServerHandshakeError as refused:  # of the body nothing is left: GET /api/sessions/SESSION says why
-                if refused.status not in (429, 502, 503, 504):
-                    sys.exit(f"refused: {refused.status}")
-            except (ClientError, OSError, TimeoutError):  # not reached, or nothing came for too long
-                pass
-            if waiting:
-                await asyncio.sleep(random.uniform(0, min(30, 0.5 * 2 ** (failures := failures + 1))))
+                    code = socket.close_code
+            except WSServerHandshakeError as refused:  # its body is lost: GET /api/sessions/SESSION says why
+                code = refused.status
+            except (ClientError, OSError):
+                code = None  # no server, a cut, or 40 s of silence: the server sends something every 20 s
+            await asyncio.sleep(random.uniform(0, min(30, 0.5 * 2**failures)) if waiting else 0)
+            failures += 1
+    if waiting:
+        sys.exit(f"ended: {code}")
 
 
-asyncio.run(ask(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]))
+asyncio.run(ask(*sys.argv[1:]))

@@ -57,7 +57,9 @@ def shell(name: str) -> Program:
 
 
 def bun() -> Program:
-    return Program([found("bun"), str(EXAMPLES / "ask.mjs")])
+    """Bun's: the machine's, or npm's that the set-up installed."""
+    installed = sorted((ROOT / "tests" / "support" / "npm" / "bun").glob("node_modules/@oven/bun-*/bin/bun"))
+    return Program([str(installed[0]) if installed else found("bun"), str(EXAMPLES / "ask.mjs")])
 
 
 def java() -> Program:
