@@ -486,6 +486,8 @@ export interface Ready {
   access: "drive" | "owner" | "read";
   /** false: this socket may not set the model; absent: it may */
   may_set_model?: boolean;
+  /** the project folder that the session works in; absent: it has a workspace of its own */
+  cwd?: string;
 }
 
 /** This submission or frame did nothing. `id` is the submission's, where it could be read. */

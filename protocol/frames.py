@@ -45,6 +45,10 @@ class Ready(msgspec.Struct, kw_only=True, tag_field="type", tag="ready"):
     may_set_model: (
         Annotated[bool, Meta(description="false: this socket may not set the model; absent: it may")] | UnsetType
     ) = UNSET
+    cwd: Annotated[
+        str | UnsetType,
+        Meta(description="the project folder that the session works in; absent: it has a workspace of its own"),
+    ] = UNSET
 
 
 class Snapshot(msgspec.Struct, kw_only=True, tag_field="type", tag="snapshot"):

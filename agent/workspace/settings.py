@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from agent.util.settings import SettingsGroup
 from protocol.limits import Limits
@@ -26,3 +26,15 @@ class WorkspaceLimits(SettingsGroup, frozen=True, kw_only=True):
     read_bytes_max: Annotated[
         int, Meta(ge=1, le=2**30, description="How much of a file `read` looks at, from its beginning.")
     ] = 8_388_608
+    roots: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=4_096)]],
+        Meta(
+            max_length=64,
+            description="Folders in which sessions may be made with a project folder (`cwd`), by every user of this server.",
+        ),
+    ] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for root in self.roots:
+            if not (root.startswith(("~/", "/")) or root == "~"):
+                raise ValueError(f"roots: {root!r} is no absolute path, nor one that begins with `~`")

@@ -52,3 +52,4 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     refusals: tuple[int, ...] = ()
     query: tuple[Query, ...] = ()
     body: type | Media | None = None
+    body_required: bool = True

@@ -88,7 +88,7 @@ def _operation(endpoint: Endpoint, by_struct: dict[type, dict[str, Any]]) -> dic
     if parameters:
         operation["parameters"] = parameters
     if endpoint.body is not None:
-        operation["requestBody"] = {"required": True, "content": _content(endpoint.body, by_struct)}
+        operation["requestBody"] = {"required": endpoint.body_required, "content": _content(endpoint.body, by_struct)}
     answers: dict[int, type | Media | None] = dict.fromkeys(
         (*EVERYWHERE, *(WITH_CREDENTIALS if guarded else ()), *endpoint.refusals), Fault
     )

@@ -9,7 +9,7 @@ from agent.models import ModelInfo
 from agent.sandbox.sandbox import SandboxInfo
 from agent.tools import Entry
 from agent.tools.mcp import McpStatus, ServerLibrary
-from protocol.content import Access, SessionStatus
+from protocol.content import Access, Effort, SessionStatus
 from protocol.events import Event
 from protocol.limits import Limits
 from server.auth.credentials import MAX_TOKEN_CHARS
@@ -67,6 +67,18 @@ class Me(msgspec.Struct):
     name: str
     rights: list[Right]
     expires_at: float | None
+
+
+class NewSession(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What a session is made with; all of it may be missing. `cwd`: the absolute path of the project folder that it works in, for good.
+
+    `model`, `reasoning_effort` and `title` are set as by the submissions `set_model` and `set_title`.
+    """
+
+    cwd: Annotated[str, Meta(max_length=4_096, pattern="^$|^/")] = ""
+    model: Annotated[str, Meta(max_length=200)] = ""
+    reasoning_effort: Effort = ""
+    title: Annotated[str, Meta(max_length=200)] = ""
 
 
 class Sessions(msgspec.Struct, omit_defaults=True):

@@ -279,11 +279,12 @@ class Journal(Protocol):
         search: str = "",
         most: int | None = None,
         max_bytes: int | None = None,
+        holding: bytes = b"",
     ) -> builtins.list[Stat]:
         """All sessions, or one user's, as of one moment, the newest `last_active_at` first.
 
         `before`: only those behind this place. `search`: only those whose title has this in it, in any case. `most`: of
-        these, so many. `max_bytes`: the list ends with the session whose `pending_approval` takes it above this.
+        these, so many. `holding`: only those whose `options` have these bytes in them. `max_bytes`: the list ends with the session whose `pending_approval` takes it above this.
         """
 
     async def stored(self, user_id: str) -> Stored:

@@ -29,12 +29,13 @@ _ANSWER = f"SELECT digest, answer FROM submissions WHERE session = {_SESSION} AN
 _SNAPSHOT = f"SELECT seq, data FROM snapshots WHERE session = {_SESSION}"
 _LIST = """
     SELECT key, title, length(pending_approval) FROM sessions
-    WHERE deleted = 0 {whose} {behind} ORDER BY last_active_at DESC, session_id
+    WHERE deleted = 0 {whose} {behind} {holding} ORDER BY last_active_at DESC, session_id
 """
 """What is sorted and searched; the rows themselves may have megabytes each."""
 _LISTED = f"SELECT {HEAD}, term, {ROW_COLUMNS} FROM sessions WHERE key = ?"
 _WHOSE = "AND user_id = ?"
 _BEHIND = "AND (last_active_at < ? OR (last_active_at = ? AND session_id > ?))"
+_HOLDING = "AND instr(options, ?) > 0"
 _UNFINISHED = "SELECT session_id FROM sessions WHERE unfinished = 1 AND deleted = 0 ORDER BY last_active_at, session_id"
 _STALE = """
     SELECT session_id FROM sessions
@@ -135,6 +136,7 @@ class Listing(NamedTuple):
     search: str = ""
     most: int | None = None
     max_bytes: int | None = None
+    holding: bytes = b""
 
 
 def list_sessions(db: sqlite3.Connection, listing: Listing) -> list[Found]:
@@ -151,12 +153,14 @@ def list_sessions(db: sqlite3.Connection, listing: Listing) -> list[Found]:
 
 
 def _listed_keys(db: sqlite3.Connection, listing: Listing) -> list[int]:
-    values: list[str] = [] if listing.user_id is None else [listing.user_id]
+    values: list[str | bytes] = [] if listing.user_id is None else [listing.user_id]
     before = listing.before
     if before is not None:
         values += [before.last_active_at, before.last_active_at, before.session_id]
     whose, behind = "" if listing.user_id is None else _WHOSE, "" if before is None else _BEHIND
-    cursor = db.execute(_LIST.format(whose=whose, behind=behind), values)
+    holding = _HOLDING if listing.holding else ""
+    values += [listing.holding] if listing.holding else []
+    cursor = db.execute(_LIST.format(whose=whose, behind=behind, holding=holding), values)
     wanted = listing.search.casefold()
     keys: list[int] = []
     size = 0

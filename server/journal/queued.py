@@ -170,9 +170,10 @@ class QueuedJournal(Generic[W, R]):
         search: str = "",
         most: int | None = None,
         max_bytes: int | None = None,
+        holding: bytes = b"",
     ) -> builtins.list[Stat]:
         """The sessions, the newest first."""
-        listing = Listing(user_id, before, search, most, max_bytes)
+        listing = Listing(user_id, before, search, most, max_bytes, holding)
         found = await self._read_queue.put(lambda db: self._queries.list_sessions(db, listing))
         return [Stat(head, self.epoch, row, term) for head, term, row in found]
 

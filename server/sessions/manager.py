@@ -19,7 +19,16 @@ from server.sessions.inbox import Answer
 from server.sessions.ports.broadcaster import DELETED_REASON
 from server.sessions.ports.port import SessionPort
 from server.sessions.registry import SessionRegistry
-from server.sessions.rows import PAGE_BYTES_MAX, SessionInfo, cut_page, load_options, session_info
+from server.sessions.rows import (
+    PAGE_BYTES_MAX,
+    Options,
+    SessionInfo,
+    cut_page,
+    dump_options,
+    holding_cwd,
+    load_options,
+    session_info,
+)
 from server.sessions.sandbox_claims import SandboxCollector
 from server.util.clock import utc_now
 
@@ -48,14 +57,15 @@ class SessionManager:
         self._delete_workspace = delete_workspace
         self._collector = collector
 
-    async def create_session(self, user_id: str, hf_token: str | None = None) -> str:
+    async def create_session(self, user_id: str, hf_token: str | None = None, *, cwd: str = "") -> str:
         """Make a session and activate it. Raises `SessionCapacityError`, `GoingAway`, `JournalError`.
 
-        `hf_token`: the user's Hugging Face token, as if they had logged in with it: see `OwnerTokens`.
+        `hf_token`: the user's Hugging Face token, as if they had logged in with it: see `OwnerTokens`. `cwd`: its project
+        folder, as `ProjectFolders.resolve` gives it; empty: none.
         """
         if hf_token:
             self._owner_tokens.give(user_id, hf_token)
-        return (await self._create(user_id)).session_id
+        return (await self._create(user_id, cwd)).session_id
 
     @asynccontextmanager
     async def attach(self, row: SessionRow, *, prepared: bool = False) -> AsyncIterator[SessionPort]:
@@ -175,13 +185,16 @@ class SessionManager:
         return [self._listed(stat) for stat in await self.journal.list(user_id)]
 
     async def page_sessions(
-        self, user_id: str | None, most: int, *, before: ListPosition | None = None, search: str = ""
+        self, user_id: str | None, most: int, *, before: ListPosition | None = None, search: str = "", cwd: str = ""
     ) -> tuple[list[SessionInfo], ListPosition | None]:
         """One page of the sessions of a user, or of all users (None), newest first, and the next page's position, or None.
 
-        `before`, `search`: as in `Journal.list`. `most`: the length of the page; it is shorter where large calls wait for approval.
+        `before`, `search`: as in `Journal.list`. `cwd`: only those with this project folder. `most`: the length of the page; it is shorter where large calls wait for approval.
         """
-        stats = await self.journal.list(user_id, before=before, search=search, most=most + 1, max_bytes=PAGE_BYTES_MAX)
+        holding = holding_cwd(cwd) if cwd else b""
+        stats = await self.journal.list(
+            user_id, before=before, search=search, most=most + 1, max_bytes=PAGE_BYTES_MAX, holding=holding
+        )
         page, is_more = cut_page(stats, most)
         infos = []
         for number, stat in enumerate(page, 1):
@@ -196,7 +209,7 @@ class SessionManager:
         """How many sessions are active, or being activated."""
         return self.registry.count
 
-    async def _create(self, user_id: str) -> SessionActor:
+    async def _create(self, user_id: str, cwd: str = "") -> SessionActor:
         now = utc_now()
         row = SessionRow(
             session_id=secrets.token_hex(SESSION_ID_BYTES),
@@ -209,7 +222,7 @@ class SessionManager:
             state="idle",
             pending_approval=b"[]",
             unfinished=False,
-            options=b"{}",
+            options=dump_options(Options(cwd=cwd)),
         )
         return await self.registry.create(row)
 

@@ -27,7 +27,7 @@ from server.journal.base import (
 )
 from server.sessions.quotas import Quotas
 from server.sessions.replay import READ_BYTES, LoadedSession, record_of, replay
-from server.sessions.rows import Options, dump_options
+from server.sessions.rows import Options, dump_options, load_options
 from server.util.clock import utc_now
 
 log = logging.getLogger("holdfast.keeper")
@@ -75,6 +75,7 @@ class JournalRecorder:
         self._lease = loaded.lease
         self._quotas = quotas
         self._on_append = on_append
+        self._options = load_options(loaded.row.options)
         self._snapshot_seq = self._compacted = self.head
 
     async def append(
@@ -92,7 +93,7 @@ class JournalRecorder:
         stored.
         """
         quiet = not answers and all(isinstance(event, (ev.AssistantChunk, ev.ToolLog)) for event in events)
-        row = self.row if quiet else _row(self.row, state)
+        row = self.row if quiet else _row(self.row, state, self._options)
         spent = None if quiet else self._quotas.spent_by(row.user_id, events)
         beside = tuple(PrivateRecord(seq, data) for seq, data in private.items())
         append = self.begin_append(events, answers, None if quiet else row, spent, beside)
@@ -195,7 +196,8 @@ def pauses(total_s: float) -> list[float]:
     return result
 
 
-def _row(row: SessionRow, state: SessionState) -> SessionRow:
+def _row(row: SessionRow, state: SessionState, options: Options) -> SessionRow:
+    """The row of this state. `options`: those of the session; what it was made with stays."""
     view = state.view
     runs = view.turn_id is not None and (
         not view.pending_approval or any(c.state == "running" for c in view.open_calls)
@@ -209,5 +211,5 @@ def _row(row: SessionRow, state: SessionState) -> SessionRow:
         state=view.state,
         pending_approval=msgspec.json.encode(view.pending_approval),
         unfinished=runs or bool(view.queued),
-        options=dump_options(Options(view.shares, state.model_chosen)),
+        options=dump_options(msgspec.structs.replace(options, shares=view.shares, model_chosen=state.model_chosen)),
     )

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from protocol.content import ShareLink
 from server.journal.base import SessionRow, Stat
@@ -18,11 +18,12 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the row's column `options` holds as JSON: `shares`, the links that are valid now.
 
     `model_chosen`: whether the row's model was chosen for the session; otherwise it is the server's of that day. None: not known,
-    in rows of a new session and of older versions.
+    in rows of a new session and of older versions. `cwd`: the project folder that the session was made with, for good; empty: none.
     """
 
     shares: list[ShareLink] = []
     model_chosen: bool | None = None
+    cwd: str = ""
 
 
 PAGE_BYTES_MAX = 1_048_576
@@ -38,7 +39,7 @@ class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A session without its events.
 
     `is_active`: it is awake, that is in the server's memory. `is_processing`: a turn runs and does not wait for an
-    approval. `seq`: of its last event.
+    approval. `seq`: of its last event. `cwd`: the project folder that it works in; absent: it has a workspace of its own.
     """
 
     session_id: str
@@ -54,6 +55,7 @@ class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     epoch: str
     seq: int
+    cwd: str | UnsetType = UNSET
 
 
 class ExportHeader(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="session"):
@@ -85,6 +87,11 @@ def load_options(data: bytes) -> Options:
     return _decoder.decode(data)
 
 
+def holding_cwd(cwd: str) -> bytes:
+    """The bytes that the column `options` of a session with this project folder has in it, and no other has."""
+    return b'"cwd":' + msgspec.json.encode(cwd)
+
+
 def session_info(stat: Stat, *, is_active: bool) -> SessionInfo:
     """The information about a session for its clients."""
     return SessionInfo(
@@ -94,6 +101,7 @@ def session_info(stat: Stat, *, is_active: bool) -> SessionInfo:
         pending_approval=msgspec.Raw(stat.row.pending_approval),
         epoch=stat.epoch,
         seq=stat.head,
+        cwd=load_options(stat.row.options).cwd or UNSET,
     )
 
 

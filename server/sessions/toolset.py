@@ -33,6 +33,7 @@ from agent.util.places import SERVER, Holder
 from agent.workspace.agents_md import ProjectNotes
 from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import Sandbox
+from agent.workspace.project_roots import ProjectFolders
 from agent.workspace.snapshots import SnapshotStore
 from server.config.settings import Settings
 from server.journal.base import Journal, SessionRow
@@ -85,7 +86,7 @@ def _new_key() -> bytes:
 class ToolsetFactory:
     """Makes the `ToolRouter` of each session that is activated, and removes the workspaces of deleted sessions.
 
-    `mcp`: the MCP servers that sessions share. `remote`: makes and deletes remote sandboxes.
+    `mcp`: the MCP servers that sessions share. `projects`: the project folders that are allowed. `remote`: makes and deletes remote sandboxes.
     """
 
     def __init__(self, settings: Settings, known_secrets: KnownSecrets, executors: Executors) -> None:
@@ -96,6 +97,9 @@ class ToolsetFactory:
         self._web = WebClient(settings.web, executors)
         self._backend: SandboxBackend | None = None
         self._without_login = FilesOnlyBackend(settings.sandbox, NO_SHELL, executors.search)
+        elsewhere = settings.sandbox.kind in ("hub", "space")
+        why_none = "the commands of this server run elsewhere (`sandbox.kind`): it has no project folders"
+        self.projects = ProjectFolders(settings.workspace.roots, settings.journal.folder, why_none if elsewhere else "")
         self.mcp = McpServers(settings.mcp_servers, settings.mcp, settings.journal.folder / "mcp")
         self._journal: Journal | None = None
         self._storage: StorageAccount | None = None

@@ -58,7 +58,10 @@ class Connection:
         policy: SubmissionPolicy,
         peer: Peer,
         context: ConnectionContext,
+        cwd: str = "",
     ) -> None:
+        """`cwd`: the session's project folder, if it has one."""
+        self._cwd = cwd
         self._port = port
         self._policy = policy
         self._journal = context.journal
@@ -224,6 +227,7 @@ class Connection:
             server=SERVER,
             access=self._policy.access,
             may_set_model=self._policy.may_set_model(standing.shares),
+            cwd=self._cwd or msgspec.UNSET,
         )
         return self._encode(ready)
 

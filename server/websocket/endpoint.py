@@ -22,6 +22,7 @@ from server.sessions.access import authorize_session
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.manager import SessionManager
 from server.sessions.quotas import USERS_MAX
+from server.sessions.rows import load_options
 from server.telemetry import log_context
 from server.telemetry.metrics import Metrics
 from server.transport.websocket import transport_of
@@ -83,11 +84,12 @@ class SocketEndpoint:
         running = False
         try:
             level: AccessLevel = "owner"
+            cwd = ""
             if session_id is None:
                 attached = self._manager.attach_new(principal.user_id)
             else:
                 access = await authorize_session(self._manager.registry, principal, session_id)
-                level, principal = access.level, access.principal
+                level, principal, cwd = access.level, access.principal, load_options(access.row.options).cwd
                 attached = self._manager.attach(access.row, prepared=options.position is None)
             self._check_sockets(principal)
             async with attached as port:
@@ -99,7 +101,7 @@ class SocketEndpoint:
                 running = True
                 policy = self._policy(principal, level)
                 peer = Peer(receive, send, transport_of(scope, send), encoding, options)
-                socket = Connection(port, policy, peer, self._context)
+                socket = Connection(port, policy, peer, self._context, cwd)
                 log_context.bind(session=port.session_id, conn=secrets.token_hex(CONN_BYTES))
                 with self._metrics.sockets.track_inprogress(), self._open.track(principal, socket.end):
                     await self._run(socket, options.position, encoding)

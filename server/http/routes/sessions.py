@@ -1,13 +1,20 @@
 """Routes of sessions: list, create, read and delete them, and read their events."""
 
+from functools import partial
 from typing import Final
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from agent.session.messages import SubmissionRefusal
+from agent.util.executors import WorkExecutor
+from agent.util.places import Holder
+from agent.workspace.project_roots import PATH_CHARS_MAX, ProjectFolders, ProjectRefused
 from protocol.limits import MAX_SEQ
+from protocol.submissions import SetModel, SetTitle, Submission
 from server.http import schemas
+from server.http.bodies import read_small
 from server.http.endpoints import JSON_OBJECT, SESSION, Endpoint, Media, Query
 from server.http.paging import PAGE_QUERY, next_page, read_page
 from server.http.requests import authorized_session, bad_request, caller, integer_parameter, position_in_path
@@ -23,14 +30,18 @@ EVENTS_LIMIT_MAX: Final = 1_000
 EVENTS_MAX_BYTES: Final = 1_048_576
 """What takes a few milliseconds to send. One event may be larger."""
 SEARCH_CHARS_MAX: Final = 200
+BODY_BYTES_MAX: Final = 65_536
 
 
 class SessionRoutes:
     """Handlers of the routes of sessions."""
 
-    def __init__(self, manager: SessionManager) -> None:
+    def __init__(self, manager: SessionManager, projects: ProjectFolders, disk: WorkExecutor) -> None:
+        """`projects`: the folders that sessions may work in; `disk`: the threads in which they are looked at."""
         self._manager = manager
         self._journal = manager.journal
+        self._projects = projects
+        self._disk = disk
 
     async def sessions(self, request: Request) -> Response:
         """List the caller's sessions, newest first."""
@@ -38,15 +49,41 @@ class SessionRoutes:
         search = request.query_params.get("search", "")
         if len(search) > SEARCH_CHARS_MAX:
             raise bad_request(f"`search` may have {SEARCH_CHARS_MAX} characters at most")
-        infos, position = await self._manager.page_sessions(caller(request).user_id, most, before=before, search=search)
+        cwd = request.query_params.get("cwd", "")
+        if len(cwd) > PATH_CHARS_MAX:
+            raise bad_request(f"`cwd` may have {PATH_CHARS_MAX} characters at most")
+        user_id = caller(request).user_id
+        infos, position = await self._manager.page_sessions(user_id, most, before=before, search=search, cwd=cwd)
         return json_response(schemas.Sessions(infos, next_page(position)))
 
     async def create(self, request: Request) -> Response:
-        """Create a session."""
-        session_id = await self._manager.create_session(caller(request).user_id)
+        """Create a session; the body may say with which project folder, model and title."""
+        user_id = caller(request).user_id
+        new = await _read_new_session(request)
+        cwd = ""
+        if new.cwd:
+            try:
+                cwd = await self._disk.run(partial(self._projects.resolve, new.cwd), Holder(user_id))
+            except ProjectRefused as refused:
+                raise RequestRefused(HTTPRefusal("forbidden", str(refused))) from refused
+        session_id = await self._manager.create_session(user_id, cwd=cwd)
+        await self._set_up(session_id, new)
         response = json_response(await self._manager.get_session_info(session_id), 201)
         response.headers["location"] = f"/api/sessions/{session_id}"
         return response
+
+    async def _set_up(self, session_id: str, new: schemas.NewSession) -> None:
+        """Set what the body asks for. If the session refuses it, the session is deleted. Raises `RequestRefused`."""
+        wanted: list[Submission] = []
+        if new.model:
+            wanted.append(SetModel(model=new.model, reasoning_effort=new.reasoning_effort))
+        if new.title:
+            wanted.append(SetTitle(title=new.title))
+        for submission in wanted:
+            answer = await self._manager.submit(session_id, submission)
+            if isinstance(answer, SubmissionRefusal):
+                await self._manager.delete_session(session_id)
+                raise RequestRefused(HTTPRefusal("forbidden", answer.message))
 
     async def session(self, request: Request) -> Response:
         """Read one session's information."""
@@ -102,6 +139,19 @@ class SessionRoutes:
         return StreamingResponse(export_chunks(self._journal, stat), media_type=MEDIA_TYPE, headers=headers)
 
 
+async def _read_new_session(request: Request) -> schemas.NewSession:
+    """What the body asks for; no body asks for nothing. Raises `RequestRefused`."""
+    body = await read_small(request, BODY_BYTES_MAX)
+    if body is None:
+        raise bad_request(f"the body is larger than {BODY_BYTES_MAX} bytes")
+    if not body.strip():
+        return schemas.NewSession()
+    try:
+        return msgspec.json.decode(body, type=schemas.NewSession)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise bad_request(f"the body is not what a session is made with: {error}") from error
+
+
 ENDPOINTS: Final = (
     Endpoint(
         method="GET",
@@ -116,6 +166,11 @@ ENDPOINTS: Final = (
                 "only sessions whose title contains this text, in upper or lower case",
                 {"type": "string", "maxLength": SEARCH_CHARS_MAX},
             ),
+            Query(
+                "cwd",
+                "only sessions with this project folder, as their information has it",
+                {"type": "string", "maxLength": PATH_CHARS_MAX},
+            ),
         ),
         answers={200: schemas.Sessions},
         refusals=(503,),
@@ -126,6 +181,8 @@ ENDPOINTS: Final = (
         needs="sessions",
         handler=SessionRoutes.create,
         name="create",
+        body=schemas.NewSession,
+        body_required=False,
         answers={201: SessionInfo},
         refusals=(429, 503),
     ),

@@ -41,6 +41,7 @@ _LIST = f"""
             AND (%(at)s::bytea IS NULL OR last_active_at < %(at)s::bytea
                 OR (last_active_at = %(at)s::bytea AND session_id > %(after)s::bytea))
             AND position(%(search)s::bytea IN title_folded) > 0
+            AND position(%(holding)s::bytea IN options) > 0
         ORDER BY last_active_at DESC, session_id LIMIT %(most)s::bigint
     ) AS listed
     WHERE %(bytes)s::bigint IS NULL OR coalesce(before, 0) <= %(bytes)s::bigint ORDER BY last_active_at DESC, session_id
@@ -127,6 +128,7 @@ def list_sessions(connection: Connection, listing: Listing) -> list[Found]:
         "at": None if before is None else encode(before.last_active_at),
         "after": None if before is None else encode(before.session_id),
         "search": fold(listing.search),
+        "holding": listing.holding,
         "most": listing.most,
         "bytes": listing.max_bytes,
     }

@@ -3,6 +3,7 @@
 import msgspec
 
 from server.journal.base import Journal, ListPosition
+from server.sessions.rows import Options, dump_options, holding_cwd
 from tests.unit.server.journal.builders import begin, row
 
 
@@ -66,3 +67,16 @@ async def test_the_list_ends_with_the_session_whose_waiting_calls_take_it_above_
     assert await named(69) == ["a", "b"]
     assert await named(70) == ["a", "b", "c"]
     assert await named(1_000) == ["a", "b", "c", "d"]
+
+
+async def test_the_list_can_be_of_sessions_whose_options_hold_these_bytes(journal: Journal) -> None:
+    for name, cwd in [("a", "/home/a"), ("b", "/home/ab"), ("c", "/home/\u00fc%_\\0"), ("d", "")]:
+        await journal.create(msgspec.structs.replace(row(name), options=dump_options(Options(cwd=cwd))))
+
+    async def named(cwd: str) -> list[str]:
+        return [found.row.session_id for found in await journal.list("ann", holding=holding_cwd(cwd))]
+
+    assert await named("/home/a") == ["a"]
+    assert await named("/home/\u00fc%_\\0") == ["c"]
+    assert await named("/home") == await named("/home/\u00fc__\\0") == []
+    assert len(await journal.list("ann", holding=b"")) == 4

@@ -5,6 +5,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from agent.workspace import restoring
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.snapshots import SnapshotStore, SnapshotTaken
@@ -19,7 +21,7 @@ class Place:
 
     def __init__(self, folder: Path, **limits: int) -> None:
         self.folder = folder
-        self.workspace = Workspace(folder / "workspaces" / "one", WorkspaceLimits(**limits))
+        self.workspace = Workspace(folder / "workspaces" / "one", msgspec.convert(limits, WorkspaceLimits))
         self.root = self.workspace.root
         os.close(self.workspace.make_root())
         self.store = self.reopened()

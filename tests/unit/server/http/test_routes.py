@@ -223,3 +223,42 @@ async def test_a_bad_listing_parameter_is_named(http: httpx.AsyncClient, query: 
     answer = await http.get(f"/api/sessions?{query}")
     assert answer.status_code == 400
     assert query.split("=")[0] in answer.json()["message"]
+
+
+async def test_a_session_is_made_with_a_project_folder_a_model_and_a_title(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    settings = settings_for(tmp_path / "data", workspace={"roots": [str(tmp_path)]})
+    async with listening(settings) as live, http_client(live.http) as http:
+        body = {"cwd": f"{project}/.", "title": "the shop", "model": "demo"}
+        made = await http.post("/api/sessions", json=body)
+        info = made.json()
+        assert (made.status_code, info["cwd"], info["title"]) == (201, str(project), "the shop")
+        await http.post("/api/sessions")
+        listed = (await http.get("/api/sessions", params={"cwd": str(project)})).json()["sessions"]
+        assert [one["session_id"] for one in listed] == [info["session_id"]]
+        assert (await http.get("/api/sessions", params={"cwd": str(tmp_path)})).json()["sessions"] == []
+        async with client(live, info["session_id"]) as talker:
+            await talker.synced()
+            assert talker.ready.cwd == str(project)
+            await talker.send(UserInput(text="hello"))
+            await talker.until_type(*DONE)
+        assert (await http.get(f"/api/sessions/{info['session_id']}")).json()["cwd"] == str(project)
+
+
+async def test_what_a_session_cannot_be_made_with_is_told_and_none_is_made(
+    live: Live, http: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    for body, status, why in (
+        (b'{"cwd": "/tmp/x"}', 403, "workspace.roots"),
+        (b'{"model": "no such/model"}', 403, "letters"),
+        (b'{"cwd": "x"}', 400, "cwd"),
+        (b'{"colour": "blue"}', 400, "colour"),
+        (b"[]", 400, "object"),
+        (b"{" * 100_000, 400, "larger"),
+        (b'{"title": "' + b"a" * 201 + b'"}', 400, "title"),
+    ):
+        answer = await http.post("/api/sessions", content=body)
+        assert answer.status_code == status, body[:40]
+        assert why in answer.json()["message"]
+    assert (await http.get("/api/sessions")).json()["sessions"] == []
