@@ -7,14 +7,15 @@ from pathlib import Path
 
 from agent.workspace.dirfd import FOLDER, closing
 from agent.workspace.tree_copy import Copied, copy_tree
+from protocol import runtime_file
 from server.cli.options import FAILURE, USAGE, add_place, fail, refuse_database, settings_of
 from server.config.loader import SettingsError
 from server.journal.base import JournalError
 from server.journal.data_dir import DATABASE, FOLDER_MODE, LOCK, MARK
 from server.journal.offline import open_offline
 
-LEFT_OUT = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", LOCK, MARK}
-"""The database is copied by SQLite. The lock and the mark belong to this folder alone; a copy begins a new epoch."""
+LEFT_OUT = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", LOCK, MARK, runtime_file.NAME, runtime_file.LOG}
+"""The database is copied by SQLite. The lock, the mark and the runtime file belong to this folder alone; a copy begins a new epoch."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

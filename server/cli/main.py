@@ -2,20 +2,12 @@
 
 import argparse
 import os
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from server import __version__
-from server.cli.options import FAILURE, INTERRUPTED, USAGE, add_place, fail, settings_of
-
-if TYPE_CHECKING:
-    from socket import socket
-
-    from agent.models import ModelChoice
-    from server.auth.backends.base import AuthBackend
+from server.cli.options import FAILURE, INTERRUPTED, add_data, add_place, fail
 
 SERVE_HELP = """\
 Serves agent sessions on websockets (/ws), with an HTTP API beside it.
@@ -93,9 +85,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, metavar="N", help="TCP port; 0: any free one (default: $PORT, else 7860)")
     parser.add_argument("--fd", type=int, metavar="N", help="listen on this open socket, which a supervisor passed on")
     parser.add_argument("--config", type=Path, metavar="FILE", help="config file (default: the shipped one)")
-    parser.add_argument(
-        "--data", metavar="FOLDER", help="where sessions are stored (default: $HOLDFAST_DATA, else ./data)"
-    )
+    add_data(parser, "where sessions are stored (default: $HOLDFAST_DATA, else ./data)")
     parser.add_argument(
         "--model", metavar="NAME", help="model, as LiteLLM names it, or `demo` (default: by credentials)"
     )
@@ -172,94 +162,9 @@ def _add_backup(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from agent.util.garbage import seldom_collected
+    from server.cli import serve
 
-    with seldom_collected():
-        from server.config.loader import SettingsError
-        from server.telemetry import logs
-        from server.telemetry.secrets import KnownSecrets
-        from server.transport import listeners
-
-    options = {
-        "server.host": args.host,
-        "server.port": args.port,
-        "server.log_level": args.log_level,
-        "model.model": args.model,
-        "auth.local_token": False if args.no_token else None,
-    }
-    try:
-        listeners.refuse_workers(os.environ)
-        settings = settings_of(args, options)
-        logs.set_up(settings.server)
-        secrets = KnownSecrets(settings, os.environ)
-        logs.redact(secrets)
-        sockets = listeners.open_sockets(settings) if args.fd is None else [listeners.adopt_socket(args.fd, settings)]
-    except SettingsError as error:
-        return fail(str(error), USAGE)
-    except listeners.ListenError as error:
-        return fail(str(error), FAILURE)
-
-    with seldom_collected():
-        from server.app import build_app
-        from server.journal.base import JournalError
-        from server.transport.server import run
-        from server.util.private_files import PrivateFileError
-
-        app = build_app(settings, known=secrets)
-
-    def announce() -> None:
-        public = settings.server.public_address
-        first = announcement(sockets, settings.model.model, app.state.parts.choice, public)
-        lines = invitation(listeners.local_port(sockets), app.state.running.authenticator.backend, public)
-        print("\n".join([first, *lines]), flush=True)
-
-    try:
-        run(app, settings, sockets, announce)
-    except (PrivateFileError, JournalError, SettingsError, listeners.ListenError) as error:
-        return fail(str(error), FAILURE)
-
-
-def announcement(sockets: "list[socket]", configured: str, choice: "ModelChoice", public: str = "") -> str:
-    """The line that is printed when the server listens: its address and its model (`configured`, or chosen).
-
-    `public`: where browsers reach it through a proxy, or empty.
-    """
-    from server.transport import listeners
-
-    model = choice.model
-    if choice.demo and not configured.strip():
-        model += " - no model credentials found; set OPENAI_API_KEY, ANTHROPIC_API_KEY, HF_TOKEN ... or use --model"
-    where = f"{listeners.urls(sockets)[0]}, for browsers at {public}" if public else listeners.urls(sockets)[0]
-    return f"Holdfast {__version__} listening on {where} (model: {model})"
-
-
-def invitation(port: int | None, backend: "AuthBackend", public: str = "") -> list[str]:
-    """The lines that show how to connect. A link to log in is printed by the start that made the token.
-
-    `public`: where browsers reach the server through a proxy; empty: on this machine, at `port`. No lasting secret is
-    printed: a service's output is kept in the system's log.
-    """
-    from server.auth.backends.local import LocalBackend, NoTokenBackend
-    from server.auth.login_codes import LASTS_S, login_link
-
-    if port is None:
-        return []
-    address = public or f"http://localhost:{port}"
-    wscat = f"Try it: wscat -c {address.replace('http', 'ws', 1)}/ws"
-    if isinstance(backend, NoTokenBackend):
-        return [wscat]
-    if not isinstance(backend, LocalBackend):
-        return [f'{wscat} -H "Authorization: Bearer TOKEN"']
-    wscat_with_token = f'{wscat} -H "Authorization: Bearer $(cat {shlex.quote(str(backend.path))})"'
-    again = shlex.join(["holdfast", "login-link", "--data", str(backend.path.parent), "--port", str(port)])
-    if not backend.made:
-        return [f"To log in with a browser: {again}", wscat_with_token]
-    link = login_link(address, backend.new_code())
-    return [
-        f"Open: {link}",
-        f"The link works once, for {LASTS_S // 60} minutes; for another: {again}",
-        wscat_with_token,
-    ]
+    return serve.main(args)
 
 
 def _schema(args: argparse.Namespace) -> int:
@@ -284,10 +189,12 @@ def _schema(args: argparse.Namespace) -> int:
 
 
 def _doctor(args: argparse.Namespace) -> int:
+    from protocol.runtime_file import user_data_folder
     from server.doctor.finding import as_json, as_text
     from server.doctor.run import examine
 
-    given = {} if args.data is None else {"journal.data": args.data}
+    data = str(user_data_folder(os.environ)) if args.own else args.data
+    given = {} if data is None else {"journal.data": data}
     findings = examine(args.config, os.environ, given, online=args.online)
     print(as_json(findings) if args.json else as_text(findings))
     return FAILURE if any(finding.level == "fail" for finding in findings) else 0

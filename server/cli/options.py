@@ -16,16 +16,33 @@ FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 def add_place(parser: argparse.ArgumentParser) -> None:
     """Add `--config` and `--data` to a command."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="config file (default: the shipped one)")
-    parser.add_argument("--data", metavar="FOLDER", help="data folder (default: $HOLDFAST_DATA, else ./data)")
+    add_data(parser, "data folder (default: $HOLDFAST_DATA, else ./data)")
+
+
+def add_data(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add `--data`, described by `text`, and `--own` instead of it."""
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--data", metavar="FOLDER", help=text)
+    place.add_argument(
+        "--own",
+        action="store_true",
+        help="your own server, the one that editors start: data in $XDG_DATA_HOME/holdfast",
+    )
 
 
 def settings_of(args: argparse.Namespace, options: dict[str, object] | None = None) -> "Settings":
-    """The settings that `--config`, the environment, `--data` and `options` (dotted keys) give. Raises `SettingsError`."""
+    """The settings that `--config`, the environment, `--data` or `--own` and `options` (dotted keys) give. Raises `SettingsError`."""
+    from protocol.runtime_file import user_config_file, user_data_folder
     from server.config.loader import load_settings, shipped_config
 
     options = {"journal.data": args.data, **(options or {})}
+    config = args.config
+    if args.own:
+        options["journal.data"] = str(user_data_folder(os.environ))
+        own = user_config_file(os.environ)
+        config = config or (own if own.exists() else None)
     given = {key: value for key, value in options.items() if value is not None}
-    return load_settings(args.config or shipped_config(), os.environ, given)
+    return load_settings(config or shipped_config(), os.environ, given)
 
 
 def refuse_database(settings: "Settings", instead: str) -> int:

@@ -147,8 +147,17 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def run(app: Starlette, settings: Settings, sockets: list[socket.socket], announce: Callable[[], None]) -> NoReturn:
-    """Serve until a signal, then end the process, exit code 0. Raises what the lifespan raises, and `ListenError`."""
+def run(
+    app: Starlette,
+    settings: Settings,
+    sockets: list[socket.socket],
+    announce: Callable[[], None],
+    stopped: Callable[[], None] = lambda: None,
+) -> NoReturn:
+    """Serve until a signal, then end the process, exit code 0. Raises what the lifespan raises, and `ListenError`.
+
+    `announce` is called when the server is up, `stopped` when all is closed, however it ended.
+    """
     return_freed_memory()
     sys.setswitchinterval(SWITCH_S)
     server = Server(app, settings, announce)
@@ -163,6 +172,8 @@ def run(app: Starlette, settings: Settings, sockets: list[socket.socket], announ
     except BaseException:
         runner.close()
         raise
+    finally:
+        stopped()
     _exit()
 
 

@@ -15,7 +15,7 @@ import pytest
 import websockets
 
 from agent.models import ModelChoice
-from server.cli import generate, main
+from server.cli import generate, serve
 from server.config.server import ServerSettings
 from server.config.settings import Settings
 from server.transport import listeners
@@ -246,8 +246,8 @@ def test_a_chosen_demo_prints_no_hint_about_credentials() -> None:
     opened = listeners.open_sockets(Settings(server=ServerSettings(port=0)))
     try:
         demo = ModelChoice("demo", True, "it is configured")
-        assert "(model: demo)" in main.announcement(opened, "demo", demo)
-        assert "set OPENAI_API_KEY" in main.announcement(
+        assert "(model: demo)" in serve.announcement(opened, "demo", demo)
+        assert "set OPENAI_API_KEY" in serve.announcement(
             opened, " ", msgspec.structs.replace(demo, reason="none found")
         )
     finally:
