@@ -173,6 +173,9 @@ DENIALS: Final = {
     "unauthorized": Denial(401, "no or bad credentials"),
     "forbidden": Denial(403, "the Origin or Host is not allowed, or the credentials lack the right that is needed"),
     "not_found": Denial(404, "no such session, or not yours; or no such route"),
+    "file_exists": Denial(
+        412, "the workspace has a file of that name, and the upload asked to replace none (`If-None-Match: *`)"
+    ),
     "too_large": Denial(413, "the body is larger than a limit allows; the message says which"),
     "upgrade_required": Denial(
         426, "the request came without `Upgrade: websocket`: a proxy in between must pass `Upgrade` and `Connection` on"

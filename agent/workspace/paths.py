@@ -32,6 +32,10 @@ class NotInWorkspace(WorkspaceError):
     """There is nothing of that name."""
 
 
+class InWorkspace(WorkspaceError):
+    """There is a file of that name already."""
+
+
 def shown(path: str, most: int = 300) -> str:
     """The path as part of a sentence: quoted and escaped unless it is plain, so that it cannot look like the sentence."""
     seen = len(path) <= most and exact_line(path) == path

@@ -28,6 +28,7 @@ from agent.workspace.dirfd import (
 )
 from agent.workspace.files import Entry, FileStart
 from agent.workspace.paths import (
+    InWorkspace,
     WorkspaceError,
     as_text,
     existing_name,
@@ -90,10 +91,12 @@ class Workspace:
                 raise
             return file
 
-    def write(self, path: str, data: bytes, stop: threading.Event, *, most: int | None = None) -> bool:
+    def write(
+        self, path: str, data: bytes, stop: threading.Event, *, most: int | None = None, fresh: bool = False
+    ) -> bool:
         """Write `data`, wholly or not at all, with the folders on the way. True if it replaced a file.
 
-        `most`: bytes allowed; default `write_bytes_max`. If `stop` is set before the last step, nothing of it is left.
+        `most`: bytes allowed; default `write_bytes_max`. `fresh`: a file that is there is left, with InWorkspace. If `stop` is set before the last step, nothing of it is left.
         Others that write to the same workspace wait. Raises WorkspaceError.
         """
         most = self.limits.write_bytes_max if most is None else most
@@ -112,6 +115,8 @@ class Workspace:
             folder = _descend(stack, root, above, path, created)
             name = existing_name(folder, name)
             former = _former(folder, name, path)
+            if fresh and former is not None:
+                raise InWorkspace(f"there is a file {shown(path)} in the workspace already")
             self._refuse_overflow(names + len(created) + (former is None), total, len(data), former)
             _put(folder, name, data, former, stop)
             created.commit()

@@ -29,6 +29,8 @@ export { SessionEnded, SubmissionRefused };
 /** How long a socket may take to open. */
 const CONNECT_MS = 10_000;
 const GOODBYE = 1000;
+/** What may bring a session back, or end its socket. */
+const CIRCUMSTANCES = ["online", "offline", "pageshow", "visibilitychange"];
 
 /** @typedef {Outcome | { kind: "status", status: Status }} FeedItem */
 
@@ -62,6 +64,8 @@ export class Session {
   #timer = null;
   /** @type {any} */
   #retry = null;
+  /** One function for as long as the session lives, so that it can be taken off the events again. @param {Event} event */
+  #noticed = ({ type }) => this.#circumstances(type);
   /** @type {Set<(items: FeedItem[]) => void>} */
   #listeners = new Set();
   /** @type {Map<string, { resolve: (accepted: Wire.Accepted) => void, reject: (error: Error) => void }>} */
@@ -75,9 +79,6 @@ export class Session {
     /** @type {Status} */
     this.status = { phase: "idle", why: "", retry_at: 0, offline: false, action: null, caught_up: null };
     for (const submission of unsettled) this.core.submit(submission);
-    for (const name of ["online", "offline", "pageshow", "visibilitychange"]) {
-      environment.events.addEventListener(name, () => this.#circumstances(name));
-    }
   }
 
   /** The result of all events so far. It changes in place; look at it when a listener is called. */
@@ -143,6 +144,7 @@ export class Session {
     if (this.#socket || this.#making) return;
     this.#environment.clearTimeout(this.#retry);
     this.#retry = null;
+    for (const name of CIRCUMSTANCES) this.#environment.events.addEventListener(name, this.#noticed);
     this.#change({ phase: "connecting" });
     if (this.core.sessionId === null) void this.#make();
     else this.#dial();
@@ -278,6 +280,7 @@ export class Session {
       this.#retry = this.#environment.setTimeout(() => this.open(), delay_ms);
       return this.#change({ phase: "waiting", why, retry_at: Date.now() + delay_ms });
     }
+    for (const name of CIRCUMSTANCES) this.#environment.events.removeEventListener(name, this.#noticed);
     for (const waiting of this.#answers.values()) waiting.reject(new SessionEnded(action, why));
     this.#answers.clear();
     this.#change({ phase: "ended", why, action });

@@ -113,7 +113,7 @@ async def test_a_link_for_driving_lets_one_answer_what_waits(tabs: Tabs, tmp_pat
         await guest.approvals.get_by_role("button", name="Cancel").click()
         await guest.page.get_by_label("More", exact=True).click()
         await expect(guest.button("Compact the context")).to_be_visible()
-        await expect(guest.button("End this session")).to_have_count(0)
+        await expect(guest.button("End this session…")).to_have_count(0)
         await guest.page.keyboard.press("Escape")
         await expect(guest.page.get_by_role("combobox")).to_have_count(0)
         await expect(guest.page.get_by_title("Your link does not let you set it.")).to_have_text("openai/scripted")

@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { messageOf } from "./text/format.js";
 import { Conversation } from "./state/conversation.js";
 import { enter, openedLink } from "./state/login.js";
-import { announced, current, dismiss, loginNeeded, notices, panel, sidebarOpen } from "./state/store.js";
+import { announced, current, dismiss, loginNeeded, narrow, notices, panel, sidebarOpen } from "./state/store.js";
 import { copyCode } from "./ui/clipboard.js";
 import { html } from "./ui/html.js";
 import { Approvals } from "./tools/approvals.js";
@@ -15,6 +15,7 @@ import { Messages } from "./messages/list.js";
 import { Composer } from "./composer/composer.js";
 import { listenToDrops } from "./composer/drop.js";
 import { About } from "./panels/about.js";
+import { EndPanel } from "./panels/end.js";
 import { FilesPanel } from "./panels/files.js";
 import { Keys } from "./panels/keys.js";
 import { SharePanel } from "./panels/share.js";
@@ -45,6 +46,7 @@ function Main({ conversation }) {
     ${panel.value === "keys" && html`<${Keys} />`}
     ${panel.value === "about" && html`<${About} />`}
     ${panel.value === "share" && html`<${SharePanel} conversation=${conversation} />`}
+    ${panel.value === "end" && html`<${EndPanel} conversation=${conversation} />`}
     ${panel.value === "files" && html`<${FilesPanel} conversation=${conversation} />`}
   </main>`;
 }
@@ -88,7 +90,7 @@ function App() {
     </nav>
     <div class="page" data-sidebar=${sidebarOpen.value}>
       <${Sidebar} />
-      ${sidebarOpen.value && html`<div class="veil" onClick=${() => (sidebarOpen.value = false)}></div>`}
+      ${narrow.value && sidebarOpen.value && html`<div class="veil" onClick=${() => (sidebarOpen.value = false)}></div>`}
       <${Main} key=${conversation} conversation=${conversation} />
     </div>
     <${Notices} />

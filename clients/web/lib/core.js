@@ -22,11 +22,11 @@ const FIRST_LIMITS = { inbound_message_bytes: 1_048_576, heartbeat_s: 15 };
  * @typedef {{ action: Action, delay_ms: number, why: string, code: number | null }} Verdict
  */
 /**
- * What came of a frame.
+ * What came of a frame. `messages` of an event: how many the view had right after it.
  * @typedef {{ kind: "connected", recovered: boolean, again: boolean, ready: Wire.Ready }
  *   | { kind: "view_reset", omitted_messages: number }
  *   | { kind: "caught_up", seq: number, replayed: number, recovered: boolean, again: boolean }
- *   | { kind: "event", event: Wire.Event }
+ *   | { kind: "event", event: Wire.Event, messages: number }
  *   | { kind: "acked", id: string, accepted: Wire.Accepted }
  *   | { kind: "rejected", id: string, code: string, message: string, retryable: boolean }
  *   | { kind: "postponed", id: string, code: string, message: string, delay_ms: number }
@@ -264,7 +264,7 @@ export class SessionCore {
         this.#replayed += this.view.seq - before;
       }
       if (event.type === "turn_complete") event.final_response ||= lastAnswer(this.view);
-      outcomes.push({ kind: "event", event });
+      outcomes.push({ kind: "event", event, messages: this.view.messages.length });
     }
     if (event.type === "accepted" && this.outbox.settle(event.submission_id)) {
       outcomes.push({ kind: "acked", id: event.submission_id, accepted: event });

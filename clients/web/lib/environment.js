@@ -15,14 +15,22 @@ import { keysFor } from "./keys.js";
  * @property {() => { online: boolean, visible: boolean }} condition
  */
 
-/** @returns {Environment} */
+/** @type {Environment | undefined} */
+let ofThisBrowser;
+
+/** The one of this page: sessions share it, so that what it listens to does not grow with them. @returns {Environment} */
 export function browserEnvironment() {
+  return (ofThisBrowser ??= made());
+}
+
+/** @returns {Environment} */
+function made() {
   const events = new EventTarget();
   for (const name of ["online", "offline", "pageshow"]) globalThis.addEventListener?.(name, () => events.dispatchEvent(new Event(name)));
   globalThis.document?.addEventListener("visibilitychange", () => events.dispatchEvent(new Event("visibilitychange")));
   return {
     WebSocket: globalThis.WebSocket,
-    fetch: globalThis.fetch.bind(globalThis),
+    fetch: (...request) => globalThis.fetch(...request),
     now: () => performance.now(),
     setTimeout: (run, ms) => globalThis.setTimeout(run, ms),
     clearTimeout: (timer) => globalThis.clearTimeout(timer),

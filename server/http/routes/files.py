@@ -18,7 +18,7 @@ from agent.tools import Workspace, WorkspaceError
 from agent.util.executors import HolderExecutor, WorkExecutor
 from agent.util.places import Holder
 from agent.workspace.agents_md import digest_of
-from agent.workspace.paths import NotInWorkspace
+from agent.workspace.paths import InWorkspace, NotInWorkspace
 from protocol.content import AccessLevel
 from server.http import schemas
 from server.http.bodies import Bodies
@@ -78,10 +78,12 @@ class FileRoutes:
         return StreamingResponse(_chunks(file, disk), media_type="application/octet-stream", headers=headers)
 
     async def upload(self, request: Request) -> Response:
-        """Upload a file; one of the same name is replaced."""
+        """Upload a file; one of the same name is replaced, unless `If-None-Match: *` forbids it (RFC 9110, 13.1.2)."""
         path = str(request.path_params["path"])
         row, workspace, disk = await self._files(request, _least_to_change(path))
         most = workspace.limits.upload_bytes_max
+        fresh = request.headers.get("if-none-match", "").strip() == "*"
+        write = partial(workspace.write, path, stop=threading.Event(), most=most, fresh=fresh)
         with ExitStack() as place:
             data = await self._bodies.read(request, most, disk.holder, place)
             if data is None:
@@ -89,7 +91,9 @@ class FileRoutes:
                 return HTTPRefusal("too_large", message).as_response()
             try:
                 async with self._storage.writing(row, len(data)):
-                    replaced = await disk.run(partial(workspace.write, path, data, threading.Event(), most=most))
+                    replaced = await disk.run(partial(write, data=data))
+            except InWorkspace as error:
+                return HTTPRefusal("file_exists", str(error)).as_response()
             except WorkspaceError as error:
                 return HTTPRefusal("bad_request", str(error)).as_response()
         if NOTES_PATH.fullmatch(path):
@@ -163,7 +167,7 @@ ENDPOINTS: Final = (
         name="File_upload",
         body=BINARY,
         answers={200: schemas.FilePut, 201: schemas.FilePut},
-        refusals=(404, 408, 413, 429, 503),
+        refusals=(404, 408, 412, 413, 429, 503),
     ),
     Endpoint(
         method="DELETE",

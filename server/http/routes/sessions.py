@@ -18,7 +18,7 @@ from server.http.bodies import read_small
 from server.http.endpoints import JSON_OBJECT, SESSION, Endpoint, Media, Query
 from server.http.paging import PAGE_QUERY, next_page, read_page
 from server.http.requests import authorized_session, bad_request, caller, integer_parameter, position_in_path
-from server.http.responses import json_response
+from server.http.responses import json_if_changed, json_response
 from server.sessions.export import MEDIA_TYPE, export_chunks, file_name
 from server.sessions.manager import SessionManager
 from server.sessions.replay import merged_in_steps
@@ -44,7 +44,7 @@ class SessionRoutes:
         self._disk = disk
 
     async def sessions(self, request: Request) -> Response:
-        """List the caller's sessions, newest first."""
+        """List the caller's sessions, newest first; 304 where `If-None-Match` names the same list (its ETag)."""
         most, before = read_page(request)
         search = request.query_params.get("search", "")
         if len(search) > SEARCH_CHARS_MAX:
@@ -54,7 +54,7 @@ class SessionRoutes:
             raise bad_request(f"`cwd` may have {PATH_CHARS_MAX} characters at most")
         user_id = caller(request).user_id
         infos, position = await self._manager.page_sessions(user_id, most, before=before, search=search, cwd=cwd)
-        return json_response(schemas.Sessions(infos, next_page(position)))
+        return json_if_changed(request, schemas.Sessions(infos, next_page(position)))
 
     async def create(self, request: Request) -> Response:
         """Create a session; the body may say with which project folder, model and title."""
@@ -172,7 +172,7 @@ ENDPOINTS: Final = (
                 {"type": "string", "maxLength": PATH_CHARS_MAX},
             ),
         ),
-        answers={200: schemas.Sessions},
+        answers={200: schemas.Sessions, 304: None},
         refusals=(503,),
     ),
     Endpoint(

@@ -78,7 +78,8 @@ async def test_files_let_go_beside_the_conversation_or_where_none_are_taken_do_n
         page = at.chat.page
         assert await page.get_by_role("navigation", name="Sessions").evaluate(LET_GO) == [True, True]
         await expect(page.get_by_role("link", name="note.txt")).to_be_visible()
-        await at.chat.more("End this session")
+        await at.chat.more("End this session…")
+        await at.chat.button("End it").click()
         await expect(page.get_by_text("This session was ended. It can be read.")).to_be_visible()
         assert await page.get_by_role("main").evaluate(LET_GO) == [True, True]
 

@@ -55,16 +55,38 @@ const PATIENCE_MS = 15_000;
  * @returns {Promise<any>} the JSON of the answer
  */
 export async function http(path, init = {}) {
-  let answer;
+  return contentOf(await request(path, init));
+}
+
+/** @param {string} path @param {RequestInit} init */
+async function request(path, init) {
   try {
     const headers = { ...init.headers, ...keyHeaders(keysFor(server)) };
-    answer = await fetch(base + path, { signal: AbortSignal.timeout(PATIENCE_MS), ...init, headers });
+    return await fetch(base + path, { signal: AbortSignal.timeout(PATIENCE_MS), ...init, headers });
   } catch (error) {
     throw new HttpError(0, "unreachable", "the server cannot be reached");
   }
+}
+
+/** @param {Response} answer @returns {Promise<any>} */
+async function contentOf(answer) {
   const body = answer.status === 204 ? null : await answer.json().catch(() => null);
   if (answer.ok) return body;
   throw new HttpError(answer.status, body?.code ?? "", body?.message ?? `the server answered ${answer.status}`);
+}
+
+/** What each path was answered last, as the server names it. @type {Map<string, string>} */
+const versions = new Map();
+
+/** As `http`, or null where the answer would be the same as the last time. @param {string} path */
+export async function ifChanged(path) {
+  const version = versions.get(path);
+  const answer = await request(path, version === undefined ? {} : { headers: { "if-none-match": version } });
+  if (answer.status === 304) return null;
+  const body = await contentOf(answer);
+  const named = answer.headers.get("etag");
+  if (named !== null) versions.set(path, named);
+  return body;
 }
 
 /** @param {string} path @param {unknown} body */
@@ -81,14 +103,15 @@ export const filePath = (id, path) => `${sessionPath(id)}/files/${path.split("/"
 /**
  * Put a file into the session's workspace. `fetch` does not tell how far a body has got; this does.
  * @param {string} id @param {string} name @param {Blob} file @param {(part: number) => void} progress @param {AbortSignal} signal
+ * @param {{ fresh?: boolean }} [how] `fresh`: no file is replaced; one of that name is a refusal with 412
  * @returns {Promise<void>} throws `HttpError`
  */
-export function put(id, name, file, progress, signal) {
+export function put(id, name, file, progress, signal, { fresh = false } = {}) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const fail = (/** @type {string} */ code, /** @type {string} */ message, status = 0) => reject(new HttpError(status, code, message));
     request.open("PUT", base + filePath(id, name));
-    const headers = { "content-type": "application/octet-stream", ...keyHeaders(keysFor(server)) };
+    const headers = { "content-type": "application/octet-stream", ...(fresh && { "if-none-match": "*" }), ...keyHeaders(keysFor(server)) };
     for (const [header, value] of Object.entries(headers)) request.setRequestHeader(header, value);
     request.upload.onprogress = ({ loaded, total }) => progress(total ? loaded / total : 0);
     request.onerror = () => fail("unreachable", "the connection was lost: add it again");

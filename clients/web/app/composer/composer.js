@@ -5,6 +5,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { loadDraft, saveDraft } from "../state/storage.js";
 import { filesOf } from "../state/uploads.js";
 import { html, Icon } from "../ui/html.js";
+import { composing } from "../ui/letters.js";
 import { FileField, Uploading } from "./files.js";
 import { LIST_ID, usePrompts } from "./prompts.js";
 
@@ -40,9 +41,10 @@ export function Composer({ conversation }) {
     setText(now);
     saveDraft(session.sessionId, now);
   };
+  const sendable = text.trim() !== "" || conversation.uploads.there;
   const prompts = usePrompts(conversation, text, write);
   const send = (/** @type {"queue" | "steer"} */ when) => {
-    if (!text.trim() || barred) return;
+    if (!sendable || barred) return;
     saveDraft(session.sessionId, "");
     conversation.say(text, when);
     setText("");
@@ -50,12 +52,12 @@ export function Composer({ conversation }) {
   };
   const keys = (/** @type {KeyboardEvent} */ event) => {
     if (prompts.keys(event)) return;
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    if (event.key === "Enter" && !event.shiftKey && !composing(event)) {
       event.preventDefault();
       send(running && (event.ctrlKey || event.metaKey) ? "steer" : "queue");
     } else if (event.key === "ArrowUp" && !event.altKey && !text && !running && conversation.drives) {
       const last = view.messages.findLast((message) => message.role === "user");
-      if (last?.role === "user") conversation.editing.value = `input-${last.submission_id}`;
+      if (last?.role === "user") conversation.change(`input-${last.submission_id}`, last.text);
     }
   };
   if (barred) return html`<p class="composer closed">${barred}</p>`;
@@ -75,9 +77,9 @@ export function Composer({ conversation }) {
       <${FileField} field=${files} conversation=${conversation} />
       <button type="button" class="quiet" aria-label="Add files" title="Add files to the workspace (or drop or paste them)" onClick=${() => files.current?.click()}><${Icon} name="clip" /></button>
       <span class="spacer"></span>
-      ${queues && html`<button type="button" class="quiet" disabled=${!text.trim()} onClick=${() => send("steer")} title="Joins the running turn before its next model call (Ctrl+Enter)">Steer</button>`}
+      ${queues && html`<button type="button" class="quiet" disabled=${!sendable} onClick=${() => send("steer")} title="Joins the running turn before its next model call (Ctrl+Enter)">Steer</button>`}
       ${running && html`<button type="button" class="stop" onClick=${() => conversation.now({ type: "interrupt" })} title="Stop this turn (Esc)"><${Icon} name="stop" /> Stop</button>`}
-      <button type="submit" class="primary" disabled=${!text.trim()} title=${queues ? "Waits its turn (Enter)" : running ? "Goes on without the calls that wait (Enter)" : "Send (Enter)"}><${Icon} name="send" /> ${queues ? "Queue" : "Send"}</button>
+      <button type="submit" class="primary" disabled=${!sendable} title=${queues ? "Waits its turn (Enter)" : running ? "Goes on without the calls that wait (Enter)" : "Send (Enter)"}><${Icon} name="send" /> ${queues ? "Queue" : "Send"}</button>
     </div>
   </form>`;
 }

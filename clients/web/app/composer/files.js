@@ -20,11 +20,12 @@ export function Uploading({ conversation }) {
   const list = uploads.list.value;
   if (!list.length) return null;
   return html`<ul class="uploads" aria-label="Files added">
-    ${list.map(({ id, name, bytes, sent, state, fault }) => html`<li key=${id} data-state=${state}>
+    ${list.map(({ id, name, taken, bytes, sent, state, fault }) => html`<li key=${id} data-state=${state}>
       <${Icon} name=${state === "failed" ? "no" : "file"} />
       <span class="upload-name">${state === "there" && conversation.fileLink(name) ? html`<a href=${conversation.fileLink(name)} download><bdi>${visible(name)}</bdi></a>` : html`<bdi>${visible(name)}</bdi>`}</span>
       ${state === "sending" && html`<progress max="1" value=${sent} aria-label=${`Sending ${name}`}></progress>`}
       ${state === "failed" ? html`<span class="bad" role="alert">not taken: ${fault}</span>` : html`<span class="faint">${size(bytes)}</span>`}
+      ${taken && state === "there" && html`<button type="button" class="link" title=${`${visible(taken)} is in the workspace already, and was left as it is`} onClick=${() => conversation.replace(id)}>Replace ${visible(taken)}</button>`}
       <button type="button" class="quiet" aria-label=${`${state === "sending" ? "Stop sending" : "Do not mention"} ${name}`} title=${state === "there" ? "It stays in the workspace; the message will not name it" : undefined} onClick=${() => uploads.drop(id)}><${Icon} name="close" /></button>
     </li>`)}
   </ul>`;

@@ -7,6 +7,7 @@ import { libraryOf, promptText, resourceText } from "../api/mcp.js";
 import { config, notify, showError } from "../state/store.js";
 import { exact, exactLine } from "../text/visible.js";
 import { html } from "../ui/html.js";
+import { composing } from "../ui/letters.js";
 
 /** One line of the list. @typedef {{ kind: "prompt" | "resource" | "template", server: string, name: string, title: string, about: string, args: PromptArgument[] }} Offer */
 
@@ -65,7 +66,7 @@ export function usePrompts(conversation, text, write) {
   const choose = (/** @type {Offer} */ offer) => (offer.args.length ? setAsking(offer) : void use(offer, {}));
   /** Whether the key was for the list. @param {KeyboardEvent} event */
   const keys = (event) => {
-    if (!listed.length || event.isComposing || event.shiftKey || event.altKey || event.ctrlKey || event.metaKey) return false;
+    if (!listed.length || composing(event) || event.shiftKey || event.altKey || event.ctrlKey || event.metaKey) return false;
     if (event.key === "ArrowDown") setPlace((place + 1) % listed.length);
     else if (event.key === "ArrowUp") setPlace((place + listed.length - 1) % listed.length);
     else if (event.key === "Enter" || event.key === "Tab") choose(listed[place]);

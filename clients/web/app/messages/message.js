@@ -3,12 +3,13 @@
 /** @import { Conversation } from "../state/conversation.js" */
 /** @import { Note } from "../state/notes.js" */
 /** @import { Row } from "../state/rows.js" */
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { lastKey } from "../state/rows.js";
 import { visible } from "../text/visible.js";
 import { copy } from "../ui/clipboard.js";
 import { Folded } from "../ui/folded.js";
 import { html, Icon } from "../ui/html.js";
+import { composing } from "../ui/letters.js";
 import { Markdown } from "../markdown/markdown.js";
 
 /** @param {{ row: Extract<Row, { kind: "assistant" }>, conversation: Conversation }} props */
@@ -17,15 +18,15 @@ export function AssistantMessage({ row, conversation }) {
   return html`<div class="message assistant" data-streaming=${streaming}>
     <h2 class="hidden">Assistant</h2>
     ${reasoning &&
-    html`<${Folded} class="reasoning" title=${streaming && !text ? "Thinking…" : "Reasoning"}>
+    html`<${Folded} class="reasoning" memory=${conversation.opened} name=${`${row.key}/reasoning`} title=${streaming && !text ? "Thinking…" : "Reasoning"}>
       <div class="reasoning-text">${reasoning}</div>
     <//>`}
     ${text && html`<${Markdown} text=${text} done=${!streaming} />`}
     ${streaming && !text && !reasoning && html`<p class="working"><span class="dots" aria-hidden="true"><i></i><i></i><i></i></span></p>`}
     ${sealed && html`<p class="sealed">Cut short here: the rest was never said.</p>`}
     ${ending && html`<p class="sealed">${ending}</p>`}
-    ${!streaming && text && html`<div class="actions">
-      <button type="button" class="quiet" onClick=${() => copy(text)}><${Icon} name="copy" /> Copy</button>
+    ${!streaming && (text || ending) && html`<div class="actions" data-shown=${!text}>
+      ${text && html`<button type="button" class="quiet" onClick=${() => copy(text)}><${Icon} name="copy" /> Copy</button>`}
       <${RetryButton} row=${row} conversation=${conversation} />
     </div>`}
   </div>`;
@@ -41,23 +42,25 @@ function RetryButton({ row, conversation }) {
 
 /** @param {{ row: Extract<Row, { kind: "user" }>, conversation: Conversation }} props */
 export function UserMessage({ row, conversation }) {
-  const editing = conversation.editing.value === row.key;
+  const editing = conversation.editing.value?.key === row.key;
   return html`<div class="message user">
     <h2 class="hidden">You</h2>
     ${editing
       ? html`<${EditForm} row=${row} conversation=${conversation} />`
       : html`<div class="bubble" dir="auto">${row.text}</div>
           <div class="actions">
-            <${InputTime} at=${conversation.times.get(row.key.slice("input-".length))} />
+            <${InputTime} id=${row.key.slice("input-".length)} conversation=${conversation} />
             ${conversation.drives &&
-            html`<button type="button" class="quiet" onClick=${() => (conversation.editing.value = row.key)}><${Icon} name="edit" /> Edit</button>`}
+            html`<button type="button" class="quiet" onClick=${() => conversation.change(row.key, row.text)}><${Icon} name="edit" /> Edit</button>`}
             <button type="button" class="quiet" onClick=${() => copy(row.text)}><${Icon} name="copy" /> Copy</button>
           </div>`}
   </div>`;
 }
 
-/** @param {{ at: string | undefined }} props */
-function InputTime({ at }) {
+/** @param {{ id: string, conversation: Conversation }} props */
+function InputTime({ id, conversation }) {
+  void conversation.learnt.value;
+  const at = conversation.times.get(id);
   if (at === undefined) return null;
   const then = new Date(at);
   return html`<time class="faint" datetime=${at} title=${then.toLocaleString()}>${then.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}</time>`;
@@ -65,9 +68,14 @@ function InputTime({ at }) {
 
 /** @param {{ row: Extract<Row, { kind: "user" }>, conversation: Conversation }} props */
 function EditForm({ row, conversation }) {
-  const [text, setText] = useState(row.text);
+  const { text = "", begun = true } = conversation.editing.value ?? {};
   const area = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
-  useLayoutEffect(() => area.current?.focus(), []);
+  useLayoutEffect(() => {
+    if (begun || !conversation.editing.value) return;
+    conversation.editing.value.begun = true;
+    area.current?.focus();
+  }, []);
+  const write = (/** @type {any} */ event) => (conversation.editing.value = { key: row.key, text: event.target.value, begun: true });
   const close = () => {
     conversation.editing.value = null;
     document.getElementById("message")?.focus();
@@ -80,13 +88,13 @@ function EditForm({ row, conversation }) {
   };
   const keys = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Escape") close();
-    else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) save(event);
+    else if (event.key === "Enter" && !event.shiftKey && !composing(event)) save(event);
     else return;
     event.stopPropagation();
   };
   void conversation.version.value;
   return html`<form class="edit" onSubmit=${save}>
-    <textarea ref=${area} aria-label="Say instead" rows="3" value=${text} onInput=${(/** @type {any} */ event) => setText(event.target.value)} onKeyDown=${keys}></textarea>
+    <textarea ref=${area} aria-label="Say instead" rows="3" value=${text} onInput=${write} onKeyDown=${keys}></textarea>
     <p class="faint">This turn and everything after it is taken back, and the session goes on from here. Files and jobs stay as they are.</p>
     <div class="buttons">
       <button type="submit" class="primary" disabled=${conversation.running || !text.trim()}>Send</button>
@@ -127,7 +135,7 @@ export function NoteRow({ row: { note }, conversation }) {
   const last = conversation.notes.at(-1) === note && note.turn_id !== null && prompt?.role === "user" && prompt.turn_id === note.turn_id;
   return html`<div class="note" data-tone=${note.tone}>
     <p>${visible(note.text)} ${note.advice && html`<span class="advice">${note.advice}</span>`}</p>
-    ${note.more && html`<${Folded} title="Details"><pre tabindex="0">${visible(note.more)}</pre><//>`}
+    ${note.more && html`<${Folded} title="Details" memory=${conversation.opened} name=${`note-${note.seq}`}><pre tabindex="0">${visible(note.more)}</pre><//>`}
     ${last && conversation.view.state === "idle" && conversation.drives && html`<p class="buttons">
       ${note.goOn && html`<button type="button" onClick=${() => conversation.say("Go on.", "queue")}>Go on</button>`}
       ${note.retry && html`<button type="button" onClick=${() => conversation.retry()}><${Icon} name="retry" /> Try again</button>`}

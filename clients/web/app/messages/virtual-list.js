@@ -1,11 +1,13 @@
 // Virtual list: a long list of which only the visible rows are in the document. Changes above the reader's position move
 // nothing, and only a reader at the end follows what is added.
 
-import { Component, createRef } from "preact";
+import { Component, createRef, options } from "preact";
 import { html, Icon } from "../ui/html.js";
 
 /** Rows beyond the edges that are kept ready, in pixels. */
 const OVERSCAN_PX = 900;
+/** Rows that are printed, the newest. */
+const PRINTED_MAX = 2_000;
 /** So near to the end counts as at the end. */
 const END_PX = 40;
 
@@ -117,6 +119,8 @@ export class VirtualList extends Component {
   /** @type {Map<string, Element>} */
   #elements = new Map();
   #hadFocus = false;
+  /** Whether the page is being printed: then all rows are in the document. */
+  #printed = false;
   /** The last row when the reader left the end. */
   #lastSeen = "";
   #observer = new ResizeObserver((entries) => this.#resized(entries));
@@ -134,8 +138,19 @@ export class VirtualList extends Component {
   componentDidMount() {
     this.props.hold.current = this;
     this.#observer.observe(this.scroller.current);
+    addEventListener("beforeprint", this.#print);
+    addEventListener("afterprint", this.#print);
     this.#settle();
   }
+
+  /** The browser prints what is there when this returns. @param {Event} event */
+  #print = ({ type }) => {
+    this.#printed = type === "beforeprint";
+    const { debounceRendering } = options;
+    options.debounceRendering = (draw) => draw();
+    this.forceUpdate();
+    options.debounceRendering = debounceRendering;
+  };
 
   /** @param {ListProps} before */
   componentDidUpdate(before) {
@@ -146,6 +161,8 @@ export class VirtualList extends Component {
 
   componentWillUnmount() {
     this.props.hold.current = null;
+    removeEventListener("beforeprint", this.#print);
+    removeEventListener("afterprint", this.#print);
     this.#observer.disconnect();
   }
 
@@ -184,6 +201,7 @@ export class VirtualList extends Component {
 
   #scrolled = () => {
     const list = this.scroller.current;
+    if (!list) return; // it scrolled before it went
     // Not the reader moved it, but its new size, which `#resized` is about to look at.
     if (list.clientHeight !== this.#seen) return;
     const end = list.scrollHeight - list.clientHeight - list.scrollTop < END_PX;
@@ -199,6 +217,8 @@ export class VirtualList extends Component {
   };
 
   #rangeNow() {
+    const { length } = this.props.rows;
+    if (this.#printed) return { start: Math.max(0, length - PRINTED_MAX), end: length, name: "printed" };
     const top = this.#pinned ? Math.max(0, this.heights.total - this.#seen) : this.#top;
     const { start, end } = this.heights.between(top - OVERSCAN_PX, top + this.#seen + OVERSCAN_PX);
     return { start, end, name: `${start}-${end}` };
@@ -232,6 +252,7 @@ export class VirtualList extends Component {
       return element !== undefined;
     };
     if (focus()) return;
+    if (!this.scroller.current) return;
     this.scroller.current.scrollTop = this.heights.offsets[next];
     this.#scrolled();
     requestAnimationFrame(focus);

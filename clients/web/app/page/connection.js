@@ -11,7 +11,9 @@ const RESUMED_MS = 6_000;
 
 /** @param {{ conversation: Conversation }} props */
 export function ConnectionLine({ conversation }) {
+  void conversation.version.value;
   const status = conversation.status.value;
+  const ended = status.phase === "ended" && conversation.view.state === "closed";
   const [, tick] = useState(0);
   const { phase, retry_at, why, offline, caught_up, action } = status;
   const [resumed, setResumed] = useState(/** @type {typeof caught_up} */ (null));
@@ -29,7 +31,8 @@ export function ConnectionLine({ conversation }) {
   const again = html`<button type="button" class="link" onClick=${() => conversation.session.open()}>${phase === "ended" ? "Connect again" : "Try now"}</button>`;
   let text = "";
   let countdown = "";
-  if (phase === "idle") text = "Ready. A session begins with your first message.";
+  if (ended) text = "Ended. Nothing more happens here.";
+  else if (phase === "idle") text = "Ready. A session begins with your first message.";
   else if (phase === "connecting") text = "Connecting…";
   else if (phase === "catching_up") text = "Catching up…";
   else if (phase === "waiting") {
@@ -40,10 +43,10 @@ export function ConnectionLine({ conversation }) {
   else if (resumed) text = resumed.recovered ? `Live. Back with ${plural(resumed.replayed, "missed event")} replayed.` : "Live. The view was reset: it was loaded anew.";
   else text = "Live";
   // A countdown is for the eye: read aloud each second it would drown everything else.
-  return html`<p class="connection" data-phase=${phase}>
+  return html`<p class="connection" data-phase=${ended ? "closed" : phase}>
     <span class="lamp" aria-hidden="true"></span><span role="status">${text}</span>
     ${countdown && html`<span aria-hidden="true">${countdown}</span>`}
-    ${(phase === "waiting" || (phase === "ended" && action === "stay_away")) && again}
+    ${(phase === "waiting" || (phase === "ended" && action === "stay_away" && !ended)) && again}
     ${phase === "ended" && action === "forget" && html`<button type="button" class="link" onClick=${() => conversation.startOver()}>Begin a new one</button>`}
     <span class="spacer"></span>
     <${Grants} conversation=${conversation} />

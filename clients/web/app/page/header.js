@@ -70,7 +70,7 @@ function Menu({ conversation }) {
       ${owns && config.value?.auth.token !== false && html`<button type="button" onClick=${act(() => (panel.value = "share"))}><${Icon} name="share" /> Share…</button>`}
       ${begun && html`<button type="button" onClick=${save("md")}><${Icon} name="download" /> Export as Markdown</button>`}
       ${begun && html`<button type="button" onClick=${save("json")}><${Icon} name="download" /> Export as JSON</button>`}
-      ${owns && html`<button type="button" class="bad" onClick=${act(() => conversation.now({ type: "shutdown" }))}><${Icon} name="stop" /> End this session</button>`}
+      ${owns && html`<button type="button" class="bad" onClick=${act(() => (panel.value = "end"))}><${Icon} name="stop" /> End this session…</button>`}
     </div>
   </details>`;
 }

@@ -3,6 +3,7 @@
 /** @import { Conversation } from "../state/conversation.js" */
 import { guest, panel, showSession } from "../state/store.js";
 import { overlayOpen } from "../ui/dialog.js";
+import { composing } from "../ui/letters.js";
 
 /** @param {EventTarget | null} target */
 function isWriting(target) {
@@ -15,9 +16,11 @@ function isWriting(target) {
  */
 export function listenToKeys(conversation, move) {
   const keys = (/** @type {KeyboardEvent} */ event) => {
-    if (event.defaultPrevented || event.isComposing) return;
+    if (event.defaultPrevented || composing(event)) return;
     const control = event.ctrlKey || event.metaKey;
     if (event.key === "Escape") {
+      // In another field it is about what is written there.
+      if (isWriting(event.target) && /** @type {HTMLElement} */ (event.target).id !== "message") return;
       if (conversation.running && conversation.drives && !overlayOpen()) conversation.now({ type: "interrupt" });
     } else if (event.key.toLowerCase() === "o" && event.shiftKey && control && !guest.value) {
       event.preventDefault();

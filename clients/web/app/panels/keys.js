@@ -1,11 +1,7 @@
 // Shortcuts panel: the list of keyboard shortcuts. Each shortcut is implemented in one other place.
 
 import { Dialog } from "../ui/dialog.js";
-import { html } from "../ui/html.js";
-
-const MAC = /Mac|iPhone|iPad/.test(globalThis.navigator?.platform ?? "");
-const CTRL = MAC ? "⌘" : "Ctrl";
-const ALT = MAC ? "⌥" : "Alt";
+import { ALT, CTRL, html } from "../ui/html.js";
 
 /** @type {[string, [string[], string][]][]} */
 const KEYS = [

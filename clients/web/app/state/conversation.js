@@ -7,15 +7,14 @@
 import { signal } from "@preact/signals";
 import { Session, SubmissionRefused } from "../../holdfast.js";
 import { base, server } from "../api/base.js";
-import { filePath, journal } from "../api/http.js";
+import { filePath } from "../api/http.js";
 import { answeredElsewhere, approvalAnnouncement, noteOf, refusalText } from "./notes.js";
-import { lastKey, Rows } from "./rows.js";
+import { notesOfThePast } from "./past.js";
+import { keyAfter, Rows } from "./rows.js";
 import { loadDraft, saveDraft, Unsettled } from "./storage.js";
 import { announced, config, guest, loginNeeded, notify, pathOf, refreshSessions, showError, showSession } from "./store.js";
 import { Uploads, withFileNames } from "./uploads.js";
 
-/** Notes of the past are read from so many of the newest events. */
-const NOTED_EVENTS = 1_000;
 /** While the page is not shown there are no frames; then the view is looked at this often. */
 const HIDDEN_MS = 500;
 
@@ -41,8 +40,12 @@ export class Conversation {
   version = signal(0);
   /** @type {import("@preact/signals").Signal<Status>} */
   status;
-  /** The message whose text is being changed, by its row's key. */
-  editing = signal(/** @type {string | null} */ (null));
+  /** The message whose text is being changed, by its row's key, and what it is now: the list forgets rows that are far away. */
+  editing = signal(/** @type {{ key: string, text: string, begun: boolean } | null} */ (null));
+  /** What was opened or closed by hand, by its name. @type {Map<string, boolean>} */
+  opened = new Map();
+  /** Counts what was learnt of rows that are drawn already. */
+  learnt = signal(0);
   uploads = new Uploads();
   /** Counts what may have changed the workspace's files. */
   filesChanged = signal(0);
@@ -133,6 +136,11 @@ export class Conversation {
     if (this.chosen.value) this.#send({ type: "set_model", ...this.chosen.value });
   }
 
+  /** Begin to change what was said. @param {string} key of its row @param {string} text */
+  change(key, text) {
+    this.editing.value = { key, text, begun: false };
+  }
+
   /** @param {string} turn_id @param {string} text */
   edit(turn_id, text) {
     this.#send({ type: "edit", turn_id, text }, text);
@@ -175,6 +183,12 @@ export class Conversation {
     this.filesChanged.value += 1;
   }
 
+  /** Let a file that was added have the name that another file has. @param {number} id of the upload */
+  async replace(id) {
+    await this.uploads.replace(id, await this.begun());
+    this.filesChanged.value += 1;
+  }
+
   /** @param {string} path */
   fileLink(path) {
     return this.session.sessionId === null ? null : base + filePath(this.session.sessionId, path);
@@ -212,7 +226,7 @@ export class Conversation {
     if (this.#fresh && this.session.sessionId !== null) this.#made(this.session.sessionId);
     for (const one of items) {
       if (one.kind === "status") this.#changed(one.status);
-      else if (one.kind === "event") this.#event(one.event);
+      else if (one.kind === "event") this.#event(one.event, one.messages);
       else if (one.kind === "view_reset") this.notes = [];
       else if (one.kind === "caught_up" && !one.recovered) void this.#readNotes();
     }
@@ -236,9 +250,9 @@ export class Conversation {
     void refreshSessions().catch(showError);
   }
 
-  /** @param {Wire.Event} event */
-  #event(event) {
-    const note = noteOf(event, lastKey(this.view));
+  /** @param {Wire.Event} event @param {number} messages that there were then */
+  #event(event, messages) {
+    const note = noteOf(event, keyAfter(this.view.messages, messages));
     if (note) this.notes.push(note);
     this.#remember(event);
     if (event.type === "tool_state_change" && event.state === "running") this.started.set(event.tool_call_id, Date.now());
@@ -256,26 +270,11 @@ export class Conversation {
   /** A snapshot does not say what failed or was stopped; the newest events do. */
   async #readNotes() {
     const { sessionId: id, view } = this.session;
-    if (id === null || !view.messages.length) return;
-    /** @type {Note[]} */
-    const found = [];
-    /** @type {string | null} */
-    let after = null;
-    const known = new Set(view.messages.map((message) => (message.role === "assistant" ? message.message_id : message.role === "user" ? `input-${message.submission_id}` : "")));
-    try {
-      for await (const event of journal(id, Math.max(0, view.seq - NOTED_EVENTS))) {
-        if (event.seq > view.seq) break;
-        this.#remember(event);
-        if (event.type === "assistant_message") after = event.message_id;
-        if (event.type === "processing" || event.type === "input_joined") after = `input-${event.submission_id}`;
-        const note = noteOf(event, after);
-        if (note && after !== null && known.has(after)) found.push(note);
-      }
-    } catch {
-      return; // the conversation is whole without them
-    }
+    const found = id !== null && view.messages.length ? await notesOfThePast(id, view, (event) => this.#remember(event)) : null;
+    if (found === null) return;
     const newest = new Set(this.notes.map((note) => note.seq));
     this.notes = [...found.filter((note) => !newest.has(note.seq)), ...this.notes];
+    this.learnt.value += 1;
     this.#look();
   }
 

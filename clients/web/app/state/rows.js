@@ -113,13 +113,20 @@ const ENDINGS = {
   content_filter: "Ended here by the model's refusal, or its provider's content filter.",
   pause_turn: "Paused here by the model's provider. Say “go on”.",
 };
+const EMPTY = "The model ended here without an answer.";
+
+/** What to tell of how an answer ended; empty: nothing. @param {Wire.AssistantMessage} message */
+function endingOf({ text, tool_calls, sealed, finish_reason }) {
+  if (sealed) return "";
+  return ENDINGS[finish_reason] ?? (text.trim() || tool_calls.length ? "" : EMPTY);
+}
 
 /** @param {Wire.Message} message @param {Wire.AssistantMessage | null} caller @returns {Row} */
 function rowOf(message, caller) {
   if (message.role === "user") return { key: `input-${message.submission_id}`, kind: "user", text: message.text, turn_id: message.turn_id };
   if (message.role === "assistant") {
-    const { message_id, text, reasoning, sealed, finish_reason } = message;
-    return { key: message_id, kind: "assistant", text, reasoning, sealed, streaming: false, ending: sealed ? "" : ENDINGS[finish_reason] ?? "" };
+    const { message_id, text, reasoning, sealed } = message;
+    return { key: message_id, kind: "assistant", text, reasoning, sealed, streaming: false, ending: endingOf(message) };
   }
   const call = caller?.tool_calls.find((call) => call.tool_call_id === message.tool_call_id);
   const { tool_call_id, tool, output, success, truncated, duration_ms, state } = message;
@@ -149,11 +156,19 @@ function openRow(call, caller) {
 }
 
 /** The key of the last row that messages make: what comes to pass now is noted behind it. @param {View} view */
-export function lastKey(view) {
-  const message = view.messages.at(-1);
+export const lastKey = (view) => keyAfter(view.messages, view.messages.length);
+
+/**
+ * The key of the row that the first `count` messages end with; null: there is none. What an event says is noted behind the
+ * message that was the last one then, whatever came with the event in one piece.
+ * @param {Wire.Message[]} messages @param {number} count
+ */
+export function keyAfter(messages, count) {
+  const last = Math.min(count, messages.length) - 1;
+  const message = messages[last];
   if (!message) return null;
   if (message.role === "user") return `input-${message.submission_id}`;
   if (message.role === "assistant") return message.message_id;
-  const caller = view.messages.findLast((one) => one.role === "assistant");
+  const caller = messages.findLast((one, at) => one.role === "assistant" && at < last);
   return callKey(/** @type {Wire.AssistantMessage} */ (caller) ?? null, message.tool_call_id);
 }

@@ -3,7 +3,8 @@
 /** @import { Config, Me, SessionInfo } from "../api/http.js" */
 import { computed, signal } from "@preact/signals";
 import { base } from "../api/base.js";
-import { http, HttpError, sessionPath } from "../api/http.js";
+import { http, HttpError, ifChanged, sessionPath } from "../api/http.js";
+import { kept } from "./session-list.js";
 import { forget } from "./storage.js";
 
 /** @typedef {{ id: number, text: string, tone: "info" | "bad", action?: { label: string, run: () => void } }} Notice */
@@ -34,7 +35,7 @@ const measure = () => (narrow.value = phone.matches);
 measure();
 phone.addEventListener("change", measure);
 /** What is shown above the page, if anything. */
-export const panel = signal(/** @type {"" | "keys" | "about" | "files" | "share"} */ (""));
+export const panel = signal(/** @type {"" | "keys" | "about" | "files" | "share" | "end"} */ (""));
 /** The session that the address names; null: one that is yet to begin. */
 export const current = signal(idOf(location.pathname));
 
@@ -87,9 +88,10 @@ export function showError(error) {
 /** Ask for the list of sessions. */
 export async function refreshSessions() {
   if (loginNeeded.value !== null || me.value === null || guest.value) return;
-  const { sessions: list, next } = await http("/api/sessions");
-  sessions.value = list;
-  moreSessions.value = next !== undefined;
+  const answer = await ifChanged("/api/sessions");
+  if (answer === null) return;
+  sessions.value = kept(sessions.value, answer.sessions);
+  moreSessions.value = answer.next !== undefined;
 }
 
 /** Sessions by their titles, of all that there are. @param {string} words @returns {Promise<SessionInfo[]>} */

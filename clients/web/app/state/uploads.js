@@ -2,17 +2,20 @@
 
 /** @import { Signal } from "@preact/signals" */
 import { signal } from "@preact/signals";
-import { messageOf, size } from "../text/format.js";
-import { put } from "../api/http.js";
+import { messageOf, numbered, size } from "../text/format.js";
+import { deleteFile, HttpError, put } from "../api/http.js";
 import { announced } from "./store.js";
 
 /**
- * `sent`: the part that is there, from 0 to 1. `fault`: why it is not.
- * @typedef {{ id: number, name: string, bytes: number, sent: number, state: "sending" | "there" | "failed", fault: string }} Upload
+ * `sent`: the part that is there, from 0 to 1. `fault`: why it is not. `taken`: the name that it was to have, which another
+ * file has; empty: it has its own.
+ * @typedef {{ id: number, name: string, taken: string, file: File, bytes: number, sent: number, state: "sending" | "there" | "failed", fault: string }} Upload
  */
 
 /** Files that may be added at once. */
 const AT_ONCE = 20;
+/** Names that are tried for one file. */
+const NAMES_MAX = 50;
 /** What a drop calls a file, and is a folder. @type {WeakSet<File>} */
 const folders = new WeakSet();
 
@@ -25,6 +28,11 @@ export class Uploads {
 
   get sending() {
     return this.list.value.some(({ state }) => state === "sending");
+  }
+
+  /** Whether there are files that a message would name. */
+  get there() {
+    return this.list.value.some(({ state }) => state === "there");
   }
 
   /**
@@ -42,8 +50,8 @@ export class Uploads {
     const folder = folders.has(file) ? "it is a folder: add the files that are in it" : "";
     const fault = refused || folder || (most && file.size > most ? `it has ${size(file.size)}, the server takes ${size(most)}` : "");
     /** @type {Upload} */
-    const upload = { id: ++this.#count, name: file.name, bytes: file.size, sent: 0, state: fault ? "failed" : "sending", fault };
-    this.list.value = [...this.list.value.filter((one) => one.name !== file.name || one.state === "sending"), upload];
+    const upload = { id: ++this.#count, name: file.name, taken: "", file, bytes: file.size, sent: 0, state: fault ? "failed" : "sending", fault };
+    this.list.value = [...this.list.value.filter((one) => one.name !== file.name || one.state !== "failed"), upload];
     return upload;
   }
 
@@ -53,12 +61,44 @@ export class Uploads {
     const given = new AbortController();
     this.#running.set(id, given);
     try {
-      await put(await session(), file.name, file, (sent) => this.#change(id, { sent }), given.signal);
+      const name = await this.#put(await session(), id, file, given.signal);
       this.#change(id, { sent: 1, state: "there" });
-      announced.value = `${file.name} is in the workspace`;
+      announced.value = `${name} is in the workspace`;
     } catch (error) {
       this.#change(id, { state: "failed", fault: messageOf(error) });
       announced.value = `${file.name} was not taken: ${messageOf(error)}`;
+    } finally {
+      this.#running.delete(id);
+    }
+  }
+
+  /** Put it under the first name that no file has; gives that. @param {string} session @param {number} id @param {File} file @param {AbortSignal} signal */
+  async #put(session, id, file, signal) {
+    for (let number = 1; ; number += 1) {
+      const name = numbered(file.name, number);
+      if (number > 1) this.#change(id, { name, taken: file.name });
+      try {
+        await put(session, name, file, (sent) => this.#change(id, { sent }), signal, { fresh: true });
+        return name;
+      } catch (error) {
+        if (!(error instanceof HttpError && error.status === 412) || number === NAMES_MAX) throw error;
+      }
+    }
+  }
+
+  /** Put it in the place of the file whose name it was to have. @param {number} id @param {string} session */
+  async replace(id, session) {
+    const upload = this.list.value.find((one) => one.id === id);
+    if (!upload?.taken) return;
+    this.#change(id, { state: "sending", sent: 0, name: upload.taken, taken: "" });
+    const given = new AbortController();
+    this.#running.set(id, given);
+    try {
+      await put(session, upload.taken, upload.file, (sent) => this.#change(id, { sent }), given.signal);
+      this.#change(id, { sent: 1, state: "there" });
+      await deleteFile(session, upload.name);
+    } catch (error) {
+      this.#change(id, { state: "failed", fault: messageOf(error) });
     } finally {
       this.#running.delete(id);
     }
@@ -86,7 +126,7 @@ export class Uploads {
 /** What is said of files that came with a message. @param {string} text @param {string[]} names */
 export function withFileNames(text, names) {
   if (!names.length) return text;
-  return `${text.trimEnd()}\n\n(In the workspace: ${names.map((name) => `\`${name.replaceAll("`", "'")}\``).join(", ")})`;
+  return `${text.trimEnd()}\n\n(In the workspace: ${names.map((name) => `\`${name.replaceAll("`", "'")}\``).join(", ")})`.trimStart();
 }
 
 /** Files of a drop or a paste: those of the clipboard all have one name, and get one of their own. @param {DataTransfer | null} from @param {Date} now */

@@ -47,3 +47,9 @@ export function modelLabel({ model, label, demo, context_limit, input_usd, outpu
   const about = [context_limit > 0 && `${short(context_limit)} context`, price].filter(Boolean).join(", ");
   return `${label || model}${about && ` (${about})`}`;
 }
+
+/** The name of the first, the second, ... file that would have a name. @param {string} name @param {number} number */
+export function numbered(name, number) {
+  const [, stem, ending] = /** @type {RegExpExecArray} */ (/^(.+?)((?:\.tar)?\.[^.]+)?$/s.exec(name) ?? ["", name, ""]);
+  return number === 1 ? name : `${stem} (${number})${ending ?? ""}`;
+}

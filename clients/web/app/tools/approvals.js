@@ -7,6 +7,7 @@ import { plural } from "../text/format.js";
 import { exact, exactLine, visible } from "../text/visible.js";
 import { overlayOpen } from "../ui/dialog.js";
 import { html } from "../ui/html.js";
+import { letters } from "../ui/letters.js";
 import { CallArguments } from "./arguments.js";
 
 /** @param {{ conversation: Conversation }} props */
@@ -21,9 +22,10 @@ export function Approvals({ conversation }) {
   useEffect(() => {
     const keys = (/** @type {KeyboardEvent} */ event) => {
       if (!event.altKey || event.ctrlKey || event.metaKey || access === "read" || !free.length || overlayOpen()) return;
-      if (event.code !== "KeyY" && event.code !== "KeyN") return;
+      const letter = letters.of(event);
+      if (letter !== "y" && letter !== "n") return;
       event.preventDefault();
-      const approved = event.code === "KeyY";
+      const approved = letter === "y";
       if (event.shiftKey) all(approved);
       else conversation.answer([{ tool_call_id: free[0].tool_call_id, approved }]);
     };

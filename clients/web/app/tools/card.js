@@ -31,25 +31,21 @@ const STATES = {
   outcome_unknown: { says: "outcome unknown", icon: "ask" },
 };
 
-/** What was opened or closed by hand, or opened because it ran, by the row's key. @type {WeakMap<Conversation, Map<string, boolean>>} */
-const opened = new WeakMap();
-
 /** @param {{ row: ToolRow, conversation: Conversation }} props */
 export function ToolCard({ row, conversation }) {
   const { tool, output, key, open: going, success } = row;
   const state = row.state === "completed" && !success ? "failed" : row.state;
-  let known = opened.get(conversation);
-  if (!known) opened.set(conversation, (known = new Map()));
+  const known = conversation.opened;
   // What ran before one's eyes stays open when it ends: nothing that is read folds itself away.
   if (state === "running" && (output || row.steps.length) && !known.has(key)) known.set(key, true);
-  const open = known.get(key) ?? (state === "failed" || isSmallChange(row));
+  const open = (state === "failed" || isSmallChange(row));
   const file = !going && success ? writtenFile(tool, row.arguments) : null;
   const link = file && conversation.fileLink(file);
   return html`<div class="tool" data-state=${state} data-tool=${tool}>
-    <${Folded} title=${html`<${Title} row=${row} state=${state} conversation=${conversation} />`} open=${open} onToggle=${(/** @type {boolean} */ now) => known.set(key, now)} key=${`${key}-${open}`}>
+    <${Folded} title=${html`<${Title} row=${row} state=${state} conversation=${conversation} />`} open=${open} memory=${known} name=${key} key=${`${key}-${known.get(key) ?? open}`}>
       <${CallArguments} tool=${tool} given=${row.arguments} edited=${row.edited} withChange=${going || tool !== "edit" || !isPatch(output)} />
       ${row.malformed !== undefined && html`<p class="bad">The model wrote arguments that are no JSON object:</p><pre tabindex="0">${visible(row.malformed)}</pre>`}
-      ${row.steps.length > 0 && html`<${Steps} steps=${row.steps} />`}
+      ${row.steps.length > 0 && html`<${Steps} steps=${row.steps} name=${key} memory=${known} />`}
       ${(output || going) && html`<${Output} tool=${tool} given=${row.arguments} output=${output} live=${going} />`}
       ${row.truncated && html`<p class="faint">This output is not whole: the server cut it.</p>`}
     <//>
@@ -61,6 +57,7 @@ export function ToolCard({ row, conversation }) {
 function Title({ row, state, conversation }) {
   const { tool, duration_ms, tool_call_id } = row;
   const { says, icon } = STATES[state] ?? STATES.requested;
+  void conversation.learnt.value;
   const cost = conversation.costs.get(tool_call_id);
   return html`<span class="tool-name">${visible(tool)}</span> <span class="tool-gist"><bdi>${summaryOf(tool, row.arguments)}</bdi></span>
     <${Brief} row=${row} />
@@ -68,14 +65,14 @@ function Title({ row, state, conversation }) {
 }
 
 /** What came of it, in a word. @param {{ row: ToolRow }} props */
-function Brief({ row: { tool, arguments: given, output, open, steps } }) {
+function Brief({ row: { tool, arguments: given, output, open, steps, success } }) {
   if (steps.length) return html`<span class="tool-brief">${plural(steps.length, "step")}</span>`;
   if (open) return null;
   if (commandOf(tool, given) !== null) {
     const [code, why] = [exitCode(output), endedBy(output)];
     return (code || why) && html`<span class="tool-brief bad">${why ? `ended: ${why}` : `exit code ${code}`}</span>`;
   }
-  const lines = changeLines(given, output);
+  const lines = success && changeLines(given, output);
   if (lines) {
     const { added, removed } = counts(lines);
     return html`<span class="tool-brief"><span class="added">+${added}</span> <span class="removed">−${removed}</span><span class="hidden"> lines</span></span>`;
@@ -107,15 +104,15 @@ function Since({ at }) {
   return ms < 1000 ? null : html`<span aria-hidden="true"> · ${duration(1000 * Math.floor(ms / 1000))}</span>`;
 }
 
-/** What a sub-agent does inside of a call. @param {{ steps: Step[] }} props */
-function Steps({ steps }) {
+/** What a sub-agent does inside of a call. @param {{ steps: Step[], name: string, memory: Map<string, boolean> }} props */
+function Steps({ steps, name, memory }) {
   return html`<ol class="steps" aria-label="Steps">
     ${steps.map((step) => {
       const state = step.output === undefined ? "running" : step.success === false ? "failed" : "completed";
       const { says, icon } = STATES[state];
       const title = html`<span class="tool-name">${visible(step.tool)}</span> <span class="tool-gist"><bdi>${summaryOf(step.tool, step.arguments)}</bdi></span>
         <span class="tool-state" data-state=${state}><${Icon} name=${icon} /> ${says}${step.duration_ms ? ` · ${duration(step.duration_ms)}` : ""}</span>`;
-      return html`<li key=${step.step_id}><${Folded} title=${title}>
+      return html`<li key=${step.step_id}><${Folded} title=${title} memory=${memory} name=${`${name}/${step.step_id}`}>
         <${CallArguments} tool=${step.tool} given=${step.arguments} />
         ${step.output && html`<${Output} tool=${step.tool} given=${step.arguments} output=${step.output} live=${false} />`}
       <//></li>`;

@@ -18,7 +18,7 @@ export function Plan({ conversation }) {
   const now = plan.find((item) => item.status === "in_progress");
   const title = html`Plan <span class="faint">${done} of ${plan.length} done${now ? `: ${visible(now.text)}` : ""}</span>`;
   return html`<section class="plan" aria-label="Plan">
-    <${Folded} title=${title} open=${innerHeight >= ROOMY_PX && done < plan.length}>
+    <${Folded} title=${title} memory=${conversation.opened} name="plan" open=${innerHeight >= ROOMY_PX && done < plan.length}>
       <${Checklist} items=${plan} />
     <//>
   </section>`;

@@ -3,12 +3,16 @@
 import { useState } from "preact/hooks";
 import { html, Icon } from "./html.js";
 
-/** Something that opens. Its content is made when it is first opened. @param {{ title: any, class?: string, open?: boolean, onToggle?: (open: boolean) => void, children?: any }} props */
-export function Folded({ title, children, open = false, onToggle, ...rest }) {
-  const [isOpen, setOpen] = useState(open);
+/**
+ * Something that opens. Its content is made when it is first opened. `memory` keeps under `name` what the reader chose, for when
+ * the list makes the row anew.
+ * @param {{ title: any, class?: string, open?: boolean, memory: Map<string, boolean>, name: string, children?: any }} props
+ */
+export function Folded({ title, children, open = false, memory, name, ...rest }) {
+  const [isOpen, setOpen] = useState(memory.get(name) ?? open);
   const toggled = (/** @type {Event} */ event) => {
     const now = /** @type {HTMLDetailsElement} */ (event.currentTarget).open;
-    if (now !== isOpen) onToggle?.(now);
+    if (now !== isOpen) memory.set(name, now);
     setOpen(now);
   };
   return html`<details class=${rest.class} open=${isOpen} onToggle=${toggled}>

@@ -1,4 +1,4 @@
-// Templates: `html` for components, and the icons.
+// Templates: `html` for components, the icons, and the names of keys.
 
 import htm from "htm";
 import { h } from "preact";
@@ -7,6 +7,11 @@ import { h } from "preact";
 
 /** @type {(strings: TemplateStringsArray, ...values: any[]) => import("preact").VNode<any>} */
 export const html = /** @type {any} */ (htm.bind(h));
+
+const MAC = /Mac|iPhone|iPad/.test(globalThis.navigator?.platform ?? "");
+/** What is on the keys of this machine. */
+export const CTRL = MAC ? "⌘" : "Ctrl";
+export const ALT = MAC ? "⌥" : "Alt";
 
 const PATHS = {
   menu: "M4 7h16M4 12h16M4 17h16",

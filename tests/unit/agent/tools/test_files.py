@@ -186,7 +186,9 @@ async def test_a_write_cancelled_on_its_way_has_not_happened(root: Path, tasks: 
     class Slow(Workspace):
         """A disk that is slow before it writes."""
 
-        def write(self, path: str, data: bytes, stop: threading.Event, *, most: int | None = None) -> bool:
+        def write(
+            self, path: str, data: bytes, stop: threading.Event, *, most: int | None = None, fresh: bool = False
+        ) -> bool:
             begun.set()
             release.wait(10)
             return super().write(path, data, stop)

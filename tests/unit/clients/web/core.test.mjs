@@ -34,6 +34,13 @@ test("the end of a turn has the text of its last message, where the server left 
   assert.equal(outcomes.at(-1).event.final_response, "Here.");
 });
 
+test("each event of a message tells how many messages there were after it", () => {
+  const core = live(3);
+  const said = (seq, id) => ({ type: "assistant_message", seq, at: AT, message_id: id, text: id, reasoning: "", tool_calls: [], finish_reason: "stop", sealed: false });
+  const outcomes = core.receive(frames(said(4, "a"), title(5), said(6, "b")), 0);
+  assert.deepEqual(outcomes.map(({ messages }) => messages), [1, 1, 2]);
+});
+
 test("the position is committed at synced, and with every event after it", () => {
   const core = new SessionCore({});
   core.opened(0);

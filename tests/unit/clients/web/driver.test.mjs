@@ -277,3 +277,20 @@ test("a broken server is left with a fault, and a snapshot is asked for", () => 
   assert.equal(session.status.phase, "waiting");
   assert.match(session.status.why, /missing/);
 });
+
+test("a session that ended or was closed listens to nothing more, and one that begins again does", () => {
+  const outside = new Outside();
+  const listening = new Map();
+  const { addEventListener, removeEventListener } = EventTarget.prototype;
+  outside.events.addEventListener = function (name, listener) { listening.set(name, new Set([...(listening.get(name) ?? []), listener])); addEventListener.call(this, name, listener); };
+  outside.events.removeEventListener = function (name, listener) { listening.get(name)?.delete(listener); removeEventListener.call(this, name, listener); };
+  const count = () => [...listening.values()].reduce((sum, one) => sum + one.size, 0);
+  const session = connect({ server: "https://example.test", sessionId: "s", environment: outside.environment });
+  assert.equal(count(), 4);
+  session.close();
+  assert.equal(count(), 0);
+  session.open();
+  assert.equal(count(), 4);
+  session.close();
+  assert.equal(count(), 0);
+});

@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { lastKey, Rows } from "../../../../clients/web/app/state/rows.js";
+import { keyAfter, lastKey, Rows } from "../../../../clients/web/app/state/rows.js";
 import { answeredElsewhere, noteOf } from "../../../../clients/web/app/state/notes.js";
+import { kept } from "../../../../clients/web/app/state/session-list.js";
 import { asMarkdown } from "../../../../clients/web/app/api/export.js";
 import { emptyView } from "../../../../clients/web/view.js";
 
@@ -100,4 +101,25 @@ test("a note stands behind its row, and leaves with it", () => {
 test("in an export no output ends its own block", () => {
   const view = { ...emptyView(), messages: [assistant("m", "a"), { ...result("a"), output: "```\n# not a heading" }] };
   assert.match(asMarkdown(view), /````\n```\n# not a heading\n````/);
+});
+
+test("what an event says is noted behind the message that was the last one then", () => {
+  const messages = [user("u"), assistant("m", "a"), result("a"), user("v"), assistant("n", "a")];
+  assert.deepEqual([0, 1, 2, 3, 4, 9].map((count) => keyAfter(messages, count)), [null, "input-u", "m", "m/a", "input-v", "n"]);
+});
+
+test("an answer that is empty says so, and one that only calls tools does not", () => {
+  const [empty, calling] = new Rows().make({ ...emptyView(), messages: [{ ...assistant("m"), text: " " }, { ...assistant("n", "a"), text: "" }] }, [], [], []);
+  assert.match(empty.ending, /without an answer/);
+  assert.equal(calling.ending, "");
+});
+
+test("a list of sessions that is asked for again keeps what is the same, and is itself where nothing changed", () => {
+  const one = (id, more = {}) => ({ session_id: id, title: id, last_active_at: "t", is_processing: false, state: "idle", pending_approval: [], ...more });
+  const before = [one("a"), one("b")];
+  assert.equal(kept(before, [one("a"), one("b")]), before);
+  const after = kept(before, [one("b", { is_processing: true }), one("a")]);
+  assert.equal(after[1], before[0]);
+  assert.ok(after[0].is_processing);
+  assert.equal(kept(before, [one("a")]).length, 1);
 });

@@ -4,9 +4,10 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { terminalRuns, terminalText } from "../../../../clients/web/app/text/ansi.js";
 import { counts, diff, isPatch, patchIn, shortened } from "../../../../clients/web/app/text/diff.js";
-import { modelLabel } from "../../../../clients/web/app/text/format.js";
+import { modelLabel, numbered } from "../../../../clients/web/app/text/format.js";
 import { TABLE_ROWS, tableOf } from "../../../../clients/web/app/text/tables.js";
 import { oneLine, visible } from "../../../../clients/web/app/text/visible.js";
+import { composing, Letters } from "../../../../clients/web/app/ui/letters.js";
 import { changeOf, commandOf, endedBy, exitCode, fileOf, languageOf, partsOf, planOf, summaryOf, writtenFile } from "../../../../clients/web/app/tools/calls.js";
 
 const marks = { same: " ", old: "-", new: "+", head: "@" };
@@ -138,4 +139,29 @@ test("the exit code of a shell is found where it stands at the end", () => {
 test("a model is told with what it holds and costs", () => {
   assert.equal(modelLabel({ model: "a/b", demo: false, context_limit: 128_000, input_usd: 1.25, output_usd: 10 }), "a/b (128k context, $1.25 in, $10 out per million)");
   assert.equal(modelLabel({ model: "a/b", demo: false, context_limit: 0, input_usd: null, output_usd: null }), "a/b");
+});
+
+test("a key is the letter that is printed on it, with Option and in scripts without Latin letters too", () => {
+  const german = new Letters();
+  assert.equal(german.of({ key: "y", code: "KeyZ" }), "y");
+  assert.equal(german.of({ key: "Z", code: "KeyY" }), "z");
+  assert.equal(german.of({ key: "¥", code: "KeyY" }), "y");
+  german.learn({ key: "z", code: "KeyY", altKey: false });
+  german.learn({ key: "Ω", code: "KeyZ", altKey: true });
+  assert.equal(german.of({ key: "‡", code: "KeyY" }), "z");
+  assert.equal(german.of({ key: "н", code: "KeyY" }), "z");
+  assert.equal(german.of({ key: "ArrowUp", code: "ArrowUp" }), "");
+});
+
+test("the Enter that ends a composition in Safari is the input method's", () => {
+  assert.ok(composing({ isComposing: false, keyCode: 229 }));
+  assert.ok(composing({ isComposing: true, keyCode: 13 }));
+  assert.ok(!composing({ isComposing: false, keyCode: 13 }));
+});
+
+test("the second file of a name has a number before its ending", () => {
+  assert.deepEqual([1, 2, 3].map((number) => numbered("same.txt", number)), ["same.txt", "same (2).txt", "same (3).txt"]);
+  assert.equal(numbered("a.tar.gz", 2), "a (2).tar.gz");
+  assert.equal(numbered(".env", 2), ".env (2)");
+  assert.equal(numbered("Makefile", 2), "Makefile (2)");
 });

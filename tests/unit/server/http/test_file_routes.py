@@ -39,6 +39,15 @@ async def test_an_uploaded_file_is_downloaded_byte_for_byte(files: httpx.AsyncCl
     assert got.content == data[1:]
 
 
+async def test_an_upload_that_may_replace_nothing_leaves_the_file_that_is_there(files: httpx.AsyncClient) -> None:
+    only = {"if-none-match": "*"}
+    assert (await files.put("same.txt", content=b"first", headers=only)).status_code == 201
+    refused = await files.put("same.txt", content=b"second", headers=only)
+    assert (refused.status_code, refused.json()["code"]) == (412, "file_exists")
+    assert (await files.get("same.txt")).content == b"first"
+    assert (await files.put("same.txt", content=b"third")).json()["replaced"]
+
+
 async def test_files_are_listed(files: httpx.AsyncClient) -> None:
     base = str(files.base_url).rstrip("/")
     assert (await files.get(base)).json() == {"files": [], "more": False}

@@ -43,6 +43,18 @@ async def test_a_sessions_info_is_listed_and_shown(live: Live, http: httpx.Async
         assert (info["epoch"], info["seq"]) == (talker.ready.epoch, talker.view.seq)
 
 
+async def test_a_list_that_is_as_it_was_is_not_sent_again(live: Live, http: httpx.AsyncClient) -> None:
+    async with client(live) as one:
+        await one.synced()
+        first = await http.get("/api/sessions")
+        seen = {"if-none-match": first.headers["etag"]}
+        same = await http.get("/api/sessions", headers=seen)
+        assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", first.headers["etag"])
+        async with client(live) as another:
+            await another.synced()
+            assert len((await http.get("/api/sessions", headers=seen)).json()["sessions"]) == 2
+
+
 async def test_a_waiting_approval_is_part_of_the_info(tmp_path: Path) -> None:
     script = [calls(Call("write", {"path": "a", "content": "x"}, id="c1"))]
     async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model)) as live, client(live) as talker:

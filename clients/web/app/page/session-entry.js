@@ -1,0 +1,116 @@
+// Session entry: one session in the list: its title, its state, and renaming, exporting and deleting it.
+
+/** @import { SessionInfo } from "../api/http.js" */
+import { Component } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { connect } from "../../holdfast.js";
+import { oneLine } from "../text/visible.js";
+import { server } from "../api/base.js";
+import { exportSession } from "../api/export.js";
+import { pathOf, refreshSessions, remove, showError, showSession } from "../state/store.js";
+import { html, Icon } from "../ui/html.js";
+
+/** @param {SessionInfo} session */
+function stateOf(session) {
+  const waits = session.pending_approval?.length ?? 0;
+  if (waits) return { name: "awaiting_approval", says: `${waits} waiting for you` };
+  if (session.is_processing) return { name: "running", says: "working" };
+  return session.state === "closed" ? { name: "closed", says: "ended" } : { name: "idle", says: "" };
+}
+
+/** One line of the list; one that stays as it was is not looked at. @extends {Component<{ session: SessionInfo, here: boolean }>} */
+export class SessionLine extends Component {
+  /** @param {{ session: SessionInfo, here: boolean }} next */
+  shouldComponentUpdate(next) {
+    return next.session !== this.props.session || next.here !== this.props.here;
+  }
+
+  render() {
+    return html`<${SessionEntry} ...${this.props} />`;
+  }
+}
+
+/** @param {{ session: SessionInfo, here: boolean }} props */
+function SessionEntry({ session, here }) {
+  const [naming, setNaming] = useState(false);
+  const title = oneLine(session.title) || "Untitled";
+  const state = stateOf(session);
+  const open = (/** @type {MouseEvent} */ event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    showSession(session.session_id);
+  };
+  const root = useRef(/** @type {HTMLLIElement | null} */ (null));
+  const named = () => {
+    setNaming(false);
+    requestAnimationFrame(() => root.current?.querySelector("a")?.focus());
+  };
+  const gone = () => {
+    // The focus goes to a neighbour, not to nowhere.
+    const near = /** @type {HTMLElement | null} */ (root.current?.nextElementSibling ?? root.current?.previousElementSibling ?? null);
+    remove(session);
+    (near?.querySelector("a") ?? /** @type {HTMLElement | null} */ (document.querySelector(".new")))?.focus();
+  };
+  if (naming) return html`<li ref=${root}><${NameForm} session=${session} done=${named} /></li>`;
+  return html`<li class="session" ref=${root} data-state=${state.name} aria-current=${here ? "true" : undefined}>
+    <a href=${pathOf(session.session_id)} aria-current=${here ? "page" : undefined} onClick=${open}>
+      <span class="session-title"><bdi>${title}</bdi></span>
+      <span class="session-state">${state.says || when(session.last_active_at)}</span>
+    </a>
+    <span class="session-actions">
+      <button type="button" class="quiet" aria-label=${`Rename “${title}”`} title="Rename" onClick=${() => setNaming(true)}><${Icon} name="edit" /></button>
+      <button type="button" class="quiet" aria-label=${`Export “${title}”`} title="Export" onClick=${() => exportSession(session.session_id, "md").catch(showError)}><${Icon} name="download" /></button>
+      <button type="button" class="quiet" aria-label=${`Delete “${title}”`} title="Delete" onClick=${gone}><${Icon} name="trash" /></button>
+    </span>
+  </li>`;
+}
+
+/** @param {{ session: SessionInfo, done: () => void }} props */
+function NameForm({ session, done }) {
+  const field = useRef(/** @type {HTMLInputElement | null} */ (null));
+  const saving = useRef(false);
+  useEffect(() => field.current?.select(), []);
+  const save = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const title = field.current?.value.trim() ?? "";
+    if (saving.current) return;
+    saving.current = true;
+    try {
+      if (title !== session.title) await rename(session.session_id, title);
+      done();
+    } catch (error) {
+      showError(error); // what was written stays
+    }
+    saving.current = false;
+  };
+  return html`<form class="naming" onSubmit=${save} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (event.stopPropagation(), done())}>
+    <input ref=${field} aria-label="Title" maxlength="200" defaultValue=${session.title} />
+    <button type="submit">Save</button>
+  </form>`;
+}
+
+/** Over a socket of its own, which does not wait for better times. @param {string} id @param {string} title */
+async function rename(id, title) {
+  const session = connect({ server, sessionId: id });
+  try {
+    await Promise.race([session.submit({ type: "set_title", title }), unreachable(session)]);
+    await refreshSessions();
+  } finally {
+    session.close();
+  }
+}
+
+/** Never, but fails once there is no connection. @param {import("../../holdfast.js").Session} session @returns {Promise<never>} */
+function unreachable(session) {
+  return new Promise((_, reject) => {
+    session.listen(() => ["waiting", "ended"].includes(session.status.phase) && reject(new Error(`The server did not confirm the new name: ${session.status.why}. Try again once the page is connected.`)));
+  });
+}
+
+/** @param {string} at */
+function when(at) {
+  const then = new Date(at);
+  if (Number.isNaN(then.getTime())) return "";
+  const today = new Date().toDateString() === then.toDateString();
+  return today ? then.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }) : then.toLocaleDateString([], { day: "numeric", month: "short" });
+}

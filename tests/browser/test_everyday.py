@@ -1,0 +1,199 @@
+"""Everyday use: nothing that is shown moves away, nothing that is written is lost, and nothing happens that was not meant.
+
+The tests share one server and one model, which answers by the first word that it is sent; each has a session of its own.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from tests.browser.support.chat import Chat
+from tests.browser.support.scrolling import scroller
+from tests.browser.support.tabs import Tabs
+from tests.support.application import settings_for
+from tests.support.live import Live, listening
+from tests.support.models.scripted_model import (
+    Answer,
+    Call,
+    Finish,
+    Gate,
+    Reason,
+    Request,
+    ScriptedModel,
+    Text,
+    Usage,
+    calls,
+    stream,
+    text,
+)
+
+LONG = "\n\n".join(f"Paragraph {number}." for number in range(60))
+FRAMES = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+SIZE = "document.documentElement.scrollHeight - innerHeight + document.documentElement.scrollWidth - innerWidth"
+"""How much larger the document is than the window, in pixels."""
+KEY = "([key, code, more]) => dispatchEvent(new KeyboardEvent('keydown', { key, code, cancelable: true, ...more }))"
+
+
+def answer_to(request: Request) -> Answer:
+    """By the first word of what was said last."""
+    word, _, rest = request.last_user_text.partition(" ")
+    if request.messages[-1].get("role") == "tool":
+        return text("Done.")
+    if word == "hold":
+        return stream(Text("Held "), Gate(), Finish(), Usage())
+    if word == "empty":
+        return stream(Finish(), Usage())
+    if word == "write":
+        return calls(*(Call("write", {"path": f"{n}.txt", "content": "a"}, id=f"{rest}{n}", index=n) for n in (1, 2)))
+    return stream(Reason("Thought of it."), Text(LONG), Finish(), Usage()) if word == "long" else text(rest)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Live]:
+    """The server of these tests."""
+    folder = tmp_path_factory.mktemp("everyday")
+    async with ScriptedModel(answer_to) as model, listening(settings_for(folder, model)) as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def still(chat: Chat) -> AsyncIterator[None]:
+    """Neither the conversation nor the message field moves, and the document is no larger than the window."""
+    where = "() => ['.main', '.header', '#message'].map((one) => JSON.stringify(document.querySelector(one).getBoundingClientRect()))"
+    before = await chat.page.evaluate(where)
+    yield
+    await chat.page.evaluate(FRAMES)
+    assert await chat.page.evaluate(where) == before
+    assert await chat.page.evaluate(SIZE) == 0
+
+
+async def test_the_page_keeps_its_place(live: Live, tabs: Tabs) -> None:
+    chat = await tabs.open(live.http)
+    page = chat.page
+    for said in ("long story", "long tale"):
+        await chat.say(said)
+        await chat.idle()
+        await expect(chat.answers.last).to_contain_text("Paragraph 59.")
+    await chat.live()
+    async with still(chat):
+        await scroller(chat).hover()
+        await page.mouse.wheel(0, 4000)
+    search = page.get_by_role("searchbox", name="Search sessions")
+    async with still(chat):
+        await page.keyboard.press("Control+k")
+        await expect(search).to_be_focused()
+    # The field grows with its text, and is as small as before when the text is gone.
+    async with still(chat):
+        await chat.field.fill("one\n" * 9)
+        assert await chat.field.evaluate("(field) => field.offsetHeight") > 200
+        await chat.field.fill("")
+    await chat.button("Rename “long story”").click()
+    saves = page.locator(".naming button")
+    await expect(saves).to_be_in_viewport(ratio=1)
+    edges = "(button) => button.closest('nav').getBoundingClientRect().right - button.getBoundingClientRect().right"
+    assert await saves.evaluate(edges) >= 4
+    await page.get_by_role("textbox", name="Title").press("Escape")
+    # What is typed into the search is about the search: the turn goes on. Enter opens what is found.
+    await chat.button("New session").click()
+    await chat.say("hold on")
+    await expect(chat.answers).to_have_text("Held")
+    await search.fill("story")
+    await expect(chat.sessions).to_have_count(1)
+    await search.press("Escape")
+    await expect(search).to_have_value("")
+    await expect(chat.sessions).to_have_count(2)
+    await search.press("ArrowDown")
+    await expect(chat.sessions.first.get_by_role("link")).to_be_focused()
+    await expect(chat.button("Stop")).to_be_visible()
+    await search.fill("story")
+    await search.press("Enter")
+    await expect(chat.answers.last).to_contain_text("Paragraph 59.")
+
+
+async def test_what_was_written_and_opened_stays_and_notes_stand_where_they_belong(live: Live, tabs: Tabs) -> None:
+    chat = await tabs.open(live.http)
+    page = chat.page
+    await chat.say("long one")
+    await chat.idle()
+    await chat.say("long other")
+    await chat.idle()
+    # Far away a row is not in the document; when it is there again it is as it was left.
+    feed = scroller(chat)
+    await feed.evaluate("(list) => { list.scrollTop = 0; }")
+    await chat.rows.first.hover()
+    await chat.rows.first.get_by_role("button", name="Edit").click()
+    changed = page.get_by_role("textbox", name="Say instead")
+    await changed.fill("something better")
+    await chat.rows.nth(1).get_by_text("Reasoning").click()
+    await feed.evaluate("(list) => { list.scrollTop = list.scrollHeight; }")
+    await expect(changed).to_have_count(0)
+    await feed.evaluate("(list) => { list.scrollTop = 0; }")
+    await expect(changed).to_have_value("something better")
+    await expect(chat.rows.nth(1)).to_contain_text("Thought of it.")
+    await chat.say("hold this")
+    await expect(chat.answers.last).to_have_text("Held")
+    await chat.say("echo x")
+    await chat.field.press("Escape")
+    await chat.idle()
+    await expect(chat.answers.last).to_have_text("x")
+    kinds = await chat.rows.evaluate_all("(rows) => rows.map((row) => row.dataset.kind).slice(-5)")
+    assert kinds == ["user", "assistant", "note", "user", "assistant"]
+    await page.reload()
+    await expect(chat.rows.nth(-2).locator("time")).to_be_attached()
+    await expect(chat.rows.nth(-3)).to_contain_text("Stopped by you.")
+    # On a German keyboard the key that is third in the upper row types z.
+    await chat.say("write german")
+    await expect(chat.approvals).to_have_count(2)
+    await page.evaluate(KEY, ["z", "KeyY", {"altKey": True}])
+    await expect(chat.approvals).to_have_count(2)
+    await page.evaluate(KEY, ["y", "KeyZ", {"altKey": True}])
+    await expect(chat.approvals).to_have_count(1)
+    await page.evaluate(KEY, ["n", "KeyN", {"altKey": True}])
+    await chat.idle()
+    states = chat.tools.locator(".tool")
+    await expect(states.nth(-2)).to_have_attribute("data-state", "completed")
+    await expect(states.nth(-1)).to_have_attribute("data-state", "rejected")
+    await chat.say("empty")
+    await chat.idle()
+    await expect(chat.notes.last).to_contain_text("gave no answer")
+    await expect(chat.notes.last.get_by_role("button", name="Try again")).to_be_visible()
+
+
+async def test_files_are_kept_all_is_printed_and_an_end_is_asked_for(live: Live, tabs: Tabs) -> None:
+    tabs.expects("status of 412")
+    chat = await tabs.open(live.http)
+    page = chat.page
+    await chat.drop("same.txt", "first")
+    await expect(chat.button("Send")).to_be_enabled()
+    await chat.drop("same.txt", "second")
+    added = page.get_by_role("list", name="Files added").get_by_role("listitem")
+    await expect(added.filter(has_text="same (2).txt")).to_contain_text("Replace same.txt")
+    await chat.button("Send").click()
+    await expect(chat.messages.first).to_have_text("(In the workspace: `same.txt`, `same (2).txt`)")
+    await chat.drop("same.txt", "third")
+    await chat.button("Replace same.txt").click()
+    await expect(added).to_have_text(["same.txt5 B"])
+    await chat.idle()
+    for said in ("long story", "long tale", "long saga"):
+        await chat.say(said)
+        await chat.idle()
+    await expect(chat.rows).not_to_have_count(8)
+    await page.emulate_media(media="print")
+    await page.evaluate("() => void dispatchEvent(new Event('beforeprint'))")
+    assert await chat.rows.count() == 8
+    assert await page.evaluate("document.documentElement.scrollHeight > 4 * innerHeight")
+    await expect(page.locator(".sidebar")).to_be_hidden()
+    await expect(page.locator(".dock")).to_be_hidden()
+    await page.emulate_media(media="screen")
+    await page.evaluate("() => void dispatchEvent(new Event('afterprint'))")
+    await expect(chat.rows).not_to_have_count(8)
+    await chat.more("End this session…")
+    await chat.button("Go on with it").click()
+    await expect(chat.field).to_be_visible()
+    await chat.more("End this session…")
+    await chat.button("End it").click()
+    await expect(chat.line).to_have_text("Ended. Nothing more happens here.")
+    await expect(chat.field).to_have_count(0)
