@@ -2,6 +2,7 @@
 
 Session client (`clients.session`): the library; its public names are here.
 Terminal client (`clients.terminal`): `holdfast chat`.
+ACP agent (`clients.acp`): `holdfast acp`, for editors.
 Web client (`clients/web`): the page, and `holdfast.js`, the library for browsers.
 """
 

@@ -27,6 +27,7 @@ NODE_LOCK = (
 NODE_LOCKS = [
     ROOT / "tests" / folder / "package-lock.json"
     for folder in (
+        "support/npm/acp",
         "support/npm/bun",
         "support/npm/chromium",
         "support/npm/clients",

@@ -41,6 +41,10 @@ def make_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         commands.add_parser("doctor", help="check the machine, the settings and the data folder, and say what to do")
     )
     _add_chat(commands.add_parser("chat", help="talk to a server from the terminal"), chosen="chat" in argv[:1])
+    _add_acp(
+        commands.add_parser("acp", help="be the agent of an editor that speaks the Agent Client Protocol"),
+        chosen="acp" in argv[:1],
+    )
     _add_token(commands.add_parser("token", help="make, list and revoke API tokens"), chosen="token" in argv[:1])
     _add_login_link(
         commands.add_parser("login-link", help="print a link that logs a browser in, once"),
@@ -129,6 +133,14 @@ def _add_chat(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
     parser.set_defaults(command=_chat)
 
 
+def _add_acp(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
+    if chosen:
+        from clients.acp import app as acp
+
+        acp.add_arguments(parser)
+    parser.set_defaults(command=_acp)
+
+
 def _add_token(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
     if chosen:
         from server.cli import tokens
@@ -204,6 +216,12 @@ def _chat(args: argparse.Namespace) -> int:
     from clients.terminal import app as chat
 
     return chat.main(args)
+
+
+def _acp(args: argparse.Namespace) -> int:
+    from clients.acp import app as acp
+
+    return acp.main(args, __version__)
 
 
 def _token(args: argparse.Namespace) -> int:

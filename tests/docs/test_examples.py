@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -29,11 +30,15 @@ RUN_BY = {
 
 
 def check_json(example: Example, folder: Path) -> None:
-    """A submission or a frame as the codec reads it, or settings as the loader reads them."""
+    """A submission or a frame as the codec reads it, settings as the loader reads them, or an editor's entry for `holdfast`."""
     text = example.text if example.text.lstrip().startswith("{") else f"{{{example.text}}}"
     content = json.loads(text)
     if "type" in content:
         codec.decode_submission(json.dumps(content))
+        return
+    if "agent_servers" in content:
+        for entry in content["agent_servers"].values():
+            shell.check(shlex.join([entry["command"], *entry["args"]]))
         return
     file = folder / "config.json"
     file.write_text(text)

@@ -1,0 +1,94 @@
+"""Calls: a tool call's title, kind, places and bounded arguments, as editors show them. Pure."""
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from clients.acp.rpc import Message
+
+KINDS = {
+    "bash": "execute",
+    "read": "read",
+    "list": "read",
+    "grep": "search",
+    "write": "edit",
+    "edit": "edit",
+    "web_fetch": "fetch",
+    "hf_search": "search",
+    "plan": "think",
+    "research": "think",
+}
+"""`ToolKind` of the protocol for each tool that is built in; others are `other`."""
+
+VERBS = {"read": "Read", "list": "List", "write": "Write", "edit": "Edit"}
+
+TITLE_CHARS = 300
+ARGUMENT_CHARS = 20_000
+"""Characters of one text among a call's arguments; the rest is cut, and the text says so."""
+OUTPUT_CHARS = 50_000
+"""Characters of a call's output; it is on the page whole."""
+LOG_CHARS = 8_000
+"""Characters of a running call's output, the newest: in version 1 each piece sends all of them again."""
+DEPTH_MAX = 32
+"""Levels of nested arguments; what is deeper is left out."""
+
+
+def kind_of(tool: str) -> str:
+    """The `ToolKind` of a tool."""
+    return KINDS.get(tool, "other")
+
+
+def title_of(tool: str, arguments: Message) -> str:
+    """One line that says what the call does: a command is shown itself."""
+    match tool:
+        case "bash":
+            title = str(arguments.get("command", "")) or "bash"
+        case "read" | "list" | "write" | "edit":
+            title = f"{VERBS[tool]} {arguments.get('path') or '.'}"
+        case "grep":
+            title = f"Search for {arguments.get('pattern', '')}"
+        case "web_fetch":
+            title = f"Fetch {arguments.get('url', '')}"
+        case "plan":
+            title = "Update the plan"
+        case _:
+            title = tool
+    line = " ".join(title.split())
+    return line if len(line) <= TITLE_CHARS else f"{line[: TITLE_CHARS - 1]}…"
+
+
+def locations_of(arguments: Message, cwd: str | None) -> list[Message]:
+    """The file that the call works on, if the session works in a folder of this machine. Paths are absolute."""
+    path = arguments.get("path")
+    if cwd is None or not isinstance(path, str) or not path or "\0" in path:
+        return []
+    return [{"path": str(PurePosixPath(cwd) / path)}]
+
+
+def bounded(value: Any, depth: int = 0) -> Any:
+    """The same arguments with long texts cut."""
+    if isinstance(value, str):
+        return cut(value, ARGUMENT_CHARS)
+    if depth >= DEPTH_MAX:
+        return None
+    if isinstance(value, dict):
+        return {str(key): bounded(inner, depth + 1) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [bounded(inner, depth + 1) for inner in value]
+    return value
+
+
+def cut(text: str, most: int) -> str:
+    """The text's beginning, with a note if that is not all."""
+    return text if len(text) <= most else f"{text[:most]}\n[cut: {len(text) - most} more characters]"
+
+
+def newest(text: str, most: int) -> str:
+    """The text's end, with a note if that is not all."""
+    return text if len(text) <= most else f"[cut: {len(text) - most} characters before]\n{text[-most:]}"
+
+
+def question_of(tool: str, arguments: Message, reason: str) -> str:
+    """What a person reads before the call may run: the reason, and the command itself."""
+    command = arguments.get("command") if tool == "bash" else None
+    shown = f"\n\n```sh\n{cut(str(command), ARGUMENT_CHARS)}\n```" if command else ""
+    return f"{reason[:1].upper()}{reason[1:]}.{shown}" if reason else shown.strip() or f"May {tool} run?"

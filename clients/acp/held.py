@@ -1,0 +1,81 @@
+"""Held session: a session and its client, from the request that opened it until the editor or the server lets go of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from clients.acp.mapping.session import Out, SessionMapping
+from clients.acp.rpc import INTERNAL_ERROR, Failure, Message
+from clients.acp.server import Server
+from clients.session.client import SessionClient
+from clients.session.errors import CannotConnect, Denied, OutboxFull, SessionEnded, SubmissionRefused
+from clients.session.outcomes import Rejected
+from clients.session.tasks import owned_tasks
+from protocol.submissions import submission_id
+
+Write = Callable[[Message], None]
+Room = Callable[[], Awaitable[None]]
+
+
+class HeldSession:
+    """Gives the mapping what happens, and does what it says. `room` waits while the editor does not read."""
+
+    def __init__(
+        self, server: Server, client: SessionClient, mapping: SessionMapping, write: Write, room: Room
+    ) -> None:
+        self.mapping = mapping
+        self.ended = False
+        self._server = server
+        self._client = client
+        self._write = write
+        self._room = room
+        self._leaving = asyncio.Event()
+
+    def leave(self) -> None:
+        """Let go of the session: nothing more is written for it."""
+        self.ended = True
+        self._leaving.set()
+
+    async def run(self) -> None:
+        """Until the session is let go, or cannot be had any more."""
+        try:
+            async with self._client, owned_tasks() as start:
+                start(self._follow(), "follow a session")
+                await self._leaving.wait()
+        except (Denied, CannotConnect) as error:
+            self._fail(self._server.failure(error))
+        except SessionEnded as ended:
+            self._fail(Failure(INTERNAL_ERROR, f"the session ended: {ended.message}"))
+        finally:
+            self.ended = True
+
+    def do(self, outs: list[Out]) -> None:
+        """Write the messages and submit the submissions, in their order."""
+        for out in outs:
+            if isinstance(out, dict):
+                self._write(out)
+                continue
+            try:
+                self._client.send(out)
+            except SubmissionRefused as refused:
+                self.do(self._reject(submission_id(out), refused.code, refused.message))
+            except OutboxFull as full:
+                self.do(self._reject(submission_id(out), "outbox_full", str(full)))
+            except SessionEnded as ended:
+                self.do(self._reject(submission_id(out), "session_ended", ended.message))
+
+    def _reject(self, submission: str, code: str, message: str) -> list[Out]:
+        return self.mapping.take(Rejected(submission, code, message, False))
+
+    async def _follow(self) -> None:
+        mapping, client = self.mapping, self._client
+        async for item in client:
+            if self.ended:
+                return
+            mapping.view = client.view
+            self.do(mapping.take(item))
+            await self._room()
+        self.leave()
+
+    def _fail(self, failure: Failure) -> None:
+        if not self.ended:
+            self.do(self.mapping.fail(failure))

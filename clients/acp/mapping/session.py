@@ -1,0 +1,319 @@
+"""Session: one session of a client: its requests and the session's events in, messages and submissions out. Pure.
+
+What comes out is in order: a `dict` is a message to the client, anything else a submission to the server.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import msgspec
+
+from clients.acp.dialects.v1 import V1
+from clients.acp.mapping.content import prompt_text
+from clients.acp.mapping.options import OfferedModel, chosen, options_of
+from clients.acp.mapping.permissions import Permissions
+from clients.acp.mapping.prompts import Answer, Ending, Prompts, answer_of
+from clients.acp.mapping.transcript import Transcript
+from clients.acp.rpc import INTERNAL_ERROR, Failure, Message, RequestId, Response, notification, refusal, result
+from clients.session.outcomes import CaughtUp, Ended, FeedItem, Reconnecting, Rejected, ViewReset
+from protocol import codes
+from protocol import events as ev
+from protocol import submissions as sub
+from protocol.content import Effort
+from protocol.view import View
+
+Out = Message | sub.Submission
+Opening = Literal["new", "load", "resume"]
+
+COMMANDS = {
+    "compact": "Replace the older part of the model's context by a summary",
+    "undo": "Take the last turn out of the history; files stay as they are",
+}
+"""Prompts that are a command, when they are nothing else but its name after a `/`."""
+
+STALE = {codes.APPROVAL_STALE, codes.APPROVAL_UNKNOWN}
+
+
+class Ids(msgspec.Struct, frozen=True):
+    """Where ids come from: of requests of this process, and of submissions."""
+
+    request: Callable[[], int]
+    submission: Callable[[], str]
+
+
+class SessionMapping:
+    """A session that the client has open. `view`: the session as it was received; it may be ahead of what `take` was given."""
+
+    def __init__(
+        self, session_id: str, dialect: V1, ids: Ids, models: Sequence[OfferedModel], cwd: str | None = None
+    ) -> None:
+        self.session_id = session_id
+        self.view = View()
+        self.partial = False
+        """Whether the view lacks the oldest messages: then a load needs another client."""
+        self._dialect = dialect
+        self._ids = ids
+        self._models = models
+        self._transcript = Transcript(dialect, cwd)
+        self._prompts = Prompts(at_insertion=dialect.answers_at_insertion)
+        self._permissions = Permissions(dialect, ids.request)
+        self._openings: list[tuple[RequestId, Opening]] = []
+        self._settings: dict[str, tuple[RequestId, sub.SetModel]] = {}
+        self._answers_sent: dict[str, str] = {}  # the call that each of our approvals is for
+        self._texts: dict[str, str] = {}
+        self._opened = False
+        self._synced = False
+        self._live = False
+        self._interrupting: str | None = None
+        self._options: list[Message] = []
+        self._state = ""
+
+    # ------------------------------------------------------------------------------------ what the client asks
+
+    def open(self, request_id: RequestId, opening: Opening) -> list[Out]:
+        """The client wants the session: its answer comes when the session is there, behind the history that it asks for."""
+        if self._synced and self._opened:
+            if opening == "load":
+                self._transcript = Transcript(self._dialect, self._transcript.cwd)
+            return [*self._show(opening), *self._answer_opening(request_id, opening), *self._offer()]
+        self._openings.append((request_id, opening))
+        return []
+
+    def prompt(self, request_id: RequestId, blocks: object) -> list[Out]:
+        """The client's user says something. Raises `Failure`."""
+        text = prompt_text(blocks)
+        submission_id = self._ids.submission()
+        submission: sub.Submission
+        match text.strip():
+            case "/compact":
+                submission = sub.Compact(id=submission_id)
+                self._prompts.add(request_id, submission_id, "compact")
+            case "/undo":
+                submission = sub.Undo(id=submission_id)
+                self._prompts.add(request_id, submission_id, "undo")
+            case _:
+                submission = sub.UserInput(id=submission_id, text=text)
+                self._prompts.add(request_id, submission_id, "input")
+        self._transcript.own.add(submission_id)
+        self._texts[submission_id] = text
+        return [submission]
+
+    def cancel(self, now: float, request_id: RequestId | None = None) -> list[Out]:
+        """The client wants its prompts to end, or the one with this request: by an answer to each, soon."""
+        chosen_prompts = self._prompts.cancel(now, request_id)
+        running = self.view.turn_id
+        own = any(prompt.turn_id == running for prompt in self._prompts.all() if prompt.cancelled)
+        if not self._live or running is None or not (own or not (chosen_prompts or request_id)):
+            return []
+        return self._interrupt(running)
+
+    def has_prompt(self, request_id: RequestId) -> bool:
+        """Whether this request is a prompt without an answer."""
+        return any(prompt.request_id == request_id for prompt in self._prompts.unanswered())
+
+    def overdue(self, now: float) -> list[Out]:
+        """Answers for cancelled prompts that nothing came of."""
+        return self._answers(self._prompts.overdue(now))
+
+    def answered(self, response: Response) -> list[Out]:
+        """The client answered one of our requests."""
+        approval = self._permissions.answered(response)
+        if approval is None:
+            return []
+        submission_id = self._ids.submission()
+        self._answers_sent[submission_id] = approval.tool_call_id
+        return [sub.ExecApproval(id=submission_id, approvals=[approval])]
+
+    def set_option(self, request_id: RequestId, params: Message) -> list[Out]:
+        """The client chose a value of an option. Raises `Failure`."""
+        submission = chosen(params, self.view.model, self.view.reasoning_effort)
+        submission = msgspec.structs.replace(submission, id=self._ids.submission())
+        self._settings[sub.submission_id(submission)] = (request_id, submission)
+        return [submission]
+
+    def close(self) -> list[Out]:
+        """The client lets go of the session, which goes on without it."""
+        self._prompts.cancel(0.0)
+        return self._answers(self._prompts.fail(Failure(INTERNAL_ERROR, "the session was closed")))
+
+    # -------------------------------------------------------------------------------------- what the server says
+
+    def take(self, item: FeedItem) -> list[Out]:
+        """What one item of the session's feed means for the client."""
+        if isinstance(item, ev.AssistantChunk):
+            return self._updates(self._transcript.take(item, self.view)) if self._is_new(item) else []
+        match item:
+            case CaughtUp():
+                return self._caught_up()
+            case ViewReset():
+                self._synced = False
+                self.partial = item.omitted_messages > 0
+            case Reconnecting():
+                self._live = False
+            case Rejected():
+                return self._rejected(item)
+            case Ended():
+                return self.fail(Failure(INTERNAL_ERROR, f"the session ended: {item.why}"))
+            case ev.EventBase():
+                return self._event(item)
+        return []
+
+    def fail(self, failure: Failure) -> list[Out]:
+        """The session cannot be had any more: everything that waits is answered so."""
+        waiting = [request_id for request_id, _ in self._openings]
+        waiting += [request_id for request_id, _ in self._settings.values()]
+        self._openings, self._settings = [], {}
+        refused: list[Out] = [refusal(request_id, failure) for request_id in waiting]
+        return [*refused, *self._answers(self._prompts.fail(failure)), *self._permissions.keep([])]
+
+    def _event(self, event: ev.Event) -> list[Out]:
+        out: list[Out] = []
+        if isinstance(event, ev.Accepted):
+            out += self._accepted(event)
+        new = self._is_new(event)
+        if new:
+            out += self._updates(self._user(event) + self._transcript.take(event, self.view) + self._state_of(event))
+        if isinstance(event, ev.ApprovalRequired) and new:
+            waiting = {pending.tool_call_id for pending in self.view.pending_approval}
+            asked = [pending for pending in event.tools if pending.tool_call_id in waiting]
+            out += self._permissions.ask(self.session_id, asked, self._transcript.cwd)
+        elif isinstance(event, ev.ToolStateChange | ev.ToolOutput):
+            out += self._permissions.withdraw(event.tool_call_id)
+        elif isinstance(event, ev.ModelChanged) and new:
+            out += self._updates(self._changed_options(event.model, event.reasoning_effort))
+        out += self._answers(self._prompts.take(event))
+        if isinstance(event, ev.Processing | ev.InputJoined):
+            prompt = self._prompts.find(event.submission_id)
+            if prompt is not None and prompt.cancelled and self._live:
+                out += self._interrupt(event.turn_id)
+        return out
+
+    def _is_new(self, event: ev.Event) -> bool:
+        return self._synced and event.seq > self._transcript.shown_seq
+
+    def _accepted(self, event: ev.Accepted) -> list[Out]:
+        submission = event.submission
+        if isinstance(submission, sub.UserInput | sub.Edit):
+            self._texts[event.submission_id] = submission.text
+        self._answers_sent.pop(event.submission_id, None)
+        setting = self._settings.pop(event.submission_id, None)
+        if setting is None:
+            return []
+        request_id, wanted = setting
+        self._options = options_of(self._models, wanted.model, wanted.reasoning_effort)
+        return [result(request_id, {"configOptions": self._dialect.config_options(self._options)})]
+
+    def _rejected(self, rejected: Rejected) -> list[Out]:
+        setting = self._settings.pop(rejected.submission_id, None)
+        if setting is not None:
+            return [refusal(setting[0], Failure(INTERNAL_ERROR, rejected.message, {"code": rejected.code}))]
+        call_id = self._answers_sent.pop(rejected.submission_id, None)
+        if call_id is not None and rejected.code not in STALE and rejected.code != codes.FORBIDDEN:
+            self._permissions.again(call_id)
+            return [*self._permissions.ask(self.session_id, self.view.pending_approval, self._transcript.cwd)]
+        self._texts.pop(rejected.submission_id, None)
+        return self._answers(self._prompts.refused(rejected.submission_id, rejected.code, rejected.message))
+
+    def _caught_up(self) -> list[Out]:
+        """The view is whole. The first time, the client's request is answered; later, it gets what it missed."""
+        was_synced, self._synced, self._live = self._synced, True, True
+        out: list[Out] = []
+        if not self._opened:
+            self._opened = True
+            openings, self._openings = self._openings, []
+            out += self._show("load" if any(kind == "load" for _, kind in openings) else "resume")
+            for request_id, opening in openings:
+                out += self._answer_opening(request_id, opening)
+            out += self._offer()
+        elif not was_synced:
+            out += self._updates(self._transcript.update(self.view))
+        if not was_synced:
+            self._texts |= {waiting.submission_id: waiting.text for waiting in self.view.queued}
+            out += self._answers(self._prompts.reconcile(self.view))
+        out += self._permissions.keep(self.view.pending_approval)
+        out += self._permissions.ask(self.session_id, self.view.pending_approval, self._transcript.cwd)
+        running = self.view.turn_id
+        if running is not None and any(one.cancelled and one.turn_id == running for one in self._prompts.all()):
+            out += self._interrupt(running)
+        return out
+
+    # ---------------------------------------------------------------------------------------------- small parts
+
+    def _show(self, opening: Opening) -> list[Out]:
+        updates = self._transcript.update(self.view)
+        shown = self._updates(updates) if opening == "load" else []
+        return [*shown, *self._updates(self._current_state())]
+
+    def _answer_opening(self, request_id: RequestId, opening: Opening) -> list[Out]:
+        self._options = options_of(self._models, self.view.model, self.view.reasoning_effort)
+        body: Message = {"sessionId": self.session_id} if opening == "new" else {}
+        return [result(request_id, {**body, "configOptions": self._dialect.config_options(self._options)})]
+
+    def _offer(self) -> list[Out]:
+        return self._updates(self._dialect.commands(COMMANDS))
+
+    def _user(self, event: ev.Event) -> list[Message]:
+        """The input that enters the history; a command enters it when it is accepted."""
+        if isinstance(event, ev.Processing | ev.InputJoined) or (
+            isinstance(event, ev.Accepted) and isinstance(event.submission, sub.Compact | sub.Undo)
+        ):
+            text = self._texts.pop(event.submission_id, None)
+        else:
+            return []
+        return [] if text is None else self._transcript.user(event.submission_id, text)
+
+    def _changed_options(self, model: str, effort: Effort) -> list[Message]:
+        options = options_of(self._models, model, effort)
+        if options == self._options:
+            return []
+        self._options = options
+        return [{"sessionUpdate": "config_option_update", "configOptions": self._dialect.config_options(options)}]
+
+    def _state_of(self, event: ev.Event) -> list[Message]:
+        """What an event says of whether the session works."""
+        match event:
+            case ev.Processing() | ev.InputJoined() | ev.Accepted(submission=sub.Compact() | sub.Restore()):
+                return self._works("running")
+            case ev.ApprovalRequired():
+                return self._works("requires_action")
+            case ev.ToolStateChange() | ev.ToolOutput() if self._state == "requires_action":
+                return [] if self.view.pending_approval else self._works("running")
+            case ev.WorkspaceRestored():
+                return self._rests("end_turn")
+            case ev.Compacted(operation_id=None) | ev.ErrorEvent(turn_id=None):
+                return []
+            case ev.TurnComplete() | ev.Interrupted() | ev.ErrorEvent() | ev.Compacted():
+                return self._rests(self._prompts.ending(event))
+        return []
+
+    def _current_state(self) -> list[Message]:
+        self._state = ""
+        match self.view.state:
+            case "running":
+                return self._works("running")
+            case "awaiting_approval":
+                return self._works("requires_action")
+        return self._rests(None)
+
+    def _works(self, state: str) -> list[Message]:
+        if state == self._state:
+            return []
+        self._state = state
+        return self._dialect.working(state)
+
+    def _rests(self, ending: Ending | None) -> list[Message]:
+        self._state = "idle"
+        return self._dialect.rested(ending)
+
+    def _updates(self, updates: list[Message]) -> list[Out]:
+        return [notification("session/update", {"sessionId": self.session_id, "update": update}) for update in updates]
+
+    def _answers(self, answers: list[Answer]) -> list[Out]:
+        return [answer_of(answer, at_insertion=self._dialect.answers_at_insertion) for answer in answers]
+
+    def _interrupt(self, turn_id: str) -> list[Out]:
+        """One for each turn: the client's own outbox sends it again where that is needed."""
+        if self._interrupting == turn_id:
+            return []
+        self._interrupting = turn_id
+        return [sub.Interrupt(id=self._ids.submission())]

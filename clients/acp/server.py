@@ -1,0 +1,171 @@
+"""Server: the requests to the Holdfast server's HTTP API that an editor's session needs."""
+
+import asyncio
+import urllib.request
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import msgspec
+
+from clients.acp.mapping.options import OfferedModel
+from clients.acp.rpc import AUTH_REQUIRED, INTERNAL_ERROR, NOT_FOUND, Failure
+from clients.session.address import base_address, is_loopback
+from clients.session.client import SessionClient
+from clients.session.connection import USER_AGENT
+from clients.session.core import Position
+from clients.session.errors import CannotConnect, Denied
+
+if TYPE_CHECKING:
+    import httpcore
+
+TIMEOUT_S = 15.0
+BODY_BYTES_MAX = 16 * 1024 * 1024
+CLOSE_TIMEOUT_S = 0.8
+"""Seconds for a socket's goodbye: this process ends within two after the editor's."""
+
+PAGE = 100
+"""Sessions in one answer to `session/list`."""
+
+
+class ListedSession(msgspec.Struct, frozen=True):
+    """What the list says of a session. `cwd`: the folder that it works in; empty: one of the server's own."""
+
+    session_id: str
+    title: str = ""
+    last_active_at: str = ""
+    message_count: int = 0
+    cwd: str = ""
+
+
+class SessionPage(msgspec.Struct, frozen=True):
+    """Some of the user's sessions, the newest first; `next` is the cursor of those that follow."""
+
+    sessions: list[ListedSession]
+    next: str = ""
+
+
+class _Made(msgspec.Struct):
+    session_id: str
+
+
+class _Config(msgspec.Struct):
+    models: list[OfferedModel] = []
+
+
+class _Refusal(msgspec.Struct):
+    code: str
+    message: str
+
+
+T = TypeVar("T")
+
+
+class Server:
+    """The server at an address. `find_token` is asked before each connection: a token may change."""
+
+    def __init__(self, url: str, find_token: Callable[[], str | None]) -> None:
+        self.url = url
+        self._base = base_address(url)
+        parts = urlsplit(self._base)
+        self._http = urlunsplit(
+            ({"ws": "http", "wss": "https"}[parts.scheme], parts.netloc, parts.path.removesuffix("/ws"), "", "")
+        )
+        self._find_token = find_token
+
+    def client(self, session_id: str, *, history: bool) -> SessionClient:
+        """A client for this session: with all of its history, or from how it is now."""
+        position = Position("", 0) if history else None
+        token = self._find_token()
+        return SessionClient(
+            self.url,
+            session_id,
+            token=token,
+            position=position,
+            close_timeout_s=CLOSE_TIMEOUT_S,
+            open_timeout_s=TIMEOUT_S,
+        )
+
+    async def make(self) -> str:
+        """A new session's id. Raises `Failure`."""
+        return _read(await self._ask("POST", "/api/sessions"), _Made).session_id
+
+    async def sessions(self, cursor: str | None) -> SessionPage:
+        """A page of the user's sessions. Raises `Failure`."""
+        before = f"&before={quote(cursor, safe='')}" if cursor else ""
+        return _read(await self._ask("GET", f"/api/sessions?limit={PAGE}{before}"), SessionPage)
+
+    async def delete(self, session_id: str) -> None:
+        """Delete a session for good. Raises `Failure`."""
+        await self._ask("DELETE", f"/api/sessions/{quote(session_id, safe='')}")
+
+    async def models(self) -> list[OfferedModel]:
+        """The models that the server offers. Raises `Failure`."""
+        return _read(await self._ask("GET", "/api/config"), _Config).models
+
+    def failure(self, error: Denied | CannotConnect) -> Failure:
+        """What the editor's user reads, and what to do."""
+        if isinstance(error, Denied):
+            return self._refused(error.status, error.code, error.message)
+        return Failure(
+            INTERNAL_ERROR,
+            f"no Holdfast server at {self.url} ({error}). Start it with `holdfast serve`, or name another with --url.",
+            {"code": "no_server"},
+        )
+
+    def _refused(self, status: int, code: str, message: str) -> Failure:
+        if status == 401:
+            told = (
+                f"the server at {self.url} refused the token: {message}. Name the file that has it with --token-file."
+            )
+            return Failure(AUTH_REQUIRED, told, {"code": code})
+        if status == 404:
+            return Failure(NOT_FOUND, message, {"code": code})
+        return Failure(INTERNAL_ERROR, f"the server at {self.url} refused: {message}", {"code": code})
+
+    async def _ask(self, method: str, path: str) -> bytes:
+        # httpcore alone: httpx over it takes 7 MB and half a second more.
+        import httpcore
+
+        token = self._find_token()
+        credentials = [("Authorization", f"Bearer {token}")] if token else []
+        headers = [("User-Agent", USER_AGENT), *credentials]
+        try:
+            async with (
+                asyncio.timeout(TIMEOUT_S),
+                _pool(self._http, self._base) as pool,
+                pool.stream(method, f"{self._http}{path}", headers=headers) as response,
+            ):
+                data = b""
+                async for block in response.aiter_stream():
+                    data += block
+                    if len(data) > BODY_BYTES_MAX:
+                        raise Failure(INTERNAL_ERROR, f"the server's answer to {method} {path} is too large")
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, OSError) as error:
+            raise self.failure(CannotConnect(str(error) or type(error).__name__)) from error
+        if 200 <= response.status < 300:
+            return data
+        try:
+            refusal = msgspec.json.decode(data, type=_Refusal)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            refusal = _Refusal(f"http_{response.status}", f"it answered with HTTP {response.status}")
+        raise self._refused(response.status, refusal.code, refusal.message)
+
+
+def _pool(http: str, base: str) -> "httpcore.AsyncConnectionPool":
+    """Connections to the server, through the environment's proxy if it is on another machine."""
+    import httpcore
+
+    proxies = {} if is_loopback(base) else urllib.request.getproxies()
+    parts = urlsplit(http)
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if proxy is None or urllib.request.proxy_bypass(parts.hostname or ""):
+        return httpcore.AsyncConnectionPool()
+    return httpcore.AsyncConnectionPool(proxy=httpcore.Proxy(proxy))
+
+
+def _read(data: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise Failure(INTERNAL_ERROR, f"what answers at this address is no Holdfast server: {error}") from error

@@ -1,0 +1,158 @@
+"""ACP agent: `holdfast acp` with a real server and its demo model; each line both ways is as the protocol's own schema wants it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from clients import SessionClient
+from protocol.content import AssistantMessage
+from protocol.submissions import Approval, ExecApproval
+from tests.support.acp.editor import editor, kinds
+from tests.support.application import settings_for
+from tests.support.live import Live, listening
+
+ASKS = {"rules": [{"tool": "write", "action": "ask"}]}
+
+
+@pytest.fixture
+async def live(tmp_path: Path) -> AsyncIterator[Live]:
+    async with listening(settings_for(tmp_path, policy=ASKS)) as server:
+        yield server
+
+
+def answers(client: SessionClient) -> str:
+    return "".join(one.text for one in client.view.messages if isinstance(one, AssistantMessage))
+
+
+async def test_a_prompt_is_answered_when_its_turn_has_ended(live: Live) -> None:
+    async with editor(live.http) as one:
+        assert (await one.initialize())["protocolVersion"] == 1
+        session_id = await one.new()
+        assert (await one.prompt(session_id, "hello"))["result"] == {"stopReason": "end_turn"}
+        async with SessionClient(live.http, session_id, feed_max=0) as client:
+            assert one.text() == answers(client)
+        assert one.text("user_message_chunk") == ""
+        assert {"sessionUpdate": "session_info_update", "title": "hello"} in one.updates
+
+
+async def test_a_call_that_asks_waits_for_the_editor(live: Live) -> None:
+    async with editor(live.http) as one:
+        await one.initialize()
+        session_id = await one.new()
+        done = one.prompt(session_id, "write a file")
+        await one.until(lambda: one.asks)
+        ask = one.asks[0]["params"]
+        assert [option["kind"] for option in ask["options"]] == ["allow_once", "allow_always", "reject_once"]
+        assert ask["toolCall"]["kind"] == "edit"
+        one.choose(one.asks[0], "once")
+        assert (await done)["result"] == {"stopReason": "end_turn"}
+        statuses = [u.get("status") for u in one.updates if u["sessionUpdate"] in ("tool_call", "tool_call_update")]
+        assert statuses == ["pending", "in_progress", "completed"]
+        assert not one.withdrawn
+
+
+async def test_an_approval_given_elsewhere_withdraws_the_question_of_all_editors(live: Live) -> None:
+    async with editor(live.http) as one, editor(live.http) as two:
+        await one.initialize()
+        await two.initialize()
+        session_id = await one.new()
+        done = one.prompt(session_id, "write a file")
+        await one.until(lambda: one.asks)
+        await two.load(session_id)
+        await two.until(lambda: two.asks)
+        call_id = one.asks[0]["params"]["toolCall"]["toolCallId"]
+        async with SessionClient(live.http, session_id, feed_max=0) as client:
+            await client.submit(ExecApproval(approvals=[Approval(tool_call_id=call_id, approved=False)]))
+        await one.until(lambda: one.withdrawn)
+        await two.until(lambda: two.withdrawn)
+        assert (await done)["result"] == {"stopReason": "end_turn"}
+        one.choose(one.asks[0], "once")  # too late: it changes nothing
+        assert [u["status"] for u in one.updates if u["sessionUpdate"] == "tool_call_update"] == ["failed"]
+
+
+async def test_a_load_in_the_middle_of_an_answer_is_exact(live: Live, tmp_path: Path) -> None:
+    async with editor(live.http) as one:
+        await one.initialize()
+        session_id = await one.new()
+        done = one.prompt(session_id, "long")
+        await one.until(lambda: len(one.text()) > 500)
+        async with editor(live.http) as two:
+            await two.initialize()
+            await two.load(session_id)
+            await done
+            await two.until(lambda: len(two.text()) >= len(one.text()))
+            async with SessionClient(live.http, session_id, feed_max=0) as client:
+                assert one.text() == two.text() == answers(client)
+            assert two.text("user_message_chunk") == "long"
+            assert kinds(two.updates)[0] == "user_message_chunk"
+
+
+async def test_what_others_say_is_shown_as_it_happens(live: Live) -> None:
+    async with editor(live.http) as one:
+        await one.initialize()
+        session_id = await one.new()
+        async with SessionClient(live.http, session_id, feed_max=0) as client:
+            await client.say("hello from the page")
+            await one.until(lambda: "No key" in one.text() or "no key" in one.text())
+        assert one.text("user_message_chunk") == "hello from the page"
+
+
+async def test_a_cancelled_prompt_and_those_behind_it_are_answered_so(live: Live) -> None:
+    async with editor(live.http) as one:
+        await one.initialize()
+        session_id = await one.new()
+        first, second = one.prompt(session_id, "slow"), one.prompt(session_id, "hello")
+        await one.until(lambda: one.text())
+        one.notify("session/cancel", sessionId=session_id)
+        assert (await first)["result"] == {"stopReason": "cancelled"}
+        assert (await second)["result"] == {"stopReason": "cancelled"}
+
+
+async def test_sessions_are_listed_resumed_closed_and_deleted(live: Live) -> None:
+    async with editor(live.http) as one:
+        await one.initialize()
+        said, _ = await one.new(), await one.new()
+        await one.prompt(said, "hello")
+        listed = (await one.request("session/list"))["sessions"]
+        assert [(row["sessionId"], row["title"]) for row in listed] == [(said, "hello")]
+        assert await one.request("session/close", sessionId=said) == {}
+        before = len(one.updates)
+        resumed = await one.request("session/resume", sessionId=said, cwd="/tmp")
+        assert [option["id"] for option in resumed["configOptions"]] == ["model", "effort"]
+        assert kinds(one.updates[before:]) == ["available_commands_update"]
+        assert await one.request("session/delete", sessionId=said) == {}
+        assert (await one.request("session/list"))["sessions"] == []
+        assert (await one.load(said))["error"]["code"] == -32002
+
+
+async def test_the_effort_is_a_config_option(live: Live) -> None:
+    async with editor(live.http) as one, editor(live.http) as two:
+        await one.initialize()
+        await two.initialize()
+        session_id = await one.new()
+        await two.load(session_id)
+        result = await one.request("session/set_config_option", sessionId=session_id, configId="effort", value="high")
+        assert {o["id"]: o["currentValue"] for o in result["configOptions"]} == {"model": "demo", "effort": "high"}
+        await two.until(lambda: "config_option_update" in kinds(two.updates))
+        wrong = await one.request("session/set_config_option", sessionId=session_id, configId="effort", value="loud")
+        assert wrong["error"]["code"] == -32602
+
+
+async def test_without_a_server_a_session_is_refused_in_words() -> None:
+    async with editor("http://127.0.0.1:9") as one:
+        assert (await one.initialize())["agentInfo"]["name"] == "holdfast"
+        refused = await one.request("session/new", cwd="/tmp", mcpServers=[])
+        assert "no Holdfast server at http://127.0.0.1:9" in refused["error"]["message"]
+
+
+async def test_the_session_goes_on_when_the_editor_ends(live: Live) -> None:
+    async with editor(live.http) as one:
+        await one.initialize()
+        session_id = await one.new()
+        one.prompt(session_id, "long")
+        await one.until(lambda: one.text())
+    async with SessionClient(live.http, session_id, feed_max=0) as client:
+        await client.wait_until(lambda view: view.state == "idle")
+        assert answers(client).startswith(one.text())
+        assert len(client.view.messages) == 2

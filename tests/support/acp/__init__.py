@@ -1,0 +1,1 @@
+"""Editors for tests: what speaks the Agent Client Protocol to `holdfast acp`, and the schemas that hold each line."""

@@ -1,0 +1,1 @@
+"""Tests of the ACP agent: its mapping as scripts of plain data."""
