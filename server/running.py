@@ -22,6 +22,7 @@ from server.jobs.retention import Retention
 from server.journal.backend import open_backend
 from server.journal.base import Journal, SessionRow
 from server.journal.data_dir import DATABASE
+from server.journal.nodes.base import Nodes
 from server.sessions.factory import SessionFactory, make_rules
 from server.sessions.manager import SessionManager
 from server.sessions.quotas import USERS_MAX, Quotas
@@ -111,7 +112,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     settings, folder = parts.settings, parts.settings.journal.folder
     ends.push_async_callback(parts.executors.aclose)
     ends.callback(parts.executors.serve_library_names(asyncio.get_running_loop()))
-    journal = await open_backend(settings.journal)
+    journal, nodes = await open_backend(settings.journal, settings.nodes)
     ends.callback(log.debug, "the journal is closed")
     ends.push_async_callback(journal.aclose)
     tasks = TaskOwner("app")
@@ -143,7 +144,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
         journal, settings.export, owner_tokens.get, parts.toolsets.hub, parts.metrics, folder, parts.executors.disk
     )
     ends.push_async_callback(exporter.aclose)
-    manager = _session_manager(parts, journal, quotas, owner_tokens, observers, collector, exporter)
+    manager = _session_manager(parts, journal, nodes, quotas, owner_tokens, observers, collector, exporter)
     ends.push_async_callback(manager.registry.aclose)
     kept = settings.sessions
     retention = Retention(manager, after_days=kept.delete_after_days, empty_after_s=kept.delete_empty_after_s)
@@ -157,7 +158,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
         tasks.start(_load_later(parts), "load models")
     manager.registry.start()
     retention.start()
-    exporter.start(manager.used)
+    exporter.start(manager.used, lambda: manager.registry.is_first)
     collector.start(manager.registry)
     watcher.start()
     return RunningServer(manager, authenticator, users, observers, parts.sockets, storage)
@@ -172,6 +173,7 @@ async def _load_later(parts: Parts) -> None:
 def _session_manager(
     parts: Parts,
     journal: Journal,
+    nodes: Nodes | None,
     quotas: Quotas,
     owner_tokens: OwnerTokens,
     observers: ObserverFactory,
@@ -197,7 +199,7 @@ def _session_manager(
         observer_for=lambda row: observers.create(row.session_id, row.user_id),
     )
     services = SessionServices(
-        journal, factory, quotas, owner_tokens, lambda: parts.choice.model, on_end, exporter.look
+        journal, factory, quotas, owner_tokens, lambda: parts.choice.model, on_end, exporter.look, nodes
     )
     registry = SessionRegistry(services, parts.settings.sessions)
     return SessionManager(registry, parts.toolsets.remove_workspace, collector)

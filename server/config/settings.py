@@ -24,6 +24,7 @@ from server.config.server import ServerSettings
 from server.config.sessions import SessionSettings, UserLimits
 from server.config.sockets import SocketSettings
 from server.config.telemetry import MetricsSettings, TracingSettings
+from server.journal.nodes.settings import NodesSettings
 from server.journal.settings import JournalSettings
 
 
@@ -36,6 +37,7 @@ class Settings(SettingsGroup, frozen=True, kw_only=True):
     sessions: SessionSettings = field(default_factory=SessionSettings)
     socket: SocketSettings = field(default_factory=SocketSettings)
     journal: JournalSettings = field(default_factory=JournalSettings)
+    nodes: NodesSettings = field(default_factory=NodesSettings)
     model: ModelChoice = field(default_factory=ModelChoice)
     turn: TurnSettings = field(default_factory=TurnSettings)
     workspace: WorkspaceLimits = field(default_factory=WorkspaceLimits)

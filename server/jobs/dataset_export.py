@@ -94,10 +94,12 @@ class SessionExporter:
         self._look = asyncio.Event()
         self._tasks = TaskOwner("exporter")
 
-    def start(self, used: Callable[[], Collection[str]]) -> None:
-        """Start the task, if the settings ask for exports. `used`: the ids of sessions that are awake or have sockets."""
+    def start(self, used: Callable[[], Collection[str]], is_first: Callable[[], bool] = lambda: True) -> None:
+        """Start the task, if the settings ask for exports. `used`: the ids of sessions that are awake or have sockets. `is_first`:
+        whether it is this server, of several on a database, that exports.
+        """
         if self._settings.save_sessions:
-            self._tasks.start(self._run(used), "look")
+            self._tasks.start(self._run(used, is_first), "look")
 
     def look(self) -> None:
         """Look for due sessions soon."""
@@ -107,11 +109,11 @@ class SessionExporter:
         """Stop; an upload under way is due again at the next start."""
         await self._tasks.aclose()
 
-    async def _run(self, used: Callable[[], Collection[str]]) -> None:
+    async def _run(self, used: Callable[[], Collection[str]], is_first: Callable[[], bool]) -> None:
         while True:
             self._look.clear()
             try:
-                while await self._round(used()):
+                while is_first() and await self._round(used()):
                     pass
             except JournalError as error:
                 log.warning("sessions to export cannot be listed; trying again: %s", error)

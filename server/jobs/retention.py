@@ -69,8 +69,10 @@ class Retention:
     async def _run(self) -> None:
         while True:
             try:
-                deleted = await self.sweep(datetime.now(UTC)) if self._after_s or self._empty_after_s else 0
-                await self.forget(datetime.now(UTC))
+                deleted = 0
+                if self._manager.registry.is_first:
+                    deleted = await self.sweep(datetime.now(UTC)) if self._after_s or self._empty_after_s else 0
+                    await self.forget(datetime.now(UTC))
             except JournalError as error:
                 log.warning("old sessions could not be deleted; it is tried again: %s", error)
                 deleted = 0

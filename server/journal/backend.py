@@ -5,22 +5,37 @@ from typing import NamedTuple
 
 from server.journal.base import Journal, JournalError
 from server.journal.data_dir import FolderLock
+from server.journal.nodes.base import Nodes
+from server.journal.nodes.settings import NodesSettings
 from server.journal.settings import JournalSettings
 from server.journal.sqlite import open_journal
 
+ALONE = NodesSettings()
 
-async def open_backend(settings: JournalSettings) -> Journal:
+
+class Backend(NamedTuple):
+    """An open journal. `nodes`: this server among those on the same database; None where one server has the journal."""
+
+    journal: Journal
+    nodes: Nodes | None
+
+
+async def open_backend(settings: JournalSettings, nodes: NodesSettings = ALONE) -> Backend:
     """Open the journal. It belongs to the running loop. Raises `JournalError`, in one line with the remedy.
 
     The data folder is this server's alone wherever the journal is: workspaces, keys and logins are in it.
     """
     if not settings.url:
-        return await open_journal(settings.folder, settings)
+        if nodes.several:
+            raise JournalError(
+                "nodes.several needs journal.url (HOLDFAST_JOURNAL_URL): only a database can be shared by several servers"
+            )
+        return Backend(await open_journal(settings.folder, settings), None)
     postgres = _postgres()
     lock = FolderLock(settings.folder)
     try:
         lock.write_owner()
-        return await postgres.open(settings.url, lock.release)
+        return await postgres.open(settings.url, lock.release, nodes)
     except BaseException:
         lock.release()
         raise
@@ -32,7 +47,7 @@ def describe_database(settings: JournalSettings) -> str:
 
 
 class _Postgres(NamedTuple):
-    open: Callable[[str, Callable[[], None]], Awaitable[Journal]]
+    open: Callable[[str, Callable[[], None], NodesSettings], Awaitable[Backend]]
     describe: Callable[[str], str]
 
 
@@ -46,4 +61,9 @@ def _postgres() -> _Postgres:
             f"journal.url (HOLDFAST_JOURNAL_URL) needs psycopg ({error}): pip install 'holdfast[postgres]', or leave it empty "
             "to keep the journal in the data folder"
         ) from error
-    return _Postgres(open_postgres, describe)
+
+    async def opened(url: str, at_end: Callable[[], None], nodes: NodesSettings) -> Backend:
+        journal = await open_postgres(url, at_end, nodes)
+        return Backend(journal, journal.nodes)
+
+    return _Postgres(opened, describe)

@@ -16,7 +16,6 @@ The rules:
 
 import asyncio
 import builtins
-import math
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Literal, Protocol
@@ -81,8 +80,6 @@ class Lease(msgspec.Struct, frozen=True):
 
     session_id: str
     term: int
-    good_until: float = math.inf
-    """Seconds of the local monotonic clock; infinite on a single node."""
 
 
 class Spent(msgspec.Struct, frozen=True):
@@ -261,7 +258,11 @@ class Journal(Protocol):
         """
 
     async def acquire(self, session_id: str) -> Lease:
-        """Become the owner, under the next term: appends of older terms are decided or `Fenced`. Raises `Deleted`, `NotFound`."""
+        """Become the owner, under the next term: appends of older terms are decided or `Fenced`. Raises `Deleted`, `NotFound`, and
+        where several servers share a database `OwnedElsewhere` (`server.journal.nodes`)."""
+
+    async def release(self, lease: Lease) -> None:
+        """Own the session no more, so that others may take it at once. Does nothing if the lease is over, or on one server."""
 
     async def merge(self, lease: Lease, lo: int, hi: int, records: tuple[Record, ...]) -> None:
         """Replace the records that make up `lo`..`hi` by others that stand for the same, in one step for every reader. Raises `Fenced`,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent.util.threads import start_in_own_thread
 from server.journal import epochs, queries, threads
-from server.journal.base import AppendItem
+from server.journal.base import AppendItem, Lease
 from server.journal.errors import Corrupt, FolderInUse, SchemaTooNew
 from server.journal.open import OpenJournal, open_folder
 from server.journal.queued import QueuedJournal
@@ -72,6 +72,9 @@ class SqliteJournal(QueuedJournal[Transactions, Reads]):
     def append(self, item: AppendItem) -> "asyncio.Future[None]":
         """Store an item; it is durable once the future is done."""
         return self._write_queue.put(partial(Transactions.append, item=item), can_wait=item.row is None)
+
+    async def release(self, lease: Lease) -> None:
+        """Nothing to release: a folder has one server."""
 
     def _end(self) -> None:
         """The last thing the writer's thread does."""

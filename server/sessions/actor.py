@@ -53,7 +53,8 @@ class SessionActor:
 
     `broadcaster`: delivers the stored events; it is the session port's. `idle_since`: when the last step ended, in seconds of
     the monotonic clock. `ended` is set by the registry, after `run` has returned. Then `ended_well` tells whether all is stored
-    and published that it decided, and `unanswered` has the submissions that another actor has to take.
+    and published that it decided, and `unanswered` has the submissions that another actor has to take. `lost`: it
+    may store nothing more, as another server may own the session.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class SessionActor:
         self.ended = asyncio.Event()
         self.idle_since = time.monotonic()
         self.ended_well = False
+        self.lost = False
         self.unanswered: list[PendingSubmission] = []
         self._inbox = Inbox()
         self._recorder = JournalRecorder(journal, loaded, quotas, parts.observer.appended)
@@ -343,5 +345,5 @@ class SessionActor:
             idempotency.refuse(waiting, idempotency.STOPPING)
             self.broadcaster.end(self._close_reason)
         self._observer.close()
-        if self._journal_error is None:
-            await self._recorder.checkpoint(self._session.state)
+        if not self.lost:
+            await self._recorder.leave(self._session.state if self._journal_error is None else None)

@@ -180,6 +180,15 @@ class JournalRecorder:
         except JournalError as error:
             log.info("session %s: its last snapshot was not stored: %s", self._lease.session_id, error)
 
+    async def leave(self, state: SessionState | None) -> None:
+        """The last thing: write a snapshot of this state, if there is one, and own the session no more. A failure is logged."""
+        if state is not None:
+            await self.checkpoint(state)
+        try:
+            await self._journal.release(self._lease)
+        except JournalError as error:
+            log.info("session %s: it was not released: %s", self._lease.session_id, error)
+
     async def _put_snapshot(self, state: SessionState) -> None:
         seq = self.head
         await self._journal.put_snapshot(self._lease, seq, states.dump(state))

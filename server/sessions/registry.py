@@ -8,17 +8,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
-from agent.util.backoff import Backoff
 from agent.util.tasks import TaskOwner
 from protocol import codes
 from protocol.codes import CloseReason
 from server.auth.owner_tokens import OwnerTokens
 from server.config.sessions import SessionSettings
 from server.journal.base import Deleted, Journal, NotFound, SessionRow, Stat, Unavailable
+from server.journal.nodes.base import Nodes, OwnedElsewhere
 from server.sessions.actor import SessionActor
 from server.sessions.capacity import SessionCapacity
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.factory import SessionFactory
+from server.sessions.nodes.recovery import Recovery
 from server.sessions.ports.handover import Handover
 from server.sessions.ports.port import SessionPort
 from server.sessions.ports.states import SleepingStates
@@ -32,9 +33,6 @@ SHUTDOWN_WAIT_S = 5.0
 """How long the end of a session waits for its work; then the work is cancelled. Below the ten seconds that supervisors give
 a process to stop, so that the journal is still closed in time."""
 
-RECOVER_AGAIN_S, RECOVER_AGAIN_MAX_S = 0.5, 10.0
-"""Pauses before sessions are tried again that could not be recovered: no capacity, or the journal failed."""
-
 
 @dataclass(frozen=True, slots=True)
 class SessionServices:
@@ -42,6 +40,7 @@ class SessionServices:
 
     `factory`: makes the parts of a session. `default_model`: the model of a session that chose none. `on_end`: called
     when an actor has ended, with its session's last row. `on_left`: called when the last socket of a sleeping session has left.
+    `nodes`: this server among those on the same database; None if it has the journal alone.
     """
 
     journal: Journal
@@ -51,6 +50,7 @@ class SessionServices:
     default_model: Callable[[], str]
     on_end: Callable[[SessionRow], None]
     on_left: Callable[[], None]
+    nodes: Nodes | None = None
 
 
 class SessionRegistry:
@@ -69,6 +69,8 @@ class SessionRegistry:
         self._actors: dict[str, SessionActor] = {}
         self.ports = PortTable(self._journal, SleepingStates(self._journal, services.default_model), self)
         self._handover = Handover(self)
+        self._nodes = services.nodes
+        self._recovery = Recovery(self, self._journal, services.nodes)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._without_token: set[str] = set()
         self._tasks = TaskOwner("sessions")
@@ -76,8 +78,15 @@ class SessionRegistry:
     def start(self) -> None:
         """Start the tasks that recover unfinished sessions and evict idle ones."""
         self._journal.watch_epoch(self._on_new_epoch)
-        self._tasks.start(self._recover(), "recover")
+        if self._nodes is not None:
+            self._nodes.watch(self._on_lease_lost)
+        self._tasks.start(self._recovery.run(), "recover")
         self._tasks.start(self._evict_idle(), "evict")
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this server does what only one of several on a database is to do."""
+        return self._nodes is None or self._nodes.is_first
 
     @property
     def count(self) -> int:
@@ -140,13 +149,13 @@ class SessionRegistry:
         """Store a new session and activate it. Raises `SessionCapacityError`, `GoingAway`, `JournalError`."""
         self.services.quotas.check_disk()
         await self._reserve(row.user_id)
-        epoch = self._journal.epoch
+        moment = self._moment()
         try:
             lease = await self._journal.create(row, self.services.quotas.limits.storage())
             await self.services.quotas.open(row.user_id)
             state = await load_state(self._journal, row.session_id, 0, row.model)
             log.info("session %s: created", row.session_id)
-            return await self._start_actor(LoadedSession(lease, row, state), epoch)
+            return await self._start_actor(LoadedSession(lease, row, state), moment)
         except BaseException:
             self._capacity.release(row.user_id)
             raise
@@ -197,16 +206,44 @@ class SessionRegistry:
         # One that is being stopped ends by itself: what it appends does not fit any more.
         actors = [actor for actor in self.all() if not actor.stopping]
         log.warning("a new epoch of the journal began: %d sessions are read anew", len(actors))
-        new = [actor for actor in actors if not actor.cancel()]
+        self._drop(actors)
         if not self.draining:
-            self._tasks.start(self._recover_in_new_epoch(new), "new epoch")
+            self._tasks.start(self._recovery.recover_all(), "new epoch")
 
-    async def _recover_in_new_epoch(self, new: list[SessionActor]) -> None:
-        """Drop these actors too, which had not begun, and recover what had work under way."""
-        await asyncio.sleep(0)
-        for actor in new:
-            actor.cancel()
-        await self._recover()
+    def _on_lease_lost(self) -> None:
+        """Another node may take what runs here: end all work at once, and store nothing. Followers stay."""
+        actors = self.all()
+        log.warning("%d sessions are stopped, as another server may go on with them", len(actors))
+        for actor in actors:
+            actor.lost = True
+        self._drop(actors)
+
+    def _drop(self, actors: list[SessionActor]) -> None:
+        """Cancel these actors, those too that have not begun."""
+        new = [actor for actor in actors if not actor.cancel()]
+
+        async def cancel_again() -> None:
+            await asyncio.sleep(0)
+            for actor in new:
+                actor.cancel()
+
+        if new:
+            self._tasks.start(cancel_again(), "drop")
+
+    def _moment(self) -> tuple[str, int]:
+        """What is read under one epoch, by this node as it is called now, may be gone under another."""
+        return self._journal.epoch, 0 if self._nodes is None else self._nodes.number
+
+    async def runs_elsewhere(self, session_id: str) -> bool:
+        """Whether another server on the same database runs the session. Raises `JournalError`."""
+        return self._nodes is not None and await self._nodes.owned_elsewhere(session_id)
+
+    async def _check_ownership(self, session_id: str) -> None:
+        """Raise `OwnedElsewhere`, or `Unavailable` if this node may run no session now."""
+        if self._nodes is not None and not self._nodes.is_good:
+            raise Unavailable("this server has not reached the database for too long; try again")
+        if await self.runs_elsewhere(session_id):
+            raise OwnedElsewhere(f"session {session_id} runs at another server")
 
     async def aclose(self) -> None:
         """Drain, for `SHUTDOWN_WAIT_S` at most; then cancel what is left."""
@@ -228,8 +265,9 @@ class SessionRegistry:
 
     async def _activate(self, session_id: str, user_id: str | None) -> SessionActor:
         user_id = user_id or (await self.open(session_id)).row.user_id
+        await self._check_ownership(session_id)
         await self._reserve(user_id)
-        epoch = self._journal.epoch
+        moment = self._moment()
         try:
             try:
                 lease = await self._journal.acquire(session_id)
@@ -239,20 +277,20 @@ class SessionRegistry:
             stat = await self.open(session_id)  # read under the lease: from here on nobody else appends
             state = await load_state(self._journal, session_id, stat.head, self.services.default_model())
             log.info("session %s: activated at %d", session_id, stat.head)
-            return await self._start_actor(LoadedSession(lease, stat.row, state), epoch)
+            return await self._start_actor(LoadedSession(lease, stat.row, state), moment)
         except BaseException:
             self._capacity.release(user_id)
             raise
 
-    async def _start_actor(self, loaded: LoadedSession, epoch: str) -> SessionActor:
-        """Run an actor for what was read in this epoch. Raises `GoingAway`, `Unavailable` if it is over."""
+    async def _start_actor(self, loaded: LoadedSession, moment: tuple[str, int]) -> SessionActor:
+        """Run an actor for what was read at this moment. Raises `GoingAway`, `Unavailable` if it is over."""
         services = self.services
         session_id = loaded.row.session_id
         hub_token = await services.owner_tokens.get(loaded.row.user_id)
         if self.draining:
             raise GoingAway
-        if self._journal.epoch != epoch:
-            raise Unavailable("a new epoch of the journal began meanwhile; try again")
+        if self._moment() != moment or not (self._nodes is None or self._nodes.is_good):
+            raise Unavailable("a new epoch of the journal began meanwhile, or this server's lease is over; try again")
         parts = services.factory.make(loaded.row, hub_token)
         head = loaded.state.view.seq
         port = self.ports.open(session_id, loaded.row.user_id, head)
@@ -300,38 +338,6 @@ class SessionRegistry:
                 longest = min(idle, key=lambda a: a.idle_since)
                 longest.stop()
                 await longest.ended.wait()
-
-    async def _recover(self) -> None:
-        """Activate the sessions that had work under way: the actor ends the turn with an error and takes what waits.
-
-        One that cannot be activated does not delay the others; it is tried again, less and less often.
-        """
-        left: list[str] | None = None
-        backoff = Backoff(RECOVER_AGAIN_S, RECOVER_AGAIN_MAX_S)
-        while not self.draining:
-            pause_s = backoff.next_s()
-            try:
-                left = await self._journal.unfinished() if left is None else left
-                left = [session_id for session_id in left if not await self._recovered(session_id)]
-            except Unavailable as error:
-                log.warning("unfinished sessions cannot be listed; tried again in %.1f s: %s", pause_s, error)
-            if left is not None and not left:
-                return
-            await asyncio.sleep(pause_s)
-
-    async def _recovered(self, session_id: str) -> bool:
-        """Activate an unfinished session. False if it must be tried again."""
-        try:
-            async with self.activated(session_id):
-                log.info("session %s: recovered", session_id)
-        except SessionCapacityError:
-            return False
-        except Unavailable as error:
-            log.warning("session %s cannot be recovered; trying again: %s", session_id, error)
-            return False
-        except (SessionNotFound, GoingAway):
-            return True
-        return True
 
     async def _evict_idle(self) -> None:
         """Evict sessions that had no work for `idle_sleep_s`."""

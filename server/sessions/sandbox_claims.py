@@ -192,7 +192,9 @@ class SandboxCollector:
         if actor is not None:
             return "over" if actor.row.state == "closed" else "awake"
         try:
-            return "over" if (await self._journal.stat(session_id)).row.state == "closed" else "asleep"
+            if (await self._journal.stat(session_id)).row.state == "closed":
+                return "over"
+            return "awake" if await self._sessions.runs_elsewhere(session_id) else "asleep"
         except (Deleted, NotFound):
             return "over"
 

@@ -47,12 +47,15 @@ class SchemaTooNew(CannotStart):
 
 
 class DatabaseInUse(Unavailable):
-    """Another server holds the database."""
+    """Another server holds the database. `shared`: this one would share it, and the other does not."""
 
-    def __init__(self, where: str, holder: str) -> None:
-        super().__init__(
-            f"{where} is in use by {holder or 'another server'}: stop that server, or give this one a database of its own"
+    def __init__(self, where: str, holder: str, *, shared: bool) -> None:
+        remedy = (
+            "start that one with nodes.several too"
+            if shared
+            else "stop that server, or give this one a database of its own"
         )
+        super().__init__(f"{where} is in use by {holder or 'another server'}: {remedy}")
 
 
 def explain(error: BaseException, where: str) -> Unavailable | None:

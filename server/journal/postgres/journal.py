@@ -10,12 +10,14 @@ from functools import partial
 import psycopg
 
 from agent.util.threads import start_in_own_thread
-from server.journal.base import AppendItem
+from server.journal.base import AppendItem, Lease
+from server.journal.nodes.settings import NodesSettings
 from server.journal.postgres import lineage, lock, queries, schema, threads
 from server.journal.postgres.address import Address
 from server.journal.postgres.appends import Appender
 from server.journal.postgres.errors import explain
 from server.journal.postgres.link import Link
+from server.journal.postgres.nodes.nodes import PostgresNodes
 from server.journal.postgres.schema import Connection
 from server.journal.postgres.threads import Append, Readers, Writer
 from server.journal.postgres.transactions import Transactions
@@ -26,31 +28,41 @@ log = logging.getLogger("holdfast.journal")
 LOOK_S = 1.0
 """How often it is looked whether the database still is there and what it was, and whether it owes an answer for too long."""
 
+ALONE = NodesSettings()
+
 Opened = tuple[Address, Link, Appender]
 
 
-async def open_postgres(url: str, at_end: Callable[[], None] = lambda: None) -> "PostgresJournal":
+async def open_postgres(
+    url: str, at_end: Callable[[], None] = lambda: None, nodes: NodesSettings = ALONE
+) -> "PostgresJournal":
     """Open the journal in the database that `url` names, making its tables if need be. It belongs to the running loop.
 
-    `at_end`: called in a thread when it is closed, the last thing.
+    `at_end`: called in a thread when it is closed, the last thing. `nodes`: whether other servers share the database.
 
     Raises `CannotStart`, `DatabaseInUse`, `Unavailable`, each in one line with the remedy and without the password.
     """
-    opening = start_in_own_thread("journal-open", partial(_open, url))
+    opening = start_in_own_thread("journal-open", partial(_open, url, shared=nodes.several))
     try:
         opened = await asyncio.shield(opening)
     except asyncio.CancelledError:
         opening.add_done_callback(_close_unwanted)
         raise
-    return PostgresJournal(opened, at_end)
+    journal = PostgresJournal(opened, at_end, nodes)
+    try:
+        await journal.join_nodes()
+    except BaseException:
+        await journal.aclose()
+        raise
+    return journal
 
 
-def _open(url: str) -> Opened:
+def _open(url: str, *, shared: bool) -> Opened:
     address = Address(url, os.environ)
     with ExitStack() as undo:
         link = Link(address, lock.connection_name())
         undo.callback(link.close)
-        lock.take(link, lock.WAIT_S)
+        lock.take(link, lock.WAIT_S, shared=shared)
         try:
             with link as connection:
                 schema.migrate(connection, address.where)
@@ -72,15 +84,18 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
 
     _writer: Writer
 
-    def __init__(self, opened: Opened, at_end: Callable[[], None]) -> None:
+    def __init__(self, opened: Opened, at_end: Callable[[], None], nodes: NodesSettings) -> None:
         address, link, appender = opened
         super().__init__(address.where, threads.GROUP_MAX, queries)
         self._at_end = at_end
         self._on_epoch: Callable[[], None] | None = None
         self._where = address.where
         self._loop = asyncio.get_running_loop()
+        self.nodes: PostgresNodes | None = None
+        if nodes.several:
+            self.nodes = PostgresNodes(address, nodes.lease_s, self._read_queue, self._epoch_seen)
         self._writer = Writer(
-            address, (link, appender), self._write_queue, on_epoch=self._epoch_began, at_end=self._end
+            address, (link, appender), self._write_queue, self._node, on_epoch=self._epoch_began, at_end=self._end
         )
         self._readers = Readers(
             address,
@@ -105,6 +120,30 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
     def append(self, item: AppendItem) -> "asyncio.Future[None]":
         """Store an item; it is durable once the future is done."""
         return self._write_queue.put(Append(item), can_wait=item.row is None)
+
+    async def release(self, lease: Lease) -> None:
+        """Own a session no more."""
+        if self.nodes is not None:
+            await self._write_queue.put(lambda tables: tables.release(lease))
+
+    async def join_nodes(self) -> None:
+        """Be one of the nodes, if the database is shared. Raises `JournalError`."""
+        if self.nodes is not None:
+            await self.nodes.join()
+
+    async def aclose(self) -> None:
+        """Stop cleanly; it finishes even if the caller is cancelled."""
+        if self.nodes is not None:
+            await asyncio.shield(self.nodes.aclose())
+        await super().aclose()
+
+    def _node(self) -> int | None:
+        return None if self.nodes is None else self.nodes.number
+
+    def _epoch_seen(self, ordinal: int) -> None:
+        """Another node may have begun a new epoch."""
+        if ordinal != self._writer.epoch.ordinal:
+            self._look_at_writer()
 
     def _look(self) -> None:
         """Have the writer look at its link. Close links whose statement got no answer for too long: their threads then fail it."""

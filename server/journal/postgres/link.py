@@ -88,10 +88,10 @@ class Link:
     def __exit__(self, *_: object) -> None:
         self.waits_since = None
 
-    def abort_if_silent(self) -> bool:
-        """End the connection if its statement takes longer than `ANSWER_S`; its thread then gets an error. True if so."""
+    def abort_if_silent(self, after_s: float | None = None) -> bool:
+        """End the connection if its statement takes longer than `after_s` (`ANSWER_S`); its thread then gets an error. True if so."""
         since = self.waits_since
-        if since is None or time.monotonic() - since < ANSWER_S:
+        if since is None or time.monotonic() - since < (ANSWER_S if after_s is None else after_s):
             return False
         with self._lock:
             if self._socket is not None:

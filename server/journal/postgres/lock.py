@@ -1,4 +1,6 @@
-"""Database lock: lets one server at a time write a database. It goes with the connection that holds it, however that ends."""
+"""Database lock: lets one server at a time write a database, or several that say so. It goes with the connection that holds it,
+however that ends.
+"""
 
 import os
 import socket
@@ -21,6 +23,7 @@ TRY_AGAIN_S = 0.02
 
 _SCHEMA = "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
 _TAKE = f"SELECT pg_try_advisory_lock({CLASS}, {_SCHEMA}::int4)"
+_TAKE_SHARED = f"SELECT pg_try_advisory_lock_shared({CLASS}, {_SCHEMA}::int4)"
 _HOLDER = f"""
     SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
     WHERE l.locktype = 'advisory' AND l.granted AND l.classid = {CLASS} AND l.objid = {_SCHEMA}
@@ -39,14 +42,17 @@ def holder(connection: Connection) -> str:
     return str(found[0]) if found and found[0] else ""
 
 
-def take(link: Link, wait_s: float) -> None:
-    """Hold the database through this link. Raises `DatabaseInUse` if another connection still holds it after `wait_s`."""
+def take(link: Link, wait_s: float, *, shared: bool) -> None:
+    """Hold the database through this link, or share it with others that share it. Raises `DatabaseInUse` if another connection
+    still holds it otherwise after `wait_s`.
+    """
+    statement = _TAKE_SHARED if shared else _TAKE
     until = time.monotonic() + wait_s
     while True:
         with link as connection:
-            if connection.execute(_TAKE.encode()).fetchone() == (True,):
+            if connection.execute(statement.encode()).fetchone() == (True,):
                 return
             who = holder(connection)
         if time.monotonic() >= until:
-            raise DatabaseInUse(link.where, who)
+            raise DatabaseInUse(link.where, who, shared=shared)
         time.sleep(TRY_AGAIN_S)

@@ -94,6 +94,17 @@ STEPS = (
     );
     INSERT INTO meta (holdfast_schema, epoch, lineage, confirmed) VALUES (0, 0, '', 0);
     """,
+    """
+    CREATE TABLE nodes (
+        node bigint PRIMARY KEY,                    -- random, new at each start
+        name bytea NOT NULL,
+        version bytea NOT NULL,
+        joined_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        good_until timestamptz NOT NULL,            -- by the database's clock
+        dead boolean NOT NULL DEFAULT false         -- for good
+    ) WITH (fillfactor = 50);
+    ALTER TABLE sessions ADD COLUMN owner bigint;   -- the node that runs it, or ran it last; null: none
+    """,
 )
 """Step i takes a database of version i to version i + 1."""
 
@@ -110,6 +121,7 @@ _TABLES = (
     "spending",
     "claims",
     "epochs",
+    "nodes",
 )
 
 _FOUND = """
@@ -119,8 +131,14 @@ _FOUND = """
 """
 
 
+_ONE_AT_A_TIME = (
+    "SELECT pg_advisory_xact_lock(1212566093, (SELECT oid FROM pg_namespace WHERE nspname = current_schema())::int4)"
+)
+"""Several nodes may start on an empty database at once."""
+
+
 def migrate(connection: Connection, where: str) -> None:
-    """Bring the tables to `VERSION`, all steps or none; the caller holds the database's lock.
+    """Bring the tables to `VERSION`, all steps or none.
 
     Raises `SchemaTooNew`, `CannotStart`.
     """
@@ -129,7 +147,8 @@ def migrate(connection: Connection, where: str) -> None:
         raise SchemaTooNew(where, found, VERSION)
     if found < VERSION:
         with connection.transaction():
-            for step in STEPS[found:]:
+            connection.execute(_ONE_AT_A_TIME)
+            for step in STEPS[version(connection, where) :]:
                 connection.execute(step.encode())
             connection.execute("UPDATE meta SET holdfast_schema = %s", (VERSION,))
 

@@ -16,7 +16,7 @@ from server.journal.postgres.errors import explain
 from server.journal.postgres.lineage import Epoch
 from server.journal.postgres.link import Connector, Link
 from server.journal.postgres.schema import Connection
-from server.journal.postgres.transactions import Transactions
+from server.journal.postgres.transactions import Node, Transactions
 from server.journal.readers import ReaderThreads
 
 log = logging.getLogger("holdfast.journal")
@@ -102,15 +102,19 @@ class Writer:
         address: Address,
         opened: tuple[Link, Appender],
         queue: CallQueue[Transactions],
+        node: Node,
         *,
         on_epoch: Callable[[], None],
         at_end: Callable[[], None],
     ) -> None:
-        """`opened`: a link that holds the database. `on_epoch`: called in this thread after a new epoch has begun."""
+        """`opened`: a link that holds the database. `node`: gives this node's number; None where one server has the database.
+        `on_epoch`: called in this thread after a new epoch has begun.
+        """
         self._address = address
         self.link: Link | None
         self.link, appender = opened
-        self._transactions = Transactions(self.link, appender)
+        self._transactions = Transactions(self.link, appender, node)
+        self._node = node
         self._connector = Connector(address, lock.connection_name())
         self._queue = queue
         self._on_epoch = on_epoch
@@ -182,7 +186,7 @@ class Writer:
         self._drop()
         link = self._connector.connect()
         try:
-            lock.take(link, lock.AGAIN_WAIT_S)
+            lock.take(link, lock.AGAIN_WAIT_S, shared=self._node() is not None)
             with link as connection:
                 epoch = lineage.settle(connection, self.epoch)
             appender = Appender(link, epoch)
@@ -190,7 +194,7 @@ class Writer:
             link.close()
             raise
         self._earlier_commits = self.commits
-        self.link, self._transactions = link, Transactions(link, appender)
+        self.link, self._transactions = link, Transactions(link, appender, self._node)
         log.info("%s: connected again", self._address.where)
         begun, self.epoch = epoch.ordinal != self.epoch.ordinal, epoch
         if begun:

@@ -4,7 +4,7 @@ Each is one transaction, or one statement. A refusal (a `JournalError`) leaves n
 not known what was stored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from server.journal.base import (
@@ -17,19 +17,27 @@ from server.journal.base import (
     SessionRow,
     StorageBounds,
     StorageFull,
+    Unavailable,
 )
+from server.journal.nodes.base import OwnedElsewhere
 from server.journal.postgres.appends import Appender, find, find_leased, follow
 from server.journal.postgres.link import Link
+from server.journal.postgres.nodes import membership
 from server.journal.postgres.queries import STORED
 from server.journal.postgres.rows import CLAIM_COLUMNS, ROW_COLUMNS, claim_values, encode, row_values
 from server.journal.postgres.schema import Connection
 
 _CREATE = f"""
-    INSERT INTO sessions ({ROW_COLUMNS}, title_folded, made_in) VALUES ({"%s, " * 12} %s) ON CONFLICT DO NOTHING RETURNING key
+    INSERT INTO sessions ({ROW_COLUMNS}, title_folded, made_in, owner) VALUES ({"%s, " * 13} %s) ON CONFLICT DO NOTHING RETURNING key
 """
 _ROOM = "SELECT pg_advisory_xact_lock(hashtextextended(encode(%s, 'hex'), 1))"
 """A lock of the user: between the count and the insertion no other session of theirs is made."""
-_ACQUIRE = "UPDATE sessions SET term = term + 1, term_head = head WHERE session_id = %s AND NOT deleted RETURNING term"
+_ACQUIRE = """
+    UPDATE sessions SET term = term + 1, term_head = head, owner = %s
+    WHERE session_id = %s AND NOT deleted AND term = %s AND owner IS NOT DISTINCT FROM %s RETURNING term
+"""
+"""Only the session's own row decides: where this waits for its lock, the rows of nodes are as they were before."""
+_RELEASE = "UPDATE sessions SET owner = NULL WHERE session_id = %s AND term = %s AND owner IS NOT NULL"
 _BORDERS = """
     SELECT min(seq - span), max(seq), coalesce(sum(length(data)), 0)::bigint FROM events
     WHERE session = %s AND seq BETWEEN %s AND %s
@@ -72,12 +80,18 @@ _PURGE_REST = (
 )
 
 
+Node = Callable[[], int | None]
+"""Gives the number of this node."""
+
+
 class Transactions:
     """Operations through one link, by the writer's thread."""
 
-    def __init__(self, link: Link, appender: Appender) -> None:
+    def __init__(self, link: Link, appender: Appender, node: Node) -> None:
+        """`node`: gives this node's number; None where one server has the database."""
         self.appender = appender
         self._link = link
+        self._node = node
 
     def create(self, row: SessionRow, bounds: StorageBounds | None) -> Lease:
         """See `Journal.create`."""
@@ -88,19 +102,31 @@ class Transactions:
             self._refuse_known(connection, row.session_id)
             if bounds is not None:
                 _check_room(connection, row.user_id, bounds)
-            made = connection.execute(_CREATE.encode(), (*values, self.appender.epoch.ordinal)).fetchone()
+            made = connection.execute(_CREATE.encode(), (*values, self.appender.epoch.ordinal, self._node())).fetchone()
             if made is None:
                 raise Conflict(f"there is a session {row.session_id} already")
         return Lease(row.session_id, 1)
 
     def acquire(self, session_id: str) -> Lease:
         """See `Journal.acquire`. The row's lock makes appends of older terms come before it or after it."""
+        node = self._node()
         with self._link as connection:
-            found = connection.execute(_ACQUIRE, (encode(session_id),)).fetchone()
-            if found is None:
+            seen = connection.execute(membership.OWNER, (encode(session_id),)).fetchone()
+            if seen is None:
                 find(connection, session_id)
-                raise Conflict(f"session {session_id} changed meanwhile: try again")
+                raise Unavailable(f"session {session_id} changed meanwhile: try again")
+            term, owner, lives = seen
+            if lives and node is not None and owner != node:
+                raise OwnedElsewhere(f"session {session_id} is owned by another node")
+            found = connection.execute(_ACQUIRE, (node, encode(session_id), term, owner)).fetchone()
+            if found is None:
+                raise Unavailable(f"session {session_id} changed meanwhile: try again")
         return Lease(session_id, int(found[0]))
+
+    def release(self, lease: Lease) -> None:
+        """See `Journal.release`."""
+        with self._link as connection:
+            connection.execute(_RELEASE, (encode(lease.session_id), lease.term))
 
     def merge(self, lease: Lease, lo: int, hi: int, records: Sequence[Record]) -> None:
         """See `Journal.merge`."""

@@ -5,6 +5,7 @@ import logging
 
 from agent.util.backoff import Backoff
 from server.journal.base import JournalError
+from server.journal.nodes.base import OwnedElsewhere
 from server.sessions import idempotency
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.inbox import PendingSubmission
@@ -53,7 +54,7 @@ class Handover:
                     async with self._waker.activated(session_id, port.user_id):
                         log.info("session %s: goes on", session_id)
                 done = True
-            except (SessionNotFound, GoingAway) as error:
+            except (SessionNotFound, GoingAway, OwnedElsewhere) as error:
                 self.refuse(session_id, error)
                 done = True
             except (SessionCapacityError, JournalError) as error:

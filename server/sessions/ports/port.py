@@ -15,6 +15,7 @@ from protocol.content import ShareLink
 from protocol.submissions import Submission
 from protocol.view import View
 from server.journal.base import Deleted, Journal, JournalError, NotFound, SessionRow
+from server.journal.nodes.base import OwnedElsewhere
 from server.sessions import idempotency
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.inbox import PendingAnswer
@@ -207,7 +208,7 @@ def refusal_of(session_id: str, error: Exception) -> SubmissionRefusal:
     """The refusal of a submission to a session that could not be woken because of this error."""
     if isinstance(error, SessionCapacityError):
         return SubmissionRefusal(codes.CAPACITY, str(error))
-    if isinstance(error, GoingAway):
+    if isinstance(error, GoingAway | OwnedElsewhere):
         return SubmissionRefusal(codes.GOING_AWAY, str(error))
     if isinstance(error, SessionNotFound):
         return SubmissionRefusal(codes.SESSION_CLOSED, DELETED_REASON.text)

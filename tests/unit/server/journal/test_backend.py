@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def test_without_an_address_the_journal_is_in_the_folder(tmp_path: Path) -> None:
-    journal = await open_backend(JournalSettings(data=str(tmp_path)))
+    journal, _ = await open_backend(JournalSettings(data=str(tmp_path)))
     assert isinstance(journal, SqliteJournal)
     await journal.aclose()
 
@@ -28,13 +28,13 @@ async def test_with_an_address_it_is_in_the_database_and_the_folder_is_held_all_
     tmp_path: Path, database: str
 ) -> None:
     settings = JournalSettings(data=str(tmp_path / "data"), url=database)
-    journal = await open_backend(settings)
+    journal, _ = await open_backend(settings)
     await begin(journal, "s", "a")
     with pytest.raises(FolderInUse):
         await open_backend(settings)
     assert not (tmp_path / "data" / "journal.db").exists()
     await journal.aclose()
-    journal = await open_backend(settings)
+    journal, _ = await open_backend(settings)
     assert await texts(journal) == ["a"]
     await journal.aclose()
 
@@ -43,7 +43,7 @@ async def test_a_start_that_fails_lets_go_of_the_folder(tmp_path: Path) -> None:
     away = JournalSettings(data=str(tmp_path), url=f"postgresql://ann@/work?host={tmp_path}")
     with pytest.raises(Unavailable, match="does not answer"):
         await open_backend(away)
-    await (await open_backend(JournalSettings(data=str(tmp_path)))).aclose()
+    await (await open_backend(JournalSettings(data=str(tmp_path)))).journal.aclose()
 
 
 async def test_without_the_driver_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,9 +78,11 @@ def test_the_passwords_of_an_address_are_known(url: str, passwords: list[str]) -
 async def test_the_doctor_tells_of_a_database_and_who_has_it(
     tmp_path: Path, database: str, postgres: "Databases"
 ) -> None:
+    from server.journal.postgres.schema import VERSION
+
     settings = JournalSettings(data=str(tmp_path), url=database)
-    assert "schema version 1" in describe_database(settings)
-    journal = await open_backend(settings)
+    assert f"schema version {VERSION}" in describe_database(settings)
+    journal, _ = await open_backend(settings)
     found = check_database(settings)
     assert found.level == "ok"
     assert "holdfast " in found.found and " has it" in found.found

@@ -43,8 +43,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[CountingJournal]:
     journals: list[CountingJournal] = []
 
     async def opened(*args: Any, **kwargs: Any) -> Any:
-        journals.append(CountingJournal(await open_backend(*args, **kwargs)))
-        return journals[-1]
+        backend = await open_backend(*args, **kwargs)
+        journals.append(CountingJournal(backend.journal))
+        return backend._replace(journal=journals[-1])
 
     monkeypatch.setattr("server.running.open_backend", opened)
     return journals

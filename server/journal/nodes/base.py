@@ -1,0 +1,35 @@
+"""Nodes: the interface to the other servers on the same database. No code outside the journal knows how they are reached."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from server.journal.base import JournalError
+
+
+class OwnedElsewhere(JournalError):
+    """Another node, which lives, owns the session."""
+
+
+class Nodes(Protocol):
+    """This node among the others."""
+
+    @property
+    def number(self) -> int:
+        """This node's number. It changes when the node was declared dead and goes on."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether this node may run sessions now. Once it may not it drops them, before others take them."""
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this node has lived for longest, and so does what only one is to do. No promise: two may be, for a moment."""
+
+    def watch(self, lost: Callable[[], None]) -> None:
+        """Call `lost` in the event loop when this node may not run sessions any more: it must drop all of them."""
+
+    async def owned_elsewhere(self, session_id: str) -> bool:
+        """Whether another node, which lives, owns the session. Raises `JournalError`."""
+
+    async def orphans(self, most: int) -> list[str]:
+        """Sessions with work under way that nobody who lives owns. Raises `JournalError`."""

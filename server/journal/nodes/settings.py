@@ -1,0 +1,28 @@
+"""Node settings: whether several servers share a database, and how soon one that is lost is followed by another."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from agent.util.settings import SettingsGroup
+
+
+class NodesSettings(SettingsGroup, frozen=True, kw_only=True):
+    """Several servers on one PostgreSQL database."""
+
+    several: Annotated[
+        bool,
+        Meta(
+            description="Experimental: let several servers share the database of `journal.url`. All of them must have it set; "
+            "docs/deployment.md says what they do not share."
+        ),
+    ] = False
+    lease_s: Annotated[
+        float,
+        Meta(
+            ge=0.2,
+            le=600,
+            description="How long a server that is lost keeps its sessions; then another takes them. A database that does not answer "
+            "for so long ends the turns that run.",
+        ),
+    ] = 2.0

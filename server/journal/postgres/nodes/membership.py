@@ -1,0 +1,89 @@
+"""Membership: the rows of nodes, and which of them owns a session. Each is one statement, by the clock of the database."""
+
+import secrets
+from typing import NamedTuple
+
+import msgspec
+
+from server import __version__
+from server.journal.postgres import lock
+from server.journal.postgres.rows import encode
+from server.journal.postgres.schema import Connection
+
+FORGET_S = 3_600.0
+"""How long the row of a dead node is kept, for who looks what happened. One that has no row is dead too."""
+
+_JOIN = """
+    INSERT INTO nodes (node, name, version, good_until)
+    VALUES (%s, %s, %s, clock_timestamp() + %s * interval '1 second')
+"""
+_BEAT = """
+    UPDATE nodes SET good_until = clock_timestamp() + %s * interval '1 second' WHERE node = %s AND NOT dead
+    RETURNING (SELECT count(*) FROM nodes WHERE NOT dead),
+        (SELECT node FROM nodes WHERE NOT dead ORDER BY joined_at, node LIMIT 1), (SELECT epoch FROM meta)
+"""
+_DECLARE = "UPDATE nodes SET dead = true WHERE NOT dead AND good_until < clock_timestamp() RETURNING node, name"
+_LEAVE = "UPDATE nodes SET dead = true, good_until = clock_timestamp() WHERE node = %s"
+_FORGET = "DELETE FROM nodes WHERE dead AND good_until < clock_timestamp() - %s * interval '1 second'"
+_LIVES = "EXISTS (SELECT FROM nodes n WHERE n.node = s.owner AND NOT n.dead)"
+OWNER = f"SELECT s.term, s.owner, {_LIVES} FROM sessions s WHERE s.session_id = %s AND NOT s.deleted"
+"""A session's term, its owner, and whether that lives."""
+_ORPHANS = f"""
+    SELECT s.session_id FROM sessions s WHERE s.unfinished AND NOT s.deleted AND NOT {_LIVES}
+    ORDER BY s.last_active_at, s.session_id LIMIT %s
+"""
+
+
+class Seen(NamedTuple):
+    """What a beat found: how many nodes live, which of them for longest, and the ordinal of the epoch."""
+
+    living: int
+    first: int
+    epoch: int
+
+
+class Gone(msgspec.Struct, frozen=True):
+    """A node that was declared dead."""
+
+    number: int
+    name: str
+
+
+def new_number() -> int:
+    """A number for a node. It is random, so that none comes twice, whatever the database may forget."""
+    return secrets.randbits(62) + 1
+
+
+def join(connection: Connection, number: int, lease_s: float) -> None:
+    """Be one of the nodes, and live for a lease."""
+    connection.execute(_JOIN, (number, encode(lock.connection_name()), encode(__version__), lease_s))
+
+
+def beat(connection: Connection, number: int, lease_s: float) -> Seen | None:
+    """Live for another lease; None if the node was declared dead."""
+    found = connection.execute(_BEAT, (lease_s, number)).fetchone()
+    return None if found is None else Seen(*found)
+
+
+def declare(connection: Connection) -> list[Gone]:
+    """Declare those dead whose lease is over."""
+    found = connection.execute(_DECLARE, binary=True).fetchall()
+    if found:
+        connection.execute(_FORGET, (FORGET_S,))
+    return [Gone(number, name.decode()) for number, name in found]
+
+
+def leave(connection: Connection, number: int) -> None:
+    """Be dead from now on: others need not wait."""
+    connection.execute(_LEAVE, (number,))
+
+
+def owned_elsewhere(connection: Connection, number: int, session_id: str) -> bool:
+    """Whether a node that lives owns the session, and is not this one."""
+    found = connection.execute(OWNER, (encode(session_id),)).fetchone()
+    return found is not None and bool(found[2]) and found[1] != number
+
+
+def orphans(connection: Connection, most: int) -> list[str]:
+    """See `Nodes.orphans`."""
+    return [session_id.decode() for (session_id,) in connection.execute(_ORPHANS, (most,), binary=True)]

@@ -1,0 +1,1 @@
+"""Node tests: leases, as pure functions of times."""

@@ -1,0 +1,1 @@
+"""Node tests on PostgreSQL: ownership and what nodes tell one another, on a real database."""
