@@ -15,7 +15,9 @@ class Effects(msgspec.Struct, frozen=True):
 
     `description`: what it would do, in words for the person who approves. `operation`: which of the tool's operations, such as
     `run` of `hf_jobs`; empty for a tool that has one. `cost_usd`: an estimate; None: it costs an unknown amount. `definition`: a
-    digest of what somebody else's server says of the tool; empty for a tool that does not change.
+    digest of what somebody else's server says of the tool; empty for a tool that does not change. `path`: the file or folder that it
+    is about, relative to the workspace, in place of an absolute path; empty: the argument says it. `each_time`: why a person is asked for each such call, whatever
+    the session allows; empty: they need not be.
     """
 
     description: str = ""
@@ -23,3 +25,5 @@ class Effects(msgspec.Struct, frozen=True):
     operation: str = ""
     cost_usd: float | None = 0.0
     definition: str = ""
+    path: str = ""
+    each_time: str = ""

@@ -135,15 +135,18 @@ def evaluate(
     spent: Spent = Spent(),  # noqa: B008  # it is frozen
 ) -> Verdict:
     """Evaluate the policy for a call whose arguments are valid, in a session with these grants and costs."""
+    if effects.path:
+        arguments = {**arguments, "path": effects.path}  # as it is used: an absolute path may name the same file
     rule = next((rule for rule in (*policy.rules, *policy.defaults) if rule.matches(tool, arguments, effects)), None)
     notes = writes_notes(tool, arguments)
+    each_time = notes or bool(effects.each_time)
     why = (rule.reason if rule else "") or effects.description
-    if notes:
-        why = f"{why}; {NOTES_REASON}"
+    if each_time:
+        why = f"{why}; {NOTES_REASON if notes else effects.each_time}"
     if rule is not None and rule.action == "deny":
         return Verdict("deny", why or f"{tool} is not allowed here")
-    asks = (bool(effects.kinds) or notes) if rule is None else rule.action == "ask"
-    grant = None if notes else _grant(tool, effects, rule)
+    asks = (bool(effects.kinds) or each_time) if rule is None else rule.action == "ask"
+    grant = None if each_time else _grant(tool, effects, rule)
     if asks and not policy.yolo_mode and grant not in grants:
         why = why or f"{tool} needs an approval"
         return Verdict("ask", f"{CHANGED}: {why}" if grant and _had_other_definition(grant, grants) else why, grant)

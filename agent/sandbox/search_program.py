@@ -23,6 +23,17 @@ SKIPPED = re.compile(r"\.git|\.holdfast-[0-9a-f]{16}\.part")
 ESCAPE = re.compile(r"(\\x(?:0[1-9a-f]|1[0-9a-f]|7f|[89a-f][0-9a-f]))")
 """A byte of a name as the workspace writes it (`agent.workspace.paths`)."""
 DATA_BYTES = 1 << 30
+IGNORE_FILE = ".gitignore"
+IGNORE_BYTES = 65_536
+KINDS = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "folder",
+    stat.S_IFLNK: "link",
+    stat.S_IFIFO: "pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
 NICE = 10
 """The server and its clients come first."""
 
@@ -42,31 +53,52 @@ class Searcher:
         self.matches_left = request["matches_max"]
         self.chars = request["chars_max"]
         self.depth = request["depth_max"]
+        self.listed_left = request["listed_max"]
+        self.recursive = request["recursive"]
+        self.ignored = Ignored(request["libraries"]) if request["libraries"] else None
 
     def at(self, root: int, parts: "list[str]") -> None:
         """Search the file or folder at the path `parts` below the open folder `root`."""
         folder = root
-        for name in parts[:-1]:
+        for depth, name in enumerate(parts[:-1]):
+            self.enter(folder, parts[:depth])
             folder = os.open(existing_name(folder, name), FOLDER, dir_fd=folder)
         if not parts:
             self.folder(root, "", 0)
             return
+        self.enter(folder, parts[:-1])
+        if self.ignored is not None and self.ignored.has("/".join(parts), True):
+            self.ignored = None  # it was asked for by its name
         last = existing_name(folder, parts[-1])
         state = os.stat(last, dir_fd=folder, follow_symlinks=False)
-        if stat.S_ISDIR(state.st_mode):
+        if stat.S_ISDIR(state.st_mode) or self.listed_left:
             self.folder(os.open(last, FOLDER, dir_fd=folder), "/".join(parts) + "/", len(parts))
         else:
             self.file(folder, last, "/".join(parts))
 
+    def enter(self, fd: int, parts: "list[str]") -> None:
+        """Heed the .gitignore of this open folder."""
+        if self.ignored is not None:
+            self.ignored.add(fd, "".join(f"{name}/" for name in parts))
+
     def folder(self, fd: int, above: str, depth: int) -> None:
-        """Search the files below an open folder, names in order."""
+        """Search or list the files below an open folder, names in order."""
         with os.scandir(fd) as entries:
             names = sorted(entry.name for entry in entries)
+        outer = self.ignored
+        if outer is not None:
+            self.ignored = outer.inside(fd, above)
         for name in names:
             if SKIPPED.fullmatch(name):
                 continue
             try:
                 state = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                if self.ignored is not None and self.ignored.has(above + name, stat.S_ISDIR(state.st_mode)):
+                    continue
+                if self.listed_left:
+                    self.entry(above + name, state)
+                    if not stat.S_ISDIR(state.st_mode) or not self.recursive:
+                        continue
                 if stat.S_ISREG(state.st_mode):
                     path = above + name
                     if not self.glob or fnmatch.fnmatch(path, self.glob) or fnmatch.fnmatch(name, self.glob):
@@ -80,6 +112,15 @@ class Searcher:
             except OSError as error:
                 if error.errno in (errno.ENOSPC, errno.EIO, errno.EPIPE):
                     raise
+        self.ignored = outer
+
+    def entry(self, path: str, state: os.stat_result) -> None:
+        """Write one entry of a listing, as long as the bound allows."""
+        self.listed_left -= 1
+        if not self.listed_left:
+            raise SearchLimit("more entries than one listing shows")
+        kind = KINDS.get(stat.S_IFMT(state.st_mode), "special file")
+        write([shown_path(path), kind, state.st_size if kind == "file" else 0])
 
     def file(self, folder: int, name: str, path: str) -> None:
         """Search one file, if it is one, and text."""
@@ -104,9 +145,66 @@ class Searcher:
             raise SearchLimit("more matches than one search shows")
         self.matches_left -= 1
         shown = text if len(text) <= self.chars else text[: self.chars] + "..."
-        # A byte that is not UTF-8 as the workspace writes it: `\\xff`.
-        text = "".join(f"\\x{ord(c) - 0xDC00:02x}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in path)
-        write([text, line, shown])
+        write([shown_path(path), line, shown])
+
+
+class Ignored:
+    """What the `.gitignore` files on the way say, by gitignore(5). `libraries`: the folder to import `pathspec` from."""
+
+    def __init__(self, libraries: str, specs: "tuple[tuple[str, Any], ...]" = ()) -> None:
+        self.libraries = libraries
+        self.specs = specs
+        if libraries not in sys.path:
+            sys.path.append(libraries)
+
+    def add(self, fd: int, above: str) -> None:
+        """Heed the `.gitignore` of the open folder, at the path `above`, which ends with a slash or is empty."""
+        from pathspec import GitIgnoreSpec
+
+        try:
+            file = os.fdopen(os.open(IGNORE_FILE, FILE, dir_fd=fd), "rb")
+        except OSError:
+            return
+        with file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return
+            lines = file.read(IGNORE_BYTES).decode("utf-8", "surrogateescape").splitlines()
+        try:
+            spec = GitIgnoreSpec.from_lines(lines)
+        except (ValueError, re.error, RecursionError):
+            spec = GitIgnoreSpec.from_lines(line for line in lines if means_something(line))
+        self.specs = (*self.specs, (above, spec))
+
+    def inside(self, fd: int, above: str) -> "Ignored":
+        """What is heeded in this open folder, too."""
+        inner = Ignored(self.libraries, self.specs)
+        if not self.specs or self.specs[-1][0] != above:
+            inner.add(fd, above)
+        return inner
+
+    def has(self, path: str, folder: bool) -> bool:
+        """Whether this path is left out. The innermost file that says something of it decides."""
+        for above, spec in reversed(self.specs):
+            found = spec.check_file(path[len(above) :] + ("/" if folder else "")).include
+            if found is not None:
+                return bool(found)
+        return False
+
+
+def means_something(line: str) -> bool:
+    """Whether this line of a `.gitignore` can be read; git passes over one that cannot."""
+    from pathspec import GitIgnoreSpec
+
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except (ValueError, re.error, RecursionError):
+        return False
+    return True
+
+
+def shown_path(path: str) -> str:
+    """The path, a byte that is not UTF-8 as the workspace writes it: `\\xff`."""
+    return "".join(f"\\x{ord(c) - 0xDC00:02x}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in path)
 
 
 def existing_name(folder: int, name: str) -> str:

@@ -53,6 +53,9 @@ BUILT_IN_NAMES = (PlanTool.name, *(tool.name for tool in _FILE_TOOLS), BashTool.
 """The names of the tools that every server offers; `bash` only where commands can run."""
 
 
-def file_tools(files: SessionFiles, limits: WorkspaceLimits, threads: HolderExecutor) -> list[Tool]:
-    """The tools for a session's files, on this machine or elsewhere. `threads`: for work of the processor."""
-    return [tool(files, limits, threads) for tool in _FILE_TOOLS]
+def file_tools(files: SessionFiles, limits: WorkspaceLimits, threads: HolderExecutor, project: str = "") -> list[Tool]:
+    """The tools for a session's files, on this machine or elsewhere. `threads`: for work of the processor.
+
+    `project`: the session's project folder, if it has one.
+    """
+    return [tool(files, limits, threads, project) for tool in _FILE_TOOLS]

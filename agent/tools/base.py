@@ -90,6 +90,10 @@ class StructTool(Generic[A]):
         if "arguments" in cls.__dict__:
             cls.parameters = parameters_of(cls.arguments)
 
+    def normalize(self, arguments: A) -> A:
+        """The arguments in the form in which they are checked and used."""
+        return arguments
+
     def validate(self, arguments: A) -> str | None:
         """What is wrong with arguments whose types are right, and where (`... - at `$.path``); None if nothing is."""
         return None
@@ -104,7 +108,7 @@ class StructTool(Generic[A]):
 
     def prepare(self, arguments: dict[str, object]) -> PreparedCall | str:
         try:
-            typed = msgspec.convert(arguments, self.arguments, strict=False)
+            typed = self.normalize(msgspec.convert(arguments, self.arguments, strict=False))
         except msgspec.ValidationError as error:
             return str(error)
         complaint = self.validate(typed)

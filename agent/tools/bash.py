@@ -87,6 +87,8 @@ class BashTool(StructTool[Bash]):
         cut = len(text) > most
         if cut:
             text = join_ends(text, most, await self._save(data))
+        if ended.note:
+            note = f"{note}\n[{ended.note}]" if note else f"[{ended.note}]"
         if note:
             text = f"{text}\n{note}" if text and not text.endswith("\n") else f"{text}{note}"
         return ToolResult(output=text or "[no output]", success=ended.code == 0 and not ended.stopped, truncated=cut)

@@ -45,8 +45,10 @@ class EditTool(FilesTool[Edit]):
     arguments = Edit
     side_effects: str | None = "files edited"
 
-    def __init__(self, files: SessionFiles, limits: WorkspaceLimits, threads: HolderExecutor) -> None:
-        super().__init__(files, limits, threads)
+    def __init__(
+        self, files: SessionFiles, limits: WorkspaceLimits, threads: HolderExecutor, project: str = ""
+    ) -> None:
+        super().__init__(files, limits, threads, project)
         self._one_by_one = asyncio.Lock()
 
     def validate(self, arguments: Edit) -> str | None:
@@ -55,7 +57,7 @@ class EditTool(FilesTool[Edit]):
         return path_error(lambda: file_parts(arguments.path, self.limits))
 
     def effects(self, arguments: Edit) -> Effects:
-        return Effects(f"edits {shown(arguments.path)} in the session's workspace")
+        return self.write_effects(f"edits {shown(arguments.path)} in the session's workspace", arguments.path)
 
     async def execute(self, arguments: Edit, log: ToolLog) -> ToolResult:
         # Several edits of one file in one message are usual: each works on the result of the one before it.

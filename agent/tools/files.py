@@ -12,6 +12,7 @@ from agent.policy.effects import Effects
 from agent.tools.base import StructTool, ToolLog, ToolResult
 from agent.util.executors import HolderExecutor
 from agent.workspace.files import Entry, SearchRequest, SessionFiles
+from agent.workspace.guarded import REASON, is_guarded
 from agent.workspace.paths import WorkspaceError, file_parts, folder_parts, printable, shown
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.text_view import view
@@ -51,11 +52,31 @@ A = TypeVar("A", bound=msgspec.Struct)
 class FilesTool(StructTool[A], Generic[A]):
     """Base of the tools that use the session's files, on this machine or in a remote sandbox."""
 
-    def __init__(self, files: SessionFiles, limits: WorkspaceLimits, threads: HolderExecutor) -> None:
-        """`threads`: for work of the processor."""
+    def __init__(
+        self, files: SessionFiles, limits: WorkspaceLimits, threads: HolderExecutor, project: str = ""
+    ) -> None:
+        """`threads`: for work of the processor. `project`: the session's project folder, below which absolute paths may lie."""
         self.files = files
         self.limits = limits
         self.threads = threads
+        self.project = project
+
+    def normalize(self, arguments: A) -> A:
+        path: str = arguments.path  # type: ignore[attr-defined]  # all of these tools have it
+        if not self.project or not path.startswith("/"):
+            return arguments
+        if path.rstrip("/") == self.project:
+            return msgspec.structs.replace(arguments, path=".")
+        inside = path.removeprefix(f"{self.project}/")
+        return arguments if inside == path else msgspec.structs.replace(arguments, path=inside.lstrip("/") or ".")
+
+    def effects(self, arguments: A) -> Effects:
+        return Effects(path=arguments.path)  # type: ignore[attr-defined]  # as above
+
+    def write_effects(self, description: str, path: str) -> Effects:
+        """The effects of writing the file at this path."""
+        guarded = self.project and is_guarded([name for name in path.split("/") if name not in ("", ".")])
+        return Effects(description, path=path, each_time=REASON if guarded else "")
 
 
 class ReadFileTool(FilesTool[ReadFile]):
@@ -114,8 +135,10 @@ class WriteFileTool(FilesTool[WriteFile]):
     arguments = WriteFile
     side_effects: str | None = "files written"
 
-    def __init__(self, files: SessionFiles, limits: WorkspaceLimits, threads: HolderExecutor) -> None:
-        super().__init__(files, limits, threads)
+    def __init__(
+        self, files: SessionFiles, limits: WorkspaceLimits, threads: HolderExecutor, project: str = ""
+    ) -> None:
+        super().__init__(files, limits, threads, project)
         self.description = (
             "Write a text file in the session's workspace, in place of one that is there; missing folders are made. "
             f"At most {limits.write_bytes_max} bytes."
@@ -129,7 +152,9 @@ class WriteFileTool(FilesTool[WriteFile]):
 
     def effects(self, arguments: WriteFile) -> Effects:
         size = len(arguments.content.encode())
-        return Effects(f"writes {shown(arguments.path)} ({size} bytes) in the session's workspace")
+        return self.write_effects(
+            f"writes {shown(arguments.path)} ({size} bytes) in the session's workspace", arguments.path
+        )
 
     async def execute(self, arguments: WriteFile, log: ToolLog) -> ToolResult:
         data = arguments.content.encode()

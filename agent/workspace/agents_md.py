@@ -49,14 +49,14 @@ class ProjectNotes:
         self, workspace: Workspace, disk: DiskExecutor, most_bytes: int, redact: Callable[[str], str] = str
     ) -> None:
         self._disk = disk
-        self._workspace = Workspace(
-            workspace.root, msgspec.structs.replace(workspace.limits, read_bytes_max=max(1, most_bytes))
+        self._workspace = workspace.with_limits(
+            msgspec.structs.replace(workspace.limits, read_bytes_max=max(1, most_bytes))
         )
         self._most = most_bytes
         self._redact = redact
 
     async def read(self) -> Notes:
-        """The notes without their secrets, cut at the bound; empty if there are none. A link is not followed."""
+        """The notes without their secrets, cut at the bound; empty if there are none. A link is followed only in a project folder."""
         if not self._most:
             return Notes()
         try:

@@ -100,17 +100,22 @@ def refuse_kind(mode: int, name: str, path: str, *, want_folder: bool) -> None:
         raise WorkspaceError(f"{shown(path)} is a {kind(mode)}, not a regular file")
 
 
-def owner_to_keep(folder: int) -> int | None:
-    """The user who must own what is made in a folder: its owner, if this process is root and the owner is not; else None."""
-    owner = os.fstat(folder).st_uid
-    return owner if os.geteuid() == 0 and owner != 0 else None
+def owner_to_keep(folder: int, former: os.stat_result | None = None) -> tuple[int, int] | None:
+    """The user and group who must own what is made in a folder: those of `former`, which it replaces, else of the folder.
+
+    None: they will, or only root could see to it.
+    """
+    state = former or os.fstat(folder)
+    owner = (state.st_uid, state.st_gid)
+    return owner if os.geteuid() == 0 and owner != (0, 0) else None
 
 
 class CreatedFolders:
     """The folders that one write creates; without `commit`, those still empty are removed when the stack unwinds."""
 
-    def __init__(self, stack: ExitStack) -> None:
+    def __init__(self, stack: ExitStack, mode: int) -> None:
         self._stack = stack
+        self._mode = mode
         self._count = 0
         self._committed = False
 
@@ -124,11 +129,11 @@ class CreatedFolders:
     def make(self, folder: int, name: str) -> None:
         """Create a folder unless the name exists. `folder` must stay open until the stack unwinds."""
         try:
-            os.mkdir(name, 0o700, dir_fd=folder)
+            os.mkdir(name, self._mode, dir_fd=folder)
         except FileExistsError:
             return
         if (owner := owner_to_keep(folder)) is not None:
-            os.chown(name, owner, owner, dir_fd=folder, follow_symlinks=False)
+            os.chown(name, *owner, dir_fd=folder, follow_symlinks=False)
         self._count += 1
         self._stack.callback(self._remove, folder, name)
 

@@ -63,10 +63,14 @@ class SearchResult(msgspec.Struct, frozen=True):
 
 
 class ExitStatus(msgspec.Struct, frozen=True):
-    """How a command ended. `code`: its exit code, 128 + n for signal n. `stopped`: why the sandbox ended it, or empty."""
+    """How a command ended. `code`: its exit code, 128 + n for signal n. `stopped`: why the sandbox ended it, or empty.
+
+    `note`: what else its user and the model must know, or empty.
+    """
 
     code: int
     stopped: str = ""
+    note: str = ""
 
 
 class SessionFiles(Protocol):

@@ -117,7 +117,7 @@ def _make_folder(folder: int, name: bytes) -> bool:
             raise
         return False
     if (owner := owner_to_keep(folder)) is not None:
-        os.chown(name, owner, owner, dir_fd=folder, follow_symlinks=False)
+        os.chown(name, *owner, dir_fd=folder, follow_symlinks=False)
     return True
 
 
@@ -149,7 +149,7 @@ def _put(
             case _:
                 _write(folder, unfinished, entry, objects, stop)
         if entry.kind != "file" and (owner := owner_to_keep(folder)) is not None:
-            os.chown(unfinished, owner, owner, dir_fd=folder, follow_symlinks=False)
+            os.chown(unfinished, *owner, dir_fd=folder, follow_symlinks=False)
         os.rename(unfinished, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -164,7 +164,7 @@ def _write(folder: int, name: bytes, entry: SavedEntry, objects: ObjectStore, st
         if copy_file(source, fd, stop, entry.size) != entry.digest:
             raise OSError("what was saved of it is damaged")
         if (owner := owner_to_keep(folder)) is not None:
-            os.fchown(fd, owner, owner)
+            os.fchown(fd, *owner)
         os.fchmod(fd, entry.mode & PERMISSIONS)
         os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
         os.fsync(fd)

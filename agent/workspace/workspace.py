@@ -7,7 +7,7 @@ import stat
 import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 from weakref import WeakValueDictionary
 
 from agent.workspace import paths
@@ -55,17 +55,29 @@ _WRITES_GUARD = threading.Lock()
 
 
 class Workspace:
-    """One session's folder `root`, created by its first write with mode 0700. Its parent folder is trusted."""
+    """One session's folder `root`, created by its first write with mode 0700. Its parent folder is trusted.
+
+    `file_mode`, `folder_mode`: of what is made in it, before the umask. `counted`: whether its files count to what the session may have.
+    """
+
+    file_mode = 0o600
+    folder_mode = 0o700
+    counted = True
 
     def __init__(self, root: Path, limits: WorkspaceLimits) -> None:
         self.root = root
         self.limits = limits
 
+    def with_limits(self, limits: WorkspaceLimits) -> "Workspace":
+        """The same folder with other limits."""
+        return Workspace(self.root, limits)
+
     def read(self, path: str) -> FileStart:
         """The file's first `read_bytes_max` bytes. Raises WorkspaceError."""
-        *above, name = file_parts(path, self.limits)
+        parts = file_parts(path, self.limits)
         with as_workspace_errors(path), ExitStack() as stack:
             root = stack.enter_context(closing(self.open_root()))
+            *above, name = self.real_parts(root, parts, path) or _no_file(path)
             folder = _descend(stack, root, above, path)
             name = existing_name(folder, name)
             fd = stack.enter_context(closing(open_below(folder, name, READ, path)))
@@ -78,9 +90,10 @@ class Workspace:
 
     def open(self, path: str) -> BinaryIO:
         """Open the file for reading; the caller closes it. Raises WorkspaceError."""
-        *above, name = file_parts(path, self.limits)
+        parts = file_parts(path, self.limits)
         with as_workspace_errors(path), ExitStack() as stack:
             root = stack.enter_context(closing(self.open_root()))
+            *above, name = self.real_parts(root, parts, path) or _no_file(path)
             folder = _descend(stack, root, above, path)
             name = existing_name(folder, name)
             file = os.fdopen(open_below(folder, name, READ, path), "rb")
@@ -102,23 +115,26 @@ class Workspace:
         most = self.limits.write_bytes_max if most is None else most
         if len(data) > most:
             raise WorkspaceError(f"{len(data)} bytes are too many: at most {most} in one write")
-        *above, name = file_parts(path, self.limits)
+        parts = file_parts(path, self.limits)
         with as_workspace_errors(path), ExitStack() as stack:
             # Counted and written under one lock: writes at the same time would pass the bounds together.
             with _WRITES_GUARD:
                 lock = _WRITES.setdefault(self.root, _Lock())
             stack.enter_context(lock.held)
             _check_not_stopped(stop)
-            created = CreatedFolders(stack)
+            created = CreatedFolders(stack, self.folder_mode)
             root = stack.enter_context(closing(self.make_root()))
-            names, total = self._usage(root)
+            *above, name = self.real_parts(root, parts, path, writes=True) or _no_file(path)
+            names, total = self.usage(root)
             folder = _descend(stack, root, above, path, created)
             name = existing_name(folder, name)
             former = _former(folder, name, path)
             if fresh and former is not None:
                 raise InWorkspace(f"there is a file {shown(path)} in the workspace already")
             self._refuse_overflow(names + len(created) + (former is None), total, len(data), former)
-            _put(folder, name, data, former, stop)
+            self.before_write(folder)
+            owner = owner_to_keep(folder, None if self.counted else former)
+            _put(folder, name, data, former, stop, mode=self.file_mode, owner=owner)
             created.commit()
             return former is not None
 
@@ -127,7 +143,7 @@ class Workspace:
         *above, name = file_parts(path, self.limits)
         with as_workspace_errors(path), ExitStack() as stack:
             root = stack.enter_context(closing(self.open_root()))
-            folder = _descend(stack, root, above, path)
+            folder = _descend(stack, root, self.real_parts(root, tuple(above), path), path)
             name = existing_name(folder, name)
             if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
                 os.unlink(name, dir_fd=folder)
@@ -154,6 +170,7 @@ class Workspace:
                 if parts:
                     raise
                 return [], False
+            parts = self.real_parts(root, parts, path)
             folder = _descend(stack, root, parts, path)
             deepest = max(1, paths.DEPTH_MAX - len(parts))
             for names, state in walk(folder, parts, deepest, LISTED_MAX + 1, recursive=recursive):
@@ -165,6 +182,24 @@ class Workspace:
                     size = state.st_size if stat.S_ISREG(state.st_mode) else 0
                     entries.append(Entry(as_text("/".join(names)), kind(state.st_mode), size))
         return entries, cut
+
+    def open_for_search(self, path: str) -> tuple[int, str]:
+        """The open root, which the caller closes, and the path below it without links. Raises WorkspaceError, OSError."""
+        return self.open_root(), path
+
+    def real_parts(self, root: int, parts: tuple[str, ...], path: str, *, writes: bool = False) -> tuple[str, ...]:
+        """The names on the way to this path below the open root. No link is followed here, so they are as given.
+
+        `writes`: for a write. `path`: what the model gave.
+        """
+        return parts
+
+    def counts(self, path: str) -> bool:
+        """Whether the file at this path counts to what the session may have."""
+        return self.counted
+
+    def before_write(self, folder: int) -> None:
+        """Called with the open folder before something is written in it."""
 
     def make_root(self) -> int:
         """Open the root, made if it is missing; the caller closes it. Raises WorkspaceError, OSError."""
@@ -183,7 +218,7 @@ class Workspace:
             log.error("the workspace %s is not a folder", self.root)
             raise WorkspaceError("the session's workspace is not a folder") from error
 
-    def _usage(self, root: int) -> tuple[int, int]:
+    def usage(self, root: int) -> tuple[int, int]:
         """The number of files and folders, and the bytes of all files. Counted anew: commands may have added some."""
         most = self.limits.files_max
         names = total = 0
@@ -233,16 +268,30 @@ def _former(folder: int, name: str, path: str) -> os.stat_result | None:
     return state
 
 
-def _put(folder: int, name: str, data: bytes, former: os.stat_result | None, stop: threading.Event) -> None:
+def _no_file(path: str) -> NoReturn:
+    raise WorkspaceError(f"path {shown(path)} names a folder, not a file")
+
+
+def _put(
+    folder: int,
+    name: str,
+    data: bytes,
+    former: os.stat_result | None,
+    stop: threading.Event,
+    *,
+    mode: int,
+    owner: tuple[int, int] | None,
+) -> None:
+    """Write the file under another name, then give it its own. `owner`: user and group who get it; None: as the system does."""
     unfinished = unfinished_name(secrets.token_hex(8))
-    fd = os.open(unfinished, WRITE_NEW, 0o600, dir_fd=folder)
+    fd = os.open(unfinished, WRITE_NEW, mode, dir_fd=folder)
     try:
         with open(fd, "wb", buffering=0) as file:
             rest = memoryview(data)
             while rest:
                 rest = rest[file.write(rest) :]
-            if (owner := owner_to_keep(folder)) is not None:
-                os.fchown(fd, owner, owner)
+            if owner is not None:
+                os.fchown(fd, *owner)
             if former is not None:
                 os.fchmod(fd, stat.S_IMODE(former.st_mode) & 0o777)
             os.fsync(fd)

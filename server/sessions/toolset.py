@@ -33,10 +33,12 @@ from agent.util.places import SERVER, Holder
 from agent.workspace.agents_md import ProjectNotes
 from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import Sandbox
+from agent.workspace.project import ProjectFolder
 from agent.workspace.project_roots import ProjectFolders
 from agent.workspace.snapshots import SnapshotStore
 from server.config.settings import Settings
 from server.journal.base import Journal, SessionRow
+from server.sessions.rows import load_options
 from server.sessions.sandbox_claims import SessionClaims
 from server.sessions.storage import StorageAccount
 from server.sessions.workspaces import remove_workspace, snapshots_folder, workspace_folder
@@ -146,16 +148,17 @@ class ToolsetFactory:
         redactor = self._known_secrets.for_sessions
         disk = DiskExecutor(self._executors.disk, Holder(row.user_id, row.session_id), self._executors.walks)
         sandbox, offer = self._sandbox(row, disk, hf_token)
-        inside = self._sandbox_tools(sandbox, offer, disk.holder)
+        cwd = load_options(row.options).cwd
+        inside = self._sandbox_tools(sandbox, offer, disk.holder, cwd)
         snapshots = None
         if isinstance(sandbox, RemoteSandbox):
             inside = [PaidTool(tool, sandbox) for tool in inside]
-        else:
+        elif not cwd:  # the user's own folder is not copied, and nothing in it is put back: that is what git is for
             snapshots = self._snapshots(row, disk)
         tools = [PlanTool(self._settings.workspace), *inside]
         tools += [*self._web_tools(sandbox, disk.holder), *self._hub_tools(sandbox, hf_token, disk.holder)]
         tools += self._research_tools()
-        local = None if isinstance(sandbox, RemoteSandbox) else self._folder(row.session_id)
+        local = None if isinstance(sandbox, RemoteSandbox) else Path(cwd) if cwd else self._folder(row.session_id)
         mcp = self.mcp.for_session(row.user_id, hf_token, RESERVED_NAMES, sandbox.write, local)
         return ToolRouter(
             tools,
@@ -164,13 +167,13 @@ class ToolsetFactory:
             max_output_tokens=turn.tool_output_max_tokens,
             timeout_s=turn.tool_timeout_s,
             redactor=redactor,
-            notes=ProjectNotes(self.workspace(row.session_id), disk, turn.agents_md_max_bytes, redactor.redact),
+            notes=ProjectNotes(self.workspace(row), disk, turn.agents_md_max_bytes, redactor.redact),
             snapshots=snapshots,
             library=None if mcp is None else partial(mcp.library, redactor),
         )
 
     def _snapshots(self, row: SessionRow, disk: DiskExecutor) -> SessionSnapshots:
-        workspace = self.workspace(row.session_id)
+        workspace = self.workspace(row)
         store = SnapshotStore(snapshots_folder(self._settings.journal.folder, row.session_id), workspace)
         room = None if self._storage is None else self._storage.for_session(row)
         return SessionSnapshots(store, workspace, disk, room)
@@ -180,25 +183,27 @@ class ToolsetFactory:
         backend = self._opened_backend
         assert self._journal is not None
         storage = None if self._storage is None else self._storage.for_session(row)
+        workspace = self.workspace(row)
         session = SandboxRequest(
             session_id=row.session_id,
-            workspace=self.workspace(row.session_id),
+            workspace=workspace,
             disk=disk,
             hf_token=hf_token,
             claims=SessionClaims(self._journal, row.session_id, row.user_id),
-            storage=storage,
+            storage=storage if workspace.counted else None,
         )
         if isinstance(backend, RemoteBackend):
-            if hf_token:
+            if hf_token and workspace.counted:
                 return backend.open(session), backend.offer
             backend = self._without_login
         offer = backend.offer
+        says = offer.says if workspace.counted else f"{offer.says}. The workspace is the user's folder {workspace.root}"
         return SessionSandbox(
-            lambda: backend.create(session), offer.says, network=offer.network, storage=storage
+            lambda: backend.create(session), says, network=offer.network, storage=storage, counts=workspace.counts
         ), offer
 
-    def _sandbox_tools(self, sandbox: Sandbox, offer: SandboxInfo, holder: Holder) -> list[Tool]:
-        tools = file_tools(sandbox, self._settings.workspace, self._executors.conversion.of(holder))
+    def _sandbox_tools(self, sandbox: Sandbox, offer: SandboxInfo, holder: Holder, cwd: str) -> list[Tool]:
+        tools = file_tools(sandbox, self._settings.workspace, self._executors.conversion.of(holder), cwd)
         if offer.shell:
             effects = ON_THE_HOST if offer.kind == "host" else ON_THE_NETWORK if offer.network else frozenset()
             tools.append(BashTool(sandbox, self._settings.sandbox, effects))
@@ -230,9 +235,12 @@ class ToolsetFactory:
         """A Hub client that acts with this token, for the server."""
         return HubClient(self._settings.hub, self._hub_threads, hf_token, SERVER)
 
-    def workspace(self, session_id: str) -> Workspace:
+    def workspace(self, row: SessionRow) -> Workspace:
         """The session's files on this machine."""
-        return Workspace(self._folder(session_id), self._settings.workspace)
+        limits = self._settings.workspace
+        own = Workspace(self._folder(row.session_id), limits)
+        cwd = load_options(row.options).cwd
+        return ProjectFolder(Path(cwd), limits, own, partial(self.projects.refusal, cwd)) if cwd else own
 
     async def remove_workspace(self, row: SessionRow) -> None:
         """Remove the files of a session that is being deleted; what cannot be removed is logged. Raises `PlacesTaken`."""

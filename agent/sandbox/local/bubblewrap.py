@@ -3,14 +3,17 @@
 import os
 import platform
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+import msgspec
 
 from agent.sandbox.local.limits import NICE
 from agent.sandbox.local.probe import ISOLATION, counts_by_namespace
 from agent.sandbox.local.seccomp import seccomp_filter
 from agent.sandbox.local.unprivileged import SYSTEM_PATH
 from agent.sandbox.settings import SandboxSettings
+from agent.workspace.guarded import Guard
 
 WORKSPACE = "/workspace"
 USER_ID = 1000
@@ -19,7 +22,6 @@ OUT_OF_MEMORY_FIRST = 500
 """When the machine runs out of memory, commands are ended before the server."""
 ENVIRONMENT = {
     "PATH": SYSTEM_PATH,
-    "HOME": WORKSPACE,
     "TMPDIR": "/tmp",  # the sandbox's own
     "USER": "agent",
     "LOGNAME": "agent",
@@ -28,7 +30,7 @@ ENVIRONMENT = {
     "TERM": "dumb",
 }
 FILES = {
-    "/etc/passwd": f"agent:x:{USER_ID}:{USER_ID}::{WORKSPACE}:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n",
+    "/etc/passwd": f"agent:x:{USER_ID}:{USER_ID}::{{home}}:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n",
     "/etc/group": f"agent:x:{USER_ID}:\nnogroup:x:65534:\n",
     "/etc/hosts": "127.0.0.1 localhost sandbox\n::1 localhost\n",
 }
@@ -55,10 +57,33 @@ OPEN_FILES_MAX = 1_024
 """Files that a process of a command may have open: the usual limit of Linux."""
 
 
+class WorkspaceMount(msgspec.Struct, frozen=True):
+    """A workspace in a sandbox. `source`: where bubblewrap finds it; `path`: where a command does; `home`: the command's HOME.
+
+    `guards`: what of it is read-only, or cannot be moved away.
+    """
+
+    source: str
+    path: str = WORKSPACE
+    home: str = WORKSPACE
+    guards: Sequence[Guard] = ()
+
+    def arguments(self) -> Iterator[str]:
+        """The arguments that show it."""
+        yield from ("--bind", self.source, self.path)
+        for guard in self.guards:
+            how = "--bind-try" if guard.writable else "--ro-bind-try"
+            yield from (how, f"{self.source}/{guard.path}", f"{self.path}/{guard.path}")
+        yield from ("--chdir", self.path)
+
+
 def build(
-    settings: SandboxSettings, workspace: str, hidden: tuple[Path, ...], as_descriptor: Callable[[bytes], int]
+    settings: SandboxSettings,
+    workspace: WorkspaceMount,
+    hidden: tuple[Path, ...],
+    as_descriptor: Callable[[bytes], int],
 ) -> list[str]:
-    """The arguments for one command's sandbox. `workspace`: where bubblewrap finds it.
+    """The arguments for one command's sandbox.
 
     `hidden`: folders that are empty in it, even where a folder above them is shown. `as_descriptor`: gives a file
     descriptor from which bubblewrap reads the bytes.
@@ -66,7 +91,7 @@ def build(
     arguments = [*ISOLATION, "--uid", str(USER_ID), "--gid", str(USER_ID), "--hostname", "sandbox"]
     if not settings.network:
         arguments.append("--unshare-net")
-    for name, value in ENVIRONMENT.items():
+    for name, value in {**ENVIRONMENT, "HOME": workspace.home}.items():
         arguments += ["--setenv", name, value]
     arguments += ["--ro-bind", "/usr", "/usr"]
     for path in SYSTEM:
@@ -74,7 +99,8 @@ def build(
     for path in (*CONFIGURATION, *(WITH_NETWORK if settings.network else ())):
         arguments += ["--ro-bind-try", os.path.realpath(path), path]
     for path, text in FILES.items():
-        arguments += ["--perms", "0644", "--ro-bind-data", str(as_descriptor(text.encode())), path]
+        data = text.format(home=workspace.home).encode()
+        arguments += ["--perms", "0644", "--ro-bind-data", str(as_descriptor(data)), path]
     arguments += ["--seccomp", str(as_descriptor(seccomp_filter(platform.machine())))]
     arguments += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--remount-ro", "/proc", "--dev", "/dev"]
     arguments += ["--size", str(min(SHM_BYTES, settings.tmp_bytes)), "--perms", "1777", "--tmpfs", "/dev/shm"]
@@ -84,8 +110,7 @@ def build(
         arguments += ["--ro-bind-try", os.path.realpath(path), path]
     for path in _within(hidden, ("/usr", *SYSTEM, *settings.readable)):
         arguments += ["--tmpfs", path, "--remount-ro", path]
-    arguments += ["--bind", workspace, WORKSPACE, "--chdir", WORKSPACE]
-    return [*arguments, "--remount-ro", "/"]
+    return [*arguments, *workspace.arguments(), "--remount-ro", "/"]
 
 
 def inside(settings: SandboxSettings, command: str) -> list[str]:

@@ -2,10 +2,14 @@
 
 import time
 
+import msgspec
+
 from agent.sandbox.local.process_places import ProcessPlaces
-from agent.sandbox.search import SEARCH_TIMEOUT_S, search_here
+from agent.sandbox.search import SEARCH_TIMEOUT_S, list_here, search_here
+from agent.workspace.dirfd import as_workspace_errors
 from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import Entry, FileStart, SandboxError, SearchRequest, SearchResult
+from agent.workspace.paths import NotInWorkspace
 from agent.workspace.workspace import Workspace
 
 
@@ -27,16 +31,33 @@ class LocalFiles:
         return await self._disk.run(lambda stop: self._workspace.write(path, data, stop, most=bytes_max))
 
     async def list(self, path: str, recursive: bool) -> tuple[list[Entry], bool]:
-        return await self._disk.run(lambda _: self._workspace.listing(path, recursive))
+        if self._workspace.counted:
+            return await self._disk.run(lambda _: self._workspace.listing(path, recursive))
+        until = time.monotonic() + SEARCH_TIMEOUT_S
+        root, real = await self._open(path)
+        return await list_here(root, real, recursive, self._places.searches.of(self._disk.holder), until)
 
     async def search(self, search: SearchRequest) -> SearchResult:
         # One time limit for waiting and searching: many searches in one message take no longer than one.
         until = time.monotonic() + SEARCH_TIMEOUT_S
         try:
-            root = await self._disk.run_beside(self._workspace.open_root)
-        except FileNotFoundError:
-            return SearchResult(())
-        return await search_here(root, search, self._places.searches.of(self._disk.holder), until)
+            root, path = await self._open(search.path)
+        except NotInWorkspace:
+            if not self._workspace.counted:
+                raise
+            return SearchResult(())  # nothing was ever written
+        search = msgspec.structs.replace(search, path=path)
+        gitignore = not self._workspace.counted
+        return await search_here(root, search, self._places.searches.of(self._disk.holder), until, gitignore=gitignore)
+
+    async def _open(self, path: str) -> tuple[int, str]:
+        """As `Workspace.open_for_search`."""
+
+        def opened() -> tuple[int, str]:
+            with as_workspace_errors(path):
+                return self._workspace.open_for_search(path)
+
+        return await self._disk.run_beside(opened)
 
     def refuse_closed(self) -> None:
         """Raises SandboxError after `close`."""

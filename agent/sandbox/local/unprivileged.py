@@ -32,11 +32,13 @@ class Launch(msgspec.Struct, frozen=True):
     source: str
 
 
-def launch(program: str, source: str, package_folder: Path | None = None) -> Launch:
+def launch(
+    program: str, source: str, package_folder: Path | None = None, user: tuple[int, int] = (USER_ID, USER_ID)
+) -> Launch:
     """How `program` (bubblewrap, absolute) is started so that it finds the folder `source`.
 
     Run by root, sandboxes would be root's to the kernel: root's processes may write to /proc/sys whatever namespace they
-    are in, and no limit counts them. So bubblewrap runs as `USER_ID`. The workspace, and the environment of a Python
+    are in, and no limit counts them. So bubblewrap runs as `user` (user and group). The workspace, and the environment of a Python
     package, may lie in folders that only root may enter, so they are shown at `MOUNT_POINT`, in a mount namespace that is
     the command's own. `package_folder`: what the program and its libraries lie in, if they come from such a package.
     """
@@ -45,7 +47,7 @@ def launch(program: str, source: str, package_folder: Path | None = None) -> Lau
     tools = {name: shutil.which(name, path=SYSTEM_PATH) or name for name in ("unshare", "setpriv")}
     namespace = (tools["unshare"], "--mount", "--propagation", "private", "--", "/bin/sh", "-c")
     other_user = (
-        *(tools["setpriv"], f"--reuid={USER_ID}", f"--regid={USER_ID}", "--clear-groups", "--no-new-privs", "--"),
+        *(tools["setpriv"], f"--reuid={user[0]}", f"--regid={user[1]}", "--clear-groups", "--no-new-privs", "--"),
     )
     if package_folder is None:
         return Launch((*namespace, _SHOW_SOURCE, "sh", source, *other_user, program), MOUNT_POINT)

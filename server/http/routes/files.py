@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final
@@ -44,12 +44,15 @@ DOWNLOAD_HEADERS: Final = {
 
 
 class FileRoutes:
-    """Handlers of the routes of files. `workspace` gives the workspace of a session by its id; `disk`: the threads for it."""
+    """Handlers of the routes of files. `workspace` gives the workspace of the session of a row; `disk`: the threads for it.
+
+    A project folder holds more than the session's work, so its files are for the owner alone.
+    """
 
     def __init__(
         self,
         manager: SessionManager,
-        workspace: Callable[[str], Workspace],
+        workspace: Callable[[SessionRow], Workspace],
         disk: WorkExecutor,
         storage: StorageAccount,
     ) -> None:
@@ -90,7 +93,7 @@ class FileRoutes:
                 message = f"the file is larger than {most} bytes (workspace.upload_bytes_max)"
                 return HTTPRefusal("too_large", message).as_response()
             try:
-                async with self._storage.writing(row, len(data)):
+                async with self._storage.writing(row, len(data)) if workspace.counts(path) else nullcontext():
                     replaced = await disk.run(partial(write, data=data))
             except InWorkspace as error:
                 return HTTPRefusal("file_exists", str(error)).as_response()
@@ -125,7 +128,10 @@ class FileRoutes:
     async def _files(self, request: Request, least: AccessLevel) -> tuple[SessionRow, Workspace, HolderExecutor]:
         """The request's session, its workspace and its places among the threads: work for a guest counts as its owner's."""
         row = await authorized_row(self._manager, request, least)
-        return row, self._workspace(row.session_id), self._disk.of(Holder(row.user_id, row.session_id))
+        workspace = self._workspace(row)
+        if not workspace.counted:
+            await authorized_row(self._manager, request, "owner")
+        return row, workspace, self._disk.of(Holder(row.user_id, row.session_id))
 
 
 def _least_to_change(path: str) -> AccessLevel:

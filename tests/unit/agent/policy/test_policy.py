@@ -200,3 +200,17 @@ def test_a_call_that_writes_agents_md_asks_each_time_unless_the_operator_allows_
     assert action(Policy(), "read", SAFE, {"path": "AGENTS.md"}) == "allow"
     assert action(Policy(), "write", SAFE, {"path": "docs/AGENTS.md"}) == "allow"
     assert action(Policy(rules=(rule("allow", tool=tool),)), tool, SAFE, arguments) == "allow"
+
+
+def test_rules_match_the_path_that_is_used_however_the_call_names_it() -> None:
+    policy = Policy(rules=(rule("deny", tool="read", arguments={"path": "^secrets/"}),))
+    absolute = {"path": "/srv/shop/secrets/a"}
+    assert action(policy, "read", Effects(path="secrets/a"), absolute) == "deny"
+    assert action(policy, "read", Effects(path="a"), {"path": "/srv/shop/a"}) == "allow"
+    assert action(Policy(), "write", Effects(path="AGENTS.md"), {"path": "/srv/shop/AGENTS.md"}) == "ask"
+
+
+def test_a_call_that_asks_each_time_asks_whatever_the_session_allows() -> None:
+    guarded = Effects("writes .git/config", path=".git/config", each_time="git obeys it")
+    verdict = evaluate(Policy(), "write", {}, guarded, ["write"])
+    assert (verdict.action, verdict.reason, verdict.grant) == ("ask", "writes .git/config; git obeys it", None)

@@ -13,6 +13,7 @@ from server.app import build_app
 from tests.support.application import settings_for
 from tests.support.live import DONE, client, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
+from tests.support.network.http_client import http_client
 from tests.unit.server.journal.builders import row
 
 SANDBOX = pytest.mark.skipif(probe().program is None, reason=f"no sandbox on this machine: {probe().why}")
@@ -119,3 +120,44 @@ async def test_closing_a_sessions_tools_closes_its_sandbox_once_for_all_of_them(
             result = await router.run(tool, arguments, log)
             assert (result.success, result.output) == (False, "the session's sandbox is closed")
         await router.aclose()
+
+
+@SANDBOX
+async def test_in_a_project_folder_tools_take_absolute_paths_and_its_deletion_leaves_the_folder(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    (project / ".git").mkdir(parents=True)
+    (project / "AGENTS.md").write_text("Say shop.")
+    before = sorted(project.rglob("*"))
+    script = [
+        calls(
+            Call("write", {"path": f"{project}/a.txt", "content": "one\ntwo\n"}, id="c1"),
+            Call("bash", {"command": "pwd; seq 20000"}, id="c2"),
+            Call("write", {"path": f"{tmp_path}/b.txt", "content": ""}, id="c3"),
+        ),
+        calls(
+            Call("write", {"path": f"{project}/.git/config", "content": "evil"}, id="c4"),
+            Call("edit", {"path": f"{project}/AGENTS.md", "old_string": "shop", "new_string": "evil"}, id="c5"),
+        ),
+    ]
+    async with ScriptedModel(script) as model:
+        settings = settings_for(tmp_path / "data", model, workspace={"roots": [str(tmp_path)]}, policy={})
+        async with listening(settings) as live, http_client(live.http) as http:
+            made = (await http.post("/api/sessions", json={"cwd": str(project)})).json()
+            async with client(live, made["session_id"]) as talker:
+                await talker.send(UserInput(text="go"))
+                asked = await talker.until_type(ev.ApprovalRequired)
+                assert [tool.tool_call_id for tool in asked.tools] == ["c4", "c5"]
+                assert "outside of the sandbox" in asked.tools[0].reason
+                outputs = {e.tool_call_id: e.output for e in talker.events if isinstance(e, ev.ToolOutput)}
+                assert outputs["c2"].startswith(str(project))
+                assert "is absolute" in outputs["c3"]
+                assert not [e for e in talker.events if isinstance(e, ev.WorkspaceSaved)]
+            assert "Say shop." in str(model.requests[0].body)
+            assert (project / "a.txt").read_text() == "one\ntwo\n"
+            (kept,) = (tmp_path / "data" / "workspaces" / made["session_id"]).iterdir()
+            assert kept.name == ".holdfast"
+            assert (await http.get(f"/api/sessions/{made['session_id']}/files/a.txt")).text == "one\ntwo\n"
+            await http.delete(f"/api/sessions/{made['session_id']}")
+    (project / "a.txt").unlink()
+    assert sorted(project.rglob("*")) == before
+    assert not list((tmp_path / "data" / "workspaces").iterdir())
