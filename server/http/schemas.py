@@ -43,8 +43,17 @@ class PageInfo(msgspec.Struct):
     image_sources: list[str]
 
 
+class Me(msgspec.Struct):
+    """The caller. `expires_at`: when the credentials expire, in seconds since 1970; null: they do not expire."""
+
+    user_id: str
+    name: str
+    rights: list[Right]
+    expires_at: float | None
+
+
 class Config(msgspec.Struct):
-    """What the server offers. Without credentials the answer has `name`, `version` and `auth` alone."""
+    """What the server offers, and to whom. Without credentials the answer has `name`, `version` and `auth` alone."""
 
     name: Literal["holdfast"]
     version: str
@@ -58,15 +67,7 @@ class Config(msgspec.Struct):
     mcp: list[McpStatus] | UnsetType = UNSET
     page: PageInfo | UnsetType = UNSET
     limits: Limits | UnsetType = UNSET
-
-
-class Me(msgspec.Struct):
-    """The caller. `expires_at`: when the credentials expire, in seconds since 1970; null: they do not expire."""
-
-    user_id: str
-    name: str
-    rights: list[Right]
-    expires_at: float | None
+    user: Me | UnsetType = UNSET
 
 
 class NewSession(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):

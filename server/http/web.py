@@ -41,16 +41,25 @@ COMPRESSED = ("gzip", "*")
 
 
 class Asset:
-    """One file with its headers. The files below `vendor/` have their version in their path, so they never change."""
+    """One file with its headers. The files below `vendor/` have their version in their path, so they never change.
+
+    `version` names the content. Asked for by `?v=` and this, another file never changes either.
+    """
 
     def __init__(self, path: Path, name: str) -> None:
         self.body = path.read_bytes()
+        digest = sha256(self.body).hexdigest()
+        self.version = digest[:16]
         self.headers = {
             "content-type": TYPES[path.suffix],
             "cache-control": FOR_EVER if name.startswith("vendor/") else REVALIDATE,
-            "etag": f'"{sha256(self.body).hexdigest()[:32]}"',
+            "etag": f'"{digest[:32]}"',
             "vary": "accept-encoding",
         }
+
+    def headers_for(self, version: str) -> dict[str, str]:
+        """The headers for one that asked for this version, or for an empty one."""
+        return {**self.headers, "cache-control": FOR_EVER} if version == self.version else self.headers
 
     @cached_property
     def compressed(self) -> bytes:
@@ -81,11 +90,12 @@ class StaticRoutes:
         asset = self._assets.get(str(request.path_params["path"]))
         if asset is None:
             return HTTPRefusal("not_found", "the web client has no such file").as_response()
-        if asset.headers["etag"] in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=asset.headers)
+        headers = asset.headers_for(request.query_params.get("v", ""))
+        if headers["etag"] in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
         if takes_gzip(request.headers.get("accept-encoding", "")):
-            return Response(asset.compressed, headers={**asset.headers, "content-encoding": "gzip"})
-        return Response(asset.body, headers=asset.headers)
+            return Response(asset.compressed, headers={**headers, "content-encoding": "gzip"})
+        return Response(asset.body, headers=headers)
 
 
 def takes_gzip(accepted: str) -> bool:
@@ -98,6 +108,7 @@ def takes_gzip(accepted: str) -> bool:
 
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
+LOADED = re.compile(r'((?:src|href)="/static/([^"]+))"')
 INLINE = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
@@ -109,8 +120,13 @@ UP: Final = "../"
 
 @cache
 def index_html(root: str = "/") -> str:
-    """The page. It is the same for every user and every session, but for its addresses, which begin with `root`."""
-    return (WEB / "index.html").read_text(encoding="utf-8").replace('"/static/', f'"{root}static/')
+    """The page. It is the same for every user and every session, but for its addresses, which begin with `root`.
+
+    What it loads at once it names with its version: a browser that has it does not ask again.
+    """
+    html = (WEB / "index.html").read_text(encoding="utf-8")
+    html = LOADED.sub(lambda found: f'{found[1]}?v={page_assets()[found[2]].version}"', html)
+    return html.replace('"/static/', f'"{root}static/')
 
 
 def inline_hashes(html: str) -> list[str]:

@@ -13,6 +13,7 @@ from playwright.async_api import expect
 from tests.browser.support.chat import Chat
 from tests.browser.support.scrolling import scroller
 from tests.browser.support.tabs import Tabs
+from tests.faults.harness.lengths import in_the_long_form
 from tests.support.application import settings_for
 from tests.support.live import Live, listening
 from tests.support.models.scripted_model import (
@@ -197,3 +198,30 @@ async def test_files_are_kept_all_is_printed_and_an_end_is_asked_for(live: Live,
     await chat.button("End it").click()
     await expect(chat.line).to_have_text("Ended. Nothing more happens here.")
     await expect(chat.field).to_have_count(0)
+
+
+@in_the_long_form
+async def test_sessions_that_were_opened_leave_the_memory(live: Live, tabs: Tabs) -> None:
+    chat = await tabs.open(live.http)
+    for number in range(4):
+        await chat.button("New session").click()
+        await expect(chat.line).to_contain_text("A session begins")
+        await chat.say(f"long {number}")
+        await expect(chat.answers).to_contain_text("Paragraph 59.")
+        await chat.idle()
+    devtools = await chat.page.context.new_cdp_session(chat.page)
+
+    async def switch(times: int) -> tuple[int, int]:
+        """Open one session after the other; the bytes and the listeners then."""
+        for number in range(times):
+            await chat.sessions.filter(has_text=f"long {number % 4}").first.get_by_role("link").click()
+            await chat.live()
+            await expect(chat.answers).to_contain_text("Paragraph 59.")
+        await devtools.send("HeapProfiler.collectGarbage")
+        counters = await devtools.send("Memory.getDOMCounters")
+        return (await devtools.send("Runtime.getHeapUsage"))["usedSize"], counters["jsEventListeners"]
+
+    first, listeners = await switch(20)
+    last, listeners_then = await switch(100)
+    assert last < first + 1_000_000, f"{first} bytes became {last}"
+    assert listeners_then <= listeners

@@ -54,7 +54,7 @@ async def test_a_page_whose_script_does_not_load_says_so(tabs: Tabs, tmp_path: P
     tabs.expects(NETWORK)
     async with listening(settings_for(tmp_path)) as live:
         context = await tabs.context()
-        await context.route("**/static/page.js", lambda route: route.abort())
+        await context.route("**/static/page.js*", lambda route: route.abort())
         page = await context.new_page()
         await page.goto(live.http)
         said = page.get_by_text("This page's script did not load.")

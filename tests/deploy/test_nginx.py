@@ -196,7 +196,7 @@ async def test_the_server_works_below_a_path_that_nginx_cuts_off(tmp_path: Path)
     async with behind(tmp_path, "/hub/agent") as (_, nginx), nginx.http() as http:
         ours = {"host": f"{NAME}:{nginx.port}"}
         page = await http.get("/hub/agent/", headers=ours)
-        assert page.status_code == 200 and '"./static/page.js"' in page.text
+        assert page.status_code == 200 and '"./static/page.js?v=' in page.text
         script = await http.get("/hub/agent/static/page.js", headers={**ours, "origin": nginx.origin})
         assert script.status_code == 200
         assert (await http.get("/hub/agent", headers=ours)).headers["location"].endswith("/hub/agent/")

@@ -139,7 +139,9 @@ async def talk(origin: str, token: str) -> None:
 
 def load_page(origin: str) -> None:
     """Load the page and every file that it may ask for, the modules of its first load among them."""
-    assert fetch(f"{origin}/") == (WEB / "index.html").read_bytes().replace(b'"/static/', b'"./static/')
+    assert re.sub(rb'\?v=[0-9a-f]{16}"', b'"', fetch(f"{origin}/")) == (WEB / "index.html").read_bytes().replace(
+        b'"/static/', b'"./static/'
+    )
     files = {path for path in WEB.rglob("*") if path.suffix in TYPES}
     assert first_load() < files
     for path in files:

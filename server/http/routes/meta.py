@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -62,15 +63,19 @@ class MetaRoutes:
         return json_response(self._openapi())
 
     async def config(self, request: Request) -> Response:
-        """Read what the server offers; without credentials, only how to log in."""
-        return json_response(self._config("principal" in request.scope["state"]))
+        """Read what the server offers, and who the caller is; without credentials, only how to log in."""
+        if "principal" not in request.scope["state"]:
+            return json_response(self._config(False))
+        return json_response(msgspec.structs.replace(self._config(True), user=_who(request)))
 
     async def me(self, request: Request) -> Response:
         """Read who the caller is."""
-        principal = caller(request)
-        return json_response(
-            schemas.Me(principal.user_id, principal.name, sorted(principal.rights), principal.expires_at)
-        )
+        return json_response(_who(request))
+
+
+def _who(request: Request) -> schemas.Me:
+    principal = caller(request)
+    return schemas.Me(principal.user_id, principal.name, sorted(principal.rights), principal.expires_at)
 
 
 ENDPOINTS: Final = (

@@ -16,6 +16,7 @@ import { base, server } from "./base.js";
  * @property {import("../../../../docs/protocol.d.ts").Limits} [limits]
  * @property {Sandbox} [sandbox] where commands run, and if they do not, why
  * @property {McpServer[]} [mcp]
+ * @property {Me} [user] who asked
  */
 /**
  * Prices in US dollars for a million tokens; null where they are not known.

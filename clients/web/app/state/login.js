@@ -93,11 +93,11 @@ export async function logOut() {
   location.assign(pathOf(null));
 }
 
-/** Whether somebody is logged in, who is then known. The server tells more of itself to who is: that is asked first, and is no fault. */
+/** Whether somebody is logged in, who is then known. The configuration is asked, which is no fault where nobody is. */
 async function loadUser() {
-  const { limits } = (config.value = await http("/api/config"));
-  if (!limits) return false;
-  me.value = await http("/api/me");
+  const { user } = (config.value = await http("/api/config"));
+  if (!user) return false;
+  me.value = user;
   loginNeeded.value = null;
   return true;
 }

@@ -50,7 +50,7 @@ def import_map() -> dict[str, dict[str, str]]:
 
 def first_load() -> set[Path]:
     """Every file a browser fetches before anything is said: what the page names. Its script imports nothing at once."""
-    return {WEB / name for name in re.findall(r'(?:src|href)="/static/([^"]+)"', index_html())}
+    return {WEB / name for name in re.findall(r'(?:src|href)="/static/([^"?]+)\?v=[0-9a-f]{16}"', index_html())}
 
 
 def static_imports(path: Path) -> list[str]:

@@ -105,6 +105,7 @@ async def test_a_deleted_session_is_gone_for_everyone(live: Live, http: httpx.As
 
 async def test_config_names_the_model_and_whether_it_is_the_demo(http: httpx.AsyncClient) -> None:
     config = (await http.get("/api/config")).json()
+    assert config["user"] == (await http.get("/api/me")).json()
     assert (config["model"], config["demo"]) == ("demo", True)
     assert config["limits"]["inbound_message_bytes"] == 1_048_576
 

@@ -1,6 +1,7 @@
 """Page files: as the server sends them."""
 
 import gzip
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -49,6 +50,16 @@ async def test_an_unchanged_file_is_answered_with_304(http: httpx.AsyncClient) -
     assert first.headers["cache-control"] == "no-cache"
     other = await http.get("/static/view.js", headers={"if-none-match": '"another"'})
     assert other.status_code == 200
+
+
+async def test_what_the_page_loads_at_once_is_named_by_its_content_and_kept_for_ever(http: httpx.AsyncClient) -> None:
+    loaded = re.findall(r'(?:src|href)="\./(static/[^"]+)"', (await http.get("/")).text)
+    assert len(loaded) == 5
+    for address in loaded:
+        assert "immutable" in (await http.get(f"/{address}")).headers["cache-control"], address
+    # Another version of it may be named by a page that is older or newer than this server.
+    other = await http.get(f"/{loaded[0].split('?')[0]}?v=0123456789abcdef")
+    assert (other.status_code, other.headers["cache-control"]) == (200, "no-cache")
 
 
 async def test_versioned_files_are_cached_for_ever(http: httpx.AsyncClient) -> None:
