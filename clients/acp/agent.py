@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import sys
 import traceback
 import uuid
@@ -155,7 +156,7 @@ class Agent:
 
     async def _new(self, request: Request) -> None:
         self._models = await self._server.models()
-        session_id = await self._server.make()
+        session_id = await self._server.make(text_of(request.params, "cwd"))
         held = self._attach(session_id, history=False)
         held.do(held.mapping.open(request.id, "new"))
 
@@ -184,7 +185,7 @@ class Agent:
                 "updatedAt": one.last_active_at or None,
             }
             for one in page.sessions
-            if one.message_count and (cwd is None or one.cwd in ("", cwd))
+            if one.message_count and (cwd is None or _is_there(one.cwd, cwd))
         ]
         more = {"nextCursor": page.next} if page.next else {}
         self._write(result(request.id, {"sessions": listed, **more}))
@@ -235,3 +236,8 @@ class Agent:
         now = self._loop.time()
         held.do(held.mapping.cancel(now, request_id))
         self._loop.call_later(CANCEL_ANSWER_S, lambda: held.do(held.mapping.overdue(now + CANCEL_ANSWER_S)))
+
+
+def _is_there(folder: str, cwd: str) -> bool:
+    """Whether a session that works in `folder` belongs to the editor's folder; one that works in none does to each."""
+    return folder in ("", cwd, os.path.realpath(cwd))

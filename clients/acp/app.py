@@ -11,14 +11,14 @@ import msgspec
 
 from clients.acp.agent import Agent
 from clients.acp.output import LineOutput
-from clients.acp.rpc import AUTH_REQUIRED, Failure, Message
+from clients.acp.place import locator
+from clients.acp.rpc import Message
 from clients.acp.server import Server
 from clients.session.address import base_address
 from clients.session.tasks import owned_tasks
 from clients.terminal import credentials
 from clients.terminal.input import LineReader
 
-DEFAULT_URL = "http://127.0.0.1:7860"
 USAGE = 2
 
 
@@ -29,23 +29,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "a Holdfast server. The editor starts it. When the editor ends, the sessions go on."
     )
     parser.epilog = (
-        "The token of a server on this machine is found in its data folder; any other is read from "
-        f"${credentials.TOKEN_VARIABLE} or --token-file. Editors start programs in folders of their own choice: give --data "
-        "or --token-file with a full path."
+        "Without --url and --data it is your own server (`holdfast serve --own`), which is started if it does not run. The token is found "
+        f"in the data folder, in --token-file or in ${credentials.TOKEN_VARIABLE}."
     )
-    parser.add_argument("--url", default=DEFAULT_URL, metavar="URL", help="the server (default: %(default)s)")
-    credentials.add_arguments(parser)
+    parser.add_argument("--url", default=None, metavar="URL", help="the server (default: that of the data folder)")
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="read the token from this file")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help=f"data folder of a server on this machine (default: ${credentials.DATA_VARIABLE}, else your own server)",
+    )
+    parser.add_argument("--no-start", action="store_true", help="do not start your own server if it does not run")
 
 
 def main(args: argparse.Namespace, version: str) -> int:
     """Run `holdfast acp`; the exit code: 0 the editor left, 2 wrong usage."""
     try:
-        base_address(args.url)
+        if args.url is not None:
+            base_address(args.url)
     except ValueError as error:
         print(f"holdfast: error: {error}", file=sys.stderr)
         return USAGE
     lines = take_standard_output()
-    server = Server(args.url, lambda: _token(args.url, args.token_file, args.data))
+    server = Server(locator(args.url, args.token_file, args.data, start=not args.no_start))
     asyncio.run(_serve(server, version, lines))
     return 0
 
@@ -87,10 +94,3 @@ async def _read(reader: LineReader, agent: Agent, left: asyncio.Event) -> None:
     while (line := await reader.next()) is not None:
         agent.take(line)
     left.set()
-
-
-def _token(url: str, token_file: Path | None, data: Path | None) -> str | None:
-    try:
-        return credentials.find_token(url, token_file, data, os.environ)
-    except credentials.NoToken as error:
-        raise Failure(AUTH_REQUIRED, str(error)) from error

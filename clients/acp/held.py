@@ -71,7 +71,7 @@ class HeldSession:
         async for item in client:
             if self.ended:
                 return
-            mapping.view = client.view
+            mapping.view, mapping.cwd = client.view, client.core.cwd or None
             self.do(mapping.take(item))
             await self._room()
         self.leave()

@@ -1,17 +1,18 @@
 """Server: the requests to the Holdfast server's HTTP API that an editor's session needs."""
 
 import asyncio
+import sys
 import urllib.request
-from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 
 from clients.acp.mapping.options import OfferedModel
+from clients.acp.place import Locate
 from clients.acp.rpc import AUTH_REQUIRED, INTERNAL_ERROR, NOT_FOUND, Failure
 from clients.session.address import base_address, is_loopback
-from clients.session.client import SessionClient
+from clients.session.client import Place, SessionClient
 from clients.session.connection import USER_AGENT
 from clients.session.core import Position
 from clients.session.errors import CannotConnect, Denied
@@ -62,33 +63,32 @@ T = TypeVar("T")
 
 
 class Server:
-    """The server at an address. `find_token` is asked before each connection: a token may change."""
+    """The server that `locate` finds; it is asked before each connection, since the place and the token may change."""
 
-    def __init__(self, url: str, find_token: Callable[[], str | None]) -> None:
-        self.url = url
-        self._base = base_address(url)
-        parts = urlsplit(self._base)
-        self._http = urlunsplit(
-            ({"ws": "http", "wss": "https"}[parts.scheme], parts.netloc, parts.path.removesuffix("/ws"), "", "")
-        )
-        self._find_token = find_token
+    def __init__(self, locate: Locate) -> None:
+        self._locate = locate
 
     def client(self, session_id: str, *, history: bool) -> SessionClient:
         """A client for this session: with all of its history, or from how it is now."""
-        position = Position("", 0) if history else None
-        token = self._find_token()
         return SessionClient(
-            self.url,
+            "127.0.0.1",
             session_id,
-            token=token,
-            position=position,
+            locate=self._located,
+            position=Position("", 0) if history else None,
             close_timeout_s=CLOSE_TIMEOUT_S,
             open_timeout_s=TIMEOUT_S,
         )
 
-    async def make(self) -> str:
-        """A new session's id. Raises `Failure`."""
-        return _read(await self._ask("POST", "/api/sessions"), _Made).session_id
+    async def make(self, cwd: str) -> str:
+        """The id of a new session that works in this folder, or in one of the server's if it allows none. Raises `Failure`."""
+        try:
+            made = await self._ask("POST", "/api/sessions", msgspec.json.encode({"cwd": cwd}))
+        except Failure as failure:
+            if failure.data is None or failure.data.get("code") != "forbidden":
+                raise
+            sys.stderr.write(f"holdfast: the session works in a folder of the server's own: {failure.message}\n")
+            made = await self._ask("POST", "/api/sessions")
+        return _read(made, _Made).session_id
 
     async def sessions(self, cursor: str | None) -> SessionPage:
         """A page of the user's sessions. Raises `Failure`."""
@@ -106,35 +106,32 @@ class Server:
     def failure(self, error: Denied | CannotConnect) -> Failure:
         """What the editor's user reads, and what to do."""
         if isinstance(error, Denied):
-            return self._refused(error.status, error.code, error.message)
-        return Failure(
-            INTERNAL_ERROR,
-            f"no Holdfast server at {self.url} ({error}). Start it with `holdfast serve`, or name another with --url.",
-            {"code": "no_server"},
-        )
+            return _refused(error.status, error.code, error.message)
+        if isinstance(error.__cause__, Failure):
+            return error.__cause__
+        return _unreachable(str(error))
 
-    def _refused(self, status: int, code: str, message: str) -> Failure:
-        if status == 401:
-            told = (
-                f"the server at {self.url} refused the token: {message}. Name the file that has it with --token-file."
-            )
-            return Failure(AUTH_REQUIRED, told, {"code": code})
-        if status == 404:
-            return Failure(NOT_FOUND, message, {"code": code})
-        return Failure(INTERNAL_ERROR, f"the server at {self.url} refused: {message}", {"code": code})
+    async def _located(self) -> Place:
+        try:
+            return await self._locate()
+        except Failure as failure:
+            raise CannotConnect(failure.message) from failure
 
-    async def _ask(self, method: str, path: str) -> bytes:
+    async def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
         # httpcore alone: httpx over it takes 7 MB and half a second more.
         import httpcore
 
-        token = self._find_token()
-        credentials = [("Authorization", f"Bearer {token}")] if token else []
-        headers = [("User-Agent", USER_AGENT), *credentials]
+        place = await self._locate()
+        base = base_address(place.url)
+        address = http_base(base)
+        credentials = [("Authorization", f"Bearer {place.token}")] if place.token else []
+        content = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))] if body else []
+        headers = [("User-Agent", USER_AGENT), *credentials, *content]
         try:
             async with (
                 asyncio.timeout(TIMEOUT_S),
-                _pool(self._http, self._base) as pool,
-                pool.stream(method, f"{self._http}{path}", headers=headers) as response,
+                _pool(address, base) as pool,
+                pool.stream(method, f"{address}{path}", headers=headers, content=body) as response,
             ):
                 data = b""
                 async for block in response.aiter_stream():
@@ -142,14 +139,35 @@ class Server:
                     if len(data) > BODY_BYTES_MAX:
                         raise Failure(INTERNAL_ERROR, f"the server's answer to {method} {path} is too large")
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, OSError) as error:
-            raise self.failure(CannotConnect(str(error) or type(error).__name__)) from error
+            raise _unreachable(f"{place.url}: {error or type(error).__name__}") from error
         if 200 <= response.status < 300:
             return data
         try:
             refusal = msgspec.json.decode(data, type=_Refusal)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             refusal = _Refusal(f"http_{response.status}", f"it answered with HTTP {response.status}")
-        raise self._refused(response.status, refusal.code, refusal.message)
+        raise _refused(response.status, refusal.code, refusal.message)
+
+
+def http_base(base: str) -> str:
+    """The HTTP address of a server, for its websocket address."""
+    parts = urlsplit(base)
+    scheme = {"ws": "http", "wss": "https"}[parts.scheme]
+    return urlunsplit((scheme, parts.netloc, parts.path.removesuffix("/ws"), "", ""))
+
+
+def _unreachable(why: str) -> Failure:
+    told = f"no Holdfast server can be reached ({why}). Start it with `holdfast serve`, or name another with --url."
+    return Failure(INTERNAL_ERROR, told, {"code": "no_server"})
+
+
+def _refused(status: int, code: str, message: str) -> Failure:
+    if status == 401:
+        told = f"the server refused the token: {message}. Name the file that has it with --token-file."
+        return Failure(AUTH_REQUIRED, told, {"code": code})
+    if status == 404:
+        return Failure(NOT_FOUND, message, {"code": code})
+    return Failure(INTERNAL_ERROR, f"the server refused: {message}", {"code": code})
 
 
 def _pool(http: str, base: str) -> "httpcore.AsyncConnectionPool":

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 
 import msgspec
@@ -34,6 +34,13 @@ CONSUMER_STALL_S = 10.0
 """Seconds of a full feed after which callers that wait for an answer get `ConsumerStalled`."""
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where a server is, and the token for it."""
+
+    url: str
+    token: str | None
+
+
 class SessionClient:
     """One session, held fast over as many sockets as it takes.
 
@@ -46,6 +53,9 @@ class SessionClient:
     answer. `async for` (one consumer) gives the session's events and the states of
     the connection, ending with `Ended`. A consumer that does not read holds back reading the socket; with `feed_max=0`
     there is no feed, for those who look at the `view` alone.
+
+    `locate` is asked before each socket where the server is, in place of `url` and `token`, for a server that may come back elsewhere.
+    It raises `CannotConnect` where it is not known now.
     """
 
     def __init__(
@@ -55,6 +65,7 @@ class SessionClient:
         *,
         encoding: Encoding = "json",
         token: str | None = None,
+        locate: Callable[[], Awaitable[Place]] | None = None,
         position: Position | None = None,
         view: View | None = None,
         max_size: int = MAX_SIZE,
@@ -70,6 +81,7 @@ class SessionClient:
             session_id, encoding=encoding, position=position, view=view, outbox_max=outbox_max, backoff=backoff, rng=rng
         )
         self._base = base_address(url)
+        self._locate = locate
         self._options = ConnectOptions(
             encoding=encoding,
             token=token,
@@ -194,6 +206,7 @@ class SessionClient:
     async def _one_socket(self) -> tuple[Verdict, Exception | None]:
         """What to do after the next socket, and the error for a caller that never had one."""
         try:
+            await self._find()
             socket = await open_socket(self.core.address(self._base), self._options)
         except Denied as denied:
             return self.core.denied(denied.status, str(denied), denied.retry_after_s), denied
@@ -213,6 +226,12 @@ class SessionClient:
         if verdict.action is Action.COME_BACK:
             return verdict, None
         return verdict, SessionEnded(verdict.action, verdict.why, verdict.close_code)
+
+    async def _find(self) -> None:
+        if self._locate is not None:
+            place = await self._locate()
+            self._base = base_address(place.url)
+            self._options = msgspec.structs.replace(self._options, token=place.token)
 
     async def _deliver(self, outcome: Outcome) -> None:
         self._waiters.view_changed(self.view)

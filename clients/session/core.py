@@ -81,6 +81,7 @@ class SessionCore:
         self.limits = Limits()
         self.model = ""
         self.demo = False
+        self.cwd = ""
         self._binary = encoding == "msgpack"
         self._rng = random.Random() if rng is None else rng
         self._backoff = backoff
@@ -210,6 +211,7 @@ class SessionCore:
             self._check_recovered(ready)
         self.session_id, self.limits = ready.session_id, ready.limits
         self.model, self.demo = ready.model, ready.demo
+        self.cwd = "" if isinstance(ready.cwd, msgspec.UnsetType) else ready.cwd
         if ready.recovered and self.view.seq == 0:
             self.view.model = ready.model
         self._epoch = ready.epoch

@@ -1,17 +1,23 @@
 """ACP agent: `holdfast acp` with a real server and its demo model; each line both ways is as the protocol's own schema wants it."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from clients import SessionClient
 from protocol.content import AssistantMessage
 from protocol.submissions import Approval, ExecApproval
-from tests.support.acp.editor import editor, kinds
+from tests.support.acp.editor import COMMAND, editor, editor_process, kinds
 from tests.support.application import settings_for
 from tests.support.live import Live, listening
+from tests.support.node import node_command
+from tests.support.paths import ROOT
 
+SDK_CLIENT = ROOT / "tests/support/npm/acp/client.mjs"
 ASKS = {"rules": [{"tool": "write", "action": "ask"}]}
 
 
@@ -139,11 +145,63 @@ async def test_the_effort_is_a_config_option(live: Live) -> None:
         assert wrong["error"]["code"] == -32602
 
 
+async def test_a_session_works_in_the_folder_of_the_editor_where_the_server_allows_it(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    settings = settings_for(tmp_path / "data", policy={}, workspace={"roots": [str(tmp_path)]})
+    async with listening(settings) as live, editor(live.http) as one:
+        await one.initialize()
+        inside = (await one.request("session/new", cwd=str(project), mcpServers=[]))["sessionId"]
+        outside = (await one.request("session/new", cwd="/usr/share", mcpServers=[]))["sessionId"]
+        await one.prompt(inside, 'write notes.txt "kept"')
+        await one.prompt(outside, "hello")
+        assert (project / "notes.txt").read_text() == "kept"
+        calls = [update for update in one.updates if update["sessionUpdate"] == "tool_call"]
+        assert calls[0]["locations"] == [{"path": str(project / "notes.txt")}]
+        listed = {row["sessionId"]: row["cwd"] for row in (await one.request("session/list"))["sessions"]}
+        assert listed[inside] == str(project)
+        elsewhere = await one.request("session/list", cwd="/usr/share")
+        assert [row["sessionId"] for row in elsewhere["sessions"]] == [outside]
+
+
+async def test_the_sdks_own_client_prompts_approves_gets_a_question_withdrawn_and_loads(live: Live) -> None:
+    client = await asyncio.create_subprocess_exec(
+        node_command(), str(SDK_CLIENT), *COMMAND, "--url", live.http, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert client.stdout is not None
+    facts: list[dict[str, Any]] = []
+    async for line in client.stdout:
+        facts.append(json.loads(line))
+        asked = [fact for fact in facts if "asked" in fact]
+        if facts[-1] in asked[1:]:
+            async with SessionClient(live.http, asked[1]["session"], feed_max=0) as other:
+                await other.approve(asked[1]["call"], approved=False)
+    assert await client.wait() == 0
+    told = [fact for fact in facts if "asked" not in fact]
+    ended = {"stopReason": "end_turn"}
+    assert told[:4] == [{"protocolVersion": 1}, ended, {"withdrawn": True}, ended]
+    assert told[4]["same"] and told[4]["characters"] > 20
+    assert told[5] == {"exit": 0}
+
+
+async def test_the_process_answers_initialize_without_a_server_writes_no_other_line_and_ends_with_its_input() -> None:
+    async with editor_process("--url", "http://127.0.0.1:9") as one:
+        assert (await one.initialize())["protocolVersion"] == 1
+        one.write({"id": 99, "method": "session/load", "params": {"sessionId": "x", "cwd": "/", "mcpServers": []}})
+        await one.until(lambda: one.lines[-1].get("id") == 99)
+        assert one.process.stdin is not None and one.process.stderr is not None
+        one.process.stdin.close()
+        async with asyncio.timeout(30):
+            assert await one.process.wait() == 0
+        assert await one.process.stderr.read() == b""
+        assert len(one.lines) == 2
+
+
 async def test_without_a_server_a_session_is_refused_in_words() -> None:
     async with editor("http://127.0.0.1:9") as one:
         assert (await one.initialize())["agentInfo"]["name"] == "holdfast"
         refused = await one.request("session/new", cwd="/tmp", mcpServers=[])
-        assert "no Holdfast server at http://127.0.0.1:9" in refused["error"]["message"]
+        assert "no Holdfast server can be reached (http://127.0.0.1:9: " in refused["error"]["message"]
 
 
 async def test_the_session_goes_on_when_the_editor_ends(live: Live) -> None:

@@ -44,17 +44,17 @@ class Ids(msgspec.Struct, frozen=True):
 class SessionMapping:
     """A session that the client has open. `view`: the session as it was received; it may be ahead of what `take` was given."""
 
-    def __init__(
-        self, session_id: str, dialect: V1, ids: Ids, models: Sequence[OfferedModel], cwd: str | None = None
-    ) -> None:
+    def __init__(self, session_id: str, dialect: V1, ids: Ids, models: Sequence[OfferedModel]) -> None:
         self.session_id = session_id
         self.view = View()
+        self.cwd: str | None = None
+        """The folder of this machine in which the session works; None: one of the server's own."""
         self.partial = False
         """Whether the view lacks the oldest messages: then a load needs another client."""
         self._dialect = dialect
         self._ids = ids
         self._models = models
-        self._transcript = Transcript(dialect, cwd)
+        self._transcript = Transcript(dialect)
         self._prompts = Prompts(at_insertion=dialect.answers_at_insertion)
         self._permissions = Permissions(dialect, ids.request)
         self._openings: list[tuple[RequestId, Opening]] = []
@@ -74,7 +74,8 @@ class SessionMapping:
         """The client wants the session: its answer comes when the session is there, behind the history that it asks for."""
         if self._synced and self._opened:
             if opening == "load":
-                self._transcript = Transcript(self._dialect, self._transcript.cwd)
+                self._transcript = Transcript(self._dialect)
+                self._transcript.cwd = self.cwd
             return [*self._show(opening), *self._answer_opening(request_id, opening), *self._offer()]
         self._openings.append((request_id, opening))
         return []
@@ -176,7 +177,7 @@ class SessionMapping:
         if isinstance(event, ev.ApprovalRequired) and new:
             waiting = {pending.tool_call_id for pending in self.view.pending_approval}
             asked = [pending for pending in event.tools if pending.tool_call_id in waiting]
-            out += self._permissions.ask(self.session_id, asked, self._transcript.cwd)
+            out += self._permissions.ask(self.session_id, asked, self.cwd)
         elif isinstance(event, ev.ToolStateChange | ev.ToolOutput):
             out += self._permissions.withdraw(event.tool_call_id)
         elif isinstance(event, ev.ModelChanged) and new:
@@ -210,13 +211,14 @@ class SessionMapping:
         call_id = self._answers_sent.pop(rejected.submission_id, None)
         if call_id is not None and rejected.code not in STALE and rejected.code != codes.FORBIDDEN:
             self._permissions.again(call_id)
-            return [*self._permissions.ask(self.session_id, self.view.pending_approval, self._transcript.cwd)]
+            return [*self._permissions.ask(self.session_id, self.view.pending_approval, self.cwd)]
         self._texts.pop(rejected.submission_id, None)
         return self._answers(self._prompts.refused(rejected.submission_id, rejected.code, rejected.message))
 
     def _caught_up(self) -> list[Out]:
         """The view is whole. The first time, the client's request is answered; later, it gets what it missed."""
         was_synced, self._synced, self._live = self._synced, True, True
+        self._transcript.cwd = self.cwd
         out: list[Out] = []
         if not self._opened:
             self._opened = True
@@ -231,7 +233,7 @@ class SessionMapping:
             self._texts |= {waiting.submission_id: waiting.text for waiting in self.view.queued}
             out += self._answers(self._prompts.reconcile(self.view))
         out += self._permissions.keep(self.view.pending_approval)
-        out += self._permissions.ask(self.session_id, self.view.pending_approval, self._transcript.cwd)
+        out += self._permissions.ask(self.session_id, self.view.pending_approval, self.cwd)
         running = self.view.turn_id
         if running is not None and any(one.cancelled and one.turn_id == running for one in self._prompts.all()):
             out += self._interrupt(running)

@@ -13,9 +13,9 @@ from protocol.view import ENDED_WITHOUT_OUTPUT, View
 class Transcript:
     """The session's content as the client has it. `cwd`: the folder of this machine in which the session works, or None."""
 
-    def __init__(self, dialect: V1, cwd: str | None = None) -> None:
+    def __init__(self, dialect: V1) -> None:
         self._dialect = dialect
-        self.cwd = cwd
+        self.cwd: str | None = None
         self.shown_seq = 0
         self.own: set[str] = set()
         """Inputs of the client itself: it has shown them."""

@@ -11,6 +11,7 @@ from typing import Any
 from agent.util.tasks import TaskOwner
 from clients.acp.app import serve
 from clients.acp.server import Server
+from clients.session.client import Place
 from tests.support.acp.schema import Checker
 from tests.support.paths import ROOT
 
@@ -114,10 +115,14 @@ class Editor:
 @contextlib.asynccontextmanager
 async def editor(url: str, token: str | None = None) -> AsyncIterator[Editor]:
     """An editor whose agent runs in the test's own loop. At the end it leaves, and every line was as the schema wants it."""
+
+    async def locate() -> Place:
+        return Place(url, token)
+
     to_agent, from_agent = os.pipe(), os.pipe()
     one = Editor(lambda data: (os.write(to_agent[1], data), None)[1])
     tasks = TaskOwner("editor")
-    agent = tasks.start(serve(Server(url, lambda: token), "1", to_agent[0], from_agent[1], asyncio.Event()), "agent")
+    agent = tasks.start(serve(Server(locate), "1", to_agent[0], from_agent[1], asyncio.Event()), "agent")
     reading = tasks.start(_read(from_agent[0], one), "read")
     try:
         yield one

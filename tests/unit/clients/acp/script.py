@@ -23,7 +23,8 @@ class Script:
         self.dialect = V1(Offers()) if dialect is None else dialect
         names = (f"s{number}" for number in itertools.count(1))
         ids = Ids(itertools.count(1).__next__, lambda: next(names))
-        self.mapping = SessionMapping("session", self.dialect, ids, MODELS, cwd)
+        self.mapping = SessionMapping("session", self.dialect, ids, MODELS)
+        self.mapping.cwd = cwd
         self.mapping.view = View(model="small")
         self.out: list[Out] = []
 
