@@ -35,6 +35,10 @@ log = logging.getLogger("holdfast.connection")
 IN_FLIGHT_MAX = 16
 """Submissions of one socket that may wait for their answer. With that many, the socket is not read until one is answered."""
 
+ANSWERS_BYTES_MAX = 262_144
+"""Bytes of answers for this socket alone, refusals and the first answers to what is sent again, that may wait for the client to
+read. With more, the socket is not read until they are being sent: who reads nothing is cut off as all slow clients are."""
+
 CLOSE_ABNORMAL = 1006
 """Reported for a socket that ended without a close frame; never sent (RFC 6455, section 7.4.1)."""
 
@@ -162,6 +166,7 @@ class Connection:
                 frames = cursor.take_out_of_band()
                 if frames:
                     await self._sender.send_json(frames)
+                    self._room.set()
                 events = await cursor.next(READ_BYTES)
                 if events:
                     await self._sender.send_events(events)
@@ -285,6 +290,9 @@ class Connection:
                 self._refuse(SubmissionRefusal(result.code, str(result)), result.id)
             else:
                 await self._submit(result)
+            while self._in_flight >= IN_FLIGHT_MAX or self._cursor.out_of_band_bytes > ANSWERS_BYTES_MAX:
+                self._room.clear()
+                await self._room.wait()
             if large:
                 await asyncio.sleep(0)  # others come between two frames
         return None
@@ -298,9 +306,6 @@ class Connection:
             return
         self._in_flight += 1
         answer.add_done_callback(lambda done: self._answered(done, submission_id))
-        while self._in_flight >= IN_FLIGHT_MAX:
-            self._room.clear()
-            await self._room.wait()
 
     def _answered(self, done: "asyncio.Future[Answer]", submission_id: str) -> None:
         self._in_flight -= 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket as sockets
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.frames import Frame, Opcode
 
 from protocol import codec
 from protocol import events as ev
@@ -291,6 +293,28 @@ async def test_one_client_that_reads_nothing_is_cut_off_and_hurts_nobody(tmp_pat
                     await asyncio.sleep(0)
         finally:
             sock.close()
+
+
+async def test_a_client_that_repeats_a_submission_and_reads_no_answer_is_not_read_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "holdfast.socket")
+    async with (
+        ScriptedModel([text("Once.")]) as model,
+        listening(settings_for(tmp_path, model, socket={"send_timeout_s": 1.0})) as live,
+        client(live) as talker,
+    ):
+        again = UserInput(text="x" * 100_000, id="again")
+        await talker.send(again)
+        await talker.until_type(*DONE)
+        messages = Frame(Opcode.TEXT, codec.encode(again)).serialize(mask=True) * 1_000
+        with deaf(live, talker.ready.session_id) as sock:
+            sock.setblocking(False)
+            await eventually(lambda: live.manager.registry.ports.sockets(talker.ready.session_id) == 2)
+            with pytest.raises(OSError):  # the server cuts it off
+                await asyncio.get_running_loop().sock_sendall(sock, messages)
+        read = re.findall(r"closed: 4408 .* (\d+) frames in", caplog.text)
+        assert int(*read) < 20  # the rest waits in the buffers of the system
 
 
 async def test_a_stop_does_not_wait_for_a_client_that_reads_nothing(tmp_path: Path) -> None:

@@ -142,6 +142,11 @@ class Cursor:
         return frames
 
     @property
+    def out_of_band_bytes(self) -> int:
+        """Bytes of the out-of-band frames that wait."""
+        return sum(map(len, self._out_of_band))
+
+    @property
     def has_out_of_band(self) -> bool:
         """Whether out-of-band frames wait."""
         return bool(self._out_of_band)
