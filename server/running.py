@@ -158,7 +158,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
         tasks.start(_load_later(parts), "load models")
     manager.registry.start()
     retention.start()
-    exporter.start(manager.used, lambda: manager.registry.is_first)
+    exporter.start(manager.used, lambda: manager.registry.ownership.is_first)
     collector.start(manager.registry)
     watcher.start()
     return RunningServer(manager, authenticator, users, observers, parts.sockets, storage)

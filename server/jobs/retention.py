@@ -70,7 +70,7 @@ class Retention:
         while True:
             try:
                 deleted = 0
-                if self._manager.registry.is_first:
+                if self._manager.registry.ownership.is_first:
                     deleted = await self.sweep(datetime.now(UTC)) if self._after_s or self._empty_after_s else 0
                     await self.forget(datetime.now(UTC))
             except JournalError as error:

@@ -13,13 +13,16 @@ from protocol import codes
 from protocol.codes import CloseReason
 from server.auth.owner_tokens import OwnerTokens
 from server.config.sessions import SessionSettings
-from server.journal.base import Deleted, Journal, NotFound, SessionRow, Stat, Unavailable
-from server.journal.nodes.base import Nodes, OwnedElsewhere
+from server.journal.base import Deleted, Journal, NotFound, SessionRow, Stat
+from server.journal.nodes.base import Nodes
 from server.sessions.actor import SessionActor
 from server.sessions.capacity import SessionCapacity
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.factory import SessionFactory
+from server.sessions.nodes.feed import Feed
+from server.sessions.nodes.ownership import Moment, Ownership
 from server.sessions.nodes.recovery import Recovery
+from server.sessions.ports.broadcaster import DELETED_REASON
 from server.sessions.ports.handover import Handover
 from server.sessions.ports.port import SessionPort
 from server.sessions.ports.states import SleepingStates
@@ -70,7 +73,9 @@ class SessionRegistry:
         self.ports = PortTable(self._journal, SleepingStates(self._journal, services.default_model), self)
         self._handover = Handover(self)
         self._nodes = services.nodes
+        self.ownership = Ownership(self._journal, services.nodes)
         self._recovery = Recovery(self, self._journal, services.nodes)
+        self._feed = None if services.nodes is None else Feed(services.nodes, self.ports, self._deleted_elsewhere)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._without_token: set[str] = set()
         self._tasks = TaskOwner("sessions")
@@ -78,15 +83,11 @@ class SessionRegistry:
     def start(self) -> None:
         """Start the tasks that recover unfinished sessions and evict idle ones."""
         self._journal.watch_epoch(self._on_new_epoch)
-        if self._nodes is not None:
+        if self._nodes is not None and self._feed is not None:
             self._nodes.watch(self._on_lease_lost)
+            self._feed.start()
         self._tasks.start(self._recovery.run(), "recover")
         self._tasks.start(self._evict_idle(), "evict")
-
-    @property
-    def is_first(self) -> bool:
-        """Whether this server does what only one of several on a database is to do."""
-        return self._nodes is None or self._nodes.is_first
 
     @property
     def count(self) -> int:
@@ -136,6 +137,8 @@ class SessionRegistry:
                 # Not of an actor: there is none, or one that ends because its state is not what is stored.
                 head = (await self._stored(row.session_id)).head
                 port = self.ports.open(row.session_id, row.user_id, head)
+            if self._feed is not None:
+                self._feed.opened(row.session_id)
         if prepared:
             try:
                 await port.prepare()
@@ -148,8 +151,9 @@ class SessionRegistry:
     async def create(self, row: SessionRow) -> SessionActor:
         """Store a new session and activate it. Raises `SessionCapacityError`, `GoingAway`, `JournalError`."""
         self.services.quotas.check_disk()
+        self.ownership.check()
         await self._reserve(row.user_id)
-        moment = self._moment()
+        moment = self.ownership.moment
         try:
             lease = await self._journal.create(row, self.services.quotas.limits.storage())
             await self.services.quotas.open(row.user_id)
@@ -218,6 +222,13 @@ class SessionRegistry:
             actor.lost = True
         self._drop(actors)
 
+    def _deleted_elsewhere(self, session_id: str) -> None:
+        """Another server deleted the session."""
+        actor = self._actors.get(session_id)
+        if actor is not None:
+            actor.stop(DELETED_REASON)
+        self.ports.deleted(session_id)
+
     def _drop(self, actors: list[SessionActor]) -> None:
         """Cancel these actors, those too that have not begun."""
         new = [actor for actor in actors if not actor.cancel()]
@@ -230,21 +241,6 @@ class SessionRegistry:
         if new:
             self._tasks.start(cancel_again(), "drop")
 
-    def _moment(self) -> tuple[str, int]:
-        """What is read under one epoch, by this node as it is called now, may be gone under another."""
-        return self._journal.epoch, 0 if self._nodes is None else self._nodes.number
-
-    async def runs_elsewhere(self, session_id: str) -> bool:
-        """Whether another server on the same database runs the session. Raises `JournalError`."""
-        return self._nodes is not None and await self._nodes.owned_elsewhere(session_id)
-
-    async def _check_ownership(self, session_id: str) -> None:
-        """Raise `OwnedElsewhere`, or `Unavailable` if this node may run no session now."""
-        if self._nodes is not None and not self._nodes.is_good:
-            raise Unavailable("this server has not reached the database for too long; try again")
-        if await self.runs_elsewhere(session_id):
-            raise OwnedElsewhere(f"session {session_id} runs at another server")
-
     async def aclose(self) -> None:
         """Drain, for `SHUTDOWN_WAIT_S` at most; then cancel what is left."""
         try:
@@ -252,6 +248,8 @@ class SessionRegistry:
                 await self.drain("the server is restarting; reconnect")
         except TimeoutError:
             log.warning("%d sessions did not end in time and are cancelled", len(self._actors))
+        if self._feed is not None:
+            await self._feed.aclose()
         await self._tasks.aclose()
 
     async def _got_owner_token(self, actor: SessionActor) -> bool:
@@ -265,9 +263,9 @@ class SessionRegistry:
 
     async def _activate(self, session_id: str, user_id: str | None) -> SessionActor:
         user_id = user_id or (await self.open(session_id)).row.user_id
-        await self._check_ownership(session_id)
+        await self.ownership.check_session(session_id)
         await self._reserve(user_id)
-        moment = self._moment()
+        moment = self.ownership.moment
         try:
             try:
                 lease = await self._journal.acquire(session_id)
@@ -282,15 +280,14 @@ class SessionRegistry:
             self._capacity.release(user_id)
             raise
 
-    async def _start_actor(self, loaded: LoadedSession, moment: tuple[str, int]) -> SessionActor:
+    async def _start_actor(self, loaded: LoadedSession, moment: Moment) -> SessionActor:
         """Run an actor for what was read at this moment. Raises `GoingAway`, `Unavailable` if it is over."""
         services = self.services
         session_id = loaded.row.session_id
         hub_token = await services.owner_tokens.get(loaded.row.user_id)
         if self.draining:
             raise GoingAway
-        if self._moment() != moment or not (self._nodes is None or self._nodes.is_good):
-            raise Unavailable("a new epoch of the journal began meanwhile, or this server's lease is over; try again")
+        self.ownership.check(moment)
         parts = services.factory.make(loaded.row, hub_token)
         head = loaded.state.view.seq
         port = self.ports.open(session_id, loaded.row.user_id, head)

@@ -194,7 +194,7 @@ class SandboxCollector:
         try:
             if (await self._journal.stat(session_id)).row.state == "closed":
                 return "over"
-            return "awake" if await self._sessions.runs_elsewhere(session_id) else "asleep"
+            return "awake" if await self._sessions.ownership.runs_elsewhere(session_id) else "asleep"
         except (Deleted, NotFound):
             return "over"
 

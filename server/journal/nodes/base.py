@@ -1,9 +1,9 @@
 """Nodes: the interface to the other servers on the same database. No code outside the journal knows how they are reached."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from server.journal.base import JournalError
+from server.journal.base import JournalError, Record
 
 
 class OwnedElsewhere(JournalError):
@@ -33,3 +33,17 @@ class Nodes(Protocol):
 
     async def orphans(self, most: int) -> list[str]:
         """Sessions with work under way that nobody who lives owns. Raises `JournalError`."""
+
+    def listen(self, told: Callable[[Mapping[str, int]], None], missed: Callable[[], None]) -> None:
+        """Call `told` in the event loop with how far sessions are stored, as other nodes store them (`words.DELETED`: it was
+        deleted), and `missed` when some of that may have been lost.
+        """
+
+    async def heads(self, session_ids: Sequence[str]) -> dict[str, int]:
+        """How far these sessions are stored. One that is missing was deleted. Raises `JournalError`."""
+
+    async def read_after(self, wanted: Sequence[tuple[str, int]]) -> dict[str, list[Record]]:
+        """Of each session the next records after a position, in order and without a hole; as many as `Journal.read` gives.
+
+        A record that was merged across the position comes whole. Raises `JournalError`.
+        """

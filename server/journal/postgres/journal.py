@@ -11,6 +11,7 @@ import psycopg
 
 from agent.util.threads import start_in_own_thread
 from server.journal.base import AppendItem, Lease
+from server.journal.nodes import words
 from server.journal.nodes.settings import NodesSettings
 from server.journal.postgres import lineage, lock, queries, schema, threads
 from server.journal.postgres.address import Address
@@ -95,7 +96,13 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
         if nodes.several:
             self.nodes = PostgresNodes(address, nodes.lease_s, self._read_queue, self._epoch_seen)
         self._writer = Writer(
-            address, (link, appender), self._write_queue, self._node, on_epoch=self._epoch_began, at_end=self._end
+            address,
+            (link, appender),
+            self._write_queue,
+            self._node,
+            told=None if self.nodes is None else self.nodes.tell,
+            on_epoch=self._epoch_began,
+            at_end=self._end,
         )
         self._readers = Readers(
             address,
@@ -125,6 +132,12 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
         """Own a session no more."""
         if self.nodes is not None:
             await self._write_queue.put(lambda tables: tables.release(lease))
+
+    async def delete(self, session_id: str) -> None:
+        """Delete a session."""
+        await super().delete(session_id)
+        if self.nodes is not None:
+            self.nodes.tell([(session_id, words.DELETED)])
 
     async def join_nodes(self) -> None:
         """Be one of the nodes, if the database is shared. Raises `JournalError`."""

@@ -93,12 +93,16 @@ class Link:
         since = self.waits_since
         if since is None or time.monotonic() - since < (ANSWER_S if after_s is None else after_s):
             return False
+        return self.abort()
+
+    def abort(self) -> bool:
+        """End the connection; the thread that waits for it gets an error. False if it had ended."""
         with self._lock:
             if self._socket is not None:
                 try:
                     self._socket.shutdown(socket.SHUT_RDWR)
                 except OSError:
-                    return False  # it is closed already
+                    return False
         return True
 
     def close(self) -> None:

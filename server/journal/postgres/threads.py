@@ -104,10 +104,12 @@ class Writer:
         queue: CallQueue[Transactions],
         node: Node,
         *,
+        told: Callable[[list[tuple[str, int]]], None] | None,
         on_epoch: Callable[[], None],
         at_end: Callable[[], None],
     ) -> None:
         """`opened`: a link that holds the database. `node`: gives this node's number; None where one server has the database.
+        `told`: called in this thread with the heads of sessions that were appended to; None if nobody is to know.
         `on_epoch`: called in this thread after a new epoch has begun.
         """
         self._address = address
@@ -115,6 +117,7 @@ class Writer:
         self.link, appender = opened
         self._transactions = Transactions(self.link, appender, node)
         self._node = node
+        self._told = told
         self._connector = Connector(address, lock.connection_name())
         self._queue = queue
         self._on_epoch = on_epoch
@@ -175,6 +178,9 @@ class Writer:
         for call, outcome in zip(part, transactions.appender.append(items), strict=True):
             call.error = outcome
         self.epoch = transactions.appender.epoch
+        if self._told is not None:
+            stored = (call.operation.item for call in part if isinstance(call.operation, Append) and call.error is None)
+            self._told([(item.lease.session_id, item.records[-1].seq) for item in stored if item.records])
 
     def _one(self, transactions: Transactions, call: Call[Transactions]) -> None:
         call.result = call.operation(transactions)

@@ -26,6 +26,10 @@ class PortTable:
         """The session's port; None if nobody follows the session and it sleeps."""
         return self._ports.get(session_id)
 
+    def all(self) -> list[SessionPort]:
+        """All ports."""
+        return list(self._ports.values())
+
     def open(self, session_id: str, user_id: str, head: int) -> SessionPort:
         """The session's port; a new one if there is none. `head`: what is stored now, and only the caller can change that."""
         port = self._ports.get(session_id)

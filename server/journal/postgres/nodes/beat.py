@@ -68,12 +68,6 @@ class Beat:
         else:
             self._drop_link()
 
-    def abort_if_silent(self) -> None:
-        """End the connection if its statement takes longer than a lease: the beat is lost, and another connection is tried."""
-        link = self.link
-        if link is not None:
-            link.abort_if_silent(self.lease.lease_s)
-
     def _run(self) -> None:
         while not self._stop.wait(self.lease.beat_s):
             self._ask_loop()

@@ -1,0 +1,163 @@
+"""Notices: the threads by which a node tells the others what it stored, and hears them. Each has a connection of its own.
+
+Never inside the transaction that appends: a NOTIFY holds one lock of the whole database over the commit's flush. Others look by
+themselves each second, so that a word may be lost.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from functools import partial
+from threading import Event, Lock, Thread
+
+import psycopg
+
+from server.journal.base import JournalError
+from server.journal.nodes import words
+from server.journal.postgres import lock
+from server.journal.postgres.address import Address
+from server.journal.postgres.errors import explain, one_line
+from server.journal.postgres.link import Link
+
+log = logging.getLogger("holdfast.nodes")
+
+CHANNEL = "holdfast"
+
+PAUSE_S = 0.003
+"""Pause between two words: what is stored meanwhile is told together."""
+
+WAITING_MAX = 10_000
+"""Sessions of which may wait to be told while the database does not answer. With more all are forgotten: others look by themselves."""
+
+HEAR_S = 1.0
+"""After so long without a word the connection is tried: one that is half open is silent."""
+
+AGAIN_S = 0.2
+"""Pause before another connection is made."""
+
+
+class Linked:
+    """A thread with a connection of its own, which is made anew when it broke. `link` may be aborted by any thread."""
+
+    def __init__(self, address: Address, name: str) -> None:
+        self.link: Link | None = None
+        self._address = address
+        self._name = name
+        self._stop = Event()
+        self._failing = False
+        self._thread = Thread(target=self._run, name=f"holdfast-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread. Blocking."""
+        self._stop.set()
+        self._wake()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._work(self._linked())
+                self._failing = False
+            except (JournalError, psycopg.Error) as error:
+                self._drop_link()
+                if not self._failing and not self._stop.is_set():
+                    self._failing = True
+                    why = explain(error, self._address.where) or error
+                    log.warning("words between servers wait for the database: %s", one_line(why))
+                self._stop.wait(AGAIN_S)
+        self._drop_link()
+
+    def _linked(self) -> Link:
+        if self.link is None or not self.link.works:
+            self._drop_link()
+            self.link = Link(self._address, f"{lock.connection_name()} {self._name}"[:63])
+            self._connected(self.link)
+        return self.link
+
+    def _drop_link(self) -> None:
+        link, self.link = self.link, None
+        if link is not None:
+            link.close()
+
+    def _connected(self, link: Link) -> None:
+        raise NotImplementedError
+
+    def _work(self, link: Link) -> None:
+        raise NotImplementedError
+
+    def _wake(self) -> None:
+        raise NotImplementedError
+
+
+class Notifier(Linked):
+    """Tells the others how far sessions are stored."""
+
+    def __init__(self, address: Address, number: Callable[[], int]) -> None:
+        super().__init__(address, "notify")
+        self._number = number
+        self._heads: dict[str, int] = {}
+        self._lock = Lock()
+        self._some = Event()
+
+    def tell(self, heads: Iterable[tuple[str, int]]) -> None:
+        """Tell of these soon. Called in any thread."""
+        with self._lock:
+            self._heads.update(heads)
+            if len(self._heads) > WAITING_MAX:
+                self._heads.clear()
+        self._some.set()
+
+    def _connected(self, link: Link) -> None:
+        with link as connection:
+            connection.execute("SET synchronous_commit = off")
+
+    def _work(self, link: Link) -> None:
+        self._some.wait()
+        self._some.clear()
+        with self._lock:
+            heads, self._heads = self._heads, {}
+        for word in words.write_heads(self._number(), heads.items()):
+            with link as connection:
+                connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, word))
+        self._stop.wait(PAUSE_S)
+
+    def _wake(self) -> None:
+        self._some.set()
+
+
+class Listener(Linked):
+    """Hears the others."""
+
+    def __init__(self, address: Address, heard: Callable[[str], None], missed: Callable[[], None]) -> None:
+        """`heard`: called in the event loop with each word. `missed`: called there when words may have been lost."""
+        super().__init__(address, "listen")
+        self._heard = heard
+        self._missed = missed
+        self._loop = asyncio.get_running_loop()
+
+    def _connected(self, link: Link) -> None:
+        with link as connection:
+            connection.execute(f"LISTEN {CHANNEL}".encode())
+        self._on_loop(self._missed)
+
+    def _work(self, link: Link) -> None:
+        for notice in link.connection.notifies(timeout=HEAR_S):
+            self._on_loop(partial(self._heard, notice.payload))
+        with link as connection:
+            connection.execute("SELECT 1")
+
+    def _on_loop(self, callback: Callable[[], None]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback)
+        except RuntimeError:
+            self._stop.set()  # the loop has ended
+
+    def _wake(self) -> None:
+        link = self.link
+        if link is not None:
+            link.abort()

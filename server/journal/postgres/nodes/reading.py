@@ -1,0 +1,37 @@
+"""Reading for followers: what other nodes stored, of many sessions in one statement."""
+
+from collections.abc import Sequence
+
+from server.journal.base import READ_BYTES_MAX, READ_RECORDS_MAX, Record
+from server.journal.postgres.rows import encode
+from server.journal.postgres.schema import Connection
+
+_HEADS = "SELECT session_id, head FROM sessions WHERE session_id = ANY(%s::bytea[]) AND NOT deleted"
+_READ = f"""
+    SELECT w.session_id, e.seq, e.span, e.data
+    FROM unnest(%s::bytea[], %s::bigint[]) AS w(session_id, after)
+    JOIN sessions s ON s.session_id = w.session_id AND NOT s.deleted
+    CROSS JOIN LATERAL (
+        SELECT seq, span, data FROM (
+            SELECT seq, span, data, sum(length(data)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) AS total FROM (
+                SELECT seq, span, data FROM events WHERE session = s.key AND seq > w.after
+                ORDER BY seq LIMIT {READ_RECORDS_MAX}
+            ) AS next
+        ) AS counted WHERE total <= {READ_BYTES_MAX} OR total = length(data)
+    ) AS e ORDER BY w.session_id, e.seq
+"""
+
+
+def heads(connection: Connection, session_ids: Sequence[str]) -> dict[str, int]:
+    """See `Nodes.heads`."""
+    found = connection.execute(_HEADS, ([*map(encode, session_ids)],), binary=True)
+    return {session_id.decode(): head for session_id, head in found}
+
+
+def read_after(connection: Connection, wanted: Sequence[tuple[str, int]]) -> dict[str, list[Record]]:
+    """See `Nodes.read_after`."""
+    values = ([encode(session_id) for session_id, _ in wanted], [after for _, after in wanted])
+    records: dict[str, list[Record]] = {}
+    for session_id, seq, span, data in connection.execute(_READ.encode(), values, binary=True):
+        records.setdefault(session_id.decode(), []).append(Record(seq, seq - span, data))
+    return records

@@ -1,0 +1,148 @@
+"""Feed: brings the followers on this node what other nodes store."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from agent.util.tasks import TaskOwner
+from server.journal.base import JournalError, Record
+from server.journal.nodes import words
+from server.journal.nodes.base import Nodes
+from server.sessions.ports.port import SessionPort
+from server.sessions.ports.table import PortTable
+from server.sessions.replay import merged
+
+log = logging.getLogger("holdfast.feed")
+
+LOOK_S = 1.0
+"""Time between two looks at all sessions that are followed here. It bounds what a lost word costs."""
+
+AT_ONCE = 32
+"""Sessions that are read in one statement."""
+
+
+def deliverable(head: int, after: int, records: Sequence[Record]) -> Sequence[Record]:
+    """What of these records, read after the position `after`, a port that stands at `head` can deliver: all, from there on, or none.
+
+    One that was merged across the position is cut there.
+    """
+    if head != after or not records:
+        return ()
+    return records if records[0].first_seq == after + 1 else merged(records, after)
+
+
+class Feed:
+    """Reads for all ports without an actor at once: what others tell of at once, and everything each `LOOK_S`."""
+
+    def __init__(self, nodes: Nodes, ports: PortTable, deleted: Callable[[str], None]) -> None:
+        """`deleted`: called with a session that another node deleted."""
+        self._nodes = nodes
+        self._ports = ports
+        self._deleted = deleted
+        self._behind: dict[str, int] = {}
+        """How far sessions are stored that are followed here, where that is further than their ports are."""
+        self._unsure: set[str] = set()
+        """Sessions whose heads are to be asked for."""
+        self._rested: dict[str, int] = {}
+        """The heads at the last look."""
+        self._wake = asyncio.Event()
+        self._tasks = TaskOwner("feed")
+
+    def start(self) -> None:
+        """Start the task."""
+        self._nodes.listen(self._told, self._missed)
+        self._tasks.start(self._run(), "read")
+
+    async def aclose(self) -> None:
+        """Stop."""
+        await self._tasks.aclose()
+
+    def opened(self, session_id: str) -> None:
+        """A port was opened: what was stored while it was is not told of again."""
+        self._unsure.add(session_id)
+        self._wake.set()
+
+    def _told(self, heads: Mapping[str, int]) -> None:
+        for session_id, head in heads.items():
+            if head == words.DELETED:
+                self._deleted(session_id)
+            elif (port := self._remote(session_id)) is not None and head > port.head:
+                self._behind[session_id] = head
+                self._wake.set()
+
+    def _missed(self) -> None:
+        self._unsure.update(self._all())
+        self._wake.set()
+
+    def _remote(self, session_id: str) -> SessionPort | None:
+        """The session's port, if the session has no actor here."""
+        port = self._ports.get(session_id)
+        return port if port is not None and port.actor is None else None
+
+    def _all(self) -> list[str]:
+        return [port.session_id for port in self._ports.all() if port.actor is None and port.over is None]
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        look_at = loop.time() + LOOK_S
+        while True:
+            try:
+                async with asyncio.timeout_at(look_at):
+                    await self._wake.wait()
+            except TimeoutError:
+                self._look()
+                look_at = loop.time() + LOOK_S
+            self._wake.clear()
+            try:
+                await self._ask()
+                while self._behind:
+                    await self._bring()
+            except JournalError as error:
+                log.warning("followers wait for what other servers store: %s", error)
+                self._behind.clear()
+                await asyncio.sleep(LOOK_S / 4)
+
+    def _look(self) -> None:
+        """Ask for all heads; let ports rest to which nothing came since the last look."""
+        now: dict[str, int] = {}
+        for session_id in self._all():
+            port = self._remote(session_id)
+            if port is not None:
+                now[session_id] = port.head
+                if self._rested.get(session_id) == port.head:
+                    port.broadcaster.rest()
+        self._rested = now
+        self._unsure.update(now)
+
+    async def _ask(self) -> None:
+        """Learn how far the sessions are stored of which that is not sure."""
+        unsure, self._unsure = list(self._unsure), set()
+        if not unsure:
+            return
+        heads = await self._nodes.heads(unsure)
+        for session_id in unsure:
+            port = self._remote(session_id)
+            if session_id not in heads:
+                self._deleted(session_id)
+            elif port is not None and heads[session_id] > port.head:
+                self._behind[session_id] = heads[session_id]
+
+    async def _bring(self) -> None:
+        """Read the next of some sessions that are behind, and deliver it."""
+        wanted: list[tuple[str, int]] = []
+        for session_id, head in list(self._behind.items()):
+            port = self._remote(session_id)
+            if port is None or port.head >= head:
+                del self._behind[session_id]
+            elif len(wanted) < AT_ONCE:
+                wanted.append((session_id, port.head))
+        if not wanted:
+            return
+        read = await self._nodes.read_after(wanted)
+        for session_id, after in wanted:
+            port = self._remote(session_id)
+            records = () if port is None else deliverable(port.head, after, read.get(session_id, ()))
+            if port is not None and records:
+                port.broadcaster.publish(tuple(records))
+            elif port is None or port.head == after:
+                self._behind.pop(session_id, None)  # there is no more of it now, or another brings it

@@ -1,0 +1,42 @@
+"""Ownership: which sessions this server may run, where several share a database. A server that is alone may run all."""
+
+from server.journal.base import Journal, Unavailable
+from server.journal.nodes.base import Nodes, OwnedElsewhere
+
+Moment = tuple[str, int]
+"""An epoch of the journal, and this node's number in it. What was read at one moment may be gone at another."""
+
+
+class Ownership:
+    """What this server owns. `nodes`: None if it has the journal alone."""
+
+    def __init__(self, journal: Journal, nodes: Nodes | None) -> None:
+        self._journal = journal
+        self._nodes = nodes
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this server does what only one of several on a database is to do."""
+        return self._nodes is None or self._nodes.is_first
+
+    @property
+    def moment(self) -> Moment:
+        """The present moment."""
+        return self._journal.epoch, 0 if self._nodes is None else self._nodes.number
+
+    def check(self, moment: Moment | None = None) -> None:
+        """Raise `Unavailable` if this server may run no session now, or the moment is over."""
+        if self._nodes is not None and not self._nodes.is_good:
+            raise Unavailable("this server has not reached the database for too long; try again")
+        if moment is not None and self.moment != moment:
+            raise Unavailable("a new epoch of the journal began meanwhile, or this server's lease was over; try again")
+
+    async def check_session(self, session_id: str) -> None:
+        """Raise `OwnedElsewhere` if another server runs the session, `Unavailable` as `check`."""
+        self.check()
+        if await self.runs_elsewhere(session_id):
+            raise OwnedElsewhere(f"session {session_id} runs at another server")
+
+    async def runs_elsewhere(self, session_id: str) -> bool:
+        """Whether another server on the same database runs the session. Raises `JournalError`."""
+        return self._nodes is not None and await self._nodes.owned_elsewhere(session_id)

@@ -1,0 +1,1 @@
+"""Session tests over several nodes: the feed, and submissions from elsewhere."""

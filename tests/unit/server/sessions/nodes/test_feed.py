@@ -1,0 +1,108 @@
+"""Feed: a socket on a server that does not run the session gets what one on the other gets, whatever is lost between them."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from protocol import codes
+from protocol import events as ev
+from protocol.submissions import Shutdown, UserInput
+from server.journal.nodes.settings import NodesSettings
+from server.journal.postgres.nodes import notices
+from server.journal.postgres.nodes.nodes import PostgresNodes
+from tests.support.application import settings_for, with_journal
+from tests.support.live import Client, Live, client, listening, same_view
+from tests.support.models.scripted_model import Finish, Gate, ScriptedModel, Text, stream
+from tests.support.polling import eventually
+
+
+@contextlib.asynccontextmanager
+async def two(folder: Path, database: str, model: ScriptedModel | None = None) -> AsyncIterator[tuple[Live, Live]]:
+    """Two servers on one database, which know of each other."""
+    async with contextlib.AsyncExitStack() as ends:
+        made: list[Live] = []
+        for name in ("a", "b"):
+            settings = with_journal(settings_for(folder / name, model), database)
+            settings = msgspec.structs.replace(settings, nodes=NodesSettings(several=True, lease_s=30.0))
+            made.append(await ends.enter_async_context(listening(settings)))
+        for live in made:
+            nodes = live.manager.registry.services.nodes
+            assert isinstance(nodes, PostgresNodes)
+            nodes.living = 2  # as the next beat would find
+        yield made[0], made[1]
+
+
+@pytest.mark.parametrize("words", ["heard", "lost"])
+async def test_a_client_that_is_cut_in_the_middle_of_a_word_goes_on_at_another_server(
+    tmp_path: Path, database: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if words == "lost":
+        monkeypatch.setattr(notices.Notifier, "tell", lambda self, heads: None)
+    gate, last = Gate(), Gate()
+    script = [stream(Text("Once up"), gate, Text("on a ti"), last, *(Text(f"me {n}") for n in range(50)), Finish())]
+    async with ScriptedModel(script) as model, two(tmp_path, database, model) as (a, b):
+        async with client(a) as first:
+            await first.send(UserInput(text="tell"))
+            await first.until_type(ev.AssistantChunk)
+            left = msgspec.json.decode(msgspec.json.encode(first.view), type=type(first.view))
+            async with (
+                client(b, first.ready.session_id, view=left, **first.position) as back,
+                client(b, first.ready.session_id, encoding="msgpack") as fresh,
+            ):
+                await back.synced()
+                await fresh.synced()
+                assert (back.ready.recovered, back.ready.epoch) == (True, first.ready.epoch)
+                assert back.ready.state == fresh.ready.state == "running"
+                gate.open()
+                assert isinstance(await back.until_type(ev.AssistantChunk), ev.AssistantChunk)
+                last.open()
+                for one in (first, back, fresh):
+                    await one.until_type(ev.TurnComplete)
+                    one.view.model = first.view.model
+                assert same_view(first.view, back.view)
+                assert same_view(first.view, fresh.view)
+                assert b.manager.active_session_count == 0
+
+
+async def test_followers_elsewhere_end_with_their_session(tmp_path: Path, database: str) -> None:
+    async with two(tmp_path, database) as (a, b):
+        async with client(a) as closing, client(a) as deleting:
+            await closing.synced()
+            await deleting.synced()
+            async with client(b, closing.ready.session_id) as closed, client(b, deleting.ready.session_id) as deleted:
+                await closed.synced()
+                await deleted.synced()
+                await closing.send(Shutdown())
+                assert await ended(closed) == codes.CLOSE_GOODBYE
+                await b.manager.delete_session(deleting.ready.session_id)
+                assert await ended(deleted) == codes.CLOSE_DELETED
+                assert await ended(deleting) == codes.CLOSE_DELETED
+
+
+async def test_a_session_that_fell_asleep_here_wakes_there_and_its_followers_notice_nothing(
+    tmp_path: Path, database: str
+) -> None:
+    async with two(tmp_path, database) as (a, b), client(a) as first:
+        await first.send(UserInput(text="hello"))
+        await first.until_type(ev.TurnComplete)
+        (actor,) = a.manager.registry.all()
+        await eventually(lambda: actor.may_sleep)
+        await a.manager.registry.end(actor)
+        async with client(b, first.ready.session_id) as second:
+            await second.synced()
+            await second.send(UserInput(text="and now?"))
+            await second.until_type(ev.TurnComplete)
+            await first.until_type(ev.TurnComplete)
+            assert (a.manager.active_session_count, b.manager.active_session_count) == (0, 1)
+            assert [event.seq for event in first.events] == list(range(1, first.view.seq + 1))
+            assert first.view.seq == second.view.seq
+
+
+async def ended(one: Client) -> int:
+    """The code with which the client's socket is closed."""
+    await one.socket.wait_closed()
+    assert one.socket.close_code is not None
+    return one.socket.close_code
