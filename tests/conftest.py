@@ -1,5 +1,6 @@
 """What holds for every test: nothing beyond this machine is reached, nothing of this machine's settings is read."""
 
+import contextlib
 import gc
 import ipaddress
 import os
@@ -17,6 +18,7 @@ from agent.util.tasks import TaskOwner
 from tests.faults.harness.lengths import LONG, length
 from tests.faults.process.process import Zygote
 from tests.support.constants import restore
+from tests.support.forking.starting import forking, rewrite_all
 from tests.support.node import node_command
 
 if TYPE_CHECKING:  # tests that need no database import nothing of it
@@ -102,6 +104,17 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers are forks of one process that has imported what all need."""
+    workers = getattr(config.option, "tx", None)
+    if workers and sys.platform == "linux":
+        starting = contextlib.ExitStack()
+        config.option.tx = starting.enter_context(forking(len(workers)))
+        config.add_cleanup(starting.close)
+        if not sys.dont_write_bytecode:
+            rewrite_all(config, [*ROOT.glob("tests/**/test_*.py"), *ROOT.glob("tests/**/conftest.py")])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -28,6 +28,7 @@ from agent.util.tasks import TaskOwner
 from server.config.settings import Settings
 from tests.faults.harness.order import Failpoint, Hook, Order, Report
 from tests.support.constants import changed, constants
+from tests.support.forking import requests
 from tests.support.network.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -39,12 +40,13 @@ class Zygote:
 
     def __init__(self) -> None:
         self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._process: subprocess.Popen[bytes] | None = None
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.process.zygote", str(theirs.fileno())],
-                cwd=ROOT,
-                pass_fds=(theirs.fileno(),),
-            )
+            if requests.address is None:
+                command = [sys.executable, "-m", "tests.faults.process.zygote", str(theirs.fileno())]
+                self._process = subprocess.Popen(command, cwd=ROOT, pass_fds=(theirs.fileno(),))
+            else:
+                requests.ask(requests.address, requests.Request(), [theirs.fileno()]).close()
         assert self._orders.recv(16) == b"ready", "the zygote did not start"
 
     def fork(self, order: Order, listener: socket.socket | None = None) -> socket.socket:
@@ -58,8 +60,12 @@ class Zygote:
 
     def close(self) -> None:
         """End it and all that came of it."""
+        self._orders.shutdown(socket.SHUT_WR)
+        self._orders.settimeout(PATIENCE_S)
+        assert not self._orders.recv(16), "the zygote says more than that it is ready"
         self._orders.close()
-        self._process.wait(PATIENCE_S)
+        if self._process is not None:
+            self._process.wait(PATIENCE_S)
 
 
 class NotListening(Exception):

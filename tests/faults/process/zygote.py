@@ -75,15 +75,18 @@ def refuse_threads() -> None:
         time.sleep(0.001)
 
 
-def main() -> None:
-    """Serve orders until there is nobody to give them."""
-    die_with_parent()
+def prepare() -> None:
+    """All that is done once, before the first fork."""
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(warm_up(Path(folder)))
     refuse_threads()
     gc.collect()
     gc.freeze()  # a collection writes into what it walks, and a child would copy all of this process's pages
-    orders = socket.socket(fileno=int(sys.argv[1]))
+
+
+def serve_orders(descriptor: int) -> None:
+    """Fork a server for each order that comes here, until there is nobody to give them."""
+    orders = socket.socket(fileno=descriptor)
     orders.setblocking(False)
     woken, wake = socket.socketpair()
     woken.setblocking(False)
@@ -151,4 +154,6 @@ def _child(order: Order, reports: socket.socket, given: list[int], others: list[
 
 
 if __name__ == "__main__":
-    main()
+    die_with_parent()
+    prepare()
+    serve_orders(int(sys.argv[1]))
