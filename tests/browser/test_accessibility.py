@@ -154,7 +154,7 @@ async def test_the_keyboard_alone_holds_a_whole_conversation(tabs: Tabs, tmp_pat
         await expect(at.chat.answers.last).to_have_text("One, two,")
         await keyboard.press("Escape")
         await expect(at.chat.notes).to_contain_text("Stopped by you.")
-        await keyboard.press("ArrowUp")
+        await keyboard.press("Control+ArrowUp")
         await expect(at.chat.page.get_by_label("Say instead")).to_be_focused()
         await keyboard.press("Control+a")
         await keyboard.type("be good")

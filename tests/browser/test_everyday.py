@@ -4,6 +4,7 @@ The tests share one server and one model, which answers by the first word that i
 """
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -198,6 +199,63 @@ async def test_files_are_kept_all_is_printed_and_an_end_is_asked_for(live: Live,
     await chat.button("End it").click()
     await expect(chat.line).to_have_text("Ended. Nothing more happens here.")
     await expect(chat.field).to_have_count(0)
+
+
+WATCHED = """
+window.away = false;
+window.notified = [];
+Object.defineProperty(Document.prototype, "hidden", { get: () => window.away });
+window.Notification = class extends Notification {
+  constructor(title, more) { super(title, more); notified.push(title + ": " + more.body); }
+};
+"""
+LEAVE = "(away) => { window.away = away; document.dispatchEvent(new Event('visibilitychange')); }"
+PASTE = """(field, text) => {
+  const data = new DataTransfer();
+  data.setData("text/plain", text);
+  field.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+}"""
+
+
+async def test_settings_hold_and_who_looks_away_is_told(live: Live, tabs: Tabs) -> None:
+    chat = await tabs.open(live.http, script=WATCHED, permissions=["notifications"])
+    page = chat.page
+    await chat.button("Settings").click()
+    settings = page.get_by_role("dialog", name="Settings")
+    await settings.get_by_label("Colours").select_option("Dark")
+    await settings.get_by_label("Enter").select_option(label="Makes a new line; Ctrl+Enter sends")
+    await settings.get_by_label("Notify me").check()
+    await chat.button("Close").click()
+    await page.reload()
+    await expect(page.locator("body")).to_have_css("background-color", "rgb(24, 24, 22)")
+    await chat.field.fill("echo")
+    await chat.field.press("Enter")
+    await chat.field.press_sequentially("x")
+    await expect(chat.field).to_have_value("echo\nx")
+    await chat.field.fill("echo one")
+    await chat.field.press("Control+Enter")
+    await expect(chat.answers).to_have_text("one")
+    await chat.idle()
+    # What was said before comes back, and what is written is not lost to it.
+    await chat.field.press("ArrowUp")
+    await expect(chat.field).to_have_value("echo one")
+    await chat.field.press("ArrowDown")
+    await expect(chat.field).to_have_value("")
+    await chat.field.fill("half a thought")
+    await chat.field.press("ArrowUp")
+    await expect(chat.field).to_have_value("half a thought")
+    await chat.field.evaluate(PASTE, "long text " * 1_000)
+    added = page.get_by_role("list", name="Files added").get_by_role("listitem")
+    await expect(added).to_contain_text("pasted-")
+    await expect(chat.field).to_have_value("half a thought")
+    await page.evaluate(LEAVE, True)
+    await chat.field.fill("echo two")
+    await chat.field.press("Control+Enter")
+    await expect(page).to_have_title("✓ echo one · Holdfast")
+    await expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("icon-done.svg"))
+    assert await page.evaluate("notified") == ["echo one: The answer is complete."]
+    await page.evaluate(LEAVE, False)
+    await expect(page).to_have_title("echo one · Holdfast")
 
 
 @in_the_long_form

@@ -18,6 +18,7 @@ import { About } from "./panels/about.js";
 import { EndPanel } from "./panels/end.js";
 import { FilesPanel } from "./panels/files.js";
 import { Keys } from "./panels/keys.js";
+import { SettingsPanel } from "./panels/settings.js";
 import { SharePanel } from "./panels/share.js";
 import { ConnectionLine } from "./page/connection.js";
 import { Header } from "./page/header.js";
@@ -44,6 +45,7 @@ function Main({ conversation }) {
     </div>
     ${over && html`<p class="drop-here" aria-hidden="true">Drop files here: they go into the workspace.</p>`}
     ${panel.value === "keys" && html`<${Keys} />`}
+    ${panel.value === "settings" && html`<${SettingsPanel} />`}
     ${panel.value === "about" && html`<${About} />`}
     ${panel.value === "share" && html`<${SharePanel} conversation=${conversation} />`}
     ${panel.value === "end" && html`<${EndPanel} conversation=${conversation} />`}

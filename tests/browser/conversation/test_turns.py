@@ -58,12 +58,12 @@ async def test_an_earlier_message_is_changed_and_the_session_goes_on_from_there(
 
 
 @in_the_long_form
-async def test_the_arrow_up_in_an_empty_field_changes_the_last_message(tabs: Tabs, tmp_path: Path) -> None:
+async def test_control_and_the_arrow_up_in_an_empty_field_change_the_last_message(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("First."), text("Anew.")]) as at:
         await at.chat.say("one")
         await expect(at.chat.answers).to_have_text("First.")
         await at.chat.idle()
-        await at.chat.field.press("ArrowUp")
+        await at.chat.field.press("Control+ArrowUp")
         field = at.chat.page.get_by_label("Say instead")
         await expect(field).to_be_focused()
         await field.fill("one, please")

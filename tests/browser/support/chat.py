@@ -83,9 +83,12 @@ class Chat:
         return self.page.get_by_role("button", name=name, exact=exact)
 
     async def say(self, text: str) -> None:
-        """Write it and press Enter."""
+        """Write it and press Enter; on a touch screen, where that makes a new line, the button."""
         await self.field.fill(text)
-        await self.field.press("Enter")
+        if await self.page.evaluate("matchMedia('(pointer: coarse)').matches"):
+            await self.page.locator(".composer button[type=submit]").click()
+        else:
+            await self.field.press("Enter")
 
     async def more(self, name: str) -> None:
         """Choose from the menu of the conversation."""

@@ -3,11 +3,17 @@
 /** @import { Conversation } from "../state/conversation.js" */
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { loadDraft, saveDraft } from "../state/storage.js";
-import { filesOf } from "../state/uploads.js";
+import { enterSends } from "../state/settings.js";
+import { notify } from "../state/store.js";
+import { filesOf, textFile } from "../state/uploads.js";
 import { html, Icon } from "../ui/html.js";
 import { composing } from "../ui/letters.js";
 import { FileField, Uploading } from "./files.js";
+import { PromptHistory, promptsOf } from "./history.js";
 import { LIST_ID, usePrompts } from "./prompts.js";
+
+/** A longer text that is pasted becomes a file. */
+const PASTED_CHARS = 8_000;
 
 /** @param {{ conversation: Conversation }} props */
 export function Composer({ conversation }) {
@@ -50,18 +56,43 @@ export function Composer({ conversation }) {
     setText("");
     conversation.sent.value += 1;
   };
+  const history = useRef(new PromptHistory());
+  // Within a text of several lines the arrow keys move in it first.
+  const recall = (/** @type {KeyboardEvent} */ event) => {
+    const { selectionStart, selectionEnd } = /** @type {HTMLTextAreaElement} */ (event.target);
+    const up = event.key === "ArrowUp";
+    if ((up ? text.slice(0, selectionStart) : text.slice(selectionEnd)).includes("\n")) return;
+    const found = history.current.step(promptsOf(view.messages), up ? 1 : -1, text);
+    if (found === null) return;
+    event.preventDefault();
+    write(found);
+  };
   const keys = (/** @type {KeyboardEvent} */ event) => {
     if (prompts.keys(event)) return;
-    if (event.key === "Enter" && !event.shiftKey && !composing(event)) {
+    const control = event.ctrlKey || event.metaKey;
+    const enters = enterSends();
+    if (event.key === "Enter" && !composing(event)) {
+      if (enters ? event.shiftKey : !control) return; // a new line
       event.preventDefault();
-      send(running && (event.ctrlKey || event.metaKey) ? "steer" : "queue");
-    } else if (event.key === "ArrowUp" && !event.altKey && !text && !running && conversation.drives) {
+      send(running && control && (enters || event.shiftKey) ? "steer" : "queue");
+    } else if ((event.key === "ArrowUp" || event.key === "ArrowDown") && !event.altKey && !event.shiftKey && !control) {
+      recall(event);
+    } else if (event.key === "ArrowUp" && control && !text && !running && conversation.drives) {
+      event.preventDefault();
       const last = view.messages.findLast((message) => message.role === "user");
       if (last?.role === "user") conversation.change(`input-${last.submission_id}`, last.text);
     }
   };
   if (barred) return html`<p class="composer closed">${barred}</p>`;
   const pasted = (/** @type {ClipboardEvent} */ event) => {
+    const words = event.clipboardData?.getData("text/plain") ?? "";
+    if (words.length > PASTED_CHARS) {
+      event.preventDefault();
+      void conversation.upload([textFile(words, new Date())]);
+      const undo = () => write(text + words);
+      notify(`The pasted text has ${words.length} characters: it is added as a file.`, { action: { label: "Put it into the message too", run: undo } });
+      return;
+    }
     const given = filesOf(event.clipboardData, new Date());
     // What is text too, such as cells of a spreadsheet, is pasted as text.
     if (!given.length || event.clipboardData?.types.includes("text/plain")) return;
@@ -72,7 +103,7 @@ export function Composer({ conversation }) {
   const hint = view.state === "awaiting_approval" ? "Say something else instead of answering…" : running ? "Say what comes next, or steer it…" : "Say something…";
   return html`${prompts.shown}<form class="composer" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), send("queue"))}>
     <${Uploading} conversation=${conversation} />
-    <textarea ref=${area} id="message" class="composer-text" dir="auto" rows="1" placeholder=${hint} aria-label="Message" aria-autocomplete="list" aria-controls=${prompts.active && LIST_ID} aria-activedescendant=${prompts.active} value=${text} onInput=${(/** @type {any} */ event) => write(event.target.value)} onKeyDown=${keys} onPaste=${pasted}></textarea>
+    <textarea ref=${area} id="message" class="composer-text" dir="auto" rows="1" enterkeyhint=${enterSends() ? "send" : "enter"} placeholder=${hint} aria-label="Message" aria-autocomplete="list" aria-controls=${prompts.active && LIST_ID} aria-activedescendant=${prompts.active} value=${text} onInput=${(/** @type {any} */ event) => write(event.target.value)} onKeyDown=${keys} onPaste=${pasted}></textarea>
     <div class="composer-buttons">
       <${FileField} field=${files} conversation=${conversation} />
       <button type="button" class="quiet" aria-label="Add files" title="Add files to the workspace (or drop or paste them)" onClick=${() => files.current?.click()}><${Icon} name="clip" /></button>

@@ -5,6 +5,7 @@
 /** @import { Row } from "../state/rows.js" */
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { lastKey } from "../state/rows.js";
+import { enterSends } from "../state/settings.js";
 import { visible } from "../text/visible.js";
 import { copy } from "../ui/clipboard.js";
 import { Folded } from "../ui/folded.js";
@@ -88,7 +89,7 @@ function EditForm({ row, conversation }) {
   };
   const keys = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Escape") close();
-    else if (event.key === "Enter" && !event.shiftKey && !composing(event)) save(event);
+    else if (event.key === "Enter" && !composing(event) && (enterSends() ? !event.shiftKey : event.ctrlKey || event.metaKey)) save(event);
     else return;
     event.stopPropagation();
   };

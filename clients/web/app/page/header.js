@@ -6,6 +6,7 @@ import { oneLine } from "../text/visible.js";
 import { exportSession } from "../api/export.js";
 import { config, narrow, panel, showError, sidebarOpen } from "../state/store.js";
 import { html, Icon } from "../ui/html.js";
+import { useMarks } from "./marks.js";
 import { ModelChoice } from "./model.js";
 import { Usage } from "./usage.js";
 
@@ -16,12 +17,9 @@ export function Header({ conversation }) {
   void conversation.version.value;
   const { view } = conversation;
   const title = oneLine(view.title) || (conversation.gone ? "No such session" : conversation.session.sessionId ? "Untitled" : "New session");
-  useEffect(() => {
-    const mark = view.state === "awaiting_approval" ? "● " : view.state === "running" ? "… " : "";
-    document.title = `${mark}${title} · Holdfast`;
-  }, [title, view.state]);
+  const waiting = useMarks(title, view.state);
   return html`<header class="header">
-    <button type="button" class="quiet menu-button" aria-label="Sessions" aria-expanded=${sidebarOpen.value} onClick=${() => (sidebarOpen.value = !sidebarOpen.value)}><${Icon} name="menu" /></button>
+    <button type="button" class="quiet menu-button" data-waits=${waiting > 0} aria-label=${waiting ? `Sessions: ${waiting} ${waiting === 1 ? "waits" : "wait"} for you` : "Sessions"} aria-expanded=${sidebarOpen.value} onClick=${() => (sidebarOpen.value = !sidebarOpen.value)}><${Icon} name="menu" /></button>
     <h1 title=${title}><bdi>${title}</bdi></h1>
     ${STATES[view.state] && html`<span class="state" data-state=${view.state}>${STATES[view.state]}</span>`}
     <span class="spacer"></span>

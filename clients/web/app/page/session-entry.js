@@ -18,11 +18,11 @@ function stateOf(session) {
   return session.state === "closed" ? { name: "closed", says: "ended" } : { name: "idle", says: "" };
 }
 
-/** One line of the list; one that stays as it was is not looked at. @extends {Component<{ session: SessionInfo, here: boolean }>} */
+/** One line of the list; one that stays as it was is not looked at. `fresh`: its last answer was not seen. @extends {Component<{ session: SessionInfo, here: boolean, fresh: boolean }>} */
 export class SessionLine extends Component {
-  /** @param {{ session: SessionInfo, here: boolean }} next */
+  /** @param {{ session: SessionInfo, here: boolean, fresh: boolean }} next */
   shouldComponentUpdate(next) {
-    return next.session !== this.props.session || next.here !== this.props.here;
+    return next.session !== this.props.session || next.here !== this.props.here || next.fresh !== this.props.fresh;
   }
 
   render() {
@@ -30,8 +30,8 @@ export class SessionLine extends Component {
   }
 }
 
-/** @param {{ session: SessionInfo, here: boolean }} props */
-function SessionEntry({ session, here }) {
+/** @param {{ session: SessionInfo, here: boolean, fresh: boolean }} props */
+function SessionEntry({ session, here, fresh }) {
   const [naming, setNaming] = useState(false);
   const title = oneLine(session.title) || "Untitled";
   const state = stateOf(session);
@@ -52,10 +52,10 @@ function SessionEntry({ session, here }) {
     (near?.querySelector("a") ?? /** @type {HTMLElement | null} */ (document.querySelector(".new")))?.focus();
   };
   if (naming) return html`<li ref=${root}><${NameForm} session=${session} done=${named} /></li>`;
-  return html`<li class="session" ref=${root} data-state=${state.name} aria-current=${here ? "true" : undefined}>
+  return html`<li class="session" ref=${root} data-state=${state.name} data-fresh=${fresh} aria-current=${here ? "true" : undefined}>
     <a href=${pathOf(session.session_id)} aria-current=${here ? "page" : undefined} onClick=${open}>
       <span class="session-title"><bdi>${title}</bdi></span>
-      <span class="session-state">${state.says || when(session.last_active_at)}</span>
+      <span class="session-state">${state.says || `${fresh ? "new · " : ""}${when(session.last_active_at)}`}</span>
     </a>
     <span class="session-actions">
       <button type="button" class="quiet" aria-label=${`Rename “${title}”`} title="Rename" onClick=${() => setNaming(true)}><${Icon} name="edit" /></button>

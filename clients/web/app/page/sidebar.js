@@ -3,6 +3,7 @@
 /** @import { SessionInfo } from "../api/http.js" */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { logOut } from "../state/login.js";
+import { isTimeToAsk, unseen } from "../state/news.js";
 import { config, current, deleting, guest, me, moreSessions, narrow, panel, refreshSessions, searchSessions, sessions, showError, showSession, sidebarOpen } from "../state/store.js";
 import { CTRL, html, Icon } from "../ui/html.js";
 import { SessionLine } from "./session-entry.js";
@@ -29,6 +30,7 @@ export function Sidebar() {
     ${guest.value ? html`<p class="invited faint">You came by a link into one session. Others are not shown, and new ones need a login.</p>` : html`<${OwnSessions} />`}
     <div class="sidebar-foot">
       <span class="faint who"><bdi>${guest.value ? "Guest" : me.value?.name || me.value?.user_id}</bdi>${config.value?.demo ? " · demo model" : ""}</span>
+      <button type="button" class="quiet" aria-label="Settings" title="Settings" onClick=${() => (panel.value = "settings")}><${Icon} name="settings" /></button>
       <button type="button" class="quiet" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick=${() => (panel.value = "keys")}><span class="key-mark" aria-hidden="true">?</span></button>
       <button type="button" class="quiet" aria-label="About this server" title="About this server" onClick=${() => (panel.value = "about")}><${Icon} name="info" /></button>
       ${config.value?.auth.token !== false && html`<button type="button" class="link" onClick=${() => logOut().catch(showError)}>${guest.value ? "Leave" : "Log out"}</button>`}
@@ -41,7 +43,7 @@ function OwnSessions() {
   const [sought, setSought] = useState("");
   const search = useRef(/** @type {HTMLInputElement | null} */ (null));
   useEffect(() => {
-    const look = () => document.visibilityState === "visible" && void refreshSessions().catch(() => {});
+    const look = () => isTimeToAsk() && void refreshSessions().catch(() => {});
     look();
     const timer = setInterval(look, REFRESH_MS);
     const keys = (/** @type {KeyboardEvent} */ event) => {
@@ -79,7 +81,7 @@ function OwnSessions() {
     <button type="button" class="new" onClick=${() => showSession(null)}><${Icon} name="plus" /> New session</button>
     <input ref=${search} class="search" type="search" placeholder=${narrow.value ? "Search" : `Search (${CTRL}+K)`} aria-label="Search sessions" value=${sought} onInput=${(/** @type {any} */ event) => setSought(event.target.value)} onKeyDown=${searching} />
     <ul class="sessions" onScroll=${scrolled} onKeyDown=${moveAmongLinks}>
-      ${shown.map((session) => html`<${SessionLine} key=${session.session_id} session=${session} here=${current.value === session.session_id} />`)}
+      ${shown.map((session) => html`<${SessionLine} key=${session.session_id} session=${session} here=${current.value === session.session_id} fresh=${unseen.value.has(session.session_id)} />`)}
       ${all.length > most && html`<li key="more"><button type="button" class="link" onClick=${() => setMost(most + LISTED)}>${`${all.length - most} older`}</button></li>`}
       ${!all.length && html`<li class="faint nothing">${words.length ? "No session has such a title." : "No sessions yet."}</li>`}
     </ul>

@@ -9,7 +9,8 @@ const KEYS = [
     [["Enter"], "Send; while a turn runs, wait in line"],
     [["Shift", "Enter"], "A new line"],
     [[CTRL, "Enter"], "While a turn runs: join it before its next step (steer)"],
-    [["↑"], "In an empty field: change what you said last"],
+    [["↑"], "In an empty field: what you said before; ↓ goes back"],
+    [[CTRL, "↑"], "In an empty field: change what you said last"],
     [["/"], "Go to the message field"],
   ]],
   ["While it works", [

@@ -1,4 +1,4 @@
-// Session list: what of a list that was asked for again is new. Pure.
+// Session list: what of a list that was asked for again is new, and what of that a person wants to know. Pure.
 
 /** @import { SessionInfo } from "../api/http.js" */
 
@@ -22,4 +22,22 @@ const SHOWN = ["title", "last_active_at", "is_processing", "state"];
 /** @param {SessionInfo} one @param {SessionInfo} other */
 function same(one, other) {
   return SHOWN.every((name) => one[name] === other[name]) && (one.pending_approval?.length ?? 0) === (other.pending_approval?.length ?? 0);
+}
+
+/** Something that came to pass in a session: an answer is complete, or a call waits. @typedef {{ id: string, title: string, kind: "done" | "waits" }} News */
+
+/** @param {SessionInfo[]} before @param {SessionInfo[]} now @returns {News[]} */
+export function newsOf(before, now) {
+  const known = new Map(before.map((one) => [one.session_id, one]));
+  return now.flatMap((one) => newsOfOne(known.get(one.session_id), one));
+}
+
+/** @param {SessionInfo | undefined} old @param {SessionInfo} one @returns {News[]} */
+function newsOfOne(old, one) {
+  if (old === undefined || old === one) return [];
+  const { session_id: id, title, pending_approval, is_processing, message_count } = one;
+  const waits = pending_approval?.length ?? 0;
+  if (waits > (old.pending_approval?.length ?? 0)) return [{ id, title, kind: "waits" }];
+  const ended = !is_processing && !waits && (old.is_processing || message_count > old.message_count);
+  return ended ? [{ id, title, kind: "done" }] : [];
 }

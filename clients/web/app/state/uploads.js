@@ -134,6 +134,12 @@ export function filesOf(from, now) {
   const files = [...(from?.files ?? [])];
   const items = [...(from?.items ?? [])].filter(({ kind }) => kind === "file");
   files.forEach((file, at) => items[at]?.webkitGetAsEntry?.()?.isDirectory && folders.add(file));
-  const stamp = now.toISOString().slice(0, 19).replace(/\D/g, "");
+  const stamp = stampOf(now);
   return files.map((file, at) => (/^image\.\w+$/.test(file.name) ? new File([file], file.name.replace("image", `pasted-${stamp}${at || ""}`), { type: file.type }) : file));
 }
+
+/** @param {Date} now */
+const stampOf = (now) => now.toISOString().slice(0, 19).replace(/\D/g, "");
+
+/** A text as a file. @param {string} text @param {Date} now */
+export const textFile = (text, now) => new File([text], `pasted-${stampOf(now)}.txt`, { type: "text/plain" });

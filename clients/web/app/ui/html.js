@@ -39,6 +39,7 @@ const PATHS = {
   file: "M7 4h7l4 4v12H7zM14 4v4h4",
   folder: "M4 6h6l2 2h8v11H4z",
   key: "M4 8h16v9H4zM7 11h.01M11 11h.01M15 11h.01M8 14h8",
+  settings: "M4 7h9M18 7h2M4 17h2M11 17h9M15.500 4.500v5M8.500 14.500v5",
   info: "M12 11v6M12 7.500h.01M12 4a8 8 0 1 0 0 16a8 8 0 1 0 0-16",
 };
 

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { keyAfter, lastKey, Rows } from "../../../../clients/web/app/state/rows.js";
 import { answeredElsewhere, noteOf } from "../../../../clients/web/app/state/notes.js";
-import { kept } from "../../../../clients/web/app/state/session-list.js";
+import { PromptHistory, promptsOf } from "../../../../clients/web/app/composer/history.js";
+import { kept, newsOf } from "../../../../clients/web/app/state/session-list.js";
 import { asMarkdown } from "../../../../clients/web/app/api/export.js";
 import { emptyView } from "../../../../clients/web/view.js";
 
@@ -122,4 +123,26 @@ test("a list of sessions that is asked for again keeps what is the same, and is 
   assert.equal(after[1], before[0]);
   assert.ok(after[0].is_processing);
   assert.equal(kept(before, [one("a")]).length, 1);
+});
+
+test("news are answers that are complete and calls that wait, of sessions that were known", () => {
+  const one = (more = {}) => ({ session_id: "a", title: "A", is_processing: false, pending_approval: [], message_count: 2, ...more });
+  const kinds = (before, now) => newsOf(before, now).map(({ kind }) => kind);
+  assert.deepEqual(kinds([], [one()]), []);
+  assert.deepEqual(kinds([one({ is_processing: true })], [one()]), ["done"]);
+  assert.deepEqual(kinds([one()], [one({ message_count: 4 })]), ["done"]);
+  assert.deepEqual(kinds([one()], [one({ is_processing: true, message_count: 3 })]), []);
+  assert.deepEqual(kinds([one({ is_processing: true })], [one({ is_processing: true, pending_approval: [{}] })]), ["waits"]);
+  assert.deepEqual(kinds([one({ pending_approval: [{}, {}] })], [one({ is_processing: true, pending_approval: [{}] })]), []);
+});
+
+test("the arrow keys go through what was said before, and leave what is being written", () => {
+  const texts = promptsOf([user("one"), assistant("m"), user("two"), user("two"), user("three")]);
+  assert.deepEqual(texts, ["three", "two", "one"]);
+  const history = new PromptHistory();
+  const steps = [["", 1], ["three", 1], ["two", 1], ["one", 1], ["one", -1], ["two", -1], ["three", -1], ["", -1]];
+  assert.deepEqual(steps.map(([now, step]) => history.step(texts, step, now)), ["three", "two", "one", null, "two", "three", "", null]);
+  assert.equal(history.step(texts, 1, "half a thought"), null);
+  assert.equal(history.step(texts, 1, ""), "three");
+  assert.equal(history.step(texts, 1, "three, changed"), null);
 });

@@ -1,0 +1,65 @@
+// News: what came to pass in sessions that nobody looks at: marks, and notifications for who wants them.
+
+/** @import { News } from "./session-list.js" */
+import { effect, signal } from "@preact/signals";
+import { oneLine } from "../text/visible.js";
+import { newsOf } from "./session-list.js";
+import { settings } from "./settings.js";
+import { current, sessions, showSession } from "./store.js";
+
+/** While the page is not shown the list is asked for this often, for who wants notifications. */
+const HIDDEN_MS = 15_000;
+/** When a tab of this browser was looked at, as `Date.now()` counts. */
+const LOOKED = "holdfast.looked";
+const LOOKED_MS = 8_000;
+const SAYS = { done: "The answer is complete.", waits: "A call waits for your approval." };
+/** Sessions whose last answer nobody has seen in this tab. @type {import("@preact/signals").Signal<Set<string>>} */
+export const unseen = signal(new Set());
+
+let before = sessions.peek();
+effect(() => {
+  const now = sessions.value;
+  const news = newsOf(before, now).filter(({ id }) => document.hidden || id !== current.peek());
+  before = now;
+  if (news.length) unseen.value = new Set([...unseen.peek(), ...news.flatMap(({ id, kind }) => (kind === "done" ? [id] : []))]);
+  news.forEach(notify);
+});
+
+/** Who looks at a session has seen it. */
+function see() {
+  const id = current.value;
+  if (!document.hidden && id !== null && unseen.peek().has(id)) unseen.value = new Set([...unseen.peek()].filter((one) => one !== id));
+}
+effect(see);
+document.addEventListener("visibilitychange", see);
+// Whoever leaves this tab looks at none until another one says so.
+document.addEventListener("visibilitychange", () => document.hidden && localStorage.removeItem(LOOKED));
+
+/** @param {News} news */
+function notify({ id, title, kind }) {
+  if (settings.peek().notify !== "yes" || !document.hidden || looksElsewhere()) return;
+  try {
+    // One for each session: other tabs show the same.
+    const shown = new Notification(oneLine(title) || "Untitled", { body: SAYS[kind], tag: id });
+    shown.onclick = () => {
+      window.focus();
+      showSession(id);
+      shown.close();
+    };
+  } catch {
+    // the browser has none, or, on Android, from service workers alone: the marks are there
+  }
+}
+
+/** Whether another tab of this browser is being looked at. */
+const looksElsewhere = () => Date.now() - Number(localStorage.getItem(LOOKED) ?? 0) < LOOKED_MS;
+
+let asked = 0;
+/** Whether it is time to ask for the list of sessions again. It is asked every few seconds. */
+export function isTimeToAsk() {
+  const wanted = settings.peek().notify === "yes";
+  if (!document.hidden && wanted) localStorage.setItem(LOOKED, String(Date.now()));
+  if (document.hidden && (!wanted || Date.now() - asked < HIDDEN_MS)) return false;
+  asked = Date.now();
+  return true;
+}
