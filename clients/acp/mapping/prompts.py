@@ -104,6 +104,10 @@ class Prompts:
             prompt.deadline = min(prompt.deadline, now + CANCEL_ANSWER_S)
         return chosen
 
+    def drop(self, submission_ids: set[str]) -> list[Answer]:
+        """These never left: they are over."""
+        return self._end([one for one in self.all() if one.submission_id in submission_ids], "cancelled")
+
     def overdue(self, now: float) -> list[Answer]:
         """Answers of cancelled prompts that took too long. They are still stopped when that is possible."""
         return self._answer([one for one in self.unanswered() if one.deadline <= now], "cancelled")

@@ -61,6 +61,9 @@ class SessionMapping:
         self._settings: dict[str, tuple[RequestId, sub.SetModel]] = {}
         self._answers_sent: dict[str, str] = {}  # the call that each of our approvals is for
         self._texts: dict[str, str] = {}
+        self._unsent: list[
+            sub.Submission
+        ] = []  # prompts since the connection ended, so that an interrupt goes before them
         self._opened = False
         self._synced = False
         self._live = False
@@ -97,16 +100,22 @@ class SessionMapping:
                 self._prompts.add(request_id, submission_id, "input")
         self._transcript.own.add(submission_id)
         self._texts[submission_id] = text
+        if not self._live:
+            self._unsent.append(submission)
+            return []
         return [submission]
 
     def cancel(self, now: float, request_id: RequestId | None = None) -> list[Out]:
         """The client wants its prompts to end, or the one with this request: by an answer to each, soon."""
-        chosen_prompts = self._prompts.cancel(now, request_id)
+        cancelled = {prompt.submission_id for prompt in self._prompts.cancel(now, request_id)}
+        never_sent = cancelled & {sub.submission_id(one) for one in self._unsent}
+        self._unsent = [one for one in self._unsent if sub.submission_id(one) not in never_sent]
+        answers = self._answers(self._prompts.drop(never_sent))
         running = self.view.turn_id
         own = any(prompt.turn_id == running for prompt in self._prompts.all() if prompt.cancelled)
-        if not self._live or running is None or not (own or not (chosen_prompts or request_id)):
-            return []
-        return self._interrupt(running)
+        if not self._live or running is None or not (own or not (cancelled or request_id)):
+            return answers
+        return [*answers, *self._interrupt(running)]
 
     def has_prompt(self, request_id: RequestId) -> bool:
         """Whether this request is a prompt without an answer."""
@@ -163,7 +172,7 @@ class SessionMapping:
         """The session cannot be had any more: everything that waits is answered so."""
         waiting = [request_id for request_id, _ in self._openings]
         waiting += [request_id for request_id, _ in self._settings.values()]
-        self._openings, self._settings = [], {}
+        self._openings, self._settings, self._unsent = [], {}, []
         refused: list[Out] = [refusal(request_id, failure) for request_id in waiting]
         return [*refused, *self._answers(self._prompts.fail(failure)), *self._permissions.keep([])]
 
@@ -237,7 +246,8 @@ class SessionMapping:
         running = self.view.turn_id
         if running is not None and any(one.cancelled and one.turn_id == running for one in self._prompts.all()):
             out += self._interrupt(running)
-        return out
+        unsent, self._unsent = self._unsent, []
+        return out + unsent
 
     # ---------------------------------------------------------------------------------------------- small parts
 

@@ -3,7 +3,7 @@
 import pytest
 
 from clients.acp.rpc import Failure
-from clients.session.outcomes import Ended, Reconnecting, Rejected
+from clients.session.outcomes import CaughtUp, Ended, Reconnecting, Rejected
 from clients.session.reconnect import Action
 from protocol import events as ev
 from protocol import submissions as sub
@@ -103,6 +103,26 @@ def test_a_cancelled_prompt_is_answered_in_time_whatever_the_server_does_and_sto
     script.opened("resume")
     script.accepted(mine)  # type: ignore[arg-type]  # a prompt gives one submission
     assert [type(one) for one in script.begins("s1")] == [sub.Interrupt]
+
+
+def test_what_was_said_after_a_cancel_while_the_server_was_away_goes_after_the_interrupt() -> None:
+    script = Script().opened()
+    script.prompted()
+    script.take(Reconnecting(1.0, "cut"))
+    script.keep(script.mapping.cancel(10.0))
+    assert script.keep(script.mapping.prompt(8, [{"type": "text", "text": "next"}])) == []
+    script.take(CaughtUp(epoch="e", seq=script.view.seq, replayed=0))
+    assert [type(one) for one in script.submissions] == [sub.UserInput, sub.Interrupt, sub.UserInput]
+
+
+def test_a_prompt_that_never_left_is_not_said_once_it_is_cancelled() -> None:
+    script = Script().opened()
+    script.take(Reconnecting(1.0, "cut"))
+    script.keep(script.mapping.prompt(7, [{"type": "text", "text": "hi"}]))
+    script.keep(script.mapping.cancel(10.0))
+    assert script.answers[7] == {"stopReason": "cancelled"}
+    script.take(CaughtUp(epoch="e", seq=script.view.seq, replayed=0))
+    assert script.submissions == []
 
 
 def test_a_cancel_of_a_queued_prompt_leaves_the_turn_of_somebody_else_alone() -> None:

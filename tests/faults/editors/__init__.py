@@ -1,0 +1,1 @@
+"""Faults under editors: `holdfast acp` while servers, connections and processes end."""

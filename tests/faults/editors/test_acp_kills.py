@@ -1,0 +1,132 @@
+"""ACP agent under kills: of the server, of the agent, of both one after the other; a prompt is said once, and a load is exact."""
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from clients import SessionClient
+from protocol.content import AssistantMessage, UserMessage
+from protocol.runtime_file import ServerPlace, read_runtime_file
+from tests.faults.harness.lengths import few, in_the_long_form
+from tests.faults.harness.order import Failpoint
+from tests.faults.process.process import ServerProcess, Zygote
+from tests.support.acp.editor import Editor, editor, editor_process
+from tests.support.application import settings_for
+from tests.support.polling import eventually
+
+POINTS = [Failpoint("append", at, when) for at in range(1, 6) for when in ("before", "after")]
+
+
+async def inputs_and_answer(url: str, session_id: str) -> tuple[list[str], str]:
+    """What users said in the session, and all that was answered, once nothing runs."""
+    async with SessionClient(url, session_id, feed_max=0) as client:
+        await client.wait_until(lambda view: view.state == "idle" and not view.queued)
+        said = [one.text for one in client.view.messages if isinstance(one, UserMessage)]
+        return said, "".join(one.text for one in client.view.messages if isinstance(one, AssistantMessage))
+
+
+async def shows(one: Editor, answer: str) -> None:
+    """The editor gets to show just this."""
+    await one.until(lambda: len(one.text()) >= len(answer))
+    assert one.text() == answer
+
+
+@pytest.mark.parametrize("point", few(POINTS, 5), ids=lambda point: f"{point.when}-{point.at}")
+async def test_a_prompt_is_said_once_when_the_server_is_killed(
+    zygote: Zygote, tmp_path: Path, point: Failpoint, tally: Counter[str]
+) -> None:
+    async with ServerProcess(zygote, tmp_path, settings_for(tmp_path / "data", policy={})) as server:
+        await server.start(point)
+        async with editor(server.http) as one:
+            await one.initialize()
+            session_id = await one.new()
+            answer = one.prompt(session_id, "write a file")
+            assert await server.ended() == -signal.SIGKILL
+            tally["kills"] += 1
+            await server.start()
+            async with asyncio.timeout(45):
+                line = await answer
+            assert line.get("result") == {"stopReason": "end_turn"} or line["error"]["data"]["code"] == "restart"
+            said, text = await inputs_and_answer(server.http, session_id)
+            assert said == ["write a file"]
+            await shows(one, text)
+            assert (await one.prompt(session_id, "hello"))["result"] == {"stopReason": "end_turn"}
+
+
+@pytest.mark.parametrize("lines", few(range(4, 40, 3), 12))
+async def test_a_session_is_loaded_exactly_after_its_agent_was_killed(
+    zygote: Zygote, tmp_path: Path, lines: int, tally: Counter[str]
+) -> None:
+    async with ServerProcess(zygote, tmp_path, settings_for(tmp_path / "data", policy={})) as server:
+        await server.start()
+        async with editor_process("--url", server.http) as one:
+            await one.initialize()
+            session_id = await one.new()
+            one.prompt(session_id, "write a file")
+            await one.until(lambda: len(one.lines) >= lines or one.text().endswith("given to the model."))
+            one.process.kill()
+            tally["kills"] += 1
+        async with editor(server.http) as two:
+            await two.initialize()
+            assert "configOptions" in await two.load(session_id)
+            said, text = await inputs_and_answer(server.http, session_id)
+            assert said == ["write a file"]
+            await shows(two, text)
+            assert two.text("user_message_chunk") == "write a file"
+
+
+async def test_a_prompt_is_cancelled_while_the_server_is_away_and_the_next_is_taken(
+    zygote: Zygote, tmp_path: Path
+) -> None:
+    async with ServerProcess(zygote, tmp_path, settings_for(tmp_path / "data")) as server:
+        await server.start()
+        async with editor(server.http) as one:
+            await one.initialize()
+            session_id = await one.new()
+            answer = one.prompt(session_id, "delete the file")
+            await one.until(lambda: one.asks)
+            await server.kill()
+            one.notify("session/cancel", sessionId=session_id)
+            assert (await answer)["result"] == {"stopReason": "cancelled"}
+            await server.start()
+            assert (await one.prompt(session_id, "hello"))["result"] == {"stopReason": "end_turn"}
+            said, _ = await inputs_and_answer(server.http, session_id)
+            assert said == ["delete the file", "hello"]
+
+
+@in_the_long_form
+@pytest.mark.timeout(300)
+async def test_two_editors_start_one_server_and_go_on_with_the_next_one(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    project = home / "project"
+    project.mkdir(parents=True)
+    environ = {"HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "HOLDFAST_MODEL": "demo", "HOLDFAST_DATA": ""}
+    folder = home / "data/holdfast"
+
+    async def place(other_than: int = 0) -> ServerPlace:
+        await eventually(lambda: (found := read_runtime_file(folder)) is not None and found.pid != other_than)
+        found = read_runtime_file(folder)
+        assert found is not None
+        return found
+
+    async with editor_process(environ=environ) as one, editor_process(environ=environ) as two:
+        await asyncio.gather(one.initialize(), two.initialize())
+        made = [each.request("session/new", cwd=str(project), mcpServers=[]) for each in (one, two)]
+        first, second = [result["sessionId"] for result in await asyncio.gather(*made)]
+        for each, session_id in ((one, first), (two, second)):
+            assert (await each.prompt(session_id, 'write notes.txt "kept"'))["result"] == {"stopReason": "end_turn"}
+        assert (project / "notes.txt").read_text() == "kept"
+        server = await place()
+        try:
+            listed = await one.request("session/list", cwd=str(project))
+            assert {row["sessionId"] for row in listed["sessions"]} == {first, second}
+            os.kill(server.pid, signal.SIGKILL)
+            done = await asyncio.gather(one.prompt(first, "hello"), two.prompt(second, "hello"))
+            assert [line["result"] for line in done] == [{"stopReason": "end_turn"}] * 2
+            assert (await place(server.pid)).pid != server.pid
+        finally:
+            os.kill((await place()).pid, signal.SIGTERM)
