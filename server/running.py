@@ -199,7 +199,15 @@ def _session_manager(
         observer_for=lambda row: observers.create(row.session_id, row.user_id),
     )
     services = SessionServices(
-        journal, factory, quotas, owner_tokens, lambda: parts.choice.model, on_end, exporter.look, nodes
+        journal,
+        factory,
+        quotas,
+        owner_tokens,
+        lambda: parts.choice.model,
+        on_end,
+        exporter.look,
+        nodes,
+        lambda: parts.known_secrets.for_sessions,
     )
     registry = SessionRegistry(services, parts.settings.sessions)
     return SessionManager(registry, parts.toolsets.remove_workspace, collector)

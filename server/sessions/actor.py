@@ -134,12 +134,12 @@ class SessionActor:
         return self._stepping or self._text.under_way or len(self._inbox) > 0 or self._journal_error is not None
 
     def submit(
-        self, submission: Submission, share_id: str = "", sender: object = None
+        self, submission: Submission, share_id: str = "", sender: object = None, digest: bytes = b""
     ) -> "asyncio.Future[Answer] | SubmissionRefusal":
         """Add a submission to the inbox; the answer comes by the future. A refusal if it is stopping or the inbox is full.
 
         A submission without an id gets one. `share_id`: of the link by which its sender came; empty for the owner.
-        `sender`: the socket that it came by.
+        `sender`: the socket that it came by. `digest`: see `PendingSubmission`.
         """
         own_id = bool(submission_id(submission))
         if not own_id:
@@ -147,7 +147,7 @@ class SessionActor:
         if self.stopping:
             return idempotency.STOPPING
         try:
-            return self._inbox.submit(submission, own_id=own_id, share_id=share_id, sender=sender)
+            return self._inbox.submit(submission, own_id=own_id, share_id=share_id, sender=sender, digest=digest)
         except InboxFull:
             return idempotency.INBOX_IS_FULL
 
@@ -225,7 +225,7 @@ class SessionActor:
             if (
                 isinstance(item, PendingSubmission) and item.own_id
             ):  # only an id of the client's making can be a duplicate
-                earlier = await idempotency.earlier_answer(item.submission, self._recorder.answer)
+                earlier = await idempotency.earlier_answer(item, self._recorder.answer)
                 if earlier is not None:
                     answers.append((item, earlier))
                     continue
@@ -240,7 +240,7 @@ class SessionActor:
                     continue
                 first = new_answers.get(submission_id(item.submission))
                 if first is not None:
-                    answers.append((item, idempotency.repeat_answer(item.submission, first)))
+                    answers.append((item, idempotency.repeat_answer(idempotency.digest_of(item), first)))
                     continue
                 submission = await in_slices(self._rules.redactor, item.submission)
                 decision = decide(self._session, submission, utc_now(), item.share_id)
@@ -248,9 +248,8 @@ class SessionActor:
                 assert decision.answer is not None, "every submission is answered"
                 answers.append((item, decision.answer))
                 if isinstance(decision.answer, ev.Accepted):
-                    new_answers[decision.answer.submission_id] = idempotency.record_answer(
-                        item.submission, decision.answer
-                    )
+                    digest = idempotency.digest_of(item)
+                    new_answers[decision.answer.submission_id] = idempotency.record_answer(digest, decision.answer)
         except Exception as error:  # noqa: BLE001  # nobody may be left without an answer
             fault = SubmissionRefusal(
                 codes.INTERNAL, log_fault(log, error, "session %s: a decision failed", self.session_id)

@@ -26,30 +26,40 @@ def not_stored(error: JournalError) -> SubmissionRefusal:
     )
 
 
-def record_answer(submission: Submission, accepted: ev.Accepted) -> IdempotencyRecord:
+def conflict(own_id: str) -> SubmissionRefusal:
+    """The refusal of a submission whose id was used for another one."""
+    return SubmissionRefusal(codes.ID_CONFLICT, f"the id {own_id!r} was used for another submission")
+
+
+def record_answer(digest: bytes, accepted: ev.Accepted) -> IdempotencyRecord:
     """What the journal stores of an accepted submission."""
-    return IdempotencyRecord(accepted.submission_id, digest(submission), codec.encode(accepted))
+    return IdempotencyRecord(accepted.submission_id, digest, codec.encode(accepted))
 
 
-def repeat_answer(submission: Submission, earlier: IdempotencyRecord) -> Answer:
+def repeat_answer(digest: bytes, earlier: IdempotencyRecord) -> Answer:
     """The answer to a submission whose id was used before: the first answer; a refusal if the content differs."""
-    if digest(submission) != earlier.digest:
-        return SubmissionRefusal(codes.ID_CONFLICT, f"the id {earlier.submission_id!r} was used for another submission")
+    if digest != earlier.digest:
+        return conflict(earlier.submission_id)
     return DuplicateSubmission(codec.decode_event(earlier.answer).seq, earlier.answer)
 
 
 async def earlier_answer(
-    submission: Submission, stored: Callable[[str], Awaitable[IdempotencyRecord | None]]
+    waiting: PendingSubmission, stored: Callable[[str], Awaitable[IdempotencyRecord | None]]
 ) -> Answer | None:
     """The answer to a submission that is a duplicate, or of which the journal does not say it; None if it is new.
 
     `stored`: the first answer to the submission with an id, if there is one. Raises `Unavailable`.
     """
     try:
-        earlier = await stored(submission_id(submission))
+        earlier = await stored(submission_id(waiting.submission))
     except Unavailable as error:
         return not_stored(error)
-    return None if earlier is None else repeat_answer(submission, earlier)
+    return None if earlier is None else repeat_answer(digest_of(waiting), earlier)
+
+
+def digest_of(waiting: PendingSubmission) -> bytes:
+    """The digest of what the client sent. Of a submission that was forwarded it came along."""
+    return waiting.digest or digest(waiting.submission)
 
 
 def digest(submission: Submission) -> bytes:

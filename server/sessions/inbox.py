@@ -30,7 +30,8 @@ class InboxFull(Exception):
 class PendingSubmission(msgspec.Struct):
     """A submission and the future of its answer. `own_id`: the client made the id, so it may be a duplicate.
 
-    `share_id`: of the link by which the sender came; empty for the owner. `sender`: the socket; None if there is none.
+    `share_id`: of the link by which the sender came; empty for the owner. `sender`: the socket; None if there is none. `digest`: of what the client
+    sent, where another server forwarded it without its secrets; else empty.
     """
 
     submission: Submission
@@ -38,6 +39,7 @@ class PendingSubmission(msgspec.Struct):
     own_id: bool
     share_id: str = ""
     sender: object = None
+    digest: bytes = b""
 
 
 class _Text:
@@ -94,7 +96,7 @@ class Inbox:
         self.take_text_at_once: Callable[[Input], bool] | None = None
 
     def submit(
-        self, submission: Submission, *, own_id: bool, share_id: str = "", sender: object = None
+        self, submission: Submission, *, own_id: bool, share_id: str = "", sender: object = None, digest: bytes = b""
     ) -> "asyncio.Future[Answer]":
         """Add a submission; its answer comes by the future. Raises `InboxFull`.
 
@@ -104,7 +106,7 @@ class Inbox:
         if len(self._urgent) + len(self._submissions) >= self._submissions_max:
             raise InboxFull
         answer = asyncio.get_running_loop().create_future()
-        waiting = PendingSubmission(submission, answer, own_id, share_id, sender)
+        waiting = PendingSubmission(submission, answer, own_id, share_id, sender, digest)
         if not isinstance(submission, Interrupt):
             self._submissions.append(waiting)
         elif (place := self._behind(sender)) is None:

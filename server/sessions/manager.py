@@ -12,10 +12,11 @@ from protocol import submissions as sub
 from protocol.codes import CloseReason
 from protocol.content import ShareLink
 from server.journal.base import ListPosition, SessionRow, Stat
+from server.journal.nodes.base import OwnedElsewhere
 from server.sessions import registry
 from server.sessions.actor import SessionActor
 from server.sessions.errors import SessionNotFound
-from server.sessions.inbox import Answer
+from server.sessions.inbox import Answer, PendingAnswer
 from server.sessions.ports.broadcaster import DELETED_REASON
 from server.sessions.ports.port import SessionPort
 from server.sessions.registry import SessionRegistry
@@ -98,8 +99,7 @@ class SessionManager:
         Raises `SessionNotFound`, `SessionCapacityError`, `GoingAway`, `JournalError`. So do all operations below that
         return an answer.
         """
-        async with self.registry.activated(session_id) as actor:
-            waiting = actor.submit(submission)
+        waiting = await self._hand_in(session_id, submission)
         return waiting if isinstance(waiting, SubmissionRefusal) else await waiting
 
     async def submit_user_input(self, session_id: str, text: str) -> Answer:
@@ -124,15 +124,18 @@ class SessionManager:
 
     async def shutdown_session(self, session_id: str) -> Answer:
         """Close the session for good, and delete its remote sandbox. Cancels it after `SHUTDOWN_WAIT_S`."""
-        async with self.registry.activated(session_id) as actor:
-            waiting = actor.submit(sub.Shutdown())
+        waiting = await self._hand_in(session_id, sub.Shutdown())
         if isinstance(waiting, SubmissionRefusal):
             return waiting
         try:
             async with asyncio.timeout(registry.SHUTDOWN_WAIT_S):
                 answer = await waiting
         except TimeoutError:
-            await self.registry.end(actor, CloseReason(codes.CLOSE_FAULT, "the session did not end in time; reconnect"))
+            actor = self.registry.get(session_id)
+            if actor is not None:
+                await self.registry.end(
+                    actor, CloseReason(codes.CLOSE_FAULT, "the session did not end in time; reconnect")
+                )
             return SubmissionRefusal(codes.INTERNAL, "the session did not answer and was stopped; send it again")
         if not isinstance(answer, SubmissionRefusal):
             await self._collector.end(session_id)
@@ -208,6 +211,15 @@ class SessionManager:
     def active_session_count(self) -> int:
         """How many sessions are active, or being activated."""
         return self.registry.count
+
+    async def _hand_in(self, session_id: str, submission: sub.Submission) -> PendingAnswer | SubmissionRefusal:
+        """Hand a submission to the session's actor, here or at the server that runs the session."""
+        try:
+            async with self.registry.activated(session_id) as actor:
+                return actor.submit(submission)
+        except OwnedElsewhere:
+            assert self.registry.shared is not None
+            return await self.registry.shared.forward(session_id, submission)
 
     async def _create(self, user_id: str, cwd: str = "") -> SessionActor:
         now = utc_now()

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
+from agent.redaction import Redactor
 from agent.util.tasks import TaskOwner
 from protocol import codes
 from protocol.codes import CloseReason
@@ -19,9 +20,9 @@ from server.sessions.actor import SessionActor
 from server.sessions.capacity import SessionCapacity
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.factory import SessionFactory
-from server.sessions.nodes.feed import Feed
 from server.sessions.nodes.ownership import Moment, Ownership
 from server.sessions.nodes.recovery import Recovery
+from server.sessions.nodes.shared import SharedSessions
 from server.sessions.ports.broadcaster import DELETED_REASON
 from server.sessions.ports.handover import Handover
 from server.sessions.ports.port import SessionPort
@@ -43,7 +44,8 @@ class SessionServices:
 
     `factory`: makes the parts of a session. `default_model`: the model of a session that chose none. `on_end`: called
     when an actor has ended, with its session's last row. `on_left`: called when the last socket of a sleeping session has left.
-    `nodes`: this server among those on the same database; None if it has the journal alone.
+    `nodes`: this server among those on the same database; None if it has the journal alone. `redactor`: takes
+    the known secrets out of what is forwarded.
     """
 
     journal: Journal
@@ -54,12 +56,13 @@ class SessionServices:
     on_end: Callable[[SessionRow], None]
     on_left: Callable[[], None]
     nodes: Nodes | None = None
+    redactor: Callable[[], Redactor] = Redactor
 
 
 class SessionRegistry:
     """The active sessions: at most one actor each.
 
-    `ports`: of all sessions that are active or followed. A session's lock is held while its actor is looked up or started,
+    `ports`: of all sessions that are active or followed. `shared`: what is done about sessions of other servers, if there are any. A session's lock is held while its actor is looked up or started,
     and while the session is deleted. `draining`: no session is activated any more.
     """
 
@@ -72,10 +75,11 @@ class SessionRegistry:
         self._actors: dict[str, SessionActor] = {}
         self.ports = PortTable(self._journal, SleepingStates(self._journal, services.default_model), self)
         self._handover = Handover(self)
-        self._nodes = services.nodes
         self.ownership = Ownership(self._journal, services.nodes)
         self._recovery = Recovery(self, self._journal, services.nodes)
-        self._feed = None if services.nodes is None else Feed(services.nodes, self.ports, self._deleted_elsewhere)
+        self.shared: SharedSessions | None = None
+        if services.nodes is not None:
+            self.shared = SharedSessions(services.nodes, self._journal, self.ports, self, services.redactor)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._without_token: set[str] = set()
         self._tasks = TaskOwner("sessions")
@@ -83,9 +87,8 @@ class SessionRegistry:
     def start(self) -> None:
         """Start the tasks that recover unfinished sessions and evict idle ones."""
         self._journal.watch_epoch(self._on_new_epoch)
-        if self._nodes is not None and self._feed is not None:
-            self._nodes.watch(self._on_lease_lost)
-            self._feed.start()
+        if self.shared is not None:
+            self.shared.start(self._on_lease_lost, self._deleted_elsewhere)
         self._tasks.start(self._recovery.run(), "recover")
         self._tasks.start(self._evict_idle(), "evict")
 
@@ -137,8 +140,8 @@ class SessionRegistry:
                 # Not of an actor: there is none, or one that ends because its state is not what is stored.
                 head = (await self._stored(row.session_id)).head
                 port = self.ports.open(row.session_id, row.user_id, head)
-            if self._feed is not None:
-                self._feed.opened(row.session_id)
+            if self.shared is not None:
+                self.shared.opened(row.session_id)
         if prepared:
             try:
                 await port.prepare()
@@ -248,8 +251,8 @@ class SessionRegistry:
                 await self.drain("the server is restarting; reconnect")
         except TimeoutError:
             log.warning("%d sessions did not end in time and are cancelled", len(self._actors))
-        if self._feed is not None:
-            await self._feed.aclose()
+        if self.shared is not None:
+            await self.shared.aclose()
         await self._tasks.aclose()
 
     async def _got_owner_token(self, actor: SessionActor) -> bool:

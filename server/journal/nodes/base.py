@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from server.journal.base import JournalError, Record
+from server.journal.nodes.inbox import Forwarded, Put, Settled, Waiting
 
 
 class OwnedElsewhere(JournalError):
@@ -31,8 +32,29 @@ class Nodes(Protocol):
     async def owned_elsewhere(self, session_id: str) -> bool:
         """Whether another node, which lives, owns the session. Raises `JournalError`."""
 
+    async def forward(self, session_id: str, submission_id: str, forwarded: Forwarded) -> Put:
+        """Have a submission wait for the session's owner, and tell the owner; durable on return. The same again is one.
+
+        Raises `Deleted`, `NotFound`, `Unavailable`.
+        """
+
+    async def waiting(self, but: Sequence[int]) -> list[Waiting]:
+        """Submissions that wait for sessions which this node owns, the oldest first, without these. Raises `JournalError`."""
+
+    async def waits(self, session_id: str, submission_id: str) -> bool:
+        """Whether this submission still waits. Raises `JournalError`."""
+
+    async def remove(self, numbers: Sequence[int]) -> None:
+        """These submissions wait no more. Raises `JournalError`."""
+
+    def answer(self, to: int, settled: Settled) -> None:
+        """Tell a node what became of a submission that it forwarded."""
+
+    def watch_inbox(self, arrived: Callable[[], None], answered: Callable[[Settled], None]) -> None:
+        """Call `arrived` in the event loop when there may be something for `waiting`, and `answered` with what `answer` told this node."""
+
     async def orphans(self, most: int) -> list[str]:
-        """Sessions with work under way that nobody who lives owns. Raises `JournalError`."""
+        """Sessions with work under way, or submissions that wait, that nobody who lives owns. Raises `JournalError`."""
 
     def listen(self, told: Callable[[Mapping[str, int]], None], missed: Callable[[], None]) -> None:
         """Call `told` in the event loop with how far sessions are stored, as other nodes store them (`words.DELETED`: it was

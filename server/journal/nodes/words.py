@@ -4,8 +4,15 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+import msgspec
+
+from server.journal.nodes.inbox import Settled
+
 WORD_BYTES_MAX = 7_900
 """PostgreSQL takes notifications shorter than 8,000 bytes: https://www.postgresql.org/docs/current/sql-notify.html"""
+
+MESSAGE_CHARS_MAX = 1_000
+"""Of a refusal. JSON makes six bytes at most of a code point, or of a half of one."""
 
 DELETED = -1
 """In place of a head: the session was deleted."""
@@ -16,6 +23,19 @@ class Heads(NamedTuple):
 
     node: int
     heads: Mapping[str, int]
+
+
+class Arrived(NamedTuple):
+    """Something waits in the inbox of a session that the node `to` owns."""
+
+    to: int
+
+
+class Answered(NamedTuple):
+    """What became of a submission that the node `to` forwarded."""
+
+    to: int
+    settled: Settled
 
 
 def write_heads(node: int, heads: Iterable[tuple[str, int]]) -> list[str]:
@@ -36,17 +56,32 @@ def write_heads(node: int, heads: Iterable[tuple[str, int]]) -> list[str]:
     return words
 
 
-def read(word: str) -> Heads | None:
+def write_arrived(to: int) -> str:
+    """The word that something waits in the inbox of a session that this node owns."""
+    return f"inbox {to}"
+
+
+def write_answered(to: int, settled: Settled) -> str:
+    """The word that tells a node what became of a submission that it forwarded."""
+    short = msgspec.structs.replace(settled, message=settled.message[:MESSAGE_CHARS_MAX])
+    return f"answered {to} {msgspec.json.encode(short).decode()}"
+
+
+def read(word: str) -> Heads | Arrived | Answered | None:
     """What a word tells; None for one that this version does not know."""
     kind, _, rest = word.partition(" ")
-    if kind != "heads":
-        return None
     node, _, listed = rest.partition(" ")
     heads: dict[str, int] = {}
     try:
+        if kind == "inbox":
+            return Arrived(int(node))
+        if kind == "answered":
+            return Answered(int(node), msgspec.json.decode(listed, type=Settled))
+        if kind != "heads":
+            return None
         for part in listed.split(","):
             session_id, _, head = part.rpartition(":")
             heads[unquote(session_id, errors="surrogatepass")] = int(head)
         return Heads(int(node), heads)
-    except ValueError:
+    except (ValueError, msgspec.DecodeError):
         return None

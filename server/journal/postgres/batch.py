@@ -78,6 +78,10 @@ _WHOLE = f"""
         INSERT INTO submissions (session, submission_id, digest, answer)
         SELECT a.* FROM answer a WHERE (a.key IN (SELECT key FROM ok)) IS TRUE
     ),
+    taken AS (
+        DELETE FROM inbox w USING answer a
+        WHERE w.session = a.key AND w.submission_id = a.id AND (a.key IN (SELECT key FROM ok)) IS TRUE
+    ),
     spent AS (
         INSERT INTO spending AS s (user_id, day, tokens, microdollars)
         SELECT g.user_id, g.day, sum(g.tokens), sum(g.micro)

@@ -105,6 +105,17 @@ STEPS = (
     ) WITH (fillfactor = 50);
     ALTER TABLE sessions ADD COLUMN owner bigint;   -- the node that runs it, or ran it last; null: none
     """,
+    """
+    CREATE TABLE inbox (                            -- submissions that came in at another node than the owner's
+        number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        session bigint NOT NULL,
+        submission_id bytea NOT NULL,
+        digest bytea NOT NULL,
+        data bytea NOT NULL,
+        from_node bigint NOT NULL,
+        UNIQUE (session, submission_id)
+    );
+    """,
 )
 """Step i takes a database of version i to version i + 1."""
 
@@ -122,6 +133,7 @@ _TABLES = (
     "claims",
     "epochs",
     "nodes",
+    "inbox",
 )
 
 _FOUND = """

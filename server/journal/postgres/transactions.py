@@ -20,9 +20,10 @@ from server.journal.base import (
     Unavailable,
 )
 from server.journal.nodes.base import OwnedElsewhere
+from server.journal.nodes.inbox import Forwarded, Put
+from server.journal.postgres import inbox, membership
 from server.journal.postgres.appends import Appender, find, find_leased, follow
 from server.journal.postgres.link import Link
-from server.journal.postgres.nodes import membership
 from server.journal.postgres.queries import STORED
 from server.journal.postgres.rows import CLAIM_COLUMNS, ROW_COLUMNS, claim_values, encode, row_values
 from server.journal.postgres.schema import Connection
@@ -74,6 +75,7 @@ _PURGED = "SELECT session FROM purges LIMIT 1"
 _PURGE = "DELETE FROM {0} WHERE session = %s AND seq IN (SELECT seq FROM {0} WHERE session = %s ORDER BY seq LIMIT %s)"
 _PURGE_REST = (
     "DELETE FROM submissions WHERE session = %s",
+    "DELETE FROM inbox WHERE session = %s",
     "DELETE FROM snapshots WHERE session = %s",
     "DELETE FROM epoch_starts WHERE session = %s",
     "DELETE FROM purges WHERE session = %s",
@@ -127,6 +129,16 @@ class Transactions:
         """See `Journal.release`."""
         with self._link as connection:
             connection.execute(_RELEASE, (encode(lease.session_id), lease.term))
+
+    def forward(self, node: int, session_id: str, submission_id: str, forwarded: Forwarded) -> Put:
+        """See `Nodes.forward`."""
+        with self._link as connection:
+            return inbox.put(connection, node, session_id, submission_id, forwarded)
+
+    def remove(self, numbers: Sequence[int]) -> None:
+        """See `Nodes.remove`."""
+        with self._link as connection:
+            inbox.remove(connection, numbers)
 
     def merge(self, lease: Lease, lo: int, hi: int, records: Sequence[Record]) -> None:
         """See `Journal.merge`."""

@@ -34,11 +34,10 @@ def deliverable(head: int, after: int, records: Sequence[Record]) -> Sequence[Re
 class Feed:
     """Reads for all ports without an actor at once: what others tell of at once, and everything each `LOOK_S`."""
 
-    def __init__(self, nodes: Nodes, ports: PortTable, deleted: Callable[[str], None]) -> None:
-        """`deleted`: called with a session that another node deleted."""
+    def __init__(self, nodes: Nodes, ports: PortTable) -> None:
         self._nodes = nodes
         self._ports = ports
-        self._deleted = deleted
+        self._deleted: Callable[[str], None] = ports.deleted
         self._behind: dict[str, int] = {}
         """How far sessions are stored that are followed here, where that is further than their ports are."""
         self._unsure: set[str] = set()
@@ -48,8 +47,9 @@ class Feed:
         self._wake = asyncio.Event()
         self._tasks = TaskOwner("feed")
 
-    def start(self) -> None:
-        """Start the task."""
+    def start(self, deleted: Callable[[str], None]) -> None:
+        """Start the task. `deleted`: called with a session that another node deleted."""
+        self._deleted = deleted
         self._nodes.listen(self._told, self._missed)
         self._tasks.start(self._run(), "read")
 

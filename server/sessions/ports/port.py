@@ -60,16 +60,29 @@ class Actor(Protocol):
         """Add a submission to the inbox."""
 
 
+class Forwarder(Protocol):
+    """Hands submissions to the server that runs their session: `server.sessions.nodes.shared.SharedSessions`."""
+
+    async def forward(
+        self, session_id: str, submission: Submission, share_id: str = "", sender: object = None
+    ) -> "PendingAnswer | SubmissionRefusal":
+        """As `SessionPort.submit`."""
+
+
 class Waker(Protocol):
     """Wakes sessions: `server.sessions.registry.SessionRegistry`."""
 
     draining: bool
 
+    @property
+    def shared(self) -> Forwarder | None:
+        """Where other servers may run sessions."""
+
     def ready_actor(self, session_id: str) -> Actor | None:
         """The session's actor, if it takes submissions as it is."""
 
     def activated(self, session_id: str, user_id: str | None = None) -> AbstractAsyncContextManager[Actor]:
-        """The session's actor, which is started if the session slept."""
+        """The session's actor, which is started if the session slept. Raises `OwnedElsewhere` where another server runs it."""
 
 
 class SessionPort:
@@ -185,6 +198,9 @@ class SessionPort:
         try:
             async with self._waker.activated(self.session_id, self.user_id) as woken:
                 return woken.submit(submission, share_id, sender)
+        except OwnedElsewhere:
+            assert self._waker.shared is not None
+            return await self._waker.shared.forward(self.session_id, submission, share_id, sender)
         except Exception as error:  # noqa: BLE001  # it becomes the answer
             return refusal_of(self.session_id, error)
 
@@ -208,7 +224,7 @@ def refusal_of(session_id: str, error: Exception) -> SubmissionRefusal:
     """The refusal of a submission to a session that could not be woken because of this error."""
     if isinstance(error, SessionCapacityError):
         return SubmissionRefusal(codes.CAPACITY, str(error))
-    if isinstance(error, GoingAway | OwnedElsewhere):
+    if isinstance(error, GoingAway):
         return SubmissionRefusal(codes.GOING_AWAY, str(error))
     if isinstance(error, SessionNotFound):
         return SubmissionRefusal(codes.SESSION_CLOSED, DELETED_REASON.text)

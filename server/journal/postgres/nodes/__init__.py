@@ -1,1 +1,1 @@
-"""Nodes on PostgreSQL: who is there, who owns what, and what one node tells another. Used only with `nodes.several`."""
+"""Nodes on PostgreSQL: a node's threads, and what they tell it. Used only with `nodes.several`."""

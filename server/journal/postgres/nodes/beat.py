@@ -12,12 +12,11 @@ import psycopg
 
 from server.journal.base import JournalError
 from server.journal.nodes.lease import NodeLease, ended, may_beat, may_declare, stored
-from server.journal.postgres import lock
+from server.journal.postgres import lock, membership
 from server.journal.postgres.address import Address
 from server.journal.postgres.errors import explain, one_line
 from server.journal.postgres.link import Link
-from server.journal.postgres.nodes import membership
-from server.journal.postgres.nodes.membership import Seen
+from server.journal.postgres.membership import Seen
 
 log = logging.getLogger("holdfast.nodes")
 
@@ -35,6 +34,8 @@ class Beat:
         `seen`: called in the event loop after each beat.
         """
         self.number = membership.new_number()
+        self.numbers = {self.number}
+        """All that it had: words to an earlier one are for this node too."""
         self.lease = NodeLease(lease_s)
         self.link: Link | None = None
         self._address = address
@@ -110,6 +111,7 @@ class Beat:
             if self._stop.is_set():
                 return
         self.number = membership.new_number()
+        self.numbers.add(self.number)
         self._drop_link()
         self.join()
 

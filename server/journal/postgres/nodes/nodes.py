@@ -11,13 +11,15 @@ from agent.util.threads import start_in_own_thread
 from server.journal.base import Record
 from server.journal.call_queue import CallQueue
 from server.journal.nodes import words
+from server.journal.nodes.inbox import Forwarded, Put, Settled, Waiting
+from server.journal.postgres import inbox, membership, reading
 from server.journal.postgres.address import Address
 from server.journal.postgres.errors import explain
-from server.journal.postgres.nodes import membership, reading
+from server.journal.postgres.membership import Seen
 from server.journal.postgres.nodes.beat import Beat
-from server.journal.postgres.nodes.membership import Seen
 from server.journal.postgres.nodes.notices import Listener, Notifier
 from server.journal.postgres.schema import Connection
+from server.journal.postgres.transactions import Transactions
 
 log = logging.getLogger("holdfast.nodes")
 
@@ -26,9 +28,17 @@ class PostgresNodes:
     """See `server.journal.nodes.base.Nodes`. A timer of its own drops all sessions when the lease is over."""
 
     def __init__(
-        self, address: Address, lease_s: float, queries: CallQueue[Connection], epoch_seen: Callable[[int], None]
+        self,
+        address: Address,
+        lease_s: float,
+        queries: CallQueue[Connection],
+        writes: CallQueue[Transactions],
+        epoch_seen: Callable[[int], None],
     ) -> None:
-        """`queries`: of the journal's readers. `epoch_seen`: called with the ordinal of the epoch at each beat."""
+        """`queries`, `writes`: of the journal's threads. `epoch_seen`: called with the ordinal of the epoch at each beat."""
+        self._writes = writes
+        self._arrived: Callable[[], None] | None = None
+        self._answered: Callable[[Settled], None] | None = None
         self._where = address.where
         self._beat = Beat(address, lease_s, self._drop, self._seen)
         self._notifier = Notifier(address, lambda: self.number)
@@ -65,7 +75,35 @@ class PostgresNodes:
 
     async def owned_elsewhere(self, session_id: str) -> bool:
         """Whether another node, which lives, owns the session."""
-        return await self._queries.put(lambda db: membership.owned_elsewhere(db, self.number, session_id))
+        return await self._queries.put(lambda db: membership.owner(db, session_id)) not in (None, self.number)
+
+    async def forward(self, session_id: str, submission_id: str, forwarded: Forwarded) -> Put:
+        """Have a submission wait for the session's owner."""
+        put = await self._writes.put(lambda tables: tables.forward(self.number, session_id, submission_id, forwarded))
+        owner = await self._queries.put(lambda db: membership.owner(db, session_id))
+        if owner is not None:
+            self._notifier.say(words.write_arrived(owner))
+        return put
+
+    async def waiting(self, but: Sequence[int]) -> list[Waiting]:
+        """Submissions that wait for sessions which this node owns."""
+        return await self._queries.put(lambda db: inbox.read(db, self.number, but))
+
+    async def waits(self, session_id: str, submission_id: str) -> bool:
+        """Whether this submission still waits."""
+        return await self._queries.put(lambda db: inbox.waits(db, session_id, submission_id))
+
+    async def remove(self, numbers: Sequence[int]) -> None:
+        """These submissions wait no more."""
+        await self._writes.put(lambda tables: tables.remove(numbers))
+
+    def answer(self, to: int, settled: Settled) -> None:
+        """Tell a node what became of a submission that it forwarded."""
+        self._notifier.say(words.write_answered(to, settled))
+
+    def watch_inbox(self, arrived: Callable[[], None], answered: Callable[[Settled], None]) -> None:
+        """Call `arrived` when something may wait, and `answered` with what became of what was forwarded."""
+        self._arrived, self._answered = arrived, answered
 
     async def orphans(self, most: int) -> list[str]:
         """Sessions with work under way that nobody who lives owns."""
@@ -128,12 +166,18 @@ class PostgresNodes:
 
     def _heard(self, word: str) -> None:
         heard = words.read(word)
-        if heard is not None and heard.node != self.number and self._told is not None:
+        if isinstance(heard, words.Heads) and heard.node != self.number and self._told is not None:
             self._told(heard.heads)
+        elif isinstance(heard, words.Arrived) and heard.to == self.number and self._arrived is not None:
+            self._arrived()
+        elif isinstance(heard, words.Answered) and heard.to in self._beat.numbers and self._answered is not None:
+            self._answered(heard.settled)
 
     def _missed(self) -> None:
         if self._missed_some is not None:
             self._missed_some()
+        if self._arrived is not None:
+            self._arrived()
 
     def _seen(self, seen: Seen) -> None:
         self.living, self._first = seen.living, seen.first

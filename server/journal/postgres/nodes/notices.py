@@ -101,6 +101,7 @@ class Notifier(Linked):
         super().__init__(address, "notify")
         self._number = number
         self._heads: dict[str, int] = {}
+        self._words: list[str] = []
         self._lock = Lock()
         self._some = Event()
 
@@ -112,6 +113,13 @@ class Notifier(Linked):
                 self._heads.clear()
         self._some.set()
 
+    def say(self, word: str) -> None:
+        """Say one word soon. Called in any thread."""
+        with self._lock:
+            if len(self._words) < WAITING_MAX:
+                self._words.append(word)
+        self._some.set()
+
     def _connected(self, link: Link) -> None:
         with link as connection:
             connection.execute("SET synchronous_commit = off")
@@ -121,7 +129,8 @@ class Notifier(Linked):
         self._some.clear()
         with self._lock:
             heads, self._heads = self._heads, {}
-        for word in words.write_heads(self._number(), heads.items()):
+            said, self._words = self._words, []
+        for word in [*words.write_heads(self._number(), heads.items()), *said]:
             with link as connection:
                 connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, word))
         self._stop.wait(PAUSE_S)

@@ -20,7 +20,7 @@ def test_what_is_told_is_read(heads: dict[str, int]) -> None:
     for word in words:
         assert len(word.encode()) < WORD_BYTES_MAX + 1
         found = read(word)
-        assert found is not None and found.node == 17
+        assert isinstance(found, Heads) and found.node == 17
         told |= found.heads
     assert told == heads
 

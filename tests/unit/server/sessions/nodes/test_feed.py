@@ -1,7 +1,5 @@
 """Feed: a socket on a server that does not run the session gets what one on the other gets, whatever is lost between them."""
 
-import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
@@ -10,29 +8,11 @@ import pytest
 from protocol import codes
 from protocol import events as ev
 from protocol.submissions import Shutdown, UserInput
-from server.journal.nodes.settings import NodesSettings
 from server.journal.postgres.nodes import notices
-from server.journal.postgres.nodes.nodes import PostgresNodes
-from tests.support.application import settings_for, with_journal
-from tests.support.live import Client, Live, client, listening, same_view
+from tests.support.live import Client, client, same_view
 from tests.support.models.scripted_model import Finish, Gate, ScriptedModel, Text, stream
 from tests.support.polling import eventually
-
-
-@contextlib.asynccontextmanager
-async def two(folder: Path, database: str, model: ScriptedModel | None = None) -> AsyncIterator[tuple[Live, Live]]:
-    """Two servers on one database, which know of each other."""
-    async with contextlib.AsyncExitStack() as ends:
-        made: list[Live] = []
-        for name in ("a", "b"):
-            settings = with_journal(settings_for(folder / name, model), database)
-            settings = msgspec.structs.replace(settings, nodes=NodesSettings(several=True, lease_s=30.0))
-            made.append(await ends.enter_async_context(listening(settings)))
-        for live in made:
-            nodes = live.manager.registry.services.nodes
-            assert isinstance(nodes, PostgresNodes)
-            nodes.living = 2  # as the next beat would find
-        yield made[0], made[1]
+from tests.unit.server.sessions.nodes.two import two
 
 
 @pytest.mark.parametrize("words", ["heard", "lost"])

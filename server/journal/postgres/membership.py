@@ -29,8 +29,10 @@ _LIVES = "EXISTS (SELECT FROM nodes n WHERE n.node = s.owner AND NOT n.dead)"
 OWNER = f"SELECT s.term, s.owner, {_LIVES} FROM sessions s WHERE s.session_id = %s AND NOT s.deleted"
 """A session's term, its owner, and whether that lives."""
 _ORPHANS = f"""
-    SELECT s.session_id FROM sessions s WHERE s.unfinished AND NOT s.deleted AND NOT {_LIVES}
-    ORDER BY s.last_active_at, s.session_id LIMIT %s
+    SELECT s.session_id FROM sessions s
+    WHERE s.unfinished AND NOT s.deleted AND NOT {_LIVES}
+    UNION SELECT s.session_id FROM sessions s
+    WHERE s.key IN (SELECT session FROM inbox) AND NOT s.deleted AND NOT {_LIVES} LIMIT %s
 """
 
 
@@ -78,10 +80,10 @@ def leave(connection: Connection, number: int) -> None:
     connection.execute(_LEAVE, (number,))
 
 
-def owned_elsewhere(connection: Connection, number: int, session_id: str) -> bool:
-    """Whether a node that lives owns the session, and is not this one."""
+def owner(connection: Connection, session_id: str) -> int | None:
+    """The node that owns the session and lives; None if there is none."""
     found = connection.execute(OWNER, (encode(session_id),)).fetchone()
-    return found is not None and bool(found[2]) and found[1] != number
+    return int(found[1]) if found is not None and found[2] else None
 
 
 def orphans(connection: Connection, most: int) -> list[str]:

@@ -1,0 +1,46 @@
+"""Shared sessions: what a server does about sessions that others on its database run."""
+
+from collections.abc import Callable
+
+from agent.redaction import Redactor
+from agent.session.messages import SubmissionRefusal
+from protocol.submissions import Submission
+from server.journal.base import Journal
+from server.journal.nodes.base import Nodes
+from server.sessions.inbox import PendingAnswer
+from server.sessions.nodes.feed import Feed
+from server.sessions.nodes.forwarding import Forwarding, Waker
+from server.sessions.ports.table import PortTable
+
+
+class SharedSessions:
+    """The feed of sessions elsewhere, and what is forwarded to them and from there."""
+
+    def __init__(
+        self, nodes: Nodes, journal: Journal, ports: PortTable, waker: Waker, redactor: Callable[[], Redactor]
+    ) -> None:
+        """`redactor`: takes the known secrets out of what is forwarded."""
+        self._nodes = nodes
+        self._feed = Feed(nodes, ports)
+        self._forwarding = Forwarding(nodes, journal, waker, redactor)
+
+    def start(self, lost: Callable[[], None], deleted: Callable[[str], None]) -> None:
+        """Start the tasks. `lost`: see `Nodes.watch`; `deleted`: called with a session that another server deleted."""
+        self._nodes.watch(lost)
+        self._feed.start(deleted)
+        self._forwarding.start()
+
+    async def aclose(self) -> None:
+        """Stop."""
+        await self._forwarding.aclose()
+        await self._feed.aclose()
+
+    def opened(self, session_id: str) -> None:
+        """Somebody follows the session from now on."""
+        self._feed.opened(session_id)
+
+    async def forward(
+        self, session_id: str, submission: Submission, share_id: str = "", sender: object = None
+    ) -> PendingAnswer | SubmissionRefusal:
+        """Hand a submission to the server that runs the session."""
+        return await self._forwarding.submit(session_id, submission, share_id, sender)

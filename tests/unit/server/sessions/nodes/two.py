@@ -1,0 +1,38 @@
+"""Two servers: on one database, in the test's own event loop."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import psycopg
+
+from server.journal.nodes.settings import NodesSettings
+from server.journal.postgres.nodes.nodes import PostgresNodes
+from tests.support.application import settings_for, with_journal
+from tests.support.live import Live, listening
+from tests.support.models.scripted_model import ScriptedModel
+
+
+@contextlib.asynccontextmanager
+async def two(folder: Path, database: str, model: ScriptedModel | None = None) -> AsyncIterator[tuple[Live, Live]]:
+    """Two servers on one database, which know of each other."""
+    async with contextlib.AsyncExitStack() as ends:
+        made: list[Live] = []
+        for name in ("a", "b"):
+            settings = with_journal(settings_for(folder / name, model), database)
+            settings = msgspec.structs.replace(settings, nodes=NodesSettings(several=True, lease_s=30.0))
+            made.append(await ends.enter_async_context(listening(settings)))
+        for live in made:
+            nodes = live.manager.registry.services.nodes
+            assert isinstance(nodes, PostgresNodes)
+            nodes.living = 2  # as the next beat would find
+        yield made[0], made[1]
+
+
+async def rows(database: str) -> int:
+    """How many submissions wait for another server."""
+    with psycopg.connect(database) as connection:
+        found = connection.execute("SELECT count(*) FROM inbox").fetchone()
+    assert found is not None
+    return int(found[0])
