@@ -110,10 +110,42 @@ async def test_logging_out_takes_the_key_out_of_the_browser(tabs: Tabs, tmp_path
     async with local(tabs, tmp_path) as (live, token):
         chat = await tabs.open(f"{live.http}/#token={token}")
         await expect(chat.field).to_be_visible()
-        assert "hfk_" in await chat.page.evaluate("JSON.stringify(localStorage)")
+        second = await tabs.open(live.http, beside=chat)
+        await expect(second.field).to_be_visible()
         await chat.button("Log out").click()
         await expect(chat.page.get_by_label("Token")).to_be_visible()
+        for tab in (chat, second):
+            assert "hfk_" not in await stored(tab)
+
+
+async def stored(chat: Chat) -> str:
+    """What a tab has in the storage of its origin."""
+    return str(await chat.page.evaluate("JSON.stringify(sessionStorage) + JSON.stringify(localStorage)"))
+
+
+async def test_the_key_ends_with_the_last_tab_and_the_next_asks_and_says_how_to_get_in(
+    tabs: Tabs, tmp_path: Path
+) -> None:
+    async with local(tabs, tmp_path) as (live, token):
+        chat = await tabs.open(f"{live.http}/#token={token}")
+        await expect(chat.field).to_be_visible()
+        assert "hfk_" in await chat.page.evaluate("JSON.stringify(sessionStorage)")
         assert "hfk_" not in await chat.page.evaluate("JSON.stringify(localStorage)")
+        last = await tabs.open(live.http, beside=chat)
+        await expect(last.field).to_be_visible()
+        await chat.page.close()
+        await last.page.reload()
+        await expect(last.field).to_be_visible()
+        context = last.page.context
+        await last.page.goto("about:blank")
+        assert [cookie["name"] for cookie in await context.cookies()] == [f"holdfast-{live.port}"]
+        first = await tabs.open(live.http, beside=last)
+        await expect(first.page.get_by_role("main")).to_contain_text("Run holdfast login-link on the server's machine")
+        beside = await tabs.open(live.http, beside=first)
+        await beside.page.get_by_label("Token").fill(token)
+        await beside.button("Log in").click()
+        for tab in (beside, first):  # the other one needs no login of its own
+            await expect(tab.field).to_be_visible()
 
 
 async def test_the_printed_link_works_once_and_then_says_how_to_get_another(tabs: Tabs, tmp_path: Path) -> None:

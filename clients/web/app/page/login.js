@@ -24,7 +24,7 @@ export function Login({ entered }) {
       field.select();
     }
   };
-  const way = { local: html`Run <code>holdfast login-link</code> on the server's machine and open the link that it prints, or paste the server's token here.`, bearer: "Paste a Hugging Face token." };
+  const way = { local: html`Run <code>holdfast login-link</code> on the server's machine and open the link that it prints, or paste the server's token here. A login ends with its last tab.`, bearer: "Paste a Hugging Face token." };
   return html`<main class="login">
     <h1>Holdfast</h1>
     ${mode === "oauth"

@@ -4,9 +4,10 @@
 import { signal } from "@preact/signals";
 import { server } from "../api/base.js";
 import { http, HttpError, post } from "../api/http.js";
-import { forgetKeys, keepKey } from "../../lib/keys.js";
+import { keepKey, storeKeys } from "../../lib/keys.js";
 import { forgetAll } from "./storage.js";
 import { config, guest, loginNeeded, me, notify, pathOf, showSession } from "./store.js";
+import { askTabs, joinTabs, tellTabs } from "./tabs.js";
 
 const SHARE_PREFIX = "hfl_";
 /** What is in the address of a link: a token or a code, a share link's secret, or the key of a login that was just made. */
@@ -29,15 +30,22 @@ export async function enter() {
   const [token, share, key] = NAMES.map((name) => given.get(name));
   const secret = token ?? share;
   if (secret || key) history.replaceState(null, "", location.pathname + location.search);
-  let known = await loadUser();
+  joinTabs(() => loginNeeded.value !== null && loadUser().catch(() => {})); // logged in elsewhere while this tab asks for it
+  let known = (await loadUser()) || ((await askTabs()) && (await loadUser()));
   if (key && (!known || guest.value)) {
-    keepKey("login", key, server);
+    keep("login", key);
     known = await loadUser();
   }
   if (!secret) {
     if (!known) loginNeeded.value = "";
   } else if (known) await openBeside(secret);
   else await logIn(secret).catch((error) => (loginNeeded.value = messageOf401(error)));
+}
+
+/** Keep a key, in all tabs. @param {import("../../lib/keys.js").KeyKind} kind @param {string | undefined} key */
+function keep(kind, key) {
+  keepKey(kind, key, server);
+  tellTabs();
 }
 
 /** Open a link where somebody is logged in. @param {string} secret */
@@ -77,18 +85,19 @@ function messageOf401(error) {
 export async function logIn(secret) {
   if (secret.startsWith(SHARE_PREFIX)) {
     const { session_id, key } = await post("/auth/share", { token: secret });
-    keepKey("guest", key, server);
+    keep("guest", key);
     showSession(session_id, { replace: true });
   } else {
     const { key } = await post(config.value?.auth.mode === "local" ? "/auth/local" : "/auth/token", { token: secret });
-    keepKey("login", key, server);
+    keep("login", key);
   }
   if (!(await loadUser())) throw new HttpError(401, "unauthorized", "the browser did not keep the login: allow cookies and storage for this site");
 }
 
 export async function logOut() {
   await http("/auth/logout", { method: "POST" });
-  forgetKeys(server);
+  storeKeys({}, server);
+  tellTabs();
   forgetAll();
   location.assign(pathOf(null));
 }

@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import test, { beforeEach } from "node:test";
-import { forgetKeys, keepKey, keyHeaders, keysFor, keySubprotocols } from "../../../../clients/web/lib/keys.js";
+import { keepKey, keyHeaders, keysFor, keySubprotocols, storeKeys } from "../../../../clients/web/lib/keys.js";
 
 const HERE = "http://localhost:7860";
 
 beforeEach(() => {
   const kept = new Map();
-  globalThis.localStorage = { getItem: (name) => kept.get(name) ?? null, setItem: (name, value) => kept.set(name, value), removeItem: (name) => kept.delete(name) };
+  globalThis.sessionStorage = { getItem: (name) => kept.get(name) ?? null, setItem: (name, value) => kept.set(name, value), removeItem: (name) => kept.delete(name) };
   globalThis.location = new URL(`${HERE}/s/1`);
 });
 
@@ -20,7 +20,7 @@ test("each kind has one key, which a newer one replaces", () => {
   assert.deepEqual(keysFor(HERE), ["hfk_c", "hfk_b"]);
   keepKey("login", undefined, HERE);
   assert.deepEqual(keysFor("/"), ["hfk_b"]);
-  forgetKeys(HERE);
+  storeKeys({}, HERE);
   assert.deepEqual(keysFor(HERE), []);
 });
 
@@ -38,16 +38,16 @@ test("servers below paths of one origin have keys of their own", () => {
   keepKey("login", "hfk_b", `${HERE}/agent/other`);
   assert.deepEqual(keysFor(`${HERE}/agent/`), ["hfk_a"]);
   assert.deepEqual(keysFor(HERE), []);
-  forgetKeys(`${HERE}/agent`);
+  storeKeys({}, `${HERE}/agent`);
   assert.deepEqual([keysFor(`${HERE}/agent`), keysFor("/agent/other")], [[], ["hfk_b"]]);
 });
 
 test("what is not a key is not sent, and storage that fails stops nothing", () => {
   for (const stored of ["{", "null", "3", '["a b"]', '{"login": 3, "guest": "a, b"}']) {
-    localStorage.setItem("holdfast.keys", stored);
+    sessionStorage.setItem("holdfast.keys", stored);
     assert.deepEqual(keysFor(HERE), [], stored);
   }
-  localStorage.setItem = () => { throw new Error("full"); };
+  sessionStorage.setItem = () => { throw new Error("full"); };
   keepKey("login", "hfk_a", HERE);
   assert.deepEqual(keysFor(HERE), []);
 });
