@@ -81,6 +81,7 @@ class Worker:
         self._attributes: Attributes = {"gen_ai.conversation.id": session_id}
         self._tasks = TaskOwner(f"session/{session_id}")
         self._grants: tuple[str, ...] = ()
+        self._denials: tuple[str, ...] = ()
         self._questions = OpenQuestions()
         self._title: asyncio.Task[None] | None = None
 
@@ -99,9 +100,9 @@ class Worker:
             case AnswerCall():
                 self._questions.answer(effect)
             case SetGrants():
-                self._grants = effect.grants
+                self._grants, self._denials = effect.grants, effect.denials
             case RunTool():
-                self._grants = effect.grants
+                self._grants, self._denials = effect.grants, effect.denials
                 self._tasks.start(self._run_tool(effect), f"tool/{effect.tool}")
             case SaveWorkspace():
                 self._tasks.start(self._save_workspace(effect), effect.snapshot_id)
@@ -255,6 +256,7 @@ class Worker:
         return SubagentContext(
             model=effect.model,
             grants=lambda: self._grants,
+            denials=lambda: self._denials,
             tools=self._tools,
             call_model=self._call,
             report_step=lambda step: results.result(ToolStepped(call_id, step)),

@@ -33,7 +33,7 @@ export interface AnswerQuestion {
 
 /** The answer to one waiting call. `arguments`, if given, replace the model's; `feedback` reaches the model.
 
-    `scope` `session`: what the call's `grant` names runs without asking from now on, in this session. */
+    `scope` `session`: what the call's `grant` names runs without asking from now on, in this session; or, not approved, is refused. */
 export interface Approval {
   tool_call_id: string;
   approved: boolean;
@@ -184,7 +184,23 @@ export interface ExecApproval {
   approvals: Approval[];
 }
 
-/** What was allowed for the session asks again. */
+/** A call was rejected for the session: what its `grant` names is refused from now on. */
+export interface GrantDenied {
+  type: "grant_denied";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
+  grant: string;
+  /** of the link by which the guest came who did this; absent: the owner did it */
+  share_id?: string;
+}
+
+/** What was allowed for the session, or refused, asks again. */
 export interface GrantRevoked {
   type: "grant_revoked";
   /** position in the session's log, from 1, without holes */
@@ -220,6 +236,22 @@ export interface InputJoined {
   omitted?: string[];
   turn_id: string;
   submission_id: string;
+}
+
+/** An input that waited was taken back: it gets no turn. */
+export interface InputWithdrawn {
+  type: "input_withdrawn";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
+  submission_id: string;
+  /** of the link by which the guest came who did this; absent: the owner did it */
+  share_id?: string;
 }
 
 /** Stop the running turn now. It is handled before submissions that wait. */
@@ -284,6 +316,20 @@ export interface Limits {
   cost_usd_per_day: number;
   /** seconds a client may take nothing before it is cut off: 4408 */
   send_timeout_s: number;
+}
+
+/** From now on this mode decides which calls ask or are refused. */
+export interface ModeChanged {
+  type: "mode_changed";
+  /** position in the session's log, from 1, without holes */
+  seq: number;
+  /** only on a merged event: it stands for first_seq..seq */
+  first_seq?: number;
+  /** when it happened, UTC, RFC 3339 */
+  at: string;
+  /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
+  omitted?: string[];
+  mode: string;
 }
 
 /** From the next model call on, this model answers, with this reasoning effort. */
@@ -413,7 +459,7 @@ export interface Processing {
 export interface Question {
   question_id: string;
   tool_call_id: string;
-  /** who asks: the name of the MCP server */
+  /** who asks: the name of the MCP server, or `the agent` */
   asker: string;
   kind: "form" | "link" | "model";
   message: string;
@@ -515,6 +561,14 @@ export interface RevokeGrant {
   id?: string;
   /** one of the snapshot's `grants` */
   grant: string;
+}
+
+/** Choose which calls ask or are refused, among the modes of `GET /api/config`. For the owner alone. */
+export interface SetMode {
+  type: "set_mode";
+  /** 1-64 characters of the client's making */
+  id?: string;
+  mode: string;
 }
 
 /** Use another model from the next model call on. */
@@ -620,6 +674,10 @@ export interface Snapshot {
   snapshots?: WorkspaceSnapshot[];
   /** what running calls ask of the user; absent if nothing */
   questions?: Question[];
+  /** what is refused in this session; absent if nothing is */
+  denials?: string[];
+  /** which calls ask or are refused; absent: `default`, as the server's policy says */
+  mode?: string;
   /** oldest messages left out because the frame would pass its bound */
   omitted_messages: number;
   /** JSON pointers (RFC 6901) of values that are too large for this socket and cut here; absent if none */
@@ -905,6 +963,15 @@ export interface UserMessage {
   turn_id: string;
 }
 
+/** Take back an input that waits for its turn; it gets none. A guest may take back what came by the same link. */
+export interface Withdraw {
+  type: "withdraw";
+  /** 1-64 characters of the client's making */
+  id?: string;
+  /** of the input, as in `queued` */
+  submission_id: string;
+}
+
 /** The session's files could not be saved: what this turn does to them cannot be restored. */
 export interface WorkspaceNotSaved {
   type: "workspace_not_saved";
@@ -990,7 +1057,9 @@ export type Submission =
   | Unshare
   | RevokeGrant
   | Restore
-  | AnswerQuestion;
+  | AnswerQuestion
+  | Withdraw
+  | SetMode;
 
 /** A fact of the session: journaled, numbered, the same for every client. */
 export type Event =
@@ -1016,6 +1085,9 @@ export type Event =
   | Shared
   | Unshared
   | GrantRevoked
+  | GrantDenied
+  | InputWithdrawn
+  | ModeChanged
   | NotesUploaded
   | NotesChanged
   | WorkspaceSaved

@@ -1,6 +1,6 @@
 """Wire protocol, version 1: every message between server and client, as msgspec Structs, and what a client makes of them.
 
-The package imports msgspec alone and does no I/O.
+The package imports msgspec alone and does no I/O, but for the runtime file by which clients find a server (`runtime_file.py`).
 
 Frame: any message from the server. Frames about one socket have no `seq`; all others are events.
 Event: a fact of a session. It is stored in the journal, has a position `seq`, and is the same for every client.

@@ -35,6 +35,8 @@ STORAGE_FULL: Final = "storage_full"
 TURN_UNKNOWN: Final = "turn_unknown"
 SHARE_UNKNOWN: Final = "share_unknown"
 GRANT_UNKNOWN: Final = "grant_unknown"
+INPUT_UNKNOWN: Final = "input_unknown"
+MODE_UNKNOWN: Final = "mode_unknown"
 QUESTION_UNKNOWN: Final = "question_unknown"
 TOO_MANY_GRANTS: Final = "too_many_grants"
 TOO_MANY_SHARES: Final = "too_many_shares"
@@ -71,7 +73,9 @@ REFUSALS: Final = {
     TURN_UNKNOWN: Code("no user message in the history has this turn_id, or only a summary holds it", False),
     SHARE_UNKNOWN: Code("the session has no such link", False),
     QUESTION_UNKNOWN: Code("no running call waits for an answer to this question", False),
-    GRANT_UNKNOWN: Code("nothing of that name is allowed for the session", False),
+    GRANT_UNKNOWN: Code("nothing of that name is allowed or refused for the session", False),
+    INPUT_UNKNOWN: Code("no input with this submission_id waits for its turn; it may have begun", False),
+    MODE_UNKNOWN: Code("the server has no such mode", False),
     TOO_MANY_GRANTS: Code("the session allows so many things already; revoke one first", False),
     TOO_MANY_SHARES: Code("the session has as many links as it may; revoke one first", False),
     SESSION_CLOSED: Code("the session was shut down; its history can still be read", False),

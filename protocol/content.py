@@ -82,7 +82,7 @@ class Question(msgspec.Struct, frozen=True):
 
     question_id: str
     tool_call_id: str
-    asker: Annotated[str, Meta(description="who asks: the name of the MCP server")]
+    asker: Annotated[str, Meta(description="who asks: the name of the MCP server, or `the agent`")]
     kind: Literal["form", "link", "model"]
     message: str
     fields: list[QuestionField] = []

@@ -4,6 +4,9 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from protocol.choice_events import GrantDenied as GrantDenied
+from protocol.choice_events import InputWithdrawn as InputWithdrawn
+from protocol.choice_events import ModeChanged as ModeChanged
 from protocol.content import (
     Access,
     Arguments,
@@ -259,7 +262,7 @@ class Unshared(EventBase, kw_only=True, tag_field="type", tag="unshared"):
 
 
 class GrantRevoked(EventBase, kw_only=True, tag_field="type", tag="grant_revoked"):
-    """What was allowed for the session asks again."""
+    """What was allowed for the session, or refused, asks again."""
 
     grant: str
     reason: Annotated[
@@ -312,6 +315,9 @@ Event = (
     | Shared
     | Unshared
     | GrantRevoked
+    | GrantDenied
+    | InputWithdrawn
+    | ModeChanged
     | NotesUploaded
     | NotesChanged
     | WorkspaceSaved

@@ -85,6 +85,13 @@ class Snapshot(msgspec.Struct, kw_only=True, tag_field="type", tag="snapshot"):
     questions: Annotated[
         list[Question] | UnsetType, Meta(description="what running calls ask of the user; absent if nothing")
     ] = UNSET
+    denials: Annotated[
+        list[str] | UnsetType, Meta(description="what is refused in this session; absent if nothing is")
+    ] = UNSET
+    mode: Annotated[
+        str | UnsetType,
+        Meta(description="which calls ask or are refused; absent: `default`, as the server's policy says"),
+    ] = UNSET
     omitted_messages: Annotated[
         int, Meta(description="oldest messages left out because the frame would pass its bound")
     ] = 0

@@ -24,7 +24,7 @@ class UserInput(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag
 class Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The answer to one waiting call. `arguments`, if given, replace the model's; `feedback` reaches the model.
 
-    `scope` `session`: what the call's `grant` names runs without asking from now on, in this session.
+    `scope` `session`: what the call's `grant` names runs without asking from now on, in this session; or, not approved, is refused.
     """
 
     tool_call_id: Annotated[str, Meta(min_length=1, max_length=512)]
@@ -109,6 +109,18 @@ class AnswerQuestion(SubmissionBase, frozen=True, kw_only=True, tag_field="type"
     content: Annotated[dict[str, str | float | int | bool | list[str]], Meta(max_length=64)] = {}
 
 
+class Withdraw(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="withdraw"):
+    """Take back an input that waits for its turn; it gets none. A guest may take back what came by the same link."""
+
+    submission_id: Annotated[str, Meta(min_length=1, max_length=64, description="of the input, as in `queued`")]
+
+
+class SetMode(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="set_mode"):
+    """Choose which calls ask or are refused, among the modes of `GET /api/config`. For the owner alone."""
+
+    mode: Annotated[str, Meta(min_length=1, max_length=64)]
+
+
 Submission = (
     UserInput
     | ExecApproval
@@ -124,6 +136,8 @@ Submission = (
     | RevokeGrant
     | Restore
     | AnswerQuestion
+    | Withdraw
+    | SetMode
 )
 
 

@@ -31,6 +31,10 @@ ENDED_WITHOUT_OUTPUT = {
 }
 
 
+DEFAULT_MODE = "default"
+"""The mode in which the server's policy decides as it is."""
+
+
 class View(msgspec.Struct, kw_only=True):
     """What a client shows: the fold of all events up to `seq`. Made from nothing, from a snapshot, or by `apply`."""
 
@@ -53,6 +57,8 @@ class View(msgspec.Struct, kw_only=True):
     notes_digest: str = ""
     snapshots: list[WorkspaceSnapshot] = []
     questions: list[Question] = []
+    denials: list[str] = []
+    mode: str = DEFAULT_MODE
 
 
 SNAPSHOT_FIELDS = View.__struct_fields__
@@ -61,9 +67,11 @@ SNAPSHOT_FIELDS = View.__struct_fields__
 def to_snapshot(view: View, omit: int = 0) -> Snapshot:
     """The view as a frame, without its `omit` oldest messages. It shares its lists: encode it before the view moves on."""
     snapshot = Snapshot(**{name: getattr(view, name) for name in SNAPSHOT_FIELDS})
-    for name in ("grants", "notes_digest", "guest_grants", "snapshots", "questions"):
+    for name in ("grants", "notes_digest", "guest_grants", "snapshots", "questions", "denials"):
         if not getattr(view, name):
             setattr(snapshot, name, msgspec.UNSET)
+    if view.mode == DEFAULT_MODE:
+        snapshot.mode = msgspec.UNSET
     if omit:
         snapshot.messages, snapshot.omitted_messages = view.messages[omit:], omit
     return snapshot
@@ -127,7 +135,14 @@ def apply(view: View, event: ev.Event) -> None:
             view.questions = [*view.questions, event.question]
         case ev.QuestionClosed():
             view.questions = [one for one in view.questions if one.question_id != event.question_id]
+        case ev.InputWithdrawn():
+            view.queued = [waiting for waiting in view.queued if waiting.submission_id != event.submission_id]
+        case ev.ModeChanged():
+            view.mode = event.mode
+        case ev.GrantDenied():
+            _add_denial(view, event.grant)
         case ev.GrantRevoked():
+            view.denials = [denial for denial in view.denials if denial != event.grant]
             view.grants = [grant for grant in view.grants if grant != event.grant]
             view.guest_grants.pop(event.grant, None)
         case ev.Unshared():
@@ -241,6 +256,13 @@ def _add_grant(view: View, grant: str, share_id: str | msgspec.UnsetType) -> Non
         view.guest_grants[grant] = share_id
     if grant not in view.grants:
         view.grants.append(grant)
+    view.denials = [denial for denial in view.denials if denial != grant]
+
+
+def _add_denial(view: View, denial: str) -> None:
+    view.grants = [grant for grant in view.grants if grant != denial]
+    view.guest_grants.pop(denial, None)
+    view.denials = list(dict.fromkeys([*view.denials, denial]))
 
 
 def _no_longer_pending(view: View, tool_call_id: str) -> None:
@@ -298,7 +320,7 @@ def _apply_ending(
 ) -> None:
     if isinstance(event, ev.ShutdownEvent):
         view.state, view.turn_id = "closed", None
-        view.queued, view.grants, view.guest_grants = [], [], {}
+        view.queued, view.grants, view.guest_grants, view.denials = [], [], {}, []
     elif isinstance(event, ev.WorkspaceRestored):
         if view.turn_id == event.operation_id:
             view.state, view.turn_id = "idle", None

@@ -127,6 +127,7 @@ def config(parts: Parts, authenticated: bool) -> schemas.Config:
         mcp=parts.toolsets.mcp.statuses(),
         page=schemas.PageInfo(settings.page.image_sources),
         limits=settings.limits(),
+        modes=list(settings.policy.policy().mode_names),
     )
 
 

@@ -92,17 +92,32 @@ def writes_notes(tool: str, arguments: Mapping[str, Any]) -> bool:
     return isinstance(path, str) and NOTES_PATH.fullmatch(path) is not None
 
 
+BUILT_IN_MODES = ("default", "ask", "read-only", "accept-edits")
+"""`default`: the rules as they are. `ask`: each call that changes something asks, unless it is allowed for the session.
+`read-only`: such calls are refused. `accept-edits`: as `ask`, but `write` and `edit` are as the rules say."""
+
+HOLDING = ("ask", "read-only", "accept-edits")
+EDITS = ("write", "edit")
+READING: frozenset[EffectKind] = frozenset({"network"})
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Rules in order: the first that matches decides. Where none does, a call with effects needs an approval.
 
     `defaults` come after `rules`. `yolo_mode`: what would need an approval runs. `spending_limit_usd`: US dollars that a
-    session may spend without an approval; 0: any sum.
+    session may spend without an approval; 0: any sum. `modes`: those that the operator names, by name: rules that come before all others.
     """
 
     rules: tuple[PolicyRule, ...] = ()
     defaults: tuple[PolicyRule, ...] = DEFAULT_RULES
     yolo_mode: bool = False
     spending_limit_usd: float = 0.0
+    modes: Mapping[str, tuple[PolicyRule, ...]] = {}
+
+    @property
+    def mode_names(self) -> tuple[str, ...]:
+        """The modes that a session may have."""
+        return (*BUILT_IN_MODES, *self.modes)
 
 
 class Spent(msgspec.Struct, frozen=True):
@@ -133,11 +148,20 @@ def evaluate(
     effects: Effects,
     grants: Collection[str] = (),
     spent: Spent = Spent(),  # noqa: B008  # it is frozen
+    *,
+    denials: Collection[str] = (),
+    mode: str = "default",
+    changes: bool = False,
 ) -> Verdict:
-    """Evaluate the policy for a call whose arguments are valid, in a session with these grants and costs."""
+    """Evaluate the policy for a call whose arguments are valid, in a session with these grants and costs.
+
+    `denials`: what the session refuses, by the same names as `grants`. `mode`: the session's; one that the policy does not have any
+    more is as strict as `ask`. `changes`: whether calls of this tool may change something.
+    """
     if effects.path:
         arguments = {**arguments, "path": effects.path}  # as it is used: an absolute path may name the same file
-    rule = next((rule for rule in (*policy.rules, *policy.defaults) if rule.matches(tool, arguments, effects)), None)
+    rules = (*policy.modes.get(mode, ()), *policy.rules, *policy.defaults)
+    rule = next((rule for rule in rules if rule.matches(tool, arguments, effects)), None)
     notes = writes_notes(tool, arguments)
     each_time = notes or bool(effects.each_time)
     why = (rule.reason if rule else "") or effects.description
@@ -146,14 +170,28 @@ def evaluate(
     if rule is not None and rule.action == "deny":
         return Verdict("deny", why or f"{tool} is not allowed here")
     asks = (bool(effects.kinds) or each_time) if rule is None else rule.action == "ask"
-    grant = None if each_time else _grant(tool, effects, rule)
-    if asks and not policy.yolo_mode and grant not in grants:
+    name = _grant(tool, effects, rule)
+    if name is not None and name in denials:
+        return Verdict("deny", "the user refused such calls for this session")
+    held = mode in HOLDING or mode not in policy.mode_names
+    held = held and _may_change(tool, arguments, effects, changes) and not (mode == "accept-edits" and tool in EDITS)
+    if held and mode == "read-only":
+        return Verdict("deny", "the session is in the mode read-only")
+    grant = None if each_time else name
+    if (held or (asks and not policy.yolo_mode)) and grant not in grants:
         why = why or f"{tool} needs an approval"
         return Verdict("ask", f"{CHANGED}: {why}" if grant and _had_other_definition(grant, grants) else why, grant)
     limit = _past_limit(policy, effects, spent, asks)
     if limit is not None:
         return Verdict("ask", f"{limit} ({why})" if why else limit)
     return Verdict("allow", why)
+
+
+def _may_change(tool: str, arguments: Mapping[str, Any], effects: Effects, changes: bool) -> bool:
+    """Whether this call may change something. A tool with operations says it of each by its effects."""
+    if effects.kinds - READING or effects.cost_usd != 0:
+        return True
+    return bool(arguments.get("save_as")) or (changes and not effects.operation)
 
 
 def _grant(tool: str, effects: Effects, rule: PolicyRule | None) -> str | None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from agent.policy.policy import Policy, PolicyRule
+from agent.policy.policy import BUILT_IN_MODES, Policy, PolicyRule
 from agent.util.settings import SettingsGroup
 
 CPU_JOBS = PolicyRule(action="allow", tool="hf_jobs", operation="*:cpu*", reason="a job on CPU")
@@ -23,6 +23,13 @@ class PolicySettings(SettingsGroup, frozen=True, kw_only=True):
     rules: Annotated[
         list[PolicyRule], Meta(description="In order; the first that matches a call decides. See docs/tools.md.")
     ] = field(default_factory=list)
+    modes: Annotated[
+        dict[Annotated[str, Meta(min_length=1, max_length=64)], list[PolicyRule]],
+        Meta(
+            max_length=16,
+            description="Modes that the owner of a session may choose besides the built-in ones, by name: rules that come before all others.",
+        ),
+    ] = field(default_factory=dict)
     yolo_mode: Annotated[
         bool,
         Meta(description="Whether calls that need an approval run without one; what a rule denies is still refused."),
@@ -43,6 +50,11 @@ class PolicySettings(SettingsGroup, frozen=True, kw_only=True):
     ] = True
     auto_file_upload: Annotated[bool, Meta(description="Whether uploads to the Hub run without an approval.")] = False
 
+    def __post_init__(self) -> None:
+        for name in self.modes:
+            if name in BUILT_IN_MODES:
+                raise ValueError(f"modes: {name!r} is the name of a built-in mode; choose another")
+
     def policy(self) -> Policy:
         """The policy of a session: the operator's rules come first."""
         cpu_jobs = () if self.confirm_cpu_jobs else (CPU_JOBS,)
@@ -51,4 +63,5 @@ class PolicySettings(SettingsGroup, frozen=True, kw_only=True):
             rules=(*self.rules, *cpu_jobs, *uploads),
             yolo_mode=self.yolo_mode,
             spending_limit_usd=self.spending_limit_usd,
+            modes={name: tuple(rules) for name, rules in self.modes.items()},
         )

@@ -3,7 +3,7 @@
 from msgspec import UNSET, UnsetType
 
 from agent.policy.policy import writes_notes
-from agent.session import tool_calls, turn
+from agent.session import grants, tool_calls, turn
 from agent.session.messages import SubmissionRefusal
 from agent.session.session import Session
 from protocol import codes
@@ -30,7 +30,7 @@ def on_exec_approval(session: Session, submission: ExecApproval) -> ev.Accepted 
     accepted = session.accept(submission)
     for approval in submission.approvals:
         _apply(session, approval, pending[approval.tool_call_id])
-    _approve_granted(session)
+    _answer_for_session(session)
     turn.go_on(session)
     return accepted
 
@@ -44,15 +44,17 @@ def abandon(session: Session) -> None:
 def _refusal(session: Session, approval: Approval, call: PendingTool) -> SubmissionRefusal | None:
     """Why this approval is refused, or None. Arguments that the user edited must be valid for the tool and the policy too. The
     policy, and the tool of this name, may have changed since the approval was requested."""
-    if approval.scope == "session" and (not approval.approved or call.grant is UNSET):
+    if approval.scope == "session" and call.grant is UNSET:
         return SubmissionRefusal(
             codes.INVALID, f"{call.tool_call_id}: this cannot be answered for the session, only once"
         )
+    given = session.state.view.grants if approval.approved else session.state.view.denials
+    if approval.scope == "session" and len(given) >= session.rules.grants_max:
+        what = "allows" if approval.approved else "refuses"
+        why = f"this session {what} {session.rules.grants_max} things already; revoke one first, or answer once"
+        return SubmissionRefusal(codes.TOO_MANY_GRANTS, why)
     if not approval.approved:
         return None
-    if approval.scope == "session" and len(session.state.view.grants) >= session.rules.grants_max:
-        why = f"this session allows {session.rules.grants_max} things already; revoke one first, or approve once"
-        return SubmissionRefusal(codes.TOO_MANY_GRANTS, why)
     edited = not isinstance(approval.arguments, UnsetType)
     arguments = call.arguments if isinstance(approval.arguments, UnsetType) else approval.arguments
     if session.share_id and writes_notes(call.tool, arguments):
@@ -94,16 +96,22 @@ def _not_pending(session: Session, call_id: str) -> SubmissionRefusal:
 def _apply(session: Session, approval: Approval, call: PendingTool) -> None:
     if not approval.approved:
         _change(session, call, "rejected", "user", feedback=approval.feedback)
+        if approval.scope == "session":
+            session.emit(ev.GrantDenied, grant=call.grant, share_id=session.guest)
+            grants.set_for_subagents(session)
         return
     edited = UNSET if approval.arguments == call.arguments else approval.arguments
     grant = call.grant if approval.scope == "session" else UNSET
     _change(session, call, "approved", "user", feedback=approval.feedback, arguments=edited, grant=grant)
 
 
-def _approve_granted(session: Session) -> None:
-    """Approve the other pending calls that a new grant covers."""
+def _answer_for_session(session: Session) -> None:
+    """Approve or reject the other pending calls that a new grant or denial covers."""
     reserved = 0.0
     for call in list(session.state.view.pending_approval):
+        if call.grant is not UNSET and call.grant in session.state.view.denials:
+            _change(session, call, "rejected", "policy")
+            continue
         if call.grant is UNSET or call.grant not in session.state.view.grants:
             continue
         prepared = session.rules.tools.prepare(call.tool, call.arguments)

@@ -1,4 +1,4 @@
-"""Grants: revokes what was allowed for the session, by request and when the link of the guest who allowed it is revoked."""
+"""Grants: takes back what was allowed or refused for the session, by request and when a guest's link is revoked; sets the mode."""
 
 from typing import Literal
 
@@ -10,17 +10,40 @@ from agent.session.session import Session
 from protocol import codes
 from protocol import events as ev
 from protocol.content import OpenCall, PendingTool
-from protocol.submissions import RevokeGrant
+from protocol.submissions import RevokeGrant, SetMode
 
 
 def on_revoke_grant(session: Session, submission: RevokeGrant) -> ev.Accepted | SubmissionRefusal:
-    """Take back one grant. Calls that it approved and that have not begun wait for an approval again."""
-    if submission.grant not in session.state.view.grants:
-        return SubmissionRefusal(codes.GRANT_UNKNOWN, f"this session does not allow {submission.grant!r}")
+    """Take back one grant, or one denial. Calls that a grant approved and that have not begun wait for an approval again."""
+    view = session.state.view
+    if submission.grant not in view.grants and submission.grant not in view.denials:
+        return SubmissionRefusal(codes.GRANT_UNKNOWN, f"this session does not allow or refuse {submission.grant!r}")
     accepted = session.accept(submission)
     _revoke(session, submission.grant, "user")
     _ask_again(session, "")
     return accepted
+
+
+def on_set_mode(session: Session, submission: SetMode) -> ev.Accepted | SubmissionRefusal:
+    """Choose the mode. Calls that the policy approved in another mode and that have not begun are judged again."""
+    if session.share_id:
+        return SubmissionRefusal(codes.FORBIDDEN, "only the session's owner may choose the mode")
+    names = session.rules.policy.mode_names
+    if submission.mode not in names:
+        return SubmissionRefusal(
+            codes.MODE_UNKNOWN, f"there is no mode {submission.mode!r}; there are {', '.join(names)}"
+        )
+    accepted = session.accept(submission)
+    if submission.mode != session.state.view.mode:
+        session.emit(ev.ModeChanged, mode=submission.mode)
+        _ask_again(session, "")
+    return accepted
+
+
+def set_for_subagents(session: Session) -> None:
+    """Bind the sub-agents that run by what the session allows and refuses now."""
+    view = session.state.view
+    session.add_effect(SetGrants(tuple(view.grants), tuple(view.denials)))
 
 
 def end_link(session: Session, share_id: str) -> None:
@@ -33,7 +56,7 @@ def end_link(session: Session, share_id: str) -> None:
 
 def _revoke(session: Session, grant: str, reason: Literal["user", "unshared"]) -> None:
     session.emit(ev.GrantRevoked, grant=grant, reason=reason)
-    session.add_effect(SetGrants(tuple(session.state.view.grants)))
+    set_for_subagents(session)
 
 
 def _ask_again(session: Session, share_id: str) -> None:

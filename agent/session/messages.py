@@ -231,13 +231,15 @@ class MakeTitle(msgspec.Struct, frozen=True):
 
 
 class RunTool(msgspec.Struct, frozen=True):
-    """Run a tool call that is approved or needs no approval. `model`, `grants`: the session's, for a sub-agent; `SetGrants` changes the grants."""
+    """Run a tool call that is approved or needs no approval. `model`, `grants`, `denials`: the session's, for a sub-agent; `SetGrants`
+    changes the last two."""
 
     tool_call_id: str
     tool: str
     arguments: Mapping[str, Any]
     model: str = ""
     grants: tuple[str, ...] = ()
+    denials: tuple[str, ...] = ()
 
 
 class AnswerCall(msgspec.Struct, frozen=True):
@@ -249,9 +251,10 @@ class AnswerCall(msgspec.Struct, frozen=True):
 
 
 class SetGrants(msgspec.Struct, frozen=True):
-    """Grants were revoked: the sub-agents that run have these from now on."""
+    """Grants were revoked, or denials given: the sub-agents that run have these from now on."""
 
     grants: tuple[str, ...]
+    denials: tuple[str, ...] = ()
 
 
 class SaveWorkspace(msgspec.Struct, frozen=True):

@@ -57,6 +57,10 @@ def on_submission(session: Session, submission: sub.Submission) -> Answer:
             return grants.on_revoke_grant(session, submission)
         case sub.AnswerQuestion():
             return tool_calls.on_answer_question(session, submission)
+        case sub.Withdraw():
+            return on_withdraw(session, submission)
+        case sub.SetMode():
+            return grants.on_set_mode(session, submission)
 
 
 def on_user_input(session: Session, submission: sub.UserInput) -> Answer:
@@ -79,6 +83,19 @@ def on_user_input(session: Session, submission: sub.UserInput) -> Answer:
         turn.go_on(session)
     else:
         turn.next_turn(session)
+    return accepted
+
+
+def on_withdraw(session: Session, submission: sub.Withdraw) -> Answer:
+    """Take an input out of the queue. A guest's is one that came by the same link."""
+    wanted = submission.submission_id
+    waiting = next((one for one in session.state.view.queued if one.submission_id == wanted), None)
+    if waiting is None or (session.share_id and waiting.share_id != session.share_id):
+        return SubmissionRefusal(
+            codes.INPUT_UNKNOWN, f"no input {wanted!r} of yours waits for its turn; it may have begun"
+        )
+    accepted = session.accept(submission)
+    session.emit(ev.InputWithdrawn, submission_id=wanted, share_id=session.guest)
     return accepted
 
 

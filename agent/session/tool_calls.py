@@ -1,6 +1,7 @@
 """Tool-call lifecycle: announces calls, refuses, starts or holds them for approval, takes their questions and results."""
 
 import math
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -73,16 +74,20 @@ def verdict_on(
     session: Session, tool: str, arguments: dict[str, Any], effects: Effects, reserved_usd: float = 0.0
 ) -> Verdict:
     """The policy's verdict on a call. `reserved_usd`: the estimated cost of calls that start in the same decision."""
-    state, rules = session.state, session.rules
+    state, rules, view = session.state, session.rules, session.state.view
     spent = Spent(state.spent_usd + reserved_usd, state.cost_unknown)
-    return evaluate(rules.policy, tool, arguments, effects, state.view.grants, spent)
+    changes = rules.tools.side_effects(tool) is not None
+    held = partial(evaluate, denials=view.denials, mode=view.mode, changes=changes)
+    return held(rules.policy, tool, arguments, effects, view.grants, spent)
 
 
 def run(session: Session, call_id: str, tool: str, arguments: dict[str, Any], by: str) -> None:
     """Start the call. `by`: who allowed it, "policy" or "user"."""
     view = session.state.view
     session.emit(ev.ToolStateChange, tool_call_id=call_id, tool=tool, state="running", by=by)
-    snapshots.start_call(session, RunTool(call_id, tool, arguments, view.model, tuple(view.grants)))
+    snapshots.start_call(
+        session, RunTool(call_id, tool, arguments, view.model, tuple(view.grants), tuple(view.denials))
+    )
 
 
 def on_tool_logged(session: Session, logged: ToolLogged) -> None:

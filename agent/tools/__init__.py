@@ -15,6 +15,7 @@ before its rename, so a write happened wholly or not at all. A `CancelledError` 
 failed result, so the turn cannot hang on it.
 """
 
+from agent.tools.ask_user import AskUserTool
 from agent.tools.base import PreparedCall, StructTool, Tool, ToolLog, ToolResult
 from agent.tools.bash import BashTool
 from agent.tools.edit import EditTool
@@ -30,6 +31,7 @@ from agent.workspace.workspace import Workspace
 
 __all__ = [
     "BUILT_IN_NAMES",
+    "AskUserTool",
     "BashTool",
     "Entry",
     "PlanTool",
@@ -49,7 +51,7 @@ __all__ = [
 
 
 _FILE_TOOLS = (ListFilesTool, ReadFileTool, WriteFileTool, EditTool, GrepTool)
-BUILT_IN_NAMES = (PlanTool.name, *(tool.name for tool in _FILE_TOOLS), BashTool.name)
+BUILT_IN_NAMES = (PlanTool.name, AskUserTool.name, *(tool.name for tool in _FILE_TOOLS), BashTool.name)
 """The names of the tools that every server offers; `bash` only where commands can run."""
 
 

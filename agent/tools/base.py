@@ -204,12 +204,13 @@ class SessionTools(Protocol):
 class SubagentContext(msgspec.Struct, frozen=True):
     """What a sub-agent may use while one call runs. `model`: the session's when the call began.
 
-    `grants` gives what the session allows now. `call_model` raises ModelError. `report_step` shows a tool call of the sub-agent: when it begins, and again with the
+    `grants` and `denials` give what the session allows and refuses now. `call_model` raises ModelError. `report_step` shows a tool call of the sub-agent: when it begins, and again with the
     same id when it ends. `report_usage` accounts a model call of the sub-agent.
     """
 
     model: str
     grants: Callable[[], Collection[str]]
+    denials: Callable[[], Collection[str]]
     tools: SessionTools
     call_model: Callable[[ModelRequest, Sink], Awaitable[ModelReply]]
     report_step: Callable[[Step], None]

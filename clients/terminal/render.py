@@ -206,6 +206,12 @@ class Renderer:
             case ev.GrantRevoked():
                 why = "" if event.reason == "user" else ": the link of the guest who allowed it was revoked"
                 return self.line(f"[{exact_line(event.grant)} asks again{why}]", "dim")
+            case ev.GrantDenied():
+                return self.line(f"[{exact_line(event.grant)} is refused in this session]", "dim")
+            case ev.InputWithdrawn():
+                return self.line("[a waiting input was taken back]", "dim")
+            case ev.ModeChanged():
+                return self.line(f"[mode: {clean(event.mode)}]", "dim")
             case ev.QuestionClosed(action=action):
                 return self.line(f"[the question has its answer: {action}]", "dim")
             case ev.AskUser():

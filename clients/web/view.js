@@ -2,6 +2,7 @@
 
 /** @import * as Wire from "../../docs/protocol.d.ts" */
 import { setFrom } from "./lib/code-points.js";
+import { addDenial, addGrant, removeGrant } from "./lib/grants.js";
 import { addCost, addUsage } from "./lib/usage.js";
 
 /**
@@ -26,6 +27,8 @@ import { addCost, addUsage } from "./lib/usage.js";
  * @property {string} notes_digest
  * @property {Wire.WorkspaceSnapshot[]} snapshots
  * @property {Wire.Question[]} questions
+ * @property {string[]} denials
+ * @property {string} mode
  */
 
 /** @type {Record<Wire.ToolMessage["state"], string>} */
@@ -59,6 +62,8 @@ export function emptyView() {
     notes_digest: "",
     snapshots: [],
     questions: [],
+    denials: [],
+    mode: "default",
   };
 }
 
@@ -113,7 +118,7 @@ export function apply(view, event) {
     case "workspace_saved": return applySaved(view, event);
     case "workspace_not_saved":
     case "notes_changed": return;
-    case "shutdown": Object.assign(view, { state: "closed", turn_id: null, queued: [], grants: [], guest_grants: {} }); return;
+    case "shutdown": Object.assign(view, { state: "closed", turn_id: null, queued: [], grants: [], guest_grants: {}, denials: [] }); return;
     case "plan_update": view.plan = event.items; return;
     case "usage": return addUsage(view.usage, event);
     case "undo_complete":
@@ -128,10 +133,10 @@ export function apply(view, event) {
     case "notes_uploaded": view.notes_digest = event.digest; return;
     case "ask_user": view.questions = [...view.questions, event.question]; return;
     case "question_closed": view.questions = view.questions.filter((one) => one.question_id !== event.question_id); return;
-    case "grant_revoked":
-      view.grants = view.grants.filter((grant) => grant !== event.grant);
-      delete view.guest_grants[event.grant];
-      return;
+    case "input_withdrawn": view.queued = view.queued.filter((waiting) => waiting.submission_id !== event.submission_id); return;
+    case "mode_changed": view.mode = event.mode; return;
+    case "grant_denied": return addDenial(view, event.grant);
+    case "grant_revoked": return removeGrant(view, event.grant);
     case "unshared":
       view.shares = view.shares.filter((share) => share.share_id !== event.share_id);
       if (event.removed_inputs) view.queued = view.queued.filter((waiting) => !event.removed_inputs?.includes(waiting.submission_id));
@@ -240,13 +245,6 @@ function applyState(view, event) {
   let output = event.detail ?? ENDED_WITHOUT_OUTPUT[event.state];
   if (event.feedback) output += `\nThe user said: ${event.feedback}`;
   finishCall(view, call, { output, success: false, truncated: false, duration_ms: 0, state: event.state });
-}
-
-/** Add a grant. It is a guest's until the owner gives it too. @param {View} view @param {string} grant @param {string} [shareId] */
-function addGrant(view, grant, shareId) {
-  if (shareId === undefined) delete view.guest_grants[grant];
-  else if (!view.grants.includes(grant)) view.guest_grants[grant] = shareId;
-  if (!view.grants.includes(grant)) view.grants.push(grant);
 }
 
 /** @param {View} view @param {Wire.ToolOutput} event */

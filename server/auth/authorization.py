@@ -7,7 +7,7 @@ from typing import Final, Literal
 import msgspec
 
 from protocol.content import AccessLevel
-from protocol.submissions import Share, Shutdown, Submission, Unshare
+from protocol.submissions import SetMode, Share, Shutdown, Submission, Unshare
 from server.auth.principal import Principal, Right
 from server.util.refusal import HTTPRefusal
 
@@ -28,7 +28,7 @@ class Rule(msgspec.Struct, frozen=True):
     by_link: bool = False
 
 
-OWNER_ONLY: Final = (Share, Unshare, Shutdown)
+OWNER_ONLY: Final = (Share, Unshare, Shutdown, SetMode)
 """Submissions that a share link never allows."""
 
 

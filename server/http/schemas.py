@@ -68,18 +68,21 @@ class Config(msgspec.Struct):
     page: PageInfo | UnsetType = UNSET
     limits: Limits | UnsetType = UNSET
     user: Me | UnsetType = UNSET
+    modes: Annotated[list[str] | UnsetType, Meta(description="what `set_mode` takes")] = UNSET
 
 
 class NewSession(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """What a session is made with; all of it may be missing. `cwd`: the absolute path of the project folder that it works in, for good.
 
-    `model`, `reasoning_effort` and `title` are set as by the submissions `set_model` and `set_title`.
+    `model`, `reasoning_effort`, `title` and `mode` are set as by the submissions `set_model`, `set_title` and `set_mode`. A session
+    with a project folder begins in the mode `ask`.
     """
 
     cwd: Annotated[str, Meta(max_length=4_096, pattern="^$|^/")] = ""
     model: Annotated[str, Meta(max_length=200)] = ""
     reasoning_effort: Effort = ""
     title: Annotated[str, Meta(max_length=200)] = ""
+    mode: Annotated[str, Meta(max_length=64)] = ""
 
 
 class Sessions(msgspec.Struct, omit_defaults=True):

@@ -22,7 +22,7 @@ from agent.sandbox.remote.hub_owner import RemoteSandboxThreads
 from agent.sandbox.remote.sandbox import RemoteSandbox
 from agent.sandbox.sandbox import SandboxInfo, SandboxRequest, SessionSandbox
 from agent.sandbox.session_snapshots import SessionSnapshots
-from agent.tools import BUILT_IN_NAMES, BashTool, PlanTool, Tool, ToolRouter, Workspace, file_tools
+from agent.tools import BUILT_IN_NAMES, AskUserTool, BashTool, PlanTool, Tool, ToolRouter, Workspace, file_tools
 from agent.tools.hub import HUB_TOOL_NAMES, HubClient, HubThreads, hub_tools
 from agent.tools.mcp import FIND_TOOLS, READ_RESOURCE, McpServers
 from agent.tools.paid import PaidTool
@@ -155,7 +155,7 @@ class ToolsetFactory:
             inside = [PaidTool(tool, sandbox) for tool in inside]
         elif not cwd:  # the user's own folder is not copied, and nothing in it is put back: that is what git is for
             snapshots = self._snapshots(row, disk)
-        tools = [PlanTool(self._settings.workspace), *inside]
+        tools: list[Tool] = [PlanTool(self._settings.workspace), AskUserTool(turn.tool_timeout_s), *inside]
         tools += [*self._web_tools(sandbox, disk.holder), *self._hub_tools(sandbox, hf_token, disk.holder)]
         tools += self._research_tools()
         local = None if isinstance(sandbox, RemoteSandbox) else Path(cwd) if cwd else self._folder(row.session_id)

@@ -6,7 +6,7 @@ import msgspec
 
 from agent.models.catalog import ModelEntry
 from protocol import events as ev
-from protocol.submissions import Approval, ExecApproval, Undo, UserInput
+from protocol.submissions import AnswerQuestion, Approval, ExecApproval, Undo, UserInput, Withdraw
 from protocol.view import View
 from server.config.settings import Settings
 from tests.support.application import settings_for
@@ -102,3 +102,22 @@ async def test_no_tool_and_no_submission_changes_the_policy(tmp_path: Path) -> N
             await say(talker, "write b")
             approval = await talker.until_type(ev.ApprovalRequired)
             assert [tool.tool_call_id for tool in approval.tools] == ["last"]
+
+
+async def test_the_model_asks_the_user_and_a_waiting_input_is_taken_back_meanwhile(tmp_path: Path) -> None:
+    fields = [{"name": "color", "kind": "choice", "options": ["red", "blue"], "required": True}]
+    script = [calls(Call("ask_user", {"question": "Which?", "fields": fields}, id="c1")), text("Red it is.")]
+    async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model)) as live, client(live) as talker:
+        await talker.send(UserInput(text="paint it"))
+        asked = (await talker.until_type(ev.AskUser)).question
+        assert (asked.asker, asked.message) == ("the agent", "Which?")
+        async with client(live, talker.ready.session_id) as other:
+            await (await other.synced()).send(UserInput(id="later", text="and then"))
+            await other.until_type(ev.Accepted)
+            await other.send(Withdraw(submission_id="later"))
+            await talker.until_type(ev.InputWithdrawn)
+            await other.send(AnswerQuestion(question_id=asked.question_id, action="accept", content={"color": "red"}))
+        await talker.until_type(*DONE)
+        outputs = [event.output for event in talker.events if isinstance(event, ev.ToolOutput)]
+        assert outputs == ['{"color":"red"}']
+        assert talker.view.queued == [] and len(model.requests) == 2

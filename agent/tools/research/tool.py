@@ -74,7 +74,7 @@ class ReadOnlyTools(ResearchTools):
     def __init__(self, context: SubagentContext, policy: Policy) -> None:
         self._tools = context.tools
         self._policy = policy
-        self._grants = context.grants
+        self._grants, self._denials = context.grants, context.denials
         self._specs = [_read_only_spec(spec) for spec in context.tools.specs() if self._offered(_name(spec))]
 
     def specs(self) -> list[dict[str, object]]:
@@ -94,7 +94,7 @@ class ReadOnlyTools(ResearchTools):
         effects = prepared.effects
         if effects.kinds - READ_EFFECTS or effects.cost_usd != 0:
             return f"not run: research only reads, and this call does more ({effects.description or name})"
-        verdict = evaluate(self._policy, name, arguments, effects, self._grants())
+        verdict = evaluate(self._policy, name, arguments, effects, self._grants(), denials=self._denials())
         if verdict.action == "allow":
             return prepared
         reason = "needs an approval, and research asks nobody" if verdict.action == "ask" else "is denied by the policy"

@@ -12,7 +12,7 @@ from agent.util.executors import WorkExecutor
 from agent.util.places import Holder
 from agent.workspace.project_roots import PATH_CHARS_MAX, ProjectFolders, ProjectRefused
 from protocol.limits import MAX_SEQ
-from protocol.submissions import SetModel, SetTitle, Submission
+from protocol.submissions import SetMode, SetModel, SetTitle, Submission
 from server.http import schemas
 from server.http.bodies import read_small
 from server.http.endpoints import JSON_OBJECT, SESSION, Endpoint, Media, Query
@@ -31,6 +31,8 @@ EVENTS_MAX_BYTES: Final = 1_048_576
 """What takes a few milliseconds to send. One event may be larger."""
 SEARCH_CHARS_MAX: Final = 200
 BODY_BYTES_MAX: Final = 65_536
+PROJECT_MODE: Final = "ask"
+"""The mode of a session with a project folder, where none is asked for: nothing in that folder can be put back."""
 
 
 class SessionRoutes:
@@ -79,6 +81,9 @@ class SessionRoutes:
             wanted.append(SetModel(model=new.model, reasoning_effort=new.reasoning_effort))
         if new.title:
             wanted.append(SetTitle(title=new.title))
+        mode = new.mode or (PROJECT_MODE if new.cwd else "")
+        if mode:
+            wanted.append(SetMode(mode=mode))
         for submission in wanted:
             answer = await self._manager.submit(session_id, submission)
             if isinstance(answer, SubmissionRefusal):

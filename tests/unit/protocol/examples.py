@@ -69,6 +69,8 @@ SUBMISSIONS: list[sub.Submission] = [
     sub.AnswerQuestion(
         id="c1-15", question_id="q-1", action="accept", content={"color": "red", "sizes": ["s"], "n": 2}
     ),
+    sub.Withdraw(id="c1-16", submission_id="c1-1"),
+    sub.SetMode(id="c1-17", mode="read-only"),
 ]
 
 FRAMES: list[Frame] = [
@@ -246,6 +248,9 @@ FRAMES: list[Frame] = [
     ev.NotesChanged(
         seq=38, at=AT, tool_call_id="call-4", tool="bash", digest="0f1e2d3c4b5a69788796a5b4c3d2e1f0", share_id="5f0c"
     ),
+    ev.GrantDenied(seq=41, at=AT, grant="web_fetch:example.com"),
+    ev.InputWithdrawn(seq=39, at=AT, submission_id="c1-1"),
+    ev.ModeChanged(seq=40, at=AT, mode="read-only"),
 ]
 
 

@@ -235,6 +235,9 @@ class Life:
             self.emit(ev.Unshared, share_id=self.pick(["a", "b"]), removed_inputs=self.pick([accepted[-1:], UNSET]))
         elif what == "revoke":
             reason = self.pick(["user", "unshared"])
+            if self.maybe(2):
+                self.emit(ev.GrantDenied, grant=self.pick(["tool", "other:run"]))
+            self.emit(ev.ModeChanged, mode=self.pick(["ask", "default"]))
             self.emit(ev.GrantRevoked, grant=self.pick(["tool", "other:run"]), reason=reason)
         elif what == "notes":
             self.emit(ev.NotesUploaded, digest=self.pick(["d1", "d2"]))

@@ -61,10 +61,11 @@ function Grant({ grant, conversation }) {
   return html`<code>${shown}</code>${guests && " (by a guest)"}${conversation.drives && html` <button type="button" class="link" title="Ask again for these calls" aria-label=${`Ask again for ${shown}`} onClick=${revoke}>✕</button>`}`;
 }
 
-/** What a person allowed for the whole session. @param {{ conversation: Conversation }} props */
+/** What a person allowed or rejected for the whole session. @param {{ conversation: Conversation }} props */
 function Grants({ conversation }) {
   void conversation.version.value;
-  const { grants } = conversation.view;
-  if (!grants.length) return null;
-  return html`<span class="grants" title="Approved for this session: these calls run without asking"><${Icon} name="key" /> Runs without asking: ${grants.map((grant, at) => html`${at > 0 && ", "}<${Grant} key=${grant} grant=${grant} conversation=${conversation} />`)}</span>`;
+  const { grants, denials } = conversation.view;
+  const list = (/** @type {string[]} */ names) => names.map((grant, at) => html`${at > 0 && ", "}<${Grant} key=${grant} grant=${grant} conversation=${conversation} />`);
+  return html`${grants.length > 0 && html`<span class="grants" title="Approved for this session: these calls run without asking"><${Icon} name="key" /> Runs without asking: ${list(grants)}</span>`}
+    ${denials.length > 0 && html`<span class="grants" title="Rejected for this session: these calls are refused">Refused: ${list(denials)}</span>`}`;
 }

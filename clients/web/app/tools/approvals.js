@@ -81,7 +81,7 @@ function PendingCall({ pending, next, conversation }) {
   return html`<article class="pending" aria-label=${visible(tool)} data-next=${next}>
     <h3><span class="tool-name">${visible(tool)}</span> <span class="faint"><bdi>${visible(reason)}</bdi></span></h3>
     ${mode === "edit" ? html`<${EditArguments} pending=${pending} answer=${answer} back=${back} />` : html`<${CallArguments} tool=${tool} given=${pending.arguments} whole=${true} />`}
-    ${mode === "reject" && html`<${Reject} answer=${answer} back=${back} />`}
+    ${mode === "reject" && html`<${Reject} grant=${grant} answer=${answer} back=${back} />`}
     ${sent
       ? html`<p class="faint" role="status">Your answer is on its way.</p>`
       : mode === "look" &&
@@ -95,19 +95,22 @@ function PendingCall({ pending, next, conversation }) {
   </article>`;
 }
 
-/** @param {{ answer: (said: Omit<Approval, "tool_call_id">) => void, back: () => void }} props */
-function Reject({ answer, back }) {
+/** @param {{ grant: string | undefined, answer: (said: Omit<Approval, "tool_call_id">) => void, back: () => void }} props */
+function Reject({ grant, answer, back }) {
   const [feedback, setFeedback] = useState("");
+  const reject = (/** @type {Partial<Approval>} */ more) => {
+    answer({ approved: false, ...(feedback ? { feedback } : {}), ...more });
+    back();
+  };
   const send = (/** @type {Event} */ event) => {
     event.preventDefault();
-    answer({ approved: false, ...(feedback ? { feedback } : {}) });
-    back();
+    reject({});
   };
   return html`<form class="reject" onSubmit=${send} onKeyDown=${escapes(back)}>
     <label>Why not, or what instead (the model is told)
       <input ref=${focused} value=${feedback} maxlength="4000" onInput=${(/** @type {any} */ event) => setFeedback(event.target.value)} />
     </label>
-    <div class="buttons"><button type="submit" class="danger">Reject</button><button type="button" onClick=${back}>Cancel</button></div>
+    <div class="buttons"><button type="submit" class="danger">Reject</button>${grant !== undefined && html`<button type="button" class="danger" onClick=${() => reject({ scope: "session" })} title="Refused now, and what this names is refused for as long as this session lives">Reject for this session: <code>${exactLine(grant)}</code></button>`}<button type="button" onClick=${back}>Cancel</button></div>
   </form>`;
 }
 

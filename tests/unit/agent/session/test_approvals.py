@@ -8,7 +8,7 @@ from agent.policy.effects import Effects
 from agent.policy.policy import Policy, PolicyRule
 from agent.session.messages import Recover, SubmissionRefusal
 from protocol import events as ev
-from protocol.submissions import Approval, ExecApproval, Interrupt, Shutdown, Undo
+from protocol.submissions import Interrupt, Shutdown, Undo
 from tests.unit.agent.session.script import PlainTools, Script, call, rules
 
 
@@ -76,8 +76,6 @@ def test_approval_for_session_is_refused_for_a_call_without_grant() -> None:
     for call_id in ("c1", "c2"):
         assert script.approve_for_session(call_id) == []
         assert refusal(script).code == "invalid"
-    rejected = Approval(tool_call_id="c3", approved=False, scope="session")
-    assert script.submit(ExecApproval(approvals=[rejected])) == []
     assert pending_ids(script) == ["c1", "c2", "c3"]
 
 

@@ -247,13 +247,15 @@ async def test_a_session_is_made_with_a_project_folder_a_model_and_a_title(tmp_p
         made = await http.post("/api/sessions", json=body)
         info = made.json()
         assert (made.status_code, info["cwd"], info["title"]) == (201, str(project), "the shop")
+        assert (await http.post("/api/sessions", json={"mode": "nope"})).status_code == 403
+        assert (await http.get("/api/config")).json()["modes"] == ["default", "ask", "read-only", "accept-edits"]
         await http.post("/api/sessions")
         listed = (await http.get("/api/sessions", params={"cwd": str(project)})).json()["sessions"]
         assert [one["session_id"] for one in listed] == [info["session_id"]]
         assert (await http.get("/api/sessions", params={"cwd": str(tmp_path)})).json()["sessions"] == []
         async with client(live, info["session_id"]) as talker:
             await talker.synced()
-            assert talker.ready.cwd == str(project)
+            assert (talker.ready.cwd, talker.view.mode) == (str(project), "ask")
             await talker.send(UserInput(text="hello"))
             await talker.until_type(*DONE)
         assert (await http.get(f"/api/sessions/{info['session_id']}")).json()["cwd"] == str(project)

@@ -142,7 +142,7 @@ async def test_in_a_project_folder_tools_take_absolute_paths_and_its_deletion_le
     async with ScriptedModel(script) as model:
         settings = settings_for(tmp_path / "data", model, workspace={"roots": [str(tmp_path)]}, policy={})
         async with listening(settings) as live, http_client(live.http) as http:
-            made = (await http.post("/api/sessions", json={"cwd": str(project)})).json()
+            made = (await http.post("/api/sessions", json={"cwd": str(project), "mode": "default"})).json()
             async with client(live, made["session_id"]) as talker:
                 await talker.send(UserInput(text="go"))
                 asked = await talker.until_type(ev.ApprovalRequired)
