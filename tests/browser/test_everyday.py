@@ -31,6 +31,7 @@ from tests.support.models.scripted_model import (
     stream,
     text,
 )
+from tests.support.network.http_client import http_client
 
 LONG = "\n\n".join(f"Paragraph {number}." for number in range(60))
 FRAMES = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
@@ -256,6 +257,56 @@ async def test_settings_hold_and_who_looks_away_is_told(live: Live, tabs: Tabs) 
     assert await page.evaluate("notified") == ["echo one: The answer is complete."]
     await page.evaluate(LEAVE, False)
     await expect(page).to_have_title("echo one · Holdfast")
+
+
+FOUND = """() => {
+  const [range] = CSS.highlights.get("found-now") ?? [];
+  const { top, bottom } = range.getBoundingClientRect();
+  return [range.toString(), top > 0 && bottom < innerHeight];
+}"""
+
+
+async def test_words_messages_and_commands_are_reached(live: Live, tabs: Tabs) -> None:
+    chat = await tabs.open(live.http, permissions=["clipboard-read", "clipboard-write"])
+    page = chat.page
+    for said in ("long story", "long tale", "long saga"):
+        await chat.say(said)
+        await chat.idle()
+    # Most of the conversation is not in the document, and is found all the same.
+    await page.keyboard.press("Control+f")
+    sought = page.get_by_role("textbox", name="Find in this conversation")
+    await sought.fill("PARAGRAPH 7.")
+    status = page.get_by_role("search").get_by_role("status")
+    for place in ("1 of 3", "2 of 3", "3 of 3", "1 of 3"):
+        await expect(status).to_have_text(place)
+        await expect(chat.rows.filter(has_text="Paragraph 7.").first).to_be_visible()
+        await page.evaluate(FRAMES)
+        assert await page.evaluate(FOUND) == ["Paragraph 7.", True]
+        await sought.press("Enter")
+    await sought.fill("nowhere")
+    await expect(status).to_have_text("Nothing found")
+    await sought.press("Escape")
+    await expect(chat.field).to_be_focused()
+    assert await page.evaluate("CSS.highlights.size") == 0
+    await scroller(chat).evaluate("(list) => { list.scrollTop = 0; }")
+    await chat.rows.first.get_by_role("button", name="Link to this message").click()
+    link = await page.evaluate("navigator.clipboard.readText()")
+    other = await tabs.open(link, beside=chat)
+    await expect(other.rows.filter(has_text="long story")).to_be_focused()
+    await expect(other.rows.filter(has_text="long story")).to_be_in_viewport()
+    async with http_client(live.http) as http:
+        path = f"/api/sessions/{chat.session_id}/files/.holdfast/prompts/review.md"
+        assert (await http.put(path, content=b"Review all that changed.\n")).status_code == 201
+    await chat.field.press_sequentially("/rev")
+    listed = page.get_by_role("listbox", name="Commands and prompts")
+    await expect(listed.get_by_role("option")).to_have_text([re.compile("^/review")])
+    await chat.field.press("Enter")
+    await expect(chat.field).to_have_value("Review all that changed.")
+    await chat.field.fill("/set")
+    await expect(listed.get_by_role("option")).to_have_text([re.compile("^/settings")])
+    await chat.field.press("Enter")
+    await expect(page.get_by_role("dialog", name="Settings")).to_be_visible()
+    await expect(chat.field).to_have_value("")
 
 
 @in_the_long_form

@@ -11,6 +11,7 @@ import { html } from "./ui/html.js";
 import { Approvals } from "./tools/approvals.js";
 import { Questions } from "./tools/questions.js";
 import { Plan } from "./tools/plan.js";
+import { FindBar, finding } from "./messages/find.js";
 import { Messages } from "./messages/list.js";
 import { Composer } from "./composer/composer.js";
 import { listenToDrops } from "./composer/drop.js";
@@ -35,6 +36,7 @@ function Main({ conversation }) {
   useEffect(() => listenToKeys(conversation, (step) => list.current?.move(step)), [conversation]);
   return html`<main class="main" data-over=${over} onClick=${copyCode}>
     <${Header} conversation=${conversation} />
+    ${finding.value > 0 && html`<${FindBar} conversation=${conversation} list=${list} />`}
     <${Messages} conversation=${conversation} list=${list} />
     <div class="dock">
       <${Plan} conversation=${conversation} />

@@ -139,6 +139,12 @@ function parsed(text) {
 /** Delete a file of a session's workspace. @param {string} id @param {string} path */
 export const deleteFile = (id, path) => http(filePath(id, path), { method: "DELETE" });
 
+/** The text of a file of a session's workspace. Throws `HttpError`. @param {string} id @param {string} path */
+export async function fileText(id, path) {
+  const answer = await request(filePath(id, path), {});
+  return answer.ok ? answer.text() : contentOf(answer);
+}
+
 /** What is in a session's workspace. @param {string} id @returns {Promise<{ files: FileEntry[], more: boolean }>} */
 export const filesIn = (id) => http(`${sessionPath(id)}/files`);
 

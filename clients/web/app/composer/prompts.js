@@ -1,6 +1,8 @@
-// Prompts: what MCP servers offer, listed while a "/" is written. The text of what is chosen comes into the message field.
+// Prompts: commands, prompts of the workspace and what MCP servers offer, listed while a "/" is written. A command is done; the
+// text of anything else comes into the message field.
 
 /** @import { Conversation } from "../state/conversation.js" */
+/** @import { WorkspacePrompt } from "./commands.js" */
 /** @import { PromptArgument, ServerLibrary } from "../api/mcp.js" */
 import { useEffect, useState } from "preact/hooks";
 import { libraryOf, promptText, resourceText } from "../api/mcp.js";
@@ -8,8 +10,9 @@ import { config, notify, showError } from "../state/store.js";
 import { exact, exactLine } from "../text/visible.js";
 import { html } from "../ui/html.js";
 import { composing } from "../ui/letters.js";
+import { COMMANDS, workspacePrompt, workspacePrompts } from "./commands.js";
 
-/** One line of the list. @typedef {{ kind: "prompt" | "resource" | "template", server: string, name: string, title: string, about: string, args: PromptArgument[] }} Offer */
+/** One line of the list. @typedef {{ kind: "command" | "file" | "prompt" | "resource" | "template", server: string, name: string, title: string, about: string, args: PromptArgument[] }} Offer */
 
 const SHOWN_MAX = 50;
 export const LIST_ID = "prompts";
@@ -23,14 +26,26 @@ function offersOf(library) {
   ]);
 }
 
-/** What a line of the list, and the form for its arguments, begin with. @param {Offer} offer */
-const called = ({ kind, name, title }) => (kind === "prompt" ? `/${exactLine(name)}` : exactLine(title));
+/** @param {Conversation} conversation @param {WorkspacePrompt[]} prompts @returns {Offer[]} */
+function ownOffers(conversation, prompts) {
+  const none = { server: "", args: [] };
+  return [
+    ...COMMANDS.filter(({ when }) => when?.(conversation) ?? true).map(({ name, about }) => /** @type {Offer} */ ({ ...none, kind: "command", name, title: name, about })),
+    ...prompts.map(({ name, path }) => /** @type {Offer} */ ({ ...none, kind: "file", name: path, title: name, about: "a prompt of the workspace" })),
+  ];
+}
 
-/** Those whose name, title or server has the words in it; prompts come first. @param {Offer[]} offers @param {string} words */
+/** What a line of the list, and the form for its arguments, begin with. @param {Offer} offer */
+const called = ({ kind, name, title }) => (kind === "prompt" || kind === "command" ? `/${exactLine(name)}` : kind === "file" ? `/${exactLine(title)}` : exactLine(title));
+
+/** Those whose name, title or server has the words in it; commands and prompts come first, by how their names begin. @param {Offer[]} offers @param {string} words */
 export function matching(offers, words) {
   const sought = words.toLowerCase();
-  const found = offers.filter(({ server, name, title }) => [server, name, title].some((text) => text.toLowerCase().includes(sought)));
-  return ["prompt", "resource", "template"].flatMap((kind) => found.filter((one) => one.kind === kind)).slice(0, SHOWN_MAX);
+  const found = offers.filter(({ kind, server, name, title }) => {
+    if (kind === "command" || kind === "file") return title.toLowerCase().startsWith(sought);
+    return [server, name, title].some((text) => text.toLowerCase().includes(sought));
+  });
+  return ["command", "file", "prompt", "resource", "template"].flatMap((kind) => found.filter((one) => one.kind === kind)).slice(0, SHOWN_MAX);
 }
 
 /**
@@ -42,28 +57,36 @@ export function usePrompts(conversation, text, write) {
   const [place, setPlace] = useState(0);
   const [closed, setClosed] = useState(false);
   const [asking, setAsking] = useState(/** @type {Offer | null} */ (null));
-  const asks = conversation.drives && (config.value?.mcp?.length ?? 0) > 0 && /^\/\S*$/.test(text);
+  const [prompts, setPrompts] = useState(/** @type {WorkspacePrompt[]} */ ([]));
+  const asks = conversation.drives && /^\/\S*$/.test(text);
   useEffect(() => {
     setClosed(false);
     if (!asks) return;
     let current = true;
     const take = (/** @type {ServerLibrary[]} */ servers) => current && setLibrary(servers);
-    conversation.begun().then(libraryOf).then(take).catch(showError);
+    const { sessionId } = conversation.session;
+    if (sessionId !== null) workspacePrompts(sessionId).then((found) => current && setPrompts(found), showError);
+    if (config.value?.mcp?.length) conversation.begun().then(libraryOf).then(take).catch(showError);
     return () => void (current = false);
   }, [asks]);
   useEffect(() => setPlace(0), [text]);
-  const listed = asks && !closed && !asking ? matching(offersOf(library), text.slice(1)) : [];
+  const listed = asks && !closed && !asking ? matching([...ownOffers(conversation, prompts), ...offersOf(library)], text.slice(1)) : [];
+  const act = (/** @type {string} */ name) => {
+    write("");
+    COMMANDS.find((one) => one.name === name)?.run(conversation);
+  };
   const use = async (/** @type {Offer} */ offer, /** @type {Record<string, string>} */ values) => {
     try {
       const id = await conversation.begun();
-      write(await (offer.kind === "prompt" ? promptText(id, offer.server, offer.name, values) : resourceText(id, offer.server, offer.name, values)));
+      if (offer.kind === "file") write(await workspacePrompt(id, offer.name));
+      else write(await (offer.kind === "prompt" ? promptText(id, offer.server, offer.name, values) : resourceText(id, offer.server, offer.name, values)));
       setAsking(null);
       document.getElementById("message")?.focus();
     } catch (error) {
       notify(error instanceof Error ? error.message : String(error), { tone: "bad" });
     }
   };
-  const choose = (/** @type {Offer} */ offer) => (offer.args.length ? setAsking(offer) : void use(offer, {}));
+  const choose = (/** @type {Offer} */ offer) => (offer.kind === "command" ? act(offer.name) : offer.args.length ? setAsking(offer) : void use(offer, {}));
   /** Whether the key was for the list. @param {KeyboardEvent} event */
   const keys = (event) => {
     if (!listed.length || composing(event) || event.shiftKey || event.altKey || event.ctrlKey || event.metaKey) return false;
@@ -84,10 +107,10 @@ export function usePrompts(conversation, text, write) {
 /** @param {{ listed: Offer[], place: number, choose: (offer: Offer) => void }} props */
 function List({ listed, place, choose }) {
   useEffect(() => document.getElementById(`${LIST_ID}-${place}`)?.scrollIntoView({ block: "nearest" }), [place]);
-  return html`<ul class="offers" role="listbox" id=${LIST_ID} aria-label="Prompts and resources of MCP servers">
+  return html`<ul class="offers" role="listbox" id=${LIST_ID} aria-label="Commands and prompts">
     ${listed.map((offer, at) => html`<li key=${`${offer.server} ${offer.kind} ${offer.name}`} id=${`${LIST_ID}-${at}`} role="option" aria-selected=${at === place} onMouseDown=${(/** @type {Event} */ event) => event.preventDefault()} onClick=${() => choose(offer)}>
       <span class="tool-name">${called(offer)}</span>
-      <span class="faint">${exactLine(offer.server)}${offer.kind === "prompt" ? "" : ` · ${offer.kind}`}${offer.about && ` · ${exactLine(offer.about)}`}</span>
+      <span class="faint">${[exactLine(offer.server), ["resource", "template"].includes(offer.kind) && offer.kind, exactLine(offer.about)].filter(Boolean).join(" · ")}</span>
     </li>`)}
   </ul>`;
 }

@@ -7,6 +7,7 @@ import { plural } from "../text/format.js";
 import { html } from "../ui/html.js";
 import { ToolCard } from "../tools/card.js";
 import { AssistantMessage, NoteRow, UserMessage, WaitingMessage } from "./message.js";
+import { useLinked } from "./linked.js";
 import { VirtualList } from "./virtual-list.js";
 import { Welcome } from "./welcome.js";
 
@@ -46,6 +47,7 @@ export function Messages({ conversation, list }) {
   void conversation.version.value;
   const draw = useMemo(() => (/** @type {Row} */ row) => html`<${KINDS[row.kind]} row=${row} conversation=${conversation} />`, [conversation]);
   const rows = conversation.rows();
+  useLinked(list, rows.length > 0);
   const { phase } = conversation.status.value;
   if (!rows.length) {
     if (conversation.gone) return html`<${Gone} />`;

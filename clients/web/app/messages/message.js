@@ -12,6 +12,7 @@ import { Folded } from "../ui/folded.js";
 import { html, Icon } from "../ui/html.js";
 import { composing } from "../ui/letters.js";
 import { Markdown } from "../markdown/markdown.js";
+import { copyLink } from "./linked.js";
 
 /** @param {{ row: Extract<Row, { kind: "assistant" }>, conversation: Conversation }} props */
 export function AssistantMessage({ row, conversation }) {
@@ -28,9 +29,16 @@ export function AssistantMessage({ row, conversation }) {
     ${ending && html`<p class="sealed">${ending}</p>`}
     ${!streaming && (text || ending) && html`<div class="actions" data-shown=${!text}>
       ${text && html`<button type="button" class="quiet" onClick=${() => copy(text)}><${Icon} name="copy" /> Copy</button>`}
+      ${text && html`<${LinkButton} row=${row} conversation=${conversation} />`}
       <${RetryButton} row=${row} conversation=${conversation} />
     </div>`}
   </div>`;
+}
+
+/** @param {{ row: Row, conversation: Conversation }} props */
+function LinkButton({ row, conversation }) {
+  const id = conversation.session.sessionId;
+  return id !== null && html`<button type="button" class="quiet" aria-label="Link to this message" title="Copy a link to this message" onClick=${() => copyLink(id, row.key)}><${Icon} name="link" /></button>`;
 }
 
 /** The last answer can be asked for again. @param {{ row: Row, conversation: Conversation }} props */
@@ -54,6 +62,7 @@ export function UserMessage({ row, conversation }) {
             ${conversation.drives &&
             html`<button type="button" class="quiet" onClick=${() => conversation.change(row.key, row.text)}><${Icon} name="edit" /> Edit</button>`}
             <button type="button" class="quiet" onClick=${() => copy(row.text)}><${Icon} name="copy" /> Copy</button>
+            <${LinkButton} row=${row} conversation=${conversation} />
           </div>`}
   </div>`;
 }

@@ -3,71 +3,16 @@
 
 import { Component, createRef, options } from "preact";
 import { html, Icon } from "../ui/html.js";
+import { Heights } from "./heights.js";
 
 /** Rows beyond the edges that are kept ready, in pixels. */
 const OVERSCAN_PX = 900;
 /** Rows that are printed, the newest. */
 const PRINTED_MAX = 2_000;
+/** A row that is to be shown is drawn after so many frames, or not at all. */
+const SHOW_FRAMES = 20;
 /** So near to the end counts as at the end. */
 const END_PX = 40;
-
-/** Where the rows stand: measured heights, and estimates for the rest. Pure. */
-export class Heights {
-  /** @type {Map<string, number>} */
-  #measured = new Map();
-  /** @type {WeakMap<object, number>} */
-  #estimated = new WeakMap();
-  offsets = new Float64Array(1);
-
-  /** @param {{ key: string }[]} rows @param {(row: any) => number} estimate */
-  place(rows, estimate) {
-    const offsets = rows.length + 1 === this.offsets.length ? this.offsets : new Float64Array(rows.length + 1);
-    for (let number = 0; number < rows.length; number += 1) {
-      offsets[number + 1] = offsets[number] + (this.#measured.get(rows[number].key) ?? this.#estimate(rows[number], estimate));
-    }
-    this.offsets = offsets;
-  }
-
-  /** @param {{ key: string }} row @param {(row: any) => number} estimate */
-  #estimate(row, estimate) {
-    let height = this.#estimated.get(row);
-    if (height === undefined) this.#estimated.set(row, (height = estimate(row)));
-    return height;
-  }
-
-  get total() {
-    return this.offsets[this.offsets.length - 1];
-  }
-
-  /** @param {string} key @param {number} height */
-  measure(key, height) {
-    this.#measured.set(key, height);
-  }
-
-  /** @param {string} key */
-  of(key) {
-    return this.#measured.get(key);
-  }
-
-  /** The first and one past the last row between two places. @param {number} top @param {number} bottom */
-  between(top, bottom) {
-    const count = this.offsets.length - 1;
-    const start = Math.max(0, Math.min(this.#rowAt(top), count - 1));
-    return { start, end: Math.min(count, this.#rowAt(bottom) + 1) };
-  }
-
-  /** The row that covers a place. @param {number} place */
-  #rowAt(place) {
-    let low = 0;
-    let high = this.offsets.length - 1;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.offsets[middle + 1] <= place) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-}
 
 /** What does not change is not looked at. @extends {Component<{ row: any, render: (row: any) => any, name: (row: any) => string, at: number, of: number, watch: (element: Element | null, key: string) => void }>} */
 class RowFrame extends Component {
@@ -256,6 +201,23 @@ export class VirtualList extends Component {
     this.scroller.current.scrollTop = this.heights.offsets[next];
     this.#scrolled();
     requestAnimationFrame(focus);
+  }
+
+  /** Bring a row into view, from wherever it is. Gives its element; null if there is no such row. @param {string} key @returns {Promise<HTMLElement | null>} */
+  async show(key) {
+    for (let tries = 0; tries < SHOW_FRAMES && this.scroller.current; tries += 1) {
+      const at = this.props.rows.findIndex((row) => row.key === key);
+      if (at < 0) return null;
+      const element = /** @type {HTMLElement | undefined} */ (this.#elements.get(key));
+      if (element) {
+        element.scrollIntoView({ block: "start" });
+        return element;
+      }
+      this.scroller.current.scrollTop = this.heights.offsets[at];
+      this.#scrolled();
+      await new Promise((drawn) => requestAnimationFrame(drawn));
+    }
+    return null;
   }
 
   /** @param {ListProps} props @param {{ away: boolean }} state */

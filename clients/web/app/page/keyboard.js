@@ -2,6 +2,7 @@
 
 /** @import { Conversation } from "../state/conversation.js" */
 import { guest, panel, showSession } from "../state/store.js";
+import { finding } from "../messages/find.js";
 import { overlayOpen } from "../ui/dialog.js";
 import { composing } from "../ui/letters.js";
 
@@ -27,6 +28,11 @@ export function listenToKeys(conversation, move) {
       showSession(null);
     } else if (overlayOpen()) {
       return;
+    } else if (event.key.toLowerCase() === "f" && control && !event.altKey && !event.shiftKey) {
+      // In the bar itself the key is the browser's.
+      if (/** @type {HTMLElement} */ (event.target).closest?.(".find") || !conversation.view.messages.length) return;
+      event.preventDefault();
+      finding.value += 1;
     } else if (event.altKey && !control && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
       event.preventDefault();
       move(event.key === "ArrowUp" ? -1 : 1);

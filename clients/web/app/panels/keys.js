@@ -23,6 +23,7 @@ const KEYS = [
   ["Read and move", [
     [[ALT, "↑"], "To the message before"],
     [[ALT, "↓"], "To the message after"],
+    [[CTRL, "F"], "Find in this conversation; again, in what the browser shows"],
     [[CTRL, "K"], "Search the sessions"],
     [[CTRL, "Shift", "O"], "A new session"],
     [["?"], "This list"],

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { terminalRuns, terminalText } from "../../../../clients/web/app/text/ansi.js";
 import { counts, diff, isPatch, patchIn, shortened } from "../../../../clients/web/app/text/diff.js";
+import { Finder, folded } from "../../../../clients/web/app/text/find.js";
 import { modelLabel, numbered } from "../../../../clients/web/app/text/format.js";
 import { TABLE_ROWS, tableOf } from "../../../../clients/web/app/text/tables.js";
 import { oneLine, visible } from "../../../../clients/web/app/text/visible.js";
@@ -164,4 +165,14 @@ test("the second file of a name has a number before its ending", () => {
   assert.equal(numbered("a.tar.gz", 2), "a (2).tar.gz");
   assert.equal(numbered(".env", 2), ".env (2)");
   assert.equal(numbered("Makefile", 2), "Makefile (2)");
+});
+
+test("words are found in every row, in upper or lower case, and places stay those of the text", () => {
+  const rows = [{ key: "a", text: "One and one." }, { key: "b", text: "none" }, { key: "c", text: "two" }];
+  const finder = new Finder((row) => row.text);
+  assert.deepEqual(finder.find(rows, "ONE"), [{ key: "a", nth: 0 }, { key: "a", nth: 1 }, { key: "b", nth: 0 }]);
+  assert.deepEqual(finder.find(rows, "  "), []);
+  assert.deepEqual(finder.find(rows, "three"), []);
+  assert.equal(folded("\u0130stanbul").length, "\u0130stanbul".length);
+  assert.equal(finder.find([{ key: "a", text: "a".repeat(30_000) }], "a").length, 10_000);
 });

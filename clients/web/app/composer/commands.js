@@ -1,0 +1,59 @@
+// Commands: what one can do by a word after a "/", and the prompts that lie in the workspace.
+
+/** @import { Conversation } from "../state/conversation.js" */
+import { exportSession } from "../api/export.js";
+import { filesIn, fileText } from "../api/http.js";
+import { finding } from "../messages/find.js";
+import { config, guest, panel, showError, showSession } from "../state/store.js";
+
+/** `when`: whether it makes sense now. @typedef {{ name: string, about: string, when?: (conversation: Conversation) => boolean, run: (conversation: Conversation) => unknown }} Command */
+
+/** Where a workspace has its prompts. */
+const PROMPTS = /^\.holdfast\/prompts\/([^/]+)\.md$/;
+
+const begun = (/** @type {Conversation} */ { session }) => session.sessionId !== null;
+const rests = (/** @type {Conversation} */ conversation) => begun(conversation) && !conversation.running;
+const owns = (/** @type {Conversation} */ conversation) => begun(conversation) && conversation.access === "owner";
+const openPanel = (/** @type {typeof panel.value} */ name) => () => (panel.value = name);
+
+/** The browser's own list of models. */
+function chooseModel() {
+  const list = /** @type {HTMLSelectElement | null} */ (document.querySelector('select[aria-label="Model"]'));
+  list?.focus();
+  try {
+    list?.showPicker();
+  } catch {
+    // the browser opens it by a key
+  }
+}
+
+/** @type {Command[]} */
+export const COMMANDS = [
+  { name: "new", about: "Begin a new session", when: () => !guest.value, run: () => showSession(null) },
+  { name: "stop", about: "Stop the turn", when: ({ running }) => running, run: (conversation) => conversation.now({ type: "interrupt" }) },
+  { name: "undo", about: "Take the last turn back", when: rests, run: (conversation) => conversation.now({ type: "undo" }) },
+  { name: "retry", about: "Say the last thing again", when: rests, run: (conversation) => conversation.retry() },
+  { name: "compact", about: "Summarise the older part for the model", when: rests, run: (conversation) => conversation.now({ type: "compact" }) },
+  { name: "model", about: "Choose the model", when: ({ choosesModel }) => choosesModel, run: chooseModel },
+  { name: "find", about: "Find in this conversation", when: begun, run: () => (finding.value += 1) },
+  { name: "files", about: "The files of the workspace", run: openPanel("files") },
+  { name: "share", about: "Make links to this session", when: (conversation) => owns(conversation) && config.value?.auth.token !== false, run: openPanel("share") },
+  { name: "export", about: "Save the session as Markdown", when: begun, run: ({ session }) => exportSession(String(session.sessionId), "md").catch(showError) },
+  { name: "settings", about: "Colours, text, Enter, notifications", run: openPanel("settings") },
+  { name: "keys", about: "The keyboard shortcuts", run: openPanel("keys") },
+  { name: "end", about: "End this session, after a question", when: owns, run: openPanel("end") },
+];
+
+/** A prompt of the workspace. @typedef {{ name: string, path: string }} WorkspacePrompt */
+
+/** @param {string} id of the session @returns {Promise<WorkspacePrompt[]>} */
+export async function workspacePrompts(id) {
+  const { files } = await filesIn(id);
+  return files.flatMap(({ path, kind }) => {
+    const found = kind === "file" ? PROMPTS.exec(path) : null;
+    return found ? [{ name: found[1], path }] : [];
+  });
+}
+
+/** @param {string} id of the session @param {string} path */
+export const workspacePrompt = async (id, path) => (await fileText(id, path)).trimEnd();
