@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from clients.acp.dialects.v1 import V1, Offers
+from clients.acp.dialects.v2 import V2
 from clients.acp.held import HeldSession, Room, Write
 from clients.acp.mapping.options import OfferedModel
 from clients.acp.mapping.prompts import CANCEL_ANSWER_S
@@ -32,6 +33,7 @@ from clients.acp.rpc import (
     text_of,
 )
 from clients.acp.server import Server
+from clients.session.core import Position
 from clients.session.tasks import Start
 
 SESSIONS_MAX = 50
@@ -39,8 +41,6 @@ SESSIONS_MAX = 50
 
 REQUESTS_MAX = 64
 """Requests that may wait for the server at once; more are refused."""
-
-INFO = {"name": "holdfast", "title": "Holdfast"}
 
 
 class Agent:
@@ -53,7 +53,7 @@ class Agent:
         self._write = write
         self._room = room
         self._loop = asyncio.get_running_loop()
-        self._dialect = V1(Offers())
+        self._dialect: V1 = V1(Offers())
         self._sessions: dict[str, HeldSession] = {}
         self._models: list[OfferedModel] = []
         self._tasks: dict[RequestId, asyncio.Task[None]] = {}
@@ -138,21 +138,11 @@ class Agent:
     # -------------------------------------------------------------------------------------------------- methods
 
     def _initialize(self, request: Request) -> None:
-        capabilities = request.params.get("clientCapabilities")
-        session = capabilities.get("session") if isinstance(capabilities, dict) else None
-        session = session if isinstance(session, dict) else {}
-        offers = Offers(
-            compaction=isinstance(session.get("compaction"), dict), notices=isinstance(session.get("notices"), dict)
-        )
-        self._dialect = V1(offers)
-        agent: Message = {
-            "loadSession": True,
-            "promptCapabilities": {"embeddedContext": True},
-            "sessionCapabilities": {"list": {}, "resume": {}, "close": {}, "delete": {}},
-        }
-        info = {**INFO, "version": self._version}
-        body = {"protocolVersion": 1, "agentInfo": info, "agentCapabilities": agent, "authMethods": []}
-        self._write(result(request.id, body))
+        version = request.params.get("protocolVersion")
+        if not isinstance(version, int):
+            raise Failure(INVALID_PARAMS, "`protocolVersion` is a number")
+        self._dialect = (V2 if version >= V2.version else V1)(_offers(request.params))
+        self._write(result(request.id, self._dialect.capabilities(self._version)))
 
     async def _new(self, request: Request) -> None:
         self._models = await self._server.models()
@@ -161,16 +151,33 @@ class Agent:
         held.do(held.mapping.open(request.id, "new"))
 
     async def _open(self, request: Request) -> None:
-        opening: Opening = "load" if request.method == "session/load" else "resume"
         session_id = text_of(request.params, "sessionId")
+        opening, since = self._read_opening(request)
         self._models = await self._server.models()
         held = self._sessions.get(session_id)
-        if held is not None and not held.ended and opening == "load" and held.mapping.partial:
+        if held is not None and not held.ended and (since or (opening == "load" and held.mapping.partial)):
             held.do(held.mapping.close())
             held.leave()
         if held is None or held.ended:
-            held = self._attach(session_id, history=opening == "load")
-        held.do(held.mapping.open(request.id, opening))
+            held = self._attach(session_id, history=opening == "load" or since is not None)
+        held.do(held.mapping.open(request.id, opening, since))
+
+    def _read_opening(self, request: Request) -> tuple[Opening, Position | None]:
+        """Whether the client wants the history, or what came after a position. Raises `Failure`."""
+        if self._dialect.version == 1:
+            return ("load" if request.method == "session/load" else "resume"), None
+        if request.method == "session/load":
+            raise Failure(METHOD_NOT_FOUND, "version 2 has no `session/load`; use `session/resume` with `replayFrom`")
+        match request.params.get("replayFrom"):
+            case None:
+                return "resume", None
+            case {"type": "start"}:
+                return "load", None
+            case {"type": "_holdfast.position", "epoch": str(epoch), "seq": int(seq)} if seq >= 0:
+                return "resume", Position(epoch, seq)
+        raise Failure(
+            INVALID_PARAMS, "`replayFrom` is of the type `start`, or `_holdfast.position` with `epoch` and `seq`"
+        )
 
     async def _list(self, request: Request) -> None:
         cwd, cursor = request.params.get("cwd"), request.params.get("cursor")
@@ -236,6 +243,16 @@ class Agent:
         now = self._loop.time()
         held.do(held.mapping.cancel(now, request_id))
         self._loop.call_later(CANCEL_ANSWER_S, lambda: held.do(held.mapping.overdue(now + CANCEL_ANSWER_S)))
+
+
+def _offers(params: Message) -> Offers:
+    """What a client of version 1 says it can show; one of version 2 shows all."""
+    capabilities = params.get("clientCapabilities")
+    session = capabilities.get("session") if isinstance(capabilities, dict) else None
+    session = session if isinstance(session, dict) else {}
+    return Offers(
+        compaction=isinstance(session.get("compaction"), dict), notices=isinstance(session.get("notices"), dict)
+    )
 
 
 def _is_there(folder: str, cwd: str) -> bool:

@@ -71,8 +71,11 @@ class HeldSession:
         async for item in client:
             if self.ended:
                 return
-            mapping.view, mapping.cwd = client.view, client.core.cwd or None
+            mapping.view, core = client.view, client.core
+            mapping.cwd, mapping.epoch, mapping.head = core.cwd or None, core.epoch, core.head
             self.do(mapping.take(item))
+            if mapping.refused:
+                break
             await self._room()
         self.leave()
 

@@ -82,12 +82,13 @@ class SessionCore:
         self.model = ""
         self.demo = False
         self.cwd = ""
+        self.epoch = "" if position is None else position.epoch
+        self.head = 0
         self._binary = encoding == "msgpack"
         self._rng = random.Random() if rng is None else rng
         self._backoff = backoff
         self._outbox = Outbox(binary=self._binary, entries_max=outbox_max, backoff=backoff, rng=self._rng)
         self._phase = _Phase.AWAY
-        self._epoch = "" if position is None else position.epoch
         self._sockets = 0
         self._replayed = 0
         self._failures = 0
@@ -214,7 +215,7 @@ class SessionCore:
         self.cwd = "" if isinstance(ready.cwd, msgspec.UnsetType) else ready.cwd
         if ready.recovered and self.view.seq == 0:
             self.view.model = ready.model
-        self._epoch = ready.epoch
+        self.epoch, self.head = ready.epoch, ready.seq
         self._replayed = 0
         self._phase = _Phase.CATCHING_UP if ready.recovered else _Phase.AWAITING_SNAPSHOT
         self._sockets += 1
@@ -235,7 +236,7 @@ class SessionCore:
             raise ProtocolFault("the server recovered a position it was not told")
         if ready.seq < position.seq:
             raise ProtocolFault(f"the server recovered {position.seq} and stands at {ready.seq}")
-        if self.view.seq != position.seq and self._epoch != ready.epoch:
+        if self.view.seq != position.seq and self.epoch != ready.epoch:
             raise ProtocolFault("events heard before the last cut belong to a past that is gone")
         self.position = position
 
@@ -243,9 +244,9 @@ class SessionCore:
         if synced.seq != self.view.seq:
             self.position = None
             raise ProtocolFault(f"`synced` stands at {synced.seq}, the last event was {self.view.seq}")
-        self.position = Position(self._epoch, synced.seq)
+        self.position = Position(self.epoch, synced.seq)
         self._phase = _Phase.LIVE
-        return CaughtUp(epoch=self._epoch, seq=synced.seq, replayed=self._replayed)
+        return CaughtUp(epoch=self.epoch, seq=synced.seq, replayed=self._replayed)
 
     def _refused(self, refused: Refused, now: float) -> Rejected | Postponed:
         submission_id = "" if refused.id is msgspec.UNSET else refused.id
@@ -282,7 +283,7 @@ class SessionCore:
 
     def _commit(self) -> None:
         if self.live:
-            self.position = Position(self._epoch, self.view.seq)
+            self.position = Position(self.epoch, self.view.seq)
             self._failures = 0
         else:
             self._replayed += 1

@@ -45,6 +45,7 @@ class V1:
     version = 1
     echoes_own_input = False
     answers_at_insertion = False
+    tells_positions = False
 
     def __init__(self, offers: Offers) -> None:
         self.offers = offers
@@ -61,29 +62,36 @@ class V1:
         """More of the model's reasoning."""
         return [_chunk("agent_thought_chunk", f"{message_id}-r", text)]
 
+    def message_again(self, message_id: str, text: str, reasoning: str) -> list[Message]:
+        """A message, whole, in place of what the client has of it: not in this version, whose clients never have a part."""
+        return [*(self.thought(message_id, reasoning) if reasoning else []), *self.text(message_id, text)]
+
     def call(self, call_id: str, tool: str, arguments: Message, cwd: str | None) -> list[Message]:
         """The model asks for a call."""
-        return [{"sessionUpdate": "tool_call", "status": "pending", **self._call(call_id, tool, arguments, cwd)}]
+        call = self._call(call_id, tool, arguments, cwd)
+        return [{"sessionUpdate": "tool_call", "toolCallId": call_id, "status": "pending", **call}]
 
     def call_edited(self, call_id: str, tool: str, arguments: Message, cwd: str | None) -> list[Message]:
         """Somebody changed the call's arguments before it may run."""
-        return [{"sessionUpdate": "tool_call_update", **self._call(call_id, tool, arguments, cwd)}]
+        return [call_update(call_id, **self._call(call_id, tool, arguments, cwd))]
 
     def call_running(self, call_id: str, tool: str, arguments: Message) -> list[Message]:
         """The call runs."""
-        return [_update(call_id, status="in_progress")]
+        return [call_update(call_id, status="in_progress")]
 
     def call_log(self, call_id: str, tool: str, log: str, added: str) -> list[Message]:
         """The call's output so far; `added` is what is new of it."""
-        return [_update(call_id, content=texts(newest(log, LOG_CHARS)))]
+        return [call_update(call_id, content=texts(newest(log, LOG_CHARS)))]
 
-    def call_ended(self, call_id: str, tool: str, state: str, output: str, success: bool) -> list[Message]:
-        """The call has ended, in one of the states of a tool message."""
+    def call_ended(
+        self, call_id: str, tool: str, state: str, output: str, success: bool, logged: bool = False
+    ) -> list[Message]:
+        """The call has ended, in one of the states of a tool message. `logged`: its output was shown while it ran."""
         status = ENDED.get(state, "failed")
         if status == "completed" and not success:
             status = "failed"
         content = {"content": texts(cut(output, OUTPUT_CHARS))} if output else {}
-        return [_update(call_id, status=status, **content)]
+        return [call_update(call_id, status=status, **content)]
 
     def plan(self, items: Sequence[PlanItem]) -> list[Message]:
         """The plan, whole."""
@@ -128,7 +136,10 @@ class V1:
         """The parameters of a request for permission, without the session's id."""
         question = texts(question_of(pending.tool, pending.arguments, pending.reason))
         call = self._call(pending.tool_call_id, pending.tool, pending.arguments, cwd)
-        return {"toolCall": {**call, "status": "pending", "content": question}, "options": options}
+        return {
+            "toolCall": {"toolCallId": pending.tool_call_id, **call, "status": "pending", "content": question},
+            "options": options,
+        }
 
     def config_options(self, options: list[Message]) -> list[Message]:
         """Config options as this version writes them, made of those with an `id`."""
@@ -139,8 +150,21 @@ class V1:
         listed = [{"name": name, "description": text} for name, text in commands.items()]
         return [{"sessionUpdate": "available_commands_update", "availableCommands": listed}]
 
+    def capabilities(self, version: str) -> Message:
+        """The answer to `initialize`. `version`: of this program."""
+        return {
+            "protocolVersion": 1,
+            "agentInfo": {"name": "holdfast", "title": "Holdfast", "version": version},
+            "agentCapabilities": {
+                "loadSession": True,
+                "promptCapabilities": {"embeddedContext": True},
+                "sessionCapabilities": {"list": {}, "resume": {}, "close": {}, "delete": {}},
+            },
+            "authMethods": [],
+        }
+
     def _call(self, call_id: str, tool: str, arguments: Message, cwd: str | None) -> Message:
-        call: Message = {"toolCallId": call_id, "title": title_of(tool, arguments), "kind": kind_of(tool), "name": tool}
+        call: Message = {"title": title_of(tool, arguments), "kind": kind_of(tool), "name": tool}
         locations = locations_of(arguments, cwd)
         if locations:
             call["locations"] = locations
@@ -166,5 +190,6 @@ def _chunk(kind: str, message_id: str, text: str) -> Message:
     return {"sessionUpdate": kind, "messageId": message_id, "content": {"type": "text", "text": text}}
 
 
-def _update(call_id: str, **fields: object) -> Message:
+def call_update(call_id: str, **fields: object) -> Message:
+    """An update of a tool call."""
     return {"sessionUpdate": "tool_call_update", "toolCallId": call_id, **fields}

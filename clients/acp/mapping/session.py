@@ -9,13 +9,26 @@ from typing import Literal
 import msgspec
 
 from clients.acp.dialects.v1 import V1
+from clients.acp.mapping.activity import Activity
 from clients.acp.mapping.content import prompt_text
+from clients.acp.mapping.continuation import Continuation
 from clients.acp.mapping.options import OfferedModel, chosen, options_of
 from clients.acp.mapping.permissions import Permissions
-from clients.acp.mapping.prompts import Answer, Ending, Prompts, answer_of
+from clients.acp.mapping.prompts import Answer, Prompts, answer_of
 from clients.acp.mapping.transcript import Transcript
-from clients.acp.rpc import INTERNAL_ERROR, Failure, Message, RequestId, Response, notification, refusal, result
-from clients.session.outcomes import CaughtUp, Ended, FeedItem, Reconnecting, Rejected, ViewReset
+from clients.acp.rpc import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    Failure,
+    Message,
+    RequestId,
+    Response,
+    notification,
+    refusal,
+    result,
+)
+from clients.session.core import Position
+from clients.session.outcomes import CaughtUp, Connected, Ended, FeedItem, Reconnecting, Rejected, ViewReset
 from protocol import codes
 from protocol import events as ev
 from protocol import submissions as sub
@@ -47,6 +60,12 @@ class SessionMapping:
     def __init__(self, session_id: str, dialect: V1, ids: Ids, models: Sequence[OfferedModel]) -> None:
         self.session_id = session_id
         self.view = View()
+        self.epoch = ""
+        """The epoch of the positions of what comes from the server now."""
+        self.head = 0
+        """The session's newest position when the connection was made."""
+        self.refused = False
+        """Whether the client was told that it cannot have the session so."""
         self.cwd: str | None = None
         """The folder of this machine in which the session works; None: one of the server's own."""
         self.partial = False
@@ -56,11 +75,13 @@ class SessionMapping:
         self._models = models
         self._transcript = Transcript(dialect)
         self._prompts = Prompts(at_insertion=dialect.answers_at_insertion)
+        self._activity = Activity(dialect, self._prompts)
         self._permissions = Permissions(dialect, ids.request)
         self._openings: list[tuple[RequestId, Opening]] = []
         self._settings: dict[str, tuple[RequestId, sub.SetModel]] = {}
         self._answers_sent: dict[str, str] = {}  # the call that each of our approvals is for
         self._texts: dict[str, str] = {}
+        self._continuation: Continuation | None = None
         self._unsent: list[
             sub.Submission
         ] = []  # prompts since the connection ended, so that an interrupt goes before them
@@ -69,18 +90,21 @@ class SessionMapping:
         self._live = False
         self._interrupting: str | None = None
         self._options: list[Message] = []
-        self._state = ""
 
     # ------------------------------------------------------------------------------------ what the client asks
 
-    def open(self, request_id: RequestId, opening: Opening) -> list[Out]:
-        """The client wants the session: its answer comes when the session is there, behind the history that it asks for."""
+    def open(self, request_id: RequestId, opening: Opening, since: Position | None = None) -> list[Out]:
+        """The client wants the session: its answer comes when the session is there, behind the history that it asks for.
+
+        `since`: it has everything up to this position; then the session's client must read the whole history.
+        """
         if self._synced and self._opened:
             if opening == "load":
                 self._transcript = Transcript(self._dialect)
                 self._transcript.cwd = self.cwd
             return [*self._show(opening), *self._answer_opening(request_id, opening), *self._offer()]
         self._openings.append((request_id, opening))
+        self._continuation = None if since is None else Continuation(since)
         return []
 
     def prompt(self, request_id: RequestId, blocks: object) -> list[Out]:
@@ -150,9 +174,11 @@ class SessionMapping:
 
     def take(self, item: FeedItem) -> list[Out]:
         """What one item of the session's feed means for the client."""
-        if isinstance(item, ev.AssistantChunk):
-            return self._updates(self._transcript.take(item, self.view)) if self._is_new(item) else []
+        if isinstance(item, ev.AssistantChunk) and self._continuation is None:
+            return self._updates(self._transcript.take(item, self.view), item.seq) if self._is_new(item) else []
         match item:
+            case Connected() if self._continuation is not None and not self._opened:
+                return self._check(self._continuation.position)
             case CaughtUp():
                 return self._caught_up()
             case ViewReset():
@@ -176,20 +202,34 @@ class SessionMapping:
         refused: list[Out] = [refusal(request_id, failure) for request_id in waiting]
         return [*refused, *self._answers(self._prompts.fail(failure)), *self._permissions.keep([])]
 
+    def _check(self, position: Position) -> list[Out]:
+        """Whether the session has the position from which the client wants to go on."""
+        if (self.epoch, position.seq) == (position.epoch, min(position.seq, self.head)):
+            return []
+        self.refused = True
+        why = "the session does not have this position any more; resume it with `replayFrom` of the type `start`"
+        return self.fail(Failure(INVALID_PARAMS, why))
+
     def _event(self, event: ev.Event) -> list[Out]:
         out: list[Out] = []
         if isinstance(event, ev.Accepted):
             out += self._accepted(event)
-        new = self._is_new(event)
-        if new:
-            out += self._updates(self._user(event) + self._transcript.take(event, self.view) + self._state_of(event))
-        if isinstance(event, ev.ApprovalRequired) and new:
+        continued = None if self._continuation is None else self._continuation.before(event, self._transcript)
+        new = continued is None and self._is_new(event)
+        if continued is not None:
+            out += self._updates(continued, event.seq)
+        elif new:
+            updates = (
+                self._user(event) + self._transcript.take(event, self.view) + self._activity.take(event, self.view)
+            )
+            out += self._updates(updates, event.seq)
+        if isinstance(event, ev.ApprovalRequired) and new and self._synced:
             waiting = {pending.tool_call_id for pending in self.view.pending_approval}
             asked = [pending for pending in event.tools if pending.tool_call_id in waiting]
             out += self._permissions.ask(self.session_id, asked, self.cwd)
         elif isinstance(event, ev.ToolStateChange | ev.ToolOutput):
             out += self._permissions.withdraw(event.tool_call_id)
-        elif isinstance(event, ev.ModelChanged) and new:
+        elif isinstance(event, ev.ModelChanged) and new and self._synced:
             out += self._updates(self._changed_options(event.model, event.reasoning_effort))
         out += self._answers(self._prompts.take(event))
         if isinstance(event, ev.Processing | ev.InputJoined):
@@ -199,6 +239,8 @@ class SessionMapping:
         return out
 
     def _is_new(self, event: ev.Event) -> bool:
+        if self._continuation is not None:
+            return self._continuation.passed and event.seq > self._transcript.shown_seq
         return self._synced and event.seq > self._transcript.shown_seq
 
     def _accepted(self, event: ev.Accepted) -> list[Out]:
@@ -252,9 +294,14 @@ class SessionMapping:
     # ---------------------------------------------------------------------------------------------- small parts
 
     def _show(self, opening: Opening) -> list[Out]:
+        if self._continuation is not None:
+            self._continuation.pass_over(self._transcript)
+            self._continuation = None
+            # Of what the view shows the client has all; the feed may be behind the view, and goes on.
+            return self._updates(self._activity.now(self.view), self._transcript.shown_seq)
         updates = self._transcript.update(self.view)
-        shown = self._updates(updates) if opening == "load" else []
-        return [*shown, *self._updates(self._current_state())]
+        shown = self._updates(updates, self.view.seq) if opening == "load" else []
+        return [*shown, *self._updates(self._activity.now(self.view), self.view.seq)]
 
     def _answer_opening(self, request_id: RequestId, opening: Opening) -> list[Out]:
         self._options = options_of(self._models, self.view.model, self.view.reasoning_effort)
@@ -281,44 +328,15 @@ class SessionMapping:
         self._options = options
         return [{"sessionUpdate": "config_option_update", "configOptions": self._dialect.config_options(options)}]
 
-    def _state_of(self, event: ev.Event) -> list[Message]:
-        """What an event says of whether the session works."""
-        match event:
-            case ev.Processing() | ev.InputJoined() | ev.Accepted(submission=sub.Compact() | sub.Restore()):
-                return self._works("running")
-            case ev.ApprovalRequired():
-                return self._works("requires_action")
-            case ev.ToolStateChange() | ev.ToolOutput() if self._state == "requires_action":
-                return [] if self.view.pending_approval else self._works("running")
-            case ev.WorkspaceRestored():
-                return self._rests("end_turn")
-            case ev.Compacted(operation_id=None) | ev.ErrorEvent(turn_id=None):
-                return []
-            case ev.TurnComplete() | ev.Interrupted() | ev.ErrorEvent() | ev.Compacted():
-                return self._rests(self._prompts.ending(event))
-        return []
-
-    def _current_state(self) -> list[Message]:
-        self._state = ""
-        match self.view.state:
-            case "running":
-                return self._works("running")
-            case "awaiting_approval":
-                return self._works("requires_action")
-        return self._rests(None)
-
-    def _works(self, state: str) -> list[Message]:
-        if state == self._state:
-            return []
-        self._state = state
-        return self._dialect.working(state)
-
-    def _rests(self, ending: Ending | None) -> list[Message]:
-        self._state = "idle"
-        return self._dialect.rested(ending)
-
-    def _updates(self, updates: list[Message]) -> list[Out]:
-        return [notification("session/update", {"sessionId": self.session_id, "update": update}) for update in updates]
+    def _updates(self, updates: list[Message], seq: int | None = None) -> list[Out]:
+        """Notifications. The last one has the position that the client has with it, where it may ask for what comes after."""
+        out: list[Out] = [
+            notification("session/update", {"sessionId": self.session_id, "update": update}) for update in updates
+        ]
+        if out and seq is not None and self._dialect.tells_positions:
+            position = {"_holdfast.position": {"epoch": self.epoch, "seq": seq}}
+            out[-1]["params"]["_meta"] = position  # type: ignore[index]  # the last is a message
+        return out
 
     def _answers(self, answers: list[Answer]) -> list[Out]:
         return [answer_of(answer, at_insertion=self._dialect.answers_at_insertion) for answer in answers]

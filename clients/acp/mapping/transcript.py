@@ -88,6 +88,19 @@ class Transcript:
             case _:
                 return []
 
+    def take_again(self, event: ev.Event, view: View) -> list[Message]:
+        """The updates of an event of which the client has a part: they stand in the place of that. `view`: with the event."""
+        match event:
+            case ev.AssistantMessageEvent():
+                self._whole(event.message_id, event.text, event.reasoning)
+                return self._dialect.message_again(event.message_id, event.text, event.reasoning)
+            case ev.AssistantChunk() if view.open_message is not None:
+                opened = view.open_message
+                self._grow(opened.message_id, opened.reasoning, 0, "reasoning")
+                self._grow(opened.message_id, opened.text, 0, "text")
+                return self._dialect.message_again(opened.message_id, opened.text, opened.reasoning)
+        return self.take(event, view)
+
     def user(self, submission_id: str, text: str) -> list[Message]:
         """An input that entered the history."""
         return self._user(submission_id, text)
@@ -168,9 +181,9 @@ class Transcript:
 
     def _log(self, event: ev.ToolLog) -> list[Message]:
         shown = self._logs.get(event.tool_call_id, "")
-        log = shown[: event.offset] + event.text
         tool, _ = self._arguments.get(event.tool_call_id, ("", {}))
-        return self._logged(event.tool_call_id, tool, log, log[len(shown) :])
+        added = event.text if event.offset == len(shown) else ""
+        return self._logged(event.tool_call_id, tool, shown[: event.offset] + event.text, added)
 
     def _logged(self, call_id: str, tool: str, log: str, added: str) -> list[Message]:
         self._logs[call_id] = log
@@ -187,9 +200,9 @@ class Transcript:
         if self._calls.get(call_id) == "ended":
             return []
         self._calls[call_id] = "ended"
-        self._logs.pop(call_id, None)
+        logged = self._logs.pop(call_id, None) is not None
         self._arguments.pop(call_id, None)
-        return self._dialect.call_ended(call_id, tool, state, output, success)
+        return self._dialect.call_ended(call_id, tool, state, output, success, logged)
 
     def _gone(self, view: View) -> Shown:
         """What was shown and is in the view no more."""

@@ -62,8 +62,11 @@ class Editor:
         result: Message = line["result"] if "result" in line else {"error": line["error"]}
         return result
 
-    async def initialize(self, **capabilities: Any) -> Message:
-        """The answer to `initialize`, for a client of version 1."""
+    async def initialize(self, version: int = 1, **capabilities: Any) -> Message:
+        """The answer to `initialize`."""
+        if version == 2:
+            info = {"name": "test", "version": "1"}
+            return await self.request("initialize", protocolVersion=2, info=info, capabilities=capabilities)
         return await self.request("initialize", protocolVersion=1, clientCapabilities=capabilities)
 
     async def new(self) -> str:
