@@ -163,6 +163,8 @@ def postgres() -> Iterator["Databases"]:
 def database(postgres: "Databases", monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of an empty database with the journal's tables, for this test alone."""
     monkeypatch.setattr("server.journal.postgres.link.FSYNC_OFF_ALLOWED", True)
+    # In the test's own process it would kill what the test started, the database too.
+    monkeypatch.setattr("server.journal.nodes.watchdog.Watchdog.start", lambda self: None)
     name = postgres.take()
     yield postgres.url_of(name)
     postgres.give_back(name)

@@ -29,6 +29,11 @@ class NodeLease(msgspec.Struct, frozen=True):
         """The time between two beats."""
         return self.lease_s / BEATS
 
+    @property
+    def kill_at(self) -> float:
+        """When what still runs is to be killed, as the node did not stop it: before others may take its sessions."""
+        return self.good_until + self.lease_s * MARGIN / 2
+
     def is_good(self, now: float) -> bool:
         """Whether the node may run sessions."""
         return now < self.good_until

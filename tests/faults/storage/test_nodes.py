@@ -10,13 +10,14 @@ import pytest
 from websockets.asyncio.client import connect
 
 from protocol import events as ev
-from protocol.content import AssistantMessage
+from protocol.content import AssistantMessage, ToolMessage
 from protocol.submissions import Approval, ExecApproval, UserInput
 from protocol.view import View
 from server.config.settings import Settings
 from server.journal.nodes.settings import NodesSettings
 from tests.faults.harness.lengths import in_the_long_form
 from tests.faults.process.process import ServerProcess, Zygote
+from tests.faults.test_commands import COMMAND, writes
 from tests.support.application import settings_for, with_journal
 from tests.support.constants import constants
 from tests.support.live import DONE, Address, Client, client, same_view
@@ -47,6 +48,8 @@ def answer(request: Request) -> Answer:
     """What the model answers: it hangs in a sentence, or calls a tool that asks, or comes to an end."""
     if request.messages[-1]["role"] == "tool":
         return text("Written.")
+    if request.last_user_text == "run":
+        return calls(Call("bash", {"command": COMMAND}))
     if request.last_user_text == "tell":
         return stream(Text("Once upon"), Hang())
     if request.last_user_text == "write":
@@ -98,6 +101,23 @@ async def test_a_lost_servers_sessions_go_on_at_another(
             a.signal(signal.SIGCONT)
             await same_at(a, teller.ready.session_id, other.view)
             await same_at(a, asker.ready.session_id, approver.view)
+
+
+async def test_a_paused_servers_command_has_ended_when_another_server_goes_on(
+    zygote: Zygote, tmp_path: Path, database: str
+) -> None:
+    async with two(zygote, tmp_path, database) as (a, b), client(Address(a.port)) as talker:
+        await talker.send(UserInput(text="run"))
+        await talker.until(lambda frame: isinstance(frame, ev.ToolLog) and "begun" in frame.text)
+        workspaces = tmp_path / "a" / "data" / "workspaces"
+        assert await writes(workspaces)
+        a.signal(signal.SIGSTOP)
+        async with client(Address(b.port), talker.ready.session_id, view=talker.view, **talker.position) as other:
+            await other.until_type(ev.Interrupted)
+            assert [one.state for one in other.view.messages if isinstance(one, ToolMessage)] == ["outcome_unknown"]
+        assert not await writes(workspaces)
+        a.signal(signal.SIGCONT)
+        await same_at(a, talker.ready.session_id, other.view)
 
 
 async def same_at(server: ServerProcess, session_id: str, seen: View) -> None:

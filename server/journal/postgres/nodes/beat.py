@@ -28,10 +28,15 @@ class Beat:
     """The thread, from `start` until `stop`. `number` and `lease` may be read anywhere."""
 
     def __init__(
-        self, address: Address, lease_s: float, died: Callable[[], None], seen: Callable[[Seen], None]
+        self,
+        address: Address,
+        lease_s: float,
+        kept: Callable[[NodeLease], None],
+        died: Callable[[], None],
+        seen: Callable[[Seen], None],
     ) -> None:
-        """`died`: called in the event loop when the node was declared dead; it goes on as a new one when that has returned.
-        `seen`: called in the event loop after each beat.
+        """`kept`: called in this thread with the lease after each beat. `died`: called in the event loop when the node was declared
+        dead; it goes on as a new one when that has returned. `seen`: called in the event loop after each beat.
         """
         self.number = membership.new_number()
         self.numbers = {self.number}
@@ -39,6 +44,7 @@ class Beat:
         self.lease = NodeLease(lease_s)
         self.link: Link | None = None
         self._address = address
+        self._kept = kept
         self._died = died
         self._seen = seen
         self._loop = asyncio.get_running_loop()
@@ -88,6 +94,7 @@ class Beat:
             self._begin_anew()
             return
         self.lease = stored(self.lease, sent, time.monotonic())
+        self._kept(self.lease)
         self._failing = False
         self._on_loop(lambda: self._seen(seen))
         if may_declare(self.lease, time.monotonic()):

@@ -12,6 +12,8 @@ from server.journal.base import Record
 from server.journal.call_queue import CallQueue
 from server.journal.nodes import words
 from server.journal.nodes.inbox import Forwarded, Put, Settled, Waiting
+from server.journal.nodes.lease import NodeLease
+from server.journal.nodes.watchdog import Watchdog
 from server.journal.postgres import inbox, membership, reading
 from server.journal.postgres.address import Address
 from server.journal.postgres.errors import explain
@@ -40,7 +42,8 @@ class PostgresNodes:
         self._arrived: Callable[[], None] | None = None
         self._answered: Callable[[Settled], None] | None = None
         self._where = address.where
-        self._beat = Beat(address, lease_s, self._drop, self._seen)
+        self._watchdog = Watchdog()
+        self._beat = Beat(address, lease_s, self._kept, self._drop, self._seen)
         self._notifier = Notifier(address, lambda: self.number)
         self._listener = Listener(address, self._heard, self._missed)
         self._told: Callable[[Mapping[str, int]], None] | None = None
@@ -129,7 +132,7 @@ class PostgresNodes:
     async def join(self) -> None:
         """Be one of the nodes from now on. Raises `JournalError`."""
         try:
-            await start_in_own_thread("beat-begin", self._beat.join)
+            await start_in_own_thread("beat-begin", self._begin)
         except psycopg.Error as error:
             raise explain(error, self._where) or error from error
         self._beat.start()
@@ -143,9 +146,13 @@ class PostgresNodes:
             self._timer.cancel()
         await start_in_own_thread("nodes-end", self._stop)
 
+    def _begin(self) -> None:
+        self._watchdog.start()
+        self._beat.join()
+
     def _stop(self) -> None:
-        for thread in (self._beat, self._listener, self._notifier):
-            thread.stop()
+        for one in (self._beat, self._watchdog, self._listener, self._notifier):
+            one.stop()
 
     def _look(self) -> None:
         """Drop all sessions when the lease is over; look again when it would be."""
@@ -179,6 +186,9 @@ class PostgresNodes:
         if self._arrived is not None:
             self._arrived()
 
+    def _kept(self, lease: NodeLease) -> None:
+        self._watchdog.arm(lease.kill_at)
+
     def _seen(self, seen: Seen) -> None:
         self.living, self._first = seen.living, seen.first
         self._epoch_seen(seen.epoch)
@@ -187,3 +197,4 @@ class PostgresNodes:
         self._dropped = True
         if self._lost is not None:
             self._lost()
+        self._watchdog.stand_down()

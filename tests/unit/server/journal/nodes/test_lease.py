@@ -61,3 +61,8 @@ def test_a_node_that_begins_anew_has_no_lease_until_its_first_beat() -> None:
 def test_a_node_whose_loop_is_stuck_beats_no_more() -> None:
     assert may_beat(answered_at=100.0, now=100.0 + STUCK_S - 0.1)
     assert not may_beat(answered_at=100.0, now=100.0 + STUCK_S)
+
+
+def test_what_a_paused_node_left_is_killed_after_its_own_end_and_before_others_may_take_it() -> None:
+    lease = beaten((100.0, 100.0))
+    assert lease.good_until < lease.kill_at < 102.0
