@@ -16,6 +16,7 @@ from protocol.content import ShareLink
 from server.auth.authenticator import Authenticator, create_authenticator
 from server.auth.backends.local import LocalBackend
 from server.auth.owner_tokens import OwnerTokens
+from server.auth.shared_keys import write_keys
 from server.config.settings import Settings
 from server.jobs.dataset_export import SessionExporter
 from server.jobs.retention import Retention
@@ -115,6 +116,8 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     journal, nodes = await open_backend(settings.journal, settings.nodes)
     ends.callback(log.debug, "the journal is closed")
     ends.push_async_callback(journal.aclose)
+    if nodes is not None:
+        write_keys(folder, settings.auth.secret)
     tasks = TaskOwner("app")
     ends.push_async_callback(parts.models.aclose)
     ends.push_async_callback(tasks.aclose)

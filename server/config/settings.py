@@ -27,6 +27,9 @@ from server.config.telemetry import MetricsSettings, TracingSettings
 from server.journal.nodes.settings import NodesSettings
 from server.journal.settings import JournalSettings
 
+SECRET_CHARS_MIN = 32
+"""Of the secret from which the keys of several servers follow."""
+
 
 class Settings(SettingsGroup, frozen=True, kw_only=True):
     """All settings of a server."""
@@ -56,6 +59,12 @@ class Settings(SettingsGroup, frozen=True, kw_only=True):
         dict[Annotated[str, Meta(min_length=1, max_length=64)], McpServer],
         Meta(description="MCP servers by name, as every MCP client writes them. See docs/tools.md."),
     ] = field(default_factory=dict, name="mcpServers")
+
+    def __post_init__(self) -> None:
+        if self.nodes.several and len(self.auth.secret) < SECRET_CHARS_MIN:
+            raise ValueError(
+                f"nodes.several needs auth.secret (HOLDFAST_SECRET): {SECRET_CHARS_MIN} or more characters, the same at every server"
+            )
 
     @property
     def other_models_allowed(self) -> bool:

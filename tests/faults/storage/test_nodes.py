@@ -41,7 +41,8 @@ LEASE_S = 1.0
 def node(folder: Path, model: ScriptedModel, database: str) -> Settings:
     """Settings of one of several servers."""
     settings = with_journal(settings_for(folder, model), database)
-    return msgspec.structs.replace(settings, nodes=NodesSettings(several=True, lease_s=LEASE_S))
+    auth = msgspec.structs.replace(settings.auth, secret="the same at each of the servers of a test")
+    return msgspec.structs.replace(settings, nodes=NodesSettings(several=True, lease_s=LEASE_S), auth=auth)
 
 
 def answer(request: Request) -> Answer:

@@ -253,3 +253,13 @@ def test_a_setting_under_both_of_its_names_is_refused(config: Path) -> None:
     assert message == "yolo_mode: this is the same setting as policy.yolo_mode, which is given too; delete one of them"
     assert complaint(config, '{"yolo_mode": "perhaps"}').startswith("policy.yolo_mode: expected bool")
     assert complaint(config, '{"policy": 1, "yolo_mode": true}').startswith("policy")
+
+
+@pytest.mark.parametrize(("secret", "fits"), [("", False), ("x" * 31, False), ("x" * 32, True)])
+def test_several_servers_need_a_secret_that_they_share(config: Path, secret: str, fits: bool) -> None:
+    text: dict[str, object] = {"nodes": {"several": "${SEVERAL}"}, "auth": {"secret": secret}}
+    if fits:
+        assert load(config, text, SEVERAL="true").nodes.several
+    else:
+        assert "nodes.several needs auth.secret (HOLDFAST_SECRET)" in complaint(config, text, SEVERAL="true")
+    assert not load(config, text, SEVERAL="false").nodes.several

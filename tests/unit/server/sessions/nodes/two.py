@@ -21,7 +21,8 @@ async def two(folder: Path, database: str, model: ScriptedModel | None = None) -
         made: list[Live] = []
         for name in ("a", "b"):
             settings = with_journal(settings_for(folder / name, model), database)
-            settings = msgspec.structs.replace(settings, nodes=NodesSettings(several=True, lease_s=30.0))
+            auth = msgspec.structs.replace(settings.auth, secret="the same at each of the servers of a test")
+            settings = msgspec.structs.replace(settings, nodes=NodesSettings(several=True, lease_s=30.0), auth=auth)
             made.append(await ends.enter_async_context(listening(settings)))
         for live in made:
             nodes = live.manager.registry.services.nodes

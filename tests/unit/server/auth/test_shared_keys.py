@@ -1,0 +1,49 @@
+"""Shared keys: servers with one `auth.secret` have the same keys, and no key tells of another."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from server.auth import share_links
+from server.auth.backends import local
+from server.auth.shared_keys import OTHERS, derive, write_keys
+from server.util.private_files import PrivateFileError
+
+SECRET = "a secret of more than thirty-two characters"
+NAMES = (share_links.FILE, local.FILE, *OTHERS)
+
+
+def test_servers_with_one_secret_have_the_same_keys_and_others_have_others(tmp_path: Path) -> None:
+    write_keys(tmp_path / "a", SECRET)
+    write_keys(tmp_path / "b", SECRET)
+    write_keys(tmp_path / "c", SECRET + "!")
+    keys = {node: [(tmp_path / node / name).read_bytes() for name in NAMES] for node in "abc"}
+    assert keys["a"] == keys["b"]
+    assert not set(keys["a"]) & set(keys["c"])
+    assert len(set(keys["a"])) == len(NAMES)
+    assert all((tmp_path / "a" / name).stat().st_mode & 0o077 == 0 for name in NAMES)
+
+
+def test_the_keys_are_those_that_their_readers_take(tmp_path: Path) -> None:
+    write_keys(tmp_path, SECRET)
+    assert share_links.load_key(tmp_path) == derive(SECRET, share_links.FILE)
+    assert len(local.read_token(tmp_path / local.FILE)) == 43
+
+
+def test_keys_of_a_server_that_was_alone_are_replaced_and_the_log_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = share_links.load_key(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        write_keys(tmp_path, SECRET)
+        write_keys(tmp_path, SECRET)
+    assert share_links.load_key(tmp_path) != before
+    assert [share_links.FILE in message for message in caplog.messages] == [True]
+
+
+def test_a_key_that_others_could_read_is_refused(tmp_path: Path) -> None:
+    write_keys(tmp_path, SECRET)
+    (tmp_path / share_links.FILE).chmod(0o644)
+    with pytest.raises(PrivateFileError, match="others can read"):
+        write_keys(tmp_path, SECRET)
