@@ -100,7 +100,8 @@ def test_the_types_are_of_the_versions_that_are_served() -> None:
 
 def test_the_first_load_stays_within_its_budget() -> None:
     files = first_load()
-    assert {path.name for path in files} == {"icon.svg", "base.css", "conversation.css", "panels.css", "page.js"}
+    pictures = {"icon.svg", "icon-192.png", "manifest.webmanifest"}
+    assert {path.name for path in files} == pictures | {"base.css", "conversation.css", "panels.css", "page.js"}
     assert not re.search(r'(?:^|;)import[^(]|\bfrom"', BUNDLE.read_text()), "the script waits for another one"
     total = len(gzip.compress(index_html().encode())) + sum(len(gzip.compress(path.read_bytes(), 9)) for path in files)
     assert total < FIRST_LOAD_BYTES, f"{total} bytes compressed"
@@ -115,6 +116,17 @@ def test_the_library_that_others_import_depends_on_nothing() -> None:
             assert name.startswith("."), f"{path.name} imports {name}"
             todo.append(path.parent / name)
     assert not any("app" in path.parts for path in seen)
+
+
+def test_the_page_can_be_installed_from_its_manifest_whose_icons_are_there() -> None:
+    manifest = json.loads((WEB / "manifest.webmanifest").read_text())
+    assert (manifest["start_url"], manifest["scope"]) == ("../", "../"), "the root, from below static/"
+    for icon in manifest["icons"]:
+        data = (WEB / icon["src"]).read_bytes()
+        if icon["type"] == "image/png":
+            # PNG, section 11.2.2: width and height stand in the first chunk.
+            width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
+            assert icon["sizes"] == f"{width}x{height}"
 
 
 @pytest.mark.parametrize("path", sorted(APP.rglob("*.js")), ids=lambda path: str(path.relative_to(APP)))

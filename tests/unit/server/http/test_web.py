@@ -54,7 +54,7 @@ async def test_an_unchanged_file_is_answered_with_304(http: httpx.AsyncClient) -
 
 async def test_what_the_page_loads_at_once_is_named_by_its_content_and_kept_for_ever(http: httpx.AsyncClient) -> None:
     loaded = re.findall(r'(?:src|href)="\./(static/[^"]+)"', (await http.get("/")).text)
-    assert len(loaded) == 5
+    assert len(loaded) == 7
     for address in loaded:
         assert "immutable" in (await http.get(f"/{address}")).headers["cache-control"], address
     # Another version of it may be named by a page that is older or newer than this server.
