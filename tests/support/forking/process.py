@@ -17,6 +17,9 @@ import mcp  # noqa: F401
 import msgspec
 import playwright.async_api  # noqa: F401
 
+import server.journal.postgres.journal  # noqa: F401
+import tests.support.openid_provider
+import tests.support.sandbox.remote  # noqa: F401
 from tests.faults.process.zygote import die_with_parent, prepare, serve_orders
 from tests.support.forking import requests
 from tests.support.forking.requests import REQUEST_BYTES_MAX, Request

@@ -90,7 +90,7 @@ async def schemathesis(live: Live, folder: Path, config: str = "", *options: str
         *("--header", f"Authorization:Bearer {TOKEN}"),
         *(
             "--max-examples",
-            str(length(3, 12)),
+            str(length(1, 12)),
             "--seed",
             "1",
             "--generation-database",
