@@ -17,3 +17,5 @@ SUBPROTOCOL_MSGPACK = "holdfast.v1.msgpack"
 SUBPROTOCOL_KEY = "holdfast.key."
 """Before an origin key, where a browser sends one as a subprotocol: its websockets have no headers of their own choice.
 The server never chooses it."""
+SUBPROTOCOL_TICKET = "holdfast.ticket."
+"""Before a ticket, a credential for one websocket. The server never chooses it."""

@@ -27,6 +27,7 @@ from server.http.routes.meta import MetaRoutes
 from server.http.routes.oauth import OauthRoutes
 from server.http.routes.sessions import SessionRoutes
 from server.http.routes.shares import ShareRoutes
+from server.http.routes.tickets import TicketRoutes
 from server.http.routes.upgrade import UpgradeRoutes
 from server.http.table import access_rules, openapi_document, starlette_routes
 from server.http.web import PageRoutes, StaticRoutes
@@ -153,6 +154,7 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
         ShareRoutes(sessions, authenticator.shares, settings.server.public_address),
         AdminRoutes(sessions, parts.sockets),
         LoginRoutes(authenticator, settings),
+        TicketRoutes(authenticator.tickets),
         UpgradeRoutes(),
         *_oauth_routes(authenticator, settings),
     ]

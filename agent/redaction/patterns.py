@@ -68,6 +68,7 @@ PATTERNS: tuple[SecretPattern, ...] = (
     prefixed("Holdfast login cookie", "hfb_", BASE64URL, 20),
     prefixed("Holdfast guest cookie", "hfg_", BASE64URL, 20),
     prefixed("Holdfast origin key", "hfk_", BASE64URL, 20),
+    prefixed("Holdfast ticket", "hfw_", BASE64URL, 20),
     prefixed("Holdfast login code", "hfc_", BASE64URL, 20),
     prefixed("Anthropic key", "sk-ant-", BASE64URL, 16),
     prefixed("OpenAI key", "sk-proj-", BASE64URL, 16),

@@ -2,7 +2,13 @@
 
 from typing import Any, Final, get_args
 
-from protocol import PROTOCOL_VERSION, SUBPROTOCOL_JSON, SUBPROTOCOL_KEY, SUBPROTOCOL_MSGPACK
+from protocol import (
+    PROTOCOL_VERSION,
+    SUBPROTOCOL_JSON,
+    SUBPROTOCOL_KEY,
+    SUBPROTOCOL_MSGPACK,
+    SUBPROTOCOL_TICKET,
+)
 from protocol.codes import CLOSES, DENIALS
 from protocol.frames import Frame
 from protocol.limits import MAX_MESSAGE_MIN
@@ -96,7 +102,7 @@ def _binding() -> dict[str, Any]:
         "enum": [SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK],
         "default": SUBPROTOCOL_JSON,
         "description": "JSON in text messages, or MessagePack in binary ones; a list offers several. A browser adds its "
-        f"origin key, as `{SUBPROTOCOL_KEY}` and the key, which is never chosen",
+        f"origin key, as `{SUBPROTOCOL_KEY}` and the key, or a ticket, as `{SUBPROTOCOL_TICKET}` and the ticket, which is never chosen",
     }
     return {
         "method": "GET",

@@ -17,6 +17,7 @@ from server.auth.login_store import SqliteLoginStore
 from server.auth.logins import LOGINS_MAX, LOGINS_PER_USER_MAX, Login, Logins, NewLogin
 from server.auth.principal import LOCAL, Grant, Principal
 from server.auth.share_links import CREDENTIAL, LinksOfSession, ShareLinks, load_key
+from server.auth.tickets import LASTS_S, Tickets, ticket_of
 from server.config.settings import Settings
 from server.util.rate_limit import ADDRESSES_MAX, LoginThrottle
 from server.util.refusal import HTTPRefusal
@@ -51,6 +52,7 @@ class Authenticator:
         self.backend = backend
         self.logins = logins
         self.shares = shares
+        self.tickets = Tickets()
         self._settings = settings
         self._clock = clock
         self.failures = LoginThrottle(auth.failures_per_minute, ADDRESSES_MAX)
@@ -69,6 +71,9 @@ class Authenticator:
 
     async def authenticate(self, scope: Scope) -> Principal | HTTPRefusal:
         """The principal of the request in `scope`, or the refusal. The URL is not read."""
+        ticket = ticket_of(scope)
+        if ticket is not None:  # alone: its Origin was not judged as that of a cookie, or of no credentials, is
+            return await self._holder(ticket, scope)
         if isinstance(self.backend, NoTokenBackend):
             return LOCAL
         credentials = parse_credentials(scope["headers"], cookie_names(scope, self._settings))
@@ -84,6 +89,19 @@ class Authenticator:
             if isinstance(answer, Principal) or (answer is not None and answer.status != 401):
                 return answer
         return self._refuse(credentials, address, now)
+
+    async def _holder(self, ticket: str, scope: Scope) -> Principal | HTTPRefusal:
+        """Whose ticket it is, or the refusal."""
+        now = asyncio.get_running_loop().time()
+        principal = self.tickets.use(ticket, now)
+        if principal is not None and await self.is_valid(principal):
+            return principal
+        if not self.failures.record_failure(address_of(scope), now):
+            return self._too_many()
+        return HTTPRefusal(
+            "unauthorized",
+            f"the ticket was used already, or is older than {LASTS_S:g} s; get another by POST /api/tickets",
+        )
 
     async def is_valid(self, principal: Principal) -> bool:
         """Whether the principal's credentials are still valid, with at least the same rights."""

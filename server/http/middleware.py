@@ -10,6 +10,7 @@ from server.auth.authorization import AccessRules, Rule, check_need
 from server.auth.credentials import parse_credentials
 from server.auth.principal import Principal
 from server.auth.public_requests import below, recognized
+from server.auth.tickets import ticket_of
 from server.config.settings import Settings
 from server.http.advice import Advice, foreign_host, foreign_origin
 from server.http.proxy_headers import BadForwardedHeader, apply_forwarded_headers
@@ -46,11 +47,14 @@ def check_host(headers: Headers, allowed: Sequence[str]) -> Authority | HTTPRefu
     return foreign_host(readings[0], headers)
 
 
-def check_origin(headers: Headers, scheme: str, host: Authority, allowed: Sequence[str]) -> HTTPRefusal | None:
+def check_origin(
+    headers: Headers, scheme: str, host: Authority, allowed: Sequence[str], *, ticket: bool = False
+) -> HTTPRefusal | None:
     """The refusal of a page of another site, or None. `scheme`: of the request.
 
     Browsers always send one for a websocket; without one the request is not from a page. Some programs send one too. A
-    websocket with a bearer token is not from a page, which can set no header of it, so its Origin is not judged. A browser
+    websocket with a bearer token is not from a page, which can set no header of it, so its Origin is not judged. With a `ticket`,
+    which is then the only credential that counts, it may be that of no site: an editor's webview, a file. A browser
     sends `Authorization: Basic` for an address with a user in it: that proves nothing.
     """
     values = _values(headers, b"origin")
@@ -59,6 +63,8 @@ def check_origin(headers: Headers, scheme: str, host: Authority, allowed: Sequen
     if len(values) > 1:
         return HTTPRefusal("forbidden", f"the request has more than one Origin header; {PROGRAMS}")
     origin = parse_origin(values[0])
+    if origin is None and ticket:
+        return None
     if origin is None:
         message = f"the Origin is not that of a site (files and sandboxed frames send `null`); {PROGRAMS}"
         return HTTPRefusal("forbidden", message)
@@ -136,7 +142,8 @@ class AccessMiddleware:
         if isinstance(host, HTTPRefusal):
             self._advice.refused(host)
             return host
-        refused = check_origin(headers, scope.get("scheme", "http"), host, self._origins)
+        ticket = ticket_of(scope) is not None
+        refused = check_origin(headers, scope.get("scheme", "http"), host, self._origins, ticket=ticket)
         if refused is not None:
             self._advice.refused(refused)
             return refused

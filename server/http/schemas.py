@@ -71,6 +71,13 @@ class Config(msgspec.Struct):
     modes: Annotated[list[str] | UnsetType, Meta(description="what `set_mode` takes")] = UNSET
 
 
+class Ticket(msgspec.Struct):
+    """A credential for one websocket: offer `holdfast.ticket.` and the ticket as a subprotocol, within `expires_in_s` seconds."""
+
+    ticket: str
+    expires_in_s: float
+
+
 class NewSession(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """What a session is made with; all of it may be missing. `cwd`: the absolute path of the project folder that it works in, for good.
 

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Route
 from server.auth.authorization import Need, Rule
 from server.http import openapi, web
 from server.http.endpoints import Endpoint
-from server.http.routes import admin, files, login, mcp, meta, oauth, sessions, shares, upgrade
+from server.http.routes import admin, files, login, mcp, meta, oauth, sessions, shares, tickets, upgrade
 
 TABLE: Final[Mapping[type, Sequence[Endpoint]]] = {
     web.PageRoutes: web.ENDPOINTS,
@@ -22,6 +22,7 @@ TABLE: Final[Mapping[type, Sequence[Endpoint]]] = {
     admin.AdminRoutes: admin.ENDPOINTS,
     login.LoginRoutes: login.ENDPOINTS,
     oauth.OauthRoutes: oauth.ENDPOINTS,
+    tickets.TicketRoutes: tickets.ENDPOINTS,
     upgrade.UpgradeRoutes: upgrade.ENDPOINTS,
 }
 """The endpoints by the class of their handlers."""

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from protocol import SUBPROTOCOL_JSON, SUBPROTOCOL_KEY, SUBPROTOCOL_MSGPACK
+from protocol import SUBPROTOCOL_JSON, SUBPROTOCOL_KEY, SUBPROTOCOL_MSGPACK, SUBPROTOCOL_TICKET
 from protocol.limits import MAX_MESSAGE_MIN, MAX_SEQ, Limits
 from server.journal.base import Deleted, NotFound, StorageFull
 from server.sessions.errors import SessionCapacityError, SessionNotFound
@@ -121,9 +121,9 @@ def _whole_number(text: str) -> int | None:
 def choose_encoding(offered: list[str]) -> Encoding:
     """The encoding for the subprotocols offered, the client's first choice that is known. Raises `RequestRefused`.
 
-    An origin key among them is a credential, which was read already; it is never chosen.
+    An origin key or a ticket among them is a credential, which was read already; it is never chosen.
     """
-    offered = [name for name in offered if not name.startswith(SUBPROTOCOL_KEY)]
+    offered = [name for name in offered if not name.startswith((SUBPROTOCOL_KEY, SUBPROTOCOL_TICKET))]
     for name in offered:
         if name == SUBPROTOCOL_JSON:
             return Encoding("json", name)

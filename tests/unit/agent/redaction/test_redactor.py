@@ -37,6 +37,7 @@ FORMATS = [
     ("Holdfast login cookie", f"hfb_{BODY[:43]}"),
     ("Holdfast guest cookie", f"hfg_{'0f' * 16}_{'1a' * 8}_{'2b' * 16}_{BODY[:43]}"),
     ("Holdfast origin key", f"hfk_{BODY[:43]}"),
+    ("Holdfast ticket", f"hfw_{BODY[:43]}"),
     ("Holdfast login code", f"hfc_1767225600000_{'0f' * 16}_{'1a' * 32}"),
     ("Holdfast link", f"hfl_{'0f' * 16}_{'1a' * 8}_{BODY[:43]}"),
     ("OpenAI key", f"sk-proj-{BODY[:30]}_{BODY[:9]}-{BODY[:20]}"),
