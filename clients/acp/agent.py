@@ -12,9 +12,9 @@ from pathlib import Path
 from clients.acp.dialects.v1 import V1, Offers
 from clients.acp.dialects.v2 import V2
 from clients.acp.held import HeldSession, Room, Write
-from clients.acp.mapping.options import OfferedModel
 from clients.acp.mapping.prompts import CANCEL_ANSWER_S
 from clients.acp.mapping.session import Ids, Opening, SessionMapping
+from clients.acp.mapping.settings import Offered
 from clients.acp.rpc import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -55,7 +55,7 @@ class Agent:
         self._loop = asyncio.get_running_loop()
         self._dialect: V1 = V1(Offers())
         self._sessions: dict[str, HeldSession] = {}
-        self._models: list[OfferedModel] = []
+        self._offered = Offered()
         self._tasks: dict[RequestId, asyncio.Task[None]] = {}
         self._ids = Ids(itertools.count(1).__next__, lambda: uuid.uuid4().hex)
         self._slow: dict[str, Callable[[Request], Awaitable[None]]] = {
@@ -70,6 +70,7 @@ class Agent:
             "session/prompt": self._prompt,
             "session/close": self._close,
             "session/set_config_option": self._set_option,
+            "session/set_mode": self._set_mode,
         }
 
     def take(self, line: str) -> None:
@@ -145,7 +146,7 @@ class Agent:
         self._write(result(request.id, self._dialect.capabilities(self._version)))
 
     async def _new(self, request: Request) -> None:
-        self._models = await self._server.models()
+        self._offered = await self._server.offered()
         session_id = await self._server.make(text_of(request.params, "cwd"))
         held = self._attach(session_id, history=False)
         held.do(held.mapping.open(request.id, "new"))
@@ -153,7 +154,7 @@ class Agent:
     async def _open(self, request: Request) -> None:
         session_id = text_of(request.params, "sessionId")
         opening, since = self._read_opening(request)
-        self._models = await self._server.models()
+        self._offered = await self._server.offered()
         held = self._sessions.get(session_id)
         if held is not None and not held.ended and (since or (opening == "load" and held.mapping.partial)):
             held.do(held.mapping.close())
@@ -215,6 +216,10 @@ class Agent:
         held = self._held(text_of(request.params, "sessionId"))
         held.do(held.mapping.set_option(request.id, request.params))
 
+    def _set_mode(self, request: Request) -> None:
+        held = self._held(text_of(request.params, "sessionId"))
+        held.do(held.mapping.set_mode(request.id, request.params))
+
     # ------------------------------------------------------------------------------------------------- sessions
 
     def _held(self, session_id: str) -> HeldSession:
@@ -226,7 +231,7 @@ class Agent:
         self._sessions = {key: held for key, held in self._sessions.items() if not held.ended}
         if len(self._sessions) >= SESSIONS_MAX:
             raise Failure(INTERNAL_ERROR, f"{SESSIONS_MAX} sessions are open in this editor already; close one")
-        mapping = SessionMapping(session_id, self._dialect, self._ids, self._models)
+        mapping = SessionMapping(session_id, self._dialect, self._ids, self._offered)
         client = self._server.client(session_id, history=history)
         held = HeldSession(self._server, client, mapping, self._write, self._room)
         self._sessions[session_id] = held

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 
-from clients.acp.mapping.options import OfferedModel
+from clients.acp.mapping.settings import Offered
 from clients.acp.place import Locate
 from clients.acp.rpc import AUTH_REQUIRED, INTERNAL_ERROR, NOT_FOUND, Failure
 from clients.session.address import base_address, is_loopback
@@ -48,10 +48,6 @@ class SessionPage(msgspec.Struct, frozen=True):
 
 class _Made(msgspec.Struct):
     session_id: str
-
-
-class _Config(msgspec.Struct):
-    models: list[OfferedModel] = []
 
 
 class _Refusal(msgspec.Struct):
@@ -99,9 +95,9 @@ class Server:
         """Delete a session for good. Raises `Failure`."""
         await self._ask("DELETE", f"/api/sessions/{quote(session_id, safe='')}")
 
-    async def models(self) -> list[OfferedModel]:
-        """The models that the server offers. Raises `Failure`."""
-        return _read(await self._ask("GET", "/api/config"), _Config).models
+    async def offered(self) -> Offered:
+        """The models and modes that the server offers. Raises `Failure`."""
+        return _read(await self._ask("GET", "/api/config"), Offered)
 
     def failure(self, error: Denied | CannotConnect) -> Failure:
         """What the editor's user reads, and what to do."""

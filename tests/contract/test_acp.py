@@ -49,7 +49,12 @@ async def test_a_call_that_asks_waits_for_the_editor(live: Live) -> None:
         done = one.prompt(session_id, "write a file")
         await one.until(lambda: one.asks)
         ask = one.asks[0]["params"]
-        assert [option["kind"] for option in ask["options"]] == ["allow_once", "allow_always", "reject_once"]
+        assert [option["kind"] for option in ask["options"]] == [
+            "allow_once",
+            "allow_always",
+            "reject_once",
+            "reject_always",
+        ]
         assert ask["toolCall"]["kind"] == "edit"
         one.choose(one.asks[0], "once")
         assert (await done)["result"] == {"stopReason": "end_turn"}
@@ -125,7 +130,7 @@ async def test_sessions_are_listed_resumed_closed_and_deleted(live: Live) -> Non
         assert await one.request("session/close", sessionId=said) == {}
         before = len(one.updates)
         resumed = await one.request("session/resume", sessionId=said, cwd="/tmp")
-        assert [option["id"] for option in resumed["configOptions"]] == ["model", "effort"]
+        assert [option["id"] for option in resumed["configOptions"]] == ["model", "effort", "mode"]
         assert kinds(one.updates[before:]) == ["available_commands_update"]
         assert await one.request("session/delete", sessionId=said) == {}
         assert (await one.request("session/list"))["sessions"] == []
@@ -139,7 +144,8 @@ async def test_the_effort_is_a_config_option(live: Live) -> None:
         session_id = await one.new()
         await two.load(session_id)
         result = await one.request("session/set_config_option", sessionId=session_id, configId="effort", value="high")
-        assert {o["id"]: o["currentValue"] for o in result["configOptions"]} == {"model": "demo", "effort": "high"}
+        chosen = {option["id"]: option["currentValue"] for option in result["configOptions"]}
+        assert chosen == {"model": "demo", "effort": "high", "mode": "default"}
         await two.until(lambda: "config_option_update" in kinds(two.updates))
         wrong = await one.request("session/set_config_option", sessionId=session_id, configId="effort", value="loud")
         assert wrong["error"]["code"] == -32602
@@ -151,6 +157,7 @@ async def test_a_session_works_in_the_folder_of_the_editor_where_the_server_allo
     settings = settings_for(tmp_path / "data", policy={}, workspace={"roots": [str(tmp_path)]})
     async with listening(settings) as live, editor(live.http) as one:
         await one.initialize()
+        one.approving = True  # a session in a folder of the user asks before it writes
         inside = (await one.request("session/new", cwd=str(project), mcpServers=[]))["sessionId"]
         outside = (await one.request("session/new", cwd="/usr/share", mcpServers=[]))["sessionId"]
         await one.prompt(inside, 'write notes.txt "kept"')

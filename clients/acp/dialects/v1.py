@@ -145,6 +145,15 @@ class V1:
         """Config options as this version writes them, made of those with an `id`."""
         return options
 
+    def modes(self, modes: Sequence[str], current: str) -> Message:
+        """The modes in the form that is older than config options, for an answer that opens a session."""
+        listed = [{"id": mode, "name": mode} for mode in dict.fromkeys([*modes, current])]
+        return {"modes": {"currentModeId": current, "availableModes": listed}}
+
+    def mode(self, mode: str) -> list[Message]:
+        """Another mode, in that form."""
+        return [{"sessionUpdate": "current_mode_update", "currentModeId": mode}]
+
     def commands(self, commands: dict[str, str]) -> list[Message]:
         """The commands that a prompt may begin with, and what they do."""
         listed = [{"name": name, "description": text} for name, text in commands.items()]

@@ -113,6 +113,14 @@ class V2(V1):
         """Config options as this version writes them, made of those with an `id`."""
         return [{"configId" if key == "id" else key: value for key, value in one.items()} for one in options]
 
+    def modes(self, modes: Sequence[str], current: str) -> Message:
+        """Modes are config options alone."""
+        return {}
+
+    def mode(self, mode: str) -> list[Message]:
+        """Another mode: the config option says it."""
+        return []
+
     def commands(self, commands: dict[str, str]) -> list[Message]:
         """The commands that a prompt may begin with, and what they do."""
         listed = [{"type": "command", "name": name, "description": text} for name, text in commands.items()]

@@ -11,7 +11,7 @@ from clients.acp.rpc import Message, RequestId, Response, notification, request
 from protocol.content import PendingTool
 from protocol.submissions import Approval
 
-ONCE, ALWAYS, REJECT = "once", "session", "reject"
+ONCE, ALWAYS, REJECT, NEVER = "once", "session", "reject", "never"
 
 
 class Permissions:
@@ -68,13 +68,17 @@ class Permissions:
                 return Approval(tool_call_id=call_id, approved=True, scope="session")
             case "reject":
                 return Approval(tool_call_id=call_id, approved=False)
+            case "never":
+                return Approval(tool_call_id=call_id, approved=False, scope="session")
         return None
 
 
 def _options(pending: PendingTool) -> list[Message]:
     always = {"optionId": ALWAYS, "name": "Allow for this session", "kind": "allow_always"}
+    never = {"optionId": NEVER, "name": "Reject for this session", "kind": "reject_always"}
     return [
         {"optionId": ONCE, "name": "Allow", "kind": "allow_once"},
         *([always] if isinstance(pending.grant, str) else []),
         {"optionId": REJECT, "name": "Reject", "kind": "reject_once"},
+        *([never] if isinstance(pending.grant, str) else []),
     ]

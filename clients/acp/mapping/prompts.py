@@ -85,6 +85,8 @@ class Prompts:
                 return self._inserted(event)
             case ev.TurnComplete() | ev.Interrupted() | ev.ErrorEvent() | ev.Compacted():
                 return self._turn_ended(event)
+            case ev.InputWithdrawn():
+                return self._end([one for one in self.all() if one.submission_id == event.submission_id], "cancelled")
             case ev.UndoComplete():
                 return self._end([one for one in self.all() if one.kind == "undo" and one.accepted], "end_turn")
             case ev.ShutdownEvent():

@@ -3,7 +3,7 @@
 What comes out is in order: a `dict` is a message to the client, anything else a submission to the server.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -12,9 +12,9 @@ from clients.acp.dialects.v1 import V1
 from clients.acp.mapping.activity import Activity
 from clients.acp.mapping.content import prompt_text
 from clients.acp.mapping.continuation import Continuation
-from clients.acp.mapping.options import OfferedModel, chosen, options_of
 from clients.acp.mapping.permissions import Permissions
 from clients.acp.mapping.prompts import Answer, Prompts, answer_of
+from clients.acp.mapping.settings import Offered, Settings
 from clients.acp.mapping.transcript import Transcript
 from clients.acp.rpc import (
     INTERNAL_ERROR,
@@ -32,7 +32,6 @@ from clients.session.outcomes import CaughtUp, Connected, Ended, FeedItem, Recon
 from protocol import codes
 from protocol import events as ev
 from protocol import submissions as sub
-from protocol.content import Effort
 from protocol.view import View
 
 Out = Message | sub.Submission
@@ -57,7 +56,7 @@ class Ids(msgspec.Struct, frozen=True):
 class SessionMapping:
     """A session that the client has open. `view`: the session as it was received; it may be ahead of what `take` was given."""
 
-    def __init__(self, session_id: str, dialect: V1, ids: Ids, models: Sequence[OfferedModel]) -> None:
+    def __init__(self, session_id: str, dialect: V1, ids: Ids, offered: Offered) -> None:
         self.session_id = session_id
         self.view = View()
         self.epoch = ""
@@ -72,13 +71,12 @@ class SessionMapping:
         """Whether the view lacks the oldest messages: then a load needs another client."""
         self._dialect = dialect
         self._ids = ids
-        self._models = models
+        self._settings = Settings(dialect, offered)
         self._transcript = Transcript(dialect)
         self._prompts = Prompts(at_insertion=dialect.answers_at_insertion)
         self._activity = Activity(dialect, self._prompts)
         self._permissions = Permissions(dialect, ids.request)
         self._openings: list[tuple[RequestId, Opening]] = []
-        self._settings: dict[str, tuple[RequestId, sub.SetModel]] = {}
         self._answers_sent: dict[str, str] = {}  # the call that each of our approvals is for
         self._texts: dict[str, str] = {}
         self._continuation: Continuation | None = None
@@ -89,7 +87,6 @@ class SessionMapping:
         self._synced = False
         self._live = False
         self._interrupting: str | None = None
-        self._options: list[Message] = []
 
     # ------------------------------------------------------------------------------------ what the client asks
 
@@ -137,9 +134,15 @@ class SessionMapping:
         answers = self._answers(self._prompts.drop(never_sent))
         running = self.view.turn_id
         own = any(prompt.turn_id == running for prompt in self._prompts.all() if prompt.cancelled)
-        if not self._live or running is None or not (own or not (cancelled or request_id)):
+        waiting = [
+            one.submission_id for one in self._prompts.all() if one.cancelled and one.accepted and not one.turn_id
+        ]
+        if not self._live:
             return answers
-        return [*answers, *self._interrupt(running)]
+        withdrawn = [out for one in waiting for out in self._withdraw(one)]
+        if running is None or not (own or not (cancelled or request_id)):
+            return [*answers, *withdrawn]
+        return [*answers, *withdrawn, *self._interrupt(running)]
 
     def has_prompt(self, request_id: RequestId) -> bool:
         """Whether this request is a prompt without an answer."""
@@ -160,10 +163,11 @@ class SessionMapping:
 
     def set_option(self, request_id: RequestId, params: Message) -> list[Out]:
         """The client chose a value of an option. Raises `Failure`."""
-        submission = chosen(params, self.view.model, self.view.reasoning_effort)
-        submission = msgspec.structs.replace(submission, id=self._ids.submission())
-        self._settings[sub.submission_id(submission)] = (request_id, submission)
-        return [submission]
+        return [self._settings.choose(request_id, params, self.view, self._ids.submission())]
+
+    def set_mode(self, request_id: RequestId, params: Message) -> list[Out]:
+        """The client chose a mode, by the request that is older than options. Raises `Failure`."""
+        return [self._settings.choose_mode(request_id, params, self._ids.submission())]
 
     def close(self) -> list[Out]:
         """The client lets go of the session, which goes on without it."""
@@ -197,9 +201,9 @@ class SessionMapping:
     def fail(self, failure: Failure) -> list[Out]:
         """The session cannot be had any more: everything that waits is answered so."""
         waiting = [request_id for request_id, _ in self._openings]
-        waiting += [request_id for request_id, _ in self._settings.values()]
-        self._openings, self._settings, self._unsent = [], {}, []
+        self._openings, self._unsent = [], []
         refused: list[Out] = [refusal(request_id, failure) for request_id in waiting]
+        refused += self._settings.fail(failure)
         return [*refused, *self._answers(self._prompts.fail(failure)), *self._permissions.keep([])]
 
     def _check(self, position: Position) -> list[Out]:
@@ -229,8 +233,8 @@ class SessionMapping:
             out += self._permissions.ask(self.session_id, asked, self.cwd)
         elif isinstance(event, ev.ToolStateChange | ev.ToolOutput):
             out += self._permissions.withdraw(event.tool_call_id)
-        elif isinstance(event, ev.ModelChanged) and new and self._synced:
-            out += self._updates(self._changed_options(event.model, event.reasoning_effort))
+        elif isinstance(event, ev.ModelChanged | ev.ModeChanged) and new and self._synced:
+            out += self._updates(self._settings.changed(event), event.seq)
         out += self._answers(self._prompts.take(event))
         if isinstance(event, ev.Processing | ev.InputJoined):
             prompt = self._prompts.find(event.submission_id)
@@ -248,17 +252,14 @@ class SessionMapping:
         if isinstance(submission, sub.UserInput | sub.Edit):
             self._texts[event.submission_id] = submission.text
         self._answers_sent.pop(event.submission_id, None)
-        setting = self._settings.pop(event.submission_id, None)
-        if setting is None:
-            return []
-        request_id, wanted = setting
-        self._options = options_of(self._models, wanted.model, wanted.reasoning_effort)
-        return [result(request_id, {"configOptions": self._dialect.config_options(self._options)})]
+        prompt = self._prompts.find(event.submission_id)
+        withdrawn: list[Out] = self._withdraw(event.submission_id) if prompt is not None and prompt.cancelled else []
+        return [*self._settings.accepted(event, self.view), *withdrawn]
 
     def _rejected(self, rejected: Rejected) -> list[Out]:
-        setting = self._settings.pop(rejected.submission_id, None)
-        if setting is not None:
-            return [refusal(setting[0], Failure(INTERNAL_ERROR, rejected.message, {"code": rejected.code}))]
+        answered = self._settings.refused(rejected.submission_id, rejected.code, rejected.message)
+        if answered:
+            return [*answered]
         call_id = self._answers_sent.pop(rejected.submission_id, None)
         if call_id is not None and rejected.code not in STALE and rejected.code != codes.FORBIDDEN:
             self._permissions.again(call_id)
@@ -304,9 +305,8 @@ class SessionMapping:
         return [*shown, *self._updates(self._activity.now(self.view), self.view.seq)]
 
     def _answer_opening(self, request_id: RequestId, opening: Opening) -> list[Out]:
-        self._options = options_of(self._models, self.view.model, self.view.reasoning_effort)
         body: Message = {"sessionId": self.session_id} if opening == "new" else {}
-        return [result(request_id, {**body, "configOptions": self._dialect.config_options(self._options)})]
+        return [result(request_id, {**body, **self._settings.body(self.view)})]
 
     def _offer(self) -> list[Out]:
         return self._updates(self._dialect.commands(COMMANDS))
@@ -321,13 +321,6 @@ class SessionMapping:
             return []
         return [] if text is None else self._transcript.user(event.submission_id, text)
 
-    def _changed_options(self, model: str, effort: Effort) -> list[Message]:
-        options = options_of(self._models, model, effort)
-        if options == self._options:
-            return []
-        self._options = options
-        return [{"sessionUpdate": "config_option_update", "configOptions": self._dialect.config_options(options)}]
-
     def _updates(self, updates: list[Message], seq: int | None = None) -> list[Out]:
         """Notifications. The last one has the position that the client has with it, where it may ask for what comes after."""
         out: list[Out] = [
@@ -340,6 +333,10 @@ class SessionMapping:
 
     def _answers(self, answers: list[Answer]) -> list[Out]:
         return [answer_of(answer, at_insertion=self._dialect.answers_at_insertion) for answer in answers]
+
+    def _withdraw(self, submission_id: str) -> list[Out]:
+        """Take back a prompt that waits; if it has begun meanwhile, that is refused, and its turn is interrupted."""
+        return [sub.Withdraw(id=self._ids.submission(), submission_id=submission_id)]
 
     def _interrupt(self, turn_id: str) -> list[Out]:
         """One for each turn: the client's own outbox sends it again where that is needed."""

@@ -114,6 +114,7 @@ async def test_two_editors_start_one_server_and_go_on_with_the_next_one(tmp_path
         return found
 
     async with editor_process(environ=environ) as one, editor_process(environ=environ) as two:
+        one.approving = two.approving = True
         await asyncio.gather(one.initialize(), two.initialize())
         made = [each.request("session/new", cwd=str(project), mcpServers=[]) for each in (one, two)]
         first, second = [result["sessionId"] for result in await asyncio.gather(*made)]

@@ -26,6 +26,8 @@ class Editor:
     def __init__(self, send: Callable[[bytes], None]) -> None:
         self.lines: list[Message] = []
         self.checker = Checker()
+        self.approving = False
+        """Whether each question about a call is answered by its first option."""
         self._send = send
         self._number = 0
         self._waiting: dict[int, asyncio.Future[Message]] = {}
@@ -112,6 +114,8 @@ class Editor:
         self.lines.append(message)
         if "method" not in message and message["id"] in self._waiting:
             self._waiting.pop(message["id"]).set_result(message)
+        if self.approving and message.get("method") == "session/request_permission":
+            self.choose(message, message["params"]["options"][0]["optionId"])
         self._arrived.set()
 
 

@@ -4,8 +4,8 @@ import itertools
 from typing import Any
 
 from clients.acp.dialects.v1 import V1, Offers
-from clients.acp.mapping.options import OfferedModel
 from clients.acp.mapping.session import Ids, Opening, Out, SessionMapping
+from clients.acp.mapping.settings import Offered, OfferedModel
 from clients.session.outcomes import CaughtUp, FeedItem, ViewReset
 from protocol import events as ev
 from protocol import submissions as sub
@@ -13,7 +13,7 @@ from protocol.view import View, apply
 from tests.support.acp.schema import schema_of
 
 AT = "2026-11-29T00:00:00.000Z"
-MODELS = [OfferedModel("small"), OfferedModel("large", "Large")]
+OFFERED = Offered([OfferedModel("small"), OfferedModel("large", "Large")], ["default", "read-only"])
 
 
 class Script:
@@ -23,7 +23,7 @@ class Script:
         self.dialect = V1(Offers()) if dialect is None else dialect
         names = (f"s{number}" for number in itertools.count(1))
         ids = Ids(itertools.count(1).__next__, lambda: next(names))
-        self.mapping = SessionMapping("session", self.dialect, ids, MODELS)
+        self.mapping = SessionMapping("session", self.dialect, ids, OFFERED)
         self.mapping.cwd = cwd
         self.mapping.view = View(model="small")
         self.out: list[Out] = []

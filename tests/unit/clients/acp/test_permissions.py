@@ -32,19 +32,20 @@ def test_a_call_that_asks_is_shown_with_its_command_and_the_answers_that_are_pos
     assert first["toolCall"]["title"] == "rm x"
     assert first["toolCall"]["content"][0]["content"]["text"] == "The command deletes files.\n\n```sh\nrm x\n```"
     assert [one["kind"] for one in first["options"]] == ["allow_once", "reject_once"]
-    assert [one["kind"] for one in second["options"]] == ["allow_once", "allow_always", "reject_once"]
+    assert [one["kind"] for one in second["options"]] == ["allow_once", "allow_always", "reject_once", "reject_always"]
     assert "in_progress" not in [one.get("status") for one in script.updates]
 
 
 def test_answers_become_approvals() -> None:
     script = Script().opened()
-    waiting(script, pending("c1"), pending("c2", grant="g"), pending("c3"))
-    for number, option in ((1, "once"), (2, "session"), (3, "reject")):
+    waiting(script, pending("c1"), pending("c2", grant="g"), pending("c3"), pending("c4", grant="h"))
+    for number, option in ((1, "once"), (2, "session"), (3, "reject"), (4, "never")):
         chosen(script, number, {"outcome": "selected", "optionId": option})
     assert [one.approvals[0] for one in script.submissions if isinstance(one, sub.ExecApproval)] == [
         sub.Approval(tool_call_id="c1", approved=True),
         sub.Approval(tool_call_id="c2", approved=True, scope="session"),
         sub.Approval(tool_call_id="c3", approved=False),
+        sub.Approval(tool_call_id="c4", approved=False, scope="session"),
     ]
 
 

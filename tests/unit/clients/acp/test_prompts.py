@@ -129,8 +129,21 @@ def test_a_cancel_of_a_queued_prompt_leaves_the_turn_of_somebody_else_alone() ->
     script = Script().opened()
     script.accepted(sub.UserInput(id="other", text="from the page"))
     script.begins("other", "t1")
-    script.keep(script.mapping.prompt(7, [{"type": "text", "text": "hi"}]))
+    [mine] = script.keep(script.mapping.prompt(7, [{"type": "text", "text": "hi"}]))
     assert script.keep(script.mapping.cancel(1.0)) == []
+    [withdraw] = script.accepted(mine)  # type: ignore[arg-type]  # a prompt gives one submission
+    assert withdraw == sub.Withdraw(id="s2", submission_id="s1")
+    script.event(ev.InputWithdrawn, submission_id="s1")
+    assert script.answers[7] == {"stopReason": "cancelled"}
+
+
+def test_a_cancel_takes_back_a_prompt_that_waits() -> None:
+    script = Script().opened()
+    script.prompted()
+    [second] = script.keep(script.mapping.prompt(8, [{"type": "text", "text": "more"}]))
+    script.accepted(second)  # type: ignore[arg-type]  # a prompt gives one submission
+    out = script.keep(script.mapping.cancel(1.0))
+    assert out == [sub.Withdraw(id="s3", submission_id="s2"), sub.Interrupt(id="s4")]
 
 
 def test_a_cancel_without_a_prompt_stops_what_runs() -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from clients.acp.dialects.v1 import V1, Offers
+from clients.session.outcomes import Rejected
 from protocol import events as ev
 from protocol import submissions as sub
 from protocol.content import (
@@ -226,5 +227,24 @@ def test_the_options_follow_what_somebody_else_chose() -> None:
     assert "config_option_update" not in kinds(script.updates)
     script.event(ev.ModelChanged, model="unlisted", reasoning_effort="low")
     options = script.updates[-1]["configOptions"]
-    assert [one["currentValue"] for one in options] == ["unlisted", "low"]
+    assert [one["currentValue"] for one in options] == ["unlisted", "low", "default"]
     assert {"value": "unlisted", "name": "unlisted"} in options[0]["options"]
+
+
+def test_the_mode_is_an_option_and_has_the_older_form_too() -> None:
+    script = Script().opened()
+    assert script.answers["open"]["modes"]["currentModeId"] == "default"
+    [option] = script.keep(script.mapping.set_option(3, {"configId": "mode", "value": "read-only"}))
+    assert option == sub.SetMode(id="s1", mode="read-only")
+    script.accepted(sub.SetMode(id="s1", mode="read-only"))
+    assert script.answers[3]["configOptions"][2]["currentValue"] == "read-only"
+    script.event(ev.ModeChanged, mode="read-only")
+    assert kinds(script.updates) == ["available_commands_update"]
+    script.event(ev.ModeChanged, mode="default")
+    assert kinds(script.updates)[1:] == ["config_option_update", "current_mode_update"]
+    script.keep(script.mapping.set_mode(4, {"modeId": "read-only"}))
+    script.accepted(sub.SetMode(id="s2", mode="read-only"))
+    assert script.answers[4] == {}
+    script.keep(script.mapping.set_mode(5, {"modeId": "wild"}))
+    script.take(Rejected("s3", "mode_unknown", "no such mode", False))
+    assert script.answers[5]["code"] == -32602
