@@ -22,7 +22,7 @@ from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFo
 from server.sessions.factory import SessionFactory
 from server.sessions.nodes.ownership import Moment, Ownership
 from server.sessions.nodes.recovery import Recovery
-from server.sessions.nodes.shared import SharedSessions
+from server.sessions.nodes.shared import shared_sessions
 from server.sessions.ports.broadcaster import DELETED_REASON
 from server.sessions.ports.handover import Handover
 from server.sessions.ports.port import SessionPort
@@ -44,8 +44,7 @@ class SessionServices:
 
     `factory`: makes the parts of a session. `default_model`: the model of a session that chose none. `on_end`: called
     when an actor has ended, with its session's last row. `on_left`: called when the last socket of a sleeping session has left.
-    `nodes`: this server among those on the same database; None if it has the journal alone. `redactor`: takes
-    the known secrets out of what is forwarded.
+    `nodes`: this server among those on the same database; None if it is alone. `redactor`: for what is forwarded.
     """
 
     journal: Journal
@@ -77,9 +76,7 @@ class SessionRegistry:
         self._handover = Handover(self)
         self.ownership = Ownership(self._journal, services.nodes)
         self._recovery = Recovery(self, self._journal, services.nodes)
-        self.shared: SharedSessions | None = None
-        if services.nodes is not None:
-            self.shared = SharedSessions(services.nodes, self._journal, self.ports, self, services.redactor)
+        self.shared = shared_sessions(services.nodes, self._journal, self.ports, self, services.redactor)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._without_token: set[str] = set()
         self._tasks = TaskOwner("sessions")
@@ -221,9 +218,7 @@ class SessionRegistry:
         """Another node may take what runs here: end all work at once, and store nothing. Followers stay."""
         actors = self.all()
         log.warning("%d sessions are stopped, as another server may go on with them", len(actors))
-        for actor in actors:
-            actor.lost = True
-        self._drop(actors)
+        self._drop(actors, lost=True)
 
     def _deleted_elsewhere(self, session_id: str) -> None:
         """Another server deleted the session."""
@@ -232,8 +227,10 @@ class SessionRegistry:
             actor.stop(DELETED_REASON)
         self.ports.deleted(session_id)
 
-    def _drop(self, actors: list[SessionActor]) -> None:
+    def _drop(self, actors: list[SessionActor], *, lost: bool = False) -> None:
         """Cancel these actors, those too that have not begun."""
+        for actor in actors:
+            actor.lost = lost
         new = [actor for actor in actors if not actor.cancel()]
 
         async def cancel_again() -> None:
@@ -301,6 +298,8 @@ class SessionRegistry:
         if hub_token is None:
             self._without_token.add(session_id)
         self._tasks.start(self._run_actor(actor, port), session_id)
+        if self.shared is not None:
+            self.shared.activated()
         return actor
 
     async def _run_actor(self, actor: SessionActor, port: SessionPort) -> None:

@@ -79,6 +79,10 @@ class Forwarding:
         self._tasks.start(self._take(), "take")
         self._tasks.start(self._ask(), "ask")
 
+    def look(self) -> None:
+        """Look now: a session was activated here."""
+        self._wake.set()
+
     async def aclose(self) -> None:
         """Stop. What waits goes on waiting; its clients send it again."""
         await self._tasks.aclose()
@@ -141,7 +145,8 @@ class Forwarding:
         if key not in self._awaited:
             return
         if settled.code:
-            self._answer(*key, SubmissionRefusal(settled.code, settled.message))
+            code = settled.code if settled.code in codes.REFUSALS else codes.INTERNAL  # of a newer version
+            self._answer(*key, SubmissionRefusal(code, settled.message))
         else:
             self._tasks.start(self._look_up(*key), "look up")
 

@@ -39,8 +39,19 @@ class SharedSessions:
         """Somebody follows the session from now on."""
         self._feed.opened(session_id)
 
+    def activated(self) -> None:
+        """A session is run here from now on: something may wait for it."""
+        self._forwarding.look()
+
     async def forward(
         self, session_id: str, submission: Submission, share_id: str = "", sender: object = None
     ) -> PendingAnswer | SubmissionRefusal:
         """Hand a submission to the server that runs the session."""
         return await self._forwarding.submit(session_id, submission, share_id, sender)
+
+
+def shared_sessions(
+    nodes: Nodes | None, journal: Journal, ports: PortTable, waker: Waker, redactor: Callable[[], Redactor]
+) -> SharedSessions | None:
+    """The same; None for a server that is alone."""
+    return None if nodes is None else SharedSessions(nodes, journal, ports, waker, redactor)

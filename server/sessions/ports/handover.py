@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
+from functools import partial
 
+from agent.session.messages import SubmissionRefusal
 from agent.util.backoff import Backoff
 from server.journal.base import JournalError
 from server.journal.nodes.base import OwnedElsewhere
 from server.sessions import idempotency
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
-from server.sessions.inbox import PendingSubmission
+from server.sessions.inbox import PendingAnswer, PendingSubmission
 from server.sessions.ports.port import SessionPort, Waker, refusal_of
 
 log = logging.getLogger("holdfast.awake")
@@ -54,7 +56,10 @@ class Handover:
                     async with self._waker.activated(session_id, port.user_id):
                         log.info("session %s: goes on", session_id)
                 done = True
-            except (SessionNotFound, GoingAway, OwnedElsewhere) as error:
+            except OwnedElsewhere:
+                await self._forward(session_id)
+                done = True
+            except (SessionNotFound, GoingAway) as error:
                 self.refuse(session_id, error)
                 done = True
             except (SessionCapacityError, JournalError) as error:
@@ -63,6 +68,21 @@ class Handover:
                 await asyncio.sleep(backoff.next_s())
         self.refuse(session_id, GoingAway())  # if it is still there
 
+    async def _forward(self, session_id: str) -> None:
+        """Another server has taken the session: it is to answer. What the lost actor stored is found under its id."""
+        assert self._waker.shared is not None
+        for one in self.take(session_id):
+            answer = await self._waker.shared.forward(session_id, one.submission, one.share_id, one.sender)
+            if isinstance(answer, SubmissionRefusal):
+                idempotency.refuse([one], answer)
+            else:
+                answer.add_done_callback(partial(_pass_on, one))
+
     def refuse(self, session_id: str, error: Exception) -> None:
         """Answer what was left: the session cannot be woken because of this error."""
         idempotency.refuse(self.take(session_id), refusal_of(session_id, error))
+
+
+def _pass_on(one: PendingSubmission, done: PendingAnswer) -> None:
+    if not (done.cancelled() or one.answer.done()):
+        one.answer.set_result(done.result())

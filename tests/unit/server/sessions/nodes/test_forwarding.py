@@ -1,5 +1,6 @@
 """Forwarding: what is sent to a server that does not run the session is done once, where it runs."""
 
+import asyncio
 from pathlib import Path
 
 from agent.session.messages import SubmissionRefusal
@@ -8,6 +9,7 @@ from protocol import codes
 from protocol import events as ev
 from protocol.frames import Refused
 from protocol.submissions import Approval, ExecApproval, Shutdown, UserInput
+from server.sessions.inbox import DuplicateSubmission, PendingSubmission
 from tests.support.live import Client, client
 from tests.support.models.scripted_model import Call, Gate, Hang, Request, ScriptedModel, Text, calls, stream, text
 from tests.support.polling import eventually
@@ -99,6 +101,28 @@ async def test_what_waits_for_an_owner_that_is_lost_is_taken_by_the_next(tmp_pat
         assert b.manager.registry.get(session_id) is not None
         assert await rows(database) == 0
         assert isinstance(second, Client)
+
+
+async def test_what_a_lost_actor_left_is_answered_by_the_server_that_took_its_session(
+    tmp_path: Path, database: str
+) -> None:
+    async with ScriptedModel(lambda _: text("Hello.")) as model, two(tmp_path, database, model) as (a, b):
+        session_id = await b.manager.create_session("local")
+        row = (await a.manager.registry.open(session_id)).row
+        async with a.manager.attach(row) as port:
+            left = [pending(UserInput(id=f"{n}", text="hello")) for n in range(2)]
+            handover = a.manager.registry._handover
+            handover.leave(session_id, left)
+            await handover.go_on(port, unfinished=True)
+            answers = [await one.answer for one in left]
+        assert [isinstance(answer, ev.Accepted) for answer in answers] == [True, True]
+        assert a.manager.active_session_count == 0
+        again = await b.manager.submit(session_id, UserInput(id="1", text="hello"))
+        assert isinstance(again, DuplicateSubmission)
+
+
+def pending(submission: UserInput) -> PendingSubmission:
+    return PendingSubmission(submission, asyncio.get_running_loop().create_future(), own_id=True)
 
 
 async def rows_there(database: str) -> bool:

@@ -1,0 +1,111 @@
+"""Cuts: a node that does not reach the database stops before another takes its sessions; after an outage all go on as they were."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from server.journal.base import Fenced, JournalError
+from server.journal.nodes.settings import NodesSettings
+from server.journal.postgres import link
+from server.journal.postgres.journal import PostgresJournal, open_postgres
+from server.journal.postgres.nodes.nodes import PostgresNodes
+from tests.support.network.ports import free_port
+from tests.support.network.tcp_proxy import TcpProxy
+from tests.support.polling import eventually
+from tests.support.postgres.databases import Databases
+from tests.support.postgres.server import PostgresServer
+from tests.unit.server.journal.builders import begin, item, texts
+
+NODE = NodesSettings(several=True, lease_s=0.6)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    """A server of this file's own, reached by TCP, to stop."""
+    one = PostgresServer(listen_addresses="127.0.0.1", port=str(free_port()))
+    yield one
+    one.remove()
+
+
+@pytest.fixture
+def name(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty database on it."""
+    monkeypatch.setattr(link, "FSYNC_OFF_ALLOWED", True)
+    monkeypatch.setattr("server.journal.nodes.watchdog.Watchdog.start", lambda self: None)
+    databases = Databases(server.url)
+    made = databases.make(empty=True)
+    yield made
+    databases.drop(made)
+
+
+def nodes_of(journal: PostgresJournal) -> PostgresNodes:
+    assert journal.nodes is not None
+    return journal.nodes
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str) -> AsyncIterator[tuple[PostgresJournal, list[str]]]:
+    """A node, and what it was told to stop."""
+    journal = await open_postgres(url, nodes=NODE)
+    lost: list[str] = []
+    nodes_of(journal).watch(lambda: lost.append("all"))
+    try:
+        yield journal, lost
+    finally:
+        await journal.aclose()
+
+
+async def taken(journal: PostgresJournal, lost: list[str]) -> int:
+    """Take the session as soon as that can be; the term. The other node has stopped by then."""
+    while True:
+        try:
+            lease = await journal.acquire("s")
+        except JournalError:
+            await asyncio.sleep(0.01)
+        else:
+            assert lost, "it was taken from a node that had not stopped"
+            return lease.term
+
+
+async def test_a_node_that_is_cut_off_stops_before_another_takes_its_sessions(
+    server: PostgresServer, name: str
+) -> None:
+    async with TcpProxy("127.0.0.1", int(server.options["port"])) as proxy:
+        url = server.tcp_url_of(name).replace(f":{server.options['port']}", f":{proxy.port}")
+        async with opened(url) as (cut, lost), opened(server.url_of(name)) as (other, _):
+            lease = await begin(cut, "s", "one")
+            number = nodes_of(cut).number
+            proxy.blackhole()
+            assert await taken(other, lost) == 2
+            proxy.flow()
+            with pytest.raises(Fenced):
+                await cut.append(item(lease, 1, "late"))
+            await eventually(lambda: nodes_of(cut).is_good and nodes_of(cut).number != number)
+            assert await texts(cut) == ["one"]
+
+
+async def test_after_an_outage_of_the_database_every_node_keeps_what_it_owns(server: PostgresServer, name: str) -> None:
+    url = server.url_of(name)
+    async with opened(url) as (a, a_lost), opened(url) as (b, b_lost):
+        lease = await begin(a, "s", "one")
+        numbers = nodes_of(a).number, nodes_of(b).number
+        server.stop()
+        try:
+            await eventually(lambda: a_lost and b_lost)
+        finally:
+            server.start()
+        await eventually(lambda: nodes_of(a).is_good and nodes_of(b).is_good)
+        assert (nodes_of(a).number, nodes_of(b).number) == numbers
+        assert await nodes_of(b).owned_elsewhere("s")
+
+        async def appended() -> bool:
+            try:
+                await a.append(item(lease, 1, "two"))
+            except JournalError:
+                return False
+            return True
+
+        await eventually(appended)
+        assert await texts(b) == ["one", "two"]
