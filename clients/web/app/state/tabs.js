@@ -11,7 +11,8 @@ const PATIENCE_MS = 3_000;
 
 /** @type {BroadcastChannel | null} */
 let channel = null;
-let held = false;
+/** Gives the lock back; null while it is not held. @type {(() => void) | null} */
+let release = null;
 
 /** Answer other tabs, and take over what they have now. @param {() => void} changed called when another tab has changed the keys */
 export function joinTabs(changed) {
@@ -49,14 +50,18 @@ export async function askTabs() {
 }
 
 async function someTabHasKeys() {
-  if (!navigator.locks) return true; // not in a secure context, where the server's cookies have no keys
+  if (!navigator.locks) return false; // not a secure context: the browser keeps no cookie of the server there
   const { held } = await navigator.locks.query();
   return held?.some(({ name }) => name === NAME) ?? false;
 }
 
-/** Hold the lock as long as this tab is there: it tells new tabs that one can be asked, and keeps the browser from freezing it. */
+/** Hold the lock as long as this tab has keys: it tells new tabs that one can be asked, and keeps the browser from freezing it. */
 function hold() {
-  if (held || !keysFor(server).length) return;
-  held = true;
-  navigator.locks?.request(NAME, { mode: "shared" }, () => new Promise(() => {})).catch(() => {});
+  if (!keysFor(server).length) {
+    release?.();
+    release = null;
+  } else if (release === null) {
+    const ended = new Promise((resolve) => (release = () => resolve(null)));
+    navigator.locks?.request(NAME, { mode: "shared" }, () => ended).catch(() => {}); // it is only asked after: see PATIENCE_MS
+  }
 }
