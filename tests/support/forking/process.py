@@ -4,6 +4,7 @@
 nobody needs this process any more.
 """
 
+import atexit
 import contextlib
 import os
 import select
@@ -12,6 +13,7 @@ import socket
 import sys
 import types
 from pathlib import Path
+from typing import NoReturn
 
 import mcp  # noqa: F401
 import msgspec
@@ -44,7 +46,6 @@ def main() -> None:
             listener.close()
             life.close()
             _begin(msgspec.json.decode(data, type=Request), descriptors, connection)
-            return
         connection.close()
         for descriptor in descriptors:
             os.close(descriptor)
@@ -53,7 +54,7 @@ def main() -> None:
             os.waitpid(-1, 0)  # so that their time counts as this process's
 
 
-def _begin(request: Request, descriptors: list[int], connection: socket.socket) -> None:
+def _begin(request: Request, descriptors: list[int], connection: socket.socket) -> NoReturn:
     """Be what was asked for. A worker's connection stays open until it ends."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if not request.argv:
@@ -71,6 +72,11 @@ def _begin(request: Request, descriptors: list[int], connection: socket.socket) 
     sys.argv = ["-c"]
     main = sys.modules["__main__"] = types.ModuleType("__main__")
     exec(program, vars(main))
+    # What the first model call left open is the parent's, and would be reported as lost if all were taken apart here.
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":
