@@ -184,6 +184,19 @@ export interface ExecApproval {
   approvals: Approval[];
 }
 
+/** What a call did to a file. `path`: absolute in a project folder, else relative to the workspace. `line`: the first that differs, from 1.
+
+    `patch`: a unified diff, empty if there is none to show. `cut`: it is not all of it. */
+export interface FileChange {
+  path: string;
+  operation: "add" | "modify";
+  patch: string;
+  /** default 1 */
+  line?: number;
+  /** default false */
+  cut?: boolean;
+}
+
 /** A call was rejected for the session: what its `grant` names is refused from now on. */
 export interface GrantDenied {
   type: "grant_denied";
@@ -795,6 +808,8 @@ export interface ToolOutput {
   duration_ms: number;
   /** what the call cost, or is estimated to; it adds to the session's cost */
   cost_usd?: number;
+  /** what it did to files, of `write` and `edit`; absent if nothing */
+  changes?: FileChange[];
 }
 
 /** The state of a call changed. After `rejected`, `abandoned`, `cancelled` and `outcome_unknown` no `tool_output` follows. */

@@ -100,6 +100,19 @@ class Step(msgspec.Struct, frozen=True):
     duration_ms: int | UnsetType = UNSET
 
 
+class FileChange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a call did to a file. `path`: absolute in a project folder, else relative to the workspace. `line`: the first that differs, from 1.
+
+    `patch`: a unified diff, empty if there is none to show. `cut`: it is not all of it.
+    """
+
+    path: str
+    operation: Literal["add", "modify"]
+    patch: str
+    line: int = 1
+    cut: bool = False
+
+
 class PlanItem(msgspec.Struct, frozen=True):
     """One line of the agent's plan."""
 

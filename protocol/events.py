@@ -12,6 +12,7 @@ from protocol.content import (
     Arguments,
     ChunkKind,
     Effort,
+    FileChange,
     MaySetModel,
     Offset,
     PendingTool,
@@ -153,6 +154,9 @@ class ToolOutput(EventBase, kw_only=True, tag_field="type", tag="tool_output"):
     duration_ms: int
     cost_usd: Annotated[
         float | UnsetType, Meta(description="what the call cost, or is estimated to; it adds to the session's cost")
+    ] = UNSET
+    changes: Annotated[
+        list[FileChange] | UnsetType, Meta(description="what it did to files, of `write` and `edit`; absent if nothing")
     ] = UNSET
 
 

@@ -183,6 +183,7 @@ def _output(
         truncated=result.truncated,
         duration_ms=ms,
         cost_usd=cost_usd,
+        changes=list(result.changes) or UNSET,
     )
 
 

@@ -55,9 +55,11 @@ BUILT_IN_NAMES = (PlanTool.name, AskUserTool.name, *(tool.name for tool in _FILE
 """The names of the tools that every server offers; `bash` only where commands can run."""
 
 
-def file_tools(files: SessionFiles, limits: WorkspaceLimits, threads: HolderExecutor, project: str = "") -> list[Tool]:
+def file_tools(
+    files: SessionFiles, limits: WorkspaceLimits, threads: HolderExecutor, project: str = "", *, remote: bool = False
+) -> list[Tool]:
     """The tools for a session's files, on this machine or elsewhere. `threads`: for work of the processor.
 
-    `project`: the session's project folder, if it has one.
+    `project`: the session's project folder, if it has one. `remote`: the files are elsewhere.
     """
-    return [tool(files, limits, threads, project) for tool in _FILE_TOOLS]
+    return [tool(files, limits, threads, project, remote=remote) for tool in _FILE_TOOLS]

@@ -9,7 +9,7 @@ import msgspec
 
 from agent.models.types import ModelReply, ModelRequest, ModelUsage, Sink
 from agent.policy.effects import EffectKind, Effects
-from protocol.content import PlanItem, QuestionAction, QuestionField, Step
+from protocol.content import FileChange, PlanItem, QuestionAction, QuestionField, Step
 
 log = logging.getLogger("holdfast.tools")
 
@@ -28,6 +28,7 @@ class ToolResult(msgspec.Struct, frozen=True):
     success: bool
     truncated: bool = False
     plan: tuple[PlanItem, ...] | None = None
+    changes: tuple[FileChange, ...] = ()
     cost_usd: float | None = None
     outcome_unknown: bool = False
 

@@ -3,6 +3,7 @@
 import asyncio
 import difflib
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -46,9 +47,15 @@ class EditTool(FilesTool[Edit]):
     side_effects: str | None = "files edited"
 
     def __init__(
-        self, files: SessionFiles, limits: WorkspaceLimits, threads: HolderExecutor, project: str = ""
+        self,
+        files: SessionFiles,
+        limits: WorkspaceLimits,
+        threads: HolderExecutor,
+        project: str = "",
+        *,
+        remote: bool = False,
     ) -> None:
-        super().__init__(files, limits, threads, project)
+        super().__init__(files, limits, threads, project, remote=remote)
         self._one_by_one = asyncio.Lock()
 
     def validate(self, arguments: Edit) -> str | None:
@@ -72,9 +79,10 @@ class EditTool(FilesTool[Edit]):
             raise WorkspaceError(f"{len(data)} bytes are too many: at most {self.limits.write_bytes_max} in one write")
         await self.files.write(arguments.path, data)
         places = "1 place" if count == 1 else f"{count} places"
-        return ToolResult(
-            output=f"edited {shown(arguments.path)} in {places}\n{diff(arguments.path, before, after)}", success=True
-        )
+        change = await self.change_of(arguments.path, before, after)
+        shown_diff = await self.threads.run(partial(diff, arguments.path, before, after))
+        output = f"edited {shown(arguments.path)} in {places}\n{shown_diff}"
+        return ToolResult(output=output, success=True, changes=change)
 
 
 def whole_text(path: str, file: FileStart) -> str:

@@ -10,12 +10,14 @@ from msgspec import Meta
 
 from agent.policy.effects import Effects
 from agent.tools.base import StructTool, ToolLog, ToolResult
+from agent.tools.changes import file_change
 from agent.util.executors import HolderExecutor
-from agent.workspace.files import Entry, SearchRequest, SessionFiles
+from agent.workspace.files import Entry, SandboxError, SearchRequest, SessionFiles
 from agent.workspace.guarded import REASON, is_guarded
 from agent.workspace.paths import WorkspaceError, file_parts, folder_parts, printable, shown
 from agent.workspace.settings import WorkspaceLimits
-from agent.workspace.text_view import view
+from agent.workspace.text_view import is_binary, view
+from protocol.content import FileChange
 
 FilePath = Annotated[str, Meta(min_length=1, description="Path relative to the workspace, such as notes/today.md.")]
 
@@ -53,13 +55,23 @@ class FilesTool(StructTool[A], Generic[A]):
     """Base of the tools that use the session's files, on this machine or in a remote sandbox."""
 
     def __init__(
-        self, files: SessionFiles, limits: WorkspaceLimits, threads: HolderExecutor, project: str = ""
+        self,
+        files: SessionFiles,
+        limits: WorkspaceLimits,
+        threads: HolderExecutor,
+        project: str = "",
+        *,
+        remote: bool = False,
     ) -> None:
-        """`threads`: for work of the processor. `project`: the session's project folder, below which absolute paths may lie."""
+        """`threads`: for work of the processor. `project`: the session's project folder, below which absolute paths may lie.
+
+        `remote`: the files are elsewhere, so that each access takes time.
+        """
         self.files = files
         self.limits = limits
         self.threads = threads
         self.project = project
+        self.remote = remote
 
     def normalize(self, arguments: A) -> A:
         path: str = arguments.path  # type: ignore[attr-defined]  # all of these tools have it
@@ -69,6 +81,11 @@ class FilesTool(StructTool[A], Generic[A]):
             return msgspec.structs.replace(arguments, path=".")
         inside = path.removeprefix(f"{self.project}/")
         return arguments if inside == path else msgspec.structs.replace(arguments, path=inside.lstrip("/") or ".")
+
+    async def change_of(self, path: str, before: str | None, after: str) -> tuple[FileChange, ...]:
+        """What became of the file at this path; nothing if it is as it was. `before`: None if it is new."""
+        named = path if not self.project or path.startswith(".holdfast/") else f"{self.project}/{path}"
+        return () if before == after else (await self.threads.run(partial(file_change, named, before, after)),)
 
     def effects(self, arguments: A) -> Effects:
         return Effects(path=arguments.path)  # type: ignore[attr-defined]  # as above
@@ -136,9 +153,15 @@ class WriteFileTool(FilesTool[WriteFile]):
     side_effects: str | None = "files written"
 
     def __init__(
-        self, files: SessionFiles, limits: WorkspaceLimits, threads: HolderExecutor, project: str = ""
+        self,
+        files: SessionFiles,
+        limits: WorkspaceLimits,
+        threads: HolderExecutor,
+        project: str = "",
+        *,
+        remote: bool = False,
     ) -> None:
-        super().__init__(files, limits, threads, project)
+        super().__init__(files, limits, threads, project, remote=remote)
         self.description = (
             "Write a text file in the session's workspace, in place of one that is there; missing folders are made. "
             f"At most {limits.write_bytes_max} bytes."
@@ -158,9 +181,21 @@ class WriteFileTool(FilesTool[WriteFile]):
 
     async def execute(self, arguments: WriteFile, log: ToolLog) -> ToolResult:
         data = arguments.content.encode()
+        before = await self._text_before(arguments.path)
         replaced = await self.files.write(arguments.path, data)
         done = "replaced" if replaced else "wrote"
-        return ToolResult(output=f"{done} {shown(arguments.path)} ({len(data)} bytes)", success=True)
+        changes = await self.change_of(arguments.path, before if replaced else None, arguments.content)
+        return ToolResult(output=f"{done} {shown(arguments.path)} ({len(data)} bytes)", success=True, changes=changes)
+
+    async def _text_before(self, path: str) -> str:
+        """The file's text, for the difference; empty if there is none that can be shown."""
+        if self.remote:
+            return ""
+        try:
+            file = await self.files.read(path)
+        except SandboxError:
+            return ""
+        return "" if file.size > len(file.data) or is_binary(file.data) else file.data.decode("utf-8", "replace")
 
 
 def path_error(parse: Callable[[], object]) -> str | None:

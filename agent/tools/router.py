@@ -14,6 +14,7 @@ from agent.tools.base import PreparedCall, SubagentContext, SubagentTool, Tool, 
 from agent.util.errors import ToolError
 from agent.util.text import cut_to_tokens, repair_surrogates
 from agent.workspace.agents_md import Notes, ProjectNotes
+from protocol.content import FileChange
 
 if TYPE_CHECKING:
     from agent.tools.mcp.session_library import SessionLibrary
@@ -232,7 +233,12 @@ class ToolRouter:
         # Redacted before it is shortened: that could cut a secret in two.
         output = await redact_in_slices(self._redactor, repair_surrogates(result.output))
         cut = cut_to_tokens(output, self._max_output_tokens)
-        return msgspec.structs.replace(result, output=cut, truncated=result.truncated or cut != output)
+        changes = tuple([await self._clean_change(change) for change in result.changes])
+        return msgspec.structs.replace(result, output=cut, truncated=result.truncated or cut != output, changes=changes)
+
+    async def _clean_change(self, change: FileChange) -> FileChange:
+        patch = await redact_in_slices(self._redactor, repair_surrogates(change.patch))
+        return msgspec.structs.replace(change, patch=patch)
 
 
 def is_offered(tool: Tool) -> bool:

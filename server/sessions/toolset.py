@@ -203,7 +203,13 @@ class ToolsetFactory:
         ), offer
 
     def _sandbox_tools(self, sandbox: Sandbox, offer: SandboxInfo, holder: Holder, cwd: str) -> list[Tool]:
-        tools = file_tools(sandbox, self._settings.workspace, self._executors.conversion.of(holder), cwd)
+        tools = file_tools(
+            sandbox,
+            self._settings.workspace,
+            self._executors.conversion.of(holder),
+            cwd,
+            remote=isinstance(sandbox, RemoteSandbox),
+        )
         if offer.shell:
             effects = ON_THE_HOST if offer.kind == "host" else ON_THE_NETWORK if offer.network else frozenset()
             tools.append(BashTool(sandbox, self._settings.sandbox, effects))

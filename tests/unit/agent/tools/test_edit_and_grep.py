@@ -45,9 +45,10 @@ async def grep(root: Path, pattern: str, **more: object) -> ToolResult:
 async def test_an_edit_replaces_what_is_there_once_and_shows_the_difference(root: Path) -> None:
     (root / "a.txt").write_text("one\ntwo\nthree\nfour\n")
     result = await edit(root, "two", "2")
-    assert result == ToolResult(
-        "edited a.txt in 1 place\n--- a.txt\n+++ a.txt\n@@ -1,4 +1,4 @@\n one\n-two\n+2\n three\n four", True
+    assert result.output == (
+        "edited a.txt in 1 place\n--- a.txt\n+++ a.txt\n@@ -1,4 +1,4 @@\n one\n-two\n+2\n three\n four"
     )
+    assert [(change.path, change.line) for change in result.changes] == [("a.txt", 2)]
     assert (root / "a.txt").read_text() == "one\n2\nthree\nfour\n"
 
 
@@ -127,9 +128,9 @@ async def test_edits_of_one_file_at_once_are_all_made(root: Path) -> None:
 def test_an_edit_needs_no_approval_and_names_what_undo_keeps(root: Path) -> None:
     router = router_for(root)
     arguments: dict[str, object] = {"path": "a.txt", "old_string": "x", "new_string": "y"}
-    assert effects_of(router, "edit", arguments) == Effects("edits a.txt in the session's workspace")
+    assert effects_of(router, "edit", arguments) == Effects("edits a.txt in the session's workspace", path="a.txt")
     assert router.side_effects("edit") == "files edited"
-    assert effects_of(router, "grep", {"pattern": "x"}) == Effects()
+    assert effects_of(router, "grep", {"pattern": "x"}) == Effects(path=".")
     assert router.side_effects("grep") is None
 
 

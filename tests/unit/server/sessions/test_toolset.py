@@ -150,6 +150,9 @@ async def test_in_a_project_folder_tools_take_absolute_paths_and_its_deletion_le
                 assert "outside of the sandbox" in asked.tools[0].reason
                 outputs = {e.tool_call_id: e.output for e in talker.events if isinstance(e, ev.ToolOutput)}
                 assert outputs["c2"].startswith(str(project))
+                (change,) = next(e.changes for e in talker.events if isinstance(e, ev.ToolOutput) and e.changes)
+                assert (change.path, change.operation) == (f"{project}/a.txt", "add")
+                assert change.patch.endswith("@@ -0,0 +1,2 @@\n+one\n+two\n")
                 assert "is absolute" in outputs["c3"]
                 assert not [e for e in talker.events if isinstance(e, ev.WorkspaceSaved)]
             assert "Say shop." in str(model.requests[0].body)
