@@ -43,7 +43,7 @@ KEY = "([key, code, more]) => dispatchEvent(new KeyboardEvent('keydown', { key, 
 def answer_to(request: Request) -> Answer:
     """By the first word of what was said last."""
     word, _, rest = request.last_user_text.partition(" ")
-    if request.messages[-1].get("role") == "tool":
+    if request.messages[-1].get("role") == "tool" or word == "brief":
         return text("Done.")
     if word == "hold":
         return stream(Text("Held "), Gate(), Finish(), Usage())
@@ -283,6 +283,13 @@ async def test_words_messages_and_commands_are_reached(live: Live, tabs: Tabs) -
         await page.evaluate(FRAMES)
         assert await page.evaluate(FOUND) == ["Paragraph 7.", True]
         await sought.press("Enter")
+    # What is found in the part of a long message that is not shown is shown.
+    await chat.say("brief " + "many words " * 500 + "and the needle")
+    await chat.idle()
+    await expect(chat.messages.nth(-2)).not_to_contain_text("needle")
+    await sought.fill("needle")
+    await expect(status).to_have_text("1 of 1")
+    await expect(chat.messages.nth(-2)).to_contain_text("needle")
     await sought.fill("nowhere")
     await expect(status).to_have_text("Nothing found")
     await sought.press("Escape")

@@ -47,9 +47,9 @@ export function FindBar({ conversation, list }) {
     const place = found[number];
     const row = place && (await list.current?.show(place.key));
     if (!row) return mark(scroller(), words, null);
-    const closed = rangesIn(row, words).length <= place.nth ? row.querySelectorAll("details:not([open])") : [];
-    // What is folded has its content when it is open.
-    for (const details of closed) /** @type {HTMLDetailsElement} */ (details).open = true;
+    // What is folded, or shown in part, has its content when it is open.
+    const closed = rangesIn(row, words).length <= place.nth ? row.querySelectorAll("details:not([open]), .whole") : [];
+    for (const one of closed) if (one instanceof HTMLDetailsElement) one.open = true; else /** @type {HTMLElement} */ (one).click();
     if (closed.length) await new Promise((made) => setTimeout(made));
     const ranges = rangesIn(row, words);
     const range = ranges[Math.min(place.nth, ranges.length - 1)] ?? null;

@@ -3,7 +3,7 @@
 /** @import { Conversation } from "../state/conversation.js" */
 /** @import { Row } from "../state/rows.js" */
 import { useMemo } from "preact/hooks";
-import { plural } from "../text/format.js";
+import { beginningOf, plural } from "../text/format.js";
 import { html } from "../ui/html.js";
 import { ToolCard } from "../tools/card.js";
 import { AssistantMessage, NoteRow, UserMessage, WaitingMessage } from "./message.js";
@@ -18,7 +18,8 @@ const LINE_PX = 24;
 function estimate(row) {
   if (row.kind === "tool") return 48;
   if (row.kind === "note" || row.kind === "working") return 48;
-  const lines = row.text.length / CHARS_A_LINE + (row.text.match(/\n/g)?.length ?? 0);
+  const text = row.kind === "assistant" ? row.text : (beginningOf(row.text) ?? row.text);
+  const lines = text.length / CHARS_A_LINE + (text.match(/\n/g)?.length ?? 0);
   return 64 + LINE_PX * Math.ceil(lines);
 }
 

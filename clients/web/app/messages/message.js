@@ -12,6 +12,7 @@ import { Folded } from "../ui/folded.js";
 import { html, Icon } from "../ui/html.js";
 import { composing } from "../ui/letters.js";
 import { Markdown } from "../markdown/markdown.js";
+import { Bubble } from "./bubble.js";
 import { copyLink } from "./linked.js";
 
 /** @param {{ row: Extract<Row, { kind: "assistant" }>, conversation: Conversation }} props */
@@ -56,7 +57,7 @@ export function UserMessage({ row, conversation }) {
     <h2 class="hidden">You</h2>
     ${editing
       ? html`<${EditForm} row=${row} conversation=${conversation} />`
-      : html`<div class="bubble" dir="auto">${row.text}</div>
+      : html`<${Bubble} text=${row.text} memory=${conversation.opened} name=${`${row.key}/whole`} />
           <div class="actions">
             <${InputTime} id=${row.key.slice("input-".length)} conversation=${conversation} />
             ${conversation.drives &&
@@ -120,7 +121,7 @@ const WAITING = { queue: "waits for its turn", steer: "joins the running turn", 
 export function WaitingMessage({ row, conversation }) {
   return html`<div class="message user waiting" data-state=${row.kind === "failed" ? "failed" : row.when}>
     <h2 class="hidden">You</h2>
-    <div class="bubble" dir="auto">${row.text}</div>
+    <${Bubble} text=${row.text} memory=${conversation.opened} name=${`${row.key}/whole`} />
     ${row.kind === "waiting"
       ? html`<p class="faint">${WAITING[row.when]}</p>`
       : html`<p class="bad">Not taken: ${row.why}</p>

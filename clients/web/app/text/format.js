@@ -53,3 +53,15 @@ export function numbered(name, number) {
   const [, stem, ending] = /** @type {RegExpExecArray} */ (/^(.+?)((?:\.tar)?\.[^.]+)?$/s.exec(name) ?? ["", name, ""]);
   return number === 1 ? name : `${stem} (${number})${ending ?? ""}`;
 }
+
+/** A text with more of one of these is long; its beginning has less. */
+const LONG = { chars: 4_000, lines: 50 };
+const BEGINNING = { chars: 1_200, lines: 15 };
+
+/** The beginning of a text that is too long to be shown whole at first; null: it is not. @param {string} text */
+export function beginningOf(text) {
+  const lines = text.length > LONG.chars ? LONG.lines + 1 : (text.match(/\n/g)?.length ?? 0) + 1;
+  if (lines <= LONG.lines) return null;
+  const begin = text.split("\n", BEGINNING.lines).join("\n").slice(0, BEGINNING.chars);
+  return begin.replace(/[\ud800-\udbff]$/, ""); // no half of a character
+}

@@ -5,7 +5,7 @@ import test from "node:test";
 import { terminalRuns, terminalText } from "../../../../clients/web/app/text/ansi.js";
 import { counts, diff, isPatch, patchIn, shortened } from "../../../../clients/web/app/text/diff.js";
 import { Finder, folded } from "../../../../clients/web/app/text/find.js";
-import { modelLabel, numbered } from "../../../../clients/web/app/text/format.js";
+import { beginningOf, modelLabel, numbered } from "../../../../clients/web/app/text/format.js";
 import { TABLE_ROWS, tableOf } from "../../../../clients/web/app/text/tables.js";
 import { oneLine, visible } from "../../../../clients/web/app/text/visible.js";
 import { composing, Letters } from "../../../../clients/web/app/ui/letters.js";
@@ -175,4 +175,11 @@ test("words are found in every row, in upper or lower case, and places stay thos
   assert.deepEqual(finder.find(rows, "three"), []);
   assert.equal(folded("\u0130stanbul").length, "\u0130stanbul".length);
   assert.equal(finder.find([{ key: "a", text: "a".repeat(30_000) }], "a").length, 10_000);
+});
+
+test("of a long text there is a beginning, and no character is cut in two", () => {
+  assert.equal(beginningOf("short\n".repeat(40)), null);
+  assert.equal(beginningOf("line\n".repeat(60)).split("\n").length, 15);
+  assert.equal(beginningOf("a".repeat(4_001)).length, 1_200);
+  assert.equal(beginningOf(`a${"\u{1f600}".repeat(4_000)}`).length, 1_199);
 });
