@@ -58,7 +58,8 @@ async def test_a_link_for_reading_shows_the_session_and_no_control_that_would_be
         assert guest.page.url == at.owner.page.url
         await expect(guest.page.get_by_text("You may read this session.", exact=True)).to_be_visible()
         await expect(guest.approvals).to_contain_text("note.txt")
-        names = ["Keyboard shortcuts", "About this server", "Leave", "Usage: context 0% full", "Files", "Copy"]
+        page_wide = ["Settings", "Keyboard shortcuts", "About this server", "Leave"]
+        names = [*page_wide, "Usage: context 0% full", "Files", "Copy", "Link to this message"]
         await expect(guest.page.get_by_role("button")).to_have_count(len(names))
         for name in names:
             await expect(guest.button(name)).to_be_attached()
