@@ -44,8 +44,9 @@ async def test_out_of_band_frames_are_taken_in_order_and_a_notice_replaces_one_t
     for _ in range(3):
         broadcaster.notify(b"new")
     await cursor.wait()
+    assert (cursor.out_of_band_bytes, other.out_of_band_bytes) == (5, 3)
     assert (cursor.take_out_of_band(), other.take_out_of_band()) == ([b"1", b"2", b"new"], [b"new"])
-    assert cursor.take_out_of_band() == []
+    assert (cursor.take_out_of_band(), cursor.out_of_band_bytes) == ([], 0)
     broadcaster.notify(b"later")
     assert cursor.take_out_of_band() == [b"later"]
     await journal.aclose()
