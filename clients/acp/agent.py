@@ -13,8 +13,9 @@ from clients.acp.dialects.v1 import V1, Offers
 from clients.acp.dialects.v2 import V2
 from clients.acp.held import HeldSession, Room, Write
 from clients.acp.mapping.prompts import CANCEL_ANSWER_S
-from clients.acp.mapping.session import Ids, Opening, SessionMapping
+from clients.acp.mapping.session import SessionMapping
 from clients.acp.mapping.settings import Offered
+from clients.acp.mapping.types import Ids, Opening
 from clients.acp.rpc import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -251,13 +252,20 @@ class Agent:
 
 
 def _offers(params: Message) -> Offers:
-    """What a client of version 1 says it can show; one of version 2 shows all."""
-    capabilities = params.get("clientCapabilities")
-    session = capabilities.get("session") if isinstance(capabilities, dict) else None
-    session = session if isinstance(session, dict) else {}
+    """What a client says it can show; one of version 2 shows compactions and notices without a word."""
+    capabilities = _object(params, "clientCapabilities") or _object(params, "capabilities")
+    session, elicitation = _object(capabilities, "session"), _object(capabilities, "elicitation")
     return Offers(
-        compaction=isinstance(session.get("compaction"), dict), notices=isinstance(session.get("notices"), dict)
+        compaction=isinstance(session.get("compaction"), dict),
+        notices=isinstance(session.get("notices"), dict),
+        forms=isinstance(elicitation.get("form"), dict),
+        links=isinstance(elicitation.get("url"), dict),
     )
+
+
+def _object(parent: Message, name: str) -> Message:
+    value = parent.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _is_there(folder: str, cwd: str) -> bool:

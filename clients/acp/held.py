@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from clients.acp.mapping.session import Out, SessionMapping
+from clients.acp.mapping.session import SessionMapping
+from clients.acp.mapping.types import Out
 from clients.acp.rpc import INTERNAL_ERROR, Failure, Message
 from clients.acp.server import Server
 from clients.session.client import SessionClient

@@ -29,6 +29,8 @@ class Offers(msgspec.Struct, frozen=True):
 
     compaction: bool = False
     notices: bool = False
+    forms: bool = False
+    links: bool = False
 
 
 class Shown(msgspec.Struct, frozen=True):

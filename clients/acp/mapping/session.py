@@ -3,19 +3,16 @@
 What comes out is in order: a `dict` is a message to the client, anything else a submission to the server.
 """
 
-from collections.abc import Callable
-from typing import Literal
-
-import msgspec
-
 from clients.acp.dialects.v1 import V1
 from clients.acp.mapping.activity import Activity
 from clients.acp.mapping.content import prompt_text
 from clients.acp.mapping.continuation import Continuation
 from clients.acp.mapping.permissions import Permissions
 from clients.acp.mapping.prompts import Answer, Prompts, answer_of
+from clients.acp.mapping.questions import Questions
 from clients.acp.mapping.settings import Offered, Settings
 from clients.acp.mapping.transcript import Transcript
+from clients.acp.mapping.types import COMMANDS, Ids, Opening, Out
 from clients.acp.rpc import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -34,23 +31,7 @@ from protocol import events as ev
 from protocol import submissions as sub
 from protocol.view import View
 
-Out = Message | sub.Submission
-Opening = Literal["new", "load", "resume"]
-
-COMMANDS = {
-    "compact": "Replace the older part of the model's context by a summary",
-    "undo": "Take the last turn out of the history; files stay as they are",
-}
-"""Prompts that are a command, when they are nothing else but its name after a `/`."""
-
 STALE = {codes.APPROVAL_STALE, codes.APPROVAL_UNKNOWN}
-
-
-class Ids(msgspec.Struct, frozen=True):
-    """Where ids come from: of requests of this process, and of submissions."""
-
-    request: Callable[[], int]
-    submission: Callable[[], str]
 
 
 class SessionMapping:
@@ -76,6 +57,7 @@ class SessionMapping:
         self._prompts = Prompts(at_insertion=dialect.answers_at_insertion)
         self._activity = Activity(dialect, self._prompts)
         self._permissions = Permissions(dialect, ids.request)
+        self._questions = Questions(dialect, ids.request)
         self._openings: list[tuple[RequestId, Opening]] = []
         self._answers_sent: dict[str, str] = {}  # the call that each of our approvals is for
         self._texts: dict[str, str] = {}
@@ -87,8 +69,6 @@ class SessionMapping:
         self._synced = False
         self._live = False
         self._interrupting: str | None = None
-
-    # ------------------------------------------------------------------------------------ what the client asks
 
     def open(self, request_id: RequestId, opening: Opening, since: Position | None = None) -> list[Out]:
         """The client wants the session: its answer comes when the session is there, behind the history that it asks for.
@@ -154,10 +134,13 @@ class SessionMapping:
 
     def answered(self, response: Response) -> list[Out]:
         """The client answered one of our requests."""
+        submission_id = self._ids.submission()
+        answer = self._questions.answered(response, submission_id)
+        if answer is not None:
+            return [answer]
         approval = self._permissions.answered(response)
         if approval is None:
             return []
-        submission_id = self._ids.submission()
         self._answers_sent[submission_id] = approval.tool_call_id
         return [sub.ExecApproval(id=submission_id, approvals=[approval])]
 
@@ -173,8 +156,6 @@ class SessionMapping:
         """The client lets go of the session, which goes on without it."""
         self._prompts.cancel(0.0)
         return self._answers(self._prompts.fail(Failure(INTERNAL_ERROR, "the session was closed")))
-
-    # -------------------------------------------------------------------------------------- what the server says
 
     def take(self, item: FeedItem) -> list[Out]:
         """What one item of the session's feed means for the client."""
@@ -204,7 +185,12 @@ class SessionMapping:
         self._openings, self._unsent = [], []
         refused: list[Out] = [refusal(request_id, failure) for request_id in waiting]
         refused += self._settings.fail(failure)
-        return [*refused, *self._answers(self._prompts.fail(failure)), *self._permissions.keep([])]
+        return [
+            *refused,
+            *self._answers(self._prompts.fail(failure)),
+            *self._permissions.keep([]),
+            *self._questions.keep([]),
+        ]
 
     def _check(self, position: Position) -> list[Out]:
         """Whether the session has the position from which the client wants to go on."""
@@ -232,7 +218,9 @@ class SessionMapping:
             asked = [pending for pending in event.tools if pending.tool_call_id in waiting]
             out += self._permissions.ask(self.session_id, asked, self.cwd)
         elif isinstance(event, ev.ToolStateChange | ev.ToolOutput):
-            out += self._permissions.withdraw(event.tool_call_id)
+            out += [*self._permissions.withdraw(event.tool_call_id), *self._questions.keep(self.view.questions)]
+        elif isinstance(event, ev.AskUser | ev.QuestionClosed) and self._synced:
+            out += self._ask_questions()
         elif isinstance(event, ev.ModelChanged | ev.ModeChanged) and new and self._synced:
             out += self._updates(self._settings.changed(event), event.seq)
         out += self._answers(self._prompts.take(event))
@@ -284,15 +272,13 @@ class SessionMapping:
         if not was_synced:
             self._texts |= {waiting.submission_id: waiting.text for waiting in self.view.queued}
             out += self._answers(self._prompts.reconcile(self.view))
-        out += self._permissions.keep(self.view.pending_approval)
+        out += [*self._permissions.keep(self.view.pending_approval), *self._ask_questions()]
         out += self._permissions.ask(self.session_id, self.view.pending_approval, self.cwd)
         running = self.view.turn_id
         if running is not None and any(one.cancelled and one.turn_id == running for one in self._prompts.all()):
             out += self._interrupt(running)
         unsent, self._unsent = self._unsent, []
         return out + unsent
-
-    # ---------------------------------------------------------------------------------------------- small parts
 
     def _show(self, opening: Opening) -> list[Out]:
         if self._continuation is not None:
@@ -333,6 +319,10 @@ class SessionMapping:
 
     def _answers(self, answers: list[Answer]) -> list[Out]:
         return [answer_of(answer, at_insertion=self._dialect.answers_at_insertion) for answer in answers]
+
+    def _ask_questions(self) -> list[Out]:
+        waiting = self.view.questions
+        return [*self._questions.keep(waiting), *self._questions.ask(self.session_id, waiting)]
 
     def _withdraw(self, submission_id: str) -> list[Out]:
         """Take back a prompt that waits; if it has begun meanwhile, that is refused, and its turn is interrupted."""

@@ -4,8 +4,9 @@ import itertools
 from typing import Any
 
 from clients.acp.dialects.v1 import V1, Offers
-from clients.acp.mapping.session import Ids, Opening, Out, SessionMapping
+from clients.acp.mapping.session import SessionMapping
 from clients.acp.mapping.settings import Offered, OfferedModel
+from clients.acp.mapping.types import Ids, Opening, Out
 from clients.session.outcomes import CaughtUp, FeedItem, ViewReset
 from protocol import events as ev
 from protocol import submissions as sub
