@@ -303,3 +303,13 @@ async def test_a_closed_journal_is_unavailable(journal: Journal) -> None:
 async def test_closing_again_or_twice_at_once_does_nothing(journal: Journal) -> None:
     await asyncio.gather(journal.aclose(), journal.aclose())
     await journal.aclose()
+
+
+async def test_a_session_that_was_released_is_acquired_under_the_next_term(journal: Journal) -> None:
+    lease = await begin(journal, "s", "one")
+    await journal.release(lease)
+    later = await journal.acquire("s")
+    assert later.term == lease.term + 1
+    await journal.release(lease)
+    await journal.append(item(later, 1, "two"))
+    assert await texts(journal) == ["one", "two"]
