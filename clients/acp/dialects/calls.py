@@ -1,9 +1,11 @@
 """Calls: a tool call's title, kind, places and bounded arguments, as editors show them. Pure."""
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from clients.acp.rpc import Message
+from protocol.content import FileChange
 
 KINDS = {
     "bash": "execute",
@@ -92,3 +94,27 @@ def question_of(tool: str, arguments: Message, reason: str) -> str:
     command = arguments.get("command") if tool == "bash" else None
     shown = f"\n\n```sh\n{cut(str(command), ARGUMENT_CHARS)}\n```" if command else ""
     return f"{reason[:1].upper()}{reason[1:]}.{shown}" if reason else shown.strip() or f"May {tool} run?"
+
+
+def sides_of(patch: str) -> tuple[str, str]:
+    """The text before and after, as far as a unified diff has it."""
+    old: list[str] = []
+    new: list[str] = []
+    sides: list[list[str]] = []
+    hunk = False
+    for line in patch.removesuffix("\n").split("\n"):
+        if line.startswith("@@"):
+            hunk = True
+        elif hunk and line.startswith("\\"):  # no newline at the end of the file, in the line before
+            for side in sides:
+                side[-1] = side[-1].removesuffix("\n")
+        elif hunk:
+            sides = [side for side, others in ((old, "+"), (new, "-")) if not line.startswith(others)]
+            for side in sides:
+                side.append(f"{line[1:]}\n")
+    return "".join(old), "".join(new)
+
+
+def places_of(changes: Sequence[FileChange]) -> list[Message]:
+    """Where files were changed: those with an absolute path, and the line."""
+    return [{"path": one.path, "line": one.line} for one in changes if one.path.startswith("/")]

@@ -15,11 +15,13 @@ from clients.acp.dialects.calls import (
     kind_of,
     locations_of,
     newest,
+    places_of,
     question_of,
+    sides_of,
     title_of,
 )
 from clients.acp.rpc import Failure, Message
-from protocol.content import PendingTool, PlanItem, Usage
+from protocol.content import FileChange, PendingTool, PlanItem, Usage
 
 ENDED = {"completed": "completed", "rejected": "failed", "abandoned": "failed", "cancelled": "failed"}
 
@@ -94,6 +96,20 @@ class V1:
             status = "failed"
         content = {"content": texts(cut(output, OUTPUT_CHARS))} if output else {}
         return [call_update(call_id, status=status, **content)]
+
+    def call_changed(self, call_id: str, changes: Sequence[FileChange]) -> list[Message]:
+        """What the call did to files, in place of its output; nothing of it where the paths are not those of this machine."""
+        diffs = [self._diff(one) for one in changes if one.patch and not one.cut and one.path.startswith("/")]
+        return [call_update(call_id, content=diffs, locations=places_of(changes))] if diffs else []
+
+    def _diff(self, change: FileChange) -> Message:
+        old, new = sides_of(change.patch)
+        return {
+            "type": "diff",
+            "path": change.path,
+            "oldText": None if change.operation == "add" else old,
+            "newText": new,
+        }
 
     def plan(self, items: Sequence[PlanItem]) -> list[Message]:
         """The plan, whole."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from clients.acp.dialects.calls import LOG_CHARS, OUTPUT_CHARS, cut, newest, question_of, title_of
 from clients.acp.dialects.v1 import V1, Shown, call_update, entries, text_block, texts
 from clients.acp.rpc import Failure, Message
-from protocol.content import PendingTool, PlanItem
+from protocol.content import FileChange, PendingTool, PlanItem
 
 ENDED = {"completed": "completed", "outcome_unknown": "failed"}
 """Statuses of a call by its state; all others mean that it did not run to its end."""
@@ -64,6 +64,11 @@ class V2(V1):
             return [call_update(call_id, **fields, content=texts(cut(output, OUTPUT_CHARS)) if output else [])]
         ended = {"sessionUpdate": "terminal_update", "terminalId": call_id, "exitStatus": {}}
         return [ended, call_update(call_id, **fields, rawOutput={"output": cut(output, OUTPUT_CHARS)})]
+
+    def _diff(self, change: FileChange) -> Message:
+        header = f"diff --git a{change.path} b{change.path}\n"
+        patch = {"format": "git_patch", "text": header + change.patch}
+        return {"type": "diff", "changes": [{"operation": change.operation, "path": change.path}], "patch": patch}
 
     def plan(self, items: Sequence[PlanItem]) -> list[Message]:
         """The plan, whole."""

@@ -74,7 +74,9 @@ class Transcript:
             case ev.ToolLog():
                 return self._log(event)
             case ev.ToolOutput():
-                return self._ended(event.tool_call_id, event.tool, "completed", event.output, event.success)
+                changes = event.changes if isinstance(event.changes, list) else []
+                changed = self._dialect.call_changed(event.tool_call_id, changes)
+                return self._ended(event.tool_call_id, event.tool, "completed", event.output, event.success) + changed
             case ev.PlanUpdate():
                 return self._dialect.plan(event.items)
             case ev.TitleChanged():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients.acp.dialects.calls import bounded, title_of
+from clients.acp.dialects.calls import bounded, sides_of, title_of
 from clients.acp.mapping.content import RESOURCE_CHARS, prompt_text
 from clients.acp.rpc import Failure, Notification, Request, Response, Unreadable, read_line
 
@@ -81,3 +81,8 @@ def test_a_title_is_one_line_of_bounded_length() -> None:
 def test_long_arguments_are_cut_wherever_they_are() -> None:
     cut = bounded({"a": [{"b": "x" * 30_000}], "c": 1})
     assert len(cut["a"][0]["b"]) < 20_100 and cut["c"] == 1
+
+
+def test_both_sides_of_a_patch_are_read_whatever_the_lines_begin_with() -> None:
+    patch = "--- /a\n+++ /a\n@@ -1,3 +1,3 @@\n keep\x0b\n--- old\n-\n+++ new\n+last\n\\ No newline at end of file\n"
+    assert sides_of(patch) == ("keep\x0b\n-- old\n\n", "keep\x0b\n++ new\nlast")

@@ -3,11 +3,13 @@
 from typing import Any
 
 from clients.acp.dialects.v1 import V1, Offers
+from clients.acp.dialects.v2 import V2
 from clients.session.outcomes import Rejected
 from protocol import events as ev
 from protocol import submissions as sub
 from protocol.content import (
     AssistantMessage,
+    FileChange,
     OpenCall,
     OpenMessage,
     PlanItem,
@@ -248,3 +250,29 @@ def test_the_mode_is_an_option_and_has_the_older_form_too() -> None:
     script.keep(script.mapping.set_mode(5, {"modeId": "wild"}))
     script.take(Rejected("s3", "mode_unknown", "no such mode", False))
     assert script.answers[5]["code"] == -32602
+
+
+def test_a_changed_file_is_shown_as_a_diff_with_its_place() -> None:
+    patch = "--- a\n+++ b\n@@ -3,2 +3,2 @@\n same\n-old\n+new\n"
+    change = FileChange("/home/user/p/a.py", "modify", patch, 4)
+    done = {"tool": "edit", "output": "edited", "success": True, "truncated": False, "duration_ms": 1}
+    for dialect in (V1(Offers()), V2(Offers())):
+        script = Script(dialect).opened()
+        script.event(ev.ToolCallEvent, tool_call_id="c1", tool="edit", arguments={"path": "a.py"})
+        script.event(ev.ToolOutput, tool_call_id="c1", **done, changes=[change])
+        update = script.updates[-1]
+        assert update["locations"] == [{"path": "/home/user/p/a.py", "line": 4}]
+        [diff] = update["content"]
+        if dialect.version == 1:
+            assert (diff["oldText"], diff["newText"]) == ("same\nold\n", "same\nnew\n")
+        else:
+            assert diff["changes"] == [{"operation": "modify", "path": "/home/user/p/a.py"}]
+            assert diff["patch"]["text"].endswith(patch)
+
+
+def test_a_change_without_a_path_of_this_machine_is_shown_by_the_output() -> None:
+    script = Script().opened()
+    done = {"tool": "edit", "output": "edited", "success": True, "truncated": False, "duration_ms": 1}
+    script.event(ev.ToolCallEvent, tool_call_id="c1", tool="edit", arguments={"path": "a.py"})
+    script.event(ev.ToolOutput, tool_call_id="c1", **done, changes=[FileChange("a.py", "modify", "@@\n-a\n+b\n")])
+    assert script.updates[-1]["content"][0]["content"]["text"] == "edited"
