@@ -148,7 +148,7 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
             metrics,
             openapi_document,
         ),
-        SessionRoutes(sessions, parts.toolsets.projects, parts.executors.disk),
+        SessionRoutes(sessions, parts.toolsets.projects, parts.executors.disk, parts.toolsets.give_servers),
         FileRoutes(sessions, parts.toolsets.workspace, parts.executors.disk, running.storage),
         McpRoutes(sessions),
         ShareRoutes(sessions, authenticator.shares, settings.server.public_address),

@@ -1,6 +1,6 @@
 """Schemas: what the HTTP routes take and answer, as Structs. The OpenAPI document is made from them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -78,6 +78,27 @@ class Ticket(msgspec.Struct):
     expires_in_s: float
 
 
+McpGiven = Annotated[
+    dict[str, dict[str, Any]],
+    Meta(
+        max_length=64,
+        description="by name: `url` and `headers`, or `command`, `args` and `env`; a bad one is refused alone",
+    ),
+]
+
+
+class GivenServers(msgspec.Struct, forbid_unknown_fields=True):
+    """The MCP servers that a session has from now on, besides those of the server's config; in place of those given before."""
+
+    mcp_servers: McpGiven
+
+
+class ServersTaken(msgspec.Struct):
+    """Which of them are refused, and why. The session has the others before its next turn."""
+
+    mcp_refused: dict[str, str]
+
+
 class NewSession(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """What a session is made with; all of it may be missing. `cwd`: the absolute path of the project folder that it works in, for good.
 
@@ -90,6 +111,7 @@ class NewSession(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True)
     reasoning_effort: Effort = ""
     title: Annotated[str, Meta(max_length=200)] = ""
     mode: Annotated[str, Meta(max_length=64)] = ""
+    mcp_servers: McpGiven = {}
 
 
 class Sessions(msgspec.Struct, omit_defaults=True):

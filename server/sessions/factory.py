@@ -6,13 +6,17 @@ from dataclasses import dataclass
 import msgspec
 
 from agent.models import Models
+from agent.redaction import Redactor
 from agent.session.messages import SubmissionRefusal
 from agent.session.session import Rules
 from agent.tools import ToolRouter
 from agent.util.places import Holder
 from agent.worker import ModelCalls
+from server.auth.owner_tokens import OwnerTokens
 from server.config.settings import Settings
-from server.journal.base import SessionRow
+from server.journal.base import Journal, SessionRow
+from server.journal.nodes.base import Nodes
+from server.sessions.quotas import Quotas
 from server.telemetry.secrets import KnownSecrets
 from server.telemetry.session_observer import Observer
 
@@ -90,3 +94,23 @@ def make_rules(
         cost_usd=models.cost_usd,
         makes_titles=makes_titles,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionServices:
+    """What all sessions of a server share.
+
+    `factory`: makes the parts of a session. `default_model`: the model of a session that chose none. `on_end`: called
+    when an actor has ended, with its session's last row. `on_left`: called when the last socket of a sleeping session has left.
+    `nodes`: this server among those on the same database; None if it is alone. `redactor`: for what is forwarded.
+    """
+
+    journal: Journal
+    factory: SessionFactory
+    quotas: Quotas
+    owner_tokens: OwnerTokens
+    default_model: Callable[[], str]
+    on_end: Callable[[SessionRow], None]
+    on_left: Callable[[], None]
+    nodes: Nodes | None = None
+    redactor: Callable[[], Redactor] = Redactor

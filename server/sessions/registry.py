@@ -3,23 +3,19 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
-from agent.redaction import Redactor
 from agent.util.tasks import TaskOwner
 from protocol import codes
 from protocol.codes import CloseReason
-from server.auth.owner_tokens import OwnerTokens
 from server.config.sessions import SessionSettings
-from server.journal.base import Deleted, Journal, NotFound, SessionRow, Stat
-from server.journal.nodes.base import Nodes
+from server.journal.base import Deleted, NotFound, SessionRow, Stat
 from server.sessions.actor import SessionActor
 from server.sessions.capacity import SessionCapacity
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
-from server.sessions.factory import SessionFactory
+from server.sessions.factory import SessionServices as SessionServices
 from server.sessions.nodes.ownership import Moment, Ownership
 from server.sessions.nodes.recovery import Recovery
 from server.sessions.nodes.shared import shared_sessions
@@ -28,7 +24,6 @@ from server.sessions.ports.handover import Handover
 from server.sessions.ports.port import SessionPort
 from server.sessions.ports.states import SleepingStates
 from server.sessions.ports.table import PortTable
-from server.sessions.quotas import Quotas
 from server.sessions.replay import LoadedSession, load_state
 
 log = logging.getLogger("holdfast.awake")
@@ -36,26 +31,6 @@ log = logging.getLogger("holdfast.awake")
 SHUTDOWN_WAIT_S = 5.0
 """How long the end of a session waits for its work; then the work is cancelled. Below the ten seconds that supervisors give
 a process to stop, so that the journal is still closed in time."""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionServices:
-    """What all sessions of a server share.
-
-    `factory`: makes the parts of a session. `default_model`: the model of a session that chose none. `on_end`: called
-    when an actor has ended, with its session's last row. `on_left`: called when the last socket of a sleeping session has left.
-    `nodes`: this server among those on the same database; None if it is alone. `redactor`: for what is forwarded.
-    """
-
-    journal: Journal
-    factory: SessionFactory
-    quotas: Quotas
-    owner_tokens: OwnerTokens
-    default_model: Callable[[], str]
-    on_end: Callable[[SessionRow], None]
-    on_left: Callable[[], None]
-    nodes: Nodes | None = None
-    redactor: Callable[[], Redactor] = Redactor
 
 
 class SessionRegistry:
@@ -79,6 +54,8 @@ class SessionRegistry:
         self.shared = shared_sessions(services.nodes, self._journal, self.ports, self, services.redactor)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._without_token: set[str] = set()
+        self.outdated: set[str] = set()
+        """Awake sessions that are to be activated anew, with other tools, as soon as nothing runs."""
         self._tasks = TaskOwner("sessions")
 
     def start(self) -> None:
@@ -105,7 +82,8 @@ class SessionRegistry:
     def ready_actor(self, session_id: str) -> SessionActor | None:
         """The session's actor, if it takes submissions as it is: it does not stop, and needs no token."""
         actor = self._actors.get(session_id)
-        return None if actor is None or actor.stopping or session_id in self._without_token else actor
+        waits = session_id in self._without_token or session_id in self.outdated
+        return None if actor is None or actor.stopping or waits else actor
 
     def lock(self, session_id: str) -> asyncio.Lock:
         """The session's lock: see the class. It exists while somebody refers to it."""
@@ -257,6 +235,8 @@ class SessionRegistry:
 
         Such as after a restart of the server, before the owner has come back.
         """
+        if actor.session_id in self.outdated:
+            return actor.may_restart
         if actor.session_id not in self._without_token or not actor.may_restart:
             return False
         return await self.services.owner_tokens.get(actor.user_id) is not None and actor.may_restart
@@ -311,6 +291,7 @@ class SessionRegistry:
             del self._actors[session_id]
             port.ended()
             self._without_token.discard(session_id)
+            self.outdated.discard(session_id)
             self._capacity.release(actor.user_id)
             self._handover.leave(session_id, actor.unanswered)
             actor.ended.set()

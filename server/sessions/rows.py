@@ -56,6 +56,9 @@ class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
     epoch: str
     seq: int
     cwd: str | UnsetType = UNSET
+    mcp_refused: Annotated[
+        dict[str, str] | UnsetType, Meta(description="of the MCP servers just given: those that are refused, and why")
+    ] = UNSET
 
 
 class ExportHeader(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="session"):

@@ -5,9 +5,11 @@ import hmac
 import logging
 import secrets
 import threading
+from collections.abc import Mapping
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from agent.policy.effects import EffectKind
 from agent.sandbox.factory import (
@@ -25,6 +27,8 @@ from agent.sandbox.session_snapshots import SessionSnapshots
 from agent.tools import BUILT_IN_NAMES, AskUserTool, BashTool, PlanTool, Tool, ToolRouter, Workspace, file_tools
 from agent.tools.hub import HUB_TOOL_NAMES, HubClient, HubThreads, hub_tools
 from agent.tools.mcp import FIND_TOOLS, READ_RESOURCE, McpServers
+from agent.tools.mcp.client_servers import ClientServers
+from agent.tools.mcp.settings import entry_secrets
 from agent.tools.paid import PaidTool
 from agent.tools.research import ResearchTool
 from agent.tools.web import WebClient, WebFetchTool
@@ -102,6 +106,7 @@ class ToolsetFactory:
         elsewhere = settings.sandbox.kind in ("hub", "space")
         why_none = "the commands of this server run elsewhere (`sandbox.kind`): it has no project folders"
         self.projects = ProjectFolders(settings.workspace.roots, settings.journal.folder, why_none if elsewhere else "")
+        self.client_servers = ClientServers(settings.mcp_servers)
         self.mcp = McpServers(settings.mcp_servers, settings.mcp, settings.journal.folder / "mcp")
         self._journal: Journal | None = None
         self._storage: StorageAccount | None = None
@@ -159,7 +164,8 @@ class ToolsetFactory:
         tools += [*self._web_tools(sandbox, disk.holder), *self._hub_tools(sandbox, hf_token, disk.holder)]
         tools += self._research_tools()
         local = None if isinstance(sandbox, RemoteSandbox) else Path(cwd) if cwd else self._folder(row.session_id)
-        mcp = self.mcp.for_session(row.user_id, hf_token, RESERVED_NAMES, sandbox.write, local)
+        clients = self.client_servers.of(row.session_id)
+        mcp = self.mcp.for_session(row.user_id, hf_token, RESERVED_NAMES, sandbox.write, local, clients)
         return ToolRouter(
             tools,
             sources=[mcp] if mcp is not None else [],
@@ -248,8 +254,25 @@ class ToolsetFactory:
         cwd = load_options(row.options).cwd
         return ProjectFolder(Path(cwd), limits, own, partial(self.projects.refusal, cwd)) if cwd else own
 
+    def give_servers(
+        self, session_id: str, servers: Mapping[str, Mapping[str, Any]], *, by_token: bool
+    ) -> dict[str, str]:
+        """Keep these MCP servers for the session; it has them from its next activation on. Returns the refused ones with the reason.
+
+        `by_token`: the client has shown the server's token, not a cookie.
+        """
+        auth = self._settings.auth
+        alone = auth.mode == "local"
+        may_run = alone and auth.local_token and by_token  # who read the token is the user as whom the server runs
+        refused = self.client_servers.give(session_id, servers, may_connect=alone, may_run=may_run)
+        for entry in self.client_servers.of(session_id).values():
+            for name, value in entry_secrets(entry):
+                self._known_secrets.learn(name, value)
+        return refused
+
     async def remove_workspace(self, row: SessionRow) -> None:
         """Remove the files of a session that is being deleted; what cannot be removed is logged. Raises `PlacesTaken`."""
+        self.client_servers.drop(row.session_id)
         remove = partial(remove_workspace, self._settings.journal.folder, row.session_id)
         await self._executors.disk.run(remove, Holder(row.user_id, row.session_id))
 

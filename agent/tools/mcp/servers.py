@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -78,18 +79,25 @@ class McpServers:
         return msgspec.structs.replace(one.status, left_out=briefly(left_out))
 
     def for_session(
-        self, user_id: str, token: str | None, taken: AbstractSet[str], save: SaveFile, workspace: Path | None = None
+        self,
+        user_id: str,
+        token: str | None,
+        taken: AbstractSet[str],
+        save: SaveFile,
+        workspace: Path | None = None,
+        clients: Mapping[str, McpServer] = MappingProxyType({}),
     ) -> "SessionServers | None":
         """The tools of one session; None if no server is configured. `token`: the owner's Hugging Face token. `taken`: names
         that MCP tools do not get. `save`: writes files of its workspace. `workspace`: its folder, where it is on this machine:
-        the session's own servers work in it."""
-        if not self._entries:
+        the session's own servers work in it. `clients`: those that a client gave to the session."""
+        if not self._entries and not clients:
             return None
         own = [
             McpConnection(name, entry, self._limits, token if entry.owner_token else None, workspace)
             for name, entry in self._entries.items()
             if not entry.is_shared
         ]
+        own += [McpConnection(name, entry, self._limits, None, workspace) for name, entry in clients.items()]
         return SessionServers(list(self._shared.values()), own, self._limits, user_id, taken, save)
 
 

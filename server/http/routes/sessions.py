@@ -1,7 +1,8 @@
 """Routes of sessions: list, create, read and delete them, and read their events."""
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from starlette.requests import Request
@@ -35,11 +36,22 @@ PROJECT_MODE: Final = "ask"
 """The mode of a session with a project folder, where none is asked for: nothing in that folder can be put back."""
 
 
+class GiveServers(Protocol):
+    """As `ToolsetFactory.give_servers`."""
+
+    def __call__(self, session_id: str, servers: Mapping[str, Mapping[str, Any]], *, by_token: bool) -> dict[str, str]:
+        """Those that are refused."""
+
+
 class SessionRoutes:
     """Handlers of the routes of sessions."""
 
-    def __init__(self, manager: SessionManager, projects: ProjectFolders, disk: WorkExecutor) -> None:
-        """`projects`: the folders that sessions may work in; `disk`: the threads in which they are looked at."""
+    def __init__(
+        self, manager: SessionManager, projects: ProjectFolders, disk: WorkExecutor, give_servers: GiveServers
+    ) -> None:
+        """`projects`: the folders that sessions may work in; `disk`: the threads in which they are looked at. `give_servers`: keeps MCP
+        servers for a session."""
+        self._give = give_servers
         self._manager = manager
         self._journal = manager.journal
         self._projects = projects
@@ -70,7 +82,11 @@ class SessionRoutes:
                 raise RequestRefused(HTTPRefusal("forbidden", str(refused))) from refused
         session_id = await self._manager.create_session(user_id, cwd=cwd)
         await self._set_up(session_id, new)
-        response = json_response(await self._manager.get_session_info(session_id), 201)
+        info = await self._manager.get_session_info(session_id)
+        if new.mcp_servers:
+            taken = self._give_servers(request, session_id, new.mcp_servers)
+            info = msgspec.structs.replace(info, mcp_refused=taken.mcp_refused or msgspec.UNSET)
+        response = json_response(info, 201)
         response.headers["location"] = f"/api/sessions/{session_id}"
         return response
 
@@ -89,6 +105,23 @@ class SessionRoutes:
             if isinstance(answer, SubmissionRefusal):
                 await self._manager.delete_session(session_id)
                 raise RequestRefused(HTTPRefusal("forbidden", answer.message))
+
+    async def servers(self, request: Request) -> Response:
+        """Give a session MCP servers of the client's; they are kept in memory, until the session is deleted or the server stops."""
+        session_id = await authorized_session(self._manager, request, "owner")
+        body = await read_small(request, BODY_BYTES_MAX)
+        if body is None:
+            raise bad_request(f"the body is larger than {BODY_BYTES_MAX} bytes")
+        try:
+            given = msgspec.json.decode(body, type=schemas.GivenServers)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise bad_request(f'the body must be {{"mcp_servers": {{...}}}}: {error}') from error
+        return json_response(self._give_servers(request, session_id, given.mcp_servers))
+
+    def _give_servers(self, request: Request, session_id: str, servers: schemas.McpGiven) -> schemas.ServersTaken:
+        refused = self._give(session_id, servers, by_token=not caller(request).by_cookie)
+        self._manager.renew_tools(session_id)
+        return schemas.ServersTaken(refused)
 
     async def session(self, request: Request) -> Response:
         """Read one session's information."""
@@ -198,6 +231,16 @@ ENDPOINTS: Final = (
         handler=SessionRoutes.session,
         name="session",
         answers={200: SessionInfo},
+        refusals=(404, 503),
+    ),
+    Endpoint(
+        method="PUT",
+        path=f"{SESSION}/mcp/servers",
+        needs="session",
+        handler=SessionRoutes.servers,
+        name="Mcp_give",
+        body=schemas.GivenServers,
+        answers={200: schemas.ServersTaken},
         refusals=(404, 503),
     ),
     Endpoint(
