@@ -309,6 +309,12 @@ async def test_words_messages_and_commands_are_reached(live: Live, tabs: Tabs) -
     await expect(listed.get_by_role("option")).to_have_text([re.compile("^/review")])
     await chat.field.press("Enter")
     await expect(chat.field).to_have_value("Review all that changed.")
+    await expect(page.get_by_text("Copied.")).to_have_count(0)
+    await chat.field.fill("/copy")
+    await chat.field.press("Enter")
+    await expect(page.get_by_text("Copied.")).to_be_visible()
+    copied = await page.evaluate("navigator.clipboard.readText()")
+    assert copied.count("Paragraph 59.") == 3 and "## You\n\nlong story" in copied
     await chat.field.fill("/set")
     await expect(listed.get_by_role("option")).to_have_text([re.compile("^/settings")])
     await chat.field.press("Enter")

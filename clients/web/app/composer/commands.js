@@ -1,10 +1,11 @@
 // Commands: what one can do by a word after a "/", and the prompts that lie in the workspace.
 
 /** @import { Conversation } from "../state/conversation.js" */
-import { exportSession } from "../api/export.js";
+import { asMarkdown, exportSession } from "../api/export.js";
 import { filesIn, fileText } from "../api/http.js";
 import { finding } from "../messages/find.js";
 import { config, guest, panel, showError, showSession } from "../state/store.js";
+import { copy } from "../ui/clipboard.js";
 
 /** `when`: whether it makes sense now. @typedef {{ name: string, about: string, when?: (conversation: Conversation) => boolean, run: (conversation: Conversation) => unknown }} Command */
 
@@ -39,6 +40,7 @@ export const COMMANDS = [
   { name: "files", about: "The files of the workspace", run: openPanel("files") },
   { name: "share", about: "Make links to this session", when: (conversation) => owns(conversation) && config.value?.auth.token !== false, run: openPanel("share") },
   { name: "export", about: "Save the session as Markdown", when: begun, run: ({ session }) => exportSession(String(session.sessionId), "md").catch(showError) },
+  { name: "copy", about: "Copy the conversation, as Markdown", when: begun, run: ({ view }) => copy(asMarkdown(view)) },
   { name: "settings", about: "Colours, text, Enter, notifications", run: openPanel("settings") },
   { name: "keys", about: "The keyboard shortcuts", run: openPanel("keys") },
   { name: "end", about: "End this session, after a question", when: owns, run: openPanel("end") },
