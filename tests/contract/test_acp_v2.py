@@ -1,5 +1,7 @@
 """ACP agent, version 2: the same agent for clients that ask for it; each line both ways is as that version's schema wants it."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -7,11 +9,14 @@ from typing import Any
 import pytest
 
 from clients import SessionClient
-from tests.support.acp.editor import Editor, editor
+from tests.support.acp.editor import COMMAND, Editor, editor
 from tests.support.application import settings_for
 from tests.support.live import Live, listening
+from tests.support.node import node_command
+from tests.support.paths import ROOT
 
 POSITION = "_holdfast.position"
+SDK_CLIENT = ROOT / "tests/support/npm/acp/client2.mjs"
 
 
 @pytest.fixture
@@ -146,6 +151,10 @@ async def test_a_resume_from_the_start_shows_all_and_one_without_shows_nothing(l
         assert screen_of(two).shown() == screen_of(one).shown()
         assert screen_of(three).shown() == {}
         assert screen_of(three).state["state"] == "idle"
+        told = [
+            line for line in three.lines if "configOptions" in line.get("result", {}) or "state_update" in str(line)
+        ]
+        assert [line.get("method") for line in told] == ["session/update", None]
 
 
 @pytest.mark.parametrize(
@@ -167,3 +176,17 @@ async def test_a_position_that_the_session_does_not_have_is_refused(live: Live, 
             replay = {**replay, "epoch": client.core.epoch} if replay.get("epoch") == "" else replay
         assert (await resumed(one, session_id, replay))["error"]["code"] == -32602
         assert "configOptions" in await resumed(one, session_id, {"type": "start"})
+
+
+async def test_the_sdks_own_client_of_version_2_prompts_approves_and_resumes(live: Live) -> None:
+    client = await asyncio.create_subprocess_exec(
+        node_command(), str(SDK_CLIENT), *COMMAND, "--url", live.http, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await client.communicate()
+    assert [json.loads(line) for line in output.splitlines()] == [
+        {"protocolVersion": 2},
+        {"inserted": True, "stopReason": "end_turn"},
+        {"since": ["state_update"]},
+        {"start": True},
+        {"exit": 0},
+    ]
