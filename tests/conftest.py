@@ -79,6 +79,7 @@ ON_BOTH_JOURNALS = ("integration.test_guarantees",)
 ON_BOTH_JOURNALS_IN_THE_LONG_FORM = (
     "integration.test_context",
     "integration.test_grants",
+    "integration.test_clients_that_read_nothing",
     "integration.test_hostile",
     "integration.test_large_snapshots",
     "integration.test_matrix",
