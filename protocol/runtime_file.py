@@ -54,15 +54,25 @@ class RuntimeFile:
 
     def __init__(self, folder: Path, place: ServerPlace) -> None:
         self._path = folder / NAME
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX)  # readers hold theirs for a moment alone
+        self._file = self._open()
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, msgspec.json.encode(place) + b"\n", 0)
 
     def remove(self) -> None:
-        """Remove the file: the server stops."""
-        self._path.unlink(missing_ok=True)
-        os.close(self._file)
+        """Remove the file: the server stops. Where it cannot be removed, it is one that nobody holds."""
+        try:
+            self._path.unlink(missing_ok=True)
+        finally:
+            os.close(self._file)
+
+    def _open(self) -> int:
+        """The file, held. A server that is stopping may remove the one that was opened: then another is made."""
+        while True:
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            fcntl.flock(file, fcntl.LOCK_EX)  # readers hold theirs for a moment alone
+            if os.fstat(file).st_nlink:
+                return file
+            os.close(file)
 
 
 def read_runtime_file(folder: Path) -> ServerPlace | None:

@@ -69,7 +69,10 @@ def main(args: argparse.Namespace) -> int:
 
     def remove() -> None:
         for runtime in at_end:
-            runtime.remove()
+            try:
+                runtime.remove()
+            except OSError as error:
+                fail(f"the file that names this server stays, and clients ignore it: {error}", 0)
 
     try:
         run(app, settings, sockets, announce, remove)

@@ -222,7 +222,7 @@ async def test_a_tool_whose_result_cannot_be_stored_has_an_unknown_outcome_and_i
     outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held()
-    monkeypatch.setattr("server.sessions.toolset.file_tools", lambda *_: [held])
+    monkeypatch.setattr("server.sessions.toolset.file_tools", lambda *_, **__: [held])
     async with ScriptedModel([calls(Call("hold", {}, id="c1")), text("I see.")]) as model:
         async with listening(served(outage.folder, model)) as live, client(live) as talker:
             await talker.send(UserInput(text="hold"))
@@ -247,7 +247,7 @@ async def test_a_call_beside_a_waiting_one_is_reported_and_the_approval_still_wa
     outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held, gated = Held(), NeedsApproval()
-    monkeypatch.setattr("server.sessions.toolset.file_tools", lambda *_: [held, gated])
+    monkeypatch.setattr("server.sessions.toolset.file_tools", lambda *_, **__: [held, gated])
     both = calls(Call("hold", {}, id="c1"), Call("ask", {}, id="c2"))
     async with ScriptedModel([both, text("I see.")]) as model:
         async with listening(served(outage.folder, model)) as live, client(live) as talker:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,21 @@ def test_it_names_the_server_until_that_stops(tmp_path: Path) -> None:
     assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o600
     file.remove()
     assert read_runtime_file(tmp_path) is None
+
+
+def test_a_file_that_a_stopping_server_removes_meanwhile_is_made_again(tmp_path: Path) -> None:
+    stopping = RuntimeFile(tmp_path, place(tmp_path))
+    started: list[RuntimeFile] = []
+    thread = threading.Thread(
+        target=lambda: started.append(RuntimeFile(tmp_path, place(tmp_path, url="http://127.0.0.1:2")))
+    )
+    thread.start()
+    stopping.remove()
+    thread.join()
+    read = read_runtime_file(tmp_path)
+    assert read is not None
+    assert read.url == "http://127.0.0.1:2"
+    started[0].remove()
 
 
 def test_what_a_killed_server_left_names_no_server_and_is_written_anew(tmp_path: Path) -> None:
