@@ -45,6 +45,7 @@ def make_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         commands.add_parser("acp", help="be the agent of an editor that speaks the Agent Client Protocol"),
         chosen="acp" in argv[:1],
     )
+    _add_prove(commands.add_parser("prove", help="try whether a server keeps its sessions"), chosen="prove" in argv[:1])
     _add_token(commands.add_parser("token", help="make, list and revoke API tokens"), chosen="token" in argv[:1])
     _add_login_link(
         commands.add_parser("login-link", help="print a link that logs a browser in, once"),
@@ -141,6 +142,18 @@ def _add_acp(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
     parser.set_defaults(command=_acp)
 
 
+def _add_prove(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
+    parser.description = (
+        "Tries a server case by case: its clients are cut off, send again, race and come back, and must all see the same. "
+        "With --command it also kills and restarts the server. The exit code is 1 if a promise did not hold."
+    )
+    if chosen:
+        from clients.prove import command
+
+        command.add_arguments(parser)
+    parser.set_defaults(command=_prove)
+
+
 def _add_token(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
     if chosen:
         from server.cli import tokens
@@ -222,6 +235,12 @@ def _acp(args: argparse.Namespace) -> int:
     from clients.acp import app as acp
 
     return acp.main(args, __version__)
+
+
+def _prove(args: argparse.Namespace) -> int:
+    from clients.prove import command
+
+    return command.main(args, __version__)
 
 
 def _token(args: argparse.Namespace) -> int:

@@ -86,8 +86,13 @@ def run_by(example: Example) -> None:
 
 
 def check_yaml(example: Example, folder: Path) -> None:
-    """A configuration of Prometheus that scrapes the server's metrics with a token."""
-    for job in yaml.safe_load(example.text)["scrape_configs"]:
+    """Steps of a workflow of GitHub, or a configuration of Prometheus that scrapes the server's metrics with a token."""
+    content = yaml.safe_load(example.text)
+    if isinstance(content, list):
+        for step in content:
+            shell.check(step["run"])
+        return
+    for job in content["scrape_configs"]:
         assert {"job_name", "authorization", "static_configs"} == set(job)
         assert "credentials_file" in job["authorization"]
         assert [target for config in job["static_configs"] for target in config["targets"]] == ["localhost:7860"]

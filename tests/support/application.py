@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from starlette.applications import Starlette
@@ -33,7 +33,6 @@ from server.sessions.actor import SessionActor
 from server.sessions.manager import SessionManager
 from server.sessions.ports.port import SessionPort
 from tests.support.constants import built_in
-from tests.support.models.scripted_model import ScriptedModel
 
 journal_url = ""
 """The database of the journal; empty: it is in the data folder. The fixture `journal_backend` changes it for a test."""
@@ -42,7 +41,15 @@ ASKS_TO_WRITE = {"rules": [{"tool": "write", "action": "ask"}]}
 """Most tests of approvals have `write` ask, which runs freely by default."""
 
 
-def settings_for(data: Path, model: ScriptedModel | None = None, **groups: Any) -> Settings:
+class ModelServer(Protocol):
+    """A stand-in for a provider of models."""
+
+    @property
+    def api_base(self) -> str:
+        """Its address."""
+
+
+def settings_for(data: Path, model: ModelServer | None = None, **groups: Any) -> Settings:
     """Settings for tests; `groups` are fields of `auth`, `export`, `hub`, `page`, `policy`, `research`, `sandbox`, `sessions`, `socket`, `turn`, `users`, `web` and `workspace` by those names, as dicts; `mcp_servers` are the entries of MCP servers.
 
     What is built in, and no setting any more, is changed until the test ends. No scripted model is asked for a title, unless `turn` says so.

@@ -1,0 +1,151 @@
+"""Command: `holdfast prove URL`: tries a server case by case, shows progress, writes reports. Exit code 1: a promise did not hold."""
+
+import argparse
+import asyncio
+import os
+import random
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from clients.prove import reports
+from clients.prove.attendee import Refusal
+from clients.prove.cases import CASES, Case, cases_named
+from clients.prove.model import MODEL, ScriptedModel
+from clients.prove.player import PATIENCE_S, Target
+from clients.prove.program import CannotStart, Program
+from clients.prove.runs import CaseResult, prove
+
+HELD, BROKEN, NOT_TRIED = 0, 1, 2
+ROUNDS = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `holdfast prove`."""
+    parser.add_argument("url", nargs="?", default="http://127.0.0.1:7860", help="the server (default: %(default)s)")
+    parser.add_argument(
+        "--command",
+        dest="start_command",
+        metavar="COMMAND",
+        help="start the server by this command, kill it and start it again; {port}, {data} and {model} are filled in, and "
+        "HOLDFAST_API_BASE is the address of the scripted model",
+    )
+    parser.add_argument(
+        "--model-port", type=int, metavar="N", help="serve the scripted model at this port, for a server that you start"
+    )
+    parser.add_argument(
+        "--token-file", type=Path, metavar="FILE", help="file with the token (default: $HOLDFAST_TOKEN)"
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only cases whose name contains this; may be repeated",
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="begin with this seed (default: a random one, which is printed)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=ROUNDS, metavar="N", help="seeds for each case (default: %(default)s)"
+    )
+    parser.add_argument("--minutes", type=float, default=0.0, metavar="N", help="go on with more seeds for so long")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=PATIENCE_S,
+        metavar="S",
+        help="seconds until something counts as stuck (default: %(default)g)",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write the results as JUnit's XML")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the results as a page")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table of the results")
+    parser.add_argument("--list", action="store_true", help="list the cases and end")
+
+
+def main(args: argparse.Namespace, version: str) -> int:
+    """Run the command; its exit code: 0 all held, 1 something did not, 2 it could not be tried."""
+    if args.list:
+        for case in CASES:
+            print(f"{case.name:<32}{case.promise}{' (needs --command)' if case.needs_command else ''}")
+        return HELD
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server that was started is ended, too
+    try:
+        cases = cases_named(args.only)
+        token = args.token_file.read_text().strip() if args.token_file else os.environ.get("HOLDFAST_TOKEN")
+        return asyncio.run(_prove(args, cases, token, version))
+    except (ValueError, OSError) as error:
+        why: BaseException = error
+    except BaseExceptionGroup as group:
+        causes = list(_leaves(group))
+        if not all(isinstance(one, OSError | Refusal | CannotStart) for one in causes):
+            raise
+        why = causes[0]
+    print(f"holdfast prove: {why}", file=sys.stderr)
+    return NOT_TRIED
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for one in group.exceptions:
+        if isinstance(one, BaseExceptionGroup):
+            yield from _leaves(one)
+        else:
+            yield one
+
+
+async def _prove(args: argparse.Namespace, cases: Sequence[Case], token: str | None, version: str) -> int:
+    seed = random.SystemRandom().randrange(1_000_000) if args.seed is None else args.seed
+    async with AsyncExitStack() as stack:
+        program = await _begin(args, stack)
+        target = Target(url=args.url, token=token, program=program, patience_s=args.patience)
+        print(f"seed {seed}; {len(cases)} cases")
+        results = await prove(
+            target, cases, seed=seed, rounds=args.rounds, seconds=args.minutes * 60, progress=_show_progress
+        )
+    print("\n".join(reports.lines(results)))
+    _write(args, results, seed, version)
+    return BROKEN if any(result.failure is not None for result in results) else HELD
+
+
+async def _begin(args: argparse.Namespace, stack: AsyncExitStack) -> Program | None:
+    """Serve the model, and start the server if that is asked for."""
+    model = ScriptedModel(args.model_port or 0)
+    if args.model_port or args.start_command:
+        await stack.enter_async_context(model.running())
+    if not args.start_command:
+        return None
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-prove-")))
+    environ = {"HOLDFAST_API_BASE": model.api_base, "HOSTED_VLLM_API_KEY": "none"}
+    command = args.start_command.replace("{model}", f"hosted_vllm/{MODEL}")
+    program = Program(command, args.url, folder, environ)
+    stack.push_async_callback(program.aclose)
+    await program.start()
+    return program
+
+
+def _show_progress(result: CaseResult, seed: int) -> None:
+    broken = ", which did not hold" if result.failure is not None else ""
+    print(f"{result.name}: seed {seed}, {result.seconds:.1f} s{broken}", file=sys.stderr, flush=True)
+
+
+def _write(args: argparse.Namespace, results: Sequence[CaseResult], seed: int, version: str) -> None:
+    made_at = datetime.now(UTC).isoformat(timespec="seconds")
+    about = reports.About(args.url, _server_of(results), seed, made_at, version)
+    if args.json:
+        args.json.write_bytes(reports.as_json(about, results))
+    if args.junit:
+        args.junit.write_bytes(reports.as_junit(about, results))
+    if args.html:
+        args.html.write_text(reports.as_html(about, results))
+    if args.markdown:
+        args.markdown.write_text(reports.as_markdown(results) + "\n")
+
+
+def _server_of(results: Sequence[CaseResult]) -> str:
+    """The name that the server gave itself in `ready`."""
+    return next((result.server for result in results if result.server), "a server")

@@ -1,0 +1,27 @@
+"""Document of `holdfast prove`: its tables are the cases, and the faults that are planted to try it."""
+
+from pathlib import Path
+
+from clients.prove.cases import CASES
+from tests.faults.prove.planted import PLANTED
+
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "prove.md").read_text()
+
+
+def cases_table() -> str:
+    rows = [f"| `{one.name}` | {one.promise} | {'yes' if one.needs_command else ''} |" for one in CASES]
+    return "\n".join(["| case | what must hold | needs `--command` |", "| --- | --- | --- |", *rows])
+
+
+def planted_table() -> str:
+    rows = [f"| {one.what} | `{one.case}` |" for one in PLANTED]
+    return "\n".join(["| the server | found by |", "| --- | --- |", *rows])
+
+
+def test_the_cases_are_in_the_document() -> None:
+    assert cases_table() in TEXT
+
+
+def test_the_planted_faults_are_in_the_document_and_are_thirty_or_more() -> None:
+    assert planted_table() in TEXT
+    assert len(PLANTED) >= 30
