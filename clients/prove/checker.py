@@ -84,6 +84,8 @@ class _Check:
             case Done():
                 if entry.restored:
                     self._restored = dict.fromkeys(self._clients, True)
+                    for client in self._clients.values():
+                        client.forget()
             case Waited():
                 self._note(entry.client, "stuck", f"it waited {entry.seconds:g} s for {entry.what}")
 

@@ -49,6 +49,12 @@ class ClientCheck:
         """Its socket ended."""
         self._phase = "away"
 
+    def forget(self) -> None:
+        """The server's data were put back: what it answered and said since then may be gone."""
+        self.seen.clear()
+        self.answers.clear()
+        self.sent.clear()
+
     def receive(self, data: str, entry: int, *, restored: bool) -> None:
         """One frame. `restored`: the server's data was put back, so a position may be one that is gone."""
         self._entry = entry
@@ -108,8 +114,6 @@ class ClientCheck:
         self._phase = "replayed"
         if not restored and snapshot.seq < self.view.seq:
             self._note("lost", f"the snapshot stands at {snapshot.seq}, events up to {self.view.seq} were seen before")
-        if restored:
-            self.seen.clear()
         self.view = copy_of(from_snapshot(snapshot))
 
     def _synced(self, synced: Synced) -> None:

@@ -216,7 +216,7 @@ class _Player:
                 program.save()
                 self._done("the server was stopped, and its data copied")
                 await program.start()
-            case st.PutBack():
+            case st.PutBack() if program.has_saved:
                 await program.kill()
                 program.put_back()
                 self._trace.append(Done("the server's data was put back", restored=True))

@@ -72,6 +72,11 @@ class Program:
         await asyncio.sleep(seconds)
         process.send_signal(signal.SIGCONT)
 
+    @property
+    def has_saved(self) -> bool:
+        """Whether there is a copy of its data."""
+        return self._saved.exists()
+
     def save(self) -> None:
         """Copy its data. It does not run."""
         shutil.rmtree(self._saved, ignore_errors=True)
