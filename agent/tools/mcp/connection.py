@@ -5,7 +5,6 @@ The library cancels the task that entered its client when an HTTP connection is 
 
 import asyncio
 import contextlib
-import importlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
@@ -28,6 +27,7 @@ from agent.tools.mcp.questions import elicit, roots_of, sample
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.tools.mcp.stdio import stdio_transport
 from agent.util.backoff import Backoff
+from agent.util.garbage import import_for_good
 from agent.util.tasks import TaskOwner
 from agent.util.threads import start_in_own_thread
 
@@ -148,9 +148,9 @@ class McpConnection:
 
     async def _own(self) -> None:
         attempt, backoff = 0, Backoff(BACKOFF_INITIAL_S, BACKOFF_MAX_S)
-        await start_in_own_thread(
-            "mcp-import", partial(importlib.import_module, "mcp")
-        )  # half a second that the loop need not wait
+        modules = ("mcp", "mcp.client.streamable_http")
+        # Half a second that the loop need not wait.
+        await start_in_own_thread("mcp-import", partial(import_for_good, *modules))
         while not self._ended:
             fault: Exception
             try:

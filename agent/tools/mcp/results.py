@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from agent.tools.base import ToolResult
+from agent.tools.mcp.incoming.files import take
 from agent.tools.mcp.settings import McpLimits
 from agent.workspace.files import SandboxError
 from agent.workspace.paths import shown
@@ -93,16 +94,15 @@ class ResultReader:
         blob = getattr(resource, "blob", None)
         if blob is not None:
             return await self._file(about, blob, resource.mime_type or "", resource.uri)
-        saved = await self._put(
-            about, resource.text.encode(errors="replace"), resource.mime_type or "text/plain", resource.uri
-        )
+        whole = take(resource.text)
+        saved = await self._put(about, whole.encode(errors="replace"), resource.mime_type or "text/plain", resource.uri)
         most = RESOURCE_CHARS_MAX
-        text = resource.text if len(resource.text) <= most else f"{resource.text[:most]}\n[... the rest is in the file]"
+        text = whole if len(whole) <= most else f"{whole[:most]}\n[... the rest is in the file]"
         return f"{saved}\n{text}"
 
     async def _file(self, about: str, data: str, mime_type: str, uri: str) -> str:
         try:
-            decoded = await _decode(data)
+            decoded = await _decode(take(data))
         except (binascii.Error, ValueError):
             return f"[{about}: not saved: it is not base64]"
         return await self._put(about, decoded, mime_type, uri)

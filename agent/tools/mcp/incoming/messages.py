@@ -82,9 +82,14 @@ class NotAMessage(ValueError):
 
 def bound_message(raw: bytes) -> bytes | None:
     """The message with every part within its bound, as JSON; None for a notification that is left out. Raises NotAMessage."""
+    bounded = bounded_message(raw)
+    return None if bounded is None else msgspec.json.encode(bounded)
+
+
+def bounded_message(raw: bytes) -> dict[str, Any] | None:
+    """The same, not encoded."""
     try:
-        bounded = _bounded(_decode(raw))
-        return None if bounded is None else msgspec.json.encode(bounded)
+        return _bounded(_decode(raw))
     except (ValueError, TypeError, RecursionError) as error:  # nesting without end
         raise NotAMessage from error
 

@@ -9,13 +9,15 @@ import logging
 import subprocess
 import sys
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from agent.tools.mcp.incoming import messages
 from agent.tools.mcp.incoming.errors import McpServerError
+from agent.tools.mcp.incoming.files import KeptFiles, new_secret
 from agent.tools.mcp.incoming.pace import Pace
-from agent.tools.mcp.incoming.process import NOT_A_MESSAGE
+from agent.tools.mcp.incoming.process import LENGTH_BYTES, NOT_A_MESSAGE
 from agent.util.processes import Launch, start_process
 
 log = logging.getLogger("holdfast.mcp")
@@ -42,6 +44,7 @@ class MessageReader:
 
     def __init__(self) -> None:
         self.pace = Pace()
+        self._files = KeptFiles()
         self._one = asyncio.Lock()
 
     async def read(self, raw: bytes) -> bytes | None:
@@ -51,16 +54,20 @@ class MessageReader:
             return messages.bound_message(raw)
         loop = asyncio.get_running_loop()
         async with self._one, _processes.setdefault(loop, asyncio.Semaphore(PROCESSES_MAX)):
-            return await _in_a_process(raw)
+            secret = new_secret()
+            bounded, *files = await _in_a_process(raw, secret)
+            self._files.keep(secret, [content.decode() for content in files])
+            return bounded or None
 
 
-async def _in_a_process(raw: bytes) -> bytes | None:
-    """As `bound_message`. Cancelled, it kills its process."""
-    command = (sys.executable, "-I", str(PROGRAM), str(MESSAGES), str(READING_MEMORY_BYTES), str(READING_CPU_S))
+async def _in_a_process(raw: bytes, secret: str) -> list[bytes]:
+    """The message as `bound_message` gives it, and the files that were taken out of it. Cancelled, it kills its process."""
+    limits = (str(READING_MEMORY_BYTES), str(READING_CPU_S))
+    command = (sys.executable, "-I", str(PROGRAM), str(MESSAGES), *limits, secret)
     process = await start_process(Launch(command=command, environ={}, stderr=subprocess.DEVNULL, new_group=True))
     try:
         async with asyncio.timeout(READING_TIMEOUT_S):
-            bounded = await process.communicate(raw)
+            output = await process.communicate(raw)
     except TimeoutError:
         raise McpServerError("it sent a message that takes too long to read") from None
     finally:
@@ -73,4 +80,13 @@ async def _in_a_process(raw: bytes) -> bytes | None:
     if process.returncode != 0:
         log.warning("an MCP server's message of %d bytes could not be read: exit %s", len(raw), process.returncode)
         raise McpServerError("it sent a message that takes too much to read")
-    return bounded or None
+    return list(_parts(output))
+
+
+def _parts(output: bytes) -> Iterator[bytes]:
+    """What the process wrote, part by part."""
+    at = 0
+    while at < len(output):
+        start = at + LENGTH_BYTES
+        at = start + int.from_bytes(output[at:start], "big")
+        yield output[start:at]
