@@ -10,9 +10,11 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-REFERENCES_MAX: Final = 64
+REFERENCES_MAX: Final = 256
 CHARS_MAX: Final = 33_554_432
-"""Of one connection's files that nobody has taken, such as those of a call that was given up; then the oldest go."""
+KEPT_S: Final = 300.0
+"""Of one connection's files that nobody has taken, such as those of a call that was given up; then the oldest go. The largest result
+has fewer and smaller ones. A slow workspace takes its files one after another, within that time."""
 
 _kept: dict[str, str] = {}
 
@@ -21,20 +23,26 @@ class KeptFiles:
     """The files of one connection. They are gone when it is."""
 
     def __init__(self) -> None:
-        self._own: deque[str] = deque()
+        self._own: deque[tuple[float, str]] = deque()
         weakref.finalize(self, _drop, self._own)
 
-    def keep(self, secret: str, files: Sequence[str]) -> None:
-        """Keep the files of a message, in the order of their references."""
+    def keep(self, secret: str, files: Sequence[str], now: float = 0.0) -> None:
+        """Keep the files of a message, in the order of their references. `now`: seconds of a clock that goes forward."""
+        self.drop_old(now)
         for number, content in enumerate(files):
             name = reference(secret, number)
             _kept[name] = content
-            self._own.append(name)
+            self._own.append((now, name))
         while self._own and (len(self._own) > REFERENCES_MAX or self._chars() > CHARS_MAX):
-            _kept.pop(self._own.popleft(), None)
+            _kept.pop(self._own.popleft()[1], None)
+
+    def drop_old(self, now: float) -> None:
+        """Drop what was kept for too long."""
+        while self._own and self._own[0][0] + KEPT_S < now:
+            _kept.pop(self._own.popleft()[1], None)
 
     def _chars(self) -> int:
-        return sum(len(_kept.get(name, "")) for name in self._own)
+        return sum(len(_kept.get(name, "")) for _, name in self._own)
 
 
 def new_secret() -> str:
@@ -52,6 +60,6 @@ def take(content: str) -> str:
     return _kept.pop(content, content) if content.startswith("holdfast-file:") else content
 
 
-def _drop(own: deque[str]) -> None:
-    for name in own:
+def _drop(own: deque[tuple[float, str]]) -> None:
+    for _, name in own:
         _kept.pop(name, None)

@@ -15,7 +15,7 @@ from typing import Final
 
 from agent.tools.mcp.incoming import messages
 from agent.tools.mcp.incoming.errors import McpServerError
-from agent.tools.mcp.incoming.files import KeptFiles, new_secret
+from agent.tools.mcp.incoming.files import KEPT_S, KeptFiles, new_secret
 from agent.tools.mcp.incoming.pace import Pace
 from agent.tools.mcp.incoming.process import LENGTH_BYTES, NOT_A_MESSAGE
 from agent.util.processes import Launch, start_process
@@ -56,8 +56,17 @@ class MessageReader:
         async with self._one, _processes.setdefault(loop, asyncio.Semaphore(PROCESSES_MAX)):
             secret = new_secret()
             bounded, *files = await _in_a_process(raw, secret)
-            self._files.keep(secret, [content.decode() for content in files])
+            self._files.keep(secret, [content.decode() for content in files], loop.time())
+            if files:
+                loop.call_later(KEPT_S + 1, _drop_old, weakref.ref(self._files))
             return bounded or None
+
+
+def _drop_old(files: "weakref.ref[KeptFiles]") -> None:
+    """Drop what was kept for too long, if the connection is still there."""
+    kept = files()
+    if kept is not None:
+        kept.drop_old(asyncio.get_running_loop().time())
 
 
 async def _in_a_process(raw: bytes, secret: str) -> list[bytes]:

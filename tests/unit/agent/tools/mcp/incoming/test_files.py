@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from agent.tools.mcp.incoming import files
-from agent.tools.mcp.incoming.files import CHARS_MAX, KeptFiles, new_secret, reference, take
+from agent.tools.mcp.incoming.files import CHARS_MAX, KEPT_S, KeptFiles, new_secret, reference, take
+from agent.tools.mcp.incoming.messages import BLOCKS_MAX
 from agent.tools.mcp.incoming.process import FILE_CHARS, take_files
 from agent.tools.mcp.incoming.reading import SMALL_BYTES, MessageReader
 
@@ -66,3 +67,20 @@ def test_the_files_of_a_connection_go_with_it() -> None:
     del kept
     gc.collect()
     assert reference(secret, 0) not in files._kept
+
+
+def test_all_files_of_the_largest_result_are_kept() -> None:
+    kept, secret = KeptFiles(), new_secret()
+    kept.keep(secret, [str(number) for number in range(BLOCKS_MAX)])
+    assert [take(reference(secret, number)) for number in range(BLOCKS_MAX)] == [
+        str(number) for number in range(BLOCKS_MAX)
+    ]
+
+
+def test_a_file_that_nobody_takes_is_dropped_after_a_time() -> None:
+    kept, early, late = KeptFiles(), new_secret(), new_secret()
+    kept.keep(early, ["a file"], now=0.0)
+    kept.keep(late, ["another"], now=KEPT_S)
+    kept.drop_old(now=KEPT_S + 1)
+    assert take(reference(early, 0)) == reference(early, 0)
+    assert take(reference(late, 0)) == "another"
