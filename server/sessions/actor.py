@@ -284,6 +284,7 @@ class SessionActor:
             if not waiting.answer.done():
                 waiting.answer.set_result(answer)
         if events and not self._session.working:
+            self._stepping = False  # all is said, stored and answered: who sees the session at rest may restart it now
             await self._recorder.compact(self._session.state)
         return True
 

@@ -1,12 +1,16 @@
 """Servers that a client gives, in a whole server: their tools are the session's, programs start for the token's holder alone."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pytest
 from websockets.asyncio.client import connect
 
 from protocol import events as ev
 from protocol.submissions import UserInput
+from server.sessions.recorder import JournalRecorder
 from tests.support.application import settings_for
 from tests.support.live import DONE, Client, Live, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
@@ -26,7 +30,22 @@ async def outputs(live: Live, headers: dict[str, str], session_id: str) -> list[
         return [event.output for event in talker.events if isinstance(event, ev.ToolOutput)]
 
 
-async def test_a_session_has_the_servers_that_its_client_gave_and_a_bad_one_stops_nothing(tmp_path: Path) -> None:
+@pytest.fixture
+def tidying(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Actors merge the text of a turn that has ended only once this is set: a slow disk."""
+    tidies, compact = asyncio.Event(), JournalRecorder.compact
+
+    async def slow(*args: Any) -> None:
+        await tidies.wait()
+        await compact(*args)
+
+    monkeypatch.setattr(JournalRecorder, "compact", slow)
+    return tidies
+
+
+async def test_a_session_has_the_servers_that_its_client_gave_from_its_next_turn_on_and_a_bad_one_stops_nothing(
+    tmp_path: Path, tidying: asyncio.Event
+) -> None:
     again = [calls(Call("echo", {"text": "again"}, "2")), text("Gone.")]
     script = [calls(Call("echo", {"text": "hi"}, "1")), text("Done."), *again]
     async with ScriptedModel(script) as model:
@@ -42,6 +61,7 @@ async def test_a_session_has_the_servers_that_its_client_gave_and_a_bad_one_stop
                 assert await outputs(live, headers, info["session_id"]) == ["hi"]
                 gone = await http.put(f"/api/sessions/{info['session_id']}/mcp/servers", json={"mcp_servers": {}})
                 assert gone.json() == {"mcp_refused": {}}
+                asyncio.get_running_loop().call_later(0.3, tidying.set)  # the next turn's input comes before
                 (missing,) = await outputs(live, headers, info["session_id"])
                 assert "there is no tool" in missing
 
