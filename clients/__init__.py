@@ -3,7 +3,8 @@
 Session client (`clients.session`): the library; its public names are here.
 Terminal client (`clients.terminal`): `holdfast chat`.
 ACP agent (`clients.acp`): `holdfast acp`, for editors.
-Web client (`clients/web`): the page, and `holdfast.js`, the library for browsers.
+Web client (`clients/web`): the page.
+JavaScript client (`clients/js`): `holdfast.js`, the library for browsers, which the page uses.
 """
 
 from clients.session.client import SessionClient

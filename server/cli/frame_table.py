@@ -1,7 +1,7 @@
 """Frame table: for each submission and event, the functions that decide, emit, fold and show it, read from the source.
 
 The code is parsed and never imported. What the table relies on: a submission `x` is handled by a function `on_x` of
-`agent/session`; an event is emitted by `emit(ev.X, ...)`; `protocol/view.py`, `clients/web/view.js` and the terminal's renderer
+`agent/session`; an event is emitted by `emit(ev.X, ...)`; `protocol/view.py`, `clients/js/src/view.js` and the terminal's renderer
 tell events apart in one `match` or `switch` each.
 """
 
@@ -18,7 +18,7 @@ from protocol.submissions import Submission
 ROOT = Path(__file__).parents[2]
 DECIDING = "agent/session"
 VIEW = "protocol/view.py"
-WEB_VIEW = "clients/web/view.js"
+WEB_VIEW = "clients/js/src/view.js"
 WEB_NOTES = "clients/web/app/state/notes.js"
 TERMINAL = "clients/terminal/render.py"
 NONE = "none"

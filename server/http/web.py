@@ -18,15 +18,17 @@ from server.http.security_headers import content_security_policy
 from server.util.refusal import HTTPRefusal
 
 
-def page_folder() -> Path:
-    """The folder `web` of the package `clients`, which is found but not imported: the server needs its files alone."""
+def clients_folder() -> Path:
+    """The folder of the package `clients`, which is found but not imported: the server needs its files alone."""
     spec = find_spec("clients")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("the package `clients`, which holds the page, is not installed", name="clients")
-    return Path(spec.submodule_search_locations[0]) / "web"
+    return Path(spec.submodule_search_locations[0])
 
 
-WEB = page_folder()
+WEB = clients_folder() / "web"
+LIBRARY = clients_folder() / "js" / "src"
+"""The client library for browsers, which is served beside the page's own files."""
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -69,16 +71,20 @@ class Asset:
         return gzip.compress(self.body, 9, mtime=0)
 
 
-def load_assets(folder: Path = WEB) -> dict[str, Asset]:
-    """Every file that a browser may request, by its path below the folder."""
-    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.suffix in TYPES}
-    return {name: Asset(path, name) for name, path in sorted(paths.items())}
+def asset_paths(*folders: Path) -> dict[str, Path]:
+    """Every file that a browser may request, by its path below its folder."""
+    return {
+        path.relative_to(folder).as_posix(): path
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.suffix in TYPES
+    }
 
 
 @cache
 def page_assets() -> Mapping[str, Asset]:
     """The page's files, read once in a process and compressed once, however many servers it starts."""
-    return load_assets()
+    return {name: Asset(path, name) for name, path in sorted(asset_paths(WEB, LIBRARY).items())}
 
 
 class StaticRoutes:

@@ -18,12 +18,12 @@ from websockets.typing import Subprotocol
 
 from protocol import SUBPROTOCOL_JSON
 from protocol.submissions import UserInput
-from server.http.web import TYPES
+from server.http.web import asset_paths
 from tests.faults.harness.lengths import in_the_long_form
 from tests.support import wheel
 from tests.support.live import DONE, Client
 from tests.support.paths import ROOT
-from tests.unit.clients.web import WEB
+from tests.unit.clients.web import LIBRARY, WEB
 from tests.unit.clients.web.test_page_files import first_load
 
 WAIT_S = 60.0
@@ -142,10 +142,10 @@ def load_page(origin: str) -> None:
     assert re.sub(rb'\?v=[0-9a-f]{16}"', b'"', fetch(f"{origin}/")) == (WEB / "index.html").read_bytes().replace(
         b'"/static/', b'"./static/'
     )
-    files = {path for path in WEB.rglob("*") if path.suffix in TYPES}
-    assert first_load() < files
-    for path in files:
-        assert fetch(f"{origin}/static/{path.relative_to(WEB).as_posix()}") == path.read_bytes(), path
+    files = asset_paths(WEB, LIBRARY)
+    assert first_load() < set(files.values())
+    for name, path in files.items():
+        assert fetch(f"{origin}/static/{name}") == path.read_bytes(), path
 
 
 def fetch(url: str) -> bytes:

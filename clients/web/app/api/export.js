@@ -1,6 +1,6 @@
 // Export: saves a session as a file. It is made from the journal, so it is complete whatever the page has loaded.
 
-import { apply, emptyView } from "../../view.js";
+import { apply, emptyView } from "../../../js/src/view.js";
 import { http, journal, sessionPath } from "./http.js";
 
 /** @param {string} id @param {"md" | "json"} format */
@@ -12,7 +12,7 @@ export async function exportSession(id, format) {
   save(`${fileName(view.title || id)}.${format}`, text, format === "json" ? "application/json" : "text/markdown");
 }
 
-/** @param {import("../../view.js").View} view */
+/** @param {import("../../../js/src/view.js").View} view */
 export function asMarkdown(view) {
   const parts = [`# ${view.title || "Session"}`];
   for (const message of view.messages) {

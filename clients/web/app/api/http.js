@@ -1,6 +1,6 @@
 // HTTP: the server's routes as functions. Every failure becomes an `HttpError` with the server's message.
 
-import { keyHeaders, keysFor } from "../../lib/keys.js";
+import { keyHeaders, keysFor } from "../../../js/src/lib/keys.js";
 import { base, server } from "./base.js";
 
 /** What `GET /api/config` says, as far as the page uses it.

@@ -3,7 +3,7 @@
 /** @import { SessionInfo } from "../api/http.js" */
 import { Component } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { connect } from "../../holdfast.js";
+import { connect } from "../../../js/src/holdfast.js";
 import { oneLine } from "../text/visible.js";
 import { server } from "../api/base.js";
 import { exportSession } from "../api/export.js";
@@ -100,7 +100,7 @@ async function rename(id, title) {
   }
 }
 
-/** Never, but fails once there is no connection. @param {import("../../holdfast.js").Session} session @returns {Promise<never>} */
+/** Never, but fails once there is no connection. @param {import("../../../js/src/holdfast.js").Session} session @returns {Promise<never>} */
 function unreachable(session) {
   return new Promise((_, reject) => {
     session.listen(() => ["waiting", "ended"].includes(session.status.phase) && reject(new Error(`The server did not confirm the new name: ${session.status.why}. Try again once the page is connected.`)));

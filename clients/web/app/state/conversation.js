@@ -1,11 +1,11 @@
 // Conversation: the state of one session on the page: the library's session, and what the view does not hold.
 
-/** @import { FeedItem } from "../../holdfast.js" */
-/** @import { Status } from "../../lib/status.js" */
+/** @import { FeedItem } from "../../../js/src/holdfast.js" */
+/** @import { Status } from "../../../js/src/lib/status.js" */
 /** @import * as Wire from "../../../../docs/protocol.d.ts" */
 /** @import { Note } from "./notes.js" */
 import { signal } from "@preact/signals";
-import { Session, SubmissionRefused } from "../../holdfast.js";
+import { Session, SubmissionRefused } from "../../../js/src/holdfast.js";
 import { base, server } from "../api/base.js";
 import { filePath } from "../api/http.js";
 import { answeredElsewhere, approvalAnnouncement, noteOf, refusalText } from "./notes.js";

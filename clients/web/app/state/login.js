@@ -4,7 +4,7 @@
 import { signal } from "@preact/signals";
 import { server } from "../api/base.js";
 import { http, HttpError, post } from "../api/http.js";
-import { keepKey, storeKeys } from "../../lib/keys.js";
+import { keepKey, storeKeys } from "../../../js/src/lib/keys.js";
 import { forgetAll } from "./storage.js";
 import { config, guest, loginNeeded, me, notify, pathOf, showSession } from "./store.js";
 import { askTabs, joinTabs, tellTabs } from "./tabs.js";
@@ -42,7 +42,7 @@ export async function enter() {
   else await logIn(secret).catch((error) => (loginNeeded.value = messageOf401(error)));
 }
 
-/** Keep a key, in all tabs. @param {import("../../lib/keys.js").KeyKind} kind @param {string | undefined} key */
+/** Keep a key, in all tabs. @param {import("../../../js/src/lib/keys.js").KeyKind} kind @param {string | undefined} key */
 function keep(kind, key) {
   keepKey(kind, key, server);
   tellTabs();

@@ -1,7 +1,7 @@
 // Rows: makes the rows of a conversation from the view, the notes and what is not sent yet. Pure.
 
 /** @import * as Wire from "../../../../docs/protocol.d.ts" */
-/** @import { View } from "../../view.js" */
+/** @import { View } from "../../../js/src/view.js" */
 /** @import { Note } from "./notes.js" */
 
 /**

@@ -1,13 +1,13 @@
 // Tabs: those of this origin give one another the origin keys. Each has them in its own storage, so that they end with the last tab.
 
 import { base, server } from "../api/base.js";
-import { keysFor, loadKeys, storeKeys } from "../../lib/keys.js";
+import { keysFor, loadKeys, storeKeys } from "../../../js/src/lib/keys.js";
 
 /** Of the channel, which no other origin reaches, and of the lock that every tab with keys holds. */
 const NAME = `holdfast.tabs${base}`;
 const PATIENCE_MS = 3_000;
 
-/** What tabs say: that they want the keys, or which keys there are now. @typedef {{ wanted: true } | { keys: import("../../lib/keys.js").Keys }} Said */
+/** What tabs say: that they want the keys, or which keys there are now. @typedef {{ wanted: true } | { keys: import("../../../js/src/lib/keys.js").Keys }} Said */
 
 /** @type {BroadcastChannel | null} */
 let channel = null;

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { afterClose, afterDenial, delayOf } from "../../../../clients/web/lib/reconnect.js";
-import { SessionCore } from "../../../../clients/web/lib/core.js";
-import { SubmissionRefused } from "../../../../clients/web/lib/outbox.js";
+import { afterClose, afterDenial, delayOf } from "../../../../clients/js/src/lib/reconnect.js";
+import { SessionCore } from "../../../../clients/js/src/lib/core.js";
+import { SubmissionRefused } from "../../../../clients/js/src/lib/outbox.js";
 
 const AT = "2026-01-01T00:00:00.000Z";
 const LIMITS = { inbound_message_bytes: 1000, heartbeat_s: 15 };

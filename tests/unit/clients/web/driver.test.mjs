@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { connect, SessionEnded } from "../../../../clients/web/holdfast.js";
+import { connect, SessionEnded } from "../../../../clients/js/src/holdfast.js";
 
 const AT = "2026-01-01T00:00:00.000Z";
 const LIMITS = { inbound_message_bytes: 1000, heartbeat_s: 10 };

@@ -2,7 +2,7 @@
 // one line a journal; with `last` before the list, the last one alone.
 
 import { createInterface } from "node:readline";
-import { apply, emptyView } from "../../../../clients/web/view.js";
+import { apply, emptyView } from "../../../../clients/js/src/view.js";
 
 for await (const line of createInterface({ input: process.stdin })) {
   const view = emptyView();

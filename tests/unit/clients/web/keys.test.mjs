@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test, { beforeEach } from "node:test";
-import { keepKey, keyHeaders, keysFor, keySubprotocols, storeKeys } from "../../../../clients/web/lib/keys.js";
+import { keepKey, keyHeaders, keysFor, keySubprotocols, storeKeys } from "../../../../clients/js/src/lib/keys.js";
 
 const HERE = "http://localhost:7860";
 

@@ -7,7 +7,7 @@ import { answeredElsewhere, noteOf } from "../../../../clients/web/app/state/not
 import { PromptHistory, promptsOf } from "../../../../clients/web/app/composer/history.js";
 import { kept, newsOf } from "../../../../clients/web/app/state/session-list.js";
 import { asMarkdown } from "../../../../clients/web/app/api/export.js";
-import { emptyView } from "../../../../clients/web/view.js";
+import { emptyView } from "../../../../clients/js/src/view.js";
 
 const user = (id) => ({ role: "user", text: id, submission_id: id, turn_id: `turn-${id}` });
 const assistant = (id, ...calls) => ({ role: "assistant", message_id: id, text: id, reasoning: "", tool_calls: calls.map((call) => ({ tool_call_id: call, tool: "t", arguments: { call } })), finish_reason: "stop", sealed: false });

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from server.http.web import WEB, takes_gzip
+from server.http.web import LIBRARY, WEB, takes_gzip
 from tests.support.application import settings_for
 from tests.support.live import listening
 from tests.support.network.http_client import http_client
@@ -31,7 +31,7 @@ async def test_the_page_is_the_same_for_every_session_and_needs_no_login(http: h
 
 
 async def test_a_file_is_compressed_if_the_client_accepts_it(http: httpx.AsyncClient) -> None:
-    plain = (WEB / "holdfast.js").read_bytes()
+    plain = (LIBRARY / "holdfast.js").read_bytes()
     async with http.stream("GET", "/static/holdfast.js", headers={"accept-encoding": "gzip, br"}) as answer:
         raw = b"".join([part async for part in answer.aiter_raw()])
     assert answer.headers["content-encoding"] == "gzip"

@@ -7,7 +7,7 @@
 //
 // The position is committed at `synced` only; what is submitted is sent again by its id until the server has answered.
 
-/** @import * as Wire from "../../docs/protocol.d.ts" */
+/** @import * as Wire from "../protocol.d.ts" */
 /** @import { Backoff } from "./lib/reconnect.js" */
 /** @import { Outcome, Position, Verdict } from "./lib/core.js" */
 /** @import { Denial } from "./lib/denial.js" */

@@ -1,6 +1,6 @@
 // Outbox: submissions that have no final answer yet, by id, and when each is due to be sent. Pure.
 
-/** @import { Submission } from "../../../docs/protocol.d.ts" */
+/** @import { Submission } from "../../protocol.d.ts" */
 /** @import { Backoff } from "./reconnect.js" */
 import { delayOf } from "./reconnect.js";
 

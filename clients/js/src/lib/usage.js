@@ -1,6 +1,6 @@
 // Usage: adds the tokens and the cost of model calls and tool calls to a session's totals. Pure.
 
-/** @import * as Wire from "../../../docs/protocol.d.ts" */
+/** @import * as Wire from "../../protocol.d.ts" */
 
 /** @param {Wire.Usage} total @param {Wire.UsageEvent} event */
 export function addUsage(total, event) {

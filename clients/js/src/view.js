@@ -1,6 +1,6 @@
 // View: what a client shows of a session, and `apply`, which folds one event into it. Pure: no I/O and no clock.
 
-/** @import * as Wire from "../../docs/protocol.d.ts" */
+/** @import * as Wire from "../protocol.d.ts" */
 import { setFrom } from "./lib/code-points.js";
 import { addDenial, addGrant, removeGrant } from "./lib/grants.js";
 import { addCost, addUsage } from "./lib/usage.js";

@@ -1,6 +1,6 @@
 // Core of the session client: frames in, outcomes out; holds position, view and outbox. Pure: no I/O and no clock.
 
-/** @import * as Wire from "../../../docs/protocol.d.ts" */
+/** @import * as Wire from "../../protocol.d.ts" */
 /** @import { Action, Backoff } from "./reconnect.js" */
 /** @import { View } from "../view.js" */
 import { apply, emptyView, fromSnapshot } from "../view.js";
