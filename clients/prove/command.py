@@ -18,7 +18,9 @@ from clients.prove.cases import CASES, Case, cases_named
 from clients.prove.model import MODEL, ScriptedModel
 from clients.prove.player import PATIENCE_S, Target
 from clients.prove.program import CannotStart, Program
-from clients.prove.runs import CaseResult, prove
+from clients.prove.recording import as_file, recording
+from clients.prove.runs import CaseResult, Progress, prove
+from clients.prove.trace import Entry
 
 HELD, BROKEN, NOT_TRIED = 0, 1, 2
 ROUNDS = 1
@@ -65,6 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write the results as JUnit's XML")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the results as a page")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table of the results")
+    parser.add_argument(
+        "--record", type=Path, metavar="FOLDER", help="write each case's session there, to check a client's fold with"
+    )
     parser.add_argument("--list", action="store_true", help="list the cases and end")
 
 
@@ -105,7 +110,7 @@ async def _prove(args: argparse.Namespace, cases: Sequence[Case], token: str | N
         target = Target(url=args.url, token=token, program=program, patience_s=args.patience)
         print(f"seed {seed}; {len(cases)} cases")
         results = await prove(
-            target, cases, seed=seed, rounds=args.rounds, seconds=args.minutes * 60, progress=_show_progress
+            target, cases, seed=seed, rounds=args.rounds, seconds=args.minutes * 60, progress=_progress(args.record)
         )
     print("\n".join(reports.lines(results)))
     _write(args, results, seed, version)
@@ -128,9 +133,19 @@ async def _begin(args: argparse.Namespace, stack: AsyncExitStack) -> Program | N
     return program
 
 
-def _show_progress(result: CaseResult, seed: int) -> None:
-    broken = ", which did not hold" if result.failure is not None else ""
-    print(f"{result.name}: seed {seed}, {result.seconds:.1f} s{broken}", file=sys.stderr, flush=True)
+def _progress(record: Path | None) -> Progress:
+    """Shows how far it is. `record`: the folder for the sessions of runs in which all held."""
+    if record is not None:
+        record.mkdir(parents=True, exist_ok=True)
+
+    def show(result: CaseResult, seed: int, trace: Sequence[Entry]) -> None:
+        broken = ", which did not hold" if result.failure is not None else ""
+        print(f"{result.name}: seed {seed}, {result.seconds:.1f} s{broken}", file=sys.stderr, flush=True)
+        if record is not None and result.failure is None:
+            about = f"{result.server}, `{result.name}` with seed {seed}: {result.promise}"
+            (record / f"{result.name}.json").write_text(as_file(recording(about, trace)))
+
+    return show
 
 
 def _write(args: argparse.Namespace, results: Sequence[CaseResult], seed: int, version: str) -> None:

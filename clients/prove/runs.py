@@ -51,8 +51,8 @@ class CaseResult(msgspec.Struct):
     failure: Failure | None = None
 
 
-Progress = Callable[[CaseResult, int], None]
-"""Called after each run with the case so far and the seed."""
+Progress = Callable[[CaseResult, int, Sequence[Entry]], None]
+"""Called after each run with the case so far, the seed, and the run's trace."""
 
 
 async def prove(
@@ -85,7 +85,7 @@ async def _run(target: Target, case: Case, result: CaseResult, seed: int, progre
     if violations:
         result.failure = await _shortened(target, Failure(seed, violations, list(steps), trace))
     result.seconds += time.monotonic() - began
-    progress(result, seed)
+    progress(result, seed, trace)
 
 
 async def _shortened(target: Target, failure: Failure) -> Failure:

@@ -47,6 +47,9 @@ class Life:
         """What can happen at any time."""
         if self.maybe(6):
             self.accept(sub.UserInput(text=self.draw(TEXTS), when=self.pick(["queue", "steer"])))
+        if self.maybe(8):
+            accepted = [event.submission_id for event in self.events if isinstance(event, ev.Accepted)]
+            self.emit(ev.InputWithdrawn, submission_id=self.pick([*accepted[-2:], "unknown"]))
         if self.maybe(12):
             self.emit(ev.PlanUpdate, items=[PlanItem(self.draw(TEXTS), "pending")])
         if self.maybe(8):

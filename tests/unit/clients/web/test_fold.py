@@ -10,8 +10,9 @@ from hypothesis import given
 
 from protocol import codec
 from protocol import events as ev
-from protocol.merge import Merger
 from protocol.view import View, apply
+from tests.docs.journals import FOLDER as JOURNALS
+from tests.docs.journals import merged
 from tests.support.node import node_command
 from tests.unit.clients.session.recorded import conversation
 from tests.unit.clients.web import HERE
@@ -72,11 +73,6 @@ def here_at_the_end(events: list[ev.Event]) -> Any:
     return msgspec.json.decode(msgspec.json.encode(view))
 
 
-def merged(events: list[ev.Event]) -> list[ev.Event]:
-    merger = Merger()
-    return [*(out for event in events for out in merger.push(event)), *merger.flush()]
-
-
 def test_a_recorded_session_has_the_same_view_after_each_event(folder: Folder) -> None:
     events = list(conversation())
     assert folder.views(events) == here(events)
@@ -98,6 +94,13 @@ def test_a_merged_replay_ends_in_the_same_view(folder: Folder, events: list[ev.E
 @given(events=lives())
 def test_events_that_come_twice_change_nothing(folder: Folder, events: list[ev.Event]) -> None:
     assert folder.last_view([*events, *events]) == here_at_the_end(events)
+
+
+def test_the_journals_that_are_published_have_their_views(folder: Folder) -> None:
+    for path in sorted(JOURNALS.glob("*.json")):
+        journal = msgspec.json.decode(path.read_bytes())
+        assert folder.ask(msgspec.json.encode(journal["merged"])) == journal["views"], path.name
+        assert folder.ask(b"last" + msgspec.json.encode(journal["events"])) == journal["views"][-1], path.name
 
 
 def test_an_event_of_a_later_version_moves_the_position_alone(folder: Folder) -> None:
