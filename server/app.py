@@ -152,7 +152,7 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
         FileRoutes(sessions, parts.toolsets.workspace, parts.executors.disk, running.storage),
         McpRoutes(sessions),
         ShareRoutes(sessions, authenticator.shares, settings.server.public_address),
-        AdminRoutes(sessions, parts.sockets),
+        AdminRoutes(sessions, parts.sockets, settings.nodes.called),
         LoginRoutes(authenticator, settings),
         TicketRoutes(authenticator.tickets),
         UpgradeRoutes(),

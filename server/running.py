@@ -24,6 +24,7 @@ from server.journal.backend import open_backend
 from server.journal.base import Journal, SessionRow
 from server.journal.data_dir import DATABASE
 from server.journal.nodes.base import Nodes
+from server.journal.nodes.listing import Load
 from server.sessions.factory import SessionFactory, make_rules
 from server.sessions.manager import SessionManager
 from server.sessions.quotas import USERS_MAX, Quotas
@@ -159,6 +160,8 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     )
     if settings.server.preload_model:
         tasks.start(_load_later(parts), "load models")
+    if nodes is not None:
+        nodes.report(lambda: Load(manager.active_session_count, len(parts.sockets)))
     manager.registry.start()
     retention.start()
     exporter.start(manager.used, lambda: manager.registry.ownership.is_first)

@@ -57,6 +57,7 @@ def make_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     _add_backup(
         commands.add_parser("backup", help="copy the data folder, while the server runs"), chosen="backup" in argv[:1]
     )
+    _add_nodes(commands.add_parser("nodes", help="list the servers that share a database"), chosen="nodes" in argv[:1])
     return parser
 
 
@@ -184,6 +185,14 @@ def _add_backup(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
 
         backup.add_arguments(parser)
         parser.set_defaults(command=backup.main)
+
+
+def _add_nodes(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
+    if chosen:
+        from server.cli import nodes
+
+        nodes.add_arguments(parser)
+        parser.set_defaults(command=nodes.main)
 
 
 def _serve(args: argparse.Namespace) -> int:

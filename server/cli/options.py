@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,13 @@ def refuse_database(settings: "Settings", instead: str) -> int:
     if not settings.journal.url:
         return 0
     return fail(f"the journal is in PostgreSQL (journal.url), where this command does not look: {instead}", USAGE)
+
+
+def print_table(lines: Sequence[Sequence[str]]) -> None:
+    """Print lines of cells, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def fail(message: str, code: int) -> int:

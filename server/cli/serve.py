@@ -38,7 +38,7 @@ def main(args: argparse.Namespace) -> int:
         settings = _settings(args)
         if args.own and (other := read_runtime_file(settings.journal.folder)) is not None:
             return _runs_already(other)
-        logs.set_up(settings.server)
+        logs.set_up(settings.server, settings.nodes.called if settings.nodes.several else "")
         secrets = KnownSecrets(settings, os.environ)
         logs.redact(secrets)
         sockets = listeners.open_sockets(settings) if args.fd is None else [listeners.adopt_socket(args.fd, settings)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from protocol.content import PendingTool
-from server.cli.options import FAILURE, USAGE, add_place, fail, refuse_database, settings_of
+from server.cli.options import FAILURE, USAGE, add_place, fail, print_table, refuse_database, settings_of
 from server.config.loader import SettingsError
 from server.journal.base import Deleted, JournalError, NotFound, SessionRow
 from server.journal.errors import FolderInUse
@@ -80,9 +80,7 @@ def _list(args: argparse.Namespace, folder: Path) -> int:
         (r.session_id, r.user_id, r.state, str(r.message_count), r.last_active_at[:16] + "Z", _plain(r.title))
         for r in rows
     ]
-    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-    for line in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    print_table(table)
     return 0
 
 

@@ -14,6 +14,7 @@ from protocol.events import Event
 from protocol.limits import Limits
 from server.auth.credentials import MAX_TOKEN_CHARS
 from server.auth.principal import Right
+from server.journal.nodes.listing import NodeState
 from server.sessions.rows import SessionInfo
 
 
@@ -197,8 +198,8 @@ class Links(msgspec.Struct):
     shares: list[Link]
 
 
-class SessionSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """A session as an admin sees it: without its title and its content."""
+class SessionSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A session as an admin sees it: without its title and its content. `node`: the name of the server that runs it, if there are several."""
 
     session_id: str
     user_id: str
@@ -209,14 +210,39 @@ class SessionSeen(msgspec.Struct, frozen=True, kw_only=True):
     last_active_at: str
     message_count: int
     seq: int
+    node: str | UnsetType = UNSET
 
 
 class SessionsSeen(msgspec.Struct, omit_defaults=True):
-    """All sessions, newest first, and the number of open websockets. `next`: as in the list of the caller's sessions."""
+    """All sessions, newest first, and the number of open websockets, at all servers. `next`: as in the list of the caller's sessions."""
 
     sessions: list[SessionSeen]
     sockets: Annotated[int, Meta(ge=0)]
     next: str | UnsetType = UNSET
+
+
+class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A server. `node`: its id, which is new at each start. `here`: it is the one that answers.
+
+    `state`: `late` is one whose lease is over and that nobody has declared dead yet; `dead` one that stopped or was declared dead
+    within the last hour. `sessions` (awake) and `sockets` are as of its last beat.
+    """
+
+    node: str
+    name: str
+    version: str
+    state: NodeState
+    here: bool
+    started_at: str
+    last_beat_at: str
+    sessions: Annotated[int, Meta(ge=0)]
+    sockets: Annotated[int, Meta(ge=0)]
+
+
+class NodesSeen(msgspec.Struct):
+    """All servers, the living first, each in the order of their starts."""
+
+    nodes: list[NodeInfo]
 
 
 class Stopped(msgspec.Struct):

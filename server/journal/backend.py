@@ -6,6 +6,7 @@ from typing import NamedTuple
 from server.journal.base import Journal, JournalError
 from server.journal.data_dir import FolderLock
 from server.journal.nodes.base import Nodes
+from server.journal.nodes.listing import NodeSeen
 from server.journal.nodes.settings import NodesSettings
 from server.journal.settings import JournalSettings
 from server.journal.sqlite import open_journal
@@ -46,15 +47,21 @@ def describe_database(settings: JournalSettings) -> str:
     return _postgres().describe(settings.url)
 
 
+def list_nodes(settings: JournalSettings) -> list[NodeSeen]:
+    """The servers that share the database of `journal.url`. Blocking. Raises `JournalError`."""
+    return _postgres().list_nodes(settings.url)
+
+
 class _Postgres(NamedTuple):
     open: Callable[[str, Callable[[], None], NodesSettings], Awaitable[Backend]]
     describe: Callable[[str], str]
+    list_nodes: Callable[[str], list[NodeSeen]]
 
 
 def _postgres() -> _Postgres:
     """The journal on PostgreSQL. Its driver is not imported, and need not be installed, where the journal is in a folder."""
     try:
-        from server.journal.postgres.describe import describe
+        from server.journal.postgres.describe import describe, list_nodes
         from server.journal.postgres.journal import open_postgres
     except ImportError as error:
         raise JournalError(
@@ -66,4 +73,4 @@ def _postgres() -> _Postgres:
         journal = await open_postgres(url, at_end, nodes)
         return Backend(journal, journal.nodes)
 
-    return _Postgres(opened, describe)
+    return _Postgres(opened, describe, list_nodes)

@@ -88,23 +88,31 @@ LIBRARY_LEVELS = {
 
 
 class OneLine(logging.Formatter):
-    """UTC times. A line break in a message is written as `\\n`, so that no message can forge a line. Tracebacks keep theirs."""
+    """UTC times. `node`: the name of this server, where there are several. A line break in a message is written as `\\n`, so that no message can forge a line. Tracebacks keep theirs."""
 
     converter = staticmethod(time.gmtime)
+
+    def __init__(self, node: str = "") -> None:
+        super().__init__(FORMAT, TIME_FORMAT)
+        self._node = {"node": node} if node else {}
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the standard library's name
         """The line, without its traceback."""
         record.message = record.message.translate(_ESCAPES)
-        known = msgspec.to_builtins(log_context.current())
+        known = self._node | msgspec.to_builtins(log_context.current())
         context = " ".join(f"{name}={value}" for name, value in known.items()).translate(_ESCAPES)
         record.context = f" [{context}]" if context else ""
         return super().formatMessage(record)
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a record: `at`, `level`, `logger`, `message`, the log context, `traceback`."""
+    """One JSON object a record: `at`, `level`, `logger`, `message`, `node` where there are several, the log context, `traceback`."""
 
     converter = staticmethod(time.gmtime)
+
+    def __init__(self, node: str = "") -> None:
+        super().__init__()
+        self._node = {"node": node} if node else {}
 
     def format(self, record: logging.LogRecord) -> str:
         """The line. Everything beyond ASCII is escaped: no text of a record can break the line or its encoding."""
@@ -113,6 +121,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **self._node,
             **msgspec.to_builtins(log_context.current()),
         }
         if record.exc_info:
@@ -125,11 +134,14 @@ class JsonLines(logging.Formatter):
 _ESCAPES = {code: f"\\x{code:02x}" for code in range(32)} | {10: "\\n", 13: "\\r", 9: "\t", 127: "\\x7f"}
 
 
-def set_up(settings: ServerSettings) -> None:
-    """Send all logs of the process to standard error. Loggers of the project are called `holdfast` and below."""
+def set_up(settings: ServerSettings, node: str = "") -> None:
+    """Send all logs of the process to standard error. Loggers of the project are called `holdfast` and below.
+
+    `node`: the name of this server, which each line carries; empty: there is one server.
+    """
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines() if settings.log_format == "json" else OneLine(FORMAT, TIME_FORMAT))
+    handler.setFormatter(JsonLines(node) if settings.log_format == "json" else OneLine(node))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.INFO))

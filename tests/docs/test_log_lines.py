@@ -10,7 +10,7 @@ from contextvars import copy_context
 import pytest
 
 from server.telemetry import log_context
-from server.telemetry.logs import FORMAT, TIME_FORMAT, JsonLines, OneLine
+from server.telemetry.logs import TIME_FORMAT, JsonLines, OneLine
 
 TEXT = re.compile(r"(?P<at>\S+) (?P<level>\w+) +(?P<logger>\S+)(?: \[(?P<context>[^]]*)\])?: (?P<message>.*)")
 
@@ -20,14 +20,14 @@ def check_log_lines(text: str) -> None:
     for line in text.splitlines():
         if line.startswith("{"):
             fields = json.loads(line)
-            known = {name: fields[name] for name in ("session", "turn", "user", "conn") if name in fields}
+            known = {name: fields[name] for name in ("node", "session", "turn", "user", "conn") if name in fields}
             written = again(JsonLines(), fields, known)
             assert list(json.loads(written).items()) == list(fields.items())
         else:
             match = TEXT.fullmatch(line)
             assert match, line
             known = dict(part.split("=") for part in (match["context"] or "").split())
-            assert again(OneLine(FORMAT, TIME_FORMAT), match.groupdict(), known) == line
+            assert again(OneLine(), match.groupdict(), known) == line
 
 
 def again(formatter: logging.Formatter, fields: dict[str, str], known: dict[str, str]) -> str:

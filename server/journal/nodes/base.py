@@ -5,6 +5,7 @@ from typing import Protocol
 
 from server.journal.base import JournalError, Record
 from server.journal.nodes.inbox import Forwarded, Put, Settled, Waiting
+from server.journal.nodes.listing import Load, NodeSeen
 
 
 class OwnedElsewhere(JournalError):
@@ -28,6 +29,15 @@ class Nodes(Protocol):
 
     def watch(self, lost: Callable[[], None]) -> None:
         """Call `lost` in the event loop when this node may not run sessions any more: it must drop all of them."""
+
+    def report(self, load: Callable[[], Load]) -> None:
+        """Tell the others at each beat what `load` says; it is called in the event loop."""
+
+    async def everybody(self) -> list[NodeSeen]:
+        """This node and the others, those too that ended within the last hour; the living first. Raises `JournalError`."""
+
+    async def owners(self, session_ids: Sequence[str]) -> dict[str, str]:
+        """The names of the nodes that own these sessions and live. Raises `JournalError`."""
 
     async def owned_elsewhere(self, session_id: str) -> bool:
         """Whether another node, which lives, owns the session. Raises `JournalError`."""

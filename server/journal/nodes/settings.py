@@ -1,5 +1,6 @@
 """Node settings: whether several servers share a database, and how soon one that is lost is followed by another."""
 
+import socket
 from typing import Annotated
 
 from msgspec import Meta
@@ -17,6 +18,13 @@ class NodesSettings(SettingsGroup, frozen=True, kw_only=True):
             "docs/deployment.md says what they do not share."
         ),
     ] = False
+    name: Annotated[
+        str,
+        Meta(
+            max_length=64,
+            description="What people call this server, in its log and in lists of servers; empty: the machine's host name.",
+        ),
+    ] = ""
     lease_s: Annotated[
         float,
         Meta(
@@ -26,3 +34,8 @@ class NodesSettings(SettingsGroup, frozen=True, kw_only=True):
             "for so long ends the turns that run.",
         ),
     ] = 2.0
+
+    @property
+    def called(self) -> str:
+        """This server's name for people."""
+        return self.name or socket.gethostname()

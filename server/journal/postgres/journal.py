@@ -94,7 +94,7 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
         self._loop = asyncio.get_running_loop()
         self.nodes: PostgresNodes | None = None
         if nodes.several:
-            self.nodes = PostgresNodes(address, nodes.lease_s, self._read_queue, self._write_queue, self._epoch_seen)
+            self.nodes = PostgresNodes(address, nodes, self._read_queue, self._write_queue, self._epoch_seen)
         self._writer = Writer(
             address,
             (link, appender),

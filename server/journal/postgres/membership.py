@@ -1,14 +1,16 @@
 """Membership: the rows of nodes, and which of them owns a session. Each is one statement, by the clock of the database."""
 
 import secrets
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from server import __version__
-from server.journal.postgres import lock
+from server.journal.nodes.listing import Load, NodeSeen
 from server.journal.postgres.rows import encode
 from server.journal.postgres.schema import Connection
+from server.util.clock import rfc3339
 
 FORGET_S = 3_600.0
 """How long the row of a dead node is kept, for who looks what happened. One that has no row is dead too."""
@@ -18,12 +20,23 @@ _JOIN = """
     VALUES (%s, %s, %s, clock_timestamp() + %s * interval '1 second')
 """
 _BEAT = """
-    UPDATE nodes SET good_until = clock_timestamp() + %s * interval '1 second' WHERE node = %s AND NOT dead
+    UPDATE nodes SET good_until = clock_timestamp() + %s * interval '1 second', beat_at = clock_timestamp(), sessions = %s, sockets = %s
+    WHERE node = %s AND NOT dead
     RETURNING (SELECT count(*) FROM nodes WHERE NOT dead),
         (SELECT node FROM nodes WHERE NOT dead ORDER BY joined_at, node LIMIT 1), (SELECT epoch FROM meta)
 """
 _DECLARE = "UPDATE nodes SET dead = true WHERE NOT dead AND good_until < clock_timestamp() RETURNING node, name"
 _LEAVE = "UPDATE nodes SET dead = true, good_until = clock_timestamp() WHERE node = %s"
+_EVERYBODY = """
+    SELECT node, name, version, CASE WHEN dead THEN 'dead' WHEN good_until < clock_timestamp() THEN 'late' ELSE 'alive' END,
+        joined_at AT TIME ZONE 'UTC', beat_at AT TIME ZONE 'UTC',
+        greatest(0, extract(epoch FROM clock_timestamp() - beat_at))::float8, sessions, sockets
+    FROM nodes ORDER BY dead, joined_at, node
+"""
+_OWNERS = """
+    SELECT s.session_id, n.name FROM sessions s JOIN nodes n ON n.node = s.owner AND NOT n.dead
+    WHERE s.session_id = ANY(%s) AND NOT s.deleted
+"""
 _FORGET = "DELETE FROM nodes WHERE dead AND good_until < clock_timestamp() - %s * interval '1 second'"
 _LIVES = "EXISTS (SELECT FROM nodes n WHERE n.node = s.owner AND NOT n.dead)"
 OWNER = f"SELECT s.term, s.owner, {_LIVES} FROM sessions s WHERE s.session_id = %s AND NOT s.deleted"
@@ -56,14 +69,14 @@ def new_number() -> int:
     return secrets.randbits(62) + 1
 
 
-def join(connection: Connection, number: int, lease_s: float) -> None:
+def join(connection: Connection, number: int, name: str, lease_s: float) -> None:
     """Be one of the nodes, and live for a lease."""
-    connection.execute(_JOIN, (number, encode(lock.connection_name()), encode(__version__), lease_s))
+    connection.execute(_JOIN, (number, encode(name), encode(__version__), lease_s))
 
 
-def beat(connection: Connection, number: int, lease_s: float) -> Seen | None:
+def beat(connection: Connection, number: int, load: Load, lease_s: float) -> Seen | None:
     """Live for another lease; None if the node was declared dead."""
-    found = connection.execute(_BEAT, (lease_s, number)).fetchone()
+    found = connection.execute(_BEAT, (lease_s, *load, number)).fetchone()
     return None if found is None else Seen(*found)
 
 
@@ -78,6 +91,32 @@ def declare(connection: Connection) -> list[Gone]:
 def leave(connection: Connection, number: int) -> None:
     """Be dead from now on: others need not wait."""
     connection.execute(_LEAVE, (number,))
+
+
+def everybody(connection: Connection) -> list[NodeSeen]:
+    """See `Nodes.everybody`."""
+    return [
+        NodeSeen(
+            number=number,
+            name=name.decode(),
+            version=version.decode(),
+            state=state,
+            started_at=rfc3339(joined_at),
+            last_beat_at=rfc3339(beat_at),
+            beat_age_s=age_s,
+            sessions=sessions,
+            sockets=sockets,
+        )
+        for number, name, version, state, joined_at, beat_at, age_s, sessions, sockets in connection.execute(
+            _EVERYBODY, binary=True
+        )
+    ]
+
+
+def owners(connection: Connection, session_ids: Sequence[str]) -> dict[str, str]:
+    """See `Nodes.owners`."""
+    found = connection.execute(_OWNERS, ([encode(one) for one in session_ids],), binary=True)
+    return {session_id.decode(): name.decode() for session_id, name in found}
 
 
 def owner(connection: Connection, session_id: str) -> int | None:

@@ -116,6 +116,12 @@ STEPS = (
         UNIQUE (session, submission_id)
     );
     """,
+    """
+    ALTER TABLE nodes                               -- as of its last beat
+        ADD COLUMN beat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        ADD COLUMN sessions bigint NOT NULL DEFAULT 0,
+        ADD COLUMN sockets bigint NOT NULL DEFAULT 0;
+    """,
 )
 """Step i takes a database of version i to version i + 1."""
 

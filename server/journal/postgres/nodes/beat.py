@@ -12,6 +12,8 @@ import psycopg
 
 from server.journal.base import JournalError
 from server.journal.nodes.lease import NodeLease, ended, may_beat, may_declare, stored
+from server.journal.nodes.listing import Load
+from server.journal.nodes.settings import NodesSettings
 from server.journal.postgres import lock, membership
 from server.journal.postgres.address import Address
 from server.journal.postgres.errors import explain, one_line
@@ -30,7 +32,7 @@ class Beat:
     def __init__(
         self,
         address: Address,
-        lease_s: float,
+        settings: NodesSettings,
         kept: Callable[[NodeLease], None],
         died: Callable[[], None],
         seen: Callable[[Seen], None],
@@ -41,7 +43,11 @@ class Beat:
         self.number = membership.new_number()
         self.numbers = {self.number}
         """All that it had: words to an earlier one are for this node too."""
-        self.lease = NodeLease(lease_s)
+        self.lease = NodeLease(settings.lease_s)
+        self.report: Callable[[], Load] = lambda: self._load
+        """Called in the event loop: what this node has to do."""
+        self._load = Load(0, 0)
+        self._name = settings.called
         self.link: Link | None = None
         self._address = address
         self._kept = kept
@@ -60,7 +66,7 @@ class Beat:
         sent = time.monotonic()
         with self.link as connection:
             connection.execute(_FAST)
-            membership.join(connection, self.number, self.lease.lease_s)
+            membership.join(connection, self.number, self._name, self.lease.lease_s)
         self.lease = stored(self.lease, sent, time.monotonic())
 
     def start(self) -> None:
@@ -89,7 +95,7 @@ class Beat:
     def _beat(self, link: Link) -> None:
         sent = time.monotonic()
         with link as connection:
-            seen = membership.beat(connection, self.number, self.lease.lease_s)
+            seen = membership.beat(connection, self.number, self._load, self.lease.lease_s)
         if seen is None:
             self._begin_anew()
             return
@@ -159,6 +165,7 @@ class Beat:
     def _answer(self) -> None:
         self._answered_at = time.monotonic()
         self._asked = False
+        self._load = self.report()
 
     def _on_loop(self, callback: Callable[[], None]) -> None:
         try:

@@ -13,6 +13,8 @@ from server.journal.call_queue import CallQueue
 from server.journal.nodes import words
 from server.journal.nodes.inbox import Forwarded, Put, Settled, Waiting
 from server.journal.nodes.lease import NodeLease
+from server.journal.nodes.listing import Load, NodeSeen
+from server.journal.nodes.settings import NodesSettings
 from server.journal.nodes.watchdog import Watchdog
 from server.journal.postgres import inbox, membership, reading
 from server.journal.postgres.address import Address
@@ -32,7 +34,7 @@ class PostgresNodes:
     def __init__(
         self,
         address: Address,
-        lease_s: float,
+        settings: NodesSettings,
         queries: CallQueue[Connection],
         writes: CallQueue[Transactions],
         epoch_seen: Callable[[int], None],
@@ -43,7 +45,7 @@ class PostgresNodes:
         self._answered: Callable[[Settled], None] | None = None
         self._where = address.where
         self._watchdog = Watchdog()
-        self._beat = Beat(address, lease_s, self._kept, self._drop, self._seen)
+        self._beat = Beat(address, settings, self._kept, self._drop, self._seen)
         self._notifier = Notifier(address, lambda: self.number)
         self._listener = Listener(address, self._heard, self._missed)
         self._told: Callable[[Mapping[str, int]], None] | None = None
@@ -75,6 +77,18 @@ class PostgresNodes:
     def watch(self, lost: Callable[[], None]) -> None:
         """Call `lost` when this node may not run sessions any more."""
         self._lost = lost
+
+    def report(self, load: Callable[[], Load]) -> None:
+        """Tell the others at each beat what `load` says."""
+        self._beat.report = load
+
+    async def everybody(self) -> list[NodeSeen]:
+        """This node and the others."""
+        return await self._queries.put(membership.everybody)
+
+    async def owners(self, session_ids: Sequence[str]) -> dict[str, str]:
+        """The names of the nodes that own these sessions."""
+        return await self._queries.put(lambda db: membership.owners(db, session_ids))
 
     async def owned_elsewhere(self, session_id: str) -> bool:
         """Whether another node, which lives, owns the session."""

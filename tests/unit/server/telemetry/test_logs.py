@@ -113,6 +113,19 @@ async def test_a_line_has_its_log_context_and_child_tasks_inherit_it(
         assert (outer["session"], outer["user"], "turn" in outer, "conn" in outer) == ("s1", "u1", False, False)
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_line_of_one_of_several_servers_names_it(capsys: pytest.CaptureFixture[str], form: Any) -> None:
+    logs.set_up(ServerSettings(log_format=form), "north-1")
+    log_context.enter(LogContext(session="s1"))
+    logging.getLogger("holdfast.x").info("said")
+    err = capsys.readouterr().err
+    assert (
+        "holdfast.x [node=north-1 session=s1]: said\n" in err
+        if form == "text"
+        else json.loads(err)["node"] == "north-1"
+    )
+
+
 def test_a_user_has_one_hashed_name_in_the_log(tmp_path: Path) -> None:
     first = user_hashes(tmp_path, b"a" * 32).of("ann@example.org")
     assert first == user_hashes(tmp_path, b"b" * 32).of("ann@example.org")

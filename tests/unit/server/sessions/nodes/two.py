@@ -15,19 +15,22 @@ from tests.support.models.scripted_model import ScriptedModel
 
 
 @contextlib.asynccontextmanager
-async def two(folder: Path, database: str, model: ScriptedModel | None = None) -> AsyncIterator[tuple[Live, Live]]:
-    """Two servers on one database, which know of each other."""
+async def two(
+    folder: Path, database: str, model: ScriptedModel | None = None, lease_s: float = 30.0
+) -> AsyncIterator[tuple[Live, Live]]:
+    """Two servers on one database, which know of each other, named `a` and `b`."""
     async with contextlib.AsyncExitStack() as ends:
         made: list[Live] = []
         for name in ("a", "b"):
             settings = with_journal(settings_for(folder / name, model), database)
             auth = msgspec.structs.replace(settings.auth, secret="the same at each of the servers of a test")
-            settings = msgspec.structs.replace(settings, nodes=NodesSettings(several=True, lease_s=30.0), auth=auth)
+            nodes = NodesSettings(several=True, lease_s=lease_s, name=name)
+            settings = msgspec.structs.replace(settings, nodes=nodes, auth=auth)
             made.append(await ends.enter_async_context(listening(settings)))
         for live in made:
-            nodes = live.manager.registry.services.nodes
-            assert isinstance(nodes, PostgresNodes)
-            nodes.living = 2  # as the next beat would find
+            known = live.manager.registry.services.nodes
+            assert isinstance(known, PostgresNodes)
+            known.living = 2  # as the next beat would find
         yield made[0], made[1]
 
 

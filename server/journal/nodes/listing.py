@@ -1,0 +1,29 @@
+"""Node listing: what is told of each node, to operators."""
+
+from typing import Literal, NamedTuple
+
+import msgspec
+
+NodeState = Literal["alive", "late", "dead"]
+"""`late`: its lease is over, and no other node has declared it dead yet. `dead`: it stopped, or was declared dead."""
+
+
+class Load(NamedTuple):
+    """What a node has to do: sessions that are awake, and open sockets."""
+
+    sessions: int
+    sockets: int
+
+
+class NodeSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A node, as of its last beat. Times by the database's clock: UTC, RFC 3339; `beat_age_s`: since that beat."""
+
+    number: int
+    name: str
+    version: str
+    state: NodeState
+    started_at: str
+    last_beat_at: str
+    beat_age_s: float
+    sessions: int
+    sockets: int

@@ -1,0 +1,70 @@
+"""Lists of servers: each says the same of all, what they have to do, and which of them runs a session."""
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from protocol import events as ev
+from protocol.submissions import UserInput
+from server.cli.main import main
+from tests.support.application import settings_for
+from tests.support.live import client, listening
+from tests.support.models.scripted_model import Gate, ScriptedModel, Text, stream
+from tests.support.network.http_client import http_client
+from tests.support.polling import eventually
+from tests.unit.server.sessions.nodes.two import two
+
+
+async def test_an_admin_sees_all_servers_at_each_and_stops_what_another_runs(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = [stream(Text("Once"), Gate())]
+    async with (
+        ScriptedModel(script, allow_complaints=True) as model,
+        two(tmp_path, database, model, lease_s=2.0) as (a, b),
+    ):
+        async with client(a) as teller, http_client(base_url=b.http) as http, contextlib.AsyncExitStack() as sockets:
+            await teller.send(UserInput(text="tell"))
+            await teller.until_type(ev.AssistantChunk)
+            for _ in range(2):
+                await sockets.enter_async_context(client(b, teller.ready.session_id))
+
+            async def get(path: str) -> Any:
+                return (await http.get(f"/api/admin/{path}")).json()
+
+            async def counted() -> bool:
+                found = {one["name"]: (one["sessions"], one["sockets"]) for one in (await get("nodes"))["nodes"]}
+                return found == {"a": (1, 1), "b": (0, 2)}
+
+            await eventually(counted)
+            nodes = (await get("nodes"))["nodes"]
+            assert [(one["name"], one["state"], one["here"]) for one in nodes] == [
+                ("a", "alive", False),
+                ("b", "alive", True),
+            ]
+            sessions = await get("sessions")
+            assert [one["node"] for one in sessions["sessions"]] == ["a"]
+            assert sessions["sockets"] == 3
+            stopped = await http.post(f"/api/admin/sessions/{teller.ready.session_id}/stop")
+            assert stopped.json() == {"stopped": True}
+            await teller.until_type(ev.Interrupted)
+            monkeypatch.setenv("HOLDFAST_JOURNAL_URL", database)
+            assert main(["nodes", "--data", str(tmp_path), "--json"]) == 0
+            listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+            assert [one["number"] for one in listed] == [one["node"] for one in nodes]
+        assert main(["nodes", "--data", str(tmp_path)]) == 0
+        heading, *rows = capsys.readouterr().out.splitlines()
+        assert heading.split()[:3] == ["NODE", "NAME", "STATE"]
+        assert [row.split()[1:3] for row in rows] == [["a", "alive"], ["b", "alive"]]
+
+
+async def test_a_server_that_is_alone_lists_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with listening(settings_for(tmp_path)) as live, client(live), http_client(base_url=live.http) as http:
+        (node,) = (await http.get("/api/admin/nodes")).json()["nodes"]
+        assert (node["state"], node["here"], node["sessions"], node["sockets"]) == ("alive", True, 1, 1)
+        assert all("node" not in one for one in (await http.get("/api/admin/sessions")).json()["sessions"])
+    assert main(["nodes", "--data", str(tmp_path)]) == 2
+    assert "there is one server" in capsys.readouterr().err
