@@ -32,6 +32,7 @@ from server.sessions.registry import SessionRegistry, SessionServices
 from server.sessions.sandbox_claims import SandboxCollector
 from server.sessions.storage import StorageAccount
 from server.sessions.toolset import ToolsetFactory
+from server.sessions.workspaces import SNAPSHOTS, WORKSPACES
 from server.telemetry import log_context
 from server.telemetry.log_context import UserHashes
 from server.telemetry.metrics import Metrics
@@ -114,9 +115,19 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     settings, folder = parts.settings, parts.settings.journal.folder
     ends.push_async_callback(parts.executors.aclose)
     ends.callback(parts.executors.serve_library_names(asyncio.get_running_loop()))
-    journal, nodes = await open_backend(settings.journal, settings.nodes)
+    files = settings.files_folder
+    journal, nodes = await open_backend(
+        settings.journal, settings.nodes, files if settings.workspace.place == "shared" else None
+    )
     ends.callback(log.debug, "the journal is closed")
     ends.push_async_callback(journal.aclose)
+    if files != folder and (left := folder / WORKSPACES).exists():
+        log.warning(
+            "%s is not looked at: sessions' files are in %s; move it and %s there to go on with them",
+            left,
+            files,
+            folder / SNAPSHOTS,
+        )
     if nodes is not None:
         write_keys(folder, settings.auth.secret)
     tasks = TaskOwner("app")
@@ -136,9 +147,9 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
         parts.known_secrets.learn("local token", authenticator.backend.token)
     ends.push_async_callback(parts.toolsets.aclose)
     outside = bool(settings.journal.url)
-    room = DiskRoom(folder / ("workspaces" if outside else DATABASE))
+    room = DiskRoom(files / (WORKSPACES if outside else DATABASE))
     quotas = Quotas(journal, settings.users, disk_refusal=lambda: "" if outside else room.refusal(events=True))
-    storage = StorageAccount(journal, quotas, room, folder, settings.workspace, parts.executors.walks)
+    storage = StorageAccount(journal, quotas, room, files, settings.workspace, parts.executors.walks)
     await parts.toolsets.open(journal, storage)
     owner_tokens = OwnerTokens(authenticator.hub_token, USERS_MAX)
     release = parts.toolsets.remote.give_back

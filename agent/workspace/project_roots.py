@@ -16,12 +16,12 @@ class ProjectRefused(Exception):
 
 
 class ProjectFolders:
-    """The folders that the operator allows. `roots`: `workspace.roots`; `data`: the data folder, which nobody gets to see.
+    """The folders that the operator allows. `roots`: `workspace.roots`; `data`: the server's own folders, which nobody gets to see.
 
     `why_none`: why this server has no project folders at all, such as that commands run elsewhere; empty: it may have.
     """
 
-    def __init__(self, roots: Sequence[str], data: Path, why_none: str = "") -> None:
+    def __init__(self, roots: Sequence[str], data: Sequence[Path], why_none: str = "") -> None:
         self._roots = [Path(root).expanduser() for root in roots]
         self._data = data
         self._why_none = why_none
@@ -54,8 +54,8 @@ class ProjectFolders:
             return f"the session's folder cannot be used: {refused}"
 
     def _check_place(self, folder: str) -> None:
-        data = os.path.realpath(self._data)
-        if _is_in(data, folder) or _is_in(folder, data):
+        own = [os.path.realpath(one) for one in self._data]
+        if any(_is_in(one, folder) or _is_in(folder, one) for one in own):
             raise ProjectRefused("`cwd` has the server's own data in it, or lies there; choose another folder")
         if any(_is_in(system, folder) for system in SYSTEM) or any(_is_in(folder, system) for system in NEVER_IN):
             raise ProjectRefused("`cwd` is a folder of the system; choose one below it")

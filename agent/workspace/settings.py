@@ -1,6 +1,6 @@
-"""Workspace settings: how much a session's files may take, and how much a tool shows of them."""
+"""Workspace settings: where sessions' files are, how much they may take, and how much a tool shows of them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
@@ -9,8 +9,19 @@ from protocol.limits import Limits
 
 
 class WorkspaceLimits(SettingsGroup, frozen=True, kw_only=True):
-    """What a session may keep in its workspace and in its plan, and how much of it a tool shows at once."""
+    """Where sessions' files are, what a session may keep in its workspace and in its plan, and how much of it a tool shows at once."""
 
+    place: Annotated[
+        Literal["own", "shared"],
+        Meta(
+            description="Where sessions' files and their snapshots are. `own`: in `journal.data`; `shared`: in `shared_folder`, as several "
+            "servers on one database need."
+        ),
+    ] = "own"
+    shared_folder: Annotated[
+        str,
+        Meta(description="With `place` `shared`: the folder, the same at every server. It is made if it is missing."),
+    ] = ""
     write_bytes_max: Annotated[
         int, Meta(ge=1, le=2**30, description="Largest file `write` writes; more: the call is refused.")
     ] = 1_048_576
@@ -35,6 +46,10 @@ class WorkspaceLimits(SettingsGroup, frozen=True, kw_only=True):
     ] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if (self.place == "shared") != bool(self.shared_folder):
+            raise ValueError(
+                "shared_folder (HOLDFAST_SHARED_FOLDER) and place shared (HOLDFAST_WORKSPACES) go together: set both, or none"
+            )
         for root in self.roots:
             if not (root.startswith(("~/", "/")) or root == "~"):
                 raise ValueError(f"roots: {root!r} is no absolute path, nor one that begins with `~`")

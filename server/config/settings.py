@@ -1,5 +1,6 @@
 """Settings: all settings of a server, composed of the groups that the packages define."""
 
+from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta, field
@@ -65,6 +66,22 @@ class Settings(SettingsGroup, frozen=True, kw_only=True):
             raise ValueError(
                 f"nodes.several needs auth.secret (HOLDFAST_SECRET): {SECRET_CHARS_MIN} or more characters, the same at every server"
             )
+
+        if self.nodes.several and self.workspace.place == "own":
+            raise ValueError(
+                "nodes.several needs workspace.place shared (HOLDFAST_WORKSPACES=shared) and workspace.shared_folder (HOLDFAST_SHARED_FOLDER), "
+                "a folder that every server sees: a session that moves to another server would find no files"
+            )
+        if self.workspace.place == "shared" and not self.journal.url:
+            raise ValueError(
+                "workspace.place shared is for servers on one database: set journal.url (HOLDFAST_JOURNAL_URL), or leave the files in journal.data (own)"
+            )
+
+    @property
+    def files_folder(self) -> Path:
+        """Where sessions' files and their snapshots are: the data folder, or the one that several servers share."""
+        shared = self.workspace.shared_folder
+        return Path(shared).expanduser() if shared else self.journal.folder
 
     @property
     def other_models_allowed(self) -> bool:

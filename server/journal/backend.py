@@ -1,6 +1,7 @@
 """Journal backend: opens the journal that the settings name, in a folder or in a database."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from server.journal.base import Journal, JournalError
@@ -21,10 +22,10 @@ class Backend(NamedTuple):
     nodes: Nodes | None
 
 
-async def open_backend(settings: JournalSettings, nodes: NodesSettings = ALONE) -> Backend:
+async def open_backend(settings: JournalSettings, nodes: NodesSettings = ALONE, files: Path | None = None) -> Backend:
     """Open the journal. It belongs to the running loop. Raises `JournalError`, in one line with the remedy.
 
-    The data folder is this server's alone wherever the journal is: workspaces, keys and logins are in it.
+    The data folder is this server's alone wherever the journal is. `files`: the folder of sessions' files, if servers share one.
     """
     if not settings.url:
         if nodes.several:
@@ -36,7 +37,7 @@ async def open_backend(settings: JournalSettings, nodes: NodesSettings = ALONE) 
     lock = FolderLock(settings.folder)
     try:
         lock.write_owner()
-        return await postgres.open(settings.url, lock.release, nodes)
+        return await postgres.open(settings.url, lock.release, nodes, files)
     except BaseException:
         lock.release()
         raise
@@ -53,7 +54,7 @@ def list_nodes(settings: JournalSettings) -> list[NodeSeen]:
 
 
 class _Postgres(NamedTuple):
-    open: Callable[[str, Callable[[], None], NodesSettings], Awaitable[Backend]]
+    open: Callable[[str, Callable[[], None], NodesSettings, Path | None], Awaitable[Backend]]
     describe: Callable[[str], str]
     list_nodes: Callable[[str], list[NodeSeen]]
 
@@ -69,8 +70,8 @@ def _postgres() -> _Postgres:
             "to keep the journal in the data folder"
         ) from error
 
-    async def opened(url: str, at_end: Callable[[], None], nodes: NodesSettings) -> Backend:
-        journal = await open_postgres(url, at_end, nodes)
+    async def opened(url: str, at_end: Callable[[], None], nodes: NodesSettings, files: Path | None) -> Backend:
+        journal = await open_postgres(url, at_end, nodes, files)
         return Backend(journal, journal.nodes)
 
     return _Postgres(opened, describe, list_nodes)

@@ -23,7 +23,7 @@ SNAPSHOTS_PART = 2
 
 
 class StorageAccount:
-    """What the files of all sessions take. `folder`: the data folder; `disk`: threads in which files are counted."""
+    """What the files of all sessions take. `folder`: where they are; `disk`: threads in which files are counted."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Stored workspaces: where each session's files and their snapshots lie in the data folder, what they take, how they are removed."""
+"""Stored workspaces: where each session's files and their snapshots lie, what they take, how they are removed."""
 
 from pathlib import Path
 
@@ -6,15 +6,17 @@ from agent.sandbox.local.cleanup import remove_folder
 from agent.sandbox.local.limits import WorkspaceQuota
 from agent.workspace.settings import WorkspaceLimits
 
+WORKSPACES, SNAPSHOTS = "workspaces", "snapshots"
+
 
 def workspace_folder(data: Path, session_id: str) -> Path:
-    """The folder of a session's files; it is made by the first file. `data`: the server's data folder."""
-    return data / "workspaces" / session_id
+    """The folder of a session's files; it is made by the first file. `data`: the data folder, or the one that several servers share."""
+    return data / WORKSPACES / session_id
 
 
 def snapshots_folder(data: Path, session_id: str) -> Path:
     """The folder of the snapshots of a session's files; it is made by the first one."""
-    return data / "snapshots" / session_id
+    return data / SNAPSHOTS / session_id
 
 
 def stored_folders(data: Path, session_id: str) -> tuple[Path, ...]:

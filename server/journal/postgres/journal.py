@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 import psycopg
 
@@ -13,6 +14,7 @@ from agent.util.threads import start_in_own_thread
 from server.journal.base import AppendItem, Lease
 from server.journal.nodes import words
 from server.journal.nodes.settings import NodesSettings
+from server.journal.nodes.shared_folder import SharedFolder
 from server.journal.postgres import lineage, lock, queries, schema, threads
 from server.journal.postgres.address import Address
 from server.journal.postgres.appends import Appender
@@ -35,11 +37,12 @@ Opened = tuple[Address, Link, Appender]
 
 
 async def open_postgres(
-    url: str, at_end: Callable[[], None] = lambda: None, nodes: NodesSettings = ALONE
+    url: str, at_end: Callable[[], None] = lambda: None, nodes: NodesSettings = ALONE, files: Path | None = None
 ) -> "PostgresJournal":
     """Open the journal in the database that `url` names, making its tables if need be. It belongs to the running loop.
 
     `at_end`: called in a thread when it is closed, the last thing. `nodes`: whether other servers share the database.
+    `files`: the folder of sessions' files, if they share one.
 
     Raises `CannotStart`, `DatabaseInUse`, `Unavailable`, each in one line with the remedy and without the password.
     """
@@ -49,7 +52,7 @@ async def open_postgres(
     except asyncio.CancelledError:
         opening.add_done_callback(_close_unwanted)
         raise
-    journal = PostgresJournal(opened, at_end, nodes)
+    journal = PostgresJournal(opened, at_end, nodes, None if files is None else SharedFolder(files))
     try:
         await journal.join_nodes()
     except BaseException:
@@ -85,7 +88,9 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
 
     _writer: Writer
 
-    def __init__(self, opened: Opened, at_end: Callable[[], None], nodes: NodesSettings) -> None:
+    def __init__(
+        self, opened: Opened, at_end: Callable[[], None], nodes: NodesSettings, files: SharedFolder | None
+    ) -> None:
         address, link, appender = opened
         super().__init__(address.where, threads.GROUP_MAX, queries)
         self._at_end = at_end
@@ -94,7 +99,7 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
         self._loop = asyncio.get_running_loop()
         self.nodes: PostgresNodes | None = None
         if nodes.several:
-            self.nodes = PostgresNodes(address, nodes, self._read_queue, self._write_queue, self._epoch_seen)
+            self.nodes = PostgresNodes(address, nodes, self._read_queue, self._write_queue, self._epoch_seen, files)
         self._writer = Writer(
             address,
             (link, appender),

@@ -25,6 +25,7 @@ _BEAT = """
     RETURNING (SELECT count(*) FROM nodes WHERE NOT dead),
         (SELECT node FROM nodes WHERE NOT dead ORDER BY joined_at, node LIMIT 1), (SELECT epoch FROM meta)
 """
+_OTHERS = "SELECT node, name FROM nodes WHERE NOT dead AND good_until > clock_timestamp() AND node <> %s"
 _DECLARE = "UPDATE nodes SET dead = true WHERE NOT dead AND good_until < clock_timestamp() RETURNING node, name"
 _LEAVE = "UPDATE nodes SET dead = true, good_until = clock_timestamp() WHERE node = %s"
 _EVERYBODY = """
@@ -57,8 +58,8 @@ class Seen(NamedTuple):
     epoch: int
 
 
-class Gone(msgspec.Struct, frozen=True):
-    """A node that was declared dead."""
+class Node(msgspec.Struct, frozen=True):
+    """A node, with its name for people."""
 
     number: int
     name: str
@@ -80,12 +81,17 @@ def beat(connection: Connection, number: int, load: Load, lease_s: float) -> See
     return None if found is None else Seen(*found)
 
 
-def declare(connection: Connection) -> list[Gone]:
+def declare(connection: Connection) -> list[Node]:
     """Declare those dead whose lease is over."""
     found = connection.execute(_DECLARE, binary=True).fetchall()
     if found:
         connection.execute(_FORGET, (FORGET_S,))
-    return [Gone(number, name.decode()) for number, name in found]
+    return [Node(number, name.decode()) for number, name in found]
+
+
+def others(connection: Connection, number: int) -> list[Node]:
+    """The other nodes whose lease is not over."""
+    return [Node(one, name.decode()) for one, name in connection.execute(_OTHERS, (number,), binary=True)]
 
 
 def leave(connection: Connection, number: int) -> None:

@@ -42,7 +42,11 @@ def node(folder: Path, model: ScriptedModel, database: str) -> Settings:
     """Settings of one of several servers."""
     settings = with_journal(settings_for(folder, model), database)
     auth = msgspec.structs.replace(settings.auth, secret="the same at each of the servers of a test")
-    return msgspec.structs.replace(settings, nodes=NodesSettings(several=True, lease_s=LEASE_S), auth=auth)
+    workspace = msgspec.structs.replace(
+        settings.workspace, place="shared", shared_folder=str(folder.parent.parent / "files")
+    )
+    nodes = NodesSettings(several=True, lease_s=LEASE_S)
+    return msgspec.structs.replace(settings, nodes=nodes, auth=auth, workspace=workspace)
 
 
 def answer(request: Request) -> Answer:
@@ -110,7 +114,7 @@ async def test_a_paused_servers_command_has_ended_when_another_server_goes_on(
     async with two(zygote, tmp_path, database) as (a, b), client(Address(a.port)) as talker:
         await talker.send(UserInput(text="run"))
         await talker.until(lambda frame: isinstance(frame, ev.ToolLog) and "begun" in frame.text)
-        workspaces = tmp_path / "a" / "data" / "workspaces"
+        workspaces = tmp_path / "files" / "workspaces"
         assert await writes(workspaces)
         a.signal(signal.SIGSTOP)
         async with client(Address(b.port), talker.ready.session_id, view=talker.view, **talker.position) as other:

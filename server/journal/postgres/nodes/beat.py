@@ -36,8 +36,9 @@ class Beat:
         kept: Callable[[NodeLease], None],
         died: Callable[[], None],
         seen: Callable[[Seen], None],
+        announce: Callable[[int], None],
     ) -> None:
-        """`kept`: called in this thread with the lease after each beat. `died`: called in the event loop when the node was declared
+        """`announce`: called in this thread with the number before the node joins the others; it may raise `JournalError`. `kept`: called in this thread with the lease after each beat. `died`: called in the event loop when the node was declared
         dead; it goes on as a new one when that has returned. `seen`: called in the event loop after each beat.
         """
         self.number = membership.new_number()
@@ -53,6 +54,7 @@ class Beat:
         self._kept = kept
         self._died = died
         self._seen = seen
+        self._announce = announce
         self._loop = asyncio.get_running_loop()
         self._answered_at = time.monotonic()
         self._asked = False
@@ -62,6 +64,7 @@ class Beat:
 
     def join(self) -> None:
         """Be one of the nodes. Blocking. Raises `JournalError`, psycopg.Error."""
+        self._announce(self.number)
         self.link = Link(self._address, f"{lock.connection_name()} beat"[:63])
         sent = time.monotonic()
         with self.link as connection:
@@ -78,8 +81,8 @@ class Beat:
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join()
-        else:
-            self._drop_link()
+        elif self.link is not None:
+            self._leave()
 
     def _run(self) -> None:
         while not self._stop.wait(self.lease.beat_s):

@@ -15,10 +15,11 @@ from server.journal.nodes.inbox import Forwarded, Put, Settled, Waiting
 from server.journal.nodes.lease import NodeLease
 from server.journal.nodes.listing import Load, NodeSeen
 from server.journal.nodes.settings import NodesSettings
+from server.journal.nodes.shared_folder import SharedFolder
 from server.journal.nodes.watchdog import Watchdog
 from server.journal.postgres import inbox, membership, reading
 from server.journal.postgres.address import Address
-from server.journal.postgres.errors import explain
+from server.journal.postgres.errors import CannotStart, explain
 from server.journal.postgres.membership import Seen
 from server.journal.postgres.nodes.beat import Beat
 from server.journal.postgres.nodes.notices import Listener, Notifier
@@ -26,6 +27,9 @@ from server.journal.postgres.schema import Connection
 from server.journal.postgres.transactions import Transactions
 
 log = logging.getLogger("holdfast.nodes")
+
+SEEN_S, SEEN_AGAIN_S = 3.0, 0.1
+"""How long another node's file may take to be seen here: network file systems remember for a while what is not there."""
 
 
 class PostgresNodes:
@@ -38,14 +42,18 @@ class PostgresNodes:
         queries: CallQueue[Connection],
         writes: CallQueue[Transactions],
         epoch_seen: Callable[[int], None],
+        files: SharedFolder | None,
     ) -> None:
-        """`queries`, `writes`: of the journal's threads. `epoch_seen`: called with the ordinal of the epoch at each beat."""
+        """`queries`, `writes`: of the journal's threads. `epoch_seen`: called with the ordinal of the epoch at each beat. `files`:
+        the folder of sessions' files, if the nodes share one.
+        """
+        self._files = files
         self._writes = writes
         self._arrived: Callable[[], None] | None = None
         self._answered: Callable[[Settled], None] | None = None
         self._where = address.where
         self._watchdog = Watchdog()
-        self._beat = Beat(address, settings, self._kept, self._drop, self._seen)
+        self._beat = Beat(address, settings, self._kept, self._drop, self._seen, self._announce)
         self._notifier = Notifier(address, lambda: self.number)
         self._listener = Listener(address, self._heard, self._missed)
         self._told: Callable[[Mapping[str, int]], None] | None = None
@@ -163,10 +171,36 @@ class PostgresNodes:
     def _begin(self) -> None:
         self._watchdog.start()
         self._beat.join()
+        if self._files is not None:
+            self._look_at(self._files)
+
+    def _announce(self, number: int) -> None:
+        if self._files is not None:
+            self._files.announce(number)
+
+    def _look_at(self, files: SharedFolder) -> None:
+        """Refuse a folder that is not the one the others see. Blocking. Raises `CannotStart`, `Unavailable`, psycopg.Error."""
+        until = time.monotonic() + SEEN_S
+        while True:
+            assert self._beat.link is not None, "it has joined"
+            with self._beat.link as connection:
+                others = {one.number: one.name for one in membership.others(connection, self.number)}
+            missing = files.missing(others)
+            if not missing:
+                return files.forget(self.number, others)
+            if time.monotonic() >= until:
+                raise CannotStart(
+                    f"{files.path} is not the folder that {others[missing[0]]} sees: name one folder that all servers see in "
+                    "workspace.shared_folder (HOLDFAST_SHARED_FOLDER)"
+                )
+            time.sleep(SEEN_AGAIN_S)
 
     def _stop(self) -> None:
         for one in (self._beat, self._watchdog, self._listener, self._notifier):
             one.stop()
+        if self._files is not None:
+            for number in self._beat.numbers:
+                self._files.withdraw(number)
 
     def _look(self) -> None:
         """Drop all sessions when the lease is over; look again when it would be."""

@@ -12,7 +12,7 @@ def folders(tmp_path: Path) -> ProjectFolders:
     (tmp_path / "home" / "shop" / "src").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "home" / "data" / "workspaces").mkdir(parents=True)
-    return ProjectFolders([str(tmp_path / "home")], tmp_path / "home" / "data")
+    return ProjectFolders([str(tmp_path / "home")], [tmp_path / "home" / "data"])
 
 
 def refused(folders: ProjectFolders, cwd: str | Path) -> str:
@@ -43,7 +43,7 @@ def test_the_servers_data_is_in_no_project_folder(folders: ProjectFolders, tmp_p
 
 
 def test_folders_of_the_system_are_no_project_folders(tmp_path: Path) -> None:
-    folders = ProjectFolders(["/"], Path("/srv/holdfast"))
+    folders = ProjectFolders(["/"], [Path("/srv/holdfast")])
     for folder in ("/usr", "/tmp", "/etc", "/proc/self", "/dev"):
         assert "of the system" in refused(folders, folder)
 
@@ -56,14 +56,14 @@ def test_a_path_that_is_not_absolute_or_no_folder_is_refused(folders: ProjectFol
 
 
 def test_without_roots_or_with_commands_elsewhere_there_are_none(tmp_path: Path) -> None:
-    assert "workspace.roots" in refused(ProjectFolders([], tmp_path / "data"), tmp_path)
-    assert refused(ProjectFolders([str(tmp_path)], tmp_path / "data", "elsewhere"), tmp_path) == "elsewhere"
+    assert "workspace.roots" in refused(ProjectFolders([], [tmp_path / "data"]), tmp_path)
+    assert refused(ProjectFolders([str(tmp_path)], [tmp_path / "data"], "elsewhere"), tmp_path) == "elsewhere"
 
 
 def test_a_folder_that_is_not_allowed_any_more_is_refused_later(folders: ProjectFolders, tmp_path: Path) -> None:
     shop = tmp_path / "home" / "shop"
     assert folders.refusal(str(shop)) == ""
-    assert "cannot be used" in ProjectFolders([], tmp_path / "home" / "data").refusal(str(shop))
+    assert "cannot be used" in ProjectFolders([], [tmp_path / "home" / "data"]).refusal(str(shop))
     shop.rename(tmp_path / "home" / "moved")
     shop.symlink_to(tmp_path / "home" / "moved")
     assert "link" in folders.refusal(str(shop))

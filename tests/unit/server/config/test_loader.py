@@ -255,11 +255,35 @@ def test_a_setting_under_both_of_its_names_is_refused(config: Path) -> None:
     assert complaint(config, '{"policy": 1, "yolo_mode": true}').startswith("policy")
 
 
+SHARED: dict[str, object] = {
+    "nodes": {"several": "${SEVERAL}"},
+    "auth": {"secret": "x" * 32},
+    "journal": {"url": "postgresql:///work"},
+    "workspace": {"place": "shared", "shared_folder": "/mnt/files"},
+}
+
+
 @pytest.mark.parametrize(("secret", "fits"), [("", False), ("x" * 31, False), ("x" * 32, True)])
 def test_several_servers_need_a_secret_that_they_share(config: Path, secret: str, fits: bool) -> None:
-    text: dict[str, object] = {"nodes": {"several": "${SEVERAL}"}, "auth": {"secret": secret}}
+    text = {**SHARED, "auth": {"secret": secret}}
     if fits:
         assert load(config, text, SEVERAL="true").nodes.several
     else:
         assert "nodes.several needs auth.secret (HOLDFAST_SECRET)" in complaint(config, text, SEVERAL="true")
     assert not load(config, text, SEVERAL="false").nodes.several
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"workspace": {}}, "nodes.several needs workspace.place shared (HOLDFAST_WORKSPACES=shared)"),
+        ({"workspace": {"place": "shared"}}, "shared_folder (HOLDFAST_SHARED_FOLDER) and place shared"),
+        ({"workspace": {"shared_folder": "/mnt/files"}}, "go together: set both, or none"),
+        ({"journal": {}}, "workspace.place shared is for servers on one database: set journal.url"),
+    ],
+)
+def test_several_servers_need_a_folder_that_they_share(config: Path, change: dict[str, object], says: str) -> None:
+    settings = load(config, SHARED, SEVERAL="true")
+    assert (settings.files_folder, settings.journal.folder) == (Path("/mnt/files"), Path("data"))
+    refused = complaint(config, {**SHARED, **change}, SEVERAL="true")
+    assert says in refused and "\n" not in refused

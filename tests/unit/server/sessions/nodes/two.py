@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psycopg
@@ -16,16 +17,17 @@ from tests.support.models.scripted_model import ScriptedModel
 
 @contextlib.asynccontextmanager
 async def two(
-    folder: Path, database: str, model: ScriptedModel | None = None, lease_s: float = 30.0
+    folder: Path, database: str, model: ScriptedModel | None = None, lease_s: float = 30.0, **groups: Any
 ) -> AsyncIterator[tuple[Live, Live]]:
-    """Two servers on one database, which know of each other, named `a` and `b`."""
+    """Two servers on one database, which know of each other, named `a` and `b`. `groups`: as of `settings_for`."""
     async with contextlib.AsyncExitStack() as ends:
         made: list[Live] = []
         for name in ("a", "b"):
-            settings = with_journal(settings_for(folder / name, model), database)
+            settings = with_journal(settings_for(folder / name, model, **groups), database)
             auth = msgspec.structs.replace(settings.auth, secret="the same at each of the servers of a test")
             nodes = NodesSettings(several=True, lease_s=lease_s, name=name)
-            settings = msgspec.structs.replace(settings, nodes=nodes, auth=auth)
+            files = msgspec.structs.replace(settings.workspace, place="shared", shared_folder=str(folder / "files"))
+            settings = msgspec.structs.replace(settings, nodes=nodes, auth=auth, workspace=files)
             made.append(await ends.enter_async_context(listening(settings)))
         for live in made:
             known = live.manager.registry.services.nodes
