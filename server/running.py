@@ -13,8 +13,9 @@ from agent.util.executors import Executors
 from agent.util.places import SERVER
 from agent.util.tasks import TaskOwner
 from protocol.content import ShareLink
-from server.auth.authenticator import Authenticator, create_authenticator
+from server.auth.authenticator import Authenticator
 from server.auth.backends.local import LocalBackend
+from server.auth.opening import create_authenticator
 from server.auth.owner_tokens import OwnerTokens
 from server.auth.shared_keys import write_keys
 from server.config.settings import Settings
@@ -116,7 +117,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     ends.push_async_callback(parts.executors.aclose)
     ends.callback(parts.executors.serve_library_names(asyncio.get_running_loop()))
     files = settings.files_folder
-    journal, nodes = await open_backend(
+    journal, nodes, rows = await open_backend(
         settings.journal, settings.nodes, files if settings.workspace.place == "shared" else None
     )
     ends.callback(log.debug, "the journal is closed")
@@ -141,7 +142,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     async def links_of(session_id: str) -> list[ShareLink]:
         return await manager.links(session_id)
 
-    authenticator = await create_authenticator(settings, links_of, parts.executors)
+    authenticator = await create_authenticator(settings, links_of, parts.executors, rows)
     ends.push_async_callback(authenticator.aclose)
     if isinstance(authenticator.backend, LocalBackend):
         parts.known_secrets.learn("local token", authenticator.backend.token)
@@ -165,6 +166,8 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     retention = Retention(manager, after_days=kept.delete_after_days, empty_after_s=kept.delete_empty_after_s)
     ends.push_async_callback(retention.aclose)
     watcher = RevocationWatcher(authenticator, parts.sockets)
+    if rows is not None:
+        rows.watch(watcher.reread_soon)
     ends.push_async_callback(watcher.aclose)
     parts.metrics.watch(
         lambda: manager.active_session_count, lambda: [actor.row.state for actor in manager.registry.all()]

@@ -1,26 +1,27 @@
 """Authenticator: turns the credentials of a request into a principal, and checks later whether they are still valid."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 
 import msgspec
 from starlette.types import Scope
 
-from agent.util.executors import Executors
 from server.auth import login_codes, origin_keys
-from server.auth.backends.api_tokens import ApiTokenBackend, tokens_path
 from server.auth.backends.base import AuthBackend
-from server.auth.backends.local import LocalBackend, NoTokenBackend
+from server.auth.backends.local import NoTokenBackend
 from server.auth.credentials import GUEST_COOKIE, Credentials, cookie_names, parse_credentials
-from server.auth.login_store import SqliteLoginStore
-from server.auth.logins import LOGINS_MAX, LOGINS_PER_USER_MAX, Login, Logins, NewLogin
+from server.auth.logins import Login, Logins, NewLogin
 from server.auth.principal import LOCAL, Grant, Principal
-from server.auth.share_links import CREDENTIAL, LinksOfSession, ShareLinks, load_key
+from server.auth.share_links import CREDENTIAL, ShareLinks
 from server.auth.tickets import LASTS_S, Tickets, ticket_of
 from server.config.settings import Settings
+from server.journal.base import JournalError
 from server.util.rate_limit import ADDRESSES_MAX, LoginThrottle
 from server.util.refusal import HTTPRefusal
+
+log = logging.getLogger("holdfast.auth")
 
 LOGIN = "login:"
 CODE_REFUSED = (
@@ -85,7 +86,10 @@ class Authenticator:
             return self._unauthorized("credentials are needed")
         address, now = address_of(scope), asyncio.get_running_loop().time()
         if credentials.token is not None and not self.failures.is_blocked(address, now):
-            answer = await self.backend.authenticate_remote(credentials.token, self._clock())
+            try:
+                answer = await self.backend.authenticate_remote(credentials.token, self._clock())
+            except JournalError as error:
+                return _unavailable(error)
             if isinstance(answer, Principal) or (answer is not None and answer.status != 401):
                 return answer
         return self._refuse(credentials, address, now)
@@ -116,6 +120,10 @@ class Authenticator:
         else:
             fresh = await self.backend.revalidate(principal.credential, now)
         return fresh is not None and fresh.user_id == principal.user_id and principal.rights <= fresh.rights
+
+    async def reread(self) -> bool:
+        """Look again at the credentials in a database that were seen here; whether one has changed. Raises `JournalError`."""
+        return await self.backend.reread()
 
     async def exchange(self, token: str, scope: Scope) -> NewLogin | HTTPRefusal:
         """Exchange a token for a browser's login, or the refusal."""
@@ -252,48 +260,11 @@ def _has_expired(principal: Principal, now: float) -> bool:
     return principal.expires_at is not None and principal.expires_at <= now
 
 
-async def create_authenticator(
-    settings: Settings, links_of: LinksOfSession, executors: Executors, clock: Callable[[], float] = time.time
-) -> Authenticator:
-    """The authenticator of the settings, opened. The data folder must exist. Raises `PrivateFileError`, `SettingsError`."""
-    auth, folder = settings.auth, settings.journal.folder
-    shares = ShareLinks(load_key(folder), links_of)
-    if auth.mode == "local" and not auth.local_token:
-        authenticator = Authenticator(settings, NoTokenBackend(auth.local_hf_token), None, shares, clock)
-    else:
-        logins = Logins(SqliteLoginStore(folder), executors.server, LOGINS_MAX, LOGINS_PER_USER_MAX)
-        try:
-            authenticator = Authenticator(
-                settings, _create_backend(settings, logins, executors, clock), logins, shares, clock
-            )
-        except BaseException:
-            await logins.aclose()
-            raise
-    try:
-        await authenticator.open()
-    except BaseException:
-        await authenticator.aclose()
-        raise
-    return authenticator
-
-
-def _create_backend(
-    settings: Settings, logins: Logins, executors: Executors, clock: Callable[[], float]
-) -> AuthBackend:
-    auth, folder = settings.auth, settings.journal.folder
-    match auth.mode:
-        case "local":
-            return LocalBackend(folder, auth.local_hf_token, clock)
-        case "tokens":
-            return ApiTokenBackend(tokens_path(settings))
-        case "oauth":
-            # What these two need takes a quarter of a second to import.
-            from server.auth.backends.oauth import OauthBackend
-            from server.auth.encryption import create_cipher
-
-            return OauthBackend(auth, tokens_path(settings), logins, create_cipher(auth.secret, folder))
-        case "bearer":
-            from server.auth.backends.hf_tokens import HfTokenBackend
-            from server.auth.encryption import create_cipher
-
-            return HfTokenBackend(auth, logins, create_cipher(auth.secret, folder), executors.identity)
+def _unavailable(error: JournalError) -> HTTPRefusal:
+    """Who is asking cannot be looked up. The error may name the database, and who asks is not known."""
+    log.warning("credentials cannot be looked up: %s", error)
+    return HTTPRefusal(
+        "unavailable",
+        "the server cannot look up the credentials: its database does not answer; try again",
+        retry_after_s=5,
+    )

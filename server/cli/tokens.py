@@ -7,14 +7,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import get_args
 
-from server.auth.backends.api_tokens import ApiToken, new_token, read_tokens, tokens_path, write_tokens
+from server.auth.backends.api_tokens import ApiToken, TokenFile, TokenList, are_rows, new_token, tokens_path
+from server.auth.backends.token_rows import TokenTable
 from server.auth.principal import RIGHTS, Right
 from server.cli.options import FAILURE, USAGE, add_place, fail, settings_of
 from server.config.loader import SettingsError
-from server.util.private_files import PrivateFileError, locked
+from server.config.settings import Settings
+from server.journal.backend import open_credentials
+from server.journal.base import JournalError
+from server.util.private_files import PrivateFileError
 
 UNITS_S = {"m": 60, "h": 3_600, "d": 86_400}
 NOTE_MAX_CHARS = 200
@@ -51,11 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run the command; the exit code: 0 done, 1 failed, 2 wrong usage or settings."""
     try:
-        path = tokens_path(settings_of(args))
-        code: int = args.verb(args, path)
+        with _tokens(settings_of(args)) as tokens:
+            code: int = args.verb(args, tokens)
     except (SettingsError, ValueError) as error:
         return fail(str(error), USAGE)
-    except PrivateFileError as fault:
+    except (PrivateFileError, JournalError) as fault:
         return fail(str(fault), FAILURE)
     return code
 
@@ -77,14 +80,13 @@ def read_time_s(text: str) -> float:
     return int(found["count"]) * UNITS_S[found["unit"]]
 
 
-def _add(args: argparse.Namespace, path: Path) -> int:
+def _add(args: argparse.Namespace, tokens: TokenList) -> int:
     if len(args.note) > NOTE_MAX_CHARS or not args.note.isprintable():
         raise ValueError(f"--note must be at most {NOTE_MAX_CHARS} printable characters")
     now = time.time()
     expires_at = None if args.expires is None else now + read_time_s(args.expires)
     kept, secret = new_token(args.user, read_rights(args.rights), now, expires_at, args.note)
-    with _changing(path) as tokens:
-        tokens.append(kept)
+    tokens.add(kept)
     print(secret)
     print(
         f"token {kept.id} of {kept.user} ({', '.join(kept.rights)}; {_until(kept, now)}); it is not shown again",
@@ -93,12 +95,12 @@ def _add(args: argparse.Namespace, path: Path) -> int:
     return 0
 
 
-def _list(args: argparse.Namespace, path: Path) -> int:
+def _list(args: argparse.Namespace, tokens: TokenList) -> int:
     now = time.time()
     rows = [("ID", "USER", "RIGHTS", "MADE", "VALID", "NOTE")]
     rows += [
         (kept.id, kept.user, ",".join(kept.rights), _day(kept.created_at), _until(kept, now), kept.note)
-        for kept in read_tokens(path)
+        for kept in tokens.all()
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
@@ -106,25 +108,21 @@ def _list(args: argparse.Namespace, path: Path) -> int:
     return 0
 
 
-def _revoke(args: argparse.Namespace, path: Path) -> int:
-    with _changing(path) as tokens:
-        left = [kept for kept in tokens if kept.id != args.id]
-        if len(left) == len(tokens):
-            return fail(f"there is no token {args.id!r} in {path}; `holdfast token list` shows them", FAILURE)
-        tokens[:] = left
+def _revoke(args: argparse.Namespace, tokens: TokenList) -> int:
+    if not tokens.revoke(args.id):
+        return fail(f"there is no token {args.id!r} in {tokens.where}; `holdfast token list` shows them", FAILURE)
     print(f"token {args.id} is revoked")
     return 0
 
 
 @contextmanager
-def _changing(path: Path) -> Iterator[list[ApiToken]]:
-    """The tokens, to be changed in place under the file's lock. Raises `PrivateFileError`."""
-    with locked(path):
-        tokens = read_tokens(path)
-        before = list(tokens)
-        yield tokens
-        if tokens != before:
-            write_tokens(path, tokens)
+def _tokens(settings: Settings) -> Iterator[TokenList]:
+    """The tokens of a server with these settings. Raises `PrivateFileError`, `JournalError`."""
+    if not are_rows(settings):
+        yield TokenFile(tokens_path(settings))
+        return
+    with open_credentials(settings.journal) as table:
+        yield TokenTable(table, tokens_path(settings))
 
 
 def _until(kept: ApiToken, now: float) -> str:

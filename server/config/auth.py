@@ -60,7 +60,10 @@ class AuthSettings(SettingsGroup, frozen=True, kw_only=True):
         ),
     ] = ""
     tokens_file: Annotated[
-        str, Meta(description="File of the API tokens' hashes; empty: `tokens.json` in the data folder.")
+        str,
+        Meta(
+            description="File of the API tokens' hashes; empty: `tokens.json` in the data folder, or the database of `journal.url`."
+        ),
     ] = ""
     allowed_hosts: Annotated[
         list[str],

@@ -1,10 +1,12 @@
 """Journal backend: opens the journal that the settings name, in a folder or in a database."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
 from server.journal.base import Journal, JournalError
+from server.journal.credentials import CredentialRows, CredentialTable
 from server.journal.data_dir import FolderLock
 from server.journal.nodes.base import Nodes
 from server.journal.nodes.listing import NodeSeen
@@ -16,10 +18,14 @@ ALONE = NodesSettings()
 
 
 class Backend(NamedTuple):
-    """An open journal. `nodes`: this server among those on the same database; None where one server has the journal."""
+    """An open journal. `nodes`: this server among those on the same database; None where one server has the journal.
+
+    `credentials`: those in the database; None where the journal is in a folder.
+    """
 
     journal: Journal
     nodes: Nodes | None
+    credentials: CredentialRows | None = None
 
 
 async def open_backend(settings: JournalSettings, nodes: NodesSettings = ALONE, files: Path | None = None) -> Backend:
@@ -53,15 +59,22 @@ def list_nodes(settings: JournalSettings) -> list[NodeSeen]:
     return _postgres().list_nodes(settings.url)
 
 
+def open_credentials(settings: JournalSettings) -> AbstractContextManager[CredentialTable]:
+    """The credentials in the database of `journal.url`, for a command. Raises `JournalError`."""
+    return _postgres().credentials(settings.url)
+
+
 class _Postgres(NamedTuple):
     open: Callable[[str, Callable[[], None], NodesSettings, Path | None], Awaitable[Backend]]
     describe: Callable[[str], str]
     list_nodes: Callable[[str], list[NodeSeen]]
+    credentials: Callable[[str], AbstractContextManager[CredentialTable]]
 
 
 def _postgres() -> _Postgres:
     """The journal on PostgreSQL. Its driver is not imported, and need not be installed, where the journal is in a folder."""
     try:
+        from server.journal.postgres.credentials import open_table
         from server.journal.postgres.describe import describe, list_nodes
         from server.journal.postgres.journal import open_postgres
     except ImportError as error:
@@ -72,6 +85,6 @@ def _postgres() -> _Postgres:
 
     async def opened(url: str, at_end: Callable[[], None], nodes: NodesSettings, files: Path | None) -> Backend:
         journal = await open_postgres(url, at_end, nodes, files)
-        return Backend(journal, journal.nodes)
+        return Backend(journal, journal.nodes, journal.credentials)
 
-    return _Postgres(opened, describe, list_nodes)
+    return _Postgres(opened, describe, list_nodes, open_table)

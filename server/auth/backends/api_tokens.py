@@ -1,4 +1,4 @@
-"""Mode `tokens`: API tokens, which `holdfast token` creates, kept as hashes in a file."""
+"""Mode `tokens`: API tokens, which `holdfast token` creates, kept as hashes in a file or in the journal's database."""
 
 import hmac
 import logging
@@ -6,13 +6,15 @@ import re
 import secrets
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from server.auth.backends.base import BaseAuthBackend
 from server.auth.principal import Principal, Right
 from server.config.settings import Settings
-from server.util.private_files import FileVersion, PrivateFileError, file_version, read_private, write_private
+from server.util.private_files import FileVersion, PrivateFileError, file_version, locked, read_private, write_private
+from server.util.refusal import HTTPRefusal
 
 log = logging.getLogger("holdfast.auth")
 
@@ -51,6 +53,11 @@ def tokens_path(settings: Settings) -> Path:
     """The path of the file."""
     chosen = settings.auth.tokens_file
     return Path(chosen).expanduser() if chosen else settings.journal.folder / FILE
+
+
+def are_rows(settings: Settings) -> bool:
+    """Whether the tokens are in the journal's database: it has one, and no file is named."""
+    return bool(settings.journal.url) and not settings.auth.tokens_file
 
 
 def read_tokens(path: Path) -> list[ApiToken]:
@@ -95,41 +102,92 @@ def hash_of(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
-class ApiTokenBackend(BaseAuthBackend):
-    """API tokens. The file is read again when it changes, so a revoked token is refused at once."""
+class TokenSource(Protocol):
+    """Where a server has its tokens from."""
 
-    def __init__(self, path: Path, *, needed: bool = True) -> None:
+    where: str
+
+    async def open(self) -> bool:
+        """Read what is needed; whether there is any token. Raises `PrivateFileError`, `JournalError`."""
+
+    def find_here(self, secret_hash: str) -> ApiToken | None:
+        """The token with this hash, as far as the server itself knows."""
+
+    async def find(self, secret_hash: str) -> ApiToken | None:
+        """The token with this hash, where another service must be asked; None if it has none. Raises `JournalError`."""
+
+    async def get(self, token_id: str) -> ApiToken | None:
+        """The token with this id. Raises `JournalError`."""
+
+    async def reread(self) -> bool:
+        """Look again at the tokens that another service has; whether one has changed. Raises `JournalError`."""
+
+
+class TokenList(Protocol):
+    """The tokens, for `holdfast token`. All raise `PrivateFileError`, `JournalError`."""
+
+    where: str
+
+    def all(self) -> list[ApiToken]:
+        """The tokens, the oldest first."""
+
+    def add(self, token: ApiToken) -> None:
+        """Keep a new token."""
+
+    def revoke(self, token_id: str) -> bool:
+        """Remove a token; False if there is none with this id."""
+
+
+class TokenFile:
+    """A file of tokens, as a `TokenSource` and as a `TokenList`. It is read again when it changes."""
+
+    def __init__(self, path: Path) -> None:
+        self.where = str(path)
         self._path = path
-        self._needed = needed
         self._version: FileVersion | None = None
         self._by_hash: dict[str, ApiToken] = {}
         self._by_id: dict[str, ApiToken] = {}
 
-    async def open(self) -> None:
+    async def open(self) -> bool:
         """Read the file. Raises `PrivateFileError`."""
         self._read()
-        if self._needed and not self._by_id:
-            log.warning(
-                "no token is in %s yet, so every request is refused; create one with `holdfast token add USER`",
-                self._path,
-            )
+        return bool(self._by_id)
 
-    def authenticate_local(self, token: str, now: float) -> Principal | None:
-        """The user of this token, if it is known."""
+    def find_here(self, secret_hash: str) -> ApiToken | None:
+        """The token with this hash."""
         self._reload_if_changed()
-        hashed = hash_of(token)
-        found = self._by_hash.get(hashed)
-        # The time of the lookup depends on the hash alone, from which no token follows.
-        return _principal(found) if found is not None and hmac.compare_digest(found.hash, hashed) else None
+        return self._by_hash.get(secret_hash)
 
-    async def revalidate(self, credential: str, now: float) -> Principal | None:
-        """The user of this token, unless it expired or was revoked."""
+    async def find(self, secret_hash: str) -> ApiToken | None:
+        """None: all that the file has is known here."""
+        return None
+
+    async def get(self, token_id: str) -> ApiToken | None:
+        """The token with this id."""
         self._reload_if_changed()
-        kind, _, token_id = credential.partition(":")
-        found = self._by_id.get(token_id) if kind == "token" else None
-        if found is None or (found.expires_at is not None and found.expires_at <= now):
-            return None
-        return _principal(found)
+        return self._by_id.get(token_id)
+
+    async def reread(self) -> bool:
+        """Nothing: the file is looked at whenever a token is."""
+        return False
+
+    def all(self) -> list[ApiToken]:
+        """The tokens, the oldest first."""
+        return read_tokens(self._path)
+
+    def add(self, token: ApiToken) -> None:
+        """Keep a new token."""
+        with locked(self._path):
+            write_tokens(self._path, [*read_tokens(self._path), token])
+
+    def revoke(self, token_id: str) -> bool:
+        """Remove a token; False if there is none with this id."""
+        with locked(self._path):
+            tokens = read_tokens(self._path)
+            left = [kept for kept in tokens if kept.id != token_id]
+            if len(left) < len(tokens):
+                write_tokens(self._path, left)
+        return len(left) < len(tokens)
 
     def _reload_if_changed(self) -> None:
         """Read the file if it changed. One that is not valid changes nothing: the tokens before stay valid."""
@@ -146,6 +204,51 @@ class ApiTokenBackend(BaseAuthBackend):
         tokens = read_tokens(self._path)
         self._by_hash = {token.hash: token for token in tokens}
         self._by_id = {token.id: token for token in tokens}
+
+
+class ApiTokenBackend(BaseAuthBackend):
+    """API tokens. A revoked one is refused at once, or where they are in a database within seconds."""
+
+    def __init__(self, source: TokenSource, *, needed: bool = True) -> None:
+        self._source = source
+        self._needed = needed
+
+    async def open(self) -> None:
+        """Open the tokens. Raises `PrivateFileError`, `JournalError`."""
+        if not await self._source.open() and self._needed:
+            log.warning(
+                "no token is in %s yet, so every request is refused; create one with `holdfast token add USER`",
+                self._source.where,
+            )
+
+    def authenticate_local(self, token: str, now: float) -> Principal | None:
+        """The user of this token, if it is known."""
+        return _holder(token, self._source.find_here(hash_of(token)), now)
+
+    async def authenticate_remote(self, token: str, now: float) -> Principal | HTTPRefusal | None:
+        """The user of this token, where another service must be asked. No text of another form is asked about."""
+        return _holder(token, await self._source.find(hash_of(token)), now) if token.startswith(PREFIX) else None
+
+    async def revalidate(self, credential: str, now: float) -> Principal | None:
+        """The user of this token, unless it expired or was revoked."""
+        kind, _, token_id = credential.partition(":")
+        found = await self._source.get(token_id) if kind == "token" else None
+        return None if found is None or _has_expired(found, now) else _principal(found)
+
+    async def reread(self) -> bool:
+        """Look again at the tokens in a database; whether one has changed. Raises `JournalError`."""
+        return await self._source.reread()
+
+
+def _holder(token: str, found: ApiToken | None, now: float) -> Principal | None:
+    """The user of a token that was found by its hash. The time of that depends on the hash alone, from which no token follows."""
+    if found is None or not hmac.compare_digest(found.hash, hash_of(token)) or _has_expired(found, now):
+        return None
+    return _principal(found)
+
+
+def _has_expired(token: ApiToken, now: float) -> bool:
+    return token.expires_at is not None and token.expires_at <= now
 
 
 def _principal(token: ApiToken) -> Principal:

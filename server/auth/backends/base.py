@@ -52,6 +52,9 @@ class AuthBackend(Protocol):
     async def hub_token(self, user_id: str, now: float) -> str | None:
         """The Hugging Face token of this user, for their tools; None if none is known."""
 
+    async def reread(self) -> bool:
+        """Look again at the credentials in a database; whether one has changed. Raises `JournalError`."""
+
 
 class BaseAuthBackend:
     """A backend that knows no token, asks no other service and keeps nothing. The others override what they need."""
@@ -89,3 +92,7 @@ class BaseAuthBackend:
     async def hub_token(self, user_id: str, now: float) -> str | None:
         """None: no such token is known."""
         return None
+
+    async def reread(self) -> bool:
+        """False: no credential is in a database."""
+        return False

@@ -3,13 +3,12 @@
 import asyncio
 import logging
 import secrets
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 
 from agent.util.tasks import TaskOwner
-from server.auth.backends.api_tokens import ApiTokenBackend
+from server.auth.backends.api_tokens import ApiTokenBackend, TokenSource
 from server.auth.backends.base import LOGIN_WAIT_S, LoginRefused, ProviderError, UserNotAllowed
 from server.auth.backends.openid import Identity, OpenIDProvider, ProviderTokens
 from server.auth.encryption import CredentialCipher
@@ -42,7 +41,7 @@ class PendingLogin(msgspec.Struct, frozen=True):
 class OauthBackend(ApiTokenBackend):
     """Logins at an OpenID provider; and API tokens, for the programs of its users."""
 
-    def __init__(self, auth: AuthSettings, tokens: Path, logins: Logins, cipher: CredentialCipher) -> None:
+    def __init__(self, auth: AuthSettings, tokens: TokenSource, logins: Logins, cipher: CredentialCipher) -> None:
         super().__init__(tokens, needed=False)
         self.provider = OpenIDProvider(auth.oauth)
         self._auth = auth

@@ -18,6 +18,10 @@ DELETED = -1
 """In place of a head: the session was deleted."""
 
 
+CREDENTIALS = "credentials"
+"""The word that credentials were removed, or changed."""
+
+
 class Heads(NamedTuple):
     """How far sessions are stored now. `node`: who tells it."""
 
@@ -36,6 +40,10 @@ class Answered(NamedTuple):
 
     to: int
     settled: Settled
+
+
+class CredentialsChanged(NamedTuple):
+    """Credentials were removed, or changed: each node looks at those that it has seen."""
 
 
 def write_heads(node: int, heads: Iterable[tuple[str, int]]) -> list[str]:
@@ -67,12 +75,14 @@ def write_answered(to: int, settled: Settled) -> str:
     return f"answered {to} {msgspec.json.encode(short).decode()}"
 
 
-def read(word: str) -> Heads | Arrived | Answered | None:
+def read(word: str) -> Heads | Arrived | Answered | CredentialsChanged | None:
     """What a word tells; None for one that this version does not know."""
     kind, _, rest = word.partition(" ")
     node, _, listed = rest.partition(" ")
     heads: dict[str, int] = {}
     try:
+        if kind == CREDENTIALS:
+            return CredentialsChanged()
         if kind == "inbox":
             return Arrived(int(node))
         if kind == "answered":

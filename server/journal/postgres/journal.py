@@ -18,6 +18,7 @@ from server.journal.nodes.shared_folder import SharedFolder
 from server.journal.postgres import lineage, lock, queries, schema, threads
 from server.journal.postgres.address import Address
 from server.journal.postgres.appends import Appender
+from server.journal.postgres.credentials import PostgresCredentials
 from server.journal.postgres.errors import explain
 from server.journal.postgres.link import Link
 from server.journal.postgres.nodes.nodes import PostgresNodes
@@ -100,6 +101,7 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
         self.nodes: PostgresNodes | None = None
         if nodes.several:
             self.nodes = PostgresNodes(address, nodes, self._read_queue, self._write_queue, self._epoch_seen, files)
+        self.credentials = PostgresCredentials(self._read_queue, self._write_queue, self.nodes)
         self._writer = Writer(
             address,
             (link, appender),

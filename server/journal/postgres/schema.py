@@ -122,6 +122,22 @@ STEPS = (
         ADD COLUMN sessions bigint NOT NULL DEFAULT 0,
         ADD COLUMN sockets bigint NOT NULL DEFAULT 0;
     """,
+    """
+    CREATE TABLE credentials (                      -- logins, API tokens and the like
+        kind bytea NOT NULL,
+        id bytea NOT NULL,
+        hash bytea NOT NULL,                        -- of the secret that its holder shows
+        user_id bytea NOT NULL,
+        created_at double precision NOT NULL,       -- seconds since 1970, by the clock of the server that made it
+        expires_at double precision,
+        data bytea NOT NULL,
+        version bigint NOT NULL DEFAULT 1,
+        renewing_until timestamptz,                 -- a server asks a provider for new tokens, and stores them by then
+        PRIMARY KEY (kind, id),
+        UNIQUE (kind, hash)
+    );
+    CREATE INDEX credentials_by_user ON credentials (kind, user_id);
+    """,
 )
 """Step i takes a database of version i to version i + 1."""
 
@@ -140,6 +156,7 @@ _TABLES = (
     "epochs",
     "nodes",
     "inbox",
+    "credentials",
 )
 
 _FOUND = """

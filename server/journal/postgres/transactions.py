@@ -5,7 +5,7 @@ not known what was stored.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from server.journal.base import (
     Conflict,
@@ -82,6 +82,8 @@ _PURGE_REST = (
 )
 
 
+T = TypeVar("T")
+
 Node = Callable[[], int | None]
 """Gives the number of this node."""
 
@@ -134,6 +136,11 @@ class Transactions:
         """See `Nodes.forward`."""
         with self._link as connection:
             return inbox.put(connection, node, session_id, submission_id, forwarded)
+
+    def run(self, call: Callable[[Connection], T]) -> T:
+        """What a call that needs nothing of a journal does through the link."""
+        with self._link as connection:
+            return call(connection)
 
     def remove(self, numbers: Sequence[int]) -> None:
         """See `Nodes.remove`."""

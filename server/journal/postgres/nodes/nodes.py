@@ -51,6 +51,7 @@ class PostgresNodes:
         self._writes = writes
         self._arrived: Callable[[], None] | None = None
         self._answered: Callable[[Settled], None] | None = None
+        self._credentials_changed: Callable[[], None] | None = None
         self._where = address.where
         self._watchdog = Watchdog()
         self._beat = Beat(address, settings, self._kept, self._drop, self._seen, self._announce)
@@ -129,6 +130,14 @@ class PostgresNodes:
     def watch_inbox(self, arrived: Callable[[], None], answered: Callable[[Settled], None]) -> None:
         """Call `arrived` when something may wait, and `answered` with what became of what was forwarded."""
         self._arrived, self._answered = arrived, answered
+
+    def tell_credentials(self) -> None:
+        """Tell the other nodes that credentials were removed, or changed."""
+        self._notifier.say(words.CREDENTIALS)
+
+    def watch_credentials(self, changed: Callable[[], None]) -> None:
+        """Call `changed` in the event loop when another node told so, or its word may have been lost."""
+        self._credentials_changed = changed
 
     async def orphans(self, most: int) -> list[str]:
         """Sessions with work under way that nobody who lives owns."""
@@ -227,12 +236,16 @@ class PostgresNodes:
             self._arrived()
         elif isinstance(heard, words.Answered) and heard.to in self._beat.numbers and self._answered is not None:
             self._answered(heard.settled)
+        elif isinstance(heard, words.CredentialsChanged) and self._credentials_changed is not None:
+            self._credentials_changed()
 
     def _missed(self) -> None:
         if self._missed_some is not None:
             self._missed_some()
         if self._arrived is not None:
             self._arrived()
+        if self._credentials_changed is not None:
+            self._credentials_changed()
 
     def _kept(self, lease: NodeLease) -> None:
         self._watchdog.arm(lease.kill_at)

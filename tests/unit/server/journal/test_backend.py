@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def test_without_an_address_the_journal_is_in_the_folder(tmp_path: Path) -> None:
-    journal, _ = await open_backend(JournalSettings(data=str(tmp_path)))
+    journal = (await open_backend(JournalSettings(data=str(tmp_path)))).journal
     assert isinstance(journal, SqliteJournal)
     await journal.aclose()
 
@@ -28,13 +28,13 @@ async def test_with_an_address_it_is_in_the_database_and_the_folder_is_held_all_
     tmp_path: Path, database: str
 ) -> None:
     settings = JournalSettings(data=str(tmp_path / "data"), url=database)
-    journal, _ = await open_backend(settings)
+    journal = (await open_backend(settings)).journal
     await begin(journal, "s", "a")
     with pytest.raises(FolderInUse):
         await open_backend(settings)
     assert not (tmp_path / "data" / "journal.db").exists()
     await journal.aclose()
-    journal, _ = await open_backend(settings)
+    journal = (await open_backend(settings)).journal
     assert await texts(journal) == ["a"]
     await journal.aclose()
 
@@ -82,7 +82,7 @@ async def test_the_doctor_tells_of_a_database_and_who_has_it(
 
     settings = JournalSettings(data=str(tmp_path), url=database)
     assert f"schema version {VERSION}" in describe_database(settings)
-    journal, _ = await open_backend(settings)
+    journal = (await open_backend(settings)).journal
     found = check_database(settings)
     assert found.level == "ok"
     assert "holdfast " in found.found and " has it" in found.found

@@ -1,0 +1,79 @@
+"""Opening: makes the authenticator that the settings choose, with its backend, its logins and its share links."""
+
+import time
+from collections.abc import Callable
+
+from agent.util.executors import Executors
+from server.auth.authenticator import Authenticator
+from server.auth.backends.api_tokens import ApiTokenBackend, TokenFile, TokenSource, are_rows, tokens_path
+from server.auth.backends.base import AuthBackend
+from server.auth.backends.local import LocalBackend, NoTokenBackend
+from server.auth.backends.token_rows import TokenRows
+from server.auth.login_store import SqliteLoginStore
+from server.auth.logins import LOGINS_MAX, LOGINS_PER_USER_MAX, Logins
+from server.auth.share_links import LinksOfSession, ShareLinks, load_key
+from server.config.settings import Settings
+from server.journal.credentials import CredentialRows
+
+
+async def create_authenticator(
+    settings: Settings,
+    links_of: LinksOfSession,
+    executors: Executors,
+    rows: CredentialRows | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Authenticator:
+    """The authenticator of the settings, opened. The data folder must exist. `rows`: credentials in the journal's database.
+
+    Raises `PrivateFileError`, `SettingsError`, `JournalError`.
+    """
+    auth, folder = settings.auth, settings.journal.folder
+    shares = ShareLinks(load_key(folder), links_of)
+    if auth.mode == "local" and not auth.local_token:
+        authenticator = Authenticator(settings, NoTokenBackend(auth.local_hf_token), None, shares, clock)
+    else:
+        logins = Logins(SqliteLoginStore(folder), executors.server, LOGINS_MAX, LOGINS_PER_USER_MAX)
+        try:
+            authenticator = Authenticator(
+                settings, _create_backend(settings, logins, executors, rows, clock), logins, shares, clock
+            )
+        except BaseException:
+            await logins.aclose()
+            raise
+    try:
+        await authenticator.open()
+    except BaseException:
+        await authenticator.aclose()
+        raise
+    return authenticator
+
+
+def _create_backend(
+    settings: Settings,
+    logins: Logins,
+    executors: Executors,
+    rows: CredentialRows | None,
+    clock: Callable[[], float],
+) -> AuthBackend:
+    auth, folder = settings.auth, settings.journal.folder
+    match auth.mode:
+        case "local":
+            return LocalBackend(folder, auth.local_hf_token, clock)
+        case "tokens":
+            return ApiTokenBackend(_token_source(settings, rows))
+        case "oauth":
+            # What these two need takes a quarter of a second to import.
+            from server.auth.backends.oauth import OauthBackend
+            from server.auth.encryption import create_cipher
+
+            return OauthBackend(auth, _token_source(settings, rows), logins, create_cipher(auth.secret, folder))
+        case "bearer":
+            from server.auth.backends.hf_tokens import HfTokenBackend
+            from server.auth.encryption import create_cipher
+
+            return HfTokenBackend(auth, logins, create_cipher(auth.secret, folder), executors.identity)
+
+
+def _token_source(settings: Settings, rows: CredentialRows | None) -> TokenSource:
+    path = tokens_path(settings)
+    return TokenRows(rows, path) if rows is not None and are_rows(settings) else TokenFile(path)
