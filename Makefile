@@ -14,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OURS := protocol agent server clients configs
 TESTS := -n 4 --dist loadscope --no-loadscope-reorder
-NPM := tests/support/npm/acp tests/support/npm/bun tests/support/npm/chromium tests/support/npm/clients tests/support/npm/mcp tests/support/npm/wscat tests/unit/clients/web
+NPM := tests/support/npm/acp tests/support/npm/bun tests/support/npm/chromium tests/support/npm/clients tests/support/npm/mcp tests/support/npm/packages tests/support/npm/wscat tests/unit/clients/web
 COMPILED := -q -j 0 -x '/test_[a-z_]*\.py$$' $(OURS) tests
 FAULTS := tests/faults tests/properties tests/hostile tests/deploy tests/docs tests/contract/test_sandboxes.py tests/unit/protocol tests/unit/clients \
 	tests/unit/benchmarks tests/unit/agent/sandbox tests/unit/agent/workspace \
@@ -28,7 +28,7 @@ help:
 	@echo 'make check    lint, format, imports and types'
 	@echo 'make bench    measure speed and memory            make bench ARGS="--help"'
 	@echo 'make schema   write what is generated from the code'
-	@echo 'make page     write the script of the page from its modules'
+	@echo 'make page     write the script of the page, and the types of the JavaScript package, from their modules'
 	@echo 'make lock     pin the dependencies anew           make lock ARGS=--upgrade'
 	@echo 'make clean    remove the environment and caches'
 
@@ -67,6 +67,7 @@ schema: set-up
 
 page: set-up-tests
 	$(BIN)/python scripts/bundle.py
+	$(BIN)/python scripts/js_types.py
 
 # The environment's own Python sets it up again, so that one that is there is kept; PYTHON comes before it.
 SET_UP = for python in $(or $(PYTHON),$(BIN)/python python3.13 python3.12 python3.11 python3 python); do \

@@ -32,6 +32,7 @@ NODE_LOCKS = [
         "support/npm/chromium",
         "support/npm/clients",
         "support/npm/mcp",
+        "support/npm/packages",
         "support/npm/wscat",
         "unit/clients/web",
     )

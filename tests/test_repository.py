@@ -317,7 +317,7 @@ def test_no_tracked_file_names_a_path_of_the_machine_it_was_made_on() -> None:
         "tests/support/npm/node.lock",
         *(
             f"tests/support/npm/{name}/package-lock.json"
-            for name in ("acp", "bun", "chromium", "clients", "mcp", "wscat")
+            for name in ("acp", "bun", "chromium", "clients", "mcp", "packages", "wscat")
         ),
         "tests/unit/clients/web/package-lock.json",
     ],

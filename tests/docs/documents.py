@@ -7,7 +7,7 @@ from tests.support.paths import ROOT
 
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
-    for pattern in ("*.md", "docs/*.md", "deploy/*/README.md", "benchmarks/*.md")
+    for pattern in ("*.md", "docs/*.md", "clients/*/README.md", "deploy/*/README.md", "benchmarks/*.md")
     for path in ROOT.glob(pattern)
 )
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -8,19 +8,17 @@
 // The position is committed at `synced` only; what is submitted is sent again by its id until the server has answered.
 
 /** @import * as Wire from "../protocol.d.ts" */
-/** @import { Backoff } from "./lib/reconnect.js" */
-/** @import { Outcome, Position, Verdict } from "./lib/core.js" */
+/** @import { Outcome, Verdict } from "./lib/core.js" */
 /** @import { Denial } from "./lib/denial.js" */
 /** @import { Status } from "./lib/status.js" */
-/** @import { Environment } from "./lib/environment.js" */
-/** @import { View } from "./view.js" */
 import { SessionCore, SUBPROTOCOL } from "./lib/core.js";
 import { makeSession, whyDenied } from "./lib/denial.js";
-import { Feed } from "./lib/feed.js";
+import { feedOf } from "./lib/feed.js";
 import { SubmissionRefused } from "./lib/outbox.js";
-import { keySubprotocols } from "./lib/keys.js";
+import { keySubprotocols, ticketSubprotocol } from "./lib/keys.js";
 import { SessionEnded } from "./lib/status.js";
 import { browserEnvironment } from "./lib/environment.js";
+import { Unchanged } from "./lib/unchanged.js";
 
 export { apply, emptyView, fromSnapshot } from "./view.js";
 export { newId } from "./lib/core.js";
@@ -34,17 +32,7 @@ const CIRCUMSTANCES = ["online", "offline", "pageshow", "visibilitychange"];
 
 /** @typedef {Outcome | { kind: "status", status: Status }} FeedItem */
 
-/**
- * @typedef {object} Options
- * @property {string} server its address, such as `https://example.org` or `https://example.org/agent`
- * @property {string | null} [sessionId] null makes a new session
- * @property {Position | null} [position] where `view` stands; `{epoch: "", seq: 0}` asks for the whole journal
- * @property {View} [view]
- * @property {Wire.Submission[]} [unsettled] submissions of an earlier life of this client, with their ids
- * @property {Backoff} [backoff]
- * @property {() => number} [random]
- * @property {Environment} [environment]
- */
+/** @typedef {import("./lib/options.js").Options} Options */
 
 /** Open a session and keep it open. @param {Options} options */
 export function connect(options) {
@@ -59,7 +47,10 @@ export class Session {
   /** @type {WebSocket | null} */
   #socket = null;
   #connectBy = Infinity;
-  #making = false;
+  /** What is being asked before a socket can be opened. @type {object | null} */
+  #asking = null;
+  #ticket;
+  #unchanged = new Unchanged();
   /** @type {any} */
   #timer = null;
   /** @type {any} */
@@ -72,9 +63,10 @@ export class Session {
   #answers = new Map();
 
   /** @param {Options} options */
-  constructor({ server, environment = browserEnvironment(), unsettled = [], ...given }) {
+  constructor({ server, environment = browserEnvironment(), ticket, unsettled = [], ...given }) {
     this.#server = server.replace(/\/$/, "");
     this.#environment = environment;
+    this.#ticket = ticket;
     this.core = new SessionCore(given);
     /** @type {Status} */
     this.status = { phase: "idle", why: "", retry_at: 0, offline: false, action: null, caught_up: null };
@@ -84,6 +76,11 @@ export class Session {
   /** The result of all events so far. It changes in place; look at it when a listener is called. */
   get view() {
     return this.core.view;
+  }
+
+  /** The view in an object that does not change: the same as before for as long as nothing did, and so is each message and other part in it. */
+  get unchangedView() {
+    return this.#unchanged.of(this.core.view);
   }
 
   get sessionId() {
@@ -105,17 +102,8 @@ export class Session {
   }
 
   /** What comes from now on, one by one; ends with the session. Throws if the reader falls 10,000 behind. */
-  async *[Symbol.asyncIterator]() {
-    const feed = new Feed(10_000);
-    const silence = this.listen((items) => items.forEach((one) => feed.put(one)));
-    try {
-      for await (const item of feed) {
-        yield /** @type {FeedItem} */ (item);
-        if (item.kind === "status" && item.status.phase === "ended") return;
-      }
-    } finally {
-      silence();
-    }
+  [Symbol.asyncIterator]() {
+    return feedOf(this, 10_000);
   }
 
   /**
@@ -141,30 +129,40 @@ export class Session {
 
   /** Open a socket now, whatever was being waited for; a session that is not there yet is made. After an end it begins again. */
   open() {
-    if (this.#socket || this.#making) return;
+    if (this.#socket || this.#asking) return;
     this.#environment.clearTimeout(this.#retry);
     this.#retry = null;
     for (const name of CIRCUMSTANCES) this.#environment.events.addEventListener(name, this.#noticed);
     this.#change({ phase: "connecting" });
-    if (this.core.sessionId === null) void this.#make();
-    else this.#dial();
+    if (this.#ticket) void this.#ask(this.#ticket(), (ticket) => this.#dial([ticketSubprotocol(ticket)]));
+    else if (this.core.sessionId === null) void this.#ask(makeSession(this.#server, this.#environment), (id) => this.#made(id));
+    else this.#dial(keySubprotocols(this.#environment.keys(this.#server)));
   }
 
-  async #make() {
-    this.#making = true;
-    const made = await makeSession(this.#server, this.#environment);
-    this.#making = false;
-    if (this.status.phase !== "connecting") return;
-    if (!("sessionId" in made)) return this.#denied(made);
-    this.core.sessionId = made.sessionId;
-    this.#dial();
+  /**
+   * Ask for what a socket needs, and go on unless this was closed meanwhile.
+   * @param {Promise<string | Denial>} asked @param {(found: string) => void} then
+   */
+  async #ask(asked, then) {
+    const asking = (this.#asking = {});
+    const found = await asked.catch((error) => ({ why: `no ticket could be had: ${error}` }));
+    if (this.#asking !== asking) return;
+    this.#asking = null;
+    if (typeof found === "string") then(found);
+    else this.#denied(found);
+  }
+
+  /** @param {string} sessionId */
+  #made(sessionId) {
+    this.core.sessionId = sessionId;
+    this.#dial(keySubprotocols(this.#environment.keys(this.#server)));
     this.#notify([{ kind: "status", status: this.status }]);
   }
 
-  #dial() {
-    const { WebSocket, keys, now } = this.#environment;
-    const offered = [SUBPROTOCOL, ...keySubprotocols(keys(this.#server))];
-    const socket = new WebSocket(this.#server.replace(/^http/, "ws") + this.core.path, offered);
+  /** @param {string[]} credentials subprotocols */
+  #dial(credentials) {
+    const { WebSocket, now } = this.#environment;
+    const socket = new WebSocket(this.#server.replace(/^http/, "ws") + this.core.path, [SUBPROTOCOL, ...credentials]);
     this.#socket = socket;
     this.#connectBy = now() + CONNECT_MS;
     let opened = false;
@@ -181,6 +179,7 @@ export class Session {
       if (opened) this.#after(this.core.lost(code === 1005 || code === 1006 ? null : code, reason));
       else void this.#askWhy();
     });
+    socket.onerror = mine(() => opened || socket.onclose?.(/** @type {any} */ ({}))); // in Node 20 and 22 no close comes then
     this.#wake();
   }
 
@@ -193,7 +192,7 @@ export class Session {
   /** Give up the socket, now: one that is dead would never say that it is closed. @param {number} [code] */
   #leave(code) {
     const socket = this.#socket;
-    this.#socket = null;
+    this.#socket = this.#asking = null;
     this.#environment.clearTimeout(this.#timer);
     socket?.close(code);
   }
@@ -263,7 +262,7 @@ export class Session {
 
   /** A browser does not say why an upgrade failed; HTTP does. */
   async #askWhy() {
-    const found = await whyDenied(this.#server, String(this.core.sessionId), this.#environment);
+    const found = await whyDenied(this.#server, this.core.sessionId, this.#environment);
     if (!this.#socket && this.status.phase !== "ended") this.#denied(found);
   }
 
@@ -294,6 +293,7 @@ export class Session {
 
   /** @param {FeedItem[]} items */
   #notify(items) {
+    this.#unchanged.stale = true;
     for (const listener of this.#listeners) listener(items);
   }
 }

@@ -1,4 +1,4 @@
-// Denials: makes a session over HTTP, and asks there why an upgrade was refused, which a browser's WebSocket does not say.
+// Denials: gets over HTTP what a websocket needs, and why an upgrade was refused, which a browser's WebSocket does not say.
 
 import { keyHeaders } from "./keys.js";
 
@@ -33,20 +33,33 @@ async function ask(server, path, init, { fetch, setTimeout, clearTimeout, keys }
 /**
  * Make a session; its id, or why there is none.
  * @param {string} server @param {Http} environment
- * @returns {Promise<{ sessionId: string } | Denial>}
+ * @returns {Promise<string | Denial>}
  */
 export async function makeSession(server, environment) {
   const answer = await ask(server, "/api/sessions", { method: "POST" }, environment);
   if (!("body" in answer)) return answer;
   const sessionId = answer.body?.session_id;
-  return typeof sessionId === "string" ? { sessionId } : { why: "the server did not name the session it made" };
+  return typeof sessionId === "string" ? sessionId : { why: "the server did not name the session it made" };
 }
 
 /**
- * @param {string} server @param {string} sessionId @param {Http} environment
+ * Get a ticket, which lets one websocket in as whoever `environment.fetch` speaks for; or why there is none.
+ * @param {string} server @param {Http} environment
+ * @returns {Promise<string | Denial>}
+ */
+export async function makeTicket(server, environment) {
+  const answer = await ask(server, "/api/tickets", { method: "POST" }, environment);
+  if (!("body" in answer)) return answer;
+  const ticket = answer.body?.ticket;
+  return typeof ticket === "string" ? ticket : { why: "the server gave no ticket" };
+}
+
+/**
+ * @param {string} server @param {string | null} sessionId @param {Http} environment
  * @returns {Promise<Denial>}
  */
 export async function whyDenied(server, sessionId, environment) {
-  const answer = await ask(server, `/api/sessions/${encodeURIComponent(sessionId)}`, {}, environment);
+  const path = sessionId === null ? "/api/me" : `/api/sessions/${encodeURIComponent(sessionId)}`;
+  const answer = await ask(server, path, {}, environment);
   return "body" in answer ? { why: NO_SOCKET } : answer;
 }

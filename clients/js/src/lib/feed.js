@@ -1,7 +1,24 @@
 // Feed: the bounded queue of outcomes for one consumer. A consumer that falls behind gets an error and misses nothing silently.
 
+/** @import { FeedItem, Session } from "../holdfast.js" */
+
+/** What comes from now on, until the session ends. @param {Session} session @param {number} most items that may wait */
+export async function* feedOf(session, most) {
+  /** @type {Feed<FeedItem>} */
+  const feed = new Feed(most);
+  const silence = session.listen((items) => items.forEach((one) => feed.put(one)));
+  try {
+    for await (const item of feed) {
+      yield item;
+      if (item.kind === "status" && item.status.phase === "ended") return;
+    }
+  } finally {
+    silence();
+  }
+}
+
 /** @template T */
-export class Feed {
+class Feed {
   /** @type {T[]} */
   #items = [];
   #most;

@@ -48,5 +48,10 @@ export function keysFor(server) {
 /** @param {string[]} keys @returns {Record<string, string>} */
 export const keyHeaders = (keys) => (keys.length ? { [HEADER]: keys.join(", ") } : {});
 
+const SUBPROTOCOL_TICKET = "holdfast.ticket.";
+
+/** @param {string} ticket */
+export const ticketSubprotocol = (ticket) => SUBPROTOCOL_TICKET + ticket;
+
 /** @param {string[]} keys */
 export const keySubprotocols = (keys) => keys.map((key) => SUBPROTOCOL_KEY + key);

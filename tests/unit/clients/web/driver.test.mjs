@@ -100,6 +100,62 @@ test("the origin keys go along as subprotocols, and as a header where HTTP is as
   assert.ok(outside.given.every((server) => server.startsWith("http://box:7860")));
 });
 
+test("a ticket is asked for before each socket and is its only credential", async () => {
+  const tickets = ["one", "two"];
+  const { outside, session } = begun({ ticket: async () => tickets.shift() });
+  outside.keys = ["hfk_a"];
+  await settled();
+  assert.deepEqual(outside.socket.protocols, ["holdfast.v1.json", "holdfast.ticket.one"]);
+  outside.open();
+  outside.end(1001);
+  outside.pass(15_000);
+  await settled();
+  assert.equal(outside.sockets.length, 2);
+  assert.deepEqual(outside.socket.protocols, ["holdfast.v1.json", "holdfast.ticket.two"]);
+  assert.equal(session.status.phase, "connecting");
+});
+
+test("without a ticket there is no socket: it comes back, or says what would help", async () => {
+  const answers = [() => { throw new Error("the shop is closed"); }, () => ({ status: 503, message: "busy", retryAfter_ms: 5000 }), () => ({ status: 401, message: "who?", retryAfter_ms: 0 })];
+  const { outside, session } = begun({ ticket: async () => answers.shift()() });
+  await settled();
+  assert.deepEqual([session.status.phase, outside.sockets.length], ["waiting", 0]);
+  assert.match(session.status.why, /the shop is closed/);
+  outside.pass(1000);
+  await settled();
+  assert.deepEqual([session.status.phase, session.status.why], ["waiting", "busy"]);
+  outside.pass(6000);
+  await settled();
+  assert.deepEqual([session.status.phase, session.status.action], ["ended", "log_in"]);
+});
+
+test("with a ticket a new session is made by its socket", async () => {
+  const { outside, session } = begun({ sessionId: null, ticket: async () => "one" });
+  await settled();
+  assert.equal(outside.socket.url, "ws://box:7860/ws");
+  outside.open();
+  assert.equal(session.sessionId, "s1");
+});
+
+test("a session that is closed while it asks for its ticket can be opened again, and has one socket", async () => {
+  const { outside, session } = begun({ ticket: async () => "one" });
+  session.close();
+  session.open();
+  await settled();
+  assert.deepEqual([session.status.phase, outside.sockets.length], ["connecting", 1]);
+});
+
+test("an error before a socket is open is its end: in Node.js 20 and 22 nothing else comes", async () => {
+  const { outside, session } = begun();
+  outside.socket.onerror({});
+  await settled();
+  assert.equal(session.status.phase, "waiting");
+  outside.pass(1000);
+  outside.open();
+  outside.socket.onerror({});
+  assert.equal(session.status.phase, "live", "after that a close comes");
+});
+
 test("a socket on which nothing is heard for two heartbeats is given up and replaced", () => {
   const { outside, session } = begun();
   outside.open();

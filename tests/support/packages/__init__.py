@@ -1,0 +1,1 @@
+"""Client packages: built as they are published, and installed into empty folders and environments."""
