@@ -27,6 +27,8 @@ from protocol.submissions import UserInput
 from protocol.view import View, apply
 
 ENDED_WITHOUT_OUTPUT = frozenset({"rejected", "abandoned", "cancelled", "outcome_unknown"})
+CUT_SHORT = frozenset({"restart", "shutdown", "interrupted", "error"})
+"""Reasons for which a message ends before it is whole."""
 VIOLATIONS_MAX = 50
 """Violations of one trace that are kept: the first say what happened."""
 
@@ -99,34 +101,26 @@ class _Check:
 
     def _compare(self, witness: ClientCheck) -> None:
         """What only the end shows: the views of all, and what each saw beside what is stored."""
-        stored = [event for _, event in witness.seen]
+        stored = [event for _, event in witness.seen[witness.start :]]
         if not at_rest(witness.view):
             self._note(WITNESS, "stuck", f"the session is {witness.view.state} at the end")
         for name, client in self._clients.items():
             if name != WITNESS and client.complete:
+                if client.epoch != witness.epoch:
+                    self._note(name, "different_view", f"its epoch is {client.epoch}, the session's is {witness.epoch}")
                 difference = view_difference(client.view, witness.view)
                 if difference:
                     self._note(name, "different_view", f"it differs from who read everything: {difference}")
             self._check_stored(name, client, stored)
         self._check_submissions(stored)
         self._check_calls(stored)
+        self._check_messages(stored)
 
     def _check_stored(self, name: str, client: ClientCheck, stored: Sequence[ev.Event]) -> None:
-        """Every event that was seen is stored: as it was, or as a part of a merged text."""
         if name in (WITNESS, NEWCOMER):
             return
-        by_seq = {event.seq: event for event in stored}
-        texts = _texts(stored)
-        for entry, event in client.seen:
-            key = _text_key(event)
-            if key is not None:
-                assert isinstance(event, ev.AssistantChunk | ev.ToolLog)
-                if not texts.get(key, "")[event.offset :].startswith(event.text):
-                    self._note(name, "torn", f"the text of event {event.seq} is not in what is stored", entry)
-            elif event.seq not in by_seq:
-                self._note(name, "lost", f"event {event.seq} was seen and is not stored", entry)
-            elif msgspec.json.encode(_plain(event)) != msgspec.json.encode(_plain(by_seq[event.seq])):
-                self._note(name, "torn", f"event {event.seq} was seen, and another stands in its place", entry)
+        for place, kind, message in missing(stored, [event for _, event in client.seen]):
+            self._note(name, kind, message, client.seen[place][0])
 
     def _check_submissions(self, stored: Sequence[ev.Event]) -> None:
         accepted = Counter(event.submission_id for event in stored if isinstance(event, ev.Accepted))
@@ -134,8 +128,9 @@ class _Check:
         for submission_id, times in (accepted | begun).items():
             if max(times, begun[submission_id]) > 1:
                 self._note(WITNESS, "said_twice", f"the submission {submission_id} was taken {times} times")
+        withdrawn = _withdrawn(stored)
         for event in stored:
-            if not isinstance(event, ev.Accepted) or event.submission_id in begun:
+            if not isinstance(event, ev.Accepted) or event.submission_id in begun or event.submission_id in withdrawn:
                 continue
             if isinstance(event.submission, UserInput):
                 self._note(WITNESS, "lost", f"the input {event.submission_id} was accepted and had no turn")
@@ -166,11 +161,14 @@ class _Check:
     def _check_calls(self, stored: Sequence[ev.Event]) -> None:
         asked = {tool.tool_call_id for e in stored if isinstance(e, ev.ApprovalRequired) for tool in e.tools}
         states: dict[str, list[str]] = {}
+        restarted: dict[str, str] = {}
         for event in stored:
             if isinstance(event, ev.ToolCallEvent):
                 states.setdefault(event.tool_call_id, [])
             elif isinstance(event, ev.ToolStateChange):
                 states.setdefault(event.tool_call_id, []).append(event.state)
+                if event.by == "restart":
+                    restarted[event.tool_call_id] = event.state
             elif isinstance(event, ev.ToolOutput):
                 states.setdefault(event.tool_call_id, []).append("output")
         for call, seen in states.items():
@@ -183,8 +181,38 @@ class _Check:
                 self._note(WITNESS, "ran_twice", f"the call {call} began {seen.count('running')} times")
             ends = [state for state in seen if state == "output" or state in ENDED_WITHOUT_OUTPUT]
             waits = call in asked and not answers and not ends
+            by_restart = restarted.get(call)
+            if by_restart and by_restart != ("outcome_unknown" if "running" in seen else "cancelled"):
+                self._note(WITNESS, "ran_twice", f"after a restart the call {call} is `{by_restart}`: {seen}")
             if len(ends) != 1 and not waits:
                 self._note(WITNESS, "ran_twice", f"the call {call} has {len(ends)} ends: {seen}")
+
+    def _check_messages(self, stored: Sequence[ev.Event]) -> None:
+        for event in stored:
+            if isinstance(event, ev.AssistantMessageEvent):
+                if event.sealed != (event.finish_reason in CUT_SHORT):
+                    said = "sealed" if event.sealed else "not sealed"
+                    self._note(WITNESS, "torn", f"{event.message_id} is {said}, and its end is `{event.finish_reason}`")
+                if not (event.text or event.reasoning or event.tool_calls):
+                    self._note(WITNESS, "torn", f"{event.message_id} is empty")
+
+
+def missing(stored: Sequence[ev.Event], seen: Sequence[ev.Event]) -> list[tuple[int, str, str]]:
+    """What was seen and is not stored: as it was, or as a part of a merged text. Its place in `seen`, the kind, a message."""
+    by_seq = {event.seq: event for event in stored}
+    texts = _texts(stored)
+    found = []
+    for place, event in enumerate(seen):
+        key = _text_key(event)
+        if key is not None:
+            assert isinstance(event, ev.AssistantChunk | ev.ToolLog)
+            if not texts.get(key, "")[event.offset :].startswith(event.text):
+                found.append((place, "torn", f"the text of event {event.seq} is not in what is stored"))
+        elif event.seq not in by_seq:
+            found.append((place, "lost", f"event {event.seq} was seen and is not stored"))
+        elif msgspec.json.encode(_plain(event)) != msgspec.json.encode(_plain(by_seq[event.seq])):
+            found.append((place, "torn", f"event {event.seq} was seen, and another stands in its place"))
+    return found
 
 
 def view_difference(one: View, other: View) -> str:
@@ -196,6 +224,17 @@ def view_difference(one: View, other: View) -> str:
             start = max(0, place - 20)
             return f"`{name}` is …{mine[start : place + 60]}… and …{theirs[start : place + 60]}…"
     return ""
+
+
+def _withdrawn(stored: Iterable[ev.Event]) -> set[str]:
+    """Inputs that get no turn: taken back, or removed with the link of who said them."""
+    gone: set[str] = set()
+    for event in stored:
+        if isinstance(event, ev.InputWithdrawn):
+            gone.add(event.submission_id)
+        elif isinstance(event, ev.Unshared) and event.removed_inputs:
+            gone.update(event.removed_inputs)
+    return gone
 
 
 def _texts(stored: Iterable[ev.Event]) -> dict[tuple[str, str], str]:

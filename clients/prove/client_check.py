@@ -16,7 +16,7 @@ Note = Callable[[str, str], None]
 class ClientCheck:
     """One client. `view` is what it shows; `seen` are the events it was shown, each with the number of its trace entry.
 
-    `answers`: by submission id, all answers it got. `sent`: the ids that it sent. `times_sent`: how often all clients did.
+    `start`: the place in `seen` where it last began to read the whole session. `answers`: by submission id, all answers it got. `sent`: the ids that it sent. `times_sent`: how often all clients did.
     """
 
     def __init__(self, note: Note, times_sent: Counter[str]) -> None:
@@ -25,6 +25,7 @@ class ClientCheck:
         self.seen: list[tuple[int, ev.Event]] = []
         self.answers: dict[str, list[ev.Accepted | Refused]] = {}
         self.sent: set[str] = set()
+        self.start = 0
         self.complete = False
         self.first_model = ""
         self._note = note
@@ -43,6 +44,7 @@ class ClientCheck:
         self.complete = False
         if after == 0:
             self.view = View()
+            self.start = len(self.seen)
         self._exact = after is None or after == self.view.seq
 
     def closed(self) -> None:
@@ -52,6 +54,7 @@ class ClientCheck:
     def forget(self) -> None:
         """The server's data were put back: what it answered and said since then may be gone."""
         self.seen.clear()
+        self.start = 0
         self.answers.clear()
         self.sent.clear()
 

@@ -87,6 +87,6 @@ KINDS = {
     "stuck": "something never came to its end",
     "said_twice": "a submission was taken twice, or its second answer differs from the first",
     "approval": "a call ran without its approval, or had two answers",
-    "ran_twice": "a call began twice, or has no single end",
+    "ran_twice": "a call began twice, has no single end, or an end that is not what happened",
 }
 """The kinds of violations."""

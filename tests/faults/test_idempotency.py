@@ -11,11 +11,11 @@ from protocol import codec
 from protocol import events as ev
 from protocol.frames import Refused
 from protocol.submissions import Shutdown, Submission, UserInput, submission_id
+from tests.faults.harness.aftermath import verify
 from tests.faults.harness.conversation import rests, steps, with_id
 from tests.faults.harness.driver import Driver, driving
 from tests.faults.harness.follower import Cut, Follower
 from tests.faults.harness.lengths import few
-from tests.faults.harness.verify import verify
 from tests.faults.process.process import Zygote
 from tests.support.network.tcp_proxy import TcpProxy
 

@@ -18,13 +18,13 @@ from agent.util.tasks import TaskOwner
 from protocol import events as ev
 from protocol.submissions import UserInput
 from server.config.model import ModelChoice
+from tests.faults.harness.aftermath import verify
 from tests.faults.harness.conversation import random_steps, steps
 from tests.faults.harness.driver import KILLED, Driver, driving
 from tests.faults.harness.follower import Cut
 from tests.faults.harness.lengths import fresh_seed, length
 from tests.faults.harness.order import Failpoint, When
 from tests.faults.harness.script import Loose
-from tests.faults.harness.verify import verify
 from tests.faults.process.process import NotListening, ServerProcess, Zygote
 from tests.support.application import settings_for
 from tests.support.live import Address, client

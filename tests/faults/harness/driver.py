@@ -14,7 +14,7 @@ from protocol.submissions import Approval, ExecApproval, Interrupt, Submission, 
 from server.config.model import ModelChoice
 from server.config.settings import Settings
 from tests.faults.harness.conversation import MODELS, Moment, Step, at_a_standstill, with_id
-from tests.faults.harness.follower import Cut, Follower
+from tests.faults.harness.follower import Cut, Follower, Record
 from tests.faults.harness.script import LockStep, Script
 from tests.faults.harness.workbench import Workbench
 from tests.faults.process.process import ServerProcess, Zygote
@@ -40,15 +40,16 @@ def settings_in(folder: Path, model: ScriptedModel) -> Settings:
 
 
 class Driver:
-    """One conversation over as many servers as it takes. `deaths` counts them; `talker` commits each event, `other` at `synced`."""
+    """One conversation over as many servers as it takes. `deaths` counts them; `record` has all that its clients sent and received; `talker` commits each event, `other` at `synced`."""
 
     def __init__(self, server: ServerProcess, bench: Workbench, script: Script, model: ScriptedModel) -> None:
         self.server = server
         self.bench = bench
         self.script = script
         self.model = model
-        self.talker = Follower("talker")
-        self.other = Follower("other", commits="synced", encoding="msgpack")
+        self.record = Record()
+        self.talker = Follower("talker", self.record)
+        self.other = Follower("other", self.record, commits="synced", encoding="msgpack")
         self.deaths = 0
         self.refused: Counter[str] = Counter()
         self.passed_over: list[str] = []

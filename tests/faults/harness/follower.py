@@ -1,10 +1,12 @@
 """Follower: a client that follows a session from socket to socket and keeps everything that it received.
 
-It holds each socket to the protocol's promises: the order of frames, no gap, nothing twice, `recovered` where it is due.
+The checker of `holdfast prove` judges each frame as it comes: the order of frames, no gap, nothing twice, `recovered` where it is due.
 """
 
 import asyncio
-from collections.abc import Callable
+import copy
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -12,11 +14,13 @@ from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
 from agent.util.tasks import TaskOwner
+from clients.prove.client_check import ClientCheck
+from clients.prove.trace import Closed, Entry, Opened, Received, Sent
 from protocol import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK, codec
 from protocol import events as ev
-from protocol.frames import Frame, Heartbeat, Ready, Refused, Snapshot, Synced
-from protocol.submissions import Submission
-from protocol.view import View, apply, from_snapshot
+from protocol.frames import Ready, Refused, Synced
+from protocol.submissions import Submission, submission_id
+from protocol.view import View
 
 Commits = Literal["every event", "synced"]
 PATIENCE_S = 30.0
@@ -30,22 +34,37 @@ class _OtherPast(Exception):
     """What was seen past the position belongs to an epoch that is over: only a snapshot helps."""
 
 
+class Record:
+    """What the clients of one session sent and received, for the checker. `times_sent`: how often each submission was."""
+
+    def __init__(self) -> None:
+        self.trace: list[Entry] = []
+        self.times_sent: Counter[str] = Counter()
+
+
 class Follower:
     """One client. `commits`: when it takes a position for its own; `view` is what it shows, `seen` all events it got,
     since it was last told that they may have been lost.
 
     `recovered`: what each server said to the position it was told. `answers`: by submission id, the newest one.
-    `repeated`: answers it got a second time.
+    `repeated`: answers it got a second time. `may_lose`: the data may have been put back to older ones.
     """
 
     def __init__(
-        self, name: str, *, commits: Commits = "every event", encoding: Literal["json", "msgpack"] = "json"
+        self,
+        name: str,
+        record: Record | None = None,
+        *,
+        commits: Commits = "every event",
+        encoding: Literal["json", "msgpack"] = "json",
+        may_lose: bool = False,
     ) -> None:
         self.name = name
         self.session_id = ""
         self.epoch = ""
         self.position: tuple[str, int] | None = None
-        self.view = View()
+        self.may_lose = may_lose
+        self.record = Record() if record is None else record
         self.seen: list[bytes] = []
         self.recovered: list[bool] = []
         self.frame_types: list[str] = []
@@ -59,7 +78,20 @@ class Follower:
         self._socket: ClientConnection | None = None
         self._tasks = TaskOwner(f"follower/{name}")
         self._error: BaseException | None = None
-        self._exact = True
+        self._check = ClientCheck(self._broken, self.record.times_sent)
+
+    @property
+    def view(self) -> View:
+        """What it shows."""
+        return self._check.view
+
+    def twin(self, name: str) -> "Follower":
+        """Another client at the same position, with the same view."""
+        other = Follower(name, commits=self._commits, encoding=self._encoding, may_lose=self.may_lose)
+        other.session_id, other.epoch, other.position = self.session_id, self.epoch, self.position
+        other._check.view, other._check.epoch = copy.deepcopy(self.view), self.epoch
+        other.seen = list(self.seen)
+        return other
 
     async def come(self, ws: str) -> None:
         """Connect with the position it has, and wait until the replay is complete. Raises `Cut`."""
@@ -67,11 +99,13 @@ class Follower:
         query = f"?after={self.position[1]}&epoch={self.position[0]}" if self.position is not None else ""
         path = f"/{self.session_id}" if self.session_id else ""
         offered = Subprotocol(SUBPROTOCOL_JSON if self._encoding == "json" else SUBPROTOCOL_MSGPACK)
-        self._exact = self.position is None or self.position[1] == self.view.seq
         try:
             self._socket = await connect(f"{ws}{path}{query}", subprotocols=[offered], max_size=2**25, compression=None)
         except (WebSocketException, OSError, EOFError) as error:
             raise Cut from error
+        after = None if self.position is None else self.position[1]
+        self.record.trace.append(Opened(self.name, after))
+        self._check.opened(after)
         self.frame_types = []
         self._error = None
         self._tasks.start(self._read(self._socket), "read")
@@ -97,6 +131,9 @@ class Follower:
         if self._socket is None:
             raise Cut
         binary = self._encoding == "msgpack"
+        self._check.sent.add(submission_id(submission))
+        self.record.times_sent[submission_id(submission)] += 1
+        self.record.trace.append(Sent(self.name, submission))
         try:
             await self._socket.send(codec.encode_msgpack(submission) if binary else codec.encode(submission).decode())
         except (WebSocketException, OSError) as error:
@@ -118,8 +155,8 @@ class Follower:
     async def _read(self, socket: ClientConnection) -> None:
         try:
             async for message in socket:
-                for frame in _frames(message):
-                    self._take(frame)
+                for data in _frames(message):
+                    self._take(data)
                 self.changed.set()
             self.closed_with = socket.close_code
             raise Cut
@@ -131,33 +168,34 @@ class Follower:
             self._error = error
         finally:
             self.live = False
+            self._check.closed()
+            self.record.trace.append(Closed(self.name, socket.close_code))
             self.changed.set()
 
-    def _take(self, frame: Frame) -> None:
+    def _broken(self, kind: str, message: str) -> None:
+        raise AssertionError(f"{self.name}: {kind}: {message}")
+
+    def _take(self, data: bytes) -> None:
+        frame = codec.decode_frame(data)
         self.frame_types.append(str(type(frame).__struct_config__.tag))
+        if isinstance(frame, Ready):
+            self._ready(frame)
+        before = self.view.seq
+        self.record.trace.append(Received(self.name, data.decode()))
+        self._check.receive(data.decode(), len(self.record.trace) - 1, restored=self.may_lose)
         match frame:
-            case Ready():
-                self._ready(frame)
-            case Snapshot():
-                assert self.frame_types == ["ready", "snapshot"], self.frame_types
-                self.view = from_snapshot(frame)
             case Synced():
-                assert frame.seq == self.view.seq, f"{self.name}: synced at {frame.seq}, the view is at {self.view.seq}"
                 self.live = True
                 self.position = (self.epoch, frame.seq)
             case Refused():
                 self.answers[str(frame.id)] = frame
-            case Heartbeat():
-                pass
-            case _:
-                self._event(frame)
+            case ev.EventBase():
+                self._event(frame, before)
 
     def _ready(self, ready: Ready) -> None:
-        assert self.frame_types == ["ready"], self.frame_types
         assert self.session_id in ("", ready.session_id)
         resuming = self.position is not None
-        if ready.recovered:
-            assert self.position is not None, f"{self.name}: recovered a position it was not told"
+        if ready.recovered and self.position is not None:
             if self.view.seq != self.position[1] and ready.epoch != self.epoch:
                 self.position = None
                 self.seen.clear()
@@ -169,27 +207,21 @@ class Follower:
             if not ready.recovered:
                 self.seen.clear()
         self.session_id, self.epoch = ready.session_id, ready.epoch
-        if self.view.seq == 0:
-            self.view.model = ready.model
 
-    def _event(self, event: ev.Event) -> None:
-        first = ev.first_seq(event)
+    def _event(self, event: ev.EventBase, before: int) -> None:
         if isinstance(event, ev.Accepted):
-            if event.seq <= self.view.seq and self.live:
+            if event.seq <= before and self.live:
                 self.repeated.append(event)
             self.answers[event.submission_id] = event
-        assert first <= self.view.seq + 1, f"{self.name}: a gap: {self.view.seq} and then {first}"
-        if event.seq <= self.view.seq:
+        if event.seq <= before:
             return
-        if self.live or self._exact:
-            assert first == self.view.seq + 1, f"{self.name}: {first}..{event.seq} after {self.view.seq}"
-        self.seen.append(codec.encode(event))
-        apply(self.view, event)
+        self.seen.append(codec.encode(event))  # type: ignore[arg-type]  # every event is of the union
         if self.live and self._commits == "every event":
             self.position = (self.epoch, event.seq)
 
 
-def _frames(message: str | bytes) -> list[Frame]:
+def _frames(message: str | bytes) -> Iterator[bytes]:
+    """Each frame, as JSON."""
     if isinstance(message, str):
-        return [codec.decode_frame(line) for line in message.split("\n")]
-    return [codec.decode_frame_msgpack(part) for part in codec.split_msgpack(message)]
+        return (line.encode() for line in message.split("\n"))
+    return (codec.encode(codec.decode_frame_msgpack(part)) for part in codec.split_msgpack(message))

@@ -15,7 +15,8 @@ from tests.faults.prove.planted import PLANTED, Planted
 from tests.support.application import ASKS_TO_WRITE, settings_for
 from tests.support.live import listening
 
-PATIENCE_S = 2.0
+PATIENCE_S = 8.0
+"""The first answer of a model takes seconds on a busy machine: its library is imported then."""
 SEEDS = length(1, 8)
 WITHOUT_COMMAND = [case for case in CASES if not case.needs_command]
 

@@ -1,15 +1,17 @@
 """Checker: a good trace has no violation, and each kind of violation is found where it happened."""
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
 
 from clients.prove.checker import check
-from clients.prove.trace import WITNESS, Done, Entry, Received, Sent, Waited
+from clients.prove.trace import WITNESS, Closed, Done, Entry, Received, Sent, Waited
 from protocol import codec
 from protocol import events as ev
 from protocol.frames import Refused, Synced
+from protocol.submissions import UserInput
 from protocol.view import View, to_snapshot
 from tests.unit.clients.prove.traces import AT, EVENTS, SAID, at_the_end, good, ready, received, resumed
 
@@ -148,3 +150,54 @@ def test_after_data_were_put_back_a_position_may_be_gone() -> None:
     first = good(6)[: -len(at_the_end(EVENTS)) - len(resumed("one", 6, EVENTS))]
     opened = resumed("one", 6, EVENTS)[0]
     assert check([*first, Done("the server's data was put back", restored=True), opened, *back, *whole]) == []
+
+
+def test_who_is_told_another_epoch_than_the_session_has_is_found() -> None:
+    trace = good()
+    old = [place for place, entry in enumerate(trace) if isinstance(entry, Received) and entry.client == "one"]
+    changed = [
+        Received("one", entry.data.replace('"epoch":"e"', '"epoch":"other"')) if n in old else entry  # type: ignore[union-attr]  # `old` are frames
+        for n, entry in enumerate(trace)
+    ]
+    assert kinds(changed) == {"different_view"}
+
+
+def ending(*events: ev.Event) -> list[Entry]:
+    """A session that begins with the turn of all tests, and goes on with these events."""
+    return at_the_end([*EVENTS, *events])
+
+
+def said(seq: int) -> ev.Accepted:
+    return ev.Accepted(seq=seq, at=AT, submission_id="say-2", submission=UserInput(id="say-2", text="more"))
+
+
+def test_an_input_without_a_turn_is_lost_unless_it_was_withdrawn() -> None:
+    assert {"lost", "stuck"} == kinds(ending(said(7)))
+    assert kinds(ending(said(7), ev.InputWithdrawn(seq=8, at=AT, submission_id="say-2"))) == set()
+
+
+@pytest.mark.parametrize(
+    ("reason", "sealed", "text"), [("restart", False, "So"), ("stop", True, "So"), ("stop", False, "")]
+)
+def test_a_message_says_truly_whether_it_was_cut_short(reason: str, sealed: bool, text: str) -> None:
+    fields: dict[str, Any] = {"message_id": "msg-9", "reasoning": "", "tool_calls": []}
+    whole = ev.AssistantMessageEvent(seq=7, at=AT, text="So", finish_reason="stop", sealed=False, **fields)
+    assert kinds(ending(whole)) == set()
+    changed = msgspec.structs.replace(whole, finish_reason=reason, sealed=sealed, text=text)
+    assert kinds(ending(changed)) == {"torn"}
+
+
+@pytest.mark.parametrize(("ran", "end"), [(True, "cancelled"), (False, "outcome_unknown")])
+def test_after_a_restart_a_call_that_ran_is_unknown_and_another_is_cancelled(ran: bool, end: Any) -> None:
+    call: dict[str, Any] = {"tool_call_id": "c", "tool": "bash"}
+    begun: list[ev.Event] = [ev.ToolCallEvent(seq=7, at=AT, arguments={}, **call)]
+    begun += [ev.ToolStateChange(seq=8, at=AT, state="running", by="policy", **call)] if ran else []
+    right: Any = "outcome_unknown" if ran else "cancelled"
+    for state, expected in ((right, set()), (end, {"ran_twice"})):
+        last = ev.ToolStateChange(seq=7 + len(begun), at=AT, state=state, by="restart", **call)
+        assert kinds(ending(*begun, last)) == expected
+
+
+def test_a_witness_that_begins_again_has_seen_nothing_twice() -> None:
+    half = [entry for entry in at_the_end(EVENTS) if entry.client == WITNESS][:4]  # type: ignore[union-attr]  # all are a client's
+    assert check([*good()[: -len(at_the_end(EVENTS))], *half, Closed(WITNESS), *at_the_end(EVENTS)]) == []
